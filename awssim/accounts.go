@@ -78,8 +78,8 @@ func (s *Simulator) administerOthers(mux *http.ServeMux) {
 	})
 }
 
-// reaches reports whether the load balancers of a VPC reach an address. It is one of their own VPC, one of a VPC that is peered with it, or one that is in no VPC here, as those of
-// an office behind a VPN.
+// reaches reports whether the load balancers of a VPC reach an address. It is one of their own VPC, one of a VPC that
+// is peered with it, or one that is in no VPC here, as those of an office behind a VPN.
 func (s *Simulator) reaches(from string, address netip.Addr) bool {
 	reached := true
 	for _, x := range s.accounts() {
@@ -121,7 +121,8 @@ func (s *Simulator) withOthers(t topology.Topology, soon func(time.Time)) topolo
 	for i := range t.TargetGroups {
 		tg := &t.TargetGroups[i]
 		for j := range tg.Targets {
-			if target := &tg.Targets[j]; tg.TargetType == "ip" && target.Address.IsValid() && !s.reaches(vpcs[tg.ARN], target.Address) {
+			if target := &tg.Targets[j]; tg.TargetType == "ip" && target.Address.IsValid() &&
+				!s.reaches(vpcs[tg.ARN], target.Address) {
 				target.Address = nowhere
 			}
 		}
@@ -133,7 +134,8 @@ func (s *Simulator) withOthers(t topology.Topology, soon func(time.Time)) topolo
 func (s *Simulator) report(r targetgroup.HealthReport) {
 	target := account.TargetDescription{ID: r.Target, Port: r.Port, Zone: r.Zone}
 	for _, x := range s.accounts() {
-		x.Account.SetTargetHealth(r.TargetGroup, target, account.Health{State: r.State, Reason: r.Reason, Description: r.Description})
+		x.Account.SetTargetHealth(r.TargetGroup, target, account.Health{State: r.State, Reason: r.Reason,
+			Description: r.Description})
 	}
 }
 

@@ -60,7 +60,9 @@ const maxAdministration = 1 << 20
 // administration serves the paths under /_sim/.
 func (s *Simulator) administration() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_sim/{$}", func(w http.ResponseWriter, _ *http.Request) { s.answerText(w, "text/plain; charset=utf-8", index) })
+	mux.HandleFunc("GET /_sim/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		s.answerText(w, "text/plain; charset=utf-8", index)
+	})
 	mux.HandleFunc("GET /_sim/calls", s.getCalls)
 	mux.HandleFunc("GET /_sim/counts", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Gate.Counts()) })
 	mux.HandleFunc("POST /_sim/reset", func(w http.ResponseWriter, _ *http.Request) {
@@ -247,7 +249,8 @@ func (s *Simulator) settings() simclient.Settings {
 		scale = 0
 	}
 	return simclient.Settings{
-		Now: s.Account.Clock.Now(), Stepped: stepped, Scale: scale, Profile: s.Account.Profile.Name, Latency: s.Gate.Latency().String(),
+		Now: s.Account.Clock.Now(), Stepped: stepped, Scale: scale, Profile: s.Account.Profile.Name,
+		Latency:  s.Gate.Latency().String(),
 		Throttle: s.Gate.Throttling(), DataPlane: s.Plane != nil, DNS: s.DNS(),
 	}
 }

@@ -78,7 +78,8 @@ func (s *Simulator) IAM() simclient.IAM {
 	a.Lock()
 	defer a.Unlock()
 	all := simclient.IAM{
-		Enforced: a.Enforced, Policies: append([]string{}, slices.Sorted(maps.Keys(a.Policies))...), Users: []simclient.Identity{}, Roles: []simclient.Identity{},
+		Enforced: a.Enforced, Policies: append([]string{}, slices.Sorted(maps.Keys(a.Policies))...),
+		Users: []simclient.Identity{}, Roles: []simclient.Identity{},
 		Linked: maps.Clone(a.LinkedRoles),
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Users)) {
@@ -99,7 +100,8 @@ func (s *Simulator) IAM() simclient.IAM {
 }
 
 func identity(name, arn string, keys []string, g account.Grants) simclient.Identity {
-	return simclient.Identity{Name: name, ARN: arn, Keys: append([]string{}, keys...), Policies: append([]string{}, g.Policies...), Boundary: g.Boundary}
+	return simclient.Identity{Name: name, ARN: arn, Keys: append([]string{}, keys...),
+		Policies: append([]string{}, g.Policies...), Boundary: g.Boundary}
 }
 
 // ChangeIAM attaches and detaches policies, and switches their enforcement: all of it, or nothing with an error.
@@ -116,7 +118,8 @@ func (s *Simulator) ChangeIAM(change simclient.IAMChange) error {
 			}
 		}
 		if given != 1 {
-			wrong = append(wrong, fmt.Errorf("policy %s: give exactly one of user, role and accessKey, not %d", at.Policy, given))
+			wrong = append(wrong, fmt.Errorf("policy %s: give exactly one of user, role and accessKey, not %d",
+				at.Policy, given))
 		}
 		if at.User != "" && a.Users[at.User] == nil {
 			wrong = append(wrong, fmt.Errorf("there is no user %s", at.User))
@@ -124,7 +127,8 @@ func (s *Simulator) ChangeIAM(change simclient.IAMChange) error {
 	}
 	for _, at := range change.Attach {
 		if a.Policies[at.Policy] == nil {
-			wrong = append(wrong, fmt.Errorf("there is no policy %q: put one to /_sim/iam/policies/%s first", at.Policy, at.Policy))
+			wrong = append(wrong, fmt.Errorf("there is no policy %q: put one to /_sim/iam/policies/%s first",
+				at.Policy, at.Policy))
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {

@@ -89,8 +89,8 @@ func (s *Simulator) setTimings(texts map[string]string) error {
 	return s.SetTimings(values)
 }
 
-// SetTimings changes how long transitions take, by name, all or none; "stale" stands for all timings that make reads lag
-// and counts before those given by name. What is under way keeps its time.
+// SetTimings changes how long transitions take, by name, all or none; "stale" stands for all timings that make reads
+// lag and counts before those given by name. What is under way keeps its time.
 func (s *Simulator) SetTimings(values map[string]time.Duration) error {
 	s.Account.Lock()
 	defer s.Account.Unlock()
@@ -120,8 +120,8 @@ func Timed(p account.Profile, values map[string]time.Duration) (account.Profile,
 	return p, nil
 }
 
-// serviceTime is the time by AWS's clock, which trouble puts ahead of the account's or, where signatures are not verified and
-// callers know nothing of the account's clock, of the machine's.
+// serviceTime is the time by AWS's clock, which trouble puts ahead of the account's or, where signatures are not
+// verified and callers know nothing of the account's clock, of the machine's.
 func (s *Simulator) serviceTime(verified bool) time.Time {
 	s.Account.Lock()
 	defer s.Account.Unlock()
@@ -158,15 +158,18 @@ func (s *Simulator) Trouble() simclient.Trouble {
 		out.Provisioning = append(out.Provisioning, simclient.Outcome(o))
 	}
 	for _, f := range t.Flapping {
-		out.Flapping = append(out.Flapping, simclient.Flap{TargetGroup: f.TargetGroup, Target: f.Target, Period: f.Period.String()})
+		out.Flapping = append(out.Flapping, simclient.Flap{TargetGroup: f.TargetGroup, Target: f.Target,
+			Period: f.Period.String()})
 	}
 	return out
 }
 
-// SetTrouble replaces what goes wrong; the zero value ends it. It fails for states, zones and durations that do not exist.
+// SetTrouble replaces what goes wrong; the zero value ends it. It fails for states, zones and durations that do not
+// exist.
 func (s *Simulator) SetTrouble(asked simclient.Trouble) error {
 	t := account.Trouble{
-		PageSize: asked.PageSize, Shuffle: asked.Shuffle, ZonesOut: asked.ZonesOut, CertificatesStuck: asked.CertificatesStuck,
+		PageSize: asked.PageSize, Shuffle: asked.Shuffle, ZonesOut: asked.ZonesOut,
+		CertificatesStuck: asked.CertificatesStuck,
 		AcceleratorsStuck: asked.AcceleratorsStuck, ChangesStuck: asked.ChangesStuck, FirewallOut: asked.FirewallOut,
 	}
 	for _, shift := range asked.Shifts {

@@ -17,7 +17,8 @@ func identification(a *account.Account, actions []account.Action) (topology.Iden
 		case action.OIDC != nil:
 			o := action.OIDC
 			c := signIn(o.Session)
-			c.Issuer, c.AuthorizationEndpoint, c.TokenEndpoint, c.UserInfoEndpoint = o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint
+			c.Issuer, c.AuthorizationEndpoint, c.TokenEndpoint, c.UserInfoEndpoint = o.Issuer, o.AuthorizationEndpoint,
+				o.TokenEndpoint, o.UserInfoEndpoint
 			c.ClientID, c.ClientSecret = o.ClientID, o.ClientSecret
 			return topology.Identification{OIDC: &c}, true
 		case action.Cognito != nil:
@@ -41,7 +42,8 @@ func identification(a *account.Account, actions []account.Action) (topology.Iden
 
 func signIn(s account.Session) authn.OIDC {
 	return authn.OIDC{
-		Cookie: s.Cookie, Scope: s.Scope, Timeout: time.Duration(s.TimeoutSeconds) * time.Second, OnUnauthenticated: s.OnUnauthenticated,
-		ExtraParams: maps.Clone(s.ExtraParams),
+		Cookie: s.Cookie, Scope: s.Scope, Timeout: time.Duration(s.TimeoutSeconds) * time.Second,
+		OnUnauthenticated: s.OnUnauthenticated,
+		ExtraParams:       maps.Clone(s.ExtraParams),
 	}
 }

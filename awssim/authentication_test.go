@@ -35,18 +35,22 @@ type login struct {
 func newLogin(t *testing.T) *login {
 	t.Helper()
 	file := seed.Default()
-	file.UserPools = []seed.UserPool{{ARN: testPool, Domain: "shop", Clients: []seed.Client{{ID: "web", Secret: "cognito-secret"}}}}
+	file.UserPools = []seed.UserPool{
+		{ARN: testPool, Domain: "shop", Clients: []seed.Client{{ID: "web", Secret: "cognito-secret"}}}}
 	file.IdentityProvider = seed.IdentityProvider{
-		Hosts: []string{"idp.example.com"}, AutoLogin: "alice", Users: []seed.User{{Name: "alice", Claims: map[string]any{"email": "alice@example.com"}}},
+		Hosts: []string{"idp.example.com"}, AutoLogin: "alice", Users: []seed.User{
+			{Name: "alice", Claims: map[string]any{"email": "alice@example.com"}}},
 		Clients: []seed.Client{{ID: "shop", Secret: "oidc-secret"}},
 	}
 	network := vnet.New()
-	s := serve(t, Options{Seed: &file, DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond, IdentityProvider: "127.0.0.1:0"})
+	s := serve(t, Options{Seed: &file, DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond,
+		IdentityProvider: "127.0.0.1:0"})
 	network.AddAddress(netip.MustParseAddr("10.0.128.77"))
 	l := wanted(network.ListenTCP(netip.MustParseAddr("10.0.128.77"), 8080))(t)
-	target := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(r.Header)
-	})}
+	target := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = json.NewEncoder(w).Encode(r.Header)
+		})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -57,23 +61,30 @@ func newLogin(t *testing.T) *login {
 	w := s.web(t)
 	w.allow(t, 443)
 	certificate := wanted(s.trust.ListCertificates(t.Context(), &acm.ListCertificatesInput{}))(t).CertificateSummaryList[0]
-	listener := w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{{CertificateArn: certificate.CertificateArn}}})
+	listener := w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443),
+		Certificates: []elbtypes.Certificate{{CertificateArn: certificate.CertificateArn}}})
 	for i, rule := range []struct {
 		path   string
 		action elbtypes.Action
 	}{
 		{"/oidc", elbtypes.Action{Type: "authenticate-oidc", AuthenticateOidcConfig: &elbtypes.AuthenticateOidcActionConfig{
-			Issuer: aws.String("https://idp.example.com"), AuthorizationEndpoint: aws.String("https://idp.example.com/authorize"),
-			TokenEndpoint: aws.String("https://idp.example.com/token"), UserInfoEndpoint: aws.String("https://idp.example.com/userinfo"),
+			Issuer: aws.String("https://idp.example.com"), AuthorizationEndpoint: aws.String(
+				"https://idp.example.com/authorize"),
+			TokenEndpoint: aws.String("https://idp.example.com/token"), UserInfoEndpoint: aws.String(
+				"https://idp.example.com/userinfo"),
 			ClientId: aws.String("shop"), ClientSecret: aws.String("oidc-secret")}}},
-		{"/cognito", elbtypes.Action{Type: "authenticate-cognito", AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{
-			UserPoolArn: aws.String(testPool), UserPoolClientId: aws.String("web"), UserPoolDomain: aws.String("shop"), SessionCookieName: aws.String("pool")}}},
+		{"/cognito", elbtypes.Action{Type: "authenticate-cognito",
+			AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{
+				UserPoolArn: aws.String(testPool), UserPoolClientId: aws.String("web"), UserPoolDomain: aws.String("shop"),
+				SessionCookieName: aws.String("pool")}}},
 		{"/jwt", elbtypes.Action{Type: "jwt-validation", JwtValidationConfig: &elbtypes.JwtValidationActionConfig{
-			JwksEndpoint: aws.String("https://idp.example.com/.well-known/jwks.json"), Issuer: aws.String("https://idp.example.com")}}},
+			JwksEndpoint: aws.String("https://idp.example.com/.well-known/jwks.json"),
+			Issuer:       aws.String("https://idp.example.com")}}},
 	} {
 		rule.action.Order = aws.Int32(1)
 		wanted(s.balancing.CreateRule(t.Context(), &elb.CreateRuleInput{
-			ListenerArn: aws.String(listener), Priority: aws.Int32(int32(i + 1)), Actions: []elbtypes.Action{rule.action, {Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(w.tg)}},
+			ListenerArn: aws.String(listener), Priority: aws.Int32(int32(i + 1)), Actions: []elbtypes.Action{
+				rule.action, {Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(w.tg)}},
 			Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{rule.path}}},
 		}))(t)
 	}
@@ -109,7 +120,8 @@ func (l *login) visit(t *testing.T, url string, header ...string) (int, http.Hea
 func TestClientsSignInWithTheSimulatorsOwnProviderAndWithCognito(t *testing.T) {
 	t.Parallel()
 	l := newLogin(t)
-	for path, issuer := range map[string]string{"/oidc": "https://idp.example.com", "/cognito": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_shop"} {
+	for path, issuer := range map[string]string{"/oidc": "https://idp.example.com",
+		"/cognito": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_shop"} {
 		status, seen := l.visit(t, "https://"+l.name+path)
 		if status != http.StatusOK || seen.Get("X-Amzn-Oidc-Identity") != "alice" {
 			t.Fatalf("%s: got %d, the target saw %v", path, status, seen)
@@ -122,10 +134,12 @@ func TestClientsSignInWithTheSimulatorsOwnProviderAndWithCognito(t *testing.T) {
 		if head.Alg != "ES256" || head.Signer != l.lb || head.Iss != issuer {
 			t.Errorf("%s: the claims' header is %+v", path, head)
 		}
-		if status, _ := l.visit(t, "https://public-keys.auth.elb.us-west-2.amazonaws.com/"+head.Kid); status != http.StatusOK {
+		if status, _ := l.visit(t, "https://public-keys.auth.elb.us-west-2.amazonaws.com/"+head.Kid); status !=
+			http.StatusOK {
 			t.Errorf("the public key: got %d", status)
 		}
-		if status, _ := l.visit(t, "https://public-keys.auth.elb.us-west-2.amazonaws.com/other"); status != http.StatusNotFound {
+		if status, _ := l.visit(t, "https://public-keys.auth.elb.us-west-2.amazonaws.com/other"); status !=
+			http.StatusNotFound {
 			t.Errorf("a key that is not there: got %d", status)
 		}
 		if status, _ := get(t, l.http, l.url+"/_sim/public-keys/"+head.Kid, ""); status != http.StatusOK {
@@ -150,7 +164,8 @@ func TestTheProviderIsTurnedByTheAdministration(t *testing.T) {
 	if status, _ := l.visit(t, "https://"+l.name+"/oidc"); status != 561 {
 		t.Errorf("got %d", status)
 	}
-	if _, err := l.admin.TurnIdentityProvider(t.Context(), idp.Knobs{AutoLogin: "nobody"}); err == nil || !strings.Contains(err.Error(), "nobody") {
+	if _, err := l.admin.TurnIdentityProvider(t.Context(), idp.Knobs{AutoLogin: "nobody"}); err == nil ||
+		!strings.Contains(err.Error(), "nobody") {
 		t.Errorf("an unknown user: %v", err)
 	}
 	wanted(l.admin.TurnIdentityProvider(t.Context(), idp.Knobs{AutoLogin: "alice"}))(t)
@@ -172,7 +187,8 @@ func TestBearerTokensAreValidatedAgainstTheProvidersKeys(t *testing.T) {
 		t.Errorf("without a token: %d", status)
 	}
 	token := wanted(l.Provider.Token("idp.example.com", map[string]any{"sub": "machine"}))(t)
-	if status, seen := l.visit(t, "https://"+l.name+"/jwt", "Authorization", "Bearer "+token); status != http.StatusOK || seen.Get("Authorization") != "Bearer "+token {
+	if status, seen := l.visit(t, "https://"+l.name+"/jwt", "Authorization", "Bearer "+token); status != http.StatusOK ||
+		seen.Get("Authorization") != "Bearer "+token {
 		t.Errorf("with a token: %d, the target saw %v", status, seen)
 	}
 }

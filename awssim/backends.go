@@ -14,7 +14,8 @@ func (s *Simulator) administerBackends(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/backends", changing(s.SetBackends))
 }
 
-// Backends are the ports of the virtual network that sockets of this machine stand behind, with those sockets' addresses.
+// Backends are the ports of the virtual network that sockets of this machine stand behind, with those sockets'
+// addresses.
 func (s *Simulator) Backends() map[string]string {
 	all := map[string]string{}
 	if s.Network != nil {
@@ -26,8 +27,8 @@ func (s *Simulator) Backends() map[string]string {
 }
 
 // SetBackends puts sockets of this machine, TCP and UDP, behind ports of addresses or instances, all or none: a target
-// "10.0.128.10:8080" or "i-0a1de0000000000a1:8080" is served by "127.0.0.1:9000", until it is "" again. The security groups
-// of the interface that has the address hold for what comes in. It fails without a data plane.
+// "10.0.128.10:8080" or "i-0a1de0000000000a1:8080" is served by "127.0.0.1:9000", until it is "" again. The security
+// groups of the interface that has the address hold for what comes in. It fails without a data plane.
 func (s *Simulator) SetBackends(wanted map[string]string) error {
 	if s.Network == nil {
 		return errNoPlane

@@ -23,7 +23,9 @@ func TestServersOfThisMachineStandBehindTargets(t *testing.T) {
 	s := serve(t, Options{DataPlane: true, HealthInterval: 20 * time.Millisecond})
 	ctx := t.Context()
 	server := func(name string) string {
-		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
+		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, name)
+		}))
 		t.Cleanup(h.Close)
 		return h.Listener.Addr().String()
 	}
@@ -33,8 +35,10 @@ func TestServersOfThisMachineStandBehindTargets(t *testing.T) {
 	if err := s.admin.SetBackends(ctx, backends); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"10.0.128.77:8080": backends["10.0.128.77:8080"], address.String() + ":30080": backends[node.Instance+":30080"]}
-	if got := wanted(s.admin.Backends(ctx))(t); len(got) != 2 || got["10.0.128.77:8080"] != want["10.0.128.77:8080"] || got[address.String()+":30080"] != want[address.String()+":30080"] {
+	want := map[string]string{"10.0.128.77:8080": backends["10.0.128.77:8080"], address.String() +
+		":30080": backends[node.Instance+":30080"]}
+	if got := wanted(s.admin.Backends(ctx))(t); len(got) != 2 || got["10.0.128.77:8080"] != want["10.0.128.77:8080"] ||
+		got[address.String()+":30080"] != want[address.String()+":30080"] {
 		t.Errorf("backends are %v, want %v", got, want)
 	}
 
@@ -50,13 +54,16 @@ func TestServersOfThisMachineStandBehindTargets(t *testing.T) {
 
 	// The node's security group permits traffic by its rules, as for any target.
 	group := w.group
-	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("nodes"), Protocol: "HTTP", Port: aws.Int32(30080), VpcId: aws.String(s.description.VPC.ID)}))(t).TargetGroups[0]
+	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("nodes"),
+		Protocol: "HTTP", Port: aws.Int32(30080), VpcId: aws.String(s.description.VPC.ID)}))(t).TargetGroups[0]
 	w.tg = *tg.TargetGroupArn
 	w.allow(t, 81)
 	w.listen(t, elb.CreateListenerInput{Protocol: "HTTP", Port: aws.Int32(81)})
-	wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(s.description.SecurityGroups[0].ID), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(30080), ToPort: aws.Int32(30080), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}},
-	}}}))(t)
+	wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(s.description.SecurityGroups[0].ID), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(30080), ToPort: aws.Int32(30080),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}},
+		}}}))(t)
 	w.register(t, node.Instance)
 	w.healthy(t)
 	if status, body := get(t, client, "http://"+w.dnsName+":81/", ""); status != http.StatusOK || body != "instance" {
@@ -81,12 +88,14 @@ func TestTheSecurityGroupsOfATargetHoldForTheServerBehindIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := s.web(t)
-	tg := wanted(s.balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: aws.String("nodes"), Protocol: "HTTP", Port: aws.Int32(30080), VpcId: aws.String(s.description.VPC.ID)}))(t).TargetGroups[0]
+	tg := wanted(s.balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{Name: aws.String("nodes"),
+		Protocol: "HTTP", Port: aws.Int32(30080), VpcId: aws.String(s.description.VPC.ID)}))(t).TargetGroups[0]
 	w.tg = *tg.TargetGroupArn
 	w.listen(t, elb.CreateListenerInput{Protocol: "HTTP", Port: aws.Int32(80)})
 	w.register(t, node)
 	await.Equal(t, "a target whose security group admits nothing", func() string {
-		h := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth
+		h := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{
+			TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth
 		return fmt.Sprint(h.State, " ", h.Reason)
 	}, "unhealthy Target.Timeout")
 }
@@ -112,7 +121,8 @@ func TestBackendsThatCannotBeAreRefusedAllTogether(t *testing.T) {
 		t.Errorf("refused calls left %v", got)
 	}
 	without := serve(t, Options{})
-	if err := without.admin.SetBackends(t.Context(), map[string]string{"10.0.128.78:80": "127.0.0.1:9000"}); err == nil || !strings.Contains(err.Error(), "data plane") {
+	if err := without.admin.SetBackends(t.Context(), map[string]string{"10.0.128.78:80": "127.0.0.1:9000"}); err == nil ||
+		!strings.Contains(err.Error(), "data plane") {
 		t.Errorf("without a data plane: %v", err)
 	}
 }

@@ -36,7 +36,8 @@ func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string
 func create(b testing.TB, s *Simulator, n int) (balancers, groups []string) {
 	b.Helper()
 	s.Account.Lock()
-	for quota, value := range map[string]int{"network-load-balancers": n, "network-load-balancer-enis-per-vpc": 3 * n, "target-groups": n} {
+	for quota, value := range map[string]int{"network-load-balancers": n, "network-load-balancer-enis-per-vpc": 3 * n,
+		"target-groups": n} {
 		if err := s.Account.SetQuota(quota, value); err != nil {
 			b.Fatal(err)
 		}
@@ -51,17 +52,20 @@ func create(b testing.TB, s *Simulator, n int) (balancers, groups []string) {
 	ctx := context.Background()
 	balancers, groups = make([]string, n), make([]string, n)
 	createOne := func(i int) error {
-		lb, err := s.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)), Type: "network", Scheme: "internal", Subnets: subnets,
+		lb, err := s.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)),
+			Type: "network", Scheme: "internal", Subnets: subnets,
 			Tags: []elbtypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("bench")}}})
 		if err != nil {
 			return err
 		}
-		tg, err := s.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprint("tg", i)), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String(s.Seed().VPC.ID)})
+		tg, err := s.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprint("tg", i)),
+			TargetType: "ip", Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String(s.Seed().VPC.ID)})
 		if err != nil {
 			return err
 		}
 		balancers[i], groups[i] = *lb.LoadBalancers[0].LoadBalancerArn, *tg.TargetGroups[0].TargetGroupArn
-		_, err = s.Balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancers[i], Protocol: "TCP", Port: aws.Int32(80),
+		_, err = s.Balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancers[i], Protocol: "TCP",
+			Port:           aws.Int32(80),
 			DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: &groups[i]}}})
 		return err
 	}
@@ -81,13 +85,15 @@ func create(b testing.TB, s *Simulator, n int) (balancers, groups []string) {
 	return balancers, groups
 }
 
-// BenchmarkReadsAmongAThousandLoadBalancers makes simple reads in the process; 10 µs each are 100,000 a second and core.
+// BenchmarkReadsAmongAThousandLoadBalancers makes simple reads in the process; 10 µs each are 100,000 a second and
+// core.
 func BenchmarkReadsAmongAThousandLoadBalancers(b *testing.B) {
 	s, balancers, groups := thousand(b, Options{})
 	ctx := context.Background()
 	for name, read := range map[string]func(i int) error{
 		"DescribeLoadBalancers by ARN": func(i int) error {
-			_, err := s.Balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: balancers[i : i+1]})
+			_, err := s.Balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{
+				LoadBalancerArns: balancers[i : i+1]})
 			return err
 		},
 		"DescribeListeners": func(i int) error {
@@ -107,7 +113,8 @@ func BenchmarkReadsAmongAThousandLoadBalancers(b *testing.B) {
 			return err
 		},
 		"DescribeLoadBalancerAttributes": func(i int) error {
-			_, err := s.Balancing.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &balancers[i]})
+			_, err := s.Balancing.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{
+				LoadBalancerArn: &balancers[i]})
 			return err
 		},
 	} {
@@ -123,7 +130,8 @@ func BenchmarkReadsAmongAThousandLoadBalancers(b *testing.B) {
 	}
 }
 
-// BenchmarkDescribingAThousandLoadBalancersOverHTTP pages through all load balancers with the SDK's client: 50 ms is the aim.
+// BenchmarkDescribingAThousandLoadBalancersOverHTTP pages through all load balancers with the SDK's client: 50 ms is
+// the aim.
 func BenchmarkDescribingAThousandLoadBalancersOverHTTP(b *testing.B) {
 	s, balancers, _ := thousand(b, Options{})
 	server := httptest.NewServer(s.Handler())
@@ -162,8 +170,8 @@ func BenchmarkServingAThousandLoadBalancers(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryOfALoadBalancer reports the bytes at rest of a load balancer with a listener and a target group: 20 KB is
-// the aim.
+// BenchmarkMemoryOfALoadBalancer reports the bytes at rest of a load balancer with a listener and a target group: 20 KB
+// is the aim.
 func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 	heap := func() uint64 {
 		for range 3 {
@@ -182,8 +190,9 @@ func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 	}
 }
 
-// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load balancers that no client
-// uses: what they cost in the account, in the data plane and in the kernel's listening sockets of this process.
+// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load
+// balancers that no client uses: what they cost in the account, in the data plane and in the kernel's listening sockets
+// of this process.
 func TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach(t *testing.T) {
 	longtest.Long(t, "a thousand load balancers")
 	measure := func() (goroutines int, bytes uint64) {

@@ -41,10 +41,12 @@ func TestTheBuiltInAccountHasASubnetWithoutIPv6(t *testing.T) {
 		kind elbtypes.IpAddressType
 		want string
 	}{
-		{"ipv4", ""}, {"dualstack", "InvalidConfigurationRequest"}, {"dualstack-without-public-ipv4", "InvalidConfigurationRequest"},
+		{"ipv4", ""}, {"dualstack", "InvalidConfigurationRequest"}, {"dualstack-without-public-ipv4",
+			"InvalidConfigurationRequest"},
 	} {
 		_, err := s.balancing.CreateLoadBalancer(context.Background(), &elb.CreateLoadBalancerInput{
-			Name: aws.String(fmt.Sprint("lb", i)), Subnets: []string{bare.ID, "subnet-0a1de0000000000b1"}, IpAddressType: tt.kind,
+			Name: aws.String(fmt.Sprint("lb", i)), Subnets: []string{bare.ID, "subnet-0a1de0000000000b1"},
+			IpAddressType: tt.kind,
 		})
 		if code(err) != tt.want {
 			t.Errorf("%s: %v, want code %q", tt.kind, err, tt.want)
@@ -66,18 +68,21 @@ func TestTheBuiltInAccountHasPrefixListsOfAWS(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if want := []string{"com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.us-west-2.dynamodb", "com.amazonaws.us-west-2.s3"}; !slices.Equal(names, want) {
+	if want := []string{"com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.us-west-2.dynamodb",
+		"com.amazonaws.us-west-2.s3"}; !slices.Equal(names, want) {
 		t.Errorf("lists of AWS: %v, want %v", names, want)
 	}
 }
 
-// The key algorithm of a certificate is the one that clients meet in the handshake, wherever the certificate comes from.
+// The key algorithm of a certificate is the one that clients meet in the handshake, wherever the certificate comes
+// from.
 func TestEveryCertificateHasTheKeyThatTheAPIReports(t *testing.T) {
 	t.Parallel()
 	s, ctx := serve(t, Options{}), context.Background()
 	for i, algorithm := range []acmtypes.KeyAlgorithm{acmtypes.KeyAlgorithmRsa2048, acmtypes.KeyAlgorithmEcSecp384r1} {
 		made, err := s.trust.RequestCertificate(ctx, &acm.RequestCertificateInput{
-			DomainName: aws.String(fmt.Sprintf("new%d.example.com", i)), KeyAlgorithm: algorithm, ValidationMethod: acmtypes.ValidationMethodDns,
+			DomainName: aws.String(fmt.Sprintf("new%d.example.com", i)), KeyAlgorithm: algorithm,
+			ValidationMethod: acmtypes.ValidationMethodDns,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -87,13 +92,16 @@ func TestEveryCertificateHasTheKeyThatTheAPIReports(t *testing.T) {
 			t.Fatal(err)
 		}
 		record := d.Certificate.DomainValidationOptions[0].ResourceRecord
-		if _, err := s.Names.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z0A1DE00000001"), ChangeBatch: &r53types.ChangeBatch{Changes: []r53types.Change{{
-			Action: "UPSERT", ResourceRecordSet: &r53types.ResourceRecordSet{Name: record.Name, Type: "CNAME", TTL: aws.Int64(60), ResourceRecords: []r53types.ResourceRecord{{Value: record.Value}}},
-		}}}}); err != nil {
+		if _, err := s.Names.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String("Z0A1DE00000001"), ChangeBatch: &r53types.ChangeBatch{Changes: []r53types.Change{{
+				Action: "UPSERT", ResourceRecordSet: &r53types.ResourceRecordSet{Name: record.Name, Type: "CNAME",
+					TTL: aws.Int64(60), ResourceRecords: []r53types.ResourceRecord{{Value: record.Value}}},
+			}}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	list, err := s.trust.ListCertificates(ctx, &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}})
+	list, err := s.trust.ListCertificates(ctx, &acm.ListCertificatesInput{
+		Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 // Describe is a recorded call as the administration shows it: with its parameters as JSON, without what was not given.
 func Describe(c gate.Call) simclient.Call {
 	return simclient.Call{
-		Number: c.Number, Time: c.Time, Duration: c.Duration.String(), RequestID: c.RequestID, Service: c.Service, Action: c.Action,
+		Number: c.Number, Time: c.Time, Duration: c.Duration.String(), RequestID: c.RequestID, Service: c.Service,
+		Action: c.Action,
 		Caller: c.Caller, Parameters: parameters(c.Input), Status: c.Status, Code: c.Code, Message: c.Message, Fault: c.Fault,
 		Throttled: c.Throttled, Dropped: c.Dropped,
 	}

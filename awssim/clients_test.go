@@ -25,7 +25,8 @@ import (
 func selfSigned(t *testing.T, serial int64) (*x509.Certificate, tls.Certificate) {
 	t.Helper()
 	key := wanted(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "client"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "client"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der := wanted(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
 	return wanted(x509.ParseCertificate(der))(t), tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
@@ -36,9 +37,12 @@ func TestAListenerVerifiesItsClientsByTrustStoreAndLogsThem(t *testing.T) {
 	s := serve(t, Options{DataPlane: true, LogDirectory: buckets, LogInterval: time.Hour})
 	trusted, shown := selfSigned(t, 1)
 	revoked, shownRevoked := selfSigned(t, 2)
-	list := &x509.RevocationList{RawIssuer: revoked.RawIssuer, RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(2)}}}
+	list := &x509.RevocationList{RawIssuer: revoked.RawIssuer, RevokedCertificateEntries: []x509.RevocationListEntry{
+		{SerialNumber: big.NewInt(2)}}}
 	store := &account.TrustStore{
-		ARN: "arn:aws:elasticloadbalancing:" + s.Account.Region + ":" + s.Account.ID + ":truststore/clients/0123456789abcdef", Name: "clients",
+		ARN: "arn:aws:elasticloadbalancing:" + s.Account.Region + ":" + s.Account.ID +
+			":truststore/clients/0123456789abcdef",
+		Name:        "clients",
 		Authorities: []*x509.Certificate{trusted, revoked},
 		Revocations: []*account.Revocation{account.NewRevocation(1, nil, []*x509.RevocationList{list})},
 	}
@@ -47,13 +51,17 @@ func TestAListenerVerifiesItsClientsByTrustStoreAndLogsThem(t *testing.T) {
 	s.Account.Unlock()
 	w := s.web(t)
 	w.allow(t, 443)
-	wanted(s.balancing.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: aws.String(w.lb), Attributes: []elbtypes.LoadBalancerAttribute{
-		{Key: aws.String("connection_logs.s3.enabled"), Value: aws.String("true")}, {Key: aws.String("connection_logs.s3.bucket"), Value: aws.String("logs")},
-	}}))(t)
+	wanted(s.balancing.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: aws.String(w.lb), Attributes: []elbtypes.LoadBalancerAttribute{
+			{Key: aws.String("connection_logs.s3.enabled"), Value: aws.String("true")},
+			{Key: aws.String("connection_logs.s3.bucket"), Value: aws.String("logs")},
+		}}))(t)
 	certificate := wanted(s.trust.ListCertificates(t.Context(), &acm.ListCertificatesInput{}))(t).CertificateSummaryList[0]
 	w.listen(t, elb.CreateListenerInput{
-		Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{{CertificateArn: certificate.CertificateArn}},
-		MutualAuthentication: &elbtypes.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: aws.String(store.ARN)},
+		Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{
+			{CertificateArn: certificate.CertificateArn}},
+		MutualAuthentication: &elbtypes.MutualAuthenticationAttributes{Mode: aws.String("verify"),
+			TrustStoreArn: aws.String(store.ARN)},
 	})
 	for name, tc := range map[string]struct {
 		shown tls.Certificate
@@ -74,7 +82,8 @@ func TestAListenerVerifiesItsClientsByTrustStoreAndLogsThem(t *testing.T) {
 	if err := s.logs.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	pattern := filepath.Join(buckets, "logs", "AWSLogs", s.Account.ID, "elasticloadbalancing", s.Account.Region, "*", "*", "*", "conn_log_*app.web.*.log.gz")
+	pattern := filepath.Join(buckets, "logs", "AWSLogs", s.Account.ID, "elasticloadbalancing", s.Account.Region, "*", "*",
+		"*", "conn_log_*app.web.*.log.gz")
 	if got := wanted(filepath.Glob(pattern))(t); len(got) == 0 {
 		t.Errorf("no file is like %s", pattern)
 	}

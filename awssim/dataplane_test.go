@@ -64,17 +64,22 @@ func (s *served) web(t *testing.T) *web {
 	t.Helper()
 	ctx := t.Context()
 	vpc := aws.String(s.description.VPC.ID)
-	group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("front"), Description: aws.String("front"), VpcId: vpc}))(t).GroupId
-	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: s.subnets(), SecurityGroups: []string{*group}}))(t).LoadBalancers[0]
-	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
+	group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("front"),
+		Description: aws.String("front"), VpcId: vpc}))(t).GroupId
+	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"),
+		Subnets: s.subnets(), SecurityGroups: []string{*group}}))(t).LoadBalancers[0]
+	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: "HTTP",
+		Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
 	return &web{served: s, lb: *lb.LoadBalancerArn, tg: *tg.TargetGroupArn, group: *group, dnsName: *lb.DNSName}
 }
 
 func (w *web) allow(t *testing.T, port int32) {
 	t.Helper()
-	wanted(w.compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(w.group), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
-	}}}))(t)
+	wanted(w.compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(w.group), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{
+				{CidrIp: aws.String("0.0.0.0/0")}},
+		}}}))(t)
 }
 
 func (w *web) listen(t *testing.T, in elb.CreateListenerInput) string {
@@ -99,7 +104,8 @@ func (w *web) healthy(t *testing.T) {
 	waiter := elb.NewTargetInServiceWaiter(w.balancing, func(o *elb.TargetInServiceWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 5*time.Millisecond, 10*time.Millisecond
 	})
-	if err := waiter.Wait(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(w.tg)}, 20*time.Second); err != nil {
+	if err := waiter.Wait(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(w.tg)},
+		20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -111,7 +117,8 @@ func (s *served) client(t *testing.T) *http.Client {
 	if !pool.AppendCertsFromPEM(wanted(s.admin.CA(t.Context()))(t)) {
 		t.Fatal("the authority's certificate is not usable")
 	}
-	transport := &http.Transport{DialContext: s.DialContext, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	transport := &http.Transport{DialContext: s.DialContext, TLSClientConfig: &tls.Config{
+		RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
@@ -149,8 +156,11 @@ func TestWhatIsCreatedThroughTheAPICarriesTraffic(t *testing.T) {
 
 	wanted(s.balancing.CreateRule(ctx, &elb.CreateRuleInput{
 		ListenerArn: aws.String(listener), Priority: aws.Int32(5),
-		Conditions: []elbtypes.RuleCondition{{Field: aws.String("host-header"), HostHeaderConfig: &elbtypes.HostHeaderConditionConfig{Values: []string{"teapot.example.com"}}}},
-		Actions:    []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("418"), MessageBody: aws.String("short"), ContentType: aws.String("text/plain")}}},
+		Conditions: []elbtypes.RuleCondition{
+			{Field: aws.String("host-header"), HostHeaderConfig: &elbtypes.HostHeaderConditionConfig{
+				Values: []string{"teapot.example.com"}}}},
+		Actions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+			StatusCode: aws.String("418"), MessageBody: aws.String("short"), ContentType: aws.String("text/plain")}}},
 	}))(t)
 	if status, body := get(t, client, url, "teapot.example.com"); status != http.StatusTeapot || body != "short" {
 		t.Errorf("the new rule answers %d %q", status, body)
@@ -158,17 +168,20 @@ func TestWhatIsCreatedThroughTheAPICarriesTraffic(t *testing.T) {
 
 	certificate := wanted(s.trust.ListCertificates(ctx, &acm.ListCertificatesInput{}))(t).CertificateSummaryList[0]
 	w.allow(t, 443)
-	w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{{CertificateArn: certificate.CertificateArn}}})
+	w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{
+		{CertificateArn: certificate.CertificateArn}}})
 	client.Transport.(*http.Transport).TLSClientConfig.ServerName = strings.Replace(*certificate.DomainName, "*", "www", 1)
 	if status, body := get(t, client, "https://"+w.dnsName+"/", ""); status != http.StatusOK || body != "blue" {
 		t.Errorf("over TLS: %d %q", status, body)
 	}
 
 	endpoints := wanted(s.admin.Topology(ctx))(t)
-	if len(endpoints) != 1 || endpoints[0].ARN != w.lb || len(endpoints[0].Listeners) != 2 || endpoints[0].Listeners[0].Protocol != "HTTP" || endpoints[0].Listeners[1].Protocol != "HTTPS" {
+	if len(endpoints) != 1 || endpoints[0].ARN != w.lb || len(endpoints[0].Listeners) != 2 ||
+		endpoints[0].Listeners[0].Protocol != "HTTP" || endpoints[0].Listeners[1].Protocol != "HTTPS" {
 		t.Fatalf("endpoints are %+v", endpoints)
 	}
-	if status, body := get(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+endpoints[0].Listeners[0].Address.String()+"/", ""); status != http.StatusOK || body != "blue" {
+	if status, body := get(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+
+		endpoints[0].Listeners[0].Address.String()+"/", ""); status != http.StatusOK || body != "blue" {
 		t.Errorf("by address: %d %q", status, body)
 	}
 	if got := wanted(s.admin.Resolve(ctx, w.dnsName))(t); !slices.Contains(got, endpoints[0].Address) {
@@ -177,7 +190,8 @@ func TestWhatIsCreatedThroughTheAPICarriesTraffic(t *testing.T) {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.DNS())
 	}}
-	if got, err := resolver.LookupNetIP(ctx, "ip4", w.dnsName); err != nil || len(got) != 1 || got[0].Unmap() != endpoints[0].Address {
+	if got, err := resolver.LookupNetIP(ctx, "ip4", w.dnsName); err != nil || len(got) != 1 ||
+		got[0].Unmap() != endpoints[0].Address {
 		t.Errorf("DNS answers %v, %v", got, err)
 	}
 
@@ -207,10 +221,11 @@ func TestATargetThatFailsMoreThanItsPeersIsDescribedAsAnomalous(t *testing.T) {
 			}
 		})
 	}
-	wanted(s.balancing.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{
-		{Key: aws.String("load_balancing.algorithm.type"), Value: aws.String("weighted_random")},
-		{Key: aws.String("load_balancing.algorithm.anomaly_mitigation"), Value: aws.String("on")},
-	}}))(t)
+	wanted(s.balancing.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{
+		TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{
+			{Key: aws.String("load_balancing.algorithm.type"), Value: aws.String("weighted_random")},
+			{Key: aws.String("load_balancing.algorithm.anomaly_mitigation"), Value: aws.String("on")},
+		}}))(t)
 	w.register(t, targets...)
 	c.Advance(time.Second) // the first checks are due
 	w.healthy(t)
@@ -220,13 +235,15 @@ func TestATargetThatFailsMoreThanItsPeersIsDescribedAsAnomalous(t *testing.T) {
 	}
 	c.Advance(5 * time.Second)
 	get(t, client, "http://"+w.dnsName+"/work", "")
-	out := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{"AnomalyDetection"}}))(t)
+	out := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{
+		TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{"AnomalyDetection"}}))(t)
 	for _, d := range out.TargetHealthDescriptions {
 		want := elbtypes.AnomalyDetection{Result: "normal", MitigationInEffect: "no"}
 		if *d.Target.Id == bad {
 			want = elbtypes.AnomalyDetection{Result: "anomalous", MitigationInEffect: "yes"}
 		}
-		if got := d.AnomalyDetection; got == nil || got.Result != want.Result || got.MitigationInEffect != want.MitigationInEffect {
+		if got := d.AnomalyDetection; got == nil || got.Result != want.Result || got.MitigationInEffect !=
+			want.MitigationInEffect {
 			t.Errorf("target %s: %+v, want %+v", *d.Target.Id, got, want)
 		}
 	}
@@ -288,9 +305,11 @@ func TestTargetsAdmitWhatTheirSecurityGroupsPermit(t *testing.T) {
 	if s.Admits("tcp", front, node) {
 		t.Error("the node admits the load balancer without a rule")
 	}
-	wanted(s.compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(nodeGroup), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(w.group)}},
-	}}}))(t)
+	wanted(s.compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(nodeGroup), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(w.group)}},
+		}}}))(t)
 	for port, want := range map[uint16]bool{8080: true, 8081: false} {
 		if got := s.Admits("tcp", front, netip.AddrPortFrom(node.Addr(), port)); got != want {
 			t.Errorf("port %s: admitted %v, want %v", strconv.Itoa(int(port)), got, want)

@@ -35,10 +35,12 @@ func TestAnAcceleratorCarriesTrafficToALoadBalancer(t *testing.T) {
 
 	edge := globalaccelerator.NewFromConfig(s.config("us-west-2"))
 	made := wanted(edge.CreateAccelerator(ctx, &globalaccelerator.CreateAcceleratorInput{
-		Name: aws.String("web"), IdempotencyToken: aws.String("t"), Tags: []gatypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("demo")}},
+		Name: aws.String("web"), IdempotencyToken: aws.String("t"), Tags: []gatypes.Tag{
+			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("demo")}},
 	}))(t).Accelerator
 	l := wanted(edge.CreateListener(ctx, &globalaccelerator.CreateListenerInput{
-		AcceleratorArn: made.AcceleratorArn, IdempotencyToken: aws.String("t"), Protocol: "TCP", PortRanges: []gatypes.PortRange{{FromPort: aws.Int32(80), ToPort: aws.Int32(81)}},
+		AcceleratorArn: made.AcceleratorArn, IdempotencyToken: aws.String("t"), Protocol: "TCP",
+		PortRanges: []gatypes.PortRange{{FromPort: aws.Int32(80), ToPort: aws.Int32(81)}},
 	}))(t).Listener
 	group := wanted(edge.CreateEndpointGroup(ctx, &globalaccelerator.CreateEndpointGroupInput{
 		ListenerArn: l.ListenerArn, IdempotencyToken: aws.String("t"), EndpointGroupRegion: aws.String("us-west-2"),
@@ -59,16 +61,19 @@ func TestAnAcceleratorCarriesTrafficToALoadBalancer(t *testing.T) {
 			t.Errorf("endpoint %+v", e)
 		}
 	}
-	found := wanted(s.tags.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"globalaccelerator:accelerator"}}))(t)
+	found := wanted(s.tags.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{
+		ResourceTypeFilters: []string{"globalaccelerator:accelerator"}}))(t)
 	if len(found.ResourceTagMappingList) != 1 || *found.ResourceTagMappingList[0].ResourceARN != *made.AcceleratorArn {
 		t.Errorf("found by tag: %+v", found.ResourceTagMappingList)
 	}
 	r := wanted(s.admin.Resources(ctx))(t)
-	if len(r.Accelerators) != 1 || r.Accelerators[0].Status != "DEPLOYED" || r.Accelerators[0].Listeners[0].Groups[0].Endpoints[0].State != "HEALTHY" {
+	if len(r.Accelerators) != 1 || r.Accelerators[0].Status != "DEPLOYED" ||
+		r.Accelerators[0].Listeners[0].Groups[0].Endpoints[0].State != "HEALTHY" {
 		t.Errorf("resources: %+v", r.Accelerators)
 	}
 
-	wanted(edge.UpdateAccelerator(ctx, &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: made.AcceleratorArn, Enabled: aws.Bool(false)}))(t)
+	wanted(edge.UpdateAccelerator(ctx, &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: made.AcceleratorArn,
+		Enabled: aws.Bool(false)}))(t)
 	c := wanted(s.DialContext(ctx, "tcp", *made.DnsName+":80"))(t)
 	defer func() { _ = c.Close() }()
 	_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -83,9 +88,11 @@ func TestAnAcceleratorTakesConnectionsOnceItIsDeployed(t *testing.T) {
 	t.Parallel()
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := serve(t, Options{DataPlane: true, Clock: c, Profile: account.Real()})
-	made := wanted(s.Edge.CreateAccelerator(t.Context(), &globalaccelerator.CreateAcceleratorInput{Name: aws.String("web"), IpAddressType: "DUAL_STACK"}))(t).Accelerator
+	made := wanted(s.Edge.CreateAccelerator(t.Context(), &globalaccelerator.CreateAcceleratorInput{Name: aws.String("web"),
+		IpAddressType: "DUAL_STACK"}))(t).Accelerator
 	wanted(s.Edge.CreateListener(t.Context(), &globalaccelerator.CreateListenerInput{
-		AcceleratorArn: made.AcceleratorArn, Protocol: "TCP", PortRanges: []gatypes.PortRange{{FromPort: aws.Int32(80), ToPort: aws.Int32(80)}},
+		AcceleratorArn: made.AcceleratorArn, Protocol: "TCP", PortRanges: []gatypes.PortRange{
+			{FromPort: aws.Int32(80), ToPort: aws.Int32(80)}},
 	}))(t)
 	if _, err := s.DialContext(t.Context(), "tcp", *made.DnsName+":80"); err == nil {
 		t.Error("the accelerator takes connections before it is deployed")
@@ -110,7 +117,8 @@ func TestAnAcceleratorTakesConnectionsOnceItIsDeployed(t *testing.T) {
 func TestGlobalAcceleratorIsCalledInItsHomeRegion(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{})
-	_, err := globalaccelerator.NewFromConfig(s.config("eu-west-1")).ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{})
+	_, err := globalaccelerator.NewFromConfig(s.config("eu-west-1")).ListAccelerators(t.Context(),
+		&globalaccelerator.ListAcceleratorsInput{})
 	var e smithy.APIError
 	if !errors.As(err, &e) || e.ErrorCode() != "InvalidSignatureException" {
 		t.Errorf("signed for eu-west-1: %v", err)

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// Endpoints are where the load balancers can be reached on this machine, by DNS name, then the accelerators, each by two
-// addresses; none without a data plane.
+// Endpoints are where the load balancers can be reached on this machine, by DNS name, then the accelerators, each by
+// two addresses; none without a data plane.
 func (s *Simulator) Endpoints() []simclient.Endpoint {
 	endpoints := []simclient.Endpoint{}
 	if s.Plane == nil {
@@ -22,11 +22,13 @@ func (s *Simulator) Endpoints() []simclient.Endpoint {
 	}
 	protocols := s.protocols()
 	for _, a := range s.Plane.Addresses() {
-		e := simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP, Listeners: listenerAddrs(a, protocols[a.ARN])}
+		e := simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP,
+			Listeners: listenerAddrs(a, protocols[a.ARN])}
 		endpoints = append(endpoints, e)
 	}
 	for _, a := range s.Plane.Accelerators() {
-		endpoints = append(endpoints, simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP, Listeners: listenerAddrs(a, nil)})
+		endpoints = append(endpoints, simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP,
+			Listeners: listenerAddrs(a, nil)})
 	}
 	return endpoints
 }
@@ -67,8 +69,8 @@ func listenerAddrs(a flow.Address, protocols map[int32]string) []simclient.Liste
 	return listeners
 }
 
-// Resolve looks a DNS name up, as the DNS server does for this machine; a name that does not exist has no address. It fails
-// without a data plane.
+// Resolve looks a DNS name up, as the DNS server does for this machine; a name that does not exist has no address. It
+// fails without a data plane.
 func (s *Simulator) Resolve(name string) ([]netip.Addr, error) {
 	return s.ResolveFrom(name, netip.Addr{})
 }
@@ -87,13 +89,14 @@ func (s *Simulator) ResolveFrom(name string, from netip.Addr) ([]netip.Addr, err
 	return nil, nil
 }
 
-// DialContext connects to a listener of a load balancer by "DNS name:port", and to the identity provider by its names, for HTTP
-// clients in the same process. It fails without a data plane and for other names.
+// DialContext connects to a listener of a load balancer by "DNS name:port", and to the identity provider by its names,
+// for HTTP clients in the same process. It fails without a data plane and for other names.
 func (s *Simulator) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if s.Plane == nil {
 		return nil, errNoPlane
 	}
-	if host, _, err := net.SplitHostPort(address); err == nil && s.identity != nil && s.identity.serves(strings.ToLower(host)) {
+	if host, _, err := net.SplitHostPort(address); err == nil && s.identity != nil &&
+		s.identity.serves(strings.ToLower(host)) {
 		return new(net.Dialer).DialContext(ctx, network, s.IdentityProvider())
 	}
 	return s.Plane.DialContext(ctx, network, address)

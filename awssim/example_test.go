@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// A test in Go calls the services without a wire: they have the methods of the SDK's clients. Time stands until the test moves it.
+// A test in Go calls the services without a wire: they have the methods of the SDK's clients. Time stands until the
+// test moves it.
 func Example() {
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	sim, err := awssim.New(awssim.Options{Clock: c, Profile: account.Real()})
@@ -27,7 +28,8 @@ func Example() {
 
 	ctx := context.Background()
 	made, err := sim.Balancing.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
-		Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, // of the built-in account
+		// of the built-in account
+		Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -63,13 +65,15 @@ func ExampleSimulator_Handler() {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "simulated", ""),
 	})
 	out, err := client.CreateTargetGroup(context.Background(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String("vpc-0a1de000000000001"), TargetType: "ip",
+		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String("vpc-0a1de000000000001"),
+		TargetType: "ip",
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(aws.ToString(out.TargetGroups[0].TargetGroupName), aws.ToInt32(out.TargetGroups[0].HealthCheckIntervalSeconds))
+	fmt.Println(aws.ToString(out.TargetGroups[0].TargetGroupName),
+		aws.ToInt32(out.TargetGroups[0].HealthCheckIntervalSeconds))
 	// Output:
 	// web 30
 }

@@ -32,17 +32,21 @@ func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
 		pod(t, network, "10.0.128.77", 8080, "blue")
 		ctx := t.Context()
 		vpc := aws.String(s.description.VPC.ID)
-		group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("front"), Description: aws.String("front"), VpcId: vpc}))(t).GroupId
+		group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("front"),
+			Description: aws.String("front"), VpcId: vpc}))(t).GroupId
 		lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
-			Name: aws.String("front"), Type: kind, Subnets: s.subnets(), SecurityGroups: []string{*group}, IpAddressType: "dualstack",
+			Name: aws.String("front"), Type: kind, Subnets: s.subnets(), SecurityGroups: []string{*group},
+			IpAddressType: "dualstack",
 		}))(t).LoadBalancers[0]
 		protocol := elbtypes.ProtocolEnum("TCP")
 		if kind == "application" {
 			protocol = "HTTP"
 		}
-		tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("front"), Protocol: protocol, Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
+		tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("front"),
+			Protocol: protocol, Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
 		wanted(s.balancing.CreateListener(ctx, &elb.CreateListenerInput{
-			LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(80), DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
+			LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(80), DefaultActions: []elbtypes.Action{
+				{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
 		}))(t)
 		w := &web{served: s, lb: *lb.LoadBalancerArn, tg: *tg.TargetGroupArn}
 		w.register(t, "10.0.128.77")
@@ -73,7 +77,8 @@ func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
 			tt.grant(&granted)
 			for _, allowed := range []bool{false, true} {
 				if allowed {
-					wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
+					wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+						GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
 				}
 				for from, want := range map[string]bool{tt.inside: allowed, tt.outside: false} {
 					if err := request(network, from, netip.AddrPortFrom(tt.to, 80), want); (err == nil) != want {
@@ -81,14 +86,18 @@ func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
 					}
 				}
 			}
-			wanted(s.compute.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
+			wanted(s.compute.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
+				GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
 		}
 
 		// Nothing may leave: the target is unhealthy, since checks are subject to the rules as well.
-		everything := ec2types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}
-		wanted(s.compute.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{everything}}))(t)
+		everything := ec2types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{
+			{CidrIp: aws.String("0.0.0.0/0")}}}
+		wanted(s.compute.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{
+			GroupId: group, IpPermissions: []ec2types.IpPermission{everything}}))(t)
 		await.Equal(t, string(kind)+": the target without outbound rules", func() elbtypes.TargetHealthStateEnum {
-			return wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth.State
+			return wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
+				TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth.State
 		}, elbtypes.TargetHealthStateEnumUnhealthy)
 	}
 }
@@ -105,8 +114,8 @@ func (s *served) member(t *testing.T, group string) string {
 	return *out.NetworkInterfaces[0].PrivateIpAddress
 }
 
-// request asks a listener for a page from an address of the virtual network. It gives up soon when that is expected to be dropped on
-// the way.
+// request asks a listener for a page from an address of the virtual network. It gives up soon when that is expected to
+// be dropped on the way.
 func request(n *vnet.Network, from string, to netip.AddrPort, patient bool) error {
 	limit := 50 * time.Millisecond
 	if patient {

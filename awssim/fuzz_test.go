@@ -44,7 +44,8 @@ func fuzzProgram(seed uint64, size int) []byte {
 func TestTheFuzzersReachMostActions(t *testing.T) {
 	t.Parallel()
 	longtest.Long(t, "720,000 bytes of programs")
-	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5, "wafv2,shield,globalaccelerator,sts,tagging": 0.45} {
+	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5,
+		"wafv2,shield,globalaccelerator,sts,tagging": 0.45} {
 		names := strings.Split(services, ",")
 		reached, all := map[string]bool{}, 0
 		for seed := range uint64(12) {
@@ -61,7 +62,8 @@ func TestTheFuzzersReachMostActions(t *testing.T) {
 	}
 }
 
-// fuzzer makes the calls that a program of bytes means. What answers contain goes into later calls, by the name of the field.
+// fuzzer makes the calls that a program of bytes means. What answers contain goes into later calls, by the name of the
+// field.
 type fuzzer struct {
 	data    []byte
 	sim     *Simulator
@@ -72,13 +74,19 @@ type fuzzer struct {
 }
 
 func newFuzzer(t *testing.T, data []byte) *fuzzer {
-	z := &fuzzer{data: data, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), reached: map[string]bool{}}
+	z := &fuzzer{data: data, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+		reached: map[string]bool{}}
 	z.seen = map[string][]string{
-		"CidrBlock": {"10.9.0.0/16", "10.9.1.0/24", "10.0.9.0/24"}, "DestinationCidrBlock": {"0.0.0.0/0"}, "Cidr": {"10.9.0.0/16"}, "CidrIp": {"10.0.0.0/8"},
-		"DomainName": {"app.example.com", "*.example.com"}, "Name": {"n0", "n1", "example.com", "www.example.com"}, "DNSName": {"www.example.com"},
-		"CallerReference": {"a", "b", "c", "d"}, "Type": {"A", "CNAME", "TXT"}, "Value": {"192.0.2.1", "x", "\"text\""}, "Key": {"k", "Name"}, "Domain": {"vpc"},
-		"AvailabilityZone": {"us-west-2a", "us-west-2b"}, "EndpointGroupRegion": {"us-west-2"}, "RoleSessionName": {"session"}, "Description": {"text"}, "GroupName": {"g1", "g2", "g3"},
-		"IpProtocol": {"tcp", "-1"}, "MetricName": {"m"}, "PrefixListName": {"pl"}, "AddressFamily": {"IPv4"}, "ImageId": {"ami-0123456789abcdef0"}, "IdempotencyToken": {"t1", "t2", "t3"},
+		"CidrBlock": {"10.9.0.0/16", "10.9.1.0/24", "10.0.9.0/24"}, "DestinationCidrBlock": {"0.0.0.0/0"},
+		"Cidr": {"10.9.0.0/16"}, "CidrIp": {"10.0.0.0/8"},
+		"DomainName": {"app.example.com", "*.example.com"}, "Name": {"n0", "n1", "example.com", "www.example.com"},
+		"DNSName":         {"www.example.com"},
+		"CallerReference": {"a", "b", "c", "d"}, "Type": {"A", "CNAME", "TXT"}, "Value": {"192.0.2.1", "x", "\"text\""},
+		"Key": {"k", "Name"}, "Domain": {"vpc"},
+		"AvailabilityZone": {"us-west-2a", "us-west-2b"}, "EndpointGroupRegion": {"us-west-2"}, "RoleSessionName": {
+			"session"}, "Description": {"text"}, "GroupName": {"g1", "g2", "g3"},
+		"IpProtocol": {"tcp", "-1"}, "MetricName": {"m"}, "PrefixListName": {"pl"}, "AddressFamily": {"IPv4"}, "ImageId": {
+			"ami-0123456789abcdef0"}, "IdempotencyToken": {"t1", "t2", "t3"},
 	}
 	sim, err := New(Options{Clock: z.clock, Profile: account.Fast(), Random: 1})
 	if err != nil {
@@ -133,7 +141,8 @@ func (z *fuzzer) actions(services []string) []action {
 func (z *fuzzer) run(t *testing.T, services []string) {
 	actions := z.actions(services)
 	for _, a := range actions { // what there is at first
-		if name := a.name[strings.IndexByte(a.name, ':')+1:]; strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "List") {
+		if name := a.name[strings.IndexByte(a.name, ':')+1:]; strings.HasPrefix(name, "Describe") ||
+			strings.HasPrefix(name, "List") {
 			z.perform(t, a, reflect.New(a.call.Type().In(1).Elem()))
 		}
 	}
@@ -239,7 +248,8 @@ func (z *fuzzer) fill(v reflect.Value, field string, depth int) {
 	case reflect.Map:
 		if given && v.Type().Key().Kind() == reflect.String && v.Type().Elem().Kind() == reflect.String {
 			v.Set(reflect.MakeMap(v.Type()))
-			v.SetMapIndex(reflect.ValueOf(z.text("Key")).Convert(v.Type().Key()), reflect.ValueOf(z.text("Value")).Convert(v.Type().Elem()))
+			v.SetMapIndex(reflect.ValueOf(z.text("Key")).Convert(v.Type().Key()), reflect.ValueOf(z.text("Value")).Convert(
+				v.Type().Elem()))
 		}
 	case reflect.Bool:
 		v.SetBool(z.n(2) == 0)
@@ -261,8 +271,10 @@ func (z *fuzzer) fill(v reflect.Value, field string, depth int) {
 
 // optional are fields that most calls leave out, and that forbid others or must fit them.
 var optional = map[string]bool{
-	"TagSpecifications": true, "NextToken": true, "MaxResults": true, "Marker": true, "NextMarker": true, "Ipv6CidrBlock": true, "AvailabilityZoneId": true, "OutpostArn": true,
-	"Ipv4IpamPoolId": true, "Ipv6IpamPoolId": true, "IpAddresses": true, "CertificateAuthorityArn": true, "PolicyArns": true, "Policy": true, "Ipv6Pool": true, "Filters": true,
+	"TagSpecifications": true, "NextToken": true, "MaxResults": true, "Marker": true, "NextMarker": true,
+	"Ipv6CidrBlock": true, "AvailabilityZoneId": true, "OutpostArn": true,
+	"Ipv4IpamPoolId": true, "Ipv6IpamPoolId": true, "IpAddresses": true, "CertificateAuthorityArn": true,
+	"PolicyArns": true, "Policy": true, "Ipv6Pool": true, "Filters": true,
 	"DelegationSetId": true, "VPC": true, "Tags": true, "SourceSecurityGroupName": true, "ResourceARNList": true,
 }
 
@@ -282,7 +294,8 @@ func (z *fuzzer) text(field string) string {
 		}
 	}
 	for _, name := range []string{field, "Id", "Name"} {
-		for _, known := range [][]string{z.seen[name], z.seen[strings.Replace(name, "Id", "ID", 1)], z.seen[strings.ToUpper(name)]} {
+		for _, known := range [][]string{z.seen[name], z.seen[strings.Replace(name, "Id", "ID", 1)],
+			z.seen[strings.ToUpper(name)]} {
 			if len(known) > 0 {
 				return known[z.n(256)%len(known)]
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 )
 
-// TestLoadBalancersCostTheSameHoweverManyThereAre shows what the simulator allocates for the creation of a load balancer with its listener and target
-// group, and for the reads of one of them, among many.
+// TestLoadBalancersCostTheSameHoweverManyThereAre shows what the simulator allocates for the creation of a load
+// balancer with its listener and target group, and for the reads of one of them, among many.
 func TestLoadBalancersCostTheSameHoweverManyThereAre(t *testing.T) { // not parallel: it counts bytes
 	var creation, reads []growth.Point
 	for _, n := range growth.Sizes {
@@ -25,7 +25,8 @@ func TestLoadBalancersCostTheSameHoweverManyThereAre(t *testing.T) { // not para
 		creation = append(creation, growth.Point{N: n, Cost: float64(after.TotalAlloc-before.TotalAlloc) / float64(n)})
 		reads = append(reads, growth.Point{N: n, Cost: growth.Bytes(func() {
 			for _, err := range []error{
-				second(s.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: balancers[:1]})),
+				second(s.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{
+					LoadBalancerArns: balancers[:1]})),
 				second(s.Balancing.DescribeListeners(t.Context(), &elb.DescribeListenersInput{LoadBalancerArn: &balancers[0]})),
 				second(s.Balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &groups[0]})),
 			} {
@@ -38,7 +39,8 @@ func TestLoadBalancersCostTheSameHoweverManyThereAre(t *testing.T) { // not para
 			t.Error(err)
 		}
 	}
-	for what, points := range map[string][]growth.Point{"bytes of a creation, by load balancers": creation, "bytes of three reads, by load balancers": reads} {
+	for what, points := range map[string][]growth.Point{"bytes of a creation, by load balancers": creation,
+		"bytes of three reads, by load balancers": reads} {
 		growth.Log(t, what, points)
 		if e := growth.Exponent(points); e > growth.Constant {
 			t.Errorf("%s: exponent %.2f, want at most %.2f", what, e, growth.Constant)

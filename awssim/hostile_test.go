@@ -20,11 +20,12 @@ import (
 
 // signature is what a stock client would send in the Authorization header.
 func signature(region, service string) string {
-	return "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/" + region + "/" + service + "/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123"
+	return "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/" + region + "/" + service +
+		"/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123"
 }
 
-// TestHostileRequestsGetAWSsErrorsAtABoundedCost sends what no client sends. Whatever it is, the answer is an error of AWS's,
-// the account is whole, and memory is spent in proportion to the request.
+// TestHostileRequestsGetAWSsErrorsAtABoundedCost sends what no client sends. Whatever it is, the answer is an error of
+// AWS's, the account is whole, and memory is spent in proportion to the request.
 func TestHostileRequestsGetAWSsErrorsAtABoundedCost(t *testing.T) {
 	s, err := New(Options{Logf: func(format string, args ...any) { t.Errorf(format, args...) }})
 	if err != nil {
@@ -45,22 +46,33 @@ func TestHostileRequestsGetAWSsErrorsAtABoundedCost(t *testing.T) {
 		{"other version", elbv2, "", "Action=DescribeLoadBalancers&Version=1999-01-01", 400, "InvalidAction"},
 		{"truncated escape", elbv2, "", "Action=DescribeLoadBalancers&Names.member.1=%4", 400, "MalformedQueryString"},
 		{"truncated value", elbv2, "", "Action=DescribeLoadBalancers&PageSize=", 400, "MalformedInput"},
-		{"index gap", elbv2, "", "Action=DescribeLoadBalancers&Names.member.999999999=x&Names.member.1=y", 400, "LoadBalancerNotFound"},
-		{"index too large", elbv2, "", "Action=DescribeLoadBalancers&Names.member.99999999999999999999=x", 400, "MalformedInput"},
+		{"index gap", elbv2, "", "Action=DescribeLoadBalancers&Names.member.999999999=x&Names.member.1=y", 400,
+			"LoadBalancerNotFound"},
+		{"index too large", elbv2, "", "Action=DescribeLoadBalancers&Names.member.99999999999999999999=x", 400,
+			"MalformedInput"},
 		{"negative index", elbv2, "", "Action=DescribeLoadBalancers&Names.member.-1=x", 400, "MalformedInput"},
 		{"list as scalar", elbv2, "", "Action=DescribeLoadBalancers&Names=x", 400, "MalformedInput"},
 		{"scalar as list", elbv2, "", "Action=DescribeTags&PageSize=1&ResourceArns.member.1.x=1", 400, "MalformedInput"},
-		{"same key twice", elbv2, "", "Action=DescribeLoadBalancers&Names.member.1=x&Names.member.1=y", 400, "LoadBalancerNotFound"},
+		{"same key twice", elbv2, "", "Action=DescribeLoadBalancers&Names.member.1=x&Names.member.1=y", 400,
+			"LoadBalancerNotFound"},
 		{"zero bytes", elbv2, "", "Action=CreateTargetGroup&Name=%00&TargetType=lambda", 400, "ValidationError"},
 		{"bad UTF-8", elbv2, "", "Action=CreateTargetGroup&Name=%ff%fe&TargetType=lambda", 400, "ValidationError"},
-		{"huge name", elbv2, "", "Action=CreateTargetGroup&TargetType=lambda&Name=" + strings.Repeat("a", megabyte), 400, "ValidationError"},
-		{"huge number", elbv2, "", "Action=DescribeLoadBalancers&PageSize=" + strings.Repeat("9", megabyte), 400, "MalformedInput"},
-		{"huge body", elbv2, "", "Action=DescribeLoadBalancers&x=" + strings.Repeat("a", 2<<20), 413, "RequestEntityTooLarge"},
-		{"deep name", elbv2, "", "Action=DescribeLoadBalancers&" + strings.Repeat("a.", megabyte/2) + "=1", 400, "MalformedInput"},
-		{"deep name, EC2", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + strings.Repeat("a.", megabyte/2) + "=1", 400, "InvalidParameterValue"},
-		{"many names, EC2", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + manyParameters("p", 60_000), 400, "UnknownParameter"},
-		{"too many names", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + manyParameters("p", megabyte), 400, "MalformedQueryString"},
-		{"many items", elbv2, "", "Action=DescribeLoadBalancers&" + manyParameters("Names.member.", 150_000), 400, "ValidationError"},
+		{"huge name", elbv2, "", "Action=CreateTargetGroup&TargetType=lambda&Name=" + strings.Repeat("a", megabyte), 400,
+			"ValidationError"},
+		{"huge number", elbv2, "", "Action=DescribeLoadBalancers&PageSize=" + strings.Repeat("9", megabyte), 400,
+			"MalformedInput"},
+		{"huge body", elbv2, "", "Action=DescribeLoadBalancers&x=" + strings.Repeat("a", 2<<20), 413,
+			"RequestEntityTooLarge"},
+		{"deep name", elbv2, "", "Action=DescribeLoadBalancers&" + strings.Repeat("a.", megabyte/2) + "=1", 400,
+			"MalformedInput"},
+		{"deep name, EC2", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + strings.Repeat("a.", megabyte/2) + "=1",
+			400, "InvalidParameterValue"},
+		{"many names, EC2", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + manyParameters("p", 60_000), 400,
+			"UnknownParameter"},
+		{"too many names", compute, "", "Action=DescribeVpcs&Version=2016-11-15&" + manyParameters("p", megabyte), 400,
+			"MalformedQueryString"},
+		{"many items", elbv2, "", "Action=DescribeLoadBalancers&" + manyParameters("Names.member.", 150_000), 400,
+			"ValidationError"},
 		{"deep JSON", acm, listACM, strings.Repeat("[", megabyte), 400, "SerializationException"},
 		{"deep JSON object", acm, listACM, strings.Repeat(`{"Includes":`, 50_000), 400, "SerializationException"},
 		{"truncated JSON", acm, listACM, `{"Includes":{"keyTypes":["RSA`, 400, "SerializationException"},
@@ -151,8 +163,8 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// TestTenThousandConnectionsAreServedAtOnce holds ten thousand connections open, half a request sent on each, and then lets
-// all go on: each must be answered, and nothing may be created twice or lost.
+// TestTenThousandConnectionsAreServedAtOnce holds ten thousand connections open, half a request sent on each, and then
+// lets all go on: each must be answered, and nothing may be created twice or lost.
 func TestTenThousandConnectionsAreServedAtOnce(t *testing.T) {
 	connections := longtest.Seeds(500, 10_000)
 	s, err := New(Options{Logf: t.Logf})

@@ -39,7 +39,8 @@ const clusterTag = "elbv2.k8s.aws/cluster"
 
 var morning = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// guarded is an account in which a user has the controller's published policy, and roles trust a cluster, pods and nodes.
+// guarded is an account in which a user has the controller's published policy, and roles trust a cluster, pods and
+// nodes.
 func guarded(t *testing.T) *seed.File {
 	t.Helper()
 	standard, err := os.ReadFile("iam/testdata/policies/controller.aws.json")
@@ -49,16 +50,22 @@ func guarded(t *testing.T) *seed.File {
 	f := seed.Default()
 	f.IAM.Policies = append(f.IAM.Policies, seed.Policy{Name: "controller", Document: standard})
 	grants := seed.Grants{Policies: []string{"controller"}}
-	f.IAM.Users = append(f.IAM.Users, seed.IAMUser{Name: "lbc", Grants: grants, Keys: []seed.AccessKey{{ID: "AKIALBC", Secret: "lbc's"}}})
+	f.IAM.Users = append(f.IAM.Users, seed.IAMUser{Name: "lbc", Grants: grants, Keys: []seed.AccessKey{
+		{ID: "AKIALBC", Secret: "lbc's"}}})
 	trust := func(principal, action, condition string) json.RawMessage {
-		return json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":` + action + condition + `}]}`)
+		return json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal +
+			`,"Action":` + action + condition + `}]}`)
 	}
 	f.IAM.Roles = []seed.Role{
-		{Name: "irsa", Grants: grants, Trust: trust(`{"Federated":"arn:aws:iam::123456789012:oidc-provider/oidc.example/id/1"}`, `"sts:AssumeRoleWithWebIdentity"`,
-			`,"Condition":{"StringEquals":{"oidc.example/id/1:sub":"system:serviceaccount:kube-system:lbc","oidc.example/id/1:aud":"sts.amazonaws.com"}}`)},
-		{Name: "pods", Grants: grants, Trust: trust(`{"Service":"pods.eks.amazonaws.com"}`, `["sts:AssumeRole","sts:TagSession"]`, "")},
+		{Name: "irsa", Grants: grants,
+			Trust: trust(`{"Federated":"arn:aws:iam::123456789012:oidc-provider/oidc.example/id/1"}`,
+				`"sts:AssumeRoleWithWebIdentity"`,
+				`,"Condition":{"StringEquals":{"oidc.example/id/1:sub":"system:serviceaccount:kube-system:lbc","oidc.example/id/1:aud":"sts.amazonaws.com"}}`)},
+		{Name: "pods", Grants: grants, Trust: trust(`{"Service":"pods.eks.amazonaws.com"}`,
+			`["sts:AssumeRole","sts:TagSession"]`, "")},
 		{Name: "nodes", Grants: grants, Trust: trust(`{"Service":"ec2.amazonaws.com"}`, `"sts:AssumeRole"`, "")},
-		{Name: "targets", Grants: grants, MaxSession: "2h", Trust: trust(`{"AWS":"arn:aws:iam::123456789012:user/lbc"}`, `["sts:AssumeRole","sts:TagSession"]`,
+		{Name: "targets", Grants: grants, MaxSession: "2h", Trust: trust(`{"AWS":"arn:aws:iam::123456789012:user/lbc"}`,
+			`["sts:AssumeRole","sts:TagSession"]`,
 			`,"Condition":{"StringEquals":{"sts:ExternalId":"blue"}}`)},
 	}
 	f.IAM.Providers = []seed.Provider{{Issuer: "https://oidc.example/id/1"}}
@@ -79,7 +86,8 @@ func (s *served) as(key, secret, token string) aws.Config {
 func wantDenial(t *testing.T, err error, want string, status int, action string) {
 	t.Helper()
 	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || code(err) != want || !strings.Contains(err.Error(), " is not authorized to perform: "+action+" ") {
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || code(err) != want || !strings.Contains(err.Error(),
+		" is not authorized to perform: "+action+" ") {
 		t.Errorf("got %v, want %d %s for %s", err, status, want, action)
 	}
 }
@@ -93,27 +101,35 @@ func TestThePublishedPolicyHoldsOverHTTP(t *testing.T) {
 	own := []elbtypes.Tag{{Key: aws.String(clusterTag), Value: aws.String("demo")}}
 	other := []elbtypes.Tag{{Key: aws.String("team"), Value: aws.String("web")}}
 
-	_, err := balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: s.subnets(), Tags: other})
+	_, err := balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: s.subnets(),
+		Tags: other})
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "elasticloadbalancing:CreateLoadBalancer")
-	lb := wanted(balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: s.subnets(), Tags: own}))(t).LoadBalancers[0].LoadBalancerArn
+	lb := wanted(balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"),
+		Subnets: s.subnets(), Tags: own}))(t).LoadBalancers[0].LoadBalancerArn
 	tg := wanted(balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(s.description.VPC.ID), TargetType: "ip", Tags: own,
+		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(s.description.VPC.ID),
+		TargetType: "ip", Tags: own,
 	}))(t).TargetGroups[0].TargetGroupArn
 	forward := []elbtypes.Action{{Type: "forward", TargetGroupArn: tg}}
 	listen := func(port int32, tags []elbtypes.Tag) *string {
-		return wanted(balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb, Protocol: "HTTP", Port: aws.Int32(port), DefaultActions: forward, Tags: tags}))(t).Listeners[0].ListenerArn
+		return wanted(balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb, Protocol: "HTTP",
+			Port: aws.Int32(port), DefaultActions: forward, Tags: tags}))(t).Listeners[0].ListenerArn
 	}
 	tagged, untagged := listen(80, own), listen(81, nil)
-	attributes := []elbtypes.ListenerAttribute{{Key: aws.String("routing.http.response.server.enabled"), Value: aws.String("false")}}
-	wanted(balancing.ModifyListenerAttributes(ctx, &elb.ModifyListenerAttributesInput{ListenerArn: tagged, Attributes: attributes}))(t)
-	_, err = balancing.ModifyListenerAttributes(ctx, &elb.ModifyListenerAttributesInput{ListenerArn: untagged, Attributes: attributes})
+	attributes := []elbtypes.ListenerAttribute{{Key: aws.String("routing.http.response.server.enabled"),
+		Value: aws.String("false")}}
+	wanted(balancing.ModifyListenerAttributes(ctx, &elb.ModifyListenerAttributesInput{ListenerArn: tagged,
+		Attributes: attributes}))(t)
+	_, err = balancing.ModifyListenerAttributes(ctx, &elb.ModifyListenerAttributesInput{ListenerArn: untagged,
+		Attributes: attributes})
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "elasticloadbalancing:ModifyListenerAttributes")
 	wanted(balancing.AddTags(ctx, &elb.AddTagsInput{ResourceArns: []string{*lb}, Tags: other}))(t)
 	_, err = balancing.AddTags(ctx, &elb.AddTagsInput{ResourceArns: []string{*lb}, Tags: append(other, own...)})
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "elasticloadbalancing:AddTags")
 
 	vpc := aws.String(s.description.VPC.ID)
-	bare := wanted(compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("bare"), Description: aws.String("x"), VpcId: vpc}))(t).GroupId
+	bare := wanted(compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("bare"),
+		Description: aws.String("x"), VpcId: vpc}))(t).GroupId
 	_, err = compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: bare})
 	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:DeleteSecurityGroup")
 	_, encoded, found := strings.Cut(err.Error(), "Encoded authorization failure message: ")
@@ -122,20 +138,24 @@ func TestThePublishedPolicyHoldsOverHTTP(t *testing.T) {
 	}
 	_, err = compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("front"), Description: aws.String("x"), VpcId: vpc,
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("web")}}}},
+		TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("team"), Value: aws.String("web")}}}},
 	})
 	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:CreateTags")
 
 	_, err = resourcegroupstaggingapi.NewFromConfig(c).GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{})
 	wantDenial(t, err, "AccessDeniedException", http.StatusBadRequest, "tag:GetResources")
-	_, err = acm.NewFromConfig(c).RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String("example.com")})
+	_, err = acm.NewFromConfig(c).RequestCertificate(ctx, &acm.RequestCertificateInput{
+		DomainName: aws.String("example.com")})
 	wantDenial(t, err, "AccessDeniedException", http.StatusBadRequest, "acm:RequestCertificate")
 	_, err = wafv2.NewFromConfig(c).ListWebACLs(ctx, &wafv2.ListWebACLsInput{Scope: "REGIONAL"})
 	wantDenial(t, err, "AccessDeniedException", http.StatusBadRequest, "wafv2:ListWebACLs")
 
-	_, err = identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{EncodedMessage: aws.String(encoded)})
+	_, err = identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{
+		EncodedMessage: aws.String(encoded)})
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:DecodeAuthorizationMessage")
-	decoded := wanted(s.identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{EncodedMessage: aws.String(encoded)}))(t).DecodedMessage
+	decoded := wanted(s.identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{
+		EncodedMessage: aws.String(encoded)}))(t).DecodedMessage
 	var message struct {
 		Allowed bool
 		Context struct {
@@ -143,14 +163,18 @@ func TestThePublishedPolicyHoldsOverHTTP(t *testing.T) {
 			Action, Resource string
 		}
 	}
-	if err := json.Unmarshal([]byte(*decoded), &message); err != nil || message.Allowed || message.Context.Action != "ec2:DeleteSecurityGroup" ||
-		message.Context.Principal.Name != "lbc" || message.Context.Resource != "arn:aws:ec2:us-west-2:123456789012:security-group/"+*bare {
+	if err := json.Unmarshal([]byte(*decoded), &message); err != nil || message.Allowed || message.Context.Action !=
+		"ec2:DeleteSecurityGroup" ||
+		message.Context.Principal.Name != "lbc" || message.Context.Resource !=
+		"arn:aws:ec2:us-west-2:123456789012:security-group/"+*bare {
 		t.Errorf("decoded to %s (%v)", *decoded, err)
 	}
-	if _, err := s.identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{EncodedMessage: aws.String("x" + encoded)}); code(err) != "InvalidAuthorizationMessageException" {
+	if _, err := s.identity.DecodeAuthorizationMessage(ctx, &sts.DecodeAuthorizationMessageInput{
+		EncodedMessage: aws.String("x" + encoded)}); code(err) != "InvalidAuthorizationMessageException" {
 		t.Errorf("a broken message: %v", err)
 	}
-	if who := wanted(identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *who.Arn != "arn:aws:iam::123456789012:user/lbc" {
+	if who := wanted(identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *who.Arn !=
+		"arn:aws:iam::123456789012:user/lbc" {
 		t.Errorf("is %s", *who.Arn)
 	}
 }
@@ -163,7 +187,8 @@ func TestEnforcementRefusesUnknownCallersInEachProtocolsWords(t *testing.T) {
 	_, balancing := elb.NewFromConfig(c).DescribeLoadBalancers(ctx, nil)
 	_, compute := ec2.NewFromConfig(c).DescribeVpcs(ctx, nil)
 	_, trust := acm.NewFromConfig(c).ListCertificates(ctx, nil)
-	for want, err := range map[string]error{"InvalidClientTokenId": balancing, "AuthFailure": compute, "UnrecognizedClientException": trust} {
+	for want, err := range map[string]error{"InvalidClientTokenId": balancing, "AuthFailure": compute,
+		"UnrecognizedClientException": trust} {
 		if code(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -183,7 +208,9 @@ func TestPoliciesAreAttachedAndDetachedWhileItRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(s.admin.PutPolicy(ctx, "vpcs", []byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}}`)))
+	must(
+		s.admin.PutPolicy(ctx, "vpcs",
+			[]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}}`)))
 	at := []simclient.Attachment{{Policy: "vpcs", AccessKey: "AKIACONTROLLER"}}
 	must(s.admin.ChangeIAM(ctx, simclient.IAMChange{Attach: at}))
 	wanted(c.DescribeVpcs(ctx, nil))(t)
@@ -192,16 +219,21 @@ func TestPoliciesAreAttachedAndDetachedWhileItRuns(t *testing.T) {
 	if strings.Contains(err.Error(), "Encoded") {
 		t.Errorf("a denial to describe has an encoded message: %v", err)
 	}
-	must(s.admin.PutPolicy(ctx, "vpcs", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:DescribeVpcs","Resource":"*"}]}`)))
+	must(
+		s.admin.PutPolicy(ctx, "vpcs",
+			[]byte(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"},{"Effect":"Deny","Action":"ec2:DescribeVpcs","Resource":"*"}]}`)))
 	_, err = c.DescribeVpcs(ctx, nil)
 	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:DescribeVpcs")
 	if !strings.Contains(err.Error(), "with an explicit deny in an identity-based policy") {
 		t.Errorf("got %v", err)
 	}
-	if err := s.admin.DeletePolicy(ctx, "vpcs"); err == nil || !strings.Contains(err.Error(), "user AKIACONTROLLER depends on it") {
+	if err := s.admin.DeletePolicy(ctx, "vpcs"); err == nil || !strings.Contains(err.Error(),
+		"user AKIACONTROLLER depends on it") {
 		t.Errorf("deleting a policy in use: %v", err)
 	}
-	if all := wanted(s.admin.IAM(ctx))(t); all.Enforced || len(all.Users) != 2 || all.Users[0].Policies[0] != "vpcs" || all.Users[0].Keys[0] != "AKIACONTROLLER" {
+	if all := wanted(s.admin.IAM(ctx))(t); all.Enforced || len(all.Users) != 2 || all.Users[0].Policies[0] != "vpcs" ||
+		all.Users[0].Keys[0] != "AKIACONTROLLER" {
 		t.Errorf("got %+v", all)
 	}
 	if document := wanted(s.admin.Policy(ctx, "vpcs"))(t); !strings.Contains(string(document), `"Deny"`) {
@@ -219,13 +251,15 @@ func TestPoliciesAreAttachedAndDetachedWhileItRuns(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if err := s.admin.PutPolicy(ctx, "broken", []byte(`{"Statement":[]}`)); err == nil || !strings.Contains(err.Error(), "Statement: is missing") {
+	if err := s.admin.PutPolicy(ctx, "broken", []byte(`{"Statement":[]}`)); err == nil || !strings.Contains(err.Error(),
+		"Statement: is missing") {
 		t.Errorf("got %v", err)
 	}
 	on := true
 	must(s.admin.ChangeIAM(ctx, simclient.IAMChange{Enforced: &on}))
 	_, err = c.DescribeVpcs(ctx, nil)
-	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:DescribeVpcs") // a user now, but one without policies
+	// a user now, but one without policies
+	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:DescribeVpcs")
 }
 
 func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
@@ -234,7 +268,8 @@ func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
 	ctx := t.Context()
 	identity := sts.NewFromConfig(s.as("AKIALBC", "x", ""))
 	assume := func(role string, f func(*sts.AssumeRoleInput)) (*sts.AssumeRoleOutput, error) {
-		in := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/" + role), RoleSessionName: aws.String("lbc"), ExternalId: aws.String("blue")}
+		in := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/" + role), RoleSessionName: aws.String(
+			"lbc"), ExternalId: aws.String("blue")}
 		f(in)
 		return identity.AssumeRole(ctx, in)
 	}
@@ -245,29 +280,35 @@ func TestRolesAreAssumedByTheirTrustPolicies(t *testing.T) {
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:AssumeRole")
 	_, err = assume("pods", none)
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:AssumeRole")
-	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3 * 3600) }); code(err) != "ValidationError" {
+	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3 * 3600) }); code(err) !=
+		"ValidationError" {
 		t.Errorf("longer than the role's longest session: %v", err)
 	}
-	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }); code(err) != "MalformedPolicyDocument" {
+	if _, err = assume("targets", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }); code(
+		err) != "MalformedPolicyDocument" {
 		t.Errorf("a broken session policy: %v", err)
 	}
 	_, err = sts.NewFromConfig(s.as("AKIAOTHER", "x", "")).AssumeRole(ctx, &sts.AssumeRoleInput{
-		RoleArn: aws.String("arn:aws:iam::123456789012:role/targets"), RoleSessionName: aws.String("lbc"), ExternalId: aws.String("blue"),
+		RoleArn: aws.String("arn:aws:iam::123456789012:role/targets"), RoleSessionName: aws.String("lbc"),
+		ExternalId: aws.String("blue"),
 	})
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "sts:AssumeRole")
 
 	out := wanted(assume("targets", func(in *sts.AssumeRoleInput) {
-		in.Policy = aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"web"}}}}`)
+		in.Policy = aws.String(
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"web"}}}}`)
 		in.Tags = []ststypes.Tag{{Key: aws.String("team"), Value: aws.String("web")}}
 	}))(t).Credentials
 	session := s.as(*out.AccessKeyId, *out.SecretAccessKey, *out.SessionToken)
 	wanted(ec2.NewFromConfig(session).DescribeVpcs(ctx, nil))(t) // both allow it
 	_, err = elb.NewFromConfig(session).DescribeLoadBalancers(ctx, nil)
 	wantDenial(t, err, "AccessDenied", http.StatusForbidden, "elasticloadbalancing:DescribeLoadBalancers")
-	if !strings.Contains(err.Error(), "User: arn:aws:sts::123456789012:assumed-role/targets/lbc is") || !strings.Contains(err.Error(), "because no session policy allows") {
+	if !strings.Contains(err.Error(), "User: arn:aws:sts::123456789012:assumed-role/targets/lbc is") ||
+		!strings.Contains(err.Error(), "because no session policy allows") {
 		t.Errorf("got %v", err)
 	}
-	_, err = ec2.NewFromConfig(session).StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{"i-0a1de0000000000a1"}})
+	_, err = ec2.NewFromConfig(session).StopInstances(ctx, &ec2.StopInstancesInput{
+		InstanceIds: []string{"i-0a1de0000000000a1"}})
 	wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:StopInstances") // the role does not allow it
 }
 
@@ -285,7 +326,8 @@ func TestWebIdentitiesGetTheRoleThatTrustsThem(t *testing.T) {
 	identity := sts.NewFromConfig(s.as("", "", ""), func(o *sts.Options) { o.Credentials = aws.AnonymousCredentials{} })
 	assume := func(token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 		return identity.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: aws.String("arn:aws:iam::123456789012:role/irsa"), RoleSessionName: aws.String("lbc"), WebIdentityToken: aws.String(token),
+			RoleArn: aws.String("arn:aws:iam::123456789012:role/irsa"), RoleSessionName: aws.String("lbc"),
+			WebIdentityToken: aws.String(token),
 		})
 	}
 	later := morning.Add(time.Hour)
@@ -301,10 +343,12 @@ func TestWebIdentitiesGetTheRoleThatTrustsThem(t *testing.T) {
 		}
 	}
 	out := wanted(assume(bearer(issuer, audience, "lbc", later)))(t).Credentials
-	wanted(elb.NewFromConfig(s.as(*out.AccessKeyId, *out.SecretAccessKey, *out.SessionToken)).DescribeLoadBalancers(t.Context(), nil))(t)
+	wanted(elb.NewFromConfig(s.as(*out.AccessKeyId, *out.SecretAccessKey, *out.SessionToken)).DescribeLoadBalancers(
+		t.Context(), nil))(t)
 }
 
-// TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount also demands the audience, which the guide does not.
+// TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount also demands the audience, which the guide does
+// not.
 func TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount(t *testing.T) {
 	t.Parallel()
 	printed, err := os.ReadFile("../examples/guides/install/22-irsa-trust-policy.json")
@@ -317,7 +361,8 @@ func TestRow22TheTrustPolicyOfTheGuideAdmitsTheControllersServiceAccount(t *test
 	f.IAM.Providers = []seed.Provider{{Issuer: issuer, Audiences: []string{"sts.amazonaws.com", "vault"}}}
 	f.IAM.Roles = []seed.Role{
 		{Name: "printed", Trust: printed},
-		{Name: "audience", Trust: json.RawMessage(strings.Replace(string(printed), subject, strings.Replace(subject, ":sub", ":aud", 1)+`: "sts.amazonaws.com", `+subject, 1))},
+		{Name: "audience", Trust: json.RawMessage(strings.Replace(string(printed), subject, strings.Replace(subject, ":sub",
+			":aud", 1)+`: "sts.amazonaws.com", `+subject, 1))},
 	}
 	s := serve(t, Options{Seed: &f, Clock: clock.NewStepped(morning), Enforce: true})
 	identity := sts.NewFromConfig(s.as("", "", ""), func(o *sts.Options) { o.Credentials = aws.AnonymousCredentials{} })
@@ -354,20 +399,24 @@ func TestPodsAndNodesGetTheirCredentialsFromTheSDKsProviders(t *testing.T) {
 		c := s.as("", "", "")
 		c.Credentials = p
 		wanted(ec2.NewFromConfig(c).DescribeVpcs(ctx, nil))(t)
-		_, err := ec2.NewFromConfig(c).TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-0a1de0000000000a1"}})
+		_, err := ec2.NewFromConfig(c).TerminateInstances(ctx, &ec2.TerminateInstancesInput{
+			InstanceIds: []string{"i-0a1de0000000000a1"}})
 		wantDenial(t, err, "UnauthorizedOperation", http.StatusForbidden, "ec2:TerminateInstances")
 		return *wanted(sts.NewFromConfig(c).GetCallerIdentity(ctx, nil))(t).Arn
 	}
-	if got := who(pod(bearer("https://kubernetes", "pods.eks.amazonaws.com", "lbc", later))); !strings.HasPrefix(got, "arn:aws:sts::123456789012:assumed-role/pods/eks-demo-cluster-lbc-0-") {
+	if got := who(pod(bearer("https://kubernetes", "pods.eks.amazonaws.com", "lbc", later))); !strings.HasPrefix(got,
+		"arn:aws:sts::123456789012:assumed-role/pods/eks-demo-cluster-lbc-0-") {
 		t.Errorf("the pod is %s", got)
 	}
-	if got := who(ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = node })); got != "arn:aws:sts::123456789012:assumed-role/nodes/i-0a1de0000000000a1" {
+	if got := who(ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = node })); got !=
+		"arn:aws:sts::123456789012:assumed-role/nodes/i-0a1de0000000000a1" {
 		t.Errorf("the node is %s", got)
 	}
 	for name, token := range map[string]string{
 		"ResourceNotFoundException": bearer("https://kubernetes", "pods.eks.amazonaws.com", "other", later),
 		"InvalidTokenException":     bearer("https://kubernetes", "sts.amazonaws.com", "lbc", later),
-		"ExpiredTokenException":     bearer("https://kubernetes", "pods.eks.amazonaws.com", "lbc", time.Now().Add(-time.Minute)),
+		"ExpiredTokenException": bearer("https://kubernetes", "pods.eks.amazonaws.com", "lbc",
+			time.Now().Add(-time.Minute)),
 	} {
 		if _, err := pod(token).Retrieve(ctx); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %s", err, name)
@@ -458,7 +507,8 @@ func TestTheMetadataServiceNeedsItsTokens(t *testing.T) {
 		t.Errorf("another instance took the token: %d", status)
 	}
 	_, given = ask("PUT", "/_sim/instances/"+second+token, map[string]string{life: "60"})
-	if status, body := ask("GET", "/_sim/instances/"+second+question, map[string]string{"X-aws-ec2-metadata-token": given}); status != 200 || body != second {
+	if status, body := ask("GET", "/_sim/instances/"+second+question, map[string]string{
+		"X-aws-ec2-metadata-token": given}); status != 200 || body != second {
 		t.Errorf("of another instance: %d %s", status, body)
 	}
 	c.Advance(time.Minute)
@@ -473,9 +523,11 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 	ctx := t.Context()
 	all := func(c aws.Config) map[string]error {
 		_, balancing := elb.NewFromConfig(c).DescribeLoadBalancers(ctx, nil)
-		_, compute := ec2.NewFromConfig(c).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: []ec2types.Filter{{Name: aws.String("tag:a b/ü*~"), Values: []string{"x+y=&"}}}})
+		_, compute := ec2.NewFromConfig(c).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{
+			Filters: []ec2types.Filter{{Name: aws.String("tag:a b/ü*~"), Values: []string{"x+y=&"}}}})
 		_, trust := acm.NewFromConfig(c).ListCertificates(ctx, nil)
-		_, firewall := wafv2.NewFromConfig(c).GetWebACLForResource(ctx, &wafv2.GetWebACLForResourceInput{ResourceArn: aws.String("x")})
+		_, firewall := wafv2.NewFromConfig(c).GetWebACLForResource(ctx, &wafv2.GetWebACLForResourceInput{
+			ResourceArn: aws.String("x")})
 		return map[string]error{"balancing": balancing, "compute": compute, "trust": trust, "firewall": firewall}
 	}
 	for name, err := range all(s.as("AKIALBC", "lbc's", "")) {
@@ -490,8 +542,10 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 		config aws.Config
 		want   map[string]string
 	}{
-		"another secret": {s.as("AKIALBC", "guessed", ""), map[string]string{"balancing": "SignatureDoesNotMatch", "compute": "AuthFailure", "trust": "InvalidSignatureException", "firewall": "InvalidSignatureException"}},
-		"another key":    {s.as("AKIANOBODY", "lbc's", ""), map[string]string{"balancing": "InvalidClientTokenId", "compute": "AuthFailure", "trust": "UnrecognizedClientException", "firewall": "UnrecognizedClientException"}},
+		"another secret": {s.as("AKIALBC", "guessed", ""), map[string]string{"balancing": "SignatureDoesNotMatch",
+			"compute": "AuthFailure", "trust": "InvalidSignatureException", "firewall": "InvalidSignatureException"}},
+		"another key": {s.as("AKIANOBODY", "lbc's", ""), map[string]string{"balancing": "InvalidClientTokenId",
+			"compute": "AuthFailure", "trust": "UnrecognizedClientException", "firewall": "UnrecognizedClientException"}},
 	} {
 		for service, err := range all(tt.config) {
 			if code(err) != tt.want[service] {
@@ -499,9 +553,10 @@ func TestSignaturesAreVerifiedInEveryProtocol(t *testing.T) {
 			}
 		}
 	}
-	presigned := wanted(sts.NewPresignClient(sts.NewFromConfig(s.as("AKIALBC", "lbc's", ""))).PresignGetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
-		o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) { o.HTTPClient = s.http })
-	}))(t)
+	presigned := wanted(sts.NewPresignClient(sts.NewFromConfig(s.as("AKIALBC", "lbc's", ""))).PresignGetCallerIdentity(ctx,
+		&sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
+			o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) { o.HTTPClient = s.http })
+		}))(t)
 	for url, want := range map[string]int{presigned.URL + "&X-Amz-Expires=60": 403, presigned.URL: 200} {
 		r := wanted(http.NewRequestWithContext(ctx, presigned.Method, url, nil))(t)
 		resp := wanted(s.http.Do(r))(t)
@@ -522,7 +577,8 @@ func TestAClockThatIsWrongMakesSignaturesExpireUntilTheSDKCorrectsIt(t *testing.
 	_, balancing := elb.NewFromConfig(c).DescribeLoadBalancers(ctx, nil)
 	_, compute := ec2.NewFromConfig(c).DescribeVpcs(ctx, nil)
 	_, trust := acm.NewFromConfig(c).ListCertificates(ctx, nil)
-	for want, err := range map[string]error{"SignatureDoesNotMatch": balancing, "RequestExpired": compute, "InvalidSignatureException": trust} {
+	for want, err := range map[string]error{"SignatureDoesNotMatch": balancing, "RequestExpired": compute,
+		"InvalidSignatureException": trust} {
 		if code(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -41,8 +41,9 @@ func (s *Simulator) secret(accessKey string) (string, bool) {
 	return "", false
 }
 
-// serveMetadata serves what instances and pods request on link-local addresses, on AWS's paths: the metadata of one instance,
-// for clients that take no path in their endpoint, as the SDK for Go; of each under a path of its own; and pods' credentials.
+// serveMetadata serves what instances and pods request on link-local addresses, on AWS's paths: the metadata of one
+// instance, for clients that take no path in their endpoint, as the SDK for Go; of each under a path of its own; and
+// pods' credentials.
 func (s *Simulator) serveMetadata(mux *http.ServeMux, instance string) {
 	if nodes := s.Seed().Cluster.Nodes; instance == "" && len(nodes) > 0 {
 		instance = nodes[0].Instance

@@ -21,8 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// identityServer serves the identity provider over TLS under the names of its hosts, of Cognito and of the keys that sign user
-// claims.
+// identityServer serves the identity provider over TLS under the names of its hosts, of Cognito and of the keys that
+// sign user claims.
 type identityServer struct {
 	listener net.Listener
 	server   *http.Server
@@ -46,7 +46,8 @@ func (s *Simulator) startProvider(address string, o Options) error {
 		users = append(users, idp.User{Name: u.Name, Password: u.Password, Claims: u.Claims})
 	}
 	p := idp.New(idp.Options{
-		Now: o.Clock.Now, Issuer: s.issuerOf, Client: s.clientOf(file.Clients), Users: users, Knobs: idp.Knobs{AutoLogin: file.AutoLogin},
+		Now: o.Clock.Now, Issuer: s.issuerOf, Client: s.clientOf(file.Clients), Users: users, Knobs: idp.Knobs{
+			AutoLogin: file.AutoLogin},
 	})
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -109,7 +110,8 @@ func (is *identityServer) certificate(hello *tls.ClientHelloInfo) (*tls.Certific
 func (is *identityServer) serves(host string) bool {
 	region := is.sim.Account.Region
 	return slices.Contains(is.hosts, host) || host == "cognito-idp."+region+".amazonaws.com" ||
-		strings.HasSuffix(host, ".auth."+region+".amazoncognito.com") || host == is.sim.publicKeys().Host || is.sim.poolAt(host) != ""
+		strings.HasSuffix(host, ".auth."+region+".amazoncognito.com") || host == is.sim.publicKeys().Host ||
+		is.sim.poolAt(host) != ""
 }
 
 // IdentityProvider is the address of the identity provider; "" when there is none.
@@ -128,8 +130,8 @@ func (s *Simulator) lookupProvider(name string) ([]netip.Addr, bool) {
 	return []netip.Addr{s.identity.listener.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()}, true
 }
 
-// identityTransport is how load balancers reach providers: the simulator's own by its names, those behind load balancers, and
-// what listens on this machine. Other hosts are unreachable.
+// identityTransport is how load balancers reach providers: the simulator's own by its names, those behind load
+// balancers, and what listens on this machine. Other hosts are unreachable.
 func (s *Simulator) identityTransport() (*http.Transport, error) {
 	pool, err := s.Account.Authority().Pool()
 	if err != nil {
@@ -156,7 +158,8 @@ func (s *Simulator) dialProvider(ctx context.Context, network, address string) (
 	if _, ok := s.Plane.Resolve(strings.ToLower(host)); ok {
 		return s.Plane.DialContext(ctx, network, address)
 	}
-	return nil, fmt.Errorf("dial %s: no such host: the simulator reaches its own identity provider, its load balancers and this machine", address)
+	return nil, fmt.Errorf("dial %s: no such host: the simulator reaches its own identity provider, its load balancers "+
+		"and this machine", address)
 }
 
 // issuerOf is what tokens of a host name as their issuer: a Cognito domain's user pool, else the host.
@@ -171,8 +174,8 @@ func (s *Simulator) issuerOf(host string) string {
 	return "https://" + host
 }
 
-// poolAt is the ARN of the user pool whose users sign in at a host: one of the account's or, in an account that was described
-// without any, one that an action names.
+// poolAt is the ARN of the user pool whose users sign in at a host: one of the account's or, in an account that was
+// described without any, one that an action names.
 func (s *Simulator) poolAt(host string) string {
 	a := s.Account
 	a.Lock()
@@ -223,7 +226,8 @@ func (s *Simulator) clientOf(clients []seed.Client) func(host, id string) (idp.C
 func (s *Simulator) publicKeys() url.URL {
 	region := s.Account.Region
 	if s.Account.Partition == "aws-us-gov" {
-		return url.URL{Scheme: "https", Host: "s3-" + region + ".amazonaws.com", Path: "/aws-elb-public-keys-prod-" + region + "/"}
+		return url.URL{Scheme: "https", Host: "s3-" + region + ".amazonaws.com", Path: "/aws-elb-public-keys-prod-" +
+			region + "/"}
 	}
 	host := "public-keys.auth.elb." + region + ".amazonaws.com"
 	if s.Account.Partition == "aws-cn" {

@@ -23,7 +23,9 @@ func (s *Simulator) identityPaths(mux *http.ServeMux) {
 			h(w, r)
 		}
 	}
-	mux.HandleFunc("GET /_sim/idp", with(func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.describeProvider()) }))
+	mux.HandleFunc("GET /_sim/idp", with(func(w http.ResponseWriter, _ *http.Request) {
+		s.answer(w, s.describeProvider())
+	}))
 	mux.HandleFunc("POST /_sim/idp", with(func(w http.ResponseWriter, r *http.Request) {
 		var k idp.Knobs
 		if !read(w, r, &k) {
@@ -39,12 +41,15 @@ func (s *Simulator) identityPaths(mux *http.ServeMux) {
 		s.Provider.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	}))
-	mux.HandleFunc("GET /_sim/public-keys/{id}", func(w http.ResponseWriter, r *http.Request) { s.answerPublicKey(w, r.PathValue("id")) })
+	mux.HandleFunc("GET /_sim/public-keys/{id}", func(w http.ResponseWriter, r *http.Request) {
+		s.answerPublicKey(w, r.PathValue("id"))
+	})
 }
 
 func (s *Simulator) describeProvider() simclient.IdentityProvider {
 	keys := s.publicKeys()
-	return simclient.IdentityProvider{Address: s.IdentityProvider(), Hosts: s.identity.hosts, PublicKeys: keys.String(), State: s.Provider.State()}
+	return simclient.IdentityProvider{Address: s.IdentityProvider(), Hosts: s.identity.hosts, PublicKeys: keys.String(),
+		State: s.Provider.State()}
 }
 
 // logger writes the lines of an HTTP server to logf.

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// believer is a controller that believes what it reads: what Describe calls do not show it creates, and after an error it tries
-// again soon and then ever later. AWS has no other words for its mistakes than those of duplicates.
+// believer is a controller that believes what it reads: what Describe calls do not show it creates, and after an error
+// it tries again soon and then ever later. AWS has no other words for its mistakes than those of duplicates.
 type believer struct {
 	*Simulator
 	refused map[string]int
@@ -28,7 +28,8 @@ var ports = []int32{80, 443}
 func (b *believer) pass(name string) error {
 	ctx := context.Background()
 	filter := ec2types.Filter{Name: aws.String("tag:balancer"), Values: []string{name}}
-	found, err := b.Compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter}})
+	found, err := b.Compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{filter}})
 	if err != nil {
 		return err
 	}
@@ -36,8 +37,10 @@ func (b *believer) pass(name string) error {
 	if len(found.SecurityGroups) > 0 {
 		group = found.SecurityGroups[0]
 	} else {
-		tags := []ec2types.TagSpecification{{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("balancer"), Value: &name}}}}
-		made, err := b.Compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name, VpcId: aws.String(b.Seed().VPC.ID), TagSpecifications: tags})
+		tags := []ec2types.TagSpecification{
+			{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("balancer"), Value: &name}}}}
+		made, err := b.Compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name,
+			VpcId: aws.String(b.Seed().VPC.ID), TagSpecifications: tags})
 		if err != nil {
 			return err
 		}
@@ -47,9 +50,11 @@ func (b *believer) pass(name string) error {
 		if slices.ContainsFunc(group.IpPermissions, func(p ec2types.IpPermission) bool { return *p.FromPort == port }) {
 			continue
 		}
-		_, err := b.Compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
-		}}})
+		_, err := b.Compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId,
+			IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{
+					{CidrIp: aws.String("0.0.0.0/0")}},
+			}}})
 		if err != nil {
 			return err
 		}
@@ -57,8 +62,8 @@ func (b *believer) pass(name string) error {
 	return nil
 }
 
-// refusals are how many calls of a believer are refused, by code, while it makes n load balancers. Besides passes after errors
-// there are some that changes of other objects cause.
+// refusals are how many calls of a believer are refused, by code, while it makes n load balancers. Besides passes after
+// errors there are some that changes of other objects cause.
 func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 	t.Helper()
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
@@ -72,7 +77,9 @@ func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 	b := &believer{sim, map[string]int{}}
 	for i := range n {
 		name := fmt.Sprint("web", i)
-		for _, pause := range []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second} { // of other objects' changes
+		// of other objects' changes
+		for _, pause := range []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond,
+			2 * time.Second} {
 			c.Advance(pause)
 			errs := 0
 			for err := b.pass(name); err != nil; err = b.pass(name) {
@@ -88,8 +95,8 @@ func refusals(t *testing.T, chance float64, seed uint64, n int) map[string]int {
 	return b.refused
 }
 
-// An existing controller met 21 duplicate groups and 65 duplicate rules with three load balancers, when each read missed each
-// write. Those of AWS's reads that do are few.
+// An existing controller met 21 duplicate groups and 65 duplicate rules with three load balancers, when each read
+// missed each write. Those of AWS's reads that do are few.
 func TestAControllerThatBelievesItsReadsMeetsFewDuplicates(t *testing.T) {
 	t.Parallel()
 	const runs, balancers = 200, 3

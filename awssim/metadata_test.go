@@ -26,7 +26,8 @@ func TestDocumentsForInstancesAndPodsHaveAWSsFields(t *testing.T) {
 		}
 		return resp.Header, body
 	}
-	header, token := ask(http.MethodPut, "/latest/api/token", map[string]string{"x-aws-ec2-metadata-token-ttl-seconds": "300"})
+	header, token := ask(http.MethodPut, "/latest/api/token", map[string]string{
+		"x-aws-ec2-metadata-token-ttl-seconds": "300"})
 	if got := header.Get("x-aws-ec2-metadata-token-ttl-seconds"); got != "300" {
 		t.Errorf("the token lives %q seconds", got)
 	}
@@ -38,7 +39,8 @@ func TestDocumentsForInstancesAndPodsHaveAWSsFields(t *testing.T) {
 	}{
 		"/latest/dynamic/instance-identity/document": {
 			map[string]string{"x-aws-ec2-metadata-token": string(token)},
-			[]string{"region", "availabilityZone", "accountId", "instanceId", "imageId", "instanceType", "privateIp", "architecture", "pendingTime", "version"},
+			[]string{"region", "availabilityZone", "accountId", "instanceId", "imageId", "instanceType", "privateIp",
+				"architecture", "pendingTime", "version"},
 			map[string]string{"version": "2017-09-30", "region": "us-west-2", "privateIp": "10.0.128.10"},
 		},
 		"/latest/meta-data/iam/security-credentials/nodes": {
@@ -47,7 +49,8 @@ func TestDocumentsForInstancesAndPodsHaveAWSsFields(t *testing.T) {
 			map[string]string{"Code": "Success", "Type": "AWS-HMAC"},
 		},
 		"/v1/credentials": {
-			map[string]string{"Authorization": pod}, []string{"AccessKeyId", "SecretAccessKey", "Token", "AccountId", "Expiration"}, map[string]string{"AccountId": "123456789012"},
+			map[string]string{"Authorization": pod}, []string{"AccessKeyId", "SecretAccessKey", "Token", "AccountId",
+				"Expiration"}, map[string]string{"AccountId": "123456789012"},
 		},
 	} {
 		_, body := ask(http.MethodGet, path, want.header)
@@ -71,7 +74,8 @@ func TestDocumentsForInstancesAndPodsHaveAWSsFields(t *testing.T) {
 		if len(session.Transitive) == 0 {
 			continue
 		}
-		for _, tag := range []string{"eks-cluster-arn", "eks-cluster-name", "kubernetes-namespace", "kubernetes-service-account", "kubernetes-pod-name", "kubernetes-pod-uid"} {
+		for _, tag := range []string{"eks-cluster-arn", "eks-cluster-name", "kubernetes-namespace",
+			"kubernetes-service-account", "kubernetes-pod-name", "kubernetes-pod-uid"} {
 			if session.Tags[tag] == "" || !slices.Contains(session.Transitive, tag) {
 				t.Errorf("the pod's session lacks the transitive tag %s: %+v", tag, session.Tags)
 			}

@@ -13,18 +13,21 @@ import (
 
 // gauges are the metrics that go down as well.
 var gauges = map[string]bool{
-	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true, "ActiveFlowCount_UDP": true, "ZonalHealthStatus": true,
+	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true,
+	"ActiveFlowCount_UDP": true, "ZonalHealthStatus": true,
 	"HealthyHostCount": true, "UnHealthyHostCount": true, "AnomalousHostCount": true, "MitigatedHostCount": true,
 	"TargetControlActiveChannelCount": true,
-	"HealthyStateDNS":                 true, "HealthyStateRouting": true, "UnhealthyStateDNS": true, "UnhealthyStateRouting": true,
+	"HealthyStateDNS":                 true, "HealthyStateRouting": true, "UnhealthyStateDNS": true,
+	"UnhealthyStateRouting": true,
 	"ZonalShiftedHostCount": true, "ActiveZonalShiftHostCount": true,
 	"HealthyEndpointCount": true, "UnhealthyEndpointCount": true,
-	"ConsumedLCUs": true, "ConsumedLCUs_TCP": true, "ConsumedLCUs_TLS": true, "ConsumedLCUs_UDP": true, "PeakLCUs": true, "ReservedLCUs": true,
+	"ConsumedLCUs": true, "ConsumedLCUs_TCP": true, "ConsumedLCUs_TLS": true, "ConsumedLCUs_UDP": true, "PeakLCUs": true,
+	"ReservedLCUs":       true,
 	"PeakBytesPerSecond": true, "PeakPacketsPerSecond": true, "RequestCountPerTarget": true,
 }
 
-// getMetrics is a page of the data plane's counters in the text format of Prometheus. A metric is called by its CloudWatch
-// namespace and name, its labels are CloudWatch's dimensions.
+// getMetrics is a page of the data plane's counters in the text format of Prometheus. A metric is called by its
+// CloudWatch namespace and name, its labels are CloudWatch's dimensions.
 func (s *Simulator) getMetrics(w http.ResponseWriter, _ *http.Request) {
 	if s.Plane == nil {
 		http.Error(w, errNoPlane.Error(), http.StatusConflict)
@@ -55,7 +58,8 @@ func exposition(stats dataplane.Stats) string {
 	for arn, zones := range stats.TargetGroupZones {
 		user := stats.Users[arn]
 		for zone, counts := range zones {
-			at := label("AvailabilityZone", zone) + "," + label("LoadBalancer", dimension(user)) + "," + label("TargetGroup", dimension(arn))
+			at := label("AvailabilityZone", zone) + "," + label("LoadBalancer", dimension(user)) + "," +
+				label("TargetGroup", dimension(arn))
 			add(p, namespace(user), counts, at)
 			add(p, namespace(user), stats.ZoneMeasures[arn][zone], at)
 		}

@@ -32,8 +32,8 @@ func (s *Simulator) startDNS(o Options) error {
 	return err
 }
 
-// nodes are where a load balancer answers. On this machine it has one address for all of its zones; on the virtual network
-// each zone has its own.
+// nodes are where a load balancer answers. On this machine it has one address for all of its zones; on the virtual
+// network each zone has its own.
 func (s *Simulator) nodes(arn string) []resolver.Node {
 	outside := s.Plane.AddressesOf(arn)
 	if len(outside) == 0 {
@@ -42,7 +42,8 @@ func (s *Simulator) nodes(arn string) []resolver.Node {
 	a := s.ofLoadBalancer(arn)
 	a.Lock()
 	lb := a.LoadBalancers[arn]
-	public, v4 := lb != nil && lb.Scheme == stack.InternetFacing, lb != nil && lb.IPAddressType != stack.DualstackWithoutIPv4
+	public, v4 := lb != nil && lb.Scheme == stack.InternetFacing, lb != nil &&
+		lb.IPAddressType != stack.DualstackWithoutIPv4
 	a.Unlock()
 	var nodes []resolver.Node
 	for _, z := range s.Plane.Zones(arn) {

@@ -41,7 +41,8 @@ func (s *served) names() *route53.Client {
 func (s *served) upsert(t *testing.T, set types.ResourceRecordSet) {
 	t.Helper()
 	wanted(s.names().ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{
-		HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{Changes: []types.Change{{Action: "UPSERT", ResourceRecordSet: &set}}},
+		HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{
+			Changes: []types.Change{{Action: "UPSERT", ResourceRecordSet: &set}}},
 	}))(t)
 }
 
@@ -51,7 +52,8 @@ func TestACertificateIsIssuedOnceRoute53HasItsRecord(t *testing.T) {
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	s := serve(t, Options{Clock: c, Profile: account.Real()})
 	arn := wanted(s.trust.RequestCertificate(ctx, &acm.RequestCertificateInput{
-		DomainName: aws.String("new.example.com"), SubjectAlternativeNames: []string{"*.new.example.com"}, ValidationMethod: "DNS",
+		DomainName: aws.String("new.example.com"), SubjectAlternativeNames: []string{"*.new.example.com"},
+		ValidationMethod: "DNS",
 	}))(t).CertificateArn
 	describe := func() *acmtypes.CertificateDetail {
 		t.Helper()
@@ -64,7 +66,8 @@ func TestACertificateIsIssuedOnceRoute53HasItsRecord(t *testing.T) {
 	}
 	record := d.DomainValidationOptions[0].ResourceRecord
 	s.upsert(t, types.ResourceRecordSet{
-		Name: record.Name, Type: types.RRType(record.Type), TTL: aws.Int64(60), ResourceRecords: []types.ResourceRecord{{Value: record.Value}},
+		Name: record.Name, Type: types.RRType(record.Type), TTL: aws.Int64(60), ResourceRecords: []types.ResourceRecord{
+			{Value: record.Value}},
 	})
 	c.Advance(s.Account.Profile.RecordSync + s.Account.Profile.CertificateIssue)
 	if d = describe(); d.Status != acmtypes.CertificateStatusIssued || d.IssuedAt == nil {
@@ -81,7 +84,8 @@ func TestAnAliasLeadsToItsLoadBalancerInEveryView(t *testing.T) {
 	lb := wanted(s.balancing.DescribeLoadBalancers(t.Context(), nil))(t).LoadBalancers[0]
 	s.upsert(t, types.ResourceRecordSet{
 		Name: aws.String("shop.example.com"), Type: "A",
-		AliasTarget: &types.AliasTarget{HostedZoneId: lb.CanonicalHostedZoneId, DNSName: lb.DNSName, EvaluateTargetHealth: false},
+		AliasTarget: &types.AliasTarget{HostedZoneId: lb.CanonicalHostedZoneId, DNSName: lb.DNSName,
+			EvaluateTargetHealth: false},
 	})
 	here := wanted(s.dns.Resolver().LookupNetIP(t.Context(), "ip4", "shop.example.com"))(t)
 	if len(here) != 1 || here[0].Unmap() != s.Endpoints()[0].Address {
@@ -112,15 +116,18 @@ func TestAnImportedCertificateIsServedAndAReplacementFollows(t *testing.T) {
 		pair := wanted(authority.Issue([]string{"imported.example.org"}, pki.ECPrime256v1))(t)
 		block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 		return wanted(s.trust.ImportCertificate(ctx, &acm.ImportCertificateInput{
-			CertificateArn: arn, Certificate: block("CERTIFICATE", pair.Certificate[0]), CertificateChain: block("CERTIFICATE", pair.Certificate[1]),
+			CertificateArn: arn, Certificate: block("CERTIFICATE", pair.Certificate[0]), CertificateChain: block("CERTIFICATE",
+				pair.Certificate[1]),
 			PrivateKey: block("PRIVATE KEY", wanted(x509.MarshalPKCS8PrivateKey(pair.PrivateKey))(t)),
 		}))(t).CertificateArn
 	}
 	arn := take(nil)
-	w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{{CertificateArn: arn}}})
+	w.listen(t, elb.CreateListenerInput{Protocol: "HTTPS", Port: aws.Int32(443), Certificates: []elbtypes.Certificate{
+		{CertificateArn: arn}}})
 	serial := func() string {
 		t.Helper()
-		transport := &http.Transport{DialContext: s.DialContext, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "imported.example.org", MinVersion: tls.VersionTLS12}}
+		transport := &http.Transport{DialContext: s.DialContext, TLSClientConfig: &tls.Config{
+			RootCAs: roots, ServerName: "imported.example.org", MinVersion: tls.VersionTLS12}}
 		defer transport.CloseIdleConnections()
 		req := wanted(http.NewRequestWithContext(ctx, http.MethodGet, "https://"+w.dnsName, nil))(t)
 		resp := wanted(transport.RoundTrip(req))(t)
@@ -138,16 +145,19 @@ func TestTheAccountFileDescribesHostedZonesWithRecords(t *testing.T) {
 	t.Parallel()
 	f := seed.Default()
 	f.HostedZones[0].Records = []seed.Record{
-		{Name: "db.example.com", Type: "CNAME", Values: []string{"db.example.net"}}, {Name: "example.com", Type: "TXT", TTL: 60, Values: []string{`"hello"`}},
+		{Name: "db.example.com", Type: "CNAME", Values: []string{"db.example.net"}}, {Name: "example.com", Type: "TXT",
+			TTL: 60, Values: []string{`"hello"`}},
 	}
 	f.HostedZones = append(f.HostedZones, seed.HostedZone{ID: "Z0A1DE00000002", Name: "corp.internal", Private: true})
 	s := serve(t, Options{Seed: &f, Profile: account.Real(), Clock: clock.NewStepped(time.Unix(1_700_000_000, 0))})
-	list := wanted(s.names().ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone)}))(t)
+	list := wanted(s.names().ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{
+		HostedZoneId: aws.String(exampleZone)}))(t)
 	var names []string
 	for _, r := range list.ResourceRecordSets {
 		names = append(names, *r.Name+" "+string(r.Type))
 	}
-	if want := "example.com. NS, example.com. SOA, example.com. TXT, db.example.com. CNAME"; strings.Join(names, ", ") != want {
+	if want := "example.com. NS, example.com. SOA, example.com. TXT, db.example.com. CNAME"; strings.Join(names,
+		", ") != want {
 		t.Errorf("got %s, want %s", strings.Join(names, ", "), want)
 	}
 	if zones := wanted(s.names().ListHostedZones(t.Context(), nil))(t).HostedZones; len(zones) != 2 {

@@ -21,7 +21,8 @@ import (
 func shop(t *testing.T) (*web, *http.Client) {
 	t.Helper()
 	network := vnet.New()
-	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond, HealthTimeout: time.Second})
+	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond,
+		HealthTimeout: time.Second})
 	pod(t, network, "10.0.128.77", 8080, "blue")
 	w := s.web(t)
 	w.allow(t, 80)
@@ -29,7 +30,8 @@ func shop(t *testing.T) (*web, *http.Client) {
 	wanted(s.balancing.CreateRule(t.Context(), &elb.CreateRuleInput{
 		ListenerArn: aws.String(listener), Priority: aws.Int32(7),
 		Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/teapot"}}},
-		Actions:    []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("418")}}},
+		Actions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+			StatusCode: aws.String("418")}}},
 	}))(t)
 	w.register(t, "10.0.128.77")
 	w.healthy(t)
@@ -80,10 +82,13 @@ func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 	pod(t, network, "10.0.128.77", 8080, "blue")
 	ctx := t.Context()
 	vpc := aws.String(s.description.VPC.ID)
-	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("net"), Type: "network", Subnets: s.subnets()}))(t).LoadBalancers[0]
-	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("net"), Protocol: "TCP", Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
+	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("net"), Type: "network",
+		Subnets: s.subnets()}))(t).LoadBalancers[0]
+	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("net"), Protocol: "TCP",
+		Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
 	listener := wanted(s.balancing.CreateListener(ctx, &elb.CreateListenerInput{
-		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(8080), DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
+		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(8080), DefaultActions: []elbtypes.Action{
+			{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
 	}))(t).Listeners[0]
 	w := &web{served: s, lb: *lb.LoadBalancerArn, tg: *tg.TargetGroupArn}
 	w.register(t, "10.0.128.77")
@@ -102,7 +107,8 @@ func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 		t.Fatalf("%+v", flows)
 	}
 	f := flows[0]
-	if f.LoadBalancer != w.lb || f.Listener != *listener.ListenerArn || f.TargetGroup != w.tg || f.Protocol != "TCP" || f.Target.String() != "10.0.128.77:8080" ||
+	if f.LoadBalancer != w.lb || f.Listener != *listener.ListenerArn || f.TargetGroup != w.tg || f.Protocol != "TCP" ||
+		f.Target.String() != "10.0.128.77:8080" ||
 		f.Client.Addr().String() != "203.0.113.1" || f.Received == 0 || f.Sent == 0 {
 		t.Errorf("%+v", f)
 	}
@@ -142,8 +148,10 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	}
 	for what, has := range map[string]bool{
 		"the security group's permission": strings.Contains(shown.Groups, "0.0.0.0/0"),
-		"the failed call, the last first": strings.Contains(shown.Calls, "DeleteTargetGroup") && strings.Contains(shown.Calls, "ResourceInUse"),
-		"the account and region":          strings.Contains(shown.Facts, w.Account.ID) && strings.Contains(shown.Facts, w.Account.Region),
+		"the failed call, the last first": strings.Contains(shown.Calls, "DeleteTargetGroup") &&
+			strings.Contains(shown.Calls, "ResourceInUse"),
+		"the account and region": strings.Contains(shown.Facts, w.Account.ID) &&
+			strings.Contains(shown.Facts, w.Account.Region),
 	} {
 		if !has {
 			t.Errorf("the page does not show %s: %+v", what, shown)
@@ -155,10 +163,13 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	b.Until(`document.querySelector("#s-load-balancers tr[data-rule]").cells[2].innerText === "2"`)
 
 	// Filter and pause.
-	b.Eval(`(() => { const f = document.querySelector("#filter"); f.value = "no such thing"; f.dispatchEvent(new Event("input")); })()`, nil)
+	b.Eval(
+		`(() => { const f = document.querySelector("#filter"); f.value = "no such thing"; f.dispatchEvent(new Event("input")); })()`, nil)
 	b.Until(`document.querySelector("#s-load-balancers").innerText === "Nothing fits the filter."`)
-	b.Eval(`(() => { const f = document.querySelector("#filter"); f.value = ""; f.dispatchEvent(new Event("input")); document.querySelector("#pause").click(); })()`, nil)
-	b.Until(`document.querySelectorAll("#s-load-balancers tr[data-rule]").length === 2 && document.querySelector("#pause").getAttribute("aria-pressed") === "true"`)
+	b.Eval(
+		`(() => { const f = document.querySelector("#filter"); f.value = ""; f.dispatchEvent(new Event("input")); document.querySelector("#pause").click(); })()`, nil)
+	b.Until(
+		`document.querySelectorAll("#s-load-balancers tr[data-rule]").length === 2 && document.querySelector("#pause").getAttribute("aria-pressed") === "true"`)
 
 	accessible(t, b)
 	quiet(t, b, w.url)
@@ -201,7 +212,8 @@ func quiet(t *testing.T, b *testbrowser.Browser, url string) {
 	}
 	for _, e := range asked {
 		var sent struct{ Request struct{ URL string } }
-		if err := json.Unmarshal([]byte(e), &sent); err != nil || !strings.HasPrefix(sent.Request.URL, url) && !strings.HasPrefix(sent.Request.URL, "data:") {
+		if err := json.Unmarshal([]byte(e), &sent); err != nil || !strings.HasPrefix(sent.Request.URL, url) &&
+			!strings.HasPrefix(sent.Request.URL, "data:") {
 			t.Errorf("the page asked %s (%v)", sent.Request.URL, err)
 		}
 	}
@@ -213,7 +225,8 @@ func TestThePageTakesNoTextForMarkup(t *testing.T) {
 	s := serve(t, Options{})
 	const evil = `<img src=x onerror="document.title='taken'">`
 	wanted(s.balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String("tagged"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(s.description.VPC.ID), TargetType: "ip", HealthCheckPath: aws.String("/" + evil),
+		Name: aws.String("tagged"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(s.description.VPC.ID),
+		TargetType: "ip", HealthCheckPath: aws.String("/" + evil),
 	}))(t)
 	b.Do("Page.navigate", map[string]any{"url": s.url + "/_sim/ui"}, nil)
 	b.Until(`document.documentElement.dataset.state === "ready"`)
@@ -222,7 +235,8 @@ func TestThePageTakesNoTextForMarkup(t *testing.T) {
 		Title  string
 		Text   bool
 	}
-	b.Eval(`({Images: document.images.length, Title: document.title, Text: document.querySelector("#s-target-groups").textContent.includes("onerror")})`, &shown)
+	b.Eval(
+		`({Images: document.images.length, Title: document.title, Text: document.querySelector("#s-target-groups").textContent.includes("onerror")})`, &shown)
 	if shown.Images != 0 || shown.Title != "awssim" || !shown.Text {
 		t.Errorf("%+v", shown)
 	}

@@ -67,12 +67,14 @@ func describeLoadBalancer(a *account.Account, lb *account.LoadBalancer) simclien
 	state, _ := lb.StateAt(a.Clock.Now())
 	d := simclient.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType,
-		State: state, VPC: lb.VPC, SecurityGroups: slices.Clone(lb.SecurityGroups), Attributes: maps.Clone(lb.Attributes), Tags: maps.Clone(lb.Tags),
+		State: state, VPC: lb.VPC, SecurityGroups: slices.Clone(lb.SecurityGroups), Attributes: maps.Clone(lb.Attributes),
+		Tags:      maps.Clone(lb.Tags),
 		Listeners: []simclient.Listener{},
 	}
 	for _, z := range lb.Zones {
 		at := zone(a, z)
-		d.Zones = append(d.Zones, simclient.Zone{Name: z.Name, Subnet: z.Subnet, Private: at.Private, Public: at.Public, IPv6: at.IPv6})
+		d.Zones = append(d.Zones, simclient.Zone{Name: z.Name, Subnet: z.Subnet, Private: at.Private, Public: at.Public,
+			IPv6: at.IPv6})
 	}
 	for _, l := range lb.Listeners {
 		described := simclient.Listener{
@@ -103,7 +105,8 @@ func describeRule(a *account.Account, r *account.Rule) simclient.Rule {
 		return arn
 	}
 	return simclient.Rule{
-		ARN: r.ARN, Priority: priority, Conditions: r.Conditions, Actions: actions, Transforms: r.Transforms, Tags: maps.Clone(r.Tags),
+		ARN: r.ARN, Priority: priority, Conditions: r.Conditions, Actions: actions, Transforms: r.Transforms,
+		Tags: maps.Clone(r.Tags),
 		Text: simclient.RuleText(r.Conditions, actions, r.Transforms, name),
 	}
 }
@@ -112,7 +115,8 @@ func describeTargetGroup(a *account.Account, tg *account.TargetGroup) simclient.
 	a.PurgeTargets(tg)
 	d := simclient.TargetGroup{
 		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
-		Port: tg.Port, VPC: tg.VPC, HealthCheck: healthCheckText(tg.HealthCheck), Attributes: maps.Clone(tg.Attributes), Tags: maps.Clone(tg.Tags),
+		Port: tg.Port, VPC: tg.VPC, HealthCheck: healthCheckText(tg.HealthCheck), Attributes: maps.Clone(tg.Attributes),
+		Tags:    maps.Clone(tg.Tags),
 		Targets: []simclient.Target{},
 	}
 	if tg.LoadBalancer != nil {
@@ -121,10 +125,12 @@ func describeTargetGroup(a *account.Account, tg *account.TargetGroup) simclient.
 	for _, t := range tg.SortedTargets() {
 		h := a.TargetHealth(tg, t)
 		described := simclient.Target{
-			ID: t.ID, Port: t.Port, Zone: t.Zone, State: h.State, Reason: h.Reason, Description: h.Description, QUICServerID: t.QUICServerID,
+			ID: t.ID, Port: t.Port, Zone: t.Zone, State: h.State, Reason: h.Reason, Description: h.Description,
+			QUICServerID: t.QUICServerID,
 		}
 		for _, c := range t.History {
-			described.History = append(described.History, simclient.HealthChange{Time: c.Time, State: c.State, Reason: c.Reason, Description: c.Description})
+			described.History = append(described.History, simclient.HealthChange{Time: c.Time, State: c.State, Reason: c.Reason,
+				Description: c.Description})
 		}
 		d.Targets = append(d.Targets, described)
 	}

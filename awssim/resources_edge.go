@@ -12,11 +12,13 @@ import (
 func describeEdge(a *account.Account, r *simclient.Resources) {
 	for _, arn := range slices.Sorted(maps.Keys(a.WebACLs)) {
 		w := a.WebACLs[arn]
-		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.LoadBalancersOf(arn), Tags: maps.Clone(w.Tags)})
+		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.LoadBalancersOf(arn),
+			Tags: maps.Clone(w.Tags)})
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.Protections)) {
 		p := a.Protections[id]
-		r.Protections = append(r.Protections, simclient.Protection{ID: id, Name: p.Name, Resource: p.Resource, Tags: maps.Clone(p.Tags)})
+		r.Protections = append(r.Protections, simclient.Protection{ID: id, Name: p.Name, Resource: p.Resource,
+			Tags: maps.Clone(p.Tags)})
 	}
 	for _, x := range a.AcceleratorsInOrder() {
 		r.Accelerators = append(r.Accelerators, describeAccelerator(a, x))
@@ -25,8 +27,10 @@ func describeEdge(a *account.Account, r *simclient.Resources) {
 
 func describeAccelerator(a *account.Account, x *account.Accelerator) simclient.Accelerator {
 	d := simclient.Accelerator{
-		ARN: x.ARN, Name: x.Name, DNSName: x.DNSName, DualStackDNSName: x.DualStackDNSName, IPAddressType: x.IPAddressType, Enabled: x.Enabled,
-		Status: a.AcceleratorStatus(x), Addresses: slices.Concat(x.IPv4, x.IPv6), Tags: maps.Clone(x.Tags), Listeners: []simclient.AcceleratorListener{},
+		ARN: x.ARN, Name: x.Name, DNSName: x.DNSName, DualStackDNSName: x.DualStackDNSName, IPAddressType: x.IPAddressType,
+		Enabled: x.Enabled,
+		Status:  a.AcceleratorStatus(x), Addresses: slices.Concat(x.IPv4, x.IPv6), Tags: maps.Clone(x.Tags),
+		Listeners: []simclient.AcceleratorListener{},
 	}
 	for _, l := range x.Listeners {
 		listener := simclient.AcceleratorListener{ARN: l.ARN, Protocol: l.Protocol, ClientAffinity: l.Affinity}
@@ -36,7 +40,8 @@ func describeAccelerator(a *account.Account, x *account.Accelerator) simclient.A
 		for _, g := range l.Groups {
 			group := simclient.EndpointGroup{ARN: g.ARN, Region: g.Region, TrafficDial: g.Dial}
 			for _, o := range g.Overrides {
-				group.PortOverrides = append(group.PortOverrides, simclient.PortOverride{Listener: o.Listener, Endpoint: o.Endpoint})
+				group.PortOverrides = append(group.PortOverrides, simclient.PortOverride{Listener: o.Listener,
+					Endpoint: o.Endpoint})
 			}
 			for _, e := range g.Endpoints {
 				state, reason := a.EndpointHealth(e)

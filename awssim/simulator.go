@@ -1,20 +1,22 @@
-// Package awssim is a simulated AWS account as one thing: the services over one state, their HTTP face, the data plane that
-// carries the load balancers' traffic, and the administration paths under /_sim/. It only puts together what its
+// Package awssim is a simulated AWS account as one thing: the services over one state, their HTTP face, the data plane
+// that carries the load balancers' traffic, and the administration paths under /_sim/. It only puts together what its
 // subpackages do.
 //
-// [New] makes an account in this process. A test in Go calls its services directly, since they have the methods of the SDK's
-// clients:
+// [New] makes an account in this process. A test in Go calls its services directly, since they have the methods of the
+// SDK's clients:
 //
 //	sim, err := awssim.New(awssim.Options{})
 //	…
 //	defer sim.Close()
 //	out, err := sim.Balancing.CreateLoadBalancer(ctx, &elasticloadbalancingv2.CreateLoadBalancerInput{…})
 //
-// Everything else calls it over HTTP: serve [Simulator.Handler] and set AWS_ENDPOINT_URL, or run cmd/awssim, which does that.
+// Everything else calls it over HTTP: serve [Simulator.Handler] and set AWS_ENDPOINT_URL, or run cmd/awssim, which does
+// that.
 //
-// The account holds at first the content of [Options].Seed (package seed), time is that of Options.Clock (package clock), and
-// transitions such as from provisioning to active take as long as in Options.Profile. With Options.DataPlane, load balancers listen on
-// loopback and forward. Package simclient reads and steers a simulator that runs elsewhere: recorded calls, faults, settings.
+// The account holds at first the content of [Options].Seed (package seed), time is that of Options.Clock (package
+// clock), and transitions such as from provisioning to active take as long as in Options.Profile. With
+// Options.DataPlane, load balancers listen on loopback and forward. Package simclient reads and steers a simulator that
+// runs elsewhere: recorded calls, faults, settings.
 package awssim
 
 import (
@@ -43,17 +45,18 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
-// Options are a simulator's settings. The zero value is the built-in account, the machine's clock, immediate transitions,
-// and no data plane.
+// Options are a simulator's settings. The zero value is the built-in account, the machine's clock, immediate
+// transitions, and no data plane.
 type Options struct {
 	Seed    *seed.File      // what the account holds at first; nil: seed.Default()
 	Clock   clock.Clock     // nil: the machine's
 	Profile account.Profile // how long transitions take; the zero value: none takes time
 
-	Latency      time.Duration                              // added to every call
-	Throttle     bool                                       // AWS's token buckets
-	Authorize    gate.Authorizer                            // nil: by the account's policies, see Enforce
-	Authenticate func(accessKey, token string) wire.Verdict // nil: sessions of roles until they expire, and every other key
+	Latency   time.Duration   // added to every call
+	Throttle  bool            // AWS's token buckets
+	Authorize gate.Authorizer // nil: by the account's policies, see Enforce
+	// nil: sessions of roles until they expire, and every other key
+	Authenticate func(accessKey, token string) wire.Verdict
 	// Enforce refuses callers that are not in the account, and lets those without policies do nothing; else both may do
 	// everything. An account file can ask for it, too.
 	Enforce bool
@@ -64,9 +67,9 @@ type Options struct {
 	Random    uint64 // seed of the chances of faults and lags, and of request ids
 	KeepCalls int    // recorded calls; 0: 10,000
 
-	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load balancers
-	// can log to the buckets that it has, which is where the logs are delivered unless LogDirectory is set. "" has
-	// no objects, and lets load balancers name any bucket.
+	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load
+	// balancers can log to the buckets that it has, which is where the logs are delivered unless LogDirectory is set. ""
+	// has no objects, and lets load balancers name any bucket.
 	Buckets string
 
 	// DataPlane makes load balancers carry traffic, on addresses of loopback.
@@ -126,8 +129,9 @@ func New(o Options) (*Simulator, error) {
 		o.Seed = &f
 	}
 	set, err := services.New(services.Options{
-		Seed: o.Seed, Clock: o.Clock, Profile: o.Profile, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize, Enforce: o.Enforce,
-		Random: o.Random, KeepCalls: o.KeepCalls, Buckets: o.Buckets,
+		Seed: o.Seed, Clock: o.Clock, Profile: o.Profile, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
+		Enforce: o.Enforce,
+		Random:  o.Random, KeepCalls: o.KeepCalls, Buckets: o.Buckets,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
@@ -186,7 +190,8 @@ func (s *Simulator) newFace(o Options) (*wire.Server, error) {
 		secret = s.secret
 	}
 	return wire.New(wire.Options{
-		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
+		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: authenticate, Refused: s.Gate.Refuse,
+		Logf:   o.Logf,
 		Secret: secret, Now: func() time.Time { return s.serviceTime(o.Verify) }, CheckTime: s.skewed,
 		Services: actions(s.Set),
 	})
@@ -196,7 +201,8 @@ func (s *Simulator) newFace(o Options) (*wire.Server, error) {
 // "/latest/", and the credentials of pods on "/v1/credentials".
 func (s *Simulator) Handler() http.Handler { return s.handler }
 
-// Operations are the names of the operations that the simulator serves, sorted. A name that several services have occurs once.
+// Operations are the names of the operations that the simulator serves, sorted. A name that several services have
+// occurs once.
 func (s *Simulator) Operations() []string {
 	var names []string
 	for name := range actions(s.Set) {
@@ -233,8 +239,8 @@ func (s *Simulator) Close() error {
 	return errors.Join(err, s.logs.Close())
 }
 
-// Admits is the firewall of a target: whether the security groups of the interface that has the address let the connection
-// in. Addresses that no interface has are not guarded. It fits vnet.Firewall.
+// Admits is the firewall of a target: whether the security groups of the interface that has the address let the
+// connection in. Addresses that no interface has are not guarded. It fits vnet.Firewall.
 func (s *Simulator) Admits(network string, from, to netip.AddrPort) bool {
 	a := s.Account
 	a.Lock()
@@ -322,8 +328,8 @@ func logInterval(p account.Profile) time.Duration {
 	return 100 * time.Millisecond
 }
 
-// refresh shows the account to the data plane. When it returns, the plane serves the account as of the call or later; of
-// several calls at a time one does the work for all that came before it.
+// refresh shows the account to the data plane. When it returns, the plane serves the account as of the call or later;
+// of several calls at a time one does the work for all that came before it.
 func (s *Simulator) refresh() {
 	c := &s.changes
 	c.pending.Lock()

@@ -69,8 +69,9 @@ func serve(t *testing.T, o Options) *served {
 	}
 	return &served{
 		Simulator: s, url: server.URL, http: client,
-		balancing: elb.NewFromConfig(c), compute: ec2.NewFromConfig(c), trust: acm.NewFromConfig(c), identity: sts.NewFromConfig(c),
-		tags: resourcegroupstaggingapi.NewFromConfig(c), admin: simclient.New(server.URL, client), description: s.Seed(),
+		balancing: elb.NewFromConfig(c), compute: ec2.NewFromConfig(c), trust: acm.NewFromConfig(c),
+		identity: sts.NewFromConfig(c),
+		tags:     resourcegroupstaggingapi.NewFromConfig(c), admin: simclient.New(server.URL, client), description: s.Seed(),
 	}
 }
 
@@ -112,76 +113,100 @@ func TestTheSDKsClientsDriveAWholeLifeOverHTTP(t *testing.T) {
 
 	group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("front"), Description: aws.String("front of the web"), VpcId: vpc,
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("app"), Value: aws.String("web")}}}},
+		TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("app"), Value: aws.String("web")}}}},
 	}))(t).GroupId
-	wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0"), Description: aws.String("all")}},
-	}}}))(t)
+	wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: group, IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{
+				{CidrIp: aws.String("0.0.0.0/0"), Description: aws.String("all")}},
+		}}}))(t)
 	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip", Tags: []elbtypes.Tag{{Key: aws.String("app"), Value: aws.String("web")}},
+		Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip", Tags: []elbtypes.Tag{
+			{Key: aws.String("app"), Value: aws.String("web")}},
 	}))(t).TargetGroups[0]
 	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
-		Name: aws.String("web"), Subnets: s.subnets(), SecurityGroups: []string{*group}, Tags: []elbtypes.Tag{{Key: aws.String("app"), Value: aws.String("web")}},
+		Name: aws.String("web"), Subnets: s.subnets(), SecurityGroups: []string{*group}, Tags: []elbtypes.Tag{
+			{Key: aws.String("app"), Value: aws.String("web")}},
 	}))(t).LoadBalancers[0]
 	listener := wanted(s.balancing.CreateListener(ctx, &elb.CreateListenerInput{
 		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80),
-		DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("404")}}},
+		DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+			StatusCode: aws.String("404")}}},
 	}))(t).Listeners[0]
 	rule := wanted(s.balancing.CreateRule(ctx, &elb.CreateRuleInput{
 		ListenerArn: listener.ListenerArn, Priority: aws.Int32(1),
-		Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{Values: []string{"/web/*"}}}},
-		Actions:    []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
+		Conditions: []elbtypes.RuleCondition{
+			{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{
+				Values: []string{"/web/*"}}}},
+		Actions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
 	}))(t).Rules[0]
 	target := []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}
-	wanted(s.balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: tg.TargetGroupArn, Targets: target}))(t)
+	wanted(s.balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: tg.TargetGroupArn,
+		Targets: target}))(t)
 
-	if got := wanted(s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}))(t).LoadBalancers; len(got) != 1 ||
-		got[0].State.Code != "active" || len(got[0].AvailabilityZones) != 3 || !strings.HasSuffix(*got[0].DNSName, ".elb.amazonaws.com") {
+	if got := wanted(s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}))(
+		t).LoadBalancers; len(got) != 1 ||
+		got[0].State.Code != "active" || len(got[0].AvailabilityZones) != 3 || !strings.HasSuffix(*got[0].DNSName,
+		".elb.amazonaws.com") {
 		t.Errorf("load balancers are %+v", got)
 	}
-	if got := wanted(s.balancing.DescribeRules(ctx, &elb.DescribeRulesInput{ListenerArn: listener.ListenerArn}))(t).Rules; len(got) != 2 || *got[0].Priority != "1" || *got[1].Priority != "default" {
+	if got := wanted(s.balancing.DescribeRules(ctx, &elb.DescribeRulesInput{ListenerArn: listener.ListenerArn}))(
+		t).Rules; len(got) != 2 || *got[0].Priority != "1" || *got[1].Priority != "default" {
 		t.Errorf("rules are %+v", got)
 	}
-	if got := wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions; len(got) != 1 || got[0].TargetHealth.State != "healthy" {
+	if got := wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
+		TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions; len(got) != 1 ||
+		got[0].TargetHealth.State != "healthy" {
 		t.Errorf("target health is %+v", got)
 	}
-	found := wanted(s.tags.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{TagFilters: []taggingtypes.TagFilter{{Key: aws.String("app"), Values: []string{"web"}}}}))(t)
+	found := wanted(s.tags.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{
+		TagFilters: []taggingtypes.TagFilter{{Key: aws.String("app"), Values: []string{"web"}}}}))(t)
 	if len(found.ResourceTagMappingList) != 3 {
 		t.Errorf("tagged resources are %+v", found.ResourceTagMappingList)
 	}
-	if id := wanted(s.identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *id.Account != s.description.Account {
+	if id := wanted(s.identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *id.Account !=
+		s.description.Account {
 		t.Errorf("the caller is %+v", id)
 	}
-	if got := wanted(s.trust.ListCertificates(ctx, &acm.ListCertificatesInput{}))(t).CertificateSummaryList; len(got) == 0 {
+	if got := wanted(s.trust.ListCertificates(ctx, &acm.ListCertificatesInput{}))(t).CertificateSummaryList; len(got) ==
+		0 {
 		t.Error("the built-in account has no certificates")
 	}
-	enis := wanted(s.compute.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{*group}}}}))(t).NetworkInterfaces
+	enis := wanted(s.compute.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{*group}}}}))(t).NetworkInterfaces
 	if len(enis) != 3 || !strings.HasPrefix(*enis[0].Description, "ELB app/web/") {
 		t.Errorf("interfaces are %+v", enis)
 	}
 
-	if _, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}); code(err) != "ResourceInUse" {
+	if _, err := s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}); code(
+		err) != "ResourceInUse" {
 		t.Errorf("deleting a target group in use: %v", err)
 	}
-	if _, err := s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}); code(err) != "DependencyViolation" {
+	if _, err := s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}); code(err) !=
+		"DependencyViolation" {
 		t.Errorf("deleting a security group in use: %v", err)
 	}
-	wanted(s.balancing.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: tg.TargetGroupArn, Targets: target}))(t)
+	wanted(s.balancing.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: tg.TargetGroupArn,
+		Targets: target}))(t)
 	wanted(s.balancing.DeleteRule(ctx, &elb.DeleteRuleInput{RuleArn: rule.RuleArn}))(t)
 	wanted(s.balancing.DeleteListener(ctx, &elb.DeleteListenerInput{ListenerArn: listener.ListenerArn}))(t)
 	wanted(s.balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
 	wanted(s.balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: tg.TargetGroupArn}))(t)
 	wanted(s.compute.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: group}))(t)
-	if _, err := s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}); code(err) != "LoadBalancerNotFound" {
+	if _, err := s.balancing.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}); code(
+		err) != "LoadBalancerNotFound" {
 		t.Errorf("describing what was deleted: %v", err)
 	}
 	left := s.Resources()
-	if len(left.LoadBalancers) != len(s.description.LoadBalancers) || len(left.TargetGroups) != len(s.description.TargetGroups) {
+	if len(left.LoadBalancers) != len(s.description.LoadBalancers) || len(left.TargetGroups) != len(
+		s.description.TargetGroups) {
 		t.Errorf("left over: %+v", left)
 	}
 
 	calls := wanted(s.admin.Calls(ctx, gate.Filter{Service: "elasticloadbalancing", Action: "CreateRule"}))(t)
-	if len(calls) != 1 || calls[0].Caller != "AKIATEST" || calls[0].Status != 200 || !strings.Contains(string(calls[0].Parameters), `"/web/*"`) || strings.Contains(string(calls[0].Parameters), "null") {
+	if len(calls) != 1 || calls[0].Caller != "AKIATEST" || calls[0].Status != 200 ||
+		!strings.Contains(string(calls[0].Parameters), `"/web/*"`) || strings.Contains(string(calls[0].Parameters), "null") {
 		t.Errorf("calls are %v", calls)
 	}
 	if failed := wanted(s.admin.Calls(ctx, gate.Filter{Failed: true}))(t); len(failed) != 3 {
@@ -193,25 +218,32 @@ func TestTheAdministrationShowsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{})
 	ctx := t.Context()
-	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("shown"), Subnets: s.subnets()}))(t).LoadBalancers[0]
+	lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("shown"),
+		Subnets: s.subnets()}))(t).LoadBalancers[0]
 	tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: aws.String("shown"), Protocol: "HTTP", Port: aws.Int32(8080), VpcId: aws.String(s.description.VPC.ID), TargetType: "ip", HealthCheckPath: aws.String("/ok"),
+		Name: aws.String("shown"), Protocol: "HTTP", Port: aws.Int32(8080), VpcId: aws.String(s.description.VPC.ID),
+		TargetType: "ip", HealthCheckPath: aws.String("/ok"),
 	}))(t).TargetGroups[0]
 	wanted(s.balancing.CreateListener(ctx, &elb.CreateListenerInput{
-		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80), DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
+		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80), DefaultActions: []elbtypes.Action{
+			{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
 	}))(t)
-	wanted(s.balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: tg.TargetGroupArn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78")}}}))(t)
+	wanted(s.balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: tg.TargetGroupArn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78")}}}))(t)
 
 	r := wanted(s.admin.Resources(ctx))(t)
 	shown := r.LoadBalancers[len(r.LoadBalancers)-1]
-	if shown.Name != "shown" || shown.State != "active" || len(shown.Zones) != 3 || !shown.Zones[0].Private.IsValid() || len(shown.Listeners) != 1 {
+	if shown.Name != "shown" || shown.State != "active" || len(shown.Zones) != 3 || !shown.Zones[0].Private.IsValid() ||
+		len(shown.Listeners) != 1 {
 		t.Errorf("load balancer shown as %+v", shown)
 	}
-	if rules := shown.Listeners[0].Rules; len(rules) != 1 || rules[0].Priority != "default" || rules[0].Text != "forward to shown" {
+	if rules := shown.Listeners[0].Rules; len(rules) != 1 || rules[0].Priority != "default" ||
+		rules[0].Text != "forward to shown" {
 		t.Errorf("rules shown as %+v", rules)
 	}
 	group := r.TargetGroups[len(r.TargetGroups)-1]
-	if group.HealthCheck != "HTTP /ok on traffic-port expects 200 every 30s" || group.LoadBalancer != shown.ARN || len(group.Targets) != 1 || group.Targets[0].State != "healthy" || group.Targets[0].Port != 8080 {
+	if group.HealthCheck != "HTTP /ok on traffic-port expects 200 every 30s" || group.LoadBalancer != shown.ARN ||
+		len(group.Targets) != 1 || group.Targets[0].State != "healthy" || group.Targets[0].Port != 8080 {
 		t.Errorf("target group shown as %+v", group)
 	}
 	if len(r.SecurityGroups) < 2 || len(r.Certificates) == 0 {
@@ -232,7 +264,8 @@ func TestTheAdministrationShowsWhatIsThere(t *testing.T) {
 			t.Errorf("/_sim/%s: %s", path, resp.Status)
 		}
 	}
-	for _, path := range []string{"calls?since=now", "calls?limit=x", "calls?after=-1", "calls?failed=x", "resolve", "nothing"} {
+	for _, path := range []string{"calls?since=now", "calls?limit=x", "calls?after=-1", "calls?failed=x", "resolve",
+		"nothing"} {
 		resp := wanted(s.http.Get(s.url + "/_sim/" + path))(t)
 		if err := resp.Body.Close(); err != nil || resp.StatusCode < 400 || resp.StatusCode > 499 {
 			t.Errorf("/_sim/%s: %s", path, resp.Status)
@@ -244,12 +277,14 @@ func TestFaultsSettingsAndCountsAreSteeredOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{Throttle: true})
 	ctx := t.Context()
-	id := wanted(s.admin.AddFault(ctx, gate.Fault{Service: "ec2", Action: "DescribeVpcs", Code: "InternalError", Status: 500, Times: 1}))(t)
+	id := wanted(s.admin.AddFault(ctx, gate.Fault{Service: "ec2", Action: "DescribeVpcs", Code: "InternalError",
+		Status: 500, Times: 1}))(t)
 	if _, err := s.compute.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}); code(err) != "InternalError" {
 		t.Errorf("the fault gave %v", err)
 	}
 	wanted(s.compute.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}))(t)
-	if faults := wanted(s.admin.Faults(ctx))(t); len(faults) != 1 || faults[0].Rule.ID != id || faults[0].Struck != 1 || faults[0].Selected != 2 {
+	if faults := wanted(s.admin.Faults(ctx))(t); len(faults) != 1 || faults[0].Rule.ID != id || faults[0].Struck != 1 ||
+		faults[0].Selected != 2 {
 		t.Errorf("faults are %+v", faults)
 	}
 	if err := s.admin.RemoveFault(ctx, id); err != nil {
@@ -268,7 +303,8 @@ func TestFaultsSettingsAndCountsAreSteeredOverHTTP(t *testing.T) {
 	if err := s.admin.ClearFaults(ctx); err != nil || len(s.Gate.Faults()) != 0 {
 		t.Errorf("faults %v are left, %v", s.Gate.Faults(), err)
 	}
-	if counts := wanted(s.admin.Counts(ctx))(t); len(counts) != 2 || counts[1].Action != "DescribeVpcs" || counts[1].Calls != 2 || counts[1].Failed != 1 {
+	if counts := wanted(s.admin.Counts(ctx))(t); len(counts) != 2 || counts[1].Action != "DescribeVpcs" ||
+		counts[1].Calls != 2 || counts[1].Failed != 1 {
 		t.Errorf("counts are %+v", counts)
 	}
 	if err := s.admin.Reset(ctx); err != nil || s.Gate.Total() != 0 {
@@ -277,7 +313,8 @@ func TestFaultsSettingsAndCountsAreSteeredOverHTTP(t *testing.T) {
 	if err := errors.Join(s.admin.SetLatency(ctx, time.Millisecond), s.admin.SetThrottle(ctx, false)); err != nil {
 		t.Error(err)
 	}
-	if now := wanted(s.admin.Settings(ctx))(t); now.Latency != "1ms" || now.Throttle || now.Stepped || now.Profile != "instant" || now.DataPlane {
+	if now := wanted(s.admin.Settings(ctx))(t); now.Latency != "1ms" || now.Throttle || now.Stepped ||
+		now.Profile != "instant" || now.DataPlane {
 		t.Errorf("settings are %+v", now)
 	}
 	if err := s.admin.Advance(ctx, time.Minute); err == nil {
@@ -290,7 +327,8 @@ func TestTheSeededAccountHasItsLoadBalancersUnderTheirARNs(t *testing.T) {
 	f := seed.Default()
 	f.TargetGroups = []seed.TargetGroup{{
 		ARN:  "arn:aws:elasticloadbalancing:" + f.Region + ":" + f.Account + ":targetgroup/made/1234567890abcdef",
-		Name: "made", TargetType: "ip", Protocol: "HTTP", Port: 80, HealthCheck: seed.HealthCheck{Protocol: "HTTP", Path: "/health", Port: "traffic-port", Matcher: "200"},
+		Name: "made", TargetType: "ip", Protocol: "HTTP", Port: 80, HealthCheck: seed.HealthCheck{
+			Protocol: "HTTP", Path: "/health", Port: "traffic-port", Matcher: "200"},
 		Attributes: map[string]string{"deregistration_delay.timeout_seconds": "5"},
 	}}
 	var subnets []string
@@ -301,14 +339,17 @@ func TestTheSeededAccountHasItsLoadBalancersUnderTheirARNs(t *testing.T) {
 	}
 	f.LoadBalancers = []seed.LoadBalancer{{
 		ARN:  "arn:aws:elasticloadbalancing:" + f.Region + ":" + f.Account + ":loadbalancer/app/made/0123456789abcdef",
-		Name: "made", Type: "application", Scheme: "internet-facing", Subnets: subnets, Listeners: []seed.Listener{{Protocol: "HTTP", Port: 80, Forward: "made"}},
+		Name: "made", Type: "application", Scheme: "internet-facing", Subnets: subnets, Listeners: []seed.Listener{
+			{Protocol: "HTTP", Port: 80, Forward: "made"}},
 	}}
 	s := serve(t, Options{Seed: &f})
 	r := s.Resources()
-	if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != f.LoadBalancers[0].ARN || len(r.LoadBalancers[0].Listeners) != 1 || r.LoadBalancers[0].State != "active" {
+	if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != f.LoadBalancers[0].ARN ||
+		len(r.LoadBalancers[0].Listeners) != 1 || r.LoadBalancers[0].State != "active" {
 		t.Errorf("load balancers are %+v", r.LoadBalancers)
 	}
-	if len(r.TargetGroups) != 1 || r.TargetGroups[0].ARN != f.TargetGroups[0].ARN || r.TargetGroups[0].Attributes["deregistration_delay.timeout_seconds"] != "5" {
+	if len(r.TargetGroups) != 1 || r.TargetGroups[0].ARN != f.TargetGroups[0].ARN ||
+		r.TargetGroups[0].Attributes["deregistration_delay.timeout_seconds"] != "5" {
 		t.Errorf("target groups are %+v", r.TargetGroups)
 	}
 	if s.Gate.Total() != 0 {
@@ -329,14 +370,16 @@ func TestCallsThatAreNotUnderstoodAreRecordedToo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := s.compute.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{}); code(err) != "InvalidAction" {
+	if _, err := s.compute.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{}); code(err) !=
+		"InvalidAction" {
 		t.Errorf("an action that is not simulated gave %v", err)
 	}
 	var got []string
 	for _, c := range s.Gate.Calls() {
 		got = append(got, c.Service+" "+c.Action+" "+c.Code+" "+c.Caller)
 	}
-	want := []string{"ec2 DescribeVpcs AuthFailure ", "elasticloadbalancing Dance MissingAuthenticationToken ", "ec2 DescribeVpcEndpoints InvalidAction AKIATEST"}
+	want := []string{"ec2 DescribeVpcs AuthFailure ", "elasticloadbalancing Dance MissingAuthenticationToken ",
+		"ec2 DescribeVpcEndpoints InvalidAction AKIATEST"}
 	if !slices.Equal(got, want) {
 		t.Errorf("recorded %q, want %q", got, want)
 	}
@@ -347,12 +390,15 @@ func TestSessionsOfRolesWorkUntilTheyExpire(t *testing.T) {
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := serve(t, Options{Clock: c})
 	out := wanted(s.identity.AssumeRole(t.Context(), &sts.AssumeRoleInput{
-		RoleArn: aws.String("arn:aws:iam::" + s.description.Account + ":role/controller"), RoleSessionName: aws.String("session"), DurationSeconds: aws.Int32(900),
+		RoleArn: aws.String("arn:aws:iam::" + s.description.Account + ":role/controller"), RoleSessionName: aws.String(
+			"session"), DurationSeconds: aws.Int32(900),
 	}))(t)
 	as := func(token string) *ec2.Client {
 		return ec2.New(ec2.Options{
-			Region: s.Account.Region, BaseEndpoint: aws.String(s.url), HTTPClient: sdkhttp.Client(s.http), Retryer: aws.NopRetryer{},
-			Credentials: credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, token),
+			Region: s.Account.Region, BaseEndpoint: aws.String(s.url), HTTPClient: sdkhttp.Client(s.http),
+			Retryer: aws.NopRetryer{},
+			Credentials: credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey,
+				token),
 		})
 	}
 	session := as(*out.Credentials.SessionToken)

@@ -13,13 +13,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// lead is how long before the API calls a load balancer active its listeners come up, so that no client that saw it active is
-// refused.
+// lead is how long before the API calls a load balancer active its listeners come up, so that no client that saw it
+// active is refused.
 const lead = 25 * time.Millisecond
 
-// topologyOf is what the data plane has to serve, read off the account, whose lock is held; it shares nothing with the account
-// that calls change in place. Next is when the account will
-// look different without another call: a load balancer becomes active, a target has drained; zero if never.
+// topologyOf is what the data plane has to serve, read off the account, whose lock is held; it shares nothing with the
+// account that calls change in place. Next is when the account will look different without another call: a load
+// balancer becomes active, a target has drained; zero if never.
 func topologyOf(a *account.Account) (t topology.Topology, next time.Time) {
 	now := a.Clock.Now()
 	soon := func(at time.Time) {
@@ -61,7 +61,8 @@ func topologyOf(a *account.Account) (t topology.Topology, next time.Time) {
 	return t, next
 }
 
-func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string]firewall) topology.LoadBalancer {
+func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time,
+	groups map[string]firewall) topology.LoadBalancer {
 	state, _ := lb.StateAt(now.Add(lead))
 	served := topology.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
@@ -188,7 +189,8 @@ func permissions(a *account.Account, list []vpc.Permission, members map[string][
 
 func listener(a *account.Account, l *account.Listener) topology.Listener {
 	served := topology.Listener{
-		ARN: l.ARN, Port: l.Port, Protocol: l.Protocol, SSLPolicy: l.SSLPolicy, ALPN: l.ALPN, Attributes: maps.Clone(l.Attributes),
+		ARN: l.ARN, Port: l.Port, Protocol: l.Protocol, SSLPolicy: l.SSLPolicy, ALPN: l.ALPN,
+		Attributes: maps.Clone(l.Attributes),
 	}
 	for _, arn := range certificates(l) {
 		// A certificate that is gone cannot be: ACM refuses to delete what a listener uses.
@@ -213,7 +215,8 @@ func listener(a *account.Account, l *account.Listener) topology.Listener {
 			continue
 		}
 		served.Rules = append(served.Rules, stack.Rule{
-			ID: r.ARN, Order: r.Priority, Conditions: r.Conditions, Actions: r.StackActions(), Transforms: r.Transforms, Tags: maps.Clone(r.Tags),
+			ID: r.ARN, Order: r.Priority, Conditions: r.Conditions, Actions: r.StackActions(), Transforms: r.Transforms,
+			Tags: maps.Clone(r.Tags),
 		})
 	}
 	return served
@@ -257,7 +260,8 @@ func targetGroup(a *account.Account, tg *account.TargetGroup) topology.TargetGro
 		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
 		Port: tg.Port, ControlPort: tg.ControlPort, Attributes: maps.Clone(tg.Attributes),
 		HealthCheck: stack.HealthCheck{
-			Protocol: tg.HealthCheck.Protocol, Port: tg.HealthCheck.Port, Path: tg.HealthCheck.Path, Matcher: matcher(tg.HealthCheck),
+			Protocol: tg.HealthCheck.Protocol, Port: tg.HealthCheck.Port, Path: tg.HealthCheck.Path,
+			Matcher:         matcher(tg.HealthCheck),
 			IntervalSeconds: tg.HealthCheck.Interval, TimeoutSeconds: tg.HealthCheck.Timeout,
 			HealthyThreshold: tg.HealthCheck.HealthyThreshold, UnhealthyThreshold: tg.HealthCheck.UnhealthyThreshold,
 		},

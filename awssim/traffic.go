@@ -6,7 +6,8 @@ import (
 
 // Traffic is what the data plane has counted; nothing without one.
 func (s *Simulator) Traffic() simclient.Traffic {
-	t := simclient.Traffic{LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{}}
+	t := simclient.Traffic{LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{},
+		Rules: map[string]int64{}}
 	if s.Plane == nil {
 		return t
 	}

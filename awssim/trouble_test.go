@@ -35,12 +35,16 @@ func TestTheAccountDriftsBetweenTwoCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted(s.admin.AddFault(ctx, gate.Fault{Action: "CreateTags", Drift: &gate.Drift{Service: "ec2", Action: "DeleteSecurityGroup", Input: input}}))(t)
-	_, err = s.compute.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{*group}, Tags: []ec2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})
+	wanted(
+		s.admin.AddFault(ctx, gate.Fault{Action: "CreateTags", Drift: &gate.Drift{
+			Service: "ec2", Action: "DeleteSecurityGroup", Input: input}}))(t)
+	_, err = s.compute.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{*group}, Tags: []ec2types.Tag{
+		{Key: aws.String("k"), Value: aws.String("v")}}})
 	if code(err) != "InvalidGroup.NotFound" {
 		t.Errorf("the group that somebody deleted: %v", err)
 	}
-	wanted(s.admin.AddFault(ctx, gate.Fault{Action: "DescribeVpcs", Drift: &gate.Drift{Service: "ec2", Action: "DeleteSecurityGroup", Input: json.RawMessage(`{"Lunch":1}`)}}))(t)
+	wanted(s.admin.AddFault(ctx, gate.Fault{Action: "DescribeVpcs", Drift: &gate.Drift{
+		Service: "ec2", Action: "DeleteSecurityGroup", Input: json.RawMessage(`{"Lunch":1}`)}}))(t)
 	if _, err := s.compute.DescribeVpcs(ctx, nil); code(err) != "InternalFailure" && err == nil {
 		t.Errorf("a drift that cannot be: %v", err)
 	}
@@ -64,7 +68,8 @@ func TestAWSsClockMayBeAheadAndTheSDKAdjusts(t *testing.T) {
 	if err != nil {
 		t.Errorf("with retries: %v", err)
 	}
-	if calls := s.Gate.Calls(gate.Filter{Service: "elasticloadbalancing"}); len(calls) != 2 || calls[0].Code != "SignatureDoesNotMatch" || calls[1].Failed() {
+	if calls := s.Gate.Calls(gate.Filter{Service: "elasticloadbalancing"}); len(calls) != 2 ||
+		calls[0].Code != "SignatureDoesNotMatch" || calls[1].Failed() {
 		t.Errorf("calls %+v", calls)
 	}
 	if err := s.admin.SetTrouble(ctx, simclient.Trouble{}); err != nil {
@@ -78,7 +83,8 @@ func TestAWSsClockMayBeAheadAndTheSDKAdjusts(t *testing.T) {
 func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	t.Parallel()
 	network := vnet.New()
-	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond, HealthTimeout: time.Second})
+	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond,
+		HealthTimeout: time.Second})
 	pod(t, network, "10.0.128.77", 8080, "zone a")
 	pod(t, network, "10.0.144.77", 8080, "zone b")
 	w, ctx := s.web(t), t.Context()
@@ -91,7 +97,8 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	}
 	health := func() map[string]string {
 		states := map[string]string{}
-		for _, d := range wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(w.tg)}))(t).TargetHealthDescriptions {
+		for _, d := range wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
+			TargetGroupArn: aws.String(w.tg)}))(t).TargetHealthDescriptions {
 			states[*d.Target.Id] = string(d.TargetHealth.State)
 		}
 		return states
@@ -99,7 +106,8 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	if got := health(); got["10.0.128.77"] != "unhealthy" || got["10.0.144.77"] != "healthy" {
 		t.Errorf("targets are %v", got)
 	}
-	out := wanted(s.compute.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{Filters: []ec2types.Filter{{Name: aws.String("state"), Values: []string{"unavailable"}}}}))(t)
+	out := wanted(s.compute.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("state"), Values: []string{"unavailable"}}}}))(t)
 	if len(out.AvailabilityZones) != 1 || *out.AvailabilityZones[0].ZoneName != "us-west-2a" {
 		t.Errorf("zones that are down: %+v", out.AvailabilityZones)
 	}
@@ -149,7 +157,8 @@ func TestAZonalShiftIsReportedWhereTheLoadBalancerAllowsIt(t *testing.T) {
 	overrides := func() string {
 		states := map[string]string{}
 		for _, d := range wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
-			TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{elbtypes.DescribeTargetHealthInputIncludeEnumAll},
+			TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{
+				elbtypes.DescribeTargetHealthInputIncludeEnumAll},
 		}))(t).TargetHealthDescriptions {
 			states[*d.Target.Id] = string(d.AdministrativeOverride.State)
 		}
@@ -162,13 +171,15 @@ func TestAZonalShiftIsReportedWhereTheLoadBalancerAllowsIt(t *testing.T) {
 		t.Errorf("the load balancer does not allow shifts: %s", got)
 	}
 	wanted(s.balancing.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{
-		LoadBalancerArn: aws.String(w.lb), Attributes: []elbtypes.LoadBalancerAttribute{{Key: aws.String("zonal_shift.config.enabled"), Value: aws.String("true")}},
+		LoadBalancerArn: aws.String(w.lb), Attributes: []elbtypes.LoadBalancerAttribute{
+			{Key: aws.String("zonal_shift.config.enabled"), Value: aws.String("true")}},
 	}))(t)
 	if got := overrides(); got != "zonal_shift_active no_override" {
 		t.Errorf("the load balancer allows shifts: %s", got)
 	}
 	wanted(s.balancing.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{
-		TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{{Key: aws.String("load_balancing.cross_zone.enabled"), Value: aws.String("false")}},
+		TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{
+			{Key: aws.String("load_balancing.cross_zone.enabled"), Value: aws.String("false")}},
 	}))(t)
 	if got := overrides(); got != "zonal_shift_delegated_to_dns no_override" {
 		t.Errorf("without cross-zone balancing: %s", got)
@@ -184,7 +195,8 @@ func TestAZonalShiftIsReportedWhereTheLoadBalancerAllowsIt(t *testing.T) {
 	if got, err := s.admin.Trouble(ctx); err != nil || len(got.Shifts) != 1 || got.Shifts[0] != shift.Shifts[0] {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, wrong := range []simclient.Shift{{LoadBalancer: "web", Zone: "mars-1a"}, {Zone: "us-west-2a"}, {LoadBalancer: "[", Zone: "us-west-2a"}} {
+	for _, wrong := range []simclient.Shift{{LoadBalancer: "web", Zone: "mars-1a"}, {Zone: "us-west-2a"},
+		{LoadBalancer: "[", Zone: "us-west-2a"}} {
 		if err := s.admin.SetTrouble(ctx, simclient.Trouble{Shifts: []simclient.Shift{wrong}}); err == nil {
 			t.Errorf("%+v was taken", wrong)
 		}
@@ -202,25 +214,30 @@ func TestReadsLagBehindWrites(t *testing.T) {
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := serve(t, Options{Clock: c, Profile: account.Instant()})
 	ctx := t.Context()
-	if err := s.admin.SetTimings(ctx, map[string]time.Duration{"stale": 2 * time.Second, "compute-usable": time.Second}); err != nil {
+	if err := s.admin.SetTimings(ctx, map[string]time.Duration{"stale": 2 * time.Second,
+		"compute-usable": time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	group := *wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("g"), Description: aws.String("d"), VpcId: &s.description.VPC.ID,
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}},
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: []ec2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}},
 	}))(t).GroupId
 	byID := func() string {
 		_, err := s.compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{group}})
 		return code(err)
 	}
 	byTag := func(value string) bool {
-		out := wanted(s.compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("tag:k"), Values: []string{value}}}}))(t)
+		out := wanted(s.compute.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+			Filters: []ec2types.Filter{{Name: aws.String("tag:k"), Values: []string{value}}}}))(t)
 		return slices.ContainsFunc(out.SecurityGroups, func(g ec2types.SecurityGroup) bool { return *g.GroupId == group })
 	}
 	authorize := func(port int32) string {
-		_, err := s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}},
-		}}})
+		_, err := s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: &group, IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{
+					{CidrIp: aws.String("10.0.0.0/8")}},
+			}}})
 		return code(err)
 	}
 	if byID() != "InvalidGroup.NotFound" || byTag("v") || authorize(1) != "InvalidGroup.NotFound" {
@@ -234,7 +251,8 @@ func TestReadsLagBehindWrites(t *testing.T) {
 	if byID() != "" || !byTag("v") {
 		t.Errorf("after two: by id %q, by tag %v", byID(), byTag("v"))
 	}
-	wanted(s.compute.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{group}, Tags: []ec2types.Tag{{Key: aws.String("k"), Value: aws.String("w")}}}))(t)
+	wanted(s.compute.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{group}, Tags: []ec2types.Tag{
+		{Key: aws.String("k"), Value: aws.String("w")}}}))(t)
 	if !byTag("v") || byTag("w") {
 		t.Error("filters see a new tag at once")
 	}
@@ -248,13 +266,16 @@ func TestQuotasAreSetWhileTheSimulatorRuns(t *testing.T) {
 	t.Parallel()
 	s := serve(t, Options{})
 	ctx := t.Context()
-	if err := s.admin.SetQuotas(ctx, map[string]int{"security-groups": 1, "lunches": 1}); err == nil || s.Account.Quota("security-groups") != 2500 {
+	if err := s.admin.SetQuotas(ctx, map[string]int{"security-groups": 1, "lunches": 1}); err == nil ||
+		s.Account.Quota("security-groups") != 2500 {
 		t.Errorf("one of two names is unknown: %v, and the other is set to %d", err, s.Account.Quota("security-groups"))
 	}
-	if err := s.admin.SetQuotas(ctx, map[string]int{"security-groups": 1, "rules-per-application-load-balancer": 7}); err != nil {
+	if err := s.admin.SetQuotas(ctx, map[string]int{"security-groups": 1,
+		"rules-per-application-load-balancer": 7}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("g"), Description: aws.String("d"), VpcId: &s.description.VPC.ID})
+	_, err := s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("g"),
+		Description: aws.String("d"), VpcId: &s.description.VPC.ID})
 	if code(err) != "SecurityGroupLimitExceeded" {
 		t.Errorf("one group too many: %v", err)
 	}

@@ -23,13 +23,16 @@ func TestTheContentOfATrustStoreIsServedAtItsLocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := wanted(s.balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
-		Name: aws.String("clients"), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem"),
+		Name: aws.String("clients"), CaCertificatesBundleS3Bucket: aws.String("pki"),
+		CaCertificatesBundleS3Key: aws.String("ca.pem"),
 	}))(t)
 	if err := os.Remove(filepath.Join(dir, "pki", "ca.pem")); err != nil { // the trust store has a copy
 		t.Fatal(err)
 	}
-	where := wanted(s.balancing.GetTrustStoreCaCertificatesBundle(t.Context(), &elb.GetTrustStoreCaCertificatesBundleInput{TrustStoreArn: made.TrustStores[0].TrustStoreArn}))(t)
-	for url, status := range map[string]int{*where.Location: http.StatusOK, *where.Location + "x": http.StatusNotFound, s.url + "/_sim/truststores/none/0/bundle.pem": http.StatusNotFound} {
+	where := wanted(s.balancing.GetTrustStoreCaCertificatesBundle(t.Context(), &elb.GetTrustStoreCaCertificatesBundleInput{
+		TrustStoreArn: made.TrustStores[0].TrustStoreArn}))(t)
+	for url, status := range map[string]int{*where.Location: http.StatusOK, *where.Location + "x": http.StatusNotFound,
+		s.url + "/_sim/truststores/none/0/bundle.pem": http.StatusNotFound} {
 		resp := wanted(s.http.Get(url))(t)
 		got := wanted(io.ReadAll(resp.Body))(t)
 		_ = resp.Body.Close()

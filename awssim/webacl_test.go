@@ -75,7 +75,8 @@ func TestAWebACLAnswersInPlaceOfTheRules(t *testing.T) {
 	w.allow(t, 80)
 	wanted(s.balancing.CreateListener(t.Context(), &elb.CreateListenerInput{
 		LoadBalancerArn: aws.String(w.lb), Protocol: "HTTP", Port: aws.Int32(80),
-		DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("ok"), ContentType: aws.String("text/plain")}}},
+		DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+			StatusCode: aws.String("200"), MessageBody: aws.String("ok"), ContentType: aws.String("text/plain")}}},
 	}))(t)
 	client, firewall := s.client(t), waf.NewFromConfig(s.config("us-west-2"))
 	url := "http://" + w.dnsName
@@ -97,14 +98,17 @@ func TestAWebACLAnswersInPlaceOfTheRules(t *testing.T) {
 		}
 	}
 	acls := map[string]string{}
-	for _, a := range wanted(firewall.ListWebACLs(t.Context(), &waf.ListWebACLsInput{Scope: waftypes.ScopeRegional}))(t).WebACLs {
+	for _, a := range wanted(firewall.ListWebACLs(t.Context(), &waf.ListWebACLsInput{Scope: waftypes.ScopeRegional}))(
+		t).WebACLs {
 		acls[*a.Name] = *a.ARN
 	}
 	associate := func(name string) {
 		t.Helper()
-		wanted(firewall.AssociateWebACL(t.Context(), &waf.AssociateWebACLInput{WebACLArn: aws.String(acls[name]), ResourceArn: aws.String(w.lb)}))(t)
+		wanted(firewall.AssociateWebACL(t.Context(), &waf.AssociateWebACLInput{WebACLArn: aws.String(acls[name]),
+			ResourceArn: aws.String(w.lb)}))(t)
 	}
-	page403 := "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n"
+	page403 := "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 " +
+		"Forbidden</h1></center>\r\n</body>\r\n</html>\r\n"
 	check("/blocked", "", http.StatusOK, "ok")
 	associate("example-waf")
 	check("/blocked", "", http.StatusForbidden, page403)
@@ -118,10 +122,12 @@ func TestAWebACLAnswersInPlaceOfTheRules(t *testing.T) {
 	check("/", "", http.StatusOK, "ok")
 
 	protections := shield.NewFromConfig(s.config("us-east-1"))
-	if got := wanted(protections.GetSubscriptionState(t.Context(), &shield.GetSubscriptionStateInput{}))(t).SubscriptionState; got != "ACTIVE" {
+	if got := wanted(protections.GetSubscriptionState(t.Context(), &shield.GetSubscriptionStateInput{}))(
+		t).SubscriptionState; got != "ACTIVE" {
 		t.Errorf("the subscription is %s", got)
 	}
-	wanted(protections.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("managed by tests"), ResourceArn: aws.String(w.lb)}))(t)
+	wanted(protections.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("managed by tests"),
+		ResourceArn: aws.String(w.lb)}))(t)
 }
 
 func TestAWebACLOfTheFileMustFitItsARN(t *testing.T) {

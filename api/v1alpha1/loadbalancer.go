@@ -12,10 +12,11 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while only an edit can help; its message names it.
 	ConditionStalled = "Stalled"
-	// ConditionDrifted is True while fields that were changed in AWS are left so by drift policy report. It is absent where there never were any.
+	// ConditionDrifted is True while fields that were changed in AWS are left so by drift policy report. It is absent
+	// where there never were any.
 	ConditionDrifted = "Drifted"
-	// ConditionHeld is True while an administrator holds the load balancer: targets are registered and deregistered, and nothing else is written to AWS.
-	// It is absent where there never was a hold.
+	// ConditionHeld is True while an administrator holds the load balancer: targets are registered and deregistered, and
+	// nothing else is written to AWS. It is absent where there never was a hold.
 	ConditionHeld = "Held"
 )
 
@@ -57,12 +58,12 @@ type Member struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Accepted is false while the object has a finding that keeps a part of its wishes from taking effect.
 	Accepted bool `json:"accepted"`
-	// ObservedVersion identifies what the newest pass read of the object: a hash of its spec and of the annotations that the controller reads.
-	// An edit of either changes it. lbc wait compares it with the object.
+	// ObservedVersion identifies what the newest pass read of the object: a hash of its spec and of the annotations that
+	// the controller reads. An edit of either changes it. lbc wait compares it with the object.
 	// +optional
 	ObservedVersion string `json:"observedVersion,omitempty"`
-	// EffectiveVersion is the newest observed version that is in effect in AWS. It differs from observedVersion while an edit is being applied, waits or
-	// is refused, and is absent until a version is in effect.
+	// EffectiveVersion is the newest observed version that is in effect in AWS. It differs from observedVersion while an
+	// edit is being applied, waits or is refused, and is absent until a version is in effect.
 	// +optional
 	EffectiveVersion string `json:"effectiveVersion,omitempty"`
 }
@@ -84,7 +85,8 @@ type ListenerStatus struct {
 	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
-// ForwardStatus is one of the target groups between which a rule, or the default action of a listener, divides its requests, as AWS holds it.
+// ForwardStatus is one of the target groups between which a rule, or the default action of a listener, divides its
+// requests, as AWS holds it.
 type ForwardStatus struct {
 	// TargetGroup is the name of the target group.
 	TargetGroup string `json:"targetGroup"`
@@ -124,8 +126,8 @@ type RuleStatus struct {
 	Forward []ForwardStatus `json:"forward,omitempty"`
 }
 
-// TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more seldom, in
-// the background; observedTime is when.
+// TargetCounts counts the targets of a group by their health. AWS is asked a while after targets changed and, more
+// seldom, in the background; observedTime is when.
 type TargetCounts struct {
 	// Total number of targets, draining ones included.
 	Total int32 `json:"total"`
@@ -177,7 +179,8 @@ type Finding struct {
 	Object ObjectReference `json:"object"`
 	// Code of the finding.
 	Code string `json:"code"`
-	// Class is how it behaves: invalid, notFound and conflict wait for an edit, note stops nothing, others are tried again.
+	// Class is how it behaves: invalid, notFound and conflict wait for an edit, note stops nothing, others are tried
+	// again.
 	Class string `json:"class"`
 	// Field or annotation of the object.
 	// +optional
@@ -201,7 +204,8 @@ type LoadBalancerStatus struct {
 	// Owner is the kind of the members: Ingress or Service.
 	// +optional
 	Owner string `json:"owner,omitempty"`
-	// Cluster is the name of the cluster in the tags of its resources in AWS: --cluster-name of the controller that wrote this.
+	// Cluster is the name of the cluster in the tags of its resources in AWS: --cluster-name of the controller that wrote
+	// this.
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
 	// Controller is by what the leader of the controller that wrote this was elected: its Lease.
@@ -275,8 +279,8 @@ type LoadBalancerStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and users need not. It has no
-// spec; deleting it deletes nothing in AWS, and it comes back.
+// LoadBalancer shows what became of an Ingress group or a Service: the controller writes it, and users need not. It has
+// no spec; deleting it deletes nothing in AWS, and it comes back.
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion
 // +kubebuilder:subresource:status

@@ -30,7 +30,7 @@ type TargetGroupBindingSpec struct {
 	IamRoleArnToAssume string `json:"iamRoleArnToAssume,omitempty"`
 	// AssumeRoleExternalId is the external id given when that role is assumed.
 	// +optional
-	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed and Go users know this spelling
+	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
 // TargetGroupBindingStatus is what the controller last did.

@@ -12,8 +12,8 @@ type ALBTargetControlConfigSpec struct {
 	// DataAddress is where the agent takes requests, such as 0.0.0.0:80. The Service must target its port.
 	// +kubebuilder:validation:Pattern=`^.+:[0-9]+$`
 	DataAddress string `json:"dataAddress"`
-	// ControlAddress is where the agent talks to the load balancer, such as 0.0.0.0:3000. Its port must be the target control
-	// port of the target group.
+	// ControlAddress is where the agent talks to the load balancer, such as 0.0.0.0:3000. Its port must be the target
+	// control port of the target group.
 	// +kubebuilder:validation:Pattern=`^.+:[0-9]+$`
 	ControlAddress string `json:"controlAddress"`
 	// DestinationAddress is where the agent sends requests to, such as 127.0.0.1:8080.
@@ -47,8 +47,9 @@ type ALBTargetControlConfigSpec struct {
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
 
-// ALBTargetControlConfig describes the target control agents of the pods of its namespace or, in kube-system, of all namespaces
-// without one of their own. Only the name aws-load-balancer-controller-alb-target-control-agent-config counts.
+// ALBTargetControlConfig describes the target control agents of the pods of its namespace or, in kube-system, of all
+// namespaces without one of their own. Only the name aws-load-balancer-controller-alb-target-control-agent-config
+// counts.
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=albtargetcontrolconfigs,singular=albtargetcontrolconfig,scope=Namespaced
 // +kubebuilder:printcolumn:name="IMAGE",type="string",JSONPath=".spec.image"

@@ -7,17 +7,19 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type IngressGroup struct {
 	// Name of the group.
 	Name string `json:"name"`
-	// Shards is how many load balancers the group may have. A further one is made when the hosts of the group do not fit on those that
-	// it has; all rules of a host are on one. The name of a group with several has 60 characters at most.
+	// Shards is how many load balancers the group may have. A further one is made when the hosts of the group do not fit
+	// on those that it has; all rules of a host are on one. The name of a group with several has 60 characters at most.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=16
 	// +optional
 	Shards *int32 `json:"shards,omitempty"`
-	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever their class. All if absent or empty.
+	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever their class. All if absent
+	// or empty.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
-	// SettingsNamespaces are the namespaces whose Ingresses decide about what the members of the group share: settings of the load
-	// balancer, and of listeners that they use. Ingresses of other namespaces have rules, and listeners of their own. All if absent.
+	// SettingsNamespaces are the namespaces whose Ingresses decide about what the members of the group share: settings of
+	// the load balancer, and of listeners that they use. Ingresses of other namespaces have rules, and listeners of their
+	// own. All if absent.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=set

@@ -99,8 +99,8 @@ type TargetGroupBindingNetworking struct {
 }
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group. The order of the fields is part of the
-// checkpoint format of the existing controller. What describes the target group may not change once the controller has matched
-// the binding with it, which is when all of it is filled in.
+// checkpoint format of the existing controller. What describes the target group may not change once the controller has
+// matched the binding with it, which is when all of it is filled in.
 // +kubebuilder:validation:XValidation:rule="!(has(self.targetType) && self.targetType == 'ip' && has(self.nodeSelector))",message="TargetGroupBinding cannot set NodeSelector when TargetType is ip; remove nodeSelector, or bind a target group of type instance"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetGroupARN) && self.targetGroupARN == oldSelf.targetGroupARN)",message="TargetGroupBinding update may not change these immutable fields: spec.targetGroupARN"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetType) && self.targetType == oldSelf.targetType)",message="TargetGroupBinding update may not change these immutable fields: spec.targetType"
@@ -141,11 +141,11 @@ type TargetGroupBindingSpec struct {
 	IamRoleArnToAssume string `json:"iamRoleArnToAssume,omitempty"`
 	// AssumeRoleExternalId is the external id given when that role is assumed.
 	// +optional
-	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed and Go users know this spelling
+	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed
 }
 
-// BoundTargets counts the targets of a target group that many clusters may share. AWS is asked a while after targets changed, for readiness gates, and more
-// seldom in the background.
+// BoundTargets counts the targets of a target group that many clusters may share. AWS is asked a while after targets
+// changed, for readiness gates, and more seldom in the background.
 type BoundTargets struct {
 	// Registered targets, without draining ones.
 	Registered int32 `json:"registered"`

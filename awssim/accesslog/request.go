@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Request is the entry of one request in an application load balancer's access log. Empty texts and invalid addresses are
-// written as "-".
+// Request is the entry of one request in an application load balancer's access log. Empty texts and invalid addresses
+// are written as "-".
 type Request struct {
 	Type           string // http, https, h2, grpcs, ws, wss
 	Time           time.Time

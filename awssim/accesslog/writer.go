@@ -1,6 +1,6 @@
 // Package accesslog writes the logs of load balancers as Elastic Load Balancing delivers them: entries of requests,
-// connections and health checks in AWS's line formats, gathered per node and delivered as gzip files under AWS's key in a
-// folder per bucket. It has neither traffic nor account. It may import awssim/clock.
+// connections and health checks in AWS's line formats, gathered per node and delivered as gzip files under AWS's key in
+// a folder per bucket. It has neither traffic nor account. It may import awssim/clock.
 package accesslog
 
 import (
@@ -101,7 +101,8 @@ func (w *Writer) Add(s Stream, line string) {
 	}
 }
 
-// Flush delivers what is pending now. Its error joins those of all files that could not be written; their lines are lost.
+// Flush delivers what is pending now. Its error joins those of all files that could not be written; their lines are
+// lost.
 func (w *Writer) Flush() error {
 	if w == nil {
 		return nil
@@ -147,7 +148,8 @@ func (w *Writer) key(s Stream, now time.Time) string {
 	}
 	fmt.Fprintf(&b, "AWSLogs/%s/elasticloadbalancing/%s/%s/%s%s_elasticloadbalancing_%s_%s_%s_%s_%s.log.gz",
 		w.o.Account, w.o.Region, now.Format("2006/01/02"), s.Kind, w.o.Account, w.o.Region,
-		strings.ReplaceAll(s.LoadBalancer, "/", "."), now.Format("20060102T1504Z"), strings.ReplaceAll(node, ":", "."), w.suffix())
+		strings.ReplaceAll(s.LoadBalancer, "/", "."), now.Format("20060102T1504Z"), strings.ReplaceAll(node, ":", "."),
+		w.suffix())
 	return b.String()
 }
 

@@ -117,8 +117,8 @@ func (c *Acceleration) AcceleratorsInOrder() []*Accelerator {
 	return inOrder(c.Accelerators, func(x *Accelerator) uint64 { return x.Seq })
 }
 
-// AcceleratorNamed finds the accelerator that has a DNS name, be it the one for IPv4 or the dual-stack one. Case and a final
-// dot do not matter.
+// AcceleratorNamed finds the accelerator that has a DNS name, be it the one for IPv4 or the dual-stack one. Case and a
+// final dot do not matter.
 func (c *Acceleration) AcceleratorNamed(dns string) (x *Accelerator, dualStack, ok bool) {
 	dns = strings.ToLower(strings.TrimSuffix(dns, "."))
 	for _, x := range c.Accelerators {
@@ -158,8 +158,8 @@ func (a *Account) AcceleratorStatus(x *Accelerator) string {
 	return Deployed
 }
 
-// AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open. Later
-// changes act at once, whatever the status.
+// AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open.
+// Later changes act at once, whatever the status.
 func (a *Account) AcceleratorDeployed(x *Accelerator) bool {
 	stuck := x.bornStuck && a.Trouble.AcceleratorsStuck
 	return !stuck && !a.Clock.Now().Before(x.ServesAt)
@@ -174,9 +174,9 @@ func (a *Account) TouchAccelerator(x *Accelerator, d time.Duration) {
 	x.stuck = a.Trouble.AcceleratorsStuck
 }
 
-// EndpointHealth is INITIAL, HEALTHY or UNHEALTHY with a reason. A load balancer is healthy when each of its target groups
-// that has targets has a healthy one, and one has; an Elastic IP address when it is associated with a running instance or an
-// interface; an instance when it runs.
+// EndpointHealth is INITIAL, HEALTHY or UNHEALTHY with a reason. A load balancer is healthy when each of its target
+// groups that has targets has a healthy one, and one has; an Elastic IP address when it is associated with a running
+// instance or an interface; an instance when it runs.
 func (a *Account) EndpointHealth(e *AcceleratorEndpoint) (state, reason string) {
 	if a.Clock.Now().Before(e.Added.Add(a.Profile.EndpointInitial)) {
 		return "INITIAL", ""

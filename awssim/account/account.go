@@ -1,6 +1,6 @@
-// Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
-// in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
-// requests, no SDK types. It imports only the standard library, the packages below it, awssim/clock and the pure
+// Package account is the one state of a simulated AWS account in one region: every resource of every service, plain
+// structs in maps, with the lookups and the dependency rules that several services share. No wire format, no validation
+// of requests, no SDK types. It imports only the standard library, the packages below it, awssim/clock and the pure
 // awssim/iam/policy, awssim/webacl and internal/model/stack.
 package account
 
@@ -46,11 +46,12 @@ type Account struct {
 // lagStream separates the random numbers of lags from those that others draw from the same seed.
 const lagStream = 0x6c6167
 
-// Seed makes the lags that are drawn from now on those of a seed. The caller holds the lock if others use the account already.
+// Seed makes the lags that are drawn from now on those of a seed. The caller holds the lock if others use the account
+// already.
 func (a *Account) Seed(seed uint64) { a.Random = rand.New(rand.NewPCG(seed, lagStream)).Float64 }
 
-// New is an empty account in one region, such as New("123456789012", "us-west-2", clock.Real{}, Instant()). The partition
-// follows from the region.
+// New is an empty account in one region, such as New("123456789012", "us-west-2", clock.Real{}, Instant()). The
+// partition follows from the region.
 func New(id, region string, c clock.Clock, p Profile) *Account {
 	a := &Account{ID: id, Partition: PartitionOf(region), Region: region, Clock: c, Profile: p}
 	a.Seed(0)
@@ -60,7 +61,8 @@ func New(id, region string, c clock.Clock, p Profile) *Account {
 // partitions are those of regions by prefix; all others are of "aws".
 var partitions = []struct{ prefix, partition string }{
 	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
-	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"},
+	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"},
+	{"eu-isof-", "aws-iso-f"},
 }
 
 // PartitionOf is the partition that a region belongs to.

@@ -20,16 +20,16 @@ type Balancing struct {
 	Rules         map[string]*Rule // the default rules as well
 	TrustStores   map[string]*TrustStore
 
-	// FixedSubnets makes network load balancers keep their subnets, as they do in partitions where removing a subnet is not
-	// supported.
+	// FixedSubnets makes network load balancers keep their subnets, as they do in partitions where removing a subnet is
+	// not supported.
 	FixedSubnets bool
 	// Invocable is, by ARN, the functions that Elastic Load Balancing may invoke. Nil: all.
 	Invocable map[string]bool
-	// HealthReported is set if something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
-	// does. Without it, they become healthy by themselves.
+	// HealthReported is set if something checks the targets and calls SetTargetHealth: targets then stay "initial" until
+	// it does. Without it, they become healthy by themselves.
 	HealthReported bool
-	// Anomaly reports whether a target fails more often than its peers, and whether it gets less traffic for it. It must not take
-	// the account's lock. Nil: no target ever does.
+	// Anomaly reports whether a target fails more often than its peers, and whether it gets less traffic for it. It must
+	// not take the account's lock. Nil: no target ever does.
 	Anomaly func(targetGroup, target string, port int32) (anomalous, mitigated bool)
 	// Buckets is where certificates of trust stores are read from and logs are written to.
 	Buckets s3.Buckets
@@ -60,8 +60,8 @@ func (b *Balancing) ReserveID(path, id string) {
 	b.reserved[path] = id
 }
 
-// NewBalancingID is an id of sixteen hexadecimal digits for a resource of that path: the reserved one, else one that was
-// never used before. Ids look random, and repeat from run to run, so that recorded runs compare.
+// NewBalancingID is an id of sixteen hexadecimal digits for a resource of that path: the reserved one, else one that
+// was never used before. Ids look random, and repeat from run to run, so that recorded runs compare.
 func (a *Account) NewBalancingID(path string) string {
 	if id, ok := a.reserved[path]; ok {
 		delete(a.reserved, path)

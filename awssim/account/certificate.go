@@ -37,8 +37,10 @@ type Certificate struct {
 	Created          time.Time
 	Issued           time.Time
 	Imported         time.Time
-	IssuesAt         time.Time         // a pending certificate is issued then, whatever DNS has; zero: when DNS proves its owner
-	Transparency     string            // preference for logging to certificate transparency logs: ENABLED, DISABLED; "" as ENABLED
+	// a pending certificate is issued then, whatever DNS has; zero: when DNS proves its owner
+	IssuesAt time.Time
+	// preference for logging to certificate transparency logs: ENABLED, DISABLED; "" as ENABLED
+	Transparency     string
 	Export           string            // ENABLED, DISABLED; "" as DISABLED
 	ValidationDomain map[string]string // by name, for validation by mail
 	Renewed          time.Time
@@ -76,8 +78,8 @@ func (t *Trust) AddCertificate(c *Certificate) { resource.Put(&t.Certificates, c
 // Authority is the certificate authority that signs all certificates of the account that are not imported.
 func (t *Trust) Authority() *pki.Authority { return &t.authority }
 
-// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with a key of the
-// algorithm that ACM reports; without one, RSA_2048, which is ACM's default.
+// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with a
+// key of the algorithm that ACM reports; without one, RSA_2048, which is ACM's default.
 func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 	c, ok := t.Certificates[arn]
 	if !ok {

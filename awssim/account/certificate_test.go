@@ -17,7 +17,8 @@ import (
 func TestCertificatesVerifyAgainstTheAuthorityForAllTheirNames(t *testing.T) {
 	t.Parallel()
 	var trust Trust
-	trust.AddCertificate(&Certificate{ARN: "arn:c", Domain: "www.example.com", AlternativeNames: []string{"www.example.com", "*.example.com"}})
+	trust.AddCertificate(&Certificate{ARN: "arn:c", Domain: "www.example.com", AlternativeNames: []string{
+		"www.example.com", "*.example.com"}})
 	pair, err := trust.TLSCertificate("arn:c")
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,8 @@ func TestCertificatesVerifyAgainstTheAuthorityForAllTheirNames(t *testing.T) {
 	if err != nil || again != pair {
 		t.Errorf("the certificate changed: %v", err)
 	}
-	if _, err := trust.TLSCertificate("arn:other"); err == nil || !strings.Contains(err.Error(), "certificate arn:other does not exist") {
+	if _, err := trust.TLSCertificate("arn:other"); err == nil || !strings.Contains(err.Error(),
+		"certificate arn:other does not exist") {
 		t.Errorf("unknown certificate: %v", err)
 	}
 }
@@ -51,7 +53,8 @@ func TestACertificateHasAKeyOfTheAlgorithmThatItClaims(t *testing.T) {
 	t.Parallel()
 	var trust Trust
 	for algorithm, want := range map[string]string{
-		"": "RSA 2048", "RSA_2048": "RSA 2048", "RSA_3072": "RSA 3072", "EC_prime256v1": "ECDSA P-256", "EC_secp384r1": "ECDSA P-384", "EC_secp521r1": "ECDSA P-521",
+		"": "RSA 2048", "RSA_2048": "RSA 2048", "RSA_3072": "RSA 3072", "EC_prime256v1": "ECDSA P-256",
+		"EC_secp384r1": "ECDSA P-384", "EC_secp521r1": "ECDSA P-521",
 	} {
 		arn := "arn:" + algorithm
 		trust.AddCertificate(&Certificate{ARN: arn, Domain: "www.example.com", KeyAlgorithm: algorithm})
@@ -75,7 +78,8 @@ func TestACertificateHasAKeyOfTheAlgorithmThatItClaims(t *testing.T) {
 		}
 	}
 	trust.AddCertificate(&Certificate{ARN: "arn:x", Domain: "www.example.com", KeyAlgorithm: "RSA_512"})
-	if _, err := trust.TLSCertificate("arn:x"); err == nil || !strings.Contains(err.Error(), `unknown key algorithm "RSA_512"`) {
+	if _, err := trust.TLSCertificate("arn:x"); err == nil || !strings.Contains(err.Error(),
+		`unknown key algorithm "RSA_512"`) {
 		t.Errorf("unknown algorithm: %v", err)
 	}
 }
@@ -97,7 +101,8 @@ func TestTheAuthoritySignsAddressesToo(t *testing.T) {
 	if _, err := authority.Issue(nil, pki.ECPrime256v1); err == nil {
 		t.Error("a certificate without names was issued")
 	}
-	if _, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), nil); err == nil {
+	if _, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}),
+		nil); err == nil {
 		t.Error("a pair without a key was accepted")
 	}
 }

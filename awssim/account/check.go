@@ -3,8 +3,8 @@ package account
 import "fmt"
 
 // Check lists what must never be true of the account, whatever calls were made: the faults of load balancing and of
-// networks, and counts beyond their quotas. It needs the account's lock, and is for tests. A quota that was lowered below
-// what there is shows as a fault; tests that do that call BalancingFaults and NetworkFaults.
+// networks, and counts beyond their quotas. It needs the account's lock, and is for tests. A quota that was lowered
+// below what there is shows as a fault; tests that do that call BalancingFaults and NetworkFaults.
 func (a *Account) Check() []string {
 	return append(append(a.BalancingFaults(), a.NetworkFaults()...), a.QuotaFaults()...)
 }
@@ -72,7 +72,8 @@ func (a *Account) BalancingFaults() []string {
 		if arn != l.ARN || a.LoadBalancers[l.LoadBalancer.ARN] != l.LoadBalancer {
 			fault("listener %s belongs to a load balancer that does not exist", l.ARN)
 		}
-		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" && a.TrustStores[m.TrustStore] == nil {
+		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" &&
+			a.TrustStores[m.TrustStore] == nil {
 			fault("listener %s verifies clients with trust store %q, which does not exist", l.ARN, m.TrustStore)
 		}
 		a.ruleFaults(l, fault)

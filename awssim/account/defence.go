@@ -70,10 +70,12 @@ func (d *Defence) WebACLOf(loadBalancer string) *WebACL {
 	return d.WebACLs[d.associations[loadBalancer].acl]
 }
 
-// AssociateWebACL associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
+// AssociateWebACL associates a web ACL with a load balancer in place of the present one, from the profile's time on; ""
+// takes it away.
 func (a *Account) AssociateWebACL(loadBalancer, acl string) {
 	now := a.Clock.Now()
-	resource.Put(&a.associations, loadBalancer, association{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
+	resource.Put(&a.associations, loadBalancer, association{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective),
+		before: a.effective(loadBalancer, now)})
 }
 
 // effective is the ARN of the web ACL that evaluates a load balancer's requests at that time.
@@ -85,7 +87,8 @@ func (a *Account) effective(loadBalancer string, now time.Time) string {
 	return g.acl
 }
 
-// Firewall is what evaluates a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
+// Firewall is what evaluates a load balancer's requests now, nil if nothing does, and when that changes by itself, zero
+// if never.
 func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time) {
 	now := a.Clock.Now()
 	if g := a.associations[loadBalancer]; now.Before(g.effectiveAt) {
@@ -109,12 +112,14 @@ func (d *Defence) LoadBalancersOf(acl string) []string {
 	return arns
 }
 
-// dissociate forgets the associations of a load balancer that is gone. Shield's protections stay until they are deleted.
+// dissociate forgets the associations of a load balancer that is gone. Shield's protections stay until they are
+// deleted.
 func (d *Defence) dissociate(loadBalancer string) {
 	delete(d.associations, loadBalancer)
 }
 
-// UUIDFor is the id of a new resource of that path ("regional/webacl/web"): the reserved one (see ReserveID), else a new one.
+// UUIDFor is the id of a new resource of that path ("regional/webacl/web"): the reserved one (see ReserveID), else a
+// new one.
 func (a *Account) UUIDFor(path string) string {
 	if id, ok := a.reserved[path]; ok {
 		delete(a.reserved, path)

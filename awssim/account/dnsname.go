@@ -44,7 +44,8 @@ var balancerZones = map[string]struct{ application, network string }{
 	"us-gov-west-1":  {"Z33AYJ8TM3BH4J", "ZMG1MZ2THAWF1"},
 }
 
-// KnowsRegion reports whether AWS has a region of that name, as far as its load balancers' zones are known here, or it is the account's.
+// KnowsRegion reports whether AWS has a region of that name, as far as its load balancers' zones are known here, or it
+// is the account's.
 func (a *Account) KnowsRegion(name string) bool {
 	_, ok := balancerZones[name]
 	return ok || name == a.Region
@@ -56,8 +57,8 @@ func (a *Account) BalancerZones() (application, network string) {
 	return z.application, z.network
 }
 
-// LoadBalancerAt finds the load balancer that a canonical name belongs to, active or not. Of a network load balancer's names
-// for one zone, zone is that zone; "dualstack." stands before the name of an application load balancer only.
+// LoadBalancerAt finds the load balancer that a canonical name belongs to, active or not. Of a network load balancer's
+// names for one zone, zone is that zone; "dualstack." stands before the name of an application load balancer only.
 func (a *Account) LoadBalancerAt(name string) (found *LoadBalancer, zone string) {
 	for _, lb := range a.LoadBalancers {
 		own := strings.ToLower(lb.DNSName) + "."

@@ -14,14 +14,14 @@ func (a *Account) InSync(c *hostedzone.Change) bool {
 	return c.Synced(a.Clock.Now(), a.Trouble.ChangesStuck)
 }
 
-// FindRecords looks a canonical name up as name servers answer it now: the public ones when vpc is empty, else the resolver
-// of that VPC, for which a private zone hides public ones. False: no hosted zone has the name.
+// FindRecords looks a canonical name up as name servers answer it now: the public ones when vpc is empty, else the
+// resolver of that VPC, for which a private zone hides public ones. False: no hosted zone has the name.
 func (a *Account) FindRecords(name, vpc string) (hostedzone.Found, bool) {
 	return a.Find(name, vpc, a.InSync)
 }
 
-// SetRecords makes the zone's content be records and files the change. Record sets that were there before keep their Since.
-// Certificates that wait for a record are judged before, since it may go.
+// SetRecords makes the zone's content be records and files the change. Record sets that were there before keep their
+// Since. Certificates that wait for a record are judged before, since it may go.
 func (a *Account) SetRecords(z *hostedzone.Zone, records []*hostedzone.RecordSet, comment string) *hostedzone.Change {
 	a.SettleCertificates()
 	c := a.NewRecordChange(comment)

@@ -16,9 +16,10 @@ func (a *Account) AddVPC(v *vpc.VPC) error {
 	return a.Network.AddVPC(v)
 }
 
-// AddInstance adds a running instance with a primary interface in the subnet that has the security groups and the private
-// address addr (invalid: any free one). An empty id is replaced by a new one. Errors as of AddInterface.
-func (a *Account) AddInstance(i *vpc.Instance, subnet string, groups []string, addr netip.Addr) (*vpc.Interface, error) {
+// AddInstance adds a running instance with a primary interface in the subnet that has the security groups and the
+// private address addr (invalid: any free one). An empty id is replaced by a new one. Errors as of AddInterface.
+func (a *Account) AddInstance(i *vpc.Instance, subnet string, groups []string, addr netip.Addr) (
+	*vpc.Interface, error) {
 	if i.ID == "" {
 		i.ID = a.NewID("i")
 	}
@@ -27,7 +28,8 @@ func (a *Account) AddInstance(i *vpc.Instance, subnet string, groups []string, a
 	}
 	n := &vpc.Interface{
 		SourceDestCheck: true,
-		Attachment:      &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: i.ID, InstanceOwner: a.ID, Status: "attached", DeleteWith: true},
+		Attachment: &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: i.ID, InstanceOwner: a.ID, Status: "attached",
+			DeleteWith: true},
 	}
 	if err := a.AddInterface(n, subnet, groups, addr); err != nil {
 		return nil, fmt.Errorf("instance %s: %w", i.ID, err)
@@ -57,7 +59,8 @@ func (a *Account) AttachInterface(eni, instance string) error {
 	if n.Attachment != nil {
 		return fmt.Errorf("network interface %s is in use", eni)
 	}
-	n.Attachment = &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: instance, InstanceOwner: a.ID, DeviceIndex: int32(len(i.Interfaces)), Status: "attached"}
+	n.Attachment = &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: instance, InstanceOwner: a.ID,
+		DeviceIndex: int32(len(i.Interfaces)), Status: "attached"}
 	i.Interfaces = append(i.Interfaces, eni)
 	return nil
 }
@@ -65,8 +68,8 @@ func (a *Account) AttachInterface(eni, instance string) error {
 // transitions are the states that pass by themselves, and what follows.
 var transitions = map[string]string{"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
 
-// BeginInstanceState puts an instance into a state that passes by itself (pending, stopping, shutting-down), and into the one
-// that follows once the profile's time for it is over. Further changes of state meanwhile win.
+// BeginInstanceState puts an instance into a state that passes by itself (pending, stopping, shutting-down), and into
+// the one that follows once the profile's time for it is over. Further changes of state meanwhile win.
 func (a *Account) BeginInstanceState(id, state string) error {
 	next, ok := transitions[state]
 	if !ok {
@@ -93,8 +96,8 @@ func (a *Account) BeginInstanceState(id, state string) error {
 	return nil
 }
 
-// SetInstanceState changes the state of an instance. A terminated one loses its interfaces (and their addresses), but is
-// still described, as in EC2, until RemoveInstance.
+// SetInstanceState changes the state of an instance. A terminated one loses its interfaces (and their addresses), but
+// is still described, as in EC2, until RemoveInstance.
 func (a *Account) SetInstanceState(id, state string) error {
 	i, ok := a.Instances[id]
 	if !ok {

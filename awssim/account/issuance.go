@@ -16,8 +16,8 @@ const validationTimeout = 72 * time.Hour
 // CertificateLife is how long a certificate of ACM is valid: 13 months.
 const CertificateLife = 395 * 24 * time.Hour
 
-// ValidationRecord is the CNAME record by which this account proves that it owns a name. It depends on nothing but account
-// and name; a wildcard has that of its apex.
+// ValidationRecord is the CNAME record by which this account proves that it owns a name. It depends on nothing but
+// account and name; a wildcard has that of its apex.
 func (a *Account) ValidationRecord(name string) (record, value string) {
 	apex := strings.ToLower(strings.TrimPrefix(name, "*."))
 	digits := func(what string, n int) string {
@@ -30,7 +30,8 @@ func (a *Account) ValidationRecord(name string) (record, value string) {
 			letters[i] = 'g' + c - '0'
 		}
 	}
-	return "_" + digits("name", 32) + "." + apex + ".", "_" + digits("value", 32) + "." + string(letters) + ".acm-validations.aws."
+	return "_" + digits("name", 32) + "." + apex + ".", "_" + digits("value", 32) + "." + string(letters) +
+		".acm-validations.aws."
 }
 
 // SettleCertificates brings every certificate to its state of now. It needs the account's lock, as all of these.
@@ -69,7 +70,8 @@ func (a *Account) settlePending(c *Certificate, now time.Time) {
 	}
 }
 
-// issuance is when a pending certificate is issued, zero if nothing that is known now leads there, or why it never will be.
+// issuance is when a pending certificate is issued, zero if nothing that is known now leads there, or why it never will
+// be.
 func (a *Account) issuance(c *Certificate, now time.Time) (at time.Time, reason string) {
 	switch {
 	case a.Trouble.CertificatesStuck:
@@ -105,7 +107,9 @@ func (a *Account) validatedSince(name string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	for _, r := range found.Records {
-		if r.Type == "CNAME" && slices.ContainsFunc(r.Values, func(v string) bool { return strings.EqualFold(strings.TrimSuffix(v, ".")+".", value) }) {
+		if r.Type == "CNAME" && slices.ContainsFunc(r.Values, func(v string) bool {
+			return strings.EqualFold(strings.TrimSuffix(v, ".")+".", value)
+		}) {
 			return r.Since, true
 		}
 	}
@@ -166,8 +170,8 @@ func permits(values []string, wildcard bool) bool {
 	return permitted || !present
 }
 
-// renewable reports whether ACM renews a certificate by itself: one of its own that a load balancer uses and whose validation
-// records are still there.
+// renewable reports whether ACM renews a certificate by itself: one of its own that a load balancer uses and whose
+// validation records are still there.
 func (a *Account) renewable(c *Certificate, now time.Time) bool {
 	if c.Type != "AMAZON_ISSUED" || len(a.CertificateUsers(c.ARN)) == 0 {
 		return false

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Profile is how long the asynchronous transitions of the account take. The zero value makes every transition immediate.
+// Profile is how long the asynchronous transitions of the account take. The zero value makes every transition
+// immediate.
 type Profile struct {
 	Name string
 
@@ -30,37 +31,41 @@ type Profile struct {
 	CapacityReservation       time.Duration // capacity reservation: pending → provisioned
 	TagIndex                  time.Duration // tags changed → seen by the resource groups tagging index
 	ComputeDescribed          time.Duration // EC2 resource created → found by Describe calls
-	ComputeChanged            time.Duration // security group or network interface changed or deleted → Describe calls show it so
-	ComputeUsable             time.Duration // security group created → found by calls that change it
-	ComputeTagged             time.Duration // tags of an EC2 resource changed → seen by filters
-	BalancingListed           time.Duration // ELB resource created → in lists that are not asked for by ARN or name
-	BalancingChanged          time.Duration // ELB resource changed or deleted → lists that are not asked for by ARN or name show it so
-	TargetTerminated          time.Duration // instance terminated → its targets gone
-	NetworkDeregister         time.Duration // target of a network load balancer deregistered → no new flows
-	WebACLKnown               time.Duration // web ACL or load balancer created → AWS WAF can associate it
-	WebACLEffective           time.Duration // web ACL associated → in effect
-	AcceleratorDeploy         time.Duration // accelerator created → deployed
-	AcceleratorChange         time.Duration // accelerator or what is below it changed → deployed
-	AcceleratorTransaction    time.Duration // accelerator or what is below it changed → it takes the next change
-	EndpointInitial           time.Duration // endpoint added to an accelerator → first verdict on its health
+	// security group or network interface changed or deleted → Describe calls show it so
+	ComputeChanged  time.Duration
+	ComputeUsable   time.Duration // security group created → found by calls that change it
+	ComputeTagged   time.Duration // tags of an EC2 resource changed → seen by filters
+	BalancingListed time.Duration // ELB resource created → in lists that are not asked for by ARN or name
+	// ELB resource changed or deleted → lists that are not asked for by ARN or name show it so
+	BalancingChanged       time.Duration
+	TargetTerminated       time.Duration // instance terminated → its targets gone
+	NetworkDeregister      time.Duration // target of a network load balancer deregistered → no new flows
+	WebACLKnown            time.Duration // web ACL or load balancer created → AWS WAF can associate it
+	WebACLEffective        time.Duration // web ACL associated → in effect
+	AcceleratorDeploy      time.Duration // accelerator created → deployed
+	AcceleratorChange      time.Duration // accelerator or what is below it changed → deployed
+	AcceleratorTransaction time.Duration // accelerator or what is below it changed → it takes the next change
+	EndpointInitial        time.Duration // endpoint added to an accelerator → first verdict on its health
 
-	// LagChance is the chance from 0 to 1 that reads miss a write at all, and then for a random part of the time that is given
-	// above. 0: they miss every write for the whole time, which tests with a stepped clock can reckon with. AWS's reads seldom
-	// lag; DefaultLagChance is an estimate.
+	// LagChance is the chance from 0 to 1 that reads miss a write at all, and then for a random part of the time that is
+	// given above. 0: they miss every write for the whole time, which tests with a stepped clock can reckon with. AWS's
+	// reads seldom lag; DefaultLagChance is an estimate.
 	LagChance float64
 }
 
 // DefaultLagChance is how often reads lag in a simulator that is started as a program.
 const DefaultLagChance = 0.05
 
-// DrainFor is how long a target drains whose group has that delay, unless it is in the flow for longer: see Account.DrainFor.
+// DrainFor is how long a target drains whose group has that delay, unless it is in the flow for longer: see
+// Account.DrainFor.
 func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay, p.Draining) }
 
 // Instant makes every transition happen at once.
 func Instant() Profile { return Profile{Name: "instant"} }
 
-// Fast keeps every transition visible and below a tenth of a second, for demonstrations. Only accelerators take seconds: in AWS, an
-// accelerator is DEPLOYED long after the calls that create its listeners and endpoints, however slowly a client makes these calls.
+// Fast keeps every transition visible and below a tenth of a second, for demonstrations. Only accelerators take
+// seconds: in AWS, an accelerator is DEPLOYED long after the calls that create its listeners and endpoints, however
+// slowly a client makes these calls.
 func Fast() Profile {
 	const ms = time.Millisecond
 	return Profile{
@@ -192,7 +197,8 @@ var timings = []struct {
 }
 
 // staleTimings are those that make reads miss what was just written.
-var staleTimings = []string{"compute-described", "compute-changed", "compute-usable", "compute-tagged", "balancing-listed", "balancing-changed", "target-group-release", "tag-index"}
+var staleTimings = []string{"compute-described", "compute-changed", "compute-usable", "compute-tagged",
+	"balancing-listed", "balancing-changed", "target-group-release", "tag-index"}
 
 // Timing is the duration of that name, such as "load-balancer-active".
 func (p Profile) Timing(name string) (time.Duration, error) {

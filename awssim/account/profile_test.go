@@ -14,7 +14,8 @@ func TestProfilesAreFoundByName(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
-	if _, err := ProfileByName("slow"); err == nil || err.Error() != `profile "slow" does not exist: use one of fast, instant, real` {
+	if _, err := ProfileByName("slow"); err == nil ||
+		err.Error() != `profile "slow" does not exist: use one of fast, instant, real` {
 		t.Errorf("got %v", err)
 	}
 	if got := Fast().DrainFor(300 * time.Second); got != 100*time.Millisecond {
@@ -72,13 +73,16 @@ func TestAnAcceleratorIsDeployedAfterItsEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, p := range []Profile{Fast(), Real()} {
 		if slowest := max(p.LoadBalancerActive, p.NetworkLoadBalancerActive); p.AcceleratorDeploy < slowest {
-			t.Errorf("%s: an accelerator is deployed after %s, before a new load balancer is active (%s)", p.Name, p.AcceleratorDeploy, slowest)
+			t.Errorf("%s: an accelerator is deployed after %s, before a new load balancer is active (%s)", p.Name,
+				p.AcceleratorDeploy, slowest)
 		}
 		if p.AcceleratorChange < p.EndpointInitial {
-			t.Errorf("%s: a new endpoint is deployed after %s, before the first verdict on its health (%s)", p.Name, p.AcceleratorChange, p.EndpointInitial)
+			t.Errorf("%s: a new endpoint is deployed after %s, before the first verdict on its health (%s)", p.Name,
+				p.AcceleratorChange, p.EndpointInitial)
 		}
 		if p.AcceleratorDeploy < time.Second || p.AcceleratorChange < time.Second {
-			t.Errorf("%s: a change is deployed after %s, sooner than a slow client makes the next one", p.Name, min(p.AcceleratorDeploy, p.AcceleratorChange))
+			t.Errorf("%s: a change is deployed after %s, sooner than a slow client makes the next one", p.Name,
+				min(p.AcceleratorDeploy, p.AcceleratorChange))
 		}
 	}
 }

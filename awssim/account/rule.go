@@ -165,7 +165,8 @@ func (a *Account) unlink(r *Rule) {
 	a.release(arns)
 }
 
-// release takes target groups that no rule names from their load balancer; what was known of their targets' health ends.
+// release takes target groups that no rule names from their load balancer; what was known of their targets' health
+// ends.
 func (a *Account) release(arns []string) {
 	for _, arn := range arns {
 		tg := a.TargetGroups[arn]

@@ -2,7 +2,8 @@ package account
 
 import "strings"
 
-// ResourceTags are the tags of the resource with that ARN, as policies see them; nil when nothing has the ARN or it has none.
+// ResourceTags are the tags of the resource with that ARN, as policies see them; nil when nothing has the ARN or it has
+// none.
 func (a *Account) ResourceTags(arn string) map[string]string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 {
@@ -88,7 +89,8 @@ func (a *Account) protectionTags(_, path string) map[string]string {
 	return nil
 }
 
-// acceleratorTags are the accelerator's for what is below it as well: listeners and endpoint groups have no tags of their own.
+// acceleratorTags are the accelerator's for what is below it as well: listeners and endpoint groups have no tags of
+// their own.
 func (a *Account) acceleratorTags(arn, _ string) map[string]string {
 	arn, _, _ = strings.Cut(arn, "/listener/")
 	if x := a.Accelerators[arn]; x != nil {

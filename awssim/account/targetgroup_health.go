@@ -16,10 +16,13 @@ const (
 
 // What DescribeTargetHealth answers for states that do not come from a health check.
 var (
-	NotRegistered    = Health{Unused, "Target.NotRegistered", "Target is not registered to the target group"}
-	notInUse         = Health{Unused, "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"}
-	zoneNotEnabled   = Health{Unused, "Target.NotInUse", "Target is in an Availability Zone that is not enabled for the load balancer"}
-	addressUnusable  = Health{Unused, "Target.IpUnusable", "The IP address cannot be used as a target, because it is in use by a load balancer"}
+	NotRegistered = Health{Unused, "Target.NotRegistered", "Target is not registered to the target group"}
+	notInUse      = Health{Unused, "Target.NotInUse",
+		"Target group is not configured to receive traffic from the load balancer"}
+	zoneNotEnabled = Health{Unused, "Target.NotInUse",
+		"Target is in an Availability Zone that is not enabled for the load balancer"}
+	addressUnusable = Health{Unused, "Target.IpUnusable",
+		"The IP address cannot be used as a target, because it is in use by a load balancer"}
 	deregistering    = Health{Draining, "Target.DeregistrationInProgress", "Target deregistration is in progress"}
 	registering      = Health{Initial, "Elb.RegistrationInProgress", "Target registration is in progress"}
 	initialChecks    = Health{Initial, "Elb.InitialHealthChecking", "Initial health checks in progress"}
@@ -34,7 +37,8 @@ type TargetDescription struct {
 }
 
 // SetTargetHealth sets the health of a target from a health check. It takes the account's lock and announces no change.
-// It ignores a target that is not registered, drains, or is no longer in use: a check that was under way then does not count.
+// It ignores a target that is not registered, drains, or is no longer in use: a check that was under way then does not
+// count.
 func (a *Account) SetTargetHealth(tgARN string, target TargetDescription, health Health) {
 	a.Lock()
 	defer a.Unlock()
@@ -80,8 +84,8 @@ func (a *Account) TargetHealth(tg *TargetGroup, t *Target) Health {
 	return Health{State: Healthy}
 }
 
-// RegistrationEnd is when a target of a group in use is known to its load balancer. Where health is checked, the first check comes then; else
-// the target is healthy then.
+// RegistrationEnd is when a target of a group in use is known to its load balancer. Where health is checked, the first
+// check comes then; else the target is healthy then.
 func (a *Account) RegistrationEnd(tg *TargetGroup, t *Target) time.Time {
 	wait := a.Profile.TargetInitial
 	if tg.LoadBalancer != nil && tg.LoadBalancer.Type == "network" {
@@ -95,8 +99,8 @@ func (a *Account) Registering(tg *TargetGroup, t *Target) bool {
 	return tg.LoadBalancer != nil && t.GoneAt.IsZero() && a.Clock.Now().Before(a.RegistrationEnd(tg, t))
 }
 
-// PurgeTargets forgets the targets that finished draining and, some time after, instances that were terminated. It needs the
-// account's lock.
+// PurgeTargets forgets the targets that finished draining and, some time after, instances that were terminated. It
+// needs the account's lock.
 func (a *Account) PurgeTargets(tg *TargetGroup) {
 	now := a.Clock.Now()
 	tg.Purge(now, func(t *Target) bool {
@@ -108,8 +112,9 @@ func (a *Account) PurgeTargets(tg *TargetGroup) {
 	})
 }
 
-// Settling is when a target changes without a call: none if it does not. Its load balancer knows it some time after it was registered. It is
-// out of the flow of a network load balancer some time after it was deregistered, and gone some time after its instance is.
+// Settling is when a target changes without a call: none if it does not. Its load balancer knows it some time after it
+// was registered. It is out of the flow of a network load balancer some time after it was deregistered, and gone some
+// time after its instance is.
 func (a *Account) Settling(tg *TargetGroup, t *Target) []time.Time {
 	var at []time.Time
 	switch {
@@ -124,7 +129,8 @@ func (a *Account) Settling(tg *TargetGroup, t *Target) []time.Time {
 	return at
 }
 
-// DrainFor is how long a target drains whose group has that deregistration delay: no shorter than it is in the flow of a network load balancer.
+// DrainFor is how long a target drains whose group has that deregistration delay: no shorter than it is in the flow of
+// a network load balancer.
 func (a *Account) DrainFor(tg *TargetGroup, delay time.Duration) time.Duration {
 	delay = a.Profile.DrainFor(delay)
 	if tg.LoadBalancer != nil && tg.LoadBalancer.Type == "network" {
@@ -175,8 +181,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // TargetsHealthy is what Route 53 makes of the load balancer where it evaluates the health of an alias's target: every
-// target group that has targets has a healthy one, and at least one group has targets (Route 53 developer guide, "Evaluate
-// target health").
+// target group that has targets has a healthy one, and at least one group has targets (Route 53 developer guide,
+// "Evaluate target health").
 func (a *Account) TargetsHealthy(lb *LoadBalancer) bool {
 	some := false
 	for arn := range lb.TargetGroups() {

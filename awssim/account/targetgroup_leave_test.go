@@ -38,10 +38,12 @@ func TestTerminatedInstancesStayTargetsForAWhile(t *testing.T) {
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	a := New("123456789012", "us-west-2", c, Profile{TargetTerminated: time.Minute})
 	a.AddZone(&vpc.AvailabilityZone{Name: "us-west-2a"})
-	if err := a.AddVPC(&vpc.VPC{ID: "vpc-1", CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
+	if err := a.AddVPC(&vpc.VPC{ID: "vpc-1", CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err !=
+		nil {
 		t.Fatal(err)
 	}
-	if err := a.AddSubnet(&vpc.Subnet{ID: "subnet-1", VPC: "vpc-1", Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.0.0/24")}); err != nil {
+	if err := a.AddSubnet(&vpc.Subnet{ID: "subnet-1", VPC: "vpc-1", Zone: "us-west-2a", CIDR: netip.MustParsePrefix(
+		"10.0.0.0/24")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.AddInstance(&vpc.Instance{ID: "i-1"}, "subnet-1", nil, netip.Addr{}); err != nil {
@@ -55,7 +57,8 @@ func TestTerminatedInstancesStayTargetsForAWhile(t *testing.T) {
 		if err := a.SetInstanceState("i-1", state); err != nil {
 			t.Fatal(err)
 		}
-		if h := a.TargetHealth(tg, target); h.State != Unused || h.Reason != "Target.InvalidState" || h.Description != "Target is in the "+state+" state" {
+		if h := a.TargetHealth(tg, target); h.State != Unused || h.Reason != "Target.InvalidState" ||
+			h.Description != "Target is in the "+state+" state" {
 			t.Errorf("%s: %+v", state, h)
 		}
 	}

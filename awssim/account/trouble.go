@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
-// Trouble is what goes wrong in the account until it is set otherwise, besides the fault rules, which break single calls.
-// The zero value is none. The account's lock guards it.
+// Trouble is what goes wrong in the account until it is set otherwise, besides the fault rules, which break single
+// calls. The zero value is none. The account's lock guards it.
 type Trouble struct {
 	// PageSize is the largest page of any list; 0: as AWS has it.
 	PageSize int
@@ -24,7 +24,8 @@ type Trouble struct {
 	// Flapping are targets that fall ill and recover in turn.
 	Flapping []Flap
 	// CertificatesStuck keeps certificates from being issued, AcceleratorsStuck accelerators from being deployed, and
-	// ChangesStuck changes of DNS from being in sync. They hold what was requested while they are set, and let it go after.
+	// ChangesStuck changes of DNS from being in sync. They hold what was requested while they are set, and let it go
+	// after.
 	CertificatesStuck, AcceleratorsStuck, ChangesStuck bool
 	// FirewallOut keeps AWS WAF from answering load balancers that consult it about a request.
 	FirewallOut bool
@@ -77,7 +78,8 @@ func (t Trouble) Validate() error {
 	}
 	for _, f := range t.Flapping {
 		if f.Period <= 0 || f.TargetGroup == "" {
-			return fmt.Errorf("flapping target %q of %q: give the target group and a period, such as 10s", f.Target, f.TargetGroup)
+			return fmt.Errorf("flapping target %q of %q: give the target group and a period, such as 10s", f.Target,
+				f.TargetGroup)
 		}
 	}
 	return nil
@@ -93,7 +95,8 @@ func (t *Trouble) ZoneOut(name string) bool {
 	return false
 }
 
-// Shifted reports whether a zonal shift keeps the load balancer's traffic away from a zone, which its attribute must allow.
+// Shifted reports whether a zonal shift keeps the load balancer's traffic away from a zone, which its attribute must
+// allow.
 func (t *Trouble) Shifted(lb *LoadBalancer, zone string) bool {
 	if lb.Attributes["zonal_shift.config.enabled"] != "true" {
 		return false
@@ -106,7 +109,8 @@ func (t *Trouble) Shifted(lb *LoadBalancer, zone string) bool {
 	return false
 }
 
-// TargetShifted reports whether a zonal shift keeps the traffic of a load balancer that uses the target group away from the target.
+// TargetShifted reports whether a zonal shift keeps the traffic of a load balancer that uses the target group away from
+// the target.
 func (a *Account) TargetShifted(tg *TargetGroup, target *Target) bool {
 	for _, r := range tg.UsedBy() {
 		if lb := r.Listener.LoadBalancer; a.Trouble.Shifted(lb, target.Zone) {

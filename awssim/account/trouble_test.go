@@ -14,8 +14,9 @@ func TestTroubleThatMakesNoSenseIsRefused(t *testing.T) {
 		trouble Trouble
 		ok      bool
 	}{
-		"none":             {Trouble{}, true},
-		"all":              {Trouble{PageSize: 1, Provisioning: []Outcome{{"k8s-*", "failed", "x"}}, Flapping: []Flap{{"web", "", time.Second}}}, true},
+		"none": {Trouble{}, true},
+		"all": {Trouble{PageSize: 1, Provisioning: []Outcome{{"k8s-*", "failed", "x"}}, Flapping: []Flap{
+			{"web", "", time.Second}}}, true},
 		"negative page":    {Trouble{PageSize: -1}, false},
 		"state":            {Trouble{Provisioning: []Outcome{{"x", "active", ""}}}, false},
 		"pattern":          {Trouble{Provisioning: []Outcome{{"[", "failed", ""}}}, false},
@@ -70,7 +71,8 @@ func TestProvisioningEndsAsTroubleSets(t *testing.T) {
 		if got, _ := lb.StateAt(c.Now()); got != "provisioning" {
 			t.Errorf("%s is %s at first", name, got)
 		}
-		if got, reason := lb.StateAt(c.Now().Add(time.Minute)); got != want || (want == "failed") != (reason == "out of racks") {
+		if got, reason := lb.StateAt(c.Now().Add(time.Minute)); got != want ||
+			(want == "failed") != (reason == "out of racks") {
 			t.Errorf("%s is %s (%s) in the end, want %s", name, got, reason, want)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-// visibility is what reads do not see yet: AWS's services answer from replicas that lag behind what was written. It holds
-// only what still lags; the instant profile leaves it empty. Keys are ids and ARNs.
+// visibility is what reads do not see yet: AWS's services answer from replicas that lag behind what was written. It
+// holds only what still lags; the instant profile leaves it empty. Keys are ids and ARNs.
 type visibility struct {
 	undescribed former[struct{}] // not found by Describe calls yet
 	unusable    former[struct{}] // not found yet by calls that name it to change it
@@ -63,8 +63,8 @@ func (a *Account) hide(f *former[struct{}], id string, d time.Duration) {
 	}
 }
 
-// keep makes reads show the present value for the lag of d. Of several changes in that time the first counts. present is
-// called at most once.
+// keep makes reads show the present value for the lag of d. Of several changes in that time the first counts. present
+// is called at most once.
 func keep[V any](a *Account, f *former[V], id string, d time.Duration, present func() V) {
 	now := a.Clock.Now()
 	if _, ok := f.at(id, now); ok {
@@ -95,8 +95,8 @@ func (a *Account) CreatedCompute(id string) {
 	a.hide(&a.visibility.unusable, id, a.Profile.ComputeUsable)
 }
 
-// CreatedBalancing records that a resource of Elastic Load Balancing was just made: for a while it is missing from lists that
-// are not asked for by ARN or name.
+// CreatedBalancing records that a resource of Elastic Load Balancing was just made: for a while it is missing from
+// lists that are not asked for by ARN or name.
 func (a *Account) CreatedBalancing(arn string) {
 	a.hide(&a.visibility.undescribed, arn, a.Profile.BalancingListed)
 }
@@ -121,14 +121,15 @@ type Former struct {
 	Value any    // what the list shows, as the caller of ChangingBalancing gave it
 }
 
-// ChangingBalancing records that a resource of Elastic Load Balancing, which lists now show as present, is about to change or to
-// go: for a while those that are not asked for by ARN or name go on showing it so. Of several changes in that time the first
-// counts. present is called at most once.
+// ChangingBalancing records that a resource of Elastic Load Balancing, which lists now show as present, is about to
+// change or to go: for a while those that are not asked for by ARN or name go on showing it so. Of several changes in
+// that time the first counts. present is called at most once.
 func (a *Account) ChangingBalancing(arn string, seq uint64, present func() any) {
 	keep(a, &a.visibility.balancing, arn, a.Profile.BalancingChanged, func() Former { return Former{seq, present()} })
 }
 
-// FormerBalancing is what lists still show in place of what is there, by ARN. Resources that lists do not show yet are not in it.
+// FormerBalancing is what lists still show in place of what is there, by ARN. Resources that lists do not show yet are
+// not in it.
 func (a *Account) FormerBalancing() map[string]Former {
 	var out map[string]Former
 	for arn := range a.visibility.balancing {
@@ -139,7 +140,8 @@ func (a *Account) FormerBalancing() map[string]Former {
 	return out
 }
 
-// ChangingGroup records that a security group is about to change or to go: for a while Describe calls go on showing it as it is.
+// ChangingGroup records that a security group is about to change or to go: for a while Describe calls go on showing it
+// as it is.
 func (a *Account) ChangingGroup(g *vpc.SecurityGroup) {
 	keep(a, &a.visibility.groups, g.ID, a.Profile.ComputeChanged, g.Clone)
 }

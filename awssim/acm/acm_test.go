@@ -74,11 +74,15 @@ func TestOnlyShortRSAKeysAreListedByDefault(t *testing.T) {
 		want int
 	}{
 		{"default", acm.ListCertificatesInput{}, 2},
-		{"other filters only", acm.ListCertificatesInput{Includes: &types.Filters{KeyUsage: []types.KeyUsageName{types.KeyUsageNameDigitalSignature}}}, 2},
+		{"other filters only", acm.ListCertificatesInput{
+			Includes: &types.Filters{KeyUsage: []types.KeyUsageName{types.KeyUsageNameDigitalSignature}}}, 2},
 		{"all key types", acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: every}}, 3},
-		{"elliptic", acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{types.KeyAlgorithmEcPrime256v1}}}, 1},
-		{"issued", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusIssued}}, 2},
-		{"expired", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusExpired}}, 0},
+		{"elliptic", acm.ListCertificatesInput{
+			Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{types.KeyAlgorithmEcPrime256v1}}}, 1},
+		{"issued", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusIssued}},
+			2},
+		{"expired", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusExpired}},
+			0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -89,7 +93,8 @@ func TestOnlyShortRSAKeysAreListedByDefault(t *testing.T) {
 			}
 		})
 	}
-	_, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{"RSA-2048"}}})
+	_, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{
+		Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{"RSA-2048"}}})
 	wantCode(t, err, "ValidationException")
 	_, err = s.ListCertificates(ctx, &acm.ListCertificatesInput{MaxItems: aws.Int32(1001)})
 	wantCode(t, err, "ValidationException")
@@ -101,7 +106,8 @@ func TestPagesOfCertificatesCoverAllOnce(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	seen := map[string]int{}
-	p := acm.NewListCertificatesPaginator(s, &acm.ListCertificatesInput{MaxItems: aws.Int32(1), Includes: &types.Filters{KeyTypes: types.KeyAlgorithm("").Values()}})
+	p := acm.NewListCertificatesPaginator(s, &acm.ListCertificatesInput{MaxItems: aws.Int32(1), Includes: &types.Filters{
+		KeyTypes: types.KeyAlgorithm("").Values()}})
 	for p.HasMorePages() {
 		out, err := p.NextPage(ctx)
 		if err != nil {
@@ -134,7 +140,8 @@ func TestSummariesHoldNamesAndUse(t *testing.T) {
 		t.Fatal("the certificate is not listed")
 		return types.CertificateSummary{}
 	}
-	if got := find(); *got.DomainName != "example.com" || strings.Join(got.SubjectAlternativeNameSummaries, " ") != "example.com *.example.com" || !*got.InUse || *got.HasAdditionalSubjectAlternativeNames {
+	if got := find(); *got.DomainName != "example.com" || strings.Join(got.SubjectAlternativeNameSummaries, " ") !=
+		"example.com *.example.com" || !*got.InUse || *got.HasAdditionalSubjectAlternativeNames {
 		t.Errorf("got %+v", got)
 	}
 	_, err := s.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(wildcardARN)})
@@ -161,7 +168,8 @@ func TestSummariesHoldNamesAndUse(t *testing.T) {
 func TestBadARNsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
-	for arn, code := range map[string]string{"": "ValidationException", "x": "InvalidArnException", unknownARN: "ResourceNotFoundException", ellipticARN: ""} {
+	for arn, code := range map[string]string{"": "ValidationException", "x": "InvalidArnException",
+		unknownARN: "ResourceNotFoundException", ellipticARN: ""} {
 		_, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
 		wantCode(t, err, code)
 		_, err = s.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(arn)})
@@ -174,7 +182,8 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 	s, c := newService(t)
 	in := &acm.RequestCertificateInput{
 		DomainName: aws.String("new.example.net"), SubjectAlternativeNames: []string{"*.new.example.net", "new.example.net"},
-		ValidationMethod: types.ValidationMethodDns, IdempotencyToken: aws.String("t1"), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+		ValidationMethod: types.ValidationMethodDns, IdempotencyToken: aws.String("t1"), Tags: []types.Tag{
+			{Key: aws.String("k"), Value: aws.String("v")}},
 	}
 	out, err := s.RequestCertificate(ctx, in)
 	if err != nil {
@@ -189,13 +198,15 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 		return d.Certificate
 	}
 	d := describe()
-	if d.Status != types.CertificateStatusPendingValidation || d.DomainValidationOptions[0].ResourceRecord != nil || d.IssuedAt != nil || len(d.SubjectAlternativeNames) != 2 {
+	if d.Status != types.CertificateStatusPendingValidation || d.DomainValidationOptions[0].ResourceRecord != nil ||
+		d.IssuedAt != nil || len(d.SubjectAlternativeNames) != 2 {
 		t.Errorf("at once: %+v", d)
 	}
 	c.Advance(s.account.Profile.CertificateRecord)
 	d = describe()
 	apex, wildcard := d.DomainValidationOptions[0].ResourceRecord, d.DomainValidationOptions[1].ResourceRecord
-	if apex == nil || *apex.Name != *wildcard.Name || *apex.Value != *wildcard.Value || !strings.HasSuffix(*apex.Name, ".new.example.net.") ||
+	if apex == nil || *apex.Name != *wildcard.Name || *apex.Value != *wildcard.Value || !strings.HasSuffix(*apex.Name,
+		".new.example.net.") ||
 		!strings.HasSuffix(*apex.Value, ".acm-validations.aws.") {
 		t.Errorf("records: %+v, %+v", apex, wildcard)
 	}
@@ -204,11 +215,13 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 	}
 	publish(t, s.account, "example.net.", *apex.Name, *apex.Value)
 	c.Advance(s.account.Profile.RecordSync)
-	if d = describe(); d.Status != types.CertificateStatusPendingValidation || d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
+	if d = describe(); d.Status != types.CertificateStatusPendingValidation ||
+		d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
 		t.Errorf("as soon as DNS has the record: %+v", d)
 	}
 	c.Advance(s.account.Profile.CertificateIssue)
-	if d = describe(); d.Status != types.CertificateStatusIssued || d.IssuedAt == nil || d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
+	if d = describe(); d.Status != types.CertificateStatusIssued || d.IssuedAt == nil ||
+		d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
 		t.Errorf("in the end: %+v", d)
 	}
 	c.Advance(time.Hour)
@@ -224,7 +237,8 @@ func publish(t *testing.T, a *account.Account, zone, name, value string) *hosted
 	defer a.Unlock()
 	z := &hostedzone.Zone{Name: zone, CallerReference: zone}
 	a.AddHostedZone(z)
-	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: "CNAME", TTL: 60, Values: []string{value}}), "")
+	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: "CNAME", TTL: 60,
+		Values: []string{value}}), "")
 	return z
 }
 
@@ -242,22 +256,37 @@ func TestBadRequestsAreRefused(t *testing.T) {
 	}{
 		{"no domain", acm.RequestCertificateInput{}, "ValidationException"},
 		{"no domain name", acm.RequestCertificateInput{DomainName: aws.String("-")}, "ValidationException"},
-		{"long common name", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 60) + ".example.net")}, "ValidationException"},
-		{"wildcard in the middle", acm.RequestCertificateInput{DomainName: aws.String("a.*.example.net")}, "ValidationException"},
-		{"51 tags", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: tags(51)}, "TooManyTagsException"},
+		{"long common name", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 60) + ".example.net")},
+			"ValidationException"},
+		{"wildcard in the middle", acm.RequestCertificateInput{DomainName: aws.String("a.*.example.net")},
+			"ValidationException"},
+		{"51 tags", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: tags(51)},
+			"TooManyTagsException"},
 		{"50 tags", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: tags(50)}, ""},
-		{"101 alternative names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: make([]string, 101)}, "ValidationException"},
-		{"alternative name of 254 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: []string{strings.Repeat("a.", 121) + "example.netx"}}, "ValidationException"},
-		{"common name of 64 bytes", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 52) + ".example.net")}, ""},
-		{"long alternative name", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: []string{strings.Repeat("a", 60) + ".example.net"}}, ""},
-		{"key that no public authority signs", acm.RequestCertificateInput{DomainName: aws.String("example.net"), KeyAlgorithm: types.KeyAlgorithmRsa4096}, "InvalidParameterException"},
-		{"token of 33 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String(strings.Repeat("t", 33))}, "ValidationException"},
-		{"eleven names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: many}, "LimitExceededException"},
-		{"bad token", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String("a-b")}, "ValidationException"},
-		{"reserved tag", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: []types.Tag{{Key: aws.String("aws:a")}}}, "InvalidTagException"},
+		{"101 alternative names", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			SubjectAlternativeNames: make([]string, 101)}, "ValidationException"},
+		{"alternative name of 254 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			SubjectAlternativeNames: []string{strings.Repeat("a.", 121) + "example.netx"}}, "ValidationException"},
+		{"common name of 64 bytes", acm.RequestCertificateInput{
+			DomainName: aws.String(strings.Repeat("a", 52) + ".example.net")}, ""},
+		{"long alternative name", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			SubjectAlternativeNames: []string{strings.Repeat("a", 60) + ".example.net"}}, ""},
+		{"key that no public authority signs", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			KeyAlgorithm: types.KeyAlgorithmRsa4096}, "InvalidParameterException"},
+		{"token of 33 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			IdempotencyToken: aws.String(strings.Repeat("t", 33))}, "ValidationException"},
+		{"eleven names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: many},
+			"LimitExceededException"},
+		{"bad token", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String("a-b")},
+			"ValidationException"},
+		{"reserved tag", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: []types.Tag{
+			{Key: aws.String("aws:a")}}}, "InvalidTagException"},
 		{"foreign validation domain", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
-			DomainValidationOptions: []types.DomainValidationOption{{DomainName: aws.String("example.net"), ValidationDomain: aws.String("example.org")}}}, "InvalidDomainValidationOptionsException"},
-		{"private", acm.RequestCertificateInput{DomainName: aws.String("example.net"), CertificateAuthorityArn: aws.String("arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/1")}, ""},
+			DomainValidationOptions: []types.DomainValidationOption{
+				{DomainName: aws.String("example.net"), ValidationDomain: aws.String("example.org")}}},
+			"InvalidDomainValidationOptionsException"},
+		{"private", acm.RequestCertificateInput{DomainName: aws.String("example.net"), CertificateAuthorityArn: aws.String(
+			"arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/1")}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -283,7 +312,8 @@ func TestASummaryHoldsAHundredNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := func(token string, names ...string) *string {
-		out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String("many.example.net"), SubjectAlternativeNames: names, ValidationMethod: "DNS", IdempotencyToken: aws.String(token)})
+		out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String("many.example.net"),
+			SubjectAlternativeNames: names, ValidationMethod: "DNS", IdempotencyToken: aws.String(token)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,12 +329,15 @@ func TestASummaryHoldsAHundredNames(t *testing.T) {
 	}
 	more := s.account.Certificates[*arn]
 	more.AlternativeNames = append(more.AlternativeNames, "last.example.net")
-	out, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusPendingValidation}})
+	out, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{
+		types.CertificateStatusPendingValidation}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range out.CertificateSummaryList {
-		if *c.CertificateArn == *arn && (len(c.SubjectAlternativeNameSummaries) != 100 || !*c.HasAdditionalSubjectAlternativeNames || c.Type != types.CertificateTypeAmazonIssued || c.KeyAlgorithm != types.KeyAlgorithmRsa2048 || c.CreatedAt == nil) {
+		if *c.CertificateArn == *arn && (len(c.SubjectAlternativeNameSummaries) != 100 ||
+			!*c.HasAdditionalSubjectAlternativeNames || c.Type != types.CertificateTypeAmazonIssued ||
+			c.KeyAlgorithm != types.KeyAlgorithmRsa2048 || c.CreatedAt == nil) {
 			t.Errorf("%d names, %+v", len(c.SubjectAlternativeNameSummaries), c)
 		}
 	}
@@ -330,12 +363,14 @@ func TestAnImportedCertificateIsServedAndCanBeReplaced(t *testing.T) {
 		return block("CERTIFICATE", pair.Certificate[0]), block("PRIVATE KEY", der), block("CERTIFICATE", pair.Certificate[1])
 	}
 	certificate, key, chain := imported("one.example.org")
-	out, err := s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateChain: chain})
+	out, err := s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key,
+		CertificateChain: chain})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: out.CertificateArn})
-	if err != nil || d.Certificate.Type != types.CertificateTypeImported || d.Certificate.KeyAlgorithm != types.KeyAlgorithmEcPrime256v1 || *d.Certificate.DomainName != "one.example.org" {
+	if err != nil || d.Certificate.Type != types.CertificateTypeImported || d.Certificate.KeyAlgorithm !=
+		types.KeyAlgorithmEcPrime256v1 || *d.Certificate.DomainName != "one.example.org" {
 		t.Errorf("got %+v, %v", d, err)
 	}
 	got, err := s.GetCertificate(ctx, &acm.GetCertificateInput{CertificateArn: out.CertificateArn})
@@ -345,9 +380,11 @@ func TestAnImportedCertificateIsServedAndCanBeReplaced(t *testing.T) {
 	second, secondKey, _ := imported("two.example.org")
 	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: key})
 	wantCode(t, err, "ValidationException")
-	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey, CertificateArn: aws.String(wildcardARN)})
+	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey,
+		CertificateArn: aws.String(wildcardARN)})
 	wantCode(t, err, "ValidationException")
-	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey, CertificateArn: out.CertificateArn})
+	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey,
+		CertificateArn: out.CertificateArn})
 	wantCode(t, err, "")
 	pair, err := s.account.TLSCertificate(*out.CertificateArn)
 	if err != nil || pair.Leaf.DNSNames[0] != "two.example.org" {
@@ -359,7 +396,8 @@ func TestTagsOfCertificates(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	add := func(tags ...types.Tag) error {
-		_, err := s.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(wildcardARN), Tags: tags})
+		_, err := s.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(wildcardARN),
+			Tags: tags})
 		return err
 	}
 	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
@@ -370,7 +408,8 @@ func TestTagsOfCertificates(t *testing.T) {
 		many[i] = tag(fmt.Sprint(i), "")
 	}
 	wantCode(t, add(many...), "TooManyTagsException")
-	_, err := s.RemoveTagsFromCertificate(ctx, &acm.RemoveTagsFromCertificateInput{CertificateArn: aws.String(wildcardARN), Tags: []types.Tag{tag("a", "other"), {Key: aws.String("b")}}})
+	_, err := s.RemoveTagsFromCertificate(ctx, &acm.RemoveTagsFromCertificateInput{CertificateArn: aws.String(wildcardARN),
+		Tags: []types.Tag{tag("a", "other"), {Key: aws.String("b")}}})
 	wantCode(t, err, "")
 	out, err := s.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(wildcardARN)})
 	if err != nil || len(out.Tags) != 1 || *out.Tags[0].Key != "a" {

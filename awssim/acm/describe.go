@@ -17,7 +17,8 @@ import (
 )
 
 // DescribeCertificate returns everything about one certificate.
-func (s *Service) DescribeCertificate(ctx context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
+func (s *Service) DescribeCertificate(ctx context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (
+	*acm.DescribeCertificateOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeCertificate", in, s.describeCertificate)
 }
 
@@ -53,7 +54,8 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 		leaf := c.Pair.Leaf
 		out.Issuer, out.Subject = aws.String(leaf.Issuer.CommonName), aws.String(leaf.Subject.String())
 		out.Serial = aws.String(serial(leaf))
-		out.SignatureAlgorithm = aws.String(strings.ReplaceAll(strings.ToUpper(leaf.SignatureAlgorithm.String()), "-", "WITH"))
+		out.SignatureAlgorithm = aws.String(strings.ReplaceAll(strings.ToUpper(leaf.SignatureAlgorithm.String()),
+			"-", "WITH"))
 	}
 	for _, u := range keyUses(c) {
 		out.KeyUsages = append(out.KeyUsages, types.KeyUsage{Name: u})
@@ -98,7 +100,8 @@ func (s *Service) validation(c *account.Certificate, name string, now time.Time)
 	}
 	if byDNS && !now.Before(c.Created.Add(s.account.Profile.CertificateRecord)) {
 		record, value := s.account.ValidationRecord(name)
-		out.ResourceRecord = &types.ResourceRecord{Name: aws.String(record), Type: types.RecordTypeCname, Value: aws.String(value)}
+		out.ResourceRecord = &types.ResourceRecord{Name: aws.String(record), Type: types.RecordTypeCname,
+			Value: aws.String(value)}
 	}
 	if out.ValidationMethod == types.ValidationMethodEmail {
 		for _, who := range []string{"administrator", "hostmaster", "postmaster", "webmaster", "admin"} {
@@ -109,7 +112,8 @@ func (s *Service) validation(c *account.Certificate, name string, now time.Time)
 }
 
 // GetCertificate returns certificate and chain in PEM.
-func (s *Service) GetCertificate(ctx context.Context, in *acm.GetCertificateInput, _ ...func(*acm.Options)) (*acm.GetCertificateOutput, error) {
+func (s *Service) GetCertificate(ctx context.Context, in *acm.GetCertificateInput, _ ...func(*acm.Options)) (
+	*acm.GetCertificateOutput, error) {
 	return call.Read(ctx, s.entry, "GetCertificate", in, s.getCertificate)
 }
 

@@ -26,7 +26,8 @@ const (
 )
 
 // ImportCertificate takes a certificate with its key, or replaces an imported one under the same ARN.
-func (s *Service) ImportCertificate(ctx context.Context, in *acm.ImportCertificateInput, _ ...func(*acm.Options)) (*acm.ImportCertificateOutput, error) {
+func (s *Service) ImportCertificate(ctx context.Context, in *acm.ImportCertificateInput, _ ...func(*acm.Options)) (
+	*acm.ImportCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "ImportCertificate", in, s.importCertificate)
 }
 
@@ -39,7 +40,8 @@ func (s *Service) importCertificate(in *acm.ImportCertificateInput) (*acm.Import
 	now := s.account.Clock.Now()
 	c := &account.Certificate{
 		Domain: leaf.Subject.CommonName, AlternativeNames: slices.Clone(leaf.DNSNames), Status: "ISSUED", Type: "IMPORTED",
-		KeyAlgorithm: algorithmOf(leaf), Created: now, Imported: now, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Pair: pair,
+		KeyAlgorithm: algorithmOf(leaf), Created: now, Imported: now, NotBefore: leaf.NotBefore,
+		NotAfter: leaf.NotAfter, Pair: pair,
 	}
 	if c.Domain == "" && len(c.AlternativeNames) > 0 {
 		c.Domain = c.AlternativeNames[0]
@@ -62,7 +64,8 @@ func (s *Service) importCertificate(in *acm.ImportCertificateInput) (*acm.Import
 }
 
 // replace puts a certificate in the place of an imported one, by the rules of the user guide, "Reimport a certificate".
-func (s *Service) replace(in *acm.ImportCertificateInput, c *account.Certificate) (*acm.ImportCertificateOutput, error) {
+func (s *Service) replace(in *acm.ImportCertificateInput, c *account.Certificate) (*acm.ImportCertificateOutput,
+	error) {
 	old, err := s.certificate(in.CertificateArn)
 	if err != nil {
 		return nil, err
@@ -76,7 +79,8 @@ func (s *Service) replace(in *acm.ImportCertificateInput, c *account.Certificate
 	case len(in.Tags) > 0:
 		return nil, invalid("Tags cannot be applied when a certificate is imported again.")
 	case old.KeyAlgorithm != c.KeyAlgorithm:
-		return nil, invalid("The key type and size cannot be changed: %s has a key of type %s, not %s.", old.ARN, old.KeyAlgorithm, c.KeyAlgorithm)
+		return nil, invalid("The key type and size cannot be changed: %s has a key of type %s, not %s.", old.ARN,
+			old.KeyAlgorithm, c.KeyAlgorithm)
 	case old.Domain != "" && c.Domain == "":
 		return nil, invalid("Not all domain names can be removed from the certificate %s.", old.ARN)
 	}
@@ -105,14 +109,17 @@ func (s *Service) readPair(in *acm.ImportCertificateInput) (*tls.Certificate, er
 		name string
 		text []byte
 		most int
-	}{{"certificate", in.Certificate, maxCertificate}, {"privateKey", in.PrivateKey, maxKey}, {"certificateChain", in.CertificateChain, maxChain}} {
+	}{{"certificate", in.Certificate, maxCertificate}, {"privateKey", in.PrivateKey, maxKey},
+		{"certificateChain", in.CertificateChain, maxChain}} {
 		if len(part.text) > part.most || len(part.text) == 0 && part.name != "certificateChain" {
-			return nil, invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length between 1 and %d", part.name, part.most)
+			return nil, invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have "+
+				"length between 1 and %d", part.name, part.most)
 		}
 	}
 	own, err := parsePEM(in.Certificate)
 	if err != nil || len(own) != 1 {
-		return nil, invalid("The certificate field contains more than one certificate, or none in PEM. You can specify only one certificate in this field.")
+		return nil, invalid("The certificate field contains more than one certificate, or none in PEM. You can specify " +
+			"only one certificate in this field.")
 	}
 	chain, err := parsePEM(in.CertificateChain)
 	if err != nil || len(chain) == 0 && len(in.CertificateChain) > 0 {
@@ -174,7 +181,8 @@ func algorithmOf(leaf *x509.Certificate) string {
 }
 
 // DeleteCertificate deletes a certificate that no listener uses.
-func (s *Service) DeleteCertificate(ctx context.Context, in *acm.DeleteCertificateInput, _ ...func(*acm.Options)) (*acm.DeleteCertificateOutput, error) {
+func (s *Service) DeleteCertificate(ctx context.Context, in *acm.DeleteCertificateInput, _ ...func(*acm.Options)) (
+	*acm.DeleteCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteCertificate", in, s.deleteCertificate)
 }
 

@@ -24,7 +24,8 @@ import (
 // request requests a certificate that is validated by DNS.
 func (s *Service) request(t *testing.T, names ...string) *string {
 	t.Helper()
-	out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String(names[0]), SubjectAlternativeNames: names[1:], ValidationMethod: "DNS"})
+	out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String(names[0]),
+		SubjectAlternativeNames: names[1:], ValidationMethod: "DNS"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,8 @@ func add(a *account.Account, name, kind, value string) {
 	a.Lock()
 	defer a.Unlock()
 	z := a.HostedZones["Z0A1DE00000001"]
-	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: kind, TTL: 60, Values: []string{value}}), "")
+	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: kind, TTL: 60,
+		Values: []string{value}}), "")
 }
 
 func (s *Service) prove(name string) {
@@ -64,11 +66,16 @@ func TestOnlyDNSIssuesCertificates(t *testing.T) {
 		want   types.CertificateStatus
 		reason types.FailureReason
 	}{
-		{"no record", []string{"a.example.com"}, func(*Service) {}, 71 * time.Hour, types.CertificateStatusPendingValidation, ""},
-		{"no record in time", []string{"a.example.com"}, func(*Service) {}, 3 * day, types.CertificateStatusValidationTimedOut, ""},
-		{"record", []string{"a.example.com"}, func(s *Service) { s.prove("a.example.com") }, time.Hour, types.CertificateStatusIssued, ""},
-		{"a wildcard's record is its apex's", []string{"*.a.example.com", "a.example.com"}, func(s *Service) { s.prove("a.example.com") }, time.Hour, types.CertificateStatusIssued, ""},
-		{"one of two", []string{"a.example.com", "b.example.com"}, func(s *Service) { s.prove("a.example.com") }, time.Hour, types.CertificateStatusPendingValidation, ""},
+		{"no record", []string{"a.example.com"}, func(*Service) {}, 71 * time.Hour, types.CertificateStatusPendingValidation,
+			""},
+		{"no record in time", []string{"a.example.com"}, func(*Service) {}, 3 * day,
+			types.CertificateStatusValidationTimedOut, ""},
+		{"record", []string{"a.example.com"}, func(s *Service) { s.prove("a.example.com") }, time.Hour,
+			types.CertificateStatusIssued, ""},
+		{"a wildcard's record is its apex's", []string{"*.a.example.com", "a.example.com"},
+			func(s *Service) { s.prove("a.example.com") }, time.Hour, types.CertificateStatusIssued, ""},
+		{"one of two", []string{"a.example.com", "b.example.com"}, func(s *Service) { s.prove("a.example.com") }, time.Hour,
+			types.CertificateStatusPendingValidation, ""},
 		{"wrong value", []string{"a.example.com"}, func(s *Service) {
 			record, _ := s.account.ValidationRecord("a.example.com")
 			add(s.account, record, "CNAME", "elsewhere.")
@@ -93,7 +100,8 @@ func TestOnlyDNSIssuesCertificates(t *testing.T) {
 			s.account.Trouble.CertificatesStuck = true
 			s.prove("a.example.com")
 		}, time.Hour, types.CertificateStatusPendingValidation, ""},
-		{"no public domain", []string{"a.internal"}, func(*Service) {}, 0, types.CertificateStatusFailed, types.FailureReasonInvalidPublicDomain},
+		{"no public domain", []string{"a.internal"}, func(*Service) {}, 0, types.CertificateStatusFailed,
+			types.FailureReasonInvalidPublicDomain},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -128,11 +136,14 @@ func TestAPrivateAuthorityIssuesWithoutValidation(t *testing.T) {
 	t.Parallel()
 	s, c := newService(t)
 	const authority = "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/1"
-	in := &acm.RequestCertificateInput{DomainName: aws.String("a.internal"), CertificateAuthorityArn: aws.String(authority), ValidationMethod: "DNS"}
+	in := &acm.RequestCertificateInput{DomainName: aws.String("a.internal"), CertificateAuthorityArn: aws.String(
+		authority), ValidationMethod: "DNS"}
 	out, err := s.RequestCertificate(ctx, in)
 	wantCode(t, err, "")
 	c.Advance(s.account.Profile.PrivateCertificateIssue)
-	if d := s.detail(t, out.CertificateArn); d.Status != types.CertificateStatusIssued || d.Type != types.CertificateTypePrivate || len(d.DomainValidationOptions) > 0 || *d.CertificateAuthorityArn != authority {
+	if d := s.detail(t, out.CertificateArn); d.Status != types.CertificateStatusIssued ||
+		d.Type != types.CertificateTypePrivate || len(d.DomainValidationOptions) > 0 ||
+		*d.CertificateAuthorityArn != authority {
 		t.Errorf("got %+v", d)
 	}
 	_, err = s.RenewCertificate(ctx, &acm.RenewCertificateInput{CertificateArn: out.CertificateArn})
@@ -159,7 +170,8 @@ func TestCertificatesInUseRenewThemselves(t *testing.T) {
 	c.Advance(time.Hour)
 	listen(s.account, *used)
 	c.Advance(account.CertificateLife)
-	if d := s.detail(t, used); d.Status != types.CertificateStatusIssued || d.RenewalSummary == nil || !d.NotAfter.After(c.Now()) {
+	if d := s.detail(t, used); d.Status != types.CertificateStatusIssued || d.RenewalSummary == nil ||
+		!d.NotAfter.After(c.Now()) {
 		t.Errorf("in use: %+v", d)
 	}
 	if d := s.detail(t, unused); d.Status != types.CertificateStatusExpired {
@@ -190,12 +202,15 @@ func TestOptionsOfCertificatesAndMails(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	update := func(arn string, o *types.CertificateOptions) error {
-		_, err := s.UpdateCertificateOptions(ctx, &acm.UpdateCertificateOptionsInput{CertificateArn: aws.String(arn), Options: o})
+		_, err := s.UpdateCertificateOptions(ctx, &acm.UpdateCertificateOptionsInput{CertificateArn: aws.String(arn),
+			Options: o})
 		return err
 	}
-	off := &types.CertificateOptions{CertificateTransparencyLoggingPreference: "DISABLED"} //nolint:staticcheck // ACM still takes it
+	//nolint:staticcheck // ACM still takes it
+	off := &types.CertificateOptions{CertificateTransparencyLoggingPreference: "DISABLED"}
 	wantCode(t, update(wildcardARN, off), "")
-	if o := s.detail(t, aws.String(wildcardARN)).Options; o.CertificateTransparencyLoggingPreference != "DISABLED" { //nolint:staticcheck // as above
+	//nolint:staticcheck // as above
+	if o := s.detail(t, aws.String(wildcardARN)).Options; o.CertificateTransparencyLoggingPreference != "DISABLED" {
 		t.Errorf("got %+v", o)
 	}
 	wantCode(t, update(wildcardARN, nil), "ValidationException")
@@ -203,11 +218,13 @@ func TestOptionsOfCertificatesAndMails(t *testing.T) {
 
 	out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String("a.example.com")})
 	wantCode(t, err, "")
-	if o := s.detail(t, out.CertificateArn).DomainValidationOptions[0]; o.ValidationMethod != types.ValidationMethodEmail || len(o.ValidationEmails) != 5 || o.ResourceRecord != nil {
+	if o := s.detail(t, out.CertificateArn).DomainValidationOptions[0]; o.ValidationMethod !=
+		types.ValidationMethodEmail || len(o.ValidationEmails) != 5 || o.ResourceRecord != nil {
 		t.Errorf("got %+v", o)
 	}
 	send := func(arn *string, domain string) error {
-		_, err := s.ResendValidationEmail(ctx, &acm.ResendValidationEmailInput{CertificateArn: arn, Domain: aws.String(domain), ValidationDomain: aws.String("example.com")})
+		_, err := s.ResendValidationEmail(ctx, &acm.ResendValidationEmailInput{CertificateArn: arn,
+			Domain: aws.String(domain), ValidationDomain: aws.String("example.com")})
 		return err
 	}
 	wantCode(t, send(out.CertificateArn, "a.example.com"), "")
@@ -225,8 +242,10 @@ func selfSigned(t *testing.T, curve elliptic.Curve, change func(*x509.Certificat
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "self.example.org"}, DNSNames: []string{"self.example.org"},
-		NotBefore: time.Unix(1_600_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement,
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "self.example.org"}, DNSNames: []string{
+			"self.example.org"},
+		NotBefore: time.Unix(1_600_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if change != nil {
@@ -240,7 +259,8 @@ func selfSigned(t *testing.T, curve elliptic.Curve, change func(*x509.Certificat
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }
 
 func TestRulesOfImportingCertificates(t *testing.T) {
@@ -257,20 +277,32 @@ func TestRulesOfImportingCertificates(t *testing.T) {
 		code   string
 	}{
 		{"another key size", elliptic.P384(), nil, nil, "ValidationException"},
-		{"less key usage", elliptic.P256(), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }, nil, "ValidationException"},
-		{"less extended key usage", elliptic.P256(), func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }, nil, "ValidationException"},
-		{"no name", elliptic.P256(), func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{} }, nil, "ValidationException"},
-		{"tags", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.Tags = []types.Tag{{Key: aws.String("a")}} }, "ValidationException"},
-		{"expired", elliptic.P256(), func(c *x509.Certificate) { c.NotAfter = time.Unix(1_650_000_000, 0) }, nil, "ValidationException"},
-		{"not valid yet", elliptic.P256(), func(c *x509.Certificate) { c.NotBefore = time.Unix(1_800_000_000, 0) }, nil, "ValidationException"},
+		{"less key usage", elliptic.P256(), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }, nil,
+			"ValidationException"},
+		{"less extended key usage", elliptic.P256(), func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }, nil,
+			"ValidationException"},
+		{"no name", elliptic.P256(), func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{} }, nil,
+			"ValidationException"},
+		{"tags", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.Tags = []types.Tag{{Key: aws.String("a")}} },
+			"ValidationException"},
+		{"expired", elliptic.P256(), func(c *x509.Certificate) { c.NotAfter = time.Unix(1_650_000_000, 0) }, nil,
+			"ValidationException"},
+		{"not valid yet", elliptic.P256(), func(c *x509.Certificate) { c.NotBefore = time.Unix(1_800_000_000, 0) }, nil,
+			"ValidationException"},
 		{"two certificates", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) {
 			in.Certificate = append(slices.Clone(in.Certificate), in.Certificate...)
 		}, "ValidationException"},
-		{"itself as chain", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.CertificateChain = in.Certificate }, "ValidationException"},
-		{"foreign chain", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.CertificateChain = certificate }, "ValidationException"},
+		{"itself as chain", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) {
+			in.CertificateChain = in.Certificate
+		}, "ValidationException"},
+		{"foreign chain", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.CertificateChain = certificate },
+			"ValidationException"},
 		{"no key", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.PrivateKey = nil }, "ValidationException"},
-		{"other key", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.PrivateKey = key }, "ValidationException"},
-		{"unknown ARN", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.CertificateArn = aws.String(unknownARN) }, "ResourceNotFoundException"},
+		{"other key", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) { in.PrivateKey = key },
+			"ValidationException"},
+		{"unknown ARN", elliptic.P256(), nil, func(in *acm.ImportCertificateInput) {
+			in.CertificateArn = aws.String(unknownARN)
+		}, "ResourceNotFoundException"},
 		{"more names and uses", elliptic.P256(), func(c *x509.Certificate) {
 			c.DNSNames = append(c.DNSNames, "b.example.org")
 			c.KeyUsage |= x509.KeyUsageDataEncipherment
@@ -287,7 +319,8 @@ func TestRulesOfImportingCertificates(t *testing.T) {
 		})
 	}
 	d := s.detail(t, out.CertificateArn)
-	if d.Serial == nil || *d.Serial != "07" || len(d.KeyUsages) != 3 || len(d.ExtendedKeyUsages) != 2 || *d.SignatureAlgorithm != "ECDSAWITHSHA256" {
+	if d.Serial == nil || *d.Serial != "07" || len(d.KeyUsages) != 3 || len(d.ExtendedKeyUsages) != 2 ||
+		*d.SignatureAlgorithm != "ECDSAWITHSHA256" {
 		t.Errorf("got %+v", d)
 	}
 }

@@ -26,7 +26,8 @@ const (
 var listedByDefault = []types.KeyAlgorithm{types.KeyAlgorithmRsa1024, types.KeyAlgorithmRsa2048}
 
 // ListCertificates lists certificates; unless asked for by key type, only those with RSA keys of 1024 and 2048 bits.
-func (s *Service) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+func (s *Service) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
 	return call.Read(ctx, s.entry, "ListCertificates", in, s.listCertificates)
 }
 
@@ -34,7 +35,8 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 	size := maxPage
 	if in.MaxItems != nil {
 		if *in.MaxItems < 1 || *in.MaxItems > maxPage {
-			return nil, invalid("1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: Member must be between 1 and %d", *in.MaxItems, maxPage)
+			return nil, invalid("1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: Member "+
+				"must be between 1 and %d", *in.MaxItems, maxPage)
 		}
 		size = int(*in.MaxItems)
 	}
@@ -80,8 +82,10 @@ func checkEnums(in *acm.ListCertificatesInput) error {
 	if f == nil {
 		f = &types.Filters{}
 	}
-	return cmp.Or(oneOf("certificateStatuses", in.CertificateStatuses...), oneOf("sortBy", given(in.SortBy)...), oneOf("sortOrder", given(in.SortOrder)...),
-		oneOf("includes.keyTypes", f.KeyTypes...), oneOf("includes.keyUsage", f.KeyUsage...), oneOf("includes.extendedKeyUsage", f.ExtendedKeyUsage...),
+	return cmp.Or(oneOf("certificateStatuses", in.CertificateStatuses...), oneOf("sortBy", given(in.SortBy)...),
+		oneOf("sortOrder", given(in.SortOrder)...),
+		oneOf("includes.keyTypes", f.KeyTypes...), oneOf("includes.keyUsage", f.KeyUsage...),
+		oneOf("includes.extendedKeyUsage", f.ExtendedKeyUsage...),
 		oneOf("includes.exportOption", given(f.ExportOption)...), oneOf("includes.managedBy", given(f.ManagedBy)...))
 }
 
@@ -92,7 +96,8 @@ func oneOf[T interface {
 }](field string, values ...T) error {
 	for _, v := range values {
 		if !slices.Contains(v.Values(), v) {
-			return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set", v, field)
+			return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy "+
+				"enum value set", v, field)
 		}
 	}
 	return nil

@@ -19,11 +19,13 @@ import (
 // options are a certificate's settings with their defaults.
 func options(c *account.Certificate) *types.CertificateOptions {
 	o := &types.CertificateOptions{
-		CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled, //nolint:staticcheck // ACM still answers it
+		//nolint:staticcheck // ACM still answers it
+		CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled,
 		Export:                                   types.CertificateExportDisabled,
 	}
 	if c.Transparency != "" {
-		o.CertificateTransparencyLoggingPreference = types.CertificateTransparencyLoggingPreference(c.Transparency) //nolint:staticcheck // as above
+		//nolint:staticcheck // as above
+		o.CertificateTransparencyLoggingPreference = types.CertificateTransparencyLoggingPreference(c.Transparency)
 	}
 	if c.Export != "" {
 		o.Export = types.CertificateExport(c.Export)
@@ -35,24 +37,30 @@ func options(c *account.Certificate) *types.CertificateOptions {
 }
 
 // UpdateCertificateOptions changes whether a certificate of Amazon's is logged publicly or may be exported.
-func (s *Service) UpdateCertificateOptions(ctx context.Context, in *acm.UpdateCertificateOptionsInput, _ ...func(*acm.Options)) (*acm.UpdateCertificateOptionsOutput, error) {
+func (s *Service) UpdateCertificateOptions(ctx context.Context, in *acm.UpdateCertificateOptionsInput,
+	_ ...func(*acm.Options)) (*acm.UpdateCertificateOptionsOutput, error) {
 	return call.Write(ctx, s.entry, "UpdateCertificateOptions", in, s.updateCertificateOptions)
 }
 
-func (s *Service) updateCertificateOptions(in *acm.UpdateCertificateOptionsInput) (*acm.UpdateCertificateOptionsOutput, error) {
+func (s *Service) updateCertificateOptions(in *acm.UpdateCertificateOptionsInput) (*acm.UpdateCertificateOptionsOutput,
+	error) {
 	c, err := s.certificate(in.CertificateArn)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case in.Options == nil:
-		return nil, invalid("1 validation error detected: Value null at 'options' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'options' failed to satisfy constraint: Member " +
+			"must not be null")
 	case c.Type != "AMAZON_ISSUED":
-		return nil, apierr.New("InvalidStateException", "The options of the certificate %s, of type %s, cannot be changed.", c.ARN, c.Type)
+		return nil, apierr.New("InvalidStateException", "The options of the certificate %s, of type %s, cannot be changed.",
+			c.ARN, c.Type)
 	case c.Status != "ISSUED":
-		return nil, apierr.New("InvalidStateException", "The certificate %s is in the state %s and must be in the state ISSUED.", c.ARN, c.Status)
+		return nil, apierr.New("InvalidStateException", "The certificate %s is in the state %s and must be in the "+
+			"state ISSUED.", c.ARN, c.Status)
 	}
-	if logging := in.Options.CertificateTransparencyLoggingPreference; logging != "" { //nolint:staticcheck // ACM still takes it
+	//nolint:staticcheck // ACM still takes it
+	if logging := in.Options.CertificateTransparencyLoggingPreference; logging != "" {
 		c.Transparency = string(logging)
 	}
 	if in.Options.Export != "" {
@@ -62,8 +70,10 @@ func (s *Service) updateCertificateOptions(in *acm.UpdateCertificateOptionsInput
 }
 
 // RenewCertificate renews a certificate of a private authority that may be exported, under the same ARN.
-func (s *Service) RenewCertificate(ctx context.Context, in *acm.RenewCertificateInput, _ ...func(*acm.Options)) (*acm.RenewCertificateOutput, error) {
-	return call.Write(ctx, s.entry, "RenewCertificate", in, func(in *acm.RenewCertificateInput) (*acm.RenewCertificateOutput, error) {
+func (s *Service) RenewCertificate(ctx context.Context, in *acm.RenewCertificateInput, _ ...func(*acm.Options)) (
+	*acm.RenewCertificateOutput, error) {
+	return call.Write(ctx, s.entry, "RenewCertificate", in, func(in *acm.RenewCertificateInput) (
+		*acm.RenewCertificateOutput, error) {
 		c, err := s.certificate(in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -77,8 +87,10 @@ func (s *Service) RenewCertificate(ctx context.Context, in *acm.RenewCertificate
 }
 
 // ResendValidationEmail sends the mails again by which owners of a domain approve a certificate.
-func (s *Service) ResendValidationEmail(ctx context.Context, in *acm.ResendValidationEmailInput, _ ...func(*acm.Options)) (*acm.ResendValidationEmailOutput, error) {
-	return call.Read(ctx, s.entry, "ResendValidationEmail", in, func(in *acm.ResendValidationEmailInput) (*acm.ResendValidationEmailOutput, error) {
+func (s *Service) ResendValidationEmail(ctx context.Context, in *acm.ResendValidationEmailInput,
+	_ ...func(*acm.Options)) (*acm.ResendValidationEmailOutput, error) {
+	return call.Read(ctx, s.entry, "ResendValidationEmail", in, func(in *acm.ResendValidationEmailInput) (
+		*acm.ResendValidationEmailOutput, error) {
 		c, err := s.certificate(in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -86,7 +98,8 @@ func (s *Service) ResendValidationEmail(ctx context.Context, in *acm.ResendValid
 		domain, validation := aws.ToString(in.Domain), aws.ToString(in.ValidationDomain)
 		switch {
 		case !slices.Contains(c.AlternativeNames, domain), domain != validation && !strings.HasSuffix(domain, "."+validation):
-			return nil, apierr.New("InvalidDomainValidationOptionsException", "The certificate %s has no name %s to be validated by %s.", c.ARN, domain, validation)
+			return nil, apierr.New("InvalidDomainValidationOptionsException",
+				"The certificate %s has no name %s to be validated by %s.", c.ARN, domain, validation)
 		case c.Status != "PENDING_VALIDATION" || c.ValidationMethod != string(types.ValidationMethodEmail):
 			return nil, apierr.New("InvalidStateException", "The certificate %s does not wait for validation by mail.", c.ARN)
 		}

@@ -26,20 +26,23 @@ const (
 )
 
 var (
-	domainForm    = regexp.MustCompile(`^(\*\.)?(((?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])|[A-Za-z0-9])\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
+	domainForm = regexp.MustCompile(
+		`^(\*\.)?(((?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])|[A-Za-z0-9])\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
 	tokenForm     = regexp.MustCompile(`^\w{1,32}$`)
 	authorityForm = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
 )
 
 // publicKeys are the algorithms of certificates that Amazon's public authority issues.
-var publicKeys = []types.KeyAlgorithm{types.KeyAlgorithmRsa2048, types.KeyAlgorithmEcPrime256v1, types.KeyAlgorithmEcSecp384r1}
+var publicKeys = []types.KeyAlgorithm{types.KeyAlgorithmRsa2048, types.KeyAlgorithmEcPrime256v1,
+	types.KeyAlgorithmEcSecp384r1}
 
 // reservedDomains are not in public DNS (RFC 2606, RFC 6762, ICANN's .internal): names below them have no owner.
 var reservedDomains = []string{"test", "example", "invalid", "localhost", "local", "internal"}
 
-// RequestCertificate requests a certificate. It is issued some time after public DNS has the validation records of all its
-// names, or by a private authority at once, as time goes.
-func (s *Service) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput, _ ...func(*acm.Options)) (*acm.RequestCertificateOutput, error) {
+// RequestCertificate requests a certificate. It is issued some time after public DNS has the validation records of all
+// its names, or by a private authority at once, as time goes.
+func (s *Service) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput, _ ...func(*acm.Options)) (
+	*acm.RequestCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "RequestCertificate", in, s.requestCertificate)
 }
 
@@ -59,7 +62,8 @@ func (s *Service) requestCertificate(in *acm.RequestCertificateInput) (*acm.Requ
 		}
 	}
 	if quota := s.account.Quota("domains-per-certificate"); len(names) > quota {
-		return nil, apierr.New("LimitExceededException", "Error: you have reached your limit of %d domain names for a certificate.", quota)
+		return nil, apierr.New("LimitExceededException",
+			"Error: you have reached your limit of %d domain names for a certificate.", quota)
 	}
 	c := s.requested(in, names, tags)
 	if old := s.sameRequest(c); old != nil {
@@ -74,7 +78,8 @@ func (s *Service) requestCertificate(in *acm.RequestCertificateInput) (*acm.Requ
 }
 
 // requested is the certificate of a valid request, without its ARN.
-func (s *Service) requested(in *acm.RequestCertificateInput, names []string, tags map[string]string) *account.Certificate {
+func (s *Service) requested(in *acm.RequestCertificateInput, names []string,
+	tags map[string]string) *account.Certificate {
 	c := &account.Certificate{
 		Domain: names[0], AlternativeNames: names, Status: "PENDING_VALIDATION", Type: "AMAZON_ISSUED",
 		KeyAlgorithm: string(types.KeyAlgorithmRsa2048), AuthorityARN: aws.ToString(in.CertificateAuthorityArn),
@@ -88,7 +93,8 @@ func (s *Service) requested(in *acm.RequestCertificateInput, names []string, tag
 		c.KeyAlgorithm = string(in.KeyAlgorithm)
 	}
 	if in.Options != nil {
-		c.Transparency = string(in.Options.CertificateTransparencyLoggingPreference) //nolint:staticcheck // ACM still takes it
+		//nolint:staticcheck // ACM still takes it
+		c.Transparency = string(in.Options.CertificateTransparencyLoggingPreference)
 		c.Export = string(in.Options.Export)
 	}
 	for _, o := range in.DomainValidationOptions {
@@ -128,45 +134,55 @@ func (s *Service) sameRequest(c *account.Certificate) *account.Certificate {
 
 func checkRequest(in *acm.RequestCertificateInput, domain string) error {
 	if domain == "" {
-		return invalid("1 validation error detected: Value null at 'domainName' failed to satisfy constraint: Member must not be null")
+		return invalid("1 validation error detected: Value null at 'domainName' failed to satisfy constraint: Member " +
+			"must not be null")
 	}
 	if len(in.SubjectAlternativeNames) > namesPerRequest {
-		return invalid("1 validation error detected: Value at 'subjectAlternativeNames' failed to satisfy constraint: Member must have length less than or equal to %d", namesPerRequest)
+		return invalid("1 validation error detected: Value at 'subjectAlternativeNames' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d", namesPerRequest)
 	}
 	if len(domain) > commonNameLength {
 		return invalid("The first domain name can be no longer than %d bytes.", commonNameLength)
 	}
 	for _, n := range append([]string{domain}, in.SubjectAlternativeNames...) {
 		if len(n) > maxDomain || !domainForm.MatchString(n) {
-			return invalid("1 validation error detected: Value '%s' at 'domainName' failed to satisfy constraint: Member must be a domain name", n)
+			return invalid("1 validation error detected: Value '%s' at 'domainName' failed to satisfy constraint: Member must "+
+				"be a domain name", n)
 		}
 	}
 	if in.IdempotencyToken != nil && !tokenForm.MatchString(*in.IdempotencyToken) {
-		return invalid(`1 validation error detected: Value '%s' at 'idempotencyToken' failed to satisfy constraint: Member must satisfy regular expression pattern: \w+`, *in.IdempotencyToken)
+		return invalid(
+			`1 validation error detected: Value '%s' at 'idempotencyToken' failed to satisfy constraint: Member must satisfy regular expression pattern: \w+`, *in.IdempotencyToken)
 	}
 	if in.KeyAlgorithm != "" && !slices.Contains(in.KeyAlgorithm.Values(), in.KeyAlgorithm) {
-		return invalid("1 validation error detected: Value '%s' at 'keyAlgorithm' failed to satisfy constraint: Member must satisfy enum value set", in.KeyAlgorithm)
+		return invalid("1 validation error detected: Value '%s' at 'keyAlgorithm' failed to satisfy constraint: Member "+
+			"must satisfy enum value set", in.KeyAlgorithm)
 	}
 	private := in.CertificateAuthorityArn != nil
 	switch {
 	case in.ValidationMethod != "" && !slices.Contains(in.ValidationMethod.Values(), in.ValidationMethod):
-		return invalid("1 validation error detected: Value '%s' at 'validationMethod' failed to satisfy constraint: Member must satisfy enum value set: [DNS, EMAIL, HTTP]", in.ValidationMethod)
+		return invalid("1 validation error detected: Value '%s' at 'validationMethod' failed to satisfy constraint: Member "+
+			"must satisfy enum value set: [DNS, EMAIL, HTTP]", in.ValidationMethod)
 	case in.ValidationMethod == types.ValidationMethodHttp:
-		return apierr.New("InvalidParameterException", "The validation method HTTP is for certificates that CloudFront manages.")
+		return apierr.New("InvalidParameterException", "The validation method HTTP is for certificates that "+
+			"CloudFront manages.")
 	case in.ManagedBy != "":
 		return apierr.New("InvalidParameterException", "Certificates that %s manages are not requested here.", in.ManagedBy)
 	case private && !authorityForm.MatchString(*in.CertificateAuthorityArn):
 		return apierr.New("InvalidArnException", "Invalid certificate authority arn %s", *in.CertificateAuthorityArn)
 	case !private && in.KeyAlgorithm != "" && !slices.Contains(publicKeys, in.KeyAlgorithm):
-		return apierr.New("InvalidParameterException", "The key algorithm %s is not supported for public certificates.", in.KeyAlgorithm)
+		return apierr.New("InvalidParameterException", "The key algorithm %s is not supported for public certificates.",
+			in.KeyAlgorithm)
 	}
 	for _, o := range in.DomainValidationOptions {
 		name, validation := aws.ToString(o.DomainName), aws.ToString(o.ValidationDomain)
 		switch {
 		case name != domain && !slices.Contains(in.SubjectAlternativeNames, name):
-			return apierr.New("InvalidDomainValidationOptionsException", "The name %s is not among those of the certificate.", name)
+			return apierr.New("InvalidDomainValidationOptionsException", "The name %s is not among those of the certificate.",
+				name)
 		case name != validation && !strings.HasSuffix(name, "."+validation):
-			return apierr.New("InvalidDomainValidationOptionsException", "The validation domain %s is no superdomain of %s.", validation, name)
+			return apierr.New("InvalidDomainValidationOptionsException", "The validation domain %s is no superdomain of %s.",
+				validation, name)
 		}
 	}
 	return nil
@@ -185,7 +201,8 @@ func (s *Service) countInYear(log *[]time.Time) error {
 	now := s.account.Clock.Now()
 	*log = slices.DeleteFunc(*log, func(t time.Time) bool { return !now.Before(t.Add(year)) })
 	if yearly := s.account.Quota("certificates-per-year"); len(*log) >= yearly {
-		return apierr.New("LimitExceededException", "Error: you have reached your limit of %d certificates in the last 365 days.", yearly)
+		return apierr.New("LimitExceededException", "Error: you have reached your limit of %d certificates in the "+
+			"last 365 days.", yearly)
 	}
 	*log = append(*log, now)
 	return nil

@@ -23,7 +23,8 @@ func TestCertificatesAreListedByWhatTheyAreForAndInOrder(t *testing.T) {
 	s, c := newService(t)
 	c.Advance(time.Hour)
 	certificate, key := selfSigned(t, elliptic.P256(), nil) // for signatures and key agreement, of servers and clients
-	if _, err := s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key}); err != nil {
+	if _, err := s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	const imported, issued = "self.example.org", "shop.example.com" // those with elliptic keys
@@ -33,8 +34,11 @@ func TestCertificatesAreListedByWhatTheyAreForAndInOrder(t *testing.T) {
 		want   []string // in any order, unless it is asked for
 		code   string
 	}{
-		"any key usage": {func(in *acm.ListCertificatesInput) { in.Includes.KeyUsage = []types.KeyUsageName{"ANY"} }, []string{imported, issued}, ""},
-		"key usage":     {func(in *acm.ListCertificatesInput) { in.Includes.KeyUsage = []types.KeyUsageName{"KEY_AGREEMENT"} }, []string{imported}, ""},
+		"any key usage": {func(in *acm.ListCertificatesInput) { in.Includes.KeyUsage = []types.KeyUsageName{"ANY"} },
+			[]string{imported, issued}, ""},
+		"key usage": {func(in *acm.ListCertificatesInput) {
+			in.Includes.KeyUsage = []types.KeyUsageName{"KEY_AGREEMENT"}
+		}, []string{imported}, ""},
 		"one of several key usages": {func(in *acm.ListCertificatesInput) {
 			in.Includes.KeyUsage = []types.KeyUsageName{"CRL_SIGNING", "KEY_ENCIPHERMENT"}
 		}, []string{issued}, ""},
@@ -44,23 +48,36 @@ func TestCertificatesAreListedByWhatTheyAreForAndInOrder(t *testing.T) {
 		"extended key usage that none has": {func(in *acm.ListCertificatesInput) {
 			in.Includes.ExtendedKeyUsage = []types.ExtendedKeyUsageName{"CODE_SIGNING"}
 		}, nil, ""},
-		"exportable":          {func(in *acm.ListCertificatesInput) { in.Includes.ExportOption = "ENABLED" }, nil, ""},
-		"managed by others":   {func(in *acm.ListCertificatesInput) { in.Includes.ManagedBy = "CLOUDFRONT" }, nil, ""},
-		"oldest first":        {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "ASCENDING" }, []string{issued, imported}, ""},
-		"newest first":        {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "DESCENDING" }, []string{imported, issued}, ""},
-		"order of what":       {func(in *acm.ListCertificatesInput) { in.SortOrder = "ASCENDING" }, nil, "ValidationException"},
+		"exportable":        {func(in *acm.ListCertificatesInput) { in.Includes.ExportOption = "ENABLED" }, nil, ""},
+		"managed by others": {func(in *acm.ListCertificatesInput) { in.Includes.ManagedBy = "CLOUDFRONT" }, nil, ""},
+		"oldest first": {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "ASCENDING" },
+			[]string{issued, imported}, ""},
+		"newest first": {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "DESCENDING" },
+			[]string{imported, issued}, ""},
+		"order of what": {func(in *acm.ListCertificatesInput) { in.SortOrder = "ASCENDING" }, nil,
+			"ValidationException"},
 		"by what in no order": {func(in *acm.ListCertificatesInput) { in.SortBy = "CREATED_AT" }, nil, "ValidationException"},
-		"unknown status":      {func(in *acm.ListCertificatesInput) { in.CertificateStatuses = []types.CertificateStatus{"FRESH"} }, nil, "ValidationException"},
-		"unknown key type":    {func(in *acm.ListCertificatesInput) { in.Includes.KeyTypes = []types.KeyAlgorithm{"RSA_512"} }, nil, "ValidationException"},
-		"no certificates":     {func(in *acm.ListCertificatesInput) { in.MaxItems = aws.Int32(0) }, nil, "ValidationException"},
-		"unknown key usage":   {func(in *acm.ListCertificatesInput) { in.Includes.KeyUsage = []types.KeyUsageName{"FUN"} }, nil, "ValidationException"},
+		"unknown status": {func(in *acm.ListCertificatesInput) {
+			in.CertificateStatuses = []types.CertificateStatus{"FRESH"}
+		}, nil, "ValidationException"},
+		"unknown key type": {func(in *acm.ListCertificatesInput) {
+			in.Includes.KeyTypes = []types.KeyAlgorithm{"RSA_512"}
+		}, nil, "ValidationException"},
+		"no certificates": {func(in *acm.ListCertificatesInput) { in.MaxItems = aws.Int32(0) }, nil,
+			"ValidationException"},
+		"unknown key usage": {func(in *acm.ListCertificatesInput) { in.Includes.KeyUsage = []types.KeyUsageName{"FUN"} },
+			nil, "ValidationException"},
 		"unknown extended key usage": {func(in *acm.ListCertificatesInput) {
 			in.Includes.ExtendedKeyUsage = []types.ExtendedKeyUsageName{"FUN"}
 		}, nil, "ValidationException"},
-		"unknown export option": {func(in *acm.ListCertificatesInput) { in.Includes.ExportOption = "MAYBE" }, nil, "ValidationException"},
-		"unknown manager":       {func(in *acm.ListCertificatesInput) { in.Includes.ManagedBy = "NOBODY" }, nil, "ValidationException"},
-		"by an unknown thing":   {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "NAME", "ASCENDING" }, nil, "ValidationException"},
-		"in an unknown order":   {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "RANDOM" }, nil, "ValidationException"},
+		"unknown export option": {func(in *acm.ListCertificatesInput) { in.Includes.ExportOption = "MAYBE" }, nil,
+			"ValidationException"},
+		"unknown manager": {func(in *acm.ListCertificatesInput) { in.Includes.ManagedBy = "NOBODY" }, nil,
+			"ValidationException"},
+		"by an unknown thing": {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "NAME", "ASCENDING" }, nil,
+			"ValidationException"},
+		"in an unknown order": {func(in *acm.ListCertificatesInput) { in.SortBy, in.SortOrder = "CREATED_AT", "RANDOM" },
+			nil, "ValidationException"},
 	} {
 		includes := elliptic
 		in := &acm.ListCertificatesInput{Includes: &includes}
@@ -96,7 +113,8 @@ func TestWhatCannotBeImportedIsRefusedForItsReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: "odd"}, NotBefore: time.Unix(1_600_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: "odd"},
+		NotBefore: time.Unix(1_600_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0)}
 	odd, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
 	if err != nil {
 		t.Fatal(err)
@@ -109,14 +127,21 @@ func TestWhatCannotBeImportedIsRefusedForItsReason(t *testing.T) {
 		in   acm.ImportCertificateInput
 		want string // in the message
 	}{
-		"no certificate":            {acm.ImportCertificateInput{PrivateKey: key}, "'certificate'"},
-		"no key":                    {acm.ImportCertificateInput{Certificate: certificate}, "'privateKey'"},
-		"a key of more than 5 KB":   {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: append(slices.Clone(key), make([]byte, maxKey)...)}, "'privateKey'"},
-		"a chain that is no PEM":    {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateChain: []byte("chain")}, "not in PEM"},
-		"a key as chain":            {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateChain: key}, "not in PEM"},
-		"a chain with itself":       {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateChain: certificate}, "includes the certificate"},
-		"a key of odd algorithm":    {acm.ImportCertificateInput{Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: odd}), PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: oddKey})}, "algorithm"},
-		"in place of an issued one": {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateArn: aws.String(ellipticARN)}, "was not imported"},
+		"no certificate": {acm.ImportCertificateInput{PrivateKey: key}, "'certificate'"},
+		"no key":         {acm.ImportCertificateInput{Certificate: certificate}, "'privateKey'"},
+		"a key of more than 5 KB": {acm.ImportCertificateInput{Certificate: certificate,
+			PrivateKey: append(slices.Clone(key), make([]byte, maxKey)...)}, "'privateKey'"},
+		"a chain that is no PEM": {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key,
+			CertificateChain: []byte("chain")}, "not in PEM"},
+		"a key as chain": {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key,
+			CertificateChain: key}, "not in PEM"},
+		"a chain with itself": {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key,
+			CertificateChain: certificate}, "includes the certificate"},
+		"a key of odd algorithm": {
+			acm.ImportCertificateInput{Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: odd}),
+				PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: oddKey})}, "algorithm"},
+		"in place of an issued one": {acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key,
+			CertificateArn: aws.String(ellipticARN)}, "was not imported"},
 	} {
 		_, err := s.ImportCertificate(ctx, &tt.in)
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
-// Package acm is the part of AWS Certificate Manager that load balancers use: listing, describing, requesting, importing,
-// deleting and tagging certificates, one method per action with the SDK client's signature, over the account's state, with
-// AWS's validations and error codes. It holds no state and no wire format; it imports awssim/account, awssim/call,
-// awssim/gate, awssim/apierr and the SDK's types.
+// Package acm is the part of AWS Certificate Manager that load balancers use: listing, describing, requesting,
+// importing, deleting and tagging certificates, one method per action with the SDK client's signature, over the
+// account's state, with AWS's validations and error codes. It holds no state and no wire format; it imports
+// awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
 package acm
 
 import (
@@ -44,7 +44,8 @@ var arnForm = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm:[\w+=/,.@-]*:[0-9]+:cert
 func (s *Service) certificate(arn *string) (*account.Certificate, error) {
 	name := aws.ToString(arn)
 	if name == "" {
-		return nil, invalid("1 validation error detected: Value null at 'certificateArn' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'certificateArn' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	if !arnForm.MatchString(name) {
 		return nil, apierr.New("InvalidArnException", "Invalid certificate arn %s", name)

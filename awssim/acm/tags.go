@@ -41,11 +41,13 @@ func parseTags(list []types.Tag) (map[string]string, error) {
 }
 
 // ListTagsForCertificate lists the tags of a certificate.
-func (s *Service) ListTagsForCertificate(ctx context.Context, in *acm.ListTagsForCertificateInput, _ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
+func (s *Service) ListTagsForCertificate(ctx context.Context, in *acm.ListTagsForCertificateInput,
+	_ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
 	return call.Read(ctx, s.entry, "ListTagsForCertificate", in, s.listTagsForCertificate)
 }
 
-func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*acm.ListTagsForCertificateOutput, error) {
+func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*acm.ListTagsForCertificateOutput,
+	error) {
 	c, err := s.certificate(in.CertificateArn)
 	if err != nil {
 		return nil, err
@@ -58,7 +60,8 @@ func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*
 }
 
 // AddTagsToCertificate adds tags, or changes their values.
-func (s *Service) AddTagsToCertificate(ctx context.Context, in *acm.AddTagsToCertificateInput, _ ...func(*acm.Options)) (*acm.AddTagsToCertificateOutput, error) {
+func (s *Service) AddTagsToCertificate(ctx context.Context, in *acm.AddTagsToCertificateInput,
+	_ ...func(*acm.Options)) (*acm.AddTagsToCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "AddTagsToCertificate", in, s.addTagsToCertificate)
 }
 
@@ -85,11 +88,13 @@ func (s *Service) addTagsToCertificate(in *acm.AddTagsToCertificateInput) (*acm.
 }
 
 // RemoveTagsFromCertificate removes tags; one given with a value goes only if its value is that one.
-func (s *Service) RemoveTagsFromCertificate(ctx context.Context, in *acm.RemoveTagsFromCertificateInput, _ ...func(*acm.Options)) (*acm.RemoveTagsFromCertificateOutput, error) {
+func (s *Service) RemoveTagsFromCertificate(ctx context.Context, in *acm.RemoveTagsFromCertificateInput,
+	_ ...func(*acm.Options)) (*acm.RemoveTagsFromCertificateOutput, error) {
 	return call.Write(ctx, s.entry, "RemoveTagsFromCertificate", in, s.removeTagsFromCertificate)
 }
 
-func (s *Service) removeTagsFromCertificate(in *acm.RemoveTagsFromCertificateInput) (*acm.RemoveTagsFromCertificateOutput, error) {
+func (s *Service) removeTagsFromCertificate(in *acm.RemoveTagsFromCertificateInput) (
+	*acm.RemoveTagsFromCertificateOutput, error) {
 	c, err := s.certificate(in.CertificateArn)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
-// Package apierr is the error that a simulated AWS service answers with. It carries exactly what goes over the wire, and is
-// a smithy.APIError, so that in-process callers see what they would see through the SDK. It holds no service's error codes
-// and imports only the standard library and smithy-go.
+// Package apierr is the error that a simulated AWS service answers with. It carries exactly what goes over the wire,
+// and is a smithy.APIError, so that in-process callers see what they would see through the SDK. It holds no service's
+// error codes and imports only the standard library and smithy-go.
 package apierr
 
 import (
@@ -30,7 +30,8 @@ func New(code, format string, args ...any) *Error {
 
 // WithStatus is an error with another HTTP status; below 500 it is the sender's fault.
 func WithStatus(status int, code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: message(format, args), Status: status, Sender: status < http.StatusInternalServerError}
+	return &Error{Code: code, Message: message(format, args), Status: status,
+		Sender: status < http.StatusInternalServerError}
 }
 
 func message(format string, args []any) string {

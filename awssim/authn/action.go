@@ -1,6 +1,7 @@
 // Package authn is how an application load balancer identifies its client: sign-in with an OpenID provider kept in
-// session cookies, and validation of bearer tokens. It holds no HTTP server, no rules and no provider: requests come as values,
-// verdicts go as values. It may import the standard library, go-jose and x/sync; clock, entropy and transport are injected.
+// session cookies, and validation of bearer tokens. It holds no HTTP server, no rules and no provider: requests come as
+// values, verdicts go as values. It may import the standard library, go-jose and x/sync; clock, entropy and transport
+// are injected.
 package authn
 
 import (
@@ -19,8 +20,8 @@ const (
 	OnMissingDeny  = "deny"         // 401
 )
 
-// OIDC is the configuration of an authenticate-oidc action, complete with its defaults, or of an authenticate-cognito action
-// (see Cognito).
+// OIDC is the configuration of an authenticate-oidc action, complete with its defaults, or of an authenticate-cognito
+// action (see Cognito).
 type OIDC struct {
 	Issuer                string
 	AuthorizationEndpoint string
@@ -35,14 +36,17 @@ type OIDC struct {
 	ExtraParams           map[string]string
 }
 
-// Key names a configuration: a sign-in that began under it, and sessions, are worth nothing under another provider or client.
+// Key names a configuration: a sign-in that began under it, and sessions, are worth nothing under another provider or
+// client.
 func (c *OIDC) Key() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.Issuer, c.TokenEndpoint, c.UserInfoEndpoint, c.ClientID, c.Cookie}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.Issuer, c.TokenEndpoint, c.UserInfoEndpoint, c.ClientID, c.Cookie},
+		"\x00")))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// Cognito fills in what an authenticate-cognito action leaves to the user pool: the issuer from the pool's ARN, the endpoints
-// from its domain, which is a prefix of amazoncognito.com's or a name of the user's own. The other fields of c are kept.
+// Cognito fills in what an authenticate-cognito action leaves to the user pool: the issuer from the pool's ARN, the
+// endpoints from its domain, which is a prefix of amazoncognito.com's or a name of the user's own. The other fields of
+// c are kept.
 func Cognito(c OIDC, userPoolARN, domain string) OIDC {
 	region, pool := "", userPoolARN
 	if parts := strings.SplitN(userPoolARN, ":", 6); len(parts) == 6 { // arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID

@@ -59,7 +59,8 @@ func (a *Authenticator) validate(ctx context.Context, h http.Header, j *JWT) err
 	return nil
 }
 
-// checkClaims requires the issuer and an end in the future, a beginning in the past if there is one, and each additional claim.
+// checkClaims requires the issuer and an end in the future, a beginning in the past if there is one, and each
+// additional claim.
 func checkClaims(claims map[string]json.RawMessage, j *JWT, now time.Time) error {
 	var issuer string
 	if json.Unmarshal(claims["iss"], &issuer) != nil || issuer != j.Issuer {

@@ -39,9 +39,11 @@ type site struct {
 func newSite(t testing.TB) *site {
 	s := &site{TB: t, at: epoch, requests: map[string]int{}, cookies: map[string]string{}}
 	s.config = OIDC{
-		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token",
-		UserInfoEndpoint: "https://idp.example.com/userinfo", ClientID: "shop", ClientSecret: "se:cret", Cookie: "AWSELBAuthSessionCookie",
-		Scope: "openid email", Timeout: time.Hour, OnUnauthenticated: OnMissingLogin,
+		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/authorize",
+		TokenEndpoint:    "https://idp.example.com/token",
+		UserInfoEndpoint: "https://idp.example.com/userinfo", ClientID: "shop", ClientSecret: "se:cret",
+		Cookie: "AWSELBAuthSessionCookie",
+		Scope:  "openid email", Timeout: time.Hour, OnUnauthenticated: OnMissingLogin,
 	}
 	s.answers = map[string]func(*http.Request) (*http.Response, error){
 		"/token":    s.json(200, s.tokens(nil)),
@@ -94,7 +96,8 @@ func (s *site) json(status int, v any) func(*http.Request) (*http.Response, erro
 
 func (s *site) text(status int, contentType, body string) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Request: r, Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		return &http.Response{StatusCode: status, Request: r, Header: http.Header{"Content-Type": {contentType}},
+			Body: io.NopCloser(strings.NewReader(body))}, nil
 	}
 }
 
@@ -109,7 +112,8 @@ func stuck(s *site) func(*http.Request) (*http.Response, error) {
 
 // tokens is a token answer whose ID token has these claims besides, or instead of, the good ones.
 func (s *site) tokens(change map[string]any) map[string]any {
-	claims := map[string]any{"iss": s.config.Issuer, "aud": s.config.ClientID, "sub": "alice", "exp": epoch.Add(time.Hour).Unix()}
+	claims := map[string]any{"iss": s.config.Issuer, "aud": s.config.ClientID, "sub": "alice",
+		"exp": epoch.Add(time.Hour).Unix()}
 	for k, v := range change {
 		claims[k] = v
 	}
@@ -183,7 +187,8 @@ func (s *site) find(key string) *OIDC {
 // signIn goes all the way.
 func (s *site) signIn() {
 	s.Helper()
-	if v := s.back(url.Values{"code": {"code-1"}, "state": {s.begin("/")}}); v.Status != http.StatusFound || v.Reason != "" {
+	if v := s.back(url.Values{"code": {"code-1"}, "state": {s.begin("/")}}); v.Status != http.StatusFound ||
+		v.Reason != "" {
 		s.Fatalf("got %+v", v)
 	}
 }

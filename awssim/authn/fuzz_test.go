@@ -9,13 +9,15 @@ import (
 )
 
 func FuzzCallback(f *testing.F) {
-	for _, seed := range []string{"code=a&state=b", "state=%zz", "error=access_denied&state=", "", "code=a;b", "state=" + strings.Repeat("A", 5000)} {
+	for _, seed := range []string{"code=a&state=b", "state=%zz", "error=access_denied&state=", "", "code=a;b", "state=" +
+		strings.Repeat("A", 5000)} {
 		f.Add(seed, "AWSALBAuthNonce=AAAA", "shop.example.com")
 	}
 	s := newSite(f)
 	f.Fuzz(func(t *testing.T, query, cookies, host string) {
 		r := Request{Host: host, URI: ResponsePath + "?" + query, Header: http.Header{"Cookie": {cookies}}, Signer: balancer}
-		if v := s.Callback(t.Context(), r, s.find); v.Status != http.StatusUnauthorized || v.Reason == "" || len(v.SetCookies) != 0 {
+		if v := s.Callback(t.Context(), r, s.find); v.Status != http.StatusUnauthorized || v.Reason == "" ||
+			len(v.SetCookies) != 0 {
 			t.Errorf("%q with %q at %q signs in: %+v", query, cookies, host, v)
 		}
 	})
@@ -28,7 +30,8 @@ func FuzzSessionCookies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second, uri string) {
 		h := http.Header{"Cookie": {"AWSELBAuthSessionCookie-0=" + first + "; AWSELBAuthSessionCookie-1=" + second}}
 		v := s.Authenticate(t.Context(), Request{Host: "h", URI: uri, Header: h, Signer: balancer}, &s.config)
-		if v.Status != http.StatusFound || v.Claims != nil || !strings.HasPrefix(v.Location, s.config.AuthorizationEndpoint+"?") || strings.ContainsAny(v.Location, "\r\n") {
+		if v.Status != http.StatusFound || v.Claims != nil || !strings.HasPrefix(v.Location, s.config.AuthorizationEndpoint+
+			"?") || strings.ContainsAny(v.Location, "\r\n") {
 			t.Errorf("got %+v", v)
 		}
 	})
@@ -46,7 +49,8 @@ func FuzzBearerToken(f *testing.F) {
 		v := s.Validate(t.Context(), bearer(token), jwtAction)
 		if strings.TrimSpace(token) != good && v.Status != http.StatusUnauthorized {
 			// The last character of a signature carries spare bits, so that several spellings are the same token.
-			if body, _, _ := strings.Cut(good, good[strings.LastIndexByte(good, '.'):]); !strings.HasPrefix(strings.TrimSpace(token), body) {
+			if body, _, _ := strings.Cut(good, good[strings.LastIndexByte(good, '.'):]); !strings.HasPrefix(
+				strings.TrimSpace(token), body) {
 				t.Errorf("%q passes", token)
 			}
 		}
@@ -54,7 +58,8 @@ func FuzzBearerToken(f *testing.F) {
 }
 
 func FuzzIDToken(f *testing.F) {
-	for _, seed := range []string{"", "a.b.c", "e30.e30.", "e30.eyJhdWQiOjF9.x", "e30.eyJhdWQiOlsiYSJdLCJleHAiOjFlOTk5fQ.x"} {
+	for _, seed := range []string{"", "a.b.c", "e30.e30.", "e30.eyJhdWQiOjF9.x",
+		"e30.eyJhdWQiOlsiYSJdLCJleHAiOjFlOTk5fQ.x"} {
 		f.Add(seed)
 	}
 	c := &OIDC{Issuer: "https://" + strings.Repeat("unguessable", 9), ClientID: "c"}

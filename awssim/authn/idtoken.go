@@ -23,9 +23,9 @@ func (a *audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// checkIDToken returns the subject of an ID token if it is for the client and still valid. The signature is not looked at: the
-// action's configuration names no keys, and the token came from the provider itself over TLS (OpenID Connect Core 3.1.3.7,
-// item 6).
+// checkIDToken returns the subject of an ID token if it is for the client and still valid. The signature is not looked
+// at: the action's configuration names no keys, and the token came from the provider itself over TLS (OpenID Connect
+// Core 3.1.3.7, item 6).
 func checkIDToken(token string, c *OIDC, now time.Time) (subject string, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

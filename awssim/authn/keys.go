@@ -44,8 +44,8 @@ func (k *keySets) at(url string) *keySet {
 	return s
 }
 
-// key finds a key by its id. Keys are fetched when there are none, when they are old, and when the id is new; keys at hand
-// outlive an endpoint that fails.
+// key finds a key by its id. Keys are fetched when there are none, when they are old, and when the id is new; keys at
+// hand outlive an endpoint that fails.
 func (a *Authenticator) key(ctx context.Context, url, id string) (*jose.JSONWebKey, error) {
 	s := a.keys.at(url)
 	s.mu.Lock()

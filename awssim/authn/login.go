@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ResponsePath is where providers send clients back to; a load balancer that has a sign-in action on the listener answers it
-// before any rule.
+// ResponsePath is where providers send clients back to; a load balancer that has a sign-in action on the listener
+// answers it before any rule.
 const ResponsePath = "/oauth2/idpresponse"
 
 // Options configure an Authenticator; every zero value means a sensible default.
@@ -69,13 +69,15 @@ func New(o Options) (*Authenticator, error) {
 		return nil, fmt.Errorf("authentication: %w", err)
 	}
 	a := &Authenticator{now: o.Now, timeout: o.Timeout, sealer: sealer, signer: signer}
-	a.client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	a.client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	a.keys.life, a.keys.byURL = o.KeyLife, map[string]*keySet{}
 	return a, nil
 }
 
-// Authenticate is an authenticate-oidc or authenticate-cognito action. The provider is asked only to refresh a session whose
-// access token has expired.
+// Authenticate is an authenticate-oidc or authenticate-cognito action. The provider is asked only to refresh a session
+// whose access token has expired.
 func (a *Authenticator) Authenticate(ctx context.Context, r Request, c *OIDC) Verdict {
 	s, validity := a.readSession(r, c)
 	if validity != valid {
@@ -102,13 +104,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, c *OIDC) Ve
 	return v
 }
 
-// unauthenticated answers for a client without a session. A client whose session has ended may sign in again even where clients without one are denied.
+// unauthenticated answers for a client without a session. A client whose session has ended may sign in again even where
+// clients without one are denied.
 func (a *Authenticator) unauthenticated(r Request, c *OIDC, v validity) Verdict {
 	switch {
 	case c.OnUnauthenticated == OnMissingAllow:
 		return Verdict{}
 	case c.OnUnauthenticated == OnMissingDeny && v == invalid:
-		return refuse(failed(InvalidCookie, errors.New("the session cookie was not made by this load balancer for this action")))
+		return refuse(failed(InvalidCookie, errors.New("the session cookie was not made by this load balancer "+
+			"for this action")))
 	case c.OnUnauthenticated == OnMissingDeny && v == absent:
 		return Verdict{Status: http.StatusUnauthorized}
 	}
@@ -153,8 +157,8 @@ func (c *OIDC) authorizationURL(redirectURI, state string) string {
 // escape is url.QueryEscape with %20 for a space.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// Callback answers ResponsePath: it redeems the code, reads the user's claims, and sends the client with a session to where it
-// wanted to go. Find finds the configuration of a Key, nil if there is none any more.
+// Callback answers ResponsePath: it redeems the code, reads the user's claims, and sends the client with a session to
+// where it wanted to go. Find finds the configuration of a Key, nil if there is none any more.
 func (a *Authenticator) Callback(ctx context.Context, r Request, find func(key string) *OIDC) Verdict {
 	if r.Host == "" {
 		return refuse(failed(MissingHostHeader, errors.New("the provider's answer came without a host")))
@@ -170,12 +174,14 @@ func (a *Authenticator) Callback(ctx context.Context, r Request, find func(key s
 	}
 	c := find(l.Key)
 	if c == nil {
-		return refuse(failed(InvalidStateParam, errors.New("no action of the listener has the provider and client of the sign-in any more")))
+		return refuse(failed(InvalidStateParam, errors.New("no action of the listener has the provider and client of the "+
+			"sign-in any more")))
 	}
 	code, refusal := query.Get("code"), query.Get("error")
 	switch {
 	case code == "" && refusal != "" && refusal != "access_denied":
-		return refuse(&failure{reason: MissingCodeParam, status: StatusProviderError, cause: fmt.Errorf("the provider says %q", refusal)})
+		return refuse(&failure{reason: MissingCodeParam, status: StatusProviderError,
+			cause: fmt.Errorf("the provider says %q", refusal)})
 	case code == "":
 		return refuse(failed(MissingCodeParam, fmt.Errorf("the provider says %q", refusal)))
 	}
@@ -198,7 +204,8 @@ func (a *Authenticator) Callback(ctx context.Context, r Request, find func(key s
 
 // redeem turns a code into a session.
 func (a *Authenticator) redeem(ctx context.Context, c *OIDC, code, redirectURI string) (session, error) {
-	t, err := a.token(ctx, c, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}})
+	t, err := a.token(ctx, c, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {
+		redirectURI}})
 	if err != nil {
 		return session{}, err
 	}
@@ -209,8 +216,8 @@ func (a *Authenticator) redeem(ctx context.Context, c *OIDC, code, redirectURI s
 	return a.begin(ctx, c, t, subject, a.now().Add(c.Timeout).Unix())
 }
 
-// renew uses the refresh token for new tokens and new claims; the session's end stays. Requests that come together with the
-// same session share one renewal, since a provider may take a refresh token once only.
+// renew uses the refresh token for new tokens and new claims; the session's end stays. Requests that come together with
+// the same session share one renewal, since a provider may take a refresh token once only.
 func (a *Authenticator) renew(ctx context.Context, c *OIDC, s session) (session, error) {
 	// The caller that began it may leave; the others still wait for the answer. Each call is bounded by the time-out.
 	ctx = context.WithoutCancel(ctx)

@@ -27,7 +27,8 @@ func TestAClientIsSentToTheProviderAndComesBackWithASession(t *testing.T) {
 	v := s.visit("/cart?item=1&x=%2F")
 	head, state, ok := strings.Cut(v.Location, "&state=")
 	state, extra, _ := strings.Cut(state, "&")
-	want := "https://idp.example.com/authorize?client_id=shop&redirect_uri=https%3A%2F%2Fshop.example.com%2Foauth2%2Fidpresponse&response_type=code&scope=openid%20email"
+	want :=
+		"https://idp.example.com/authorize?client_id=shop&redirect_uri=https%3A%2F%2Fshop.example.com%2Foauth2%2Fidpresponse&response_type=code&scope=openid%20email"
 	if v.Status != http.StatusFound || !ok || head != want || extra != "display=page%20%26%20more&prompt=login" {
 		t.Fatalf("got %+v", v)
 	}
@@ -40,8 +41,10 @@ func TestAClientIsSentToTheProviderAndComesBackWithASession(t *testing.T) {
 		body, err := io.ReadAll(r.Body)
 		user, password, _ := r.BasicAuth()
 		form, _ := url.ParseQuery(string(body))
-		wanted := url.Values{"grant_type": {"authorization_code"}, "code": {"code-1"}, "redirect_uri": {"https://shop.example.com/oauth2/idpresponse"}}
-		if d := cmp.Diff(wanted, form); d != "" || err != nil || r.Method != http.MethodPost || user != "shop" || password != "se%3Acret" {
+		wanted := url.Values{"grant_type": {"authorization_code"}, "code": {"code-1"}, "redirect_uri": {
+			"https://shop.example.com/oauth2/idpresponse"}}
+		if d := cmp.Diff(wanted, form); d != "" || err != nil || r.Method != http.MethodPost || user != "shop" ||
+			password != "se%3Acret" {
 			t.Errorf("asked with %s %s:%s %v %s", r.Method, user, password, err, d)
 		}
 		return token(r)
@@ -54,7 +57,8 @@ func TestAClientIsSentToTheProviderAndComesBackWithASession(t *testing.T) {
 		return userinfo(r)
 	}
 	v = s.back(url.Values{"code": {"code-1"}, "state": {state}})
-	if v.Status != http.StatusFound || v.Location != "https://shop.example.com/cart?item=1&x=%2F" || !v.Counts.Success || s.shards() != 1 {
+	if v.Status != http.StatusFound || v.Location != "https://shop.example.com/cart?item=1&x=%2F" || !v.Counts.Success ||
+		s.shards() != 1 {
 		t.Fatalf("got %+v", v)
 	}
 	v = s.visit("/cart")
@@ -84,7 +88,8 @@ func TestTheClaimsAreSignedInES256WithPaddedBase64(t *testing.T) {
 	}
 	id, _ := head["kid"].(string)
 	want := map[string]any{
-		"alg": "ES256", "kid": id, "signer": balancer, "iss": s.config.Issuer, "client": "shop", "exp": float64(epoch.Add(2 * time.Minute).Unix()),
+		"alg": "ES256", "kid": id, "signer": balancer, "iss": s.config.Issuer, "client": "shop",
+		"exp": float64(epoch.Add(2 * time.Minute).Unix()),
 	}
 	if d := cmp.Diff(want, head); d != "" {
 		t.Error(d)
@@ -126,7 +131,9 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 		})
 	}
 	userinfo := func(status int, contentType, body string) func(*site) Verdict {
-		return answering("/userinfo", func(s *site) func(*http.Request) (*http.Response, error) { return s.text(status, contentType, body) })
+		return answering("/userinfo", func(s *site) func(*http.Request) (*http.Response, error) {
+			return s.text(status, contentType, body)
+		})
 	}
 	none := func(*site) func(*http.Request) (*http.Response, error) { return nil }
 	type want struct {
@@ -155,14 +162,19 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 			s.begin("/")
 			return s.back(q)
 		}, want{InvalidStateParam, 401, failure}},
-		"no state":       {func(s *site) Verdict { s.begin("/"); return s.back(url.Values{"code": {"c"}}) }, want{MissingStateParam, 401, failure}},
-		"state of ours?": {func(s *site) Verdict { s.begin("/"); return s.back(url.Values{"code": {"c"}, "state": {"AAAA"}}) }, want{InvalidStateParam, 401, failure}},
+		"no state": {func(s *site) Verdict { s.begin("/"); return s.back(url.Values{"code": {"c"}}) },
+			want{MissingStateParam, 401, failure}},
+		"state of ours?": {func(s *site) Verdict {
+			s.begin("/")
+			return s.back(url.Values{"code": {"c"}, "state": {"AAAA"}})
+		}, want{InvalidStateParam, 401, failure}},
 		"state of another load balancer": {func(s *site) Verdict {
 			r := s.request(ResponsePath + "?" + good(s).Encode())
 			r.Signer += "2"
 			return s.Callback(t.Context(), r, s.find)
 		}, want{InvalidStateParam, 401, failure}},
-		"unreadable query": {func(s *site) Verdict { return s.Callback(t.Context(), s.request(ResponsePath+"?%zz"), s.find) }, want{InvalidStateParam, 401, failure}},
+		"unreadable query": {func(s *site) Verdict { return s.Callback(t.Context(), s.request(ResponsePath+"?%zz"), s.find) },
+			want{InvalidStateParam, 401, failure}},
 		"sign-in of 15 minutes": {func(s *site) Verdict {
 			q := good(s)
 			s.pass(15*time.Minute + time.Second)
@@ -173,7 +185,8 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 			s.config.ClientID = "other"
 			return s.back(q)
 		}, want{InvalidStateParam, 401, failure}},
-		"no code": {func(s *site) Verdict { return s.back(url.Values{"state": {s.begin("/")}}) }, want{MissingCodeParam, 401, failure}},
+		"no code": {func(s *site) Verdict { return s.back(url.Values{"state": {s.begin("/")}}) },
+			want{MissingCodeParam, 401, failure}},
 		"user denied": {func(s *site) Verdict {
 			return s.back(url.Values{"state": {s.begin("/")}, "error": {"access_denied"}})
 		}, want{MissingCodeParam, 401, failure}},
@@ -190,19 +203,28 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 			r.Host = ""
 			return s.Callback(t.Context(), r, s.find)
 		}, want{MissingHostHeader, 401, problem}},
-		"code used twice":            {token(400, map[string]any{"error": "invalid_grant"}), want{InvalidGrantError, 561, failure}},
-		"wrong client secret":        {token(401, map[string]any{"error": "invalid_client"}), want{TokenEndpointRequestFailed, 561, problem}},
+		"code used twice": {token(400, map[string]any{"error": "invalid_grant"}),
+			want{InvalidGrantError, 561, failure}},
+		"wrong client secret": {token(401, map[string]any{"error": "invalid_client"}), want{TokenEndpointRequestFailed,
+			561, problem}},
 		"token endpoint broken":      {token(503, "down"), want{TokenEndpointRequestFailed, 561, problem}},
 		"token endpoint redirects":   {token(302, ""), want{TokenEndpointRequestFailed, 561, problem}},
 		"token endpoint slow":        {answering("/token", stuck), want{TokenEndpointRequestTimeout, 500, problem}},
 		"token endpoint unreachable": {answering("/token", none), want{TokenEndpointRequestTimeout, 500, problem}},
 		"tokens not JSON":            {token(200, "hello"), want{InvalidTokenResponse, 561, failure}},
-		"no access token":            {token(200, map[string]any{"token_type": "Bearer"}), want{InvalidTokenResponse, 561, failure}},
-		"not a bearer token":         {token(200, map[string]any{"access_token": "a", "token_type": "mac"}), want{InvalidTokenResponse, 561, failure}},
-		"endless token answer":       {token(200, strings.Repeat("x", 65<<10)), want{InvalidTokenResponse, 561, failure}},
-		"no ID token":                {token(200, map[string]any{"access_token": "a", "token_type": "bearer"}), want{InvalidIDToken, 561, failure}},
-		"ID token of base what":      {token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.!.c"}), want{InvalidIDToken, 561, failure}},
-		"ID token not JSON":          {token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.YWJj.c"}), want{InvalidIDToken, 561, failure}},
+		"no access token": {token(200, map[string]any{"token_type": "Bearer"}),
+			want{InvalidTokenResponse, 561, failure}},
+		"not a bearer token": {token(200, map[string]any{"access_token": "a", "token_type": "mac"}),
+			want{InvalidTokenResponse, 561, failure}},
+		"endless token answer": {token(200, strings.Repeat("x", 65<<10)), want{InvalidTokenResponse, 561, failure}},
+		"no ID token": {token(200, map[string]any{"access_token": "a", "token_type": "bearer"}),
+			want{InvalidIDToken, 561, failure}},
+		"ID token of base what": {
+			token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.!.c"}),
+			want{InvalidIDToken, 561, failure}},
+		"ID token not JSON": {
+			token(200, map[string]any{"access_token": "a", "token_type": "bearer", "id_token": "a.YWJj.c"}),
+			want{InvalidIDToken, 561, failure}},
 		"ID token of another issuer": {idToken("iss", "https://other"), want{InvalidIDToken, 561, failure}},
 		"ID token for another":       {idToken("aud", []string{"other", "more"}), want{InvalidIDToken, 561, failure}},
 		"ID token issued to another": {idToken("azp", "other"), want{InvalidIDToken, 561, failure}},
@@ -211,9 +233,12 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 		"user info broken":           {userinfo(500, "application/json", "{}"), want{UserinfoRequestFailed, 561, problem}},
 		"user info slow":             {answering("/userinfo", stuck), want{UserinfoRequestTimeout, 500, problem}},
 		"user info unreachable":      {answering("/userinfo", none), want{UserinfoRequestTimeout, 500, problem}},
-		"user info not JSON":         {userinfo(200, "application/json", "hello"), want{InvalidUserinfoResponse, 561, failure}},
-		"user info a JWT":            {userinfo(200, "application/jwt", "a.b.c"), want{InvalidUserinfoResponse, 561, failure}},
-		"user info of another user":  {userinfo(200, "application/json", `{"sub":"bob"}`), want{InvalidUserinfoResponse, 561, failure}},
+		"user info not JSON": {userinfo(200, "application/json", "hello"),
+			want{InvalidUserinfoResponse, 561, failure}},
+		"user info a JWT": {userinfo(200, "application/jwt", "a.b.c"),
+			want{InvalidUserinfoResponse, 561, failure}},
+		"user info of another user": {userinfo(200, "application/json", `{"sub":"bob"}`),
+			want{InvalidUserinfoResponse, 561, failure}},
 		"claims above 11 KB": {userinfo(200, "application/json", `{"sub":"alice","x":"`+strings.Repeat("x", 11<<10)+`"}`),
 			want{UserinfoResponseSizeExceeded, 500, Counts{Error: true, ClaimsSizeExceeded: true}}},
 		"session above four cookies": {answering("/token", func(s *site) func(*http.Request) (*http.Response, error) {
@@ -238,7 +263,8 @@ func TestEveryReasonOfFailureHasItsStatusAndMetric(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			v := c.do(s)
-			if v.Reason != c.reason || v.Status != c.status || v.Counts != c.counts || v.Cause == nil || v.Location != "" || s.shards() > 0 && name != "session cookie of nobody, denied" {
+			if v.Reason != c.reason || v.Status != c.status || v.Counts != c.counts || v.Cause == nil || v.Location != "" ||
+				s.shards() > 0 && name != "session cookie of nobody, denied" {
 				t.Errorf("got %+v, want %+v", v, c.want)
 			}
 		})
@@ -333,7 +359,8 @@ func TestARefreshTokenKeepsTheSessionUpToDateUntilItsEnd(t *testing.T) {
 	}
 	s.pass(5 * time.Minute)
 	v := s.visit("/")
-	if v.Claims == nil || v.Claims.AccessToken != "access-2" || !v.Counts.RefreshSuccess || s.asked("/token") != 2 || s.asked("/userinfo") != 2 {
+	if v.Claims == nil || v.Claims.AccessToken != "access-2" || !v.Counts.RefreshSuccess || s.asked("/token") != 2 ||
+		s.asked("/userinfo") != 2 {
 		t.Fatalf("got %+v", v)
 	}
 	if v := s.visit("/"); v.Claims == nil || v.Claims.AccessToken != "access-2" || s.asked("/token") != 2 {
@@ -401,11 +428,13 @@ func TestRequestsThatComeTogetherShareOneRefresh(t *testing.T) {
 func TestCognitosEndpointsFollowFromTheUserPool(t *testing.T) {
 	t.Parallel()
 	const pool = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc"
-	for domain, host := range map[string]string{"shop": "shop.auth.eu-west-1.amazoncognito.com", "login.example.com": "login.example.com"} {
+	for domain, host := range map[string]string{"shop": "shop.auth.eu-west-1.amazoncognito.com",
+		"login.example.com": "login.example.com"} {
 		got := Cognito(OIDC{ClientID: "c"}, pool, domain)
 		want := OIDC{
-			ClientID: "c", Issuer: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", AuthorizationEndpoint: "https://" + host + "/oauth2/authorize",
-			TokenEndpoint: "https://" + host + "/oauth2/token", UserInfoEndpoint: "https://" + host + "/oauth2/userInfo",
+			ClientID: "c", Issuer: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
+			AuthorizationEndpoint: "https://" + host + "/oauth2/authorize",
+			TokenEndpoint:         "https://" + host + "/oauth2/token", UserInfoEndpoint: "https://" + host + "/oauth2/userInfo",
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s: %s", domain, d)

@@ -76,7 +76,8 @@ func (a *Authenticator) userInfo(ctx context.Context, c *OIDC, accessToken, subj
 		return nil, failed(UserinfoRequestFailed, fmt.Errorf("the user info endpoint answers %d", status))
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/json" {
-		return nil, failed(InvalidUserinfoResponse, fmt.Errorf("the user info endpoint answers %q, not application/json", contentType))
+		return nil, failed(InvalidUserinfoResponse, fmt.Errorf("the user info endpoint answers %q, not application/json",
+			contentType))
 	}
 	var claims struct {
 		Subject string `json:"sub"`
@@ -85,7 +86,8 @@ func (a *Authenticator) userInfo(ctx context.Context, c *OIDC, accessToken, subj
 		return nil, failed(InvalidUserinfoResponse, err)
 	}
 	if claims.Subject != subject {
-		return nil, failed(InvalidUserinfoResponse, fmt.Errorf("the user info is about %q, the ID token about %q", claims.Subject, subject))
+		return nil, failed(InvalidUserinfoResponse, fmt.Errorf("the user info is about %q, the ID token about %q",
+			claims.Subject, subject))
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, body); err != nil {
@@ -97,7 +99,8 @@ func (a *Authenticator) userInfo(ctx context.Context, c *OIDC, accessToken, subj
 var errTooLong = errors.New("the answer is too long")
 
 // call sends one request and reads at most limit bytes of the answer; longer ones are errTooLong.
-func (a *Authenticator) call(ctx context.Context, req *http.Request, limit int64) (status int, body []byte, contentType string, err error) {
+func (a *Authenticator) call(ctx context.Context, req *http.Request, limit int64) (status int, body []byte,
+	contentType string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	res, err := a.client.Do(req.WithContext(ctx))

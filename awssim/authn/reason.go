@@ -33,8 +33,8 @@ type outcome struct {
 	failure bool // counts as ELBAuthFailure: the provider refuses, or the client's request is wrong; else as ELBAuthError
 }
 
-// outcomes has every reason of a sign-in. 401 is for what the client did, 500 for a provider that cannot be talked to, 561 for
-// one that answers with an error or with nonsense.
+// outcomes has every reason of a sign-in. 401 is for what the client did, 500 for a provider that cannot be talked to,
+// 561 for one that answers with an error or with nonsense.
 var outcomes = map[Reason]outcome{
 	InvalidCookie:                {http.StatusUnauthorized, true},
 	InvalidGrantError:            {StatusProviderError, true},

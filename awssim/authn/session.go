@@ -62,8 +62,8 @@ func (a *Authenticator) readSession(r Request, c *OIDC) (session, validity) {
 	return s, valid
 }
 
-// writeSession makes the cookies for a session; shards that the client has beyond them are taken away. A session that does not
-// fit is the client's loss: 401.
+// writeSession makes the cookies for a session; shards that the client has beyond them are taken away. A session that
+// does not fit is the client's loss: 401.
 func (a *Authenticator) writeSession(r Request, c *OIDC, s session) ([]string, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {

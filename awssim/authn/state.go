@@ -44,7 +44,8 @@ func (a *Authenticator) nonce(r Request) (value string, cookie string, err error
 			return "", "", err
 		}
 	}
-	return base64.RawURLEncoding.EncodeToString(plain), NonceCookie + "=" + sealed + cookieAttributes(a.now().Add(cookieLife)), nil
+	return base64.RawURLEncoding.EncodeToString(plain), NonceCookie + "=" + sealed +
+		cookieAttributes(a.now().Add(cookieLife)), nil
 }
 
 // writeState seals a sign-in.

@@ -1,6 +1,6 @@
-// Package call brings the calls of a simulated service to its actions: through the gate, under the account's lock, and with
-// an announcement of what a write has changed; and it makes the markers by which lists of several pages go on. It has no
-// service and no wire format; it imports awssim/account and awssim/gate.
+// Package call brings the calls of a simulated service to its actions: through the gate, under the account's lock, and
+// with an announcement of what a write has changed; and it makes the markers by which lists of several pages go on. It
+// has no service and no wire format; it imports awssim/account and awssim/gate.
 package call
 
 import (
@@ -19,14 +19,14 @@ type Entry struct {
 	Gate    *gate.Gate // nil: calls are not recorded, throttled or refused
 }
 
-// Read passes one call that changes nothing through the gate and answers it by f under the account's lock. A nil input is an
-// empty one.
+// Read passes one call that changes nothing through the gate and answers it by f under the account's lock. A nil input
+// is an empty one.
 func Read[I, O any](ctx context.Context, e Entry, action string, in *I, f func(*I) (*O, error)) (*O, error) {
 	return pass(ctx, e, action, in, func(_ context.Context, in *I) (*O, error) { return locked(e.Account, in, f) })
 }
 
-// Write is Read for calls that change the state: a success is announced once the lock is free, also when a fault of the gate
-// loses the answer.
+// Write is Read for calls that change the state: a success is announced once the lock is free, also when a fault of the
+// gate loses the answer.
 func Write[I, O any](ctx context.Context, e Entry, action string, in *I, f func(*I) (*O, error)) (*O, error) {
 	return pass(ctx, e, action, in, func(_ context.Context, in *I) (*O, error) {
 		out, err := locked(e.Account, in, f)
@@ -37,7 +37,8 @@ func Write[I, O any](ctx context.Context, e Entry, action string, in *I, f func(
 	})
 }
 
-func pass[I, O any](ctx context.Context, e Entry, action string, in *I, f func(context.Context, *I) (*O, error)) (*O, error) {
+func pass[I, O any](ctx context.Context, e Entry, action string, in *I, f func(context.Context, *I) (*O, error)) (
+	*O, error) {
 	if in == nil {
 		in = new(I)
 	}
@@ -53,8 +54,8 @@ func locked[I, O any](a *account.Account, in *I, f func(*I) (*O, error)) (*O, er
 // markerPrefix begins what a marker encodes.
 const markerPrefix = "after:"
 
-// Marker names the element that a page ends with. Unlike a position it leads to the next page also when elements before it
-// come or go in between.
+// Marker names the element that a page ends with. Unlike a position it leads to the next page also when elements before
+// it come or go in between.
 func Marker(last string) *string {
 	m := base64.RawURLEncoding.EncodeToString([]byte(markerPrefix + last))
 	return &m

@@ -31,7 +31,8 @@ func TestOnlyWritesThatSucceedAreAnnounced(t *testing.T) {
 		{name: "read", in: &input{"you"}, f: greet, out: "hello you"},
 		{name: "write", write: true, in: &input{"you"}, f: greet, out: "hello you", announced: 1},
 		{name: "write that is refused", write: true, in: &input{}, f: refuse, err: refused},
-		{name: "write whose answer is lost", lose: true, write: true, in: &input{}, f: greet, err: gate.ErrDropped, announced: 1},
+		{name: "write whose answer is lost", lose: true, write: true, in: &input{}, f: greet, err: gate.ErrDropped,
+			announced: 1},
 		{name: "no input", write: true, f: greet, out: "hello ", announced: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package clitest is only tests: AWS's own command line against the simulator, as an independent witness that the wire formats,
-// signatures, errors, pages and waiters are AWS's and not merely those of Go's SDK. It may import all of awssim.
+// Package clitest is only tests: AWS's own command line against the simulator, as an independent witness that the wire
+// formats, signatures, errors, pages and waiters are AWS's and not merely those of Go's SDK. It may import all of
+// awssim.
 package clitest
 
 import (
@@ -41,8 +42,8 @@ func python(t *testing.T) string {
 	return path
 }
 
-// prompt runs command lines one after the other in one process, as starting Python and reading AWS's models takes a second each
-// time. A line in and out is JSON: the words, then what was printed and complained about.
+// prompt runs command lines one after the other in one process, as starting Python and reading AWS's models takes a
+// second each time. A line in and out is JSON: the words, then what was printed and complained about.
 const prompt = `
 import io, json, sys
 from awscli.clidriver import create_clidriver
@@ -60,7 +61,8 @@ for line in sys.stdin:
     print(json.dumps({"status": status, "out": out.buffer.getvalue().decode(), "errors": err.buffer.getvalue().decode()}), flush=True)
 `
 
-// terminal is where commands are typed: a simulated account, whose clock only steps advance, and what was remembered so far.
+// terminal is where commands are typed: a simulated account, whose clock only steps advance, and what was remembered so
+// far.
 type terminal struct {
 	*awssim.Simulator
 	clock *clock.Stepped
@@ -144,7 +146,8 @@ func (x *terminal) fill(text string) string {
 	})
 }
 
-// typed runs a command line, without quotes or escapes: words end at spaces. It returns what was printed and complained about.
+// typed runs a command line, without quotes or escapes: words end at spaces. It returns what was printed and complained
+// about.
 func (x *terminal) typed(t *testing.T, command string) (out, errors string) {
 	t.Helper()
 	args := append(strings.Fields(x.fill(command)), "--endpoint-url", x.names["endpoint"])
@@ -192,7 +195,8 @@ func (x *terminal) do(t *testing.T, steps []step) {
 		if s.keep != "" {
 			x.names[s.keep] = out
 		}
-		if s.want != "" && !regexp.MustCompile("^(?s:"+x.fill(s.want)+")$").MatchString(strings.ReplaceAll(out, "\t", " ")+errs) {
+		if s.want != "" && !regexp.MustCompile("^(?s:"+x.fill(s.want)+")$").MatchString(
+			strings.ReplaceAll(out, "\t", " ")+errs) {
 			t.Errorf("aws %s\ngot  %s%s\nwant %s", s.command, out, errs, x.fill(s.want))
 		}
 	}

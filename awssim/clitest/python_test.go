@@ -14,9 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 )
 
-// library makes calls by botocore, the library below AWS's command line and boto3, and shows what a program gets: values with
-// their types, errors by code and status. "lists" is no call: it makes each of a service's calls that needs no parameters and
-// prints the lists that the shape of an answer has and the answer has not.
+// library makes calls by botocore, the library below AWS's command line and boto3, and shows what a program gets:
+// values with their types, errors by code and status. "lists" is no call: it makes each of a service's calls that needs
+// no parameters and prints the lists that the shape of an answer has and the answer has not.
 const library = `
 import datetime, json, sys
 from awscli.botocore import session, xform_name
@@ -92,7 +92,8 @@ func (p program) call(t *testing.T, service, action, parameters string) reply {
 		parameters = "{}"
 	}
 	var r reply
-	err := p.in.Encode(map[string]any{"Service": service, "Action": action, "Parameters": json.RawMessage(p.fill(parameters))})
+	err := p.in.Encode(map[string]any{"Service": service, "Action": action, "Parameters": json.RawMessage(
+		p.fill(parameters))})
 	if err == nil {
 		err = p.out.Decode(&r)
 	}
@@ -105,7 +106,8 @@ func (p program) call(t *testing.T, service, action, parameters string) reply {
 // servedTo are the services as Python calls them, and the implementation of each.
 func servedTo(s *awssim.Simulator) map[string]any {
 	return map[string]any{
-		"elbv2": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "resourcegroupstaggingapi": s.Tagging, "wafv2": s.Firewall,
+		"elbv2": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "resourcegroupstaggingapi": s.Tagging,
+		"wafv2":  s.Firewall,
 		"shield": s.Shield, "route53": s.Names, "globalaccelerator": s.Edge,
 	}
 }
@@ -116,7 +118,8 @@ func actions(service any) []string {
 	t := reflect.TypeOf(service)
 	for i := range t.NumMethod() {
 		m := t.Method(i)
-		if m.Type.NumIn() >= 3 && m.Type.In(1) == reflect.TypeFor[context.Context]() && m.Type.NumOut() == 2 && readingName.MatchString(m.Name) {
+		if m.Type.NumIn() >= 3 && m.Type.In(1) == reflect.TypeFor[context.Context]() && m.Type.NumOut() == 2 &&
+			readingName.MatchString(m.Name) {
 			all = append(all, m.Name)
 		}
 	}
@@ -125,7 +128,8 @@ func actions(service any) []string {
 
 var readingName = regexp.MustCompile("^(Describe|List|Get)")
 
-// AWS sends lists also when they are empty. A program that takes them from a dictionary fails where they are left out; Go's does not.
+// AWS sends lists also when they are empty. A program that takes them from a dictionary fails where they are left out;
+// Go's does not.
 func TestListsOfEveryAnswerAreThereWhenTheyAreEmpty(t *testing.T) {
 	t.Parallel()
 	p := script(t)
@@ -151,8 +155,9 @@ func TestListsOfEveryAnswerAreThereWhenTheyAreEmpty(t *testing.T) {
 	}
 }
 
-// sent is a call of a program. Of its answer, which is written as JSON without spaces and with "time" in place of times, want is
-// expected and {NAME} in keep is remembered by an expression with one group. Of an error, code and status are expected.
+// sent is a call of a program. Of its answer, which is written as JSON without spaces and with "time" in place of
+// times, want is expected and {NAME} in keep is remembered by an expression with one group. Of an error, code and
+// status are expected.
 type sent struct {
 	service, action, parameters string
 	want                        string
@@ -174,7 +179,8 @@ func TestAProgramOfPythonUnderstandsEveryService(t *testing.T) {
 		case err != nil:
 			t.Fatal(err)
 		case r.Code != s.code || r.Status != s.status:
-			t.Errorf("%s %s %s: error %q (%d) %s, want %q (%d); %s", s.service, s.action, p.fill(s.parameters), r.Code, r.Status, r.Message, s.code, s.status, text)
+			t.Errorf("%s %s %s: error %q (%d) %s, want %q (%d); %s", s.service, s.action, p.fill(s.parameters), r.Code, r.Status,
+				r.Message, s.code, s.status, text)
 		case s.code != "" && r.Message == "":
 			t.Errorf("%s %s %s: an error without a message", s.service, s.action, p.fill(s.parameters))
 		case s.code == "" && !regexp.MustCompile(p.fill(s.want)).Match(text):

@@ -1,5 +1,5 @@
-// Package clock is the simulator's time: real, scaled, or stepped by a test. Everything in awssim that depends on time takes it
-// from a [Clock]; nothing sleeps. It imports only the standard library.
+// Package clock is the simulator's time: real, scaled, or stepped by a test. Everything in awssim that depends on time
+// takes it from a [Clock]; nothing sleeps. It imports only the standard library.
 //
 // A test that waits for nothing gives the simulator a [Stepped] clock and moves it:
 //

@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// Callbacks run inside Advance, in order of their time, each at its own instant. A test needs no sleep and no goroutine.
+// Callbacks run inside Advance, in order of their time, each at its own instant. A test needs no sleep and no
+// goroutine.
 func ExampleStepped() {
 	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC))
 	c.AfterFunc(2*time.Minute, func() { fmt.Println(c.Now().Format(time.TimeOnly), "the load balancer is active") })

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Scaled is a clock that runs by itself, faster than the machine's or slower: with a scale of 60, a minute of simulated time takes a
-// second. It may be moved forward, and its scale changed, while it runs; callbacks that wait follow. NewScaled makes one.
+// Scaled is a clock that runs by itself, faster than the machine's or slower: with a scale of 60, a minute of simulated
+// time takes a second. It may be moved forward, and its scale changed, while it runs; callbacks that wait follow.
+// NewScaled makes one.
 type Scaled struct {
 	mu       sync.Mutex
 	since    time.Time // of the machine, when …

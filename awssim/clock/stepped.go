@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Stepped is a clock that stands still until a test moves it. Its callbacks run inside Advance, on the caller's goroutine,
-// in order of their time (then of their registration), each at its own instant.
+// Stepped is a clock that stands still until a test moves it. Its callbacks run inside Advance, on the caller's
+// goroutine, in order of their time (then of their registration), each at its own instant.
 type Stepped struct {
 	mu       sync.Mutex
 	now      time.Time
@@ -25,7 +25,8 @@ func (s *Stepped) Now() time.Time {
 	return s.now
 }
 
-// AfterFunc runs f inside the Advance that passes d from now; a d that is not positive waits for the next Advance, of zero too.
+// AfterFunc runs f inside the Advance that passes d from now; a d that is not positive waits for the next Advance, of
+// zero too.
 func (s *Stepped) AfterFunc(d time.Duration, f func()) func() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

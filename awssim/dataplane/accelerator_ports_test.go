@@ -29,8 +29,8 @@ func (w *world) open() []int32 {
 	return slices.Sorted(maps.Keys(w.plane.Accelerators()[0].TCP))
 }
 
-// opens waits until the accelerator has exactly these ports on loopback: one with a flow that ends at the moment stays open until the
-// next update.
+// opens waits until the accelerator has exactly these ports on loopback: one with a flow that ends at the moment stays
+// open until the next update.
 func (w *world) opens(when string, ports ...int32) {
 	w.Helper()
 	w.within(fmt.Sprintf("%s: loopback has %v", when, ports), func() bool {
@@ -61,7 +61,8 @@ func TestLoopbackHasEachPortThatLeadsToAListener(t *testing.T) {
 		{"the highest of many", nil, []topology.PortRange{{From: 1000, To: 8080}}, []int32{8080}},
 		{"two ranges", nil, []topology.PortRange{{From: 1, To: 300}, {From: 8000, To: 8300}}, []int32{80, 8080}},
 		{"an override", map[int32]int32{65535: 80}, []topology.PortRange{{From: 1024, To: 65535}}, []int32{8080, 65535}},
-		{"an override that leads elsewhere", map[int32]int32{80: 9}, []topology.PortRange{{From: 1, To: 65535}}, []int32{8080}},
+		{"an override that leads elsewhere", map[int32]int32{80: 9}, []topology.PortRange{{From: 1, To: 65535}},
+			[]int32{8080}},
 	} {
 		w.ranged(g, tc.overrides, tc.ports...)
 		w.opens(tc.name, tc.want...)
@@ -122,7 +123,8 @@ func TestAddressesHaveTheLowestPortsOnLoopback(t *testing.T) {
 	w, g := accelerated(t)
 	w.pod("10.0.7.5", 60000, echoHandler("three"))
 	group := *g
-	group.Endpoints = append(slices.Clone(g.Endpoints[:1]), topology.Endpoint{Address: netip.MustParseAddr("10.0.7.5"), Running: true, Weight: 128})
+	group.Endpoints = append(slices.Clone(g.Endpoints[:1]), topology.Endpoint{Address: netip.MustParseAddr("10.0.7.5"),
+		Running: true, Weight: 128})
 	w.ranged(&group, nil, topology.PortRange{From: 1, To: 65535})
 	got := w.open()
 	if len(got) != 256 || !slices.Contains(got, 8080) || !slices.Contains(got, 1) || slices.Contains(got, 256) {

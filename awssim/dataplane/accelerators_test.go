@@ -31,14 +31,17 @@ func accelerated(t *testing.T) (*world, *topology.EndpointGroup) {
 		w.balancer(name, stack.Application, listener(80, "HTTP", forward(name)), listener(8080, "HTTP", forward(name)))
 	}
 	w.topo.Accelerators = []topology.Accelerator{{
-		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/" + t.Name(), Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
+		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/" + t.Name(), Name: "edge", DNSName: edgeName,
+		Deployed: true, Enabled: true,
 		DualStackDNSName: strings.Replace(edgeName, ".", ".dualstack.", 1),
 		Addresses:        []netip.Addr{netip.MustParseAddr("75.2.0.1"), netip.MustParseAddr("99.83.128.1")},
-		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}}, Groups: []topology.EndpointGroup{{
-			Dial: 100, Endpoints: []topology.Endpoint{
-				{LoadBalancer: w.topo.LoadBalancers[0].ARN, Weight: 128, PreserveClientIP: true}, {LoadBalancer: w.topo.LoadBalancers[1].ARN, Weight: 128},
-			},
-		}}}},
+		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}},
+			Groups: []topology.EndpointGroup{{
+				Dial: 100, Endpoints: []topology.Endpoint{
+					{LoadBalancer: w.topo.LoadBalancers[0].ARN, Weight: 128, PreserveClientIP: true},
+					{LoadBalancer: w.topo.LoadBalancers[1].ARN, Weight: 128},
+				},
+			}}}},
 	}}
 	w.update()
 	w.await("10.0.5.5", "healthy")
@@ -72,7 +75,8 @@ func TestAnAcceleratorSpreadsConnectionsByWeightAndHealth(t *testing.T) {
 		group.Endpoints = append([]topology.Endpoint(nil), g.Endpoints...)
 		group.Endpoints[0].Weight, group.Endpoints[1].Weight = one, two
 		a := w.topo.Accelerators[0]
-		a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
+		a.Listeners = []topology.AcceleratorListener{
+			{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
 		w.topo.Accelerators = []topology.Accelerator{a}
 		w.update()
 	}
@@ -107,9 +111,10 @@ func TestTheTrafficDialSpillsToTheNextGroup(t *testing.T) {
 	dial := func(first, second float64) {
 		t.Helper()
 		a := w.topo.Accelerators[0]
-		a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{
-			{Dial: first, Endpoints: g.Endpoints[:1]}, {Dial: second, Endpoints: g.Endpoints[1:]},
-		}}}
+		a.Listeners = []topology.AcceleratorListener{
+			{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{
+				{Dial: first, Endpoints: g.Endpoints[:1]}, {Dial: second, Endpoints: g.Endpoints[1:]},
+			}}}
 		w.topo.Accelerators = []topology.Accelerator{a}
 		w.update()
 	}
@@ -135,7 +140,8 @@ func TestClientAffinityKeepsAClientAtItsEndpoint(t *testing.T) {
 	t.Parallel()
 	w, g := accelerated(t)
 	a := w.topo.Accelerators[0]
-	a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Sticky: true, Groups: []topology.EndpointGroup{*g}}}
+	a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Sticky: true,
+		Groups: []topology.EndpointGroup{*g}}}
 	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	seen := map[string]bool{}
@@ -180,7 +186,8 @@ func TestEndpointsSeeTheClientIfItIsPreserved(t *testing.T) {
 	if seen["one"] != "client" || seen["two"] != "99.82.175.1" {
 		t.Errorf("seen as clients: %v", seen)
 	}
-	if got := w.get(w.fresh(), "http://"+edgeName+"/").echo(t).Header.Get("X-Forwarded-For"); got != "203.0.113.1" && got != "99.82.175.1" {
+	if got := w.get(w.fresh(), "http://"+edgeName+"/").echo(t).Header.Get("X-Forwarded-For"); got != "203.0.113.1" &&
+		got != "99.82.175.1" {
 		t.Errorf("a client on loopback is %s", got)
 	}
 }
@@ -194,7 +201,8 @@ func TestPortOverridesLeadToOtherPorts(t *testing.T) {
 	group := *g
 	group.Overrides = map[int32]int32{80: 8080}
 	a := w.topo.Accelerators[0]
-	a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
+	a.Listeners = []topology.AcceleratorListener{
+		{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
 	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	if got := w.get(w.fresh(), "http://"+edgeName+"/").StatusCode; got != http.StatusOK {
@@ -206,7 +214,8 @@ func TestADisabledAcceleratorKeepsItsAddressesAndDropsWhatArrives(t *testing.T) 
 	t.Parallel()
 	w, _ := accelerated(t)
 	before, _ := w.plane.Resolve(edgeName)
-	if both, _ := w.plane.Resolve(strings.Replace(edgeName, ".", ".dualstack.", 1)); len(before) != 2 || len(both) != 4 || before[0] == before[1] {
+	if both, _ := w.plane.Resolve(strings.Replace(edgeName, ".", ".dualstack.", 1)); len(before) != 2 || len(both) != 4 ||
+		before[0] == before[1] {
 		t.Errorf("addresses are %v, in both families %v", before, both)
 	}
 	idle, err := w.plane.DialContext(t.Context(), "tcp", edgeName+":80")
@@ -285,11 +294,13 @@ func TestAnAcceleratorCarriesDatagramsBothWays(t *testing.T) {
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
 	w.topo.Accelerators = []topology.Accelerator{{
-		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/udp", Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
+		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/udp", Name: "edge", DNSName: edgeName, Deployed: true,
+		Enabled:   true,
 		Addresses: []netip.Addr{netip.MustParseAddr("75.2.0.1")},
-		Listeners: []topology.AcceleratorListener{{Protocol: "UDP", Ports: []topology.PortRange{{From: 53, To: 54}}, Groups: []topology.EndpointGroup{{
-			Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
-		}}}},
+		Listeners: []topology.AcceleratorListener{{Protocol: "UDP", Ports: []topology.PortRange{{From: 53, To: 54}},
+			Groups: []topology.EndpointGroup{{
+				Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
+			}}}},
 	}}
 	w.update()
 	w.await("10.0.1.5", "healthy")
@@ -339,11 +350,13 @@ func TestAnIdleFlowThroughAnAcceleratorEnds(t *testing.T) {
 	l.Attributes = map[string]string{"tcp.idle_timeout.seconds": "6000"}
 	lb := w.balancer("web", stack.Network, l)
 	w.topo.Accelerators = []topology.Accelerator{{
-		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/idle", Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
+		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/idle", Name: "edge", DNSName: edgeName, Deployed: true,
+		Enabled:   true,
 		Addresses: []netip.Addr{netip.MustParseAddr("75.2.0.1")},
-		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}}, Groups: []topology.EndpointGroup{{
-			Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
-		}}}},
+		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}},
+			Groups: []topology.EndpointGroup{{
+				Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
+			}}}},
 	}}
 	w.update()
 	c.Advance(0)

@@ -31,7 +31,8 @@ func TestAnALBForwardsByRuleAndSendsTheTargetTheClientsAddress(t *testing.T) {
 	w.await("10.0.1.6", "healthy")
 	c := w.client()
 
-	a := w.get(c, base+"/api/x%2Fy?q=1&q=%20", setHost("app.example.com"), setHeader("X-Forwarded-For", "192.0.2.1"), setHeader("X-Forwarded-Proto", "gopher"))
+	a := w.get(c, base+"/api/x%2Fy?q=1&q=%20", setHost("app.example.com"), setHeader("X-Forwarded-For", "192.0.2.1"),
+		setHeader("X-Forwarded-Proto", "gopher"))
 	e := a.echo(t)
 	if e.Pod != "a" || e.Path != "/api/x%2Fy?q=1&q=%20" || e.Host != "app.example.com" || e.Proto != "HTTP/1.1" {
 		t.Errorf("echo %+v", e)
@@ -96,8 +97,10 @@ func TestAnALBAnswersItself(t *testing.T) {
 	w.group("empty", "HTTP")
 	w.group("refusing", "HTTP", "10.0.1.5").Targets[0].Port = 9999
 	w.group("h2", "HTTP", "10.0.1.5").ProtocolVersion = "HTTP2"
-	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
-	teapot := []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "418", ContentType: "application/json", MessageBody: "{}"}}}
+	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443",
+		StatusCode: "HTTP_301"}}}
+	teapot := []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "418", ContentType: "application/json", MessageBody: "{}"}}}
 	bad := onPath(7, "/bad", forward("empty"))
 	bad.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: ".*", Replace: "x"}}}}
 	l := listener(80, "HTTP", notFound(),
@@ -136,14 +139,17 @@ func TestAnALBAnswersItself(t *testing.T) {
 		}
 		a := w.do(c, tc.method, base+tc.path, change)
 		name := tc.method + " " + tc.path[:min(len(tc.path), 20)]
-		if a.StatusCode != tc.status || a.Header.Get("Content-Type") != tc.contentType || !strings.Contains(a.body, tc.body) || tc.body == "" && tc.method == "HEAD" && a.body != "" {
-			t.Errorf("%s: %d %q %q, want %d %q %q", name, a.StatusCode, a.Header.Get("Content-Type"), a.body, tc.status, tc.contentType, tc.body)
+		if a.StatusCode != tc.status || a.Header.Get("Content-Type") != tc.contentType ||
+			!strings.Contains(a.body, tc.body) || tc.body == "" && tc.method == "HEAD" && a.body != "" {
+			t.Errorf("%s: %d %q %q, want %d %q %q", name, a.StatusCode, a.Header.Get("Content-Type"), a.body, tc.status,
+				tc.contentType, tc.body)
 		}
 		if a.Header.Get("Server") != "awselb/2.0" || a.Header.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: headers %v", name, a.Header)
 		}
 	}
-	if got := w.get(c, base+"/redirect/a?x=1", setHost("shop.example.com")).Header.Get("Location"); got != "https://shop.example.com:443/redirect/a?x=1" {
+	if got := w.get(c, base+"/redirect/a?x=1", setHost("shop.example.com")).Header.Get("Location"); got !=
+		"https://shop.example.com:443/redirect/a?x=1" {
 		t.Errorf("Location %s", got)
 	}
 	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["HTTPCode_ELB_502_Count"]; n != 2 {
@@ -252,33 +258,40 @@ func TestTLSWithTheCertificateOfTheServerName(t *testing.T) {
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(443, "HTTPS", forward("a"))
-	l.Certificates = []topology.Certificate{certificate(t, "default.example.com"), certificate(t, "app.example.com"), certificate(t, "*.wild.example.com")}
+	l.Certificates = []topology.Certificate{certificate(t, "default.example.com"), certificate(t, "app.example.com"),
+		certificate(t, "*.wild.example.com")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	for name, want := range map[string]string{
-		"app.example.com": "app.example.com", "APP.example.com": "app.example.com", "x.wild.example.com": "*.wild.example.com",
+		"app.example.com": "app.example.com", "APP.example.com": "app.example.com",
+		"x.wild.example.com":   "*.wild.example.com",
 		"a.b.wild.example.com": "default.example.com", "other.org": "default.example.com", "": "default.example.com",
 	} {
-		c := tls.Client(w.dialRaw("web", 443), &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
+		c := tls.Client(w.dialRaw("web", 443), &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{
+			"h2", "http/1.1"}})
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
 		}
 		s := c.ConnectionState()
-		if got := s.PeerCertificates[0].DNSNames[0]; got != want || s.NegotiatedProtocol != "h2" || s.Version != tls.VersionTLS13 {
-			t.Errorf("server name %q: certificate %s, want %s; protocol %s, %s", name, got, want, s.NegotiatedProtocol, tls.VersionName(s.Version))
+		if got := s.PeerCertificates[0].DNSNames[0]; got != want || s.NegotiatedProtocol != "h2" ||
+			s.Version != tls.VersionTLS13 {
+			t.Errorf("server name %q: certificate %s, want %s; protocol %s, %s", name, got, want, s.NegotiatedProtocol,
+				tls.VersionName(s.Version))
 		}
 		_ = c.Close()
 	}
-	old := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	old := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10,
+		MaxVersion: tls.VersionTLS11})
 	if old.Handshake() == nil {
 		t.Error("TLS 1.1 was accepted against the security policy")
 	}
 
 	a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/x", setHost("app.example.com"))
 	e := a.echo(t)
-	if a.ProtoMajor != 2 || e.Proto != "HTTP/1.1" || e.Header.Get("X-Forwarded-Proto") != "https" || e.Header.Get("X-Forwarded-Port") != "443" || e.Host != "app.example.com" {
+	if a.ProtoMajor != 2 || e.Proto != "HTTP/1.1" || e.Header.Get("X-Forwarded-Proto") != "https" ||
+		e.Header.Get("X-Forwarded-Port") != "443" || e.Host != "app.example.com" {
 		t.Errorf("HTTP/%d, echo %+v", a.ProtoMajor, e)
 	}
 
@@ -290,7 +303,8 @@ func TestTLSWithTheCertificateOfTheServerName(t *testing.T) {
 	}
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	if res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "The plain HTTP request was sent to HTTPS port") {
+	if res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body),
+		"The plain HTTP request was sent to HTTPS port") {
 		t.Errorf("plain HTTP: %d %s", res.StatusCode, body)
 	}
 }
@@ -317,13 +331,15 @@ func TestHTTP2TargetsGetHTTP2WithTrailers(t *testing.T) {
 	w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	a := w.do(w.client(), "POST", "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method", setHeader("Content-Type", "application/grpc"), setHeader("Te", "trailers"), func(r *http.Request) {
-		r.Body = io.NopCloser(strings.NewReader("hello"))
-	})
+	a := w.do(w.client(), "POST", "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method",
+		setHeader("Content-Type", "application/grpc"), setHeader("Te", "trailers"), func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader("hello"))
+		})
 	if a.Trailer.Get("Seen-Te") != "trailers" {
 		t.Errorf("TE is %q", a.Trailer.Get("Seen-Te"))
 	}
-	if a.StatusCode != http.StatusOK || a.body != "hello" || a.Trailer.Get("Grpc-Status") != "0" || a.Trailer.Get("Seen-Proto") != "HTTP/2.0" {
+	if a.StatusCode != http.StatusOK || a.body != "hello" || a.Trailer.Get("Grpc-Status") != "0" ||
+		a.Trailer.Get("Seen-Proto") != "HTTP/2.0" {
 		t.Errorf("%d %q trailers %v", a.StatusCode, a.body, a.Trailer)
 	}
 	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method"); a.StatusCode != 464 {

@@ -64,25 +64,30 @@ func newGuarded(t *testing.T, change func(*authn.OIDC), options ...func(*datapla
 		{Name: "alice", Claims: map[string]any{"email": "alice@example.com"}},
 	}})
 	w := newWorld(t, append(options, func(o *dataplane.Options) {
-		o.Clock, o.Identity, o.IdentityTimeout = g.clock, provided{g.provider.Handler()}, cmp.Or(o.IdentityTimeout, 20*time.Second)
+		o.Clock, o.Identity, o.IdentityTimeout = g.clock, provided{g.provider.Handler()},
+			cmp.Or(o.IdentityTimeout, 20*time.Second)
 		o.HealthInterval = 24 * time.Hour // the clock goes in long steps
 	})...)
 	g.world = w
 	g.oidc = &authn.OIDC{
-		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token",
-		UserInfoEndpoint: "https://idp.example.com/userinfo", ClientID: "shop", ClientSecret: "secret", Cookie: "AWSELBAuthSessionCookie",
-		Scope: "openid", Timeout: 7 * 24 * time.Hour, OnUnauthenticated: authn.OnMissingLogin,
+		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/authorize",
+		TokenEndpoint:    "https://idp.example.com/token",
+		UserInfoEndpoint: "https://idp.example.com/userinfo", ClientID: "shop", ClientSecret: "secret",
+		Cookie: "AWSELBAuthSessionCookie",
+		Scope:  "openid", Timeout: 7 * 24 * time.Hour, OnUnauthenticated: authn.OnMissingLogin,
 	}
 	if change != nil {
 		change(g.oidc)
 	}
 	w.pod("10.0.1.1", 8080, echoHandler("one"))
 	w.group("web", "HTTP", "10.0.1.1")
-	l := listener(443, "HTTPS", notFound(), onPath(1, "/private*", forward("web")), onPath(2, "/open*", forward("web")), onPath(3, "/api*", forward("web")))
+	l := listener(443, "HTTPS", notFound(), onPath(1, "/private*", forward("web")), onPath(2, "/open*", forward("web")),
+		onPath(3, "/api*", forward("web")))
 	l.Certificates = []topology.Certificate{certificate(t, "shop.example.com")}
 	l.Identify = map[string]topology.Identification{
 		"rule-1": {OIDC: g.oidc},
-		"rule-3": {JWT: &authn.JWT{JWKSEndpoint: "https://idp.example.com/.well-known/jwks.json", Issuer: "https://idp.example.com",
+		"rule-3": {JWT: &authn.JWT{JWKSEndpoint: "https://idp.example.com/.well-known/jwks.json",
+			Issuer: "https://idp.example.com",
 			Claims: []authn.Claim{{Name: "scope", Format: authn.SpaceSeparatedValues, Values: []string{"orders"}}}}},
 	}
 	lb := w.balancer("auth", stack.Application, l)
@@ -92,7 +97,8 @@ func newGuarded(t *testing.T, change func(*authn.OIDC), options ...func(*datapla
 	return g
 }
 
-// browser reaches the load balancer as shop.example.com and the provider by its name; it follows redirects when told to.
+// browser reaches the load balancer as shop.example.com and the provider by its name; it follows redirects when told
+// to.
 func (g *guarded) browser(follow bool) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -126,9 +132,11 @@ func TestABrowserSignsInAndTheTargetGetsItsIdentity(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, nil)
 	b := g.browser(true)
-	a := g.get(b, shop+"/private/cart?item=1", setHeader("X-Amzn-Oidc-Identity", "mallory"), setHeader("X-Amzn-Oidc-Data", "forged"))
+	a := g.get(b, shop+"/private/cart?item=1", setHeader("X-Amzn-Oidc-Identity", "mallory"),
+		setHeader("X-Amzn-Oidc-Data", "forged"))
 	e := a.echo(t)
-	if e.Path != "/private/cart?item=1" || e.Header.Get("X-Amzn-Oidc-Identity") != "alice" || len(e.Header["X-Amzn-Oidc-Data"]) != 1 || e.Header.Get("X-Amzn-Oidc-Accesstoken") == "" {
+	if e.Path != "/private/cart?item=1" || e.Header.Get("X-Amzn-Oidc-Identity") != "alice" ||
+		len(e.Header["X-Amzn-Oidc-Data"]) != 1 || e.Header.Get("X-Amzn-Oidc-Accesstoken") == "" {
 		t.Fatalf("got %+v", e)
 	}
 	parts := strings.Split(e.Header.Get("X-Amzn-Oidc-Data"), ".")
@@ -154,7 +162,8 @@ func TestHeadersWithAnIdentityComeFromTheLoadBalancerOnly(t *testing.T) {
 	g := newGuarded(t, func(c *authn.OIDC) { c.OnUnauthenticated = authn.OnMissingAllow })
 	b := g.browser(false)
 	for _, path := range []string{"/open", "/private"} {
-		e := g.get(b, shop+path, setHeader("x-amzn-oidc-identity", "mallory"), setHeader("X-Amzn-Oidc-Data", "x"), setHeader("X-Amzn-Oidc-Accesstoken", "x")).echo(t)
+		e := g.get(b, shop+path, setHeader("x-amzn-oidc-identity", "mallory"), setHeader("X-Amzn-Oidc-Data", "x"),
+			setHeader("X-Amzn-Oidc-Accesstoken", "x")).echo(t)
 		for name := range e.Header {
 			if strings.HasPrefix(strings.ToLower(name), "x-amzn-oidc") {
 				t.Errorf("%s: the target got %s", path, name)
@@ -171,10 +180,12 @@ func TestAnExpiredAccessTokenIsRefreshedOnTheWay(t *testing.T) {
 	g.clock.Advance(time.Hour)
 	a := g.get(b, shop+"/private")
 	after := a.echo(t)
-	if before.Header.Get("X-Amzn-Oidc-Accesstoken") == after.Header.Get("X-Amzn-Oidc-Accesstoken") || len(a.Header["Set-Cookie"]) == 0 {
+	if before.Header.Get("X-Amzn-Oidc-Accesstoken") == after.Header.Get("X-Amzn-Oidc-Accesstoken") ||
+		len(a.Header["Set-Cookie"]) == 0 {
 		t.Errorf("the answer's cookies are %q", a.Header["Set-Cookie"])
 	}
-	if stats := g.plane.Stats().LoadBalancers[g.arn]; stats["ELBAuthRefreshTokenSuccess"] != 1 || stats["ELBAuthSuccess"] != 1 {
+	if stats := g.plane.Stats().LoadBalancers[g.arn]; stats["ELBAuthRefreshTokenSuccess"] != 1 ||
+		stats["ELBAuthSuccess"] != 1 {
 		t.Errorf("metrics are %v", stats)
 	}
 	g.clock.Advance(7 * 24 * time.Hour)
@@ -216,7 +227,8 @@ func TestAProvidersFailureIsTheClientsAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := g.get(g.browser(true), shop+"/private")
-			if a.StatusCode != c.status || a.Header.Get("Server") != "awselb/2.0" || !strings.Contains(a.body, fmt.Sprintf("<h1>%d ", c.status)) {
+			if a.StatusCode != c.status || a.Header.Get("Server") != "awselb/2.0" ||
+				!strings.Contains(a.body, fmt.Sprintf("<h1>%d ", c.status)) {
 				t.Errorf("got %d %s", a.StatusCode, a.body)
 			}
 			if stats := g.plane.Stats().LoadBalancers[g.arn]; stats[c.metric] != 1 || stats["ELBAuthSuccess"] != 0 {
@@ -270,7 +282,8 @@ func TestTheAccessLogHasTheReasonOfAFailedSignIn(t *testing.T) {
 	}
 	lines := strings.Join(logged(t, folder), "\n")
 	for _, want := range []string{
-		`"authenticate" "-" "-"`, `"authenticate,forward" "-" "-"`, `"authenticate" "-" "AuthUserinfoEpRequestFailed"`, `"jwt-validation" "-" "JWTHeaderNotPresent"`,
+		`"authenticate" "-" "-"`, `"authenticate,forward" "-" "-"`, `"authenticate" "-" "AuthUserinfoEpRequestFailed"`,
+		`"jwt-validation" "-" "JWTHeaderNotPresent"`,
 	} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("no entry has %s:\n%s", want, lines)
@@ -344,7 +357,8 @@ func TestABearerTokenIsValidatedAndPassedOn(t *testing.T) {
 	if e := g.get(b, shop+"/api", setHeader("Authorization", good)).echo(t); e.Header.Get("Authorization") != good {
 		t.Errorf("the target got %q", e.Header.Get("Authorization"))
 	}
-	for name, header := range map[string]string{"another issuer's": token("other.example.com", "orders"), "without the scope": token("idp.example.com", "stock"), "no": "x"} {
+	for name, header := range map[string]string{"another issuer's": token("other.example.com", "orders"),
+		"without the scope": token("idp.example.com", "stock"), "no": "x"} {
 		if a := g.get(b, shop+"/api", setHeader("Authorization", header)); a.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s token: got %d", name, a.StatusCode)
 		}

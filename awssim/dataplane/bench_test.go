@@ -10,11 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// BenchmarkALB sends requests from parallel keep-alive clients over loopback through an ALB with 20 rules to a pod on the
-// virtual network; client, load balancer and pod share the processors.
+// BenchmarkALB sends requests from parallel keep-alive clients over loopback through an ALB with 20 rules to a pod on
+// the virtual network; client, load balancer and pod share the processors.
 func BenchmarkALB(b *testing.B) {
 	w := newWorld(b)
-	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "ok") }))
+	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "ok")
+	}))
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(80, "HTTP", forward("a"))
 	for i := range int32(20) {

@@ -73,7 +73,8 @@ func TestBodiesAreStreamedAndChunksStayChunks(t *testing.T) {
 		}
 	}
 	_ = body.Close()
-	if rest, err := io.ReadAll(in); len(rest) != 0 || err != nil || fmt.Sprint(res.TransferEncoding) != "[chunked]" || res.Header.Get("Content-Encoding") != "br" {
+	if rest, err := io.ReadAll(in); len(rest) != 0 || err != nil || fmt.Sprint(res.TransferEncoding) != "[chunked]" ||
+		res.Header.Get("Content-Encoding") != "br" {
 		t.Errorf("%q, %v, %v %v", rest, err, res.TransferEncoding, res.Header)
 	}
 }
@@ -106,7 +107,8 @@ func TestAnAnswerHasTheLoadBalancersConnectionAndTheTargetsDate(t *testing.T) {
 	for _, path := range []string{"/", "/dated"} {
 		c.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
 		a := c.receive("GET")
-		if got := a.Header["Connection"]; len(got) != 1 || got[0] != "keep-alive" || a.Header.Get("Keep-Alive") != "" || a.Header.Get("X-Private") != "" {
+		if got := a.Header["Connection"]; len(got) != 1 || got[0] != "keep-alive" || a.Header.Get("Keep-Alive") != "" ||
+			a.Header.Get("X-Private") != "" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
 		if got := a.Header.Get("Date"); got == "" || (got == date) != (path == "/dated") {

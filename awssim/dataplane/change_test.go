@@ -85,7 +85,8 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 			lb.Listeners = append(lb.Listeners[:1:1], listener(8080, "HTTP", forward("b")))
 			lb.Listeners[0].Default = forward("b")
 		case 4:
-			lb.Listeners = []topology.Listener{listener(80, "HTTP", forward("a"), onPath(1, "/c", notFound()), onPath(2, "/b", forward("b")))}
+			lb.Listeners = []topology.Listener{listener(80, "HTTP", forward("a"), onPath(1, "/c", notFound()),
+				onPath(2, "/b", forward("b")))}
 		case 5: // an attribute that makes a new HTTP server
 			lb.Attributes = map[string]string{"idle_timeout.timeout_seconds": fmt.Sprint(30 + round)}
 		}
@@ -102,8 +103,8 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 	<-gaveUp
 }
 
-// TestAListenerThatGetsAnotherTargetGroupResetsNoConnection swaps the target group of a listener. The targets of the one that it does not lead to are unused,
-// as those of an account are. Many further target groups make an update last.
+// TestAListenerThatGetsAnotherTargetGroupResetsNoConnection swaps the target group of a listener. The targets of the
+// one that it does not lead to are unused, as those of an account are. Many further target groups make an update last.
 func TestAListenerThatGetsAnotherTargetGroupResetsNoConnection(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -162,7 +163,8 @@ func TestAListenerThatGetsAnotherTargetGroupResetsNoConnection(t *testing.T) {
 	}
 }
 
-// TestAZoneWhoseTargetsLeaveResetsNoConnection has all targets of one zone drain again and again, without cross-zone balancing: DNS leaves the zone out at once.
+// TestAZoneWhoseTargetsLeaveResetsNoConnection has all targets of one zone drain again and again, without cross-zone
+// balancing: DNS leaves the zone out at once.
 func TestAZoneWhoseTargetsLeaveResetsNoConnection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -278,14 +280,17 @@ func TestHealthReports(t *testing.T) {
 	w.balancer("net", stack.Network, listener(80, "TCP", forward("tcp")))
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	if r := w.await("10.0.1.6", "unhealthy"); r.Reason != "Target.FailedHealthChecks" || r.Description != "Health checks failed" {
+	if r := w.await("10.0.1.6", "unhealthy"); r.Reason != "Target.FailedHealthChecks" ||
+		r.Description != "Health checks failed" {
 		t.Errorf("refused: %+v", r)
 	}
 	status.Store(500)
-	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.ResponseCodeMismatch" || r.Description != "Health checks failed with these codes: [500]" {
+	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.ResponseCodeMismatch" ||
+		r.Description != "Health checks failed with these codes: [500]" {
 		t.Errorf("500: %+v", r)
 	}
-	if a := w.get(w.client(), base+"/"); a.StatusCode != http.StatusInternalServerError && a.StatusCode != http.StatusBadGateway {
+	if a := w.get(w.client(), base+"/"); a.StatusCode != http.StatusInternalServerError &&
+		a.StatusCode != http.StatusBadGateway {
 		t.Errorf("with all targets unhealthy: %d, want an answer all the same (fail open)", a.StatusCode)
 	}
 	status.Store(200)
@@ -318,7 +323,8 @@ func TestASilentTargetTimesOut(t *testing.T) {
 		}
 	}))
 	w.group("a", "HTTP", "10.0.1.5")
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Attributes = map[string]string{"idle_timeout.timeout_seconds": "1"}
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Attributes = map[string]string{
+		"idle_timeout.timeout_seconds": "1"}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	if a := w.get(w.client(), base+"/silent"); a.StatusCode != http.StatusGatewayTimeout {
@@ -341,7 +347,8 @@ func TestWebSocketsAreTunnelled(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = io.Copy(c, rest)
 	}))
-	w.group("a", "HTTP", "10.0.1.5").Attributes = map[string]string{"stickiness.enabled": "true", "stickiness.type": "lb_cookie"}
+	w.group("a", "HTTP", "10.0.1.5").Attributes = map[string]string{"stickiness.enabled": "true",
+		"stickiness.type": "lb_cookie"}
 	l := listener(80, "HTTP", forward("a"))
 	l.Attributes = map[string]string{"routing.http.response.x_frame_options.header_value": "DENY"}
 	w.balancer("web", stack.Application, l)
@@ -354,7 +361,8 @@ func TestWebSocketsAreTunnelled(t *testing.T) {
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if cookies := res.Cookies(); len(cookies) != 2 || cookies[0].Name != "AWSALB" || res.Header.Get("X-Frame-Options") != "DENY" {
+	if cookies := res.Cookies(); len(cookies) != 2 || cookies[0].Name != "AWSALB" ||
+		res.Header.Get("X-Frame-Options") != "DENY" {
 		t.Errorf("the answer lacks what every answer has: %v", res.Header)
 	}
 	for _, line := range []string{"one\n", "two\n"} {
@@ -393,7 +401,8 @@ func TestStickinessKeepsTargetAndTargetGroup(t *testing.T) {
 	for _, cookie := range first.Cookies() {
 		names[cookie.Name] = cookie.Value
 	}
-	if len(names) != 4 || names["AWSALB"] == "" || names["AWSALB"] != names["AWSALBCORS"] || names["AWSALBTG"] == "" || names["AWSALBTG"] != names["AWSALBTGCORS"] {
+	if len(names) != 4 || names["AWSALB"] == "" || names["AWSALB"] != names["AWSALBCORS"] || names["AWSALBTG"] == "" ||
+		names["AWSALBTG"] != names["AWSALBTGCORS"] {
 		t.Fatalf("cookies %v", first.Header["Set-Cookie"])
 	}
 	pod := first.echo(t).Pod
@@ -409,7 +418,8 @@ func TestStickinessKeepsTargetAndTargetGroup(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range 60 {
-		seen[w.get(c, base+"/", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "AWSALB", Value: "Zm9yZ2Vk"}) }).echo(t).Pod] = true
+		seen[w.get(c, base+"/", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "AWSALB", Value: "Zm9yZ2Vk"}) }).echo(
+			t).Pod] = true
 	}
 	if len(seen) != 4 {
 		t.Errorf("with a forged cookie only %v", seen)
@@ -434,16 +444,19 @@ func TestNamesResolveWhileTheLoadBalancerIsActive(t *testing.T) {
 			t.Errorf("%s: %v, %v", n, a, ok)
 		}
 	}
-	if a, ok := w.plane.Resolve("us-west-2b.net-1.us-west-2.elb.amazonaws.com"); !ok || len(a) != 2 || !a[1].Is4In6() || a[1].Unmap() != a[0] {
+	if a, ok := w.plane.Resolve("us-west-2b.net-1.us-west-2.elb.amazonaws.com"); !ok || len(a) != 2 || !a[1].Is4In6() ||
+		a[1].Unmap() != a[0] {
 		t.Errorf("zone name of a dual-stack NLB: %v, %v", a, ok)
 	}
-	for _, n := range []string{"us-west-2z.net-1.us-west-2.elb.amazonaws.com", "us-west-2a." + name, "other.amazonaws.com"} {
+	for _, n := range []string{"us-west-2z.net-1.us-west-2.elb.amazonaws.com", "us-west-2a." + name,
+		"other.amazonaws.com"} {
 		if a, ok := w.plane.Resolve(n); ok {
 			t.Errorf("%s: %v", n, a)
 		}
 	}
 	addresses := w.plane.Addresses()
-	if len(addresses) != 2 || addresses[0].IP == addresses[1].IP || addresses[1].DNSName != name || addresses[1].TCP[80] == 0 {
+	if len(addresses) != 2 || addresses[0].IP == addresses[1].IP || addresses[1].DNSName != name ||
+		addresses[1].TCP[80] == 0 {
 		t.Errorf("%+v", addresses)
 	}
 	w.topo.LoadBalancers = w.topo.LoadBalancers[1:]
@@ -451,7 +464,8 @@ func TestNamesResolveWhileTheLoadBalancerIsActive(t *testing.T) {
 	if _, err := w.plane.DialContext(t.Context(), "tcp", name+":80"); err == nil {
 		t.Error("a deleted load balancer still answers")
 	}
-	if _, err := (&http.Client{}).Get(fmt.Sprintf("http://%s:%d/", addresses[1].IP, addresses[1].TCP[80])); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := (&http.Client{}).Get(fmt.Sprintf("http://%s:%d/", addresses[1].IP, addresses[1].TCP[80])); !errors.Is(err,
+		syscall.ECONNREFUSED) {
 		t.Errorf("its port: %v", err)
 	}
 }

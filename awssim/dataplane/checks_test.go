@@ -51,7 +51,8 @@ func TestTheNodeOfEveryZoneChecksATargetAndTheMajorityDecides(t *testing.T) {
 	w.await("10.0.1.5", "healthy")
 	w.within("every node checks", all)
 	refuse("10.0.1.1", "10.0.2.1")
-	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.ResponseCodeMismatch" || r.Description != "Health checks failed with these codes: [503]" {
+	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.ResponseCodeMismatch" ||
+		r.Description != "Health checks failed with these codes: [503]" {
 		t.Errorf("%+v", r)
 	}
 	refuse("10.0.2.1")
@@ -156,7 +157,8 @@ func TestChecksOfNLBsOfferNoTLS13(t *testing.T) {
 		}
 		s := &http.Server{Handler: echoHandler("a"), ReadHeaderTimeout: time.Minute, ErrorLog: quiet()}
 		w.pods.Go(func() {
-			_ = s.Serve(tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{inner.TLS}}))
+			_ = s.Serve(tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{
+				inner.TLS}}))
 		})
 		t.Cleanup(func() { _ = s.Close() })
 		protocol, front := "HTTPS", "HTTP"

@@ -42,7 +42,8 @@ func issue(t testing.TB, by *authority, name string, change func(*x509.Certifica
 	key := newKey(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(0x0A0B), Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}},
-		NotBefore: time.Now().Add(-time.Hour).UTC().Truncate(time.Second), NotAfter: time.Now().Add(time.Hour).UTC().Truncate(time.Second),
+		NotBefore: time.Now().Add(-time.Hour).UTC().Truncate(time.Second), NotAfter: time.Now().Add(time.Hour).UTC().Truncate(
+			time.Second),
 	}
 	if change != nil {
 		change(template)
@@ -95,7 +96,8 @@ const secureBase = "https://web-1.us-west-2.elb.amazonaws.com"
 // withCertificate makes a client show a certificate, whatever authorities the server names.
 func (w *world) withCertificate(c *tls.Certificate) *http.Client {
 	client := w.client()
-	client.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	client.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (
+		*tls.Certificate, error) {
 		if c == nil {
 			return new(tls.Certificate), nil
 		}
@@ -112,18 +114,22 @@ func TestVerifiedClientsAreDescribedToTheTarget(t *testing.T) {
 	forged := func(r *http.Request) { r.Header.Set("X-Amzn-Mtls-Clientcert-Subject", "CN=admin") }
 	h := w.get(w.withCertificate(leaf.pair()), secureBase+"/", forged).echo(t).Header
 	for name, want := range map[string]string{
-		"X-Amzn-Mtls-Clientcert-Serial-Number": "0A0B", "X-Amzn-Mtls-Clientcert-Issuer": "CN=root,O=Example", "X-Amzn-Mtls-Clientcert-Subject": "CN=client,O=Example",
-		"X-Amzn-Mtls-Clientcert-Validity": "NotBefore=" + leaf.cert.NotBefore.Format(time.RFC3339) + ";NotAfter=" + leaf.cert.NotAfter.Format(time.RFC3339),
-		"X-Amzn-Mtls-Clientcert":          "",
+		"X-Amzn-Mtls-Clientcert-Serial-Number": "0A0B", "X-Amzn-Mtls-Clientcert-Issuer": "CN=root,O=Example",
+		"X-Amzn-Mtls-Clientcert-Subject": "CN=client,O=Example",
+		"X-Amzn-Mtls-Clientcert-Validity": "NotBefore=" + leaf.cert.NotBefore.Format(time.RFC3339) + ";NotAfter=" +
+			leaf.cert.NotAfter.Format(time.RFC3339),
+		"X-Amzn-Mtls-Clientcert": "",
 	} {
 		if got := strings.Join(h[name], "|"); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 	checkPEM(t, h.Get("X-Amzn-Mtls-Clientcert-Leaf"), leaf)
-	w.topo.LoadBalancers[0].Listeners[0].Attributes = map[string]string{"routing.http.request.x_amzn_mtls_clientcert_subject.header_name": "X-Client"}
+	w.topo.LoadBalancers[0].Listeners[0].Attributes = map[string]string{
+		"routing.http.request.x_amzn_mtls_clientcert_subject.header_name": "X-Client"}
 	w.update()
-	if h := w.get(w.withCertificate(leaf.pair()), secureBase+"/").echo(t).Header; h.Get("X-Client") != "CN=client,O=Example" || h.Get("X-Amzn-Mtls-Clientcert-Subject") != "" {
+	if h := w.get(w.withCertificate(leaf.pair()), secureBase+"/").echo(t).Header; h.Get("X-Client") !=
+		"CN=client,O=Example" || h.Get("X-Amzn-Mtls-Clientcert-Subject") != "" {
 		t.Errorf("renamed: %v", h)
 	}
 	if _, err := w.withCertificate(nil).Get(secureBase + "/"); err == nil {

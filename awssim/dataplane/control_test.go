@@ -51,7 +51,8 @@ func TestATargetOptimizerLetsRequestsOnlyGoWhereItsAgentIs(t *testing.T) {
 		}
 	}
 	counts := w.plane.Stats().TargetGroups[groupARN("a")]
-	if counts["TargetControlActiveChannelCount"] != 1 || counts["TargetControlRequestRejectCount"] == 0 || counts["TargetControlRequestCount"] < 11 {
+	if counts["TargetControlActiveChannelCount"] != 1 || counts["TargetControlRequestRejectCount"] == 0 ||
+		counts["TargetControlRequestCount"] < 11 {
 		t.Errorf("%v", counts)
 	}
 }

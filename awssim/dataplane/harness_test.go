@@ -133,7 +133,8 @@ func echoHandler(name string) http.HandlerFunc {
 		}
 		body, _ := io.ReadAll(r.Body)
 		rw.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(rw).Encode(echo{name, r.RequestURI, r.Host, r.Method, r.Proto, r.Header, r.RemoteAddr, string(body)})
+		_ = json.NewEncoder(rw).Encode(echo{name, r.RequestURI, r.Host, r.Method, r.Proto, r.Header, r.RemoteAddr,
+			string(body)})
 	}
 }
 
@@ -166,7 +167,8 @@ func balancerARN(name string) string {
 func forward(names ...string) []stack.Action {
 	f := &stack.Forward{}
 	for _, n := range names {
-		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, groupARN(n))})
+		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup,
+			groupARN(n))})
 	}
 	return []stack.Action{{Type: stack.ActionForward, Forward: f}}
 }
@@ -175,13 +177,15 @@ func weighted(weights map[string]int32) []stack.Action {
 	f := &stack.Forward{}
 	for _, n := range slices.Sorted(maps.Keys(weights)) { // in one order, so that a random sequence has one outcome
 		w := weights[n]
-		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, groupARN(n)), Weight: &w})
+		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup,
+			groupARN(n)), Weight: &w})
 	}
 	return []stack.Action{{Type: stack.ActionForward, Forward: f}}
 }
 
 func notFound() []stack.Action {
-	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
+	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "404", ContentType: "text/plain"}}}
 }
 
 func onPath(order int32, path string, actions []stack.Action) stack.Rule {
@@ -193,34 +197,40 @@ func onPath(order int32, path string, actions []stack.Action) stack.Rule {
 func (w *world) group(name, protocol string, targets ...string) *topology.TargetGroup {
 	g := topology.TargetGroup{
 		ARN: groupARN(name), Name: name, TargetType: stack.TargetIP, Protocol: protocol, Port: 8080,
-		HealthCheck: stack.HealthCheck{Protocol: protocol, Port: stack.TrafficPort, Path: "/", HealthyThreshold: 2, UnhealthyThreshold: 2},
+		HealthCheck: stack.HealthCheck{Protocol: protocol, Port: stack.TrafficPort, Path: "/", HealthyThreshold: 2,
+			UnhealthyThreshold: 2},
 	}
 	if protocol == "TLS" || protocol == "UDP" || protocol == "TCP_UDP" {
 		g.HealthCheck.Protocol = "TCP"
 	}
 	for i, ip := range targets {
-		g.Targets = append(g.Targets, topology.Target{ID: ip, Port: 8080, Address: netip.MustParseAddr(ip), Zone: "us-west-2" + string(rune('a'+i%3))})
+		g.Targets = append(g.Targets, topology.Target{ID: ip, Port: 8080, Address: netip.MustParseAddr(ip),
+			Zone: "us-west-2" + string(rune('a'+i%3))})
 	}
 	w.topo.TargetGroups = append(w.topo.TargetGroups, g)
 	return &w.topo.TargetGroups[len(w.topo.TargetGroups)-1]
 }
 
 // balancer adds an active load balancer in two zones with these listeners.
-func (w *world) balancer(name string, kind stack.LoadBalancerType, listeners ...topology.Listener) *topology.LoadBalancer {
+func (w *world) balancer(name string, kind stack.LoadBalancerType,
+	listeners ...topology.Listener) *topology.LoadBalancer {
 	n := byte(len(w.topo.LoadBalancers) + 1)
 	zone := func(i byte) topology.Zone {
-		return topology.Zone{Name: "us-west-2" + string(rune('a'+i)), Private: netip.AddrFrom4([4]byte{10, 0, i, n}), Public: netip.AddrFrom4([4]byte{198, 51, 100, n*10 + i})}
+		return topology.Zone{Name: "us-west-2" + string(rune('a'+i)), Private: netip.AddrFrom4([4]byte{10, 0, i, n}),
+			Public: netip.AddrFrom4([4]byte{198, 51, 100, n*10 + i})}
 	}
 	w.topo.LoadBalancers = append(w.topo.LoadBalancers, topology.LoadBalancer{
 		ARN: balancerARN(w.Name() + name), Name: name, DNSName: name + "-1.us-west-2.elb.amazonaws.com", Type: kind,
 		Scheme: stack.InternetFacing, Active: true, Zones: []topology.Zone{zone(0), zone(1)},
-		VPC: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Filtered: true, Ingress: everywhere, Egress: everywhere, Listeners: listeners,
+		VPC: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Filtered: true, Ingress: everywhere, Egress: everywhere,
+		Listeners: listeners,
 	})
 	return &w.topo.LoadBalancers[len(w.topo.LoadBalancers)-1]
 }
 
 func listener(port int32, protocol string, byDefault []stack.Action, rules ...stack.Rule) topology.Listener {
-	return topology.Listener{ARN: fmt.Sprintf("listener-%d", port), Port: port, Protocol: protocol, Default: byDefault, Rules: rules}
+	return topology.Listener{ARN: fmt.Sprintf("listener-%d", port), Port: port, Protocol: protocol, Default: byDefault,
+		Rules: rules}
 }
 
 // client makes an HTTP client that resolves load balancer names by the plane and follows nothing.
@@ -228,10 +238,13 @@ func (w *world) client() *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	tr := &http.Transport{DialContext: w.plane.DialContext, MaxIdleConnsPerHost: 100, Protocols: protocols, DisableCompression: true,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	tr := &http.Transport{DialContext: w.plane.DialContext, MaxIdleConnsPerHost: 100, Protocols: protocols,
+		DisableCompression: true,
+		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true}}
 	w.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 20 * time.Second}
+	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}, Timeout: 20 * time.Second}
 }
 
 // answer is a response with its body read.
@@ -308,7 +321,8 @@ func (w *world) dialRaw(name string, port int32) net.Conn {
 
 // tryRaw is dialRaw for a flow that may be reset, which may reach a client already while it connects.
 func (w *world) tryRaw(name string, port int32) (net.Conn, error) {
-	c, err := w.plane.DialContext(context.Background(), "tcp", fmt.Sprintf("%s-1.us-west-2.elb.amazonaws.com:%d", name, port))
+	c, err := w.plane.DialContext(context.Background(), "tcp", fmt.Sprintf("%s-1.us-west-2.elb.amazonaws.com:%d",
+		name, port))
 	if err != nil {
 		return nil, err
 	}

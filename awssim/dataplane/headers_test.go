@@ -27,13 +27,14 @@ func TestAttributesShapeTheHeadersThatTargetsSee(t *testing.T) {
 	get := func(url string, attributes map[string]string) http.Header {
 		w.topo.LoadBalancers[0].Attributes = attributes
 		w.update()
-		return w.get(c, url, setHeader("X-Forwarded-For", "192.0.2.1"), setHeader("X_under_score", "1"), setHeader("User-Agent", ""), func(r *http.Request) {
-			if r.URL.Scheme == "http" { // HTTP/2 has no such headers
-				r.Header.Set("Te", "trailers, x")
-				r.Header.Set("Connection", "X-Private")
-				r.Header.Set("X-Private", "1")
-			}
-		}).echo(t).Header
+		return w.get(c, url, setHeader("X-Forwarded-For", "192.0.2.1"), setHeader("X_under_score", "1"),
+			setHeader("User-Agent", ""), func(r *http.Request) {
+				if r.URL.Scheme == "http" { // HTTP/2 has no such headers
+					r.Header.Set("Te", "trailers, x")
+					r.Header.Set("Connection", "X-Private")
+					r.Header.Set("X-Private", "1")
+				}
+			}).echo(t).Header
 	}
 	plain := get(base+"/", nil)
 	if plain.Get("X_under_score") == "" && plain["X_under_score"] == nil {
@@ -43,17 +44,21 @@ func TestAttributesShapeTheHeadersThatTargetsSee(t *testing.T) {
 		t.Errorf("headers of one connection: %v", plain)
 	}
 	for mode, want := range map[string]string{"append": "192.0.2.1, 203.0.113.1", "preserve": "192.0.2.1", "remove": ""} {
-		if got := get(base+"/", map[string]string{"routing.http.xff_header_processing.mode": mode}).Get("X-Forwarded-For"); got != want {
+		if got := get(base+"/", map[string]string{"routing.http.xff_header_processing.mode": mode}).Get(
+			"X-Forwarded-For"); got != want {
 			t.Errorf("mode %s: %q, want %q", mode, got, want)
 		}
 	}
-	if got := get(base+"/", map[string]string{"routing.http.xff_client_port.enabled": "true"}).Get("X-Forwarded-For"); !strings.HasPrefix(got, "192.0.2.1, 203.0.113.1:") {
+	if got := get(base+"/", map[string]string{"routing.http.xff_client_port.enabled": "true"}).Get(
+		"X-Forwarded-For"); !strings.HasPrefix(got, "192.0.2.1, 203.0.113.1:") {
 		t.Errorf("with port: %q", got)
 	}
-	if got := get(base+"/", map[string]string{"routing.http.drop_invalid_header_fields.enabled": "true"}); got["X_under_score"] != nil {
+	if got := get(base+"/", map[string]string{
+		"routing.http.drop_invalid_header_fields.enabled": "true"}); got["X_under_score"] != nil {
 		t.Errorf("an invalid header came through: %v", got)
 	}
-	secure := get("https://web-1.us-west-2.elb.amazonaws.com/", map[string]string{"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true"})
+	secure := get("https://web-1.us-west-2.elb.amazonaws.com/", map[string]string{
+		"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true"})
 	if secure.Get("X-Amzn-Tls-Version") != "TLSv1.3" || !strings.HasPrefix(secure.Get("X-Amzn-Tls-Cipher-Suite"), "TLS_") {
 		t.Errorf("TLS headers: %v", secure)
 	}
@@ -70,7 +75,8 @@ func TestTLSHeadersSpeakOpenSSLsNamesAndMayBeRenamed(t *testing.T) {
 	config := c.Transport.(*http.Transport).TLSClientConfig
 	config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
 	h := w.get(c, secureBase+"/").echo(t).Header
-	if h.Get("X-Amzn-Tls-Version") != "TLSv1.2" || h.Get("X-Suite") != "ECDHE-ECDSA-AES128-GCM-SHA256" || h.Get("X-Amzn-Tls-Cipher-Suite") != "" {
+	if h.Get("X-Amzn-Tls-Version") != "TLSv1.2" || h.Get("X-Suite") != "ECDHE-ECDSA-AES128-GCM-SHA256" ||
+		h.Get("X-Amzn-Tls-Cipher-Suite") != "" {
 		t.Errorf("%v", h)
 	}
 }
@@ -133,7 +139,8 @@ func TestLeastOutstandingRequestsAvoidsBusyTargets(t *testing.T) {
 		echoHandler("busy")(rw, r)
 	}))
 	w.pod("10.0.1.6", 8080, echoHandler("idle"))
-	w.group("a", "HTTP", "10.0.1.5", "10.0.1.6").Attributes = map[string]string{"load_balancing.algorithm.type": "least_outstanding_requests"}
+	w.group("a", "HTTP", "10.0.1.5", "10.0.1.6").Attributes = map[string]string{
+		"load_balancing.algorithm.type": "least_outstanding_requests"}
 	targets := w.topo.TargetGroups[0].Targets
 	w.topo.TargetGroups[0].Targets = targets[:1]
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")))

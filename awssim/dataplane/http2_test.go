@@ -75,7 +75,8 @@ func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
 		g.ProtocolVersion = version
 	}
 	w.group("empty", "HTTP").ProtocolVersion = "GRPC"
-	rules := []stack.Rule{onPath(1, "/http1", forward("http1")), onPath(2, "/http2", forward("http2")), onPath(3, "/grpc", forward("grpc")), onPath(4, "/empty", forward("empty"))}
+	rules := []stack.Rule{onPath(1, "/http1", forward("http1")), onPath(2, "/http2", forward("http2")),
+		onPath(3, "/grpc", forward("grpc")), onPath(4, "/empty", forward("empty"))}
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), rules...))
 	w.withTLS(notFound(), rules...)
 	w.update()
@@ -86,9 +87,12 @@ func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
 		change             func(*http.Request)
 		want               int
 	}{
-		{base, "GET", "/http1", nil, 200}, {base, "GET", "/http2", nil, 464}, {base, "POST", "/grpc", grpc, 464}, {base, "POST", "/http1", grpc, 464},
-		{secureBase, "GET", "/http1", nil, 200}, {secureBase, "GET", "/http2", nil, 200}, {secureBase, "GET", "/grpc", nil, 464},
-		{secureBase, "POST", "/grpc", grpc, 200}, {secureBase, "POST", "/http1", grpc, 464}, {secureBase, "POST", "/empty", nil, 503},
+		{base, "GET", "/http1", nil, 200}, {base, "GET", "/http2", nil, 464}, {base, "POST", "/grpc", grpc, 464},
+		{base, "POST", "/http1", grpc, 464},
+		{secureBase, "GET", "/http1", nil, 200}, {secureBase, "GET", "/http2", nil, 200},
+		{secureBase, "GET", "/grpc", nil, 464},
+		{secureBase, "POST", "/grpc", grpc, 200}, {secureBase, "POST", "/http1", grpc, 464},
+		{secureBase, "POST", "/empty", nil, 503},
 	} {
 		if tc.change == nil {
 			tc.change = func(*http.Request) {}
@@ -98,7 +102,8 @@ func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
 		}
 	}
 	a := w.do(w.client(), "POST", secureBase+"/empty", grpc)
-	if a.StatusCode != http.StatusOK || a.Header.Get("Grpc-Status") != "14" || a.Header.Get("Content-Type") != "application/grpc" || a.body != "" {
+	if a.StatusCode != http.StatusOK || a.Header.Get("Grpc-Status") != "14" || a.Header.Get("Content-Type") !=
+		"application/grpc" || a.body != "" {
 		t.Errorf("gRPC without targets: %d %v %q", a.StatusCode, a.Header, a.body)
 	}
 	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["GrpcRequestCount"]; n != 1 {
@@ -150,12 +155,14 @@ func TestRulesSeeTheAuthorityOfHTTP2AsHost(t *testing.T) {
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	rule := onPath(1, "/x", forward("a"))
-	rule.Conditions = append(rule.Conditions, stack.Condition{Field: stack.HostHeader, Values: []string{"app.example.com"}})
+	rule.Conditions = append(rule.Conditions, stack.Condition{Field: stack.HostHeader, Values: []string{
+		"app.example.com"}})
 	w.balancer("web", stack.Application)
 	w.withTLS(notFound(), rule)
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	for host, want := range map[string]int{"APP.example.com": 200, "APP.example.com:443": 200, "app.example.com:8443": 404, "other.example.com": 404} {
+	for host, want := range map[string]int{"APP.example.com": 200, "APP.example.com:443": 200, "app.example.com:8443": 404,
+		"other.example.com": 404} {
 		if a := w.get(w.client(), secureBase+"/x", setHost(host)); a.StatusCode != want || a.ProtoMajor != 2 {
 			t.Errorf("%s: HTTP/%d %d, want %d", host, a.ProtoMajor, a.StatusCode, want)
 		}
@@ -205,8 +212,10 @@ func TestChecksLookLikeAWSs(t *testing.T) {
 			if r.Host != want && deadline < 50 {
 				continue // a check of the group before
 			}
-			if r.Host != want || r.Method != http.MethodGet || r.RequestURI != "/healthz?x=1" || r.UserAgent() != "ELB-HealthChecker/2.0" || r.Header.Get("Connection") != "close" || r.Proto != "HTTP/1.1" {
-				t.Errorf("%s %s %s from %s to %s, want host %s", r.Method, r.RequestURI, r.Proto, fmt.Sprint(r.Header), r.Host, want)
+			if r.Host != want || r.Method != http.MethodGet || r.RequestURI != "/healthz?x=1" ||
+				r.UserAgent() != "ELB-HealthChecker/2.0" || r.Header.Get("Connection") != "close" || r.Proto != "HTTP/1.1" {
+				t.Errorf("%s %s %s from %s to %s, want host %s", r.Method, r.RequestURI, r.Proto, fmt.Sprint(r.Header),
+					r.Host, want)
 			}
 			break
 		}
@@ -245,7 +254,8 @@ func (f *frames) send(stream uint32, end bool, pairs ...string) {
 			f.t.Fatal(err)
 		}
 	}
-	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.block.Bytes(), EndStream: end, EndHeaders: true}); err != nil {
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.block.Bytes(), EndStream: end,
+		EndHeaders: true}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -336,7 +346,8 @@ func TestFieldsThatHTTP2ForbidsGetTheLoadBalancersErrorPage(t *testing.T) {
 	w.withTLS(notFound())
 	w.update()
 	for _, tc := range []struct{ name, value, want string }{
-		{"te", "gzip", "400"}, {"connection", "close", "400"}, {"transfer-encoding", "chunked", "400"}, {"upgrade", "websocket", "400"},
+		{"te", "gzip", "400"}, {"connection", "close", "400"}, {"transfer-encoding", "chunked", "400"},
+		{"upgrade", "websocket", "400"},
 		{"keep-alive", "1", "400"}, {"te", "trailers", "404"}, {"awssim-refusal", "1", "404"},
 	} {
 		f := w.frames()

@@ -65,7 +65,9 @@ func TestAnIdleTCPFlowIsForgottenInSilenceAndResetWhenItSpeaks(t *testing.T) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "a\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	w.within("the flow is carried", func() bool { return w.count("ActiveFlowCount_TCP") == 1 && len(w.plane.Flows()) == 1 })
+	w.within("the flow is carried", func() bool {
+		return w.count("ActiveFlowCount_TCP") == 1 && len(w.plane.Flows()) == 1
+	})
 	c.Advance(59 * time.Second)
 	if n := w.count("ActiveFlowCount_TCP"); n != 1 {
 		t.Fatalf("%d active flows before the time-out", n)
@@ -148,7 +150,8 @@ func TestAUDPFlowEndsAfterTwoMinutesAndTheNextDatagramBeginsAnother(t *testing.T
 	}
 }
 
-// datagrams answers datagrams at an address with its name, the text and the sender; its TCP port is open for health checks.
+// datagrams answers datagrams at an address with its name, the text and the sender; its TCP port is open for health
+// checks.
 func (w *world) datagrams(ip string, port uint16, name string) {
 	w.Helper()
 	w.server(ip, port, func(net.Conn) {})

@@ -51,21 +51,25 @@ func TestWhatTargetsDoWrongHasItsStatus(t *testing.T) {
 		"resets": {func(c net.Conn, _ *http.Request) {
 			_ = c.(interface{ SetLinger(int) error }).SetLinger(0)
 		}, 502},
-		"does not speak HTTP":                     {send("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 502},
-		"sends headers of 33 KB":                  {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 33<<10) + "\r\nContent-Length: 0\r\n\r\n"), 502},
-		"sends headers of 31 KB":                  {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 31<<10) + "\r\nContent-Length: 0\r\n\r\n"), 200},
+		"does not speak HTTP": {send("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 502},
+		"sends headers of 33 KB": {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 33<<10) +
+			"\r\nContent-Length: 0\r\n\r\n"), 502},
+		"sends headers of 31 KB": {send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 31<<10) +
+			"\r\nContent-Length: 0\r\n\r\n"), 200},
 		"announces more than it sends and closes": {send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), 502},
 		"announces more than it sends":            {hold("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), 504},
 		"stays silent":                            {hold(""), 504},
 		"stops within its headers":                {hold("HTTP/1.1 200 OK\r\nContent-Le"), 504},
-		"switches protocols unasked":              {send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502},
+		"switches protocols unasked": {
+			send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.stubborn("10.0.1.5", tc.target)
 			w.group("a", "HTTP", "10.0.1.5")
-			w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Attributes = map[string]string{"idle_timeout.timeout_seconds": "1"}
+			w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Attributes = map[string]string{
+				"idle_timeout.timeout_seconds": "1"}
 			w.update()
 			w.await("10.0.1.5", "healthy")
 			a := w.do(w.client(), "POST", base+"/")
@@ -96,7 +100,8 @@ func TestTargetsThatCannotBeConnectedInTimeAreAnsweredWith504(t *testing.T) {
 		}
 	}
 	groups := w.plane.Stats().TargetGroups
-	if groups[groupARN("absent")]["TargetConnectionErrorCount"] != 1 || groups[groupARN("mute")]["TargetTLSNegotiationErrorCount"] != 1 {
+	if groups[groupARN("absent")]["TargetConnectionErrorCount"] != 1 ||
+		groups[groupARN("mute")]["TargetTLSNegotiationErrorCount"] != 1 {
 		t.Errorf("%v", groups)
 	}
 }
@@ -153,7 +158,9 @@ func TestRequestsThatAreTooLargeAreRefused(t *testing.T) {
 func TestARedirectThatBecomesTooLongIs507(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Query: "from=#{query}&again=#{query}", StatusCode: "HTTP_302"}}}
+	redirect := []stack.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Query: "from=#{query}&again=#{query}",
+			StatusCode: "HTTP_302"}}}
 	w.balancer("web", stack.Application, listener(80, "HTTP", redirect))
 	w.update()
 	for n, want := range map[int]int{1000: 302, 7000: 507} {
@@ -244,13 +251,14 @@ func TestHTTPSTargetsGetNoServerName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{cert.TLS}, NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		select {
-		case names <- fmt.Sprintf("%q %v", h.ServerName, h.SupportedProtos):
-		default:
-		}
-		return nil, nil
-	}}
+	config := &tls.Config{Certificates: []tls.Certificate{cert.TLS}, NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			select {
+			case names <- fmt.Sprintf("%q %v", h.ServerName, h.SupportedProtos):
+			default:
+			}
+			return nil, nil
+		}}
 	s := &http.Server{Handler: echoHandler("a"), TLSConfig: config}
 	w.pods.Go(func() { _ = s.ServeTLS(l, "", "") })
 	t.Cleanup(func() { _ = s.Close() })

@@ -77,7 +77,9 @@ func (l *listener) openLoopback(loop *flow.Loopback) error {
 			l.tcpPort = int32(socket.Addr().(*net.TCPAddr).Port)
 			l.loopback = append(l.loopback, socket)
 			b.Spawn(func() {
-				flow.Accept(b.Context, socket, l.accept, func(err error) { b.Logf("data plane: accept at %s: %v", socket.Addr(), err) })
+				flow.Accept(b.Context, socket, l.accept, func(err error) {
+					b.Logf("data plane: accept at %s: %v", socket.Addr(), err)
+				})
 			})
 		}
 		bad = append(bad, err)
@@ -108,7 +110,8 @@ func (l *listener) openVirtual(a netip.Addr) error {
 	}
 	if l.udp() {
 		datagrams := l.nlb.Datagrams(a)
-		c, err := b.Network.HandleUDP(a, uint16(l.Port), b.Spawn, func(answers net.PacketConn, datagram []byte, from netip.AddrPort) {
+		c, err := b.Network.HandleUDP(a, uint16(l.Port), b.Spawn, func(answers net.PacketConn, datagram []byte,
+			from netip.AddrPort) {
 			if datagrams.Socket == nil { // flows that read it begin later
 				datagrams.Socket = answers
 			}

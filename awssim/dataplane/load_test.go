@@ -20,12 +20,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind holds ten thousand connections open, each within its request, and
-// then lets all go on at once. It is not parallel, since it counts the goroutines of the process.
+// TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind holds ten thousand connections open, each within its
+// request, and then lets all go on at once. It is not parallel, since it counts the goroutines of the process.
 func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.T) {
 	connections := longtest.Seeds(500, 10_000)
 	w := newWorld(t)
-	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "hello") }))
+	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "hello")
+	}))
 	w.group("a", "HTTP", "10.0.1.5")
 	lb := w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), onPath(1, "/a", forward("a"))))
 	w.update()
@@ -38,7 +40,8 @@ func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.
 	deadline := time.Now().Add(2 * time.Minute)
 	open := make([]net.Conn, connections)
 	for i := range open {
-		c, err := w.network.DialTCP(t.Context(), netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), netip.AddrPortFrom(lb.Zones[i%2].Public, 80))
+		c, err := w.network.DialTCP(t.Context(), netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}),
+			netip.AddrPortFrom(lb.Zones[i%2].Public, 80))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,8 +84,9 @@ func TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind(t *testing.
 	w.within("the goroutines end", func() bool { return settled() <= before })
 }
 
-// TestAThousandLoadBalancersAtRestCostLittle counts what unused load balancers cost: a goroutine for each socket of this
-// machine, since the kernel's are accepted from, and none for their places on the virtual network, HTTP servers or meters.
+// TestAThousandLoadBalancersAtRestCostLittle counts what unused load balancers cost: a goroutine for each socket of
+// this machine, since the kernel's are accepted from, and none for their places on the virtual network, HTTP servers or
+// meters.
 func TestAThousandLoadBalancersAtRestCostLittle(t *testing.T) {
 	const balancers = 1000
 	w := newWorld(t)

@@ -26,8 +26,9 @@ type loadBalancer struct {
 	stopped   bool
 }
 
-// listenerKey: a listener of an application load balancer that changes its protocol is another one to its clients. One of a network load balancer has
-// a part for each transport, which goes on where the new protocol has the transport as well: flows outlive the change.
+// listenerKey: a listener of an application load balancer that changes its protocol is another one to its clients. One
+// of a network load balancer has a part for each transport, which goes on where the new protocol has the transport as
+// well: flows outlive the change.
 type listenerKey struct {
 	port int32
 	part string // the protocol, or the transport

@@ -26,7 +26,8 @@ import (
 func withLogs(t *testing.T) (option func(*dataplane.Options), lines func(kind string) []string) {
 	t.Helper()
 	folder := t.TempDir()
-	logs := accesslog.New(accesslog.Options{Directory: folder, Account: "123456789012", Region: "us-west-2", Interval: time.Hour, Logf: t.Errorf})
+	logs := accesslog.New(accesslog.Options{Directory: folder, Account: "123456789012", Region: "us-west-2",
+		Interval: time.Hour, Logf: t.Errorf})
 	return func(o *dataplane.Options) { o.Logs = logs }, func(kind string) []string {
 		t.Helper()
 		if err := logs.Close(); err != nil {
@@ -83,23 +84,29 @@ func TestEachRequestIsALineOfTheAccessLog(t *testing.T) {
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	w.group("empty", "HTTP")
-	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
+	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443",
+		StatusCode: "HTTP_301"}}}
 	rewritten := onPath(4, "/re/*", forward("a"))
-	rewritten.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/re/", Replace: "/"}}}}
+	rewritten.Transforms = []stack.Transform{
+		{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/re/", Replace: "/"}}}}
 	broken := onPath(5, "/bad/*", forward("a"))
 	broken.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/", Replace: ""}}}}
 	l := listener(443, "HTTPS", notFound())
 	l.Certificates = []topology.Certificate{certificate(t, "web-1.us-west-2.elb.amazonaws.com")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-3-2021-06"
-	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), onPath(1, "/a/*", forward("a")), onPath(2, "/r/*", redirect),
+	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), onPath(1, "/a/*", forward("a")),
+		onPath(2, "/r/*", redirect),
 		onPath(3, "/e/*", forward("empty")), rewritten, broken), l).Attributes = bucket("access_logs")
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.raw()
 	for _, r := range []string{
-		"GET /a/1?x=y HTTP/1.1\r\nHost: h:80\r\nUser-Agent: t\r\nX-Amzn-Trace-Id: Root=1-2-3\r\n\r\n", "POST /a/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345",
-		"GET /r/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /e/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /re/x HTTP/1.1\r\nHost: h\r\n\r\n",
-		"GET /bad/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a/status/500 HTTP/1.1\r\nHost: h\r\n\r\n", "DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		"GET /a/1?x=y HTTP/1.1\r\nHost: h:80\r\nUser-Agent: t\r\nX-Amzn-Trace-Id: Root=1-2-3\r\n\r\n",
+		"POST /a/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345",
+		"GET /r/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /e/x HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /re/x HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /bad/x HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a/status/500 HTTP/1.1\r\nHost: h\r\n\r\n",
+		"DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 	} {
 		c.send(r)
 		c.receive(strings.Fields(r)[0])
@@ -117,15 +124,21 @@ func TestEachRequestIsALineOfTheAccessLog(t *testing.T) {
 		byURL[f[12]] = f
 	}
 	for url, want := range map[string]map[int]string{
-		"GET http://h:80/a/1?x=y HTTP/1.1": {1: "http", 4: `203\.0\.113\.1:\d+`, 5: `10\.0\.1\.5:8080`, 6: `0\.\d{3}`, 7: `\d\.\d{3}`, 8: `\d\.\d{3}`, 9: "200", 10: "200", 11: "81", 12: `\d{3}`,
-			14: "t", 15: "-", 16: "-", 17: regexp.QuoteMeta(group), 18: "Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-2-3", 19: "-", 20: "-", 21: "1", 23: "forward", 24: "-", 25: "-", 26: `10\.0\.1\.5:8080`, 27: "200", 28: "-", 29: "-", 30: "TID_[0-9a-f]{32}", 31: "-", 32: "-", 33: "-"},
-		"POST http://h:80/a/2 HTTP/1.1":  {11: "55", 21: "1"},
-		"GET http://h:80/r/x HTTP/1.1":   {5: "-", 6: "-1", 7: "-1", 8: "-1", 18: "Root=1-[0-9a-f]{8}-[0-9a-f]{24}", 9: "301", 10: "-", 17: "-", 21: "2", 23: "redirect", 24: "https://h:443/r/x"},
-		"GET http://h:80/e/x HTTP/1.1":   {5: "-", 9: "503", 10: "-", 17: regexp.QuoteMeta(groupARN("empty")), 21: "3", 23: "forward"},
+		"GET http://h:80/a/1?x=y HTTP/1.1": {1: "http", 4: `203\.0\.113\.1:\d+`, 5: `10\.0\.1\.5:8080`, 6: `0\.\d{3}`,
+			7: `\d\.\d{3}`, 8: `\d\.\d{3}`, 9: "200", 10: "200", 11: "81", 12: `\d{3}`,
+			14: "t", 15: "-", 16: "-", 17: regexp.QuoteMeta(group), 18: "Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-2-3", 19: "-",
+			20: "-", 21: "1", 23: "forward", 24: "-", 25: "-", 26: `10\.0\.1\.5:8080`, 27: "200", 28: "-", 29: "-",
+			30: "TID_[0-9a-f]{32}", 31: "-", 32: "-", 33: "-"},
+		"POST http://h:80/a/2 HTTP/1.1": {11: "55", 21: "1"},
+		"GET http://h:80/r/x HTTP/1.1": {5: "-", 6: "-1", 7: "-1", 8: "-1", 18: "Root=1-[0-9a-f]{8}-[0-9a-f]{24}", 9: "301",
+			10: "-", 17: "-", 21: "2", 23: "redirect", 24: "https://h:443/r/x"},
+		"GET http://h:80/e/x HTTP/1.1": {5: "-", 9: "503", 10: "-", 17: regexp.QuoteMeta(groupARN("empty")), 21: "3",
+			23: "forward"},
 		"GET http://h:80/re/x HTTP/1.1":  {9: "200", 21: "4", 31: "h", 32: "/x", 33: "TransformSuccess"},
 		"GET http://h:80/bad/x HTTP/1.1": {9: "500", 21: "5", 33: "TransformInvalidPath"},
 		"DELETE http://h:80/ HTTP/1.1":   {9: "400", 21: "-", 23: "-", 28: "Severe", 29: "MultipleContentLength"},
-		"GET https://web-1.us-west-2.elb.amazonaws.com:443/s HTTP/2.0": {1: "h2", 9: "404", 15: "TLS_.*", 16: "TLSv1.3", 19: `web-1\.us-west-2\.elb\.amazonaws\.com`,
+		"GET https://web-1.us-west-2.elb.amazonaws.com:443/s HTTP/2.0": {1: "h2", 9: "404", 15: "TLS_.*", 16: "TLSv1.3",
+			19: `web-1\.us-west-2\.elb\.amazonaws\.com`,
 			20: "arn:web-1.*", 21: "0", 23: "fixed-response"},
 	} {
 		f := byURL[url]
@@ -189,7 +202,8 @@ func TestConnectionsAndChecksAreLogged(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	w.get(w.withCertificate(issue(t, root, "client", nil).pair()), secureBase+"/")
-	stranger := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{*issue(t, nil, "stranger", nil).pair()}})
+	stranger := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{
+		*issue(t, nil, "stranger", nil).pair()}})
 	_ = stranger.Handshake()
 	_, _ = io.ReadAll(stranger)
 	w.plane.Close()
@@ -199,11 +213,13 @@ func TestConnectionsAndChecksAreLogged(t *testing.T) {
 		f := fieldsOf(line)
 		outcomes = append(outcomes, fmt.Sprintf("%d %s %s %s %s", len(f), f[3], f[4], f[7], f[10]))
 	}
-	if got := strings.Join(outcomes, "|"); got != "13 443 TLSv1.3 CN=client,O=Example Success|13 443 - CN=stranger,O=Example Failed:ClientCertUntrusted" {
+	if got := strings.Join(outcomes, "|"); got !=
+		"13 443 TLSv1.3 CN=client,O=Example Success|13 443 - CN=stranger,O=Example Failed:ClientCertUntrusted" {
 		t.Error(got)
 	}
 	checks := lines("health_check_log_")
-	if len(checks) == 0 || !regexp.MustCompile(`^http \S+Z 0\.\d{3} 10\.0\.1\.5:8080 a PASS 204 -$`).MatchString(checks[0]) {
+	if len(checks) == 0 || !regexp.MustCompile(`^http \S+Z 0\.\d{3} 10\.0\.1\.5:8080 a PASS 204 -$`).MatchString(
+		checks[0]) {
 		t.Errorf("%q", checks)
 	}
 }
@@ -217,13 +233,16 @@ func TestAClientThatGoesWithinItsHeadIsLoggedAs000(t *testing.T) {
 	c := w.raw()
 	c.send("GET /slow HTTP/1.1\r\nHost:")
 	_ = c.Close()
-	w.within("the connection is over", func() bool { return w.count("NewConnectionCount") == 1 && w.count("ActiveConnectionCount") == 0 })
+	w.within("the connection is over", func() bool {
+		return w.count("NewConnectionCount") == 1 && w.count("ActiveConnectionCount") == 0
+	})
 	w.plane.Close()
 	got := lines("123456789012_")
 	if len(got) != 1 {
 		t.Fatalf("%q", got)
 	}
-	if f := fieldsOf(got[0]); len(f) != 33 || f[8] != "000" || f[9] != "-" || f[10] != "25" || f[12] != "- - - " || f[20] != "-" {
+	if f := fieldsOf(got[0]); len(f) != 33 || f[8] != "000" || f[9] != "-" || f[10] != "25" || f[12] != "- - - " ||
+		f[20] != "-" {
 		t.Errorf("%q", f)
 	}
 }

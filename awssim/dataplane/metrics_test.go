@@ -23,7 +23,8 @@ func TestRulesAnswersAndZonesAreMeasured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.podsIn("a", map[string]string{"load_balancing.cross_zone.enabled": "false"}, echoes, "10.0.1.5") // in zone a
-	l := listener(80, "HTTP", notFound(), onPath(1, "/a", forward("a")), onPath(2, "/b", notFound()), onPath(3, "/c", notFound()))
+	l := listener(80, "HTTP", notFound(), onPath(1, "/a", forward("a")), onPath(2, "/b", notFound()),
+		onPath(3, "/c", notFound()))
 	lb := w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")
@@ -38,13 +39,15 @@ func TestRulesAnswersAndZonesAreMeasured(t *testing.T) {
 	}
 	s := w.plane.Stats()
 	group := s.TargetGroups[groupARN("a")]
-	for name, want := range map[string]int64{"HealthyStateDNS": 1, "UnhealthyStateDNS": 1, "HealthyStateRouting": 1, "UnhealthyStateRouting": 1, "HealthyHostCount": 1, "RequestCount": 1} {
+	for name, want := range map[string]int64{"HealthyStateDNS": 1, "UnhealthyStateDNS": 1, "HealthyStateRouting": 1,
+		"UnhealthyStateRouting": 1, "HealthyHostCount": 1, "RequestCount": 1} {
 		if group[name] != want {
 			t.Errorf("%s is %d, want %d", name, group[name], want)
 		}
 	}
 	m, zone := s.Measures[groupARN("a")], s.ZoneMeasures[groupARN("a")]["us-west-2a"]
-	if m["TargetResponseTime_count"] != 1 || m["TargetResponseTime_sum"] <= 0 || m["TargetResponseTime_sum"] > 10 || m["RequestCountPerTarget"] != 1 || zone["TargetResponseTime_count"] != 1 {
+	if m["TargetResponseTime_count"] != 1 || m["TargetResponseTime_sum"] <= 0 || m["TargetResponseTime_sum"] > 10 ||
+		m["RequestCountPerTarget"] != 1 || zone["TargetResponseTime_count"] != 1 {
 		t.Errorf("measures %v, in zone a %v", m, zone)
 	}
 	if s.Users[groupARN("a")] != lb.ARN {
@@ -89,7 +92,8 @@ func TestAcceleratorsCountWhatTheyCarryAndDrop(t *testing.T) {
 	if _, err := w.fresh().Get("http://" + edgeName + "/"); err == nil {
 		t.Error("a group that is dialled down took a flow")
 	}
-	if c := w.plane.Stats().Accelerators; c[ofListener]["Flows_Dropped_No_Endpoint_Found"] != 1 || c[ofGroup]["UnhealthyEndpointCount"] != 1 || c[ofGroup]["HealthyEndpointCount"] != 1 {
+	if c := w.plane.Stats().Accelerators; c[ofListener]["Flows_Dropped_No_Endpoint_Found"] != 1 ||
+		c[ofGroup]["UnhealthyEndpointCount"] != 1 || c[ofGroup]["HealthyEndpointCount"] != 1 {
 		t.Errorf("without an endpoint: %v", c)
 	}
 	change(func(b *topology.Accelerator) { b.Enabled = false })
@@ -114,11 +118,14 @@ func TestMetricsOfAnALBAreAllThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.podsIn("a", map[string]string{"stickiness.enabled": "true"}, echoes, "10.0.1.5")
-	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: "443", StatusCode: "HTTP_301"}}}
-	lb := w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/fixed", notFound()), onPath(2, "/moved", redirect)))
+	redirect := []stack.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: "443", StatusCode: "HTTP_301"}}}
+	lb := w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/fixed", notFound()),
+		onPath(2, "/moved", redirect)))
 	lb.IPAddressType = stack.Dualstack
 	lb.Zones[0].IPv6 = netip.MustParseAddr("2001:db8:1::1")
-	lb.Ingress = append(slices.Clone(everywhere), topology.Permission{Protocol: "-1", Source: netip.MustParsePrefix("::/0")})
+	lb.Ingress = append(slices.Clone(everywhere), topology.Permission{
+		Protocol: "-1", Source: netip.MustParsePrefix("::/0")})
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c, cookies := w.client(), jar{}
@@ -134,7 +141,8 @@ func TestMetricsOfAnALBAreAllThere(t *testing.T) {
 		t.Error("a client that the security groups do not admit is answered")
 	}
 	for name, want := range map[string]int64{
-		"RequestCount": 5, "NewConnectionCount": 3, "RejectedConnectionCount": 1, "HTTP_Fixed_Response_Count": 2, "HTTP_Redirect_Count": 1,
+		"RequestCount": 5, "NewConnectionCount": 3, "RejectedConnectionCount": 1, "HTTP_Fixed_Response_Count": 2,
+		"HTTP_Redirect_Count":    1,
 		"HTTPCode_ELB_3XX_Count": 1, "HTTPCode_ELB_4XX_Count": 2, "HTTPCode_Target_2XX_Count": 2, "IPv6RequestCount": 1,
 	} {
 		if got := w.count(name); got != want {
@@ -161,12 +169,14 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 	w.group("deaf", "TLS", "10.0.1.5")
 	secure := listener(443, "TLS", forward("deaf"))
 	secure.Certificates = []topology.Certificate{certificate(t, "outer")}
-	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("ill")), listener(81, "TCP", forward("empty")), listener(82, "TCP", forward("blocked")), listener(53, "UDP", forward("ill")), secure)
+	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("ill")), listener(81, "TCP", forward("empty")),
+		listener(82, "TCP", forward("blocked")), listener(53, "UDP", forward("ill")), secure)
 	lb.Attributes = map[string]string{"load_balancing.cross_zone.enabled": "true"}
 	lb.Egress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("10.0.1.5/32")}}
 	lb.Ingress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("203.0.113.0/24")}}
 	w.plane.Close()
-	w.plane = dataplane.New(dataplane.Options{Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 10 * time.Second,
+	w.plane = dataplane.New(dataplane.Options{Network: w.network, HealthSink: w.report,
+		HealthInterval: 20 * time.Millisecond, HealthTimeout: 10 * time.Second,
 		ConnectTimeout: time.Second, Logf: t.Logf, Random: seeded()})
 	t.Cleanup(w.plane.Close)
 	w.update()
@@ -212,13 +222,17 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 	u := w.udp("192.0.2.7:4000", netip.AddrPortFrom(lb.Zones[0].Public, 53))
 	_, _ = u.Write([]byte("x"))
 	for name, want := range map[string]int64{
-		"UnhealthyRoutingFlowCount": 2, "RejectedFlowCount": 1, "RejectedFlowCount_TCP": 1, "SecurityGroupBlockedFlowCount_Outbound_TCP": 1,
-		"SecurityGroupBlockedFlowCount_Inbound_TCP": 1, "SecurityGroupBlockedFlowCount_Inbound_UDP": 1, "ClientTLSNegotiationErrorCount": 1,
-		"TargetTLSNegotiationErrorCount": 1, "NewFlowCount": 4, "NewFlowCount_TCP": 2, "NewFlowCount_TLS": 2, "ActiveFlowCount": 0,
+		"UnhealthyRoutingFlowCount": 2, "RejectedFlowCount": 1, "RejectedFlowCount_TCP": 1,
+		"SecurityGroupBlockedFlowCount_Outbound_TCP": 1,
+		"SecurityGroupBlockedFlowCount_Inbound_TCP":  1, "SecurityGroupBlockedFlowCount_Inbound_UDP": 1,
+		"ClientTLSNegotiationErrorCount": 1,
+		"TargetTLSNegotiationErrorCount": 1, "NewFlowCount": 4, "NewFlowCount_TCP": 2, "NewFlowCount_TLS": 2,
+		"ActiveFlowCount": 0,
 	} {
 		w.within(fmt.Sprintf("%s is %d", name, want), func() bool { return w.count(name) == want })
 	}
-	if w.count("ProcessedBytes_TCP") == 0 || w.count("ProcessedPackets") == 0 || w.count("ProcessedBytes") < w.count("ProcessedBytes_TCP") {
+	if w.count("ProcessedBytes_TCP") == 0 || w.count("ProcessedPackets") == 0 || w.count("ProcessedBytes") < w.count(
+		"ProcessedBytes_TCP") {
 		t.Errorf("%v", w.plane.Stats().LoadBalancers[lb.ARN])
 	}
 }

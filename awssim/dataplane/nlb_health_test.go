@@ -47,7 +47,8 @@ func TestATargetThatRefusesFlowsIsUnhealthyBeforeItsNextCheck(t *testing.T) {
 		w.await("10.0.1.5", "healthy")
 		_ = l.Close()
 		for i := range 3 {
-			conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+			conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+				netip.AddrPortFrom(lb.Zones[0].Public, 80))
 			if err == nil { // the reset may come before the dialer is done
 				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 				_, err = conn.Read(make([]byte, 1))
@@ -76,7 +77,8 @@ func TestAnUnhealthyTargetDrainsForItsIntervalWhenItKeepsItsFlows(t *testing.T) 
 	stop := w.pod("10.0.1.9", 9000, http.NotFoundHandler())
 	w.server("10.0.1.9", 8080, greet("a"))
 	g := w.group("a", "TCP", "10.0.1.9")
-	g.HealthCheck = stack.HealthCheck{Protocol: "HTTP", Port: "9000", Path: "/", Matcher: "404", IntervalSeconds: 10, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2}
+	g.HealthCheck = stack.HealthCheck{Protocol: "HTTP", Port: "9000", Path: "/", Matcher: "404", IntervalSeconds: 10,
+		TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2}
 	g.Attributes = map[string]string{
 		"target_health_state.unhealthy.connection_termination.enabled": "false",
 		"target_health_state.unhealthy.draining_interval_seconds":      "300",
@@ -85,7 +87,8 @@ func TestAnUnhealthyTargetDrainsForItsIntervalWhenItKeepsItsFlows(t *testing.T) 
 	w.update()
 	c.Advance(0)
 	w.await("10.0.1.9", "healthy")
-	conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+	conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+		netip.AddrPortFrom(lb.Zones[0].Public, 80))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +120,8 @@ func TestAnUnhealthyTargetDrainsForItsIntervalWhenItKeepsItsFlows(t *testing.T) 
 func steppedChecks(t *testing.T) (interface{ Advance(time.Duration) }, *world) {
 	w, c := stepped(t)
 	w.plane.Close()
-	w.plane = dataplane.New(dataplane.Options{Clock: c, Network: w.network, HealthSink: w.report, Logf: t.Logf, Random: seeded()})
+	w.plane = dataplane.New(dataplane.Options{Clock: c, Network: w.network, HealthSink: w.report, Logf: t.Logf,
+		Random: seeded()})
 	t.Cleanup(w.plane.Close)
 	return c, w
 }
@@ -158,7 +162,8 @@ func TestChecksOfAnNLBNameItsNodeAndAnnounceThemselves(t *testing.T) {
 		}
 	}
 	for _, z := range lb.Zones {
-		want := fmt.Sprintf("0d0a0d0a000d0a515549540a20000007030004 GET from %[1]s to %[1]s:444 by ELB-HealthChecker/2.0", z.Private)
+		want := fmt.Sprintf("0d0a0d0a000d0a515549540a20000007030004 GET from %[1]s to %[1]s:444 by ELB-HealthChecker/2.0",
+			z.Private)
 		if !seen[want] {
 			t.Errorf("no check looks like %s: %v", want, seen)
 		}
@@ -261,7 +266,8 @@ func TestResetsCountForTheirSender(t *testing.T) {
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	dial := func() net.Conn {
-		c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+		c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+			netip.AddrPortFrom(lb.Zones[0].Public, 80))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +286,9 @@ func TestResetsCountForTheirSender(t *testing.T) {
 	byClient := dial()
 	_ = byClient.(interface{ SetLinger(int) error }).SetLinger(0)
 	_ = byClient.Close()
-	w.within("both are counted", func() bool { return w.count("TCP_Target_Reset_Count") == 1 && w.count("TCP_Client_Reset_Count") == 1 })
+	w.within("both are counted", func() bool {
+		return w.count("TCP_Target_Reset_Count") == 1 && w.count("TCP_Client_Reset_Count") == 1
+	})
 	if n := w.count("TCP_ELB_Reset_Count"); n != 0 {
 		t.Errorf("%d resets by the load balancer", n)
 	}
@@ -305,7 +313,8 @@ func TestTLSConnectionsOfAnNLBAreLogged(t *testing.T) {
 	l.ARN, l.ALPN, l.SSLPolicy = "arn:listener/net/web/1/abcdef", "HTTP2Preferred", "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	l.Certificates = []topology.Certificate{certificate(t, "outer"), certificate(t, "www.example.com")}
 	lb := w.balancer("web", stack.Network, l)
-	lb.Attributes = map[string]string{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs", "access_logs.s3.prefix": "nlb"}
+	lb.Attributes = map[string]string{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs",
+		"access_logs.s3.prefix": "nlb"}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	to := netip.AddrPortFrom(lb.Zones[0].Public, 443)
@@ -326,24 +335,31 @@ func TestTLSConnectionsOfAnNLBAreLogged(t *testing.T) {
 		_, err = io.Copy(io.Discard, c)
 		return err
 	}
-	if err := dial(&tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com", NextProtos: []string{"h2", "http/1.1"}, CurvePreferences: []tls.CurveID{tls.X25519}}); err != nil {
+	if err := dial(&tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com", NextProtos: []string{
+		"h2", "http/1.1"}, CurvePreferences: []tls.CurveID{tls.X25519}}); err != nil {
 		t.Fatal(err)
 	}
-	w.within("the flow ends", func() bool { return w.count("ActiveFlowCount_TLS") == 0 && w.count("NewFlowCount_TLS") == 1 })
+	w.within("the flow ends", func() bool {
+		return w.count("ActiveFlowCount_TLS") == 0 && w.count("NewFlowCount_TLS") == 1
+	})
 	if err := dial(&tls.Config{ServerName: "www.example.com"}); err == nil { // the client does not trust it
 		t.Fatal("an untrusted certificate was taken")
 	}
-	w.within("both flows end", func() bool { return w.count("ActiveFlowCount_TLS") == 0 && w.count("NewFlowCount_TLS") == 2 })
+	w.within("both flows end", func() bool {
+		return w.count("ActiveFlowCount_TLS") == 0 && w.count("NewFlowCount_TLS") == 2
+	})
 	w.plane.Close() // waits for the entries
 	if err := logs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	lines := logged(t, filepath.Join(folder, "logs", "nlb", "AWSLogs", "123456789012", "elasticloadbalancing", "us-west-2"))
+	lines := logged(t, filepath.Join(folder, "logs", "nlb", "AWSLogs", "123456789012", "elasticloadbalancing",
+		"us-west-2"))
 	if len(lines) != 2 {
 		t.Fatalf("%d lines: %q", len(lines), lines)
 	}
 	for i, want := range []string{
-		"_ abcdef 203.0.113.7:51234 10.0.0.1:443 _ _ 2 _ - arn:www.example.com - TLS_AES_128_GCM_SHA256 tlsv13 x25519 www.example.com h2 h2 \"h2\",\"http/1.1\" _",
+		"_ abcdef 203.0.113.7:51234 10.0.0.1:443 _ _ 2 _ - arn:www.example.com - TLS_AES_128_GCM_SHA256 tlsv13 x25519 " +
+			"www.example.com h2 h2 \"h2\",\"http/1.1\" _",
 		"_ abcdef 203.0.113.7:51234 10.0.0.1:443 _ - 0 0 42 arn:www.example.com - - - - www.example.com - - - _",
 	} {
 		got := strings.Fields(lines[i])[3:]

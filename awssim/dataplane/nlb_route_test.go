@@ -208,7 +208,8 @@ func TestAPortWithoutListenerIsSilent(t *testing.T) {
 
 func TestOutboundRulesHoldForTargetsAndHealthChecks(t *testing.T) {
 	t.Parallel()
-	egress := []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.1.5/32")}}
+	egress := []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix(
+		"10.0.1.5/32")}}
 	for _, kind := range []stack.LoadBalancerType{stack.Network, stack.Application} {
 		w := newWorld(t)
 		protocol := "TCP"
@@ -239,7 +240,8 @@ func TestOutboundRulesKeepDatagramsFromLeaving(t *testing.T) {
 	w.datagrams("10.0.1.5", 8080, "a")
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
-	lb.Egress = []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.0.0/16")}}
+	lb.Egress = []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix(
+		"10.0.0.0/16")}}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.udp("203.0.113.7:4000", netip.AddrPortFrom(lb.Zones[0].Public, 53))
@@ -255,7 +257,9 @@ func TestAnALBAsTargetIsReachedAtItsNodesByZone(t *testing.T) {
 		w.group("a", "HTTP", "10.0.1.5")
 		w.balancer(fmt.Sprint("inner", cross), stack.Application, listener(80, "HTTP", forward("a"))).Scheme = stack.Internal
 		inner := w.topo.LoadBalancers[0]
-		w.topo.LoadBalancers[0].Ingress = []topology.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("203.0.113.0/24")}, {Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("10.0.0.0/16")}}
+		w.topo.LoadBalancers[0].Ingress = []topology.Permission{
+			{Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("203.0.113.0/24")},
+			{Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("10.0.0.0/16")}}
 		g := w.group("alb", "TCP")
 		g.TargetType, g.Port = "alb", 80
 		g.HealthCheck.Protocol = "HTTP"
@@ -267,7 +271,8 @@ func TestAnALBAsTargetIsReachedAtItsNodesByZone(t *testing.T) {
 		w.await(inner.ARN, "healthy")
 		used := map[netip.Addr]bool{}
 		for i := range 24 {
-			c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort(fmt.Sprintf("203.0.113.%d:4000", i+1)), netip.AddrPortFrom(lb.Zones[1].Public, 80))
+			c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort(fmt.Sprintf("203.0.113.%d:4000", i+1)),
+				netip.AddrPortFrom(lb.Zones[1].Public, 80))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -68,7 +68,8 @@ func TestAnNLBCarriesBytesAndHalfCloses(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), "a 10.0.0.1:") || !strings.HasSuffix(string(got), "hellobye 5\n") {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := w.plane.DialContext(t.Context(), "tcp", "web-1.us-west-2.elb.amazonaws.com:81"); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := w.plane.DialContext(t.Context(), "tcp", "web-1.us-west-2.elb.amazonaws.com:81"); !errors.Is(err,
+		syscall.ECONNREFUSED) {
 		t.Errorf("a port without listener: %v", err)
 	}
 }
@@ -119,7 +120,8 @@ func TestFlowsSpreadOverTargetsOfTheNodesZoneUnlessCrossZone(t *testing.T) {
 		w.await("10.0.2.5", "healthy")
 		seen := map[string]int{}
 		for range 60 {
-			c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("10.0.9.9"), netip.AddrPortFrom(lb.Zones[1].Private, 80))
+			c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("10.0.9.9"),
+				netip.AddrPortFrom(lb.Zones[1].Private, 80))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +162,8 @@ func TestATLSListenerEndsTLSAndMaySpeakItToTargetsAgain(t *testing.T) {
 		c := tls.Client(w.dialRaw("web", 443+int32(i)), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 		line, err := bufio.NewReader(c).ReadString('\n')
 		s := c.ConnectionState()
-		if err != nil || !strings.HasPrefix(line, name+" ") || s.PeerCertificates[0].DNSNames[0] != "outer" || s.NegotiatedProtocol != "h2" {
+		if err != nil || !strings.HasPrefix(line, name+" ") || s.PeerCertificates[0].DNSNames[0] != "outer" ||
+			s.NegotiatedProtocol != "h2" {
 			t.Errorf("%s: %q, %v, protocol %q", name, line, err, s.NegotiatedProtocol)
 		}
 		_ = c.Close()
@@ -186,7 +189,8 @@ func TestTheProxyProtocolHeaderComesFirst(t *testing.T) {
 	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("a")))
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+	c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"),
+		netip.AddrPortFrom(lb.Zones[0].Public, 80))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,8 +250,10 @@ func TestDeregistrationKeepsFlowsUnlessTerminationIsEnabled(t *testing.T) {
 		w := newWorld(t)
 		w.server("10.0.1.5", 8080, greet("a"))
 		w.server("10.0.1.6", 8080, greet("b"))
-		w.group("a", "TCP", "10.0.1.5", "10.0.1.6").Attributes = map[string]string{"deregistration_delay.connection_termination.enabled": fmt.Sprint(cut)}
-		w.balancer("web", stack.Network, listener(80, "TCP", forward("a"))).Attributes = map[string]string{"load_balancing.cross_zone.enabled": "true"}
+		w.group("a", "TCP", "10.0.1.5", "10.0.1.6").Attributes = map[string]string{
+			"deregistration_delay.connection_termination.enabled": fmt.Sprint(cut)}
+		w.balancer("web", stack.Network, listener(80, "TCP", forward("a"))).Attributes = map[string]string{
+			"load_balancing.cross_zone.enabled": "true"}
 		w.topo.TargetGroups[0].Targets[1].Unused = true
 		w.update()
 		w.await("10.0.1.5", "healthy")
@@ -315,14 +321,17 @@ func TestSecurityGroupsDecideWhichClientsMayConnect(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			if got := reaches(w.network.DialTCP(ctx, netip.MustParseAddr(from), netip.AddrPortFrom(lb.Zones[0].Private, 443))); got != want {
+			if got := reaches(w.network.DialTCP(ctx, netip.MustParseAddr(from), netip.AddrPortFrom(lb.Zones[0].Private,
+				443))); got != want {
 				t.Errorf("%s from %s: %v, want %v", tc.name, from, got, want)
 			}
 		}
-		if got := reaches(w.plane.DialContext(t.Context(), "tcp", tc.name+"-1.us-west-2.elb.amazonaws.com:443")); got != tc.loopback {
+		if got := reaches(w.plane.DialContext(t.Context(), "tcp", tc.name+"-1.us-west-2.elb.amazonaws.com:443")); got !=
+			tc.loopback {
 			t.Errorf("%s from loopback: %v, want %v", tc.name, got, tc.loopback)
 		}
-		if got := reaches(w.plane.DialContext(t.Context(), "tcp", tc.name+"-1.us-west-2.elb.amazonaws.com:80")); got == tc.filtered {
+		if got := reaches(w.plane.DialContext(t.Context(), "tcp", tc.name+"-1.us-west-2.elb.amazonaws.com:80")); got ==
+			tc.filtered {
 			t.Errorf("%s port 80 from loopback: %v", tc.name, got)
 		}
 	}

@@ -37,7 +37,8 @@ func TestTargetsBehindTLSListenersSeeTheClientIfItIsPreserved(t *testing.T) {
 	lb := w.balancer("web", stack.Network, tlsListener(t, 443, "a"))
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"), netip.AddrPortFrom(lb.Zones[0].Public, 443))
+	c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"),
+		netip.AddrPortFrom(lb.Zones[0].Public, 443))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +77,10 @@ func TestTheProxyProtocolHeaderOfATLSListenerStandsBeforeTheStream(t *testing.T)
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	w.await("10.0.1.6", "healthy")
-	for port, want := range map[uint16]string{443: "21110054cb0071070a000001c82201bb", 444: "21110054cb0071070a000001c82201bc"} {
-		c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"), netip.AddrPortFrom(lb.Zones[0].Public, port))
+	for port, want := range map[uint16]string{443: "21110054cb0071070a000001c82201bb",
+		444: "21110054cb0071070a000001c82201bc"} {
+		c, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.7:51234"),
+			netip.AddrPortFrom(lb.Zones[0].Public, port))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,15 +104,18 @@ func TestALPNPoliciesChooseInTheServersOrder(t *testing.T) {
 	for _, tc := range []struct{ policy, offer, want string }{
 		{"HTTP1Only", "h2 http/1.0 http/1.1", "http/1.1"}, {"HTTP1Only", "h2 http/1.0", "http/1.0"}, {"HTTP1Only", "h2", ""},
 		{"HTTP2Only", "http/1.1 h2", "h2"}, {"HTTP2Only", "http/1.1", ""},
-		{"HTTP2Optional", "h2 http/1.1", "http/1.1"}, {"HTTP2Optional", "h2 http/1.0", "http/1.0"}, {"HTTP2Optional", "h2", "h2"},
-		{"HTTP2Preferred", "http/1.1 h2", "h2"}, {"HTTP2Preferred", "http/1.0 http/1.1", "http/1.1"}, {"HTTP2Preferred", "", ""},
+		{"HTTP2Optional", "h2 http/1.1", "http/1.1"}, {"HTTP2Optional", "h2 http/1.0", "http/1.0"},
+		{"HTTP2Optional", "h2", "h2"},
+		{"HTTP2Preferred", "http/1.1 h2", "h2"}, {"HTTP2Preferred", "http/1.0 http/1.1", "http/1.1"},
+		{"HTTP2Preferred", "", ""},
 		{"None", "h2 http/1.1", ""}, {"", "h2", ""},
 	} {
 		w.topo.LoadBalancers[0].Listeners[0].ALPN = tc.policy
 		w.update()
 		c := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, NextProtos: strings.Fields(tc.offer)})
 		if err := c.Handshake(); err != nil || c.ConnectionState().NegotiatedProtocol != tc.want {
-			t.Errorf("%s, client offers %q: %q, %v, want %q", tc.policy, tc.offer, c.ConnectionState().NegotiatedProtocol, err, tc.want)
+			t.Errorf("%s, client offers %q: %q, %v, want %q", tc.policy, tc.offer, c.ConnectionState().NegotiatedProtocol,
+				err, tc.want)
 		}
 		_ = c.Close()
 	}

@@ -1,6 +1,7 @@
-// Package dataplane carries the traffic of simulated load balancers: it serves a topology.Topology and reports health. It owns the sockets of listeners
-// on loopback and in the virtual network, and joins the packages below it: alb serves requests, nlb flows. It has no account, no AWS API and no DNS
-// protocol. It may import the packages below it, awssim/accesslog, awssim/clock, awssim/vnet and internal/model/stack.
+// Package dataplane carries the traffic of simulated load balancers: it serves a topology.Topology and reports health.
+// It owns the sockets of listeners on loopback and in the virtual network, and joins the packages below it: alb serves
+// requests, nlb flows. It has no account, no AWS API and no DNS protocol. It may import the packages below it,
+// awssim/accesslog, awssim/clock, awssim/vnet and internal/model/stack.
 package dataplane
 
 import (
@@ -66,16 +67,19 @@ type Plane struct {
 	closed        bool
 	loadBalancers map[string]*loadBalancer      // by ARN
 	targetGroups  map[string]*targetgroup.Group // by ARN
-	measuring     func() bool                   // stops the timer of the end of the meters' window; nil: nothing to measure
-	loopbacks     flow.Loopbacks
+	// stops the timer of the end of the meters' window; nil: nothing to measure
+	measuring func() bool
+	loopbacks flow.Loopbacks
 }
 
 // New starts an empty plane. Close it.
 func New(o Options) *Plane {
 	p := &Plane{loadBalancers: map[string]*loadBalancer{}, targetGroups: map[string]*targetgroup.Group{}}
 	p.options = loadbalancer.Options{
-		Clock: o.Clock, Network: o.Network, Logs: o.Logs, Random: o.Random, Seed: maphash.MakeSeed(), Outside: o.OutsideClient,
-		ConnectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout), Spawn: p.spawn, Begin: p.begin, End: p.work.Done, TargetGroup: p.targetGroup, Logf: o.Logf,
+		Clock: o.Clock, Network: o.Network, Logs: o.Logs, Random: o.Random, Seed: maphash.MakeSeed(),
+		Outside:        o.OutsideClient,
+		ConnectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout), Spawn: p.spawn, Begin: p.begin, End: p.work.Done,
+		TargetGroup: p.targetGroup, Logf: o.Logf,
 	}
 	all := &p.options
 	if all.Clock == nil {
@@ -98,20 +102,22 @@ func New(o Options) *Plane {
 	}
 	all.Context, p.cancel = context.WithCancel(context.Background())
 	all.TargetGroups = targetgroup.New(targetgroup.Options{
-		Context: all.Context, Clock: all.Clock, Network: all.Network, Logs: all.Logs, Random: all.Random, Seed: all.Seed, Spawn: all.Spawn, Report: o.HealthSink,
+		Context: all.Context, Clock: all.Clock, Network: all.Network, Logs: all.Logs, Random: all.Random, Seed: all.Seed,
+		Spawn: all.Spawn, Report: o.HealthSink,
 		HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, ConnectTimeout: all.ConnectTimeout,
 	})
 	p.sessions = alb.NewSessions(all.Random, all.Clock.Now, o.Identity, o.IdentityTimeout)
 	p.accelerators = accelerator.New(accelerator.Options{
-		Context: all.Context, Clock: all.Clock, Network: all.Network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p}, Outside: all.Outside,
-		Random: all.Random, Seed: all.Seed, Spawn: all.Spawn, Logf: all.Logf,
+		Context: all.Context, Clock: all.Clock, Network: all.Network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p},
+		Outside: all.Outside,
+		Random:  all.Random, Seed: all.Seed, Spawn: all.Spawn, Logf: all.Logf,
 	})
 	return p
 }
 
-// Update makes the plane serve t. Established connections and requests in flight are not disturbed by it, except those of
-// load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound); everything
-// else is.
+// Update makes the plane serve t. Established connections and requests in flight are not disturbed by it, except those
+// of load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound);
+// everything else is.
 func (p *Plane) Update(t topology.Topology) error {
 	p.updating.Lock()
 	defer p.updating.Unlock()
@@ -180,8 +186,8 @@ func (p *Plane) updateGroup(tg *topology.TargetGroup) {
 	g.Update(tg)
 }
 
-// endGroups brings the other target groups up to date, and ends those that are gone; the lock is held. Listeners led to some of them until just now:
-// without targets before the listeners have others, connections would be reset.
+// endGroups brings the other target groups up to date, and ends those that are gone; the lock is held. Listeners led to
+// some of them until just now: without targets before the listeners have others, connections would be reset.
 func (p *Plane) endGroups(t topology.Topology, led map[string]bool) {
 	wanted := make(map[string]bool, len(t.TargetGroups))
 	for i := range t.TargetGroups {
@@ -199,7 +205,8 @@ func (p *Plane) endGroups(t topology.Topology, led map[string]bool) {
 	}
 }
 
-// useGroups sets the active load balancer that uses each target group, since targets of a group without one are not checked.
+// useGroups sets the active load balancer that uses each target group, since targets of a group without one are not
+// checked.
 func (p *Plane) useGroups(t topology.Topology) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -18,7 +18,8 @@ func TestCapacityIsThatOfTheLastMinute(t *testing.T) {
 	p := New(Options{Clock: c})
 	defer p.Close()
 	topo := topology.Topology{LoadBalancers: []topology.LoadBalancer{
-		{ARN: "alb", Type: stack.Application, Active: true}, {ARN: "nlb", Type: stack.Network, Active: true}, {ARN: "idle", Type: stack.Network, Active: true},
+		{ARN: "alb", Type: stack.Application, Active: true}, {ARN: "nlb", Type: stack.Network, Active: true},
+		{ARN: "idle", Type: stack.Network, Active: true},
 	}}
 	topo.LoadBalancers[0].ReservedUnits = 100
 	if err := p.Update(topo); err != nil {
@@ -61,12 +62,14 @@ func TestCapacityIsThatOfTheLastMinute(t *testing.T) {
 	}
 }
 
-// TestALookUpDuringAnUpdateOfItsLoadBalancerHoldsNoOtherUp keeps a load balancer locked as an update does, which looks target groups up meanwhile.
+// TestALookUpDuringAnUpdateOfItsLoadBalancerHoldsNoOtherUp keeps a load balancer locked as an update does, which looks
+// target groups up meanwhile.
 func TestALookUpDuringAnUpdateOfItsLoadBalancerHoldsNoOtherUp(t *testing.T) {
 	t.Parallel()
 	p := New(Options{Clock: clock.NewStepped(time.Unix(1_700_000_000, 0))})
 	defer p.Close()
-	if err := p.Update(topology.Topology{LoadBalancers: []topology.LoadBalancer{{ARN: "alb", Type: stack.Application, Active: true, DNSName: "alb.example"}}}); err != nil {
+	if err := p.Update(topology.Topology{LoadBalancers: []topology.LoadBalancer{
+		{ARN: "alb", Type: stack.Application, Active: true, DNSName: "alb.example"}}}); err != nil {
 		t.Fatal(err)
 	}
 	for name, look := range map[string]func(){

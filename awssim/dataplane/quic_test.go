@@ -41,7 +41,8 @@ func (w *world) quicServer(ip, name, id string) {
 		w.Fatal(err)
 	}
 	tr := &quic.Transport{Conn: socket, ConnectionIDGenerator: named(id)}
-	l, err := tr.Listen(&tls.Config{Certificates: []tls.Certificate{certificate(w, "quic").TLS}, NextProtos: []string{"echo"}}, nil)
+	l, err := tr.Listen(&tls.Config{Certificates: []tls.Certificate{certificate(w, "quic").TLS}, NextProtos: []string{
+		"echo"}}, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func (w *world) quicClient(from string, to netip.AddrPort) (*quic.Conn, *quic.Tr
 	tr := w.quicSocket(at)
 	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
 	defer cancel()
-	c, err := tr.Dial(ctx, net.UDPAddrFromAddrPort(to), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}}, nil)
+	c, err := tr.Dial(ctx, net.UDPAddrFromAddrPort(to), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{
+		"echo"}}, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -209,7 +211,8 @@ func TestDrainingQUICServersKeepTheirConnectionsAndGetNoNewOnes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	again, err := socket.Dial(ctx, net.UDPAddrFromAddrPort(to), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}}, nil)
+	again, err := socket.Dial(ctx, net.UDPAddrFromAddrPort(to), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{
+		"echo"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

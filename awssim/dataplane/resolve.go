@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// balancers are the load balancers of this moment. What asks them for more must not hold p.mu: an update of a load balancer holds the lock of that one, and
-// looks target groups up under p.mu.
+// balancers are the load balancers of this moment. What asks them for more must not hold p.mu: an update of a load
+// balancer holds the lock of that one, and looks target groups up under p.mu.
 func (p *Plane) balancers() []*loadBalancer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -47,7 +47,8 @@ func (b *loadBalancer) address() (flow.Address, bool) {
 	if c == nil || b.loopback == nil {
 		return flow.Address{}, false
 	}
-	a := flow.Address{ARN: b.ARN, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+	a := flow.Address{ARN: b.ARN, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{},
+		UDP: map[int32]int32{}}
 	for key, l := range b.listeners {
 		tcp, udp := l.ports()
 		if tcp != 0 {
@@ -60,8 +61,8 @@ func (b *loadBalancer) address() (flow.Address, bool) {
 	return a, true
 }
 
-// find looks a name up among the active load balancers: a DNS name of one, with "dualstack." in front, or for an NLB with one
-// of its zones in front. Case and a final dot do not matter.
+// find looks a name up among the active load balancers: a DNS name of one, with "dualstack." in front, or for an NLB
+// with one of its zones in front. Case and a final dot do not matter.
 func (p *Plane) find(name string) (*loadBalancer, flow.Address, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	label, rest, _ := strings.Cut(name, ".")
@@ -88,8 +89,9 @@ func hasZone(zones []topology.Zone, name string) bool {
 	return slices.ContainsFunc(zones, func(z topology.Zone) bool { return z.Name == name })
 }
 
-// Resolve answers DNS questions about load balancers: the addresses on this machine, of both families. A dual-stack load
-// balancer's IPv6 address is the IPv4 one in IPv4-mapped form. It reports false for a name that no active load balancer has.
+// Resolve answers DNS questions about load balancers: the addresses on this machine, of both families. A dual-stack
+// load balancer's IPv6 address is the IPv4 one in IPv4-mapped form. It reports false for a name that no active load
+// balancer has.
 func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 	b, a, ok := p.find(name)
 	if !ok {
@@ -98,7 +100,8 @@ func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 	return b.families(a), true
 }
 
-// AddressesOf are the addresses on this machine, as Resolve gives them, of an active load balancer by its ARN; else none.
+// AddressesOf are the addresses on this machine, as Resolve gives them, of an active load balancer by its ARN; else
+// none.
 func (p *Plane) AddressesOf(arn string) []netip.Addr {
 	b := p.loadBalancer(arn)
 	if b == nil || b.Active() == nil {
@@ -123,8 +126,8 @@ func (b *loadBalancer) families(a flow.Address) []netip.Addr {
 	return []netip.Addr{a.IP}
 }
 
-// DialContext connects to "name:port", where name is a load balancer's DNS name and port one of its listeners; it serves as
-// the dialer of HTTP clients in the same process. Other addresses are refused with an error.
+// DialContext connects to "name:port", where name is a load balancer's DNS name and port one of its listeners; it
+// serves as the dialer of HTTP clients in the same process. Other addresses are refused with an error.
 func (p *Plane) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -144,8 +147,8 @@ func (p *Plane) DialContext(ctx context.Context, network, address string) (net.C
 	return a.Dial(ctx, network, int32(n))
 }
 
-// Zones lists, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
-// active load balancer of that ARN.
+// Zones lists, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there
+// is no active load balancer of that ARN.
 func (p *Plane) Zones(arn string) []loadbalancer.ZoneState {
 	b := p.loadBalancer(arn)
 	if b == nil || b.Active() == nil {
@@ -157,8 +160,9 @@ func (p *Plane) Zones(arn string) []loadbalancer.ZoneState {
 // Accelerators lists where accelerators are reached on this machine, two addresses each, by DNS name.
 func (p *Plane) Accelerators() []flow.Address { return p.accelerators.Addresses() }
 
-// ResolveAccelerator answers DNS questions about accelerators: both loopback addresses, for the dual-stack name in IPv4-mapped
-// form as well. It reports false for a name that no accelerator has. Disabled accelerators keep their addresses.
+// ResolveAccelerator answers DNS questions about accelerators: both loopback addresses, for the dual-stack name in
+// IPv4-mapped form as well. It reports false for a name that no accelerator has. Disabled accelerators keep their
+// addresses.
 func (p *Plane) ResolveAccelerator(name string) ([]netip.Addr, bool) {
 	return p.accelerators.Resolve(name)
 }

@@ -13,7 +13,8 @@ import (
 
 func TestAZonalShiftLeadsAwayFromAZone(t *testing.T) {
 	t.Parallel()
-	for kind, metric := range map[stack.LoadBalancerType]string{stack.Application: "ZonalShiftedHostCount", stack.Network: "ActiveZonalShiftHostCount"} {
+	for kind, metric := range map[stack.LoadBalancerType]string{stack.Application: "ZonalShiftedHostCount",
+		stack.Network: "ActiveZonalShiftHostCount"} {
 		w := newWorld(t)
 		protocol := "HTTP"
 		if kind == stack.Network {
@@ -43,7 +44,8 @@ func TestAZonalShiftLeadsAwayFromAZone(t *testing.T) {
 			targets = map[string]bool{}
 			for range 16 {
 				if kind == stack.Network {
-					c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[1].Public, 80))
+					c, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+						netip.AddrPortFrom(lb.Zones[1].Public, 80))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -70,7 +72,8 @@ func TestAZonalShiftLeadsAwayFromAZone(t *testing.T) {
 			shift(tc.shifted...)
 			targets, inDNS := look()
 			if len(targets) != tc.targets || inDNS != tc.inDNS || !targets["10.0.1.6"] {
-				t.Errorf("%s, zones %v shifted: targets %v, zones %q in DNS, want %d and %q", kind, tc.shifted, targets, inDNS, tc.targets, tc.inDNS)
+				t.Errorf("%s, zones %v shifted: targets %v, zones %q in DNS, want %d and %q", kind, tc.shifted, targets, inDNS,
+					tc.targets, tc.inDNS)
 			}
 			if n := w.plane.Stats().TargetGroups[groupARN("a")][metric]; n != int64(len(tc.shifted)) {
 				t.Errorf("%s, zones %v shifted: %s is %d", kind, tc.shifted, metric, n)

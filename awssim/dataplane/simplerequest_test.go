@@ -40,7 +40,8 @@ func TestARequestOfHTTP09IsForwardedAndAnsweredWithTheBodyAlone(t *testing.T) {
 			t.Errorf("%s: %q: %v", name, text, err)
 			continue
 		}
-		if e.Path != "/old?x=%20y" || e.Proto != "HTTP/1.1" || e.Host != w.topo.LoadBalancers[0].DNSName || e.Header.Get("X-Forwarded-Proto") != "http" {
+		if e.Path != "/old?x=%20y" || e.Proto != "HTTP/1.1" || e.Host != w.topo.LoadBalancers[0].DNSName ||
+			e.Header.Get("X-Forwarded-Proto") != "http" {
 			t.Errorf("%s: the target got %+v", name, e)
 		}
 	}
@@ -67,7 +68,8 @@ func TestALoadBalancersOwnAnswerToHTTP09IsABodyAndLogged(t *testing.T) {
 	option, lines := withLogs(t)
 	w := newWorld(t, option)
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), onPath(1, "/teapot", []stack.Action{
-		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "418", ContentType: "text/plain", MessageBody: "short and stout"}},
+		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "418", ContentType: "text/plain",
+			MessageBody: "short and stout"}},
 	}))).Attributes = bucket("access_logs")
 	w.update()
 	c := w.raw()
@@ -81,7 +83,8 @@ func TestALoadBalancersOwnAnswerToHTTP09IsABodyAndLogged(t *testing.T) {
 		f := fieldsOf(line)
 		logged = append(logged, strings.Join([]string{f[12], f[8], f[11]}, ", "))
 	}
-	if want := "GET http://" + w.topo.LoadBalancers[0].DNSName + ":80/teapot HTTP/0.9, 418, 15"; !slices.Equal(logged, []string{want}) {
+	if want := "GET http://" + w.topo.LoadBalancers[0].DNSName + ":80/teapot HTTP/0.9, 418, 15"; !slices.Equal(logged,
+		[]string{want}) {
 		t.Errorf("logged %q, want %q", logged, want)
 	}
 }

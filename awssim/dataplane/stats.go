@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
-// Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not zero
-// are left out when zero.
+// Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not
+// zero are left out when zero.
 type Stats struct {
 	LoadBalancers map[string]map[string]int64 // by ARN
 	TargetGroups  map[string]map[string]int64 // by ARN
@@ -24,8 +24,8 @@ type Stats struct {
 	Measures     map[string]map[string]float64
 	ZoneMeasures map[string]map[string]map[string]float64
 	Accelerators map[accelerator.Path]map[string]int64
-	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are counted
-	// under the listener's ARN. (CloudWatch has no such metric.)
+	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are
+	// counted under the listener's ARN. (CloudWatch has no such metric.)
 	Rules map[string]int64
 }
 
@@ -36,8 +36,10 @@ func (p *Plane) Stats() Stats {
 	defer p.mu.RUnlock()
 	s := Stats{
 		LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{},
-		LoadBalancerZones: map[string]map[string]map[string]int64{}, TargetGroupZones: map[string]map[string]map[string]int64{},
-		Users: map[string]string{}, Measures: map[string]map[string]float64{}, ZoneMeasures: map[string]map[string]map[string]float64{},
+		LoadBalancerZones: map[string]map[string]map[string]int64{},
+		TargetGroupZones:  map[string]map[string]map[string]int64{},
+		Users:             map[string]string{}, Measures: map[string]map[string]float64{},
+		ZoneMeasures: map[string]map[string]map[string]float64{},
 		Accelerators: accelerators,
 	}
 	for arn, b := range p.loadBalancers {
@@ -134,8 +136,8 @@ func (p *Plane) Anomaly(targetGroup, target string, port int32) (anomalous, miti
 	return g.Anomaly(target, port)
 }
 
-// states counts, of a target group that an ALB uses, the zones that have the healthy targets which DNS and routing ask for, and
-// those that have not, under CloudWatch's names.
+// states counts, of a target group that an ALB uses, the zones that have the healthy targets which DNS and routing ask
+// for, and those that have not, under CloudWatch's names.
 func (p *Plane) states(g *targetgroup.Group, out map[string]int64) {
 	user := g.User()
 	if user == nil || user.Network {
@@ -149,7 +151,8 @@ func (p *Plane) states(g *targetgroup.Group, out map[string]int64) {
 	s, pool := &g.Config().Settings, g.Pool()
 	for _, z := range c.Zones {
 		n := pool.HostsFor(z.Name, s.CrossesZones(&c.Settings))
-		for name, well := range map[string]bool{"DNS": s.InDNS(n.Healthy, n.Registered), "Routing": s.Routable(n.Healthy, n.Registered)} {
+		for name, well := range map[string]bool{"DNS": s.InDNS(n.Healthy, n.Registered), "Routing": s.Routable(n.Healthy,
+			n.Registered)} {
 			if well {
 				out["HealthyState"+name]++
 			} else {

@@ -77,7 +77,8 @@ func TestStickinessCookiesAreWrittenAsAWSDoes(t *testing.T) {
 		}
 	}
 	mixed := jar{"AWSALB": one["AWSALB"], "AWSALBCORS": other["AWSALBCORS"]}
-	if got, want := w.get(w.client(), base+"/", mixed.give()).echo(t).Pod, w.get(w.client(), base+"/", other.give()).echo(t).Pod; got != want {
+	if got, want := w.get(w.client(), base+"/", mixed.give()).echo(t).Pod, w.get(w.client(), base+"/", other.give()).echo(
+		t).Pod; got != want {
 		t.Errorf("with both cookies: %s, want the one of AWSALBCORS, %s", got, want)
 	}
 	encoded := jar{"AWSALB": strings.ReplaceAll(one["AWSALB"], "=", "%3D") + "%3D"}
@@ -93,7 +94,8 @@ func TestStickinessCookiesAreWrittenAsAWSDoes(t *testing.T) {
 func TestApplicationCookiesStickPerTargetGroupWhenBothCookiesCome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	app := map[string]string{"stickiness.enabled": "true", "stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "SESSION"}
+	app := map[string]string{"stickiness.enabled": "true", "stickiness.type": "app_cookie",
+		"stickiness.app_cookie.cookie_name": "SESSION"}
 	session := func(ip string) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/login") {
@@ -182,7 +184,8 @@ func TestGroupStickinessHoldsAtWeightZeroAndEndsWithTheRule(t *testing.T) {
 func TestApplicationCookiesDoNotWorkWithSeveralTargetGroups(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	app := map[string]string{"stickiness.enabled": "true", "stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "SESSION"}
+	app := map[string]string{"stickiness.enabled": "true", "stickiness.type": "app_cookie",
+		"stickiness.app_cookie.cookie_name": "SESSION"}
 	w.podsIn("a", app, func(ip string) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			http.SetCookie(rw, &http.Cookie{Name: "SESSION", Value: "1"})
@@ -190,7 +193,8 @@ func TestApplicationCookiesDoNotWorkWithSeveralTargetGroups(t *testing.T) {
 		})
 	}, "10.0.1.5", "10.0.1.6")
 	w.podsIn("b", nil, echoes, "10.0.2.5")
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/both", weighted(map[string]int32{"a": 1, "b": 0}))))
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"),
+		onPath(1, "/both", weighted(map[string]int32{"a": 1, "b": 0}))))
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	w.await("10.0.1.6", "healthy")

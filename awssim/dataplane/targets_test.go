@@ -38,7 +38,8 @@ func TestThreeRefusedFlowsInARowLeadTheNextOnesToOtherTargets(t *testing.T) {
 	c.Advance(0)
 	w.await("10.0.1.6", "healthy")
 	dial := func() (string, error) {
-		conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+		conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+			netip.AddrPortFrom(lb.Zones[0].Public, 80))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +198,9 @@ func TestATargetOfNoZoneThatIsUnhealthyIsLeftOutInEveryZone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.pod("10.9.1.5", 8080, echoHandler("well"))
-	w.pod("10.9.1.6", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }))
+	w.pod("10.9.1.6", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusTeapot)
+	}))
 	g := w.group("a", "HTTP", "10.9.1.5", "10.9.1.6")
 	g.Targets[0].Zone, g.Targets[1].Zone = "all", "all"
 	g.Attributes = map[string]string{"load_balancing.cross_zone.enabled": "false"}
@@ -257,12 +260,15 @@ func TestAWebSocketsHandshakeNamesItsHeaderToTheTarget(t *testing.T) {
 		}
 	}), nil)
 	c := w.raw()
-	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, UPGRADE\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n")
-	if h := <-heads; h.Get("Connection") != "Upgrade" || !strings.EqualFold(h.Get("Upgrade"), "websocket") || h.Get("Sec-Websocket-Key") != "k" {
+	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, UPGRADE\r\nUpgrade: " +
+		"WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n")
+	if h := <-heads; h.Get("Connection") != "Upgrade" || !strings.EqualFold(h.Get("Upgrade"), "websocket") ||
+		h.Get("Sec-Websocket-Key") != "k" {
 		t.Errorf("the target got %v", h)
 	}
 	c.receive("GET")
-	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+	c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: " +
+		"AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
 	if h := <-heads; h.Get("Upgrade") != "" || strings.Contains(strings.ToLower(h.Get("Connection")), "upgrade") {
 		t.Errorf("the target of an upgrade to another protocol got %v", h)
 	}
@@ -302,12 +308,15 @@ func TestAnUnknownExpectationIsPassedToTheTarget(t *testing.T) {
 func TestAnNLBReportsOnlyThatChecksFailed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }))
+	w.pod("10.0.1.5", 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusTeapot)
+	}))
 	g := w.group("a", "TCP", "10.0.1.5")
 	g.HealthCheck.Protocol = "HTTP"
 	w.balancer("web", stack.Network, listener(80, "TCP", forward("a")))
 	w.update()
-	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.FailedHealthChecks" || r.Description != "Health checks failed" {
+	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.FailedHealthChecks" ||
+		r.Description != "Health checks failed" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -319,7 +328,8 @@ func TestAnNLBCountsTheFlowsThatItRejects(t *testing.T) {
 	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("empty")))
 	w.update()
 	for range 2 {
-		conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"), netip.AddrPortFrom(lb.Zones[1].Public, 80))
+		conn, err := w.network.DialTCP(t.Context(), netip.MustParseAddr("203.0.113.7"),
+			netip.AddrPortFrom(lb.Zones[1].Public, 80))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +341,8 @@ func TestAnNLBCountsTheFlowsThatItRejects(t *testing.T) {
 	}
 	w.within("they are counted", func() bool { return w.count("TCP_ELB_Reset_Count") == 2 })
 	zones := w.plane.Stats().LoadBalancerZones[lb.ARN]
-	if n := w.count("RejectedFlowCount"); n != 2 || zones["us-west-2b"]["RejectedFlowCount"] != 2 || zones["us-west-2a"]["RejectedFlowCount"] != 0 {
+	if n := w.count("RejectedFlowCount"); n != 2 || zones["us-west-2b"]["RejectedFlowCount"] != 2 ||
+		zones["us-west-2a"]["RejectedFlowCount"] != 0 {
 		t.Errorf("%d rejected, by zone %v", n, zones)
 	}
 }
@@ -397,13 +408,16 @@ func TestInboundRulesKeepDatagramsOut(t *testing.T) {
 	w.datagrams("10.0.1.5", 8080, "a")
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
-	lb.Ingress = []topology.Permission{{Protocol: "udp", FromPort: 53, ToPort: 53, Source: netip.MustParsePrefix("203.0.113.0/24")}}
+	lb.Ingress = []topology.Permission{
+		{Protocol: "udp", FromPort: 53, ToPort: 53, Source: netip.MustParsePrefix("203.0.113.0/24")}}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	to := netip.AddrPortFrom(lb.Zones[0].Public, 53)
 	stranger, client := w.udp("192.0.2.7:4000", to), w.udp("203.0.113.7:4000", to)
 	_, _ = io.WriteString(stranger, "let me in")
-	w.within("the stranger's datagram is counted", func() bool { return w.count("SecurityGroupBlockedFlowCount_Inbound_UDP") == 1 })
+	w.within("the stranger's datagram is counted", func() bool {
+		return w.count("SecurityGroupBlockedFlowCount_Inbound_UDP") == 1
+	})
 	if got := ask(t, client, "hello"); got != "a got hello from 203.0.113.7:4000" {
 		t.Errorf("%q", got)
 	}
@@ -456,7 +470,8 @@ func TestAFlowOfDatagramsReturnsToItsTargetAndATCPClientsPortDoesNot(t *testing.
 	}
 	clear(seen)
 	for range 20 { // the sequence number differs
-		conn, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.8:4000"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+		conn, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.8:4000"),
+			netip.AddrPortFrom(lb.Zones[0].Public, 80))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -479,10 +494,13 @@ func TestFixedResponsesContainOnlyWhatTheyAreGiven(t *testing.T) {
 	option, lines := withLogs(t)
 	w := newWorld(t, option)
 	fixed := func(status, contentType, body string) []stack.Action {
-		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status, ContentType: contentType, MessageBody: body}}}
+		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status,
+			ContentType: contentType, MessageBody: body}}}
 	}
-	w.balancer("web", stack.Application, listener(80, "HTTP", fixed("200", "", ""), onPath(1, "/text", fixed("200", "", "hello")),
-		onPath(2, "/none", fixed("204", "text/plain", "hello")), onPath(3, "/html", fixed("503", "text/html", "<p>")))).Attributes = bucket("access_logs")
+	w.balancer("web", stack.Application, listener(80, "HTTP", fixed("200", "", ""),
+		onPath(1, "/text", fixed("200", "", "hello")),
+		onPath(2, "/none", fixed("204", "text/plain", "hello")), onPath(3, "/html", fixed("503", "text/html", "<p>")))).
+		Attributes = bucket("access_logs")
 	w.update()
 	c := w.raw()
 	for _, tt := range []struct{ method, path, status, contentType, length, body string }{
@@ -494,7 +512,8 @@ func TestFixedResponsesContainOnlyWhatTheyAreGiven(t *testing.T) {
 	} {
 		c.send(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
 		a := c.receive(tt.method)
-		if a.Status != tt.status || a.Header.Get("Content-Type") != tt.contentType || a.Header.Get("Content-Length") != tt.length || a.body != tt.body {
+		if a.Status != tt.status || a.Header.Get("Content-Type") != tt.contentType || a.Header.Get("Content-Length") !=
+			tt.length || a.body != tt.body {
 			t.Errorf("%s %s: %s, %v, %q", tt.method, tt.path, a.Status, a.Header, a.body)
 		}
 	}
@@ -523,7 +542,8 @@ func TestATargetThatRecoversWhileItDrainsIsNotCalledUnhealthyAfterwards(t *testi
 	}))
 	w.server("10.0.1.9", 8080, greet("a"))
 	g := w.group("a", "TCP", "10.0.1.9")
-	g.HealthCheck = stack.HealthCheck{Protocol: "HTTP", Port: "9000", Path: "/", IntervalSeconds: 10, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2}
+	g.HealthCheck = stack.HealthCheck{Protocol: "HTTP", Port: "9000", Path: "/", IntervalSeconds: 10, TimeoutSeconds: 5,
+		HealthyThreshold: 2, UnhealthyThreshold: 2}
 	g.Attributes = map[string]string{
 		"target_health_state.unhealthy.connection_termination.enabled": "false",
 		"target_health_state.unhealthy.draining_interval_seconds":      "360000",

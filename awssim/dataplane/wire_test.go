@@ -79,7 +79,8 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 	if a.body != body || a.Status != "503 Service Temporarily Unavailable" {
 		t.Errorf("%s\n%q", a.Status, a.body)
 	}
-	for name, want := range map[string]string{"Server": "awselb/2.0", "Content-Type": "text/html", "Connection": "keep-alive", "Content-Length": fmt.Sprint(len(body))} {
+	for name, want := range map[string]string{"Server": "awselb/2.0", "Content-Type": "text/html",
+		"Connection": "keep-alive", "Content-Length": fmt.Sprint(len(body))} {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
@@ -109,7 +110,8 @@ func TestRequestsOnOneConnectionKeepTheirOrderAndBodies(t *testing.T) {
 	c.send("\r\nPOST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\noneGET /2?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n" +
 		"POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nthr\r\n2;x\r\nee\r\n0\r\nT: v\r\n\r\n" +
 		"GET http://b.example.com/4 HTTP/1.1\r\nHost: a\r\n\r\n")
-	for _, want := range []echo{{Path: "/1", Host: "a", Body: "one"}, {Path: "/2?a=%zz", Host: "a"}, {Path: "/3", Host: "a", Body: "three"}, {Path: "/4", Host: "b.example.com"}} {
+	for _, want := range []echo{{Path: "/1", Host: "a", Body: "one"}, {Path: "/2?a=%zz", Host: "a"},
+		{Path: "/3", Host: "a", Body: "three"}, {Path: "/4", Host: "b.example.com"}} {
 		if got := c.receive("GET").echo(t); got.Path != want.Path || got.Body != want.Body || got.Host != want.Host {
 			t.Errorf("%+v, want %+v", got, want)
 		}
@@ -148,12 +150,14 @@ func TestDesyncMitigationModesActOnTheWire(t *testing.T) {
 		if a.StatusCode != want.status || a.Close != want.closes || want.status == 200 && a.echo(t).Body != "hi" {
 			t.Errorf("%s: %d, close %v, %s", mode, a.StatusCode, a.Close, a.body)
 		}
-		if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["DesyncMitigationMode_NonCompliant_Request_Count"]; n != 1 {
+		if n := w.plane.Stats().
+			LoadBalancers[w.topo.LoadBalancers[0].ARN]["DesyncMitigationMode_NonCompliant_Request_Count"]; n != 1 {
 			t.Errorf("%s: counted %d", mode, n)
 		}
 		c = w.raw()
 		c.send("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n")
-		if a := c.receive("GET"); mode != "strictest" && a.StatusCode != http.StatusBadRequest || a.Header.Get("Server") == "awselb/2.0" && mode != "strictest" {
+		if a := c.receive("GET"); mode != "strictest" && a.StatusCode != http.StatusBadRequest || a.Header.Get("Server") ==
+			"awselb/2.0" && mode != "strictest" {
 			t.Errorf("%s: a space in the URI: %d from %q, want the target's refusal", mode, a.StatusCode, a.Header.Get("Server"))
 		}
 		c = w.raw()
@@ -177,7 +181,9 @@ func TestWhatIdlesIsEndedAsItDeserves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := plainWeb(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }),
+			c := plainWeb(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+			}),
 				map[string]string{"idle_timeout.timeout_seconds": "1"}).raw()
 			c.send(tc.say)
 			if tc.want == 0 {
@@ -241,7 +247,8 @@ func TestAbsoluteURLsMayLackAPath(t *testing.T) {
 	t.Parallel()
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
-	for url, want := range map[string]string{"http://b.example.com": "/", "http://b.example.com?x=y": "/?x=y", "http://b.example.com/?": "/?", "http://b.example.com:80/c": "/c"} {
+	for url, want := range map[string]string{"http://b.example.com": "/", "http://b.example.com?x=y": "/?x=y",
+		"http://b.example.com/?": "/?", "http://b.example.com:80/c": "/c"} {
 		c.send("GET " + url + " HTTP/1.1\r\nHost: a\r\n\r\n")
 		if e := c.receive("GET").echo(t); e.Path != want || e.Host != "b.example.com" {
 			t.Errorf("%s: %s of %s", url, e.Path, e.Host)
@@ -254,7 +261,8 @@ func TestThirtyAddressesInXForwardedForAreTaken(t *testing.T) {
 	w := plainWeb(t, echoHandler("a"), nil)
 	c := w.raw()
 	for n, want := range map[int]int{30: http.StatusOK, 31: 463} {
-		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: " + strings.Repeat("192.0.2.1, ", n-2) + "192.0.2.1\r\n\r\n")
+		c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: " + strings.Repeat("192.0.2.1, ",
+			n-2) + "192.0.2.1\r\n\r\n")
 		if a := c.receive("GET"); a.StatusCode != want {
 			t.Errorf("%d addresses: %s", n, a.Status)
 		}
@@ -277,7 +285,8 @@ func TestTheHostHeaderNamesThePortOnlyWhereItIsNotTheDefault(t *testing.T) {
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")), listener(443, "HTTP", forward("a")), listener(8443, "HTTP", forward("a")))
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")), listener(443, "HTTP", forward("a")),
+		listener(8443, "HTTP", forward("a")))
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	for _, tc := range []struct {
@@ -346,10 +355,13 @@ func TestResponseAttributesOfAListenerHoldForEveryAnswer(t *testing.T) {
 	}), nil)
 	attributes := map[string]string{"routing.http.response.server.enabled": "false"}
 	headers := map[string]string{
-		"strict_transport_security": "Strict-Transport-Security", "access_control_allow_origin": "Access-Control-Allow-Origin",
-		"access_control_allow_methods": "Access-Control-Allow-Methods", "access_control_allow_headers": "Access-Control-Allow-Headers",
-		"access_control_allow_credentials": "Access-Control-Allow-Credentials", "access_control_expose_headers": "Access-Control-Expose-Headers",
-		"access_control_max_age": "Access-Control-Max-Age", "content_security_policy": "Content-Security-Policy",
+		"strict_transport_security":        "Strict-Transport-Security",
+		"access_control_allow_origin":      "Access-Control-Allow-Origin",
+		"access_control_allow_methods":     "Access-Control-Allow-Methods",
+		"access_control_allow_headers":     "Access-Control-Allow-Headers",
+		"access_control_allow_credentials": "Access-Control-Allow-Credentials",
+		"access_control_expose_headers":    "Access-Control-Expose-Headers",
+		"access_control_max_age":           "Access-Control-Max-Age", "content_security_policy": "Content-Security-Policy",
 		"x_content_type_options": "X-Content-Type-Options", "x_frame_options": "X-Frame-Options",
 	}
 	for key := range headers {

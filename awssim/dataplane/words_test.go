@@ -34,7 +34,8 @@ func TestWhatNoHTTPLibraryReadsIsAnsweredCountedAndLoggedAllTheSame(t *testing.T
 	for _, r := range requests {
 		c := w.raw()
 		c.send(r)
-		if a := c.receive("GET"); a.Status != "400 Bad Request" || a.Header.Get("Server") != "awselb/2.0" || !strings.Contains(a.body, "<center><h1>400 Bad Request</h1></center>") || !c.ended() {
+		if a := c.receive("GET"); a.Status != "400 Bad Request" || a.Header.Get("Server") != "awselb/2.0" ||
+			!strings.Contains(a.body, "<center><h1>400 Bad Request</h1></center>") || !c.ended() {
 			t.Errorf("%q: %s, %v, %q", r, a.Status, a.Header, a.body)
 		}
 	}
@@ -101,7 +102,8 @@ func TestATargetsWordsForItsStatusReachTheClient(t *testing.T) {
 			t.Errorf("%q: got %q, %q; want %q", tt.said, a.Status, a.body, tt.want)
 		}
 	}
-	if a := w.get(w.client(), "http://web-1.us-west-2.elb.amazonaws.com/nothing"); a.StatusCode != http.StatusBadGateway || a.Status != "502 Bad Gateway" {
+	if a := w.get(w.client(), "http://web-1.us-west-2.elb.amazonaws.com/nothing"); a.StatusCode != http.StatusBadGateway ||
+		a.Status != "502 Bad Gateway" {
 		t.Errorf("a status line without status: %s", a.Status)
 	}
 	for _, status := range []string{"099 Low", "000 None"} {

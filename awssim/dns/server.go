@@ -1,5 +1,5 @@
-// Package dns speaks DNS over UDP and TCP on loopback. A function answers what names exist; nothing is forwarded to other
-// servers. It imports the standard library and a DNS codec.
+// Package dns speaks DNS over UDP and TCP on loopback. A function answers what names exist; nothing is forwarded to
+// other servers. It imports the standard library and a DNS codec.
 package dns
 
 import (
@@ -20,7 +20,8 @@ type Options struct {
 	Address string
 	// Answer answers questions; it may be called by several goroutines at a time.
 	Answer func(Question) Answer
-	// MaxTTL bounds the time to live of all that is answered, in whole seconds, for clients that must see changes soon; 0: none.
+	// MaxTTL bounds the time to live of all that is answered, in whole seconds, for clients that must see changes soon; 0:
+	// none.
 	MaxTTL time.Duration
 }
 
@@ -140,7 +141,8 @@ func (s *Server) reply(q *dns.Msg) *dns.Msg {
 		if subnet != nil {
 			e := m.IsEdns0()
 			e.Option = append(e.Option, &dns.EDNS0_SUBNET{
-				Code: dns.EDNS0SUBNET, Family: subnet.Family, SourceNetmask: subnet.SourceNetmask, SourceScope: subnet.SourceNetmask, Address: subnet.Address,
+				Code: dns.EDNS0SUBNET, Family: subnet.Family, SourceNetmask: subnet.SourceNetmask,
+				SourceScope: subnet.SourceNetmask, Address: subnet.Address,
 			})
 		}
 	}

@@ -109,7 +109,8 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("%s: TTL %d of %s", tc.name, h.Ttl, h.Name)
 				}
 			}
-			if m.Rcode != tc.rcode || len(m.Answer) != tc.records || tc.answers != nil && !slices.Equal(got, tc.answers) || (len(m.Ns) == 1) != tc.soa {
+			if m.Rcode != tc.rcode || len(m.Answer) != tc.records || tc.answers != nil && !slices.Equal(got, tc.answers) ||
+				(len(m.Ns) == 1) != tc.soa {
 				t.Errorf("%s %s over %s:\n%v", tc.name, wire.TypeToString[tc.kind], network, m)
 			}
 		}
@@ -133,7 +134,9 @@ func TestTheStandardResolverUnderstandsTheServer(t *testing.T) {
 func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", "192.0.2.1:53", "nonsense"} {
-		if s, err := dns.Listen(dns.Options{Address: address, Answer: func(dns.Question) dns.Answer { return dns.Answer{} }}); err == nil {
+		if s, err := dns.Listen(dns.Options{Address: address, Answer: func(dns.Question) dns.Answer {
+			return dns.Answer{}
+		}}); err == nil {
 			_ = s.Close()
 			t.Errorf("%s was accepted", address)
 		}
@@ -154,7 +157,8 @@ func TestEscapesAreThoseOfTheCallers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	m := exchange(t, s, new(wire.Msg).SetQuestion("*.example.com.", wire.TypeTXT))
-	if txt, ok := m.Answer[0].(*wire.TXT); !ok || !slices.Equal(txt.Txt, []string{"a b", "c"}) || txt.Hdr.Name != "*.example.com." {
+	if txt, ok := m.Answer[0].(*wire.TXT); !ok || !slices.Equal(txt.Txt, []string{"a b", "c"}) ||
+		txt.Hdr.Name != "*.example.com." {
 		t.Errorf("got %v", m)
 	}
 	m = exchange(t, s, new(wire.Msg).SetQuestion("www.example.com.", wire.TypeCNAME))
@@ -167,9 +171,11 @@ func TestAQuestionHasItsClientSubnet(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	q := new(wire.Msg).SetQuestion("who.example.com.", wire.TypeA).SetEdns0(1232, false)
-	q.IsEdns0().Option = []wire.EDNS0{&wire.EDNS0_SUBNET{Code: wire.EDNS0SUBNET, Family: 1, SourceNetmask: 32, Address: net.IPv4(10, 0, 1, 2)}}
+	q.IsEdns0().Option = []wire.EDNS0{&wire.EDNS0_SUBNET{Code: wire.EDNS0SUBNET, Family: 1, SourceNetmask: 32,
+		Address: net.IPv4(10, 0, 1, 2)}}
 	m := exchange(t, s, q)
-	if a, ok := m.Answer[0].(*wire.A); !ok || a.A.String() != "10.0.1.2" || m.IsEdns0() == nil || len(m.IsEdns0().Option) != 1 {
+	if a, ok := m.Answer[0].(*wire.A); !ok || a.A.String() != "10.0.1.2" || m.IsEdns0() == nil ||
+		len(m.IsEdns0().Option) != 1 {
 		t.Errorf("got %v", m)
 	}
 }

@@ -30,7 +30,8 @@ func BenchmarkFindingInterfacesByAddress(b *testing.B) {
 		}
 	}
 	s := New(a, nil)
-	in := &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{filterOn("vpc-id", vpcID), filterOn("addresses.private-ip-address", addresses...)}}
+	in := &ec2.DescribeNetworkInterfacesInput{Filters: []types.Filter{filterOn("vpc-id", vpcID),
+		filterOn("addresses.private-ip-address", addresses...)}}
 	b.ReportAllocs()
 	for b.Loop() {
 		out, err := s.DescribeNetworkInterfaces(context.Background(), in)

@@ -75,12 +75,14 @@ func tcp(port int32, cidrs ...string) types.IpPermission {
 }
 
 func authorize(s *Service, group string, permissions ...types.IpPermission) error {
-	_, err := s.AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: permissions})
+	_, err := s.AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(group), IpPermissions: permissions})
 	return err
 }
 
 func revoke(s *Service, group string, permissions ...types.IpPermission) error {
-	_, err := s.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: permissions})
+	_, err := s.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{
+		GroupId: aws.String(group), IpPermissions: permissions})
 	return err
 }
 

@@ -32,13 +32,16 @@ func variety(t *testing.T) (s *Service, balancer *vpc.Interface) {
 	odd.Outpost, odd.CustomerOwnedPool, odd.EnableDNS64, odd.Default, odd.IPv6Native = outpost, coipPool, true, true, true
 	s.account.AddCustomerPool(&vpc.CustomerPool{ID: coipPool, RouteTable: "lgw-rtb-0a1de000000000001"})
 	s.account.AddCustomerPool(&vpc.CustomerPool{RouteTable: "lgw-rtb-0a1de000000000002"})
-	s.account.AddIPAMPool(&vpc.IPAMPool{ID: ipamPool, Description: "pool", Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	s.account.AddIPAMPool(&vpc.IPAMPool{ID: ipamPool, Description: "pool", Family: "ipv4", Public: true,
+		CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
 	s.account.AddIPAMPool(&vpc.IPAMPool{Description: "other", Family: "ipv6"})
 	s.account.AddZone(&vpc.AvailabilityZone{
-		Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "opted-in", Group: "us-west-2-lax-1",
+		Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "opted-in",
+		Group:    "us-west-2-lax-1",
 		ParentID: "usw2-az2", ParentName: "us-west-2b",
 	})
-	balancer, err := s.account.NewInterface("subnet-0a1de0000000000a1", []string{webGroup}, "ELB app/web/0123456789abcdef", true)
+	balancer, err := s.account.NewInterface("subnet-0a1de0000000000a1", []string{webGroup}, "ELB app/web/0123456789abcdef",
+		true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +53,15 @@ func variety(t *testing.T) (s *Service, balancer *vpc.Interface) {
 	}
 	s.account.Associate(s.account.Addresses[eipA], own, own.PrimaryAddress())
 	egress := types.IpPermission{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5433), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(nodeGroup)}},
-		Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("2001:db8::/32")}}, IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}},
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5433),
+		UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(nodeGroup)}},
+		Ipv6Ranges:       []types.Ipv6Range{{CidrIpv6: aws.String("2001:db8::/32")}}, IpRanges: []types.IpRange{
+			{CidrIp: aws.String("192.0.2.0/24")}},
 		PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-00000001")}},
 	}
 	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-00000001", MaxEntries: 1})
-	if _, err := s.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String(webGroup), IpPermissions: []types.IpPermission{egress}}); err != nil {
+	if _, err := s.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String(webGroup),
+		IpPermissions: []types.IpPermission{egress}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := authorize(s, webGroup, egress); err != nil {
@@ -97,7 +103,8 @@ func (s *Service) count(t *testing.T, call string, f types.Filter) (int, error) 
 		out, err := s.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: filters})
 		return found(err, func() int { return len(out.Addresses) })
 	case "GetSecurityGroupsForVpc":
-		out, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: filters})
+		out, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID),
+			Filters: filters})
 		return found(err, func() int { return len(out.SecurityGroupForVpcs) })
 	case "DescribeCoipPools":
 		out, err := s.DescribeCoipPools(ctx, &ec2.DescribeCoipPoolsInput{Filters: filters})
@@ -264,10 +271,12 @@ func TestEveryFilterOfEveryDescribeSelects(t *testing.T) {
 		if n, err := s.count(t, call, filterOn(name, "none-such")); err != nil || n != 0 {
 			t.Errorf("%s=none-such: %d, %v; want none", tt.row, n, err)
 		}
-		if _, err := s.count(t, call, filterOn(name)); err == nil || !strings.Contains(err.Error(), "The filter '"+name+"' is null") {
+		if _, err := s.count(t, call, filterOn(name)); err == nil || !strings.Contains(err.Error(), "The filter '"+name+
+			"' is null") {
 			t.Errorf("%s without values: %v", tt.row, err)
 		}
-		if _, err := s.count(t, call, filterOn(name+"s", tt.value)); !strings.HasPrefix(name, "tag:") && (err == nil || !strings.Contains(err.Error(), "The filter '"+name+"s' is invalid")) {
+		if _, err := s.count(t, call, filterOn(name+"s", tt.value)); !strings.HasPrefix(name, "tag:") &&
+			(err == nil || !strings.Contains(err.Error(), "The filter '"+name+"s' is invalid")) {
 			t.Errorf("%ss: %v", tt.row, err)
 		}
 	}

@@ -21,14 +21,17 @@ func TestSubnetsAreFoundByFilters(t *testing.T) {
 	}{
 		{"no filter", nil, 7},
 		{"vpc", []types.Filter{filterOn("vpc-id", vpcID)}, 7},
-		{"role tag with empty or 1", []types.Filter{filterOn("vpc-id", vpcID), filterOn("tag:kubernetes.io/role/elb", "", "1")}, 3},
+		{"role tag with empty or 1", []types.Filter{filterOn("vpc-id", vpcID), filterOn("tag:kubernetes.io/role/elb",
+			"", "1")}, 3},
 		{"role tag of empty value", []types.Filter{filterOn("tag:kubernetes.io/role/elb", "")}, 0},
 		{"any value", []types.Filter{filterOn("tag:kubernetes.io/role/internal-elb", "*")}, 3},
 		{"tag key", []types.Filter{filterOn("tag-key", "kubernetes.io/role/*")}, 6},
 		{"names or", []types.Filter{filterOn("tag:Name", "demo-public-a", "demo-private-?")}, 4},
-		{"and over filters", []types.Filter{filterOn("tag:Name", "demo-public-*"), filterOn("availability-zone", "us-west-2b")}, 1},
+		{"and over filters", []types.Filter{filterOn("tag:Name", "demo-public-*"),
+			filterOn("availability-zone", "us-west-2b")}, 1},
 		{"same filter twice", []types.Filter{filterOn("tag:Name", "*a"), filterOn("tag:Name", "demo-public*")}, 1},
-		{"zone id differs from zone letter", []types.Filter{filterOn("availability-zone-id", "usw2-az1"), filterOn("availability-zone", "us-west-2b")}, 2},
+		{"zone id differs from zone letter", []types.Filter{filterOn("availability-zone-id", "usw2-az1"),
+			filterOn("availability-zone", "us-west-2b")}, 2},
 		{"ipv6 block", []types.Filter{filterOn("ipv6-cidr-block-association.ipv6-cidr-block", "2600:1f14:abc:de00::/64")}, 1},
 		{"boolean", []types.Filter{filterOn("map-public-ip-on-launch", "true")}, 3},
 		{"case matters", []types.Filter{filterOn("tag:Name", "Demo-*")}, 0},
@@ -67,8 +70,10 @@ func TestBadFiltersAreRefused(t *testing.T) {
 		{"no values", []types.Filter{filterOn("vpc-id")}, "InvalidParameterValue"},
 		{"51 filters", many, "FilterLimitExceeded"},
 		{"201 values", []types.Filter{filterOn("subnet-id", values...)}, "FilterLimitExceeded"},
-		{"200 values over two filters", []types.Filter{filterOn("subnet-id", values[:199]...), filterOn("vpc-id", vpcID)}, ""},
-		{"201 values over two filters", []types.Filter{filterOn("subnet-id", values[:200]...), filterOn("vpc-id", vpcID)}, "FilterLimitExceeded"},
+		{"200 values over two filters", []types.Filter{filterOn("subnet-id", values[:199]...), filterOn("vpc-id", vpcID)},
+			""},
+		{"201 values over two filters", []types.Filter{filterOn("subnet-id", values[:200]...), filterOn("vpc-id", vpcID)},
+			"FilterLimitExceeded"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,7 +122,8 @@ func TestUnknownAndMalformedIdsHaveDifferentErrors(t *testing.T) {
 			return err
 		}, "InvalidInstanceID.Malformed"},
 		{"interface", func() error {
-			_, err := s.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{"eni-deadbeef"}})
+			_, err := s.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+				NetworkInterfaceIds: []string{"eni-deadbeef"}})
 			return err
 		}, "InvalidNetworkInterfaceID.NotFound"},
 		{"zone", func() error {

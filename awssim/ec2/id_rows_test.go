@@ -66,20 +66,26 @@ func TestEveryDescribeNamesUnknownIDs(t *testing.T) {
 		code    string
 		message string // if the documentation has it
 	}{
-		{"DescribeVpcs, unknown", []string{vpcID, "vpc-deadbeef"}, "InvalidVpcID.NotFound", "The vpc ID 'vpc-deadbeef' does not exist"},
+		{"DescribeVpcs, unknown", []string{vpcID, "vpc-deadbeef"}, "InvalidVpcID.NotFound",
+			"The vpc ID 'vpc-deadbeef' does not exist"},
 		{"DescribeVpcs, malformed", []string{"vpc-xyz"}, "InvalidVpcId.Malformed", ""},
-		{"DescribeSubnets, unknown", []string{subnetA, "subnet-deadbeef"}, "InvalidSubnetID.NotFound", "The subnet ID 'subnet-deadbeef' does not exist"},
+		{"DescribeSubnets, unknown", []string{subnetA, "subnet-deadbeef"}, "InvalidSubnetID.NotFound",
+			"The subnet ID 'subnet-deadbeef' does not exist"},
 		{"DescribeSubnets, malformed", []string{"subnet-xyz"}, "InvalidSubnetId.Malformed", ""},
-		{"DescribeSecurityGroups, unknown", []string{"sg-deadbeef"}, "InvalidGroup.NotFound", "The security group 'sg-deadbeef' does not exist"},
+		{"DescribeSecurityGroups, unknown", []string{"sg-deadbeef"}, "InvalidGroup.NotFound",
+			"The security group 'sg-deadbeef' does not exist"},
 		{"DescribeSecurityGroups, malformed", []string{"sg-xyz"}, "InvalidGroupId.Malformed", ""},
 		{"DescribeSecurityGroups by name, in the default VPC", []string{"demo-web"}, "", ""},
 		{"DescribeSecurityGroups by name, unknown", []string{"other"}, "InvalidGroup.NotFound", ""},
 		{"DescribeNetworkInterfaces, unknown", []string{"eni-deadbeef"}, "InvalidNetworkInterfaceID.NotFound", ""},
 		{"DescribeNetworkInterfaces, malformed", []string{"eni-xyz"}, "InvalidNetworkInterfaceId.Malformed", ""},
-		{"DescribeInstances, unknown", []string{"i-deadbeef", "i-deadbee0"}, "InvalidInstanceID.NotFound", "The instance IDs 'i-deadbee0, i-deadbeef' do not exist"},
+		{"DescribeInstances, unknown", []string{"i-deadbeef", "i-deadbee0"}, "InvalidInstanceID.NotFound",
+			"The instance IDs 'i-deadbee0, i-deadbeef' do not exist"},
 		{"DescribeInstances, malformed", []string{"i-xyz"}, "InvalidInstanceID.Malformed", ""},
-		{"DescribeAvailabilityZones, unknown", []string{"us-west-2z"}, "InvalidParameterValue", "Invalid availability zone: [us-west-2z]"},
-		{"DescribeAvailabilityZones by id, unknown", []string{"usw2-az9"}, "InvalidParameterValue", "Invalid availability zone: [usw2-az9]"},
+		{"DescribeAvailabilityZones, unknown", []string{"us-west-2z"}, "InvalidParameterValue",
+			"Invalid availability zone: [us-west-2z]"},
+		{"DescribeAvailabilityZones by id, unknown", []string{"usw2-az9"}, "InvalidParameterValue",
+			"Invalid availability zone: [usw2-az9]"},
 		{"DescribeRouteTables, unknown", []string{"rtb-deadbeef"}, "InvalidRouteTableID.NotFound", ""},
 		{"DescribeRouteTables, malformed", []string{"rtb-xyz"}, "InvalidRouteTableId.Malformed", ""},
 		{"DescribeInternetGateways, unknown", []string{"igw-deadbeef"}, "InvalidInternetGatewayID.NotFound", ""},
@@ -105,7 +111,8 @@ func TestBoundsOfGroupsRulesAndTags(t *testing.T) {
 	t.Parallel()
 	create := func(name, description, vpc string) func(*Service) error {
 		return func(s *Service) error {
-			_, err := s.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String(description), VpcId: aws.String(vpc)})
+			_, err := s.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String(name),
+				Description: aws.String(description), VpcId: aws.String(vpc)})
 			return err
 		}
 	}
@@ -129,7 +136,8 @@ func TestBoundsOfGroupsRulesAndTags(t *testing.T) {
 	pair := func(group string) func(*Service) error {
 		return func(s *Service) error {
 			s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-00000055", MaxEntries: 55})
-			return authorize(s, nodeGroup, types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(group)}}})
+			return authorize(s, nodeGroup, types.IpPermission{IpProtocol: aws.String("-1"),
+				UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(group)}}})
 		}
 	}
 	many := make([]string, 1001)
@@ -149,12 +157,16 @@ func TestBoundsOfGroupsRulesAndTags(t *testing.T) {
 			_ = s.account.SetQuota("security-groups", 3)
 			return create("n", "d", vpcID)(s)
 		}, "SecurityGroupLimitExceeded"},
-		"same group name in another VPC":             {func(s *Service) error { return create("demo-web", "d", secondVPC(t, s))(s) }, ""},
-		"rule description of 255 characters":         {described(strings.Repeat("d", 255)), ""},
-		"rule description of 256 characters":         {described(strings.Repeat("d", 256)), "InvalidParameterValue"},
-		"rule description with allowed characters":   {described("aZ0. _-:/()#,@[]+=;{}!$*&"), ""},
-		"rule for a group of the same VPC":           {pair(webGroup), ""},
-		"rule for a group of a VPC that is not ours": {func(s *Service) error { return pair(groupIn(t, s, secondVPC(t, s)))(s) }, "InvalidGroup.NotFound"},
+		"same group name in another VPC": {func(s *Service) error {
+			return create("demo-web", "d", secondVPC(t, s))(s)
+		}, ""},
+		"rule description of 255 characters":       {described(strings.Repeat("d", 255)), ""},
+		"rule description of 256 characters":       {described(strings.Repeat("d", 256)), "InvalidParameterValue"},
+		"rule description with allowed characters": {described("aZ0. _-:/()#,@[]+=;{}!$*&"), ""},
+		"rule for a group of the same VPC":         {pair(webGroup), ""},
+		"rule for a group of a VPC that is not ours": {func(s *Service) error {
+			return pair(groupIn(t, s, secondVPC(t, s)))(s)
+		}, "InvalidGroup.NotFound"},
 		"rule for a group of a peered VPC": {func(s *Service) error {
 			other := secondVPC(t, s)
 			s.account.AddPeering(&vpc.Peering{Requester: vpcID, Accepter: other, Status: "active"})
@@ -184,7 +196,8 @@ func secondVPC(t *testing.T, s *Service) string {
 
 func groupIn(t *testing.T, s *Service, vpc string) string {
 	t.Helper()
-	out, err := s.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("g"), Description: aws.String("d"), VpcId: aws.String(vpc)})
+	out, err := s.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("g"),
+		Description: aws.String("d"), VpcId: aws.String(vpc)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +208,8 @@ func TestEgressOfANewGroupFollowsTheFamiliesOfItsVPC(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	g := describeGroup(t, s, groupIn(t, s, secondVPC(t, s)))
-	if len(g.IpPermissionsEgress) != 1 || len(g.IpPermissionsEgress[0].IpRanges) != 1 || len(g.IpPermissionsEgress[0].Ipv6Ranges) != 0 || len(g.IpPermissions) != 0 {
+	if len(g.IpPermissionsEgress) != 1 || len(g.IpPermissionsEgress[0].IpRanges) != 1 ||
+		len(g.IpPermissionsEgress[0].Ipv6Ranges) != 0 || len(g.IpPermissions) != 0 {
 		t.Errorf("in a VPC without IPv6: %+v", g)
 	}
 }
@@ -203,8 +217,10 @@ func TestEgressOfANewGroupFollowsTheFamiliesOfItsVPC(t *testing.T) {
 func TestAPrefixListCountsAsTheRulesThatItMayHold(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-82a045eb", Name: "com.amazonaws.global.cloudfront.origin-facing", MaxEntries: 55})
-	list := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(443), ToPort: aws.Int32(443), PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-82a045eb")}}}
+	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-82a045eb", Name: "com.amazonaws.global.cloudfront.origin-facing",
+		MaxEntries: 55})
+	list := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(443), ToPort: aws.Int32(443),
+		PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-82a045eb")}}}
 	g := newGroup(t, s, "g")
 	wantCode(t, authorize(s, g, list), "")
 	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")), "")

@@ -19,7 +19,8 @@ func TestAPodsAddressOnANodeIsFoundByInstanceAndByAddress(t *testing.T) {
 	s := newService(t)
 	ctx := context.Background()
 	eni := s.account.Instances[nodeA].Interfaces[0]
-	assigned, err := s.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni), SecondaryPrivateIpAddressCount: aws.Int32(1)})
+	assigned, err := s.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
+		NetworkInterfaceId: aws.String(eni), SecondaryPrivateIpAddressCount: aws.Int32(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,8 @@ func TestAPodsAddressOnANodeIsFoundByInstanceAndByAddress(t *testing.T) {
 	if err != nil || len(found.NetworkInterfaces) != 1 || *found.NetworkInterfaces[0].NetworkInterfaceId != eni {
 		t.Fatalf("by address: %+v, %v", found, err)
 	}
-	if g := found.NetworkInterfaces[0].Groups; len(g) != 1 || *g[0].GroupId != nodeGroup || *g[0].GroupName != "demo-node" {
+	if g := found.NetworkInterfaces[0].Groups; len(g) != 1 || *g[0].GroupId != nodeGroup ||
+		*g[0].GroupName != "demo-node" {
 		t.Errorf("groups %+v", g)
 	}
 	instances, err := s.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{nodeA}})
@@ -38,19 +40,24 @@ func TestAPodsAddressOnANodeIsFoundByInstanceAndByAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := instances.Reservations[0].Instances[0]
-	if *i.PrivateIpAddress != "10.0.128.10" || *i.PrivateDnsName != "ip-10-0-128-10.us-west-2.compute.internal" || i.State.Name != "running" ||
+	if *i.PrivateIpAddress != "10.0.128.10" || *i.PrivateDnsName != "ip-10-0-128-10.us-west-2.compute.internal" ||
+		i.State.Name != "running" ||
 		*i.Placement.AvailabilityZone != "us-west-2a" || *i.VpcId != vpcID {
 		t.Errorf("instance %+v", i)
 	}
 	n := i.NetworkInterfaces[0]
-	if *n.Attachment.DeviceIndex != 0 || !slices.ContainsFunc(n.PrivateIpAddresses, func(p types.InstancePrivateIpAddress) bool { return *p.PrivateIpAddress == pod && !*p.Primary }) {
+	if *n.Attachment.DeviceIndex != 0 || !slices.ContainsFunc(n.PrivateIpAddresses,
+		func(p types.InstancePrivateIpAddress) bool { return *p.PrivateIpAddress == pod && !*p.Primary }) {
 		t.Errorf("interface of the instance %+v", n)
 	}
-	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni), PrivateIpAddresses: []string{pod}})
+	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni),
+		PrivateIpAddresses: []string{pod}})
 	wantCode(t, err, "")
-	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni), PrivateIpAddresses: []string{pod}})
+	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni),
+		PrivateIpAddresses: []string{pod}})
 	wantCode(t, err, "InvalidParameterValue")
-	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni), PrivateIpAddresses: []string{"10.0.128.10"}})
+	_, err = s.UnassignPrivateIpAddresses(ctx, &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni),
+		PrivateIpAddresses: []string{"10.0.128.10"}})
 	wantCode(t, err, "InvalidParameterValue") // the primary one stays
 }
 
@@ -59,7 +66,8 @@ func TestAddressesAreAssignedAllOrNone(t *testing.T) {
 	s := newService(t)
 	eni := s.account.Instances[nodeA].Interfaces[0]
 	assign := func(addresses ...string) error {
-		_, err := s.AssignPrivateIpAddresses(context.Background(), &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(eni), PrivateIpAddresses: addresses})
+		_, err := s.AssignPrivateIpAddresses(context.Background(), &ec2.AssignPrivateIpAddressesInput{
+			NetworkInterfaceId: aws.String(eni), PrivateIpAddresses: addresses})
 		return err
 	}
 	before := s.account.Subnets[subnetA].AvailableIPs()
@@ -73,7 +81,8 @@ func TestAddressesAreAssignedAllOrNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.AssignPrivateIpAddresses(context.Background(), &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: aws.String(other.ID), PrivateIpAddresses: []string{"10.0.130.1"}})
+	_, err = s.AssignPrivateIpAddresses(context.Background(), &ec2.AssignPrivateIpAddressesInput{
+		NetworkInterfaceId: aws.String(other.ID), PrivateIpAddresses: []string{"10.0.130.1"}})
 	wantCode(t, err, "InvalidIPAddress.InUse")
 }
 
@@ -90,15 +99,22 @@ func TestCreateNetworkInterfaceValidatesAsAWSDoes(t *testing.T) {
 		code string
 	}{
 		{"no subnet", ec2.CreateNetworkInterfaceInput{}, "MissingParameter"},
-		{"unknown subnet", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String("subnet-deadbeef")}, "InvalidSubnetID.NotFound"},
+		{"unknown subnet", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String("subnet-deadbeef")},
+			"InvalidSubnetID.NotFound"},
 		{"default group", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA)}, ""},
 		{"five groups", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Groups: groups[:5]}, ""},
-		{"six groups", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Groups: groups}, "SecurityGroupsPerInterfaceLimitExceeded"},
-		{"unknown group", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Groups: []string{"sg-deadbeef"}}, "InvalidGroup.NotFound"},
-		{"taken address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String("10.0.128.10")}, "InvalidIPAddress.InUse"},
-		{"foreign address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String("10.0.0.10")}, "InvalidParameterValue"},
-		{"malformed address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String("ten")}, "InvalidParameterValue"},
-		{"prefix and IPv6", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Ipv4PrefixCount: aws.Int32(1), Ipv6AddressCount: aws.Int32(1)}, ""},
+		{"six groups", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Groups: groups},
+			"SecurityGroupsPerInterfaceLimitExceeded"},
+		{"unknown group", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Groups: []string{"sg-deadbeef"}},
+			"InvalidGroup.NotFound"},
+		{"taken address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String(
+			"10.0.128.10")}, "InvalidIPAddress.InUse"},
+		{"foreign address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String(
+			"10.0.0.10")}, "InvalidParameterValue"},
+		{"malformed address", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), PrivateIpAddress: aws.String(
+			"ten")}, "InvalidParameterValue"},
+		{"prefix and IPv6", ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA), Ipv4PrefixCount: aws.Int32(1),
+			Ipv6AddressCount: aws.Int32(1)}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,7 +130,8 @@ func TestAFullSubnetGivesNoAddress(t *testing.T) {
 	s := newService(t)
 	subnet := s.account.Subnets[subnetA]
 	subnet.UseAddresses(int(subnet.AvailableIPs()))
-	_, err := s.CreateNetworkInterface(context.Background(), &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String(subnetA)})
+	_, err := s.CreateNetworkInterface(context.Background(), &ec2.CreateNetworkInterfaceInput{
+		SubnetId: aws.String(subnetA)})
 	wantCode(t, err, "InsufficientFreeAddressesInSubnet")
 }
 
@@ -122,14 +139,16 @@ func TestInterfacesInUseOrOfLoadBalancersStay(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	remove := func(id string) error {
-		_, err := s.DeleteNetworkInterface(context.Background(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id)})
+		_, err := s.DeleteNetworkInterface(context.Background(), &ec2.DeleteNetworkInterfaceInput{
+			NetworkInterfaceId: aws.String(id)})
 		return err
 	}
 	elb, err := s.account.NewInterface(subnetA, []string{webGroup}, "ELB net/x/1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if elb.Type != "network_load_balancer" || elb.RequesterID != "amazon-elb" || elb.SourceDestCheck || elb.Attachment.Instance != "" {
+	if elb.Type != "network_load_balancer" || elb.RequesterID != "amazon-elb" || elb.SourceDestCheck ||
+		elb.Attachment.Instance != "" {
 		t.Errorf("interface of a load balancer: %+v", elb)
 	}
 	wantCode(t, remove(elb.ID), "OperationNotPermitted")
@@ -208,7 +227,8 @@ func TestInstancesChangeTheirStateInTime(t *testing.T) {
 		}
 	}
 	out, err := s.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{nodeA}})
-	if err != nil || out.StoppingInstances[0].PreviousState.Name != "running" || out.StoppingInstances[0].CurrentState.Name != "stopping" {
+	if err != nil || out.StoppingInstances[0].PreviousState.Name != "running" ||
+		out.StoppingInstances[0].CurrentState.Name != "stopping" {
 		t.Fatalf("got %+v, %v", out, err)
 	}
 	_, err = s.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{nodeA}})

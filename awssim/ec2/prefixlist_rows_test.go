@@ -28,7 +28,8 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 	}
 	create := func(change func(*ec2.CreateManagedPrefixListInput)) func(context.Context, *Service, built) error {
 		return func(ctx context.Context, s *Service, _ built) error {
-			in := &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"), AddressFamily: aws.String("IPv4"), MaxEntries: aws.Int32(2), Entries: add("10.0.0.1/8")}
+			in := &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"), AddressFamily: aws.String("IPv4"),
+				MaxEntries: aws.Int32(2), Entries: add("10.0.0.1/8")}
 			change(in)
 			return failing(s.CreateManagedPrefixList(ctx, in))
 		}
@@ -51,39 +52,59 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 	}
 	checkRows(t, []row{
 		{"list", "", create(func(*ec2.CreateManagedPrefixListInput) {})},
-		{"list without a name", "MissingParameter", create(func(in *ec2.CreateManagedPrefixListInput) { in.PrefixListName = nil })},
-		{"list of AWS's name", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.PrefixListName = aws.String("com.amazonaws.x") })},
-		{"list of no family", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.AddressFamily = aws.String("ipv4") })},
-		{"list of nothing", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.MaxEntries = aws.Int32(0) })},
+		{"list without a name", "MissingParameter", create(func(in *ec2.CreateManagedPrefixListInput) {
+			in.PrefixListName = nil
+		})},
+		{"list of AWS's name", "InvalidParameterValue",
+			create(func(in *ec2.CreateManagedPrefixListInput) { in.PrefixListName = aws.String("com.amazonaws.x") })},
+		{"list of no family", "InvalidParameterValue",
+			create(func(in *ec2.CreateManagedPrefixListInput) { in.AddressFamily = aws.String("ipv4") })},
+		{"list of nothing", "InvalidParameterValue",
+			create(func(in *ec2.CreateManagedPrefixListInput) { in.MaxEntries = aws.Int32(0) })},
 		{"list that is too long", "PrefixListMaxEntriesExceeded", create(func(in *ec2.CreateManagedPrefixListInput) {
 			in.MaxEntries, in.Entries = aws.Int32(1), add("10.0.0.0/8", "11.0.0.0/8")
 		})},
-		{"entry of the other family", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.Entries = add("::/0") })},
+		{"entry of the other family", "InvalidParameterValue",
+			create(func(in *ec2.CreateManagedPrefixListInput) { in.Entries = add("::/0") })},
 		{"too many lists", "PrefixListLimitExceeded", func(ctx context.Context, s *Service, _ built) error {
 			_ = s.account.SetQuota("prefix-lists", 0)
-			return failing(s.CreateManagedPrefixList(ctx, &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"), AddressFamily: aws.String("IPv4"), MaxEntries: aws.Int32(2)}))
+			return failing(s.CreateManagedPrefixList(ctx, &ec2.CreateManagedPrefixListInput{PrefixListName: aws.String("l"),
+				AddressFamily: aws.String("IPv4"), MaxEntries: aws.Int32(2)}))
 		}},
-		{"entries", "", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), AddEntries: add("10.0.0.0/8")})},
-		{"entries of no version", "MissingParameter", modify(ec2.ModifyManagedPrefixListInput{AddEntries: add("10.0.0.0/8")})},
-		{"entries of another version", "PrefixListVersionMismatch", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(2), AddEntries: add("10.0.0.0/8")})},
-		{"too many entries", "PrefixListMaxEntriesExceeded", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), AddEntries: add("10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8")})},
-		{"entry that is not there", "InvalidPrefixListModification", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), RemoveEntries: []types.RemovePrefixListEntry{{Cidr: aws.String("10.0.0.0/8")}}})},
-		{"size and entries", "InvalidParameterCombination", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), MaxEntries: aws.Int32(3), AddEntries: add("10.0.0.0/8")})},
+		{"entries", "", modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1),
+			AddEntries: add("10.0.0.0/8")})},
+		{"entries of no version", "MissingParameter",
+			modify(ec2.ModifyManagedPrefixListInput{AddEntries: add("10.0.0.0/8")})},
+		{"entries of another version", "PrefixListVersionMismatch",
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(2), AddEntries: add("10.0.0.0/8")})},
+		{"too many entries", "PrefixListMaxEntriesExceeded",
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), AddEntries: add("10.0.0.0/8", "11.0.0.0/8",
+				"12.0.0.0/8")})},
+		{"entry that is not there", "InvalidPrefixListModification",
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), RemoveEntries: []types.RemovePrefixListEntry{
+				{Cidr: aws.String("10.0.0.0/8")}}})},
+		{"size and entries", "InvalidParameterCombination",
+			modify(ec2.ModifyManagedPrefixListInput{CurrentVersion: aws.Int64(1), MaxEntries: aws.Int32(3),
+				AddEntries: add("10.0.0.0/8")})},
 		{"entries read back", "", func(ctx context.Context, s *Service, _ built) error {
 			id := list(s)
 			entries := []types.AddPrefixListEntry{{Cidr: aws.String("10.0.0.1/8"), Description: aws.String("mine")}}
-			if _, err := s.ModifyManagedPrefixList(ctx, &ec2.ModifyManagedPrefixListInput{PrefixListId: id, CurrentVersion: aws.Int64(1), AddEntries: entries}); err != nil {
+			if _, err := s.ModifyManagedPrefixList(ctx, &ec2.ModifyManagedPrefixListInput{
+				PrefixListId: id, CurrentVersion: aws.Int64(1), AddEntries: entries}); err != nil {
 				return err
 			}
-			out, err := s.GetManagedPrefixListEntries(ctx, &ec2.GetManagedPrefixListEntriesInput{PrefixListId: id, TargetVersion: aws.Int64(2)})
-			if err == nil && (len(out.Entries) != 1 || *out.Entries[0].Cidr != "10.0.0.0/8" || *out.Entries[0].Description != "mine") {
+			out, err := s.GetManagedPrefixListEntries(ctx, &ec2.GetManagedPrefixListEntriesInput{
+				PrefixListId: id, TargetVersion: aws.Int64(2)})
+			if err == nil && (len(out.Entries) != 1 || *out.Entries[0].Cidr != "10.0.0.0/8" ||
+				*out.Entries[0].Description != "mine") {
 				return fmt.Errorf("entries %+v", out.Entries)
 			}
 			return err
 		}},
 		{"list in use", "DependencyViolation", func(ctx context.Context, s *Service, b built) error {
 			id := list(s)
-			if err := authorize(s, b.group, types.IpPermission{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{{PrefixListId: id}}}); err != nil {
+			if err := authorize(s, b.group, types.IpPermission{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{
+				{PrefixListId: id}}}); err != nil {
 				return err
 			}
 			return failing(s.DeleteManagedPrefixList(ctx, &ec2.DeleteManagedPrefixListInput{PrefixListId: id}))
@@ -108,53 +129,66 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if authorize(s, b.group, pair(g.ID)) == nil {
 				return fmt.Errorf("the peering counts before it was accepted")
 			}
-			if _, err := s.AcceptVpcPeeringConnection(ctx, &ec2.AcceptVpcPeeringConnectionInput{VpcPeeringConnectionId: p.VpcPeeringConnection.VpcPeeringConnectionId}); err != nil {
+			if _, err := s.AcceptVpcPeeringConnection(ctx, &ec2.AcceptVpcPeeringConnectionInput{
+				VpcPeeringConnectionId: p.VpcPeeringConnection.VpcPeeringConnectionId}); err != nil {
 				return err
 			}
 			if err := authorize(s, b.group, pair(g.ID)); err != nil {
 				return err
 			}
-			if _, err := s.DeleteVpcPeeringConnection(ctx, &ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: p.VpcPeeringConnection.VpcPeeringConnectionId}); err != nil {
+			if _, err := s.DeleteVpcPeeringConnection(ctx, &ec2.DeleteVpcPeeringConnectionInput{
+				VpcPeeringConnectionId: p.VpcPeeringConnection.VpcPeeringConnectionId}); err != nil {
 				return err
 			}
-			out, err := s.DescribeVpcPeeringConnections(ctx, &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{filterOn("status-code", "deleted"), filterOn("accepter-vpc-info.vpc-id", *other)}})
-			if err == nil && (len(out.VpcPeeringConnections) != 1 || *out.VpcPeeringConnections[0].AccepterVpcInfo.CidrBlock != "10.2.0.0/16") {
+			out, err := s.DescribeVpcPeeringConnections(ctx, &ec2.DescribeVpcPeeringConnectionsInput{
+				Filters: []types.Filter{filterOn("status-code", "deleted"), filterOn("accepter-vpc-info.vpc-id", *other)}})
+			if err == nil && (len(out.VpcPeeringConnections) != 1 || *out.VpcPeeringConnections[0].AccepterVpcInfo.CidrBlock !=
+				"10.2.0.0/16") {
 				return fmt.Errorf("connections %+v", out.VpcPeeringConnections)
 			}
 			return err
 		}},
 		{"peering with itself", "InvalidParameterValue", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{VpcId: &b.vpc, PeerVpcId: &b.vpc}))
+			return failing(s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{
+				VpcId: &b.vpc, PeerVpcId: &b.vpc}))
 		}},
 		{"peering with nobody", "InvalidVpcID.NotFound", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{VpcId: &b.vpc, PeerVpcId: aws.String("vpc-deadbeef")}))
+			return failing(s.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{
+				VpcId: &b.vpc, PeerVpcId: aws.String("vpc-deadbeef")}))
 		}},
 
 		{"group in another VPC", "DependencyViolation", func(ctx context.Context, s *Service, b built) error {
 			other := second(ctx, s)
-			if _, err := s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{GroupId: &b.group, VpcId: other}); err != nil {
+			if _, err := s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{
+				GroupId: &b.group, VpcId: other}); err != nil {
 				return err
 			}
-			usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: other, Filters: []types.Filter{filterOn("primary-vpc-id", b.vpc)}})
+			usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{
+				VpcId: other, Filters: []types.Filter{filterOn("primary-vpc-id", b.vpc)}})
 			if err != nil || len(usable.SecurityGroupForVpcs) != 1 {
 				return fmt.Errorf("usable: %+v, %w", usable, err)
 			}
-			listed, err := s.DescribeSecurityGroupVpcAssociations(ctx, &ec2.DescribeSecurityGroupVpcAssociationsInput{Filters: []types.Filter{filterOn("vpc-id", *other)}})
+			listed, err := s.DescribeSecurityGroupVpcAssociations(ctx, &ec2.DescribeSecurityGroupVpcAssociationsInput{
+				Filters: []types.Filter{filterOn("vpc-id", *other)}})
 			if err != nil || len(listed.SecurityGroupVpcAssociations) != 1 {
 				return fmt.Errorf("listed: %+v, %w", listed, err)
 			}
-			must[ec2.TerminateInstancesOutput](t)(s.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{b.instance}}))
+			must[ec2.TerminateInstancesOutput](t)(s.TerminateInstances(ctx, &ec2.TerminateInstancesInput{
+				InstanceIds: []string{b.instance}}))
 			return failing(s.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &b.group}))
 		}},
 		{"group in its own VPC", "InvalidParameter", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{GroupId: &b.group, VpcId: &b.vpc}))
+			return failing(s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{
+				GroupId: &b.group, VpcId: &b.vpc}))
 		}},
 		{"group not in the VPC", "InvalidGroup.NotFound", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.DisassociateSecurityGroupVpc(ctx, &ec2.DisassociateSecurityGroupVpcInput{GroupId: &b.group, VpcId: &b.vpc}))
+			return failing(s.DisassociateSecurityGroupVpc(ctx, &ec2.DisassociateSecurityGroupVpcInput{
+				GroupId: &b.group, VpcId: &b.vpc}))
 		}},
 		{"default group elsewhere", "InvalidParameterValue", func(ctx context.Context, s *Service, b built) error {
 			g, _ := s.account.DefaultGroup(b.vpc)
-			return failing(s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{GroupId: &g.ID, VpcId: second(ctx, s)}))
+			return failing(s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{
+				GroupId: &g.ID, VpcId: second(ctx, s)}))
 		}},
 
 		{"description of a rule", "", func(ctx context.Context, s *Service, b built) error {
@@ -163,30 +197,39 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 				return err
 			}
 			p.IpRanges[0].Description = aws.String("new words")
-			_, err := s.UpdateSecurityGroupRuleDescriptionsIngress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &b.group, IpPermissions: []types.IpPermission{p}})
+			_, err := s.UpdateSecurityGroupRuleDescriptionsIngress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{
+				GroupId: &b.group, IpPermissions: []types.IpPermission{p}})
 			if got := s.account.SecurityGroups[b.group].Ingress[0]; got.Description != "new words" {
 				return fmt.Errorf("the rule is %+v", got)
 			}
 			return err
 		}},
 		{"description of no rule", "InvalidPermission.NotFound", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.UpdateSecurityGroupRuleDescriptionsEgress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: &b.group, IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}}))
+			return failing(s.UpdateSecurityGroupRuleDescriptionsEgress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{
+				GroupId: &b.group, IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}}))
 		}},
-		{"description of a rule by id", "InvalidSecurityGroupRuleId.NotFound", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.UpdateSecurityGroupRuleDescriptionsIngress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &b.group,
-				SecurityGroupRuleDescriptions: []types.SecurityGroupRuleDescription{{SecurityGroupRuleId: aws.String("sgr-deadbeef")}}}))
+		{"description of a rule by id", "InvalidSecurityGroupRuleId.NotFound", func(ctx context.Context, s *Service,
+			b built) error {
+			return failing(s.UpdateSecurityGroupRuleDescriptionsIngress(ctx,
+				&ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &b.group,
+					SecurityGroupRuleDescriptions: []types.SecurityGroupRuleDescription{
+						{SecurityGroupRuleId: aws.String("sgr-deadbeef")}}}))
 		}},
-		{"rule becomes another's double", "InvalidPermission.Duplicate", func(ctx context.Context, s *Service, b built) error {
+		{"rule becomes another's double", "InvalidPermission.Duplicate", func(ctx context.Context, s *Service,
+			b built) error {
 			if err := authorize(s, b.group, tcp(80, "10.0.0.0/8", "11.0.0.0/8")); err != nil {
 				return err
 			}
-			return failing(s.ModifySecurityGroupRules(ctx, &ec2.ModifySecurityGroupRulesInput{GroupId: &b.group, SecurityGroupRules: []types.SecurityGroupRuleUpdate{{
-				SecurityGroupRuleId: &s.account.SecurityGroups[b.group].Ingress[0].ID,
-				SecurityGroupRule:   &types.SecurityGroupRuleRequest{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), CidrIpv4: aws.String("11.0.0.0/8")},
-			}}}))
+			return failing(s.ModifySecurityGroupRules(ctx, &ec2.ModifySecurityGroupRulesInput{
+				GroupId: &b.group, SecurityGroupRules: []types.SecurityGroupRuleUpdate{{
+					SecurityGroupRuleId: &s.account.SecurityGroups[b.group].Ingress[0].ID,
+					SecurityGroupRule: &types.SecurityGroupRuleRequest{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80),
+						ToPort: aws.Int32(80), CidrIpv4: aws.String("11.0.0.0/8")},
+				}}}))
 		}},
 		{"reserved name", "InvalidParameterValue", func(ctx context.Context, s *Service, b built) error {
-			return failing(s.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("default"), Description: aws.String("d"), VpcId: &b.vpc}))
+			return failing(s.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("default"),
+				Description: aws.String("d"), VpcId: &b.vpc}))
 		}},
 		{"pools", "", func(ctx context.Context, s *Service, _ built) error {
 			coip, pool := &vpc.CustomerPool{RouteTable: "lgw-rtb-1"}, &vpc.IPAMPool{Family: "ipv4", Public: true}
@@ -199,7 +242,8 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if err != nil || len(used.CoipAddressUsages) != 1 {
 				return fmt.Errorf("used %+v, %w", used, err)
 			}
-			pools, err := s.DescribeCoipPools(ctx, &ec2.DescribeCoipPoolsInput{PoolIds: []string{coip.ID}, Filters: []types.Filter{filterOn("coip-pool.local-gateway-route-table-id", "lgw-*")}})
+			pools, err := s.DescribeCoipPools(ctx, &ec2.DescribeCoipPoolsInput{PoolIds: []string{coip.ID},
+				Filters: []types.Filter{filterOn("coip-pool.local-gateway-route-table-id", "lgw-*")}})
 			if err != nil || len(pools.CoipPools) != 1 {
 				return fmt.Errorf("pools %+v, %w", pools, err)
 			}
@@ -218,7 +262,8 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if err != nil || len(all.Regions) <= len(some.Regions) || len(some.Regions) < 15 {
 				return fmt.Errorf("%d of %d regions, %w", len(some.Regions), len(all.Regions), err)
 			}
-			return failing(s.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{AttributeNames: []types.AccountAttributeName{"default-vpc"}}))
+			return failing(s.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{
+				AttributeNames: []types.AccountAttributeName{"default-vpc"}}))
 		}},
 		{"unknown region", "InvalidParameterValue", func(ctx context.Context, s *Service, _ built) error {
 			return failing(s.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{"mars-1"}}))

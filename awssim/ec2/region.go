@@ -21,12 +21,18 @@ type region struct{ name, optIn string }
 // needs it.
 var regions = map[string][]region{
 	"aws": {
-		{"af-south-1", "not-opted-in"}, {"ap-east-1", "not-opted-in"}, {"ap-northeast-1", ""}, {"ap-northeast-2", ""}, {"ap-northeast-3", ""},
-		{"ap-south-1", ""}, {"ap-south-2", "not-opted-in"}, {"ap-southeast-1", ""}, {"ap-southeast-2", ""}, {"ap-southeast-3", "not-opted-in"},
-		{"ap-southeast-4", "not-opted-in"}, {"ap-southeast-5", "not-opted-in"}, {"ca-central-1", ""}, {"ca-west-1", "not-opted-in"},
-		{"eu-central-1", ""}, {"eu-central-2", "not-opted-in"}, {"eu-north-1", ""}, {"eu-south-1", "not-opted-in"}, {"eu-south-2", "not-opted-in"},
-		{"eu-west-1", ""}, {"eu-west-2", ""}, {"eu-west-3", ""}, {"il-central-1", "not-opted-in"}, {"me-central-1", "not-opted-in"},
-		{"me-south-1", "not-opted-in"}, {"mx-central-1", "not-opted-in"}, {"sa-east-1", ""}, {"us-east-1", ""}, {"us-east-2", ""}, {"us-west-1", ""}, {"us-west-2", ""},
+		{"af-south-1", "not-opted-in"}, {"ap-east-1", "not-opted-in"}, {"ap-northeast-1", ""}, {"ap-northeast-2", ""},
+		{"ap-northeast-3", ""},
+		{"ap-south-1", ""}, {"ap-south-2", "not-opted-in"}, {"ap-southeast-1", ""}, {"ap-southeast-2", ""},
+		{"ap-southeast-3", "not-opted-in"},
+		{"ap-southeast-4", "not-opted-in"}, {"ap-southeast-5", "not-opted-in"}, {"ca-central-1", ""},
+		{"ca-west-1", "not-opted-in"},
+		{"eu-central-1", ""}, {"eu-central-2", "not-opted-in"}, {"eu-north-1", ""}, {"eu-south-1", "not-opted-in"},
+		{"eu-south-2", "not-opted-in"},
+		{"eu-west-1", ""}, {"eu-west-2", ""}, {"eu-west-3", ""}, {"il-central-1", "not-opted-in"},
+		{"me-central-1", "not-opted-in"},
+		{"me-south-1", "not-opted-in"}, {"mx-central-1", "not-opted-in"}, {"sa-east-1", ""}, {"us-east-1", ""},
+		{"us-east-2", ""}, {"us-west-1", ""}, {"us-west-2", ""},
 	},
 	"aws-cn":     {{"cn-north-1", ""}, {"cn-northwest-1", ""}},
 	"aws-us-gov": {{"us-gov-east-1", ""}, {"us-gov-west-1", ""}},
@@ -56,8 +62,10 @@ var regionFilters = map[string]filter.Accessor[region]{
 }
 
 // DescribeRegions lists the regions of the partition; those that the account has not opted in to, only with AllRegions.
-func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeRegionsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeRegions", in, func(in *ec2.DescribeRegionsInput) (*ec2.DescribeRegionsOutput, error) {
+func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeRegionsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeRegions", in, func(in *ec2.DescribeRegionsInput) (
+		*ec2.DescribeRegionsOutput, error) {
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
@@ -75,7 +83,8 @@ func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsIn
 		for _, r := range all {
 			optIn := optInOf(s.account, r)
 			if optIn == "not-opted-in" && !aws.ToBool(in.AllRegions) && !slices.Contains(in.RegionNames, r.name) ||
-				len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, r.name) || !filter.Passes(s.account, r, nil, conditions) {
+				len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, r.name) || !filter.Passes(s.account, r, nil,
+				conditions) {
 				continue
 			}
 			out.Regions = append(out.Regions, types.Region{

@@ -28,20 +28,32 @@ func TestCreateSecurityGroupValidatesAsAWSDoes(t *testing.T) {
 		in   ec2.CreateSecurityGroupInput
 		code string
 	}{
-		{"good", ec2.CreateSecurityGroupInput{GroupName: aws.String("k8s-a_b.c:(1)"), Description: aws.String("[k8s] Shared Backend"), VpcId: aws.String(vpcID)}, ""},
+		{"good", ec2.CreateSecurityGroupInput{GroupName: aws.String("k8s-a_b.c:(1)"),
+			Description: aws.String("[k8s] Shared Backend"), VpcId: aws.String(vpcID)}, ""},
 		{"no name", ec2.CreateSecurityGroupInput{Description: aws.String("d"), VpcId: aws.String(vpcID)}, "MissingParameter"},
-		{"no description", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), VpcId: aws.String(vpcID)}, "MissingParameter"},
-		{"sg- name", ec2.CreateSecurityGroupInput{GroupName: aws.String("sg-n"), Description: aws.String("d"), VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
-		{"long name", ec2.CreateSecurityGroupInput{GroupName: aws.String(strings.Repeat("n", 256)), Description: aws.String("d"), VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
-		{"bad character", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d'e"), VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
-		{"unknown VPC", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-deadbeef")}, "InvalidVpcID.NotFound"},
-		{"no VPC", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d")}, "VPCIdNotSpecified"},
-		{"taken name", ec2.CreateSecurityGroupInput{GroupName: aws.String("demo-web"), Description: aws.String("d"), VpcId: aws.String(vpcID)}, "InvalidGroup.Duplicate"},
-		{"tags of another type", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String(vpcID),
+		{"no description", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), VpcId: aws.String(vpcID)},
+			"MissingParameter"},
+		{"sg- name", ec2.CreateSecurityGroupInput{GroupName: aws.String("sg-n"), Description: aws.String("d"),
+			VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
+		{"long name", ec2.CreateSecurityGroupInput{GroupName: aws.String(strings.Repeat("n", 256)),
+			Description: aws.String("d"), VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
+		{"bad character", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d'e"),
+			VpcId: aws.String(vpcID)}, "InvalidParameterValue"},
+		{"unknown VPC", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"),
+			VpcId: aws.String("vpc-deadbeef")}, "InvalidVpcID.NotFound"},
+		{"no VPC", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d")},
+			"VPCIdNotSpecified"},
+		{"taken name", ec2.CreateSecurityGroupInput{GroupName: aws.String("demo-web"), Description: aws.String("d"),
+			VpcId: aws.String(vpcID)}, "InvalidGroup.Duplicate"},
+		{"tags of another type", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"),
+			VpcId:             aws.String(vpcID),
 			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance}}}, "InvalidParameterValue"},
-		{"reserved tag", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String(vpcID),
-			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("y")}}}}}, "InvalidParameterValue"},
-		{"dry run", ec2.CreateSecurityGroupInput{GroupName: aws.String("dry"), Description: aws.String("d"), VpcId: aws.String(vpcID), DryRun: aws.Bool(true)}, "DryRunOperation"},
+		{"reserved tag", ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"),
+			VpcId: aws.String(vpcID),
+			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{
+				{Key: aws.String("aws:x"), Value: aws.String("y")}}}}}, "InvalidParameterValue"},
+		{"dry run", ec2.CreateSecurityGroupInput{GroupName: aws.String("dry"), Description: aws.String("d"),
+			VpcId: aws.String(vpcID), DryRun: aws.Bool(true)}, "DryRunOperation"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,20 +69,25 @@ func TestANewGroupHasNoIngressAllEgressAndItsTags(t *testing.T) {
 	s := newService(t)
 	out, err := s.CreateSecurityGroup(context.Background(), &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String(vpcID),
-		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}},
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{
+			{Key: aws.String("k"), Value: aws.String("v")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := types.SecurityGroup{
-		GroupId: out.GroupId, GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String(vpcID), OwnerId: aws.String("123456789012"),
+		GroupId: out.GroupId, GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String(vpcID),
+		OwnerId:          aws.String("123456789012"),
 		SecurityGroupArn: aws.String("arn:aws:ec2:us-west-2:123456789012:security-group/" + *out.GroupId),
 		IpPermissionsEgress: []types.IpPermission{{
-			IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}, Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
+			IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+			Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
 		}},
 		Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 	}
-	if diff := cmp.Diff(want, describeGroup(t, s, *out.GroupId), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(types.SecurityGroup{}, types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.Tag{})); diff != "" {
+	if diff := cmp.Diff(want, describeGroup(t, s, *out.GroupId), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreUnexported(types.SecurityGroup{}, types.IpPermission{}, types.IpRange{}, types.Ipv6Range{},
+			types.Tag{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -104,22 +121,28 @@ func TestPermissionsAreGroupedByProtocolAndPorts(t *testing.T) {
 		UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(webGroup)}},
 		Ipv6Ranges:       []types.Ipv6Range{{CidrIpv6: aws.String("2001:DB8:0:0::1/32")}},
 	}
-	all := types.IpPermission{IpProtocol: aws.String("-1"), FromPort: aws.Int32(1), ToPort: aws.Int32(2), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}}
-	ping := types.IpPermission{IpProtocol: aws.String("ICMP"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}}
+	all := types.IpPermission{IpProtocol: aws.String("-1"), FromPort: aws.Int32(1), ToPort: aws.Int32(2),
+		IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}}
+	ping := types.IpPermission{IpProtocol: aws.String("ICMP"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1),
+		IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}}
 	if err := authorize(s, g, first, second, all, ping); err != nil {
 		t.Fatal(err)
 	}
 	want := []types.IpPermission{
 		{
 			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80),
-			IpRanges:         []types.IpRange{{CidrIp: aws.String("100.68.0.0/18"), Description: aws.String("host bits")}, {CidrIp: aws.String("10.0.0.0/8")}},
+			IpRanges: []types.IpRange{{CidrIp: aws.String("100.68.0.0/18"), Description: aws.String("host bits")},
+				{CidrIp: aws.String("10.0.0.0/8")}},
 			Ipv6Ranges:       []types.Ipv6Range{{CidrIpv6: aws.String("2001:db8::/32")}},
 			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(webGroup), UserId: aws.String("123456789012")}},
 		},
 		{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}},
-		{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}}},
+		{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(8), ToPort: aws.Int32(-1), IpRanges: []types.IpRange{
+			{CidrIp: aws.String("192.0.2.0/24")}}},
 	}
-	if diff := cmp.Diff(want, describeGroup(t, s, g).IpPermissions, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.UserIdGroupPair{})); diff != "" {
+	if diff := cmp.Diff(want, describeGroup(t, s, g).IpPermissions, cmpopts.EquateEmpty(),
+		cmpopts.IgnoreUnexported(types.IpPermission{}, types.IpRange{}, types.Ipv6Range{}, types.UserIdGroupPair{})); diff !=
+		"" {
 		t.Error(diff)
 	}
 }
@@ -127,14 +150,16 @@ func TestPermissionsAreGroupedByProtocolAndPorts(t *testing.T) {
 func TestAuthorizeRefusesAsAWSDoes(t *testing.T) {
 	t.Parallel()
 	udp := func(from, to *int32) types.IpPermission {
-		return types.IpPermission{IpProtocol: aws.String("udp"), FromPort: from, ToPort: to, IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}
+		return types.IpPermission{IpProtocol: aws.String("udp"), FromPort: from, ToPort: to, IpRanges: []types.IpRange{
+			{CidrIp: aws.String("10.0.0.0/8")}}}
 	}
 	described := tcp(443, "10.0.0.0/8")
 	described.IpRanges[0].Description = aws.String("other words for the same rule")
 	badDescription := tcp(443, "10.0.0.0/8")
 	badDescription.IpRanges[0].Description = aws.String("quote \"")
 	pair := func(id string) types.IpPermission {
-		return types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(1), ToPort: aws.Int32(1), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(id)}}}
+		return types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(1), ToPort: aws.Int32(1),
+			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(id)}}}
 	}
 	tests := []struct {
 		name        string
@@ -142,10 +167,14 @@ func TestAuthorizeRefusesAsAWSDoes(t *testing.T) {
 		code        string
 	}{
 		{"nothing", nil, "MissingParameter"},
-		{"no protocol", []types.IpPermission{{IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}}, "MissingParameter"},
+		{"no protocol", []types.IpPermission{{IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}},
+			"MissingParameter"},
 		{"no peer", []types.IpPermission{tcp(80)}, "MissingParameter"},
-		{"unknown protocol", []types.IpPermission{{IpProtocol: aws.String("sctpx"), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}}, "InvalidParameterValue"},
-		{"protocol 50", []types.IpPermission{{IpProtocol: aws.String("50"), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}}, ""},
+		{"unknown protocol", []types.IpPermission{
+			{IpProtocol: aws.String("sctpx"), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}},
+			"InvalidParameterValue"},
+		{"protocol 50", []types.IpPermission{
+			{IpProtocol: aws.String("50"), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}}, ""},
 		{"one port only", []types.IpPermission{udp(aws.Int32(1), nil)}, "InvalidParameterValue"},
 		{"ports of -1", []types.IpPermission{udp(aws.Int32(-1), aws.Int32(-1))}, "InvalidParameterValue"},
 		{"from above to", []types.IpPermission{udp(aws.Int32(2), aws.Int32(1))}, "InvalidParameterValue"},
@@ -159,7 +188,8 @@ func TestAuthorizeRefusesAsAWSDoes(t *testing.T) {
 		{"twice in one request", []types.IpPermission{tcp(81, "10.0.0.0/8"), tcp(81, "10.0.0.1/8")}, "InvalidParameterValue"},
 		{"unknown group", []types.IpPermission{pair("sg-deadbeef")}, "InvalidGroup.NotFound"},
 		{"malformed group", []types.IpPermission{pair("nodes")}, "InvalidGroupId.Malformed"},
-		{"unknown prefix list", []types.IpPermission{{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-deadbeef")}}}}, "InvalidPrefixListID.NotFound"},
+		{"unknown prefix list", []types.IpPermission{{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{
+			{PrefixListId: aws.String("pl-deadbeef")}}}}, "InvalidPrefixListID.NotFound"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,7 +213,8 @@ func TestTheDuplicateIsNamedInAWSsWords(t *testing.T) {
 	g := newGroup(t, s, "g")
 	_ = authorize(s, g, tcp(80, "10.0.0.0/8"))
 	err := apierr.As(authorize(s, g, tcp(80, "10.0.0.0/8")))
-	if want := `the specified rule "peer: 10.0.0.0/8, TCP, from port: 80, to port: 80, ALLOW" already exists`; err == nil || err.Message != want {
+	if want := `the specified rule "peer: 10.0.0.0/8, TCP, from port: 80, to port: 80, ALLOW" already exists`; err ==
+		nil || err.Message != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -197,9 +228,12 @@ func TestRuleQuotaCountsFamiliesSeparately(t *testing.T) {
 	for i := range 60 {
 		cidrs = append(cidrs, fmt.Sprintf("10.%d.0.0/16", i))
 	}
-	v6 := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}}
-	pair := types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(webGroup)}}}
-	list := types.IpPermission{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-00000001")}}}
+	v6 := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80),
+		Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}}}
+	pair := types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{
+		{GroupId: aws.String(webGroup)}}}
+	list := types.IpPermission{IpProtocol: aws.String("-1"), PrefixListIds: []types.PrefixListId{
+		{PrefixListId: aws.String("pl-00000001")}}}
 	wantCode(t, authorize(s, g, tcp(80, append(cidrs, "11.0.0.0/8")...)), "RulesPerSecurityGroupLimitExceeded")
 	wantCode(t, authorize(s, g, tcp(80, cidrs...)), "")
 	wantCode(t, authorize(s, g, v6), "")
@@ -223,14 +257,17 @@ func TestRevokeIsByIdentityAndAllOrNothing(t *testing.T) {
 		t.Fatalf("%d rules after a refused revocation, want 2", n)
 	}
 	wantCode(t, revoke(s, g, tcp(80, "10.9.9.9/8")), "")
-	rules, err := s.DescribeSecurityGroupRules(context.Background(), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filterOn("group-id", g)}})
+	rules, err := s.DescribeSecurityGroupRules(context.Background(), &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{filterOn("group-id", g)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(rules.SecurityGroupRules, func(r types.SecurityGroupRule) bool { return !*r.IsEgress })
-	in := &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(g), SecurityGroupRuleIds: []string{*rules.SecurityGroupRules[i].SecurityGroupRuleId}}
+	in := &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(g), SecurityGroupRuleIds: []string{
+		*rules.SecurityGroupRules[i].SecurityGroupRuleId}}
 	out, err := s.RevokeSecurityGroupIngress(context.Background(), in)
-	if err != nil || len(out.RevokedSecurityGroupRules) != 1 || *out.RevokedSecurityGroupRules[0].CidrIpv4 != "192.0.2.0/24" {
+	if err != nil || len(out.RevokedSecurityGroupRules) != 1 || *out.RevokedSecurityGroupRules[0].CidrIpv4 !=
+		"192.0.2.0/24" {
 		t.Errorf("revoke by id: %v, %v", out, err)
 	}
 	_, err = s.RevokeSecurityGroupIngress(context.Background(), in)
@@ -244,7 +281,8 @@ func TestRevokeInADefaultVPCListsWhatTheGroupLacks(t *testing.T) {
 	out, err := s.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{
 		GroupName: aws.String("demo-web"), IpPermissions: []types.IpPermission{tcp(80, "0.0.0.0/0"), tcp(81, "0.0.0.0/0")},
 	})
-	if err != nil || len(out.UnknownIpPermissions) != 1 || *out.UnknownIpPermissions[0].FromPort != 81 || len(out.RevokedSecurityGroupRules) != 1 {
+	if err != nil || len(out.UnknownIpPermissions) != 1 || *out.UnknownIpPermissions[0].FromPort != 81 ||
+		len(out.RevokedSecurityGroupRules) != 1 {
 		t.Errorf("got %+v, %v", out, err)
 	}
 }
@@ -254,10 +292,12 @@ func TestEgressRulesAreKeptApartFromIngressRules(t *testing.T) {
 	s := newService(t)
 	ctx := context.Background()
 	g := newGroup(t, s, "g")
-	_, err := s.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String(g), IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}})
+	_, err := s.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String(g),
+		IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}})
 	wantCode(t, err, "")
 	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "")
-	_, err = s.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(g), IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}})
+	_, err = s.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: aws.String(g),
+		IpPermissions: []types.IpPermission{tcp(80, "10.0.0.0/8")}})
 	wantCode(t, err, "")
 	if got := s.account.SecurityGroups[g]; len(got.Ingress) != 1 || len(got.Egress) != 2 {
 		t.Errorf("%d ingress and %d egress rules", len(got.Ingress), len(got.Egress))
@@ -273,7 +313,8 @@ func TestDependentsBlockDeletionOfAGroup(t *testing.T) {
 		return err
 	}
 	lb, other := newGroup(t, s, "lb"), newGroup(t, s, "other")
-	self := types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(lb)}}}
+	self := types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{
+		{GroupId: aws.String(lb)}}}
 	if err := errors.Join(authorize(s, lb, self), authorize(s, other, self)); err != nil {
 		t.Fatal(err)
 	}
@@ -304,12 +345,15 @@ func TestGroupsAreFoundByTheirPermissions(t *testing.T) {
 		filters []types.Filter
 		want    []string
 	}{
-		{[]types.Filter{filterOn("ip-permission.cidr", "0.0.0.0/0"), filterOn("ip-permission.from-port", "443")}, []string{webGroup}},
+		{[]types.Filter{filterOn("ip-permission.cidr", "0.0.0.0/0"), filterOn("ip-permission.from-port", "443")},
+			[]string{webGroup}},
 		{[]types.Filter{filterOn("ip-permission.group-id", nodeGroup)}, []string{nodeGroup}},
 		{[]types.Filter{filterOn("ip-permission.group-name", "demo-node")}, []string{nodeGroup}},
 		{[]types.Filter{filterOn("ip-permission.protocol", "tcp")}, []string{webGroup}},
-		{[]types.Filter{filterOn("egress.ip-permission.cidr", "0.0.0.0/0"), filterOn("tag:Name", "demo-*")}, []string{nodeGroup, webGroup}},
-		{[]types.Filter{filterOn("tag:kubernetes.io/cluster/demo-cluster", "owned", "shared"), filterOn("vpc-id", vpcID)}, []string{nodeGroup}},
+		{[]types.Filter{filterOn("egress.ip-permission.cidr", "0.0.0.0/0"), filterOn("tag:Name", "demo-*")},
+			[]string{nodeGroup, webGroup}},
+		{[]types.Filter{filterOn("tag:kubernetes.io/cluster/demo-cluster", "owned", "shared"), filterOn("vpc-id", vpcID)},
+			[]string{nodeGroup}},
 	}
 	for _, tt := range tests {
 		out, err := s.DescribeSecurityGroups(context.Background(), &ec2.DescribeSecurityGroupsInput{Filters: tt.filters})
@@ -331,11 +375,13 @@ func TestGroupsAreFoundByTheirPermissions(t *testing.T) {
 func TestGroupsForAVPCIncludeAssociatedOnes(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	out, err := s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filterOn("group-name", "demo-*")}})
+	out, err := s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID),
+		Filters: []types.Filter{filterOn("group-name", "demo-*")}})
 	if err != nil || len(out.SecurityGroupForVpcs) != 2 {
 		t.Errorf("got %+v, %v", out, err)
 	}
-	_, err = s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-deadbeef")})
+	_, err = s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{
+		VpcId: aws.String("vpc-deadbeef")})
 	wantCode(t, err, "InvalidVpcID.NotFound")
 }
 
@@ -348,7 +394,8 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 	g := newGroup(t, s, "g")
 	rules := func() int { return len(describeGroup(t, s, g).IpPermissions) }
 	oneByOne := func() (n int) {
-		out, err := s.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filterOn("group-id", g)}})
+		out, err := s.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{
+			Filters: []types.Filter{filterOn("group-id", g)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,7 +428,8 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 		if e := apierr.As(err); e != nil {
 			return e.Code
 		}
-		usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filterOn("group-id", g)}})
+		usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID),
+			Filters: []types.Filter{filterOn("group-id", g)}})
 		if err != nil || len(usable.SecurityGroupForVpcs) != 1 {
 			t.Errorf("usable in the VPC: %+v, %v", usable, err)
 		}
@@ -406,7 +454,8 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 		}
 		return *out.NetworkInterfaces[0].Groups[0].GroupId
 	}
-	_, err = s.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: aws.String(eni), Groups: []string{webGroup}})
+	_, err = s.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{
+		NetworkInterfaceId: aws.String(eni), Groups: []string{webGroup}})
 	wantCode(t, err, "")
 	if groups() != nodeGroup {
 		t.Error("the interface's new group is described at once")

@@ -1,6 +1,7 @@
 // Package ec2 is the part of Amazon EC2 that load balancers stand on: a method for each action with the SDK client's
-// signature, over the account's state, with AWS's filters, validations and error codes. The actions on each kind of resource
-// are in a package below; tags, regions and the attributes of the account are here. It holds no state and no wire format.
+// signature, over the account's state, with AWS's filters, validations and error codes. The actions on each kind of
+// resource are in a package below; tags, regions and the attributes of the account are here. It holds no state and no
+// wire format.
 package ec2
 
 import (
@@ -41,8 +42,10 @@ func New(a *account.Account, g *gate.Gate) *Service {
 }
 
 // DescribeAccountAttributes answers platforms, the default VPC, and quotas.
-func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAccountAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeAccountAttributes", in, func(in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
+func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeAccountAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAccountAttributes", in, func(in *ec2.DescribeAccountAttributesInput) (
+		*ec2.DescribeAccountAttributesOutput, error) {
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
@@ -53,7 +56,8 @@ func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.Describ
 		values := []struct{ name, value string }{
 			{"supported-platforms", "VPC"}, {"default-vpc", vpc}, {"max-instances", strconv.Itoa(instance.MaxRun)},
 			{"vpc-max-security-groups-per-interface", strconv.Itoa(s.account.Quota("security-groups-per-network-interface"))},
-			{"max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))}, {"vpc-max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))},
+			{"max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))},
+			{"vpc-max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))},
 		}
 		for _, name := range in.AttributeNames {
 			if !slices.ContainsFunc(values, func(v struct{ name, value string }) bool { return v.name == string(name) }) {
@@ -64,7 +68,8 @@ func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.Describ
 		for _, v := range values {
 			if len(in.AttributeNames) == 0 || slices.Contains(in.AttributeNames, types.AccountAttributeName(v.name)) {
 				out.AccountAttributes = append(out.AccountAttributes, types.AccountAttribute{
-					AttributeName: aws.String(v.name), AttributeValues: []types.AccountAttributeValue{{AttributeValue: aws.String(v.value)}},
+					AttributeName: aws.String(v.name), AttributeValues: []types.AccountAttributeValue{
+						{AttributeValue: aws.String(v.value)}},
 				})
 			}
 		}

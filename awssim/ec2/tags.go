@@ -21,7 +21,8 @@ import (
 )
 
 // CreateTags adds tags to resources, or changes their values.
-func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateTagsOutput, error) {
 	return call.Write(ctx, s.entry, "CreateTags", in, s.createTags)
 }
 
@@ -58,9 +59,10 @@ func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, er
 	return &ec2.CreateTagsOutput{}, nil
 }
 
-// DeleteTags removes tags from resources; a tag given with a value goes only if its value is that one, and without any tag
-// given all go.
-func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
+// DeleteTags removes tags from resources; a tag given with a value goes only if its value is that one, and without any
+// tag given all go.
+func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteTagsOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteTags", in, s.deleteTags)
 }
 
@@ -132,7 +134,8 @@ var tagFilters = map[string]filter.Accessor[taggedResource]{
 }
 
 // DescribeTags lists tags, one by one, with the resources that have them.
-func (s *Service) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput, _ ...func(*ec2.Options)) (*ec2.DescribeTagsOutput, error) {
+func (s *Service) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeTagsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeTags", in, s.describeTags)
 }
 
@@ -165,7 +168,8 @@ func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutp
 	out := &ec2.DescribeTagsOutput{NextToken: next}
 	for _, t := range found {
 		out.Tags = append(out.Tags, types.TagDescription{
-			Key: aws.String(t.key), Value: aws.String(t.value), ResourceId: aws.String(t.id), ResourceType: types.ResourceType(t.kind),
+			Key: aws.String(t.key), Value: aws.String(t.value), ResourceId: aws.String(t.id),
+			ResourceType: types.ResourceType(t.kind),
 		})
 	}
 	return out, nil
@@ -176,9 +180,11 @@ func (s *Service) taggableIDs() []string {
 	var ids []string
 	for _, keys := range [][]string{
 		slices.Sorted(maps.Keys(c.VPCs)), slices.Sorted(maps.Keys(c.Subnets)), slices.Sorted(maps.Keys(c.RouteTables)),
-		slices.Sorted(maps.Keys(c.InternetGateways)), slices.Sorted(maps.Keys(c.SecurityGroups)), slices.Sorted(maps.Keys(c.Interfaces)),
+		slices.Sorted(maps.Keys(c.InternetGateways)), slices.Sorted(maps.Keys(c.SecurityGroups)),
+		slices.Sorted(maps.Keys(c.Interfaces)),
 		slices.Sorted(maps.Keys(c.Instances)), slices.Sorted(maps.Keys(c.PrefixLists)), slices.Sorted(maps.Keys(c.Addresses)),
-		slices.Sorted(maps.Keys(c.NATGateways)), slices.Sorted(maps.Keys(c.Peerings)), slices.Sorted(maps.Keys(c.CustomerPools)), slices.Sorted(maps.Keys(c.IPAMPools)),
+		slices.Sorted(maps.Keys(c.NATGateways)), slices.Sorted(maps.Keys(c.Peerings)),
+		slices.Sorted(maps.Keys(c.CustomerPools)), slices.Sorted(maps.Keys(c.IPAMPools)),
 	} {
 		ids = append(ids, keys...)
 	}

@@ -43,7 +43,8 @@ func TestTagsAreCreatedOnAllResourcesOrNone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			_, err := s.CreateTags(context.Background(), &ec2.CreateTagsInput{Resources: tt.resources, Tags: tt.tags, DryRun: aws.Bool(tt.name == "dry run")})
+			_, err := s.CreateTags(context.Background(), &ec2.CreateTagsInput{Resources: tt.resources, Tags: tt.tags,
+				DryRun: aws.Bool(tt.name == "dry run")})
 			wantCode(t, err, tt.code)
 			if got := s.account.SecurityGroups[webGroup].Tags["a"]; tt.code != "" && got != "" {
 				t.Errorf("the refused call left a tag: %q", got)
@@ -71,7 +72,8 @@ func TestDeleteTagsHeedsGivenValues(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
 			s.account.SecurityGroups[webGroup].Tags = map[string]string{"a": "1", "b": "", "aws:x": "y"}
-			if _, err := s.DeleteTags(context.Background(), &ec2.DeleteTagsInput{Resources: []string{webGroup}, Tags: tt.tags}); err != nil {
+			if _, err := s.DeleteTags(context.Background(), &ec2.DeleteTagsInput{Resources: []string{webGroup},
+				Tags: tt.tags}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, s.account.SecurityGroups[webGroup].Tags); diff != "" {

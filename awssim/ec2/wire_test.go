@@ -22,14 +22,22 @@ import (
 type describer interface {
 	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error)
 	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
-	DescribeRouteTables(context.Context, *ec2.DescribeRouteTablesInput, ...func(*ec2.Options)) (*ec2.DescribeRouteTablesOutput, error)
-	DescribeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput, ...func(*ec2.Options)) (*ec2.DescribeInternetGatewaysOutput, error)
-	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error)
-	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
-	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)
-	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error)
-	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error)
-	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...func(*ec2.Options)) (*ec2.DescribeAddressesOutput, error)
+	DescribeRouteTables(context.Context, *ec2.DescribeRouteTablesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeRouteTablesOutput, error)
+	DescribeInternetGateways(context.Context, *ec2.DescribeInternetGatewaysInput, ...func(*ec2.Options)) (
+		*ec2.DescribeInternetGatewaysOutput, error)
+	DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeAvailabilityZonesOutput, error)
+	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (
+		*ec2.DescribeSecurityGroupsOutput, error)
+	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeSecurityGroupRulesOutput, error)
+	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeNetworkInterfacesOutput, error)
+	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput,
+		error)
+	DescribeAddresses(context.Context, *ec2.DescribeAddressesInput, ...func(*ec2.Options)) (*ec2.DescribeAddressesOutput,
+		error)
 	DescribeTags(context.Context, *ec2.DescribeTagsInput, ...func(*ec2.Options)) (*ec2.DescribeTagsOutput, error)
 }
 
@@ -49,24 +57,27 @@ func TestEveryAnswerIsTheSameInProcessAndThroughTheSDKsClient(t *testing.T) {
 	ctx := context.Background()
 	group, err := client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("g"), Description: aws.String("d"), VpcId: aws.String("vpc-0a1de000000000001"),
-		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("")}}}},
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{
+			{Key: aws.String("a"), Value: aws.String("")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: []types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(90),
-		IpRanges:         []types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("x")}},
-		Ipv6Ranges:       []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
-		UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-0a1de000000000001")}},
-	}}})
+	_, err = client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId,
+		IpPermissions: []types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(90),
+			IpRanges:         []types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("x")}},
+			Ipv6Ranges:       []types.Ipv6Range{{CidrIpv6: aws.String("::/0")}},
+			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-0a1de000000000001")}},
+		}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := map[string]func(describer) (any, error){
 		"vpcs": func(d describer) (any, error) { return d.DescribeVpcs(ctx, nil) },
 		"subnets by role tag": func(d describer) (any, error) {
-			return d.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{{Name: aws.String("tag:kubernetes.io/role/elb"), Values: []string{"", "1"}}}})
+			return d.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{
+				Filters: []types.Filter{{Name: aws.String("tag:kubernetes.io/role/elb"), Values: []string{"", "1"}}}})
 		},
 		"route tables":         func(d describer) (any, error) { return d.DescribeRouteTables(ctx, nil) },
 		"internet gateways":    func(d describer) (any, error) { return d.DescribeInternetGateways(ctx, nil) },
@@ -79,7 +90,8 @@ func TestEveryAnswerIsTheSameInProcessAndThroughTheSDKsClient(t *testing.T) {
 		"tags":                 func(d describer) (any, error) { return d.DescribeTags(ctx, nil) },
 	}
 	options := []cmp.Option{
-		cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.EquateEmpty(), cmpopts.IgnoreTypes(middleware.Metadata{}),
+		cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreTypes(middleware.Metadata{}),
 	}
 	for name, call := range calls {
 		want, err := call(sim.Compute)

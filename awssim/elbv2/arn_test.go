@@ -22,14 +22,16 @@ func TestUnknownAndMalformedARNsHaveDifferentErrors(t *testing.T) {
 		noun, arn, code, text string
 		find                  func(arn string) error
 	}{
-		{"load balancer", unknownLoadBalancer, "LoadBalancerNotFound", "Load balancers '[%s]' not found", func(arn string) error {
-			_, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
-			return err
-		}},
-		{"target group", unknownTargetGroup, "TargetGroupNotFound", "One or more target groups not found", func(arn string) error {
-			_, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
-			return err
-		}},
+		{"load balancer", unknownLoadBalancer, "LoadBalancerNotFound", "Load balancers '[%s]' not found",
+			func(arn string) error {
+				_, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
+				return err
+			}},
+		{"target group", unknownTargetGroup, "TargetGroupNotFound", "One or more target groups not found",
+			func(arn string) error {
+				_, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
+				return err
+			}},
 		{"listener", unknownListener, "ListenerNotFound", "One or more listeners not found", func(arn string) error {
 			_, err := f.DescribeListeners(f.ctx, &elb.DescribeListenersInput{ListenerArns: []string{arn}})
 			return err
@@ -49,8 +51,10 @@ func TestUnknownAndMalformedARNsHaveDifferentErrors(t *testing.T) {
 			{"unknown", k.arn, k.code, k.text},
 			{"another account", elsewhere, k.code, k.text},
 			{"another region", strings.Replace(k.arn, "us-west-2", "eu-west-1", 1), "ValidationError", "'eu-west-1'"},
-			{"another partition", strings.Replace(k.arn, "arn:aws:", "arn:aws-cn:", 1), "ValidationError", "'%s' is not a valid " + k.noun + " ARN"},
-			{"another service", strings.Replace(k.arn, "elasticloadbalancing", "ec2", 1), "ValidationError", "'%s' is not a valid " + k.noun + " ARN"},
+			{"another partition", strings.Replace(k.arn, "arn:aws:", "arn:aws-cn:", 1), "ValidationError",
+				"'%s' is not a valid " + k.noun + " ARN"},
+			{"another service", strings.Replace(k.arn, "elasticloadbalancing", "ec2", 1), "ValidationError",
+				"'%s' is not a valid " + k.noun + " ARN"},
 			{"another kind", kinds[(i+1)%len(kinds)].arn, "ValidationError", "'%s' is not a valid " + k.noun + " ARN"},
 			{"no ARN", k.noun, "ValidationError", "'%s' is not a valid " + k.noun + " ARN"},
 		} {
@@ -73,7 +77,8 @@ func TestARNsHaveAWSForms(t *testing.T) {
 	}
 	web, tcp := f.group("HTTP"), f.group("TCP")
 	front, back := f.listen(alb, "HTTP", 80, forwardTo(web)), f.listen(nlb, "TCP", 80, forwardTo(tcp))
-	behind, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: gwlb.LoadBalancerArn, DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))})
+	behind, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: gwlb.LoadBalancerArn,
+		DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))})
 	f.ok(err)
 	r, err := f.addRule(front, 1, respond("200"))
 	f.ok(err)
@@ -89,13 +94,19 @@ func TestARNsHaveAWSForms(t *testing.T) {
 		"network load balancer":     {*nlb.LoadBalancerArn, "loadbalancer/net/" + *nlb.LoadBalancerName + id},
 		"gateway load balancer":     {*gwlb.LoadBalancerArn, "loadbalancer/gwy/" + *gwlb.LoadBalancerName + id},
 		"target group":              {web, "targetgroup/n[x]+" + id},
-		"listener, ALB":             {*front.ListenerArn, strings.Replace(resource(*alb.LoadBalancerArn), "loadbalancer", "listener", 1) + id},
-		"listener, NLB":             {*back.ListenerArn, strings.Replace(resource(*nlb.LoadBalancerArn), "loadbalancer", "listener", 1) + id},
-		"listener, GWLB":            {*behind.Listeners[0].ListenerArn, strings.Replace(resource(*gwlb.LoadBalancerArn), "loadbalancer", "listener", 1) + id},
-		"rule":                      {*r.RuleArn, strings.Replace(resource(*front.ListenerArn), "listener", "listener-rule", 1) + id},
-		"default rule":              {first(front), strings.Replace(resource(*front.ListenerArn), "listener", "listener-rule", 1) + id},
-		"default rule, NLB":         {first(back), strings.Replace(resource(*back.ListenerArn), "listener", "listener-rule", 1) + id},
-		"trust store":               {*f.trusting("ca"), "truststore/ca" + id},
+		"listener, ALB": {*front.ListenerArn, strings.Replace(resource(*alb.LoadBalancerArn), "loadbalancer",
+			"listener", 1) + id},
+		"listener, NLB": {*back.ListenerArn, strings.Replace(resource(*nlb.LoadBalancerArn), "loadbalancer",
+			"listener", 1) + id},
+		"listener, GWLB": {*behind.Listeners[0].ListenerArn, strings.Replace(resource(*gwlb.LoadBalancerArn),
+			"loadbalancer", "listener", 1) + id},
+		"rule": {*r.RuleArn, strings.Replace(resource(*front.ListenerArn), "listener",
+			"listener-rule", 1) + id},
+		"default rule": {first(front), strings.Replace(resource(*front.ListenerArn), "listener",
+			"listener-rule", 1) + id},
+		"default rule, NLB": {first(back), strings.Replace(resource(*back.ListenerArn), "listener",
+			"listener-rule", 1) + id},
+		"trust store": {*f.trusting("ca"), "truststore/ca" + id},
 	} {
 		if !regexp.MustCompile("^arn:aws:elasticloadbalancing:us-west-2:123456789012:" + c.form + "$").MatchString(c.arn) {
 			t.Errorf("%s: %s is not of the form %s", name, c.arn, c.form)
@@ -118,7 +129,8 @@ func TestNamesEndInThePartitionsDomain(t *testing.T) {
 		{"application", `^internal-nx+-\d{10}\.cn-north-1\.elb\.amazonaws\.com\.cn$`, "Z1GDH35T77C1KE"},
 		{"network", `^nx+-[0-9a-f]{16}\.elb\.cn-north-1\.amazonaws\.com\.cn$`, "Z3QFB96KMJ7ED6"},
 	} {
-		if lb := f.balancer(c.typ); !regexp.MustCompile(c.dns).MatchString(*lb.DNSName) || *lb.CanonicalHostedZoneId != c.zone {
+		if lb := f.balancer(c.typ); !regexp.MustCompile(c.dns).MatchString(*lb.DNSName) ||
+			*lb.CanonicalHostedZoneId != c.zone {
 			t.Errorf("%s: %s in zone %s", c.typ, *lb.DNSName, *lb.CanonicalHostedZoneId)
 		}
 	}

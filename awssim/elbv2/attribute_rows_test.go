@@ -13,8 +13,9 @@ import (
 
 // attributeRow is one row of AWS's tables of attributes.
 type attributeRow struct {
-	key      string
-	defaults string // by kind, such as "alb=60 nlb=70"; a kind that is not named does not have the key; "-" is the empty value
+	key string
+	// by kind, such as "alb=60 nlb=70"; a kind that is not named does not have the key; "-" is the empty value
+	defaults string
 	good     string // values that are accepted by the first kind
 	bad      string // and those that are refused
 }
@@ -96,7 +97,8 @@ var loadBalancerRows = []attributeRow{
 	{"routing.http.xff_header_processing.mode", "alb=append", "preserve remove append", "none"},
 	{"routing.http2.enabled", "alb=true", "false true", "on"},
 	{"waf.fail_open.enabled", "alb=false", "true false", "on"},
-	{"dns_record.client_routing_policy", "nlb=any_availability_zone", "availability_zone_affinity partial_availability_zone_affinity any_availability_zone", "affinity"},
+	{"dns_record.client_routing_policy", "nlb=any_availability_zone",
+		"availability_zone_affinity partial_availability_zone_affinity any_availability_zone", "affinity"},
 }
 
 func TestLoadBalancersHaveTheAttributesOfTheirType(t *testing.T) {
@@ -109,12 +111,14 @@ func TestLoadBalancersHaveTheAttributesOfTheirType(t *testing.T) {
 		"dual": f.balancer("application", dual), "dualpublic": f.balancer("application", dual, public),
 	}
 	set := func(lb types.LoadBalancer, key, value string) error {
-		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn,
-			Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}})
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn,
+			Attributes:      []types.LoadBalancerAttribute{{Key: &key, Value: &value}}})
 		return err
 	}
 	for kind, lb := range kinds {
-		out, err := f.DescribeLoadBalancerAttributes(f.ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn})
+		out, err := f.DescribeLoadBalancerAttributes(f.ctx, &elb.DescribeLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn})
 		f.ok(err)
 		got := map[string]string{}
 		for _, a := range out.Attributes {
@@ -130,13 +134,15 @@ func TestLoadBalancersHaveTheAttributesOfTheirType(t *testing.T) {
 		r.settles(f, func(key, value string) error { return set(kinds[first], key, value) })
 		for _, kind := range []string{"nlb", "gwlb"} {
 			if _, has := r.of()[kind]; !has && !strings.HasPrefix(first, "dual") {
-				f.refused(set(kinds[kind], r.key, "x"), "InvalidConfigurationRequest", "is not supported on load balancers with type")
+				f.refused(set(kinds[kind], r.key, "x"), "InvalidConfigurationRequest",
+					"is not supported on load balancers with type")
 			}
 		}
 	}
 	many := &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: kinds["alb"].LoadBalancerArn}
 	for range 21 {
-		many.Attributes = append(many.Attributes, types.LoadBalancerAttribute{Key: aws.String("waf.fail_open.enabled"), Value: aws.String("true")})
+		many.Attributes = append(many.Attributes, types.LoadBalancerAttribute{Key: aws.String("waf.fail_open.enabled"),
+			Value: aws.String("true")})
 	}
 	_, err := f.ModifyLoadBalancerAttributes(f.ctx, many)
 	f.refused(err, "ValidationError", "'20'")
@@ -144,13 +150,18 @@ func TestLoadBalancersHaveTheAttributesOfTheirType(t *testing.T) {
 
 var targetGroupRows = []attributeRow{
 	{deregDelay, "http=300 tcp=300 tls=300 udp=300 quic=300 alb=300 geneve=300", "0 3600", "-1 3601"},
-	{"deregistration_delay.connection_termination.enabled", "tcp=false tls=false udp=true quic=false alb=false", "true false", "on"},
-	{"stickiness.enabled", "http=false lambda=false tcp=false tls=false udp=false alb=false geneve=false", "true false", "on"},
-	{"stickiness.type", "http=lb_cookie lambda=lb_cookie tcp=source_ip tls=source_ip udp=source_ip alb=source_ip geneve=source_ip_dest_ip_proto", "app_cookie lb_cookie", "cookie"},
+	{"deregistration_delay.connection_termination.enabled", "tcp=false tls=false udp=true quic=false alb=false",
+		"true false", "on"},
+	{"stickiness.enabled", "http=false lambda=false tcp=false tls=false udp=false alb=false geneve=false",
+		"true false", "on"},
+	{"stickiness.type", "http=lb_cookie lambda=lb_cookie tcp=source_ip tls=source_ip udp=source_ip alb=source_ip " +
+		"geneve=source_ip_dest_ip_proto", "app_cookie lb_cookie", "cookie"},
 	{"stickiness.lb_cookie.duration_seconds", "http=86400 lambda=86400", "1 604800", "0 604801"},
 	{appCookie + "cookie_name", "http=-", "SESSION", "AWSALB AWSALBAPP-0 AWSALBTG a=b a;b"},
 	{appCookie + "duration_seconds", "http=86400", "1 604800", "0 604801"},
-	{targetCrossZone, "http=use_load_balancer_configuration lambda=use_load_balancer_configuration tcp=use_load_balancer_configuration tls=use_load_balancer_configuration udp=use_load_balancer_configuration quic=use_load_balancer_configuration", "true false use_load_balancer_configuration", "maybe"},
+	{targetCrossZone, "http=use_load_balancer_configuration lambda=use_load_balancer_configuration " +
+		"tcp=use_load_balancer_configuration tls=use_load_balancer_configuration udp=use_load_balancer_configuration " +
+		"quic=use_load_balancer_configuration", "true false use_load_balancer_configuration", "maybe"},
 	{algorithm + "type", "http=round_robin", "least_outstanding_requests weighted_random round_robin", "random"},
 	{algorithm + "anomaly_mitigation", "http=off", "off", "true"},
 	{"slow_start.duration_seconds", "http=0", "30 900 0", "1 29 901"},
@@ -171,11 +182,13 @@ func TestTargetGroupsHaveTheAttributesOfTheirProtocol(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	kinds := map[string]string{}
-	for kind, of := range map[string]string{"http": "HTTP", "lambda": "lambda", "tcp": "TCP", "tls": "TLS", "udp": "UDP", "quic": "QUIC", "alb": "alb", "geneve": "GENEVE"} {
+	for kind, of := range map[string]string{"http": "HTTP", "lambda": "lambda", "tcp": "TCP", "tls": "TLS", "udp": "UDP",
+		"quic": "QUIC", "alb": "alb", "geneve": "GENEVE"} {
 		kinds[kind] = f.group("", kindsOfGroups[of])
 	}
 	set := func(arn, key, value string) error {
-		_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: []types.TargetGroupAttribute{{Key: &key, Value: &value}}})
+		_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn,
+			Attributes: []types.TargetGroupAttribute{{Key: &key, Value: &value}}})
 		return err
 	}
 	for kind, arn := range kinds {
@@ -200,7 +213,8 @@ func TestTargetGroupsHaveTheAttributesOfTheirProtocol(t *testing.T) {
 
 var listenerRows = []attributeRow{
 	{"tcp.idle_timeout.seconds", "tcp=350 tcpudp=350 tcpquic=350 gwlb=350", "60 6000", "59 6001"},
-	{requestHeader + "x_amzn_mtls_clientcert_serial_number.header_name", "https=X-Amzn-Mtls-Clientcert-Serial-Number", "X-A", "a:b a,b"},
+	{requestHeader + "x_amzn_mtls_clientcert_serial_number.header_name", "https=X-Amzn-Mtls-Clientcert-Serial-Number",
+		"X-A", "a:b a,b"},
 	{requestHeader + "x_amzn_mtls_clientcert_issuer.header_name", "https=X-Amzn-Mtls-Clientcert-Issuer", "X-A", "a:b"},
 	{requestHeader + "x_amzn_mtls_clientcert_subject.header_name", "https=X-Amzn-Mtls-Clientcert-Subject", "X-A", "a:b"},
 	{requestHeader + "x_amzn_mtls_clientcert_validity.header_name", "https=X-Amzn-Mtls-Clientcert-Validity", "X-A", "a:b"},
@@ -209,14 +223,16 @@ var listenerRows = []attributeRow{
 	{requestHeader + "x_amzn_tls_version.header_name", "https=X-Amzn-Tls-Version", "X-A", "a:b"},
 	{requestHeader + "x_amzn_tls_cipher_suite.header_name", "https=X-Amzn-Tls-Cipher-Suite", "X-A", "a:b"},
 	{responseHeader + "server.enabled", "http=true https=true", "false true", "on"},
-	{responseHeader + "strict_transport_security.header_value", "https=-", "max-age=31536000;includeSubDomains;preload", "é"},
+	{responseHeader + "strict_transport_security.header_value", "https=-", "max-age=31536000;includeSubDomains;preload",
+		"é"},
 	{responseHeader + "access_control_allow_origin.header_value", "http=- https=-", "* https://example.com", "é"},
 	{responseHeader + "access_control_allow_methods.header_value", "http=- https=-", "GET,POST", "é"},
 	{responseHeader + "access_control_allow_headers.header_value", "http=- https=-", "*", "é"},
 	{responseHeader + "access_control_allow_credentials.header_value", "http=- https=-", "true", "false"},
 	{responseHeader + "access_control_expose_headers.header_value", "http=- https=-", "a,b", "é"},
 	{responseHeader + "access_control_max_age.header_value", "http=- https=-", "0 86400", "-1 x"},
-	{responseHeader + "content_security_policy.header_value", "http=- https=-", "default-src_'self'", "\" " + strings.Repeat("a", 1025)},
+	{responseHeader + "content_security_policy.header_value", "http=- https=-", "default-src_'self'",
+		"\" " + strings.Repeat("a", 1025)},
 	{responseHeader + "x_content_type_options.header_value", "http=- https=-", "nosniff", "sniff"},
 	{responseHeader + "x_frame_options.header_value", "http=- https=-", "DENY SAMEORIGIN", "é"},
 }
@@ -226,16 +242,20 @@ func TestListenersHaveTheAttributesOfTheirProtocol(t *testing.T) {
 	f := instant(t)
 	alb, nlb := f.alb(), f.nlb()
 	gwlb := f.balancer("gateway", func(in *elb.CreateLoadBalancerInput) { in.Scheme = "" })
-	gateway, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: gwlb.LoadBalancerArn, DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))})
+	gateway, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: gwlb.LoadBalancerArn,
+		DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))})
 	f.ok(err)
 	kinds := map[string]types.Listener{
 		"http": f.listen(alb, "HTTP", 80, respond("200")), "https": f.listen(alb, "HTTPS", 443, respond("200")),
-		"tcp": f.listen(nlb, "TCP", 1, forwardTo(f.group("TCP"))), "tcpudp": f.listen(nlb, "TCP_UDP", 2, forwardTo(f.group("TCP_UDP"))),
+		"tcp": f.listen(nlb, "TCP", 1, forwardTo(f.group("TCP"))), "tcpudp": f.listen(nlb, "TCP_UDP", 2,
+			forwardTo(f.group("TCP_UDP"))),
 		"tls": f.listen(nlb, "TLS", 3, forwardTo(f.group("TCP"))), "udp": f.listen(nlb, "UDP", 4, forwardTo(f.group("UDP"))),
-		"quic": f.listen(nlb, "QUIC", 5, forwardTo(f.group("QUIC"))), "tcpquic": f.listen(nlb, "TCP_QUIC", 6, forwardTo(f.group("TCP_QUIC"))), "gwlb": gateway.Listeners[0],
+		"quic": f.listen(nlb, "QUIC", 5, forwardTo(f.group("QUIC"))), "tcpquic": f.listen(nlb, "TCP_QUIC", 6,
+			forwardTo(f.group("TCP_QUIC"))), "gwlb": gateway.Listeners[0],
 	}
 	set := func(l types.Listener, key, value string) error {
-		_, err := f.ModifyListenerAttributes(f.ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn, Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
+		_, err := f.ModifyListenerAttributes(f.ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn,
+			Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
 		return err
 	}
 	for kind, l := range kinds {
@@ -258,8 +278,8 @@ func TestListenersHaveTheAttributesOfTheirProtocol(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfTargetGroupsFollowTheirTargets is what depends on protocol and target type together: whether clients keep their addresses,
-// and whether connections end when a target leaves.
+// TestDefaultsOfTargetGroupsFollowTheirTargets is what depends on protocol and target type together: whether clients
+// keep their addresses, and whether connections end when a target leaves.
 func TestDefaultsOfTargetGroupsFollowTheirTargets(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
@@ -277,7 +297,8 @@ func TestDefaultsOfTargetGroupsFollowTheirTargets(t *testing.T) {
 	} {
 		a := f.account.TargetGroups[f.group(c.protocol, ofTargets(c.typ))].Attributes
 		if a[preserveClient] != c.preserve || a["deregistration_delay.connection_termination.enabled"] != c.ends {
-			t.Errorf("%s to %s: addresses preserved %q, connections ended %q", c.protocol, c.typ, a[preserveClient], a["deregistration_delay.connection_termination.enabled"])
+			t.Errorf("%s to %s: addresses preserved %q, connections ended %q", c.protocol, c.typ, a[preserveClient],
+				a["deregistration_delay.connection_termination.enabled"])
 		}
 		if isQUIC(string(c.protocol)) != (a["proxy_protocol_v2.enabled"] == "") && c.typ != "alb" {
 			t.Errorf("%s to %s: proxy protocol %q", c.protocol, c.typ, a["proxy_protocol_v2.enabled"])

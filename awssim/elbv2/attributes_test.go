@@ -28,19 +28,26 @@ func TestLoadBalancerAttributesAreCheckedByKeyAndType(t *testing.T) {
 	}{
 		{alb, nil, "ValidationError", "attributes"},
 		{alb, []string{"no.such.key", "1"}, "ValidationError", "Load balancer attribute key 'no.such.key' is not recognized"},
-		{nlb, []string{"idle_timeout.timeout_seconds", "60"}, "InvalidConfigurationRequest", "Load balancer attribute key 'idle_timeout.timeout_seconds' is not supported on load balancers with type 'network'"},
-		{alb, []string{"idle_timeout.timeout_seconds", "0"}, "ValidationError", "'idle_timeout.timeout_seconds' value '0' must be between '1-4000' inclusive"},
+		{nlb, []string{"idle_timeout.timeout_seconds", "60"}, "InvalidConfigurationRequest",
+			"Load balancer attribute key 'idle_timeout.timeout_seconds' is not supported on load balancers with type 'network'"},
+		{alb, []string{"idle_timeout.timeout_seconds", "0"}, "ValidationError",
+			"'idle_timeout.timeout_seconds' value '0' must be between '1-4000' inclusive"},
 		{alb, []string{"idle_timeout.timeout_seconds", "4001"}, "ValidationError", "4001"},
 		{alb, []string{"idle_timeout.timeout_seconds", "060"}, "ValidationError", "060"},
-		{alb, []string{"idle_timeout.timeout_seconds", "70", "idle_timeout.timeout_seconds", "80"}, "ValidationError", "more than once"},
+		{alb, []string{"idle_timeout.timeout_seconds", "70", "idle_timeout.timeout_seconds", "80"}, "ValidationError",
+			"more than once"},
 		{alb, []string{"routing.http2.enabled", "yes"}, "ValidationError", "routing.http2.enabled"},
 		{alb, []string{"load_balancing.cross_zone.enabled", "false"}, "InvalidConfigurationRequest", "cannot be disabled"},
 		{alb, []string{"access_logs.s3.enabled", "true"}, "ValidationError", "access_logs.s3.bucket"},
-		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "other"}, "InvalidConfigurationRequest", "Access Denied for bucket: other. Please check S3bucket permission"},
-		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs", "access_logs.s3.prefix", "albs"}, "InvalidConfigurationRequest", "Access Denied"},
+		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "other"}, "InvalidConfigurationRequest",
+			"Access Denied for bucket: other. Please check S3bucket permission"},
+		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs", "access_logs.s3.prefix", "albs"},
+			"InvalidConfigurationRequest", "Access Denied"},
 		{alb, []string{"access_logs.s3.prefix", "/a"}, "ValidationError", "access_logs.s3.prefix"},
-		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs", "access_logs.s3.prefix", "alb/a"}, "", ""},
-		{nlb, []string{"load_balancing.cross_zone.enabled", "true", "dns_record.client_routing_policy", "availability_zone_affinity"}, "", ""},
+		{alb, []string{"access_logs.s3.enabled", "true", "access_logs.s3.bucket", "logs", "access_logs.s3.prefix", "alb/a"},
+			"", ""},
+		{nlb, []string{"load_balancing.cross_zone.enabled", "true", "dns_record.client_routing_policy",
+			"availability_zone_affinity"}, "", ""},
 	} {
 		err := set(c.lb, c.pairs...)
 		if c.code == "" {
@@ -49,14 +56,17 @@ func TestLoadBalancerAttributesAreCheckedByKeyAndType(t *testing.T) {
 			f.refused(err, c.code, c.text)
 		}
 	}
-	out, err := f.DescribeLoadBalancerAttributes(f.ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: alb.LoadBalancerArn})
+	out, err := f.DescribeLoadBalancerAttributes(f.ctx, &elb.DescribeLoadBalancerAttributesInput{
+		LoadBalancerArn: alb.LoadBalancerArn})
 	f.ok(err)
 	got := map[string]string{}
 	for _, a := range out.Attributes {
 		got[*a.Key] = *a.Value
 	}
-	for key, want := range map[string]string{"idle_timeout.timeout_seconds": "60", "access_logs.s3.bucket": "logs", "load_balancing.cross_zone.enabled": "true",
-		"routing.http2.enabled": "true", "client_keep_alive.seconds": "3600", "routing.http.desync_mitigation_mode": "defensive"} {
+	for key, want := range map[string]string{"idle_timeout.timeout_seconds": "60", "access_logs.s3.bucket": "logs",
+		"load_balancing.cross_zone.enabled": "true",
+		"routing.http2.enabled":             "true", "client_keep_alive.seconds": "3600",
+		"routing.http.desync_mitigation_mode": "defensive"} {
 		if got[key] != want {
 			t.Errorf("%s is %q, want %q", key, got[key], want)
 		}
@@ -85,20 +95,26 @@ func TestTargetGroupAttributesAreCheckedByKeyAndProtocol(t *testing.T) {
 		code, text string
 	}{
 		{web, []string{"no.such.key", "1"}, "ValidationError", "Target group attribute key 'no.such.key' is not recognized"},
-		{web, []string{deregDelay, "3601"}, "ValidationError", "'deregistration_delay.timeout_seconds' value '3601' must be between '0-3600' inclusive"},
+		{web, []string{deregDelay, "3601"}, "ValidationError",
+			"'deregistration_delay.timeout_seconds' value '3601' must be between '0-3600' inclusive"},
 		{web, []string{deregDelay, "3600"}, "", ""},
 		{web, []string{preserveClient, "true"}, "InvalidConfigurationRequest", "not supported"},
 		{tcp, []string{"slow_start.duration_seconds", "30"}, "InvalidConfigurationRequest", "not supported"},
-		{tcp, []string{"stickiness.enabled", "true", "stickiness.type", "lb_cookie"}, "InvalidConfigurationRequest", "Stickiness type 'lb_cookie' is not supported for target groups with the TCP protocol"},
-		{web, []string{"stickiness.type", "source_ip"}, "InvalidConfigurationRequest", "Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol"},
-		{tls, []string{"stickiness.enabled", "true"}, "InvalidConfigurationRequest", "You cannot enable stickiness on target groups with the TLS protocol"},
+		{tcp, []string{"stickiness.enabled", "true", "stickiness.type", "lb_cookie"}, "InvalidConfigurationRequest",
+			"Stickiness type 'lb_cookie' is not supported for target groups with the TCP protocol"},
+		{web, []string{"stickiness.type", "source_ip"}, "InvalidConfigurationRequest",
+			"Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol"},
+		{tls, []string{"stickiness.enabled", "true"}, "InvalidConfigurationRequest",
+			"You cannot enable stickiness on target groups with the TLS protocol"},
 		{tcp, []string{"stickiness.enabled", "true", "stickiness.type", "source_ip"}, "", ""},
 		{web, []string{"stickiness.enabled", "true", "stickiness.type", "app_cookie"}, "ValidationError", "cookie_name"},
 		{web, []string{appCookie + "cookie_name", "AWSALBx"}, "ValidationError", "reserved prefix"},
 		{web, []string{"slow_start.duration_seconds", "29"}, "ValidationError", "'30-900'"},
 		{web, []string{algorithm + "anomaly_mitigation", "on"}, "InvalidConfigurationRequest", "weighted_random"},
-		{web, []string{algorithm + "type", "weighted_random", "stickiness.enabled", "true"}, "InvalidConfigurationRequest", "weighted_random"},
-		{web, []string{algorithm + "type", "least_outstanding_requests", "slow_start.duration_seconds", "60"}, "InvalidConfigurationRequest", "Slow start"},
+		{web, []string{algorithm + "type", "weighted_random", "stickiness.enabled", "true"}, "InvalidConfigurationRequest",
+			"weighted_random"},
+		{web, []string{algorithm + "type", "least_outstanding_requests", "slow_start.duration_seconds", "60"},
+			"InvalidConfigurationRequest", "Slow start"},
 		{web, []string{targetCrossZone, "false", "stickiness.enabled", "true"}, "InvalidConfigurationRequest", "cross-zone"},
 		{web, []string{unhealthyRoute + "count", "2"}, "InvalidConfigurationRequest", "must be greater than or equal to"},
 		{web, []string{unhealthyRoute + "count", "2", dnsFailover + "count", "2"}, "", ""},
@@ -116,8 +132,10 @@ func TestTargetGroupAttributesAreCheckedByKeyAndProtocol(t *testing.T) {
 		}
 	}
 	for arn, want := range map[string]map[string]string{
-		web: {deregDelay: "3600", "stickiness.type": "lb_cookie", "stickiness.enabled": "false", targetCrossZone: "use_load_balancer_configuration", preserveClient: ""},
-		tcp: {preserveClient: "false", "stickiness.type": "source_ip", "proxy_protocol_v2.enabled": "false", algorithm + "type": ""},
+		web: {deregDelay: "3600", "stickiness.type": "lb_cookie", "stickiness.enabled": "false",
+			targetCrossZone: "use_load_balancer_configuration", preserveClient: ""},
+		tcp: {preserveClient: "false", "stickiness.type": "source_ip", "proxy_protocol_v2.enabled": "false", algorithm +
+			"type": ""},
 		udp: {preserveClient: "true", "deregistration_delay.connection_termination.enabled": "true", terminate: ""},
 	} {
 		for key, v := range want {
@@ -135,7 +153,8 @@ func TestListenerAttributesAreCheckedByKeyAndProtocol(t *testing.T) {
 	plain, tcp := f.listen(alb, "HTTP", 80, respond("200")), f.listen(nlb, "TCP", 80, forwardTo(f.group("TCP")))
 	udp := f.listen(nlb, "UDP", 53, forwardTo(f.group("UDP")))
 	set := func(l types.Listener, key, value string) ([]types.ListenerAttribute, error) {
-		out, err := f.ModifyListenerAttributes(f.ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn, Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
+		out, err := f.ModifyListenerAttributes(f.ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn,
+			Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +185,8 @@ func TestListenerAttributesAreCheckedByKeyAndProtocol(t *testing.T) {
 	if len(out.Attributes) != 0 {
 		t.Errorf("UDP has %v", out.Attributes)
 	}
-	_, err = f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: plain.ListenerArn, Protocol: "HTTPS", Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}})
+	_, err = f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: plain.ListenerArn, Protocol: "HTTPS",
+		Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}})
 	f.ok(err)
 	_, err = set(plain, responseHeader+"strict_transport_security.header_value", "max-age=1")
 	f.ok(err)

@@ -27,13 +27,14 @@ const (
 
 var (
 	alpnPolicies  = []string{"HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred", "None"}
-	keyAlgorithms = []string{"RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"}
+	keyAlgorithms = []string{"RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1",
+		"EC_secp521r1"}
 
 	// reservedClaims are validated without being asked for.
 	reservedClaims = []string{"exp", "iss", "nbf", "iat"}
 
-	// targetProtocols is the protocols of target groups that a listener of each protocol forwards to; the empty one is that of
-	// functions and of gateway listeners.
+	// targetProtocols is the protocols of target groups that a listener of each protocol forwards to; the empty one is
+	// that of functions and of gateway listeners.
 	targetProtocols = map[string][]string{
 		"HTTP":     {"HTTP", "HTTPS", ""},
 		"HTTPS":    {"HTTP", "HTTPS", ""},

@@ -19,14 +19,15 @@ import (
 
 // Names of what every test's account has.
 const (
-	vpc1, vpc2             = "vpc-1", "vpc-2"
-	subnetA, subnetB       = "subnet-a", "subnet-b"
-	subnetC, subnetA2      = "subnet-c", "subnet-a2"
-	subnetSmall            = "subnet-small" // a /28 in zone b
-	subnetForeign          = "subnet-foreign"
-	group1, group2         = "sg-1", "sg-2"
-	node1, stopped1        = "i-0000000000000001a", "i-0000000000000002a"
-	cert1, cert2           = "arn:aws:acm:us-west-2:123456789012:certificate/1", "arn:aws:acm:us-west-2:123456789012:certificate/2"
+	vpc1, vpc2        = "vpc-1", "vpc-2"
+	subnetA, subnetB  = "subnet-a", "subnet-b"
+	subnetC, subnetA2 = "subnet-c", "subnet-a2"
+	subnetSmall       = "subnet-small" // a /28 in zone b
+	subnetForeign     = "subnet-foreign"
+	group1, group2    = "sg-1", "sg-2"
+	node1, stopped1   = "i-0000000000000001a", "i-0000000000000002a"
+	cert1, cert2      = "arn:aws:acm:us-west-2:123456789012:certificate/1",
+		"arn:aws:acm:us-west-2:123456789012:certificate/2"
 	certPending            = "arn:aws:acm:us-west-2:123456789012:certificate/pending"
 	unknownTargetGroup     = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/none/0123456789abcdef"
 	unknownLoadBalancer    = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/none/0123456789abcdef"
@@ -69,8 +70,10 @@ func newFixture(t *testing.T, profile account.Profile) *fixture {
 	a.AddInternetGateway(&vpc.InternetGateway{ID: "igw-1", VPCs: []string{vpc1}})
 	v6 := func(p string) []vpc.CIDR { return []vpc.CIDR{{Prefix: netip.MustParsePrefix(p)}} }
 	for _, s := range []*vpc.Subnet{
-		{ID: subnetA, VPC: vpc1, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.1.0/24"), IPv6CIDRs: v6("2001:db8:0:1::/64")},
-		{ID: subnetB, VPC: vpc1, Zone: "us-west-2b", CIDR: netip.MustParsePrefix("10.0.2.0/24"), IPv6CIDRs: v6("2001:db8:0:2::/64")},
+		{ID: subnetA, VPC: vpc1, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.1.0/24"),
+			IPv6CIDRs: v6("2001:db8:0:1::/64")},
+		{ID: subnetB, VPC: vpc1, Zone: "us-west-2b", CIDR: netip.MustParsePrefix("10.0.2.0/24"),
+			IPv6CIDRs: v6("2001:db8:0:2::/64")},
 		{ID: subnetC, VPC: vpc1, Zone: "us-west-2c", CIDR: netip.MustParsePrefix("10.0.3.0/24")},
 		{ID: subnetA2, VPC: vpc1, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.4.0/24")},
 		{ID: subnetSmall, VPC: vpc1, Zone: "us-west-2b", CIDR: netip.MustParsePrefix("10.0.5.0/28")},
@@ -132,9 +135,11 @@ func (f *fixture) name() string {
 }
 
 // balancer makes a load balancer of that type in zones a and b.
-func (f *fixture) balancer(typ types.LoadBalancerTypeEnum, changes ...func(*elb.CreateLoadBalancerInput)) types.LoadBalancer {
+func (f *fixture) balancer(typ types.LoadBalancerTypeEnum,
+	changes ...func(*elb.CreateLoadBalancerInput)) types.LoadBalancer {
 	f.t.Helper()
-	in := &elb.CreateLoadBalancerInput{Name: aws.String(f.name()), Type: typ, Subnets: []string{subnetA, subnetB}, Scheme: "internal"}
+	in := &elb.CreateLoadBalancerInput{Name: aws.String(f.name()), Type: typ, Subnets: []string{subnetA, subnetB},
+		Scheme: "internal"}
 	for _, change := range changes {
 		change(in)
 	}
@@ -149,7 +154,8 @@ func (f *fixture) nlb() types.LoadBalancer { f.t.Helper(); return f.balancer("ne
 // group makes a target group and answers its ARN.
 func (f *fixture) group(protocol types.ProtocolEnum, changes ...func(*elb.CreateTargetGroupInput)) string {
 	f.t.Helper()
-	in := &elb.CreateTargetGroupInput{Name: aws.String(f.name()), Protocol: protocol, Port: aws.Int32(80), VpcId: aws.String(vpc1), TargetType: "ip"}
+	in := &elb.CreateTargetGroupInput{Name: aws.String(f.name()), Protocol: protocol, Port: aws.Int32(80),
+		VpcId: aws.String(vpc1), TargetType: "ip"}
 	for _, change := range changes {
 		change(in)
 	}
@@ -170,17 +176,21 @@ func forwardTo(arns ...string) []types.Action {
 }
 
 func respond(code string) []types.Action {
-	return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String(code)}}}
+	return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{
+		StatusCode: aws.String(code)}}}
 }
 
 func onPath(path string) []types.RuleCondition {
-	return []types.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{path}}}}
+	return []types.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{
+		Values: []string{path}}}}
 }
 
 // listen makes a listener.
-func (f *fixture) listen(lb types.LoadBalancer, protocol types.ProtocolEnum, port int32, actions []types.Action) types.Listener {
+func (f *fixture) listen(lb types.LoadBalancer, protocol types.ProtocolEnum, port int32,
+	actions []types.Action) types.Listener {
 	f.t.Helper()
-	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(port), DefaultActions: actions}
+	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(port),
+		DefaultActions: actions}
 	if secure(string(protocol)) {
 		in.Certificates = []types.Certificate{{CertificateArn: aws.String(cert1)}}
 	}
@@ -191,7 +201,8 @@ func (f *fixture) listen(lb types.LoadBalancer, protocol types.ProtocolEnum, por
 
 // addRule makes a rule for a path of its own.
 func (f *fixture) addRule(l types.Listener, priority int32, actions []types.Action) (types.Rule, error) {
-	out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(priority), Conditions: onPath("/x"), Actions: actions})
+	out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(priority),
+		Conditions: onPath("/x"), Actions: actions})
 	if err != nil {
 		return types.Rule{}, err
 	}

@@ -24,17 +24,26 @@ import (
 
 // Families of actions, each with what it needs of the others.
 var families = map[string][]string{
-	"load balancer": {"CreateLoadBalancer", "CreateLoadBalancer", "DeleteLoadBalancer", "DescribeLoadBalancers", "SetSubnets", "SetSecurityGroups", "SetIpAddressType",
-		"ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes", "ModifyCapacityReservation", "DescribeCapacityReservation", "ModifyIpPools", "DescribeAccountLimits",
+	"load balancer": {"CreateLoadBalancer", "CreateLoadBalancer", "DeleteLoadBalancer", "DescribeLoadBalancers",
+		"SetSubnets", "SetSecurityGroups", "SetIpAddressType",
+		"ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes", "ModifyCapacityReservation",
+		"DescribeCapacityReservation", "ModifyIpPools", "DescribeAccountLimits",
 		"CreateTargetGroup", "CreateListener"},
-	"target group": {"CreateTargetGroup", "CreateTargetGroup", "ModifyTargetGroup", "DeleteTargetGroup", "DescribeTargetGroups", "ModifyTargetGroupAttributes", "DescribeTargetGroupAttributes",
-		"RegisterTargets", "RegisterTargets", "DeregisterTargets", "DescribeTargetHealth", "CreateLoadBalancer", "CreateListener", "DeleteListener", "DeleteLoadBalancer"},
-	"listener": {"CreateLoadBalancer", "CreateTargetGroup", "CreateListener", "CreateListener", "ModifyListener", "DeleteListener", "DescribeListeners", "ModifyListenerAttributes",
-		"DescribeListenerAttributes", "AddListenerCertificates", "RemoveListenerCertificates", "DescribeListenerCertificates", "DescribeSSLPolicies", "DeleteTargetGroup"},
-	"rule": {"CreateLoadBalancer", "CreateTargetGroup", "CreateListener", "CreateRule", "CreateRule", "CreateRule", "ModifyRule", "SetRulePriorities", "DescribeRules", "DeleteRule",
+	"target group": {"CreateTargetGroup", "CreateTargetGroup", "ModifyTargetGroup", "DeleteTargetGroup",
+		"DescribeTargetGroups", "ModifyTargetGroupAttributes", "DescribeTargetGroupAttributes",
+		"RegisterTargets", "RegisterTargets", "DeregisterTargets", "DescribeTargetHealth", "CreateLoadBalancer",
+		"CreateListener", "DeleteListener", "DeleteLoadBalancer"},
+	"listener": {"CreateLoadBalancer", "CreateTargetGroup", "CreateListener", "CreateListener", "ModifyListener",
+		"DeleteListener", "DescribeListeners", "ModifyListenerAttributes",
+		"DescribeListenerAttributes", "AddListenerCertificates", "RemoveListenerCertificates", "DescribeListenerCertificates",
+		"DescribeSSLPolicies", "DeleteTargetGroup"},
+	"rule": {"CreateLoadBalancer", "CreateTargetGroup", "CreateListener", "CreateRule", "CreateRule", "CreateRule",
+		"ModifyRule", "SetRulePriorities", "DescribeRules", "DeleteRule",
 		"AddTags", "RemoveTags", "DescribeTags", "ModifyListener", "DeleteListener"},
-	"trust store": {"CreateTrustStore", "ModifyTrustStore", "DeleteTrustStore", "DescribeTrustStores", "AddTrustStoreRevocations", "RemoveTrustStoreRevocations", "DescribeTrustStoreRevocations",
-		"DescribeTrustStoreAssociations", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent", "GetResourcePolicy", "DeleteSharedTrustStoreAssociation",
+	"trust store": {"CreateTrustStore", "ModifyTrustStore", "DeleteTrustStore", "DescribeTrustStores",
+		"AddTrustStoreRevocations", "RemoveTrustStoreRevocations", "DescribeTrustStoreRevocations",
+		"DescribeTrustStoreAssociations", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent",
+		"GetResourcePolicy", "DeleteSharedTrustStoreAssociation",
 		"CreateLoadBalancer", "CreateListener", "ModifyListener", "AddTags"},
 }
 
@@ -77,22 +86,28 @@ func TestTheFuzzersReachEveryAction(t *testing.T) {
 	}
 	service := reflect.TypeFor[*Service]()
 	for i := range service.NumMethod() {
-		if m := service.Method(i); m.Type.NumIn() == 4 && !reached[m.Name] && m.Name != "GetResourcePolicy" && m.Name != "DeleteSharedTrustStoreAssociation" {
+		if m := service.Method(i); m.Type.NumIn() == 4 && !reached[m.Name] && m.Name != "GetResourcePolicy" &&
+			m.Name != "DeleteSharedTrustStoreAssociation" {
 			t.Errorf("%s never succeeds", m.Name)
 		}
 	}
 }
 
 // errorCodes are those that the API reference names for its actions or for all of them.
-var errorCodes = strings.Fields("ALPNPolicyNotFound AccessDenied AllocationIdNotFound AssociationNotFound AvailabilityZoneNotSupported CaCertificatesBundleNotFound " +
+var errorCodes = strings.Fields("ALPNPolicyNotFound AccessDenied AllocationIdNotFound AssociationNotFound " +
+	"AvailabilityZoneNotSupported CaCertificatesBundleNotFound " +
 	"CapacityDecreaseRequestLimitExceeded CapacityReservationPending CapacityUnitsLimitExceeded CertificateNotFound " +
 	"DeleteAssociationSameAccount DuplicateListener DuplicateLoadBalancerName DuplicateTagKeys DuplicateTargetGroupName " +
 	"DuplicateTrustStoreName HealthUnavailable IncompatibleProtocols InsufficientCapacity InvalidCaCertificatesBundle " +
-	"InvalidConfigurationRequest InvalidLoadBalancerAction InvalidRevocationContent InvalidScheme InvalidSecurityGroup InvalidSubnet " +
-	"InvalidTarget ListenerNotFound LoadBalancerNotFound OperationNotPermitted PriorRequestNotComplete PriorityInUse ResourceInUse " +
+	"InvalidConfigurationRequest InvalidLoadBalancerAction InvalidRevocationContent InvalidScheme InvalidSecurityGroup " +
+	"InvalidSubnet " +
+	"InvalidTarget ListenerNotFound LoadBalancerNotFound OperationNotPermitted PriorRequestNotComplete PriorityInUse " +
+	"ResourceInUse " +
 	"ResourceNotFound RevocationContentNotFound RevocationIdNotFound RuleNotFound SSLPolicyNotFound SubnetNotFound " +
-	"TargetGroupAssociationLimit TargetGroupNotFound TooManyActions TooManyCertificates TooManyListeners TooManyLoadBalancers " +
-	"TooManyRegistrationsForTargetId TooManyRules TooManyTags TooManyTargetGroups TooManyTargets TooManyTrustStoreRevocationEntries " +
+	"TargetGroupAssociationLimit TargetGroupNotFound TooManyActions TooManyCertificates TooManyListeners " +
+	"TooManyLoadBalancers " +
+	"TooManyRegistrationsForTargetId TooManyRules TooManyTags TooManyTargetGroups TooManyTargets " +
+	"TooManyTrustStoreRevocationEntries " +
 	"TooManyTrustStores TooManyUniqueTargetGroupsPerLoadBalancer TrustStoreInUse TrustStoreNotFound TrustStoreNotReady " +
 	"UnsupportedCertificate UnsupportedProtocol ValidationError")
 
@@ -185,7 +200,8 @@ func (c *caller) call(t *testing.T, action string) {
 		}
 		return
 	}
-	if e := apierr.As(err); e == nil || !slices.Contains(errorCodes, e.Code) || e.Message == "" || e.Status < 400 || strings.Contains(e.Message, "%!") {
+	if e := apierr.As(err); e == nil || !slices.Contains(errorCodes, e.Code) || e.Message == "" || e.Status < 400 ||
+		strings.Contains(e.Message, "%!") {
 		t.Fatalf("%s answers no error of AWS's: %v", action, err)
 	}
 	if after := fingerprint(c.account); after != before {
@@ -213,7 +229,8 @@ func (c *caller) tidy(in any) {
 	switch in := in.(type) {
 	case *elb.CreateLoadBalancerInput:
 		in.Subnets, in.SubnetMappings, in.SecurityGroups, in.Tags = []string{subnetA, subnetB}, nil, nil, nil
-		in.Type, in.Scheme = types.LoadBalancerTypeEnum(c.of("", "application", "network")), types.LoadBalancerSchemeEnum(c.of("", "internal"))
+		in.Type, in.Scheme = types.LoadBalancerTypeEnum(c.of("", "application", "network")), types.LoadBalancerSchemeEnum(
+			c.of("", "internal"))
 		in.IpAddressType = types.IpAddressType(c.of("", "", "dualstack"))
 	case *elb.CreateTargetGroupInput:
 		in.VpcId, in.Tags = aws.String(vpc1), nil
@@ -222,14 +239,18 @@ func (c *caller) tidy(in any) {
 			in.Protocol, in.Port, in.VpcId = "", nil, nil
 		}
 	case *elb.CreateListenerInput:
-		in.Protocol, in.Port, in.Tags = types.ProtocolEnum(c.of("HTTP", "HTTP", "HTTPS", "TCP", "UDP", "TLS")), aws.Int32(int32(80+c.n(4))), nil
-		in.DefaultActions, in.Certificates, in.AlpnPolicy, in.MutualAuthentication = actions(), certificates(in.Protocol), nil, nil
+		in.Protocol, in.Port, in.Tags = types.ProtocolEnum(c.of("HTTP", "HTTP", "HTTPS", "TCP", "UDP", "TLS")),
+			aws.Int32(int32(80+c.n(4))), nil
+		in.DefaultActions, in.Certificates, in.AlpnPolicy, in.MutualAuthentication = actions(), certificates(in.Protocol),
+			nil, nil
 		if in.Protocol == "HTTPS" && c.n(2) == 0 {
-			in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: aws.String(c.known("trust store"))}
+			in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: aws.String("verify"),
+				TrustStoreArn: aws.String(c.known("trust store"))}
 		}
 	case *elb.ModifyListenerInput:
 		in.Protocol = types.ProtocolEnum(c.of("", "HTTP", "HTTPS"))
-		in.DefaultActions, in.Certificates, in.AlpnPolicy, in.MutualAuthentication = actions(), certificates(in.Protocol), nil, nil
+		in.DefaultActions, in.Certificates, in.AlpnPolicy, in.MutualAuthentication = actions(), certificates(in.Protocol),
+			nil, nil
 	case *elb.CreateRuleInput:
 		in.Priority, in.Tags, in.Transforms = aws.Int32(int32(1+c.n(4))), nil, nil
 		in.Conditions, in.Actions = onPath(c.of("/", "/a", "/*")), actions()
@@ -245,7 +266,8 @@ func (c *caller) tidy(in any) {
 }
 
 // mostlyGiven are fields that calls mostly have; others are mostly left out.
-var mostlyGiven = strings.Fields(`Name LoadBalancerArn TargetGroupArn ListenerArn RuleArn TrustStoreArn ResourceArn ResourceArns Protocol Port VpcId DefaultActions Actions Conditions
+var mostlyGiven = strings.Fields(
+	`Name LoadBalancerArn TargetGroupArn ListenerArn RuleArn TrustStoreArn ResourceArn ResourceArns Protocol Port VpcId DefaultActions Actions Conditions
 	Priority Subnets Targets Id Type Field Key Value Attributes Values RevocationContents S3Bucket S3Key CaCertificatesBundleS3Bucket CaCertificatesBundleS3Key RevocationId RevocationIds
 	SecurityGroups RulePriorities StatusCode FixedResponseConfig TagKeys Tags Certificates CertificateArn IpAddressType CapacityUnits Regex Replace Rewrites
 	PathPatternConfig TargetType Mode`)
@@ -342,14 +364,17 @@ func (c *caller) known(kind string) string {
 		list = arns(a.TrustStores)
 	}
 	if len(list) == 0 || c.n(20) == 0 {
-		return c.of(unknownLoadBalancer, unknownTargetGroup, unknownListener, unknownRule, "arn", "", "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/b")
+		return c.of(unknownLoadBalancer, unknownTargetGroup, unknownListener, unknownRule, "arn", "",
+			"arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/b")
 	}
 	return list[c.n(len(list))]
 }
 
 var kindOfField = map[string]string{
-	"LoadBalancerArn": "load balancer", "LoadBalancerArns": "load balancer", "TargetGroupArn": "target group", "TargetGroupArns": "target group", "ListenerArn": "listener",
-	"ListenerArns": "listener", "RuleArn": "rule", "RuleArns": "rule", "TrustStoreArn": "trust store", "TrustStoreArns": "trust store",
+	"LoadBalancerArn": "load balancer", "LoadBalancerArns": "load balancer", "TargetGroupArn": "target group",
+	"TargetGroupArns": "target group", "ListenerArn": "listener",
+	"ListenerArns": "listener", "RuleArn": "rule", "RuleArns": "rule", "TrustStoreArn": "trust store",
+	"TrustStoreArns": "trust store",
 }
 
 func (c *caller) text(field, action string) string {
@@ -396,7 +421,8 @@ func (c *caller) text(field, action string) string {
 	case "AvailabilityZone":
 		return c.of("all", "us-west-2a", "us-west-2b")
 	case "Field":
-		return c.of("path-pattern", "path-pattern", "path-pattern", "host-header", "source-ip", "http-header", "query-string", "http-request-method")
+		return c.of("path-pattern", "path-pattern", "path-pattern", "host-header", "source-ip", "http-header", "query-string",
+			"http-request-method")
 	case "Values", "RegexValues":
 		return c.of("/", "/*", "a.example.com", "GET", "10.0.0.0/8", "^/a$")
 	case "StatusCode":
@@ -416,7 +442,8 @@ func (c *caller) text(field, action string) string {
 	case "Key", "TagKeys":
 		return c.key(action)
 	case "Value":
-		return c.of("true", "false", "60", "0", "off", "on", "source_ip", "app_cookie", "logs", "7", "1000", "weighted_random")
+		return c.of("true", "false", "60", "0", "off", "on", "source_ip", "app_cookie", "logs", "7", "1000",
+			"weighted_random")
 	case "Marker":
 		return c.of("YWZ0ZXI6MQ", "YWZ0ZXI6OTk5OTk5OTk5OTk5OTk5OTk5OTk", "!")
 	}
@@ -428,7 +455,8 @@ func (c *caller) target() string {
 	if c.n(8) == 0 {
 		return c.known("load balancer")
 	}
-	return c.of("10.0.1.20", "10.0.1.21", "10.0.2.20", "100.64.0.1", "2001:db8:0:1::1", node1, stopped1, "i-12345678", "arn:aws:lambda:us-west-2:123456789012:function:f", "8.8.8.8")
+	return c.of("10.0.1.20", "10.0.1.21", "10.0.2.20", "100.64.0.1", "2001:db8:0:1::1", node1, stopped1, "i-12345678",
+		"arn:aws:lambda:us-west-2:123456789012:function:f", "8.8.8.8")
 }
 
 // key is the key of an attribute or a tag.
@@ -459,10 +487,12 @@ func fingerprint(a *account.Account) string {
 	a.Lock()
 	defer a.Unlock()
 	for _, lb := range a.LoadBalancersInOrder() {
-		fmt.Fprintf(&b, "%s %s %s %s %v %v %s %s %v %v %+v\n", lb.ARN, lb.IPAddressType, lb.SourceNAT, lb.IPAMPool, lb.Zones, lb.SecurityGroups, lb.EnforceInbound, lb.ActiveAt, lb.Attributes, lb.Tags, lb.Capacity)
+		fmt.Fprintf(&b, "%s %s %s %s %v %v %s %s %v %v %+v\n", lb.ARN, lb.IPAddressType, lb.SourceNAT, lb.IPAMPool, lb.Zones,
+			lb.SecurityGroups, lb.EnforceInbound, lb.ActiveAt, lb.Attributes, lb.Tags, lb.Capacity)
 	}
 	for _, l := range a.ListenersInOrder() {
-		fmt.Fprintf(&b, "%s %d %s %s %v %s %s %+v %v %v\n", l.ARN, l.Port, l.Protocol, l.Certificate, l.Certificates, l.SSLPolicy, l.ALPN, l.MutualTLS, l.Attributes, l.Tags)
+		fmt.Fprintf(&b, "%s %d %s %s %v %s %s %+v %v %v\n", l.ARN, l.Port, l.Protocol, l.Certificate, l.Certificates,
+			l.SSLPolicy, l.ALPN, l.MutualTLS, l.Attributes, l.Tags)
 		for _, r := range l.Rules {
 			fmt.Fprintf(&b, "%s %d %v %+v %v %v\n", r.ARN, r.Priority, r.Conditions, r.Actions, r.Transforms, r.Tags)
 		}

@@ -1,7 +1,7 @@
 package elbv2
 
-// hostedZones are, by region, the hosted zones of the names of application and network load balancers: AWS General Reference,
-// "Elastic Load Balancing endpoints and quotas".
+// hostedZones are, by region, the hosted zones of the names of application and network load balancers: AWS General
+// Reference, "Elastic Load Balancing endpoints and quotas".
 var hostedZones = map[string]string{
 	"us-east-1":      "Z35SXDOTRQ7X7K Z26RNL4JYFTOTI",
 	"us-east-2":      "Z3AADJGX6KTTL2 ZLMOA37VPKANP",

@@ -52,7 +52,8 @@ func (c *anyCalls) calls() map[string]func(*rapid.T) {
 	port := rapid.Int32Range(80, 83)
 	return map[string]func(*rapid.T){
 		"create load balancer": func(t *rapid.T) {
-			out, err := c.CreateLoadBalancer(c.ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", rapid.IntRange(0, 3).Draw(t, "name"))),
+			out, err := c.CreateLoadBalancer(c.ctx, &elb.CreateLoadBalancerInput{
+				Name:    aws.String(fmt.Sprint("lb", rapid.IntRange(0, 3).Draw(t, "name"))),
 				Type:    rapid.SampledFrom([]types.LoadBalancerTypeEnum{"application", "network"}).Draw(t, "type"),
 				Subnets: rapid.SampledFrom([][]string{{subnetA, subnetB}, {subnetB, subnetC}, {subnetA}}).Draw(t, "subnets")})
 			if answered(t, err) {
@@ -69,8 +70,10 @@ func (c *anyCalls) calls() map[string]func(*rapid.T) {
 			answered(t, err)
 		},
 		"create target group": func(t *rapid.T) {
-			out, err := c.CreateTargetGroup(c.ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprint("tg", rapid.IntRange(0, 5).Draw(t, "name"))), TargetType: "ip",
-				Protocol: rapid.SampledFrom([]types.ProtocolEnum{"HTTP", "TCP"}).Draw(t, "protocol"), Port: aws.Int32(80), VpcId: aws.String(vpc1)})
+			out, err := c.CreateTargetGroup(c.ctx, &elb.CreateTargetGroupInput{
+				Name: aws.String(fmt.Sprint("tg", rapid.IntRange(0, 5).Draw(t, "name"))), TargetType: "ip",
+				Protocol: rapid.SampledFrom([]types.ProtocolEnum{"HTTP", "TCP"}).Draw(t, "protocol"), Port: aws.Int32(80),
+				VpcId: aws.String(vpc1)})
 			if answered(t, err) {
 				c.tgs = append(c.tgs, *out.TargetGroups[0].TargetGroupArn)
 			}
@@ -80,14 +83,16 @@ func (c *anyCalls) calls() map[string]func(*rapid.T) {
 			answered(t, err)
 		},
 		"create listener": func(t *rapid.T) {
-			out, err := c.CreateListener(c.ctx, &elb.CreateListenerInput{LoadBalancerArn: pick(t, "load balancer", c.lbs), Port: aws.Int32(port.Draw(t, "port")),
+			out, err := c.CreateListener(c.ctx, &elb.CreateListenerInput{LoadBalancerArn: pick(t, "load balancer", c.lbs),
+				Port:     aws.Int32(port.Draw(t, "port")),
 				Protocol: rapid.SampledFrom([]types.ProtocolEnum{"HTTP", "TCP"}).Draw(t, "protocol"), DefaultActions: c.actions(t)})
 			if answered(t, err) {
 				c.listeners = append(c.listeners, *out.Listeners[0].ListenerArn)
 			}
 		},
 		"modify listener": func(t *rapid.T) {
-			_, err := c.ModifyListener(c.ctx, &elb.ModifyListenerInput{ListenerArn: pick(t, "listener", c.listeners), Port: aws.Int32(port.Draw(t, "port")), DefaultActions: c.actions(t)})
+			_, err := c.ModifyListener(c.ctx, &elb.ModifyListenerInput{ListenerArn: pick(t, "listener", c.listeners),
+				Port: aws.Int32(port.Draw(t, "port")), DefaultActions: c.actions(t)})
 			answered(t, err)
 		},
 		"delete listener": func(t *rapid.T) {
@@ -95,7 +100,8 @@ func (c *anyCalls) calls() map[string]func(*rapid.T) {
 			answered(t, err)
 		},
 		"create rule": func(t *rapid.T) {
-			out, err := c.CreateRule(c.ctx, &elb.CreateRuleInput{ListenerArn: pick(t, "listener", c.listeners), Priority: aws.Int32(rapid.Int32Range(1, 4).Draw(t, "priority")),
+			out, err := c.CreateRule(c.ctx, &elb.CreateRuleInput{ListenerArn: pick(t, "listener", c.listeners),
+				Priority:   aws.Int32(rapid.Int32Range(1, 4).Draw(t, "priority")),
 				Conditions: onPath("/"), Actions: c.actions(t)})
 			if answered(t, err) {
 				c.rules = append(c.rules, *out.Rules[0].RuleArn)
@@ -117,12 +123,14 @@ func (c *anyCalls) calls() map[string]func(*rapid.T) {
 		},
 		"register": func(t *rapid.T) {
 			_, err := c.RegisterTargets(c.ctx, &elb.RegisterTargetsInput{TargetGroupArn: pick(t, "target group", c.tgs),
-				Targets: []types.TargetDescription{{Id: aws.String(fmt.Sprint("10.0.1.", rapid.IntRange(20, 23).Draw(t, "host")))}}})
+				Targets: []types.TargetDescription{
+					{Id: aws.String(fmt.Sprint("10.0.1.", rapid.IntRange(20, 23).Draw(t, "host")))}}})
 			answered(t, err)
 		},
 		"deregister": func(t *rapid.T) {
 			_, err := c.DeregisterTargets(c.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: pick(t, "target group", c.tgs),
-				Targets: []types.TargetDescription{{Id: aws.String(fmt.Sprint("10.0.1.", rapid.IntRange(20, 23).Draw(t, "host")))}}})
+				Targets: []types.TargetDescription{
+					{Id: aws.String(fmt.Sprint("10.0.1.", rapid.IntRange(20, 23).Draw(t, "host")))}}})
 			answered(t, err)
 		},
 		"wait": func(t *rapid.T) {

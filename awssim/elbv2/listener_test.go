@@ -38,30 +38,53 @@ func TestCreateListenerRefusesWhatAWSRefuses(t *testing.T) {
 		change     func(*elb.CreateListenerInput)
 		code, text string
 	}{
-		"unknown load balancer": {types.LoadBalancer{LoadBalancerArn: aws.String(unknownLoadBalancer)}, "HTTP", respond("200"), nothing, "LoadBalancerNotFound", "Load balancers '[" + unknownLoadBalancer + "]' not found"},
-		"no protocol":           {alb, "", respond("200"), nothing, "ValidationError", "A listener protocol must be specified"},
-		"no port":               {alb, "HTTP", respond("200"), func(in *elb.CreateListenerInput) { in.Port = nil }, "ValidationError", "A listener port must be specified"},
-		"no actions":            {alb, "HTTP", nil, nothing, "ValidationError", "defaultActions"},
-		"TCP on ALB":            {alb, "TCP", forwardTo(tcp), nothing, "ValidationError", "Listener protocol 'TCP' must be one of 'HTTP, HTTPS'"},
-		"HTTP on NLB":           {nlb, "HTTP", forwardTo(web), nothing, "ValidationError", "must be one of 'TCP, TLS"},
-		"no certificate":        {alb, "HTTPS", forwardTo(web), nothing, "ValidationError", "A certificate must be specified for HTTPS listeners"},
-		"no certificate, TLS":   {nlb, "TLS", forwardTo(tcp), nothing, "ValidationError", "A certificate must be specified for TLS listeners"},
-		"two certificates":      {alb, "HTTPS", forwardTo(web), certificate(cert1, cert2), "ValidationError", "only one default certificate"},
-		"certificate on HTTP":   {alb, "HTTP", forwardTo(web), certificate(cert1), "ValidationError", "A certificate cannot be specified for HTTP listeners"},
-		"unknown certificate":   {alb, "HTTPS", forwardTo(web), certificate("arn:aws:acm:x"), "CertificateNotFound", "Certificate 'arn:aws:acm:x' not found"},
-		"pending certificate":   {alb, "HTTPS", forwardTo(web), certificate(certPending), "UnsupportedCertificate", "must have a fully-qualified domain name"},
-		"unknown policy":        {alb, "HTTPS", forwardTo(web), policy("ELBSecurityPolicy-1999"), "SSLPolicyNotFound", "SSL policy 'ELBSecurityPolicy-1999' not found"},
-		"policy on HTTP":        {alb, "HTTP", forwardTo(web), func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }, "ValidationError", "SSL policy"},
-		"ALPN on HTTPS":         {alb, "HTTPS", forwardTo(web), func(in *elb.CreateListenerInput) { certificate(cert1)(in); in.AlpnPolicy = []string{"None"} }, "ValidationError", "ALPN"},
-		"unknown ALPN":          {nlb, "TLS", forwardTo(tcp), func(in *elb.CreateListenerInput) { certificate(cert1)(in); in.AlpnPolicy = []string{"HTTP3"} }, "ALPNPolicyNotFound", "HTTP3"},
-		"fixed response, NLB":   {nlb, "TCP", respond("200"), nothing, "InvalidLoadBalancerAction", "'forward'"},
-		"unknown target group":  {alb, "HTTP", forwardTo(unknownTargetGroup), nothing, "TargetGroupNotFound", "One or more target groups not found"},
-		"no target group ARN":   {alb, "HTTP", forwardTo("tg"), nothing, "ValidationError", "'tg' is not a valid target group ARN"},
-		"TCP target group":      {alb, "HTTP", forwardTo(tcp), nothing, "IncompatibleProtocols", tcp},
-		"UDP behind TCP":        {nlb, "TCP", forwardTo(udp), nothing, "IncompatibleProtocols", udp},
-		"gRPC behind HTTP":      {alb, "HTTP", forwardTo(grpc), nothing, "InvalidLoadBalancerAction", "protocol-version 'GRPC'"},
-		"ipv6 on ipv4":          {alb, "HTTP", forwardTo(v6), nothing, "InvalidConfigurationRequest", "'ipv6'"},
-		"foreign VPC":           {alb, "HTTP", forwardTo(foreign), nothing, "InvalidConfigurationRequest", "not in the same VPC"},
+		"unknown load balancer": {types.LoadBalancer{LoadBalancerArn: aws.String(unknownLoadBalancer)}, "HTTP",
+			respond("200"), nothing, "LoadBalancerNotFound", "Load balancers '[" + unknownLoadBalancer + "]' not found"},
+		"no protocol": {alb, "", respond("200"), nothing, "ValidationError",
+			"A listener protocol must be specified"},
+		"no port": {alb, "HTTP", respond("200"), func(in *elb.CreateListenerInput) { in.Port = nil },
+			"ValidationError", "A listener port must be specified"},
+		"no actions": {alb, "HTTP", nil, nothing, "ValidationError", "defaultActions"},
+		"TCP on ALB": {alb, "TCP", forwardTo(tcp), nothing, "ValidationError",
+			"Listener protocol 'TCP' must be one of 'HTTP, HTTPS'"},
+		"HTTP on NLB": {nlb, "HTTP", forwardTo(web), nothing, "ValidationError", "must be one of 'TCP, TLS"},
+		"no certificate": {alb, "HTTPS", forwardTo(web), nothing, "ValidationError",
+			"A certificate must be specified for HTTPS listeners"},
+		"no certificate, TLS": {nlb, "TLS", forwardTo(tcp), nothing, "ValidationError",
+			"A certificate must be specified for TLS listeners"},
+		"two certificates": {alb, "HTTPS", forwardTo(web), certificate(cert1, cert2), "ValidationError",
+			"only one default certificate"},
+		"certificate on HTTP": {alb, "HTTP", forwardTo(web), certificate(cert1), "ValidationError",
+			"A certificate cannot be specified for HTTP listeners"},
+		"unknown certificate": {alb, "HTTPS", forwardTo(web), certificate("arn:aws:acm:x"), "CertificateNotFound",
+			"Certificate 'arn:aws:acm:x' not found"},
+		"pending certificate": {alb, "HTTPS", forwardTo(web), certificate(certPending), "UnsupportedCertificate",
+			"must have a fully-qualified domain name"},
+		"unknown policy": {alb, "HTTPS", forwardTo(web), policy("ELBSecurityPolicy-1999"), "SSLPolicyNotFound",
+			"SSL policy 'ELBSecurityPolicy-1999' not found"},
+		"policy on HTTP": {alb, "HTTP", forwardTo(web), func(in *elb.CreateListenerInput) {
+			in.SslPolicy = aws.String(sslpolicy.Default)
+		}, "ValidationError", "SSL policy"},
+		"ALPN on HTTPS": {alb, "HTTPS", forwardTo(web), func(in *elb.CreateListenerInput) {
+			certificate(cert1)(in)
+			in.AlpnPolicy = []string{"None"}
+		}, "ValidationError", "ALPN"},
+		"unknown ALPN": {nlb, "TLS", forwardTo(tcp), func(in *elb.CreateListenerInput) {
+			certificate(cert1)(in)
+			in.AlpnPolicy = []string{"HTTP3"}
+		}, "ALPNPolicyNotFound", "HTTP3"},
+		"fixed response, NLB": {nlb, "TCP", respond("200"), nothing, "InvalidLoadBalancerAction", "'forward'"},
+		"unknown target group": {alb, "HTTP", forwardTo(unknownTargetGroup), nothing, "TargetGroupNotFound",
+			"One or more target groups not found"},
+		"no target group ARN": {alb, "HTTP", forwardTo("tg"), nothing, "ValidationError",
+			"'tg' is not a valid target group ARN"},
+		"TCP target group": {alb, "HTTP", forwardTo(tcp), nothing, "IncompatibleProtocols", tcp},
+		"UDP behind TCP":   {nlb, "TCP", forwardTo(udp), nothing, "IncompatibleProtocols", udp},
+		"gRPC behind HTTP": {alb, "HTTP", forwardTo(grpc), nothing, "InvalidLoadBalancerAction",
+			"protocol-version 'GRPC'"},
+		"ipv6 on ipv4": {alb, "HTTP", forwardTo(v6), nothing, "InvalidConfigurationRequest", "'ipv6'"},
+		"foreign VPC": {alb, "HTTP", forwardTo(foreign), nothing, "InvalidConfigurationRequest",
+			"not in the same VPC"},
 		"mutual TLS on HTTP": {alb, "HTTP", forwardTo(web), func(in *elb.CreateListenerInput) {
 			in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")}
 		}, "InvalidConfigurationRequest", "Mutual authentication"},
@@ -70,7 +93,8 @@ func TestCreateListenerRefusesWhatAWSRefuses(t *testing.T) {
 			in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: aws.String("verify")}
 		}, "ValidationError", "trust store"},
 	} {
-		in := &elb.CreateListenerInput{LoadBalancerArn: c.lb.LoadBalancerArn, Protocol: c.protocol, Port: aws.Int32(443), DefaultActions: c.actions}
+		in := &elb.CreateListenerInput{LoadBalancerArn: c.lb.LoadBalancerArn, Protocol: c.protocol, Port: aws.Int32(443),
+			DefaultActions: c.actions}
 		c.change(in)
 		_, err := f.CreateListener(f.ctx, in)
 		t.Log(name)
@@ -86,7 +110,8 @@ func TestAPortHasOneListenerWhateverItsProtocol(t *testing.T) {
 	f := instant(t)
 	lb := f.nlb()
 	tcp, udp := f.group("TCP"), f.group("UDP")
-	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(53), DefaultActions: forwardTo(tcp)}
+	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(53),
+		DefaultActions: forwardTo(tcp)}
 	made, err := f.CreateListener(f.ctx, in)
 	f.ok(err)
 	again, err := f.CreateListener(f.ctx, in)
@@ -96,7 +121,8 @@ func TestAPortHasOneListenerWhateverItsProtocol(t *testing.T) {
 	}
 	in.Protocol, in.DefaultActions = "UDP", forwardTo(udp)
 	_, err = f.CreateListener(f.ctx, in)
-	f.refused(err, "DuplicateListener", "A listener already exists on this port for this load balancer '"+*lb.LoadBalancerArn+"'")
+	f.refused(err, "DuplicateListener", "A listener already exists on this port for this load balancer '"+
+		*lb.LoadBalancerArn+"'")
 	other := f.listen(lb, "TCP", 54, forwardTo(tcp))
 	_, err = f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: other.ListenerArn, Port: aws.Int32(53)})
 	f.refused(err, "DuplicateListener", "already exists")
@@ -108,7 +134,8 @@ func TestModifyListenerKeepsWhatTheProtocolStillHas(t *testing.T) {
 	f := instant(t)
 	web := f.group("HTTP")
 	l := f.listen(f.alb(), "HTTPS", 443, forwardTo(web))
-	if *l.SslPolicy != sslpolicy.Default || *l.Certificates[0].CertificateArn != cert1 || *l.MutualAuthentication.Mode != "off" {
+	if *l.SslPolicy != sslpolicy.Default || *l.Certificates[0].CertificateArn != cert1 ||
+		*l.MutualAuthentication.Mode != "off" {
 		t.Errorf("created %v", l)
 	}
 	modify := func(in *elb.ModifyListenerInput) (types.Listener, error) {
@@ -121,7 +148,8 @@ func TestModifyListenerKeepsWhatTheProtocolStillHas(t *testing.T) {
 	}
 	got, err := modify(&elb.ModifyListenerInput{SslPolicy: aws.String("ELBSecurityPolicy-TLS13-1-2-2021-06")})
 	f.ok(err)
-	if *got.SslPolicy != "ELBSecurityPolicy-TLS13-1-2-2021-06" || *got.Certificates[0].CertificateArn != cert1 || *got.DefaultActions[0].TargetGroupArn != web {
+	if *got.SslPolicy != "ELBSecurityPolicy-TLS13-1-2-2021-06" || *got.Certificates[0].CertificateArn != cert1 ||
+		*got.DefaultActions[0].TargetGroupArn != web {
 		t.Errorf("policy: %v", got)
 	}
 	got, err = modify(&elb.ModifyListenerInput{Protocol: "HTTP", Port: aws.Int32(80)})
@@ -150,7 +178,8 @@ func TestCertificatesByServerNameAreIndependentOfTheDefaultOne(t *testing.T) {
 		return err
 	}
 	remove := func(arn string) error {
-		_, err := f.RemoveListenerCertificates(f.ctx, &elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(arn)}}})
+		_, err := f.RemoveListenerCertificates(f.ctx, &elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn,
+			Certificates: []types.Certificate{{CertificateArn: aws.String(arn)}}})
 		return err
 	}
 	list := func() (out []string) {
@@ -208,9 +237,11 @@ func TestAListenerVerifiesClientsWithATrustStore(t *testing.T) {
 	f := instant(t)
 	store := f.trusting("ca")
 	l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
-	out, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, MutualAuthentication: &types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: store}})
+	out, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn,
+		MutualAuthentication: &types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: store}})
 	f.ok(err)
-	if m := out.Listeners[0].MutualAuthentication; *m.TrustStoreArn != *store || *m.IgnoreClientCertificateExpiry || m.AdvertiseTrustStoreCaNames != "off" {
+	if m := out.Listeners[0].MutualAuthentication; *m.TrustStoreArn != *store || *m.IgnoreClientCertificateExpiry ||
+		m.AdvertiseTrustStoreCaNames != "off" {
 		t.Errorf("mutual authentication %v", m)
 	}
 	found, err := f.DescribeTrustStores(f.ctx, &elb.DescribeTrustStoresInput{Names: []string{"ca"}})
@@ -227,10 +258,12 @@ func TestAListenerVerifiesClientsWithATrustStore(t *testing.T) {
 func TestSecurityPoliciesAreListedWithTheirVersionsAndCiphers(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-TLS13-1-2-Res-2021-06"}})
+	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{
+		Names: []string{"ELBSecurityPolicy-TLS13-1-2-Res-2021-06"}})
 	f.ok(err)
 	p := out.SslPolicies[0]
-	if !slices.Equal(p.SslProtocols, []string{"TLSv1.3", "TLSv1.2"}) || len(p.Ciphers) != 7 || *p.Ciphers[6].Priority != 7 {
+	if !slices.Equal(p.SslProtocols, []string{"TLSv1.3", "TLSv1.2"}) || len(p.Ciphers) != 7 ||
+		*p.Ciphers[6].Priority != 7 {
 		t.Errorf("policy %v", p)
 	}
 	all, err := f.DescribeSSLPolicies(f.ctx, nil)
@@ -252,10 +285,13 @@ func TestSecurityPoliciesAreDescribedByNameAndType(t *testing.T) {
 			t.Errorf("%d policies of type %q, want %d", len(out.SslPolicies), typ, want)
 		}
 	}
-	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-FS-2018-06", "ELBSecurityPolicy-2015-05"}})
+	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{
+		Names: []string{"ELBSecurityPolicy-FS-2018-06", "ELBSecurityPolicy-2015-05"}})
 	f.ok(err)
 	p := out.SslPolicies
-	if len(p) != 2 || *p[0].Name != "ELBSecurityPolicy-FS-2018-06" || !slices.Equal(p[0].SslProtocols, []string{"TLSv1.2", "TLSv1.1", "TLSv1"}) || !slices.Equal(p[0].SupportedLoadBalancerTypes, []string{"application", "network"}) || *p[0].Ciphers[0].Priority != 1 {
+	if len(p) != 2 || *p[0].Name != "ELBSecurityPolicy-FS-2018-06" || !slices.Equal(p[0].SslProtocols,
+		[]string{"TLSv1.2", "TLSv1.1", "TLSv1"}) || !slices.Equal(p[0].SupportedLoadBalancerTypes,
+		[]string{"application", "network"}) || *p[0].Ciphers[0].Priority != 1 {
 		t.Errorf("policies %+v", p)
 	}
 	_, err = f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{LoadBalancerType: "classic"})
@@ -268,21 +304,30 @@ func TestRepeatedListenersWithAuthenticationAreTheSameOnlyIfAllOfItIs(t *testing
 	lb, tg := f.alb(), f.group("HTTP")
 	forward := types.Action{Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(tg)}
 	oidc := func(scope string) []types.Action {
-		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"),
-			AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"), UserInfoEndpoint: aws.String("https://a/u"),
-			ClientId: aws.String("id"), ClientSecret: aws.String("s"), Scope: aws.String(scope), AuthenticationRequestExtraParams: map[string]string{"a": "b"}}}, forward}
+		return []types.Action{
+			{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{
+				Issuer:                aws.String("https://a/"),
+				AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+				UserInfoEndpoint: aws.String("https://a/u"),
+				ClientId:         aws.String("id"), ClientSecret: aws.String("s"), Scope: aws.String(scope),
+				AuthenticationRequestExtraParams: map[string]string{"a": "b"}}}, forward}
 	}
 	cognito := func(domain string) []types.Action {
-		return []types.Action{{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
-			UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String(domain)}}, forward}
+		return []types.Action{{Type: "authenticate-cognito", Order: aws.Int32(1),
+			AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
+				UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String(domain)}}, forward}
 	}
 	jwt := func(value string) []types.Action {
-		return []types.Action{{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: &types.JwtValidationActionConfig{JwksEndpoint: aws.String("https://a/k"),
-			Issuer: aws.String("a"), AdditionalClaims: []types.JwtValidationActionAdditionalClaim{{Name: aws.String("c"), Format: "single-string", Values: []string{value}}}}}, forward}
+		return []types.Action{
+			{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: &types.JwtValidationActionConfig{
+				JwksEndpoint: aws.String("https://a/k"),
+				Issuer:       aws.String("a"), AdditionalClaims: []types.JwtValidationActionAdditionalClaim{
+					{Name: aws.String("c"), Format: "single-string", Values: []string{value}}}}}, forward}
 	}
 	for port, actions := range []func(string) []types.Action{oidc, cognito, jwt} {
 		create := func(v string) (types.Listener, error) {
-			out, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTPS", Port: aws.Int32(int32(port + 1)),
+			out, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTPS",
+				Port:         aws.Int32(int32(port + 1)),
 				Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}, DefaultActions: actions(v)})
 			if err != nil {
 				return types.Listener{}, err
@@ -310,24 +355,32 @@ func TestUDPListenersOfDualstackLoadBalancersNeedSourceNATAndIPv6(t *testing.T) 
 	lb := f.balancer("network", func(in *elb.CreateLoadBalancerInput) {
 		in.IpAddressType, in.EnablePrefixForIpv6SourceNat = "dualstack", "on"
 		in.Subnets = nil
-		in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), SourceNatIpv6Prefix: aws.String("2001:db8:0:1:1::/80"), IPv6Address: aws.String("2001:db8:0:1::77")}}
+		in.SubnetMappings = []types.SubnetMapping{
+			{SubnetId: aws.String(subnetA), SourceNatIpv6Prefix: aws.String("2001:db8:0:1:1::/80"),
+				IPv6Address: aws.String("2001:db8:0:1::77")}}
 	})
-	if got := lb.AvailabilityZones[0]; got.SourceNatIpv6Prefixes[0] != "2001:db8:0:1:1::/80" || *got.LoadBalancerAddresses[0].IPv6Address != "2001:db8:0:1::77" {
+	if got := lb.AvailabilityZones[0]; got.SourceNatIpv6Prefixes[0] != "2001:db8:0:1:1::/80" ||
+		*got.LoadBalancerAddresses[0].IPv6Address != "2001:db8:0:1::77" {
 		t.Errorf("zone %v", got)
 	}
 	bare := f.balancer("network", func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack" })
-	_, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: bare.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53), DefaultActions: forwardTo(f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }))})
+	_, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: bare.LoadBalancerArn, Protocol: "UDP",
+		Port:           aws.Int32(53),
+		DefaultActions: forwardTo(f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }))})
 	f.refused(err, "InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat")
 	v4, v6 := f.group("UDP"), f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" })
-	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53), DefaultActions: forwardTo(v4)}
+	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53),
+		DefaultActions: forwardTo(v4)}
 	_, err = f.CreateListener(f.ctx, in)
 	f.refused(err, "InvalidConfigurationRequest", "'ipv6' only")
 	in.DefaultActions = forwardTo(v6)
 	_, err = f.CreateListener(f.ctx, in)
 	f.ok(err)
-	_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: "ipv4"})
+	_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
+		IpAddressType: "ipv4"})
 	f.refused(err, "InvalidConfigurationRequest", "")
-	_, err = f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(v6), Targets: []types.TargetDescription{{Id: aws.String("2001:DB8:0:0::1")}}})
+	_, err = f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(v6),
+		Targets: []types.TargetDescription{{Id: aws.String("2001:DB8:0:0::1")}}})
 	f.ok(err)
 	if f.account.TargetGroups[v6].Target("2001:db8::1", 80) == nil {
 		t.Error("the address was not normalised")

@@ -35,37 +35,81 @@ func TestCreateLoadBalancerRefusesWhatAWSRefuses(t *testing.T) {
 		changes    []change
 		code, text string
 	}{
-		"no name":                      {[]change{func(in *elb.CreateLoadBalancerInput) { in.Name = nil }}, "ValidationError", "Value null at 'name'"},
-		"long name":                    {[]change{named(strings.Repeat("a", 33))}, "ValidationError", "cannot be longer than '32' characters"},
-		"odd character":                {[]change{named("a_b")}, "ValidationError", "can only contain characters that are alphanumeric characters and hyphens(-)"},
-		"hyphen first":                 {[]change{named("-a")}, "ValidationError", "cannot begin or end with '-'"},
-		"internal- name":               {[]change{named("internal-a")}, "ValidationError", "cannot start with 'internal-'"},
-		"unknown type":                 {[]change{func(in *elb.CreateLoadBalancerInput) { in.Type = "classic" }}, "ValidationError", "enum value set"},
-		"unknown scheme":               {[]change{func(in *elb.CreateLoadBalancerInput) { in.Scheme = "public" }}, "ValidationError", "'scheme'"},
-		"no subnets":                   {[]change{subnets()}, "ValidationError", "At least two subnets"},
-		"no subnets, NLB":              {[]change{subnets(), network}, "ValidationError", "At least one subnet"},
-		"one subnet":                   {[]change{subnets(subnetA)}, "ValidationError", "At least two subnets in two different Availability Zones"},
-		"one zone":                     {[]change{subnets(subnetA, subnetA2)}, "InvalidConfigurationRequest", "multiple subnets in the same Availability Zone"},
-		"both ways":                    {[]change{func(in *elb.CreateLoadBalancerInput) { in.SubnetMappings = []types.SubnetMapping{{}} }}, "ValidationError", "either subnets or subnet mappings"},
-		"unknown subnet":               {[]change{subnets(subnetA, "subnet-none")}, "SubnetNotFound", "The subnet ID 'subnet-none' does not exist"},
-		"two VPCs":                     {[]change{subnets(subnetA, "subnet-foreign-b")}, "InvalidConfigurationRequest", "same VPC"},
-		"small subnet":                 {[]change{subnets(subnetA, subnetSmall)}, "InvalidSubnet", "/27"},
-		"no gateway":                   {[]change{subnets(subnetForeign, "subnet-foreign-b"), public}, "InvalidSubnet", "VPC vpc-2 has no internet gateway"},
-		"local zone, NLB":              {[]change{subnets("subnet-lax"), network}, "AvailabilityZoneNotSupported", "us-west-2-lax-1a"},
-		"local zone mixed":             {[]change{subnets("subnet-lax", subnetA)}, "InvalidConfigurationRequest", "Local Zones"},
-		"unknown group":                {[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-none"} }}, "InvalidConfigurationRequest", "One or more security groups are invalid"},
-		"foreign group":                {[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-foreign"} }}, "InvalidConfigurationRequest", "One or more security groups are invalid"},
-		"empty groups":                 {[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{} }}, "ValidationError", "security group"},
-		"dualstack without IPv6":       {[]change{subnets(subnetA, subnetC), dualstack}, "InvalidConfigurationRequest", "IPv6 CIDR block"},
-		"no public IPv4 but internal":  {[]change{func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack-without-public-ipv4" }}, "InvalidConfigurationRequest", "internet-facing"},
-		"EIP on ALB":                   {[]change{public, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}, types.SubnetMapping{SubnetId: aws.String(subnetB)})}, "InvalidConfigurationRequest", "Allocation IDs"},
-		"unknown EIP":                  {[]change{public, network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String("eipalloc-none")})}, "AllocationIdNotFound", "eipalloc-none"},
-		"EIP for one of two":           {[]change{public, network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}, types.SubnetMapping{SubnetId: aws.String(subnetB)})}, "InvalidConfigurationRequest", "for all subnets or for none"},
-		"private address of elsewhere": {[]change{network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.2.9")})}, "InvalidConfigurationRequest", "CIDR block of the subnet"},
-		"reserved private address":     {[]change{network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.1")})}, "InvalidConfigurationRequest", "10.0.1.1"},
-		"private address in public":    {[]change{network, public, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String(privateAddressOfSubnet)})}, "InvalidConfigurationRequest", "internal"},
-		"source NAT on ALB":            {[]change{func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "on" }}, "InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat"},
-		"reserved tag":                 {[]change{func(in *elb.CreateLoadBalancerInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }}, "ValidationError", "reserved"},
+		"no name": {[]change{func(in *elb.CreateLoadBalancerInput) { in.Name = nil }}, "ValidationError",
+			"Value null at 'name'"},
+		"long name": {[]change{named(strings.Repeat("a", 33))}, "ValidationError",
+			"cannot be longer than '32' characters"},
+		"odd character": {[]change{named("a_b")}, "ValidationError",
+			"can only contain characters that are alphanumeric characters and hyphens(-)"},
+		"hyphen first":   {[]change{named("-a")}, "ValidationError", "cannot begin or end with '-'"},
+		"internal- name": {[]change{named("internal-a")}, "ValidationError", "cannot start with 'internal-'"},
+		"unknown type": {[]change{func(in *elb.CreateLoadBalancerInput) { in.Type = "classic" }},
+			"ValidationError", "enum value set"},
+		"unknown scheme": {[]change{func(in *elb.CreateLoadBalancerInput) { in.Scheme = "public" }},
+			"ValidationError", "'scheme'"},
+		"no subnets":      {[]change{subnets()}, "ValidationError", "At least two subnets"},
+		"no subnets, NLB": {[]change{subnets(), network}, "ValidationError", "At least one subnet"},
+		"one subnet": {[]change{subnets(subnetA)}, "ValidationError",
+			"At least two subnets in two different Availability Zones"},
+		"one zone": {[]change{subnets(subnetA, subnetA2)}, "InvalidConfigurationRequest",
+			"multiple subnets in the same Availability Zone"},
+		"both ways": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.SubnetMappings = []types.SubnetMapping{{}} }}, "ValidationError",
+			"either subnets or subnet mappings"},
+		"unknown subnet": {[]change{subnets(subnetA, "subnet-none")}, "SubnetNotFound",
+			"The subnet ID 'subnet-none' does not exist"},
+		"two VPCs": {[]change{subnets(subnetA, "subnet-foreign-b")}, "InvalidConfigurationRequest",
+			"same VPC"},
+		"small subnet": {[]change{subnets(subnetA, subnetSmall)}, "InvalidSubnet", "/27"},
+		"no gateway": {[]change{subnets(subnetForeign, "subnet-foreign-b"), public}, "InvalidSubnet",
+			"VPC vpc-2 has no internet gateway"},
+		"local zone, NLB": {[]change{subnets("subnet-lax"), network}, "AvailabilityZoneNotSupported",
+			"us-west-2-lax-1a"},
+		"local zone mixed": {[]change{subnets("subnet-lax", subnetA)}, "InvalidConfigurationRequest",
+			"Local Zones"},
+		"unknown group": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-none"} }},
+			"InvalidConfigurationRequest", "One or more security groups are invalid"},
+		"foreign group": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-foreign"} }},
+			"InvalidConfigurationRequest", "One or more security groups are invalid"},
+		"empty groups": {[]change{func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{} }},
+			"ValidationError", "security group"},
+		"dualstack without IPv6": {[]change{subnets(subnetA, subnetC), dualstack}, "InvalidConfigurationRequest",
+			"IPv6 CIDR block"},
+		"no public IPv4 but internal": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack-without-public-ipv4" }},
+			"InvalidConfigurationRequest", "internet-facing"},
+		"EIP on ALB": {
+			[]change{public, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)},
+				types.SubnetMapping{SubnetId: aws.String(subnetB)})}, "InvalidConfigurationRequest", "Allocation IDs"},
+		"unknown EIP": {
+			[]change{
+				public, network,
+				mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String("eipalloc-none")})},
+			"AllocationIdNotFound", "eipalloc-none"},
+		"EIP for one of two": {
+			[]change{
+				public, network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)},
+					types.SubnetMapping{SubnetId: aws.String(subnetB)})}, "InvalidConfigurationRequest",
+			"for all subnets or for none"},
+		"private address of elsewhere": {
+			[]change{
+				network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.2.9")})},
+			"InvalidConfigurationRequest", "CIDR block of the subnet"},
+		"reserved private address": {
+			[]change{
+				network, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.1")})},
+			"InvalidConfigurationRequest", "10.0.1.1"},
+		"private address in public": {
+			[]change{network, public, mappings(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String(
+				privateAddressOfSubnet)})}, "InvalidConfigurationRequest", "internal"},
+		"source NAT on ALB": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "on" }},
+			"InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat"},
+		"reserved tag": {
+			[]change{func(in *elb.CreateLoadBalancerInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }},
+			"ValidationError", "reserved"},
 		"tag twice": {[]change{func(in *elb.CreateLoadBalancerInput) {
 			in.Tags = []types.Tag{{Key: aws.String("x")}, {Key: aws.String("x")}}
 		}}, "DuplicateTagKeys", "x"},
@@ -96,12 +140,16 @@ func TestNamesOfLoadBalancersHaveAWSForms(t *testing.T) {
 		dns, arn string
 		zone     string
 	}{
-		{"application", "internet-facing", `^n+x+-\d{10}\.us-west-2\.elb\.amazonaws\.com$`, `:loadbalancer/app/nx+/[0-9a-f]{16}$`, "Z1H1FL5HABSF5"},
-		{"application", "internal", `^internal-nx+-\d{10}\.us-west-2\.elb\.amazonaws\.com$`, `:loadbalancer/app/nx+/[0-9a-f]{16}$`, "Z1H1FL5HABSF5"},
-		{"network", "internal", `^nx+-[0-9a-f]{16}\.elb\.us-west-2\.amazonaws\.com$`, `:loadbalancer/net/nx+/[0-9a-f]{16}$`, "Z18D5FSROUN65G"},
+		{"application", "internet-facing", `^n+x+-\d{10}\.us-west-2\.elb\.amazonaws\.com$`,
+			`:loadbalancer/app/nx+/[0-9a-f]{16}$`, "Z1H1FL5HABSF5"},
+		{"application", "internal", `^internal-nx+-\d{10}\.us-west-2\.elb\.amazonaws\.com$`,
+			`:loadbalancer/app/nx+/[0-9a-f]{16}$`, "Z1H1FL5HABSF5"},
+		{"network", "internal", `^nx+-[0-9a-f]{16}\.elb\.us-west-2\.amazonaws\.com$`, `:loadbalancer/net/nx+/[0-9a-f]{16}$`,
+			"Z18D5FSROUN65G"},
 	} {
 		lb := f.balancer(c.typ, func(in *elb.CreateLoadBalancerInput) { in.Scheme = c.scheme })
-		if !regexp.MustCompile(c.dns).MatchString(*lb.DNSName) || !regexp.MustCompile(c.arn).MatchString(*lb.LoadBalancerArn) || *lb.CanonicalHostedZoneId != c.zone {
+		if !regexp.MustCompile(c.dns).MatchString(*lb.DNSName) || !regexp.MustCompile(c.arn).MatchString(
+			*lb.LoadBalancerArn) || *lb.CanonicalHostedZoneId != c.zone {
 			t.Errorf("%s %s: %s, %s, %s", c.scheme, c.typ, *lb.DNSName, *lb.LoadBalancerArn, *lb.CanonicalHostedZoneId)
 		}
 	}
@@ -111,7 +159,8 @@ func TestAReservedIDBecomesPartOfTheARN(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	f.account.ReserveID("loadbalancer/app/nx", "0123456789abcdef")
-	if lb := f.alb(); *lb.LoadBalancerArn != "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/nx/0123456789abcdef" {
+	if lb := f.alb(); *lb.LoadBalancerArn !=
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/nx/0123456789abcdef" {
 		t.Error(*lb.LoadBalancerArn)
 	}
 }
@@ -120,7 +169,8 @@ func TestCreatingALoadBalancerAgainAnswersTheSameUnlessItDiffers(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	in := func(change func(*elb.CreateLoadBalancerInput)) *elb.CreateLoadBalancerInput {
-		in := &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{subnetB, subnetA}, Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}}
+		in := &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{subnetB, subnetA}, Tags: []types.Tag{
+			{Key: aws.String("a"), Value: aws.String("1")}}}
 		change(in)
 		return in
 	}
@@ -128,7 +178,8 @@ func TestCreatingALoadBalancerAgainAnswersTheSameUnlessItDiffers(t *testing.T) {
 	f.ok(err)
 	again, err := f.CreateLoadBalancer(f.ctx, in(func(in *elb.CreateLoadBalancerInput) { slices.Reverse(in.Subnets) }))
 	f.ok(err)
-	if *made.LoadBalancers[0].LoadBalancerArn != *again.LoadBalancers[0].LoadBalancerArn || len(f.account.LoadBalancers) != 1 {
+	if *made.LoadBalancers[0].LoadBalancerArn != *again.LoadBalancers[0].LoadBalancerArn ||
+		len(f.account.LoadBalancers) != 1 {
 		t.Error("the second call made another load balancer")
 	}
 	for name, change := range map[string]func(*elb.CreateLoadBalancerInput){
@@ -152,7 +203,8 @@ func TestALoadBalancerBecomesActiveInItsTime(t *testing.T) {
 	f.account.OnChange(func() { changes++ })
 	lb := f.alb()
 	state := func() types.LoadBalancerStateEnum {
-		out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*lb.LoadBalancerArn}})
+		out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{
+			LoadBalancerArns: []string{*lb.LoadBalancerArn}})
 		f.ok(err)
 		return out.LoadBalancers[0].State.Code
 	}
@@ -171,7 +223,8 @@ func TestALoadBalancerHasAnInterfaceInEachSubnetUntilSomeTimeAfterItsDeletion(t 
 	lb := f.balancer("application", func(in *elb.CreateLoadBalancerInput) { in.SecurityGroups = []string{group1} })
 	interfaces := func() (subnets []string) {
 		for _, n := range f.account.Interfaces {
-			if strings.HasPrefix(n.Description, "ELB app/"+*lb.LoadBalancerName+"/") && slices.Equal(n.Groups, []string{group1}) && n.RequesterManaged {
+			if strings.HasPrefix(n.Description, "ELB app/"+*lb.LoadBalancerName+"/") &&
+				slices.Equal(n.Groups, []string{group1}) && n.RequesterManaged {
 				subnets = append(subnets, n.Subnet)
 			}
 		}
@@ -214,7 +267,8 @@ func TestAnApplicationLoadBalancerWithoutGroupsGetsTheDefaultOneAndANetworkOneNo
 	if nlb.SecurityGroups != nil {
 		t.Errorf("NLB has groups %v", nlb.SecurityGroups)
 	}
-	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: nlb.LoadBalancerArn, SecurityGroups: []string{group1}})
+	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: nlb.LoadBalancerArn,
+		SecurityGroups: []string{group1}})
 	f.refused(err, "InvalidConfigurationRequest", "without security groups")
 }
 
@@ -230,13 +284,16 @@ func TestSetSecurityGroupsReachesTheInterfaces(t *testing.T) {
 		{[]string{"sg-none"}, "InvalidSecurityGroup", "sg-none"},
 		{[]string{"sg-foreign"}, "InvalidConfigurationRequest", "sg-foreign"},
 	} {
-		_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: c.groups})
+		_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+			SecurityGroups: c.groups})
 		f.refused(err, c.code, c.text)
 	}
-	out, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: []string{group2},
+	out, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+		SecurityGroups: []string{group2},
 		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off"})
 	f.ok(err)
-	if !slices.Equal(out.SecurityGroupIds, []string{group2}) || out.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic != "off" {
+	if !slices.Equal(out.SecurityGroupIds, []string{group2}) || out.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic !=
+		"off" {
 		t.Errorf("answer %v", out)
 	}
 	for _, z := range f.account.LoadBalancers[*lb.LoadBalancerArn].Zones {
@@ -265,13 +322,15 @@ func TestSetSubnetsFollowsTheRulesOfTheType(t *testing.T) {
 	before := len(f.account.Interfaces)
 	got, err := set(alb, subnetC, subnetA2)
 	f.ok(err)
-	if want := []string{"us-west-2a=" + subnetA2, "us-west-2c=" + subnetC}; !slices.Equal(got, want) || len(f.account.Interfaces) != before {
+	if want := []string{"us-west-2a=" + subnetA2, "us-west-2c=" + subnetC}; !slices.Equal(got, want) ||
+		len(f.account.Interfaces) != before {
 		t.Errorf("ALB in %v with %d interfaces, want %v with %d", got, len(f.account.Interfaces), want, before)
 	}
 	_, err = set(alb, subnetA)
 	f.refused(err, "ValidationError", "At least two subnets")
 	_, err = set(nlb, subnetA2, subnetB)
-	f.refused(err, "ValidationError", "The Availability Zone 'us-west-2a' corresponding to the new subnet 'subnet-a2' is already associated")
+	f.refused(err, "ValidationError", "The Availability Zone 'us-west-2a' corresponding to the new subnet 'subnet-a2' "+
+		"is already associated")
 	_, err = set(nlb, subnetA, subnetB, subnetC)
 	f.ok(err)
 	got, err = set(nlb, subnetC)
@@ -290,7 +349,8 @@ func TestElasticAddressesBelongToOneLoadBalancerAndAreShown(t *testing.T) {
 	}
 	lb := f.balancer("network", mapped)
 	shown := lb.AvailabilityZones[0].LoadBalancerAddresses
-	if len(shown) != 1 || *shown[0].AllocationId != eip1 || *shown[0].IpAddress != f.account.Addresses[eip1].Public.String() {
+	if len(shown) != 1 || *shown[0].AllocationId != eip1 ||
+		*shown[0].IpAddress != f.account.Addresses[eip1].Public.String() {
 		t.Errorf("addresses %v", shown)
 	}
 	in := &elb.CreateLoadBalancerInput{Name: aws.String("other"), Type: "network"}
@@ -307,7 +367,8 @@ func TestSetIpAddressTypeNeedsSubnetsAndListenersThatFollow(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	set := func(lb types.LoadBalancer, typ types.IpAddressType) error {
-		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: typ})
+		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
+			IpAddressType: typ})
 		return err
 	}
 	f.ok(set(f.alb(), "dualstack"))
@@ -328,7 +389,8 @@ func TestANetworkLoadBalancerTakesIPv6AddressesWhileItBecomesDualstackAndLosesTh
 		if address != "" {
 			m.IPv6Address = aws.String(address)
 		}
-		out, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: typ, SubnetMappings: []types.SubnetMapping{m}})
+		out, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: typ,
+			SubnetMappings: []types.SubnetMapping{m}})
 		if err != nil || len(out.AvailabilityZones[0].LoadBalancerAddresses) == 0 {
 			return "", err
 		}
@@ -347,7 +409,8 @@ func TestANetworkLoadBalancerTakesIPv6AddressesWhileItBecomesDualstackAndLosesTh
 		_, err = set("", "2001:db8:0:1::99")
 		f.refused(err, "InvalidConfigurationRequest", "cannot change the addresses")
 		if address == first { // by either call
-			_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: "ipv4"})
+			_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
+				IpAddressType: "ipv4"})
 			f.ok(err)
 		}
 		if shown, err = set("ipv4", ""); err != nil || shown != "" || len(n.IPv6Addresses) != 0 {
@@ -360,21 +423,26 @@ func TestANetworkLoadBalancerTakesIPv6AddressesWhileItBecomesDualstackAndLosesTh
 func TestQuotasAreEnforcedAndSettable(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{request.QuotaALBs: 1, request.QuotaTargetGroups: 1, request.QuotaRules: 1, request.QuotaListenersPerALB: 1, request.QuotaTargetsPerGroup: 1}
+	f.account.Quotas = map[string]int{request.QuotaALBs: 1, request.QuotaTargetGroups: 1, request.QuotaRules: 1,
+		request.QuotaListenersPerALB: 1, request.QuotaTargetsPerGroup: 1}
 	lb := f.alb()
-	_, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String("second"), Subnets: []string{subnetA, subnetB}})
+	_, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String("second"), Subnets: []string{
+		subnetA, subnetB}})
 	f.refused(err, "TooManyLoadBalancers", "'1'")
 	tg := f.group("HTTP")
-	_, err = f.CreateTargetGroup(f.ctx, &elb.CreateTargetGroupInput{Name: aws.String("second"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc1)})
+	_, err = f.CreateTargetGroup(f.ctx, &elb.CreateTargetGroupInput{Name: aws.String("second"), Protocol: "HTTP",
+		Port: aws.Int32(80), VpcId: aws.String(vpc1)})
 	f.refused(err, "TooManyTargetGroups", "'1'")
 	l := f.listen(lb, "HTTP", 80, forwardTo(tg))
-	_, err = f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(81), DefaultActions: respond("404")})
+	_, err = f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTP",
+		Port: aws.Int32(81), DefaultActions: respond("404")})
 	f.refused(err, "TooManyListeners", "'1'")
 	_, err = f.addRule(l, 1, respond("200"))
 	f.ok(err)
 	_, err = f.addRule(l, 2, respond("200"))
 	f.refused(err, "TooManyRules", "'1'")
-	_, err = f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(tg), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.0.1.8")}}})
+	_, err = f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(tg),
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.0.1.8")}}})
 	f.refused(err, "TooManyTargets", "'1'")
 	out, err := f.DescribeAccountLimits(f.ctx, nil)
 	f.ok(err)
@@ -391,7 +459,8 @@ func TestPagesCoverEverythingOnceWhileThingsComeAndGo(t *testing.T) {
 	f.account.Quotas = map[string]int{request.QuotaNLBs: 100}
 	var arns []string
 	for i := range 10 {
-		out, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)), Type: "network", Subnets: []string{subnetA}})
+		out, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)),
+			Type: "network", Subnets: []string{subnetA}})
 		f.ok(err)
 		arns = append(arns, *out.LoadBalancers[0].LoadBalancerArn)
 	}
@@ -418,7 +487,8 @@ func TestPagesCoverEverythingOnceWhileThingsComeAndGo(t *testing.T) {
 	f.refused(err, "ValidationError", "Invalid marker")
 	_, err = f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(401)})
 	f.refused(err, "ValidationError", "pageSize")
-	_, err = f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: arns[:1], Names: []string{"lb1"}})
+	_, err = f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: arns[:1],
+		Names: []string{"lb1"}})
 	f.refused(err, "ValidationError", "cannot be specified at the same time")
 }
 
@@ -427,8 +497,10 @@ func TestDeletionProtectionHolds(t *testing.T) {
 	f := instant(t)
 	lb := f.alb()
 	protect := func(v string) {
-		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn,
-			Attributes: []types.LoadBalancerAttribute{{Key: aws.String("deletion_protection.enabled"), Value: aws.String(v)}}})
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn,
+			Attributes: []types.LoadBalancerAttribute{
+				{Key: aws.String("deletion_protection.enabled"), Value: aws.String(v)}}})
 		f.ok(err)
 	}
 	protect("true")

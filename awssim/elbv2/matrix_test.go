@@ -37,7 +37,8 @@ var kindsOfGroups = map[string]func(*elb.CreateTargetGroupInput){
 
 // misfit is the error of a pair that does not fit, by what is wrong with it first.
 func misfit(protocol types.ProtocolEnum, kind string) string {
-	of := map[string]string{"HTTP2": "HTTP", "GRPC": "HTTP", "HTTP6": "HTTP", "elsewhere": "HTTP", "TCP6": "TCP", "UDP6": "UDP", "TCP_UDP6": "TCP_UDP", "alb": "TCP", "lambda": ""}
+	of := map[string]string{"HTTP2": "HTTP", "GRPC": "HTTP", "HTTP6": "HTTP", "elsewhere": "HTTP", "TCP6": "TCP",
+		"UDP6": "UDP", "TCP_UDP6": "TCP_UDP", "alb": "TCP", "lambda": ""}
 	group, other := of[kind]
 	if !other {
 		group = kind
@@ -88,7 +89,8 @@ func TestListenersAndTargetGroupsFitAsInTheUserGuide(t *testing.T) {
 			for kind, change := range kindsOfGroups {
 				f := instant(t)
 				lb := f.balancer(c.typ, append(c.change, none)...)
-				in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol, DefaultActions: forwardTo(f.group("", change))}
+				in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol,
+					DefaultActions: forwardTo(f.group("", change))}
 				if c.protocol != "" {
 					in.Port = aws.Int32(443)
 				}
@@ -136,7 +138,8 @@ func TestWeightedGroupsOfAnActionFitEachOther(t *testing.T) {
 			for _, kind := range strings.Fields(c.kinds) {
 				arns = append(arns, f.group("", kindsOfGroups[kind]))
 			}
-			in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol, Port: aws.Int32(80), DefaultActions: forwardTo(arns...)}
+			in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol, Port: aws.Int32(80),
+				DefaultActions: forwardTo(arns...)}
 			if secure(string(c.protocol)) {
 				in.Certificates = []types.Certificate{{CertificateArn: aws.String(cert1)}}
 			}

@@ -22,14 +22,16 @@ func (f *fixture) lists() map[string]func(marker *string, size *int32) (int, *st
 	f.listen(lb, "HTTPS", 444, forwardTo(f.group("HTTP")))
 	_, err := f.addRule(l, 1, respond("200"))
 	f.ok(err)
-	_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
+	_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+		Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
 	f.ok(err)
 	store := f.trusting("ca")
 	f.trusting("other")
 	f.ok(f.verifying(l, store))
 	f.account.TrustStores[*store].Consumers = []string{unknownLoadBalancer}
 	for id := range int64(2) {
-		f.account.TrustStores[*store].Revocations = append(f.account.TrustStores[*store].Revocations, &account.Revocation{ID: id + 1})
+		f.account.TrustStores[*store].Revocations = append(f.account.TrustStores[*store].Revocations, &account.Revocation{
+			ID: id + 1})
 	}
 	return map[string]func(marker *string, size *int32) (int, *string, error){
 		"DescribeLoadBalancers": func(m *string, n *int32) (int, *string, error) {
@@ -47,14 +49,16 @@ func (f *fixture) lists() map[string]func(marker *string, size *int32) (int, *st
 			return len(out.TargetGroups), out.NextMarker, nil
 		},
 		"DescribeTargetGroups of a load balancer": func(m *string, n *int32) (int, *string, error) {
-			out, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, Marker: m, PageSize: n})
+			out, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+				Marker: m, PageSize: n})
 			if err != nil {
 				return 0, nil, err
 			}
 			return len(out.TargetGroups), out.NextMarker, nil
 		},
 		"DescribeListeners": func(m *string, n *int32) (int, *string, error) {
-			out, err := f.DescribeListeners(f.ctx, &elb.DescribeListenersInput{LoadBalancerArn: lb.LoadBalancerArn, Marker: m, PageSize: n})
+			out, err := f.DescribeListeners(f.ctx, &elb.DescribeListenersInput{LoadBalancerArn: lb.LoadBalancerArn, Marker: m,
+				PageSize: n})
 			if err != nil {
 				return 0, nil, err
 			}
@@ -68,7 +72,8 @@ func (f *fixture) lists() map[string]func(marker *string, size *int32) (int, *st
 			return len(out.Rules), out.NextMarker, nil
 		},
 		"DescribeListenerCertificates": func(m *string, n *int32) (int, *string, error) {
-			out, err := f.DescribeListenerCertificates(f.ctx, &elb.DescribeListenerCertificatesInput{ListenerArn: l.ListenerArn, Marker: m, PageSize: n})
+			out, err := f.DescribeListenerCertificates(f.ctx, &elb.DescribeListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Marker: m, PageSize: n})
 			if err != nil {
 				return 0, nil, err
 			}
@@ -96,14 +101,16 @@ func (f *fixture) lists() map[string]func(marker *string, size *int32) (int, *st
 			return len(out.TrustStores), out.NextMarker, nil
 		},
 		"DescribeTrustStoreAssociations": func(m *string, n *int32) (int, *string, error) {
-			out, err := f.DescribeTrustStoreAssociations(f.ctx, &elb.DescribeTrustStoreAssociationsInput{TrustStoreArn: store, Marker: m, PageSize: n})
+			out, err := f.DescribeTrustStoreAssociations(f.ctx, &elb.DescribeTrustStoreAssociationsInput{TrustStoreArn: store,
+				Marker: m, PageSize: n})
 			if err != nil {
 				return 0, nil, err
 			}
 			return len(out.TrustStoreAssociations), out.NextMarker, nil
 		},
 		"DescribeTrustStoreRevocations": func(m *string, n *int32) (int, *string, error) {
-			out, err := f.DescribeTrustStoreRevocations(f.ctx, &elb.DescribeTrustStoreRevocationsInput{TrustStoreArn: store, Marker: m, PageSize: n})
+			out, err := f.DescribeTrustStoreRevocations(f.ctx, &elb.DescribeTrustStoreRevocationsInput{TrustStoreArn: store,
+				Marker: m, PageSize: n})
 			if err != nil {
 				return 0, nil, err
 			}
@@ -157,14 +164,18 @@ func TestSizesOfPagesCountForNothingByNameOrARN(t *testing.T) {
 	one, two := f.alb(), f.alb()
 	a, b := f.group("HTTP"), f.group("HTTP")
 	size := aws.Int32(1)
-	byName, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{Names: []string{*two.LoadBalancerName, *one.LoadBalancerName}, PageSize: size})
+	byName, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{
+		Names: []string{*two.LoadBalancerName, *one.LoadBalancerName}, PageSize: size})
 	f.ok(err)
-	byARN, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{a, b}, PageSize: size})
+	byARN, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{a, b},
+		PageSize: size})
 	f.ok(err)
-	if len(byName.LoadBalancers) != 2 || byName.NextMarker != nil || len(byARN.TargetGroups) != 2 || byARN.NextMarker != nil {
+	if len(byName.LoadBalancers) != 2 || byName.NextMarker != nil || len(byARN.TargetGroups) != 2 ||
+		byARN.NextMarker != nil {
 		t.Errorf("%d load balancers and %d target groups", len(byName.LoadBalancers), len(byARN.TargetGroups))
 	}
-	_, err = f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{Names: []string{"x"}, PageSize: aws.Int32(401)})
+	_, err = f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{Names: []string{"x"},
+		PageSize: aws.Int32(401)})
 	f.refused(err, "ValidationError", "pageSize")
 }
 
@@ -222,13 +233,16 @@ func TestListsShowForAWhileWhatWasChangedOrDeletedButAnswersByARNDoNot(t *testin
 	f.account.Profile.BalancingChanged = 3 * time.Second
 	kept, gone, web, old := f.alb(), f.alb(), f.group("HTTP"), f.group("HTTP")
 	last := f.alb()
-	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: kept.LoadBalancerArn, SecurityGroups: []string{group1}})
+	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: kept.LoadBalancerArn,
+		SecurityGroups: []string{group1}})
 	f.ok(err)
-	_, err = f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: kept.LoadBalancerArn, SecurityGroups: []string{group2}})
+	_, err = f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: kept.LoadBalancerArn,
+		SecurityGroups: []string{group2}})
 	f.ok(err)
 	_, err = f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: gone.LoadBalancerArn})
 	f.ok(err)
-	_, err = f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &web, HealthCheckPath: aws.String("/new")})
+	_, err = f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &web,
+		HealthCheckPath: aws.String("/new")})
 	f.ok(err)
 	_, err = f.DeleteTargetGroup(f.ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &old})
 	f.ok(err)
@@ -240,7 +254,8 @@ func TestListsShowForAWhileWhatWasChangedOrDeletedButAnswersByARNDoNot(t *testin
 			out, err := f.DescribeLoadBalancers(f.ctx, in)
 			f.ok(err)
 			for _, lb := range out.LoadBalancers {
-				name := map[string]string{*kept.LoadBalancerArn: "kept", *gone.LoadBalancerArn: "gone", *last.LoadBalancerArn: "last"}[*lb.LoadBalancerArn]
+				name := map[string]string{*kept.LoadBalancerArn: "kept", *gone.LoadBalancerArn: "gone",
+					*last.LoadBalancerArn: "last"}[*lb.LoadBalancerArn]
 				text += name + fmt.Sprint(lb.SecurityGroups[0] == group2) + " "
 			}
 			if in.Marker = out.NextMarker; in.Marker == nil {
@@ -257,7 +272,8 @@ func TestListsShowForAWhileWhatWasChangedOrDeletedButAnswersByARNDoNot(t *testin
 	if got, want := shown(), "keptfalse gonefalse lastfalse web/ old/ "; got != want {
 		t.Errorf("at once lists show %q, want %q", got, want)
 	}
-	out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*kept.LoadBalancerArn}})
+	out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{
+		LoadBalancerArns: []string{*kept.LoadBalancerArn}})
 	f.ok(err)
 	if out.LoadBalancers[0].SecurityGroups[0] != group2 {
 		t.Error("an answer by ARN lags")

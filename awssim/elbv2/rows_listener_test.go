@@ -17,13 +17,15 @@ import (
 type changeListener = func(*elb.CreateListenerInput)
 
 // listening makes a listener on port 443, and answers the load balancer as well.
-func (f *fixture) listening(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum, changes ...changeListener) (types.Listener, error) {
+func (f *fixture) listening(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum, changes ...changeListener) (
+	types.Listener, error) {
 	lb := f.balancer(typ, func(in *elb.CreateLoadBalancerInput) {
 		if typ == request.Gateway {
 			in.Scheme = ""
 		}
 	})
-	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(443), DefaultActions: respond("200")}
+	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(443),
+		DefaultActions: respond("200")}
 	switch typ {
 	case request.Network:
 		in.DefaultActions = forwardTo(f.group("", kindsOfGroups[strings.Replace(string(protocol), "TLS", "TCP", 1)]))
@@ -46,7 +48,8 @@ func (f *fixture) listening(typ types.LoadBalancerTypeEnum, protocol types.Proto
 
 func TestListenersRowByRow(t *testing.T) {
 	t.Parallel()
-	on := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum, changes ...changeListener) func(*fixture) error {
+	on := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
+		changes ...changeListener) func(*fixture) error {
 		return func(f *fixture) error { _, err := f.listening(typ, protocol, changes...); return err }
 	}
 	alpn := func(policies ...string) changeListener {
@@ -63,7 +66,8 @@ func TestListenersRowByRow(t *testing.T) {
 			return err
 		}
 	}
-	modify := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum, change func(f *fixture, in *elb.ModifyListenerInput)) func(*fixture) error {
+	modify := func(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum,
+		change func(f *fixture, in *elb.ModifyListenerInput)) func(*fixture) error {
 		return func(f *fixture) error {
 			l, err := f.listening(typ, protocol)
 			f.ok(err)
@@ -85,15 +89,19 @@ func TestListenersRowByRow(t *testing.T) {
 	isDefault := []types.Certificate{{CertificateArn: aws.String(cert2), IsDefault: aws.Bool(true)}}
 	rows := []row{
 		{"no protocol", on("application", ""), "ValidationError", "A listener protocol must be specified"},
-		{"no port", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Port = nil }), "ValidationError", "A listener port must be specified"},
-		{"no protocol, NLB", on("network", "TCP", func(in *elb.CreateListenerInput) { in.Protocol = "" }), "ValidationError", "A listener protocol must be specified"},
+		{"no port", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Port = nil }), "ValidationError",
+			"A listener port must be specified"},
+		{"no protocol, NLB", on("network", "TCP", func(in *elb.CreateListenerInput) { in.Protocol = "" }), "ValidationError",
+			"A listener protocol must be specified"},
 		{"port of a gateway", on("gateway", "", port(6081)), "ValidationError", "'gateway'"},
-		{"protocol of a gateway", on("gateway", "", func(in *elb.CreateListenerInput) { in.Protocol = "GENEVE" }), "ValidationError", "'gateway'"},
+		{"protocol of a gateway", on("gateway", "", func(in *elb.CreateListenerInput) { in.Protocol = "GENEVE" }),
+			"ValidationError", "'gateway'"},
 		{"a gateway's only listener", on("gateway", ""), "", ""},
 		{"a gateway's second listener", func(f *fixture) error {
 			l, err := f.listening("gateway", "")
 			f.ok(err)
-			in := &elb.CreateListenerInput{LoadBalancerArn: l.LoadBalancerArn, DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))}
+			in := &elb.CreateListenerInput{LoadBalancerArn: l.LoadBalancerArn,
+				DefaultActions: forwardTo(f.group("", kindsOfGroups["GENEVE"]))}
 			_, err = f.CreateListener(f.ctx, in)
 			return err
 		}, "DuplicateListener", "already exists"},
@@ -102,33 +110,55 @@ func TestListenersRowByRow(t *testing.T) {
 		{"port 0", on("application", "HTTP", port(0)), "ValidationError", "'port'"},
 		{"port 65536", on("network", "TCP", port(65536)), "ValidationError", "'port'"},
 		{"unknown protocol", on("application", "SPDY"), "ValidationError", "'protocol'"},
-		{"unknown load balancer", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.LoadBalancerArn = aws.String(unknownLoadBalancer) }), "LoadBalancerNotFound", unknownLoadBalancer},
-		{"no default certificate chosen by hand", on("application", "HTTPS", func(in *elb.CreateListenerInput) { in.Certificates[0].IsDefault = aws.Bool(true) }), "ValidationError", "IsDefault"},
-		{"two certificates, TLS", on("network", "TLS", func(in *elb.CreateListenerInput) { in.Certificates = certificates(cert1, cert2) }), "ValidationError", "only one default certificate"},
-		{"certificate on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) { in.Certificates = certificates(cert1) }), "ValidationError", "A certificate cannot be specified for TCP listeners"},
+		{"unknown load balancer", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+			in.LoadBalancerArn = aws.String(unknownLoadBalancer)
+		}), "LoadBalancerNotFound", unknownLoadBalancer},
+		{"no default certificate chosen by hand", on("application", "HTTPS", func(in *elb.CreateListenerInput) {
+			in.Certificates[0].IsDefault = aws.Bool(true)
+		}), "ValidationError", "IsDefault"},
+		{"two certificates, TLS", on("network", "TLS", func(in *elb.CreateListenerInput) {
+			in.Certificates = certificates(cert1, cert2)
+		}), "ValidationError", "only one default certificate"},
+		{"certificate on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) {
+			in.Certificates = certificates(cert1)
+		}), "ValidationError", "A certificate cannot be specified for TCP listeners"},
 		{"a certificate of another region", on("application", "HTTPS", func(in *elb.CreateListenerInput) {
 			in.Certificates = certificates("arn:aws:acm:us-east-1:123456789012:certificate/1")
 		}), "CertificateNotFound", "us-east-1"},
 		{"a server certificate of IAM", func(f *fixture) error {
 			const arn = "arn:aws:iam::123456789012:server-certificate/web"
 			f.account.AddCertificate(&account.Certificate{ARN: arn, Domain: "example.com", Status: "ISSUED"})
-			_, err := f.listening("application", "HTTPS", func(in *elb.CreateListenerInput) { in.Certificates = certificates(arn) })
+			_, err := f.listening("application", "HTTPS", func(in *elb.CreateListenerInput) {
+				in.Certificates = certificates(arn)
+			})
 			return err
 		}, "", ""},
-		{"a key of another algorithm", withKey("RSA_8192"), "UnsupportedCertificate", "must have a fully-qualified domain name, a supported signature, and a supported key size."},
-		{"policy on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }), "ValidationError", "SSL policy"},
+		{"a key of another algorithm", withKey("RSA_8192"), "UnsupportedCertificate",
+			"must have a fully-qualified domain name, a supported signature, and a supported key size."},
+		{"policy on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) {
+			in.SslPolicy = aws.String(sslpolicy.Default)
+		}), "ValidationError", "SSL policy"},
 		{"two ALPN policies", on("network", "TLS", alpn("None", "HTTP1Only")), "ValidationError", "only one"},
 		{"ALPN on TCP", on("network", "TCP", alpn("None")), "ValidationError", "ALPN"},
-		{"mutual authentication on TLS", on("network", "TLS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})), "InvalidConfigurationRequest", "HTTPS listeners only"},
-		{"mutual authentication off on HTTP", on("application", "HTTP", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("off")})), "", ""},
-		{"expiry ignored in passthrough", on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"), IgnoreClientCertificateExpiry: aws.Bool(true)})), "InvalidConfigurationRequest", "'verify' only"},
-		{"names advertised in passthrough", on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"), AdvertiseTrustStoreCaNames: "on"})), "InvalidConfigurationRequest", "'verify' only"},
+		{"mutual authentication on TLS",
+			on("network", "TLS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})),
+			"InvalidConfigurationRequest", "HTTPS listeners only"},
+		{"mutual authentication off on HTTP",
+			on("application", "HTTP", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("off")})), "", ""},
+		{"expiry ignored in passthrough",
+			on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
+				IgnoreClientCertificateExpiry: aws.Bool(true)})), "InvalidConfigurationRequest", "'verify' only"},
+		{"names advertised in passthrough",
+			on("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
+				AdvertiseTrustStoreCaNames: "on"})), "InvalidConfigurationRequest", "'verify' only"},
 		{"no mode but a store", func(f *fixture) error {
-			_, err := f.listening("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{TrustStoreArn: f.trusting("ca")}))
+			_, err := f.listening("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{
+				TrustStoreArn: f.trusting("ca")}))
 			return err
 		}, "InvalidConfigurationRequest", "'verify' only"},
 		{"unknown advertising", func(f *fixture) error {
-			_, err := f.listening("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: f.trusting("ca"), AdvertiseTrustStoreCaNames: "maybe"}))
+			_, err := f.listening("application", "HTTPS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("verify"),
+				TrustStoreArn: f.trusting("ca"), AdvertiseTrustStoreCaNames: "maybe"}))
 			return err
 		}, "ValidationError", "advertiseTrustStoreCaNames"},
 		{"two actions of an NLB", on("network", "TCP", func(in *elb.CreateListenerInput) {
@@ -136,37 +166,69 @@ func TestListenersRowByRow(t *testing.T) {
 			in.DefaultActions = append(in.DefaultActions, last(forwardTo(unknownTargetGroup)))
 		}), "InvalidLoadBalancerAction", "exactly one action"},
 		{"a redirect of an NLB", on("network", "TCP", func(in *elb.CreateListenerInput) {
-			in.DefaultActions = []types.Action{{Type: "redirect", RedirectConfig: &types.RedirectActionConfig{StatusCode: "HTTP_301", Host: aws.String("a.b")}}}
+			in.DefaultActions = []types.Action{{Type: "redirect", RedirectConfig: &types.RedirectActionConfig{
+				StatusCode: "HTTP_301", Host: aws.String("a.b")}}}
 		}), "InvalidLoadBalancerAction", "'forward'"},
-		{"too many tags", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
-		{"reserved tag", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }), "ValidationError", "reserved"},
-		{"tag twice", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = append(manyTags(1), manyTags(1)...) }), "DuplicateTagKeys", "k0"},
-		{"too many listeners of an NLB", func(f *fixture) error { f.quota(request.QuotaListenersPerNLB, 0); return on("network", "TCP")(f) }, "TooManyListeners", "'0'"},
-		{"too many listeners of an ALB", func(f *fixture) error { f.quota(request.QuotaListenersPerALB, 0); return on("application", "HTTP")(f) }, "TooManyListeners", "'0'"},
+		{"too many tags", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = manyTags(51) }),
+			"TooManyTags", "'50'"},
+		{"reserved tag", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+			in.Tags = []types.Tag{{Key: aws.String("aws:x")}}
+		}), "ValidationError", "reserved"},
+		{"tag twice", on("application", "HTTP", func(in *elb.CreateListenerInput) {
+			in.Tags = append(manyTags(1), manyTags(1)...)
+		}), "DuplicateTagKeys", "k0"},
+		{"too many listeners of an NLB", func(f *fixture) error {
+			f.quota(request.QuotaListenersPerNLB, 0)
+			return on("network", "TCP")(f)
+		}, "TooManyListeners", "'0'"},
+		{"too many listeners of an ALB", func(f *fixture) error {
+			f.quota(request.QuotaListenersPerALB, 0)
+			return on("application", "HTTP")(f)
+		}, "TooManyListeners", "'0'"},
 
 		{"HTTP becomes HTTPS", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) {
 			in.Protocol, in.Certificates = "HTTPS", certificates(cert1)
 		}), "", ""},
-		{"HTTP becomes HTTPS without certificate", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) { in.Protocol = "HTTPS" }), "ValidationError", "A certificate must be specified for HTTPS listeners"},
+		{"HTTP becomes HTTPS without certificate",
+			modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) { in.Protocol = "HTTPS" }),
+			"ValidationError", "A certificate must be specified for HTTPS listeners"},
 		{"TCP becomes TLS", modify("network", "TCP", func(_ *fixture, in *elb.ModifyListenerInput) {
 			in.Protocol, in.Certificates = "TLS", certificates(cert1)
 		}), "", ""},
-		{"TCP becomes UDP with a target group that fits", modify("network", "TCP", func(f *fixture, in *elb.ModifyListenerInput) {
-			in.Protocol, in.DefaultActions = "UDP", forwardTo(f.group("UDP"))
-		}), "", ""},
-		{"TCP becomes UDP with one that does not", modify("network", "TCP", func(_ *fixture, in *elb.ModifyListenerInput) { in.Protocol = "UDP" }), "IncompatibleProtocols", ""},
-		{"HTTP becomes TCP", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) { in.Protocol = "TCP" }), "ValidationError", "must be one of 'HTTP, HTTPS'"},
-		{"two certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) { in.Certificates = certificates(cert1, cert2) }), "ValidationError", "only one default certificate"},
-		{"no certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) { in.Certificates = []types.Certificate{} }), "ValidationError", "A certificate must be specified"},
-		{"an unknown policy later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) { in.SslPolicy = aws.String("x") }), "SSLPolicyNotFound", "SSL policy 'x' not found"},
-		{"an unknown ALPN policy later", modify("network", "TLS", func(_ *fixture, in *elb.ModifyListenerInput) { in.AlpnPolicy = []string{"x"} }), "ALPNPolicyNotFound", "'x'"},
-		{"an unknown certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) { in.Certificates = certificates("arn:aws:acm:x") }), "CertificateNotFound", "arn:aws:acm:x"},
-		{"a pending certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) { in.Certificates = certificates(certPending) }), "UnsupportedCertificate", certPending},
-		{"another load balancer's target group later", modify("application", "HTTP", func(f *fixture, in *elb.ModifyListenerInput) {
-			arn := f.group("HTTP")
-			f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
-			in.DefaultActions = forwardTo(arn)
-		}), "TargetGroupAssociationLimit", "cannot be associated with more than one load balancer"},
+		{"TCP becomes UDP with a target group that fits",
+			modify("network", "TCP", func(f *fixture, in *elb.ModifyListenerInput) {
+				in.Protocol, in.DefaultActions = "UDP", forwardTo(f.group("UDP"))
+			}), "", ""},
+		{"TCP becomes UDP with one that does not", modify("network", "TCP", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Protocol = "UDP"
+		}), "IncompatibleProtocols", ""},
+		{"HTTP becomes TCP", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Protocol = "TCP"
+		}), "ValidationError", "must be one of 'HTTP, HTTPS'"},
+		{"two certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Certificates = certificates(cert1, cert2)
+		}), "ValidationError", "only one default certificate"},
+		{"no certificates for one", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Certificates = []types.Certificate{}
+		}), "ValidationError", "A certificate must be specified"},
+		{"an unknown policy later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.SslPolicy = aws.String("x")
+		}), "SSLPolicyNotFound", "SSL policy 'x' not found"},
+		{"an unknown ALPN policy later", modify("network", "TLS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.AlpnPolicy = []string{"x"}
+		}), "ALPNPolicyNotFound", "'x'"},
+		{"an unknown certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Certificates = certificates("arn:aws:acm:x")
+		}), "CertificateNotFound", "arn:aws:acm:x"},
+		{"a pending certificate later", modify("application", "HTTPS", func(_ *fixture, in *elb.ModifyListenerInput) {
+			in.Certificates = certificates(certPending)
+		}), "UnsupportedCertificate", certPending},
+		{"another load balancer's target group later",
+			modify("application", "HTTP", func(f *fixture, in *elb.ModifyListenerInput) {
+				arn := f.group("HTTP")
+				f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
+				in.DefaultActions = forwardTo(arn)
+			}), "TargetGroupAssociationLimit", "cannot be associated with more than one load balancer"},
 		{"to HTTP under a rule that signs in", func(f *fixture) error {
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
@@ -176,26 +238,32 @@ func TestListenersRowByRow(t *testing.T) {
 			return err
 		}, "InvalidLoadBalancerAction", "HTTPS listeners only"},
 
-		{"load balancer and listeners", describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer), ListenerArns: []string{unknownListener}}), "ValidationError", "You must specify either"},
-		{"listeners of an unknown load balancer", describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound", unknownLoadBalancer},
+		{"load balancer and listeners", describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer),
+			ListenerArns: []string{unknownListener}}), "ValidationError", "You must specify either"},
+		{"listeners of an unknown load balancer",
+			describe(&elb.DescribeListenersInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound",
+			unknownLoadBalancer},
 		{"21 listeners", describe(&elb.DescribeListenersInput{ListenerArns: make([]string, 21)}), "ValidationError", "'20'"},
 
 		{"a certificate of a plain listener", func(f *fixture) error {
 			l, err := f.listening("application", "HTTP")
 			f.ok(err)
-			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: certificates(cert1)})
+			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: certificates(cert1)})
 			return err
 		}, "ValidationError", "A certificate cannot be specified for HTTP listeners"},
 		{"a default certificate added", func(f *fixture) error {
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
-			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: isDefault})
+			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: isDefault})
 			return err
 		}, "ValidationError", "IsDefault"},
 		{"several certificates added at once", func(f *fixture) error {
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
-			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: certificates(cert1, cert2)})
+			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: certificates(cert1, cert2)})
 			return err
 		}, "", ""},
 		{"certificates counted over the listeners of an NLB", func(f *fixture) error {
@@ -207,7 +275,8 @@ func TestListenersRowByRow(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: certificates(cert2)})
+				_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+					Certificates: certificates(cert2)})
 			}
 			return err
 		}, "TooManyCertificates", "'1'"},
@@ -215,7 +284,8 @@ func TestListenersRowByRow(t *testing.T) {
 			f.quota(request.QuotaCertificatesPerALB, 1)
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
-			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: certificates(cert2)})
+			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: certificates(cert2)})
 			return err
 		}, "", ""},
 	}
@@ -226,10 +296,12 @@ func TestListenersRowByRow(t *testing.T) {
 		rows = append(rows, row{"key " + algorithm, withKey(algorithm), "", ""})
 	}
 	for _, protocol := range []types.ProtocolEnum{"TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC", "GENEVE"} {
-		rows = append(rows, row{fmt.Sprint(protocol, " of an ALB"), on("application", protocol), "ValidationError", fmt.Sprintf("Listener protocol '%s' must be one of 'HTTP, HTTPS'", protocol)})
+		rows = append(rows, row{fmt.Sprint(protocol, " of an ALB"), on("application", protocol), "ValidationError",
+			fmt.Sprintf("Listener protocol '%s' must be one of 'HTTP, HTTPS'", protocol)})
 	}
 	for _, protocol := range []types.ProtocolEnum{"HTTP", "HTTPS", "GENEVE"} {
-		rows = append(rows, row{fmt.Sprint(protocol, " of an NLB"), on("network", protocol), "ValidationError", fmt.Sprintf("Listener protocol '%s' must be one of 'TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC'", protocol)})
+		rows = append(rows, row{fmt.Sprint(protocol, " of an NLB"), on("network", protocol), "ValidationError",
+			fmt.Sprintf("Listener protocol '%s' must be one of 'TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC'", protocol)})
 	}
 	hold(t, rows)
 }
@@ -243,10 +315,15 @@ func TestAListenerIsFoundAgainByItsSettings(t *testing.T) {
 		"the same":             {func(*elb.CreateListenerInput) {}, ""},
 		"defaults spelled out": {func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }, ""},
 		"other tags":           {func(in *elb.CreateListenerInput) { in.Tags = manyTags(1) }, ""},
-		"another protocol":     {func(in *elb.CreateListenerInput) { in.Protocol, in.Certificates = "HTTP", nil }, "DuplicateListener"},
-		"another certificate":  {func(in *elb.CreateListenerInput) { in.Certificates[0].CertificateArn = aws.String(cert2) }, "DuplicateListener"},
-		"another policy":       {func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String("ELBSecurityPolicy-FS-2018-06") }, "DuplicateListener"},
-		"another action":       {func(in *elb.CreateListenerInput) { in.DefaultActions = respond("201") }, "DuplicateListener"},
+		"another protocol": {func(in *elb.CreateListenerInput) { in.Protocol, in.Certificates = "HTTP", nil },
+			"DuplicateListener"},
+		"another certificate": {func(in *elb.CreateListenerInput) { in.Certificates[0].CertificateArn = aws.String(cert2) },
+			"DuplicateListener"},
+		"another policy": {func(in *elb.CreateListenerInput) {
+			in.SslPolicy = aws.String("ELBSecurityPolicy-FS-2018-06")
+		}, "DuplicateListener"},
+		"another action": {func(in *elb.CreateListenerInput) { in.DefaultActions = respond("201") },
+			"DuplicateListener"},
 		"clients identified": {func(in *elb.CreateListenerInput) {
 			in.MutualAuthentication = &types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")}
 		}, "DuplicateListener"},
@@ -257,7 +334,8 @@ func TestAListenerIsFoundAgainByItsSettings(t *testing.T) {
 			made, err := f.listening("application", "HTTPS")
 			f.ok(err)
 			f.quota(request.QuotaListenersPerALB, 1) // what is found makes none
-			in := &elb.CreateListenerInput{LoadBalancerArn: made.LoadBalancerArn, Protocol: "HTTPS", Port: aws.Int32(443), DefaultActions: respond("200"), Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}}
+			in := &elb.CreateListenerInput{LoadBalancerArn: made.LoadBalancerArn, Protocol: "HTTPS", Port: aws.Int32(443),
+				DefaultActions: respond("200"), Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}}
 			c.again(in)
 			out, err := f.CreateListener(f.ctx, in)
 			if c.code != "" {
@@ -281,7 +359,8 @@ func TestListenersAreDescribedAsAWSDescribesThem(t *testing.T) {
 	f.ok(err)
 	plain, err := f.listening("application", "HTTP")
 	f.ok(err)
-	if c := https.Certificates; len(c) != 1 || c[0].IsDefault != nil || *https.MutualAuthentication.Mode != "off" || *https.SslPolicy != "ELBSecurityPolicy-2016-08" || *https.DefaultActions[0].Order != 1 {
+	if c := https.Certificates; len(c) != 1 || c[0].IsDefault != nil || *https.MutualAuthentication.Mode != "off" ||
+		*https.SslPolicy != "ELBSecurityPolicy-2016-08" || *https.DefaultActions[0].Order != 1 {
 		t.Errorf("HTTPS: %+v", https)
 	}
 	if tls.MutualAuthentication != nil || tls.AlpnPolicy != nil || *tls.SslPolicy != "ELBSecurityPolicy-2016-08" {
@@ -290,13 +369,17 @@ func TestListenersAreDescribedAsAWSDescribesThem(t *testing.T) {
 	if plain.MutualAuthentication != nil || plain.SslPolicy != nil || plain.Certificates != nil {
 		t.Errorf("HTTP: %+v", plain)
 	}
-	_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: https.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}})
+	_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: https.ListenerArn,
+		Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}})
 	f.ok(err)
-	out, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: https.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
+	out, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: https.ListenerArn,
+		Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
 	f.ok(err)
-	list, err := f.DescribeListenerCertificates(f.ctx, &elb.DescribeListenerCertificatesInput{ListenerArn: https.ListenerArn})
+	list, err := f.DescribeListenerCertificates(f.ctx, &elb.DescribeListenerCertificatesInput{
+		ListenerArn: https.ListenerArn})
 	f.ok(err)
-	if c := list.Certificates; *out.Listeners[0].Certificates[0].CertificateArn != cert2 || len(c) != 2 || !*c[0].IsDefault || *c[0].CertificateArn != cert2 || *c[1].CertificateArn != cert1 {
+	if c := list.Certificates; *out.Listeners[0].Certificates[0].CertificateArn != cert2 || len(c) != 2 ||
+		!*c[0].IsDefault || *c[0].CertificateArn != cert2 || *c[1].CertificateArn != cert1 {
 		t.Errorf("a new default certificate: %+v", c)
 	}
 	out, err = f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: tls.ListenerArn, Protocol: "TCP"})
@@ -308,7 +391,8 @@ func TestListenersAreDescribedAsAWSDescribesThem(t *testing.T) {
 
 // signIn is an action that signs clients in, as changed.
 func signIn(change func(*types.AuthenticateOidcActionConfig)) types.Action {
-	c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+	c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String(
+		"https://a/a"), TokenEndpoint: aws.String("https://a/t"),
 		UserInfoEndpoint: aws.String("https://a/u"), ClientId: aws.String("id"), ClientSecret: aws.String("secret")}
 	if change != nil {
 		change(c)

@@ -51,8 +51,10 @@ func TestALoadBalancerIsFoundAgainByItsPresentSettings(t *testing.T) {
 		code        string
 	}{
 		{"the same", nil, nil, none, ""},
-		{"the same mappings", []changeLB{ofType("network"), publicly, allocated(eip1)}, []changeLB{ofType("network"), publicly, allocated(eip1)}, none, ""},
-		{"defaults spelled out", []changeLB{publicly}, []changeLB{publicly, ofType("application"), func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv4" }}, none, ""},
+		{"the same mappings", []changeLB{ofType("network"), publicly, allocated(eip1)},
+			[]changeLB{ofType("network"), publicly, allocated(eip1)}, none, ""},
+		{"defaults spelled out", []changeLB{publicly}, []changeLB{publicly, ofType("application"),
+			func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv4" }}, none, ""},
 		{"another type", nil, []changeLB{ofType("network")}, none, duplicate},
 		{"another scheme", nil, []changeLB{publicly}, none, duplicate},
 		{"other subnets", nil, []changeLB{inSubnets(subnetA, subnetC)}, none, duplicate},
@@ -60,10 +62,13 @@ func TestALoadBalancerIsFoundAgainByItsPresentSettings(t *testing.T) {
 		{"another address type", nil, []changeLB{dualstack}, none, duplicate},
 		{"other groups", nil, []changeLB{grouped(group1)}, none, duplicate},
 		{"other tags", []changeLB{tagged("a", "1")}, []changeLB{tagged("a", "2")}, none, duplicate},
-		{"another allocation", []changeLB{ofType("network"), publicly, allocated(eip1)}, []changeLB{ofType("network"), publicly, allocated(eip2)}, none, duplicate},
-		{"another private address", []changeLB{ofType("network"), private("10.0.1.77")}, []changeLB{ofType("network"), private("10.0.1.78")}, none, duplicate},
+		{"another allocation", []changeLB{ofType("network"), publicly, allocated(eip1)},
+			[]changeLB{ofType("network"), publicly, allocated(eip2)}, none, duplicate},
+		{"another private address", []changeLB{ofType("network"), private("10.0.1.77")},
+			[]changeLB{ofType("network"), private("10.0.1.78")}, none, duplicate},
 		{"its groups changed", nil, nil, func(f *fixture, arn *string) error {
-			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: arn, SecurityGroups: []string{group1}})
+			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: arn,
+				SecurityGroups: []string{group1}})
 			return err
 		}, duplicate},
 		{"wanted as it was changed", nil, []changeLB{inSubnets(subnetB, subnetC)}, func(f *fixture, arn *string) error {
@@ -77,7 +82,10 @@ func TestALoadBalancerIsFoundAgainByItsPresentSettings(t *testing.T) {
 			_, err := f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: arn})
 			return err
 		}, ""},
-		{"found although the quota is reached", nil, nil, func(f *fixture, _ *string) error { f.quota(request.QuotaALBs, 1); return nil }, ""},
+		{"found although the quota is reached", nil, nil, func(f *fixture, _ *string) error {
+			f.quota(request.QuotaALBs, 1)
+			return nil
+		}, ""},
 		{"another name in other letters", nil, []changeLB{named("Same")}, none, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,22 +117,28 @@ func TestLoadBalancersAreDescribedAsAWSDescribesThem(t *testing.T) {
 				t.Errorf("%s shows addresses that were not requested: %v", lb.Type, z.LoadBalancerAddresses)
 			}
 		}
-		if lb.State.Code != "provisioning" || lb.State.Reason != nil || *lb.VpcId != vpc1 || !lb.CreatedTime.Equal(f.clock.Now()) || lb.IpAddressType != "ipv4" ||
-			zones != map[types.LoadBalancerTypeEnum]string{"application": "us-west-2a us-west-2b us-west-2c ", "network": "us-west-2a us-west-2b "}[lb.Type] {
+		if lb.State.Code != "provisioning" || lb.State.Reason != nil || *lb.VpcId != vpc1 ||
+			!lb.CreatedTime.Equal(f.clock.Now()) || lb.IpAddressType != "ipv4" ||
+			zones != map[types.LoadBalancerTypeEnum]string{"application": "us-west-2a us-west-2b us-west-2c ",
+				"network": "us-west-2a us-west-2b "}[lb.Type] {
 			t.Errorf("%s in %s: %+v", lb.Type, zones, lb)
 		}
-		if lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic != nil || lb.CustomerOwnedIpv4Pool != nil || lb.IpamPools != nil {
+		if lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic != nil || lb.CustomerOwnedIpv4Pool != nil ||
+			lb.IpamPools != nil {
 			t.Errorf("%s shows what was not set: %+v", lb.Type, lb)
 		}
 	}
 	if alb.Scheme != "internal" || nlb.Scheme != "internet-facing" || len(f.nlb().SecurityGroups) != 0 {
 		t.Errorf("schemes %s and %s", alb.Scheme, nlb.Scheme)
 	}
-	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: nlb.LoadBalancerArn, SecurityGroups: []string{group1}, EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "on"})
+	_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: nlb.LoadBalancerArn,
+		SecurityGroups: []string{group1}, EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "on"})
 	f.ok(err)
-	out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*nlb.LoadBalancerArn, *nlb.LoadBalancerArn}})
+	out, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{
+		LoadBalancerArns: []string{*nlb.LoadBalancerArn, *nlb.LoadBalancerArn}})
 	f.ok(err)
-	if len(out.LoadBalancers) != 1 || aws.ToString(out.LoadBalancers[0].EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic) != "on" {
+	if len(out.LoadBalancers) != 1 ||
+		aws.ToString(out.LoadBalancers[0].EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic) != "on" {
 		t.Errorf("described %+v", out.LoadBalancers)
 	}
 }
@@ -135,12 +149,15 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 		return func(f *fixture) error { return f.create(changes...) }
 	}
 	setGroups := func(f *fixture, lb types.LoadBalancer, flag string, ids ...string) error {
-		_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: ids,
-			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(flag)})
+		_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+			SecurityGroups: ids,
+			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(
+				flag)})
 		return err
 	}
 	addressType := func(f *fixture, lb types.LoadBalancer, typ string) error {
-		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: types.IpAddressType(typ)})
+		_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn,
+			IpAddressType: types.IpAddressType(typ)})
 		return err
 	}
 	ipv6 := func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }
@@ -150,50 +167,69 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 	}
 	hold(t, []row{
 		{"tag key of 128 characters", on(tagged(strings.Repeat("é", 128), strings.Repeat("v", 256))), "", ""},
-		{"tag key of 129 characters", on(tagged(strings.Repeat("k", 129), "")), "ValidationError", "'tags.member.key' failed to satisfy constraint: Member must have length less than or equal to 128"},
+		{"tag key of 129 characters", on(tagged(strings.Repeat("k", 129), "")), "ValidationError",
+			"'tags.member.key' failed to satisfy constraint: Member must have length less than or equal to 128"},
 		{"empty tag key", on(tagged("", "")), "ValidationError", "greater than or equal to 1"},
 		{"tag value of 257 characters", on(tagged("k", strings.Repeat("v", 257))), "ValidationError", "'tags.member.value'"},
 		{"characters of tags", on(tagged("aZ 9_.:/=+-@", "é")), "", ""},
 		{"a character that tags have not", on(tagged("k", "a,b")), "ValidationError", "'tags.member.value'"},
 		{"tag keys differ by case", on(tagged("k", "1", "K", "2")), "", ""},
 		{"fifty tags", on(func(in *elb.CreateLoadBalancerInput) { in.Tags = manyTags(50) }), "", ""},
-		{"unknown address type", on(func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv6" }), "ValidationError", "'ipAddressType'"},
-		{"unknown source NAT", on(func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "yes" }), "ValidationError", "'enablePrefixForIpv6SourceNat'"},
-		{"no public IPv4, ALB", on(publicly, func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack-without-public-ipv4" }), "", ""},
+		{"unknown address type", on(func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "ipv6" }), "ValidationError",
+			"'ipAddressType'"},
+		{"unknown source NAT", on(func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "yes" }),
+			"ValidationError", "'enablePrefixForIpv6SourceNat'"},
+		{"no public IPv4, ALB", on(publicly, func(in *elb.CreateLoadBalancerInput) {
+			in.IpAddressType = "dualstack-without-public-ipv4"
+		}), "", ""},
 		{"dualstack, NLB", on(ofType("network"), dualstack), "", ""},
-		{"dualstack without IPv6, NLB", on(ofType("network"), dualstack, inSubnets(subnetC)), "InvalidConfigurationRequest", "You must specify subnets with an associated IPv6 CIDR block."},
+		{"dualstack without IPv6, NLB", on(ofType("network"), dualstack, inSubnets(subnetC)), "InvalidConfigurationRequest",
+			"You must specify subnets with an associated IPv6 CIDR block."},
 		{"small subnet, NLB with eight free", on(ofType("network"), inSubnets(subnetSmall)), "", ""},
 		{"IPv6 address of an ALB", on(dualstack, func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
-			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), IPv6Address: aws.String("2001:db8:0:1::9")}, {SubnetId: aws.String(subnetB)}}
+			in.SubnetMappings = []types.SubnetMapping{
+				{SubnetId: aws.String(subnetA), IPv6Address: aws.String("2001:db8:0:1::9")}, {SubnetId: aws.String(subnetB)}}
 		}), "InvalidConfigurationRequest", "'network'"},
 		{"private address of an ALB", on(func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
-			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.9")}, {SubnetId: aws.String(subnetB)}}
+			in.SubnetMappings = []types.SubnetMapping{
+				{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.9")}, {SubnetId: aws.String(subnetB)}}
 		}), "InvalidConfigurationRequest", "'network'"},
 		{"an EIP twice", on(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
 			in.Subnets = nil
-			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}, {SubnetId: aws.String(subnetB), AllocationId: aws.String(eip1)}}
+			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)},
+				{SubnetId: aws.String(subnetB), AllocationId: aws.String(eip1)}}
 		}), "InvalidConfigurationRequest", "more than one subnet"},
 		{"an EIP whose last holder was just deleted", func(f *fixture) error {
 			f.account.Profile.NetworkInterfaceRelease = time.Minute
 			m := mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})
-			_, err := f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: f.balancer("network", publicly, m).LoadBalancerArn})
+			_, err := f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{
+				LoadBalancerArn: f.balancer("network", publicly, m).LoadBalancerArn})
 			f.ok(err)
 			f.clock.Advance(time.Minute - time.Second)
 			f.refused(f.create(ofType("network"), publicly, m), "ResourceInUse", eip1)
 			f.clock.Advance(time.Second)
 			return f.create(ofType("network"), publicly, m)
 		}, "", ""},
-		{"too many NLBs", func(f *fixture) error { f.quota(request.QuotaNLBs, 0); return f.create(ofType("network")) }, "TooManyLoadBalancers", "'network'"},
-		{"too many gateways", func(f *fixture) error { f.quota(request.QuotaGWLBs, 0); return f.create(gatewayLB) }, "TooManyLoadBalancers", "'gateway'"},
+		{"too many NLBs", func(f *fixture) error {
+			f.quota(request.QuotaNLBs, 0)
+			return f.create(ofType("network"))
+		}, "TooManyLoadBalancers", "'network'"},
+		{"too many gateways", func(f *fixture) error {
+			f.quota(request.QuotaGWLBs, 0)
+			return f.create(gatewayLB)
+		}, "TooManyLoadBalancers", "'gateway'"},
 		{"customer-owned pool of 257 characters", on(func(in *elb.CreateLoadBalancerInput) {
 			in.CustomerOwnedIpv4Pool = aws.String("ipv4pool-coip-" + strings.Repeat("a", 243))
 		}), "ValidationError", "256"},
 
-		{"ARNs and names", describe(&elb.DescribeLoadBalancersInput{Names: []string{"a"}, LoadBalancerArns: []string{unknownLoadBalancer}}), "ValidationError", "Load balancer names and load balancer ARNs cannot be specified at the same time"},
+		{"ARNs and names", describe(&elb.DescribeLoadBalancersInput{Names: []string{"a"}, LoadBalancerArns: []string{
+			unknownLoadBalancer}}), "ValidationError", "Load balancer names and load balancer ARNs cannot be specified at " +
+			"the same time"},
 		{"21 names", describe(&elb.DescribeLoadBalancersInput{Names: make([]string, 21)}), "ValidationError", "'20'"},
-		{"21 ARNs", describe(&elb.DescribeLoadBalancersInput{LoadBalancerArns: make([]string, 21)}), "ValidationError", "'20'"},
+		{"21 ARNs", describe(&elb.DescribeLoadBalancersInput{LoadBalancerArns: make([]string, 21)}),
+			"ValidationError", "'20'"},
 		{"one of two names is unknown", func(f *fixture) error {
 			return describe(&elb.DescribeLoadBalancersInput{Names: []string{*f.alb().LoadBalancerName, "none"}})(f)
 		}, "LoadBalancerNotFound", "Load balancers '[none]' not found"},
@@ -217,7 +253,8 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 		{"deletion with a reservation", func(f *fixture) error {
 			f.quota(quotaCapacity, 1000)
 			lb := f.alb()
-			_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn, MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(100)}})
+			_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn,
+				MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(100)}})
 			f.ok(err)
 			_, err = f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
 			return err
@@ -228,10 +265,16 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			f.groupsOf(6)(in)
 			return setGroups(f, f.alb(), "", in.SecurityGroups...)
 		}, "InvalidConfigurationRequest", "'5'"},
-		{"groups set on a gateway", func(f *fixture) error { return setGroups(f, f.balancer("gateway", gatewayLB), "", group1) }, "InvalidConfigurationRequest", "'gateway'"},
-		{"groups of an NLB cannot be taken away", func(f *fixture) error { return setGroups(f, f.balancer("network", grouped(group1)), "") }, "ValidationError", "At least one security group"},
-		{"PrivateLink rules on an ALB", func(f *fixture) error { return setGroups(f, f.alb(), "on", group1) }, "InvalidConfigurationRequest", "PrivateLink"},
-		{"unknown PrivateLink rules", func(f *fixture) error { return setGroups(f, f.alb(), "maybe", group1) }, "ValidationError", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"},
+		{"groups set on a gateway", func(f *fixture) error {
+			return setGroups(f, f.balancer("gateway", gatewayLB), "", group1)
+		}, "InvalidConfigurationRequest", "'gateway'"},
+		{"groups of an NLB cannot be taken away", func(f *fixture) error {
+			return setGroups(f, f.balancer("network", grouped(group1)), "")
+		}, "ValidationError", "At least one security group"},
+		{"PrivateLink rules on an ALB", func(f *fixture) error { return setGroups(f, f.alb(), "on", group1) },
+			"InvalidConfigurationRequest", "PrivateLink"},
+		{"unknown PrivateLink rules", func(f *fixture) error { return setGroups(f, f.alb(), "maybe", group1) },
+			"ValidationError", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"},
 
 		{"NLB to dualstack and back", func(f *fixture) error {
 			lb := f.nlb()
@@ -259,39 +302,47 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			f.listen(lb, "TCP_UDP", 53, forwardTo(f.group("TCP_UDP")))
 			return addressType(f, lb, "dualstack")
 		}, "InvalidConfigurationRequest", "The TCP_UDP listener"},
-		{"no address type", func(f *fixture) error { return addressType(f, f.alb(), "") }, "ValidationError", "'ipAddressType'"},
+		{"no address type", func(f *fixture) error { return addressType(f, f.alb(), "") }, "ValidationError",
+			"'ipAddressType'"},
 		{"source NAT off under a UDP listener", func(f *fixture) error {
 			lb := f.balancer("network", dualstack, withNAT)
 			f.listen(lb, "UDP", 53, forwardTo(f.group("UDP", ipv6)))
-			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: []string{subnetA, subnetB}, EnablePrefixForIpv6SourceNat: "off"})
+			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: []string{
+				subnetA, subnetB}, EnablePrefixForIpv6SourceNat: "off"})
 			return err
 		}, "InvalidConfigurationRequest", "The UDP listener on port '53' requires EnablePrefixForIpv6SourceNat"},
 		{"subnets and address type in one call", func(f *fixture) error {
 			lb := f.alb()
-			out, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: []string{subnetA, subnetB}, IpAddressType: "dualstack"})
+			out, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: []string{
+				subnetA, subnetB}, IpAddressType: "dualstack"})
 			if err == nil && out.IpAddressType != "dualstack" {
 				return fmt.Errorf("address type %s", out.IpAddressType)
 			}
 			return err
 		}, "", ""},
 		{"subnets both ways", func(f *fixture) error {
-			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: f.nlb().LoadBalancerArn, Subnets: []string{subnetA}, SubnetMappings: []types.SubnetMapping{{SubnetId: aws.String(subnetA)}}})
+			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: f.nlb().LoadBalancerArn, Subnets: []string{
+				subnetA}, SubnetMappings: []types.SubnetMapping{{SubnetId: aws.String(subnetA)}}})
 			return err
 		}, "ValidationError", "not both"},
 		{"a kept private address must be repeated", func(f *fixture) error {
-			lb := f.balancer("network", mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String("10.0.1.77")}))
+			lb := f.balancer("network", mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), PrivateIPv4Address: aws.String(
+				"10.0.1.77")}))
 			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: []string{subnetA}})
 			return err
 		}, "InvalidConfigurationRequest", "us-west-2a"},
 		{"repeated mappings stay", func(f *fixture) error {
 			m := types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}
 			lb := f.balancer("network", publicly, mapped(m))
-			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, SubnetMappings: []types.SubnetMapping{m, {SubnetId: aws.String(subnetB), AllocationId: aws.String(eip2)}}})
+			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn,
+				SubnetMappings: []types.SubnetMapping{m, {SubnetId: aws.String(subnetB), AllocationId: aws.String(eip2)}}})
 			return err
 		}, "", ""},
 		{"an unknown pool set", func(f *fixture) error {
 			f.account.IPAMPools = map[string]*vpc.IPAMPool{}
-			_, err := f.ModifyIpPools(f.ctx, &elb.ModifyIpPoolsInput{LoadBalancerArn: f.balancer("application", publicly).LoadBalancerArn, IpamPools: &types.IpamPools{Ipv4IpamPoolId: aws.String("ipam-pool-1")}})
+			_, err := f.ModifyIpPools(f.ctx, &elb.ModifyIpPoolsInput{
+				LoadBalancerArn: f.balancer("application", publicly).LoadBalancerArn, IpamPools: &types.IpamPools{
+					Ipv4IpamPoolId: aws.String("ipam-pool-1")}})
 			return err
 		}, "InvalidConfigurationRequest", "ipam-pool-1"},
 	})
@@ -305,7 +356,8 @@ func TestACapacityReservationIsDescribedFromNothingToReset(t *testing.T) {
 	lb := f.alb()
 	describe := func() string {
 		t.Helper()
-		out, err := f.DescribeCapacityReservation(f.ctx, &elb.DescribeCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn})
+		out, err := f.DescribeCapacityReservation(f.ctx, &elb.DescribeCapacityReservationInput{
+			LoadBalancerArn: lb.LoadBalancerArn})
 		f.ok(err)
 		if out.CapacityReservationState == nil {
 			t.Error("the states are no list")
@@ -334,10 +386,12 @@ func TestACapacityReservationIsDescribedFromNothingToReset(t *testing.T) {
 	expect("false 2")
 	f.ok(modify(elb.ModifyCapacityReservationInput{MinimumLoadBalancerCapacity: units}))
 	expect("true 2 101 us-west-2a pending 50.5 us-west-2b pending 50.5")
-	f.refused(modify(elb.ModifyCapacityReservationInput{ResetCapacityReservation: aws.Bool(true)}), "PriorRequestNotComplete", "")
+	f.refused(modify(elb.ModifyCapacityReservationInput{ResetCapacityReservation: aws.Bool(true)}),
+		"PriorRequestNotComplete", "")
 	f.clock.Advance(time.Minute)
 	expect("true 2 101 us-west-2a provisioned 50.5 us-west-2b provisioned 50.5")
-	f.refused(modify(elb.ModifyCapacityReservationInput{MinimumLoadBalancerCapacity: units, ResetCapacityReservation: aws.Bool(true)}), "ValidationError", "either")
+	f.refused(modify(elb.ModifyCapacityReservationInput{MinimumLoadBalancerCapacity: units,
+		ResetCapacityReservation: aws.Bool(true)}), "ValidationError", "either")
 	f.ok(modify(elb.ModifyCapacityReservationInput{ResetCapacityReservation: aws.Bool(true)}))
 	expect("true 1")
 }

@@ -22,7 +22,8 @@ func (f *fixture) register(arn string, net, n int) error {
 }
 
 func (f *fixture) add(arn string, target types.TargetDescription) error {
-	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []types.TargetDescription{target}})
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []types.TargetDescription{target}})
 	return err
 }
 
@@ -34,12 +35,14 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 	const one, two = "0x0000000000000001", "0x0000000000000002"
 	function := func(in *elb.CreateTargetGroupInput) { kindsOfGroups["lambda"](in) }
 	const lambda = "arn:aws:lambda:us-west-2:123456789012:function:f"
-	behind := func(f *fixture, zones string, protocol types.ProtocolEnum, change ...func(*elb.CreateTargetGroupInput)) string {
+	behind := func(f *fixture, zones string, protocol types.ProtocolEnum,
+		change ...func(*elb.CreateTargetGroupInput)) string {
 		arn := f.group(protocol, change...)
 		lb := f.nlb()
 		if zones == "cross" {
-			_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn,
-				Attributes: []types.LoadBalancerAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("true")}}})
+			_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+				LoadBalancerArn: lb.LoadBalancerArn,
+				Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("true")}}})
 			f.ok(err)
 		}
 		f.listen(lb, protocol, 80, forwardTo(arn))
@@ -68,7 +71,8 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			f.quota(request.QuotaTargetsPerGroup, 1)
 			arn := f.group("HTTP")
 			f.ok(f.register(arn, 1, 1))
-			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &arn, Targets: []types.TargetDescription{{Id: aws.String("10.0.1.20")}}})
+			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &arn,
+				Targets: []types.TargetDescription{{Id: aws.String("10.0.1.20")}}})
 			f.ok(err)
 			return f.register(arn, 2, 1)
 		}, "", ""},
@@ -131,7 +135,8 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			return f.add(f.group("HTTP", instances), types.TargetDescription{Id: aws.String(node1)})
 		}, "", ""},
 		{"an instance without IPv6", func(f *fixture) error {
-			return f.add(f.group("TCP", instances, func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }), types.TargetDescription{Id: aws.String(node1)})
+			return f.add(f.group("TCP", instances, func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }),
+				types.TargetDescription{Id: aws.String(node1)})
 		}, "InvalidTarget", "primary IPv6"},
 		{"QUIC server ids", func(f *fixture) error {
 			arn := f.group("QUIC")
@@ -150,19 +155,25 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			f.ok(f.add(a, quic("10.0.1.20", one)))
 			return f.add(b, quic("10.0.1.21", one))
 		}, "ValidationError", "'10.0.1.20'"},
-		{"a QUIC server id in capitals", func(f *fixture) error { return f.add(f.group("QUIC"), quic("10.0.1.20", "0x000000000000000A")) }, "ValidationError", "QUIC server ID"},
+		{"a QUIC server id in capitals", func(f *fixture) error {
+			return f.add(f.group("QUIC"), quic("10.0.1.20", "0x000000000000000A"))
+		}, "ValidationError", "QUIC server ID"},
 		{"the wrong zone of an address, across zones", func(f *fixture) error {
-			return f.add(f.group("HTTP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String("us-west-2b")})
+			return f.add(f.group("HTTP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String(
+				"us-west-2b")})
 		}, "", ""},
 		{"the wrong zone of an address, by zone", func(f *fixture) error {
-			return f.add(behind(f, "", "TCP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String("us-west-2b")})
+			return f.add(behind(f, "", "TCP"), types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String(
+				"us-west-2b")})
 		}, "ValidationError", "'us-west-2a', not 'us-west-2b'"},
 		{"an address outside for all zones", func(f *fixture) error {
-			return f.add(f.group("HTTP"), types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("all")})
+			return f.add(f.group("HTTP"), types.TargetDescription{Id: aws.String("100.64.0.1"),
+				AvailabilityZone: aws.String("all")})
 		}, "", ""},
 		{"an address outside for all zones, by zone", func(f *fixture) error {
 			arn := f.group("HTTP")
-			_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: []types.TargetGroupAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("false")}}})
+			_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn,
+				Attributes: []types.TargetGroupAttribute{{Key: aws.String(targetCrossZone), Value: aws.String("false")}}})
 			f.ok(err)
 			return f.add(arn, types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("all")})
 		}, "InvalidConfigurationRequest", "'all'"},
@@ -170,15 +181,21 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			return f.add(unknownTargetGroup, types.TargetDescription{Id: aws.String("10.0.1.9"), Port: aws.Int32(65536)})
 		}, "ValidationError", "port"},
 		{"a malformed instance deregistered", func(f *fixture) error {
-			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{{Id: aws.String("web")}}})
+			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{
+				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+					{Id: aws.String("web")}}})
 			return err
 		}, "InvalidTarget", "'web'"},
 		{"an unknown instance deregistered", func(f *fixture) error {
-			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{{Id: aws.String("i-12345678")}}})
+			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{
+				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+					{Id: aws.String("i-12345678")}}})
 			return err
 		}, "", ""},
 		{"health of an unknown instance", func(f *fixture) error {
-			_, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{{Id: aws.String("i-12345678")}}})
+			_, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{
+				TargetGroupArn: aws.String(f.group("HTTP", instances)), Targets: []types.TargetDescription{
+					{Id: aws.String("i-12345678")}}})
 			return err
 		}, "InvalidTarget", "i-12345678"},
 	})
@@ -188,7 +205,8 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 	t.Parallel()
 	made := func(changes ...func(*elb.CreateTargetGroupInput)) func(*fixture) error {
 		return func(f *fixture) error {
-			in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc1), TargetType: "ip"}
+			in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80),
+				VpcId: aws.String(vpc1), TargetType: "ip"}
 			for _, change := range changes {
 				change(in)
 			}
@@ -205,18 +223,25 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 	}
 	tag := []types.Tag{{Key: aws.String("aws:x")}}
 	hold(t, []row{
-		{"GENEVE at another port", made(geneve, func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(80) }), "ValidationError", "6081"},
+		{"GENEVE at another port", made(geneve, func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(80) }),
+			"ValidationError", "6081"},
 		{"GENEVE with another matcher", made(geneve, func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckProtocol, in.Matcher = "HTTP", &types.Matcher{HttpCode: aws.String("200")}
 		}), "InvalidConfigurationRequest", "'200-399'"},
-		{"too many GENEVE groups", func(f *fixture) error { f.quota(request.QuotaGeneveGroups, 0); return made(geneve)(f) }, "TooManyTargetGroups", "GENEVE"},
-		{"too many groups", func(f *fixture) error { f.quota(request.QuotaTargetGroups, 0); return made()(f) }, "TooManyTargetGroups", "'0'"},
+		{"too many GENEVE groups", func(f *fixture) error { f.quota(request.QuotaGeneveGroups, 0); return made(geneve)(f) },
+			"TooManyTargetGroups", "GENEVE"},
+		{"too many groups", func(f *fixture) error { f.quota(request.QuotaTargetGroups, 0); return made()(f) },
+			"TooManyTargetGroups", "'0'"},
 		{"control port", made(control), "", ""},
-		{"control port on TCP", made(control, func(in *elb.CreateTargetGroupInput) { in.Protocol = "TCP" }), "InvalidConfigurationRequest", "control port"},
-		{"control port 0", made(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(0) }), "ValidationError", "targetControlPort"},
+		{"control port on TCP", made(control, func(in *elb.CreateTargetGroupInput) { in.Protocol = "TCP" }),
+			"InvalidConfigurationRequest", "control port"},
+		{"control port 0", made(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(0) }),
+			"ValidationError", "targetControlPort"},
 		{"control port keeps to round robin", func(f *fixture) error {
 			arn := f.group("HTTP", control)
-			_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn, Attributes: []types.TargetGroupAttribute{{Key: aws.String(algorithm + "type"), Value: aws.String("least_outstanding_requests")}}})
+			_, err := f.ModifyTargetGroupAttributes(f.ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &arn,
+				Attributes: []types.TargetGroupAttribute{
+					{Key: aws.String(algorithm + "type"), Value: aws.String("least_outstanding_requests")}}})
 			return err
 		}, "InvalidConfigurationRequest", "round_robin"},
 		{"alb with ipv6", made(func(in *elb.CreateTargetGroupInput) {
@@ -225,12 +250,19 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 		{"alb with TCP checks", made(func(in *elb.CreateTargetGroupInput) {
 			in.Protocol, in.TargetType, in.HealthCheckProtocol = "TCP", "alb", "TCP"
 		}), "ValidationError", "HTTP, HTTPS"},
-		{"UDP with ipv6", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.IpAddressType = "UDP", "ipv6" }), "", ""},
-		{"UDP checks", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.HealthCheckProtocol = "UDP", "UDP" }), "ValidationError", "UDP"},
-		{"timeout of interval, TCP", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.HealthCheckTimeoutSeconds = "TCP", aws.Int32(30) }), "", ""},
-		{"timeout over interval, TCP", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.HealthCheckTimeoutSeconds = "TCP", aws.Int32(31) }), "ValidationError", "smaller than or equal to the interval '30'"},
+		{"UDP with ipv6", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.IpAddressType = "UDP", "ipv6" }), "",
+			""},
+		{"UDP checks", made(func(in *elb.CreateTargetGroupInput) { in.Protocol, in.HealthCheckProtocol = "UDP", "UDP" }),
+			"ValidationError", "UDP"},
+		{"timeout of interval, TCP", made(func(in *elb.CreateTargetGroupInput) {
+			in.Protocol, in.HealthCheckTimeoutSeconds = "TCP", aws.Int32(30)
+		}), "", ""},
+		{"timeout over interval, TCP", made(func(in *elb.CreateTargetGroupInput) {
+			in.Protocol, in.HealthCheckTimeoutSeconds = "TCP", aws.Int32(31)
+		}), "ValidationError", "smaller than or equal to the interval '30'"},
 		{"lambda interval", func(f *fixture) error {
-			_, err := f.CreateTargetGroup(f.ctx, &elb.CreateTargetGroupInput{Name: aws.String("f"), TargetType: "lambda", HealthCheckEnabled: aws.Bool(true), HealthCheckIntervalSeconds: aws.Int32(30)})
+			_, err := f.CreateTargetGroup(f.ctx, &elb.CreateTargetGroupInput{Name: aws.String("f"), TargetType: "lambda",
+				HealthCheckEnabled: aws.Bool(true), HealthCheckIntervalSeconds: aws.Int32(30)})
 			return err
 		}, "ValidationError", "'30'"},
 		{"nothing to modify", func(f *fixture) error {
@@ -238,7 +270,8 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 			return err
 		}, "ValidationError", "At least one"},
 		{"both matchers", func(f *fixture) error {
-			_, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: aws.String(f.group("HTTP")), Matcher: &types.Matcher{HttpCode: aws.String("200"), GrpcCode: aws.String("0")}})
+			_, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: aws.String(f.group("HTTP")),
+				Matcher: &types.Matcher{HttpCode: aws.String("200"), GrpcCode: aws.String("0")}})
 			return err
 		}, "ValidationError", "not both"},
 		{"reserved tag before an unknown ARN", func(f *fixture) error {
@@ -252,28 +285,33 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})
 		}, "", ""},
 		{"trust store of passthrough", func(f *fixture) error {
-			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"), TrustStoreArn: f.trusting("a")})
+			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("passthrough"),
+				TrustStoreArn: f.trusting("a")})
 		}, "InvalidConfigurationRequest", "'verify' only"},
 		{"unknown trust store", func(f *fixture) error {
-			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/a/0123456789abcdef")})
+			return mutual(f, types.MutualAuthenticationAttributes{Mode: aws.String("verify"),
+				TrustStoreArn: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/a/0123456789abcdef")})
 		}, "TrustStoreNotFound", "truststore/a"},
 		{"expired certificate", func(f *fixture) error {
 			c := f.account.Certificates[cert2]
 			c.NotAfter = f.clock.Now()
 			l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
-			_, err := f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
+			_, err := f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: []types.Certificate{{CertificateArn: aws.String(cert2)}}})
 			return err
 		}, "UnsupportedCertificate", cert2},
 		{"certificate issued in the meantime", func(f *fixture) error {
 			f.account.Certificates[certPending].IssuesAt = f.clock.Now()
 			l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
-			_, err := f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String(certPending)}}})
+			_, err := f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+				Certificates: []types.Certificate{{CertificateArn: aws.String(certPending)}}})
 			return err
 		}, "", ""},
 		{"empty conditions of a rule", func(f *fixture) error {
 			r, err := f.addRule(f.listen(f.alb(), "HTTP", 80, respond("200")), 1, respond("201"))
 			f.ok(err)
-			_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn, Conditions: []types.RuleCondition{}, Actions: respond("202")})
+			_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn, Conditions: []types.RuleCondition{},
+				Actions: respond("202")})
 			return err
 		}, "ValidationError", "A condition must be specified"},
 		{"rules of an NLB", func(f *fixture) error {

@@ -19,7 +19,8 @@ type changeTG = func(*elb.CreateTargetGroupInput)
 // making makes a target group of addresses that speaks HTTP, as changed.
 func making(changes ...changeTG) func(*fixture) error {
 	return func(f *fixture) error {
-		in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc1), TargetType: "ip"}
+		in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80),
+			VpcId: aws.String(vpc1), TargetType: "ip"}
 		for _, change := range changes {
 			change(in)
 		}
@@ -79,22 +80,29 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 	}
 	port := func(p int32) changeTG { return func(in *elb.CreateTargetGroupInput) { in.Port = &p } }
 	rows := []row{
-		{"no name", making(func(in *elb.CreateTargetGroupInput) { in.Name = nil }), "ValidationError", "Value null at 'name'"},
+		{"no name", making(func(in *elb.CreateTargetGroupInput) { in.Name = nil }), "ValidationError",
+			"Value null at 'name'"},
 		{"name of 32 characters", making(tgNamed(strings.Repeat("a", 32))), "", ""},
 		{"hyphen first", making(tgNamed("-a")), "ValidationError", "Target group name '-a' cannot begin or end with '-'"},
 		{"hyphen last", making(tgNamed("a-")), "ValidationError", "cannot begin or end with '-'"},
 		{"unknown target type", making(ofTargets("pod")), "ValidationError", "'targetType'"},
 		{"unknown protocol", making(speaking("SCTP")), "ValidationError", "'protocol'"},
-		{"unknown address type", making(func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "dualstack" }), "ValidationError", "'ipAddressType'"},
+		{"unknown address type", making(func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "dualstack" }),
+			"ValidationError", "'ipAddressType'"},
 		{"instances by default", making(func(in *elb.CreateTargetGroupInput) { in.TargetType = "" }), "", ""},
 		{"port 65535", making(port(65535)), "", ""},
 		{"port 65536", making(port(65536)), "ValidationError", "'port'"},
-		{"lambda with protocol", making(function, speaking("HTTP")), "ValidationError", "A protocol cannot be specified for target groups with target type 'lambda'"},
-		{"lambda with port", making(function, port(80)), "ValidationError", "A port cannot be specified for target groups with target type 'lambda'"},
-		{"lambda with VPC", making(function, func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String(vpc1) }), "ValidationError", "A VPC ID cannot be specified for target groups with target type 'lambda'"},
+		{"lambda with protocol", making(function, speaking("HTTP")), "ValidationError",
+			"A protocol cannot be specified for target groups with target type 'lambda'"},
+		{"lambda with port", making(function, port(80)), "ValidationError",
+			"A port cannot be specified for target groups with target type 'lambda'"},
+		{"lambda with VPC", making(function, func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String(vpc1) }),
+			"ValidationError", "A VPC ID cannot be specified for target groups with target type 'lambda'"},
 		{"lambda with version", making(function, ofVersion("HTTP1")), "InvalidConfigurationRequest", "A protocol version"},
 		{"lambda with addresses", making(function, withIPv6), "InvalidConfigurationRequest", "An IP address type"},
-		{"lambda with control port", making(function, func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(1) }), "InvalidConfigurationRequest", "A target control port"},
+		{"lambda with control port", making(function, func(in *elb.CreateTargetGroupInput) {
+			in.TargetControlPort = aws.Int32(1)
+		}), "InvalidConfigurationRequest", "A target control port"},
 		{"alb with UDP", making(ofTargets("alb"), speaking("UDP")), "InvalidConfigurationRequest", "TCP"},
 		{"alb with HTTPS checks", making(ofTargets("alb"), speaking("TCP"), checks("HTTPS")), "", ""},
 		{"version on UDP", making(speaking("UDP"), ofVersion("HTTP2")), "InvalidConfigurationRequest", "protocol version"},
@@ -104,9 +112,12 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"ipv6 on TCP_UDP", making(speaking("TCP_UDP"), withIPv6), "", ""},
 		{"ipv6 of instances", making(ofTargets("instance"), withIPv6), "", ""},
 		{"ipv6 on TCP_QUIC", making(speaking("TCP_QUIC"), withIPv6), "InvalidConfigurationRequest", "'ipv4'"},
-		{"control port 65536", making(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(65536) }), "ValidationError", "'targetControlPort'"},
-		{"reserved tag", making(func(in *elb.CreateTargetGroupInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }), "ValidationError", "reserved"},
-		{"tag twice", making(func(in *elb.CreateTargetGroupInput) { in.Tags = append(manyTags(1), manyTags(1)...) }), "DuplicateTagKeys", "k0"},
+		{"control port 65536", making(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(65536) }),
+			"ValidationError", "'targetControlPort'"},
+		{"reserved tag", making(func(in *elb.CreateTargetGroupInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }),
+			"ValidationError", "reserved"},
+		{"tag twice", making(func(in *elb.CreateTargetGroupInput) { in.Tags = append(manyTags(1), manyTags(1)...) }),
+			"DuplicateTagKeys", "k0"},
 		{"too many tags", making(func(in *elb.CreateTargetGroupInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
 
 		{"interval 5 and timeout 2", making(times(5, 2)), "", ""},
@@ -120,8 +131,13 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"unhealthy threshold 11", making(thresholds(2, 11)), "ValidationError", "unhealthyThresholdCount"},
 		{"thresholds of an NLB differ", making(speaking("TCP"), thresholds(2, 3)), "", ""},
 		{"interval of an NLB", making(speaking("TCP"), times(7, 3)), "", ""},
-		{"lambda timeout of interval", making(function, func(in *elb.CreateTargetGroupInput) { times(30, 30)(in); in.HealthCheckEnabled = aws.Bool(true) }), "ValidationError", "Health check timeout '30' must be smaller than the interval '30'"},
-		{"lambda with checks off", making(function, func(in *elb.CreateTargetGroupInput) { in.HealthCheckEnabled = aws.Bool(false) }), "", ""},
+		{"lambda timeout of interval", making(function, func(in *elb.CreateTargetGroupInput) {
+			times(30, 30)(in)
+			in.HealthCheckEnabled = aws.Bool(true)
+		}), "ValidationError", "Health check timeout '30' must be smaller than the interval '30'"},
+		{"lambda with checks off", making(function, func(in *elb.CreateTargetGroupInput) {
+			in.HealthCheckEnabled = aws.Bool(false)
+		}), "", ""},
 		{"lambda with check port", making(function, checkPort("80")), "ValidationError", "Health check port"},
 		{"lambda with check protocol", making(function, checks("HTTP")), "ValidationError", "target type 'lambda'"},
 		{"empty path", making(path("")), "ValidationError", "healthCheckPath"},
@@ -138,7 +154,8 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"code 199", making(codes("199")), "ValidationError", "'200-499'"},
 		{"a range backwards", making(codes("299-200")), "ValidationError", "matcher"},
 		{"no code", making(codes("")), "ValidationError", "matcher"},
-		{"a matcher of nothing", making(func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{} }), "ValidationError", "must specify a code"},
+		{"a matcher of nothing", making(func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{} }),
+			"ValidationError", "must specify a code"},
 		{"code 599 of an NLB", making(speaking("TCP"), checks("HTTP"), codes("599")), "", ""},
 		{"code 600 of an NLB", making(speaking("TCP"), checks("HTTP"), codes("600")), "ValidationError", "'200-599'"},
 		{"matcher of TCP checks", making(speaking("TCP"), codes("200")), "InvalidConfigurationRequest", "TCP"},
@@ -148,9 +165,12 @@ func TestCreateTargetGroupRowByRow(t *testing.T) {
 		{"checks with TLS", making(speaking("TLS"), checks("TLS")), "ValidationError", "TCP, HTTP, HTTPS"},
 		{"HTTPS checks of HTTP", making(checks("HTTPS")), "", ""},
 		{"unknown checks", making(checks("ICMP")), "ValidationError", "'healthCheckProtocol'"},
-		{"checks of an NLB off", making(speaking("TCP"), func(in *elb.CreateTargetGroupInput) { in.HealthCheckEnabled = aws.Bool(false) }), "ValidationError", "Health check enabled"},
+		{"checks of an NLB off", making(speaking("TCP"), func(in *elb.CreateTargetGroupInput) {
+			in.HealthCheckEnabled = aws.Bool(false)
+		}), "ValidationError", "Health check enabled"},
 	}
-	for _, p := range []types.ProtocolEnum{"TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"} { // all checks of every protocol of an NLB
+	// all checks of every protocol of an NLB
+	for _, p := range []types.ProtocolEnum{"TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"} {
 		for _, check := range []types.ProtocolEnum{"TCP", "HTTP", "HTTPS"} {
 			rows = append(rows, row{fmt.Sprintf("%s checks of %s", check, p), making(speaking(p), checks(check)), "", ""})
 		}
@@ -168,15 +188,21 @@ func TestATargetGroupIsFoundAgainByItsSettings(t *testing.T) {
 		"defaults spelled out": {[]changeTG{ofVersion("HTTP1"), func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckIntervalSeconds, in.IpAddressType = aws.Int32(30), "ipv4"
 		}}, ""},
-		"other tags":                {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.Tags = manyTags(1) }}, ""},
-		"another protocol":          {[]changeTG{speaking("HTTPS")}, "DuplicateTargetGroupName"},
-		"another port":              {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(81) }}, "DuplicateTargetGroupName"},
-		"another VPC":               {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String(vpc2) }}, "DuplicateTargetGroupName"},
-		"another target type":       {[]changeTG{ofTargets("instance")}, "DuplicateTargetGroupName"},
-		"another version":           {[]changeTG{ofVersion("HTTP2")}, "DuplicateTargetGroupName"},
-		"another address type":      {[]changeTG{withIPv6}, "DuplicateTargetGroupName"},
-		"another control port":      {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(3000) }}, "DuplicateTargetGroupName"},
-		"another health check":      {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.HealthyThresholdCount = aws.Int32(3) }}, "DuplicateTargetGroupName"},
+		"other tags":       {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.Tags = manyTags(1) }}, ""},
+		"another protocol": {[]changeTG{speaking("HTTPS")}, "DuplicateTargetGroupName"},
+		"another port": {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(81) }},
+			"DuplicateTargetGroupName"},
+		"another VPC": {[]changeTG{func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String(vpc2) }},
+			"DuplicateTargetGroupName"},
+		"another target type":  {[]changeTG{ofTargets("instance")}, "DuplicateTargetGroupName"},
+		"another version":      {[]changeTG{ofVersion("HTTP2")}, "DuplicateTargetGroupName"},
+		"another address type": {[]changeTG{withIPv6}, "DuplicateTargetGroupName"},
+		"another control port": {
+			[]changeTG{func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(3000) }},
+			"DuplicateTargetGroupName"},
+		"another health check": {
+			[]changeTG{func(in *elb.CreateTargetGroupInput) { in.HealthyThresholdCount = aws.Int32(3) }},
+			"DuplicateTargetGroupName"},
 		"a function":                {[]changeTG{function}, "DuplicateTargetGroupName"},
 		"the quota being reached":   {[]changeTG{}, ""},
 		"the name in other letters": {[]changeTG{tgNamed("TG")}, ""},
@@ -208,14 +234,16 @@ func TestTargetGroupsAreDescribedAsAWSDescribesThem(t *testing.T) {
 		return out.TargetGroups[0]
 	}
 	web, tcp, fn := describe(f.group("HTTP")), describe(f.group("TCP")), describe(f.group("", function))
-	if aws.ToString(web.ProtocolVersion) != "HTTP1" || web.HealthCheckPath == nil || web.Matcher == nil || *web.HealthCheckPort != "traffic-port" || web.LoadBalancerArns == nil || len(web.LoadBalancerArns) != 0 ||
+	if aws.ToString(web.ProtocolVersion) != "HTTP1" || web.HealthCheckPath == nil || web.Matcher == nil ||
+		*web.HealthCheckPort != "traffic-port" || web.LoadBalancerArns == nil || len(web.LoadBalancerArns) != 0 ||
 		web.IpAddressType != "ipv4" || !*web.HealthCheckEnabled {
 		t.Errorf("HTTP: %+v", web)
 	}
 	if tcp.ProtocolVersion != nil || tcp.HealthCheckPath != nil || tcp.Matcher != nil || tcp.HealthCheckProtocol != "TCP" {
 		t.Errorf("TCP: %+v", tcp)
 	}
-	if fn.Port != nil || fn.VpcId != nil || fn.Protocol != "" || fn.IpAddressType != "" || *fn.HealthCheckEnabled || *fn.HealthCheckIntervalSeconds != 35 {
+	if fn.Port != nil || fn.VpcId != nil || fn.Protocol != "" || fn.IpAddressType != "" || *fn.HealthCheckEnabled ||
+		*fn.HealthCheckIntervalSeconds != 35 {
 		t.Errorf("lambda: %+v", fn)
 	}
 }
@@ -242,14 +270,23 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 	}
 	http, geneve := func(*elb.CreateTargetGroupInput) {}, kindsOfGroups["GENEVE"]
 	hold(t, []row{
-		{"an unknown name", describe(&elb.DescribeTargetGroupsInput{Names: []string{"none"}}), "TargetGroupNotFound", "One or more target groups not found"},
-		{"an unknown load balancer", describe(&elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound", unknownLoadBalancer},
-		{"names and ARNs", describe(&elb.DescribeTargetGroupsInput{Names: []string{"a"}, TargetGroupArns: []string{unknownTargetGroup}}), "ValidationError", "at the same time"},
+		{"an unknown name", describe(&elb.DescribeTargetGroupsInput{Names: []string{"none"}}), "TargetGroupNotFound",
+			"One or more target groups not found"},
+		{"an unknown load balancer",
+			describe(&elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(unknownLoadBalancer)}), "LoadBalancerNotFound",
+			unknownLoadBalancer},
+		{"names and ARNs", describe(&elb.DescribeTargetGroupsInput{Names: []string{"a"}, TargetGroupArns: []string{
+			unknownTargetGroup}}), "ValidationError", "at the same time"},
 		{"21 names", describe(&elb.DescribeTargetGroupsInput{Names: make([]string, 21)}), "ValidationError", "'20'"},
 		{"21 ARNs", describe(&elb.DescribeTargetGroupsInput{TargetGroupArns: make([]string, 21)}), "ValidationError", "'20'"},
 		{"deletion of what is not there", func(f *fixture) error { return remove(f, unknownTargetGroup) }, "", ""},
-		{"deletion of no ARN", func(f *fixture) error { return remove(f, "tg") }, "ValidationError", "'tg' is not a valid target group ARN"},
-		{"deletion with targets", func(f *fixture) error { arn := f.group("HTTP"); f.ok(f.register(arn, 1, 1)); return remove(f, arn) }, "", ""},
+		{"deletion of no ARN", func(f *fixture) error { return remove(f, "tg") }, "ValidationError",
+			"'tg' is not a valid target group ARN"},
+		{"deletion with targets", func(f *fixture) error {
+			arn := f.group("HTTP")
+			f.ok(f.register(arn, 1, 1))
+			return remove(f, arn)
+		}, "", ""},
 		{"deletion under a default action", func(f *fixture) error {
 			arn := f.group("HTTP")
 			f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
@@ -263,27 +300,39 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 			return remove(f, arn)
 		}, "", ""},
 
-		{"slow start of weighted random", setting(http, algorithm+"type", "weighted_random", "slow_start.duration_seconds", "30"), "InvalidConfigurationRequest", "Slow start"},
-		{"anomaly mitigation of weighted random", setting(http, algorithm+"type", "weighted_random", algorithm+"anomaly_mitigation", "on"), "", ""},
-		{"percentages out of order", setting(http, dnsFailover+"percentage", "10", unhealthyRoute+"percentage", "20"), "InvalidConfigurationRequest", "must be greater than or equal to"},
+		{"slow start of weighted random", setting(http, algorithm+"type", "weighted_random", "slow_start.duration_seconds",
+			"30"), "InvalidConfigurationRequest", "Slow start"},
+		{"anomaly mitigation of weighted random", setting(http, algorithm+"type", "weighted_random", algorithm+
+			"anomaly_mitigation", "on"), "", ""},
+		{"percentages out of order", setting(http, dnsFailover+"percentage", "10", unhealthyRoute+"percentage", "20"),
+			"InvalidConfigurationRequest", "must be greater than or equal to"},
 		{"percentages in order", setting(http, dnsFailover+"percentage", "20", unhealthyRoute+"percentage", "20"), "", ""},
-		{"a count does not compare with a percentage", setting(http, dnsFailover+"count", "off", unhealthyRoute+"count", "5"), "", ""},
-		{"app cookies of functions", setting(function, "stickiness.type", "app_cookie"), "InvalidConfigurationRequest", "target type 'lambda'"},
+		{"a count does not compare with a percentage", setting(http, dnsFailover+"count", "off", unhealthyRoute+"count", "5"),
+			"", ""},
+		{"app cookies of functions", setting(function, "stickiness.type", "app_cookie"), "InvalidConfigurationRequest",
+			"target type 'lambda'"},
 		{"functions apart by zone", setting(function, targetCrossZone, "false"), "InvalidConfigurationRequest", "lambda"},
-		{"sticky with a named cookie", setting(http, "stickiness.enabled", "true", "stickiness.type", "app_cookie", appCookie+"cookie_name", "SESSION"), "", ""},
+		{"sticky with a named cookie", setting(http, "stickiness.enabled", "true", "stickiness.type", "app_cookie", appCookie+
+			"cookie_name", "SESSION"), "", ""},
 		{"a cookie with a space", setting(http, appCookie+"cookie_name", "a b"), "ValidationError", "cookie name"},
 		{"zones apart with a target of all", func(f *fixture) error {
 			arn := f.group("HTTP")
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String("100.64.0.1"), AvailabilityZone: aws.String("all")}))
 			return set(f, arn, targetCrossZone, "false")
 		}, "InvalidConfigurationRequest", "'all'"},
-		{"proxy protocol of a load balancer behind it", setting(kindsOfGroups["alb"], "proxy_protocol_v2.enabled", "true"), "InvalidConfigurationRequest", ""},
-		{"client addresses given up on QUIC", setting(kindsOfGroups["QUIC"], preserveClient, "false"), "InvalidConfigurationRequest", "QUIC"},
-		{"connections of UDP targets end", setting(kindsOfGroups["UDP"], terminate, "true"), "InvalidConfigurationRequest", "not supported"},
-		{"one failover of two", setting(geneve, "target_failover.on_unhealthy", "rebalance"), "InvalidConfigurationRequest", "must have the same value"},
-		{"both failovers", setting(geneve, "target_failover.on_unhealthy", "rebalance", "target_failover.on_deregistration", "rebalance"), "", ""},
+		{"proxy protocol of a load balancer behind it", setting(kindsOfGroups["alb"], "proxy_protocol_v2.enabled", "true"),
+			"InvalidConfigurationRequest", ""},
+		{"client addresses given up on QUIC", setting(kindsOfGroups["QUIC"], preserveClient, "false"),
+			"InvalidConfigurationRequest", "QUIC"},
+		{"connections of UDP targets end", setting(kindsOfGroups["UDP"], terminate, "true"), "InvalidConfigurationRequest",
+			"not supported"},
+		{"one failover of two", setting(geneve, "target_failover.on_unhealthy", "rebalance"), "InvalidConfigurationRequest",
+			"must have the same value"},
+		{"both failovers", setting(geneve, "target_failover.on_unhealthy", "rebalance", "target_failover.on_deregistration",
+			"rebalance"), "", ""},
 		{"sticky by addresses and protocol", setting(geneve, "stickiness.type", "source_ip_dest_ip"), "", ""},
-		{"sticky by source on GENEVE", setting(geneve, "stickiness.type", "source_ip"), "InvalidConfigurationRequest", "GENEVE"},
+		{"sticky by source on GENEVE", setting(geneve, "stickiness.type", "source_ip"), "InvalidConfigurationRequest",
+			"GENEVE"},
 		{"the same key twice", setting(http, deregDelay, "1", deregDelay, "2"), "ValidationError", "more than once"},
 		{"one bad value spoils all", func(f *fixture) error {
 			arn := f.group("HTTP")
@@ -293,7 +342,9 @@ func TestTargetGroupCallsRowByRow(t *testing.T) {
 			}
 			return nil
 		}, "", ""},
-		{"optimizer's port and an algorithm", setting(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(3000) }, algorithm+"type", "weighted_random"), "InvalidConfigurationRequest", "round_robin"},
+		{"optimizer's port and an algorithm", setting(func(in *elb.CreateTargetGroupInput) {
+			in.TargetControlPort = aws.Int32(3000)
+		}, algorithm+"type", "weighted_random"), "InvalidConfigurationRequest", "round_robin"},
 	})
 }
 
@@ -304,10 +355,13 @@ func TestModifyTargetGroupChangesOnlyWhatIsGiven(t *testing.T) {
 	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
 	f.account.HealthReported = true
 	f.ok(f.register(arn, 1, 1))
-	f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.20", Port: 80}, account.Health{State: account.Healthy})
-	out, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &arn, HealthCheckIntervalSeconds: aws.Int32(20)})
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.20", Port: 80}, account.Health{
+		State: account.Healthy})
+	out, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &arn,
+		HealthCheckIntervalSeconds: aws.Int32(20)})
 	f.ok(err)
-	if tg := out.TargetGroups[0]; *tg.HealthCheckIntervalSeconds != 20 || *tg.HealthCheckPath != "/old" || *tg.HealthCheckTimeoutSeconds != 5 || *tg.Matcher.HttpCode != "200" {
+	if tg := out.TargetGroups[0]; *tg.HealthCheckIntervalSeconds != 20 || *tg.HealthCheckPath != "/old" ||
+		*tg.HealthCheckTimeoutSeconds != 5 || *tg.Matcher.HttpCode != "200" {
 		t.Errorf("modified %+v", tg)
 	}
 	f.clock.Advance(time.Second)

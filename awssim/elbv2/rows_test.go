@@ -76,7 +76,8 @@ func withNAT(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat 
 func (f *fixture) addSubnet(zone *vpc.AvailabilityZone, id, cidr, outpost string) {
 	f.t.Helper()
 	f.account.AddZone(zone)
-	f.ok(f.account.AddSubnet(&vpc.Subnet{ID: id, VPC: vpc1, Zone: zone.Name, CIDR: netip.MustParsePrefix(cidr), Outpost: outpost}))
+	f.ok(f.account.AddSubnet(&vpc.Subnet{ID: id, VPC: vpc1, Zone: zone.Name, CIDR: netip.MustParsePrefix(cidr),
+		Outpost: outpost}))
 }
 
 func TestCreateLoadBalancerRowByRow(t *testing.T) {
@@ -97,18 +98,25 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 		return func(in *elb.CreateLoadBalancerInput) { in.CustomerOwnedIpv4Pool = aws.String(id) }
 	}
 	outpost := func(f *fixture) {
-		f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
+		f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24",
+			"arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
 	}
 	on := func(changes ...changeLB) func(*fixture) error {
 		return func(f *fixture) error { return f.create(changes...) }
 	}
 	hold(t, []row{
-		{"name ends with a hyphen", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("a-") }), "ValidationError", "cannot begin or end with '-'"},
-		{"name of 32 characters", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String(strings.Repeat("a", 32)) }), "", ""},
+		{"name ends with a hyphen", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("a-") }),
+			"ValidationError", "cannot begin or end with '-'"},
+		{"name of 32 characters", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String(strings.Repeat("a", 32)) }),
+			"", ""},
 		{"empty name", on(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("") }), "ValidationError", "'name'"},
 		{"one subnet is enough for NLB", on(ofType("network"), inSubnets(subnetA)), "", ""},
 		{"small subnet is enough for NLB", on(ofType("network"), inSubnets(subnetSmall)), "", ""},
-		{"fewer than eight free addresses", func(f *fixture) error { f.account.Subnets[subnetA].UseAddresses(244); return f.create() }, "InvalidSubnet", "Not enough IP space available in subnet-a. ELB requires at least 8 free IP addresses in each subnet."},
+		{"fewer than eight free addresses", func(f *fixture) error {
+			f.account.Subnets[subnetA].UseAddresses(244)
+			return f.create()
+		}, "InvalidSubnet", "Not enough IP space available in subnet-a. ELB requires at least 8 free IP addresses " +
+			"in each subnet."},
 		{"fewer than eight free addresses, NLB", func(f *fixture) error {
 			f.account.Subnets[subnetA].UseAddresses(244)
 			return f.create(ofType("network"))
@@ -117,8 +125,10 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			f.account.Subnets[subnetA].UseAddresses(244)
 			return f.create(ofType("network"), mapped(private("10.0.1.77")))
 		}, "", ""},
-		{"last address of the subnet", on(ofType("network"), mapped(private("10.0.1.255"))), "InvalidConfigurationRequest", "10.0.1.255"},
-		{"fourth address of the subnet", on(ofType("network"), mapped(private("10.0.1.3"))), "InvalidConfigurationRequest", "10.0.1.3"},
+		{"last address of the subnet", on(ofType("network"), mapped(private("10.0.1.255"))), "InvalidConfigurationRequest",
+			"10.0.1.255"},
+		{"fourth address of the subnet", on(ofType("network"), mapped(private("10.0.1.3"))), "InvalidConfigurationRequest",
+			"10.0.1.3"},
 		{"private address in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), mapped(private("10.0.1.77"))))
 			return f.create(ofType("network"), mapped(private("10.0.1.77")))
@@ -128,31 +138,43 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			f.ok(f.create(ofType("network"), publicly, m))
 			return f.create(ofType("network"), publicly, m)
 		}, "ResourceInUse", eip1},
-		{"EIP in internal", on(ofType("network"), mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})), "InvalidConfigurationRequest", "internet-facing"},
+		{"EIP in internal",
+			on(ofType("network"), mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})),
+			"InvalidConfigurationRequest", "internet-facing"},
 		{"constrained zone, NLB", func(f *fixture) error {
-			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", ID: "use1-az3", Type: "availability-zone"}, "subnet-d", "10.0.7.0/24", "")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", ID: "use1-az3", Type: "availability-zone"}, "subnet-d",
+				"10.0.7.0/24", "")
 			return f.create(ofType("network"), inSubnets("subnet-d"))
 		}, "AvailabilityZoneNotSupported", "us-west-2d"},
 		{"wavelength zone", func(f *fixture) error {
-			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2-wl1-las-wlz-1", Type: "wavelength-zone"}, "subnet-wl", "10.0.7.0/24", "")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2-wl1-las-wlz-1", Type: "wavelength-zone"}, "subnet-wl",
+				"10.0.7.0/24", "")
 			return f.create(inSubnets("subnet-wl"))
 		}, "AvailabilityZoneNotSupported", "wlz-1"},
 		{"one local zone, ALB", on(inSubnets("subnet-lax")), "", ""},
 		{"one Outpost, ALB", func(f *fixture) error { outpost(f); return f.create(inSubnets("subnet-outpost")) }, "", ""},
-		{"Outpost mixed", func(f *fixture) error { outpost(f); return f.create(inSubnets("subnet-outpost", subnetA)) }, "InvalidConfigurationRequest", "Outposts"},
-		{"Outpost, NLB", func(f *fixture) error { outpost(f); return f.create(ofType("network"), inSubnets("subnet-outpost")) }, "InvalidConfigurationRequest", "Outposts"},
+		{"Outpost mixed", func(f *fixture) error {
+			outpost(f)
+			return f.create(inSubnets("subnet-outpost", subnetA))
+		}, "InvalidConfigurationRequest", "Outposts"},
+		{"Outpost, NLB", func(f *fixture) error {
+			outpost(f)
+			return f.create(ofType("network"), inSubnets("subnet-outpost"))
+		}, "InvalidConfigurationRequest", "Outposts"},
 		{"customer-owned pool", func(f *fixture) error {
 			outpost(f)
 			return f.create(inSubnets("subnet-outpost"), coip("ipv4pool-coip-1"))
 		}, "", ""},
 		{"customer-owned pool of odd form", on(coip("pool-1")), "ValidationError", "customerOwnedIpv4Pool"},
 		{"customer-owned pool of a region", on(coip("ipv4pool-coip-1")), "InvalidConfigurationRequest", "Outposts"},
-		{"customer-owned pool, NLB", on(ofType("network"), coip("ipv4pool-coip-1")), "InvalidConfigurationRequest", "'application'"},
+		{"customer-owned pool, NLB", on(ofType("network"), coip("ipv4pool-coip-1")), "InvalidConfigurationRequest",
+			"'application'"},
 		{"IPAM pool", on(publicly, pool("ipam-pool-1")), "", ""},
 		{"IPAM pool of odd form", on(publicly, pool("pool-1")), "ValidationError", "ipv4IpamPoolId"},
 		{"IPAM pool, internal", on(pool("ipam-pool-1")), "InvalidConfigurationRequest", "internet-facing"},
 		{"unknown IPAM pool", func(f *fixture) error {
-			f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/28")}}}
+			f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{
+				netip.MustParsePrefix("203.0.113.0/28")}}}
 			return f.create(publicly, pool("ipam-pool-2"))
 		}, "InvalidConfigurationRequest", "ipam-pool-2"},
 		{"five groups", func(f *fixture) error { return f.create(f.groupsOf(5)) }, "", ""},
@@ -161,22 +183,32 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			f.quota("security-groups-per-network-interface", 16)
 			return f.create(f.groupsOf(6))
 		}, "", ""},
-		{"groups of a gateway", on(ofType("gateway"), func(in *elb.CreateLoadBalancerInput) { in.Scheme, in.SecurityGroups = "", []string{group1} }), "InvalidConfigurationRequest", "gateway"},
+		{"groups of a gateway", on(ofType("gateway"), func(in *elb.CreateLoadBalancerInput) {
+			in.Scheme, in.SecurityGroups = "", []string{group1}
+		}), "InvalidConfigurationRequest", "gateway"},
 		{"scheme of a gateway", on(ofType("gateway")), "ValidationError", "scheme"},
 		{"internal dualstack", on(dualstack), "", ""},
-		{"no public IPv4, NLB", on(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack-without-public-ipv4" }), "InvalidConfigurationRequest", "'application'"},
-		{"IPv6 address on ipv4", on(ofType("network"), mapped(v6("2001:db8:0:1::9"))), "InvalidConfigurationRequest", "dualstack"},
-		{"IPv6 address of elsewhere", on(ofType("network"), dualstack, mapped(v6("2001:db8:0:2::9"))), "InvalidConfigurationRequest", "IPv6 CIDR"},
+		{"no public IPv4, NLB", on(ofType("network"), publicly, func(in *elb.CreateLoadBalancerInput) {
+			in.IpAddressType = "dualstack-without-public-ipv4"
+		}), "InvalidConfigurationRequest", "'application'"},
+		{"IPv6 address on ipv4", on(ofType("network"), mapped(v6("2001:db8:0:1::9"))), "InvalidConfigurationRequest",
+			"dualstack"},
+		{"IPv6 address of elsewhere", on(ofType("network"), dualstack, mapped(v6("2001:db8:0:2::9"))),
+			"InvalidConfigurationRequest", "IPv6 CIDR"},
 		{"IPv6 address in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), dualstack, mapped(v6("2001:db8:0:1::9"))))
 			return f.create(ofType("network"), dualstack, mapped(v6("2001:db8:0:1::9")))
 		}, "InvalidConfigurationRequest", "2001:db8:0:1::9"},
 		{"source NAT on ipv4", on(ofType("network"), withNAT), "InvalidConfigurationRequest", "dualstack"},
-		{"source NAT prefix without it", on(ofType("network"), dualstack, mapped(nat("auto_assigned"))), "InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat"},
+		{"source NAT prefix without it", on(ofType("network"), dualstack, mapped(nat("auto_assigned"))),
+			"InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat"},
 		{"source NAT prefix", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80"))), "", ""},
-		{"source NAT prefix of odd length", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/96"))), "InvalidConfigurationRequest", "/80"},
-		{"source NAT prefix with host bits", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::1/80"))), "InvalidConfigurationRequest", "/80"},
-		{"source NAT prefix of elsewhere", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:2:5::/80"))), "InvalidConfigurationRequest", "/80"},
+		{"source NAT prefix of odd length", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/96"))),
+			"InvalidConfigurationRequest", "/80"},
+		{"source NAT prefix with host bits", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::1/80"))),
+			"InvalidConfigurationRequest", "/80"},
+		{"source NAT prefix of elsewhere", on(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:2:5::/80"))),
+			"InvalidConfigurationRequest", "/80"},
 		{"source NAT prefix in use", func(f *fixture) error {
 			f.ok(f.create(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80"))))
 			return f.create(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80")))
@@ -234,7 +266,8 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		return err
 	}
 	reserve := func(f *fixture, lb types.LoadBalancer, units int32) error {
-		_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn, MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: &units}})
+		_, err := f.ModifyCapacityReservation(f.ctx, &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb.LoadBalancerArn,
+			MinimumLoadBalancerCapacity: &types.MinimumLoadBalancerCapacity{CapacityUnits: &units}})
 		return err
 	}
 	pools := func(f *fixture, lb types.LoadBalancer, change func(*elb.ModifyIpPoolsInput)) error {
@@ -247,19 +280,25 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		in.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String("ipam-pool-1")}
 	}
 	secondary := func(f *fixture, lb types.LoadBalancer, n string) error {
-		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn,
-			Attributes: []types.LoadBalancerAttribute{{Key: aws.String(secondaryAddresses), Value: &n}}})
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn,
+			Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(secondaryAddresses), Value: &n}}})
 		return err
 	}
 	hold(t, []row{
-		{"ALB swaps a subnet within a zone", func(f *fixture) error { return subnets(f, f.alb(), subnetA2, subnetB) }, "", ""},
-		{"ALB keeps two zones", func(f *fixture) error { return subnets(f, f.alb(), subnetA) }, "ValidationError", "two different Availability Zones"},
+		{"ALB swaps a subnet within a zone", func(f *fixture) error { return subnets(f, f.alb(), subnetA2, subnetB) }, "",
+			""},
+		{"ALB keeps two zones", func(f *fixture) error { return subnets(f, f.alb(), subnetA) }, "ValidationError",
+			"two different Availability Zones"},
 		{"NLB adds and removes zones", func(f *fixture) error { return subnets(f, f.nlb(), subnetB, subnetC) }, "", ""},
-		{"NLB does not swap a subnet within a zone", func(f *fixture) error { return subnets(f, f.nlb(), subnetA2, subnetB) }, "ValidationError", "The Availability Zone 'us-west-2a' corresponding to the new subnet 'subnet-a2' is already associated with the load balancer."},
+		{"NLB does not swap a subnet within a zone", func(f *fixture) error { return subnets(f, f.nlb(), subnetA2, subnetB) },
+			"ValidationError", "The Availability Zone 'us-west-2a' corresponding to the new subnet 'subnet-a2' is already " +
+				"associated with the load balancer."},
 		{"NLB of old partitions keeps its subnets", func(f *fixture) error {
 			f.account.FixedSubnets = true
 			return subnets(f, f.nlb(), subnetA)
-		}, "ValidationError", "Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones"},
+		}, "ValidationError", "Subnet removal is not supported for Network Load Balancers. You must specify all existing " +
+			"subnets along with any new ones"},
 		{"NLB with endpoint services keeps its zones", func(f *fixture) error {
 			lb := f.nlb()
 			f.account.LoadBalancers[*lb.LoadBalancerArn].Associated = []string{"vpce-svc-1"}
@@ -271,11 +310,14 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			return subnets(f, lb, subnetA)
 		}, "InvalidConfigurationRequest", "remove"},
 		{"no subnets", func(f *fixture) error { return subnets(f, f.nlb()) }, "ValidationError", "At least one subnet"},
-		{"subnets of another VPC", func(f *fixture) error { return subnets(f, f.alb(), subnetForeign, "subnet-foreign-b") }, "InvalidConfigurationRequest", vpc1},
+		{"subnets of another VPC", func(f *fixture) error { return subnets(f, f.alb(), subnetForeign, "subnet-foreign-b") },
+			"InvalidConfigurationRequest", vpc1},
 		{"a kept EIP must be repeated", func(f *fixture) error {
-			lb := f.balancer("network", publicly, mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}))
-			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, SubnetMappings: []types.SubnetMapping{
-				{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip2)}}})
+			lb := f.balancer("network", publicly,
+				mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)}))
+			_, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn,
+				SubnetMappings: []types.SubnetMapping{
+					{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip2)}}})
 			return err
 		}, "InvalidConfigurationRequest", "us-west-2a"},
 		{"too many interfaces of NLBs", func(f *fixture) error {
@@ -300,16 +342,19 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			return subnets(f, lb, subnetA, subnetB, subnetC)
 		}, "", ""},
 		{"unknown shape before unknown load balancer", func(f *fixture) error {
-			_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: aws.String(unknownLoadBalancer), IpAddressType: "ipv5"})
+			_, err := f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: aws.String(unknownLoadBalancer),
+				IpAddressType: "ipv5"})
 			return err
 		}, "ValidationError", "'ipAddressType'"},
 		{"capacity of an NLB by zone", func(f *fixture) error {
 			f.quota(quotaCapacity, 10000)
 			return reserve(f, f.nlb(), 2*2750-1)
 		}, "ValidationError", "'2750'"},
-		{"capacity of an ALB", func(f *fixture) error { f.quota(quotaCapacity, 20000); return reserve(f, f.alb(), 15001) }, "ValidationError", "'15000'"},
+		{"capacity of an ALB", func(f *fixture) error { f.quota(quotaCapacity, 20000); return reserve(f, f.alb(), 15001) },
+			"ValidationError", "'15000'"},
 		{"capacity of an Outpost", func(f *fixture) error {
-			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24",
+				"arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
 			return reserve(f, f.balancer("application", inSubnets("subnet-outpost")), 100)
 		}, "InvalidConfigurationRequest", "Outposts"},
 		{"capacity of a gateway", func(f *fixture) error {
@@ -325,7 +370,8 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			f.clock.Advance(24 * time.Hour)
 			return reserve(f, lb, 500)
 		}, "", ""},
-		{"pool of an internal load balancer", func(f *fixture) error { return pools(f, f.alb(), setPool) }, "InvalidConfigurationRequest", "internet-facing"},
+		{"pool of an internal load balancer", func(f *fixture) error { return pools(f, f.alb(), setPool) },
+			"InvalidConfigurationRequest", "internet-facing"},
 		{"neither pool nor removal", func(f *fixture) error {
 			return pools(f, f.balancer("application", publicly), func(*elb.ModifyIpPoolsInput) {})
 		}, "ValidationError", "either"},
@@ -340,9 +386,18 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 				in.RemoveIpamPools = []types.RemoveIpamPoolEnum{"ipv6"}
 			})
 		}, "ValidationError", "enum value set"},
-		{"secondary addresses grow", func(f *fixture) error { lb := f.nlb(); f.ok(secondary(f, lb, "2")); return secondary(f, lb, "7") }, "", ""},
-		{"secondary addresses do not shrink", func(f *fixture) error { lb := f.nlb(); f.ok(secondary(f, lb, "2")); return secondary(f, lb, "1") }, "InvalidConfigurationRequest", "decreased"},
-		{"eight secondary addresses", func(f *fixture) error { return secondary(f, f.nlb(), "8") }, "ValidationError", "'0-7'"},
+		{"secondary addresses grow", func(f *fixture) error {
+			lb := f.nlb()
+			f.ok(secondary(f, lb, "2"))
+			return secondary(f, lb, "7")
+		}, "", ""},
+		{"secondary addresses do not shrink", func(f *fixture) error {
+			lb := f.nlb()
+			f.ok(secondary(f, lb, "2"))
+			return secondary(f, lb, "1")
+		}, "InvalidConfigurationRequest", "decreased"},
+		{"eight secondary addresses", func(f *fixture) error { return secondary(f, f.nlb(), "8") },
+			"ValidationError", "'0-7'"},
 		{"secondary addresses of a full subnet", func(f *fixture) error {
 			lb := f.nlb()
 			s := f.account.Subnets[subnetA]
@@ -350,15 +405,18 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 			return secondary(f, lb, "2")
 		}, "InvalidSubnet", subnetA},
 		{"NLB without groups stays without", func(f *fixture) error {
-			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.nlb().LoadBalancerArn, SecurityGroups: []string{group1}})
+			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.nlb().LoadBalancerArn,
+				SecurityGroups: []string{group1}})
 			return err
 		}, "InvalidConfigurationRequest", "without security groups"},
 		{"unknown group", func(f *fixture) error {
-			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.alb().LoadBalancerArn, SecurityGroups: []string{"sg-none"}})
+			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.alb().LoadBalancerArn,
+				SecurityGroups: []string{"sg-none"}})
 			return err
 		}, "InvalidSecurityGroup", "sg-none"},
 		{"no groups", func(f *fixture) error {
-			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.alb().LoadBalancerArn, SecurityGroups: []string{}})
+			_, err := f.SetSecurityGroups(f.ctx, &elb.SetSecurityGroupsInput{LoadBalancerArn: f.alb().LoadBalancerArn,
+				SecurityGroups: []string{}})
 			return err
 		}, "ValidationError", "security group"},
 	})
@@ -367,10 +425,12 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 func TestAddressesOfLoadBalancersAreThoseOfTheRequest(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/31")}}}
+	f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{
+		netip.MustParsePrefix("203.0.113.0/31")}}}
 	publics := func(lb types.LoadBalancer) (in int) {
 		for _, z := range f.account.LoadBalancers[*lb.LoadBalancerArn].Zones {
-			if n := f.account.Interfaces[z.Interface]; f.account.IPAMPools["ipam-pool-1"].CIDRs[0].Contains(n.Addresses[0].Public) {
+			if n := f.account.Interfaces[z.Interface]; f.account.IPAMPools["ipam-pool-1"].CIDRs[0].Contains(
+				n.Addresses[0].Public) {
 				in++
 			} else if !n.Addresses[0].Public.IsValid() {
 				t.Errorf("%s has no public address", n.ID)
@@ -402,14 +462,16 @@ func TestAddressesOfLoadBalancersAreThoseOfTheRequest(t *testing.T) {
 		f.ok(err)
 		prefixes[p.String()] = p.Bits() == 80
 	}
-	kept, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: nlb.LoadBalancerArn, Subnets: []string{subnetA, subnetB}})
+	kept, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: nlb.LoadBalancerArn, Subnets: []string{
+		subnetA, subnetB}})
 	f.ok(err)
 	for _, z := range kept.AvailabilityZones {
 		if !prefixes[z.SourceNatIpv6Prefixes[0]] {
 			t.Errorf("prefix %s was not kept: %v", z.SourceNatIpv6Prefixes[0], prefixes)
 		}
 	}
-	off, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: nlb.LoadBalancerArn, Subnets: []string{subnetA, subnetB}, EnablePrefixForIpv6SourceNat: "off"})
+	off, err := f.SetSubnets(f.ctx, &elb.SetSubnetsInput{LoadBalancerArn: nlb.LoadBalancerArn, Subnets: []string{
+		subnetA, subnetB}, EnablePrefixForIpv6SourceNat: "off"})
 	f.ok(err)
 	if len(off.AvailabilityZones[0].SourceNatIpv6Prefixes) != 0 || off.EnablePrefixForIpv6SourceNat != "off" {
 		t.Errorf("after switching off %v", off)

@@ -15,13 +15,18 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
-var ignoreDocuments = cmpopts.IgnoreUnexported(types.Action{}, types.ForwardActionConfig{}, types.TargetGroupTuple{}, types.TargetGroupStickinessConfig{},
-	types.RedirectActionConfig{}, types.FixedResponseActionConfig{}, types.AuthenticateOidcActionConfig{}, types.RuleCondition{}, types.PathPatternConditionConfig{},
-	types.HostHeaderConditionConfig{}, types.HttpHeaderConditionConfig{}, types.HttpRequestMethodConditionConfig{}, types.QueryStringConditionConfig{},
-	types.QueryStringKeyValuePair{}, types.SourceIpConditionConfig{}, types.RuleTransform{}, types.UrlRewriteConfig{}, types.RewriteConfig{})
+var ignoreDocuments = cmpopts.IgnoreUnexported(types.Action{}, types.ForwardActionConfig{}, types.TargetGroupTuple{},
+	types.TargetGroupStickinessConfig{},
+	types.RedirectActionConfig{}, types.FixedResponseActionConfig{}, types.AuthenticateOidcActionConfig{},
+	types.RuleCondition{}, types.PathPatternConditionConfig{},
+	types.HostHeaderConditionConfig{}, types.HttpHeaderConditionConfig{}, types.HttpRequestMethodConditionConfig{},
+	types.QueryStringConditionConfig{},
+	types.QueryStringKeyValuePair{}, types.SourceIpConditionConfig{}, types.RuleTransform{}, types.UrlRewriteConfig{},
+	types.RewriteConfig{})
 
 func host(values ...string) types.RuleCondition {
-	return types.RuleCondition{Field: aws.String("host-header"), HostHeaderConfig: &types.HostHeaderConditionConfig{Values: values}}
+	return types.RuleCondition{Field: aws.String("host-header"), HostHeaderConfig: &types.HostHeaderConditionConfig{
+		Values: values}}
 }
 
 func TestConditionsFollowAWSGrammar(t *testing.T) {
@@ -29,65 +34,87 @@ func TestConditionsFollowAWSGrammar(t *testing.T) {
 	f := instant(t)
 	l := f.listen(f.alb(), "HTTP", 80, respond("404"))
 	header := func(name string, values ...string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String(name), Values: values}}
+		return types.RuleCondition{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{
+			HttpHeaderName: aws.String(name), Values: values}}
 	}
 	source := func(values ...string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("source-ip"), SourceIpConfig: &types.SourceIpConditionConfig{Values: values}}
+		return types.RuleCondition{Field: aws.String("source-ip"), SourceIpConfig: &types.SourceIpConditionConfig{
+			Values: values}}
 	}
 	method := func(values ...string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("http-request-method"), HttpRequestMethodConfig: &types.HttpRequestMethodConditionConfig{Values: values}}
+		return types.RuleCondition{Field: aws.String("http-request-method"),
+			HttpRequestMethodConfig: &types.HttpRequestMethodConditionConfig{Values: values}}
 	}
 	query := func(key, value string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{Values: []types.QueryStringKeyValuePair{{Key: request.Optional(key), Value: aws.String(value)}}}}
+		return types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{
+			Values: []types.QueryStringKeyValuePair{{Key: request.Optional(key), Value: aws.String(value)}}}}
 	}
 	path := func(values ...string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{Values: values}}
+		return types.RuleCondition{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{
+			Values: values}}
 	}
 	legacy := func(field string, values ...string) types.RuleCondition {
 		return types.RuleCondition{Field: aws.String(field), Values: values}
 	}
 	regex := func(values ...string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{RegexValues: values}}
+		return types.RuleCondition{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{
+			RegexValues: values}}
 	}
 	for name, c := range map[string]struct {
 		conditions []types.RuleCondition
 		text       string // empty: accepted
 	}{
-		"none":               {nil, "A condition must be specified"},
-		"unknown field":      {[]types.RuleCondition{legacy("cookie", "x")}, "Condition field 'cookie' must be one of '[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'"},
-		"both forms":         {[]types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/"}, PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{"/"}}}}, "You cannot provide both Values and 'PathPatternConfig' for a condition of type 'path-pattern'"},
-		"legacy":             {[]types.RuleCondition{legacy("path-pattern", "/a/*"), legacy("host-header", "a.example.com")}, ""},
-		"legacy of two":      {[]types.RuleCondition{legacy("path-pattern", "/a", "/b")}, "only one value"},
-		"legacy elsewhere":   {[]types.RuleCondition{legacy("source-ip", "10.0.0.0/8")}, "The 'Values' field is not compatible with 'source-ip'"},
-		"other config":       {[]types.RuleCondition{{Field: aws.String("path-pattern"), HostHeaderConfig: &types.HostHeaderConditionConfig{Values: []string{"a.b"}}}}, "The 'HostHeaderConfig' field is not compatible with 'path-pattern'"},
-		"no value":           {[]types.RuleCondition{path()}, "A condition value must be specified"},
-		"empty value":        {[]types.RuleCondition{path("")}, "A condition value must be specified"},
-		"two paths":          {[]types.RuleCondition{path("/a"), path("/b")}, "A rule can only have one 'path-pattern' condition"},
-		"two headers":        {[]types.RuleCondition{header("a", "1"), header("b", "2")}, ""},
-		"six values":         {[]types.RuleCondition{path("/a", "/b", "/c"), host("a.b", "c.d", "e.f")}, "A rule can only have '5' condition values"},
-		"seven wildcards":    {[]types.RuleCondition{path("/*/*/*/*/*/*/?")}, "A rule can only have '6' condition wildcards"},
-		"escaped wildcards":  {[]types.RuleCondition{query("", `\*\*\*\*\*\*\*\?`)}, ""},
-		"host without dot":   {[]types.RuleCondition{host("localhost")}, "at least one '.'"},
-		"host with digits":   {[]types.RuleCondition{host("a.b1")}, "after the final '.'"},
-		"host with space":    {[]types.RuleCondition{host("a b.c")}, "invalid characters"},
-		"wildcard host":      {[]types.RuleCondition{host("*.example.com")}, ""},
-		"long host":          {[]types.RuleCondition{host(strings.Repeat("a", 127) + ".b")}, "length less than or equal to 128"},
-		"path with comma":    {[]types.RuleCondition{path("/a,b")}, "invalid characters"},
-		"path characters":    {[]types.RuleCondition{path(`/a_-.$/~"'@:+&`)}, ""},
-		"host as header":     {[]types.RuleCondition{header("Host", "a")}, "'host' is not supported"},
-		"header name":        {[]types.RuleCondition{header("a b", "a")}, "header name 'a b' is not valid"},
-		"long header name":   {[]types.RuleCondition{header(strings.Repeat("a", 41), "a")}, "length less than or equal to 40"},
-		"lower-case method":  {[]types.RuleCondition{method("get")}, "not valid"},
-		"method":             {[]types.RuleCondition{method("GET", "M-SEARCH")}, ""},
-		"no CIDR":            {[]types.RuleCondition{source("10.0.0.1")}, "CIDR block '10.0.0.1' is not valid"},
-		"host bits":          {[]types.RuleCondition{source("10.0.0.1/8", "2001:db8::/32")}, ""},
-		"broadcast":          {[]types.RuleCondition{source("255.255.255.255/32")}, "not valid"},
-		"bad regex":          {[]types.RuleCondition{regex("(")}, "The regular expression '(' is not valid"},
-		"regex":              {[]types.RuleCondition{regex("^/v[0-9]+/")}, ""},
-		"regex and value":    {[]types.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{RegexValues: []string{"a"}, Values: []string{"/"}}}}, "not both"},
-		"regex for a method": {[]types.RuleCondition{{Field: aws.String("http-request-method"), RegexValues: []string{"a"}}}, "not compatible"},
+		"none": {nil, "A condition must be specified"},
+		"unknown field": {[]types.RuleCondition{legacy("cookie", "x")},
+			"Condition field 'cookie' must be one of " +
+				"'[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'"},
+		"both forms": {[]types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/"},
+			PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{"/"}}}},
+			"You cannot provide both Values and 'PathPatternConfig' for a condition of type 'path-pattern'"},
+		"legacy": {[]types.RuleCondition{legacy("path-pattern", "/a/*"), legacy("host-header", "a.example.com")},
+			""},
+		"legacy of two": {[]types.RuleCondition{legacy("path-pattern", "/a", "/b")}, "only one value"},
+		"legacy elsewhere": {[]types.RuleCondition{legacy("source-ip", "10.0.0.0/8")},
+			"The 'Values' field is not compatible with 'source-ip'"},
+		"other config": {
+			[]types.RuleCondition{{Field: aws.String("path-pattern"), HostHeaderConfig: &types.HostHeaderConditionConfig{
+				Values: []string{"a.b"}}}}, "The 'HostHeaderConfig' field is not compatible with 'path-pattern'"},
+		"no value":    {[]types.RuleCondition{path()}, "A condition value must be specified"},
+		"empty value": {[]types.RuleCondition{path("")}, "A condition value must be specified"},
+		"two paths": {[]types.RuleCondition{path("/a"), path("/b")},
+			"A rule can only have one 'path-pattern' condition"},
+		"two headers": {[]types.RuleCondition{header("a", "1"), header("b", "2")}, ""},
+		"six values": {[]types.RuleCondition{path("/a", "/b", "/c"), host("a.b", "c.d", "e.f")},
+			"A rule can only have '5' condition values"},
+		"seven wildcards":   {[]types.RuleCondition{path("/*/*/*/*/*/*/?")}, "A rule can only have '6' condition wildcards"},
+		"escaped wildcards": {[]types.RuleCondition{query("", `\*\*\*\*\*\*\*\?`)}, ""},
+		"host without dot":  {[]types.RuleCondition{host("localhost")}, "at least one '.'"},
+		"host with digits":  {[]types.RuleCondition{host("a.b1")}, "after the final '.'"},
+		"host with space":   {[]types.RuleCondition{host("a b.c")}, "invalid characters"},
+		"wildcard host":     {[]types.RuleCondition{host("*.example.com")}, ""},
+		"long host": {[]types.RuleCondition{host(strings.Repeat("a", 127) + ".b")},
+			"length less than or equal to 128"},
+		"path with comma": {[]types.RuleCondition{path("/a,b")}, "invalid characters"},
+		"path characters": {[]types.RuleCondition{path(`/a_-.$/~"'@:+&`)}, ""},
+		"host as header":  {[]types.RuleCondition{header("Host", "a")}, "'host' is not supported"},
+		"header name":     {[]types.RuleCondition{header("a b", "a")}, "header name 'a b' is not valid"},
+		"long header name": {[]types.RuleCondition{header(strings.Repeat("a", 41), "a")},
+			"length less than or equal to 40"},
+		"lower-case method": {[]types.RuleCondition{method("get")}, "not valid"},
+		"method":            {[]types.RuleCondition{method("GET", "M-SEARCH")}, ""},
+		"no CIDR":           {[]types.RuleCondition{source("10.0.0.1")}, "CIDR block '10.0.0.1' is not valid"},
+		"host bits":         {[]types.RuleCondition{source("10.0.0.1/8", "2001:db8::/32")}, ""},
+		"broadcast":         {[]types.RuleCondition{source("255.255.255.255/32")}, "not valid"},
+		"bad regex":         {[]types.RuleCondition{regex("(")}, "The regular expression '(' is not valid"},
+		"regex":             {[]types.RuleCondition{regex("^/v[0-9]+/")}, ""},
+		"regex and value": {
+			[]types.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{
+				RegexValues: []string{"a"}, Values: []string{"/"}}}}, "not both"},
+		"regex for a method": {[]types.RuleCondition{{Field: aws.String("http-request-method"), RegexValues: []string{"a"}}},
+			"not compatible"},
 	} {
-		out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1), Conditions: c.conditions, Actions: respond("200")})
+		out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1),
+			Conditions: c.conditions, Actions: respond("200")})
 		t.Log(name)
 		if c.text != "" {
 			f.refused(err, "ValidationError", c.text)
@@ -103,12 +130,15 @@ func TestReadBackConditionsRepeatHostsAndPathsInTheOldField(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	l := f.listen(f.alb(), "HTTP", 80, respond("404"))
-	out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1), Actions: respond("200"), Conditions: []types.RuleCondition{
-		{Field: aws.String("path-pattern"), Values: []string{"/b/*"}}, host("b.example.com", "a.example.com")}})
+	out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1),
+		Actions: respond("200"), Conditions: []types.RuleCondition{
+			{Field: aws.String("path-pattern"), Values: []string{"/b/*"}}, host("b.example.com", "a.example.com")}})
 	f.ok(err)
 	want := []types.RuleCondition{
-		{Field: aws.String("path-pattern"), Values: []string{"/b/*"}, PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{"/b/*"}}},
-		{Field: aws.String("host-header"), Values: []string{"b.example.com", "a.example.com"}, HostHeaderConfig: &types.HostHeaderConditionConfig{Values: []string{"b.example.com", "a.example.com"}}},
+		{Field: aws.String("path-pattern"), Values: []string{"/b/*"}, PathPatternConfig: &types.PathPatternConditionConfig{
+			Values: []string{"/b/*"}}},
+		{Field: aws.String("host-header"), Values: []string{"b.example.com", "a.example.com"},
+			HostHeaderConfig: &types.HostHeaderConditionConfig{Values: []string{"b.example.com", "a.example.com"}}},
 	}
 	if diff := cmp.Diff(want, out.Rules[0].Conditions, ignoreDocuments); diff != "" {
 		t.Error(diff)
@@ -124,7 +154,8 @@ func TestActionsFollowAWSGrammar(t *testing.T) {
 	weighted := func(weights ...int32) []types.Action {
 		c := &types.ForwardActionConfig{}
 		for i, w := range weights {
-			c.TargetGroups = append(c.TargetGroups, types.TargetGroupTuple{TargetGroupArn: aws.String([]string{one, two}[i]), Weight: aws.Int32(w)})
+			c.TargetGroups = append(c.TargetGroups, types.TargetGroupTuple{TargetGroupArn: aws.String([]string{one, two}[i]),
+				Weight: aws.Int32(w)})
 		}
 		return []types.Action{{Type: "forward", ForwardConfig: c}}
 	}
@@ -134,13 +165,16 @@ func TestActionsFollowAWSGrammar(t *testing.T) {
 		return []types.Action{{Type: "redirect", RedirectConfig: c}}
 	}
 	fixed := func(status, contentType, body string) []types.Action {
-		return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String(status), ContentType: request.Optional(contentType), MessageBody: request.Optional(body)}}}
+		return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{
+			StatusCode: aws.String(status), ContentType: request.Optional(contentType), MessageBody: request.Optional(body)}}}
 	}
 	oidc := func(change func(*types.AuthenticateOidcActionConfig)) []types.Action {
-		c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+		c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String(
+			"https://a/a"), TokenEndpoint: aws.String("https://a/t"),
 			UserInfoEndpoint: aws.String("https://a/u"), ClientId: aws.String("id"), ClientSecret: aws.String("secret")}
 		change(c)
-		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: c}, {Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(one)}}
+		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: c},
+			{Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(one)}}
 	}
 	same := func(*types.AuthenticateOidcActionConfig) {}
 	for name, c := range map[string]struct {
@@ -148,36 +182,71 @@ func TestActionsFollowAWSGrammar(t *testing.T) {
 		actions    []types.Action
 		code, text string // empty: accepted
 	}{
-		"none":                  {plain, nil, "ValidationError", "actions"},
-		"unknown type":          {plain, []types.Action{{Type: "drop"}}, "ValidationError", "enum value set"},
-		"no target group":       {plain, []types.Action{{Type: "forward"}}, "ValidationError", "At least one target group"},
-		"disagreeing forms":     {plain, []types.Action{{Type: "forward", TargetGroupArn: aws.String(one), ForwardConfig: forwardTo(one, two)[0].ForwardConfig}}, "ValidationError", one},
-		"agreeing forms":        {plain, []types.Action{{Type: "forward", TargetGroupArn: aws.String(one), ForwardConfig: weighted(7)[0].ForwardConfig}}, "", ""},
-		"weight 1000":           {plain, weighted(1000), "ValidationError", "weight"},
-		"no traffic":            {plain, weighted(0, 0), "", ""},
-		"same group twice":      {plain, forwardTo(one, one), "ValidationError", "more than once"},
-		"six groups":            {plain, forwardTo(one, two, one, two, one, two), "TooManyTargetGroups", "'5'"},
-		"two answers":           {plain, []types.Action{{Type: "forward", Order: aws.Int32(1), TargetGroupArn: aws.String(one)}, {Type: "fixed-response", Order: aws.Int32(2), FixedResponseConfig: fixed("200", "", "")[0].FixedResponseConfig}}, "ValidationError", "exactly one"},
-		"no order":              {secured, []types.Action{oidc(same)[1], {Type: "authenticate-oidc", AuthenticateOidcConfig: oidc(same)[0].AuthenticateOidcConfig}}, "ValidationError", "order must be specified"},
-		"stickiness, no length": {plain, []types.Action{{Type: "forward", ForwardConfig: &types.ForwardActionConfig{TargetGroups: weighted(1)[0].ForwardConfig.TargetGroups, TargetGroupStickinessConfig: &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true)}}}}, "ValidationError", "duration"},
-		"redirect loop":         {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = nil }), "InvalidLoadBalancerAction", "creates a loop"},
-		"redirect only query":   {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol, c.Query = nil, aws.String("a") }), "InvalidLoadBalancerAction", "creates a loop"},
-		"redirect":              {plain, redirectTo(func(*types.RedirectActionConfig) {}), "", ""},
-		"redirect status":       {plain, redirectTo(func(c *types.RedirectActionConfig) { c.StatusCode = "HTTP_307" }), "ValidationError", "statusCode"},
-		"redirect protocol":     {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = aws.String("https") }), "ValidationError", "protocol"},
-		"redirect port":         {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Port = aws.String("70000") }), "InvalidLoadBalancerAction", "Port"},
-		"redirect path":         {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Path = aws.String("x") }), "InvalidLoadBalancerAction", "should start with a '/'"},
-		"redirect path twice":   {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Path = aws.String("/#{path}/#{path}") }), "InvalidLoadBalancerAction", "placeholders"},
-		"redirect down":         {secured, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = aws.String("HTTP") }), "InvalidLoadBalancerAction", "HTTPS listener to HTTP"},
-		"fixed 302":             {plain, fixed("302", "", ""), "ValidationError", "satisfy regular expression pattern"},
-		"fixed type":            {plain, fixed("200", "text/xml", ""), "InvalidLoadBalancerAction", "The ContentType must be one of:'text/html', 'application/json', 'application/javascript', 'text/css', 'text/plain'"},
-		"fixed long":            {plain, fixed("200", "", strings.Repeat("a", 1025)), "ValidationError", "1024"},
-		"OIDC on HTTP":          {plain, oidc(same), "InvalidLoadBalancerAction", "HTTPS listeners only"},
-		"OIDC":                  {secured, oidc(same), "", ""},
-		"OIDC over http":        {secured, oidc(func(c *types.AuthenticateOidcActionConfig) { c.TokenEndpoint = aws.String("http://a/t") }), "InvalidLoadBalancerAction", "https URL"},
-		"OIDC without secret":   {secured, oidc(func(c *types.AuthenticateOidcActionConfig) { c.ClientSecret = nil }), "InvalidLoadBalancerAction", "client secret"},
-		"JWT": {secured, []types.Action{{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: &types.JwtValidationActionConfig{JwksEndpoint: aws.String("https://a/k"), Issuer: aws.String("a"),
-			AdditionalClaims: []types.JwtValidationActionAdditionalClaim{{Name: aws.String("exp"), Format: "single-string", Values: []string{"1"}}}}}, oidc(same)[1]}, "InvalidLoadBalancerAction", "'exp'"},
+		"none":            {plain, nil, "ValidationError", "actions"},
+		"unknown type":    {plain, []types.Action{{Type: "drop"}}, "ValidationError", "enum value set"},
+		"no target group": {plain, []types.Action{{Type: "forward"}}, "ValidationError", "At least one target group"},
+		"disagreeing forms": {
+			plain, []types.Action{{Type: "forward", TargetGroupArn: aws.String(one),
+				ForwardConfig: forwardTo(one, two)[0].ForwardConfig}}, "ValidationError", one},
+		"agreeing forms": {
+			plain, []types.Action{{Type: "forward", TargetGroupArn: aws.String(one),
+				ForwardConfig: weighted(7)[0].ForwardConfig}}, "", ""},
+		"weight 1000":      {plain, weighted(1000), "ValidationError", "weight"},
+		"no traffic":       {plain, weighted(0, 0), "", ""},
+		"same group twice": {plain, forwardTo(one, one), "ValidationError", "more than once"},
+		"six groups":       {plain, forwardTo(one, two, one, two, one, two), "TooManyTargetGroups", "'5'"},
+		"two answers": {
+			plain, []types.Action{{Type: "forward", Order: aws.Int32(1), TargetGroupArn: aws.String(one)},
+				{Type: "fixed-response", Order: aws.Int32(2), FixedResponseConfig: fixed("200", "", "")[0].FixedResponseConfig}},
+			"ValidationError", "exactly one"},
+		"no order": {
+			secured, []types.Action{
+				oidc(same)[1], {Type: "authenticate-oidc", AuthenticateOidcConfig: oidc(same)[0].AuthenticateOidcConfig}},
+			"ValidationError", "order must be specified"},
+		"stickiness, no length": {
+			plain, []types.Action{
+				{Type: "forward", ForwardConfig: &types.ForwardActionConfig{TargetGroups: weighted(1)[0].ForwardConfig.TargetGroups,
+					TargetGroupStickinessConfig: &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true)}}}}, "ValidationError",
+			"duration"},
+		"redirect loop": {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = nil }),
+			"InvalidLoadBalancerAction", "creates a loop"},
+		"redirect only query": {plain, redirectTo(func(c *types.RedirectActionConfig) {
+			c.Protocol, c.Query = nil,
+				aws.String("a")
+		}), "InvalidLoadBalancerAction", "creates a loop"},
+		"redirect": {plain, redirectTo(func(*types.RedirectActionConfig) {}), "", ""},
+		"redirect status": {plain, redirectTo(func(c *types.RedirectActionConfig) { c.StatusCode = "HTTP_307" }),
+			"ValidationError", "statusCode"},
+		"redirect protocol": {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = aws.String("https") }),
+			"ValidationError", "protocol"},
+		"redirect port": {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Port = aws.String("70000") }),
+			"InvalidLoadBalancerAction", "Port"},
+		"redirect path": {plain, redirectTo(func(c *types.RedirectActionConfig) { c.Path = aws.String("x") }),
+			"InvalidLoadBalancerAction", "should start with a '/'"},
+		"redirect path twice": {
+			plain, redirectTo(func(c *types.RedirectActionConfig) { c.Path = aws.String("/#{path}/#{path}") }),
+			"InvalidLoadBalancerAction", "placeholders"},
+		"redirect down": {
+			secured, redirectTo(func(c *types.RedirectActionConfig) { c.Protocol = aws.String("HTTP") }),
+			"InvalidLoadBalancerAction", "HTTPS listener to HTTP"},
+		"fixed 302": {plain, fixed("302", "", ""), "ValidationError", "satisfy regular expression pattern"},
+		"fixed type": {plain, fixed("200", "text/xml", ""), "InvalidLoadBalancerAction",
+			"The ContentType must be one of:'text/html', 'application/json', 'application/javascript', " +
+				"'text/css', 'text/plain'"},
+		"fixed long":   {plain, fixed("200", "", strings.Repeat("a", 1025)), "ValidationError", "1024"},
+		"OIDC on HTTP": {plain, oidc(same), "InvalidLoadBalancerAction", "HTTPS listeners only"},
+		"OIDC":         {secured, oidc(same), "", ""},
+		"OIDC over http": {
+			secured, oidc(func(c *types.AuthenticateOidcActionConfig) { c.TokenEndpoint = aws.String("http://a/t") }),
+			"InvalidLoadBalancerAction", "https URL"},
+		"OIDC without secret": {secured, oidc(func(c *types.AuthenticateOidcActionConfig) { c.ClientSecret = nil }),
+			"InvalidLoadBalancerAction", "client secret"},
+		"JWT": {
+			secured, []types.Action{
+				{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: &types.JwtValidationActionConfig{
+					JwksEndpoint: aws.String("https://a/k"), Issuer: aws.String("a"),
+					AdditionalClaims: []types.JwtValidationActionAdditionalClaim{{Name: aws.String("exp"), Format: "single-string",
+						Values: []string{"1"}}}}}, oidc(same)[1]}, "InvalidLoadBalancerAction", "'exp'"},
 	} {
 		r, err := f.addRule(c.listener, 1, c.actions)
 		t.Log(name)
@@ -199,9 +268,11 @@ func TestACognitoActionNeedsAClientOfThePoolWithASecret(t *testing.T) {
 	const pool = "arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_abc"
 	add := func(arn, client, domain string) error {
 		r, err := f.addRule(l, 1, []types.Action{
-			{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
-				UserPoolArn: aws.String(arn), UserPoolClientId: aws.String(client), UserPoolDomain: aws.String(domain)}},
-			{Type: "fixed-response", Order: aws.Int32(2), FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200")}},
+			{Type: "authenticate-cognito", Order: aws.Int32(1),
+				AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
+					UserPoolArn: aws.String(arn), UserPoolClientId: aws.String(client), UserPoolDomain: aws.String(domain)}},
+			{Type: "fixed-response", Order: aws.Int32(2), FixedResponseConfig: &types.FixedResponseActionConfig{
+				StatusCode: aws.String("200")}},
 		})
 		if err == nil {
 			_, err = f.DeleteRule(f.ctx, &elb.DeleteRuleInput{RuleArn: r.RuleArn})
@@ -210,7 +281,8 @@ func TestACognitoActionNeedsAClientOfThePoolWithASecret(t *testing.T) {
 	}
 	f.ok(add(pool, "any", "any")) // an account without user pools accepts any
 	f.account.Lock()
-	f.account.AddUserPool(&account.UserPool{ARN: pool, Domain: "shop", Clients: map[string]string{"web": "secret", "public": ""}})
+	f.account.AddUserPool(&account.UserPool{ARN: pool, Domain: "shop", Clients: map[string]string{
+		"web": "secret", "public": ""}})
 	f.account.Unlock()
 	f.ok(add(pool, "web", "shop"))
 	f.refused(add(pool+"d", "web", "shop"), "InvalidLoadBalancerAction", "does not exist")
@@ -231,27 +303,40 @@ func TestReadBackActionsAreComplete(t *testing.T) {
 	off := &types.TargetGroupStickinessConfig{Enabled: aws.Bool(false)}
 	for i, c := range []struct{ in, want []types.Action }{
 		{forwardTo(one), []types.Action{{Type: "forward", Order: aws.Int32(1), TargetGroupArn: aws.String(one),
-			ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one)}, TargetGroupStickinessConfig: off}}}},
+			ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one)},
+				TargetGroupStickinessConfig: off}}}},
 		{forwardTo(one, two), []types.Action{{Type: "forward", Order: aws.Int32(1),
-			ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one), tuple(two)}, TargetGroupStickinessConfig: off}}}},
-		{[]types.Action{{Type: "redirect", RedirectConfig: &types.RedirectActionConfig{StatusCode: "HTTP_302", Host: aws.String("a.b")}}},
-			[]types.Action{{Type: "redirect", Order: aws.Int32(1), RedirectConfig: &types.RedirectActionConfig{StatusCode: "HTTP_302", Host: aws.String("a.b"),
-				Path: aws.String("/#{path}"), Port: aws.String("#{port}"), Protocol: aws.String("#{protocol}"), Query: aws.String("#{query}")}}}},
-		{[]types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("503"), MessageBody: aws.String("x")}}},
-			[]types.Action{{Type: "fixed-response", Order: aws.Int32(1), FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("503"),
+			ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one), tuple(two)},
+				TargetGroupStickinessConfig: off}}}},
+		{[]types.Action{{Type: "redirect", RedirectConfig: &types.RedirectActionConfig{StatusCode: "HTTP_302",
+			Host: aws.String("a.b")}}},
+			[]types.Action{{Type: "redirect", Order: aws.Int32(1), RedirectConfig: &types.RedirectActionConfig{
+				StatusCode: "HTTP_302", Host: aws.String("a.b"),
+				Path: aws.String("/#{path}"), Port: aws.String("#{port}"), Protocol: aws.String("#{protocol}"),
+				Query: aws.String("#{query}")}}}},
+		{[]types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{
+			StatusCode: aws.String("503"), MessageBody: aws.String("x")}}},
+			[]types.Action{{Type: "fixed-response", Order: aws.Int32(1), FixedResponseConfig: &types.FixedResponseActionConfig{
+				StatusCode:  aws.String("503"),
 				MessageBody: aws.String("x"), ContentType: aws.String("text/plain")}}}},
 		{[]types.Action{
 			{Type: "forward", Order: aws.Int32(20), TargetGroupArn: aws.String(one)},
-			{Type: "authenticate-oidc", Order: aws.Int32(10), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"),
-				AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"), UserInfoEndpoint: aws.String("https://a/u"),
-				ClientId: aws.String("id"), ClientSecret: aws.String("secret")}},
+			{Type: "authenticate-oidc", Order: aws.Int32(10), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{
+				Issuer:                aws.String("https://a/"),
+				AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+				UserInfoEndpoint: aws.String("https://a/u"),
+				ClientId:         aws.String("id"), ClientSecret: aws.String("secret")}},
 		}, []types.Action{
-			{Type: "authenticate-oidc", Order: aws.Int32(10), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"),
-				AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"), UserInfoEndpoint: aws.String("https://a/u"),
-				ClientId: aws.String("id"), Scope: aws.String("openid"), SessionCookieName: aws.String("AWSELBAuthSessionCookie"),
+			{Type: "authenticate-oidc", Order: aws.Int32(10), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{
+				Issuer:                aws.String("https://a/"),
+				AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+				UserInfoEndpoint: aws.String("https://a/u"),
+				ClientId:         aws.String("id"), Scope: aws.String("openid"), SessionCookieName: aws.String(
+					"AWSELBAuthSessionCookie"),
 				SessionTimeout: aws.Int64(604800), OnUnauthenticatedRequest: "authenticate"}},
 			{Type: "forward", Order: aws.Int32(20), TargetGroupArn: aws.String(one),
-				ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one)}, TargetGroupStickinessConfig: off}},
+				ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{tuple(one)},
+					TargetGroupStickinessConfig: off}},
 		}},
 	} {
 		r, err := f.addRule(l, int32(i+1), c.in)
@@ -268,16 +353,21 @@ func TestAnExistingClientSecretIsKept(t *testing.T) {
 	tg := f.group("HTTP")
 	l := f.listen(f.alb(), "HTTPS", 443, respond("404"))
 	actions := func(change func(*types.AuthenticateOidcActionConfig)) []types.Action {
-		c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
+		c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String(
+			"https://a/a"), TokenEndpoint: aws.String("https://a/t"),
 			UserInfoEndpoint: aws.String("https://a/u"), ClientId: aws.String("id")}
 		change(c)
-		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: c}, {Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(tg)}}
+		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: c},
+			{Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(tg)}}
 	}
-	r, err := f.addRule(l, 1, actions(func(c *types.AuthenticateOidcActionConfig) { c.ClientSecret = aws.String("secret") }))
+	r, err := f.addRule(l, 1, actions(func(c *types.AuthenticateOidcActionConfig) {
+		c.ClientSecret = aws.String("secret")
+	}))
 	f.ok(err)
-	_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn, Actions: actions(func(c *types.AuthenticateOidcActionConfig) {
-		c.UseExistingClientSecret, c.Scope = aws.Bool(true), aws.String("openid email")
-	})})
+	_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn,
+		Actions: actions(func(c *types.AuthenticateOidcActionConfig) {
+			c.UseExistingClientSecret, c.Scope = aws.Bool(true), aws.String("openid email")
+		})})
 	f.ok(err)
 	if got := f.account.Rules[*r.RuleArn].Actions[0].OIDC; got.ClientSecret != "secret" || got.Scope != "openid email" {
 		t.Errorf("OIDC is %+v", got)
@@ -318,7 +408,8 @@ func TestSetRulePrioritiesIsOnePermutation(t *testing.T) {
 	set := func(pairs ...pair) error {
 		in := &elb.SetRulePrioritiesInput{}
 		for _, p := range pairs {
-			in.RulePriorities = append(in.RulePriorities, types.RulePriorityPair{RuleArn: rules[p.rule].RuleArn, Priority: aws.Int32(p.priority)})
+			in.RulePriorities = append(in.RulePriorities, types.RulePriorityPair{RuleArn: rules[p.rule].RuleArn,
+				Priority: aws.Int32(p.priority)})
 		}
 		_, err := f.SetRulePriorities(f.ctx, in)
 		return err
@@ -388,10 +479,12 @@ func TestTransformsAreReplacedOrReset(t *testing.T) {
 	f := instant(t)
 	l := f.listen(f.alb(), "HTTP", 80, respond("404"))
 	rewrite := func(regex string) []types.RuleTransform {
-		return []types.RuleTransform{{Type: "url-rewrite", UrlRewriteConfig: &types.UrlRewriteConfig{Rewrites: []types.RewriteConfig{{Regex: aws.String(regex), Replace: aws.String("/$1")}}}}}
+		return []types.RuleTransform{{Type: "url-rewrite", UrlRewriteConfig: &types.UrlRewriteConfig{
+			Rewrites: []types.RewriteConfig{{Regex: aws.String(regex), Replace: aws.String("/$1")}}}}}
 	}
 	create := func(transforms []types.RuleTransform) (types.Rule, error) {
-		out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1), Conditions: onPath("/x"), Actions: forwardTo(f.group("HTTP")), Transforms: transforms})
+		out, err := f.CreateRule(f.ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(1),
+			Conditions: onPath("/x"), Actions: forwardTo(f.group("HTTP")), Transforms: transforms})
 		if err != nil {
 			return types.Rule{}, err
 		}
@@ -408,7 +501,8 @@ func TestTransformsAreReplacedOrReset(t *testing.T) {
 	if diff := cmp.Diff(rewrite("^/a/(.*)"), r.Transforms, ignoreDocuments); diff != "" {
 		t.Error(diff)
 	}
-	_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn, Transforms: rewrite("a"), ResetTransforms: aws.Bool(true)})
+	_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn, Transforms: rewrite("a"),
+		ResetTransforms: aws.Bool(true)})
 	f.refused(err, "ValidationError", "ResetTransforms")
 	_, err = f.ModifyRule(f.ctx, &elb.ModifyRuleInput{RuleArn: r.RuleArn})
 	f.refused(err, "ValidationError", "Either conditions or actions must be specified")

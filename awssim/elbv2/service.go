@@ -1,6 +1,7 @@
-// Package elbv2 is the control plane of Elastic Load Balancing: a method for each action with the SDK client's signature, over
-// the account's state, with AWS's validations, defaults, quotas and error codes. The actions on each kind of resource are in
-// a package below; tags and limits, which are of all kinds, are here. It holds no state and no wire format and carries no traffic.
+// Package elbv2 is the control plane of Elastic Load Balancing: a method for each action with the SDK client's
+// signature, over the account's state, with AWS's validations, defaults, quotas and error codes. The actions on each
+// kind of resource are in a package below; tags and limits, which are of all kinds, are here. It holds no state and no
+// wire format and carries no traffic.
 package elbv2
 
 import (
@@ -36,8 +37,9 @@ type Service struct {
 func New(a *account.Account, g *gate.Gate) *Service {
 	e := call.Entry{Service: request.ServiceName, Account: a, Gate: g}
 	return &Service{
-		LoadBalancers: loadbalancer.New(e), Listeners: listener.New(e), TargetGroups: targetgroup.New(e), TrustStores: truststore.New(e),
-		account: a, entry: e,
+		LoadBalancers: loadbalancer.New(e), Listeners: listener.New(e), TargetGroups: targetgroup.New(e),
+		TrustStores: truststore.New(e),
+		account:     a, entry: e,
 	}
 }
 
@@ -69,8 +71,10 @@ var limits = []string{
 }
 
 // DescribeAccountLimits answers the account's quotas.
-func (s *Service) DescribeAccountLimits(ctx context.Context, in *elb.DescribeAccountLimitsInput, _ ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeAccountLimits", in, func(in *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
+func (s *Service) DescribeAccountLimits(ctx context.Context, in *elb.DescribeAccountLimitsInput,
+	_ ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAccountLimits", in, func(in *elb.DescribeAccountLimitsInput) (
+		*elb.DescribeAccountLimitsOutput, error) {
 		part, next, err := request.PageOf(limits, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage))
 		if err != nil {
 			return nil, err

@@ -79,7 +79,8 @@ func (s *Service) allTagged(arns []string) ([]*map[string]string, error) {
 }
 
 // AddTags adds tags to resources, or replaces their values.
-func (s *Service) AddTags(ctx context.Context, in *elb.AddTagsInput, _ ...func(*elb.Options)) (*elb.AddTagsOutput, error) {
+func (s *Service) AddTags(ctx context.Context, in *elb.AddTagsInput, _ ...func(*elb.Options)) (
+	*elb.AddTagsOutput, error) {
 	return call.Write(ctx, s.entry, "AddTags", in, func(in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
 		if err := check.Some("tags", in.Tags); err != nil {
 			return nil, err
@@ -105,7 +106,8 @@ func (s *Service) AddTags(ctx context.Context, in *elb.AddTagsInput, _ ...func(*
 }
 
 // RemoveTags removes tags by key; keys that are not there are no error.
-func (s *Service) RemoveTags(ctx context.Context, in *elb.RemoveTagsInput, _ ...func(*elb.Options)) (*elb.RemoveTagsOutput, error) {
+func (s *Service) RemoveTags(ctx context.Context, in *elb.RemoveTagsInput, _ ...func(*elb.Options)) (
+	*elb.RemoveTagsOutput, error) {
 	return call.Write(ctx, s.entry, "RemoveTags", in, func(in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
 		if err := check.Some("tagKeys", in.TagKeys); err != nil {
 			return nil, err
@@ -129,7 +131,8 @@ func (s *Service) RemoveTags(ctx context.Context, in *elb.RemoveTagsInput, _ ...
 }
 
 // DescribeTags answers the tags of at most twenty resources of any kind.
-func (s *Service) DescribeTags(ctx context.Context, in *elb.DescribeTagsInput, _ ...func(*elb.Options)) (*elb.DescribeTagsOutput, error) {
+func (s *Service) DescribeTags(ctx context.Context, in *elb.DescribeTagsInput, _ ...func(*elb.Options)) (
+	*elb.DescribeTagsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeTags", in, func(in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
 		resources, err := s.allTagged(in.ResourceArns)
 		if err != nil {

@@ -19,38 +19,72 @@ func TestCreateTargetGroupRefusesWhatAWSRefuses(t *testing.T) {
 		change     func(*elb.CreateTargetGroupInput)
 		code, text string
 	}{
-		"long name":            {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String(strings.Repeat("a", 33)) }, "ValidationError", "Target group name 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' cannot be longer than '32' characters"},
-		"odd character":        {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String("a.b") }, "ValidationError", "can only contain characters that are alphanumeric characters or hyphens(-)"},
-		"two hyphens":          {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String("a--b") }, "ValidationError", "hyphens"},
-		"no protocol":          {func(in *elb.CreateTargetGroupInput) { in.Protocol = "" }, "ValidationError", "A protocol must be specified"},
-		"no port":              {func(in *elb.CreateTargetGroupInput) { in.Port = nil }, "ValidationError", "A port must be specified"},
-		"port 0":               {func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(0) }, "ValidationError", "greater than or equal to 1"},
-		"no VPC":               {func(in *elb.CreateTargetGroupInput) { in.VpcId = nil }, "ValidationError", "A VPC ID must be specified"},
-		"unknown VPC":          {func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String("vpc-none") }, "ValidationError", "The VPC ID 'vpc-none' is not found"},
-		"lambda with port":     {func(in *elb.CreateTargetGroupInput) { in.TargetType, in.Protocol, in.VpcId = "lambda", "", nil }, "ValidationError", "target type 'lambda'"},
-		"alb with HTTP":        {func(in *elb.CreateTargetGroupInput) { in.TargetType = "alb" }, "InvalidConfigurationRequest", "TCP protocol"},
-		"version on TCP":       {func(in *elb.CreateTargetGroupInput) { in.Protocol, in.ProtocolVersion = "TCP", aws.String("HTTP1") }, "InvalidConfigurationRequest", "protocol version"},
-		"ipv6 in an IPv4 VPC":  {func(in *elb.CreateTargetGroupInput) { in.VpcId, in.IpAddressType = aws.String(vpc2), "ipv6" }, "InvalidConfigurationRequest", "IPv6 CIDR"},
-		"QUIC with ipv6":       {func(in *elb.CreateTargetGroupInput) { in.Protocol, in.IpAddressType = "QUIC", "ipv6" }, "InvalidConfigurationRequest", "'ipv4'"},
-		"timeout of interval":  {func(in *elb.CreateTargetGroupInput) { in.HealthCheckTimeoutSeconds = aws.Int32(30) }, "ValidationError", "Health check timeout '30' must be smaller than the interval '30'"},
-		"interval 4":           {func(in *elb.CreateTargetGroupInput) { in.HealthCheckIntervalSeconds = aws.Int32(4) }, "ValidationError", "healthCheckIntervalSeconds"},
-		"threshold 1":          {func(in *elb.CreateTargetGroupInput) { in.HealthyThresholdCount = aws.Int32(1) }, "ValidationError", "healthyThresholdCount"},
-		"path without slash":   {func(in *elb.CreateTargetGroupInput) { in.HealthCheckPath = aws.String("x") }, "ValidationError", "'/'"},
-		"check port":           {func(in *elb.CreateTargetGroupInput) { in.HealthCheckPort = aws.String("http") }, "ValidationError", "'traffic-port'"},
-		"TCP check on HTTP":    {func(in *elb.CreateTargetGroupInput) { in.HealthCheckProtocol = "TCP" }, "ValidationError", "HTTP, HTTPS"},
-		"path on TCP check":    {func(in *elb.CreateTargetGroupInput) { in.Protocol, in.HealthCheckPath = "TCP", aws.String("/") }, "InvalidConfigurationRequest", "TCP"},
-		"matcher out of range": {func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{HttpCode: aws.String("200-500")} }, "ValidationError", "'200-499'"},
-		"matcher for gRPC":     {func(in *elb.CreateTargetGroupInput) { in.Matcher = &types.Matcher{GrpcCode: aws.String("0")} }, "InvalidConfigurationRequest", "GRPC"},
+		"long name": {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String(strings.Repeat("a", 33)) },
+			"ValidationError", "Target group name 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' cannot be longer than '32' characters"},
+		"odd character": {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String("a.b") }, "ValidationError",
+			"can only contain characters that are alphanumeric characters or hyphens(-)"},
+		"two hyphens": {func(in *elb.CreateTargetGroupInput) { in.Name = aws.String("a--b") },
+			"ValidationError", "hyphens"},
+		"no protocol": {func(in *elb.CreateTargetGroupInput) { in.Protocol = "" }, "ValidationError",
+			"A protocol must be specified"},
+		"no port": {func(in *elb.CreateTargetGroupInput) { in.Port = nil }, "ValidationError",
+			"A port must be specified"},
+		"port 0": {func(in *elb.CreateTargetGroupInput) { in.Port = aws.Int32(0) }, "ValidationError",
+			"greater than or equal to 1"},
+		"no VPC": {func(in *elb.CreateTargetGroupInput) { in.VpcId = nil }, "ValidationError",
+			"A VPC ID must be specified"},
+		"unknown VPC": {func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String("vpc-none") },
+			"ValidationError", "The VPC ID 'vpc-none' is not found"},
+		"lambda with port": {func(in *elb.CreateTargetGroupInput) {
+			in.TargetType, in.Protocol, in.VpcId = "lambda", "",
+				nil
+		}, "ValidationError", "target type 'lambda'"},
+		"alb with HTTP": {func(in *elb.CreateTargetGroupInput) { in.TargetType = "alb" },
+			"InvalidConfigurationRequest", "TCP protocol"},
+		"version on TCP": {func(in *elb.CreateTargetGroupInput) {
+			in.Protocol, in.ProtocolVersion = "TCP", aws.String("HTTP1")
+		}, "InvalidConfigurationRequest", "protocol version"},
+		"ipv6 in an IPv4 VPC": {func(in *elb.CreateTargetGroupInput) {
+			in.VpcId, in.IpAddressType = aws.String(vpc2),
+				"ipv6"
+		}, "InvalidConfigurationRequest", "IPv6 CIDR"},
+		"QUIC with ipv6": {func(in *elb.CreateTargetGroupInput) { in.Protocol, in.IpAddressType = "QUIC", "ipv6" },
+			"InvalidConfigurationRequest", "'ipv4'"},
+		"timeout of interval": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckTimeoutSeconds = aws.Int32(30) },
+			"ValidationError", "Health check timeout '30' must be smaller than the interval '30'"},
+		"interval 4": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckIntervalSeconds = aws.Int32(4) },
+			"ValidationError", "healthCheckIntervalSeconds"},
+		"threshold 1": {func(in *elb.CreateTargetGroupInput) { in.HealthyThresholdCount = aws.Int32(1) },
+			"ValidationError", "healthyThresholdCount"},
+		"path without slash": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckPath = aws.String("x") },
+			"ValidationError", "'/'"},
+		"check port": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckPort = aws.String("http") },
+			"ValidationError", "'traffic-port'"},
+		"TCP check on HTTP": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckProtocol = "TCP" }, "ValidationError",
+			"HTTP, HTTPS"},
+		"path on TCP check": {func(in *elb.CreateTargetGroupInput) {
+			in.Protocol, in.HealthCheckPath = "TCP",
+				aws.String("/")
+		}, "InvalidConfigurationRequest", "TCP"},
+		"matcher out of range": {func(in *elb.CreateTargetGroupInput) {
+			in.Matcher = &types.Matcher{HttpCode: aws.String("200-500")}
+		}, "ValidationError", "'200-499'"},
+		"matcher for gRPC": {func(in *elb.CreateTargetGroupInput) {
+			in.Matcher = &types.Matcher{GrpcCode: aws.String("0")}
+		}, "InvalidConfigurationRequest", "GRPC"},
 		"HTTP matcher on gRPC": {func(in *elb.CreateTargetGroupInput) {
 			in.ProtocolVersion, in.Matcher = aws.String("GRPC"), &types.Matcher{HttpCode: aws.String("200")}
 		}, "InvalidConfigurationRequest", "GRPC"},
-		"checks off":            {func(in *elb.CreateTargetGroupInput) { in.HealthCheckEnabled = aws.Bool(false) }, "ValidationError", "Health check enabled"},
-		"unknown ProtocolVersn": {func(in *elb.CreateTargetGroupInput) { in.ProtocolVersion = aws.String("HTTP3") }, "ValidationError", "protocolVersion"},
+		"checks off": {func(in *elb.CreateTargetGroupInput) { in.HealthCheckEnabled = aws.Bool(false) },
+			"ValidationError", "Health check enabled"},
+		"unknown ProtocolVersn": {func(in *elb.CreateTargetGroupInput) { in.ProtocolVersion = aws.String("HTTP3") },
+			"ValidationError", "protocolVersion"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := instant(t)
-			in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc1), TargetType: "ip"}
+			in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80),
+				VpcId: aws.String(vpc1), TargetType: "ip"}
 			c.change(in)
 			_, err := f.CreateTargetGroup(f.ctx, in)
 			f.refused(err, c.code, c.text)
@@ -60,8 +94,9 @@ func TestCreateTargetGroupRefusesWhatAWSRefuses(t *testing.T) {
 
 // checked is a health check with the thresholds that are everyone's default.
 func checked(protocol, port, path, httpCodes, grpcCodes string, interval, timeout int32) account.HealthCheck {
-	return account.HealthCheck{Enabled: protocol != "", Protocol: protocol, Port: port, Path: path, HTTPCodes: httpCodes, GRPCCodes: grpcCodes,
-		Interval: interval, Timeout: timeout, HealthyThreshold: 5, UnhealthyThreshold: 2}
+	return account.HealthCheck{Enabled: protocol != "", Protocol: protocol, Port: port, Path: path, HTTPCodes: httpCodes,
+		GRPCCodes: grpcCodes,
+		Interval:  interval, Timeout: timeout, HealthyThreshold: 5, UnhealthyThreshold: 2}
 }
 
 func TestHealthChecksHaveAWSDefaults(t *testing.T) {
@@ -74,24 +109,33 @@ func TestHealthChecksHaveAWSDefaults(t *testing.T) {
 		want                     account.HealthCheck
 	}{
 		{name: "HTTP", protocol: "HTTP", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
-		{name: "HTTPS by HTTPS", protocol: "HTTPS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200", "", 30, 5)},
-		{name: "HTTP GRPC", protocol: "HTTP", version: "GRPC", want: checked("HTTP", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
+		{name: "HTTPS by HTTPS", protocol: "HTTPS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200",
+			"", 30, 5)},
+		{name: "HTTP GRPC", protocol: "HTTP", version: "GRPC", want: checked("HTTP", "traffic-port", "/AWS.ALB/healthcheck",
+			"", "12", 30, 5)},
 		{name: "TCP", protocol: "TCP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
-		{name: "UDP by HTTP", protocol: "UDP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
-		{name: "TLS by HTTPS", protocol: "TLS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "UDP by HTTP", protocol: "UDP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399",
+			"", 30, 6)},
+		{name: "TLS by HTTPS", protocol: "TLS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399",
+			"", 30, 10)},
 		{name: "TCP to alb", protocol: "TCP", typ: "alb", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
 		{name: "lambda", protocol: "", typ: "lambda", want: checked("", "", "/", "200", "", 35, 30)},
 		{name: "HTTPS", protocol: "HTTPS", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
-		{name: "HTTP HTTP2", protocol: "HTTP", version: "HTTP2", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
-		{name: "HTTPS GRPC by HTTPS", protocol: "HTTPS", version: "GRPC", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
-		{name: "TCP by HTTP", protocol: "TCP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
-		{name: "TCP by HTTPS", protocol: "TCP", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "HTTP HTTP2", protocol: "HTTP", version: "HTTP2", want: checked("HTTP", "traffic-port", "/", "200",
+			"", 30, 5)},
+		{name: "HTTPS GRPC by HTTPS", protocol: "HTTPS", version: "GRPC", check: "HTTPS",
+			want: checked("HTTPS", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
+		{name: "TCP by HTTP", protocol: "TCP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399",
+			"", 30, 6)},
+		{name: "TCP by HTTPS", protocol: "TCP", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399",
+			"", 30, 10)},
 		{name: "TLS", protocol: "TLS", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
 		{name: "UDP", protocol: "UDP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
 		{name: "TCP_UDP", protocol: "TCP_UDP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
 		{name: "QUIC", protocol: "QUIC", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
 		{name: "TCP_QUIC", protocol: "TCP_QUIC", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
-		{name: "TCP to alb by HTTPS", protocol: "TCP", typ: "alb", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "TCP to alb by HTTPS", protocol: "TCP", typ: "alb", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/",
+			"200-399", "", 30, 10)},
 		{name: "GENEVE", protocol: "GENEVE", want: checked("TCP", "80", "", "", "", 10, 5)},
 		{name: "GENEVE by HTTP", protocol: "GENEVE", check: "HTTP", want: checked("HTTP", "80", "/", "200-399", "", 10, 5)},
 	} {
@@ -128,7 +172,8 @@ func TestChangingTheProtocolOfAHealthCheckBringsAndTakesPathAndMatcher(t *testin
 	if aws.ToString(tg.HealthCheckPath) != "/" || *tg.Matcher.HttpCode != "200-399" {
 		t.Errorf("HTTP: %v %v", tg.HealthCheckPath, tg.Matcher)
 	}
-	if tg = modify(elb.ModifyTargetGroupInput{HealthCheckProtocol: "TCP"}); tg.HealthCheckPath != nil || tg.Matcher != nil {
+	if tg = modify(elb.ModifyTargetGroupInput{HealthCheckProtocol: "TCP"}); tg.HealthCheckPath != nil ||
+		tg.Matcher != nil {
 		t.Errorf("TCP: %v %v", tg.HealthCheckPath, tg.Matcher)
 	}
 	_, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: aws.String(arn)})
@@ -138,7 +183,8 @@ func TestChangingTheProtocolOfAHealthCheckBringsAndTakesPathAndMatcher(t *testin
 func TestCreatingATargetGroupAgainAnswersTheSameUnlessItDiffers(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc1)}
+	in := &elb.CreateTargetGroupInput{Name: aws.String("tg"), Protocol: "HTTP", Port: aws.Int32(80),
+		VpcId: aws.String(vpc1)}
 	made, err := f.CreateTargetGroup(f.ctx, in)
 	f.ok(err)
 	in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}
@@ -150,7 +196,8 @@ func TestCreatingATargetGroupAgainAnswersTheSameUnlessItDiffers(t *testing.T) {
 	}
 	in.HealthCheckPath = aws.String("/other")
 	_, err = f.CreateTargetGroup(f.ctx, in)
-	f.refused(err, "DuplicateTargetGroupName", "A target group with the same name 'tg' exists, but with different settings")
+	f.refused(err, "DuplicateTargetGroupName", "A target group with the same name 'tg' exists, but with "+
+		"different settings")
 }
 
 func TestDeletingATargetGroupWaitsUntilNothingUsesIt(t *testing.T) {
@@ -187,11 +234,13 @@ func TestDescribeTargetGroupsByLoadBalancerAnswersThoseThatItsRulesName(t *testi
 	f.ok(err)
 	out, err := f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn})
 	f.ok(err)
-	if len(out.TargetGroups) != 2 || *out.TargetGroups[0].TargetGroupArn != first || *out.TargetGroups[1].TargetGroupArn != second ||
+	if len(out.TargetGroups) != 2 || *out.TargetGroups[0].TargetGroupArn != first ||
+		*out.TargetGroups[1].TargetGroupArn != second ||
 		out.TargetGroups[0].LoadBalancerArns[0] != *lb.LoadBalancerArn {
 		t.Errorf("got %v", out.TargetGroups)
 	}
-	_, err = f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, Names: []string{"x"}})
+	_, err = f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn,
+		Names: []string{"x"}})
 	f.refused(err, "ValidationError", "at the same time")
 }
 
@@ -203,9 +252,11 @@ func TestATargetGroupBelongsToOneLoadBalancer(t *testing.T) {
 	l := f.listen(one, "HTTP", 80, forwardTo(arn))
 	_, err := f.addRule(l, 1, forwardTo(arn))
 	f.ok(err)
-	in := &elb.CreateListenerInput{LoadBalancerArn: other.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80), DefaultActions: forwardTo(arn)}
+	in := &elb.CreateListenerInput{LoadBalancerArn: other.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80),
+		DefaultActions: forwardTo(arn)}
 	_, err = f.CreateListener(f.ctx, in)
-	f.refused(err, "TargetGroupAssociationLimit", "The following target groups cannot be associated with more than one load balancer: "+arn)
+	f.refused(err, "TargetGroupAssociationLimit", "The following target groups cannot be associated with more than one "+
+		"load balancer: "+arn)
 	_, err = f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: one.LoadBalancerArn})
 	f.ok(err)
 	_, err = f.CreateListener(f.ctx, in)
@@ -244,7 +295,8 @@ func TestTargetsGoThroughAWSStates(t *testing.T) {
 	expect("initial Elb.InitialHealthChecking")
 	f.clock.Advance(account.Real().TargetInitial)
 	expect("healthy")
-	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 80, Zone: "us-west-2a"}, account.Health{State: "unhealthy", Reason: "Target.Timeout", Description: "Request timed out"})
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 80, Zone: "us-west-2a"}, account.Health{
+		State: "unhealthy", Reason: "Target.Timeout", Description: "Request timed out"})
 	expect("unhealthy Target.Timeout")
 	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 81}, account.Health{State: "healthy"})
 	expect("unhealthy Target.Timeout")
@@ -285,16 +337,19 @@ func TestTargetsStayInitialUntilSomethingReportsTheirHealth(t *testing.T) {
 	f.account.HealthReported = true
 	arn := f.group("HTTP")
 	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
-	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9"), Port: aws.Int32(8080)}}})
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9"), Port: aws.Int32(8080)}}})
 	f.ok(err)
 	for _, want := range []string{"initial", "healthy"} {
 		out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 		f.ok(err)
 		d := out.TargetHealthDescriptions[0]
-		if string(d.TargetHealth.State) != want || *d.HealthCheckPort != "8080" || *d.Target.AvailabilityZone != "us-west-2a" {
+		if string(d.TargetHealth.State) != want || *d.HealthCheckPort != "8080" || *d.Target.AvailabilityZone !=
+			"us-west-2a" {
 			t.Errorf("want %s, got %v %v", want, d.TargetHealth, d.Target)
 		}
-		f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.9", Port: 8080, Zone: "us-west-2a"}, account.Health{State: "healthy"})
+		f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.9", Port: 8080, Zone: "us-west-2a"},
+			account.Health{State: "healthy"})
 	}
 }
 
@@ -308,13 +363,17 @@ func TestTargetsOfZonesThatTheLoadBalancerHasNotAreUnused(t *testing.T) {
 	if !ok {
 		t.Fatal("no interface")
 	}
-	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{
-		{Id: aws.String("10.0.3.9")}, {Id: aws.String("192.168.0.1"), AvailabilityZone: aws.String("all")}, {Id: aws.String(own.PrimaryAddress().String())}}})
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{
+			{Id: aws.String("10.0.3.9")}, {Id: aws.String("192.168.0.1"), AvailabilityZone: aws.String("all")},
+			{Id: aws.String(own.PrimaryAddress().String())}}})
 	f.ok(err)
-	want := map[string]string{"10.0.3.9": "unused Target.NotInUse", "192.168.0.1": "healthy ", own.PrimaryAddress().String(): "unused Target.IpUnusable", "10.0.1.99": "unused Target.NotRegistered"}
+	want := map[string]string{"10.0.3.9": "unused Target.NotInUse", "192.168.0.1": "healthy ",
+		own.PrimaryAddress().String(): "unused Target.IpUnusable", "10.0.1.99": "unused Target.NotRegistered"}
 	out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	f.ok(err)
-	asked, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.99")}}})
+	asked, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.1.99")}}})
 	f.ok(err)
 	all := append(out.TargetHealthDescriptions, asked.TargetHealthDescriptions...)
 	for _, d := range all {
@@ -340,27 +399,43 @@ func TestRegisterTargetsRefusesWhatAWSRefuses(t *testing.T) {
 		target     types.TargetDescription
 		code, text string
 	}{
-		"unknown instance":     {instance, types.TargetDescription{Id: aws.String("i-12345678")}, "InvalidTarget", "Instance ID 'i-12345678' is not valid"},
-		"stopped instance":     {instance, types.TargetDescription{Id: aws.String(stopped1)}, "InvalidTarget", "The following targets are not in a running state and cannot be registered: '" + stopped1 + "'"},
-		"instance elsewhere":   {instance, types.TargetDescription{Id: aws.String("i-0000000000000003a")}, "InvalidTarget", "The following targets are not in the target group VPC 'vpc-1'"},
-		"instance with zone":   {instance, types.TargetDescription{Id: aws.String(node1), AvailabilityZone: aws.String("all")}, "ValidationError", "Availability Zone"},
-		"no address":           {ip, types.TargetDescription{Id: aws.String("web")}, "ValidationError", "'web'"},
-		"other family":         {ip, types.TargetDescription{Id: aws.String("2001:db8:0:1::9")}, "ValidationError", "'ipv4'"},
-		"other family, ipv6":   {v6, types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError", "'ipv6'"},
-		"public address":       {ip, types.TargetDescription{Id: aws.String("8.8.8.8")}, "ValidationError", "private IP"},
-		"outside without zone": {ip, types.TargetDescription{Id: aws.String("192.168.0.1")}, "ValidationError", "you must specify an Availability Zone"},
-		"outside, odd zone":    {ip, types.TargetDescription{Id: aws.String("192.168.0.1"), AvailabilityZone: aws.String("mars-1a")}, "ValidationError", "mars-1a"},
-		"inside with all":      {ip, types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String("all")}, "ValidationError", "within the VPC"},
-		"port 0":               {ip, types.TargetDescription{Id: aws.String("10.0.1.9"), Port: aws.Int32(0)}, "ValidationError", "port"},
-		"QUIC without id":      {quic, types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError", "QUIC server ID"},
-		"QUIC id elsewhere":    {ip, types.TargetDescription{Id: aws.String("10.0.1.9"), QuicServerId: aws.String("0x0123456789abcdef")}, "ValidationError", "QUIC server ID"},
-		"NLB behind NLB":       {front, types.TargetDescription{Id: nlb.LoadBalancerArn}, "InvalidTarget", "not an Application Load Balancer"},
-		"ALB without listener": {front, types.TargetDescription{Id: alb.LoadBalancerArn}, "InvalidTarget", "no listener on port '80'"},
-		"unknown target group": {unknownTargetGroup, types.TargetDescription{Id: aws.String("10.0.1.9")}, "TargetGroupNotFound", "One or more target groups not found"},
-		"no target group":      {"tg", types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError", "'tg' is not a valid target group ARN"},
-		"elsewhere":            {strings.Replace(unknownTargetGroup, "us-west-2", "eu-west-1", 1), types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError", "eu-west-1"},
+		"unknown instance": {instance, types.TargetDescription{Id: aws.String("i-12345678")}, "InvalidTarget",
+			"Instance ID 'i-12345678' is not valid"},
+		"stopped instance": {instance, types.TargetDescription{Id: aws.String(stopped1)}, "InvalidTarget",
+			"The following targets are not in a running state and cannot be registered: '" + stopped1 + "'"},
+		"instance elsewhere": {instance, types.TargetDescription{Id: aws.String("i-0000000000000003a")}, "InvalidTarget",
+			"The following targets are not in the target group VPC 'vpc-1'"},
+		"instance with zone": {instance, types.TargetDescription{Id: aws.String(node1), AvailabilityZone: aws.String(
+			"all")}, "ValidationError", "Availability Zone"},
+		"no address":         {ip, types.TargetDescription{Id: aws.String("web")}, "ValidationError", "'web'"},
+		"other family":       {ip, types.TargetDescription{Id: aws.String("2001:db8:0:1::9")}, "ValidationError", "'ipv4'"},
+		"other family, ipv6": {v6, types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError", "'ipv6'"},
+		"public address":     {ip, types.TargetDescription{Id: aws.String("8.8.8.8")}, "ValidationError", "private IP"},
+		"outside without zone": {ip, types.TargetDescription{Id: aws.String("192.168.0.1")}, "ValidationError",
+			"you must specify an Availability Zone"},
+		"outside, odd zone": {ip, types.TargetDescription{Id: aws.String("192.168.0.1"), AvailabilityZone: aws.String(
+			"mars-1a")}, "ValidationError", "mars-1a"},
+		"inside with all": {ip, types.TargetDescription{Id: aws.String("10.0.1.9"), AvailabilityZone: aws.String("all")},
+			"ValidationError", "within the VPC"},
+		"port 0": {ip, types.TargetDescription{Id: aws.String("10.0.1.9"), Port: aws.Int32(0)},
+			"ValidationError", "port"},
+		"QUIC without id": {quic, types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError",
+			"QUIC server ID"},
+		"QUIC id elsewhere": {ip, types.TargetDescription{Id: aws.String("10.0.1.9"),
+			QuicServerId: aws.String("0x0123456789abcdef")}, "ValidationError", "QUIC server ID"},
+		"NLB behind NLB": {front, types.TargetDescription{Id: nlb.LoadBalancerArn}, "InvalidTarget",
+			"not an Application Load Balancer"},
+		"ALB without listener": {front, types.TargetDescription{Id: alb.LoadBalancerArn}, "InvalidTarget",
+			"no listener on port '80'"},
+		"unknown target group": {unknownTargetGroup, types.TargetDescription{Id: aws.String("10.0.1.9")},
+			"TargetGroupNotFound", "One or more target groups not found"},
+		"no target group": {"tg", types.TargetDescription{Id: aws.String("10.0.1.9")}, "ValidationError",
+			"'tg' is not a valid target group ARN"},
+		"elsewhere": {strings.Replace(unknownTargetGroup, "us-west-2", "eu-west-1", 1), types.TargetDescription{
+			Id: aws.String("10.0.1.9")}, "ValidationError", "eu-west-1"},
 	} {
-		_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(c.arn), Targets: []types.TargetDescription{c.target}})
+		_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(c.arn),
+			Targets: []types.TargetDescription{c.target}})
 		t.Log(name)
 		f.refused(err, c.code, c.text)
 	}
@@ -390,10 +465,12 @@ func TestDeregisterTargetsWithoutPortMeansThePortOfTheTargetGroup(t *testing.T) 
 	t.Parallel()
 	f := instant(t)
 	arn := f.group("HTTP")
-	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{
-		{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.0.1.9"), Port: aws.Int32(81)}}})
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{
+			{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.0.1.9"), Port: aws.Int32(81)}}})
 	f.ok(err)
-	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.9.9.9")}}})
+	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}, {Id: aws.String("10.9.9.9")}}})
 	f.ok(err)
 	out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	f.ok(err)
@@ -401,7 +478,8 @@ func TestDeregisterTargetsWithoutPortMeansThePortOfTheTargetGroup(t *testing.T) 
 		t.Errorf("left are %v", out.TargetHealthDescriptions)
 	}
 	nodes := f.group("HTTP", func(in *elb.CreateTargetGroupInput) { in.TargetType = "instance" })
-	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(nodes), Targets: []types.TargetDescription{{Id: aws.String("web")}}})
+	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(nodes),
+		Targets: []types.TargetDescription{{Id: aws.String("web")}}})
 	f.refused(err, "InvalidTarget", "'web'")
 }
 
@@ -426,10 +504,12 @@ func TestAFunctionIsTheOnlyTargetOfItsGroup(t *testing.T) {
 	out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	f.ok(err)
 	d := out.TargetHealthDescriptions[0]
-	if d.TargetHealth.State != "unavailable" || d.TargetHealth.Reason != "Target.HealthCheckDisabled" || d.Target.Port != nil {
+	if d.TargetHealth.State != "unavailable" || d.TargetHealth.Reason != "Target.HealthCheckDisabled" ||
+		d.Target.Port != nil {
 		t.Errorf("target %v is %v", d.Target, d.TargetHealth)
 	}
-	attributes, err := f.DescribeTargetGroupAttributes(f.ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)})
+	attributes, err := f.DescribeTargetGroupAttributes(f.ctx, &elb.DescribeTargetGroupAttributesInput{
+		TargetGroupArn: aws.String(arn)})
 	f.ok(err)
 	if *attributes.Attributes[len(attributes.Attributes)-1].Key != "lambda.multi_value_headers.enabled" {
 		t.Errorf("attributes %v", attributes.Attributes)
@@ -441,7 +521,8 @@ func TestAnomaliesAndOverridesAreDescribedOnRequest(t *testing.T) {
 	f := instant(t)
 	arn := f.group("HTTP")
 	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
-	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}}})
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}}})
 	f.ok(err)
 	for _, include := range []types.DescribeTargetHealthInputIncludeEnum{"", "AnomalyDetection", "All"} {
 		in := &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}

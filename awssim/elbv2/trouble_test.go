@@ -28,7 +28,8 @@ func TestListsLagBehindCreationButAnswersByARNDoNot(t *testing.T) {
 	if lbs, groups := count(); lbs != 0 || groups != 0 {
 		t.Errorf("%d load balancers and %d target groups are listed at once", lbs, groups)
 	}
-	_, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*lb.LoadBalancerArn}})
+	_, err := f.DescribeLoadBalancers(f.ctx, &elb.DescribeLoadBalancersInput{
+		LoadBalancerArns: []string{*lb.LoadBalancerArn}})
 	f.ok(err)
 	_, err = f.DescribeTargetGroups(f.ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
 	f.ok(err)

@@ -43,7 +43,11 @@ var testAuthority, testRevocations = func() (func(*testing.T) ca, func(*testing.
 			list = authority.revokes(t, 1, 2)
 		})
 	}
-	return func(t *testing.T) ca { t.Helper(); issue(t); return authority }, func(t *testing.T) []byte { t.Helper(); issue(t); return list }
+	return func(t *testing.T) ca {
+		t.Helper()
+		issue(t)
+		return authority
+	}, func(t *testing.T) []byte { t.Helper(); issue(t); return list }
 }()
 
 func newCA(t *testing.T, change ...func(*x509.Certificate)) ca {
@@ -52,8 +56,9 @@ func newCA(t *testing.T, change ...func(*x509.Certificate)) ca {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCRLSign | x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "test"},
+		NotAfter: time.Now().Add(time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCRLSign | x509.KeyUsageCertSign}
 	for _, f := range change {
 		f(template)
 	}
@@ -73,7 +78,8 @@ func (c ca) revokes(t *testing.T, numbers ...int64) []byte {
 	t.Helper()
 	list := &x509.RevocationList{Number: big.NewInt(1), NextUpdate: time.Now().Add(time.Hour)}
 	for _, n := range numbers {
-		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(n), RevocationTime: time.Now()})
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{
+			SerialNumber: big.NewInt(n), RevocationTime: time.Now()})
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, list, c.cert, c.key)
 	if err != nil {
@@ -88,7 +94,8 @@ func (f *fixture) upload(key string, content []byte) {
 }
 
 func (f *fixture) store(name, key string) (types.TrustStore, error) {
-	out, err := f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String(key)})
+	out, err := f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String(name),
+		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String(key)})
 	if err != nil {
 		return types.TrustStore{}, err
 	}
@@ -125,12 +132,14 @@ func TestATrustStoreIsMadeOfTheCertificatesOfABucket(t *testing.T) {
 	f.refused(f.verifying(l, made.TrustStoreArn), "TrustStoreNotReady", *made.TrustStoreArn)
 	f.clock.Advance(time.Minute)
 	f.ok(f.verifying(l, made.TrustStoreArn))
-	changed, err := f.ModifyTrustStore(f.ctx, &elb.ModifyTrustStoreInput{TrustStoreArn: made.TrustStoreArn, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("one.pem")})
+	changed, err := f.ModifyTrustStore(f.ctx, &elb.ModifyTrustStoreInput{TrustStoreArn: made.TrustStoreArn,
+		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("one.pem")})
 	f.ok(err)
 	if c := changed.TrustStores[0]; c.Status != "ACTIVE" || *c.NumberOfCaCertificates != 1 {
 		t.Errorf("modified %v", c)
 	}
-	bundle, err := f.GetTrustStoreCaCertificatesBundle(f.ctx, &elb.GetTrustStoreCaCertificatesBundleInput{TrustStoreArn: made.TrustStoreArn})
+	bundle, err := f.GetTrustStoreCaCertificatesBundle(f.ctx, &elb.GetTrustStoreCaCertificatesBundleInput{
+		TrustStoreArn: made.TrustStoreArn})
 	f.ok(err)
 	if want := "/_sim/truststores/clients/" + arnID(*made.TrustStoreArn) + "/bundle.pem"; *bundle.Location != want {
 		t.Errorf("location %s, want %s", *bundle.Location, want)
@@ -138,7 +147,8 @@ func TestATrustStoreIsMadeOfTheCertificatesOfABucket(t *testing.T) {
 	if content, ok := f.TrustStoreBundle("clients/" + arnID(*made.TrustStoreArn)); !ok || !bytes.Equal(content, one.pem) {
 		t.Errorf("bundle %q", content)
 	}
-	uses, err := f.DescribeTrustStoreAssociations(f.ctx, &elb.DescribeTrustStoreAssociationsInput{TrustStoreArn: made.TrustStoreArn})
+	uses, err := f.DescribeTrustStoreAssociations(f.ctx, &elb.DescribeTrustStoreAssociationsInput{
+		TrustStoreArn: made.TrustStoreArn})
 	f.ok(err)
 	if len(uses.TrustStoreAssociations) != 1 || *uses.TrustStoreAssociations[0].ResourceArn != *l.LoadBalancerArn {
 		t.Errorf("associations %v", uses.TrustStoreAssociations)
@@ -171,12 +181,15 @@ func TestBundlesOfTrustStoresAreFilesOfAFolder(t *testing.T) {
 	}
 	lb := f.alb()
 	logs := func(bucket string) error {
-		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn, Attributes: []types.LoadBalancerAttribute{
-			{Key: aws.String("access_logs.s3.enabled"), Value: aws.String("true")}, {Key: aws.String("access_logs.s3.bucket"), Value: aws.String(bucket)},
-			{Key: aws.String("access_logs.s3.prefix"), Value: aws.String("web")}}})
+		_, err := f.ModifyLoadBalancerAttributes(f.ctx, &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: lb.LoadBalancerArn, Attributes: []types.LoadBalancerAttribute{
+				{Key: aws.String("access_logs.s3.enabled"), Value: aws.String("true")}, {Key: aws.String("access_logs.s3.bucket"),
+					Value: aws.String(bucket)},
+				{Key: aws.String("access_logs.s3.prefix"), Value: aws.String("web")}}})
 		return err
 	}
-	f.refused(logs("none"), "InvalidConfigurationRequest", "Access Denied for bucket: none. Please check S3bucket permission")
+	f.refused(logs("none"), "InvalidConfigurationRequest",
+		"Access Denied for bucket: none. Please check S3bucket permission")
 	f.refused(logs(".."), "InvalidConfigurationRequest", "Access Denied")
 	f.ok(logs("pki"))
 	if _, err := os.Stat(filepath.Join(dir, "pki", "web", "AWSLogs", "123456789012", "ELBAccessLogTestFile")); err != nil {
@@ -206,14 +219,18 @@ func TestTrustStoreCallsRefuseWhatAWSRefuses(t *testing.T) {
 	f.upload("crl", good.revokes(t, 1, 2))
 	arn := f.trusting("first")
 	for key, want := range map[string][2]string{
-		"none": {"CaCertificatesBundleNotFound", "'none'"}, "text": {"InvalidCaCertificatesBundle", "PEM"}, "empty": {"InvalidCaCertificatesBundle", "PEM"},
-		"truncated": {"InvalidCaCertificatesBundle", "PEM"}, "leaf": {"InvalidCaCertificatesBundle", "authority"}, "odd key": {"InvalidCaCertificatesBundle", "key"},
-		"garbage": {"InvalidCaCertificatesBundle", "read"}, "key": {"InvalidCaCertificatesBundle", "PEM"}, "many": {"InvalidCaCertificatesBundle", "'25'"},
+		"none": {"CaCertificatesBundleNotFound", "'none'"}, "text": {"InvalidCaCertificatesBundle", "PEM"},
+		"empty":     {"InvalidCaCertificatesBundle", "PEM"},
+		"truncated": {"InvalidCaCertificatesBundle", "PEM"}, "leaf": {"InvalidCaCertificatesBundle", "authority"},
+		"odd key": {"InvalidCaCertificatesBundle", "key"},
+		"garbage": {"InvalidCaCertificatesBundle", "read"}, "key": {"InvalidCaCertificatesBundle", "PEM"},
+		"many":  {"InvalidCaCertificatesBundle", "'25'"},
 		"large": {"InvalidCaCertificatesBundle", "longer"}, "crl": {"InvalidCaCertificatesBundle", "PEM"},
 	} {
 		_, err := f.store("second", key)
 		f.refused(err, want[0], want[1])
-		_, err = f.ModifyTrustStore(f.ctx, &elb.ModifyTrustStoreInput{TrustStoreArn: arn, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String(key)})
+		_, err = f.ModifyTrustStore(f.ctx, &elb.ModifyTrustStoreInput{TrustStoreArn: arn,
+			CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String(key)})
 		f.refused(err, want[0], want[1])
 	}
 	for _, name := range []string{"", "a_b", "-a", "a--b", "a-", fmt.Sprintf("%033d", 0)} {
@@ -222,7 +239,9 @@ func TestTrustStoreCallsRefuseWhatAWSRefuses(t *testing.T) {
 	}
 	_, err = f.store("first", "good")
 	f.refused(err, "DuplicateTrustStoreName", "'first'")
-	_, err = f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String("v"), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("good"), CaCertificatesBundleS3ObjectVersion: aws.String("3")})
+	_, err = f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String("v"),
+		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("good"),
+		CaCertificatesBundleS3ObjectVersion: aws.String("3")})
 	f.refused(err, "CaCertificatesBundleNotFound", "good")
 	_, err = f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String("v")})
 	f.refused(err, "ValidationError", "caCertificatesBundleS3Bucket")
@@ -235,7 +254,8 @@ func TestTrustStoreCallsRefuseWhatAWSRefuses(t *testing.T) {
 	unknown := aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/none/0123456789abcdef")
 	_, err = f.DescribeTrustStoreAssociations(f.ctx, &elb.DescribeTrustStoreAssociationsInput{TrustStoreArn: unknown})
 	f.refused(err, "TrustStoreNotFound", *unknown)
-	_, err = f.GetTrustStoreCaCertificatesBundle(f.ctx, &elb.GetTrustStoreCaCertificatesBundleInput{TrustStoreArn: aws.String("x")})
+	_, err = f.GetTrustStoreCaCertificatesBundle(f.ctx, &elb.GetTrustStoreCaCertificatesBundleInput{
+		TrustStoreArn: aws.String("x")})
 	f.refused(err, "ValidationError", "'x' is not a valid trust store ARN")
 }
 
@@ -253,7 +273,8 @@ func TestRevocationListsAreAddedDescribedAndRemoved(t *testing.T) {
 	add := func(keys ...string) ([]types.TrustStoreRevocation, error) {
 		in := &elb.AddTrustStoreRevocationsInput{TrustStoreArn: arn}
 		for _, k := range keys {
-			in.RevocationContents = append(in.RevocationContents, types.RevocationContent{S3Bucket: aws.String("pki"), S3Key: aws.String(k), RevocationType: "CRL"})
+			in.RevocationContents = append(in.RevocationContents, types.RevocationContent{S3Bucket: aws.String("pki"),
+				S3Key: aws.String(k), RevocationType: "CRL"})
 		}
 		out, err := f.AddTrustStoreRevocations(f.ctx, in)
 		if err != nil {
@@ -263,12 +284,14 @@ func TestRevocationListsAreAddedDescribedAndRemoved(t *testing.T) {
 	}
 	added, err := add("a.crl", "b.crl")
 	f.ok(err)
-	if len(added) != 2 || *added[0].RevocationId != 1 || *added[0].NumberOfRevokedEntries != 2 || *added[1].RevocationId != 2 {
+	if len(added) != 2 || *added[0].RevocationId != 1 || *added[0].NumberOfRevokedEntries != 2 ||
+		*added[1].RevocationId != 2 {
 		t.Errorf("added %v", added)
 	}
 	store := f.account.TrustStores[*arn]
 	for number, want := range map[int64]bool{1: true, 2: true, 3: true, 4: false} {
-		if got := store.Revokes(&x509.Certificate{RawIssuer: authority.cert.RawSubject, SerialNumber: big.NewInt(number)}); got != want {
+		if got := store.Revokes(&x509.Certificate{RawIssuer: authority.cert.RawSubject,
+			SerialNumber: big.NewInt(number)}); got != want {
 			t.Errorf("certificate %d is revoked: %v", number, got)
 		}
 	}
@@ -284,18 +307,23 @@ func TestRevocationListsAreAddedDescribedAndRemoved(t *testing.T) {
 	}
 	_, err = add(many...)
 	f.refused(err, "TooManyTrustStoreRevocationEntries", "'30'")
-	_, err = f.RemoveTrustStoreRevocations(f.ctx, &elb.RemoveTrustStoreRevocationsInput{TrustStoreArn: arn, RevocationIds: []int64{1, 9}})
+	_, err = f.RemoveTrustStoreRevocations(f.ctx, &elb.RemoveTrustStoreRevocationsInput{TrustStoreArn: arn,
+		RevocationIds: []int64{1, 9}})
 	f.refused(err, "RevocationIdNotFound", "'9'")
-	_, err = f.RemoveTrustStoreRevocations(f.ctx, &elb.RemoveTrustStoreRevocationsInput{TrustStoreArn: arn, RevocationIds: []int64{2}})
+	_, err = f.RemoveTrustStoreRevocations(f.ctx, &elb.RemoveTrustStoreRevocationsInput{TrustStoreArn: arn,
+		RevocationIds: []int64{2}})
 	f.ok(err)
-	_, err = f.GetTrustStoreRevocationContent(f.ctx, &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: arn, RevocationId: aws.Int64(2)})
+	_, err = f.GetTrustStoreRevocationContent(f.ctx, &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: arn,
+		RevocationId: aws.Int64(2)})
 	f.refused(err, "RevocationIdNotFound", "'2'")
-	where, err := f.GetTrustStoreRevocationContent(f.ctx, &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: arn, RevocationId: aws.Int64(1)})
+	where, err := f.GetTrustStoreRevocationContent(f.ctx, &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: arn,
+		RevocationId: aws.Int64(1)})
 	f.ok(err)
 	if filepath.Base(*where.Location) != "1.pem" {
 		t.Errorf("location %s", *where.Location)
 	}
-	if content, ok := f.TrustStoreRevocation("clients/"+arnID(*arn), 1); !ok || !bytes.Contains(content, []byte("X509 CRL")) {
+	if content, ok := f.TrustStoreRevocation("clients/"+arnID(*arn), 1); !ok ||
+		!bytes.Contains(content, []byte("X509 CRL")) {
 		t.Errorf("content %q", content)
 	}
 	added, err = add("b.crl")
@@ -323,7 +351,8 @@ func TestRevocationListsAreAddedDescribedAndRemoved(t *testing.T) {
 	if *found.TrustStores[0].TotalRevokedEntries != 3 {
 		t.Errorf("total %d", *found.TrustStores[0].TotalRevokedEntries)
 	}
-	_, err = f.DescribeTrustStoreRevocations(f.ctx, &elb.DescribeTrustStoreRevocationsInput{TrustStoreArn: arn, RevocationIds: []int64{2}})
+	_, err = f.DescribeTrustStoreRevocations(f.ctx, &elb.DescribeTrustStoreRevocationsInput{TrustStoreArn: arn,
+		RevocationIds: []int64{2}})
 	f.refused(err, "RevocationIdNotFound", "'2'")
 	store.Revocations = append(store.Revocations, &account.Revocation{ID: 4, Entries: maxRevokedEntries})
 	_, err = add("b.crl")
@@ -339,7 +368,8 @@ func TestSharedTrustStoresAreTakenFromOtherAccountsOnly(t *testing.T) {
 	theirs := "arn:aws:elasticloadbalancing:us-west-2:210987654321:loadbalancer/app/theirs/0123456789abcdef"
 	f.account.TrustStores[*arn].Consumers = []string{theirs}
 	end := func(resource string) error {
-		_, err := f.DeleteSharedTrustStoreAssociation(f.ctx, &elb.DeleteSharedTrustStoreAssociationInput{TrustStoreArn: arn, ResourceArn: aws.String(resource)})
+		_, err := f.DeleteSharedTrustStoreAssociation(f.ctx, &elb.DeleteSharedTrustStoreAssociationInput{TrustStoreArn: arn,
+			ResourceArn: aws.String(resource)})
 		return err
 	}
 	f.refused(end(*l.LoadBalancerArn), "DeleteAssociationSameAccount", *l.LoadBalancerArn)

@@ -24,7 +24,8 @@ type Clients map[string]any
 // NewClients returns the clients for a configuration.
 func NewClients(cfg aws.Config) Clients {
 	return Clients{
-		"elbv2": elbv2.NewFromConfig(cfg), "ec2": ec2.NewFromConfig(cfg), "acm": acm.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg),
+		"elbv2": elbv2.NewFromConfig(cfg), "ec2": ec2.NewFromConfig(cfg), "acm": acm.NewFromConfig(cfg),
+		"sts": sts.NewFromConfig(cfg),
 	}
 }
 
@@ -89,9 +90,12 @@ func describeError(err error) string {
 // obstacles are parts of error codes that say nothing about a fact: the caller may not call, a limit is reached,
 // the service has trouble, or the endpoint does not serve the call.
 var obstacles = []string{
-	"AccessDenied", "Unauthorized", "AuthFailure", "NotAuthorized", "OptInRequired", "ExpiredToken", "InvalidClientTokenId",
-	"UnrecognizedClient", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestExpired", "Throttl", "LimitExceeded", "TooMany",
-	"InsufficientCapacity", "InsufficientFreeAddresses", "ServiceUnavailable", "Unavailable", "InternalError", "InternalFailure", "InvalidAction",
+	"AccessDenied", "Unauthorized", "AuthFailure", "NotAuthorized", "OptInRequired", "ExpiredToken",
+	"InvalidClientTokenId",
+	"UnrecognizedClient", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestExpired", "Throttl",
+	"LimitExceeded", "TooMany",
+	"InsufficientCapacity", "InsufficientFreeAddresses", "ServiceUnavailable", "Unavailable", "InternalError",
+	"InternalFailure", "InvalidAction",
 	"UnknownOperation", "UnknownError", "NotImplemented", "UnsupportedOperation",
 }
 

@@ -82,8 +82,10 @@ func inventory(sim *awssim.Simulator) map[string]int {
 	a.Lock()
 	defer a.Unlock()
 	return map[string]int{
-		"load balancers": len(a.LoadBalancers), "target groups": len(a.TargetGroups), "security groups": len(a.SecurityGroups),
-		"VPCs": len(a.VPCs), "subnets": len(a.Subnets), "certificates": len(a.Certificates), "gateways": len(a.InternetGateways),
+		"load balancers": len(a.LoadBalancers), "target groups": len(a.TargetGroups),
+		"security groups": len(a.SecurityGroups),
+		"VPCs":            len(a.VPCs), "subnets": len(a.Subnets), "certificates": len(a.Certificates),
+		"gateways": len(a.InternetGateways),
 	}
 }
 

@@ -108,7 +108,8 @@ func (p Plan) Write(w io.Writer) error {
 	fmt.Fprintf(&b,
 		"AWS bills load balancers and public IPv4 addresses by the hour or part of it, and nothing else of this.\n")
 	fmt.Fprintf(&b,
-		"A call that AWS must refuse can create one resource more if AWS does not. Everything has the tag %s=%s.\n", TagKey, p.Run)
+		"A call that AWS must refuse can create one resource more if AWS does not. Everything has the tag %s=%s.\n",
+		TagKey, p.Run)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -35,32 +35,38 @@ var kinds = []kind{
 	{name: "listener", create: "elbv2.CreateListener", id: "Listeners[0].ListenerArn", remove: "elbv2.DeleteListener",
 		param: "ListenerArn"},
 	{
-		name: "load balancer", create: "elbv2.CreateLoadBalancer", id: "LoadBalancers[0].LoadBalancerArn", remove: "elbv2.DeleteLoadBalancer",
-		param: "LoadBalancerArn", list: "elbv2.DescribeLoadBalancers", items: "LoadBalancers", itemID: "LoadBalancerArn",
+		name: "load balancer", create: "elbv2.CreateLoadBalancer", id: "LoadBalancers[0].LoadBalancerArn",
+		remove: "elbv2.DeleteLoadBalancer",
+		param:  "LoadBalancerArn", list: "elbv2.DescribeLoadBalancers", items: "LoadBalancers", itemID: "LoadBalancerArn",
 	},
 	{
-		name: "target group", create: "elbv2.CreateTargetGroup", id: "TargetGroups[0].TargetGroupArn", remove: "elbv2.DeleteTargetGroup",
-		param: "TargetGroupArn", list: "elbv2.DescribeTargetGroups", items: "TargetGroups", itemID: "TargetGroupArn",
+		name: "target group", create: "elbv2.CreateTargetGroup", id: "TargetGroups[0].TargetGroupArn",
+		remove: "elbv2.DeleteTargetGroup",
+		param:  "TargetGroupArn", list: "elbv2.DescribeTargetGroups", items: "TargetGroups", itemID: "TargetGroupArn",
 	},
 	{
 		name: "certificate", create: "acm.ImportCertificate", id: "CertificateArn", remove: "acm.DeleteCertificate",
 		param: "CertificateArn", list: "acm.ListCertificates", items: "CertificateSummaryList", itemID: "CertificateArn",
 	},
 	{
-		name: "security group", create: "ec2.CreateSecurityGroup", id: "GroupId", tags: "security-group", remove: "ec2.DeleteSecurityGroup",
-		param: "GroupId", list: "ec2.DescribeSecurityGroups", items: "SecurityGroups", itemID: "GroupId",
+		name: "security group", create: "ec2.CreateSecurityGroup", id: "GroupId", tags: "security-group",
+		remove: "ec2.DeleteSecurityGroup",
+		param:  "GroupId", list: "ec2.DescribeSecurityGroups", items: "SecurityGroups", itemID: "GroupId",
 	},
 	{
 		name: "subnet", create: "ec2.CreateSubnet", id: "Subnet.SubnetId", tags: "subnet", remove: "ec2.DeleteSubnet",
 		param: "SubnetId", list: "ec2.DescribeSubnets", items: "Subnets", itemID: "SubnetId",
 	},
 	{
-		name: "internet gateway", create: "ec2.CreateInternetGateway", id: "InternetGateway.InternetGatewayId", tags: "internet-gateway",
-		remove: "ec2.DeleteInternetGateway", param: "InternetGatewayId", list: "ec2.DescribeInternetGateways", items: "InternetGateways",
+		name: "internet gateway", create: "ec2.CreateInternetGateway", id: "InternetGateway.InternetGatewayId",
+		tags:   "internet-gateway",
+		remove: "ec2.DeleteInternetGateway", param: "InternetGatewayId", list: "ec2.DescribeInternetGateways",
+		items:  "InternetGateways",
 		itemID: "InternetGatewayId",
 	},
 	{
-		name: "VPC", create: "ec2.CreateVpc", id: "Vpc.VpcId", tags: "vpc", remove: "ec2.DeleteVpc", param: "VpcId", list: "ec2.DescribeVpcs",
+		name: "VPC", create: "ec2.CreateVpc", id: "Vpc.VpcId", tags: "vpc", remove: "ec2.DeleteVpc", param: "VpcId",
+		list:  "ec2.DescribeVpcs",
 		items: "Vpcs", itemID: "VpcId",
 	},
 }

@@ -56,7 +56,8 @@ func Run(ctx context.Context, book *Book, o Options) (*Report, error) {
 	r.fixtures[needsOwnNetwork] = map[bool]string{true: "the run is in a given VPC"}[o.VPC != ""]
 	r.fixtures[needsTarget] = map[bool]string{true: "no target: set --target"}[o.Target == nil]
 	if o.Target != nil {
-		r.vars["target"], r.vars["port"], r.vars["port2"], r.vars["stream"] = o.Target.Address, o.Target.Port(0), o.Target.Port(1), o.Target.Port(2)
+		r.vars["target"], r.vars["port"], r.vars["port2"], r.vars["stream"] = o.Target.Address, o.Target.Port(0),
+			o.Target.Port(1), o.Target.Port(2)
 	}
 	if err := r.addCertificate(); err != nil {
 		return nil, err

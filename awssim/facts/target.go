@@ -132,7 +132,8 @@ func answerEcho(w http.ResponseWriter, r *http.Request, port int) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
-		"Method": r.Method, "URI": r.RequestURI, "Host": r.Host, "Protocol": r.Proto, "Headers": flat(r.Header), "Body": string(body),
+		"Method": r.Method, "URI": r.RequestURI, "Host": r.Host, "Protocol": r.Proto, "Headers": flat(r.Header),
+		"Body": string(body),
 		"Port": port, "Peer": r.RemoteAddr, "Names": slices.Sorted(maps.Keys(r.Header)),
 	})
 }

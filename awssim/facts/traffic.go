@@ -89,8 +89,9 @@ func (t *traffic) request(ctx context.Context, r *Request) (any, error) {
 		return nil, err
 	}
 	answer := map[string]any{
-		"Status": float64(resp.StatusCode), "Protocol": resp.Proto, "Headers": flat(resp.Header), "Trailers": flat(resp.Trailer),
-		"Body": string(body), "Seconds": time.Since(start).Seconds(),
+		"Status": float64(resp.StatusCode), "Protocol": resp.Proto, "Headers": flat(resp.Header),
+		"Trailers": flat(resp.Trailer),
+		"Body":     string(body), "Seconds": time.Since(start).Seconds(),
 	}
 	var echo any
 	if json.Unmarshal(body, &echo) == nil {
@@ -178,7 +179,8 @@ func (r *runner) addCertificate() error {
 	name := "facts-" + r.Run + ".example.com"
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// Fault is a rule that breaks calls. The first fields select calls; an empty one selects all, and one that ends in "*" selects
-// by prefix. Of the selected calls Skip pass, then Times are struck, each with the given probability. The first rule that
-// strikes is the only one. In JSON the durations are strings such as "1.5s".
+// Fault is a rule that breaks calls. The first fields select calls; an empty one selects all, and one that ends in "*"
+// selects by prefix. Of the selected calls Skip pass, then Times are struck, each with the given probability. The first
+// rule that strikes is the only one. In JSON the durations are strings such as "1.5s".
 type Fault struct {
 	ID       string `json:"id"`
 	Service  string `json:"service,omitempty"`
@@ -70,14 +70,16 @@ func (f Fault) Validate() error {
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
 	case !f.effective():
-		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose or empty", f.ID)
+		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose or empty",
+			f.ID)
 	}
 	return nil
 }
 
 // effective reports whether the rule changes anything.
 func (f Fault) effective() bool {
-	return f.Kind+f.Code != "" || f.Latency != 0 || f.Delay != 0 || f.Stale != 0 || f.Reset || f.Lose || f.Empty || f.Drift != nil
+	return f.Kind+f.Code != "" || f.Latency != 0 || f.Delay != 0 || f.Stale != 0 || f.Reset || f.Lose || f.Empty ||
+		f.Drift != nil
 }
 
 // refusal is the answer to a call of the service that the rule refuses.
@@ -118,8 +120,8 @@ type remembered struct {
 	out any
 }
 
-// AddFault adds a rule after the others, or replaces the one of the same id in its place with its counts at zero. A rule
-// without an id gets one; the id is returned. The error is Validate's.
+// AddFault adds a rule after the others, or replaces the one of the same id in its place with its counts at zero. A
+// rule without an id gets one; the id is returned. The error is Validate's.
 func (g *Gate) AddFault(f Fault) (string, error) {
 	if err := f.Validate(); err != nil {
 		return "", err

@@ -21,7 +21,8 @@ type faultText struct {
 
 // MarshalJSON writes durations as text.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	text := faultText{faultFields: faultFields(f), Latency: durationText(f.Latency), Delay: durationText(f.Delay), Stale: durationText(f.Stale), For: durationText(f.For)}
+	text := faultText{faultFields: faultFields(f), Latency: durationText(f.Latency), Delay: durationText(f.Delay),
+		Stale: durationText(f.Stale), For: durationText(f.For)}
 	return json.Marshal(text)
 }
 
@@ -44,7 +45,8 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 	for _, d := range []struct {
 		name, text string
 		into       *time.Duration
-	}{{"latency", text.Latency, &read.Latency}, {"delay", text.Delay, &read.Delay}, {"stale", text.Stale, &read.Stale}, {"for", text.For, &read.For}} {
+	}{{"latency", text.Latency, &read.Latency}, {"delay", text.Delay, &read.Delay}, {"stale", text.Stale, &read.Stale},
+		{"for", text.For, &read.For}} {
 		if d.text == "" {
 			continue
 		}

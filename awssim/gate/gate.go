@@ -33,8 +33,8 @@ type Options struct {
 	Foreign func(context.Context, Drift) error
 }
 
-// Authorizer decides whether a call is allowed, after throttling and before the handler sees it. It returns the denial as
-// the caller is to see it, or nil.
+// Authorizer decides whether a call is allowed, after throttling and before the handler sees it. It returns the denial
+// as the caller is to see it, or nil.
 type Authorizer func(ctx context.Context, service, action, caller string, in any) error
 
 // Gate is what every call passes. It is safe for concurrent use.
@@ -43,8 +43,8 @@ type Gate struct {
 	authorize Authorizer
 	foreign   func(context.Context, Drift) error
 	calls     *record
-	// acting is held for reading from before a handler acts until its call is recorded: readers of the record see the call of
-	// each change that they see in the account.
+	// acting is held for reading from before a handler acts until its call is recorded: readers of the record see the call
+	// of each change that they see in the account.
 	acting sync.RWMutex
 
 	mu       sync.Mutex // guards what follows
@@ -117,9 +117,10 @@ func (g *Gate) NewRequestID() string {
 // Operation names an operation of AWS's API, such as "CreateListener" of "elasticloadbalancing".
 type Operation struct{ Service, Action string }
 
-// Do passes one call of an operation through g: token buckets, fault rules, permission, latency, then f, then the record.
-// Errors are *apierr.Error as AWS would answer, ErrDropped, the context's, or f's own. A nil g just calls f.
-func Do[I, O any](ctx context.Context, g *Gate, op Operation, in *I, f func(context.Context, *I) (*O, error)) (*O, error) {
+// Do passes one call of an operation through g: token buckets, fault rules, permission, latency, then f, then the
+// record. Errors are *apierr.Error as AWS would answer, ErrDropped, the context's, or f's own. A nil g just calls f.
+func Do[I, O any](ctx context.Context, g *Gate, op Operation, in *I, f func(context.Context, *I) (*O, error)) (
+	*O, error) {
 	if g == nil {
 		return f(ctx, in)
 	}
@@ -142,7 +143,8 @@ func (g *Gate) pass(ctx context.Context, op Operation, in any, f func(context.Co
 		ctx = WithRequestID(ctx, g.NewRequestID())
 	}
 	call := Call{
-		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: op.Service, Action: op.Action, Caller: Caller(ctx), Input: in, size: Size(ctx),
+		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: op.Service, Action: op.Action, Caller: Caller(ctx),
+		Input: in, size: Size(ctx),
 	}
 	acted := false
 	defer func() {

@@ -71,7 +71,8 @@ func TestTheRecordHoldsTheCallOfEveryEffectThatCanBeSeen(t *testing.T) {
 
 func TestANilGateOnlyCallsTheHandler(t *testing.T) {
 	t.Parallel()
-	out, err := Do(context.Background(), nil, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) {
+	out, err := Do(context.Background(), nil, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (
+		*output, error) {
 		return &output{N: 7}, nil
 	})
 	if err != nil || out.N != 7 {
@@ -85,7 +86,8 @@ func TestEveryCallIsRecordedWithItsCallerAndResult(t *testing.T) {
 	if _, err := b.call("ec2", "DescribeVpcs", "a"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Do(WithRequestID(context.Background(), "given"), b.Gate, Operation{"elasticloadbalancing", "DeleteRule"}, &input{},
+	_, err := Do(WithRequestID(context.Background(), "given"), b.Gate, Operation{"elasticloadbalancing", "DeleteRule"},
+		&input{},
 		func(ctx context.Context, _ *input) (*output, error) {
 			if RequestID(ctx) != "given" {
 				t.Errorf("the handler sees request id %q", RequestID(ctx))
@@ -104,7 +106,8 @@ func TestEveryCallIsRecordedWithItsCallerAndResult(t *testing.T) {
 		first.Status != 200 || first.Failed() || len(first.RequestID) != 36 || first.Input.(*input).Name != "a" {
 		t.Errorf("first call recorded as %+v", first)
 	}
-	if second.Number != 2 || second.RequestID != "given" || second.Code != "RuleNotFound" || second.Status != 400 || !second.Failed() {
+	if second.Number != 2 || second.RequestID != "given" || second.Code != "RuleNotFound" || second.Status != 400 ||
+		!second.Failed() {
 		t.Errorf("second call recorded as %+v", second)
 	}
 }
@@ -154,7 +157,8 @@ func TestCountersOutliveTheRingAndEndWithAReset(t *testing.T) {
 	if calls := b.Calls(); len(calls) != 3 || calls[0].Number != 8 || calls[2].Number != 10 {
 		t.Errorf("the ring holds %+v", calls)
 	}
-	if counts := b.Counts(); len(counts) != 1 || counts[0] != (Count{Service: "ec2", Action: "DescribeVpcs", Caller: "AKIATEST", Calls: 10}) {
+	if counts := b.Counts(); len(counts) != 1 ||
+		counts[0] != (Count{Service: "ec2", Action: "DescribeVpcs", Caller: "AKIATEST", Calls: 10}) {
 		t.Errorf("counts are %+v", counts)
 	}
 	b.Reset()
@@ -176,16 +180,17 @@ func TestAFaultStrikesTheCallsThatItSelects(t *testing.T) {
 		fault Fault
 		want  []string // five calls of RegisterTargets for "blue", a second apart
 	}{
-		"every call":         {Fault{}, []string{refused, refused, refused, refused, refused}},
-		"the third call":     {Fault{Skip: 2, Times: 1}, []string{passed, passed, refused, passed, passed}},
-		"another action":     {Fault{Action: "CreateRule"}, []string{passed, passed, passed, passed, passed}},
-		"actions by prefix":  {Fault{Action: "Register*", Times: 1}, []string{refused, passed, passed, passed, passed}},
-		"another service":    {Fault{Service: "ec2"}, []string{passed, passed, passed, passed, passed}},
-		"another caller":     {Fault{Caller: "AKIAOTHER"}, []string{passed, passed, passed, passed, passed}},
-		"the caller":         {Fault{Caller: "AKIA*", Times: 2}, []string{refused, refused, passed, passed, passed}},
-		"a resource":         {Fault{Resource: "blue", Times: 1}, []string{refused, passed, passed, passed, passed}},
-		"another resource":   {Fault{Resource: "green"}, []string{passed, passed, passed, passed, passed}},
-		"a window":           {Fault{From: epoch.Add(1 * time.Second), Until: epoch.Add(3 * time.Second)}, []string{passed, refused, refused, passed, passed}},
+		"every call":        {Fault{}, []string{refused, refused, refused, refused, refused}},
+		"the third call":    {Fault{Skip: 2, Times: 1}, []string{passed, passed, refused, passed, passed}},
+		"another action":    {Fault{Action: "CreateRule"}, []string{passed, passed, passed, passed, passed}},
+		"actions by prefix": {Fault{Action: "Register*", Times: 1}, []string{refused, passed, passed, passed, passed}},
+		"another service":   {Fault{Service: "ec2"}, []string{passed, passed, passed, passed, passed}},
+		"another caller":    {Fault{Caller: "AKIAOTHER"}, []string{passed, passed, passed, passed, passed}},
+		"the caller":        {Fault{Caller: "AKIA*", Times: 2}, []string{refused, refused, passed, passed, passed}},
+		"a resource":        {Fault{Resource: "blue", Times: 1}, []string{refused, passed, passed, passed, passed}},
+		"another resource":  {Fault{Resource: "green"}, []string{passed, passed, passed, passed, passed}},
+		"a window": {Fault{From: epoch.Add(1 * time.Second), Until: epoch.Add(3 * time.Second)},
+			[]string{passed, refused, refused, passed, passed}},
 		"half of them":       {Fault{Probability: 0.5}, nil},
 		"with certainty one": {Fault{Probability: 1}, []string{refused, refused, refused, refused, refused}},
 	} {
@@ -231,7 +236,8 @@ func TestALostAnswerComesAfterTheEffectAndAResetBeforeIt(t *testing.T) {
 	if !errors.Is(err, ErrDropped) || !errors.Is(err, syscall.ECONNRESET) || b.effects != 1 {
 		t.Errorf("lost answer: got %v after %d effects", err, b.effects)
 	}
-	if calls := b.Calls(Filter{Action: "CreateRule"}); len(calls) != 1 || !calls[0].Dropped || calls[0].Fault != "fault-1" || !calls[0].Failed() {
+	if calls := b.Calls(Filter{Action: "CreateRule"}); len(calls) != 1 || !calls[0].Dropped ||
+		calls[0].Fault != "fault-1" || !calls[0].Failed() {
 		t.Errorf("recorded as %+v", calls)
 	}
 }
@@ -316,7 +322,8 @@ func TestTheAuthorizerRefusesBeforeTheEffect(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Options{Authorize: func(_ context.Context, service, action, caller string, _ any) error {
 		if action == "DeleteLoadBalancer" {
-			return apierr.WithStatus(403, "AccessDenied", "User: %s is not authorized to perform: %s:%s", caller, service, action)
+			return apierr.WithStatus(403, "AccessDenied", "User: %s is not authorized to perform: %s:%s", caller,
+				service, action)
 		}
 		return nil
 	}})
@@ -344,10 +351,11 @@ func TestTokenBucketsHaveAWSsSizes(t *testing.T) {
 		"balancing writes":        {"elasticloadbalancing", "CreateRule", 20, 334 * time.Millisecond, "Throttling", 400},
 		"filterless reads":        {"ec2", "DescribeInstances", 50, 100 * time.Millisecond, "RequestLimitExceeded", 503},
 		"compute reads":           {"ec2", "DescribeSubnets", 100, 50 * time.Millisecond, "RequestLimitExceeded", 503},
-		"ingress rules":           {"ec2", "AuthorizeSecurityGroupIngress", 50, 200 * time.Millisecond, "RequestLimitExceeded", 503},
-		"compute tags":            {"ec2", "CreateTags", 100, 100 * time.Millisecond, "RequestLimitExceeded", 503},
-		"certificates":            {"acm", "ListCertificates", 10, 100 * time.Millisecond, "ThrottlingException", 400},
-		"tagging":                 {"tagging", "GetResources", 15, 67 * time.Millisecond, "ThrottledException", 400},
+		"ingress rules": {"ec2", "AuthorizeSecurityGroupIngress", 50, 200 * time.Millisecond,
+			"RequestLimitExceeded", 503},
+		"compute tags": {"ec2", "CreateTags", 100, 100 * time.Millisecond, "RequestLimitExceeded", 503},
+		"certificates": {"acm", "ListCertificates", 10, 100 * time.Millisecond, "ThrottlingException", 400},
+		"tagging":      {"tagging", "GetResources", 15, 67 * time.Millisecond, "ThrottledException", 400},
 	} {
 		b := newBench(t, Options{Throttle: true})
 		n := 0
@@ -390,7 +398,8 @@ func TestAllBalancingActionsShareTheAccountsBucket(t *testing.T) {
 func TestAFaultThatMakesNoSenseIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, f := range []Fault{
-		{}, {Code: "X", Probability: 2}, {Code: "X", Times: -1}, {Latency: -1}, {Code: "X", Status: 200}, {Status: 500, Reset: true},
+		{}, {Code: "X", Probability: 2}, {Code: "X", Times: -1}, {Latency: -1}, {Code: "X", Status: 200},
+		{Status: 500, Reset: true},
 	} {
 		if _, err := newBench(t, Options{}).AddFault(f); err == nil {
 			t.Errorf("accepted %+v", f)
@@ -407,7 +416,8 @@ func TestFaultsAreListedReplacedAndRemoved(t *testing.T) {
 		}
 	}
 	faults := b.Faults()
-	if len(faults) != 2 || faults[0].Rule.ID != "slow" || faults[0].Rule.Code != "Other" || faults[1].Rule.ID != "fault-1" {
+	if len(faults) != 2 || faults[0].Rule.ID != "slow" || faults[0].Rule.Code != "Other" ||
+		faults[1].Rule.ID != "fault-1" {
 		t.Errorf("faults are %+v", faults)
 	}
 	if !b.RemoveFault("slow") || b.RemoveFault("slow") {
@@ -421,12 +431,14 @@ func TestFaultsAreListedReplacedAndRemoved(t *testing.T) {
 
 func TestFaultsSurviveJSONWithReadableDurations(t *testing.T) {
 	t.Parallel()
-	f := Fault{ID: "slow", Action: "Describe*", From: epoch, Latency: 1500 * time.Millisecond, Stale: time.Minute, Lose: true}
+	f := Fault{ID: "slow", Action: "Describe*", From: epoch, Latency: 1500 * time.Millisecond,
+		Stale: time.Minute, Lose: true}
 	text, err := json.Marshal(FaultStatus{Rule: f, Struck: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"rule":{"id":"slow","action":"Describe*","from":"2026-01-02T03:04:05Z","lose":true,"latency":"1.5s","stale":"1m0s"},"selected":0,"struck":2}`
+	want :=
+		`{"rule":{"id":"slow","action":"Describe*","from":"2026-01-02T03:04:05Z","lose":true,"latency":"1.5s","stale":"1m0s"},"selected":0,"struck":2}`
 	if string(text) != want {
 		t.Errorf("got %s, want %s", text, want)
 	}
@@ -451,7 +463,8 @@ func TestAGateTakesConcurrentCalls(t *testing.T) {
 	for range 8 {
 		wait.Go(func() {
 			for range 100 {
-				_, _ = Do(context.Background(), g, Operation{"sts", "GetCallerIdentity"}, &input{}, func(context.Context, *input) (*output, error) {
+				_, _ = Do(context.Background(), g, Operation{"sts", "GetCallerIdentity"}, &input{}, func(context.Context, *input) (
+					*output, error) {
 					return &output{}, nil
 				})
 				g.Calls(Filter{Limit: 1})
@@ -469,7 +482,10 @@ func TestFirewallAssociationsAreThrottledToOneInTwoSeconds(t *testing.T) {
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	g := New(Options{Clock: c, Throttle: true})
 	call := func() error {
-		_, err := Do(t.Context(), g, Operation{"wafv2", "AssociateWebACL"}, &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
+		_, err := Do(t.Context(), g, Operation{"wafv2", "AssociateWebACL"}, &struct{}{}, func(context.Context, *struct{}) (
+			*struct{}, error) {
+			return &struct{}{}, nil
+		})
 		return err
 	}
 	if err := call(); err != nil {
@@ -492,7 +508,10 @@ func TestTheRecordTakesMemoryForTheCallsThatThereAre(t *testing.T) {
 		if n == 6 {
 			g.Reset()
 		}
-		if _, err := Do(t.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+		if _, err := Do(t.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output,
+			error) {
+			return &output{}, nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -508,7 +527,10 @@ func TestTheRecordTurnsAlsoAfterAReset(t *testing.T) {
 	t.Parallel()
 	g := New(Options{Keep: 3})
 	call := func() {
-		if _, err := Do(WithSize(t.Context(), 7), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+		if _, err := Do(WithSize(t.Context(), 7), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (
+			*output, error) {
+			return &output{}, nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -535,7 +557,10 @@ func BenchmarkAGateThatIsHardlyUsed(b *testing.B) {
 	for b.Loop() {
 		g := New(Options{})
 		for range 100 {
-			_, _ = Do(b.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return nil, nil })
+			_, _ = Do(b.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output,
+				error) {
+				return nil, nil
+			})
 		}
 	}
 }
@@ -544,7 +569,8 @@ func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 	t.Parallel()
 	g := New(Options{Keep: 100})
 	for i := range 3 * maxCounts {
-		g.Refuse(context.Background(), "ec2", fmt.Sprint(strings.Repeat("x", 2*maxText), i), apierr.New("InvalidAction", "%s", strings.Repeat("y", 2*maxText)))
+		g.Refuse(context.Background(), "ec2", fmt.Sprint(strings.Repeat("x", 2*maxText), i), apierr.New("InvalidAction", "%s",
+			strings.Repeat("y", 2*maxText)))
 	}
 	for i := range maxCounts {
 		g.Refuse(WithCaller(context.Background(), fmt.Sprint(i)), "ec2", "Explode", apierr.New("InvalidAction", "no"))
@@ -557,7 +583,8 @@ func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 	}
 	in := &struct{ Name string }{"x"}
 	for range 200 {
-		if _, err := Do(WithSize(context.Background(), maxInputs/10), g, Operation{"ec2", "Large"}, in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+		if _, err := Do(WithSize(context.Background(), maxInputs/10), g, Operation{"ec2", "Large"}, in,
+			func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -571,7 +598,10 @@ func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 		t.Errorf("%d large requests are kept with their parameters, want about ten", kept)
 	}
 	g.Reset()
-	if _, err := Do(context.Background(), g, Operation{"ec2", "Small"}, in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+	if _, err := Do(context.Background(), g, Operation{"ec2", "Small"}, in, func(context.Context, *struct{ Name string }) (
+		*int, error) {
+		return new(int), nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if c := g.Calls(); len(c) != 1 || c[0].Input == nil {

@@ -17,13 +17,20 @@ func TestAKindOfFaultSpeaksTheServicesLanguage(t *testing.T) {
 	t.Parallel()
 	services := []string{"elasticloadbalancing", "ec2", "acm", "route53", "tagging"}
 	for kind, want := range map[string][]string{ // by service
-		"throttled":   {"400 Throttling", "503 RequestLimitExceeded", "400 ThrottlingException", "400 Throttling", "400 ThrottledException"},
-		"denied":      {"403 AccessDenied", "403 UnauthorizedOperation", "400 AccessDeniedException", "403 AccessDenied", "400 AccessDeniedException"},
-		"expired":     {"403 ExpiredToken", "400 RequestExpired", "400 ExpiredTokenException", "403 ExpiredToken", "400 ExpiredTokenException"},
-		"skewed":      {"403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException", "403 SignatureDoesNotMatch", "400 InvalidSignatureException"},
-		"unavailable": {"503 ServiceUnavailable", "503 Unavailable", "503 ServiceUnavailableException", "503 ServiceUnavailable", "503 ServiceUnavailableException"},
-		"internal":    {"500 InternalFailure", "500 InternalError", "500 InternalFailure", "500 InternalFailure", "500 InternalFailure"},
-		"in-use":      {"400 ResourceInUse", "400 DependencyViolation", "400 ResourceInUseException", "400 ResourceInUse", "400 ResourceInUseException"},
+		"throttled": {"400 Throttling", "503 RequestLimitExceeded", "400 ThrottlingException", "400 Throttling",
+			"400 ThrottledException"},
+		"denied": {"403 AccessDenied", "403 UnauthorizedOperation", "400 AccessDeniedException", "403 AccessDenied",
+			"400 AccessDeniedException"},
+		"expired": {"403 ExpiredToken", "400 RequestExpired", "400 ExpiredTokenException", "403 ExpiredToken",
+			"400 ExpiredTokenException"},
+		"skewed": {"403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException",
+			"403 SignatureDoesNotMatch", "400 InvalidSignatureException"},
+		"unavailable": {"503 ServiceUnavailable", "503 Unavailable", "503 ServiceUnavailableException",
+			"503 ServiceUnavailable", "503 ServiceUnavailableException"},
+		"internal": {"500 InternalFailure", "500 InternalError", "500 InternalFailure", "500 InternalFailure",
+			"500 InternalFailure"},
+		"in-use": {"400 ResourceInUse", "400 DependencyViolation", "400 ResourceInUseException", "400 ResourceInUse",
+			"400 ResourceInUseException"},
 	} {
 		if kinds[kind] == nil {
 			t.Errorf("there is no kind %s", kind)
@@ -81,7 +88,8 @@ func TestMistakesInTheNewFieldsOfAFaultAreNamed(t *testing.T) {
 	}
 	var read Fault
 	text := `{"kind":"denied","for":"30s","drift":{"service":"ec2","action":"CreateTags","input":{"Resources":["sg-1"]}}}`
-	if err := json.Unmarshal([]byte(text), &read); err != nil || read.For != 30*time.Second || read.Drift.Action != "CreateTags" {
+	if err := json.Unmarshal([]byte(text), &read); err != nil || read.For != 30*time.Second ||
+		read.Drift.Action != "CreateTags" {
 		t.Fatalf("read %+v, %v", read, err)
 	}
 	again, err := json.Marshal(read)
@@ -98,14 +106,16 @@ func TestACallOfAnotherCallerComesJustBefore(t *testing.T) {
 		if d.Action == "Broken" {
 			return errors.New("no such thing")
 		}
-		_, err := Do(ctx, b.Gate, Operation{d.Service, d.Action}, &input{Name: string(d.Input)}, func(context.Context, *input) (*output, error) {
-			order = append(order, d.Action+" "+string(d.Input))
-			return &output{}, nil
-		})
+		_, err := Do(ctx, b.Gate, Operation{d.Service, d.Action}, &input{Name: string(d.Input)},
+			func(context.Context, *input) (*output, error) {
+				order = append(order, d.Action+" "+string(d.Input))
+				return &output{}, nil
+			})
 		return err
 	}})
 	// The rule selects the foreign call too, which must not be struck.
-	if _, err := b.AddFault(Fault{ID: "f", Service: "ec2", Times: 1, Drift: &Drift{Service: "ec2", Action: "DeleteTags", Input: json.RawMessage(`{}`)}}); err != nil {
+	if _, err := b.AddFault(Fault{ID: "f", Service: "ec2", Times: 1, Drift: &Drift{Service: "ec2", Action: "DeleteTags",
+		Input: json.RawMessage(`{}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -122,7 +132,8 @@ func TestACallOfAnotherCallerComesJustBefore(t *testing.T) {
 	if _, err := b.AddFault(Fault{ID: "f", Drift: &Drift{Service: "ec2", Action: "Broken"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.call("ec2", "CreateTags", ""); err == nil || !strings.Contains(err.Error(), "no such thing") || b.effects != 2 {
+	if _, err := b.call("ec2", "CreateTags", ""); err == nil || !strings.Contains(err.Error(), "no such thing") ||
+		b.effects != 2 {
 		t.Errorf("a foreign call that fails: %v, %d effects", err, b.effects)
 	}
 	alone := newBench(t, Options{})
@@ -173,7 +184,8 @@ func TestBucketsHaveTheirPublishedSizes(t *testing.T) {
 		taken := func() (n int) {
 			for n < 1000 {
 				if _, err := b.call(tt.service, tt.action, ""); err != nil {
-					if e := apierr.As(err); e == nil || !b.Calls()[len(b.Calls())-1].Throttled || e.Status != http.StatusBadRequest && tt.service != "ec2" {
+					if e := apierr.As(err); e == nil || !b.Calls()[len(b.Calls())-1].Throttled || e.Status != http.StatusBadRequest &&
+						tt.service != "ec2" {
 						t.Errorf("%s: %v", tt.action, err)
 					}
 					return n

@@ -65,7 +65,8 @@ const (
 	maxCounts = 10_000   // counters; actions and callers beyond are counted together
 )
 
-// record is a ring of calls with counters that outlive the ring's turns. The ring grows with the calls: most simulators of tests see a few hundred.
+// record is a ring of calls with counters that outlive the ring's turns. The ring grows with the calls: most simulators
+// of tests see a few hundred.
 type record struct {
 	mu     sync.Mutex
 	keep   int // length at which the ring grows no more
@@ -122,8 +123,8 @@ func (r *record) add(c Call) {
 	}
 }
 
-// bound makes room for a request of size bytes: the oldest calls lose their parameters, first of all the one whose place the
-// new call takes. The lock is held.
+// bound makes room for a request of size bytes: the oldest calls lose their parameters, first of all the one whose
+// place the new call takes. The lock is held.
 func (r *record) bound(size int) {
 	r.inputs += size
 	forget := func() {
@@ -148,8 +149,9 @@ func clipped(s string) string {
 	return s
 }
 
-// Calls are the recorded calls that the filters select (all of them, when several are given), oldest first. It waits for
-// handlers at work, so that the call of a change that the account shows is among them, unless Fault.Delay holds its answer.
+// Calls are the recorded calls that the filters select (all of them, when several are given), oldest first. It waits
+// for handlers at work, so that the call of a change that the account shows is among them, unless Fault.Delay holds its
+// answer.
 func (g *Gate) Calls(filters ...Filter) []Call {
 	g.acting.Lock()
 	defer g.acting.Unlock()
@@ -171,7 +173,8 @@ func (g *Gate) Calls(filters ...Filter) []Call {
 	return found
 }
 
-// Counts are the numbers of calls since the last reset, by service, action and caller, also of calls that the ring forgot.
+// Counts are the numbers of calls since the last reset, by service, action and caller, also of calls that the ring
+// forgot.
 func (g *Gate) Counts() []Count {
 	r := g.calls
 	r.mu.Lock()

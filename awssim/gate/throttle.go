@@ -11,7 +11,8 @@ import (
 // rate is a token bucket's size and refill per second.
 type rate struct{ capacity, refill float64 }
 
-// budget is how a service charges its calls: all of them to one bucket, if it has one, and each to that of its category.
+// budget is how a service charges its calls: all of them to one bucket, if it has one, and each to that of its
+// category.
 type budget struct {
 	shared   rate                                                      // of all calls; the zero value: none
 	category func(action string, in *parameters) (name string, r rate) // nil: none
@@ -67,7 +68,8 @@ var (
 		"DescribeTrustStores":               trustStoreReads,
 	}
 	firewallRates = map[string]rate{
-		"AssociateWebACL": {1, 0.5}, "DisassociateWebACL": {1, 0.5}, "GetWebACLForResource": {1, 1}, "ListResourcesForWebACL": {1, 1},
+		"AssociateWebACL": {1, 0.5}, "DisassociateWebACL": {1, 0.5}, "GetWebACLForResource": {1, 1},
+		"ListResourcesForWebACL": {1, 1},
 	}
 	computeRates = map[string]rate{
 		"CreateTags": {100, 10}, "DeleteTags": {100, 10}, "CreateNetworkInterface": {100, 5},

@@ -20,7 +20,8 @@ var nameForm = regexp.MustCompile(`^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,62}[a-zA-Z0-9_
 
 func checkName(name string) error {
 	if !nameForm.MatchString(name) {
-		return invalid("The name %q must have 1 to 64 letters, digits, full stops and hyphens, and begin and end with a letter or a digit.", name)
+		return invalid("The name %q must have 1 to 64 letters, digits, full stops and hyphens, and begin and end with a "+
+			"letter or a digit.", name)
 	}
 	return nil
 }
@@ -33,21 +34,24 @@ func checkType(t types.IpAddressType) error {
 }
 
 // CreateAccelerator makes an accelerator with two static addresses.
-func (s *Service) CreateAccelerator(ctx context.Context, in *globalaccelerator.CreateAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateAcceleratorOutput, error) {
-	return call.Write(ctx, s.entry, "CreateAccelerator", in, func(in *globalaccelerator.CreateAcceleratorInput) (*globalaccelerator.CreateAcceleratorOutput, error) {
+func (s *Service) CreateAccelerator(ctx context.Context, in *globalaccelerator.CreateAcceleratorInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "CreateAccelerator", in, func(in *globalaccelerator.CreateAcceleratorInput) (
+		*globalaccelerator.CreateAcceleratorOutput, error) {
 		bare := *in
 		bare.IdempotencyToken = nil
 		find := func(arn string) (*account.Accelerator, bool) {
 			x := s.account.Accelerators[arn]
 			return x, x != nil
 		}
-		x, err := once(s, creation{"CreateAccelerator", in.IdempotencyToken, bare}, find, func() (*account.Accelerator, string, error) {
-			x, err := s.createAccelerator(in)
-			if err != nil {
-				return nil, "", err
-			}
-			return x, x.ARN, nil
-		})
+		x, err := once(s, creation{"CreateAccelerator", in.IdempotencyToken, bare}, find,
+			func() (*account.Accelerator, string, error) {
+				x, err := s.createAccelerator(in)
+				if err != nil {
+					return nil, "", err
+				}
+				return x, x.ARN, nil
+			})
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +85,8 @@ func (s *Service) createAccelerator(in *globalaccelerator.CreateAcceleratorInput
 	id := s.account.UUIDFor("accelerator")
 	x := &account.Accelerator{
 		ARN: s.acceleratorARN(id), Name: *in.Name, Enabled: in.Enabled == nil || *in.Enabled, Tags: tags,
-		DNSName: "a" + hash(id, 16) + ".awsglobalaccelerator.com", Created: now, ServesAt: now.Add(s.account.Profile.AcceleratorDeploy),
+		DNSName: "a" + hash(id, 16) + ".awsglobalaccelerator.com", Created: now,
+		ServesAt: now.Add(s.account.Profile.AcceleratorDeploy),
 	}
 	v4, _ := s.addresses(x.ARN)
 	x.IPv4 = append(own, v4[len(own):]...)
@@ -103,8 +108,8 @@ func (s *Service) setType(x *account.Accelerator, kind types.IpAddressType) {
 	}
 }
 
-// ownAddresses are the addresses that the caller brought along; they must lie in an advertised range and be free, but for the
-// accelerator that has them.
+// ownAddresses are the addresses that the caller brought along; they must lie in an advertised range and be free, but
+// for the accelerator that has them.
 func (s *Service) ownAddresses(list []string, has *account.Accelerator) ([]netip.Addr, error) {
 	if len(list) > 2 {
 		return nil, invalid("An accelerator has two addresses; %d are given.", len(list))
@@ -134,8 +139,10 @@ func (s *Service) ownAddresses(list []string, has *account.Accelerator) ([]netip
 
 func (s *Service) describe(x *account.Accelerator) *types.Accelerator {
 	d := &types.Accelerator{
-		AcceleratorArn: aws.String(x.ARN), Name: aws.String(x.Name), IpAddressType: types.IpAddressType(x.IPAddressType), Enabled: aws.Bool(x.Enabled),
-		DnsName: aws.String(x.DNSName), Status: types.AcceleratorStatus(s.account.AcceleratorStatus(x)), Events: []types.AcceleratorEvent{},
+		AcceleratorArn: aws.String(x.ARN), Name: aws.String(x.Name), IpAddressType: types.IpAddressType(x.IPAddressType),
+		Enabled: aws.Bool(x.Enabled),
+		DnsName: aws.String(x.DNSName), Status: types.AcceleratorStatus(s.account.AcceleratorStatus(x)),
+		Events:      []types.AcceleratorEvent{},
 		CreatedTime: aws.Time(x.Created), LastModifiedTime: aws.Time(x.Modified),
 		IpSets: []types.IpSet{{IpAddressFamily: types.IpAddressFamilyIPv4, IpAddresses: texts(x.IPv4)}},
 	}
@@ -155,8 +162,10 @@ func texts(list []netip.Addr) []string {
 }
 
 // UpdateAccelerator changes name, type, addresses, or whether the accelerator takes traffic.
-func (s *Service) UpdateAccelerator(ctx context.Context, in *globalaccelerator.UpdateAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateAccelerator", in, func(in *globalaccelerator.UpdateAcceleratorInput) (*globalaccelerator.UpdateAcceleratorOutput, error) {
+func (s *Service) UpdateAccelerator(ctx context.Context, in *globalaccelerator.UpdateAcceleratorInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateAccelerator", in, func(in *globalaccelerator.UpdateAcceleratorInput) (
+		*globalaccelerator.UpdateAcceleratorOutput, error) {
 		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
@@ -224,8 +233,10 @@ func (s *Service) changed(x *account.Accelerator) {
 }
 
 // DescribeAccelerator describes an accelerator.
-func (s *Service) DescribeAccelerator(ctx context.Context, in *globalaccelerator.DescribeAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeAccelerator", in, func(in *globalaccelerator.DescribeAcceleratorInput) (*globalaccelerator.DescribeAcceleratorOutput, error) {
+func (s *Service) DescribeAccelerator(ctx context.Context, in *globalaccelerator.DescribeAcceleratorInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAccelerator", in, func(in *globalaccelerator.DescribeAcceleratorInput) (
+		*globalaccelerator.DescribeAcceleratorOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)
 		if err != nil {
 			return nil, err
@@ -235,9 +246,12 @@ func (s *Service) DescribeAccelerator(ctx context.Context, in *globalaccelerator
 }
 
 // ListAccelerators lists the accelerators in the order of their creation.
-func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.ListAcceleratorsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListAcceleratorsOutput, error) {
-	return call.Read(ctx, s.entry, "ListAccelerators", in, func(in *globalaccelerator.ListAcceleratorsInput) (*globalaccelerator.ListAcceleratorsOutput, error) {
-		page, next, err := pageOf(s, s.account.AcceleratorsInOrder(), func(x *account.Accelerator) string { return x.ARN }, in.MaxResults, in.NextToken)
+func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.ListAcceleratorsInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListAcceleratorsOutput, error) {
+	return call.Read(ctx, s.entry, "ListAccelerators", in, func(in *globalaccelerator.ListAcceleratorsInput) (
+		*globalaccelerator.ListAcceleratorsOutput, error) {
+		page, next, err := pageOf(s, s.account.AcceleratorsInOrder(), func(x *account.Accelerator) string { return x.ARN },
+			in.MaxResults, in.NextToken)
 		if err != nil {
 			return nil, err
 		}
@@ -249,19 +263,24 @@ func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.Li
 	})
 }
 
-// DeleteAccelerator deletes an accelerator that is disabled, deployed as such, and has no listener. Its addresses are gone for
-// good.
-func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.DeleteAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteAcceleratorOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteAccelerator", in, func(in *globalaccelerator.DeleteAcceleratorInput) (*globalaccelerator.DeleteAcceleratorOutput, error) {
+// DeleteAccelerator deletes an accelerator that is disabled, deployed as such, and has no listener. Its addresses are
+// gone for good.
+func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.DeleteAcceleratorInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteAccelerator", in, func(in *globalaccelerator.DeleteAcceleratorInput) (
+		*globalaccelerator.DeleteAcceleratorOutput, error) {
 		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
 		}
 		if x.Enabled || s.account.AcceleratorStatus(x) == account.InProgress {
-			return nil, apierr.New("AcceleratorNotDisabledException", "The accelerator that you specified could not be disabled.")
+			return nil, apierr.New("AcceleratorNotDisabledException",
+				"The accelerator that you specified could not be disabled.")
 		}
 		if len(x.Listeners) > 0 {
-			return nil, apierr.New("AssociatedListenerFoundException", "The accelerator that you specified has a listener associated with it. You must remove all dependent resources from an accelerator before you can delete it.")
+			return nil, apierr.New("AssociatedListenerFoundException",
+				"The accelerator that you specified has a listener associated with it. You must remove all dependent resources "+
+					"from an accelerator before you can delete it.")
 		}
 		delete(s.account.Accelerators, x.ARN)
 		return &globalaccelerator.DeleteAcceleratorOutput{}, nil
@@ -269,14 +288,18 @@ func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.D
 }
 
 // DescribeAcceleratorAttributes returns where flow logs go.
-func (s *Service) DescribeAcceleratorAttributes(ctx context.Context, in *globalaccelerator.DescribeAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeAcceleratorAttributes", in, func(in *globalaccelerator.DescribeAcceleratorAttributesInput) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
-		x, err := s.accelerator(in.AcceleratorArn)
-		if err != nil {
-			return nil, err
-		}
-		return &globalaccelerator.DescribeAcceleratorAttributesOutput{AcceleratorAttributes: flowLogs(x)}, nil
-	})
+func (s *Service) DescribeAcceleratorAttributes(ctx context.Context,
+	in *globalaccelerator.DescribeAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (
+	*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAcceleratorAttributes", in,
+		func(in *globalaccelerator.DescribeAcceleratorAttributesInput) (
+			*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
+			x, err := s.accelerator(in.AcceleratorArn)
+			if err != nil {
+				return nil, err
+			}
+			return &globalaccelerator.DescribeAcceleratorAttributesOutput{AcceleratorAttributes: flowLogs(x)}, nil
+		})
 }
 
 func flowLogs(x *account.Accelerator) *types.AcceleratorAttributes {
@@ -288,41 +311,48 @@ func flowLogs(x *account.Accelerator) *types.AcceleratorAttributes {
 }
 
 // UpdateAcceleratorAttributes changes where flow logs go; with flow logs a bucket and a prefix are required.
-func (s *Service) UpdateAcceleratorAttributes(ctx context.Context, in *globalaccelerator.UpdateAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateAcceleratorAttributes", in, func(in *globalaccelerator.UpdateAcceleratorAttributesInput) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
-		x, err := s.changing(s.accelerator(in.AcceleratorArn))
-		if err != nil {
-			return nil, err
-		}
-		logs := x.FlowLogs
-		if in.FlowLogsEnabled != nil {
-			logs.Enabled = *in.FlowLogsEnabled
-		}
-		if in.FlowLogsS3Bucket != nil {
-			logs.Bucket = *in.FlowLogsS3Bucket
-		}
-		if in.FlowLogsS3Prefix != nil {
-			logs.Prefix = *in.FlowLogsS3Prefix
-		}
-		if logs.Enabled && (logs.Bucket == "" || logs.Prefix == "") {
-			return nil, invalid("Flow logs need the name of an S3 bucket and a prefix.")
-		}
-		x.FlowLogs = logs
-		s.changed(x)
-		return &globalaccelerator.UpdateAcceleratorAttributesOutput{AcceleratorAttributes: flowLogs(x)}, nil
-	})
+func (s *Service) UpdateAcceleratorAttributes(ctx context.Context,
+	in *globalaccelerator.UpdateAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (
+	*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateAcceleratorAttributes", in,
+		func(in *globalaccelerator.UpdateAcceleratorAttributesInput) (*globalaccelerator.UpdateAcceleratorAttributesOutput,
+			error) {
+			x, err := s.changing(s.accelerator(in.AcceleratorArn))
+			if err != nil {
+				return nil, err
+			}
+			logs := x.FlowLogs
+			if in.FlowLogsEnabled != nil {
+				logs.Enabled = *in.FlowLogsEnabled
+			}
+			if in.FlowLogsS3Bucket != nil {
+				logs.Bucket = *in.FlowLogsS3Bucket
+			}
+			if in.FlowLogsS3Prefix != nil {
+				logs.Prefix = *in.FlowLogsS3Prefix
+			}
+			if logs.Enabled && (logs.Bucket == "" || logs.Prefix == "") {
+				return nil, invalid("Flow logs need the name of an S3 bucket and a prefix.")
+			}
+			x.FlowLogs = logs
+			s.changed(x)
+			return &globalaccelerator.UpdateAcceleratorAttributesOutput{AcceleratorAttributes: flowLogs(x)}, nil
+		})
 }
 
 // ListByoipCidrs lists the address ranges that the account brought along; they are all advertised.
-func (s *Service) ListByoipCidrs(ctx context.Context, in *globalaccelerator.ListByoipCidrsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListByoipCidrsOutput, error) {
-	return call.Read(ctx, s.entry, "ListByoipCidrs", in, func(in *globalaccelerator.ListByoipCidrsInput) (*globalaccelerator.ListByoipCidrsOutput, error) {
+func (s *Service) ListByoipCidrs(ctx context.Context, in *globalaccelerator.ListByoipCidrsInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListByoipCidrsOutput, error) {
+	return call.Read(ctx, s.entry, "ListByoipCidrs", in, func(in *globalaccelerator.ListByoipCidrsInput) (
+		*globalaccelerator.ListByoipCidrsOutput, error) {
 		page, next, err := pageOf(s, s.account.OwnAddresses, netip.Prefix.String, in.MaxResults, in.NextToken)
 		if err != nil {
 			return nil, err
 		}
 		out := &globalaccelerator.ListByoipCidrsOutput{ByoipCidrs: []types.ByoipCidr{}, NextToken: next}
 		for _, p := range page {
-			out.ByoipCidrs = append(out.ByoipCidrs, types.ByoipCidr{Cidr: aws.String(p.String()), State: types.ByoipCidrStateAdvertising})
+			out.ByoipCidrs = append(out.ByoipCidrs, types.ByoipCidr{Cidr: aws.String(p.String()),
+				State: types.ByoipCidrStateAdvertising})
 		}
 		return out, nil
 	})

@@ -21,17 +21,20 @@ func TestAnAcceleratorHasTwoAddressesAndIsDeployedInTime(t *testing.T) {
 	f := newFixture(t, account.Real())
 	x := f.accelerator("web")
 	describe := func() *types.Accelerator {
-		out, err := f.DescribeAccelerator(t.Context(), &globalaccelerator.DescribeAcceleratorInput{AcceleratorArn: x.AcceleratorArn})
+		out, err := f.DescribeAccelerator(t.Context(), &globalaccelerator.DescribeAcceleratorInput{
+			AcceleratorArn: x.AcceleratorArn})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out.Accelerator
 	}
-	if x.Status != types.AcceleratorStatusInProgress || !*x.Enabled || x.IpAddressType != types.IpAddressTypeIpv4 || x.DualStackDnsName != nil ||
+	if x.Status != types.AcceleratorStatusInProgress || !*x.Enabled || x.IpAddressType != types.IpAddressTypeIpv4 ||
+		x.DualStackDnsName != nil ||
 		len(x.IpSets) != 1 || len(x.IpSets[0].IpAddresses) != 2 {
 		t.Errorf("created: %+v", x)
 	}
-	if arn := *x.AcceleratorArn; !strings.HasPrefix(arn, "arn:aws:globalaccelerator::123456789012:accelerator/") || len(arn) != len("arn:aws:globalaccelerator::123456789012:accelerator/")+36 {
+	if arn := *x.AcceleratorArn; !strings.HasPrefix(arn, "arn:aws:globalaccelerator::123456789012:accelerator/") ||
+		len(arn) != len("arn:aws:globalaccelerator::123456789012:accelerator/")+36 {
 		t.Errorf("ARN %s", arn)
 	}
 	if dns := *x.DnsName; dns[0] != 'a' || len(dns) != 17+len(".awsglobalaccelerator.com") {
@@ -47,8 +50,10 @@ func TestAnAcceleratorHasTwoAddressesAndIsDeployedInTime(t *testing.T) {
 	}
 	f.clock.Advance(account.Real().AcceleratorChange)
 	f.account.Trouble.AcceleratorsStuck = true
-	out, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack})
-	if err != nil || len(out.Accelerator.IpSets) != 2 || out.Accelerator.DualStackDnsName == nil || !strings.HasSuffix(*out.Accelerator.DualStackDnsName, ".dualstack.awsglobalaccelerator.com") {
+	out, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{
+		AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack})
+	if err != nil || len(out.Accelerator.IpSets) != 2 || out.Accelerator.DualStackDnsName == nil ||
+		!strings.HasSuffix(*out.Accelerator.DualStackDnsName, ".dualstack.awsglobalaccelerator.com") {
 		t.Errorf("dual stack: %+v, %v", out, err)
 	}
 	f.clock.Advance(time.Hour)
@@ -59,7 +64,8 @@ func TestAnAcceleratorHasTwoAddressesAndIsDeployedInTime(t *testing.T) {
 	if got := describe().Status; got != types.AcceleratorStatusDeployed {
 		t.Errorf("let go: %s", got)
 	}
-	if named, dual, ok := f.account.AcceleratorNamed(strings.ToUpper(*out.Accelerator.DualStackDnsName) + "."); !ok || !dual || named.ARN != *x.AcceleratorArn {
+	if named, dual, ok := f.account.AcceleratorNamed(strings.ToUpper(*out.Accelerator.DualStackDnsName) + "."); !ok ||
+		!dual || named.ARN != *x.AcceleratorArn {
 		t.Error("the account does not find it by name")
 	}
 }
@@ -101,10 +107,14 @@ func TestAcceleratorsAreValidated(t *testing.T) {
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("-a")}, "InvalidArgumentException"},
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String(strings.Repeat("a", 65))}, "InvalidArgumentException"},
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), IpAddressType: "IPV6"}, "InvalidArgumentException"},
-		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), IpAddresses: []string{"192.0.2.1"}}, "InvalidArgumentException"},
-		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), Tags: []types.Tag{{Key: aws.String("aws:a"), Value: aws.String("b")}}}, "InvalidArgumentException"},
-		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("k8s_default_web"), IpAddresses: []string{"198.51.100.7"}}, ""},
-		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), IpAddresses: []string{"198.51.100.7"}}, "InvalidArgumentException"},
+		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), IpAddresses: []string{"192.0.2.1"}},
+			"InvalidArgumentException"},
+		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), Tags: []types.Tag{
+			{Key: aws.String("aws:a"), Value: aws.String("b")}}}, "InvalidArgumentException"},
+		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("k8s_default_web"), IpAddresses: []string{"198.51.100.7"}},
+			""},
+		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a"), IpAddresses: []string{"198.51.100.7"}},
+			"InvalidArgumentException"},
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("a.b-c")}, ""},
 		{globalaccelerator.CreateAcceleratorInput{Name: aws.String("one-more")}, "LimitExceededException"},
 	} {
@@ -125,7 +135,8 @@ func TestAnAcceleratorIsDeletedOnceItIsDisabledAndEmpty(t *testing.T) {
 	l := f.listener(x.AcceleratorArn, types.ProtocolTcp, 80, 80)
 	g := f.group(l.ListenerArn)
 	remove := func() error {
-		_, err := f.DeleteAccelerator(t.Context(), &globalaccelerator.DeleteAcceleratorInput{AcceleratorArn: x.AcceleratorArn})
+		_, err := f.DeleteAccelerator(t.Context(), &globalaccelerator.DeleteAcceleratorInput{
+			AcceleratorArn: x.AcceleratorArn})
 		return err
 	}
 	want := func(step string, err error, code_ string) {
@@ -136,16 +147,19 @@ func TestAnAcceleratorIsDeletedOnceItIsDisabledAndEmpty(t *testing.T) {
 	}
 	f.clock.Advance(time.Hour)
 	want("enabled", remove(), "AcceleratorNotDisabledException")
-	_, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn, Enabled: aws.Bool(false)})
+	_, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn,
+		Enabled: aws.Bool(false)})
 	want("disable", err, "")
 	want("still in progress", remove(), "AcceleratorNotDisabledException")
 	f.clock.Advance(account.Real().AcceleratorChange)
 	want("with a listener", remove(), "AssociatedListenerFoundException")
 	_, err = f.DeleteListener(t.Context(), &globalaccelerator.DeleteListenerInput{ListenerArn: l.ListenerArn})
 	want("with a group", err, "AssociatedEndpointGroupFoundException")
-	_, err = f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn})
+	_, err = f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn})
 	want("delete the group", err, "")
-	_, err = f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn})
+	_, err = f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn})
 	want("delete the group again", err, "EndpointGroupNotFoundException")
 	_, err = f.DeleteListener(t.Context(), &globalaccelerator.DeleteListenerInput{ListenerArn: l.ListenerArn})
 	want("delete the listener", err, "")
@@ -180,10 +194,12 @@ func TestListsGoByPages(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
-	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{NextToken: aws.String("x")}); code(err) != "InvalidNextTokenException" {
+	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{
+		NextToken: aws.String("x")}); code(err) != "InvalidNextTokenException" {
 		t.Errorf("bad token: %v", err)
 	}
-	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{MaxResults: aws.Int32(101)}); code(err) != "InvalidArgumentException" {
+	if _, err := f.ListAccelerators(t.Context(), &globalaccelerator.ListAcceleratorsInput{
+		MaxResults: aws.Int32(101)}); code(err) != "InvalidArgumentException" {
 		t.Errorf("page too large: %v", err)
 	}
 }
@@ -194,7 +210,8 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 	x := f.accelerator("web")
 	l := f.listener(x.AcceleratorArn, types.ProtocolTcp, 80, 80)
 	tag := func(arn *string, key string) error {
-		_, err := f.TagResource(t.Context(), &globalaccelerator.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{{Key: aws.String(key), Value: aws.String("v")}}})
+		_, err := f.TagResource(t.Context(), &globalaccelerator.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
+			{Key: aws.String(key), Value: aws.String("v")}}})
 		return err
 	}
 	if err := tag(l.ListenerArn, "k"); code(err) != "AcceleratorNotFoundException" {
@@ -208,10 +225,12 @@ func TestOnlyAcceleratorsHaveTags(t *testing.T) {
 	if err := tag(x.AcceleratorArn, "more"); code(err) != "InvalidArgumentException" {
 		t.Errorf("51 tags: %v", err)
 	}
-	if _, err := f.UntagResource(t.Context(), &globalaccelerator.UntagResourceInput{ResourceArn: x.AcceleratorArn, TagKeys: []string{"k1", "none"}}); err != nil {
+	if _, err := f.UntagResource(t.Context(), &globalaccelerator.UntagResourceInput{ResourceArn: x.AcceleratorArn,
+		TagKeys: []string{"k1", "none"}}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.ListTagsForResource(t.Context(), &globalaccelerator.ListTagsForResourceInput{ResourceArn: x.AcceleratorArn})
+	out, err := f.ListTagsForResource(t.Context(), &globalaccelerator.ListTagsForResourceInput{
+		ResourceArn: x.AcceleratorArn})
 	if err != nil || len(out.Tags) != resource.MaxTags-1 {
 		t.Errorf("%d tags, %v", len(out.Tags), err)
 	}

@@ -45,7 +45,8 @@ func (s *Service) listener(arn *string) (*account.Accelerator, *account.Accelera
 }
 
 // group finds an endpoint group with its listener and accelerator.
-func (s *Service) group(arn *string) (*account.Accelerator, *account.AcceleratorListener, *account.EndpointGroup, error) {
+func (s *Service) group(arn *string) (*account.Accelerator, *account.AcceleratorListener,
+	*account.EndpointGroup, error) {
 	name := aws.ToString(arn)
 	of, _, _ := strings.Cut(name, "/endpoint-group/")
 	if x, l, err := s.listener(&of); err == nil {
@@ -58,17 +59,18 @@ func (s *Service) group(arn *string) (*account.Accelerator, *account.Accelerator
 	return nil, nil, nil, apierr.New("EndpointGroupNotFoundException", "The endpoint group %s does not exist.", name)
 }
 
-// changing is the finders' answer for calls that change the accelerator, or what is below it: while another change of it is under
-// way they are refused, as the SDK expects and retries.
+// changing is the finders' answer for calls that change the accelerator, or what is below it: while another change of
+// it is under way they are refused, as the SDK expects and retries.
 func (s *Service) changing(x *account.Accelerator, err error) (*account.Accelerator, error) {
 	if err == nil && s.account.Clock.Now().Before(x.BusyUntil) {
-		return nil, apierr.New("TransactionInProgressException", "There's already a transaction in progress for the accelerator %s. Another transaction can't be processed.", x.ARN)
+		return nil, apierr.New("TransactionInProgressException",
+			"There's already a transaction in progress for the accelerator %s. Another transaction can't be processed.", x.ARN)
 	}
 	return x, err
 }
 
-// addresses are two addresses of Global Accelerator's own: of two network zones for IPv4, and of one range for IPv6. No other
-// accelerator of the account has them.
+// addresses are two addresses of Global Accelerator's own: of two network zones for IPv4, and of one range for IPv6. No
+// other accelerator of the account has them.
 func (s *Service) addresses(seed string) (v4, v6 []netip.Addr) {
 	taken := map[netip.Addr]bool{}
 	for _, x := range s.account.Accelerators {
@@ -80,7 +82,8 @@ func (s *Service) addresses(seed string) (v4, v6 []netip.Addr) {
 	}
 	for n := 0; ; n++ {
 		sum := sha256.Sum256([]byte(seed + strings.Repeat("+", n)))
-		v4 = []netip.Addr{netip.AddrFrom4([4]byte{75, 2, sum[0], 1 + sum[1]%254}), netip.AddrFrom4([4]byte{99, 83, 128 | sum[2]&127, 1 + sum[3]%254})}
+		v4 = []netip.Addr{netip.AddrFrom4([4]byte{75, 2, sum[0], 1 + sum[1]%254}),
+			netip.AddrFrom4([4]byte{99, 83, 128 | sum[2]&127, 1 + sum[3]%254})}
 		v6 = nil
 		for i := range 2 {
 			a := [16]byte{0x26, 0x00, 0x90, 0x00, 0xa4 + byte(i), 0x00}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-// What Global Accelerator puts into a VPC for endpoints that see the client's address (developer guide, "Best practices for
-// client IP address preservation").
+// What Global Accelerator puts into a VPC for endpoints that see the client's address (developer guide, "Best practices
+// for client IP address preservation").
 const (
 	groupName        = "GlobalAccelerator"
 	groupDescription = "GlobalAccelerator configured SecurityGroup"
@@ -17,9 +17,9 @@ const (
 	interfaceText    = "GlobalAccelerator managed resource"
 )
 
-// attach makes the interfaces of the VPCs be those that the endpoints with client IP preservation need: one in each subnet of
-// theirs, in a security group of the VPC's that the first one brings along. What is not needed any more goes later, the
-// group with the last interface, unless something else uses it.
+// attach makes the interfaces of the VPCs be those that the endpoints with client IP preservation need: one in each
+// subnet of theirs, in a security group of the VPC's that the first one brings along. What is not needed any more goes
+// later, the group with the last interface, unless something else uses it.
 func (s *Service) attach() {
 	needed := s.subnets()
 	for _, subnet := range slices.Sorted(maps.Keys(needed)) {
@@ -95,8 +95,10 @@ func (s *Service) attachTo(subnet string) {
 		}
 	}
 	n := &vpc.Interface{
-		Description: interfaceText, Type: interfaceType, RequesterID: s.account.ID, RequesterManaged: true, SourceDestCheck: true,
-		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
+		Description: interfaceText, Type: interfaceType, RequesterID: s.account.ID, RequesterManaged: true,
+		SourceDestCheck: true,
+		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1,
+			Status: "attached"},
 	}
 	_ = s.account.AddInterface(n, subnet, []string{group.ID}, netip.Addr{})
 }

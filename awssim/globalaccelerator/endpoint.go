@@ -38,7 +38,8 @@ func kindOf(id string) kind {
 }
 
 // endpoints are the endpoints of g with more configured: those that are there get the new settings and keep their age.
-func (s *Service) endpoints(x *account.Accelerator, g *account.EndpointGroup, present []*account.AcceleratorEndpoint, list []types.EndpointConfiguration) ([]*account.AcceleratorEndpoint, error) {
+func (s *Service) endpoints(x *account.Accelerator, g *account.EndpointGroup, present []*account.AcceleratorEndpoint,
+	list []types.EndpointConfiguration) ([]*account.AcceleratorEndpoint, error) {
 	out := slices.Clone(present)
 	named := map[string]bool{}
 	for _, item := range list {
@@ -48,7 +49,8 @@ func (s *Service) endpoints(x *account.Accelerator, g *account.EndpointGroup, pr
 		}
 		named[id] = true
 		if aws.ToString(item.AttachmentArn) != "" {
-			return nil, invalid("The endpoint %s names a cross-account attachment; endpoints of other accounts do not exist here.", id)
+			return nil, invalid("The endpoint %s names a cross-account attachment; endpoints of other accounts do "+
+				"not exist here.", id)
 		}
 		e, err := s.endpoint(x, g.Region, item)
 		if err != nil {
@@ -70,7 +72,8 @@ func (s *Service) endpoints(x *account.Accelerator, g *account.EndpointGroup, pr
 }
 
 // endpoint validates one endpoint of a group in a region.
-func (s *Service) endpoint(x *account.Accelerator, region string, c types.EndpointConfiguration) (*account.AcceleratorEndpoint, error) {
+func (s *Service) endpoint(x *account.Accelerator, region string, c types.EndpointConfiguration) (
+	*account.AcceleratorEndpoint, error) {
 	e := &account.AcceleratorEndpoint{ID: aws.ToString(c.EndpointId), Weight: defaultWeight, Added: s.account.Clock.Now()}
 	given(&e.Weight, c.Weight)
 	if e.Weight < 0 || e.Weight > 255 {
@@ -110,7 +113,8 @@ func (s *Service) endpoint(x *account.Accelerator, region string, c types.Endpoi
 		}
 		mayPreserve, mustPreserve, e.PreserveClientIP = true, true, true
 	default:
-		return nil, invalid("The endpoint id %q is not the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance.", e.ID)
+		return nil, invalid("The endpoint id %q is not the ARN of a load balancer, the allocation id of an Elastic IP "+
+			"address or the id of an instance.", e.ID)
 	}
 	given(&e.PreserveClientIP, c.ClientIPPreservationEnabled)
 	if err := checkPreservation(e, mayPreserve, mustPreserve); err != nil {
@@ -150,7 +154,8 @@ func (s *Service) describeEndpoints(list []*account.AcceleratorEndpoint) []types
 	out := []types.EndpointDescription{}
 	for _, e := range list {
 		state, reason := s.account.EndpointHealth(e)
-		d := types.EndpointDescription{EndpointId: aws.String(e.ID), Weight: aws.Int32(e.Weight), HealthState: types.HealthState(state)}
+		d := types.EndpointDescription{EndpointId: aws.String(e.ID), Weight: aws.Int32(e.Weight),
+			HealthState: types.HealthState(state)}
 		if reason != "" {
 			d.HealthReason = aws.String(reason)
 		}
@@ -163,8 +168,10 @@ func (s *Service) describeEndpoints(list []*account.AcceleratorEndpoint) []types
 }
 
 // AddEndpoints adds endpoints to a group, or changes the settings of those that are in it.
-func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.AddEndpointsOutput, error) {
-	return call.Write(ctx, s.entry, "AddEndpoints", in, func(in *globalaccelerator.AddEndpointsInput) (*globalaccelerator.AddEndpointsOutput, error) {
+func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEndpointsInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.AddEndpointsOutput, error) {
+	return call.Write(ctx, s.entry, "AddEndpoints", in, func(in *globalaccelerator.AddEndpointsInput) (
+		*globalaccelerator.AddEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
@@ -180,7 +187,9 @@ func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEnd
 		s.changed(x)
 		out := &globalaccelerator.AddEndpointsOutput{EndpointGroupArn: in.EndpointGroupArn}
 		for _, d := range s.describeEndpoints(all) {
-			if slices.ContainsFunc(in.EndpointConfigurations, func(c types.EndpointConfiguration) bool { return aws.ToString(c.EndpointId) == *d.EndpointId }) {
+			if slices.ContainsFunc(in.EndpointConfigurations, func(c types.EndpointConfiguration) bool {
+				return aws.ToString(c.EndpointId) == *d.EndpointId
+			}) {
 				out.EndpointDescriptions = append(out.EndpointDescriptions, d)
 			}
 		}
@@ -190,8 +199,10 @@ func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEnd
 }
 
 // RemoveEndpoints takes endpoints out of a group.
-func (s *Service) RemoveEndpoints(ctx context.Context, in *globalaccelerator.RemoveEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.RemoveEndpointsOutput, error) {
-	return call.Write(ctx, s.entry, "RemoveEndpoints", in, func(in *globalaccelerator.RemoveEndpointsInput) (*globalaccelerator.RemoveEndpointsOutput, error) {
+func (s *Service) RemoveEndpoints(ctx context.Context, in *globalaccelerator.RemoveEndpointsInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.RemoveEndpointsOutput, error) {
+	return call.Write(ctx, s.entry, "RemoveEndpoints", in, func(in *globalaccelerator.RemoveEndpointsInput) (
+		*globalaccelerator.RemoveEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err

@@ -23,7 +23,8 @@ func TestEndpointsAreValidated(t *testing.T) {
 		return e
 	}
 	add := func(e ...types.EndpointConfiguration) (*globalaccelerator.AddEndpointsOutput, error) {
-		return f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: e})
+		return f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+			EndpointConfigurations: e})
 	}
 	yes, no := aws.Bool(true), aws.Bool(false)
 	for _, tt := range []struct {
@@ -42,10 +43,15 @@ func TestEndpointsAreValidated(t *testing.T) {
 		{"too heavy", with("app/out", nil, aws.Int32(256)), "InvalidArgumentException", nil},
 		{"not there", with("app/none", nil, nil), "InvalidArgumentException", nil},
 		{"not active", with("app/young", nil, nil), "InvalidArgumentException", nil},
-		{"another region", types.EndpointConfiguration{EndpointId: aws.String("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/1")}, "InvalidArgumentException", nil},
-		{"a target group", types.EndpointConfiguration{EndpointId: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/1")}, "InvalidArgumentException", nil},
+		{"another region", types.EndpointConfiguration{
+			EndpointId: aws.String("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/1")},
+			"InvalidArgumentException", nil},
+		{"a target group", types.EndpointConfiguration{
+			EndpointId: aws.String("arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/1")},
+			"InvalidArgumentException", nil},
 		{"instance", types.EndpointConfiguration{EndpointId: aws.String("i-0a1de0000000000a1")}, "", yes},
-		{"no instance", types.EndpointConfiguration{EndpointId: aws.String("i-0a1de0000000000ff")}, "InvalidArgumentException", nil},
+		{"no instance", types.EndpointConfiguration{EndpointId: aws.String("i-0a1de0000000000ff")},
+			"InvalidArgumentException", nil},
 		{"no address", types.EndpointConfiguration{EndpointId: aws.String("eipalloc-0123")}, "InvalidArgumentException", nil},
 	} {
 		out, err := add(tt.e)
@@ -53,14 +59,17 @@ func TestEndpointsAreValidated(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 			continue
 		}
-		if err == nil && (len(out.EndpointDescriptions) != 1 || *out.EndpointDescriptions[0].ClientIPPreservationEnabled != *tt.cip || *out.EndpointDescriptions[0].Weight != 128) {
+		if err == nil && (len(out.EndpointDescriptions) != 1 || *out.EndpointDescriptions[0].ClientIPPreservationEnabled !=
+			*tt.cip || *out.EndpointDescriptions[0].Weight != 128) {
 			t.Errorf("%s: %+v", tt.name, out.EndpointDescriptions)
 		}
 	}
 	if _, err := add(endpoint("app/out"), endpoint("app/out")); code(err) != "InvalidArgumentException" {
 		t.Errorf("twice: %v", err)
 	}
-	if _, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack}); code(err) != "InvalidArgumentException" {
+	if _, err := f.UpdateAccelerator(t.Context(), &globalaccelerator.UpdateAcceleratorInput{
+		AcceleratorArn: x.AcceleratorArn, IpAddressType: types.IpAddressTypeDualStack}); code(err) !=
+		"InvalidArgumentException" {
 		t.Errorf("dual stack with endpoints that are not: %v", err)
 	}
 	if err := f.account.SetQuota("endpoints-per-endpoint-group", 4); err != nil {
@@ -77,13 +86,15 @@ func TestEndpointsAreAddedReplacedAndRemoved(t *testing.T) {
 	l := f.listener(f.accelerator("web").AcceleratorArn, types.ProtocolTcp, 80, 80)
 	g := f.group(l.ListenerArn, endpoint("app/out"), endpoint("app/dual"))
 	names := func() string {
-		out, err := f.DescribeEndpointGroup(t.Context(), &globalaccelerator.DescribeEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn})
+		out, err := f.DescribeEndpointGroup(t.Context(), &globalaccelerator.DescribeEndpointGroupInput{
+			EndpointGroupArn: g.EndpointGroupArn})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var list []string
 		for _, e := range out.EndpointGroup.EndpointDescriptions {
-			list = append(list, fmt.Sprintf("%s=%d", strings.TrimSuffix(strings.TrimPrefix(*e.EndpointId, prefix), "/1"), *e.Weight))
+			list = append(list, fmt.Sprintf("%s=%d", strings.TrimSuffix(strings.TrimPrefix(*e.EndpointId, prefix), "/1"),
+				*e.Weight))
 		}
 		return strings.Join(list, " ")
 	}
@@ -98,19 +109,25 @@ func TestEndpointsAreAddedReplacedAndRemoved(t *testing.T) {
 	}
 	heavier := endpoint("app/out")
 	heavier.Weight = aws.Int32(200)
-	_, err := f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{heavier, endpoint("net/sg")}})
+	_, err := f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+		EndpointConfigurations: []types.EndpointConfiguration{heavier, endpoint("net/sg")}})
 	check("add", err, "app/out=200 app/dual=128 net/sg=128")
-	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn, TrafficDialPercentage: aws.Float32(10)})
+	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn, TrafficDialPercentage: aws.Float32(10)})
 	check("update of something else", err, "app/out=200 app/dual=128 net/sg=128")
-	_, err = f.RemoveEndpoints(t.Context(), &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: heavier.EndpointId}}})
+	_, err = f.RemoveEndpoints(t.Context(), &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+		EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: heavier.EndpointId}}})
 	check("remove", err, "app/dual=128 net/sg=128")
-	_, err = f.RemoveEndpoints(t.Context(), &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: heavier.EndpointId}}})
+	_, err = f.RemoveEndpoints(t.Context(), &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+		EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: heavier.EndpointId}}})
 	if code(err) != "InvalidArgumentException" {
 		t.Errorf("remove what is not there: %v", err)
 	}
-	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/in")}})
+	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/in")}})
 	check("replace", err, "app/in=128")
-	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{}})
+	_, err = f.UpdateEndpointGroup(t.Context(), &globalaccelerator.UpdateEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{}})
 	check("replace by none", err, "")
 }
 
@@ -135,13 +152,15 @@ func TestClientIPPreservationBringsInterfacesIntoTheVPC(t *testing.T) {
 	if groups, interfaces := inVPC(); groups != 0 || interfaces != 0 {
 		t.Errorf("without preservation: %d groups, %d interfaces", groups, interfaces)
 	}
-	if _, err := f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/out"), endpoint("app/in")}}); err != nil {
+	if _, err := f.AddEndpoints(t.Context(), &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+		EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/out"), endpoint("app/in")}}); err != nil {
 		t.Fatal(err)
 	}
 	if groups, interfaces := inVPC(); groups != 1 || interfaces != 2 {
 		t.Errorf("with preservation: %d groups, %d interfaces", groups, interfaces)
 	}
-	if _, err := f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn}); err != nil {
+	if _, err := f.DeleteEndpointGroup(t.Context(), &globalaccelerator.DeleteEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn}); err != nil {
 		t.Fatal(err)
 	}
 	if _, interfaces := inVPC(); interfaces != 2 {
@@ -157,13 +176,16 @@ func TestHealthOfEndpointsFollowsTheirTargets(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	l := f.listener(f.accelerator("web").AcceleratorArn, types.ProtocolTcp, 80, 80)
-	g := f.group(l.ListenerArn, endpoint("app/out"), types.EndpointConfiguration{EndpointId: aws.String("i-0a1de0000000000a1")})
+	g := f.group(l.ListenerArn, endpoint("app/out"), types.EndpointConfiguration{
+		EndpointId: aws.String("i-0a1de0000000000a1")})
 	health := func() string {
-		out, err := f.DescribeEndpointGroup(t.Context(), &globalaccelerator.DescribeEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn})
+		out, err := f.DescribeEndpointGroup(t.Context(), &globalaccelerator.DescribeEndpointGroupInput{
+			EndpointGroupArn: g.EndpointGroupArn})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprint(out.EndpointGroup.EndpointDescriptions[0].HealthState, " ", out.EndpointGroup.EndpointDescriptions[1].HealthState)
+		return fmt.Sprint(out.EndpointGroup.EndpointDescriptions[0].HealthState, " ",
+			out.EndpointGroup.EndpointDescriptions[1].HealthState)
 	}
 	if got := health(); got != "INITIAL INITIAL" {
 		t.Errorf("at first: %s", got)
@@ -189,7 +211,8 @@ func TestAListenerHasAsManyEndpointGroupsAsItsQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	create := func(region string) error {
-		_, err := f.CreateEndpointGroup(t.Context(), &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String(region)})
+		_, err := f.CreateEndpointGroup(t.Context(), &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn,
+			EndpointGroupRegion: aws.String(region)})
 		return err
 	}
 	for _, region := range []string{"us-west-2", "eu-west-1", "ap-southeast-7"} {

@@ -17,7 +17,8 @@ import (
 
 const prefix = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/"
 
-// fixture is an account with load balancers: app/out, app/in (internal), app/dual, net/plain (without security groups), net/sg.
+// fixture is an account with load balancers: app/out, app/in (internal), app/dual, net/plain (without security groups),
+// net/sg.
 type fixture struct {
 	*Service
 	t     *testing.T
@@ -33,16 +34,20 @@ func newFixture(t *testing.T, p account.Profile) fixture {
 		t.Fatal(err)
 	}
 	for _, lb := range []account.LoadBalancer{
-		{Name: "app/out", Type: "application", Scheme: "internet-facing", IPAddressType: "ipv4", SecurityGroups: []string{"sg"}},
+		{Name: "app/out", Type: "application", Scheme: "internet-facing", IPAddressType: "ipv4",
+			SecurityGroups: []string{"sg"}},
 		{Name: "app/in", Type: "application", Scheme: "internal", IPAddressType: "ipv4", SecurityGroups: []string{"sg"}},
-		{Name: "app/dual", Type: "application", Scheme: "internet-facing", IPAddressType: "dualstack", SecurityGroups: []string{"sg"}},
+		{Name: "app/dual", Type: "application", Scheme: "internet-facing", IPAddressType: "dualstack",
+			SecurityGroups: []string{"sg"}},
 		{Name: "net/plain", Type: "network", Scheme: "internet-facing", IPAddressType: "ipv4"},
 		{Name: "net/sg", Type: "network", Scheme: "internet-facing", IPAddressType: "ipv4", SecurityGroups: []string{"sg"}},
-		{Name: "app/young", Type: "application", Scheme: "internet-facing", IPAddressType: "ipv4", ActiveAt: c.Now().Add(time.Hour)},
+		{Name: "app/young", Type: "application", Scheme: "internet-facing", IPAddressType: "ipv4",
+			ActiveAt: c.Now().Add(time.Hour)},
 	} {
 		lb.ARN = prefix + lb.Name + "/1"
 		lb.VPC = "vpc-0a1de000000000001"
-		lb.Zones = []account.Zone{{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"}, {Name: "us-west-2b", Subnet: "subnet-0a1de0000000000b1"}}
+		lb.Zones = []account.Zone{{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"},
+			{Name: "us-west-2b", Subnet: "subnet-0a1de0000000000b1"}}
 		a.AddLoadBalancer(&lb)
 	}
 	return fixture{New(a, nil), t, c}
@@ -74,7 +79,8 @@ func ports(pairs ...int32) []types.PortRange {
 }
 
 func (f fixture) listen(accelerator *string, protocol types.Protocol, pairs ...int32) (*types.Listener, error) {
-	out, err := f.CreateListener(f.t.Context(), &globalaccelerator.CreateListenerInput{AcceleratorArn: accelerator, Protocol: protocol, PortRanges: ports(pairs...)})
+	out, err := f.CreateListener(f.t.Context(), &globalaccelerator.CreateListenerInput{AcceleratorArn: accelerator,
+		Protocol: protocol, PortRanges: ports(pairs...)})
 	if err != nil {
 		return nil, err
 	}

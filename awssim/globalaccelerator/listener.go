@@ -14,15 +14,18 @@ import (
 )
 
 // CreateListener makes a listener on ports that no other listener of the protocol has.
-func (s *Service) CreateListener(ctx context.Context, in *globalaccelerator.CreateListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateListenerOutput, error) {
-	return call.Write(ctx, s.entry, "CreateListener", in, func(in *globalaccelerator.CreateListenerInput) (*globalaccelerator.CreateListenerOutput, error) {
+func (s *Service) CreateListener(ctx context.Context, in *globalaccelerator.CreateListenerInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateListenerOutput, error) {
+	return call.Write(ctx, s.entry, "CreateListener", in, func(in *globalaccelerator.CreateListenerInput) (
+		*globalaccelerator.CreateListenerOutput, error) {
 		bare := *in
 		bare.IdempotencyToken = nil
 		find := func(arn string) (*account.AcceleratorListener, bool) {
 			_, l, err := s.listener(&arn)
 			return l, err == nil
 		}
-		l, err := once(s, creation{"CreateListener", in.IdempotencyToken, bare}, find, func() (*account.AcceleratorListener, string, error) {
+		l, err := once(s, creation{"CreateListener", in.IdempotencyToken, bare}, find, func() (*account.AcceleratorListener,
+			string, error) {
 			l, err := s.createListener(in)
 			if err != nil {
 				return nil, "", err
@@ -69,10 +72,12 @@ func (s *Service) portRanges(given []types.PortRange) ([]account.PortRange, erro
 	for _, g := range given {
 		r := account.PortRange{From: aws.ToInt32(g.FromPort), To: aws.ToInt32(g.ToPort)}
 		if r.From < 1 || r.To > 65535 || r.From > r.To {
-			return nil, apierr.New("InvalidPortRangeException", "The port range %d-%d is not valid: ports are 1 to 65535, the lower one first.", r.From, r.To)
+			return nil, apierr.New("InvalidPortRangeException",
+				"The port range %d-%d is not valid: ports are 1 to 65535, the lower one first.", r.From, r.To)
 		}
 		if slices.ContainsFunc(ranges, r.Overlaps) {
-			return nil, apierr.New("InvalidPortRangeException", "The port range %d-%d overlaps with another one of the listener.", r.From, r.To)
+			return nil, apierr.New("InvalidPortRangeException",
+				"The port range %d-%d overlaps with another one of the listener.", r.From, r.To)
 		}
 		ranges = append(ranges, r)
 	}
@@ -90,7 +95,9 @@ func checkListener(x *account.Accelerator, old, l *account.AcceleratorListener) 
 	for _, other := range x.Listeners {
 		for _, r := range l.Ports {
 			if other != old && other.Protocol == l.Protocol && slices.ContainsFunc(other.Ports, r.Overlaps) {
-				return apierr.New("InvalidPortRangeException", "The port numbers that you specified are not valid numbers or are not unique for this accelerator: %d-%d overlaps with %s.", r.From, r.To, other.ARN)
+				return apierr.New("InvalidPortRangeException",
+					"The port numbers that you specified are not valid numbers or are not unique for this accelerator: %d-%d "+
+						"overlaps with %s.", r.From, r.To, other.ARN)
 			}
 		}
 		for _, g := range other.Groups {
@@ -99,7 +106,8 @@ func checkListener(x *account.Accelerator, old, l *account.AcceleratorListener) 
 					return invalid("The listener port %d is overridden in %s: remove the override first.", o.Listener, g.ARN)
 				}
 				if l.Contains(o.Endpoint) {
-					return invalid("The port %d is the endpoint port of an override in %s, so that no listener can have it.", o.Endpoint, g.ARN)
+					return invalid("The port %d is the endpoint port of an override in %s, so that no listener can have it.",
+						o.Endpoint, g.ARN)
 				}
 			}
 		}
@@ -108,7 +116,8 @@ func checkListener(x *account.Accelerator, old, l *account.AcceleratorListener) 
 }
 
 func describeListener(l *account.AcceleratorListener) *types.Listener {
-	d := &types.Listener{ListenerArn: aws.String(l.ARN), Protocol: types.Protocol(l.Protocol), ClientAffinity: types.ClientAffinity(l.Affinity)}
+	d := &types.Listener{ListenerArn: aws.String(l.ARN), Protocol: types.Protocol(l.Protocol),
+		ClientAffinity: types.ClientAffinity(l.Affinity)}
 	for _, r := range l.Ports {
 		d.PortRanges = append(d.PortRanges, types.PortRange{FromPort: aws.Int32(r.From), ToPort: aws.Int32(r.To)})
 	}
@@ -116,8 +125,10 @@ func describeListener(l *account.AcceleratorListener) *types.Listener {
 }
 
 // UpdateListener changes what is given: ports, protocol or client affinity.
-func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.UpdateListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateListenerOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateListener", in, func(in *globalaccelerator.UpdateListenerInput) (*globalaccelerator.UpdateListenerOutput, error) {
+func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.UpdateListenerInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateListenerOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateListener", in, func(in *globalaccelerator.UpdateListenerInput) (
+		*globalaccelerator.UpdateListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
@@ -144,8 +155,10 @@ func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.Upda
 }
 
 // DescribeListener describes a listener.
-func (s *Service) DescribeListener(ctx context.Context, in *globalaccelerator.DescribeListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeListenerOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeListener", in, func(in *globalaccelerator.DescribeListenerInput) (*globalaccelerator.DescribeListenerOutput, error) {
+func (s *Service) DescribeListener(ctx context.Context, in *globalaccelerator.DescribeListenerInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeListenerOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListener", in, func(in *globalaccelerator.DescribeListenerInput) (
+		*globalaccelerator.DescribeListenerOutput, error) {
 		_, l, err := s.listener(in.ListenerArn)
 		if err != nil {
 			return nil, err
@@ -155,13 +168,16 @@ func (s *Service) DescribeListener(ctx context.Context, in *globalaccelerator.De
 }
 
 // ListListeners lists the listeners of an accelerator in the order of their creation.
-func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListListenersInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListListenersOutput, error) {
-	return call.Read(ctx, s.entry, "ListListeners", in, func(in *globalaccelerator.ListListenersInput) (*globalaccelerator.ListListenersOutput, error) {
+func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListListenersInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListListenersOutput, error) {
+	return call.Read(ctx, s.entry, "ListListeners", in, func(in *globalaccelerator.ListListenersInput) (
+		*globalaccelerator.ListListenersOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)
 		if err != nil {
 			return nil, err
 		}
-		page, next, err := pageOf(s, x.Listeners, func(l *account.AcceleratorListener) string { return l.ARN }, in.MaxResults, in.NextToken)
+		page, next, err := pageOf(s, x.Listeners, func(l *account.AcceleratorListener) string { return l.ARN }, in.MaxResults,
+			in.NextToken)
 		if err != nil {
 			return nil, err
 		}
@@ -174,14 +190,18 @@ func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListL
 }
 
 // DeleteListener deletes a listener that has no endpoint group.
-func (s *Service) DeleteListener(ctx context.Context, in *globalaccelerator.DeleteListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteListenerOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *globalaccelerator.DeleteListenerInput) (*globalaccelerator.DeleteListenerOutput, error) {
+func (s *Service) DeleteListener(ctx context.Context, in *globalaccelerator.DeleteListenerInput,
+	_ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteListenerOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *globalaccelerator.DeleteListenerInput) (
+		*globalaccelerator.DeleteListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		if len(l.Groups) > 0 {
-			return nil, apierr.New("AssociatedEndpointGroupFoundException", "The listener that you specified has an endpoint group associated with it. You must remove all dependent resources from a listener before you can delete it.")
+			return nil, apierr.New("AssociatedEndpointGroupFoundException",
+				"The listener that you specified has an endpoint group associated with it. You must remove all dependent "+
+					"resources from a listener before you can delete it.")
 		}
 		x.Listeners = slices.DeleteFunc(x.Listeners, func(other *account.AcceleratorListener) bool { return other == l })
 		s.changed(x)

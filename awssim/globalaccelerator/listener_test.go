@@ -53,9 +53,11 @@ func TestPortOverridesAndListenersKeepOutOfEachOthersWay(t *testing.T) {
 	web, admin := f.listener(x, types.ProtocolTcp, 80, 81), f.listener(x, types.ProtocolTcp, 90, 91)
 	g, other := f.group(web.ListenerArn), f.group(admin.ListenerArn)
 	override := func(group *types.EndpointGroup, pairs ...int32) error {
-		in := &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: group.EndpointGroupArn, PortOverrides: []types.PortOverride{}}
+		in := &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: group.EndpointGroupArn,
+			PortOverrides: []types.PortOverride{}}
 		for i := 0; i < len(pairs); i += 2 {
-			in.PortOverrides = append(in.PortOverrides, types.PortOverride{ListenerPort: aws.Int32(pairs[i]), EndpointPort: aws.Int32(pairs[i+1])})
+			in.PortOverrides = append(in.PortOverrides, types.PortOverride{ListenerPort: aws.Int32(pairs[i]),
+				EndpointPort: aws.Int32(pairs[i+1])})
 		}
 		_, err := f.UpdateEndpointGroup(t.Context(), in)
 		return err
@@ -82,7 +84,8 @@ func TestPortOverridesAndListenersKeepOutOfEachOthersWay(t *testing.T) {
 		t.Errorf("a listener on an endpoint port: %v", err)
 	}
 	move := func() error {
-		_, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: web.ListenerArn, PortRanges: ports(81, 81)})
+		_, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: web.ListenerArn,
+			PortRanges: ports(81, 81)})
 		return err
 	}
 	if err := move(); code(err) != "InvalidArgumentException" {
@@ -101,11 +104,13 @@ func TestEndpointGroupsHaveAWSsDefaultsAndBounds(t *testing.T) {
 	f := newFixture(t, account.Instant())
 	l := f.listener(f.accelerator("web").AcceleratorArn, types.ProtocolTcp, 8080, 8081, 80, 80)
 	g := f.group(l.ListenerArn)
-	if *g.TrafficDialPercentage != 100 || *g.HealthCheckPort != 8080 || g.HealthCheckProtocol != "TCP" || *g.HealthCheckIntervalSeconds != 30 || *g.ThresholdCount != 3 {
+	if *g.TrafficDialPercentage != 100 || *g.HealthCheckPort != 8080 || g.HealthCheckProtocol != "TCP" ||
+		*g.HealthCheckIntervalSeconds != 30 || *g.ThresholdCount != 3 {
 		t.Errorf("defaults: %+v", g)
 	}
 	create := func(change func(*globalaccelerator.CreateEndpointGroupInput)) error {
-		in := &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String("eu-west-1")}
+		in := &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String(
+			"eu-west-1")}
 		change(in)
 		_, err := f.CreateEndpointGroup(t.Context(), in)
 		return err
@@ -115,7 +120,8 @@ func TestEndpointGroupsHaveAWSsDefaultsAndBounds(t *testing.T) {
 		change func(*input)
 		want   string
 	}{
-		"region taken":   {func(in *input) { in.EndpointGroupRegion = aws.String("us-west-2") }, "EndpointGroupAlreadyExistsException"},
+		"region taken": {func(in *input) { in.EndpointGroupRegion = aws.String("us-west-2") },
+			"EndpointGroupAlreadyExistsException"},
 		"no region":      {func(in *input) { in.EndpointGroupRegion = aws.String("moon") }, "InvalidArgumentException"},
 		"unknown region": {func(in *input) { in.EndpointGroupRegion = aws.String("us-wets-2") }, "InvalidArgumentException"},
 		"dial":           {func(in *input) { in.TrafficDialPercentage = aws.Float32(100.5) }, "InvalidArgumentException"},

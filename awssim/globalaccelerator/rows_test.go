@@ -28,7 +28,9 @@ func TestBoundsOfAccelerators(t *testing.T) {
 		"name that begins with a dot": {func(in *input) { in.Name = aws.String(".a") }, "InvalidArgumentException"},
 		"name that ends in a dot":     {func(in *input) { in.Name = aws.String("a.") }, "InvalidArgumentException"},
 		"name of another":             {func(in *input) { in.Name = aws.String("taken") }, ""},
-		"three addresses":             {func(in *input) { in.IpAddresses = []string{"198.51.100.1", "198.51.100.2", "198.51.100.3"} }, "InvalidArgumentException"},
+		"three addresses": {func(in *input) {
+			in.IpAddresses = []string{"198.51.100.1", "198.51.100.2", "198.51.100.3"}
+		}, "InvalidArgumentException"},
 		"51 tags": {func(in *input) {
 			for i := range resource.MaxTags + 1 {
 				in.Tags = append(in.Tags, types.Tag{Key: aws.String(fmt.Sprint("k", i)), Value: aws.String("")})
@@ -47,7 +49,8 @@ func TestBoundsOfAccelerators(t *testing.T) {
 			if code(err) != tt.want {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}
-			if err == nil && (*out.Accelerator.Enabled != (in.Enabled == nil || *in.Enabled) || (out.Accelerator.DualStackDnsName != nil) != (in.IpAddressType == types.IpAddressTypeDualStack)) {
+			if err == nil && (*out.Accelerator.Enabled != (in.Enabled == nil || *in.Enabled) ||
+				(out.Accelerator.DualStackDnsName != nil) != (in.IpAddressType == types.IpAddressTypeDualStack)) {
 				t.Errorf("got %+v", out.Accelerator)
 			}
 		})
@@ -59,14 +62,16 @@ func TestAnAcceleratorKeepsItsAddressesForLife(t *testing.T) {
 	f := newFixture(t, account.Instant())
 	x := f.accelerator("a")
 	was := x.IpSets[0].IpAddresses
-	for _, in := range []globalaccelerator.UpdateAcceleratorInput{{Enabled: aws.Bool(false)}, {Name: aws.String("b")}, {IpAddressType: types.IpAddressTypeDualStack}, {IpAddressType: types.IpAddressTypeIpv4}, {Enabled: aws.Bool(true)}} {
+	for _, in := range []globalaccelerator.UpdateAcceleratorInput{{Enabled: aws.Bool(false)}, {Name: aws.String("b")},
+		{IpAddressType: types.IpAddressTypeDualStack}, {IpAddressType: types.IpAddressTypeIpv4}, {Enabled: aws.Bool(true)}} {
 		in.AcceleratorArn = x.AcceleratorArn
 		out, err := f.UpdateAccelerator(t.Context(), &in)
 		if err != nil || !slices.Equal(out.Accelerator.IpSets[0].IpAddresses, was) || *out.Accelerator.DnsName != *x.DnsName {
 			t.Errorf("%+v: %+v, %v", in, out, err)
 		}
 	}
-	out, err := f.DescribeAccelerator(t.Context(), &globalaccelerator.DescribeAcceleratorInput{AcceleratorArn: x.AcceleratorArn})
+	out, err := f.DescribeAccelerator(t.Context(), &globalaccelerator.DescribeAcceleratorInput{
+		AcceleratorArn: x.AcceleratorArn})
 	if err != nil || *out.Accelerator.Name != "b" || !*out.Accelerator.Enabled || out.Accelerator.DualStackDnsName != nil {
 		t.Errorf("in the end: %+v, %v", out, err)
 	}
@@ -90,11 +95,13 @@ func TestBoundsOfAcceleratorListeners(t *testing.T) {
 	if _, err := f.listen(x, types.ProtocolTcp, eleven...); code(err) != "InvalidArgumentException" {
 		t.Errorf("eleven port ranges: %v", err)
 	}
-	out, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn, ClientAffinity: types.ClientAffinitySourceIp})
+	out, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn,
+		ClientAffinity: types.ClientAffinitySourceIp})
 	if err != nil || out.Listener.ClientAffinity != types.ClientAffinitySourceIp || len(out.Listener.PortRanges) != 10 {
 		t.Errorf("affinity alone: %+v, %v", out, err)
 	}
-	if _, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn, ClientAffinity: "COOKIE"}); code(err) != "InvalidArgumentException" {
+	if _, err := f.UpdateListener(t.Context(), &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn,
+		ClientAffinity: "COOKIE"}); code(err) != "InvalidArgumentException" {
 		t.Errorf("another affinity: %v", err)
 	}
 	if arn := *l.ListenerArn; !strings.HasPrefix(arn, *x+"/listener/") || len(arn) != len(*x)+len("/listener/")+8 {
@@ -115,27 +122,35 @@ func TestBoundsOfEndpointGroups(t *testing.T) {
 		change func(*input)
 		want   string
 	}{
-		"dial of 0":                     {func(in *input) { in.TrafficDialPercentage = aws.Float32(0) }, ""},
-		"dial below 0":                  {func(in *input) { in.TrafficDialPercentage = aws.Float32(-1) }, "InvalidArgumentException"},
+		"dial of 0": {func(in *input) { in.TrafficDialPercentage = aws.Float32(0) }, ""},
+		"dial below 0": {func(in *input) { in.TrafficDialPercentage = aws.Float32(-1) },
+			"InvalidArgumentException"},
 		"health check every 10 seconds": {func(in *input) { in.HealthCheckIntervalSeconds = aws.Int32(10) }, ""},
 		"threshold of 1":                {func(in *input) { in.ThresholdCount = aws.Int32(1) }, ""},
 		"threshold of 0":                {func(in *input) { in.ThresholdCount = aws.Int32(0) }, "InvalidArgumentException"},
 		"path with every character":     {func(in *input) { in.HealthCheckPath = aws.String(`/-aZ9@:%_\+.~#?&/=`) }, ""},
-		"path with another character":   {func(in *input) { in.HealthCheckPath = aws.String("/a b") }, "InvalidArgumentException"},
-		"path of 256 characters":        {func(in *input) { in.HealthCheckPath = aws.String("/" + strings.Repeat("a", 255)) }, "InvalidArgumentException"},
-		"HTTP health check":             {func(in *input) { in.HealthCheckProtocol = types.HealthCheckProtocolHttp }, ""},
-		"ten port overrides":            {func(in *input) { in.PortOverrides = overrides(10) }, ""},
-		"eleven port overrides":         {func(in *input) { in.PortOverrides = overrides(11) }, "LimitExceededException"},
+		"path with another character": {func(in *input) { in.HealthCheckPath = aws.String("/a b") },
+			"InvalidArgumentException"},
+		"path of 256 characters": {func(in *input) { in.HealthCheckPath = aws.String("/" + strings.Repeat("a", 255)) },
+			"InvalidArgumentException"},
+		"HTTP health check":     {func(in *input) { in.HealthCheckProtocol = types.HealthCheckProtocolHttp }, ""},
+		"ten port overrides":    {func(in *input) { in.PortOverrides = overrides(10) }, ""},
+		"eleven port overrides": {func(in *input) { in.PortOverrides = overrides(11) }, "LimitExceededException"},
 		"eleven endpoints": {func(in *input) {
 			for i := range 11 {
-				in.EndpointConfigurations = append(in.EndpointConfigurations, types.EndpointConfiguration{EndpointId: aws.String(fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/%d", i))})
+				in.EndpointConfigurations = append(in.EndpointConfigurations, types.EndpointConfiguration{
+					EndpointId: aws.String(fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/%d",
+						i))})
 			}
 		}, "LimitExceededException"},
 		"weight of 0": {func(in *input) {
-			in.EndpointConfigurations = []types.EndpointConfiguration{{EndpointId: aws.String("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/1"), Weight: aws.Int32(0)}}
+			in.EndpointConfigurations = []types.EndpointConfiguration{
+				{EndpointId: aws.String("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/x/1"),
+					Weight: aws.Int32(0)}}
 		}, ""},
 		"Elastic IP address with preservation": {func(in *input) {
-			in.EndpointConfigurations = []types.EndpointConfiguration{{EndpointId: aws.String("eipalloc-1"), ClientIPPreservationEnabled: aws.Bool(true)}}
+			in.EndpointConfigurations = []types.EndpointConfiguration{
+				{EndpointId: aws.String("eipalloc-1"), ClientIPPreservationEnabled: aws.Bool(true)}}
 		}, "InvalidArgumentException"},
 		"Elastic IP address": {func(in *input) {
 			in.EndpointConfigurations = []types.EndpointConfiguration{{EndpointId: aws.String("eipalloc-1")}}
@@ -203,7 +218,8 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 	f.account.Profile.AcceleratorTransaction = time.Second
 	ctx := t.Context()
 	add := func() error {
-		_, err := f.AddEndpoints(ctx, &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/in")}})
+		_, err := f.AddEndpoints(ctx, &globalaccelerator.AddEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+			EndpointConfigurations: []types.EndpointConfiguration{endpoint("app/in")}})
 		return err
 	}
 	if err := add(); err != nil {
@@ -211,11 +227,13 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 	}
 	for row, change := range map[string]func() error{
 		"accelerator": func() error {
-			_, err := f.UpdateAccelerator(ctx, &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn, Enabled: aws.Bool(false)})
+			_, err := f.UpdateAccelerator(ctx, &globalaccelerator.UpdateAcceleratorInput{AcceleratorArn: x.AcceleratorArn,
+				Enabled: aws.Bool(false)})
 			return err
 		},
 		"attributes": func() error {
-			_, err := f.UpdateAcceleratorAttributes(ctx, &globalaccelerator.UpdateAcceleratorAttributesInput{AcceleratorArn: x.AcceleratorArn})
+			_, err := f.UpdateAcceleratorAttributes(ctx, &globalaccelerator.UpdateAcceleratorAttributesInput{
+				AcceleratorArn: x.AcceleratorArn})
 			return err
 		},
 		"deletion": func() error {
@@ -227,7 +245,8 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 			return err
 		},
 		"listener": func() error {
-			_, err := f.UpdateListener(ctx, &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn, PortRanges: ports(82, 82)})
+			_, err := f.UpdateListener(ctx, &globalaccelerator.UpdateListenerInput{ListenerArn: l.ListenerArn,
+				PortRanges: ports(82, 82)})
 			return err
 		},
 		"deletion of the listener": func() error {
@@ -235,20 +254,24 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 			return err
 		},
 		"new group": func() error {
-			_, err := f.CreateEndpointGroup(ctx, &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String("eu-west-1")})
+			_, err := f.CreateEndpointGroup(ctx, &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn,
+				EndpointGroupRegion: aws.String("eu-west-1")})
 			return err
 		},
 		"group": func() error {
-			_, err := f.UpdateEndpointGroup(ctx, &globalaccelerator.UpdateEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn, TrafficDialPercentage: aws.Float32(1)})
+			_, err := f.UpdateEndpointGroup(ctx, &globalaccelerator.UpdateEndpointGroupInput{
+				EndpointGroupArn: g.EndpointGroupArn, TrafficDialPercentage: aws.Float32(1)})
 			return err
 		},
 		"deletion of the group": func() error {
-			_, err := f.DeleteEndpointGroup(ctx, &globalaccelerator.DeleteEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn})
+			_, err := f.DeleteEndpointGroup(ctx, &globalaccelerator.DeleteEndpointGroupInput{
+				EndpointGroupArn: g.EndpointGroupArn})
 			return err
 		},
 		"more endpoints": add,
 		"fewer endpoints": func() error {
-			_, err := f.RemoveEndpoints(ctx, &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn, EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: endpoint("app/in").EndpointId}}})
+			_, err := f.RemoveEndpoints(ctx, &globalaccelerator.RemoveEndpointsInput{EndpointGroupArn: g.EndpointGroupArn,
+				EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: endpoint("app/in").EndpointId}}})
 			return err
 		},
 	} {
@@ -259,7 +282,8 @@ func TestAnAcceleratorTakesOneChangeAtATime(t *testing.T) {
 	if _, err := f.listen(other.AcceleratorArn, types.ProtocolTcp, 80, 80); err != nil {
 		t.Errorf("another accelerator: %v", err)
 	}
-	if _, err := f.DescribeEndpointGroup(ctx, &globalaccelerator.DescribeEndpointGroupInput{EndpointGroupArn: g.EndpointGroupArn}); err != nil {
+	if _, err := f.DescribeEndpointGroup(ctx, &globalaccelerator.DescribeEndpointGroupInput{
+		EndpointGroupArn: g.EndpointGroupArn}); err != nil {
 		t.Errorf("reading: %v", err)
 	}
 	f.clock.Advance(time.Second)

@@ -1,7 +1,8 @@
-// Package globalaccelerator is Global Accelerator's control plane: standard accelerators with listeners, endpoint groups,
-// endpoints and tags, one method per action with the SDK client's signature, over the account's state, with AWS's
-// validations, quotas and error codes. Custom routing, cross-account attachments and changes of own address ranges are left
-// out; the traffic is the data plane's. It imports awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
+// Package globalaccelerator is Global Accelerator's control plane: standard accelerators with listeners, endpoint
+// groups, endpoints and tags, one method per action with the SDK client's signature, over the account's state, with
+// AWS's validations, quotas and error codes. Custom routing, cross-account attachments and changes of own address
+// ranges are left out; the traffic is the data plane's. It imports awssim/account, awssim/call, awssim/gate,
+// awssim/apierr and the SDK's types.
 package globalaccelerator
 
 import (
@@ -44,7 +45,8 @@ func invalid(format string, args ...any) error {
 }
 
 func beyond(quota int, what string) error {
-	return apierr.New("LimitExceededException", "Processing your request would cause you to exceed the quota of %d %s.", quota, what)
+	return apierr.New("LimitExceededException", "Processing your request would cause you to exceed the quota of %d %s.",
+		quota, what)
 }
 
 // creation is a call that creates something and may carry an idempotency token.

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
-// acceleratorMappings are Global Accelerator's. Service Authorization Reference, "Actions, resources, and condition keys for
-// AWS Global Accelerator".
+// acceleratorMappings are Global Accelerator's. Service Authorization Reference, "Actions, resources, and condition
+// keys for AWS Global Accelerator".
 var acceleratorMappings = map[string]mapping{
 	"CreateAccelerator": on(func(a *account.Account, in *ga.CreateAcceleratorInput) []check {
 		tags := acceleratorTags(in.Tags)
@@ -22,11 +22,15 @@ var acceleratorMappings = map[string]mapping{
 		}
 		return list
 	}),
-	"UpdateAccelerator":             target(func(in *ga.UpdateAcceleratorInput) *string { return in.AcceleratorArn }),
-	"DeleteAccelerator":             target(func(in *ga.DeleteAcceleratorInput) *string { return in.AcceleratorArn }),
-	"DescribeAccelerator":           target(func(in *ga.DescribeAcceleratorInput) *string { return in.AcceleratorArn }),
-	"DescribeAcceleratorAttributes": target(func(in *ga.DescribeAcceleratorAttributesInput) *string { return in.AcceleratorArn }),
-	"UpdateAcceleratorAttributes":   target(func(in *ga.UpdateAcceleratorAttributesInput) *string { return in.AcceleratorArn }),
+	"UpdateAccelerator":   target(func(in *ga.UpdateAcceleratorInput) *string { return in.AcceleratorArn }),
+	"DeleteAccelerator":   target(func(in *ga.DeleteAcceleratorInput) *string { return in.AcceleratorArn }),
+	"DescribeAccelerator": target(func(in *ga.DescribeAcceleratorInput) *string { return in.AcceleratorArn }),
+	"DescribeAcceleratorAttributes": target(func(in *ga.DescribeAcceleratorAttributesInput) *string {
+		return in.AcceleratorArn
+	}),
+	"UpdateAcceleratorAttributes": target(func(in *ga.UpdateAcceleratorAttributesInput) *string {
+		return in.AcceleratorArn
+	}),
 
 	"CreateListener":   target(func(in *ga.CreateListenerInput) *string { return in.AcceleratorArn }),
 	"UpdateListener":   target(func(in *ga.UpdateListenerInput) *string { return in.ListenerArn }),
@@ -57,7 +61,8 @@ var acceleratorMappings = map[string]mapping{
 	"ListTagsForResource": target(func(in *ga.ListTagsForResourceInput) *string { return in.ResourceArn }),
 }
 
-// endpoints is what changing the endpoints of a group needs: the load balancers among them are looked up in the caller's name.
+// endpoints is what changing the endpoints of a group needs: the load balancers among them are looked up in the
+// caller's name.
 func endpoints(arn *string, given int) []check {
 	list := one(arn)
 	if given > 0 {

@@ -26,10 +26,10 @@ func (asked AssumeRequest) context() policy.Context {
 	return keys
 }
 
-// MayAssume decides whether the holder of an access key may open a session of the role: the role's trust policy must trust
-// it, and its own policies must allow it unless the trust policy names it. A nil role is one that the account does not
-// have, which is refused where roles are kept track of: when the account has any, or its Enforced is set. The caller holds
-// the account's lock.
+// MayAssume decides whether the holder of an access key may open a session of the role: the role's trust policy must
+// trust it, and its own policies must allow it unless the trust policy names it. A nil role is one that the account
+// does not have, which is refused where roles are kept track of: when the account has any, or its Enforced is set. The
+// caller holds the account's lock.
 func MayAssume(a *account.Account, key string, role *account.Role, asked AssumeRequest) error {
 	who := callerOf(a, key)
 	if role == nil && (len(a.Roles) > 0 || a.Enforced) {
@@ -61,16 +61,16 @@ func MayAssume(a *account.Account, key string, role *account.Role, asked AssumeR
 	return nil
 }
 
-// MayAssumeByToken decides whether the bearer of a token that the provider (an ARN) vouches for may open a session of the
-// role. A nil role is as for MayAssume. The caller holds the account's lock.
+// MayAssumeByToken decides whether the bearer of a token that the provider (an ARN) vouches for may open a session of
+// the role. A nil role is as for MayAssume. The caller holds the account's lock.
 func MayAssumeByToken(a *account.Account, provider string, role *account.Role, asked AssumeRequest) error {
 	keys := asked.context()
 	keys.Set("aws:FederatedProvider", provider)
 	return trusted(a, policy.Principal{Federated: provider}, role, asked.Actions, keys)
 }
 
-// MayServiceAssume decides whether a service of AWS, such as pods.eks.amazonaws.com, may open a session of the role in the
-// account's name. A nil role is as for MayAssume. The caller holds the account's lock.
+// MayServiceAssume decides whether a service of AWS, such as pods.eks.amazonaws.com, may open a session of the role in
+// the account's name. A nil role is as for MayAssume. The caller holds the account's lock.
 func MayServiceAssume(a *account.Account, service string, role *account.Role, asked AssumeRequest) error {
 	keys := asked.context()
 	keys.Set("aws:SourceAccount", a.ID)
@@ -90,9 +90,11 @@ func trusted(a *account.Account, p policy.Principal, role *account.Role, actions
 	return nil
 }
 
-// MayAssumeAcross decides whether the holder of an access key of an account may open a session of a role of another account: its own policies must allow it, and the
-// role's trust policy must trust it or its account. A role without a trust policy trusts its own account only. The caller holds the locks of both accounts.
-func MayAssumeAcross(a *account.Account, key string, there *account.Account, role *account.Role, asked AssumeRequest) error {
+// MayAssumeAcross decides whether the holder of an access key of an account may open a session of a role of another
+// account: its own policies must allow it, and the role's trust policy must trust it or its account. A role without a
+// trust policy trusts its own account only. The caller holds the locks of both accounts.
+func MayAssumeAcross(a *account.Account, key string, there *account.Account, role *account.Role,
+	asked AssumeRequest) error {
 	who := callerOf(a, key)
 	for _, action := range asked.Actions {
 		d, r := who.decide(a, check{action: action, resource: asked.Role, keys: asked.context()}, there.Region)

@@ -1,6 +1,7 @@
-// Package iam decides which calls an account's users and roles may make: tables of the resources and condition keys of each
-// action, by its SDK input, the identity of callers, and denials as AWS words them. The policy language is awssim/iam/policy's. Of
-// IAM's API it serves the simulation of policies. It imports awssim/account, awssim/apierr, awssim/gate, and the SDK's input types.
+// Package iam decides which calls an account's users and roles may make: tables of the resources and condition keys of
+// each action, by its SDK input, the identity of callers, and denials as AWS words them. The policy language is
+// awssim/iam/policy's. Of IAM's API it serves the simulation of policies. It imports awssim/account, awssim/apierr,
+// awssim/gate, and the SDK's input types.
 package iam
 
 import (
@@ -187,7 +188,8 @@ func addRequestTags(keys policy.Context, tags map[string]string) {
 	}
 }
 
-// linkedRole is a role that a service makes for itself with the caller's permission when it is first used in the account.
+// linkedRole is a role that a service makes for itself with the caller's permission when it is first used in the
+// account.
 type linkedRole struct {
 	service, action string // of the call that makes it
 	name            string // of the service in IAM
@@ -197,7 +199,8 @@ type linkedRole struct {
 
 var linkedRoles = []linkedRole{
 	{
-		"elasticloadbalancing", "CreateLoadBalancer", "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing",
+		"elasticloadbalancing", "CreateLoadBalancer", "elasticloadbalancing.amazonaws.com",
+		"AWSServiceRoleForElasticLoadBalancing",
 		func(a *account.Account) bool { return len(a.LoadBalancers) > 0 },
 	},
 	{

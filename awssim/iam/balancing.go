@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// balancingMappings are Elastic Load Balancing's. Service Authorization Reference, "Actions, resources, and condition keys
-// for AWS Elastic Load Balancing V2".
+// balancingMappings are Elastic Load Balancing's. Service Authorization Reference, "Actions, resources, and condition
+// keys for AWS Elastic Load Balancing V2".
 var balancingMappings = map[string]mapping{
 	"CreateLoadBalancer": on(createLoadBalancer),
 	"CreateTargetGroup": on(func(a *account.Account, in *elb.CreateTargetGroupInput) []check {
@@ -32,7 +32,8 @@ var balancingMappings = map[string]mapping{
 	}),
 	"CreateRule": on(func(_ *account.Account, in *elb.CreateRuleInput) []check {
 		parent := aws.ToString(in.ListenerArn)
-		list := creation("CreateRule", parent, below(parent, "listener", "listener-rule"), policy.Context{}, balancingTags(in.Tags))
+		list := creation("CreateRule", parent, below(parent, "listener", "listener-rule"), policy.Context{},
+			balancingTags(in.Tags))
 		return append(list, served(in.Actions, nil)...)
 	}),
 
@@ -68,16 +69,22 @@ var balancingMappings = map[string]mapping{
 		return each(arns, nil)
 	}),
 
-	"ModifyTargetGroup":           target(func(in *elb.ModifyTargetGroupInput) *string { return in.TargetGroupArn }),
-	"ModifyTargetGroupAttributes": target(func(in *elb.ModifyTargetGroupAttributesInput) *string { return in.TargetGroupArn }),
-	"DeleteTargetGroup":           target(func(in *elb.DeleteTargetGroupInput) *string { return in.TargetGroupArn }),
-	"RegisterTargets":             target(func(in *elb.RegisterTargetsInput) *string { return in.TargetGroupArn }),
-	"DeregisterTargets":           target(func(in *elb.DeregisterTargetsInput) *string { return in.TargetGroupArn }),
+	"ModifyTargetGroup": target(func(in *elb.ModifyTargetGroupInput) *string { return in.TargetGroupArn }),
+	"ModifyTargetGroupAttributes": target(func(in *elb.ModifyTargetGroupAttributesInput) *string {
+		return in.TargetGroupArn
+	}),
+	"DeleteTargetGroup": target(func(in *elb.DeleteTargetGroupInput) *string { return in.TargetGroupArn }),
+	"RegisterTargets":   target(func(in *elb.RegisterTargetsInput) *string { return in.TargetGroupArn }),
+	"DeregisterTargets": target(func(in *elb.DeregisterTargetsInput) *string { return in.TargetGroupArn }),
 
-	"ModifyLoadBalancerAttributes": target(func(in *elb.ModifyLoadBalancerAttributesInput) *string { return in.LoadBalancerArn }),
-	"DeleteLoadBalancer":           target(func(in *elb.DeleteLoadBalancerInput) *string { return in.LoadBalancerArn }),
-	"SetIpAddressType":             target(func(in *elb.SetIpAddressTypeInput) *string { return in.LoadBalancerArn }),
-	"ModifyCapacityReservation":    target(func(in *elb.ModifyCapacityReservationInput) *string { return in.LoadBalancerArn }),
+	"ModifyLoadBalancerAttributes": target(func(in *elb.ModifyLoadBalancerAttributesInput) *string {
+		return in.LoadBalancerArn
+	}),
+	"DeleteLoadBalancer": target(func(in *elb.DeleteLoadBalancerInput) *string { return in.LoadBalancerArn }),
+	"SetIpAddressType":   target(func(in *elb.SetIpAddressTypeInput) *string { return in.LoadBalancerArn }),
+	"ModifyCapacityReservation": target(func(in *elb.ModifyCapacityReservationInput) *string {
+		return in.LoadBalancerArn
+	}),
 	"ModifyIpPools": on(func(_ *account.Account, in *elb.ModifyIpPoolsInput) []check {
 		list := one(in.LoadBalancerArn)
 		if in.IpamPools != nil {
@@ -99,20 +106,32 @@ var balancingMappings = map[string]mapping{
 	}),
 
 	"ModifyTrustStore": on(func(a *account.Account, in *elb.ModifyTrustStoreInput) []check {
-		return append(one(in.TrustStoreArn), object(a, "s3:GetObject", in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key)...)
+		return append(one(in.TrustStoreArn), object(a, "s3:GetObject", in.CaCertificatesBundleS3Bucket,
+			in.CaCertificatesBundleS3Key)...)
 	}),
-	"DeleteTrustStore":                  target(func(in *elb.DeleteTrustStoreInput) *string { return in.TrustStoreArn }),
-	"AddTrustStoreRevocations":          target(func(in *elb.AddTrustStoreRevocationsInput) *string { return in.TrustStoreArn }),
-	"RemoveTrustStoreRevocations":       target(func(in *elb.RemoveTrustStoreRevocationsInput) *string { return in.TrustStoreArn }),
-	"DeleteSharedTrustStoreAssociation": target(func(in *elb.DeleteSharedTrustStoreAssociationInput) *string { return in.TrustStoreArn }),
-	"GetResourcePolicy":                 target(func(in *elb.GetResourcePolicyInput) *string { return in.ResourceArn }),
-	"GetTrustStoreCaCertificatesBundle": target(func(in *elb.GetTrustStoreCaCertificatesBundleInput) *string { return in.TrustStoreArn }),
-	"GetTrustStoreRevocationContent":    target(func(in *elb.GetTrustStoreRevocationContentInput) *string { return in.TrustStoreArn }),
+	"DeleteTrustStore": target(func(in *elb.DeleteTrustStoreInput) *string { return in.TrustStoreArn }),
+	"AddTrustStoreRevocations": target(func(in *elb.AddTrustStoreRevocationsInput) *string {
+		return in.TrustStoreArn
+	}),
+	"RemoveTrustStoreRevocations": target(func(in *elb.RemoveTrustStoreRevocationsInput) *string {
+		return in.TrustStoreArn
+	}),
+	"DeleteSharedTrustStoreAssociation": target(func(in *elb.DeleteSharedTrustStoreAssociationInput) *string {
+		return in.TrustStoreArn
+	}),
+	"GetResourcePolicy": target(func(in *elb.GetResourcePolicyInput) *string { return in.ResourceArn }),
+	"GetTrustStoreCaCertificatesBundle": target(func(in *elb.GetTrustStoreCaCertificatesBundleInput) *string {
+		return in.TrustStoreArn
+	}),
+	"GetTrustStoreRevocationContent": target(func(in *elb.GetTrustStoreRevocationContentInput) *string {
+		return in.TrustStoreArn
+	}),
 }
 
 // balancingKinds are the types of load balancers as ARNs have them.
 var balancingKinds = map[types.LoadBalancerTypeEnum]string{
-	"": "app", types.LoadBalancerTypeEnumApplication: "app", types.LoadBalancerTypeEnumNetwork: "net", types.LoadBalancerTypeEnumGateway: "gwy",
+	"": "app", types.LoadBalancerTypeEnumApplication: "app", types.LoadBalancerTypeEnumNetwork: "net",
+	types.LoadBalancerTypeEnumGateway: "gwy",
 }
 
 func createLoadBalancer(a *account.Account, in *elb.CreateLoadBalancerInput) []check {
@@ -141,8 +160,8 @@ func createLoadBalancer(a *account.Account, in *elb.CreateLoadBalancerInput) []c
 	return list
 }
 
-// creation is what a call needs that makes something, on parent, which it tags: AddTags is authorised besides, on what is
-// made, which has no id and no tags yet.
+// creation is what a call needs that makes something, on parent, which it tags: AddTags is authorised besides, on what
+// is made, which has no id and no tags yet.
 func creation(action, parent, made string, keys policy.Context, tags map[string]string) []check {
 	addRequestTags(keys, tags)
 	list := []check{{resource: parent, keys: keys}}
@@ -216,7 +235,8 @@ func subnets(ids []string, mapped []types.SubnetMapping) []string {
 
 // network is what placing a load balancer needs of EC2.
 func network(mapped []types.SubnetMapping) []check {
-	list := also("ec2:DescribeAccountAttributes", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+	list := also("ec2:DescribeAccountAttributes", "ec2:DescribeInternetGateways", "ec2:DescribeSubnets",
+		"ec2:DescribeVpcs")
 	for _, m := range mapped {
 		if m.AllocationId != nil {
 			return append(list, also("ec2:DescribeAddresses")...)

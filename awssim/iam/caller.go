@@ -78,14 +78,15 @@ func layersOf(a *account.Account, g *account.Grants) []policy.Layer {
 	return layers
 }
 
-// WhoIs is the ARN and unique id of the holder of the access key, as GetCallerIdentity returns them. The caller holds the account's
-// lock.
+// WhoIs is the ARN and unique id of the holder of the access key, as GetCallerIdentity returns them. The caller holds
+// the account's lock.
 func WhoIs(a *account.Account, key string) (arn, id string) {
 	who := callerOf(a, key)
 	return who.arn, who.id
 }
 
-// describe sets the keys of the caller. IAM User Guide, "AWS global condition context keys", properties of the principal.
+// describe sets the keys of the caller. IAM User Guide, "AWS global condition context keys", properties of the
+// principal.
 func (who *caller) describe(keys policy.Context) {
 	keys.Set("aws:PrincipalAccount", who.account)
 	keys.Set("aws:PrincipalType", who.kind)

@@ -28,7 +28,8 @@ func withSession(t *testing.T) (*account.Account, *account.RoleSession) {
 	t.Helper()
 	a := world(t)
 	a.AddPolicy(&account.Policy{Name: "all", Document: document(t, allowAll)})
-	a.AddRole(&account.Role{Name: "lbc", Path: "/eks/", Tags: map[string]string{"team": "platform", "stage": "test"}, Grants: account.Grants{Policies: []string{"all"}}})
+	a.AddRole(&account.Role{Name: "lbc", Path: "/eks/", Tags: map[string]string{"team": "platform", "stage": "test"},
+		Grants: account.Grants{Policies: []string{"all"}}})
 	s := a.NewRoleSession("lbc", "pod", time.Hour)
 	s.Tags, s.Federated = map[string]string{"team": "web"}, "arn:aws:iam::123456789012:oidc-provider/oidc.example"
 	return a, s
@@ -42,7 +43,8 @@ func TestPoliciesSeeCallerTimeAndAddress(t *testing.T) {
 		_, request := callerOf(a, key).decide(a, c, "eu-west-1")
 		return request.Context
 	}
-	session, user := of(s.AccessKey, check{action: "ec2:DeleteSecurityGroup", resource: group}), of(key, check{action: "acm:ListCertificates", resource: "*"})
+	session, user := of(s.AccessKey, check{action: "ec2:DeleteSecurityGroup", resource: group}),
+		of(key, check{action: "acm:ListCertificates", resource: "*"})
 	for _, tt := range []struct {
 		name string
 		in   policy.Context
@@ -75,7 +77,8 @@ func TestPoliciesSeeCallerTimeAndAddress(t *testing.T) {
 		{"user", user, "aws:FederatedProvider", ""},
 		{"user", user, "aws:ResourceAccount", ""},
 		{"user", user, "ec2:Region", ""},
-		{"somebody unknown", of("AKIANOBODY", check{resource: "*"}), "aws:PrincipalArn", "arn:aws:iam::123456789012:user/AKIANOBODY"},
+		{"somebody unknown", of("AKIANOBODY", check{resource: "*"}), "aws:PrincipalArn",
+			"arn:aws:iam::123456789012:user/AKIANOBODY"},
 		{"somebody unknown", of("AKIANOBODY", check{resource: "*"}), "aws:PrincipalType", "User"},
 		{"the process itself", of("", check{resource: "*"}), "aws:PrincipalArn", "arn:aws:iam::123456789012:root"},
 		{"the process itself", of("", check{resource: "*"}), "aws:PrincipalType", "Account"},
@@ -86,7 +89,8 @@ func TestPoliciesSeeCallerTimeAndAddress(t *testing.T) {
 		}
 	}
 	p := callerOf(a, s.AccessKey).principal()
-	if !slices.Equal(p.ARNs, []string{"arn:aws:sts::123456789012:assumed-role/lbc/pod", "arn:aws:iam::123456789012:role/eks/lbc"}) {
+	if !slices.Equal(p.ARNs, []string{"arn:aws:sts::123456789012:assumed-role/lbc/pod",
+		"arn:aws:iam::123456789012:role/eks/lbc"}) {
 		t.Errorf("trust policies see the session as %v", p.ARNs)
 	}
 }
@@ -152,7 +156,8 @@ func TestEachServiceDeniesInItsOwnWords(t *testing.T) {
 		}
 		text, ec2sWords := strings.CutPrefix(e.Message, "You are not authorized to perform this operation. ")
 		_, message, encoded := strings.Cut(text, ". Encoded authorization failure message: ")
-		if ec2sWords != (tt.service == "ec2") || encoded != tt.encoded || !strings.HasPrefix(text, "User: arn:aws:iam::123456789012:user/lbc is not authorized to perform: ") {
+		if ec2sWords != (tt.service == "ec2") || encoded != tt.encoded ||
+			!strings.HasPrefix(text, "User: arn:aws:iam::123456789012:user/lbc is not authorized to perform: ") {
 			t.Errorf("%s %s: %s", tt.service, tt.action, e.Message)
 		}
 		if !encoded {
@@ -161,7 +166,8 @@ func TestEachServiceDeniesInItsOwnWords(t *testing.T) {
 		decoded, err := Decode(a.ID, message)
 		for _, want := range []string{
 			`"allowed":false,"explicitDeny":true,"matchedStatements":{"items":[{"statementId":"","effect":"DENY"}]},"failures":{"items":[]}`,
-			`"name":"lbc","arn":"arn:aws:iam::123456789012:user/lbc"`, `"action":"ec2:DeleteSecurityGroup","resource":"*"`, `{"key":"aws:username","values":{"items":[{"value":"lbc"}]}}`,
+			`"name":"lbc","arn":"arn:aws:iam::123456789012:user/lbc"`, `"action":"ec2:DeleteSecurityGroup","resource":"*"`,
+			`{"key":"aws:username","values":{"items":[{"value":"lbc"}]}}`,
 		} {
 			if err != nil || !strings.Contains(decoded, want) {
 				t.Errorf("decoded to %s (%v), without %s", decoded, err, want)

@@ -21,7 +21,8 @@ var computeMappings = map[string]mapping{
 		return group(a, in.GroupId, in.GroupName)
 	}),
 	"AuthorizeSecurityGroupIngress": on(func(a *account.Account, in *ec2.AuthorizeSecurityGroupIngressInput) []check {
-		return append(group(a, in.GroupId, in.GroupName), newRules(a, "AuthorizeSecurityGroupIngress", in.TagSpecifications)...)
+		return append(group(a, in.GroupId, in.GroupName), newRules(a, "AuthorizeSecurityGroupIngress",
+			in.TagSpecifications)...)
 	}),
 	"AuthorizeSecurityGroupEgress": on(func(a *account.Account, in *ec2.AuthorizeSecurityGroupEgressInput) []check {
 		return append(group(a, in.GroupId, nil), newRules(a, "AuthorizeSecurityGroupEgress", in.TagSpecifications)...)
@@ -35,12 +36,14 @@ var computeMappings = map[string]mapping{
 	"ModifySecurityGroupRules": on(func(a *account.Account, in *ec2.ModifySecurityGroupRulesInput) []check {
 		return group(a, in.GroupId, nil)
 	}),
-	"UpdateSecurityGroupRuleDescriptionsIngress": on(func(a *account.Account, in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput) []check {
-		return group(a, in.GroupId, in.GroupName)
-	}),
-	"UpdateSecurityGroupRuleDescriptionsEgress": on(func(a *account.Account, in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput) []check {
-		return group(a, in.GroupId, in.GroupName)
-	}),
+	"UpdateSecurityGroupRuleDescriptionsIngress": on(
+		func(a *account.Account, in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput) []check {
+			return group(a, in.GroupId, in.GroupName)
+		}),
+	"UpdateSecurityGroupRuleDescriptionsEgress": on(
+		func(a *account.Account, in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput) []check {
+			return group(a, in.GroupId, in.GroupName)
+		}),
 	"GetSecurityGroupsForVpc": on(func(a *account.Account, in *ec2.GetSecurityGroupsForVpcInput) []check {
 		return []check{vpcCheck(a, aws.ToString(in.VpcId))}
 	}),
@@ -50,8 +53,12 @@ var computeMappings = map[string]mapping{
 	}),
 	"DeleteTags": on(deleteTags),
 
-	"StartInstances": on(func(a *account.Account, in *ec2.StartInstancesInput) []check { return tagged(a, in.InstanceIds, nil) }),
-	"StopInstances":  on(func(a *account.Account, in *ec2.StopInstancesInput) []check { return tagged(a, in.InstanceIds, nil) }),
+	"StartInstances": on(func(a *account.Account, in *ec2.StartInstancesInput) []check {
+		return tagged(a, in.InstanceIds, nil)
+	}),
+	"StopInstances": on(func(a *account.Account, in *ec2.StopInstancesInput) []check {
+		return tagged(a, in.InstanceIds, nil)
+	}),
 	"TerminateInstances": on(func(a *account.Account, in *ec2.TerminateInstancesInput) []check {
 		return tagged(a, in.InstanceIds, nil)
 	}),
@@ -78,8 +85,9 @@ func computeARN(a *account.Account, path string) string {
 // computeKinds are the types of resources as ARNs have them, by the prefix of ids.
 var computeKinds = map[string]string{
 	"vpc": "vpc", "subnet": "subnet", "rtb": "route-table", "igw": "internet-gateway", "sg": "security-group",
-	"sgr": "security-group-rule", "eni": "network-interface", "i": "instance", "pl": "prefix-list", "eipalloc": "elastic-ip",
-	"nat": "natgateway", "pcx": "vpc-peering-connection",
+	"sgr": "security-group-rule", "eni": "network-interface", "i": "instance", "pl": "prefix-list",
+	"eipalloc": "elastic-ip",
+	"nat":      "natgateway", "pcx": "vpc-peering-connection",
 }
 
 // resource is the check on a resource by its id.

@@ -15,8 +15,8 @@ import (
 )
 
 // firewallMappings are WAFv2's. Associations are authorised on both ends, and for load balancers with Elastic Load
-// Balancing's permission-only SetWebAcl. Service Authorization Reference, "Actions, resources, and condition keys for AWS
-// WAF V2".
+// Balancing's permission-only SetWebAcl. Service Authorization Reference, "Actions, resources, and condition keys for
+// AWS WAF V2".
 var firewallMappings = map[string]mapping{
 	"AssociateWebACL": on(func(_ *account.Account, in *wafv2.AssociateWebACLInput) []check {
 		list := append(one(in.WebACLArn), check{resource: aws.ToString(in.ResourceArn)},
@@ -110,7 +110,8 @@ func firewall(a *account.Account, kind string, scope firewalltypes.Scope, name, 
 	if scope == firewalltypes.ScopeCloudfront {
 		region, path = "us-east-1", "global"
 	}
-	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/%s/%s/%s", a.Partition, region, a.ID, path, kind, aws.ToString(name), aws.ToString(id))}}
+	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/%s/%s/%s", a.Partition, region, a.ID, path, kind,
+		aws.ToString(name), aws.ToString(id))}}
 }
 
 // protection is the ARN of a protection by its id, or of any.

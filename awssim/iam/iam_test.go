@@ -61,7 +61,8 @@ func world(t *testing.T, policies ...string) *account.Account {
 	a.AddTargetGroup(&account.TargetGroup{ARN: userGroup, Name: "theirs"})
 	a.AddListener(&account.Listener{ARN: listener, LoadBalancer: lb, Tags: tag}, &account.Rule{ARN: rule})
 	a.AddListener(&account.Listener{ARN: untagged, LoadBalancer: lb}, &account.Rule{ARN: rule + "6"})
-	if err := a.AddVPC(&vpc.VPC{ID: "vpc-00000001", CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
+	if err := a.AddVPC(&vpc.VPC{ID: "vpc-00000001", CIDRs: []vpc.CIDR{
+		{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
 		t.Fatal(err)
 	}
 	for id, tags := range map[string]map[string]string{"sg-00000001": tag, "sg-00000002": nil} {
@@ -97,13 +98,15 @@ func pair(k, v string) []elbtypes.Tag {
 }
 
 func groupTags(k string) []ec2types.TagSpecification {
-	return []ec2types.TagSpecification{{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String(k), Value: aws.String("demo")}}}}
+	return []ec2types.TagSpecification{
+		{ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String(k), Value: aws.String("demo")}}}}
 }
 
 func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
 	t.Parallel()
 	ownKey, otherKey := pair(cluster, "demo"), pair("team", "web")
-	cognito := []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{UserPoolArn: aws.String(pool)}}}
+	cognito := []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{
+		UserPoolArn: aws.String(pool)}}}
 	tests := []struct {
 		name            string
 		policies        string // with spaces between
@@ -111,88 +114,169 @@ func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
 		in              any
 		want            string // the action that is denied; "": none
 	}{
-		{"describe", "controller.aws", "elasticloadbalancing", "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{}, ""},
-		{"create with the cluster's tag", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, SecurityGroups: []string{"sg-00000001"}, SubnetMappings: []elbtypes.SubnetMapping{{AllocationId: aws.String("eipalloc-1")}}, IpamPools: &elbtypes.IpamPools{}, CustomerOwnedIpv4Pool: aws.String("p")}, ""},
-		{"create a network load balancer", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "network"}, ""},
-		{"tags of gateway load balancers are not the controller's", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "gateway"}, "elasticloadbalancing:AddTags"},
-		{"create without tags", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n")}, "elasticloadbalancing:CreateLoadBalancer"},
-		{"create with other tags", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{Name: aws.String("n"), Tags: otherKey}, "elasticloadbalancing:CreateTargetGroup"},
-		{"create a target group", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{Name: aws.String("n"), Tags: ownKey}, ""},
-		{"create a listener with tags", "controller.aws", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer), Tags: ownKey, DefaultActions: cognito, Certificates: []elbtypes.Certificate{{CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, ""},
-		{"create a listener without tags", "controller.aws", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{LoadBalancerArn: aws.String(foreign)}, ""},
-		{"create a rule with tags", "controller.aws", "elasticloadbalancing", "CreateRule", &elb.CreateRuleInput{ListenerArn: aws.String(listener), Tags: ownKey}, ""},
-		{"a user pool that cannot be read", "bindings", "elasticloadbalancing", "ModifyRule", &elb.ModifyRuleInput{RuleArn: aws.String(rule), Actions: cognito}, "elasticloadbalancing:ModifyRule"},
-		{"tag ours with others", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer, targets}, Tags: otherKey}, ""},
-		{"give ours its own tag again", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
-		{"adopt another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{foreign}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
-		{"one of several is another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer, foreign}, Tags: otherKey}, "elasticloadbalancing:AddTags"},
-		{"tag listeners and rules", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{untagged, rule}, Tags: ownKey}, ""},
-		{"untag ours", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{ResourceArns: []string{targets}, TagKeys: []string{"team"}}, ""},
-		{"untag another's", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{ResourceArns: []string{userGroup}, TagKeys: []string{"team"}}, "elasticloadbalancing:RemoveTags"},
-		{"delete ours", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(balancer)}, ""},
-		{"delete another's", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(foreign)}, "elasticloadbalancing:DeleteLoadBalancer"},
-		{"attributes of a user's target group", "controller.aws", "elasticloadbalancing", "ModifyTargetGroupAttributes", &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(userGroup)}, "elasticloadbalancing:ModifyTargetGroupAttributes"},
-		{"targets of a user's target group", "controller.aws", "elasticloadbalancing", "RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}, ""},
-		{"attributes of a tagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes", &elb.ModifyListenerAttributesInput{ListenerArn: aws.String(listener)}, ""},
-		{"attributes of an untagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes", &elb.ModifyListenerAttributesInput{ListenerArn: aws.String(untagged)}, "elasticloadbalancing:ModifyListenerAttributes"},
-		{"order rules", "controller.aws", "elasticloadbalancing", "SetRulePriorities", &elb.SetRulePrioritiesInput{RulePriorities: []elbtypes.RulePriorityPair{{RuleArn: aws.String(rule)}}}, ""},
-		{"subnets", "controller.aws", "elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer), Subnets: []string{"subnet-1"}}, ""},
-		{"groups", "controller.aws", "elasticloadbalancing", "SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{"sg-00000001"}}, ""},
-		{"pools", "controller.aws", "elasticloadbalancing", "ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: aws.String(balancer), IpamPools: &elbtypes.IpamPools{}}, ""},
-		{"trust stores are only read", "controller.aws", "elasticloadbalancing", "CreateTrustStore", &elb.CreateTrustStoreInput{Name: aws.String("x")}, "elasticloadbalancing:CreateTrustStore"},
-		{"isolated partitions lack listener attributes", "controller.aws-iso", "elasticloadbalancing", "DescribeListenerAttributes", &elb.DescribeListenerAttributesInput{}, "elasticloadbalancing:DescribeListenerAttributes"},
+		{"describe", "controller.aws", "elasticloadbalancing", "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{},
+			""},
+		{"create with the cluster's tag", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer",
+			&elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, SecurityGroups: []string{"sg-00000001"},
+				SubnetMappings: []elbtypes.SubnetMapping{{AllocationId: aws.String("eipalloc-1")}},
+				IpamPools:      &elbtypes.IpamPools{}, CustomerOwnedIpv4Pool: aws.String("p")}, ""},
+		{"create a network load balancer", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer",
+			&elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "network"}, ""},
+		{"tags of gateway load balancers are not the controller's", "controller.aws", "elasticloadbalancing",
+			"CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Tags: ownKey, Type: "gateway"},
+			"elasticloadbalancing:AddTags"},
+		{"create without tags", "controller.aws", "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{
+			Name: aws.String("n")}, "elasticloadbalancing:CreateLoadBalancer"},
+		{"create with other tags", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{
+			Name: aws.String("n"), Tags: otherKey}, "elasticloadbalancing:CreateTargetGroup"},
+		{"create a target group", "controller.aws", "elasticloadbalancing", "CreateTargetGroup", &elb.CreateTargetGroupInput{
+			Name: aws.String("n"), Tags: ownKey}, ""},
+		{"create a listener with tags", "controller.aws", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{
+			LoadBalancerArn: aws.String(balancer), Tags: ownKey, DefaultActions: cognito, Certificates: []elbtypes.Certificate{
+				{CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, ""},
+		{"create a listener without tags", "controller.aws", "elasticloadbalancing", "CreateListener",
+			&elb.CreateListenerInput{LoadBalancerArn: aws.String(foreign)}, ""},
+		{"create a rule with tags", "controller.aws", "elasticloadbalancing", "CreateRule", &elb.CreateRuleInput{
+			ListenerArn: aws.String(listener), Tags: ownKey}, ""},
+		{"a user pool that cannot be read", "bindings", "elasticloadbalancing", "ModifyRule", &elb.ModifyRuleInput{
+			RuleArn: aws.String(rule), Actions: cognito}, "elasticloadbalancing:ModifyRule"},
+		{"tag ours with others", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{balancer, targets}, Tags: otherKey}, ""},
+		{"give ours its own tag again", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
+		{"adopt another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{foreign}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
+		{"one of several is another's", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{balancer, foreign}, Tags: otherKey}, "elasticloadbalancing:AddTags"},
+		{"tag listeners and rules", "controller.aws", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{untagged, rule}, Tags: ownKey}, ""},
+		{"untag ours", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{
+			ResourceArns: []string{targets}, TagKeys: []string{"team"}}, ""},
+		{"untag another's", "controller.aws", "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{
+			ResourceArns: []string{userGroup}, TagKeys: []string{"team"}}, "elasticloadbalancing:RemoveTags"},
+		{"delete ours", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{
+			LoadBalancerArn: aws.String(balancer)}, ""},
+		{"delete another's", "controller.aws", "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{
+			LoadBalancerArn: aws.String(foreign)}, "elasticloadbalancing:DeleteLoadBalancer"},
+		{"attributes of a user's target group", "controller.aws", "elasticloadbalancing", "ModifyTargetGroupAttributes",
+			&elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(userGroup)},
+			"elasticloadbalancing:ModifyTargetGroupAttributes"},
+		{"targets of a user's target group", "controller.aws", "elasticloadbalancing", "RegisterTargets",
+			&elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}, ""},
+		{"attributes of a tagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes",
+			&elb.ModifyListenerAttributesInput{ListenerArn: aws.String(listener)}, ""},
+		{"attributes of an untagged listener", "controller.aws", "elasticloadbalancing", "ModifyListenerAttributes",
+			&elb.ModifyListenerAttributesInput{ListenerArn: aws.String(untagged)},
+			"elasticloadbalancing:ModifyListenerAttributes"},
+		{"order rules", "controller.aws", "elasticloadbalancing", "SetRulePriorities", &elb.SetRulePrioritiesInput{
+			RulePriorities: []elbtypes.RulePriorityPair{{RuleArn: aws.String(rule)}}}, ""},
+		{"subnets", "controller.aws", "elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{
+			LoadBalancerArn: aws.String(balancer), Subnets: []string{"subnet-1"}}, ""},
+		{"groups", "controller.aws", "elasticloadbalancing", "SetSecurityGroups", &elb.SetSecurityGroupsInput{
+			LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{"sg-00000001"}}, ""},
+		{"pools", "controller.aws", "elasticloadbalancing", "ModifyIpPools", &elb.ModifyIpPoolsInput{
+			LoadBalancerArn: aws.String(balancer), IpamPools: &elbtypes.IpamPools{}}, ""},
+		{"trust stores are only read", "controller.aws", "elasticloadbalancing", "CreateTrustStore",
+			&elb.CreateTrustStoreInput{Name: aws.String("x")}, "elasticloadbalancing:CreateTrustStore"},
+		{"isolated partitions lack listener attributes", "controller.aws-iso", "elasticloadbalancing",
+			"DescribeListenerAttributes", &elb.DescribeListenerAttributesInput{},
+			"elasticloadbalancing:DescribeListenerAttributes"},
 
-		{"create a group with the cluster's tag", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags(cluster)}, ""},
-		{"create a group without tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001")}, ""},
-		{"create a group with other tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags("team")}, "ec2:CreateTags"},
-		{"tag our group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
-		{"give our group its tag again", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}, "ec2:CreateTags"},
-		{"tag another's group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000002"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
-		{"tag something else", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"vpc-00000001"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
-		{"untag our group", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
-		{"take our group's tag with its value", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}}, "ec2:DeleteTags"},
-		{"open another's group", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, ""},
-		{"open it with tagged rules", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002"), TagSpecifications: []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}}}, "ec2:CreateTags"},
-		{"egress is not the controller's", "controller.aws", "ec2", "AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String("sg-00000001")}, "ec2:AuthorizeSecurityGroupEgress"},
-		{"delete our group", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: aws.String("sg-00000001")}, ""},
-		{"delete another's group by name", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupName: aws.String("sg-00000002")}, "ec2:DeleteSecurityGroup"},
-		{"shared groups", "controller.aws", "ec2", "GetSecurityGroupsForVpc", &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-00000001")}, ""},
+		{"create a group with the cluster's tag", "controller.aws", "ec2", "CreateSecurityGroup",
+			&ec2.CreateSecurityGroupInput{VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags(cluster)}, ""},
+		{"create a group without tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{
+			VpcId: aws.String("vpc-00000001")}, ""},
+		{"create a group with other tags", "controller.aws", "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{
+			VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags("team")}, "ec2:CreateTags"},
+		{"tag our group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"},
+			Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
+		{"give our group its tag again", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
+			Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}, "ec2:CreateTags"},
+		{"tag another's group", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
+			Resources: []string{"sg-00000002"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
+		{"tag something else", "controller.aws", "ec2", "CreateTags", &ec2.CreateTagsInput{
+			Resources: []string{"vpc-00000001"}, Tags: []ec2types.Tag{{Key: aws.String("team")}}}, "ec2:CreateTags"},
+		{"untag our group", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"},
+			Tags: []ec2types.Tag{{Key: aws.String("team")}}}, ""},
+		{"take our group's tag with its value", "controller.aws", "ec2", "DeleteTags", &ec2.DeleteTagsInput{
+			Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}},
+			"ec2:DeleteTags"},
+		{"open another's group", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress",
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, ""},
+		{"open it with tagged rules", "controller.aws", "ec2", "AuthorizeSecurityGroupIngress",
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002"),
+				TagSpecifications: []ec2types.TagSpecification{
+					{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: aws.String(cluster)}}}}}, "ec2:CreateTags"},
+		{"egress is not the controller's", "controller.aws", "ec2", "AuthorizeSecurityGroupEgress",
+			&ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String("sg-00000001")}, "ec2:AuthorizeSecurityGroupEgress"},
+		{"delete our group", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{
+			GroupId: aws.String("sg-00000001")}, ""},
+		{"delete another's group by name", "controller.aws", "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{
+			GroupName: aws.String("sg-00000002")}, "ec2:DeleteSecurityGroup"},
+		{"shared groups", "controller.aws", "ec2", "GetSecurityGroupsForVpc", &ec2.GetSecurityGroupsForVpcInput{
+			VpcId: aws.String("vpc-00000001")}, ""},
 
-		{"find certificates", "controller.aws", "acm", "DescribeCertificate", &acm.DescribeCertificateInput{CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, ""},
-		{"request certificates", "controller.aws", "acm", "RequestCertificate", &acm.RequestCertificateInput{}, "acm:RequestCertificate"},
-		{"request certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate", &acm.RequestCertificateInput{DomainName: aws.String("x"), Tags: []acmtypes.Tag{{Key: aws.String(cluster)}}}, ""},
-		{"untagged certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate", &acm.RequestCertificateInput{DomainName: aws.String("x")}, "acm:RequestCertificate"},
-		{"delete another's certificate", "certificates", "acm", "DeleteCertificate", &acm.DeleteCertificateInput{CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, "acm:DeleteCertificate"},
-		{"records", "certificates", "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, ""},
-		{"progress of records", "certificates", "route53", "GetChange", &route53.GetChangeInput{Id: aws.String("C1")}, "route53:GetChange"},
-		{"find by tag", "controller.aws", "tagging", "GetResources", &resourcegroupstaggingapi.GetResourcesInput{}, "tag:GetResources"},
-		{"find by tag with accelerators", "accelerators", "tagging", "GetResources", &resourcegroupstaggingapi.GetResourcesInput{}, ""},
+		{"find certificates", "controller.aws", "acm", "DescribeCertificate", &acm.DescribeCertificateInput{
+			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, ""},
+		{"request certificates", "controller.aws", "acm", "RequestCertificate", &acm.RequestCertificateInput{},
+			"acm:RequestCertificate"},
+		{"request certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate",
+			&acm.RequestCertificateInput{DomainName: aws.String("x"), Tags: []acmtypes.Tag{{Key: aws.String(cluster)}}}, ""},
+		{"untagged certificates with the add-on", "controller.aws certificates", "acm", "RequestCertificate",
+			&acm.RequestCertificateInput{DomainName: aws.String("x")}, "acm:RequestCertificate"},
+		{"delete another's certificate", "certificates", "acm", "DeleteCertificate", &acm.DeleteCertificateInput{
+			CertificateArn: aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")}, "acm:DeleteCertificate"},
+		{"records", "certificates", "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String("Z1")}, ""},
+		{"progress of records", "certificates", "route53", "GetChange", &route53.GetChangeInput{Id: aws.String("C1")},
+			"route53:GetChange"},
+		{"find by tag", "controller.aws", "tagging", "GetResources", &resourcegroupstaggingapi.GetResourcesInput{},
+			"tag:GetResources"},
+		{"find by tag with accelerators", "accelerators", "tagging", "GetResources",
+			&resourcegroupstaggingapi.GetResourcesInput{}, ""},
 		{"assumed identity", "bindings", "sts", "GetCallerIdentity", &sts.GetCallerIdentityInput{}, ""},
-		{"read denials", "bindings", "sts", "DecodeAuthorizationMessage", &sts.DecodeAuthorizationMessageInput{}, "sts:DecodeAuthorizationMessage"},
+		{"read denials", "bindings", "sts", "DecodeAuthorizationMessage", &sts.DecodeAuthorizationMessageInput{},
+			"sts:DecodeAuthorizationMessage"},
 
-		{"web ACL", "controller.aws", "wafv2", "AssociateWebACL", &wafv2.AssociateWebACLInput{WebACLArn: aws.String(webACLARN), ResourceArn: aws.String(balancer)}, ""},
-		{"no web ACL any more", "controller.aws", "wafv2", "DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(balancer)}, ""},
+		{"web ACL", "controller.aws", "wafv2", "AssociateWebACL", &wafv2.AssociateWebACLInput{
+			WebACLArn: aws.String(webACLARN), ResourceArn: aws.String(balancer)}, ""},
+		{"no web ACL any more", "controller.aws", "wafv2", "DisassociateWebACL", &wafv2.DisassociateWebACLInput{
+			ResourceArn: aws.String(balancer)}, ""},
 		{"web ACLs by name", "controller.aws", "wafv2", "ListWebACLs", &wafv2.ListWebACLsInput{}, "wafv2:ListWebACLs"},
 		{"protection", "controller.aws", "shield", "CreateProtection", &shield.CreateProtectionInput{}, ""},
-		{"no protection any more", "controller.aws", "shield", "DeleteProtection", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")}, ""},
-		{"subscribe", "controller.aws", "shield", "CreateSubscription", &shield.CreateSubscriptionInput{}, "shield:CreateSubscription"},
+		{"no protection any more", "controller.aws", "shield", "DeleteProtection", &shield.DeleteProtectionInput{
+			ProtectionId: aws.String("1")}, ""},
+		{"subscribe", "controller.aws", "shield", "CreateSubscription", &shield.CreateSubscriptionInput{},
+			"shield:CreateSubscription"},
 
-		{"accelerator", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}, {Key: aws.String("aga.k8s.aws/resource"), Value: aws.String("GlobalAccelerator")}}}, ""},
-		{"accelerator of another kind", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}}, "globalaccelerator:CreateAccelerator"},
-		{"listener of ours", "accelerators", "globalaccelerator", "CreateListener", &ga.CreateListenerInput{AcceleratorArn: aws.String(ours)}, ""},
-		{"below a listener of ours", "accelerators", "globalaccelerator", "CreateEndpointGroup", &ga.CreateEndpointGroupInput{ListenerArn: aws.String(ours + "/listener/1")}, ""},
-		{"endpoints that cannot be looked up", "accelerators", "globalaccelerator", "AddEndpoints", &ga.AddEndpointsInput{EndpointGroupArn: aws.String(ours + "/listener/1/endpoint-group/1"), EndpointConfigurations: []gatypes.EndpointConfiguration{{}}}, "elasticloadbalancing:DescribeLoadBalancers"},
-		{"another's accelerator", "accelerators", "globalaccelerator", "DeleteAccelerator", &ga.DeleteAcceleratorInput{AcceleratorArn: aws.String(ours + "2")}, "globalaccelerator:DeleteAccelerator"},
+		{"accelerator", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{
+			Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}, {Key: aws.String("aga.k8s.aws/resource"),
+				Value: aws.String("GlobalAccelerator")}}}, ""},
+		{"accelerator of another kind", "accelerators", "globalaccelerator", "CreateAccelerator", &ga.CreateAcceleratorInput{
+			Tags: []gatypes.Tag{{Key: aws.String(cluster), Value: aws.String("demo")}}}, "globalaccelerator:CreateAccelerator"},
+		{"listener of ours", "accelerators", "globalaccelerator", "CreateListener", &ga.CreateListenerInput{
+			AcceleratorArn: aws.String(ours)}, ""},
+		{"below a listener of ours", "accelerators", "globalaccelerator", "CreateEndpointGroup", &ga.CreateEndpointGroupInput{
+			ListenerArn: aws.String(ours + "/listener/1")}, ""},
+		{"endpoints that cannot be looked up", "accelerators", "globalaccelerator", "AddEndpoints", &ga.AddEndpointsInput{
+			EndpointGroupArn:       aws.String(ours + "/listener/1/endpoint-group/1"),
+			EndpointConfigurations: []gatypes.EndpointConfiguration{{}}}, "elasticloadbalancing:DescribeLoadBalancers"},
+		{"another's accelerator", "accelerators", "globalaccelerator", "DeleteAccelerator", &ga.DeleteAcceleratorInput{
+			AcceleratorArn: aws.String(ours + "2")}, "globalaccelerator:DeleteAccelerator"},
 
-		{"bindings only: targets", "bindings", "elasticloadbalancing", "RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(userGroup)}, ""},
-		{"bindings only: nothing else", "bindings", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer)}, "elasticloadbalancing:CreateListener"},
-		{"migration tags what version 1 made", "migration", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
+		{"bindings only: targets", "bindings", "elasticloadbalancing", "RegisterTargets", &elb.RegisterTargetsInput{
+			TargetGroupArn: aws.String(userGroup)}, ""},
+		{"bindings only: nothing else", "bindings", "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{
+			LoadBalancerArn: aws.String(balancer)}, "elasticloadbalancing:CreateListener"},
+		{"migration tags what version 1 made", "migration", "elasticloadbalancing", "AddTags", &elb.AddTagsInput{
+			ResourceArns: []string{balancer}, Tags: ownKey}, "elasticloadbalancing:AddTags"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := world(t, strings.Fields(tt.policies)...)
-			a.AddAccelerator(&account.Accelerator{ARN: ours, Tags: map[string]string{cluster: "demo", "aga.k8s.aws/resource": "GlobalAccelerator"}})
+			a.AddAccelerator(&account.Accelerator{ARN: ours, Tags: map[string]string{
+				cluster: "demo", "aga.k8s.aws/resource": "GlobalAccelerator"}})
 			err := Authorizer(a)(context.Background(), tt.service, tt.action, key, tt.in)
 			if tt.want == "" {
 				if err != nil {
@@ -200,7 +284,8 @@ func TestThePublishedPoliciesAllowWhatTheControllerDoesAndNoMore(t *testing.T) {
 				}
 				return
 			}
-			if e := apierr.As(err); e == nil || !strings.Contains(e.Message, " is not authorized to perform: "+tt.want+" ") || e.Code != deniedCode(tt.service) {
+			if e := apierr.As(err); e == nil || !strings.Contains(e.Message, " is not authorized to perform: "+tt.want+" ") ||
+				e.Code != deniedCode(tt.service) {
 				t.Errorf("got %v, want a denial of %s", err, tt.want)
 			}
 		})
@@ -230,11 +315,13 @@ func TestEveryPublishedPolicyParses(t *testing.T) {
 
 func TestPoliciesAreForTheirPartition(t *testing.T) {
 	t.Parallel()
-	for region, partition := range map[string]string{"us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn", "us-east-1": "aws"} {
+	for region, partition := range map[string]string{"us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn",
+		"us-east-1": "aws"} {
 		for _, name := range []string{"aws", "aws-cn", "aws-us-gov", "aws-iso"} {
 			a := account.New("123456789012", region, clock.NewStepped(start), account.Instant())
 			a.AddPolicy(&account.Policy{Name: "p", Document: published(t, "controller."+name)})
-			a.AddUser(&account.User{Name: "lbc", Keys: map[string]string{key: ""}, Grants: account.Grants{Policies: []string{"p"}}})
+			a.AddUser(&account.User{Name: "lbc", Keys: map[string]string{key: ""}, Grants: account.Grants{
+				Policies: []string{"p"}}})
 			in := &elb.RegisterTargetsInput{TargetGroupArn: aws.String(a.BalancingARN("targetgroup/n/1"))}
 			err := Authorizer(a)(context.Background(), "elasticloadbalancing", "RegisterTargets", key, in)
 			if (err == nil) != (name == partition) {
@@ -247,17 +334,22 @@ func TestPoliciesAreForTheirPartition(t *testing.T) {
 func TestTheFirstLoadBalancerNeedsTheServiceLinkedRole(t *testing.T) {
 	t.Parallel()
 	a := account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant())
-	d, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["elasticloadbalancing:*","ec2:Describe*"],"Resource":"*"}]}`))
+	d, err := policy.ParseIdentity(
+		[]byte(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["elasticloadbalancing:*","ec2:Describe*"],"Resource":"*"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.AddPolicy(&account.Policy{Name: "no-roles", Document: d})
-	a.AddUser(&account.User{Name: "lbc", Keys: map[string]string{key: ""}, Grants: account.Grants{Policies: []string{"no-roles"}}})
+	a.AddUser(&account.User{Name: "lbc", Keys: map[string]string{key: ""}, Grants: account.Grants{
+		Policies: []string{"no-roles"}}})
 	create := func(key string) error {
-		return Authorizer(a)(context.Background(), "elasticloadbalancing", "CreateLoadBalancer", key, &elb.CreateLoadBalancerInput{Name: aws.String("n")})
+		return Authorizer(a)(context.Background(), "elasticloadbalancing", "CreateLoadBalancer", key,
+			&elb.CreateLoadBalancerInput{Name: aws.String("n")})
 	}
 	err = create(key)
-	want := "User: arn:aws:iam::123456789012:user/lbc is not authorized to perform: iam:CreateServiceLinkedRole on resource: " +
+	want := "User: arn:aws:iam::123456789012:user/lbc is not authorized to perform: iam:CreateServiceLinkedRole " +
+		"on resource: " +
 		"arn:aws:iam::123456789012:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing " +
 		"because no identity-based policy allows the iam:CreateServiceLinkedRole action"
 	if e := apierr.As(err); e == nil || e.Message != want || e.Status != 403 {
@@ -274,7 +366,8 @@ func TestTheFirstLoadBalancerNeedsTheServiceLinkedRole(t *testing.T) {
 func TestConditionKeysOfCallsHaveTheParametersOfTheRequest(t *testing.T) {
 	t.Parallel()
 	record := func(name, kind, action string) zonetypes.Change {
-		return zonetypes.Change{Action: zonetypes.ChangeAction(action), ResourceRecordSet: &zonetypes.ResourceRecordSet{Name: aws.String(name), Type: zonetypes.RRType(kind)}}
+		return zonetypes.Change{Action: zonetypes.ChangeAction(action), ResourceRecordSet: &zonetypes.ResourceRecordSet{
+			Name: aws.String(name), Type: zonetypes.RRType(kind)}}
 	}
 	tests := []struct {
 		name, condition string
@@ -282,34 +375,66 @@ func TestConditionKeysOfCallsHaveTheParametersOfTheRequest(t *testing.T) {
 		in              any
 		allowed         bool
 	}{
-		{"scheme", `{"StringEquals":{"elasticloadbalancing:Scheme":"internal"}}`, "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Scheme: "internal"}, true},
-		{"default scheme", `{"StringEquals":{"elasticloadbalancing:Scheme":"internal"}}`, "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n")}, false},
-		{"default scheme, named", `{"StringEquals":{"elasticloadbalancing:Scheme":"internet-facing"}}`, "elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n")}, true},
-		{"subnets of mappings", `{"ForAnyValue:StringEquals":{"elasticloadbalancing:Subnet":"subnet-2"}}`, "elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer), SubnetMappings: []elbtypes.SubnetMapping{{SubnetId: aws.String("subnet-2")}}}, true},
-		{"actions on records", `{"ForAnyValue:StringEquals":{"route53:ChangeResourceRecordSetsActions":"DELETE"}}`, "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"), ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("x", "A", "DELETE")}}}, true},
-		{"subnets", `{"ForAllValues:StringEquals":{"elasticloadbalancing:Subnet":["subnet-1","subnet-2"]}}`, "elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer), Subnets: []string{"subnet-1", "subnet-3"}}, false},
-		{"groups", `{"ForAnyValue:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-2"}}`, "elasticloadbalancing", "SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{"sg-1", "sg-2"}}, true},
-		{"listener protocol", `{"StringEquals":{"elasticloadbalancing:ListenerProtocol":"HTTPS"}}`, "elasticloadbalancing", "CreateListener", &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer), Protocol: "HTTP"}, false},
-		{"TLS policy", `{"StringLike":{"elasticloadbalancing:SecurityPolicy":"*TLS13*"}}`, "elasticloadbalancing", "ModifyListener", &elb.ModifyListenerInput{ListenerArn: aws.String(listener), SslPolicy: aws.String("ELBSecurityPolicy-TLS13-1-2-2021-06")}, true},
-		{"tag keys", `{"ForAllValues:StringEquals":{"aws:TagKeys":"team"}}`, "elasticloadbalancing", "RemoveTags", &elb.RemoveTagsInput{ResourceArns: []string{balancer}, TagKeys: []string{"team", "x"}}, false},
-		{"the service's own name of a tag", `{"StringEquals":{"elasticloadbalancing:ResourceTag/elbv2.k8s.aws/cluster":"demo"}}`, "elasticloadbalancing", "DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(balancer)}, true},
-		{"EC2's own name of a tag", `{"StringEquals":{"ec2:ResourceTag/elbv2.k8s.aws/cluster":"demo"}}`, "ec2", "DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: aws.String("sg-00000001")}, true},
-		{"VPC", `{"ArnEquals":{"ec2:Vpc":"arn:aws:ec2:us-west-2:123456789012:vpc/vpc-00000001"}}`, "ec2", "RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, true},
-		{"another VPC", `{"ArnEquals":{"ec2:Vpc":"arn:aws:ec2:us-west-2:123456789012:vpc/vpc-00000002"}}`, "ec2", "AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, false},
-		{"region", `{"StringEquals":{"aws:RequestedRegion":"us-west-2","ec2:Region":"us-west-2"}}`, "ec2", "DescribeVpcs", &ec2.DescribeVpcsInput{}, true},
-		{"who", `{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/lb?"},"StringEquals":{"aws:username":"lbc","aws:PrincipalType":"User"}}`, "ec2", "DescribeVpcs", &ec2.DescribeVpcsInput{}, true},
-		{"when", `{"DateLessThan":{"aws:CurrentTime":"2026-01-02T03:04:05Z"}}`, "ec2", "DescribeVpcs", &ec2.DescribeVpcsInput{}, false},
-		{"records", `{"ForAllValues:StringLike":{"route53:ChangeResourceRecordSetsNormalizedRecordNames":"_*.example.com"},"ForAllValues:StringEquals":{"route53:ChangeResourceRecordSetsRecordTypes":"CNAME","route53:ChangeResourceRecordSetsActions":["UPSERT","CREATE"]}}`, "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("/hostedzone/Z1"), ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("_A.Example.com.", "CNAME", "UPSERT"), record("_b.example.com", "CNAME", "CREATE")}}}, true},
-		{"other records", `{"ForAllValues:StringEquals":{"route53:ChangeResourceRecordSetsRecordTypes":"CNAME"}}`, "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"), ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("x", "A", "CREATE")}}}, false},
-		{"wild records", `{"StringEquals":{"route53:ChangeResourceRecordSetsNormalizedRecordNames":"\\052.example.com"}}`, "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"), ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("*.example.com", "A", "CREATE")}}}, true},
-		{"names of certificates", `{"ForAllValues:StringLike":{"acm:DomainNames":"*.example.com"},"StringEquals":{"acm:KeyAlgorithm":"RSA_2048","acm:ValidationMethod":"DNS"}}`, "acm", "RequestCertificate", &acm.RequestCertificateInput{DomainName: aws.String("a.example.com"), SubjectAlternativeNames: []string{"b.example.com"}, ValidationMethod: "DNS"}, true},
+		{"scheme", `{"StringEquals":{"elasticloadbalancing:Scheme":"internal"}}`, "elasticloadbalancing",
+			"CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n"), Scheme: "internal"}, true},
+		{"default scheme", `{"StringEquals":{"elasticloadbalancing:Scheme":"internal"}}`, "elasticloadbalancing",
+			"CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n")}, false},
+		{"default scheme, named", `{"StringEquals":{"elasticloadbalancing:Scheme":"internet-facing"}}`,
+			"elasticloadbalancing", "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("n")}, true},
+		{"subnets of mappings", `{"ForAnyValue:StringEquals":{"elasticloadbalancing:Subnet":"subnet-2"}}`,
+			"elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer),
+				SubnetMappings: []elbtypes.SubnetMapping{{SubnetId: aws.String("subnet-2")}}}, true},
+		{"actions on records", `{"ForAnyValue:StringEquals":{"route53:ChangeResourceRecordSetsActions":"DELETE"}}`, "route53",
+			"ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"),
+				ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("x", "A", "DELETE")}}}, true},
+		{"subnets", `{"ForAllValues:StringEquals":{"elasticloadbalancing:Subnet":["subnet-1","subnet-2"]}}`,
+			"elasticloadbalancing", "SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: aws.String(balancer), Subnets: []string{
+				"subnet-1", "subnet-3"}}, false},
+		{"groups", `{"ForAnyValue:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-2"}}`, "elasticloadbalancing",
+			"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: aws.String(balancer), SecurityGroups: []string{
+				"sg-1", "sg-2"}}, true},
+		{"listener protocol", `{"StringEquals":{"elasticloadbalancing:ListenerProtocol":"HTTPS"}}`, "elasticloadbalancing",
+			"CreateListener", &elb.CreateListenerInput{LoadBalancerArn: aws.String(balancer), Protocol: "HTTP"}, false},
+		{"TLS policy", `{"StringLike":{"elasticloadbalancing:SecurityPolicy":"*TLS13*"}}`, "elasticloadbalancing",
+			"ModifyListener", &elb.ModifyListenerInput{ListenerArn: aws.String(listener),
+				SslPolicy: aws.String("ELBSecurityPolicy-TLS13-1-2-2021-06")}, true},
+		{"tag keys", `{"ForAllValues:StringEquals":{"aws:TagKeys":"team"}}`, "elasticloadbalancing", "RemoveTags",
+			&elb.RemoveTagsInput{ResourceArns: []string{balancer}, TagKeys: []string{"team", "x"}}, false},
+		{"the service's own name of a tag",
+			`{"StringEquals":{"elasticloadbalancing:ResourceTag/elbv2.k8s.aws/cluster":"demo"}}`, "elasticloadbalancing",
+			"DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(balancer)}, true},
+		{"EC2's own name of a tag", `{"StringEquals":{"ec2:ResourceTag/elbv2.k8s.aws/cluster":"demo"}}`, "ec2",
+			"DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: aws.String("sg-00000001")}, true},
+		{"VPC", `{"ArnEquals":{"ec2:Vpc":"arn:aws:ec2:us-west-2:123456789012:vpc/vpc-00000001"}}`, "ec2",
+			"RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, true},
+		{"another VPC", `{"ArnEquals":{"ec2:Vpc":"arn:aws:ec2:us-west-2:123456789012:vpc/vpc-00000002"}}`, "ec2",
+			"AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-00000002")}, false},
+		{"region", `{"StringEquals":{"aws:RequestedRegion":"us-west-2","ec2:Region":"us-west-2"}}`, "ec2", "DescribeVpcs",
+			&ec2.DescribeVpcsInput{}, true},
+		{"who",
+			`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/lb?"},"StringEquals":{"aws:username":"lbc","aws:PrincipalType":"User"}}`, "ec2", "DescribeVpcs", &ec2.DescribeVpcsInput{}, true},
+		{"when", `{"DateLessThan":{"aws:CurrentTime":"2026-01-02T03:04:05Z"}}`, "ec2", "DescribeVpcs",
+			&ec2.DescribeVpcsInput{}, false},
+		{"records",
+			`{"ForAllValues:StringLike":{"route53:ChangeResourceRecordSetsNormalizedRecordNames":"_*.example.com"},"ForAllValues:StringEquals":{"route53:ChangeResourceRecordSetsRecordTypes":"CNAME","route53:ChangeResourceRecordSetsActions":["UPSERT","CREATE"]}}`, "route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("/hostedzone/Z1"), ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("_A.Example.com.", "CNAME", "UPSERT"), record("_b.example.com", "CNAME", "CREATE")}}}, true},
+		{"other records", `{"ForAllValues:StringEquals":{"route53:ChangeResourceRecordSetsRecordTypes":"CNAME"}}`, "route53",
+			"ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"),
+				ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("x", "A", "CREATE")}}}, false},
+		{"wild records", `{"StringEquals":{"route53:ChangeResourceRecordSetsNormalizedRecordNames":"\\052.example.com"}}`,
+			"route53", "ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"),
+				ChangeBatch: &zonetypes.ChangeBatch{Changes: []zonetypes.Change{record("*.example.com", "A", "CREATE")}}}, true},
+		{"names of certificates",
+			`{"ForAllValues:StringLike":{"acm:DomainNames":"*.example.com"},"StringEquals":{"acm:KeyAlgorithm":"RSA_2048","acm:ValidationMethod":"DNS"}}`, "acm", "RequestCertificate", &acm.RequestCertificateInput{DomainName: aws.String("a.example.com"), SubjectAlternativeNames: []string{"b.example.com"}, ValidationMethod: "DNS"}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := world(t)
-			d, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + tt.condition +
-				`},{"Effect":"Allow","Action":["ec2:Describe*","iam:*"],"Resource":"*","Condition":{"Null":{"aws:username":"` + map[bool]string{true: "true", false: "false"}[tt.service == "ec2"] + `"}}}]}`))
+			d, err := policy.ParseIdentity(
+				[]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":` +
+					tt.condition +
+					`},{"Effect":"Allow","Action":["ec2:Describe*","iam:*"],"Resource":"*","Condition":{"Null":{"aws:username":"` +
+					map[bool]string{true: "true", false: "false"}[tt.service == "ec2"] + `"}}}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -78,7 +78,8 @@ func (of denial) details() []byte {
 	return text
 }
 
-// sealer encrypts the messages of an account, so that only DecodeAuthorizationMessage, which needs a permission, reads them.
+// sealer encrypts the messages of an account, so that only DecodeAuthorizationMessage, which needs a permission, reads
+// them.
 func sealer(accountID string) (cipher.AEAD, []byte) {
 	key := sha256.Sum256([]byte("authorization messages of " + accountID))
 	block, err := aes.NewCipher(key[:])

@@ -27,197 +27,345 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// implied are calls that a service makes in the caller's name: those that only read, and the role of the service, once per account.
-var implied = []string{"ec2:Describe", "wafv2:GetWebACL", "iam:CreateServiceLinkedRole", "elasticloadbalancing:Describe"}
+// implied are calls that a service makes in the caller's name: those that only read, and the role of the service, once
+// per account.
+var implied = []string{"ec2:Describe", "wafv2:GetWebACL", "iam:CreateServiceLinkedRole",
+	"elasticloadbalancing:Describe"}
 
-// A row is a call and what it is authorised on: "ACTION RESOURCE keys", the resource without the head of its ARN, the keys those
-// that the call adds to what every call and resource has.
+// A row is a call and what it is authorised on: "ACTION RESOURCE keys", the resource without the head of its ARN, the
+// keys those that the call adds to what every call and resource has.
 func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 	t.Parallel()
 	a := world(t)
 	name, tags := aws.String("n"), pair("team", "web")
-	lb, tg, l, r, sg := aws.String(balancer), aws.String(targets), aws.String(listener), aws.String(rule), aws.String("sg-00000001")
+	lb, tg, l, r, sg := aws.String(balancer), aws.String(targets), aws.String(listener), aws.String(rule),
+		aws.String("sg-00000001")
 	certificate := aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")
 	acceleratorListener := aws.String(ours + "/listener/0123abcd")
 	ruleTags := []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: name}}}}
 	a.AddWebACL(&account.WebACL{ARN: webACLARN})
 	a.AssociateWebACL(foreign, webACLARN)
-	const app, elbARN, ec2ARN = "loadbalancer/app/ours/0000000000000001", "arn:aws:elasticloadbalancing:us-west-2:123456789012:", "arn:aws:ec2:us-west-2:123456789012:"
-	const onListener, onRule, onGroup = "listener/app/ours/0000000000000001/0000000000000003", "listener-rule/app/ours/0000000000000001/0000000000000003/0000000000000005", "targetgroup/ours/0000000000000001"
+	const app, elbARN, ec2ARN = "loadbalancer/app/ours/0000000000000001",
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:", "arn:aws:ec2:us-west-2:123456789012:"
+	const onListener, onRule, onGroup = "listener/app/ours/0000000000000001/0000000000000003",
+		"listener-rule/app/ours/0000000000000001/0000000000000003/0000000000000005", "targetgroup/ours/0000000000000001"
 	for _, tt := range []struct {
 		row  string // service and action
 		in   any
 		want []string // elbARN and ec2ARN cut off
 	}{
-		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Subnets: []string{"subnet-1"}, SecurityGroups: []string{"sg-1"}, Tags: tags}, []string{
-			"elasticloadbalancing:CreateLoadBalancer loadbalancer/app/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:Scheme elasticloadbalancing:SecurityGroup elasticloadbalancing:Subnet",
-			"elasticloadbalancing:AddTags loadbalancer/app/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Subnets: []string{"subnet-1"},
+			SecurityGroups: []string{"sg-1"}, Tags: tags}, []string{
+			"elasticloadbalancing:CreateLoadBalancer loadbalancer/app/n/* aws:RequestTag/team aws:TagKeys " +
+				"elasticloadbalancing:Scheme elasticloadbalancing:SecurityGroup elasticloadbalancing:Subnet",
+			"elasticloadbalancing:AddTags loadbalancer/app/n/* aws:RequestTag/team aws:TagKeys " +
+				"elasticloadbalancing:CreateAction"}},
 		{"elasticloadbalancing CreateTargetGroup", &elb.CreateTargetGroupInput{Name: name, Tags: tags}, []string{
-			"elasticloadbalancing:CreateTargetGroup targetgroup/n/* aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags targetgroup/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
-		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Protocol: "HTTPS", SslPolicy: name}, []string{
-			"elasticloadbalancing:CreateListener " + app + " elasticloadbalancing:ListenerProtocol elasticloadbalancing:SecurityPolicy"}},
-		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l}, []string{"elasticloadbalancing:CreateRule " + onListener}},
-		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+			"elasticloadbalancing:CreateTargetGroup targetgroup/n/* aws:RequestTag/team aws:TagKeys",
+			"elasticloadbalancing:AddTags targetgroup/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Protocol: "HTTPS",
+			SslPolicy: name}, []string{
+			"elasticloadbalancing:CreateListener " + app + " elasticloadbalancing:ListenerProtocol " +
+				"elasticloadbalancing:SecurityPolicy"}},
+		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l},
+			[]string{"elasticloadbalancing:CreateRule " + onListener}},
+		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{
+			Name: name, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
 			"elasticloadbalancing:CreateTrustStore truststore/n/*", "s3:GetObject arn:aws:s3:::pki/ca"}},
-		{"elasticloadbalancing ModifyTrustStore", &elb.ModifyTrustStoreInput{TrustStoreArn: name, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+		{"elasticloadbalancing ModifyTrustStore", &elb.ModifyTrustStoreInput{TrustStoreArn: name,
+			CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
 			"elasticloadbalancing:ModifyTrustStore n", "s3:GetObject arn:aws:s3:::pki/ca"}},
-		{"elasticloadbalancing AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer, targets, listener, rule}, Tags: tags}, []string{
-			"elasticloadbalancing:AddTags " + app + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " + onGroup + " aws:RequestTag/team aws:TagKeys",
-			"elasticloadbalancing:AddTags " + onListener + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " + onRule + " aws:RequestTag/team aws:TagKeys"}},
-		{"elasticloadbalancing RemoveTags", &elb.RemoveTagsInput{ResourceArns: []string{balancer}, TagKeys: []string{"team"}}, []string{"elasticloadbalancing:RemoveTags " + app + " aws:TagKeys"}},
-		{"elasticloadbalancing ModifyListener", &elb.ModifyListenerInput{ListenerArn: l, Protocol: "TLS", SslPolicy: name}, []string{
-			"elasticloadbalancing:ModifyListener " + onListener + " elasticloadbalancing:ListenerProtocol elasticloadbalancing:SecurityPolicy"}},
-		{"elasticloadbalancing DeleteListener", &elb.DeleteListenerInput{ListenerArn: l}, []string{"elasticloadbalancing:DeleteListener " + onListener}},
-		{"elasticloadbalancing ModifyListenerAttributes", &elb.ModifyListenerAttributesInput{ListenerArn: l}, []string{"elasticloadbalancing:ModifyListenerAttributes " + onListener}},
-		{"elasticloadbalancing AddListenerCertificates", &elb.AddListenerCertificatesInput{ListenerArn: l}, []string{"elasticloadbalancing:AddListenerCertificates " + onListener}},
-		{"elasticloadbalancing RemoveListenerCertificates", &elb.RemoveListenerCertificatesInput{ListenerArn: l}, []string{"elasticloadbalancing:RemoveListenerCertificates " + onListener}},
-		{"elasticloadbalancing ModifyRule", &elb.ModifyRuleInput{RuleArn: r}, []string{"elasticloadbalancing:ModifyRule " + onRule}},
-		{"elasticloadbalancing DeleteRule", &elb.DeleteRuleInput{RuleArn: r}, []string{"elasticloadbalancing:DeleteRule " + onRule}},
-		{"elasticloadbalancing SetRulePriorities", &elb.SetRulePrioritiesInput{RulePriorities: []elbtypes.RulePriorityPair{{RuleArn: r}}}, []string{"elasticloadbalancing:SetRulePriorities " + onRule}},
-		{"elasticloadbalancing ModifyTargetGroup", &elb.ModifyTargetGroupInput{TargetGroupArn: tg}, []string{"elasticloadbalancing:ModifyTargetGroup " + onGroup}},
-		{"elasticloadbalancing ModifyTargetGroupAttributes", &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: tg}, []string{"elasticloadbalancing:ModifyTargetGroupAttributes " + onGroup}},
-		{"elasticloadbalancing DeleteTargetGroup", &elb.DeleteTargetGroupInput{TargetGroupArn: tg}, []string{"elasticloadbalancing:DeleteTargetGroup " + onGroup}},
-		{"elasticloadbalancing RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: tg}, []string{"elasticloadbalancing:RegisterTargets " + onGroup}},
-		{"elasticloadbalancing DeregisterTargets", &elb.DeregisterTargetsInput{TargetGroupArn: tg}, []string{"elasticloadbalancing:DeregisterTargets " + onGroup}},
-		{"elasticloadbalancing ModifyLoadBalancerAttributes", &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb}, []string{"elasticloadbalancing:ModifyLoadBalancerAttributes " + app}},
-		{"elasticloadbalancing DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb}, []string{"elasticloadbalancing:DeleteLoadBalancer " + app}},
-		{"elasticloadbalancing SetIpAddressType", &elb.SetIpAddressTypeInput{LoadBalancerArn: lb}, []string{"elasticloadbalancing:SetIpAddressType " + app}},
-		{"elasticloadbalancing ModifyCapacityReservation", &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb}, []string{"elasticloadbalancing:ModifyCapacityReservation " + app}},
-		{"elasticloadbalancing SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb, Subnets: []string{"subnet-1"}}, []string{"elasticloadbalancing:SetSubnets " + app + " elasticloadbalancing:Subnet"}},
-		{"elasticloadbalancing SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-1"}}, []string{"elasticloadbalancing:SetSecurityGroups " + app + " elasticloadbalancing:SecurityGroup"}},
-		{"elasticloadbalancing ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb}, []string{"elasticloadbalancing:ModifyIpPools " + app}},
-		{"elasticloadbalancing DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{balancer}}, []string{"elasticloadbalancing:DescribeLoadBalancers *"}},
+		{"elasticloadbalancing AddTags", &elb.AddTagsInput{ResourceArns: []string{balancer, targets, listener, rule},
+			Tags: tags}, []string{
+			"elasticloadbalancing:AddTags " + app + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " +
+				onGroup + " aws:RequestTag/team aws:TagKeys",
+			"elasticloadbalancing:AddTags " + onListener + " aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags " +
+				onRule + " aws:RequestTag/team aws:TagKeys"}},
+		{"elasticloadbalancing RemoveTags", &elb.RemoveTagsInput{ResourceArns: []string{balancer}, TagKeys: []string{"team"}},
+			[]string{"elasticloadbalancing:RemoveTags " + app + " aws:TagKeys"}},
+		{"elasticloadbalancing ModifyListener", &elb.ModifyListenerInput{ListenerArn: l, Protocol: "TLS", SslPolicy: name},
+			[]string{
+				"elasticloadbalancing:ModifyListener " + onListener + " elasticloadbalancing:ListenerProtocol " +
+					"elasticloadbalancing:SecurityPolicy"}},
+		{"elasticloadbalancing DeleteListener", &elb.DeleteListenerInput{ListenerArn: l},
+			[]string{"elasticloadbalancing:DeleteListener " + onListener}},
+		{"elasticloadbalancing ModifyListenerAttributes", &elb.ModifyListenerAttributesInput{ListenerArn: l},
+			[]string{"elasticloadbalancing:ModifyListenerAttributes " + onListener}},
+		{"elasticloadbalancing AddListenerCertificates", &elb.AddListenerCertificatesInput{ListenerArn: l},
+			[]string{"elasticloadbalancing:AddListenerCertificates " + onListener}},
+		{"elasticloadbalancing RemoveListenerCertificates", &elb.RemoveListenerCertificatesInput{ListenerArn: l},
+			[]string{"elasticloadbalancing:RemoveListenerCertificates " + onListener}},
+		{"elasticloadbalancing ModifyRule", &elb.ModifyRuleInput{RuleArn: r},
+			[]string{"elasticloadbalancing:ModifyRule " + onRule}},
+		{"elasticloadbalancing DeleteRule", &elb.DeleteRuleInput{RuleArn: r},
+			[]string{"elasticloadbalancing:DeleteRule " + onRule}},
+		{"elasticloadbalancing SetRulePriorities", &elb.SetRulePrioritiesInput{RulePriorities: []elbtypes.RulePriorityPair{
+			{RuleArn: r}}}, []string{"elasticloadbalancing:SetRulePriorities " + onRule}},
+		{"elasticloadbalancing ModifyTargetGroup", &elb.ModifyTargetGroupInput{TargetGroupArn: tg},
+			[]string{"elasticloadbalancing:ModifyTargetGroup " + onGroup}},
+		{"elasticloadbalancing ModifyTargetGroupAttributes", &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: tg},
+			[]string{"elasticloadbalancing:ModifyTargetGroupAttributes " + onGroup}},
+		{"elasticloadbalancing DeleteTargetGroup", &elb.DeleteTargetGroupInput{TargetGroupArn: tg},
+			[]string{"elasticloadbalancing:DeleteTargetGroup " + onGroup}},
+		{"elasticloadbalancing RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: tg},
+			[]string{"elasticloadbalancing:RegisterTargets " + onGroup}},
+		{"elasticloadbalancing DeregisterTargets", &elb.DeregisterTargetsInput{TargetGroupArn: tg},
+			[]string{"elasticloadbalancing:DeregisterTargets " + onGroup}},
+		{"elasticloadbalancing ModifyLoadBalancerAttributes", &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb},
+			[]string{"elasticloadbalancing:ModifyLoadBalancerAttributes " + app}},
+		{"elasticloadbalancing DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb},
+			[]string{"elasticloadbalancing:DeleteLoadBalancer " + app}},
+		{"elasticloadbalancing SetIpAddressType", &elb.SetIpAddressTypeInput{LoadBalancerArn: lb},
+			[]string{"elasticloadbalancing:SetIpAddressType " + app}},
+		{"elasticloadbalancing ModifyCapacityReservation", &elb.ModifyCapacityReservationInput{LoadBalancerArn: lb},
+			[]string{"elasticloadbalancing:ModifyCapacityReservation " + app}},
+		{"elasticloadbalancing SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb, Subnets: []string{"subnet-1"}},
+			[]string{"elasticloadbalancing:SetSubnets " + app + " elasticloadbalancing:Subnet"}},
+		{"elasticloadbalancing SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{
+			"sg-1"}}, []string{"elasticloadbalancing:SetSecurityGroups " + app + " elasticloadbalancing:SecurityGroup"}},
+		{"elasticloadbalancing ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb},
+			[]string{"elasticloadbalancing:ModifyIpPools " + app}},
+		{"elasticloadbalancing DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{balancer}},
+			[]string{"elasticloadbalancing:DescribeLoadBalancers *"}},
 
-		{"ec2 DescribeSecurityGroups", &ec2.DescribeSecurityGroupsInput{GroupIds: []string{"sg-00000001"}}, []string{"ec2:DescribeSecurityGroups *"}},
-		{"ec2 GetSecurityGroupsForVpc", &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-00000001")}, []string{"ec2:GetSecurityGroupsForVpc vpc/vpc-00000001 ec2:Vpc ec2:VpcID"}},
-		{"ec2 CreateSecurityGroup", &ec2.CreateSecurityGroupInput{GroupName: name, VpcId: aws.String("vpc-00000001"), TagSpecifications: groupTags(cluster)}, []string{
-			"ec2:CreateSecurityGroup security-group/* aws:RequestTag/" + cluster + " aws:TagKeys", "ec2:CreateSecurityGroup vpc/vpc-00000001 ec2:Vpc ec2:VpcID",
+		{"ec2 DescribeSecurityGroups", &ec2.DescribeSecurityGroupsInput{GroupIds: []string{"sg-00000001"}},
+			[]string{"ec2:DescribeSecurityGroups *"}},
+		{"ec2 GetSecurityGroupsForVpc", &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-00000001")},
+			[]string{"ec2:GetSecurityGroupsForVpc vpc/vpc-00000001 ec2:Vpc ec2:VpcID"}},
+		{"ec2 CreateSecurityGroup", &ec2.CreateSecurityGroupInput{GroupName: name, VpcId: aws.String("vpc-00000001"),
+			TagSpecifications: groupTags(cluster)}, []string{
+			"ec2:CreateSecurityGroup security-group/* aws:RequestTag/" + cluster + " aws:TagKeys",
+			"ec2:CreateSecurityGroup vpc/vpc-00000001 ec2:Vpc ec2:VpcID",
 			"ec2:CreateTags security-group/* aws:RequestTag/" + cluster + " aws:TagKeys ec2:CreateAction"}},
-		{"ec2 CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: name, Value: name}}}, []string{"ec2:CreateTags security-group/sg-00000001 aws:RequestTag/n aws:TagKeys ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{{Key: name, Value: name}}}, []string{"ec2:DeleteTags security-group/sg-00000001 aws:RequestTag/n aws:TagKeys ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: sg}, []string{"ec2:AuthorizeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: sg}, []string{"ec2:RevokeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: sg}, []string{"ec2:AuthorizeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 RevokeSecurityGroupEgress", &ec2.RevokeSecurityGroupEgressInput{GroupId: sg}, []string{"ec2:RevokeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: sg}, []string{"ec2:DeleteSecurityGroup security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{
+			{Key: name, Value: name}}}, []string{"ec2:CreateTags security-group/sg-00000001 aws:RequestTag/n aws:TagKeys " +
+			"ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}, Tags: []ec2types.Tag{
+			{Key: name, Value: name}}}, []string{"ec2:DeleteTags security-group/sg-00000001 aws:RequestTag/n aws:TagKeys " +
+			"ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: sg},
+			[]string{"ec2:AuthorizeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: sg},
+			[]string{"ec2:RevokeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: sg},
+			[]string{"ec2:AuthorizeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 RevokeSecurityGroupEgress", &ec2.RevokeSecurityGroupEgressInput{GroupId: sg},
+			[]string{"ec2:RevokeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: sg},
+			[]string{"ec2:DeleteSecurityGroup security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
 
 		{"acm ListCertificates", &acm.ListCertificatesInput{}, []string{"acm:ListCertificates *"}},
-		{"acm RequestCertificate", &acm.RequestCertificateInput{DomainName: name, ValidationMethod: "DNS", Tags: []acmtypes.Tag{{Key: name, Value: name}}}, []string{
-			"acm:RequestCertificate * acm:DomainNames acm:KeyAlgorithm acm:ValidationMethod aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate arn:aws:acm:us-west-2:123456789012:certificate/* aws:RequestTag/n aws:TagKeys"}},
-		{"acm DescribeCertificate", &acm.DescribeCertificateInput{CertificateArn: certificate}, []string{"acm:DescribeCertificate " + *certificate}},
-		{"acm ListTagsForCertificate", &acm.ListTagsForCertificateInput{CertificateArn: certificate}, []string{"acm:ListTagsForCertificate " + *certificate}},
-		{"acm DeleteCertificate", &acm.DeleteCertificateInput{CertificateArn: certificate}, []string{"acm:DeleteCertificate " + *certificate}},
+		{"acm RequestCertificate", &acm.RequestCertificateInput{DomainName: name, ValidationMethod: "DNS",
+			Tags: []acmtypes.Tag{{Key: name, Value: name}}}, []string{
+			"acm:RequestCertificate * acm:DomainNames acm:KeyAlgorithm acm:ValidationMethod aws:RequestTag/n aws:TagKeys",
+			"acm:AddTagsToCertificate arn:aws:acm:us-west-2:123456789012:certificate/* aws:RequestTag/n aws:TagKeys"}},
+		{"acm DescribeCertificate", &acm.DescribeCertificateInput{CertificateArn: certificate},
+			[]string{"acm:DescribeCertificate " + *certificate}},
+		{"acm ListTagsForCertificate", &acm.ListTagsForCertificateInput{CertificateArn: certificate},
+			[]string{"acm:ListTagsForCertificate " + *certificate}},
+		{"acm DeleteCertificate", &acm.DeleteCertificateInput{CertificateArn: certificate},
+			[]string{"acm:DeleteCertificate " + *certificate}},
 		{"wafv2 AssociateWebACL", &wafv2.AssociateWebACLInput{WebACLArn: aws.String(webACLARN), ResourceArn: lb}, []string{
 			"wafv2:AssociateWebACL " + webACLARN, "wafv2:AssociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
-		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: lb}, []string{"wafv2:DisassociateWebACL " + app, "elasticloadbalancing:SetWebAcl *"}},
-		{"wafv2 GetWebACLForResource", &wafv2.GetWebACLForResourceInput{ResourceArn: lb}, []string{"wafv2:GetWebACLForResource " + app}},
+		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: lb}, []string{"wafv2:DisassociateWebACL " +
+			app, "elasticloadbalancing:SetWebAcl *"}},
+		{"wafv2 GetWebACLForResource", &wafv2.GetWebACLForResourceInput{ResourceArn: lb},
+			[]string{"wafv2:GetWebACLForResource " + app}},
 		{"wafv2 ListWebACLs", &wafv2.ListWebACLsInput{}, []string{"wafv2:ListWebACLs *"}},
 		{"shield GetSubscriptionState", &shield.GetSubscriptionStateInput{}, []string{"shield:GetSubscriptionState *"}},
-		{"shield CreateProtection", &shield.CreateProtectionInput{Name: name, ResourceArn: lb}, []string{"shield:CreateProtection arn:aws:shield::123456789012:protection/*"}},
-		{"shield DeleteProtection", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")}, []string{"shield:DeleteProtection arn:aws:shield::123456789012:protection/1"}},
+		{"shield CreateProtection", &shield.CreateProtectionInput{Name: name, ResourceArn: lb},
+			[]string{"shield:CreateProtection arn:aws:shield::123456789012:protection/*"}},
+		{"shield DeleteProtection", &shield.DeleteProtectionInput{ProtectionId: aws.String("1")},
+			[]string{"shield:DeleteProtection arn:aws:shield::123456789012:protection/1"}},
 		{"tagging GetResources", &resourcegroupstaggingapi.GetResourcesInput{}, []string{"tag:GetResources *"}},
-		{"globalaccelerator CreateAccelerator", &ga.CreateAcceleratorInput{Name: name, Tags: []gatypes.Tag{{Key: name, Value: name}}}, []string{
+		{"globalaccelerator CreateAccelerator", &ga.CreateAcceleratorInput{Name: name, Tags: []gatypes.Tag{
+			{Key: name, Value: name}}}, []string{
 			"globalaccelerator:CreateAccelerator * aws:RequestTag/n aws:TagKeys",
 			"globalaccelerator:TagResource arn:aws:globalaccelerator::123456789012:accelerator/* aws:RequestTag/n aws:TagKeys"}},
-		{"globalaccelerator UpdateAccelerator", &ga.UpdateAcceleratorInput{AcceleratorArn: aws.String(ours)}, []string{"globalaccelerator:UpdateAccelerator " + ours}},
-		{"globalaccelerator UpdateListener", &ga.UpdateListenerInput{ListenerArn: acceleratorListener}, []string{"globalaccelerator:UpdateListener " + *acceleratorListener}},
-		{"elasticloadbalancing GetResourcePolicy", &elb.GetResourcePolicyInput{ResourceArn: name}, []string{"elasticloadbalancing:GetResourcePolicy n"}},
-		{"elasticloadbalancing GetTrustStoreCaCertificatesBundle", &elb.GetTrustStoreCaCertificatesBundleInput{TrustStoreArn: name}, []string{"elasticloadbalancing:GetTrustStoreCaCertificatesBundle n"}},
-		{"elasticloadbalancing GetTrustStoreRevocationContent", &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: name}, []string{"elasticloadbalancing:GetTrustStoreRevocationContent n"}},
-		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Tags: tags, DefaultActions: []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{UserPoolArn: aws.String(pool)}}},
-			Certificates: []elbtypes.Certificate{{CertificateArn: certificate}, {CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, []string{
-			"elasticloadbalancing:CreateListener " + app + " aws:RequestTag/team aws:TagKeys", "cognito-idp:DescribeUserPoolClient " + pool, "iam:GetServerCertificate arn:aws:iam::123456789012:server-certificate/x",
-			"elasticloadbalancing:AddTags listener/app/ours/0000000000000001/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
-		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l, Tags: tags}, []string{"elasticloadbalancing:CreateRule " + onListener + " aws:RequestTag/team aws:TagKeys",
-			"elasticloadbalancing:AddTags listener-rule/app/ours/0000000000000001/0000000000000003/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
-		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, Tags: tags, CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
-			"elasticloadbalancing:CreateTrustStore truststore/n/* aws:RequestTag/team aws:TagKeys", "elasticloadbalancing:AddTags truststore/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction",
+		{"globalaccelerator UpdateAccelerator", &ga.UpdateAcceleratorInput{AcceleratorArn: aws.String(ours)},
+			[]string{"globalaccelerator:UpdateAccelerator " + ours}},
+		{"globalaccelerator UpdateListener", &ga.UpdateListenerInput{ListenerArn: acceleratorListener},
+			[]string{"globalaccelerator:UpdateListener " + *acceleratorListener}},
+		{"elasticloadbalancing GetResourcePolicy", &elb.GetResourcePolicyInput{ResourceArn: name},
+			[]string{"elasticloadbalancing:GetResourcePolicy n"}},
+		{"elasticloadbalancing GetTrustStoreCaCertificatesBundle", &elb.GetTrustStoreCaCertificatesBundleInput{
+			TrustStoreArn: name}, []string{"elasticloadbalancing:GetTrustStoreCaCertificatesBundle n"}},
+		{"elasticloadbalancing GetTrustStoreRevocationContent", &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: name},
+			[]string{"elasticloadbalancing:GetTrustStoreRevocationContent n"}},
+		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Tags: tags,
+			DefaultActions: []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{
+				UserPoolArn: aws.String(pool)}}},
+			Certificates: []elbtypes.Certificate{{CertificateArn: certificate},
+				{CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, []string{
+			"elasticloadbalancing:CreateListener " + app + " aws:RequestTag/team aws:TagKeys",
+			"cognito-idp:DescribeUserPoolClient " + pool,
+			"iam:GetServerCertificate arn:aws:iam::123456789012:server-certificate/x",
+			"elasticloadbalancing:AddTags listener/app/ours/0000000000000001/* aws:RequestTag/team aws:TagKeys " +
+				"elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l, Tags: tags},
+			[]string{"elasticloadbalancing:CreateRule " + onListener + " aws:RequestTag/team aws:TagKeys",
+				"elasticloadbalancing:AddTags listener-rule/app/ours/0000000000000001/0000000000000003/* aws:RequestTag/team " +
+					"aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, Tags: tags,
+			CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca")}, []string{
+			"elasticloadbalancing:CreateTrustStore truststore/n/* aws:RequestTag/team aws:TagKeys",
+			"elasticloadbalancing:AddTags truststore/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction",
 			"s3:GetObject arn:aws:s3:::pki/ca"}},
-		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Type: "network", CustomerOwnedIpv4Pool: name}, []string{
-			"elasticloadbalancing:CreateLoadBalancer loadbalancer/net/n/* elasticloadbalancing:Scheme", "ec2:GetCoipPoolUsage *"}},
-		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: sg, TagSpecifications: ruleTags}, []string{
-			"ec2:AuthorizeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc", "ec2:AuthorizeSecurityGroupIngress security-group-rule/* aws:RequestTag/n aws:TagKeys",
+		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Type: "network",
+			CustomerOwnedIpv4Pool: name}, []string{
+			"elasticloadbalancing:CreateLoadBalancer loadbalancer/net/n/* elasticloadbalancing:Scheme",
+			"ec2:GetCoipPoolUsage *"}},
+		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: sg, TagSpecifications: ruleTags}, []string{
+			"ec2:AuthorizeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc",
+			"ec2:AuthorizeSecurityGroupIngress security-group-rule/* aws:RequestTag/n aws:TagKeys",
 			"ec2:CreateTags security-group-rule/* aws:RequestTag/n aws:TagKeys ec2:CreateAction"}},
-		{"ec2 AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: sg, TagSpecifications: ruleTags}, []string{
-			"ec2:AuthorizeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc", "ec2:AuthorizeSecurityGroupEgress security-group-rule/* aws:RequestTag/n aws:TagKeys",
-			"ec2:CreateTags security-group-rule/* aws:RequestTag/n aws:TagKeys ec2:CreateAction"}},
-		{"ec2 DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupName: aws.String("nobody")}, []string{"ec2:DeleteSecurityGroup security-group/*"}},
-		{"ec2 DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}}, []string{"ec2:DeleteTags security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 CreateTags", &ec2.CreateTagsInput{Resources: []string{"subnet-1", "rtb-1", "igw-1", "sgr-1", "eni-1", "i-1", "pl-1", "eipalloc-1", "nat-1", "pcx-1", "vol-1"}}, []string{
-			"ec2:CreateTags subnet/subnet-1", "ec2:CreateTags route-table/rtb-1", "ec2:CreateTags internet-gateway/igw-1", "ec2:CreateTags security-group-rule/sgr-1", "ec2:CreateTags network-interface/eni-1",
-			"ec2:CreateTags instance/i-1", "ec2:CreateTags prefix-list/pl-1", "ec2:CreateTags elastic-ip/eipalloc-1", "ec2:CreateTags natgateway/nat-1", "ec2:CreateTags vpc-peering-connection/pcx-1", "ec2:CreateTags *"}},
-		{"ec2 CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String("subnet-1"), Groups: []string{"sg-00000002"}}, []string{
-			"ec2:CreateNetworkInterface network-interface/*", "ec2:CreateNetworkInterface subnet/subnet-1", "ec2:CreateNetworkInterface security-group/sg-00000002 ec2:SecurityGroupID ec2:Vpc"}},
-		{"ec2 RunInstances", &ec2.RunInstancesInput{SubnetId: aws.String("subnet-1"), SecurityGroupIds: []string{"sg-00000002"}}, []string{
-			"ec2:RunInstances instance/*", "ec2:RunInstances subnet/subnet-1", "ec2:RunInstances security-group/sg-00000002 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: sg, TagSpecifications: ruleTags},
+			[]string{
+				"ec2:AuthorizeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc",
+				"ec2:AuthorizeSecurityGroupEgress security-group-rule/* aws:RequestTag/n aws:TagKeys",
+				"ec2:CreateTags security-group-rule/* aws:RequestTag/n aws:TagKeys ec2:CreateAction"}},
+		{"ec2 DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupName: aws.String("nobody")},
+			[]string{"ec2:DeleteSecurityGroup security-group/*"}},
+		{"ec2 DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}},
+			[]string{"ec2:DeleteTags security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 CreateTags", &ec2.CreateTagsInput{Resources: []string{"subnet-1", "rtb-1", "igw-1", "sgr-1", "eni-1", "i-1",
+			"pl-1", "eipalloc-1", "nat-1", "pcx-1", "vol-1"}}, []string{
+			"ec2:CreateTags subnet/subnet-1", "ec2:CreateTags route-table/rtb-1", "ec2:CreateTags internet-gateway/igw-1",
+			"ec2:CreateTags security-group-rule/sgr-1", "ec2:CreateTags network-interface/eni-1",
+			"ec2:CreateTags instance/i-1", "ec2:CreateTags prefix-list/pl-1", "ec2:CreateTags elastic-ip/eipalloc-1",
+			"ec2:CreateTags natgateway/nat-1", "ec2:CreateTags vpc-peering-connection/pcx-1", "ec2:CreateTags *"}},
+		{"ec2 CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String("subnet-1"), Groups: []string{
+			"sg-00000002"}}, []string{
+			"ec2:CreateNetworkInterface network-interface/*", "ec2:CreateNetworkInterface subnet/subnet-1",
+			"ec2:CreateNetworkInterface security-group/sg-00000002 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 RunInstances", &ec2.RunInstancesInput{SubnetId: aws.String("subnet-1"), SecurityGroupIds: []string{
+			"sg-00000002"}}, []string{
+			"ec2:RunInstances instance/*", "ec2:RunInstances subnet/subnet-1", "ec2:RunInstances security-group/sg-00000002 " +
+				"ec2:SecurityGroupID ec2:Vpc"}},
 		{"ec2 RunInstances", &ec2.RunInstancesInput{}, []string{"ec2:RunInstances instance/*"}},
 		{"ec2 CreateVpc", &ec2.CreateVpcInput{}, []string{"ec2:CreateVpc vpc/*"}},
-		{"ec2 CreateNatGateway", &ec2.CreateNatGatewayInput{AllocationId: aws.String("eipalloc-1"), SubnetId: aws.String("subnet-1")}, []string{
-			"ec2:CreateNatGateway natgateway/*", "ec2:CreateNatGateway elastic-ip/eipalloc-1", "ec2:CreateNatGateway subnet/subnet-1"}},
-		{"ec2 AssociateAddress", &ec2.AssociateAddressInput{AllocationId: aws.String("eipalloc-1"), NetworkInterfaceId: aws.String("eni-1")}, []string{
+		{"ec2 CreateNatGateway", &ec2.CreateNatGatewayInput{AllocationId: aws.String("eipalloc-1"),
+			SubnetId: aws.String("subnet-1")}, []string{
+			"ec2:CreateNatGateway natgateway/*", "ec2:CreateNatGateway elastic-ip/eipalloc-1",
+			"ec2:CreateNatGateway subnet/subnet-1"}},
+		{"ec2 AssociateAddress", &ec2.AssociateAddressInput{AllocationId: aws.String("eipalloc-1"),
+			NetworkInterfaceId: aws.String("eni-1")}, []string{
 			"ec2:AssociateAddress elastic-ip/eipalloc-1", "ec2:AssociateAddress network-interface/eni-1"}},
-		{"acm GetCertificate", &acm.GetCertificateInput{CertificateArn: certificate}, []string{"acm:GetCertificate " + *certificate}},
+		{"acm GetCertificate", &acm.GetCertificateInput{CertificateArn: certificate},
+			[]string{"acm:GetCertificate " + *certificate}},
 		{"acm ImportCertificate", &acm.ImportCertificateInput{Tags: []acmtypes.Tag{{Key: name}}}, []string{
-			"acm:ImportCertificate * aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate arn:aws:acm:us-west-2:123456789012:certificate/* aws:RequestTag/n aws:TagKeys"}},
-		{"acm ImportCertificate", &acm.ImportCertificateInput{CertificateArn: certificate, Tags: []acmtypes.Tag{{Key: name}}}, []string{
-			"acm:ImportCertificate " + *certificate + " aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate " + *certificate + " aws:RequestTag/n aws:TagKeys"}},
+			"acm:ImportCertificate * aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate " +
+				"arn:aws:acm:us-west-2:123456789012:certificate/* aws:RequestTag/n aws:TagKeys"}},
+		{"acm ImportCertificate", &acm.ImportCertificateInput{CertificateArn: certificate, Tags: []acmtypes.Tag{{Key: name}}},
+			[]string{
+				"acm:ImportCertificate " + *certificate + " aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate " +
+					*certificate + " aws:RequestTag/n aws:TagKeys"}},
 		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(foreign)}, []string{
-			"wafv2:DisassociateWebACL loadbalancer/app/foreign/0000000000000002", "elasticloadbalancing:SetWebAcl *", "wafv2:DisassociateWebACL " + webACLARN}},
-		{"wafv2 CreateWebACL", &wafv2.CreateWebACLInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}}, []string{
-			"wafv2:CreateWebACL arn:aws:wafv2:us-west-2:123456789012:regional/webacl/n/* aws:RequestTag/n aws:TagKeys"}},
+			"wafv2:DisassociateWebACL loadbalancer/app/foreign/0000000000000002", "elasticloadbalancing:SetWebAcl *",
+			"wafv2:DisassociateWebACL " + webACLARN}},
+		{"wafv2 CreateWebACL", &wafv2.CreateWebACLInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}},
+			[]string{
+				"wafv2:CreateWebACL arn:aws:wafv2:us-west-2:123456789012:regional/webacl/n/* aws:RequestTag/n aws:TagKeys"}},
 		{"wafv2 GetWebACL", &wafv2.GetWebACLInput{ARN: aws.String(webACLARN)}, []string{"wafv2:GetWebACL " + webACLARN}},
-		{"wafv2 GetWebACL", &wafv2.GetWebACLInput{Name: name, Id: name, Scope: "CLOUDFRONT"}, []string{"wafv2:GetWebACL arn:aws:wafv2:us-east-1:123456789012:global/webacl/n/n"}},
-		{"wafv2 CreateIPSet", &wafv2.CreateIPSetInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}}, []string{
-			"wafv2:CreateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/* aws:RequestTag/n aws:TagKeys"}},
-		{"wafv2 GetIPSet", &wafv2.GetIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:GetIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
-		{"wafv2 UpdateIPSet", &wafv2.UpdateIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:UpdateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
-		{"wafv2 DeleteIPSet", &wafv2.DeleteIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:DeleteIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
-		{"wafv2 UntagResource", &wafv2.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"wafv2:UntagResource n aws:TagKeys"}},
-		{"wafv2 ListTagsForResource", &wafv2.ListTagsForResourceInput{ResourceARN: name}, []string{"wafv2:ListTagsForResource n"}},
-		{"wafv2 ListResourcesForWebACL", &wafv2.ListResourcesForWebACLInput{WebACLArn: name}, []string{"wafv2:ListResourcesForWebACL n"}},
-		{"shield DescribeProtection", &shield.DescribeProtectionInput{ProtectionId: aws.String("1")}, []string{"shield:DescribeProtection arn:aws:shield::123456789012:protection/1"}},
-		{"shield TagResource", &shield.TagResourceInput{ResourceARN: name, Tags: []shieldtypes.Tag{{Key: name}}}, []string{"shield:TagResource n aws:RequestTag/n aws:TagKeys"}},
-		{"shield UntagResource", &shield.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"shield:UntagResource n aws:TagKeys"}},
-		{"shield ListTagsForResource", &shield.ListTagsForResourceInput{ResourceARN: name}, []string{"shield:ListTagsForResource n"}},
-		{"globalaccelerator CreateAccelerator", &ga.CreateAcceleratorInput{Name: name}, []string{"globalaccelerator:CreateAccelerator *"}},
-		{"globalaccelerator DeleteAccelerator", &ga.DeleteAcceleratorInput{AcceleratorArn: name}, []string{"globalaccelerator:DeleteAccelerator n"}},
-		{"globalaccelerator DescribeAccelerator", &ga.DescribeAcceleratorInput{AcceleratorArn: name}, []string{"globalaccelerator:DescribeAccelerator n"}},
-		{"globalaccelerator DescribeAcceleratorAttributes", &ga.DescribeAcceleratorAttributesInput{AcceleratorArn: name}, []string{"globalaccelerator:DescribeAcceleratorAttributes n"}},
-		{"globalaccelerator UpdateAcceleratorAttributes", &ga.UpdateAcceleratorAttributesInput{AcceleratorArn: name}, []string{"globalaccelerator:UpdateAcceleratorAttributes n"}},
-		{"globalaccelerator CreateListener", &ga.CreateListenerInput{AcceleratorArn: name}, []string{"globalaccelerator:CreateListener n"}},
-		{"globalaccelerator DeleteListener", &ga.DeleteListenerInput{ListenerArn: name}, []string{"globalaccelerator:DeleteListener n"}},
-		{"globalaccelerator DescribeListener", &ga.DescribeListenerInput{ListenerArn: name}, []string{"globalaccelerator:DescribeListener n"}},
-		{"globalaccelerator ListListeners", &ga.ListListenersInput{AcceleratorArn: name}, []string{"globalaccelerator:ListListeners n"}},
-		{"globalaccelerator CreateEndpointGroup", &ga.CreateEndpointGroupInput{ListenerArn: name}, []string{"globalaccelerator:CreateEndpointGroup n"}},
-		{"globalaccelerator UpdateEndpointGroup", &ga.UpdateEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:UpdateEndpointGroup n"}},
-		{"globalaccelerator AddEndpoints", &ga.AddEndpointsInput{EndpointGroupArn: name}, []string{"globalaccelerator:AddEndpoints n"}},
-		{"globalaccelerator RemoveEndpoints", &ga.RemoveEndpointsInput{EndpointGroupArn: name}, []string{"globalaccelerator:RemoveEndpoints n"}},
-		{"globalaccelerator DeleteEndpointGroup", &ga.DeleteEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:DeleteEndpointGroup n"}},
-		{"globalaccelerator DescribeEndpointGroup", &ga.DescribeEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:DescribeEndpointGroup n"}},
-		{"globalaccelerator ListEndpointGroups", &ga.ListEndpointGroupsInput{ListenerArn: name}, []string{"globalaccelerator:ListEndpointGroups n"}},
-		{"globalaccelerator TagResource", &ga.TagResourceInput{ResourceArn: name, Tags: []gatypes.Tag{{Key: name}}}, []string{"globalaccelerator:TagResource n aws:RequestTag/n aws:TagKeys"}},
-		{"globalaccelerator UntagResource", &ga.UntagResourceInput{ResourceArn: name, TagKeys: []string{"k"}}, []string{"globalaccelerator:UntagResource n aws:TagKeys"}},
-		{"globalaccelerator ListTagsForResource", &ga.ListTagsForResourceInput{ResourceArn: name}, []string{"globalaccelerator:ListTagsForResource n"}},
-		{"route53 GetHostedZone", &route53.GetHostedZoneInput{Id: aws.String("/hostedzone/Z1")}, []string{"route53:GetHostedZone arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 DeleteHostedZone", &route53.DeleteHostedZoneInput{Id: aws.String("Z1")}, []string{"route53:DeleteHostedZone arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 UpdateHostedZoneComment", &route53.UpdateHostedZoneCommentInput{Id: aws.String("Z1")}, []string{"route53:UpdateHostedZoneComment arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 AssociateVPCWithHostedZone", &route53.AssociateVPCWithHostedZoneInput{HostedZoneId: aws.String("Z1")}, []string{"route53:AssociateVPCWithHostedZone arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 DisassociateVPCFromHostedZone", &route53.DisassociateVPCFromHostedZoneInput{HostedZoneId: aws.String("Z1")}, []string{"route53:DisassociateVPCFromHostedZone arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 ListResourceRecordSets", &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, []string{"route53:ListResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 ListTagsForResource", &route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z1")}, []string{"route53:ListTagsForResource arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 ChangeTagsForResource", &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z1")}, []string{"route53:ChangeTagsForResource arn:aws:route53:::hostedzone/Z1"}},
-		{"route53 ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, []string{"route53:ChangeResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
+		{"wafv2 GetWebACL", &wafv2.GetWebACLInput{Name: name, Id: name, Scope: "CLOUDFRONT"},
+			[]string{"wafv2:GetWebACL arn:aws:wafv2:us-east-1:123456789012:global/webacl/n/n"}},
+		{"wafv2 CreateIPSet", &wafv2.CreateIPSetInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}},
+			[]string{
+				"wafv2:CreateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/* aws:RequestTag/n aws:TagKeys"}},
+		{"wafv2 GetIPSet", &wafv2.GetIPSetInput{Name: name, Id: name, Scope: "REGIONAL"},
+			[]string{"wafv2:GetIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 UpdateIPSet", &wafv2.UpdateIPSetInput{Name: name, Id: name, Scope: "REGIONAL"},
+			[]string{"wafv2:UpdateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 DeleteIPSet", &wafv2.DeleteIPSetInput{Name: name, Id: name, Scope: "REGIONAL"},
+			[]string{"wafv2:DeleteIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 UntagResource", &wafv2.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}},
+			[]string{"wafv2:UntagResource n aws:TagKeys"}},
+		{"wafv2 ListTagsForResource", &wafv2.ListTagsForResourceInput{ResourceARN: name},
+			[]string{"wafv2:ListTagsForResource n"}},
+		{"wafv2 ListResourcesForWebACL", &wafv2.ListResourcesForWebACLInput{WebACLArn: name},
+			[]string{"wafv2:ListResourcesForWebACL n"}},
+		{"shield DescribeProtection", &shield.DescribeProtectionInput{ProtectionId: aws.String("1")},
+			[]string{"shield:DescribeProtection arn:aws:shield::123456789012:protection/1"}},
+		{"shield TagResource", &shield.TagResourceInput{ResourceARN: name, Tags: []shieldtypes.Tag{{Key: name}}},
+			[]string{"shield:TagResource n aws:RequestTag/n aws:TagKeys"}},
+		{"shield UntagResource", &shield.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}},
+			[]string{"shield:UntagResource n aws:TagKeys"}},
+		{"shield ListTagsForResource", &shield.ListTagsForResourceInput{ResourceARN: name},
+			[]string{"shield:ListTagsForResource n"}},
+		{"globalaccelerator CreateAccelerator", &ga.CreateAcceleratorInput{Name: name},
+			[]string{"globalaccelerator:CreateAccelerator *"}},
+		{"globalaccelerator DeleteAccelerator", &ga.DeleteAcceleratorInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:DeleteAccelerator n"}},
+		{"globalaccelerator DescribeAccelerator", &ga.DescribeAcceleratorInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:DescribeAccelerator n"}},
+		{"globalaccelerator DescribeAcceleratorAttributes", &ga.DescribeAcceleratorAttributesInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:DescribeAcceleratorAttributes n"}},
+		{"globalaccelerator UpdateAcceleratorAttributes", &ga.UpdateAcceleratorAttributesInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:UpdateAcceleratorAttributes n"}},
+		{"globalaccelerator CreateListener", &ga.CreateListenerInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:CreateListener n"}},
+		{"globalaccelerator DeleteListener", &ga.DeleteListenerInput{ListenerArn: name},
+			[]string{"globalaccelerator:DeleteListener n"}},
+		{"globalaccelerator DescribeListener", &ga.DescribeListenerInput{ListenerArn: name},
+			[]string{"globalaccelerator:DescribeListener n"}},
+		{"globalaccelerator ListListeners", &ga.ListListenersInput{AcceleratorArn: name},
+			[]string{"globalaccelerator:ListListeners n"}},
+		{"globalaccelerator CreateEndpointGroup", &ga.CreateEndpointGroupInput{ListenerArn: name},
+			[]string{"globalaccelerator:CreateEndpointGroup n"}},
+		{"globalaccelerator UpdateEndpointGroup", &ga.UpdateEndpointGroupInput{EndpointGroupArn: name},
+			[]string{"globalaccelerator:UpdateEndpointGroup n"}},
+		{"globalaccelerator AddEndpoints", &ga.AddEndpointsInput{EndpointGroupArn: name},
+			[]string{"globalaccelerator:AddEndpoints n"}},
+		{"globalaccelerator RemoveEndpoints", &ga.RemoveEndpointsInput{EndpointGroupArn: name},
+			[]string{"globalaccelerator:RemoveEndpoints n"}},
+		{"globalaccelerator DeleteEndpointGroup", &ga.DeleteEndpointGroupInput{EndpointGroupArn: name},
+			[]string{"globalaccelerator:DeleteEndpointGroup n"}},
+		{"globalaccelerator DescribeEndpointGroup", &ga.DescribeEndpointGroupInput{EndpointGroupArn: name},
+			[]string{"globalaccelerator:DescribeEndpointGroup n"}},
+		{"globalaccelerator ListEndpointGroups", &ga.ListEndpointGroupsInput{ListenerArn: name},
+			[]string{"globalaccelerator:ListEndpointGroups n"}},
+		{"globalaccelerator TagResource", &ga.TagResourceInput{ResourceArn: name, Tags: []gatypes.Tag{{Key: name}}},
+			[]string{"globalaccelerator:TagResource n aws:RequestTag/n aws:TagKeys"}},
+		{"globalaccelerator UntagResource", &ga.UntagResourceInput{ResourceArn: name, TagKeys: []string{"k"}},
+			[]string{"globalaccelerator:UntagResource n aws:TagKeys"}},
+		{"globalaccelerator ListTagsForResource", &ga.ListTagsForResourceInput{ResourceArn: name},
+			[]string{"globalaccelerator:ListTagsForResource n"}},
+		{"route53 GetHostedZone", &route53.GetHostedZoneInput{Id: aws.String("/hostedzone/Z1")},
+			[]string{"route53:GetHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 DeleteHostedZone", &route53.DeleteHostedZoneInput{Id: aws.String("Z1")},
+			[]string{"route53:DeleteHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 UpdateHostedZoneComment", &route53.UpdateHostedZoneCommentInput{Id: aws.String("Z1")},
+			[]string{"route53:UpdateHostedZoneComment arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 AssociateVPCWithHostedZone", &route53.AssociateVPCWithHostedZoneInput{HostedZoneId: aws.String("Z1")},
+			[]string{"route53:AssociateVPCWithHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 DisassociateVPCFromHostedZone", &route53.DisassociateVPCFromHostedZoneInput{HostedZoneId: aws.String("Z1")},
+			[]string{"route53:DisassociateVPCFromHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ListResourceRecordSets", &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1")},
+			[]string{"route53:ListResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ListTagsForResource", &route53.ListTagsForResourceInput{ResourceType: "hostedzone",
+			ResourceId: aws.String("Z1")}, []string{"route53:ListTagsForResource arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ChangeTagsForResource", &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone",
+			ResourceId: aws.String("Z1")}, []string{"route53:ChangeTagsForResource arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")},
+			[]string{"route53:ChangeResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
 		{"route53 ListHostedZones", &route53.ListHostedZonesInput{}, []string{"route53:ListHostedZones *"}},
-		{"s3 PutObject", &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k/ca.pem")}, []string{"s3:PutObject arn:aws:s3:::b/k/ca.pem"}},
-		{"s3 GetObject", &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:GetObject arn:aws:s3:::b/k"}},
-		{"s3 HeadObject", &s3.HeadObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:GetObject arn:aws:s3:::b/k"}},
-		{"s3 DeleteObject", &s3.DeleteObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, []string{"s3:DeleteObject arn:aws:s3:::b/k"}},
-		{"route53 GetChange", &route53.GetChangeInput{Id: aws.String("C1")}, []string{"route53:GetChange arn:aws:route53:::change/C1"}},
+		{"s3 PutObject", &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k/ca.pem")},
+			[]string{"s3:PutObject arn:aws:s3:::b/k/ca.pem"}},
+		{"s3 GetObject", &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k")},
+			[]string{"s3:GetObject arn:aws:s3:::b/k"}},
+		{"s3 HeadObject", &s3.HeadObjectInput{Bucket: aws.String("b"), Key: aws.String("k")},
+			[]string{"s3:GetObject arn:aws:s3:::b/k"}},
+		{"s3 DeleteObject", &s3.DeleteObjectInput{Bucket: aws.String("b"), Key: aws.String("k")},
+			[]string{"s3:DeleteObject arn:aws:s3:::b/k"}},
+		{"route53 GetChange", &route53.GetChangeInput{Id: aws.String("C1")},
+			[]string{"route53:GetChange arn:aws:route53:::change/C1"}},
 	} {
 		service, action, _ := strings.Cut(tt.row, " ")
 		var got []string
 		for _, c := range checksOf(a, service, action, tt.in) {
-			if slices.ContainsFunc(implied, func(head string) bool { return strings.HasPrefix(c.action, head) }) && c.action != service+":"+action {
+			if slices.ContainsFunc(implied, func(head string) bool { return strings.HasPrefix(c.action, head) }) &&
+				c.action != service+":"+action {
 				continue
 			}
 			var keys []string
@@ -246,7 +394,8 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 func TestGetCallerIdentityIsNeverDenied(t *testing.T) {
 	t.Parallel()
 	a := world(t)
-	d, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`))
+	d, err := policy.ParseIdentity(
+		[]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,11 +424,14 @@ func TestTaggingOnCreationHasTheCreatingActionAsAConditionKey(t *testing.T) {
 		"elasticloadbalancing CreateRule":         &elb.CreateRuleInput{ListenerArn: name, Tags: tags},
 		"elasticloadbalancing CreateTrustStore":   &elb.CreateTrustStoreInput{Name: name, Tags: tags},
 		"ec2 CreateSecurityGroup":                 &ec2.CreateSecurityGroupInput{TagSpecifications: of("security-group")},
-		"ec2 AuthorizeSecurityGroupIngress":       &ec2.AuthorizeSecurityGroupIngressInput{GroupId: name, TagSpecifications: rules},
-		"ec2 AuthorizeSecurityGroupEgress":        &ec2.AuthorizeSecurityGroupEgressInput{GroupId: name, TagSpecifications: rules},
-		"ec2 CreateNetworkInterface":              &ec2.CreateNetworkInterfaceInput{TagSpecifications: of("network-interface")},
-		"ec2 RunInstances":                        &ec2.RunInstancesInput{TagSpecifications: of("instance")},
-		"ec2 CreateVpc":                           &ec2.CreateVpcInput{TagSpecifications: of("vpc")},
+		"ec2 AuthorizeSecurityGroupIngress": &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: name, TagSpecifications: rules},
+		"ec2 AuthorizeSecurityGroupEgress": &ec2.AuthorizeSecurityGroupEgressInput{
+			GroupId: name, TagSpecifications: rules},
+		"ec2 CreateNetworkInterface": &ec2.CreateNetworkInterfaceInput{
+			TagSpecifications: of("network-interface")},
+		"ec2 RunInstances": &ec2.RunInstancesInput{TagSpecifications: of("instance")},
+		"ec2 CreateVpc":    &ec2.CreateVpcInput{TagSpecifications: of("vpc")},
 	} {
 		service, action, _ := strings.Cut(action, " ")
 		var got []string
@@ -288,7 +440,8 @@ func TestTaggingOnCreationHasTheCreatingActionAsAConditionKey(t *testing.T) {
 				got = append(got, c.action+" "+strings.Join(by, ","))
 			}
 		}
-		want := map[string]string{"elasticloadbalancing": "elasticloadbalancing:AddTags ", "ec2": "ec2:CreateTags "}[service] + action
+		want := map[string]string{"elasticloadbalancing": "elasticloadbalancing:AddTags ",
+			"ec2": "ec2:CreateTags "}[service] + action
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("%s: got %q, want %q", action, got, want)
 		}
@@ -311,19 +464,27 @@ func TestCallsOfLoadBalancersNeedWhatTheyReadOfTheNetworkAsWell(t *testing.T) {
 		in     any
 		want   string // of EC2
 	}{
-		"a load balancer":                    {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{}, network},
-		"with groups":                        {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{SecurityGroups: []string{"sg-00000001"}}, network + " DescribeSecurityGroups"},
-		"with pools":                         {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{IpamPools: &elbtypes.IpamPools{}}, network + " DescribeIpamPools"},
-		"with addresses":                     {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{SubnetMappings: address}, network + " DescribeAddresses"},
-		"subnets":                            {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb}, network},
-		"subnets with addresses":             {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb, SubnetMappings: address}, network + " DescribeAddresses"},
-		"groups":                             {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-00000001"}}, "DescribeSecurityGroups"},
-		"no groups":                          {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb}, ""},
-		"groups that another account has":    {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-00000002"}}, "DescribeSecurityGroups GetSecurityGroupsForVpc"},
-		"pools":                              {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb, IpamPools: &elbtypes.IpamPools{}}, "DescribeIpamPools"},
-		"pools that are given up":            {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb}, ""},
-		"what does not touch the network":    {"DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb}, ""},
-		"a pool of customer-owned addresses": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{CustomerOwnedIpv4Pool: lb}, network + " DescribeCoipPools GetCoipPoolUsage"},
+		"a load balancer": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{}, network},
+		"with groups": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{
+			SecurityGroups: []string{"sg-00000001"}}, network + " DescribeSecurityGroups"},
+		"with pools": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{
+			IpamPools: &elbtypes.IpamPools{}}, network + " DescribeIpamPools"},
+		"with addresses": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{SubnetMappings: address},
+			network + " DescribeAddresses"},
+		"subnets": {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb}, network},
+		"subnets with addresses": {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb,
+			SubnetMappings: address}, network + " DescribeAddresses"},
+		"groups": {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb,
+			SecurityGroups: []string{"sg-00000001"}}, "DescribeSecurityGroups"},
+		"no groups": {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb}, ""},
+		"groups that another account has": {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb,
+			SecurityGroups: []string{"sg-00000002"}}, "DescribeSecurityGroups GetSecurityGroupsForVpc"},
+		"pools": {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb,
+			IpamPools: &elbtypes.IpamPools{}}, "DescribeIpamPools"},
+		"pools that are given up":         {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb}, ""},
+		"what does not touch the network": {"DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb}, ""},
+		"a pool of customer-owned addresses": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{CustomerOwnedIpv4Pool: lb},
+			network + " DescribeCoipPools GetCoipPoolUsage"},
 	} {
 		var got []string
 		for _, c := range checksOf(a, "elasticloadbalancing", tt.action, tt.in) {
@@ -349,7 +510,8 @@ func TestOnlyTheFirstLoadBalancerAndAcceleratorNeedTheirServicesRole(t *testing.
 	const accelerators = "arn:aws:iam::123456789012:role/aws-service-role/globalaccelerator.amazonaws.com/AWSServiceRoleForGlobalAccelerator"
 	used, fresh := world(t), account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant())
 	made := account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant())
-	for action, service := range map[string]string{"DescribeLoadBalancers": "elasticloadbalancing", "CreateAccelerator": "globalaccelerator"} {
+	for action, service := range map[string]string{"DescribeLoadBalancers": "elasticloadbalancing",
+		"CreateAccelerator": "globalaccelerator"} {
 		if err := Authorizer(made)(t.Context(), service, action, "AKIANOBODY", nil); err != nil {
 			t.Fatal(err)
 		}

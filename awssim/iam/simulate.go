@@ -16,7 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// SimulatePrincipalPolicyInput asks what the policies of a user or role decide. IAM API Reference, SimulatePrincipalPolicy.
+// SimulatePrincipalPolicyInput asks what the policies of a user or role decide. IAM API Reference,
+// SimulatePrincipalPolicy.
 type SimulatePrincipalPolicyInput struct {
 	PolicySourceArn *string  // of the user or role
 	ActionNames     []string // such as ec2:CreateTags
@@ -27,7 +28,8 @@ type SimulatePrincipalPolicyInput struct {
 	Marker          *string
 }
 
-// ContextEntry is a condition key with its values. A simulation has those that it is given, and no others: no resource is looked up.
+// ContextEntry is a condition key with its values. A simulation has those that it is given, and no others: no resource
+// is looked up.
 type ContextEntry struct {
 	ContextKeyName   *string
 	ContextKeyType   *string
@@ -75,7 +77,8 @@ func NewSimulation(a *account.Account, g *gate.Gate) *Simulation {
 type SimulationOptions struct{}
 
 // SimulatePrincipalPolicy decides by the engine that decides on calls.
-func (s *Simulation) SimulatePrincipalPolicy(ctx context.Context, in *SimulatePrincipalPolicyInput, _ ...func(*SimulationOptions)) (*SimulatePrincipalPolicyOutput, error) {
+func (s *Simulation) SimulatePrincipalPolicy(ctx context.Context, in *SimulatePrincipalPolicyInput,
+	_ ...func(*SimulationOptions)) (*SimulatePrincipalPolicyOutput, error) {
 	if in == nil {
 		in = &SimulatePrincipalPolicyInput{}
 	}
@@ -88,7 +91,8 @@ const (
 	longestPage = 1000
 )
 
-func (s *Simulation) simulate(_ context.Context, in *SimulatePrincipalPolicyInput) (*SimulatePrincipalPolicyOutput, error) {
+func (s *Simulation) simulate(_ context.Context, in *SimulatePrincipalPolicyInput) (*SimulatePrincipalPolicyOutput,
+	error) {
 	s.account.Lock()
 	defer s.account.Unlock()
 	layers, err := s.layers(in)
@@ -128,7 +132,8 @@ func (s *Simulation) layers(in *SimulatePrincipalPolicyInput) ([]policy.Layer, e
 	kind, _, _ := strings.Cut(path, "/")
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	if !ok || kind != "role" && kind != "user" {
-		return nil, invalid("Invalid Entity Arn: %s does not clearly define entity type and name.", aws.ToString(in.PolicySourceArn))
+		return nil, invalid("Invalid Entity Arn: %s does not clearly define entity type and name.",
+			aws.ToString(in.PolicySourceArn))
 	}
 	var grants *account.Grants
 	if r := s.account.Roles[name]; kind == "role" && r != nil {
@@ -158,7 +163,8 @@ func evaluate(layers []policy.Layer, r *policy.Request) EvaluationResult {
 	if layers != nil {
 		d = policy.Evaluate(r, layers)
 	}
-	x := EvaluationResult{EvalActionName: &r.Action, EvalResourceName: &r.Resource, EvalDecision: "implicitDeny", MatchedStatements: []MatchedStatement{}, MissingContextValues: missing(layers, r.Context)}
+	x := EvaluationResult{EvalActionName: &r.Action, EvalResourceName: &r.Resource, EvalDecision: "implicitDeny",
+		MatchedStatements: []MatchedStatement{}, MissingContextValues: missing(layers, r.Context)}
 	switch {
 	case d.Allowed:
 		x.EvalDecision = "allowed"

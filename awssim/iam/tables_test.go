@@ -34,11 +34,13 @@ func TestEveryActionThatChangesSomethingHasItsResources(t *testing.T) {
 		kind := reflect.TypeOf(value)
 		for i := range kind.NumMethod() {
 			m := kind.Method(i)
-			if m.Type.NumIn() < 3 || m.Type.In(2).Kind() != reflect.Pointer || !strings.HasSuffix(m.Type.In(2).Elem().Name(), "Input") {
+			if m.Type.NumIn() < 3 || m.Type.In(2).Kind() != reflect.Pointer ||
+				!strings.HasSuffix(m.Type.In(2).Elem().Name(), "Input") {
 				continue // no action
 			}
 			action := m.Name
-			reads := strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "List") || strings.HasPrefix(action, "Get")
+			reads := strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "List") ||
+				strings.HasPrefix(action, "Get")
 			if mappingOf(service, action) == nil && !reads && !withoutResource[service+":"+action] {
 				t.Errorf("%s:%s is in no table: it would be authorised on *", service, action)
 			}

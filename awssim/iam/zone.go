@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// zoneMappings are Route 53's. Service Authorization Reference, "Actions, resources, and condition keys for Amazon Route 53".
+// zoneMappings are Route 53's. Service Authorization Reference, "Actions, resources, and condition keys for Amazon
+// Route 53".
 var zoneMappings = map[string]mapping{
 	"ChangeResourceRecordSets": on(func(a *account.Account, in *route53.ChangeResourceRecordSetsInput) []check {
 		return []check{{resource: zoneARN(a, "hostedzone", in.HostedZoneId), keys: recordKeys(in.ChangeBatch)}}
@@ -47,14 +48,15 @@ var zoneMappings = map[string]mapping{
 	}),
 }
 
-// zoneARN is the ARN of a resource of Route 53, which has neither region nor account; ids may have their kind before them.
+// zoneARN is the ARN of a resource of Route 53, which has neither region nor account; ids may have their kind before
+// them.
 func zoneARN(a *account.Account, kind string, id *string) string {
 	name := aws.ToString(id)
 	return fmt.Sprintf("arn:%s:route53:::%s/%s", a.Partition, kind, name[strings.LastIndexByte(name, '/')+1:])
 }
 
-// recordKeys are the names, types and actions of a batch, each once. Names are in lower case without the dot at the end,
-// and what is no letter, digit, dash, dot or underscore is an octal escape.
+// recordKeys are the names, types and actions of a batch, each once. Names are in lower case without the dot at the
+// end, and what is no letter, digit, dash, dot or underscore is an octal escape.
 func recordKeys(batch *types.ChangeBatch) policy.Context {
 	keys := policy.Context{}
 	if batch == nil {

@@ -26,7 +26,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		user = p.sessions[c.Value]
 	}
 	p.mu.Unlock()
-	if _, err := p.key(); err != nil { // made here rather than while a load balancer waits for tokens, for a few seconds at most
+	// made here rather than while a load balancer waits for tokens, for a few seconds at most
+	if _, err := p.key(); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -56,7 +57,8 @@ func (p *Provider) checkRequest(host string, q url.Values) (Client, string) {
 	}
 	target := q.Get("redirect_uri")
 	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "https" || u.Host == "" || len(client.RedirectURIs) > 0 && !slices.Contains(client.RedirectURIs, target) {
+	if err != nil || u.Scheme != "https" || u.Host == "" || len(client.RedirectURIs) > 0 &&
+		!slices.Contains(client.RedirectURIs, target) {
 		return client, "redirect_uri is not one of the client's"
 	}
 	return client, ""
@@ -109,7 +111,8 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.sessions[session] = user.Name
 	p.mu.Unlock()
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: session, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: session, Path: "/", Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode})
 	p.grantCode(w, r, q, user.Name)
 }
 

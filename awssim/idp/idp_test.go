@@ -37,7 +37,8 @@ func newSite(t testing.TB, change func(*Options)) *site {
 		Client: func(_, id string) (Client, bool) {
 			return Client{ID: id, Secret: "se:cret", RedirectURIs: []string{back, "https://shop.example.com/?x=1"}}, id == "shop"
 		},
-		Users: []User{{Name: "alice", Password: "wonder", Claims: map[string]any{"sub": "a-1", "email": "alice@example.com"}}, {Name: "bob"}},
+		Users: []User{{Name: "alice", Password: "wonder", Claims: map[string]any{"sub": "a-1", "email": "alice@example.com"}},
+			{Name: "bob"}},
 	}
 	if change != nil {
 		change(&o)
@@ -84,7 +85,8 @@ func body(t testing.TB, res *http.Response) map[string]any {
 }
 
 func request(change ...string) url.Values {
-	q := url.Values{"client_id": {"shop"}, "redirect_uri": {back}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}}
+	q := url.Values{"client_id": {"shop"}, "redirect_uri": {back}, "response_type": {"code"}, "scope": {"openid"},
+		"state": {"s"}}
 	for i := 0; i < len(change); i += 2 {
 		q.Set(change[i], change[i+1])
 	}
@@ -139,10 +141,12 @@ func TestACodeIsWorthTokensOnce(t *testing.T) {
 	code := s.code()
 	res := s.post("/token", redemption(code), password)
 	answer := body(t, res)
-	if res.StatusCode != http.StatusOK || answer["token_type"] != "Bearer" || answer["expires_in"] != 3600.0 || answer["refresh_token"] == nil {
+	if res.StatusCode != http.StatusOK || answer["token_type"] != "Bearer" || answer["expires_in"] != 3600.0 ||
+		answer["refresh_token"] == nil {
 		t.Fatalf("%d %v", res.StatusCode, answer)
 	}
-	want := map[string]any{"iss": "https://idp.example.com", "aud": "shop", "sub": "a-1", "iat": float64(epoch.Unix()), "exp": float64(epoch.Unix() + 3600), "token_use": "id"}
+	want := map[string]any{"iss": "https://idp.example.com", "aud": "shop", "sub": "a-1", "iat": float64(epoch.Unix()),
+		"exp": float64(epoch.Unix() + 3600), "token_use": "id"}
 	if d := cmp.Diff(want, s.claims(answer["id_token"])); d != "" {
 		t.Error(d)
 	}
@@ -152,7 +156,8 @@ func TestACodeIsWorthTokensOnce(t *testing.T) {
 	if d := cmp.Diff(map[string]any{"sub": "a-1", "email": "alice@example.com"}, body(t, s.do(r))); d != "" {
 		t.Error(d)
 	}
-	if res := s.post("/token", redemption(code), password); res.StatusCode != http.StatusBadRequest || body(t, res)["error"] != "invalid_grant" {
+	if res := s.post("/token", redemption(code), password); res.StatusCode != http.StatusBadRequest ||
+		body(t, res)["error"] != "invalid_grant" {
 		t.Errorf("the code was taken twice: %d", res.StatusCode)
 	}
 	s.now = s.now.Add(time.Hour)
@@ -178,8 +183,10 @@ func TestTheTokenEndpointRefusesInOAuthsWords(t *testing.T) {
 		"garbled secret": {func(s *site) *http.Response {
 			return s.post("/token", redemption("x"), func(r *http.Request) { r.SetBasicAuth("shop", "%z") })
 		}, 401, "invalid_client"},
-		"no grant type": {func(s *site) *http.Response { return s.post("/token", nil, password) }, 400, "unsupported_grant_type"},
-		"unknown code":  {func(s *site) *http.Response { return s.post("/token", redemption("x"), password) }, 400, "invalid_grant"},
+		"no grant type": {func(s *site) *http.Response { return s.post("/token", nil, password) }, 400,
+			"unsupported_grant_type"},
+		"unknown code": {func(s *site) *http.Response { return s.post("/token", redemption("x"), password) }, 400,
+			"invalid_grant"},
 		"old code": {func(s *site) *http.Response {
 			code := s.code()
 			s.now = s.now.Add(codeLife)
@@ -221,7 +228,8 @@ func TestARefreshTokenIsGoodForMoreTokensUnlessItRotates(t *testing.T) {
 		first, _ := answer["refresh_token"].(string)
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first}}
 		again := body(t, s.post("/oauth2/token", form, password))
-		if again["access_token"] == answer["access_token"] || again["id_token"] == nil || (again["refresh_token"] != first) != rotate {
+		if again["access_token"] == answer["access_token"] || again["id_token"] == nil ||
+			(again["refresh_token"] != first) != rotate {
 			t.Errorf("rotating %v: got %v", rotate, again)
 		}
 		if res := s.post("/token", form, password); (res.StatusCode == http.StatusOK) == rotate {
@@ -233,9 +241,11 @@ func TestARefreshTokenIsGoodForMoreTokensUnlessItRotates(t *testing.T) {
 func TestAClientGetsATokenOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	answer := body(t, s.post("/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"orders"}, "client_id": {"shop"}, "client_secret": {"se:cret"}}))
+	answer := body(t, s.post("/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"orders"}, "client_id": {
+		"shop"}, "client_secret": {"se:cret"}}))
 	claims := s.claims(answer["access_token"])
-	if claims["sub"] != "shop" || claims["scope"] != "orders" || answer["id_token"] != nil || answer["refresh_token"] != nil {
+	if claims["sub"] != "shop" || claims["scope"] != "orders" || answer["id_token"] != nil ||
+		answer["refresh_token"] != nil {
 		t.Errorf("got %v with %v", answer, claims)
 	}
 }
@@ -247,20 +257,25 @@ func TestTheAuthorizationEndpointTrustsKnownClientsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, q := range map[string]url.Values{
-		"unknown client": request("client_id", "other"), "foreign address": request("redirect_uri", "https://mallory.example.com/"),
-		"not https": request("redirect_uri", "http://shop.example.com/oauth2/idpresponse"), "no address": request("redirect_uri", ""),
+		"unknown client": request("client_id", "other"), "foreign address": request("redirect_uri",
+			"https://mallory.example.com/"),
+		"not https":  request("redirect_uri", "http://shop.example.com/oauth2/idpresponse"),
+		"no address": request("redirect_uri", ""),
 	} {
 		if res := s.get("/authorize?" + q.Encode()); res.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d", name, res.StatusCode)
 		}
-		if res := s.post("/login", url.Values{"request": {q.Encode()}, "username": {"bob"}}); res.StatusCode != http.StatusBadRequest {
+		if res := s.post("/login", url.Values{"request": {q.Encode()}, "username": {"bob"}}); res.StatusCode !=
+			http.StatusBadRequest {
 			t.Errorf("%s on the page: %d", name, res.StatusCode)
 		}
 	}
-	if u, err := s.get("/authorize?" + request("redirect_uri", "https://shop.example.com/?x=1").Encode()).Location(); err != nil || u.Query().Get("x") != "1" || u.Query().Get("code") == "" {
+	if u, err := s.get("/authorize?" + request("redirect_uri", "https://shop.example.com/?x=1").Encode()).
+		Location(); err != nil || u.Query().Get("x") != "1" || u.Query().Get("code") == "" {
 		t.Errorf("%v, %v", u, err)
 	}
-	if u, err := s.get("/authorize?" + request("response_type", "token").Encode()).Location(); err != nil || u.Query().Get("error") != "unsupported_response_type" {
+	if u, err := s.get("/authorize?" + request("response_type", "token").Encode()).Location(); err != nil ||
+		u.Query().Get("error") != "unsupported_response_type" {
 		t.Errorf("%v, %v", u, err)
 	}
 }
@@ -291,7 +306,8 @@ func TestTheSignInPageRemembersABrowserUntilItSignsOut(t *testing.T) {
 	if res := ask("prompt", "login"); res.StatusCode != http.StatusOK {
 		t.Errorf("not asked although told to: %d", res.StatusCode)
 	}
-	if u, err := s.get("/logout?logout_uri=https%3A%2F%2Fshop.example.com%2F").Location(); err != nil || u.String() != "https://shop.example.com/" {
+	if u, err := s.get("/logout?logout_uri=https%3A%2F%2Fshop.example.com%2F").Location(); err != nil ||
+		u.String() != "https://shop.example.com/" {
 		t.Errorf("%v, %v", u, err)
 	}
 	if res := ask(); res.StatusCode != http.StatusOK {
@@ -303,11 +319,14 @@ func TestDiscoveryNamesTheEndpointsOfTheHost(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *Options) { o.Issuer = func(host string) string { return "https://issuer.of/" + host } })
 	for path, want := range map[string][2]string{
-		"/.well-known/openid-configuration":      {"https://issuer.of/idp.example.com", "https://idp.example.com/.well-known/jwks.json"},
-		"/pool/.well-known/openid-configuration": {"https://idp.example.com/pool", "https://idp.example.com/pool/.well-known/jwks.json"},
+		"/.well-known/openid-configuration": {"https://issuer.of/idp.example.com",
+			"https://idp.example.com/.well-known/jwks.json"},
+		"/pool/.well-known/openid-configuration": {"https://idp.example.com/pool",
+			"https://idp.example.com/pool/.well-known/jwks.json"},
 	} {
 		got := body(t, s.get(path))
-		if got["issuer"] != want[0] || got["jwks_uri"] != want[1] || got["token_endpoint"] != "https://idp.example.com/token" {
+		if got["issuer"] != want[0] || got["jwks_uri"] != want[1] ||
+			got["token_endpoint"] != "https://idp.example.com/token" {
 			t.Errorf("%s: %v", path, got)
 		}
 		keys := strings.TrimPrefix(want[1], "https://idp.example.com")
@@ -321,7 +340,8 @@ func TestKnobsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	for name, k := range map[string]Knobs{
-		"autoLogin": {AutoLogin: "nobody"}, "idToken": {IDToken: "wrong"}, "claimsBytes": {ClaimsBytes: -1}, "token.status": {Token: Fault{Status: 99}},
+		"autoLogin": {AutoLogin: "nobody"}, "idToken": {IDToken: "wrong"}, "claimsBytes": {ClaimsBytes: -1}, "token.status": {
+			Token: Fault{Status: 99}},
 	} {
 		if err := s.Turn(k); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -341,11 +361,14 @@ func TestKnobsThatMakeNoSenseAreRefused(t *testing.T) {
 func TestWithoutSettingsEverySignInIsTheOneUser(t *testing.T) {
 	t.Parallel()
 	s := &site{TB: t, Provider: New(Options{}), host: "idp.example.com"}
-	u, err := s.post("/login", url.Values{"request": {request("client_id", "any").Encode()}, "username": {"user"}}).Location()
+	u, err := s.post("/login", url.Values{"request": {request("client_id", "any").Encode()}, "username": {"user"}}).
+		Location()
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := body(t, s.post("/token", redemption(u.Query().Get("code")), func(r *http.Request) { r.SetBasicAuth("any", "any") }))
+	answer := body(t, s.post("/token", redemption(u.Query().Get("code")), func(r *http.Request) {
+		r.SetBasicAuth("any", "any")
+	}))
 	if s.claims(answer["id_token"])["sub"] != "user" {
 		t.Errorf("got %v", answer)
 	}

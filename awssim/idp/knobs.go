@@ -12,9 +12,10 @@ import (
 type Knobs struct {
 	AutoLogin string `json:"autoLogin,omitempty"` // a user that is signed in without a page
 
-	AuthorizeError string `json:"authorizeError,omitempty"` // error code in place of the authorization code, such as access_denied
-	DropCode       bool   `json:"dropCode,omitempty"`       // the authorization answer has no code
-	DropState      bool   `json:"dropState,omitempty"`      // the authorization answer has no state
+	// error code in place of the authorization code, such as access_denied
+	AuthorizeError string `json:"authorizeError,omitempty"`
+	DropCode       bool   `json:"dropCode,omitempty"`  // the authorization answer has no code
+	DropState      bool   `json:"dropState,omitempty"` // the authorization answer has no state
 
 	Token    Fault `json:"token,omitzero"`
 	UserInfo Fault `json:"userInfo,omitzero"`

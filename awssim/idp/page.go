@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// signInPage is the sign-in page. It is written without html/template, with which the linker keeps all methods of all types.
+// signInPage is the sign-in page. It is written without html/template, with which the linker keeps all methods of all
+// types.
 func signInPage(client, request, problem string, users []User) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<!DOCTYPE html>

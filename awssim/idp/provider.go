@@ -1,5 +1,5 @@
-// Package idp is a small OpenID provider for tests: discovery, a sign-in page, tokens, user info, keys, sign-out, under any host
-// name, and the same as a Cognito user pool's domain. Knobs make it fail. It has no load balancers and listens
+// Package idp is a small OpenID provider for tests: discovery, a sign-in page, tokens, user info, keys, sign-out, under
+// any host name, and the same as a Cognito user pool's domain. Knobs make it fail. It has no load balancers and listens
 // nowhere: it is a handler. It may import the standard library and go-jose; clock and entropy are injected.
 package idp
 
@@ -17,9 +17,10 @@ import (
 
 // User is a user that can sign in.
 type User struct {
-	Name     string         `json:"name"`
-	Password string         `json:"password,omitempty"` // empty: any will do
-	Claims   map[string]any `json:"claims,omitempty"`   // what the user info endpoint returns; "sub" is the name unless it is here
+	Name     string `json:"name"`
+	Password string `json:"password,omitempty"` // empty: any will do
+	// what the user info endpoint returns; "sub" is the name unless it is here
+	Claims map[string]any `json:"claims,omitempty"`
 }
 
 // Client is an application that users can sign in to.
@@ -92,7 +93,8 @@ func New(o Options) *Provider {
 		p.client = func(_, id string) (Client, bool) { return Client{ID: id}, true }
 	}
 	if len(p.users) == 0 {
-		p.users = []User{{Name: "user", Claims: map[string]any{"name": "Test User", "email": "user@example.com", "email_verified": true}}}
+		p.users = []User{{Name: "user", Claims: map[string]any{"name": "Test User", "email": "user@example.com",
+			"email_verified": true}}}
 	}
 	p.key = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 	return p
@@ -114,7 +116,8 @@ func (p *Provider) Handler() http.Handler {
 			})
 		}
 	}
-	handle("configuration", p.configuration, "GET /.well-known/openid-configuration", "GET /{pool}/.well-known/openid-configuration")
+	handle("configuration", p.configuration, "GET /.well-known/openid-configuration",
+		"GET /{pool}/.well-known/openid-configuration")
 	handle("authorize", p.authorize, "GET /authorize", "GET /oauth2/authorize")
 	handle("login", p.login, "POST /login")
 	handle("token", p.token, "POST /token", "POST /oauth2/token")

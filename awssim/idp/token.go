@@ -151,7 +151,8 @@ func (p *Provider) issue(g grant, refresh string) (map[string]any, error) {
 // idToken makes an ID token, spoilt as the knob requires; the lock is held.
 func (p *Provider) idToken(g grant, user User, now time.Time, life time.Duration) (string, error) {
 	claims := map[string]any{
-		"iss": g.issuer, "aud": g.client, "sub": user.subject(), "iat": now.Unix(), "exp": now.Add(life).Unix(), "token_use": "id",
+		"iss": g.issuer, "aud": g.client, "sub": user.subject(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+		"token_use": "id",
 	}
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
@@ -180,7 +181,8 @@ func (p *Provider) sign(claims map[string]any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make the provider's key: %w", err)
 	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: keyID}}, (&jose.SignerOptions{}).WithType("JWT"))
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: keyID}},
+		(&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -195,8 +197,8 @@ func (p *Provider) sign(claims map[string]any) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// Token makes an access token in RS256 with these claims besides the issuer's of the host; they may replace "exp", "iat" and
-// the others. It is for tests of token validation.
+// Token makes an access token in RS256 with these claims besides the issuer's of the host; they may replace "exp",
+// "iat" and the others. It is for tests of token validation.
 func (p *Provider) Token(host string, claims map[string]any) (string, error) {
 	now := p.now()
 	all := map[string]any{"iss": p.issuer(host), "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()}
@@ -241,7 +243,8 @@ func (p *Provider) keys(w http.ResponseWriter, _ *http.Request) {
 		serverError(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}}})
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{
+		Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}}})
 }
 
 // configuration is the discovery document (OpenID Connect Discovery 1.0).
@@ -256,7 +259,8 @@ func (p *Provider) configuration(w http.ResponseWriter, r *http.Request) {
 		"issuer": issuer, "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/token",
 		"userinfo_endpoint": base + "/userinfo", "jwks_uri": keys, "end_session_endpoint": base + "/logout",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"RS256"}, "scopes_supported": []string{"openid", "email", "profile"},
+		"id_token_signing_alg_values_supported": []string{"RS256"}, "scopes_supported": []string{
+			"openid", "email", "profile"},
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 	})

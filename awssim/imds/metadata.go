@@ -1,6 +1,6 @@
-// Package imds answers what programs on instances and in pods request on link-local addresses: the instance metadata service,
-// version 2, and the agent of EKS Pod Identity. It holds HTTP handlers over the account and no other API. It imports
-// awssim/account, awssim/iam, awssim/token, awssim/apierr and the standard library.
+// Package imds answers what programs on instances and in pods request on link-local addresses: the instance metadata
+// service, version 2, and the agent of EKS Pod Identity. It holds HTTP handlers over the account and no other API. It
+// imports awssim/account, awssim/iam, awssim/token, awssim/apierr and the standard library.
 package imds
 
 import (
@@ -19,15 +19,16 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam"
 )
 
-// roleLife is how long the credentials of an instance are valid, and roleReserve how long before their end others are given
-// out. EC2 User Guide, "Retrieve security credentials from instance metadata": new ones are there 5 minutes before.
+// roleLife is how long the credentials of an instance are valid, and roleReserve how long before their end others are
+// given out. EC2 User Guide, "Retrieve security credentials from instance metadata": new ones are there 5 minutes
+// before.
 const (
 	roleLife    = 6 * time.Hour
 	roleReserve = 15 * time.Minute
 )
 
-// leaves is everything that the service answers about the instance, by path under /latest/, as functions that make it when it is
-// asked for. The account is locked while it is read and while one of them runs.
+// leaves is everything that the service answers about the instance, by path under /latest/, as functions that make it
+// when it is asked for. The account is locked while it is read and while one of them runs.
 func leaves(a *account.Account, i *vpc.Instance) map[string]func() string {
 	all := map[string]func() string{}
 	set := func(path, value string) { all[path] = func() string { return value } }
@@ -55,7 +56,8 @@ func leaves(a *account.Account, i *vpc.Instance) map[string]func() string {
 		role := a.Roles[i.Role]
 		set("meta-data/iam/info", text(map[string]any{
 			"Code": "Success", "LastUpdated": i.Launched.UTC().Format(time.RFC3339),
-			"InstanceProfileArn": a.IAMARN("instance-profile/" + i.Role), "InstanceProfileId": "AIPA" + strings.ToUpper(strings.TrimPrefix(i.ID, "i-")),
+			"InstanceProfileArn": a.IAMARN("instance-profile/" + i.Role), "InstanceProfileId": "AIPA" +
+				strings.ToUpper(strings.TrimPrefix(i.ID, "i-")),
 		}))
 		all["meta-data/iam/security-credentials/"+i.Role] = func() string { return roleCredentials(a, i, role) }
 	}
@@ -151,7 +153,8 @@ func identity(a *account.Account, i *vpc.Instance) string {
 	}
 	return text(map[string]any{
 		"accountId": a.ID, "architecture": i.Architecture, "availabilityZone": i.Zone, "imageId": i.Image, "instanceId": i.ID,
-		"instanceType": i.Type, "pendingTime": i.Launched.UTC().Format(time.RFC3339), "privateIp": address, "region": a.Region,
+		"instanceType": i.Type, "pendingTime": i.Launched.UTC().Format(time.RFC3339), "privateIp": address,
+		"region":  a.Region,
 		"version": "2017-09-30", "billingProducts": nil, "devpayProductCodes": nil, "marketplaceProductCodes": nil,
 		"kernelId": nil, "ramdiskId": nil,
 	})
@@ -164,7 +167,8 @@ func roleCredentials(a *account.Account, i *vpc.Instance, role *account.Role) st
 	if err := iam.MayServiceAssume(a, "ec2.amazonaws.com", role, asked); err != nil {
 		return text(map[string]any{
 			"Code": "AssumeRoleUnauthorizedAccess", "LastUpdated": now.UTC().Format(time.RFC3339),
-			"Message": "EC2 cannot assume the role " + i.Role + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.",
+			"Message": "EC2 cannot assume the role " + i.Role +
+				". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.",
 		})
 	}
 	session := current(a, i)
@@ -172,7 +176,8 @@ func roleCredentials(a *account.Account, i *vpc.Instance, role *account.Role) st
 		session = a.NewRoleSession(i.Role, i.ID, roleLife)
 	}
 	return text(map[string]any{
-		"Code": "Success", "LastUpdated": session.Issued.UTC().Format(time.RFC3339), "Type": "AWS-HMAC", "AccessKeyId": session.AccessKey,
+		"Code": "Success", "LastUpdated": session.Issued.UTC().Format(time.RFC3339), "Type": "AWS-HMAC",
+		"AccessKeyId":     session.AccessKey,
 		"SecretAccessKey": session.Secret, "Token": session.Token, "Expiration": session.Expires.UTC().Format(time.RFC3339),
 	})
 }
@@ -182,7 +187,8 @@ func current(a *account.Account, i *vpc.Instance) *account.RoleSession {
 	var found *account.RoleSession
 	for _, key := range slices.Sorted(maps.Keys(a.Sessions)) {
 		s := a.Sessions[key]
-		if s.Role == i.Role && s.Name == i.ID && a.Clock.Now().Add(roleReserve).Before(s.Expires) && (found == nil || s.Expires.After(found.Expires)) {
+		if s.Role == i.Role && s.Name == i.ID && a.Clock.Now().Add(roleReserve).Before(s.Expires) &&
+			(found == nil || s.Expires.After(found.Expires)) {
 			found = s
 		}
 	}

@@ -24,8 +24,8 @@ const podAudience = "pods.eks.amazonaws.com"
 // longestSessionName is a number of characters.
 const longestSessionName = 64
 
-// PodIdentity is the agent of EKS Pod Identity on GET /v1/credentials: it gives the bearer of a service account's token the
-// role that the service account is associated with.
+// PodIdentity is the agent of EKS Pod Identity on GET /v1/credentials: it gives the bearer of a service account's token
+// the role that the service account is associated with.
 type PodIdentity struct{ account *account.Account }
 
 // NewPodIdentity is the agent for the account's clusters.
@@ -76,7 +76,8 @@ func (p *PodIdentity) credentials(r *http.Request) (*podCredentials, *apierr.Err
 	defer a.Unlock()
 	switch provider := a.Providers[strings.TrimPrefix(claims.Issuer, "https://")]; {
 	case !slices.Contains(claims.Audiences, podAudience):
-		return nil, apierr.New("InvalidTokenException", "The token is for %v, not for %s", []string(claims.Audiences), podAudience)
+		return nil, apierr.New("InvalidTokenException", "The token is for %v, not for %s", []string(claims.Audiences),
+			podAudience)
 	case claims.Expires != 0 && a.Clock.Now().After(time.Unix(claims.Expires, 0)):
 		return nil, apierr.New("ExpiredTokenException", "The token is expired")
 	case provider != nil && provider.Keys != nil:
@@ -87,35 +88,42 @@ func (p *PodIdentity) credentials(r *http.Request) (*podCredentials, *apierr.Err
 	return p.open(claims)
 }
 
-// open opens a session of the role that the bearer's service account is associated with. EKS User Guide, "Grant Pods access
-// to AWS resources based on tags", for the session's tags.
+// open opens a session of the role that the bearer's service account is associated with. EKS User Guide, "Grant Pods
+// access to AWS resources based on tags", for the session's tags.
 func (p *PodIdentity) open(claims token.Claims) (*podCredentials, *apierr.Error) {
 	a := p.account
 	namespace, name := claims.Kubernetes.Namespace, claims.Kubernetes.ServiceAccount.Name
-	i := slices.IndexFunc(a.Pods, func(p account.PodIdentity) bool { return p.Namespace == namespace && p.ServiceAccount == name })
+	i := slices.IndexFunc(a.Pods, func(p account.PodIdentity) bool {
+		return p.Namespace == namespace && p.ServiceAccount == name
+	})
 	if i < 0 {
-		return nil, apierr.WithStatus(http.StatusNotFound, "ResourceNotFoundException", "No association found for service account %s/%s", namespace, name)
+		return nil, apierr.WithStatus(http.StatusNotFound, "ResourceNotFoundException",
+			"No association found for service account %s/%s", namespace, name)
 	}
 	association := a.Pods[i]
 	role := a.Roles[association.Role]
 	pod := claims.Kubernetes.Pod
 	tags := map[string]string{
-		"eks-cluster-arn":            fmt.Sprintf("arn:%s:eks:%s:%s:cluster/%s", a.Partition, a.Region, a.ID, association.Cluster),
+		"eks-cluster-arn": fmt.Sprintf("arn:%s:eks:%s:%s:cluster/%s", a.Partition, a.Region, a.ID,
+			association.Cluster),
 		"eks-cluster-name":           association.Cluster,
 		"kubernetes-namespace":       namespace,
 		"kubernetes-service-account": name,
 		"kubernetes-pod-name":        pod.Name,
 		"kubernetes-pod-uid":         pod.UID,
 	}
-	asked := iam.AssumeRequest{Role: a.IAMARN("role/" + association.Role), Actions: []string{"sts:AssumeRole", "sts:TagSession"}, Tags: tags}
+	asked := iam.AssumeRequest{Role: a.IAMARN("role/" + association.Role), Actions: []string{
+		"sts:AssumeRole", "sts:TagSession"}, Tags: tags}
 	if err := iam.MayServiceAssume(a, podAudience, role, asked); err != nil {
-		return nil, apierr.New("AccessDeniedException", "Unauthorized Exception! EKS does not have permissions to assume the associated role.")
+		return nil, apierr.New("AccessDeniedException", "Unauthorized Exception! EKS does not have permissions to assume "+
+			"the associated role.")
 	}
 	session := a.NewRoleSession(association.Role, sessionName(association.Cluster, pod.Name, a.NewUUID()), podLife)
 	session.Tags = tags
 	session.Transitive = slices.Sorted(maps.Keys(tags))
 	return &podCredentials{
-		AccessKeyID: session.AccessKey, SecretAccessKey: session.Secret, Token: session.Token, AccountID: a.ID, Expiration: session.Expires,
+		AccessKeyID: session.AccessKey, SecretAccessKey: session.Secret, Token: session.Token, AccountID: a.ID,
+		Expiration: session.Expires,
 	}, nil
 }
 

@@ -24,8 +24,8 @@ const (
 	tokenHeader = "X-Aws-Ec2-Metadata-Token"
 )
 
-// Metadata is the instance metadata service of one instance, under /latest/. Every question needs a token, as of instances
-// that require version 2. How many hops an answer goes is not simulated.
+// Metadata is the instance metadata service of one instance, under /latest/. Every question needs a token, as of
+// instances that require version 2. How many hops an answer goes is not simulated.
 type Metadata struct {
 	account  *account.Account
 	instance string

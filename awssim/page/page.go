@@ -1,5 +1,6 @@
-// Package page is the simulator's web page: three static files that show in a browser what the administration paths answer.
-// It holds no data and reads nothing but those paths, so that it works offline. It imports only the standard library.
+// Package page is the simulator's web page: three static files that show in a browser what the administration paths
+// answer. It holds no data and reads nothing but those paths, so that it works offline. It imports only the standard
+// library.
 package page
 
 import (
@@ -12,7 +13,8 @@ import (
 var files embed.FS
 
 // policy lets the page load its own files, talk to its own server, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Handler serves the page at "/", with its files beside it.
 func Handler() http.Handler {
@@ -27,8 +29,8 @@ func Handler() http.Handler {
 	})
 }
 
-// Front sends browsers that ask for "/" to the page and leaves every other request to next: clients of AWS sign their requests
-// and do not ask for HTML.
+// Front sends browsers that ask for "/" to the page and leaves every other request to next: clients of AWS sign their
+// requests and do not ask for HTML.
 func Front(page string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.Path == "/" && r.URL.RawQuery == "" && r.Header.Get("Authorization") == "" &&

@@ -19,7 +19,8 @@ func TestThePageLoadsItsOwnFilesAndNothingElse(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), want) || resp.Header.Get("Content-Security-Policy") != policy {
+		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), want) ||
+			resp.Header.Get("Content-Security-Policy") != policy {
 			t.Errorf("%s: %d, %v", path, resp.StatusCode, resp.Header)
 		}
 		if strings.Contains(string(body), "://") {

@@ -80,8 +80,8 @@ func ofType(records []*hostedzone.RecordSet, kind string) []*hostedzone.RecordSe
 	return slices.DeleteFunc(slices.Clone(records), func(r *hostedzone.RecordSet) bool { return r.Type != kind })
 }
 
-// expand turns a record set into records of the owner: a wildcard's answer is in the name that was asked for. An alias to
-// another set of the zone is followed at once, one to a load balancer or accelerator is a pointer.
+// expand turns a record set into records of the owner: a wildcard's answer is in the name that was asked for. An alias
+// to another set of the zone is followed at once, one to a load balancer or accelerator is a pointer.
 func (r *Resolver) expand(set *hostedzone.RecordSet, owner string, who client, hops int) ([]dns.Record, []pointer) {
 	if set.Alias == nil {
 		return values(set, owner), nil
@@ -123,7 +123,8 @@ func soa(z *hostedzone.Zone, a *account.Account, who client) []dns.Record {
 	return nil
 }
 
-// choose applies the routing policy of record sets of one name and type, among those that are healthy or, if none is, all.
+// choose applies the routing policy of record sets of one name and type, among those that are healthy or, if none is,
+// all.
 func (r *Resolver) choose(sets []*hostedzone.RecordSet, who client) []*hostedzone.RecordSet {
 	if len(sets) == 0 || sets[0].Routing.Policy() == "" {
 		return sets
@@ -175,7 +176,8 @@ func (r *Resolver) byWeight(sets []*hostedzone.RecordSet) []*hostedzone.RecordSe
 	return nil
 }
 
-// healthy reports whether a record set is healthy: an alias that evaluates its target's health is as healthy as that, all others are.
+// healthy reports whether a record set is healthy: an alias that evaluates its target's health is as healthy as that,
+// all others are.
 func (r *Resolver) healthy(set *hostedzone.RecordSet, who client, hops int) bool {
 	if set.Alias == nil || !set.Alias.EvaluateTargetHealth || hops > maxHops {
 		return true

@@ -1,6 +1,7 @@
 // Package resolver is what DNS answers in a simulated account: names of load balancers and of their zones, hosted zones
-// with routing policies and aliases, and names of accelerators; to the internet, or to the machines of a VPC. It holds no
-// state and speaks no protocol; where load balancers are reached is given to it. It imports awssim/account and awssim/dns.
+// with routing policies and aliases, and names of accelerators; to the internet, or to the machines of a VPC. It holds
+// no state and speaks no protocol; where load balancers are reached is given to it. It imports awssim/account and
+// awssim/dns.
 package resolver
 
 import (
@@ -24,10 +25,11 @@ type Node struct {
 // Options configure a Resolver.
 type Options struct {
 	Account *account.Account
-	// Nodes are those of a load balancer by its ARN, none while it does not serve. It is called without the account's lock.
+	// Nodes are those of a load balancer by its ARN, none while it does not serve. It is called without the account's
+	// lock.
 	Nodes func(arn string) []Node
-	// Accelerators finds the addresses of an accelerator by its name, without a final dot, where this machine reaches it or,
-	// inside, where the virtual network's machines do; nil: there are none.
+	// Accelerators finds the addresses of an accelerator by its name, without a final dot, where this machine reaches it
+	// or, inside, where the virtual network's machines do; nil: there are none.
 	Accelerators func(name string, inside bool) ([]netip.Addr, bool)
 	// Others finds names, without a final dot, that go before hosted zones; nil: there are none.
 	Others func(name string) ([]netip.Addr, bool)
@@ -91,7 +93,8 @@ func (r *Resolver) Answer(q dns.Question) dns.Answer {
 	return out
 }
 
-// Addresses are those of a name, of both families, as a machine at that address gets them; false: the name does not exist.
+// Addresses are those of a name, of both families, as a machine at that address gets them; false: the name does not
+// exist.
 func (r *Resolver) Addresses(name string, from netip.Addr) ([]netip.Addr, bool) {
 	canonical, err := domainname.Canonical(strings.TrimSuffix(name, "."))
 	if err != nil {
@@ -152,7 +155,8 @@ func (r *Resolver) look(name, kind string, who client) finding {
 func authorityOf(name string) []dns.Record {
 	for _, domain := range []string{"amazonaws.com.", "amazonaws.com.cn.", acceleratorDomain} {
 		if domainname.Within(name, domain) {
-			return []dns.Record{{Name: domain, Type: "SOA", TTL: negativeTTL, Value: "ns." + domain + " hostmaster." + domain + " 1 7200 900 1209600 60"}}
+			return []dns.Record{{Name: domain, Type: "SOA", TTL: negativeTTL, Value: "ns." + domain + " hostmaster." + domain +
+				" 1 7200 900 1209600 60"}}
 		}
 	}
 	return nil
@@ -203,7 +207,8 @@ func (r *Resolver) near(nodes []Node, policy string, who client) []Node {
 	i := slices.IndexFunc(nodes, func(n Node) bool { return who.zone != "" && n.Zone == who.zone })
 	switch {
 	case i < 0:
-	case policy == "availability_zone_affinity", policy == "partial_availability_zone_affinity" && r.o.Random(100) < nearShare:
+	case policy == "availability_zone_affinity", policy == "partial_availability_zone_affinity" &&
+		r.o.Random(100) < nearShare:
 		return nodes[i : i+1]
 	}
 	return nodes

@@ -52,7 +52,8 @@ func newWorld(t *testing.T) *world {
 		w.account.AddLoadBalancer(lb)
 		for i, z := range lb.Zones {
 			w.nodes[arn] = append(w.nodes[arn], Node{
-				Zone: z.Name, InService: true, Outside: []netip.Addr{netip.MustParseAddr("127.70.0.1"), netip.MustParseAddr("::ffff:127.70.0.1")},
+				Zone: z.Name, InService: true, Outside: []netip.Addr{netip.MustParseAddr("127.70.0.1"),
+					netip.MustParseAddr("::ffff:127.70.0.1")},
 				Inside: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(len(arn) + int(lb.Type[0])), byte(10 + i)})},
 			})
 		}
@@ -60,7 +61,8 @@ func newWorld(t *testing.T) *world {
 	w.Resolver = New(Options{
 		Account: w.account, Nodes: func(arn string) []Node { return w.nodes[arn] },
 		Accelerators: func(name string, _ bool) ([]netip.Addr, bool) {
-			return []netip.Addr{netip.MustParseAddr("127.71.0.1"), netip.MustParseAddr("127.71.0.2")}, name == "a1.awsglobalaccelerator.com"
+			return []netip.Addr{netip.MustParseAddr("127.71.0.1"), netip.MustParseAddr("127.71.0.2")},
+				name == "a1.awsglobalaccelerator.com"
 		},
 		Others: func(name string) ([]netip.Addr, bool) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, name == "idp.example.com"
@@ -88,7 +90,8 @@ func record(name, kind string, values ...string) *hostedzone.RecordSet {
 }
 
 func alias(name, kind, zone, target string) *hostedzone.RecordSet {
-	return &hostedzone.RecordSet{Name: name, Type: kind, Alias: &hostedzone.Alias{HostedZoneID: zone, DNSName: target, EvaluateTargetHealth: true}}
+	return &hostedzone.RecordSet{Name: name, Type: kind, Alias: &hostedzone.Alias{HostedZoneID: zone, DNSName: target,
+		EvaluateTargetHealth: true}}
 }
 
 func routed(s *hostedzone.RecordSet, id string, r hostedzone.Routing) *hostedzone.RecordSet {
@@ -141,7 +144,8 @@ func TestNamesOfLoadBalancers(t *testing.T) {
 		{"us-west-2a." + alb, "A", outside, "no name:"},
 		{"dualstack." + nlb, "A", outside, "no name:"},
 		{"gone-1.us-west-2.elb.amazonaws.com", "A", outside, "no name:"},
-		{"a1.awsglobalaccelerator.com", "A", outside, "found: a1.awsglobalaccelerator.com. 300 A 127.71.0.1, a1.awsglobalaccelerator.com. 300 A 127.71.0.2"},
+		{"a1.awsglobalaccelerator.com", "A", outside, "found: a1.awsglobalaccelerator.com. 300 A 127.71.0.1, " +
+			"a1.awsglobalaccelerator.com. 300 A 127.71.0.2"},
 		{"a2.awsglobalaccelerator.com", "A", outside, "no name:"},
 		{"idp.example.com", "A", outside, "found: idp.example.com. 60 A 127.0.0.1"},
 		{"example.org", "A", outside, "refused:"},
@@ -175,7 +179,8 @@ func TestAZoneThatFailsLeavesDNS(t *testing.T) {
 func TestPartialAffinityPrefersTheOwnZone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.account.LoadBalancers["arn:nlb"].Attributes["dns_record.client_routing_policy"] = "partial_availability_zone_affinity"
+	w.account.LoadBalancers["arn:nlb"].Attributes["dns_record.client_routing_policy"] =
+		"partial_availability_zone_affinity"
 	for draw, want := range map[int]int{0: 1, 84: 1, 85: 2, 99: 2} {
 		w.draw = draw
 		if got := strings.Count(w.ask(nlb, "A", inA), " A "); got != want {
@@ -189,16 +194,20 @@ func TestHostedZones(t *testing.T) {
 	w := newWorld(t)
 	w.set(w.zone,
 		record("www.example.com", "CNAME", "web.example.com"), record("web.example.com", "A", "192.0.2.1", "192.0.2.2"),
-		record("*.wild.example.com", "TXT", `"w"`), record("a.b.wild.example.com", "A", "192.0.2.3"), record("out.example.com", "CNAME", "www.example.net"),
+		record("*.wild.example.com", "TXT", `"w"`), record("a.b.wild.example.com", "A", "192.0.2.3"),
+		record("out.example.com", "CNAME", "www.example.net"),
 		record("sub.example.com", "NS", "ns.example.net"), record("loop.example.com", "CNAME", "loop.example.com"),
-		alias("shop.example.com", "A", "Z1H1FL5HABSF5", "dualstack."+alb), alias("shop.example.com", "AAAA", "Z1H1FL5HABSF5", alb),
-		alias("same.example.com", "A", w.zone.ID, "shop.example.com."), alias("ga.example.com", "A", "Z2BJ6XQ5FK7U4H", "a1.awsglobalaccelerator.com."),
+		alias("shop.example.com", "A", "Z1H1FL5HABSF5", "dualstack."+alb), alias("shop.example.com", "AAAA",
+			"Z1H1FL5HABSF5", alb),
+		alias("same.example.com", "A", w.zone.ID, "shop.example.com."), alias("ga.example.com", "A", "Z2BJ6XQ5FK7U4H",
+			"a1.awsglobalaccelerator.com."),
 	)
 	for _, tt := range []struct{ name, kind, want string }{
 		{"web.example.com", "A", "found: web.example.com. 300 A 192.0.2.1, web.example.com. 300 A 192.0.2.2"},
 		{"web.example.com", "AAAA", "found:"},
 		{"none.example.com", "A", "no name:"},
-		{"www.example.com", "A", "found: web.example.com. 300 A 192.0.2.1, web.example.com. 300 A 192.0.2.2, www.example.com. 300 CNAME web.example.com"},
+		{"www.example.com", "A", "found: web.example.com. 300 A 192.0.2.1, web.example.com. 300 A 192.0.2.2, " +
+			"www.example.com. 300 CNAME web.example.com"},
 		{"www.example.com", "CNAME", "found: www.example.com. 300 CNAME web.example.com"},
 		{"out.example.com", "A", "found: out.example.com. 300 CNAME www.example.net"},
 		{"x.y.wild.example.com", "TXT", `found: x.y.wild.example.com. 300 TXT "w"`},
@@ -227,7 +236,8 @@ func TestHostedZones(t *testing.T) {
 func TestPrivateZonesAnswerTheirVPCsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	private := &hostedzone.Zone{Name: "example.com.", Private: true, VPCs: []hostedzone.VPC{{ID: theVPC, Region: "us-west-2"}}}
+	private := &hostedzone.Zone{Name: "example.com.", Private: true, VPCs: []hostedzone.VPC{
+		{ID: theVPC, Region: "us-west-2"}}}
 	w.account.AddHostedZone(private)
 	w.set(private, record("db.example.com", "A", "10.0.128.77"))
 	w.set(w.zone, record("web.example.com", "A", "192.0.2.1"))
@@ -250,11 +260,14 @@ func TestPrivateZonesAnswerTheirVPCsOnly(t *testing.T) {
 
 // serve makes the load balancer forward to a group with one target of that health; "" leaves the group empty.
 func (w *world) serve(arn, state string) {
-	tg := &account.TargetGroup{ARN: "arn:group/" + arn, Name: arn[4:], TargetType: "ip", HealthCheck: account.HealthCheck{Enabled: true}}
+	tg := &account.TargetGroup{ARN: "arn:group/" + arn, Name: arn[4:], TargetType: "ip", HealthCheck: account.HealthCheck{
+		Enabled: true}}
 	w.account.AddTargetGroup(tg)
 	forward := &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Literal: tg.ARN}}}}
-	rule := &account.Rule{ARN: "arn:rule/" + arn, Default: true, Actions: []account.Action{{Action: stack.Action{Forward: forward}}}}
-	w.account.AddListener(&account.Listener{ARN: "arn:listener/" + arn, LoadBalancer: w.account.LoadBalancers[arn], Port: 80, Protocol: "HTTP"}, rule)
+	rule := &account.Rule{ARN: "arn:rule/" + arn, Default: true, Actions: []account.Action{
+		{Action: stack.Action{Forward: forward}}}}
+	w.account.AddListener(&account.Listener{ARN: "arn:listener/" + arn, LoadBalancer: w.account.LoadBalancers[arn],
+		Port: 80, Protocol: "HTTP"}, rule)
 	if state != "" {
 		tg.AddTarget(&account.Target{ID: "192.0.2.50", Port: 80, Zone: "all", Reported: &account.Health{State: state}})
 	}
@@ -271,18 +284,36 @@ func TestRoutingPolicies(t *testing.T) {
 		draw     int
 		want     string
 	}{
-		{"weighted, first", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 2, "192.0.2.1"},
-		{"weighted, second", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 3, "192.0.2.2"},
-		{"weightless", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(0)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(0))}, "", "", 1, "192.0.2.2"},
-		{"weighted, unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "unhealthy", "", 0, "192.0.2.2"},
-		{"empty groups are unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 0, "192.0.2.2"},
-		{"primary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "healthy", "", 0, "127.70.0.1"},
-		{"secondary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "unhealthy", "", 0, "192.0.2.2"},
-		{"all unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(alias("r.example.com", "A", "Z18D5FSROUN65G", nlb), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "unhealthy", "unhealthy", 0, "127.70.0.1"},
-		{"latency", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Region: "eu-west-1"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Region: "us-west-2"})}, "", "", 0, "192.0.2.2"},
-		{"default location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Country: "DE"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Country: "*"})}, "", "", 0, "192.0.2.2"},
-		{"no location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Country: "DE"})}, "", "", 0, ""},
-		{"several values", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{MultiValue: &yes}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{MultiValue: &yes})}, "", "", 0, "192.0.2.1 192.0.2.2"},
+		{"weighted, first", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)),
+			routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 2, "192.0.2.1"},
+		{"weighted, second", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)),
+			routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 3, "192.0.2.2"},
+		{"weightless", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(0)),
+			routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(0))}, "", "", 1, "192.0.2.2"},
+		{"weighted, unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a",
+			weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "unhealthy", "", 0, "192.0.2.2"},
+		{"empty groups are unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a",
+			weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 0, "192.0.2.2"},
+		{"primary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{
+			Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{
+			Failover: "SECONDARY"})}, "healthy", "", 0, "127.70.0.1"},
+		{"secondary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a",
+			hostedzone.Routing{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{
+			Failover: "SECONDARY"})}, "unhealthy", "", 0, "192.0.2.2"},
+		{"all unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a",
+			hostedzone.Routing{Failover: "PRIMARY"}), routed(alias("r.example.com", "A", "Z18D5FSROUN65G", nlb), "b",
+			hostedzone.Routing{Failover: "SECONDARY"})}, "unhealthy", "unhealthy", 0, "127.70.0.1"},
+		{"latency", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{
+			Region: "eu-west-1"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{
+			Region: "us-west-2"})}, "", "", 0, "192.0.2.2"},
+		{"default location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a",
+			hostedzone.Routing{Country: "DE"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{
+			Country: "*"})}, "", "", 0, "192.0.2.2"},
+		{"no location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{
+			Country: "DE"})}, "", "", 0, ""},
+		{"several values", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{
+			MultiValue: &yes}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{MultiValue: &yes})},
+			"", "", 0, "192.0.2.1 192.0.2.2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -17,31 +17,36 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
-// Bounds of one batch: of its records and of the characters of their values, where an UPSERT counts twice (Route 53 developer
-// guide, "Quotas").
+// Bounds of one batch: of its records and of the characters of their values, where an UPSERT counts twice (Route 53
+// developer guide, "Quotas").
 const (
 	maxBatchRecords    = 1000
 	maxBatchCharacters = 32000
 )
 
 // ChangeResourceRecordSets creates, deletes and replaces record sets: the whole batch, or nothing.
-func (s *Service) ChangeResourceRecordSets(ctx context.Context, in *route53.ChangeResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ChangeResourceRecordSetsOutput, error) {
+func (s *Service) ChangeResourceRecordSets(ctx context.Context, in *route53.ChangeResourceRecordSetsInput,
+	_ ...func(*route53.Options)) (*route53.ChangeResourceRecordSetsOutput, error) {
 	return call.Write(ctx, s.entry, "ChangeResourceRecordSets", in, s.changeResourceRecordSets)
 }
 
-func (s *Service) changeResourceRecordSets(in *route53.ChangeResourceRecordSetsInput) (*route53.ChangeResourceRecordSetsOutput, error) {
+func (s *Service) changeResourceRecordSets(in *route53.ChangeResourceRecordSetsInput) (
+	*route53.ChangeResourceRecordSetsOutput, error) {
 	z, err := s.zone(in.HostedZoneId)
 	if err != nil {
 		return nil, err
 	}
 	if in.ChangeBatch == nil || len(in.ChangeBatch.Changes) == 0 {
-		return nil, invalid("1 validation error detected: Value '[]' at 'changeBatch.changes' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value '[]' at 'changeBatch.changes' failed to satisfy " +
+			"constraint: Member must have length greater than or equal to 1")
 	}
 	if len(aws.ToString(in.ChangeBatch.Comment)) > maxComment {
-		return nil, invalid("1 validation error detected: Value at 'changeBatch.comment' failed to satisfy constraint: Member must have length less than or equal to %d", maxComment)
+		return nil, invalid("1 validation error detected: Value at 'changeBatch.comment' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d", maxComment)
 	}
 	if s.account.Clock.Now().Before(z.BusyUntil) {
-		return nil, apierr.New("PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.")
+		return nil, apierr.New("PriorRequestNotComplete",
+			"The request was rejected because Route 53 was still processing a prior request.")
 	}
 	b := batch{service: s, zone: z, records: slices.Clone(z.Records())}
 	for _, c := range in.ChangeBatch.Changes {
@@ -108,7 +113,8 @@ func (b *batch) run() error {
 	for _, c := range b.changes {
 		t := touched{c.record.Name, c.record.Type, c.record.SetIdentifier, c.action != types.ChangeActionDelete}
 		if seen[t] {
-			b.find("The request contains an invalid set of changes for a resource record set '%s %s'", c.record.Type, c.record.Name)
+			b.find("The request contains an invalid set of changes for a resource record set '%s %s'", c.record.Type,
+				c.record.Name)
 			continue
 		}
 		seen[t] = true
@@ -125,7 +131,8 @@ func (b *batch) run() error {
 		}
 	}
 	b.checkApex()
-	if quota := b.service.account.Quota("records-per-hosted-zone"); len(b.records) > quota && len(b.records) > len(b.zone.Records()) {
+	if quota := b.service.account.Quota("records-per-hosted-zone"); len(b.records) > quota &&
+		len(b.records) > len(b.zone.Records()) {
 		b.find("The zone %s would have more than %d resource record sets.", b.zone.Name, quota)
 	}
 	return refused(b.findings)
@@ -160,7 +167,8 @@ func (b *batch) apply(c change) {
 	case c.action == types.ChangeActionDelete && i < 0:
 		b.find("Tried to delete resource record set %s but it was not found", label(c.record))
 	case c.action == types.ChangeActionDelete && !sameRecords(b.records[i], c.record):
-		b.find("Tried to delete resource record set %s but the values provided do not match the current values", label(c.record))
+		b.find("Tried to delete resource record set %s but the values provided do not match the current values",
+			label(c.record))
 	case c.action == types.ChangeActionDelete:
 		b.records = slices.Delete(b.records, i, i+1)
 	case i >= 0:
@@ -175,7 +183,8 @@ func (b *batch) apply(c change) {
 
 // sameRecords compares everything that a caller can set of record sets; the order of values means nothing.
 func sameRecords(x, y *hostedzone.RecordSet) bool {
-	if x.TTL != y.TTL || (x.Alias == nil) != (y.Alias == nil) || x.Alias != nil && *x.Alias != *y.Alias || !sameRouting(x.Routing, y.Routing) {
+	if x.TTL != y.TTL || (x.Alias == nil) != (y.Alias == nil) || x.Alias != nil && *x.Alias != *y.Alias ||
+		!sameRouting(x.Routing, y.Routing) {
 		return false
 	}
 	return slices.Equal(slices.Sorted(slices.Values(x.Values)), slices.Sorted(slices.Values(y.Values)))
@@ -203,13 +212,16 @@ func (b *batch) checkPlace(r *hostedzone.RecordSet) {
 		switch {
 		case o == r || o.Name != r.Name:
 		case o.Type != r.Type && (o.Type == "CNAME" || r.Type == "CNAME"):
-			b.find("RRSet of type %s with DNS name %s is not permitted as it conflicts with other records with the same DNS name in zone %s", r.Type, r.Name, b.zone.Name)
+			b.find("RRSet of type %s with DNS name %s is not permitted as it conflicts with other records with the same DNS "+
+				"name in zone %s", r.Type, r.Name, b.zone.Name)
 			return
 		case o.Type == r.Type && o.Routing.Policy() != r.Routing.Policy():
-			b.find("RRSet with DNS name %s, type %s%s cannot be created as other RRSets exist with the same name and type.", r.Name, r.Type, identified(r))
+			b.find("RRSet with DNS name %s, type %s%s cannot be created as other RRSets exist with the same name and type.",
+				r.Name, r.Type, identified(r))
 			return
 		case o.Type == r.Type && sameTurn(o.Routing, r.Routing):
-			b.find("RRSet with DNS name %s, type %s%s cannot be created as another RRSet has the same %s.", r.Name, r.Type, identified(r), r.Routing.Policy())
+			b.find("RRSet with DNS name %s, type %s%s cannot be created as another RRSet has the same %s.", r.Name, r.Type,
+				identified(r), r.Routing.Policy())
 			return
 		}
 	}
@@ -238,7 +250,10 @@ func sameTurn(x, y hostedzone.Routing) bool {
 // checkApex requires what every zone has.
 func (b *batch) checkApex() {
 	has := func(kind string) bool {
-		return slices.ContainsFunc(b.records, func(r *hostedzone.RecordSet) bool { return r.Name == b.zone.Name && r.Type == kind })
+		return slices.ContainsFunc(b.records, func(r *hostedzone.RecordSet) bool {
+			return r.Name == b.zone.Name &&
+				r.Type == kind
+		})
 	}
 	if !has(hostedzone.SOA) {
 		b.find("A HostedZone must contain exactly one SOA record.")
@@ -251,12 +266,14 @@ func (b *batch) checkApex() {
 // acceleratorZone is the hosted zone of all accelerators' names.
 const acceleratorZone = "Z2BJ6XQ5FK7U4H"
 
-// checkAlias requires that an alias leads to a load balancer by its own zone, or to a record set of the same zone and type.
+// checkAlias requires that an alias leads to a load balancer by its own zone, or to a record set of the same zone and
+// type.
 func (b *batch) checkAlias(r *hostedzone.RecordSet) {
 	if r.Alias == nil {
 		return
 	}
-	tried := fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s, but ", r.Alias.DNSName, r.Type, r.Alias.HostedZoneID)
+	tried := fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s, but ", r.Alias.DNSName, r.Type,
+		r.Alias.HostedZoneID)
 	var within, found bool
 	if r.Alias.HostedZoneID == b.zone.ID {
 		within = domainname.Within(r.Alias.DNSName, b.zone.Name)

@@ -26,7 +26,8 @@ const (
 )
 
 // ListHostedZones lists the zones in an order that means nothing.
-func (s *Service) ListHostedZones(ctx context.Context, in *route53.ListHostedZonesInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesOutput, error) {
+func (s *Service) ListHostedZones(ctx context.Context, in *route53.ListHostedZonesInput, _ ...func(*route53.Options)) (
+	*route53.ListHostedZonesOutput, error) {
 	return call.Read(ctx, s.entry, "ListHostedZones", in, s.listHostedZones)
 }
 
@@ -38,7 +39,8 @@ func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.Li
 	case in.DelegationSetId != nil:
 		return nil, apierr.New("NoSuchDelegationSet", "The delegation set %s does not exist.", *in.DelegationSetId)
 	case in.HostedZoneType != "" && in.HostedZoneType != types.HostedZoneTypePrivateHostedZone:
-		return nil, invalid("1 validation error detected: Value '%s' at 'hostedZoneType' failed to satisfy constraint: Member must satisfy enum value set: [PrivateHostedZone]", in.HostedZoneType)
+		return nil, invalid("1 validation error detected: Value '%s' at 'hostedZoneType' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [PrivateHostedZone]", in.HostedZoneType)
 	}
 	ids := resource.AnswerOrder(s.account.HostedZones)
 	if in.HostedZoneType != "" {
@@ -51,7 +53,8 @@ func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.Li
 		}
 		ids = ids[i:]
 	}
-	out := &route53.ListHostedZonesOutput{Marker: in.Marker, MaxItems: aws.Int32(int32(size)), HostedZones: []types.HostedZone{}}
+	out := &route53.ListHostedZonesOutput{Marker: in.Marker, MaxItems: aws.Int32(int32(size)),
+		HostedZones: []types.HostedZone{}}
 	if len(ids) > size {
 		out.IsTruncated, out.NextMarker = true, aws.String(ids[size])
 		ids = ids[:size]
@@ -62,12 +65,15 @@ func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.Li
 	return out, nil
 }
 
-// ListHostedZonesByName lists the zones by the labels of their names, last label first, from a name on; it does not filter.
-func (s *Service) ListHostedZonesByName(ctx context.Context, in *route53.ListHostedZonesByNameInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesByNameOutput, error) {
+// ListHostedZonesByName lists the zones by the labels of their names, last label first, from a name on; it does not
+// filter.
+func (s *Service) ListHostedZonesByName(ctx context.Context, in *route53.ListHostedZonesByNameInput,
+	_ ...func(*route53.Options)) (*route53.ListHostedZonesByNameOutput, error) {
 	return call.Read(ctx, s.entry, "ListHostedZonesByName", in, s.listHostedZonesByName)
 }
 
-func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) (*route53.ListHostedZonesByNameOutput, error) {
+func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) (*route53.ListHostedZonesByNameOutput,
+	error) {
 	size, err := pageSize(in.MaxItems, zonesPerPage)
 	if err != nil {
 		return nil, err
@@ -83,14 +89,17 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 		name, err := domainname.Canonical(*in.DNSName)
 		var problem *domainname.Problem
 		if errors.As(err, &problem) {
-			return nil, apierr.New("InvalidDomainName", "%s (%s) encountered with '%s'", problem.Code, problem.Text, problem.Name)
+			return nil, apierr.New("InvalidDomainName", "%s (%s) encountered with '%s'", problem.Code, problem.Text,
+				problem.Name)
 		}
 		from := position(name, strings.TrimPrefix(aws.ToString(in.HostedZoneId), "/hostedzone/"))
 		zones = slices.DeleteFunc(zones, func(z *hostedzone.Zone) bool { return position(z.Name, z.ID) < from })
 	}
-	out := &route53.ListHostedZonesByNameOutput{DNSName: in.DNSName, HostedZoneId: in.HostedZoneId, MaxItems: aws.Int32(int32(size)), HostedZones: []types.HostedZone{}}
+	out := &route53.ListHostedZonesByNameOutput{DNSName: in.DNSName, HostedZoneId: in.HostedZoneId,
+		MaxItems: aws.Int32(int32(size)), HostedZones: []types.HostedZone{}}
 	if len(zones) > size {
-		out.IsTruncated, out.NextDNSName, out.NextHostedZoneId = true, aws.String(zones[size].Name), aws.String(zones[size].ID)
+		out.IsTruncated, out.NextDNSName, out.NextHostedZoneId = true, aws.String(zones[size].Name),
+			aws.String(zones[size].ID)
 		zones = zones[:size]
 	}
 	for _, z := range zones {
@@ -100,11 +109,13 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 }
 
 // ListHostedZonesByVPC lists the private zones that a VPC's resolver answers.
-func (s *Service) ListHostedZonesByVPC(ctx context.Context, in *route53.ListHostedZonesByVPCInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error) {
+func (s *Service) ListHostedZonesByVPC(ctx context.Context, in *route53.ListHostedZonesByVPCInput,
+	_ ...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error) {
 	return call.Read(ctx, s.entry, "ListHostedZonesByVPC", in, s.listHostedZonesByVPC)
 }
 
-func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
+func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput,
+	error) {
 	size, err := pageSize(in.MaxItems, zonesPerPage)
 	if err != nil {
 		return nil, err
@@ -122,7 +133,8 @@ func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*
 		}
 		ids = ids[i:]
 	}
-	out := &route53.ListHostedZonesByVPCOutput{MaxItems: aws.Int32(int32(size)), HostedZoneSummaries: []types.HostedZoneSummary{}}
+	out := &route53.ListHostedZonesByVPCOutput{MaxItems: aws.Int32(int32(size)),
+		HostedZoneSummaries: []types.HostedZoneSummary{}}
 	if len(ids) > size {
 		out.NextToken, ids = aws.String(ids[size]), ids[:size]
 	}
@@ -136,11 +148,13 @@ func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*
 }
 
 // ListResourceRecordSets lists a zone's record sets by name, last label first, type and set identifier.
-func (s *Service) ListResourceRecordSets(ctx context.Context, in *route53.ListResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ListResourceRecordSetsOutput, error) {
+func (s *Service) ListResourceRecordSets(ctx context.Context, in *route53.ListResourceRecordSetsInput,
+	_ ...func(*route53.Options)) (*route53.ListResourceRecordSetsOutput, error) {
 	return call.Read(ctx, s.entry, "ListResourceRecordSets", in, s.listResourceRecordSets)
 }
 
-func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
+func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput) (
+	*route53.ListResourceRecordSetsOutput, error) {
 	z, err := s.zone(in.HostedZoneId)
 	if err != nil {
 		return nil, err
@@ -155,7 +169,8 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 	case in.StartRecordName == nil && (kind != "" || id != ""), kind == "" && id != "":
 		return nil, invalid("A start identifier needs a start type, and a start type needs a start name.")
 	case kind != "" && !slices.Contains(in.StartRecordType.Values(), in.StartRecordType):
-		return nil, invalid("1 validation error detected: Value '%s' at 'startRecordType' failed to satisfy constraint: Member must satisfy enum value set", kind)
+		return nil, invalid("1 validation error detected: Value '%s' at 'startRecordType' failed to satisfy constraint: "+
+			"Member must satisfy enum value set", kind)
 	case in.StartRecordName != nil:
 		name, err := domainname.Canonical(*in.StartRecordName)
 		if err != nil {
@@ -163,13 +178,16 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 		}
 		position := func(name, kind, id string) string { return domainname.Key(name) + "\x00\x00" + kind + "\x00" + id }
 		from := position(name, kind, id)
-		i := slices.IndexFunc(records, func(r *hostedzone.RecordSet) bool { return position(r.Name, r.Type, r.SetIdentifier) >= from })
+		i := slices.IndexFunc(records, func(r *hostedzone.RecordSet) bool {
+			return position(r.Name, r.Type, r.SetIdentifier) >= from
+		})
 		if i < 0 {
 			i = len(records)
 		}
 		records = records[i:]
 	}
-	out := &route53.ListResourceRecordSetsOutput{MaxItems: aws.Int32(int32(size)), ResourceRecordSets: []types.ResourceRecordSet{}}
+	out := &route53.ListResourceRecordSetsOutput{MaxItems: aws.Int32(int32(size)),
+		ResourceRecordSets: []types.ResourceRecordSet{}}
 	if len(records) > size {
 		next := records[size]
 		out.IsTruncated, out.NextRecordName, out.NextRecordType = true, aws.String(next.Name), types.RRType(next.Type)
@@ -185,7 +203,8 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 }
 
 // GetChange returns whether a change has reached all name servers.
-func (s *Service) GetChange(ctx context.Context, in *route53.GetChangeInput, _ ...func(*route53.Options)) (*route53.GetChangeOutput, error) {
+func (s *Service) GetChange(ctx context.Context, in *route53.GetChangeInput, _ ...func(*route53.Options)) (
+	*route53.GetChangeOutput, error) {
 	return call.Read(ctx, s.entry, "GetChange", in, func(in *route53.GetChangeInput) (*route53.GetChangeOutput, error) {
 		id := strings.TrimPrefix(aws.ToString(in.Id), "/change/")
 		c, ok := s.account.RecordChanges[id]

@@ -116,11 +116,14 @@ func (s *Service) names(t *testing.T) []string {
 func balance(s *Service) {
 	application, network := s.account.BalancerZones()
 	s.account.AddLoadBalancer(&account.LoadBalancer{
-		ARN: "arn:alb", Name: "web", Type: "application", DNSName: "web-1234567890.us-west-2.elb.amazonaws.com", HostedZone: application,
+		ARN: "arn:alb", Name: "web", Type: "application", DNSName: "web-1234567890.us-west-2.elb.amazonaws.com",
+		HostedZone: application,
 	})
-	s.account.AddAccelerator(&account.Accelerator{ARN: "arn:accelerator", DNSName: "a0123456789abcdef.awsglobalaccelerator.com"})
+	s.account.AddAccelerator(&account.Accelerator{ARN: "arn:accelerator",
+		DNSName: "a0123456789abcdef.awsglobalaccelerator.com"})
 	s.account.AddLoadBalancer(&account.LoadBalancer{
-		ARN: "arn:nlb", Name: "net", Type: "network", DNSName: "net-0123456789abcdef.elb.us-west-2.amazonaws.com", HostedZone: network,
+		ARN: "arn:nlb", Name: "net", Type: "network", DNSName: "net-0123456789abcdef.elb.us-west-2.amazonaws.com",
+		HostedZone: network,
 	})
 }
 
@@ -140,54 +143,121 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 		code    string // InvalidChangeBatch when empty
 		message string
 	}{
-		{"exists", []types.Change{create("there.example.com", "A", "192.0.2.1")}, "", "[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists]"},
-		{"missing", []types.Change{remove("x.example.com", "CNAME", "y.")}, "", "[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not found]"},
-		{"other value", []types.Change{remove("there.example.com", "A", "192.0.2.9")}, "", "[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match the current values]"},
-		{"other TTL", []types.Change{with(remove("there.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(61) })}, "", "[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match the current values]"},
-		{"outside", []types.Change{create("a.example.org", "A", "192.0.2.1")}, "", "[RRSet with DNS name a.example.org. is not permitted in zone example.com.]"},
-		{"similar zone", []types.Change{create("badexample.com", "A", "192.0.2.1")}, "", "[RRSet with DNS name badexample.com. is not permitted in zone example.com.]"},
-		{"CNAME at apex", []types.Change{create("example.com", "CNAME", "y.")}, "", "[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone example.com.]"},
-		{"CNAME beside A", []types.Change{create("there.example.com", "CNAME", "y.")}, "", "[RRSet of type CNAME with DNS name there.example.com. is not permitted as it conflicts with other records with the same DNS name in zone example.com.]"},
-		{"A beside CNAME", []types.Change{create("c.example.com", "A", "192.0.2.1")}, "", "[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with other records with the same DNS name in zone example.com.]"},
-		{"two findings", []types.Change{create("there.example.com", "A", "192.0.2.1"), create("a.example.org", "A", "192.0.2.1")}, "", "[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists, RRSet with DNS name a.example.org. is not permitted in zone example.com.]"},
-		{"twice", []types.Change{create("n.example.com", "A", "192.0.2.1"), create("n.example.com", "A", "192.0.2.1")}, "", "[The request contains an invalid set of changes for a resource record set 'A n.example.com.']"},
+		{"exists", []types.Change{create("there.example.com", "A", "192.0.2.1")}, "",
+			"[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists]"},
+		{"missing", []types.Change{remove("x.example.com", "CNAME", "y.")}, "",
+			"[Tried to delete resource record set [name='x.example.com.', type='CNAME'] but it was not found]"},
+		{"other value", []types.Change{remove("there.example.com", "A", "192.0.2.9")}, "",
+			"[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match " +
+				"the current values]"},
+		{"other TTL", []types.Change{with(remove("there.example.com", "A", "192.0.2.1"),
+			func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(61) })}, "",
+			"[Tried to delete resource record set [name='there.example.com.', type='A'] but the values provided do not match " +
+				"the current values]"},
+		{"outside", []types.Change{create("a.example.org", "A", "192.0.2.1")}, "",
+			"[RRSet with DNS name a.example.org. is not permitted in zone example.com.]"},
+		{"similar zone", []types.Change{create("badexample.com", "A", "192.0.2.1")}, "",
+			"[RRSet with DNS name badexample.com. is not permitted in zone example.com.]"},
+		{"CNAME at apex", []types.Change{create("example.com", "CNAME", "y.")}, "",
+			"[RRSet of type CNAME with DNS name example.com. is not permitted at apex in zone example.com.]"},
+		{"CNAME beside A", []types.Change{create("there.example.com", "CNAME", "y.")}, "",
+			"[RRSet of type CNAME with DNS name there.example.com. is not permitted as it conflicts with other records with " +
+				"the same DNS name in zone example.com.]"},
+		{"A beside CNAME", []types.Change{create("c.example.com", "A", "192.0.2.1")}, "",
+			"[RRSet of type A with DNS name c.example.com. is not permitted as it conflicts with other records with the same " +
+				"DNS name in zone example.com.]"},
+		{"two findings", []types.Change{create("there.example.com", "A", "192.0.2.1"),
+			create("a.example.org", "A", "192.0.2.1")}, "",
+			"[Tried to create resource record set [name='there.example.com.', type='A'] but it already exists, RRSet with DNS " +
+				"name a.example.org. is not permitted in zone example.com.]"},
+		{"twice", []types.Change{create("n.example.com", "A", "192.0.2.1"), create("n.example.com", "A", "192.0.2.1")}, "",
+			"[The request contains an invalid set of changes for a resource record set 'A n.example.com.']"},
 		{"no SOA", []types.Change{remove("example.com", "SOA", "ignored")}, "", ""},
-		{"SOA below", []types.Change{create("s.example.com", "SOA", "a. b. 1 2 3 4 5")}, "", "[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of zone example.com.]"},
-		{"no address", []types.Change{create("n.example.com", "A", "y")}, "", "[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) encountered with 'y'']"},
-		{"IPv4 as IPv6", []types.Change{create("n.example.com", "AAAA", "192.0.2.1")}, "", "[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address) encountered with '192.0.2.1'']"},
-		{"TXT without quotation marks", []types.Change{create("n.example.com", "TXT", "hello")}, "", "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) encountered with 'hello'']"},
-		{"MX with one field", []types.Change{create("n.example.com", "MX", "mail.")}, "", "[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't have 2 fields) encountered with 'mail.'']"},
-		{"CNAME to nothing", []types.Change{create("n.example.com", "CNAME", "a..b")}, "", "[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..b'']"},
+		{"SOA below", []types.Change{create("s.example.com", "SOA", "a. b. 1 2 3 4 5")}, "",
+			"[RRSet of type SOA with DNS name s.example.com. is not permitted outside of the apex of zone example.com.]"},
+		{"no address", []types.Change{create("n.example.com", "A", "y")}, "",
+			"[Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) " +
+				"encountered with 'y'']"},
+		{"IPv4 as IPv6", []types.Change{create("n.example.com", "AAAA", "192.0.2.1")}, "",
+			"[Invalid Resource Record: 'FATAL problem: AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address) " +
+				"encountered with '192.0.2.1'']"},
+		{"TXT without quotation marks", []types.Change{create("n.example.com", "TXT", "hello")}, "",
+			"[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) " +
+				"encountered with 'hello'']"},
+		{"MX with one field", []types.Change{create("n.example.com", "MX", "mail.")}, "",
+			"[Invalid Resource Record: 'FATAL problem: MXRRDATANot2Fields (MX record doesn't have 2 fields) encountered " +
+				"with 'mail.'']"},
+		{"CNAME to nothing", []types.Change{create("n.example.com", "CNAME", "a..b")}, "",
+			"[Invalid Resource Record: 'FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..b'']"},
 		{"two CNAMEs", []types.Change{create("n.example.com", "CNAME", "a.", "b.")}, "", ""},
-		{"same value twice", []types.Change{create("n.example.com", "A", "192.0.2.1", "192.0.2.1")}, "", "[Duplicate Resource Record: '192.0.2.1']"},
-		{"empty label", []types.Change{create("a..example.com", "A", "192.0.2.1")}, "", "[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..example.com']"},
+		{"same value twice", []types.Change{create("n.example.com", "A", "192.0.2.1", "192.0.2.1")}, "",
+			"[Duplicate Resource Record: '192.0.2.1']"},
+		{"empty label", []types.Change{create("a..example.com", "A", "192.0.2.1")}, "",
+			"[FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..example.com']"},
 		{"long label", []types.Change{create(strings.Repeat("a", 64)+".example.com", "A", "192.0.2.1")}, "", ""},
-		{"too many records", []types.Change{upsert("n.example.com", "A", many...)}, "", "[Number of records limit of 1000 exceeded.]"},
-		{"too many characters", []types.Change{create("n.example.com", "TXT", long...)}, "", "[Number of characters limit of 32000 exceeded.]"},
-		{"alias to nothing", []types.Change{alias("n.example.com", "A", "Z1H1FL5HABSF5", "gone-1.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A in zone Z1H1FL5HABSF5, but that target was not found]"},
-		{"alias by another region's zone", []types.Change{alias("n.example.com", "A", "Z35SXDOTRQ7X7K", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but the alias target name does not lie within the target zone]"},
-		{"alias by the other type's zone", []types.Change{alias("n.example.com", "A", "Z18D5FSROUN65G", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z18D5FSROUN65G, but the alias target name does not lie within the target zone]"},
-		{"alias to no accelerator", []types.Change{alias("n.example.com", "A", acceleratorZone, "a0000000000000000.awsglobalaccelerator.com")}, "", ""},
-		{"alias of type TXT", []types.Change{alias("n.example.com", "TXT", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", ""},
-		{"alias to another type", []types.Change{alias("n.example.com", "AAAA", exampleZone, "there.example.com")}, "", "[Tried to create an alias that targets there.example.com., type AAAA in zone Z0A1DE00000001, but that target was not found]"},
+		{"too many records", []types.Change{upsert("n.example.com", "A", many...)}, "",
+			"[Number of records limit of 1000 exceeded.]"},
+		{"too many characters", []types.Change{create("n.example.com", "TXT", long...)}, "",
+			"[Number of characters limit of 32000 exceeded.]"},
+		{"alias to nothing", []types.Change{
+			alias("n.example.com", "A", "Z1H1FL5HABSF5", "gone-1.us-west-2.elb.amazonaws.com")}, "",
+			"[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A in zone Z1H1FL5HABSF5, but " +
+				"that target was not found]"},
+		{"alias by another region's zone", []types.Change{
+			alias("n.example.com", "A", "Z35SXDOTRQ7X7K", "web-1234567890.us-west-2.elb.amazonaws.com")}, "",
+			"[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone " +
+				"Z35SXDOTRQ7X7K, but the alias target name does not lie within the target zone]"},
+		{"alias by the other type's zone", []types.Change{
+			alias("n.example.com", "A", "Z18D5FSROUN65G", "web-1234567890.us-west-2.elb.amazonaws.com")}, "",
+			"[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone " +
+				"Z18D5FSROUN65G, but the alias target name does not lie within the target zone]"},
+		{"alias to no accelerator", []types.Change{
+			alias("n.example.com", "A", acceleratorZone, "a0000000000000000.awsglobalaccelerator.com")}, "", ""},
+		{"alias of type TXT", []types.Change{
+			alias("n.example.com", "TXT", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", ""},
+		{"alias to another type", []types.Change{alias("n.example.com", "AAAA", exampleZone, "there.example.com")}, "",
+			"[Tried to create an alias that targets there.example.com., type AAAA in zone Z0A1DE00000001, but that target " +
+				"was not found]"},
 		{"alias to itself", []types.Change{alias("n.example.com", "A", exampleZone, "n.example.com")}, "", ""},
-		{"simple beside weighted", []types.Change{weighted(create("there.example.com", "A", "192.0.2.2"), "b", 1)}, "", "[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be created as other RRSets exist with the same name and type.]"},
+		{"simple beside weighted", []types.Change{weighted(create("there.example.com", "A", "192.0.2.2"), "b", 1)}, "",
+			"[RRSet with DNS name there.example.com., type A, SetIdentifier b cannot be created as other RRSets exist with " +
+				"the same name and type.]"},
 		{"two primaries", []types.Change{
-			with(create("f.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.SetIdentifier, r.Failover = aws.String("a"), "PRIMARY" }),
-			with(create("f.example.com", "A", "192.0.2.2"), func(r *types.ResourceRecordSet) { r.SetIdentifier, r.Failover = aws.String("b"), "PRIMARY" }),
+			with(create("f.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
+				r.SetIdentifier, r.Failover = aws.String("a"), "PRIMARY"
+			}),
+			with(create("f.example.com", "A", "192.0.2.2"), func(r *types.ResourceRecordSet) {
+				r.SetIdentifier, r.Failover = aws.String("b"), "PRIMARY"
+			}),
 		}, "", ""},
 		{"no action", []types.Change{changing("REPLACE", "n.example.com", "A", "192.0.2.1")}, "InvalidInput", ""},
 		{"no type", []types.Change{create("n.example.com", "AAAAA", "192.0.2.1")}, "InvalidInput", ""},
 		{"nothing", nil, "InvalidInput", ""},
-		{"no TTL", []types.Change{with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.TTL = nil })}, "InvalidInput", "Invalid request: Missing field 'TTL' in Change with [Action=CREATE, Name=n.example.com., Type=A, SetIdentifier=null]"},
+		{"no TTL", []types.Change{
+			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.TTL = nil })}, "InvalidInput",
+			"Invalid request: Missing field 'TTL' in Change with [Action=CREATE, Name=n.example.com., Type=A, " +
+				"SetIdentifier=null]"},
 		{"no values", []types.Change{create("n.example.com", "A")}, "InvalidInput", ""},
-		{"values and alias", []types.Change{with(alias("n.example.com", "A", "Z1H1FL5HABSF5", "a."), func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(1) })}, "InvalidInput", ""},
-		{"neither", []types.Change{with(create("n.example.com", "A"), func(r *types.ResourceRecordSet) { r.TTL = nil })}, "InvalidInput", "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found none in Change with [Action=CREATE, Name=n.example.com., Type=A, SetIdentifier=null]"},
-		{"weight without identifier", []types.Change{with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.Weight = aws.Int64(1) })}, "InvalidInput", ""},
-		{"identifier without policy", []types.Change{with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.SetIdentifier = aws.String("a") })}, "InvalidInput", ""},
-		{"two policies", []types.Change{with(weighted(create("n.example.com", "A", "192.0.2.1"), "a", 1), func(r *types.ResourceRecordSet) { r.Region = "us-west-2" })}, "InvalidInput", ""},
+		{"values and alias", []types.Change{with(alias("n.example.com", "A", "Z1H1FL5HABSF5", "a."),
+			func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(1) })}, "InvalidInput", ""},
+		{"neither", []types.Change{with(create("n.example.com", "A"), func(r *types.ResourceRecordSet) { r.TTL = nil })},
+			"InvalidInput", "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or " +
+				"TrafficPolicyInstanceId], but found none in Change with [Action=CREATE, Name=n.example.com., Type=A, " +
+				"SetIdentifier=null]"},
+		{"weight without identifier", []types.Change{
+			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.Weight = aws.Int64(1) })},
+			"InvalidInput", ""},
+		{"identifier without policy", []types.Change{
+			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
+				r.SetIdentifier = aws.String("a")
+			})}, "InvalidInput", ""},
+		{"two policies", []types.Change{with(weighted(create("n.example.com", "A", "192.0.2.1"), "a", 1),
+			func(r *types.ResourceRecordSet) { r.Region = "us-west-2" })}, "InvalidInput", ""},
 		{"heavy", []types.Change{weighted(create("n.example.com", "A", "192.0.2.1"), "a", 256)}, "InvalidInput", ""},
-		{"health check", []types.Change{with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) { r.HealthCheckId = aws.String("h") })}, "NoSuchHealthCheck", ""},
+		{"health check", []types.Change{
+			with(create("n.example.com", "A", "192.0.2.1"), func(r *types.ResourceRecordSet) {
+				r.HealthCheckId = aws.String("h")
+			})}, "NoSuchHealthCheck", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -216,7 +286,8 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 		})
 	}
 	s, _ := newService(t, account.Instant())
-	_, err := s.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z0NOWHERE")})
+	_, err := s.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+		HostedZoneId: aws.String("Z0NOWHERE")})
 	wantCode(t, err, "NoSuchHostedZone")
 }
 
@@ -227,20 +298,27 @@ func TestChangesOfRecordSets(t *testing.T) {
 	for _, changes := range [][]types.Change{
 		{create("*.Example.com", "A", "192.0.2.1", "192.0.2.2")},
 		{upsert(`\052.example.com.`, "A", "192.0.2.3")},
-		{create("b.a.example.com", "TXT", `"one" "two"`), create("a.example.com", "CAA", `0 issue "amazon.com"`), create("m.example.com", "MX", "10 mail.example.com")},
+		{create("b.a.example.com", "TXT", `"one" "two"`), create("a.example.com", "CAA", `0 issue "amazon.com"`),
+			create("m.example.com", "MX", "10 mail.example.com")},
 		{create("example.com", "A", "192.0.2.1"), create("swap.example.com", "CNAME", "x.")},
 		{remove("swap.example.com", "CNAME", "x."), create("swap.example.com", "A", "192.0.2.1")},
-		{weighted(create("w.example.com", "A", "192.0.2.1"), "one", 10), weighted(create("w.example.com", "A", "192.0.2.2"), "two", 0)},
-		{alias("web.example.com", "A", "Z1H1FL5HABSF5", "dualstack.web-1234567890.us-west-2.elb.amazonaws.com"), alias("web.example.com", "AAAA", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com.")},
-		{alias("net.example.com", "A", "Z18D5FSROUN65G", "net-0123456789abcdef.elb.us-west-2.amazonaws.com"), alias("www.example.com", "A", exampleZone, "net.example.com")},
+		{weighted(create("w.example.com", "A", "192.0.2.1"), "one", 10),
+			weighted(create("w.example.com", "A", "192.0.2.2"), "two", 0)},
+		{alias("web.example.com", "A", "Z1H1FL5HABSF5", "dualstack.web-1234567890.us-west-2.elb.amazonaws.com"),
+			alias("web.example.com", "AAAA", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com.")},
+		{alias("net.example.com", "A", "Z18D5FSROUN65G", "net-0123456789abcdef.elb.us-west-2.amazonaws.com"),
+			alias("www.example.com", "A", exampleZone, "net.example.com")},
 		{alias("ga.example.com", "A", acceleratorZone, "a0123456789abcdef.awsglobalaccelerator.com")},
 	} {
 		wantCode(t, s.batch(changes...), "")
 	}
 	want := []string{
-		"example.com. A 192.0.2.1", "example.com. NS", "example.com. SOA", `\052.example.com. A 192.0.2.3`, `a.example.com. CAA 0 issue "amazon.com"`,
-		`b.a.example.com. TXT "one" "two"`, "ga.example.com. A", "m.example.com. MX 10 mail.example.com", "net.example.com. A", "swap.example.com. A 192.0.2.1",
-		"w.example.com. A 192.0.2.1", "w.example.com. A 192.0.2.2", "web.example.com. A", "web.example.com. AAAA", "www.example.com. A",
+		"example.com. A 192.0.2.1", "example.com. NS", "example.com. SOA", `\052.example.com. A 192.0.2.3`,
+		`a.example.com. CAA 0 issue "amazon.com"`,
+		`b.a.example.com. TXT "one" "two"`, "ga.example.com. A", "m.example.com. MX 10 mail.example.com",
+		"net.example.com. A", "swap.example.com. A 192.0.2.1",
+		"w.example.com. A 192.0.2.1", "w.example.com. A 192.0.2.2", "web.example.com. A", "web.example.com. AAAA",
+		"www.example.com. A",
 	}
 	got := s.names(t)
 	slices.Sort(got)
@@ -254,7 +332,8 @@ func TestAChangeReachesNameServersInTime(t *testing.T) {
 	t.Parallel()
 	s, c := newService(t, account.Real())
 	out, err := s.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
-		HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{Comment: aws.String("why"), Changes: []types.Change{create("n.example.com", "A", "192.0.2.1")}},
+		HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{Comment: aws.String("why"),
+			Changes: []types.Change{create("n.example.com", "A", "192.0.2.1")}},
 	})
 	if err != nil || out.ChangeInfo.Status != types.ChangeStatusPending || *out.ChangeInfo.Comment != "why" {
 		t.Fatalf("got %+v, %v", out, err)
@@ -301,25 +380,36 @@ func TestHostedZonesComeAndGo(t *testing.T) {
 		code string
 	}{
 		{"public", route53.CreateHostedZoneInput{Name: aws.String("New.example.org"), CallerReference: aws.String("1")}, ""},
-		{"again", route53.CreateHostedZoneInput{Name: aws.String("other.org"), CallerReference: aws.String("1")}, "HostedZoneAlreadyExists"},
-		{"same name", route53.CreateHostedZoneInput{Name: aws.String("new.example.org"), CallerReference: aws.String("2")}, ""},
-		{"private", route53.CreateHostedZoneInput{Name: aws.String("corp.internal"), CallerReference: aws.String("3"), VPC: vpc}, ""},
-		{"private of the same name", route53.CreateHostedZoneInput{Name: aws.String("corp.internal"), CallerReference: aws.String("4"), VPC: vpc}, "ConflictingDomainExists"},
-		{"private without VPC", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("5"), HostedZoneConfig: &types.HostedZoneConfig{PrivateZone: true}}, "InvalidInput"},
-		{"unknown VPC", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("6"), VPC: &types.VPC{VPCId: aws.String("vpc-1"), VPCRegion: "us-west-2"}}, "InvalidVPCId"},
+		{"again", route53.CreateHostedZoneInput{Name: aws.String("other.org"), CallerReference: aws.String("1")},
+			"HostedZoneAlreadyExists"},
+		{"same name", route53.CreateHostedZoneInput{Name: aws.String("new.example.org"), CallerReference: aws.String("2")},
+			""},
+		{"private", route53.CreateHostedZoneInput{Name: aws.String("corp.internal"), CallerReference: aws.String("3"),
+			VPC: vpc}, ""},
+		{"private of the same name", route53.CreateHostedZoneInput{Name: aws.String("corp.internal"),
+			CallerReference: aws.String("4"), VPC: vpc}, "ConflictingDomainExists"},
+		{"private without VPC", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("5"),
+			HostedZoneConfig: &types.HostedZoneConfig{PrivateZone: true}}, "InvalidInput"},
+		{"unknown VPC", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("6"),
+			VPC: &types.VPC{VPCId: aws.String("vpc-1"), VPCRegion: "us-west-2"}}, "InvalidVPCId"},
 		{"no reference", route53.CreateHostedZoneInput{Name: aws.String("a.b")}, "InvalidInput"},
 		{"no name", route53.CreateHostedZoneInput{CallerReference: aws.String("7")}, "InvalidInput"},
-		{"top-level domain", route53.CreateHostedZoneInput{Name: aws.String("com"), CallerReference: aws.String("8")}, "InvalidDomainName"},
-		{"empty label", route53.CreateHostedZoneInput{Name: aws.String("a..b"), CallerReference: aws.String("9")}, "InvalidDomainName"},
-		{"delegation set", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("10"), DelegationSetId: aws.String("N1")}, "NoSuchDelegationSet"},
+		{"top-level domain", route53.CreateHostedZoneInput{Name: aws.String("com"), CallerReference: aws.String("8")},
+			"InvalidDomainName"},
+		{"empty label", route53.CreateHostedZoneInput{Name: aws.String("a..b"), CallerReference: aws.String("9")},
+			"InvalidDomainName"},
+		{"delegation set", route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("10"),
+			DelegationSetId: aws.String("N1")}, "NoSuchDelegationSet"},
 	} {
 		out, err := s.CreateHostedZone(ctx, &tt.in)
 		wantCode(t, err, tt.code)
 		if err != nil {
 			continue
 		}
-		if private := tt.in.VPC != nil; *out.HostedZone.Name != strings.ToLower(*tt.in.Name)+"." || out.HostedZone.Config.PrivateZone != private ||
-			(out.DelegationSet == nil) != private || !strings.HasSuffix(*out.Location, *out.HostedZone.Id) || *out.HostedZone.ResourceRecordSetCount != 2 {
+		if private := tt.in.VPC != nil; *out.HostedZone.Name != strings.ToLower(*tt.in.Name)+"." ||
+			out.HostedZone.Config.PrivateZone != private ||
+			(out.DelegationSet == nil) != private || !strings.HasSuffix(*out.Location, *out.HostedZone.Id) ||
+			*out.HostedZone.ResourceRecordSetCount != 2 {
 			t.Errorf("%s: got %+v", tt.name, out)
 		}
 		got, err := s.GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: out.HostedZone.Id})
@@ -330,7 +420,8 @@ func TestHostedZonesComeAndGo(t *testing.T) {
 	if err := s.account.SetQuota("hosted-zones", 4); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("a.b"), CallerReference: aws.String("11")})
+	_, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("a.b"),
+		CallerReference: aws.String("11")})
 	wantCode(t, err, "TooManyHostedZones")
 	wantCode(t, s.batch(create("n.example.com", "A", "192.0.2.1")), "")
 	_, err = s.DeleteHostedZone(ctx, &route53.DeleteHostedZoneInput{Id: aws.String(exampleZone)})
@@ -351,8 +442,10 @@ func TestPrivateZonesAreAssociatedWithVPCs(t *testing.T) {
 	s, _ := newService(t, account.Instant())
 	second := &vpc.VPC{ID: "vpc-0b0b0b0b0b0b0b0b0"}
 	s.account.VPCs[second.ID] = second
-	first, other := &types.VPC{VPCId: aws.String(theVPC), VPCRegion: "us-west-2"}, &types.VPC{VPCId: aws.String(second.ID), VPCRegion: "us-west-2"}
-	out, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("corp.internal"), CallerReference: aws.String("3"), VPC: first})
+	first, other := &types.VPC{VPCId: aws.String(theVPC), VPCRegion: "us-west-2"}, &types.VPC{VPCId: aws.String(second.ID),
+		VPCRegion: "us-west-2"}
+	out, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("corp.internal"),
+		CallerReference: aws.String("3"), VPC: first})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +465,8 @@ func TestPrivateZonesAreAssociatedWithVPCs(t *testing.T) {
 	wantCode(t, associate(id, other), "")
 	wantCode(t, dissociate(first), "")
 	for v, want := range map[string]int{theVPC: 0, second.ID: 1} {
-		list, err := s.ListHostedZonesByVPC(ctx, &route53.ListHostedZonesByVPCInput{VPCId: aws.String(v), VPCRegion: "us-west-2"})
+		list, err := s.ListHostedZonesByVPC(ctx, &route53.ListHostedZonesByVPCInput{VPCId: aws.String(v),
+			VPCRegion: "us-west-2"})
 		if err != nil || len(list.HostedZoneSummaries) != want {
 			t.Errorf("%s: %+v, %v", v, list, err)
 		}
@@ -383,7 +477,8 @@ func TestPagesCoverZonesAndRecordsOnce(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, account.Instant())
 	for i := range 105 {
-		_, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String(fmt.Sprintf("z%03d.example.net", i)), CallerReference: aws.String(fmt.Sprint(i))})
+		_, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{
+			Name: aws.String(fmt.Sprintf("z%03d.example.net", i)), CallerReference: aws.String(fmt.Sprint(i))})
 		wantCode(t, err, "")
 	}
 	zones, pages := map[string]bool{}, 0
@@ -404,8 +499,10 @@ func TestPagesCoverZonesAndRecordsOnce(t *testing.T) {
 	_, err = s.ListHostedZones(ctx, &route53.ListHostedZonesInput{MaxItems: aws.Int32(0)})
 	wantCode(t, err, "InvalidInput")
 
-	byName, err := s.ListHostedZonesByName(ctx, &route53.ListHostedZonesByNameInput{DNSName: aws.String("z103.example.net"), MaxItems: aws.Int32(1)})
-	if err != nil || len(byName.HostedZones) != 1 || *byName.HostedZones[0].Name != "z103.example.net." || !byName.IsTruncated || *byName.NextDNSName != "z104.example.net." {
+	byName, err := s.ListHostedZonesByName(ctx, &route53.ListHostedZonesByNameInput{
+		DNSName: aws.String("z103.example.net"), MaxItems: aws.Int32(1)})
+	if err != nil || len(byName.HostedZones) != 1 || *byName.HostedZones[0].Name != "z103.example.net." ||
+		!byName.IsTruncated || *byName.NextDNSName != "z104.example.net." {
 		t.Errorf("by name: %+v, %v", byName, err)
 	}
 	all, err := s.ListHostedZonesByName(ctx, nil)
@@ -414,7 +511,8 @@ func TestPagesCoverZonesAndRecordsOnce(t *testing.T) {
 	}
 
 	for i := range 4 {
-		wantCode(t, s.batch(weighted(create("w.example.com", "A", "192.0.2.1"), fmt.Sprint(i), 1), create(fmt.Sprintf("n%d.example.com", i), "A", "192.0.2.1")), "")
+		wantCode(t, s.batch(weighted(create("w.example.com", "A", "192.0.2.1"), fmt.Sprint(i), 1),
+			create(fmt.Sprintf("n%d.example.com", i), "A", "192.0.2.1")), "")
 	}
 	sets := 0
 	in := &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone), MaxItems: aws.Int32(3)}
@@ -428,7 +526,8 @@ func TestPagesCoverZonesAndRecordsOnce(t *testing.T) {
 	if sets != 10 {
 		t.Errorf("%d record sets, want 10", sets)
 	}
-	_, err = s.ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone), StartRecordType: "A"})
+	_, err = s.ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone),
+		StartRecordType: "A"})
 	wantCode(t, err, "InvalidInput")
 }
 
@@ -451,11 +550,14 @@ func TestTagsOfHostedZones(t *testing.T) {
 	wantCode(t, set("hostedzone", "Z0NONE", nil, "a"), "NoSuchHostedZone")
 	wantCode(t, set("healthcheck", "h", nil, "a"), "NoSuchHealthCheck")
 	wantCode(t, set("cluster", "h", nil, "a"), "InvalidInput")
-	out, err := s.ListTagsForResources(ctx, &route53.ListTagsForResourcesInput{ResourceType: "hostedzone", ResourceIds: []string{exampleZone}})
-	if err != nil || len(out.ResourceTagSets) != 1 || len(out.ResourceTagSets[0].Tags) != 2 || *out.ResourceTagSets[0].Tags[1].Key != "c" {
+	out, err := s.ListTagsForResources(ctx, &route53.ListTagsForResourcesInput{ResourceType: "hostedzone",
+		ResourceIds: []string{exampleZone}})
+	if err != nil || len(out.ResourceTagSets) != 1 || len(out.ResourceTagSets[0].Tags) != 2 ||
+		*out.ResourceTagSets[0].Tags[1].Key != "c" {
 		t.Errorf("got %+v, %v", out, err)
 	}
-	one, err := s.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String(exampleZone)})
+	one, err := s.ListTagsForResource(ctx, &route53.ListTagsForResourceInput{ResourceType: "hostedzone",
+		ResourceId: aws.String(exampleZone)})
 	if err != nil || len(one.ResourceTagSet.Tags) != 2 {
 		t.Errorf("got %+v, %v", one, err)
 	}

@@ -29,7 +29,8 @@ func TestAZoneKeepsItsApexAndItsQuota(t *testing.T) {
 	if err := s.account.SetQuota("records-per-hosted-zone", len(z.Records())+1); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, s.batch(create("a.example.com", "A", "192.0.2.1"), create("b.example.com", "A", "192.0.2.1")), "InvalidChangeBatch")
+	wantCode(t, s.batch(create("a.example.com", "A", "192.0.2.1"), create("b.example.com", "A", "192.0.2.1")),
+		"InvalidChangeBatch")
 	wantCode(t, s.batch(create("a.example.com", "A", "192.0.2.1")), "")
 	wantCode(t, s.batch(create("b.example.com", "A", "192.0.2.1")), "InvalidChangeBatch")
 	wantCode(t, s.batch(upsert("a.example.com", "A", "192.0.2.2")), "")
@@ -39,9 +40,10 @@ func TestACommentOfABatchHasABound(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, account.Profile{})
 	for n, want := range map[int]string{maxComment: "", maxComment + 1: "InvalidInput"} {
-		_, err := s.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{
-			Comment: aws.String(strings.Repeat("c", n)), Changes: []types.Change{upsert("c.example.com", "A", "192.0.2.1")},
-		}})
+		_, err := s.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{
+				Comment: aws.String(strings.Repeat("c", n)), Changes: []types.Change{upsert("c.example.com", "A", "192.0.2.1")},
+			}})
 		wantCode(t, err, want)
 	}
 }

@@ -1,7 +1,7 @@
-// Package route53 is the part of Amazon Route 53 that names load balancers and validates certificates: hosted zones, record
-// sets, changes and tags, one method per action with the SDK client's signature, over the account's state, with AWS's
-// validations and error codes. It answers no DNS question, checks no health and holds no state; it imports awssim/account,
-// awssim/call, awssim/gate, awssim/apierr and the SDK's types.
+// Package route53 is the part of Amazon Route 53 that names load balancers and validates certificates: hosted zones,
+// record sets, changes and tags, one method per action with the SDK client's signature, over the account's state, with
+// AWS's validations and error codes. It answers no DNS question, checks no health and holds no state; it imports
+// awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
 package route53
 
 import (
@@ -41,7 +41,8 @@ func (s *Service) zone(id *string) (*hostedzone.Zone, error) {
 		name = name[i+1:]
 	}
 	if name == "" || len(name) > 32 {
-		return nil, invalid("1 validation error detected: Value at 'id' failed to satisfy constraint: Member must have length between 1 and 32")
+		return nil, invalid("1 validation error detected: Value at 'id' failed to satisfy constraint: Member must have " +
+			"length between 1 and 32")
 	}
 	z, ok := s.account.HostedZones[name]
 	if !ok {
@@ -56,13 +57,15 @@ func pageSize(asked *int32, most int) (int, error) {
 	case asked == nil:
 		return most, nil
 	case *asked < 1:
-		return 0, invalid("1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1", *asked)
+		return 0, invalid("1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: Member must "+
+			"have value greater than or equal to 1", *asked)
 	}
 	return min(int(*asked), most), nil
 }
 
 func changeInfo(c *hostedzone.Change, a *account.Account) *types.ChangeInfo {
-	info := &types.ChangeInfo{Id: aws.String("/change/" + c.ID), Status: types.ChangeStatusPending, SubmittedAt: aws.Time(c.Submitted.UTC())}
+	info := &types.ChangeInfo{Id: aws.String("/change/" + c.ID), Status: types.ChangeStatusPending,
+		SubmittedAt: aws.Time(c.Submitted.UTC())}
 	if a.InSync(c) {
 		info.Status = types.ChangeStatusInsync
 	}

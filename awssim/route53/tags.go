@@ -32,14 +32,18 @@ func (s *Service) tagged(kind types.TagResourceType, id *string) (*hostedzone.Zo
 	case types.TagResourceTypeHostedzone:
 		return s.zone(id)
 	case types.TagResourceTypeHealthcheck:
-		return nil, apierr.WithStatus(http.StatusNotFound, "NoSuchHealthCheck", "No health check exists with ID: %s", aws.ToString(id))
+		return nil, apierr.WithStatus(http.StatusNotFound, "NoSuchHealthCheck", "No health check exists with ID: %s",
+			aws.ToString(id))
 	}
-	return nil, invalid("1 validation error detected: Value '%s' at 'resourceType' failed to satisfy constraint: Member must satisfy enum value set: [healthcheck, hostedzone]", kind)
+	return nil, invalid("1 validation error detected: Value '%s' at 'resourceType' failed to satisfy constraint: Member "+
+		"must satisfy enum value set: [healthcheck, hostedzone]", kind)
 }
 
 // ChangeTagsForResource adds tags, changes their values, and removes tags.
-func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeTagsForResourceInput, _ ...func(*route53.Options)) (*route53.ChangeTagsForResourceOutput, error) {
-	return call.Write(ctx, s.entry, "ChangeTagsForResource", in, func(in *route53.ChangeTagsForResourceInput) (*route53.ChangeTagsForResourceOutput, error) {
+func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeTagsForResourceInput,
+	_ ...func(*route53.Options)) (*route53.ChangeTagsForResourceOutput, error) {
+	return call.Write(ctx, s.entry, "ChangeTagsForResource", in, func(in *route53.ChangeTagsForResourceInput) (
+		*route53.ChangeTagsForResourceOutput, error) {
 		z, err := s.tagged(in.ResourceType, in.ResourceId)
 		switch {
 		case err != nil:
@@ -47,7 +51,8 @@ func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeT
 		case len(in.AddTags) == 0 && len(in.RemoveTagKeys) == 0:
 			return nil, invalid("AddTags or RemoveTagKeys must be given.")
 		case len(in.AddTags) > maxTagsPerCall || len(in.RemoveTagKeys) > maxTagsPerCall:
-			return nil, invalid("1 validation error detected: at most %d tags can be added, and as many removed, in one call", maxTagsPerCall)
+			return nil, invalid("1 validation error detected: at most %d tags can be added, and as many removed, in one call",
+				maxTagsPerCall)
 		}
 		after := maps.Clone(z.Tags)
 		if after == nil {
@@ -77,8 +82,10 @@ func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeT
 }
 
 // ListTagsForResource lists the tags of a hosted zone.
-func (s *Service) ListTagsForResource(ctx context.Context, in *route53.ListTagsForResourceInput, _ ...func(*route53.Options)) (*route53.ListTagsForResourceOutput, error) {
-	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *route53.ListTagsForResourceInput) (*route53.ListTagsForResourceOutput, error) {
+func (s *Service) ListTagsForResource(ctx context.Context, in *route53.ListTagsForResourceInput,
+	_ ...func(*route53.Options)) (*route53.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *route53.ListTagsForResourceInput) (
+		*route53.ListTagsForResourceOutput, error) {
 		z, err := s.tagged(in.ResourceType, in.ResourceId)
 		if err != nil {
 			return nil, err
@@ -89,10 +96,13 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *route53.ListTagsF
 }
 
 // ListTagsForResources lists the tags of up to ten hosted zones.
-func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTagsForResourcesInput, _ ...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error) {
-	return call.Read(ctx, s.entry, "ListTagsForResources", in, func(in *route53.ListTagsForResourcesInput) (*route53.ListTagsForResourcesOutput, error) {
+func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTagsForResourcesInput,
+	_ ...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResources", in, func(in *route53.ListTagsForResourcesInput) (
+		*route53.ListTagsForResourcesOutput, error) {
 		if n := len(in.ResourceIds); n == 0 || n > maxResourcesPerCall {
-			return nil, invalid("1 validation error detected: Value at 'resourceIds' failed to satisfy constraint: Member must have length between 1 and %d", maxResourcesPerCall)
+			return nil, invalid("1 validation error detected: Value at 'resourceIds' failed to satisfy constraint: Member "+
+				"must have length between 1 and %d", maxResourcesPerCall)
 		}
 		out := &route53.ListTagsForResourcesOutput{}
 		for i := range in.ResourceIds {
@@ -107,7 +117,8 @@ func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTags
 }
 
 func tagSet(z *hostedzone.Zone) types.ResourceTagSet {
-	set := types.ResourceTagSet{ResourceId: aws.String(z.ID), ResourceType: types.TagResourceTypeHostedzone, Tags: []types.Tag{}}
+	set := types.ResourceTagSet{ResourceId: aws.String(z.ID), ResourceType: types.TagResourceTypeHostedzone,
+		Tags: []types.Tag{}}
 	for _, k := range slices.Sorted(maps.Keys(z.Tags)) {
 		set.Tags = append(set.Tags, types.Tag{Key: aws.String(k), Value: aws.String(z.Tags[k])})
 	}

@@ -146,7 +146,8 @@ func parseValue(kind, text string) (value, complaint string) {
 			fields = append(fields[:last-1:last-1], strings.Join(fields[last-1:], " "))
 		}
 		if len(fields) != len(form) {
-			return text, encountered(problem(fmt.Sprintf("%sRRDATANot%dFields", kind, len(form)), fmt.Sprintf("%s record doesn't have %d fields", kind, len(form))))
+			return text, encountered(problem(fmt.Sprintf("%sRRDATANot%dFields", kind, len(form)),
+				fmt.Sprintf("%s record doesn't have %d fields", kind, len(form))))
 		}
 		for i, check := range form {
 			if err := check(kind, fields[i]); err != nil {

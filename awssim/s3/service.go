@@ -1,5 +1,6 @@
-// Package s3 is the little of S3 that load balancers need: objects are put into buckets, read and deleted. Buckets are made by the account's
-// description or its folder, and have neither versions nor policies. It imports awssim/account, awssim/apierr, awssim/call and awssim/gate.
+// Package s3 is the little of S3 that load balancers need: objects are put into buckets, read and deleted. Buckets are
+// made by the account's description or its folder, and have neither versions nor policies. It imports awssim/account,
+// awssim/apierr, awssim/call and awssim/gate.
 package s3
 
 import (
@@ -63,7 +64,8 @@ func (s *Service) object(bucket, key *string) ([]byte, error) {
 }
 
 // PutObject writes an object over the one of that key.
-func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (
+	*s3.PutObjectOutput, error) {
 	return call.Write(ctx, s.entry, "PutObject", in, func(in *s3.PutObjectInput) (*s3.PutObjectOutput, error) {
 		if err := s.check(in.Bucket, in.Key); err != nil {
 			return nil, err
@@ -72,7 +74,8 @@ func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...fun
 		if in.Body != nil {
 			var err error
 			if content, err = io.ReadAll(in.Body); err != nil {
-				return nil, apierr.New("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
+				return nil, apierr.New("IncompleteBody", "You did not provide the number of bytes specified by the "+
+					"Content-Length HTTP header")
 			}
 		}
 		if err := s.account.Buckets.Put(*in.Bucket, *in.Key, content); err != nil {
@@ -83,18 +86,21 @@ func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...fun
 }
 
 // GetObject reads an object.
-func (s *Service) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+func (s *Service) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (
+	*s3.GetObjectOutput, error) {
 	return call.Read(ctx, s.entry, "GetObject", in, func(in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
 		content, err := s.object(in.Bucket, in.Key)
 		if err != nil {
 			return nil, err
 		}
-		return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(content)), ContentLength: aws.Int64(int64(len(content))), ETag: etag(content)}, nil
+		return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(content)),
+			ContentLength: aws.Int64(int64(len(content))), ETag: etag(content)}, nil
 	})
 }
 
 // HeadObject is what GetObject answers without the content.
-func (s *Service) HeadObject(ctx context.Context, in *s3.HeadObjectInput, _ ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+func (s *Service) HeadObject(ctx context.Context, in *s3.HeadObjectInput, _ ...func(*s3.Options)) (
+	*s3.HeadObjectOutput, error) {
 	return call.Read(ctx, s.entry, "HeadObject", in, func(in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 		content, err := s.object(in.Bucket, in.Key)
 		if err != nil {
@@ -105,7 +111,8 @@ func (s *Service) HeadObject(ctx context.Context, in *s3.HeadObjectInput, _ ...f
 }
 
 // DeleteObject deletes an object; one that does not exist is no error.
-func (s *Service) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+func (s *Service) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (
+	*s3.DeleteObjectOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteObject", in, func(in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
 		if err := s.check(in.Bucket, in.Key); err != nil {
 			return nil, err

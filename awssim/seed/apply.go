@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-// Apply puts networks, security groups, nodes, certificates, users and roles into an empty account of the same id and region (an account
-// without them gets the file's). The caller holds the account's lock or is alone with it. Errors name the field.
+// Apply puts networks, security groups, nodes, certificates, users and roles into an empty account of the same id and
+// region (an account without them gets the file's). The caller holds the account's lock or is alone with it. Errors
+// name the field.
 func (f File) Apply(a *account.Account) error {
 	if err := f.Validate(); err != nil {
 		return err
@@ -27,7 +28,8 @@ func (f File) Apply(a *account.Account) error {
 		return fmt.Errorf("the file describes account %s in %s, not %s in %s", f.Account, f.Region, a.ID, a.Region)
 	}
 	for _, step := range []func(*account.Account) error{
-		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyPools, f.applyUserPools, f.applyHostedZones,
+		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyPools,
+		f.applyUserPools, f.applyHostedZones,
 		f.applyIAM,
 	} {
 		if err := step(a); err != nil {
@@ -43,7 +45,8 @@ func (f File) applyZones(a *account.Account) error {
 	}
 	for _, z := range f.Zones {
 		zone := &vpc.AvailabilityZone{
-			Name: z.Name, ID: z.ID, Type: z.Type, State: "available", OptInStatus: z.OptIn, Group: f.Region, ParentName: z.Parent,
+			Name: z.Name, ID: z.ID, Type: z.Type, State: "available", OptInStatus: z.OptIn, Group: f.Region,
+			ParentName: z.Parent,
 		}
 		if zone.OptInStatus == "" {
 			zone.OptInStatus = "opted-in"
@@ -68,7 +71,8 @@ func (f File) applyVPC(a *account.Account) error {
 		v.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix(f.VPC.IPv6CIDR)}}
 	}
 	for _, peer := range f.VPC.Peers {
-		a.AddPeering(&vpc.Peering{Requester: v.ID, Accepter: peer.VPC, PeerOwner: peer.Account, PeerRegion: f.Region, Status: "active"})
+		a.AddPeering(&vpc.Peering{Requester: v.ID, Accepter: peer.VPC, PeerOwner: peer.Account, PeerRegion: f.Region,
+			Status: "active"})
 	}
 	if err := a.AddVPC(v); err != nil {
 		return fmt.Errorf("vpc: %w", err)
@@ -77,15 +81,18 @@ func (f File) applyVPC(a *account.Account) error {
 	if f.VPC.InternetGateway != "" {
 		a.AddInternetGateway(&vpc.InternetGateway{ID: f.VPC.InternetGateway, Owner: a.ID, VPCs: []string{v.ID}})
 		public = &vpc.RouteTable{VPC: v.ID, Owner: a.ID, Subnets: map[string]string{}, Routes: a.LocalRoutes(v)}
-		public.Routes = append(public.Routes, vpc.Route{Destination: "0.0.0.0/0", Gateway: f.VPC.InternetGateway, State: "active"})
+		public.Routes = append(public.Routes, vpc.Route{Destination: "0.0.0.0/0", Gateway: f.VPC.InternetGateway,
+			State: "active"})
 		if f.VPC.IPv6CIDR != "" {
-			public.Routes = append(public.Routes, vpc.Route{Destination: "::/0", Gateway: f.VPC.InternetGateway, State: "active"})
+			public.Routes = append(public.Routes, vpc.Route{Destination: "::/0", Gateway: f.VPC.InternetGateway,
+				State: "active"})
 		}
 		a.AddRouteTable(public)
 	}
 	for i, s := range f.VPC.Subnets {
 		subnet := &vpc.Subnet{
-			ID: s.ID, VPC: v.ID, Zone: s.Zone, CIDR: netip.MustParsePrefix(s.CIDR), MapPublicIPOnLaunch: s.Public, Outpost: s.Outpost, Tags: clone(s.Tags),
+			ID: s.ID, VPC: v.ID, Zone: s.Zone, CIDR: netip.MustParsePrefix(s.CIDR), MapPublicIPOnLaunch: s.Public,
+			Outpost: s.Outpost, Tags: clone(s.Tags),
 		}
 		if s.IPv6CIDR != "" {
 			subnet.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix(s.IPv6CIDR)}}
@@ -102,7 +109,8 @@ func (f File) applyVPC(a *account.Account) error {
 
 func (f File) applyLists(a *account.Account) error {
 	for _, l := range f.PrefixLists {
-		list := &vpc.PrefixList{ID: l.ID, Name: l.Name, Owner: listOwner(a, l.Name), MaxEntries: max(l.MaxEntries, len(l.Entries))}
+		list := &vpc.PrefixList{ID: l.ID, Name: l.Name, Owner: listOwner(a, l.Name),
+			MaxEntries: max(l.MaxEntries, len(l.Entries))}
 		for _, e := range l.Entries {
 			list.Entries = append(list.Entries, netip.MustParsePrefix(e)) // validated
 		}
@@ -213,8 +221,10 @@ func (f File) applyCertificates(a *account.Account) error {
 	}
 	for _, c := range f.Certificates {
 		certificate := &account.Certificate{
-			ARN: c.ARN, Domain: c.Domains[0], AlternativeNames: append([]string(nil), c.Domains...), Status: c.Status, Type: c.Type,
-			KeyAlgorithm: c.KeyAlgorithm, Created: now, NotBefore: now, NotAfter: now.Add(account.CertificateLife), Tags: clone(c.Tags),
+			ARN: c.ARN, Domain: c.Domains[0], AlternativeNames: append([]string(nil), c.Domains...), Status: c.Status,
+			Type:         c.Type,
+			KeyAlgorithm: c.KeyAlgorithm, Created: now, NotBefore: now, NotAfter: now.Add(account.CertificateLife),
+			Tags: clone(c.Tags),
 		}
 		if certificate.Status == "" {
 			certificate.Status = "ISSUED"
@@ -246,7 +256,8 @@ func (f File) applyHostedZones(a *account.Account) error {
 		if err != nil {
 			return fmt.Errorf("hostedZones[%d]: name: %w", i, err)
 		}
-		z := &hostedzone.Zone{ID: h.ID, Name: name, CallerReference: "account-file-" + h.ID, Private: h.Private, Tags: clone(h.Tags)}
+		z := &hostedzone.Zone{ID: h.ID, Name: name, CallerReference: "account-file-" + h.ID, Private: h.Private,
+			Tags: clone(h.Tags)}
 		if h.Private {
 			z.VPCs = []hostedzone.VPC{{ID: f.VPC.ID, Region: f.Region}}
 		}

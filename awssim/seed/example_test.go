@@ -34,7 +34,8 @@ vpc:
 		return
 	}
 	defer func() { _ = sim.Close() }()
-	out, err := sim.Compute.DescribeSubnets(context.Background(), &ec2.DescribeSubnetsInput{SubnetIds: []string{"subnet-00000002"}})
+	out, err := sim.Compute.DescribeSubnets(context.Background(), &ec2.DescribeSubnetsInput{
+		SubnetIds: []string{"subnet-00000002"}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -43,7 +44,8 @@ vpc:
 	fmt.Println(aws.ToString(s.SubnetArn), aws.ToString(s.CidrBlock), aws.ToInt32(s.AvailableIpAddressCount))
 
 	// What is wrong is named by field and value.
-	_, err = seed.Load(strings.NewReader(`{account: "111122223333", region: eu-central-1, vpc: {id: vpc-00000001, cidr: 10.1.0.0}}`))
+	_, err = seed.Load(
+		strings.NewReader(`{account: "111122223333", region: eu-central-1, vpc: {id: vpc-00000001, cidr: 10.1.0.0}}`))
 	fmt.Println(err)
 	// Output:
 	// arn:aws:ec2:eu-central-1:111122223333:subnet/subnet-00000002 10.1.16.0/20 4091

@@ -1,6 +1,7 @@
-// Package seed is what a simulated account holds before its first call, read from YAML: networks, security groups, cluster
-// nodes, certificates, and resources of other services. It applies the part that the account keeps itself; package awssim
-// makes load balancers, target groups and what else has a service. It imports awssim/account and a YAML reader.
+// Package seed is what a simulated account holds before its first call, read from YAML: networks, security groups,
+// cluster nodes, certificates, and resources of other services. It applies the part that the account keeps itself;
+// package awssim makes load balancers, target groups and what else has a service. It imports awssim/account and a YAML
+// reader.
 //
 // [Load] reads an account file, [Default] is the built-in one (default.yaml); both go into
 // awssim.Options:
@@ -257,7 +258,8 @@ type Listener struct {
 //go:embed default.yaml
 var defaultYAML []byte
 
-// Default is the built-in account: a cluster of three nodes in a VPC of three zones, each with a public and a private subnet.
+// Default is the built-in account: a cluster of three nodes in a VPC of three zones, each with a public and a private
+// subnet.
 func Default() File {
 	f, err := parse(defaultYAML)
 	if err != nil {
@@ -286,7 +288,8 @@ func parse(text []byte) (File, error) {
 	return f, nil
 }
 
-// InRegion is the same account in another region: the region's name is replaced wherever it stands, in zones and ARNs too.
+// InRegion is the same account in another region: the region's name is replaced wherever it stands, in zones and ARNs
+// too.
 func (f File) InRegion(region string) (File, error) {
 	if region == f.Region {
 		return f, nil

@@ -34,7 +34,8 @@ func TestUsersRolesAndPoliciesAreReadFromYAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann := a.UserOfKey("AKIAANN")
-	if ann == nil || a.UserARN(ann) != "arn:aws:iam::123456789012:user/team/ann" || ann.Boundary != "read" || ann.Keys["AKIAANN"] != "s" {
+	if ann == nil || a.UserARN(ann) != "arn:aws:iam::123456789012:user/team/ann" || ann.Boundary != "read" ||
+		ann.Keys["AKIAANN"] != "s" {
 		t.Errorf("user %+v", ann)
 	}
 	if r := a.Roles["lbc"]; r.MaxSession != 7200 || r.Trust == nil || len(a.Documents(r.Policies...)) != 1 {

@@ -39,7 +39,8 @@ type User struct {
 func (f File) validateIdentity(c *checker) {
 	for i, p := range f.UserPools {
 		field := fmt.Sprintf("userPools[%d]", i)
-		if !strings.HasPrefix(p.ARN, "arn:") || !strings.Contains(p.ARN, ":cognito-idp:"+f.Region+":"+f.Account+":userpool/") {
+		if !strings.HasPrefix(p.ARN, "arn:") || !strings.Contains(p.ARN, ":cognito-idp:"+f.Region+":"+f.Account+
+			":userpool/") {
 			c.complain(field+".arn", p.ARN, "is not the ARN of a user pool of account %s in %s", f.Account, f.Region)
 		}
 		c.unique(field+".arn", p.ARN)

@@ -17,7 +17,8 @@ func TestPoolsAndQuotasComeFromTheFile(t *testing.T) {
 	if err := f.Apply(&a); err != nil {
 		t.Fatal(err)
 	}
-	if p := a.IPAMPools["ipam-pool-1"]; p == nil || !p.Public || p.Family != "ipv4" || p.CIDRs[0].String() != "203.0.113.0/28" {
+	if p := a.IPAMPools["ipam-pool-1"]; p == nil || !p.Public || p.Family != "ipv4" ||
+		p.CIDRs[0].String() != "203.0.113.0/28" {
 		t.Errorf("pool %+v", p)
 	}
 	if p := a.CustomerPools["ipv4pool-coip-1"]; p == nil || p.RouteTable != "lgw-rtb-1" {

@@ -10,7 +10,8 @@ import (
 )
 
 // firewallForm is a web ACL's or IP set's ARN: kind, name, id.
-var firewallForm = regexp.MustCompile(`^arn:[\w-]+:wafv2:([\w-]+):(\d{12}):(?:regional|global)/(webacl|ipset)/([\w-]{1,128})/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+var firewallForm = regexp.MustCompile(
+	`^arn:[\w-]+:wafv2:([\w-]+):(\d{12}):(?:regional|global)/(webacl|ipset)/([\w-]{1,128})/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 
 // FirewallName is the name in the ARN of a web ACL or an IP set, empty if it is none.
 func FirewallName(arn string) string {
@@ -41,7 +42,8 @@ func (f File) validateFirewall(c *checker) {
 		for j, a := range s.Addresses {
 			field := fmt.Sprintf("ipSets[%d].addresses[%d]", i, j)
 			c.prefix(field, a)
-			if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() != netip.MustParsePrefix(s.Addresses[0]).Addr().Is4() {
+			if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() != netip.MustParsePrefix(
+				s.Addresses[0]).Addr().Is4() {
 				c.complain(field, a, "is of another address family than the first one")
 			}
 		}

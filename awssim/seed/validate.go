@@ -243,7 +243,8 @@ func (f File) validateNodes(c *checker, zones map[string]bool) {
 			c.complain("cluster.name", "", "is missing: nodes belong to a cluster")
 		}
 		if len(f.nodeGroups()) != 1 {
-			c.complain("securityGroups", strings.Join(f.nodeGroups(), ","), "must hold exactly one group with the tag kubernetes.io/cluster/%s, that of the nodes", f.Cluster.Name)
+			c.complain("securityGroups", strings.Join(f.nodeGroups(), ","),
+				"must hold exactly one group with the tag kubernetes.io/cluster/%s, that of the nodes", f.Cluster.Name)
 		}
 	}
 }

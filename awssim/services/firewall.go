@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/wafv2"
 )
 
-// plantFirewall makes the described address sets and web ACLs, as a user would but without recording the calls, and subscribes
-// the account to Shield Advanced if it is.
+// plantFirewall makes the described address sets and web ACLs, as a user would but without recording the calls, and
+// subscribes the account to Shield Advanced if it is.
 func plantFirewall(a *account.Account, f seed.File) error {
 	service := wafv2.New(a, nil)
 	p := planter{account: a}
@@ -27,7 +27,8 @@ func plantFirewall(a *account.Account, f seed.File) error {
 			version = waftypes.IPAddressVersionIpv6
 		}
 		out, err := service.CreateIPSet(context.Background(), &waf.CreateIPSetInput{
-			Name: aws.String(seed.FirewallName(set.ARN)), Scope: waftypes.ScopeRegional, IPAddressVersion: version, Addresses: set.Addresses,
+			Name: aws.String(seed.FirewallName(set.ARN)), Scope: waftypes.ScopeRegional, IPAddressVersion: version,
+			Addresses: set.Addresses,
 		})
 		if err == nil {
 			err = p.same(set.ARN, *out.Summary.ARN)
@@ -88,10 +89,13 @@ func webACL(w seed.WebACL) (*waf.CreateWebACLInput, error) {
 	}
 	if w.Block.Path != "" {
 		in.Rules = append(in.Rules, waftypes.Rule{
-			Name: aws.String("blocked-path"), VisibilityConfig: visibility, Action: &waftypes.RuleAction{Block: &waftypes.BlockAction{}},
+			Name: aws.String("blocked-path"), VisibilityConfig: visibility, Action: &waftypes.RuleAction{
+				Block: &waftypes.BlockAction{}},
 			Statement: &waftypes.Statement{ByteMatchStatement: &waftypes.ByteMatchStatement{
-				FieldToMatch: &waftypes.FieldToMatch{UriPath: &waftypes.UriPath{}}, PositionalConstraint: waftypes.PositionalConstraintExactly,
-				SearchString: []byte(w.Block.Path), TextTransformations: []waftypes.TextTransformation{{Type: waftypes.TextTransformationTypeNone}},
+				FieldToMatch:         &waftypes.FieldToMatch{UriPath: &waftypes.UriPath{}},
+				PositionalConstraint: waftypes.PositionalConstraintExactly,
+				SearchString:         []byte(w.Block.Path), TextTransformations: []waftypes.TextTransformation{
+					{Type: waftypes.TextTransformationTypeNone}},
 			}},
 		})
 	}

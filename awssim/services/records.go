@@ -31,7 +31,8 @@ func plantRecords(a *account.Account, f seed.File) error {
 		if len(batch.Changes) == 0 {
 			continue
 		}
-		_, err := service.ChangeResourceRecordSets(context.Background(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(z.ID), ChangeBatch: batch})
+		_, err := service.ChangeResourceRecordSets(context.Background(), &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String(z.ID), ChangeBatch: batch})
 		if err != nil {
 			return fmt.Errorf("hostedZones[%d].records: %w", i, err)
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// plant puts the described account in place. Load balancers and target groups are made as a user would make them, but the
-// calls are not recorded.
+// plant puts the described account in place. Load balancers and target groups are made as a user would make them, but
+// the calls are not recorded.
 func (s *Set) plant(f seed.File) error {
 	if err := func() error {
 		s.Account.Lock()
@@ -63,7 +63,8 @@ type planter struct {
 func (p *planter) targetGroup(tg seed.TargetGroup) error {
 	p.reserve(tg.ARN)
 	in := &elb.CreateTargetGroupInput{
-		Name: aws.String(tg.Name), TargetType: elbtypes.TargetTypeEnum(tg.TargetType), Protocol: elbtypes.ProtocolEnum(tg.Protocol),
+		Name: aws.String(tg.Name), TargetType: elbtypes.TargetTypeEnum(tg.TargetType), Protocol: elbtypes.ProtocolEnum(
+			tg.Protocol),
 		ProtocolVersion: given(tg.ProtocolVersion), Port: aws.Int32(tg.Port), VpcId: aws.String(p.vpc), Tags: tags(tg.Tags),
 		HealthCheckProtocol: elbtypes.ProtocolEnum(tg.HealthCheck.Protocol), HealthCheckPath: given(tg.HealthCheck.Path),
 		HealthCheckPort: given(tg.HealthCheck.Port),
@@ -85,7 +86,8 @@ func (p *planter) targetGroup(tg seed.TargetGroup) error {
 	}
 	set := &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)}
 	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
-		set.Attributes = append(set.Attributes, elbtypes.TargetGroupAttribute{Key: aws.String(k), Value: aws.String(tg.Attributes[k])})
+		set.Attributes = append(set.Attributes, elbtypes.TargetGroupAttribute{Key: aws.String(k),
+			Value: aws.String(tg.Attributes[k])})
 	}
 	_, err = p.service.ModifyTargetGroupAttributes(context.Background(), set)
 	return errors.Join(err, p.same(tg.ARN, arn))
@@ -94,8 +96,10 @@ func (p *planter) targetGroup(tg seed.TargetGroup) error {
 func (p *planter) loadBalancer(lb seed.LoadBalancer) error {
 	p.reserve(lb.ARN)
 	out, err := p.service.CreateLoadBalancer(context.Background(), &elb.CreateLoadBalancerInput{
-		Name: aws.String(lb.Name), Type: elbtypes.LoadBalancerTypeEnum(lb.Type), Scheme: elbtypes.LoadBalancerSchemeEnum(lb.Scheme),
-		IpAddressType: elbtypes.IpAddressType(lb.IPAddressType), Subnets: lb.Subnets, SecurityGroups: lb.SecurityGroups, Tags: tags(lb.Tags),
+		Name: aws.String(lb.Name), Type: elbtypes.LoadBalancerTypeEnum(lb.Type),
+		Scheme:        elbtypes.LoadBalancerSchemeEnum(lb.Scheme),
+		IpAddressType: elbtypes.IpAddressType(lb.IPAddressType), Subnets: lb.Subnets, SecurityGroups: lb.SecurityGroups,
+		Tags: tags(lb.Tags),
 	})
 	if err != nil {
 		return err
@@ -119,7 +123,8 @@ func (p *planter) loadBalancer(lb seed.LoadBalancer) error {
 		}
 		for _, c := range l.Certificates[min(1, len(l.Certificates)):] {
 			_, err := p.service.AddListenerCertificates(context.Background(), &elb.AddListenerCertificatesInput{
-				ListenerArn: created.Listeners[0].ListenerArn, Certificates: []elbtypes.Certificate{{CertificateArn: aws.String(c)}},
+				ListenerArn: created.Listeners[0].ListenerArn, Certificates: []elbtypes.Certificate{
+					{CertificateArn: aws.String(c)}},
 			})
 			if err != nil {
 				return fmt.Errorf("listeners[%d]: certificates: %w", i, err)

@@ -1,8 +1,8 @@
-// Package services is a simulated AWS account without a face: the services over one state, called as Go methods. It has no HTTP,
-// no data plane, no DNS server and no sign-in; package awssim adds these.
+// Package services is a simulated AWS account without a face: the services over one state, called as Go methods. It has
+// no HTTP, no data plane, no DNS server and no sign-in; package awssim adds these.
 //
-// lbc links this package to answer from account files. It needs nothing that awssim adds, and hack/importgraph tests that it
-// reaches none of it.
+// lbc links this package to answer from account files. It needs nothing that awssim adds, and hack/importgraph tests
+// that it reaches none of it.
 package services
 
 import (
@@ -30,7 +30,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/wafv2"
 )
 
-// Options are the settings of an account. The zero value is the built-in account, the machine's clock and immediate transitions.
+// Options are the settings of an account. The zero value is the built-in account, the machine's clock and immediate
+// transitions.
 type Options struct {
 	Seed    *seed.File      // what the account holds at first; nil: seed.Default()
 	Clock   clock.Clock     // nil: the machine's
@@ -47,8 +48,8 @@ type Options struct {
 	firstID uint64 // below the ids of the account
 }
 
-// Set is one simulated account and its services. The fields may be used directly, the account under its lock. The services have
-// the methods of the SDK's clients, which take the lock themselves.
+// Set is one simulated account and its services. The fields may be used directly, the account under its lock. The
+// services have the methods of the SDK's clients, which take the lock themselves.
 type Set struct {
 	Account *account.Account // what the account holds
 	Gate    *gate.Gate       // records calls, and applies faults, throttling, permissions and latency
@@ -67,8 +68,8 @@ type Set struct {
 
 	// Elsewhere are the other accounts of the seed, by id.
 	Elsewhere map[string]*Set
-	// Perform makes a call by the names of its service and action, for faults that change the account; nil fails the calls that
-	// such a fault strikes. Set it before the first call.
+	// Perform makes a call by the names of its service and action, for faults that change the account; nil fails the calls
+	// that such a fault strikes. Set it before the first call.
 	Perform func(ctx context.Context, service, action string, input []byte) error
 
 	seed seed.File
@@ -96,7 +97,8 @@ func New(o Options) (*Set, error) {
 		authorize = iam.Authorizer(s.Account)
 	}
 	s.Gate = gate.New(gate.Options{
-		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: authorize, Foreign: s.foreign,
+		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: authorize,
+		Foreign: s.foreign,
 	})
 	s.serve()
 	if err := s.plant(*o.Seed); err != nil {
@@ -121,8 +123,8 @@ func (s *Set) serve() {
 	s.Storage = s3.New(s.Account, s.Gate)
 }
 
-// addOthers makes the other accounts of the seed. Each numbers its ids in a range of its own, so that no key or name is in two
-// accounts.
+// addOthers makes the other accounts of the seed. Each numbers its ids in a range of its own, so that no key or name is
+// in two accounts.
 func (s *Set) addOthers(o Options) error {
 	for n := range o.Seed.Accounts {
 		single := o

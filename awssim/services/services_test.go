@@ -27,7 +27,8 @@ func TestOtherAccountsAreFoundByRoles(t *testing.T) {
 	t.Parallel()
 	f := seed.Default()
 	const id = "222222222222"
-	f.Accounts = []seed.File{{Account: id, Region: f.Region, VPC: seed.VPC{ID: "vpc-0a1de000000000002", CIDR: "10.1.0.0/16"}}}
+	f.Accounts = []seed.File{
+		{Account: id, Region: f.Region, VPC: seed.VPC{ID: "vpc-0a1de000000000002", CIDR: "10.1.0.0/16"}}}
 	s, err := New(Options{Seed: &f})
 	if err != nil {
 		t.Fatal(err)

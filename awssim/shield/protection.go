@@ -27,17 +27,23 @@ var (
 	idForm   = regexp.MustCompile(`^[a-zA-Z0-9\-]{1,36}$`)
 )
 
-// kinds give the type of a resource by its ARN. Network load balancers are protected through their Elastic IP addresses.
+// kinds give the type of a resource by its ARN. Network load balancers are protected through their Elastic IP
+// addresses.
 var kinds = []struct {
 	form *regexp.Regexp
 	kind types.ProtectedResourceType
 }{
-	{regexp.MustCompile(`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:loadbalancer/app/.+$`), types.ProtectedResourceTypeApplicationLoadBalancer},
-	{regexp.MustCompile(`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:loadbalancer/[^/]+$`), types.ProtectedResourceTypeClassicLoadBalancer},
-	{regexp.MustCompile(`^arn:[\w-]+:ec2:[\w-]+:\d{12}:eip-allocation/eipalloc-\w+$`), types.ProtectedResourceTypeElasticIpAllocation},
-	{regexp.MustCompile(`^arn:[\w-]+:globalaccelerator::\d{12}:accelerator/[\w-]+$`), types.ProtectedResourceTypeGlobalAccelerator},
+	{regexp.MustCompile(`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:loadbalancer/app/.+$`),
+		types.ProtectedResourceTypeApplicationLoadBalancer},
+	{regexp.MustCompile(`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:loadbalancer/[^/]+$`),
+		types.ProtectedResourceTypeClassicLoadBalancer},
+	{regexp.MustCompile(`^arn:[\w-]+:ec2:[\w-]+:\d{12}:eip-allocation/eipalloc-\w+$`),
+		types.ProtectedResourceTypeElasticIpAllocation},
+	{regexp.MustCompile(`^arn:[\w-]+:globalaccelerator::\d{12}:accelerator/[\w-]+$`),
+		types.ProtectedResourceTypeGlobalAccelerator},
 	{regexp.MustCompile(`^arn:[\w-]+:route53:::hostedzone/\w+$`), types.ProtectedResourceTypeRoute53HostedZone},
-	{regexp.MustCompile(`^arn:[\w-]+:cloudfront::\d{12}:distribution/\w+$`), types.ProtectedResourceTypeCloudfrontDistribution},
+	{regexp.MustCompile(`^arn:[\w-]+:cloudfront::\d{12}:distribution/\w+$`),
+		types.ProtectedResourceTypeCloudfrontDistribution},
 }
 
 func kindOf(arn string) (types.ProtectedResourceType, bool) {
@@ -65,21 +71,24 @@ func (s *Service) exists(arn string, kind types.ProtectedResourceType) bool {
 }
 
 // CreateProtection protects a resource.
-func (s *Service) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, _ ...func(*shield.Options)) (*shield.CreateProtectionOutput, error) {
+func (s *Service) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, _ ...func(*shield.Options)) (
+	*shield.CreateProtectionOutput, error) {
 	return call.Write(ctx, s.entry, "CreateProtection", in, s.createProtection)
 }
 
 func (s *Service) createProtection(in *shield.CreateProtectionInput) (*shield.CreateProtectionOutput, error) {
 	name, arn := aws.ToString(in.Name), aws.ToString(in.ResourceArn)
 	if !nameForm.MatchString(name) {
-		return nil, invalid("The name %q must have 1 to 128 letters, digits, spaces, underscores, full stops and hyphens.", name)
+		return nil, invalid("The name %q must have 1 to 128 letters, digits, spaces, underscores, full stops and hyphens.",
+			name)
 	}
 	if s.account.Subscription == nil {
 		return nil, unsubscribed()
 	}
 	kind, ok := kindOf(arn)
 	if !ok {
-		return nil, apierr.New("InvalidResourceException", "The resource %s is invalid. You might not have access to the resource, or the resource might not exist.", arn)
+		return nil, apierr.New("InvalidResourceException",
+			"The resource %s is invalid. You might not have access to the resource, or the resource might not exist.", arn)
 	}
 	if !s.exists(arn, kind) {
 		return nil, apierr.New("ResourceNotFoundException", "The referenced resource %s does not exist.", arn)
@@ -94,7 +103,8 @@ func (s *Service) createProtection(in *shield.CreateProtectionInput) (*shield.Cr
 		}
 	}
 	if q := s.account.Quota("protections-per-resource-type"); same >= q {
-		return nil, apierr.New("LimitsExceededException", "The operation would exceed the limit of %d protections for %s.", q, kind)
+		return nil, apierr.New("LimitsExceededException", "The operation would exceed the limit of %d protections for %s.", q,
+			kind)
 	}
 	tags, err := merge(nil, in.Tags)
 	if err != nil {
@@ -110,7 +120,8 @@ func (s *Service) createProtection(in *shield.CreateProtectionInput) (*shield.Cr
 
 func describe(p *account.Protection) *types.Protection {
 	return &types.Protection{
-		Id: aws.String(p.ID), ProtectionArn: aws.String(p.ARN), Name: aws.String(p.Name), ResourceArn: aws.String(p.Resource), HealthCheckIds: []string{},
+		Id: aws.String(p.ID), ProtectionArn: aws.String(p.ARN), Name: aws.String(p.Name), ResourceArn: aws.String(p.Resource),
+		HealthCheckIds: []string{},
 	}
 }
 
@@ -119,8 +130,10 @@ func notProtected() error {
 }
 
 // DescribeProtection describes a protection by its id or by what it protects, one of the two.
-func (s *Service) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput, _ ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeProtection", in, func(in *shield.DescribeProtectionInput) (*shield.DescribeProtectionOutput, error) {
+func (s *Service) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput,
+	_ ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeProtection", in, func(in *shield.DescribeProtectionInput) (
+		*shield.DescribeProtectionOutput, error) {
 		if (in.ProtectionId == nil) == (in.ResourceArn == nil) {
 			return nil, invalid("Specify either the ProtectionId or the ResourceArn, and not both.")
 		}
@@ -136,8 +149,10 @@ func (s *Service) DescribeProtection(ctx context.Context, in *shield.DescribePro
 }
 
 // DeleteProtection ends a protection.
-func (s *Service) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, _ ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteProtection", in, func(in *shield.DeleteProtectionInput) (*shield.DeleteProtectionOutput, error) {
+func (s *Service) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, _ ...func(*shield.Options)) (
+	*shield.DeleteProtectionOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteProtection", in, func(in *shield.DeleteProtectionInput) (
+		*shield.DeleteProtectionOutput, error) {
 		id := aws.ToString(in.ProtectionId)
 		if !idForm.MatchString(id) {
 			return nil, invalid("The protection id %q is not valid.", id)
@@ -151,7 +166,8 @@ func (s *Service) DeleteProtection(ctx context.Context, in *shield.DeleteProtect
 }
 
 // ListProtections lists the protections by id; the inclusion filters are all to be met.
-func (s *Service) ListProtections(ctx context.Context, in *shield.ListProtectionsInput, _ ...func(*shield.Options)) (*shield.ListProtectionsOutput, error) {
+func (s *Service) ListProtections(ctx context.Context, in *shield.ListProtectionsInput, _ ...func(*shield.Options)) (
+	*shield.ListProtectionsOutput, error) {
 	return call.Read(ctx, s.entry, "ListProtections", in, s.listProtections)
 }
 
@@ -185,7 +201,9 @@ func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.List
 	if token := aws.ToString(in.NextToken); token != "" {
 		after, ok := call.After(token)
 		if !ok {
-			return nil, apierr.New("InvalidPaginationTokenException", "The NextToken specified in the request is invalid. Submit the request using the NextToken value that was returned in the prior response.")
+			return nil, apierr.New("InvalidPaginationTokenException",
+				"The NextToken specified in the request is invalid. Submit the request using the NextToken value that was "+
+					"returned in the prior response.")
 		}
 		ids = ids[sort.Search(len(ids), func(i int) bool { return ids[i] > after }):]
 	}

@@ -28,7 +28,8 @@ func TestListsOfProtectionsHaveUpToTenThousand(t *testing.T) {
 	s.account.Subscription = &account.ShieldSubscription{}
 	for i := range 25 {
 		arn := fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/%d", i)
-		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("p"), ResourceArn: aws.String(arn)}); err != nil {
+		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("p"),
+			ResourceArn: aws.String(arn)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +38,8 @@ func TestListsOfProtectionsHaveUpToTenThousand(t *testing.T) {
 		want int
 		code string
 	}{
-		{-1, 0, "InvalidParameterException"}, {0, 20, ""}, {1, 1, ""}, {22, 22, ""}, {10_000, 25, ""}, {10_001, 0, "InvalidParameterException"},
+		{-1, 0, "InvalidParameterException"}, {0, 20, ""}, {1, 1, ""}, {22, 22, ""}, {10_000, 25, ""},
+		{10_001, 0, "InvalidParameterException"},
 	} {
 		if got, err := list(aws.Int32(tt.most)); got != tt.want || code(err) != tt.code {
 			t.Errorf("at most %d: %d, %v; want %d, %s", tt.most, got, err, tt.want, tt.code)
@@ -71,7 +73,8 @@ func TestTagsOfProtectionsAreBounded(t *testing.T) {
 		{"a key of AWS's", []types.Tag{tag("aws:k", "v")}, "InvalidParameterException"},
 	} {
 		arn := fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/%d", i)
-		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("p"), ResourceArn: aws.String(arn), Tags: tt.tags}); code(err) != tt.want {
+		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("p"),
+			ResourceArn: aws.String(arn), Tags: tt.tags}); code(err) != tt.want {
 			t.Errorf("%s: %v, want %s", tt.row, err, tt.want)
 		}
 	}
@@ -93,11 +96,13 @@ func TestOnlyASubscriptionCanBeDescribedRenewedAndEnded(t *testing.T) {
 		}
 	}
 	s.account.Subscription = &account.ShieldSubscription{Started: s.account.Clock.Now(), AutoRenew: true}
-	for renew, want := range map[types.AutoRenew]string{"DISABLED": "", "ENABLED": "", "MAYBE": "InvalidParameterException"} {
+	for renew, want := range map[types.AutoRenew]string{"DISABLED": "", "ENABLED": "",
+		"MAYBE": "InvalidParameterException"} {
 		if _, err := s.UpdateSubscription(t.Context(), &shield.UpdateSubscriptionInput{AutoRenew: renew}); code(err) != want {
 			t.Errorf("%s: %v", renew, err)
 		}
-		if out, err := s.DescribeSubscription(t.Context(), nil); want == "" && (err != nil || out.Subscription.AutoRenew != renew) {
+		if out, err := s.DescribeSubscription(t.Context(), nil); want == "" &&
+			(err != nil || out.Subscription.AutoRenew != renew) {
 			t.Errorf("%s: described as %+v, %v", renew, out, err)
 		}
 	}

@@ -1,6 +1,7 @@
-// Package shield is the part of Shield Advanced that load balancers use: the subscription, protections and their tags, one
-// method per action with the SDK client's signature, over the account's state, with AWS's validations and error codes. Attacks
-// are not simulated. It imports awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
+// Package shield is the part of Shield Advanced that load balancers use: the subscription, protections and their tags,
+// one method per action with the SDK client's signature, over the account's state, with AWS's validations and error
+// codes. Attacks are not simulated. It imports awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's
+// types.
 package shield
 
 import (
@@ -40,8 +41,10 @@ func unsubscribed() error {
 }
 
 // GetSubscriptionState returns whether the account is subscribed; it needs no subscription.
-func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, _ ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
-	return call.Read(ctx, s.entry, "GetSubscriptionState", in, func(*shield.GetSubscriptionStateInput) (*shield.GetSubscriptionStateOutput, error) {
+func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput,
+	_ ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
+	return call.Read(ctx, s.entry, "GetSubscriptionState", in, func(*shield.GetSubscriptionStateInput) (
+		*shield.GetSubscriptionStateOutput, error) {
 		out := &shield.GetSubscriptionStateOutput{SubscriptionState: types.SubscriptionStateInactive}
 		if s.account.Subscription != nil {
 			out.SubscriptionState = types.SubscriptionStateActive
@@ -51,8 +54,10 @@ func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscr
 }
 
 // CreateSubscription subscribes for a year.
-func (s *Service) CreateSubscription(ctx context.Context, in *shield.CreateSubscriptionInput, _ ...func(*shield.Options)) (*shield.CreateSubscriptionOutput, error) {
-	return call.Write(ctx, s.entry, "CreateSubscription", in, func(*shield.CreateSubscriptionInput) (*shield.CreateSubscriptionOutput, error) {
+func (s *Service) CreateSubscription(ctx context.Context, in *shield.CreateSubscriptionInput,
+	_ ...func(*shield.Options)) (*shield.CreateSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "CreateSubscription", in, func(*shield.CreateSubscriptionInput) (
+		*shield.CreateSubscriptionOutput, error) {
 		if s.account.Subscription != nil {
 			return nil, apierr.New("ResourceAlreadyExistsException", "The subscription already exists.")
 		}
@@ -62,8 +67,10 @@ func (s *Service) CreateSubscription(ctx context.Context, in *shield.CreateSubsc
 }
 
 // DescribeSubscription describes the subscription.
-func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeSubscriptionInput, _ ...func(*shield.Options)) (*shield.DescribeSubscriptionOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeSubscription", in, func(*shield.DescribeSubscriptionInput) (*shield.DescribeSubscriptionOutput, error) {
+func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeSubscriptionInput,
+	_ ...func(*shield.Options)) (*shield.DescribeSubscriptionOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeSubscription", in, func(*shield.DescribeSubscriptionInput) (
+		*shield.DescribeSubscriptionOutput, error) {
 		sub := s.account.Subscription
 		if sub == nil {
 			return nil, unsubscribed()
@@ -74,10 +81,13 @@ func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeS
 			renew = types.AutoRenewEnabled
 		}
 		return &shield.DescribeSubscriptionOutput{Subscription: &types.Subscription{
-			SubscriptionArn: aws.String(strings.Join([]string{"arn", s.account.Partition, service, "", s.account.ID, "subscription"}, ":")),
-			StartTime:       aws.Time(sub.Started), EndTime: aws.Time(sub.Started.Add(account.ShieldCommitment)), AutoRenew: renew,
-			TimeCommitmentInSeconds: int64(account.ShieldCommitment.Seconds()), ProactiveEngagementStatus: types.ProactiveEngagementStatusDisabled,
-			Limits: []types.Limit{},
+			SubscriptionArn: aws.String(strings.Join([]string{"arn", s.account.Partition, service, "", s.account.ID,
+				"subscription"}, ":")),
+			StartTime: aws.Time(sub.Started), EndTime: aws.Time(sub.Started.Add(account.ShieldCommitment)),
+			AutoRenew:                 renew,
+			TimeCommitmentInSeconds:   int64(account.ShieldCommitment.Seconds()),
+			ProactiveEngagementStatus: types.ProactiveEngagementStatusDisabled,
+			Limits:                    []types.Limit{},
 			SubscriptionLimits: &types.SubscriptionLimits{
 				ProtectionLimits: &types.ProtectionLimits{ProtectedResourceTypeLimits: []types.Limit{
 					{Type: aws.String("ELASTIC_LOAD_BALANCER"), Max: most}, {Type: aws.String("ELASTIC_IP_ADDRESS"), Max: most},
@@ -94,8 +104,10 @@ func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeS
 }
 
 // UpdateSubscription switches automatic renewal.
-func (s *Service) UpdateSubscription(ctx context.Context, in *shield.UpdateSubscriptionInput, _ ...func(*shield.Options)) (*shield.UpdateSubscriptionOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateSubscription", in, func(in *shield.UpdateSubscriptionInput) (*shield.UpdateSubscriptionOutput, error) {
+func (s *Service) UpdateSubscription(ctx context.Context, in *shield.UpdateSubscriptionInput,
+	_ ...func(*shield.Options)) (*shield.UpdateSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateSubscription", in, func(in *shield.UpdateSubscriptionInput) (
+		*shield.UpdateSubscriptionOutput, error) {
 		if s.account.Subscription == nil {
 			return nil, unsubscribed()
 		}
@@ -111,14 +123,17 @@ func (s *Service) UpdateSubscription(ctx context.Context, in *shield.UpdateSubsc
 }
 
 // DeleteSubscription ends a subscription whose year is over.
-func (s *Service) DeleteSubscription(ctx context.Context, in *shield.DeleteSubscriptionInput, _ ...func(*shield.Options)) (*shield.DeleteSubscriptionOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteSubscription", in, func(*shield.DeleteSubscriptionInput) (*shield.DeleteSubscriptionOutput, error) {
+func (s *Service) DeleteSubscription(ctx context.Context, in *shield.DeleteSubscriptionInput,
+	_ ...func(*shield.Options)) (*shield.DeleteSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteSubscription", in, func(*shield.DeleteSubscriptionInput) (
+		*shield.DeleteSubscriptionOutput, error) {
 		sub := s.account.Subscription
 		if sub == nil {
 			return nil, unsubscribed()
 		}
 		if s.account.Clock.Now().Before(sub.Started.Add(account.ShieldCommitment)) {
-			return nil, apierr.New("LockedSubscriptionException", "You are trying to delete a subscription that has not yet completed its 1-year commitment.")
+			return nil, apierr.New("LockedSubscriptionException",
+				"You are trying to delete a subscription that has not yet completed its 1-year commitment.")
 		}
 		s.account.Subscription = nil
 		return &shield.DeleteSubscriptionOutput{}, nil

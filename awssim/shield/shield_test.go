@@ -72,10 +72,12 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
 	protect := func(name, arn string) (*shield.CreateProtectionOutput, error) {
-		return s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(name), ResourceArn: aws.String(arn)})
+		return s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(name),
+			ResourceArn: aws.String(arn)})
 	}
 	_, err := protect("n", prefix+"app/web/1")
-	if code(err) != "ResourceNotFoundException" || err.Error() != "api error ResourceNotFoundException: The subscription does not exist." {
+	if code(err) != "ResourceNotFoundException" ||
+		err.Error() != "api error ResourceNotFoundException: The subscription does not exist." {
 		t.Errorf("without a subscription: %v", err)
 	}
 	if _, err := s.CreateSubscription(t.Context(), nil); err != nil {
@@ -114,7 +116,8 @@ func TestProtectionsNeedASubscriptionAndAProtectableResource(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"", "ResourceNotFoundException"} {
-		if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id}); code(err) != want {
+		if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: out.Protection.Id}); code(
+			err) != want {
 			t.Errorf("delete: %v, want %s", err, want)
 		}
 	}
@@ -125,8 +128,10 @@ func TestProtectionsAreListedByPagesAndFilters(t *testing.T) {
 	s, _ := newService(t)
 	s.account.Subscription = &account.ShieldSubscription{}
 	for i := range 25 {
-		arn := fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/%d", i) // of another region: nothing is known
-		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(fmt.Sprint("p", i%5)), ResourceArn: aws.String(arn)}); err != nil {
+		// of another region: nothing is known
+		arn := fmt.Sprintf("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/%d", i)
+		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(fmt.Sprint("p", i%5)),
+			ResourceArn: aws.String(arn)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,15 +143,18 @@ func TestProtectionsAreListedByPagesAndFilters(t *testing.T) {
 	if err != nil || len(second.Protections) != 5 || second.NextToken != nil {
 		t.Errorf("%v, %v", second, err)
 	}
-	named, err := s.ListProtections(t.Context(), &shield.ListProtectionsInput{InclusionFilters: &types.InclusionProtectionFilters{ProtectionNames: []string{"p1"}}})
+	named, err := s.ListProtections(t.Context(), &shield.ListProtectionsInput{
+		InclusionFilters: &types.InclusionProtectionFilters{ProtectionNames: []string{"p1"}}})
 	if err != nil || len(named.Protections) != 5 {
 		t.Errorf("%v, %v", named, err)
 	}
-	if _, err := s.ListProtections(t.Context(), &shield.ListProtectionsInput{NextToken: aws.String("?")}); code(err) != "InvalidPaginationTokenException" {
+	if _, err := s.ListProtections(t.Context(), &shield.ListProtectionsInput{NextToken: aws.String("?")}); code(err) !=
+		"InvalidPaginationTokenException" {
 		t.Errorf("bad token: %v", err)
 	}
 	arn := first.Protections[0].ProtectionArn
-	if _, err := s.TagResource(t.Context(), &shield.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}); err != nil {
+	if _, err := s.TagResource(t.Context(), &shield.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{
+		{Key: aws.String("k"), Value: aws.String("v")}}}); err != nil {
 		t.Fatal(err)
 	}
 	tags, err := s.ListTagsForResource(t.Context(), &shield.ListTagsForResourceInput{ResourceARN: arn})
@@ -171,11 +179,13 @@ func TestBoundsOfProtections(t *testing.T) {
 		{"one too many of a type", "n", prefix + "app/web/1", "LimitsExceededException"},
 		{"one of another type", "n", zone, ""},
 	} {
-		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(tt.name), ResourceArn: aws.String(tt.arn)}); code(err) != tt.want {
+		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(tt.name),
+			ResourceArn: aws.String(tt.arn)}); code(err) != tt.want {
 			t.Errorf("%s: %v, want %q", tt.row, err, tt.want)
 		}
 	}
-	if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")}); code(err) != "InvalidParameterException" {
+	if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")}); code(
+		err) != "InvalidParameterException" {
 		t.Errorf("deleting what is no id: %v", err)
 	}
 }

@@ -14,7 +14,9 @@ import (
 
 // merge is the tags with more added.
 func merge(tags map[string]string, more []types.Tag) (map[string]string, error) {
-	return resource.MergeTags(tags, more, func(t types.Tag) (string, string) { return aws.ToString(t.Key), aws.ToString(t.Value) },
+	return resource.MergeTags(tags, more, func(t types.Tag) (string, string) {
+		return aws.ToString(t.Key), aws.ToString(t.Value)
+	},
 		func(key string) error {
 			return invalid("The tag key %q or its value is too short, too long or reserved.", key)
 		},
@@ -31,8 +33,10 @@ func (s *Service) byARN(arn *string) (*account.Protection, error) {
 }
 
 // TagResource adds tags to a protection, or changes their values.
-func (s *Service) TagResource(ctx context.Context, in *shield.TagResourceInput, _ ...func(*shield.Options)) (*shield.TagResourceOutput, error) {
-	return call.Write(ctx, s.entry, "TagResource", in, func(in *shield.TagResourceInput) (*shield.TagResourceOutput, error) {
+func (s *Service) TagResource(ctx context.Context, in *shield.TagResourceInput, _ ...func(*shield.Options)) (
+	*shield.TagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "TagResource", in, func(in *shield.TagResourceInput) (
+		*shield.TagResourceOutput, error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -47,8 +51,10 @@ func (s *Service) TagResource(ctx context.Context, in *shield.TagResourceInput, 
 }
 
 // UntagResource removes tags by key.
-func (s *Service) UntagResource(ctx context.Context, in *shield.UntagResourceInput, _ ...func(*shield.Options)) (*shield.UntagResourceOutput, error) {
-	return call.Write(ctx, s.entry, "UntagResource", in, func(in *shield.UntagResourceInput) (*shield.UntagResourceOutput, error) {
+func (s *Service) UntagResource(ctx context.Context, in *shield.UntagResourceInput, _ ...func(*shield.Options)) (
+	*shield.UntagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "UntagResource", in, func(in *shield.UntagResourceInput) (*shield.UntagResourceOutput,
+		error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -61,8 +67,10 @@ func (s *Service) UntagResource(ctx context.Context, in *shield.UntagResourceInp
 }
 
 // ListTagsForResource lists the tags of a protection.
-func (s *Service) ListTagsForResource(ctx context.Context, in *shield.ListTagsForResourceInput, _ ...func(*shield.Options)) (*shield.ListTagsForResourceOutput, error) {
-	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *shield.ListTagsForResourceInput) (*shield.ListTagsForResourceOutput, error) {
+func (s *Service) ListTagsForResource(ctx context.Context, in *shield.ListTagsForResourceInput,
+	_ ...func(*shield.Options)) (*shield.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *shield.ListTagsForResourceInput) (
+		*shield.ListTagsForResourceOutput, error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err

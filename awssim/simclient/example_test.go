@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// A fault rule fails the next call of an action; the recorded calls show what was called and what came of it. The simulator may
-// as well be another process: awssim prints its URL when it starts.
+// A fault rule fails the next call of an action; the recorded calls show what was called and what came of it. The
+// simulator may as well be another process: awssim prints its URL when it starts.
 func Example() {
 	sim, err := awssim.New(awssim.Options{})
 	if err != nil {

@@ -34,8 +34,8 @@ type IAMChange struct {
 	Detach   []Attachment `json:"detach,omitempty"`
 }
 
-// Attachment is a policy of a user or a role, by names: exactly one of User, Role and AccessKey is given. An access key that
-// no user has makes a user of that name; a role that is not there is made, and trusts the whole account.
+// Attachment is a policy of a user or a role, by names: exactly one of User, Role and AccessKey is given. An access key
+// that no user has makes a user of that name; a role that is not there is made, and trusts the whole account.
 type Attachment struct {
 	Policy    string `json:"policy"`
 	User      string `json:"user,omitempty"`

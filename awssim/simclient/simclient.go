@@ -1,6 +1,6 @@
-// Package simclient reads and steers a running simulator over its administration paths under /_sim/. It holds the client and
-// the types that go over those paths, and no simulation. It may import the standard library, awssim/gate's rule types,
-// awssim/idp's knobs, awssim/account/quota and internal/model/stack.
+// Package simclient reads and steers a running simulator over its administration paths under /_sim/. It holds the
+// client and the types that go over those paths, and no simulation. It may import the standard library, awssim/gate's
+// rule types, awssim/idp's knobs, awssim/account/quota and internal/model/stack.
 //
 //	c := simclient.New("http://127.0.0.1:4566", nil)
 //	calls, err := c.Calls(ctx, gate.Filter{Service: "ec2", Failed: true}) // what was called

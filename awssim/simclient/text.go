@@ -7,9 +7,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// RuleText describes in one line when a rule applies and what it does. Name turns the ARN of a target group into its display
-// name.
-func RuleText(conditions []stack.Condition, actions []stack.Action, transforms []stack.Transform, name func(arn string) string) string {
+// RuleText describes in one line when a rule applies and what it does. Name turns the ARN of a target group into its
+// display name.
+func RuleText(conditions []stack.Condition, actions []stack.Action, transforms []stack.Transform,
+	name func(arn string) string) string {
 	var b strings.Builder
 	for i, c := range conditions {
 		b.WriteString([]string{"if ", " and "}[min(i, 1)])
@@ -74,7 +75,8 @@ func actionText(a stack.Action, name func(string) string) string {
 			}
 			return s
 		}
-		url := part(r.Protocol, "#{protocol}") + "://" + part(r.Host, "#{host}") + ":" + part(r.Port, "#{port}") + part(r.Path, "/#{path}") + "?" + part(r.Query, "#{query}")
+		url := part(r.Protocol, "#{protocol}") + "://" + part(r.Host, "#{host}") + ":" + part(r.Port, "#{port}") +
+			part(r.Path, "/#{path}") + "?" + part(r.Query, "#{query}")
 		return "redirect " + r.StatusCode + " to " + url
 	case a.FixedResponse != nil:
 		return "answer " + a.FixedResponse.StatusCode

@@ -30,8 +30,8 @@ type Outcome struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Shift is a zonal shift: traffic of load balancers that allow it, by the attribute zonal_shift.config.enabled, is kept away from
-// a zone.
+// Shift is a zonal shift: traffic of load balancers that allow it, by the attribute zonal_shift.config.enabled, is kept
+// away from a zone.
 type Shift struct {
 	LoadBalancer string `json:"loadBalancer"` // name; * and ? as in file names
 	Zone         string `json:"zone"`

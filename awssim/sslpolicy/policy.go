@@ -1,5 +1,6 @@
-// Package sslpolicy is the table of Elastic Load Balancing's predefined security policies: TLS versions, cipher suites and
-// key exchanges of each. It describes and negotiates nothing. It imports nothing but crypto/tls and pure parts of the standard library.
+// Package sslpolicy is the table of Elastic Load Balancing's predefined security policies: TLS versions, cipher suites
+// and key exchanges of each. It describes and negotiates nothing. It imports nothing but crypto/tls and pure parts of
+// the standard library.
 package sslpolicy
 
 import (
@@ -27,7 +28,8 @@ type Policy struct {
 var sets = map[rune][]string{
 	'A': {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"},
 	'F': {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"},
-	'G': {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"},
+	'G': {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+		"ECDHE-RSA-AES256-GCM-SHA384"},
 	'C': {"ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-RSA-AES256-SHA384"},
 	'S': {"ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA"},
 	'R': {"AES128-GCM-SHA256", "AES128-SHA256", "AES256-GCM-SHA384", "AES256-SHA256"},
@@ -85,7 +87,8 @@ var rows = []struct {
 var all = func() []Policy {
 	out := make([]Policy, 0, len(rows))
 	for _, r := range rows {
-		p := Policy{Name: prefix + r.name, Low: tls.VersionTLS10 + r.low, High: tls.VersionTLS10 + r.high, PostQuantum: strings.Contains(r.name, "-PQ-")}
+		p := Policy{Name: prefix + r.name, Low: tls.VersionTLS10 + r.low, High: tls.VersionTLS10 + r.high,
+			PostQuantum: strings.Contains(r.name, "-PQ-")}
 		for _, set := range r.ciphers {
 			p.Ciphers = append(p.Ciphers, sets[set]...)
 		}

@@ -27,7 +27,8 @@ func TestPoliciesNameTheirVersionsAndCiphers(t *testing.T) {
 		"ELBSecurityPolicy-TLS13-1-3-FIPS-PQ-2025-09": {tls.VersionTLS13, tls.VersionTLS13, 2, true},
 	} {
 		p, ok := Named(name)
-		if !ok || p.Low != want.low || p.High != want.high || len(p.Ciphers) != want.ciphers || p.PostQuantum != want.postQuantum {
+		if !ok || p.Low != want.low || p.High != want.high || len(p.Ciphers) != want.ciphers ||
+			p.PostQuantum != want.postQuantum {
 			t.Errorf("%s: %+v, want %+v", name, p, want)
 		}
 	}
@@ -38,15 +39,18 @@ func TestPoliciesNameTheirVersionsAndCiphers(t *testing.T) {
 
 // letters are sets of cipher suites, written as in policyRows.
 var letters = map[string]string{
-	"A": "TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256", "A'": "TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384",
-	"G": "ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384",
+	"A":  "TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256",
+	"A'": "TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384",
+	"G": "ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 " +
+		"ECDHE-RSA-AES256-GCM-SHA384",
 	"C": "ECDHE-ECDSA-AES128-SHA256 ECDHE-RSA-AES128-SHA256 ECDHE-ECDSA-AES256-SHA384 ECDHE-RSA-AES256-SHA384",
 	"S": "ECDHE-ECDSA-AES128-SHA ECDHE-RSA-AES128-SHA ECDHE-ECDSA-AES256-SHA ECDHE-RSA-AES256-SHA",
-	"R": "AES128-GCM-SHA256 AES128-SHA256 AES256-GCM-SHA384 AES256-SHA256", "r": "AES128-SHA AES256-SHA", "3": "DES-CBC3-SHA",
+	"R": "AES128-GCM-SHA256 AES128-SHA256 AES256-GCM-SHA384 AES256-SHA256", "r": "AES128-SHA AES256-SHA",
+	"3": "DES-CBC3-SHA",
 }
 
-// policyRows are every predefined policy without its prefix, its versions of TLS, and its sets of cipher suites: user guide, "Security
-// policies for your Application Load Balancer".
+// policyRows are every predefined policy without its prefix, its versions of TLS, and its sets of cipher suites: user
+// guide, "Security policies for your Application Load Balancer".
 var policyRows = []struct{ name, versions, ciphers string }{
 	{"TLS13-1-3-2021-06", "1.3", "A"},
 	{"TLS13-1-2-2021-06", "1.3 1.2", "A G C"},
@@ -91,7 +95,8 @@ var policyRows = []struct{ name, versions, ciphers string }{
 
 func TestEveryPolicyHasItsVersionsAndCiphers(t *testing.T) {
 	t.Parallel()
-	numbers := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+	numbers := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12,
+		"1.3": tls.VersionTLS13}
 	for _, r := range policyRows {
 		p, ok := Named("ELBSecurityPolicy-" + r.name)
 		versions := strings.Fields(r.versions)
@@ -99,7 +104,8 @@ func TestEveryPolicyHasItsVersionsAndCiphers(t *testing.T) {
 		for letter := range strings.FieldsSeq(r.ciphers) {
 			ciphers = append(ciphers, strings.Fields(letters[letter])...)
 		}
-		if !ok || p.High != numbers[versions[0]] || p.Low != numbers[versions[len(versions)-1]] || int(p.High-p.Low)+1 != len(versions) ||
+		if !ok || p.High != numbers[versions[0]] || p.Low != numbers[versions[len(versions)-1]] || int(p.High-p.Low)+
+			1 != len(versions) ||
 			!slices.Equal(p.Ciphers, ciphers) || p.PostQuantum != strings.Contains(r.name, "PQ") {
 			t.Errorf("%s: %+v, want versions %s and %v", r.name, p, r.versions, ciphers)
 		}

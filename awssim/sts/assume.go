@@ -43,7 +43,8 @@ var (
 )
 
 // AssumeRole opens a session of a role of the account, or of another one that the simulator has.
-func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (
+	*sts.AssumeRoleOutput, error) {
 	if in == nil {
 		in = &sts.AssumeRoleInput{}
 	}
@@ -73,17 +74,24 @@ func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 			session.Transitive = append(session.Transitive, key)
 		}
 	}
-	return &sts.AssumeRoleOutput{Credentials: credentials(session), AssumedRoleUser: user(session), SourceIdentity: in.SourceIdentity}, nil
+	return &sts.AssumeRoleOutput{Credentials: credentials(session), AssumedRoleUser: user(session),
+		SourceIdentity: in.SourceIdentity}, nil
 }
 
-// asked checks a request for a role of an account, which may be another one than the caller's. The caller holds the locks of both.
-func (s *Service) asked(ctx context.Context, in *sts.AssumeRoleInput, of *account.Account) (*opening, iam.AssumeRequest, error) {
+// asked checks a request for a role of an account, which may be another one than the caller's. The caller holds the
+// locks of both.
+func (s *Service) asked(ctx context.Context, in *sts.AssumeRoleInput, of *account.Account) (*opening,
+	iam.AssumeRequest, error) {
 	asked := iam.AssumeRequest{Role: aws.ToString(in.RoleArn), Actions: []string{"sts:AssumeRole"}, Keys: policy.Context{}}
-	if id := aws.ToString(in.ExternalId); in.ExternalId != nil && (len(id) > longestExternalID || !externalForm.MatchString(id)) {
-		return nil, asked, constraint(*in.ExternalId, "externalId", "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
+	if id := aws.ToString(in.ExternalId); in.ExternalId != nil && (len(id) > longestExternalID ||
+		!externalForm.MatchString(id)) {
+		return nil, asked, constraint(*in.ExternalId, "externalId",
+			"Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
 	}
 	if _, chained := s.account.Sessions[gate.Caller(ctx)]; chained && aws.ToInt32(in.DurationSeconds) > longestChained {
-		return nil, asked, apierr.New("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+		return nil, asked,
+			apierr.New("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed "+
+				"by role chaining")
 	}
 	o, err := s.opening(of, in.RoleArn, in.RoleSessionName, in.DurationSeconds)
 	if err != nil {
@@ -129,17 +137,20 @@ func (s *Service) opening(of *account.Account, role, name *string, seconds *int3
 		return nil, apierr.New("ValidationError", "%s is invalid", aws.ToString(role))
 	}
 	if !sessionForm.MatchString(aws.ToString(name)) {
-		return nil, constraint(aws.ToString(name), "roleSessionName", "Member must satisfy regular expression pattern: [\\w+=,.@-]*")
+		return nil, constraint(aws.ToString(name), "roleSessionName",
+			"Member must satisfy regular expression pattern: [\\w+=,.@-]*")
 	}
 	life := int32(defaultSession)
 	if seconds != nil {
 		life = *seconds
 	}
 	if life < shortestSession || life > longestSession {
-		return nil, constraint(fmt.Sprint(life), "durationSeconds", fmt.Sprintf("Member must have value between %d and %d", shortestSession, longestSession))
+		return nil, constraint(fmt.Sprint(life), "durationSeconds", fmt.Sprintf("Member must have value between %d and %d",
+			shortestSession, longestSession))
 	}
 	if parts[1] != of.Partition || parts[2] != of.ID {
-		return nil, apierr.WithStatus(http.StatusForbidden, "AccessDenied", "User is not authorized to perform: sts:AssumeRole on resource: %s", *role)
+		return nil, apierr.WithStatus(http.StatusForbidden, "AccessDenied",
+			"User is not authorized to perform: sts:AssumeRole on resource: %s", *role)
 	}
 	o := &opening{roleName: parts[3], session: *name, life: time.Duration(life) * time.Second}
 	if r := of.Roles[parts[3]]; r != nil && of.RoleARN(r) == *role {
@@ -149,7 +160,8 @@ func (s *Service) opening(of *account.Account, role, name *string, seconds *int3
 			longest = defaultSession
 		}
 		if life > longest {
-			return nil, apierr.New("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+			return nil, apierr.New("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set "+
+				"for this role.")
 		}
 	}
 	return o, nil
@@ -166,7 +178,8 @@ func (s *Service) policies(given *string, managed []types.PolicyDescriptorType) 
 	var list []*policy.Document
 	if given != nil {
 		if len(*given) > longestPolicy {
-			return nil, constraint(*given, "policy", fmt.Sprintf("Member must have length less than or equal to %d", longestPolicy))
+			return nil, constraint(*given, "policy", fmt.Sprintf("Member must have length less than or equal to %d",
+				longestPolicy))
 		}
 		d, err := policy.ParseIdentity([]byte(*given))
 		if err != nil {
@@ -175,7 +188,8 @@ func (s *Service) policies(given *string, managed []types.PolicyDescriptorType) 
 		list = append(list, d)
 	}
 	if len(managed) > maxPolicies {
-		return nil, constraint(fmt.Sprint(len(managed)), "policyArns", fmt.Sprintf("Member must have length less than or equal to %d", maxPolicies))
+		return nil, constraint(fmt.Sprint(len(managed)), "policyArns",
+			fmt.Sprintf("Member must have length less than or equal to %d", maxPolicies))
 	}
 	for _, m := range managed {
 		arn := aws.ToString(m.Arn)
@@ -191,20 +205,23 @@ func (s *Service) policies(given *string, managed []types.PolicyDescriptorType) 
 // sessionTags are the tags of a session, never nil; their keys compare without regard to case.
 func sessionTags(given []types.Tag, transitive []string) (map[string]string, error) {
 	if len(given) > maxTags {
-		return nil, constraint(fmt.Sprint(len(given)), "tags", fmt.Sprintf("Member must have length less than or equal to %d", maxTags))
+		return nil, constraint(fmt.Sprint(len(given)), "tags", fmt.Sprintf("Member must have length less than or equal to %d",
+			maxTags))
 	}
 	tags, seen := map[string]string{}, map[string]bool{}
 	for _, t := range given {
 		key := aws.ToString(t.Key)
 		if seen[strings.ToLower(key)] {
-			return nil, apierr.New("InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+			return nil, apierr.New("InvalidParameterValue",
+				"Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
 		seen[strings.ToLower(key)] = true
 		tags[key] = aws.ToString(t.Value)
 	}
 	for _, key := range transitive {
 		if _, ok := tags[key]; !ok {
-			return nil, apierr.New("InvalidParameterValue", "One or more of the specified transitive tag keys is not a tag of the session: %s", key)
+			return nil, apierr.New("InvalidParameterValue",
+				"One or more of the specified transitive tag keys is not a tag of the session: %s", key)
 		}
 	}
 	return tags, nil

@@ -20,9 +20,11 @@ func (s *Service) accountOf(role string) *account.Account {
 	return s.Elsewhere(parts[2])
 }
 
-// assumeThere opens a session of a role of another account: the caller's policies must allow it, and the role's trust policy must trust the caller, whether it names the caller or
-// its account (IAM User Guide, "Cross account resource access in IAM"). Tags of a session that opens another one do not go to the other account here.
-func (s *Service) assumeThere(ctx context.Context, in *sts.AssumeRoleInput, there *account.Account) (*sts.AssumeRoleOutput, error) {
+// assumeThere opens a session of a role of another account: the caller's policies must allow it, and the role's trust
+// policy must trust the caller, whether it names the caller or its account (IAM User Guide, "Cross account resource
+// access in IAM"). Tags of a session that opens another one do not go to the other account here.
+func (s *Service) assumeThere(ctx context.Context, in *sts.AssumeRoleInput, there *account.Account) (
+	*sts.AssumeRoleOutput, error) {
 	first, second := s.account, there
 	if first.ID > second.ID { // in one order, whichever account has the role
 		first, second = second, first
@@ -40,5 +42,6 @@ func (s *Service) assumeThere(ctx context.Context, in *sts.AssumeRoleInput, ther
 	}
 	session := there.NewRoleSession(o.roleName, o.session, o.life)
 	session.Policies, session.Tags, session.Transitive = o.policies, asked.Tags, slices.Clone(in.TransitiveTagKeys)
-	return &sts.AssumeRoleOutput{Credentials: credentials(session), AssumedRoleUser: user(session), SourceIdentity: in.SourceIdentity}, nil
+	return &sts.AssumeRoleOutput{Credentials: credentials(session), AssumedRoleUser: user(session),
+		SourceIdentity: in.SourceIdentity}, nil
 }

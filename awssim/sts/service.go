@@ -1,6 +1,6 @@
-// Package sts is the part of AWS Security Token Service that controllers use to get their identity and to assume roles: one
-// method per action with the SDK client's signature. awssim/iam decides which caller may assume which role. It imports
-// awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
+// Package sts is the part of AWS Security Token Service that controllers use to get their identity and to assume roles:
+// one method per action with the SDK client's signature. awssim/iam decides which caller may assume which role. It
+// imports awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
 package sts
 
 import (
@@ -21,7 +21,8 @@ const service = "sts"
 
 // Service answers the actions of STS.
 type Service struct {
-	// Elsewhere finds another account by its id, nil if there is none; it is set before the first call. Nil: there is one account.
+	// Elsewhere finds another account by its id, nil if there is none; it is set before the first call. Nil: there is one
+	// account.
 	Elsewhere func(id string) *account.Account
 
 	account *account.Account
@@ -32,29 +33,35 @@ type Service struct {
 func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
 
 // GetCallerIdentity returns the caller: the assumed role of temporary credentials, else a user.
-func (s *Service) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIdentityInput, _ ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
+func (s *Service) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIdentityInput, _ ...func(*sts.Options)) (
+	*sts.GetCallerIdentityOutput, error) {
 	if in == nil {
 		in = &sts.GetCallerIdentityInput{}
 	}
 	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "GetCallerIdentity"}, in, s.getCallerIdentity)
 }
 
-func (s *Service) getCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
+func (s *Service) getCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput,
+	error) {
 	s.account.Lock()
 	defer s.account.Unlock()
 	arn, id := iam.WhoIs(s.account, gate.Caller(ctx))
-	return &sts.GetCallerIdentityOutput{Account: aws.String(s.account.ID), Arn: aws.String(arn), UserId: aws.String(id)}, nil
+	return &sts.GetCallerIdentityOutput{Account: aws.String(s.account.ID), Arn: aws.String(arn), UserId: aws.String(id)},
+		nil
 }
 
 // DecodeAuthorizationMessage reads what EC2 adds, encoded, to its denials.
-func (s *Service) DecodeAuthorizationMessage(ctx context.Context, in *sts.DecodeAuthorizationMessageInput, _ ...func(*sts.Options)) (*sts.DecodeAuthorizationMessageOutput, error) {
+func (s *Service) DecodeAuthorizationMessage(ctx context.Context, in *sts.DecodeAuthorizationMessageInput,
+	_ ...func(*sts.Options)) (*sts.DecodeAuthorizationMessageOutput, error) {
 	if in == nil {
 		in = &sts.DecodeAuthorizationMessageInput{}
 	}
-	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "DecodeAuthorizationMessage"}, in, s.decodeAuthorizationMessage)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "DecodeAuthorizationMessage"}, in,
+		s.decodeAuthorizationMessage)
 }
 
-func (s *Service) decodeAuthorizationMessage(_ context.Context, in *sts.DecodeAuthorizationMessageInput) (*sts.DecodeAuthorizationMessageOutput, error) {
+func (s *Service) decodeAuthorizationMessage(_ context.Context, in *sts.DecodeAuthorizationMessageInput) (
+	*sts.DecodeAuthorizationMessageOutput, error) {
 	message, err := iam.Decode(s.account.ID, aws.ToString(in.EncodedMessage))
 	if err != nil {
 		return nil, apierr.New("InvalidAuthorizationMessageException", "Message is not valid.")
@@ -63,12 +70,14 @@ func (s *Service) decodeAuthorizationMessage(_ context.Context, in *sts.DecodeAu
 }
 
 func constraint(value, field, rule string) error {
-	return apierr.New("ValidationError", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: %s", value, field, rule)
+	return apierr.New("ValidationError", "1 validation error detected: Value '%s' at '%s' failed to satisfy "+
+		"constraint: %s", value, field, rule)
 }
 
 func credentials(s *account.RoleSession) *types.Credentials {
 	return &types.Credentials{
-		AccessKeyId: aws.String(s.AccessKey), SecretAccessKey: aws.String(s.Secret), SessionToken: aws.String(s.Token), Expiration: aws.Time(s.Expires),
+		AccessKeyId: aws.String(s.AccessKey), SecretAccessKey: aws.String(s.Secret), SessionToken: aws.String(s.Token),
+		Expiration: aws.Time(s.Expires),
 	}
 }
 

@@ -41,19 +41,23 @@ func wantCode(t *testing.T, err error, code string) {
 func TestAnAssumedRoleIsTheIdentityOfItsCredentials(t *testing.T) {
 	t.Parallel()
 	s := newService()
-	out, err := s.AssumeRole(context.Background(), &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("AWS-LBC-demo"), DurationSeconds: aws.Int32(900)})
+	out, err := s.AssumeRole(context.Background(), &sts.AssumeRoleInput{RoleArn: aws.String(role),
+		RoleSessionName: aws.String("AWS-LBC-demo"), DurationSeconds: aws.Int32(900)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") || len(*out.Credentials.AccessKeyId) != 20 || !out.Credentials.Expiration.Equal(start.Add(15*time.Minute)) {
+	if !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") || len(*out.Credentials.AccessKeyId) != 20 ||
+		!out.Credentials.Expiration.Equal(start.Add(15*time.Minute)) {
 		t.Errorf("credentials %+v", out.Credentials)
 	}
 	ctx := gate.WithCaller(context.Background(), *out.Credentials.AccessKeyId)
 	who, err := s.GetCallerIdentity(ctx, nil)
-	if want := "arn:aws:sts::123456789012:assumed-role/Controller/AWS-LBC-demo"; err != nil || *who.Arn != want || *who.Account != "123456789012" || *out.AssumedRoleUser.Arn != want {
+	if want := "arn:aws:sts::123456789012:assumed-role/Controller/AWS-LBC-demo"; err != nil || *who.Arn != want ||
+		*who.Account != "123456789012" || *out.AssumedRoleUser.Arn != want {
 		t.Errorf("got %+v, %v", who, err)
 	}
-	_, err = s.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("again"), DurationSeconds: aws.Int32(7200)})
+	_, err = s.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("again"),
+		DurationSeconds: aws.Int32(7200)})
 	wantCode(t, err, "ValidationError") // chained for too long
 }
 
@@ -73,13 +77,20 @@ func TestBadRoleRequestsAreRefused(t *testing.T) {
 		code string
 	}{
 		{"no role", sts.AssumeRoleInput{RoleSessionName: aws.String("ok")}, "ValidationError"},
-		{"no ARN", sts.AssumeRoleInput{RoleArn: aws.String("Controller"), RoleSessionName: aws.String("ok")}, "ValidationError"},
-		{"other account", sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::999999999999:role/R"), RoleSessionName: aws.String("ok")}, "AccessDenied"},
-		{"short session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("x")}, "ValidationError"},
-		{"bad session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("a b")}, "ValidationError"},
-		{"too short", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), DurationSeconds: aws.Int32(899)}, "ValidationError"},
-		{"bad external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), ExternalId: aws.String("a b")}, "ValidationError"},
-		{"external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), ExternalId: aws.String("a:b/c")}, ""},
+		{"no ARN", sts.AssumeRoleInput{RoleArn: aws.String("Controller"), RoleSessionName: aws.String("ok")},
+			"ValidationError"},
+		{"other account", sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::999999999999:role/R"),
+			RoleSessionName: aws.String("ok")}, "AccessDenied"},
+		{"short session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("x")},
+			"ValidationError"},
+		{"bad session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("a b")},
+			"ValidationError"},
+		{"too short", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"),
+			DurationSeconds: aws.Int32(899)}, "ValidationError"},
+		{"bad external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"),
+			ExternalId: aws.String("a b")}, "ValidationError"},
+		{"external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"),
+			ExternalId: aws.String("a:b/c")}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,11 +114,15 @@ func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
 			RoleArn: aws.String(role), RoleSessionName: aws.String("controller"), WebIdentityToken: aws.String(text),
 		})
 	}
-	out, err := assume(signedToken(fmt.Sprintf(`{"sub":"system:serviceaccount:kube-system:lbc","iss":"https://oidc.example.com/id/1","aud":["sts.amazonaws.com"],"exp":%d}`, start.Unix()+60)))
+	out, err := assume(
+		signedToken(
+			fmt.Sprintf(
+				`{"sub":"system:serviceaccount:kube-system:lbc","iss":"https://oidc.example.com/id/1","aud":["sts.amazonaws.com"],"exp":%d}`, start.Unix()+60)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *out.SubjectFromWebIdentityToken != "system:serviceaccount:kube-system:lbc" || *out.Audience != "sts.amazonaws.com" ||
+	if *out.SubjectFromWebIdentityToken != "system:serviceaccount:kube-system:lbc" ||
+		*out.Audience != "sts.amazonaws.com" ||
 		*out.Provider != "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/id/1" {
 		t.Errorf("got %+v", out)
 	}
@@ -140,7 +155,8 @@ func TestBoundsOfRoleRequests(t *testing.T) {
 	}
 	web := func(token string) func(*Service) error {
 		return func(s *Service) error {
-			_, err := s.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), WebIdentityToken: aws.String(token)})
+			_, err := s.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{
+				RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), WebIdentityToken: aws.String(token)})
 			return err
 		}
 	}

@@ -16,16 +16,19 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/token"
 )
 
-// AssumeRoleWithWebIdentity opens a session for the bearer of a token. The token's issuer must be a provider of the account
-// if it has any, and its signature is verified if the provider's keys are known.
-func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeRoleWithWebIdentityInput, _ ...func(*sts.Options)) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+// AssumeRoleWithWebIdentity opens a session for the bearer of a token. The token's issuer must be a provider of the
+// account if it has any, and its signature is verified if the provider's keys are known.
+func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeRoleWithWebIdentityInput,
+	_ ...func(*sts.Options)) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 	if in == nil {
 		in = &sts.AssumeRoleWithWebIdentityInput{}
 	}
-	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "AssumeRoleWithWebIdentity"}, in, s.assumeRoleWithWebIdentity)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "AssumeRoleWithWebIdentity"}, in,
+		s.assumeRoleWithWebIdentity)
 }
 
-func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRoleWithWebIdentityInput) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRoleWithWebIdentityInput) (
+	*sts.AssumeRoleWithWebIdentityOutput, error) {
 	s.account.Lock()
 	defer s.account.Unlock()
 	given := aws.ToString(in.WebIdentityToken)
@@ -34,13 +37,15 @@ func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRol
 	}
 	claims, err := token.Read(given)
 	if err != nil {
-		return nil, invalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+		return nil, invalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an " +
+			"Access Token)")
 	}
 	if err := s.vouch(claims, given); err != nil {
 		return nil, err
 	}
 	if claims.Expires != 0 && s.account.Clock.Now().After(time.Unix(claims.Expires, 0)) {
-		return nil, apierr.New("ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time")
+		return nil, apierr.New("ExpiredTokenException", "Token expired: current date/time must be before the "+
+			"expiration date/time")
 	}
 	o, err := s.opening(s.account, in.RoleArn, in.RoleSessionName, in.DurationSeconds)
 	if err != nil {
@@ -51,7 +56,8 @@ func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRol
 	}
 	host := strings.TrimPrefix(claims.Issuer, "https://")
 	provider := s.account.IAMARN("oidc-provider/" + host)
-	asked := iam.AssumeRequest{Role: *in.RoleArn, Actions: []string{"sts:AssumeRoleWithWebIdentity"}, Keys: policy.Context{}}
+	asked := iam.AssumeRequest{Role: *in.RoleArn, Actions: []string{"sts:AssumeRoleWithWebIdentity"},
+		Keys: policy.Context{}}
 	asked.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
 	asked.Keys.Set(host+":sub", claims.Subject)
 	asked.Keys.Set(host+":aud", claims.Audiences...)
@@ -61,7 +67,8 @@ func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRol
 	session := s.open(o)
 	session.Federated = provider
 	return &sts.AssumeRoleWithWebIdentityOutput{
-		Credentials: credentials(session), AssumedRoleUser: user(session), SubjectFromWebIdentityToken: aws.String(claims.Subject),
+		Credentials: credentials(session), AssumedRoleUser: user(session), SubjectFromWebIdentityToken: aws.String(
+			claims.Subject),
 		Audience: first(claims.Audiences), Provider: aws.String(provider),
 	}, nil
 }
@@ -86,7 +93,8 @@ func (s *Service) vouch(c token.Claims, given string) error {
 		return nil
 	}
 	if err := token.Verify(given, p.Keys); err != nil {
-		return invalidToken("Couldn't retrieve verification key from your identity provider, or the token's signature is invalid: %v", err)
+		return invalidToken("Couldn't retrieve verification key from your identity provider, or the token's signature "+
+			"is invalid: %v", err)
 	}
 	return nil
 }

@@ -31,9 +31,12 @@ func TestPagesEndByTheNumberOfTagsAndARNsHaveNone(t *testing.T) {
 		want int
 		more bool
 	}{
-		{"100 tags", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter, TagsPerPage: aws.Int32(100)}, 5, true},
-		{"200 tags", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter, TagsPerPage: aws.Int32(200)}, 8, true},
-		{"100 tags and two resources", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter, TagsPerPage: aws.Int32(100), ResourcesPerPage: aws.Int32(2)}, 2, true},
+		{"100 tags", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter, TagsPerPage: aws.Int32(100)}, 5,
+			true},
+		{"200 tags", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter, TagsPerPage: aws.Int32(200)}, 8,
+			true},
+		{"100 tags and two resources", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: filter,
+			TagsPerPage: aws.Int32(100), ResourcesPerPage: aws.Int32(2)}, 2, true},
 		{"by ARN", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: arns}, 60, false},
 	} {
 		out, err := s.GetResources(t.Context(), &tt.in)

@@ -1,6 +1,6 @@
-// Package tagging is GetResources of the Resource Groups Tagging API: which resources of all services carry which tags. Its
-// index follows the account with the profile's delay. It imports awssim/account, awssim/gate, awssim/apierr and the SDK's
-// types.
+// Package tagging is GetResources of the Resource Groups Tagging API: which resources of all services carry which tags.
+// Its index follows the account with the profile's delay. It imports awssim/account, awssim/gate, awssim/apierr and the
+// SDK's types.
 package tagging
 
 import (
@@ -58,8 +58,8 @@ func New(a *account.Account, g *gate.Gate) *Service {
 	return s
 }
 
-// changed keeps showing what was known before until the index has caught up. Changes that come meanwhile are caught up with
-// together. What the first change brings, such as what the account starts with, is known at once.
+// changed keeps showing what was known before until the index has caught up. Changes that come meanwhile are caught up
+// with together. What the first change brings, such as what the account starts with, is known at once.
 func (s *Service) changed() {
 	s.account.Lock()
 	delay := s.account.Profile.TagIndex
@@ -105,14 +105,16 @@ func (s *Service) index() []resource {
 }
 
 // GetResources finds tagged resources by tags and types, or by ARN.
-func (s *Service) GetResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput, _ ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+func (s *Service) GetResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput,
+	_ ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
 	if in == nil {
 		in = &resourcegroupstaggingapi.GetResourcesInput{}
 	}
 	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "GetResources"}, in, s.getResources)
 }
 
-func (s *Service) getResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+func (s *Service) getResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (
+	*resourcegroupstaggingapi.GetResourcesOutput, error) {
 	if err := check(in); err != nil {
 		return nil, err
 	}

@@ -32,10 +32,12 @@ func newAccount(t *testing.T, p account.Profile) (*account.Account, *clock.Stepp
 	ours := map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": "ns/a"}
 	lb := &account.LoadBalancer{ARN: prefix + "loadbalancer/app/a/1", Name: "a", Tags: ours}
 	a.AddLoadBalancer(lb)
-	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "loadbalancer/app/b/2", Name: "b", Tags: map[string]string{"elbv2.k8s.aws/cluster": "other"}})
+	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "loadbalancer/app/b/2", Name: "b", Tags: map[string]string{
+		"elbv2.k8s.aws/cluster": "other"}})
 	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "loadbalancer/app/c/3", Name: "c"}) // no tags: never tagged
 	a.AddTargetGroup(&account.TargetGroup{ARN: prefix + "targetgroup/t/4", Name: "t", Tags: ours})
-	a.AddListener(&account.Listener{ARN: prefix + "listener/app/a/1/5", LoadBalancer: lb, Tags: ours}, &account.Rule{ARN: prefix + "listener-rule/app/a/1/5/6", Tags: ours})
+	a.AddListener(&account.Listener{ARN: prefix + "listener/app/a/1/5", LoadBalancer: lb, Tags: ours}, &account.Rule{
+		ARN: prefix + "listener-rule/app/a/1/5/6", Tags: ours})
 	return a, c
 }
 
@@ -72,24 +74,31 @@ func TestResourcesAreFoundByTagsAndTypes(t *testing.T) {
 		want []string
 	}{
 		{"load balancers of a cluster", resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster", "demo")},
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{
+				key("elbv2.k8s.aws/cluster", "demo")},
 		}, []string{"loadbalancer/app/a/1"}},
 		{"two types, key only", resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer", "elasticloadbalancing:targetgroup"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster")},
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer", "elasticloadbalancing:targetgroup"},
+			TagFilters:          []types.TagFilter{key("elbv2.k8s.aws/cluster")},
 		}, []string{"loadbalancer/app/a/1", "loadbalancer/app/b/2", "targetgroup/t/4"}},
 		{"or over values", resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster", "demo", "other")},
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{
+				key("elbv2.k8s.aws/cluster", "demo", "other")},
 		}, []string{"loadbalancer/app/a/1", "loadbalancer/app/b/2"}},
 		{"and over keys, whole service", resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"elasticloadbalancing"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster"), key("ingress.k8s.aws/stack", "ns/a")},
+			ResourceTypeFilters: []string{"elasticloadbalancing"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster"),
+				key("ingress.k8s.aws/stack", "ns/a")},
 		}, []string{"listener-rule/app/a/1/5/6", "listener/app/a/1/5", "loadbalancer/app/a/1", "targetgroup/t/4"}},
 		{"groups", resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: []string{"ec2:security-group"}, TagFilters: []types.TagFilter{key("kubernetes.io/cluster/demo-cluster")},
+			ResourceTypeFilters: []string{"ec2:security-group"}, TagFilters: []types.TagFilter{
+				key("kubernetes.io/cluster/demo-cluster")},
 		}, []string{"security-group/sg-0a1de000000000001"}},
-		{"by ARN", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{prefix + "targetgroup/t/4", prefix + "targetgroup/none/1"}}, []string{"targetgroup/t/4"}},
+		{"by ARN", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{prefix + "targetgroup/t/4", prefix +
+			"targetgroup/none/1"}}, []string{"targetgroup/t/4"}},
 		{"small pages", resourcegroupstaggingapi.GetResourcesInput{
 			ResourcesPerPage: aws.Int32(1), ResourceTypeFilters: []string{"elasticloadbalancing"},
-		}, []string{"listener-rule/app/a/1/5/6", "listener/app/a/1/5", "loadbalancer/app/a/1", "loadbalancer/app/b/2", "targetgroup/t/4"}},
+		}, []string{"listener-rule/app/a/1/5/6", "listener/app/a/1/5", "loadbalancer/app/a/1", "loadbalancer/app/b/2",
+			"targetgroup/t/4"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,25 +119,38 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		in   resourcegroupstaggingapi.GetResourcesInput
 		code string
 	}{
-		{"ARNs and filters", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{"arn:x"}, ResourceTypeFilters: []string{"ec2"}}, "InvalidParameterException"},
-		{"101 per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(101)}, "InvalidParameterException"},
-		{"odd tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(150)}, "InvalidParameterException"},
-		{"bad type", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"EC2:Instance"}}, "InvalidParameterException"},
-		{"no key", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{}}}, "InvalidParameterException"},
-		{"21 values", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 21)}}}, "InvalidParameterException"},
+		{"ARNs and filters", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{"arn:x"},
+			ResourceTypeFilters: []string{"ec2"}}, "InvalidParameterException"},
+		{"101 per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(101)},
+			"InvalidParameterException"},
+		{"odd tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(150)},
+			"InvalidParameterException"},
+		{"bad type", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"EC2:Instance"}},
+			"InvalidParameterException"},
+		{"no key", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{}}},
+			"InvalidParameterException"},
+		{"21 values", resourcegroupstaggingapi.GetResourcesInput{
+			TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 21)}}}, "InvalidParameterException"},
 		{"51 keys", resourcegroupstaggingapi.GetResourcesInput{TagFilters: keys(51)}, "InvalidParameterException"},
 		{"50 keys", resourcegroupstaggingapi.GetResourcesInput{TagFilters: keys(50)}, ""},
-		{"20 values", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 20)}}}, ""},
-		{"101 types", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: many(101, "ec2")}, "InvalidParameterException"},
+		{"20 values", resourcegroupstaggingapi.GetResourcesInput{
+			TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 20)}}}, ""},
+		{"101 types", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: many(101, "ec2")},
+			"InvalidParameterException"},
 		{"100 types", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: many(100, "ec2")}, ""},
-		{"101 ARNs", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: many(101, prefix+"targetgroup/t/4")}, "InvalidParameterException"},
+		{"101 ARNs", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: many(101, prefix+"targetgroup/t/4")},
+			"InvalidParameterException"},
 		{"100 ARNs", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: many(100, prefix+"targetgroup/t/4")}, ""},
-		{"none per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(0)}, "InvalidParameterException"},
+		{"none per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(0)},
+			"InvalidParameterException"},
 		{"100 per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(100)}, ""},
-		{"fewer than 100 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(0)}, "InvalidParameterException"},
+		{"fewer than 100 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(0)},
+			"InvalidParameterException"},
 		{"500 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(500)}, ""},
-		{"600 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(600)}, "InvalidParameterException"},
-		{"token", resourcegroupstaggingapi.GetResourcesInput{PaginationToken: aws.String("?")}, "PaginationTokenExpiredException"},
+		{"600 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(600)},
+			"InvalidParameterException"},
+		{"token", resourcegroupstaggingapi.GetResourcesInput{PaginationToken: aws.String("?")},
+			"PaginationTokenExpiredException"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,9 +185,11 @@ func TestAPageHasFiftyResourcesByDefault(t *testing.T) {
 	t.Parallel()
 	a, _ := newAccount(t, account.Instant())
 	for i := range 60 {
-		a.AddTargetGroup(&account.TargetGroup{ARN: fmt.Sprint(prefix, "targetgroup/many/", i), Name: fmt.Sprint("many", i), Tags: map[string]string{"many": "1"}})
+		a.AddTargetGroup(&account.TargetGroup{ARN: fmt.Sprint(prefix, "targetgroup/many/", i), Name: fmt.Sprint("many", i),
+			Tags: map[string]string{"many": "1"}})
 	}
-	out, err := New(a, nil).GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("many")}}})
+	out, err := New(a, nil).GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{
+		TagFilters: []types.TagFilter{{Key: aws.String("many")}}})
 	if err != nil || len(out.ResourceTagMappingList) != 50 || *out.PaginationToken == "" {
 		t.Errorf("%d on the first page, %v", len(out.ResourceTagMappingList), err)
 	}
@@ -227,7 +251,8 @@ func TestResourcesAreFoundFromTheirOwnRegion(t *testing.T) {
 			ctx = gate.WithRegion(ctx, tt.region)
 		}
 		out, err := s.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{
-			ResourceTypeFilters: tt.types, TagFilters: []types.TagFilter{{Key: aws.String("elbv2.k8s.aws/cluster"), Values: []string{"demo"}}},
+			ResourceTypeFilters: tt.types, TagFilters: []types.TagFilter{
+				{Key: aws.String("elbv2.k8s.aws/cluster"), Values: []string{"demo"}}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -269,14 +294,16 @@ func TestPaginationTokensExpire(t *testing.T) {
 	if err != nil || *first.PaginationToken == "" {
 		t.Fatalf("%v, %v", first, err)
 	}
-	next := &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1), PaginationToken: first.PaginationToken}
+	next := &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1),
+		PaginationToken: first.PaginationToken}
 	c.Advance(tokenLife)
 	if _, err := s.GetResources(t.Context(), next); err != nil {
 		t.Errorf("in time: %v", err)
 	}
 	c.Advance(time.Second)
 	var e smithy.APIError
-	if _, err := s.GetResources(t.Context(), next); !errors.As(err, &e) || e.ErrorCode() != "PaginationTokenExpiredException" {
+	if _, err := s.GetResources(t.Context(), next); !errors.As(err, &e) ||
+		e.ErrorCode() != "PaginationTokenExpiredException" {
 		t.Errorf("too late: %v", err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package token reads the tokens by which service accounts identify themselves: their claims, and whether a key of their
-// issuer signed them. The caller decides which issuers are trusted. It imports the standard library and go-jose.
+// Package token reads the tokens by which service accounts identify themselves: their claims, and whether a key of
+// their issuer signed them. The caller decides which issuers are trusted. It imports the standard library and go-jose.
 package token
 
 import (

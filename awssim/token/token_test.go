@@ -45,7 +45,8 @@ func TestTokensVerifyWithTheirIssuersKeysOnly(t *testing.T) {
 	if err := Verify(ours, keys); err != nil {
 		t.Error(err)
 	}
-	for name, text := range map[string]string{"same id": theirs, "another id": other, "cut": ours[:len(ours)-4], "no token": "x"} {
+	for name, text := range map[string]string{"same id": theirs, "another id": other, "cut": ours[:len(ours)-4],
+		"no token": "x"} {
 		if Verify(text, keys) == nil {
 			t.Errorf("%s: verified", name)
 		}
@@ -63,8 +64,10 @@ func TestClaimsAreReadWithOneAudienceOrSeveral(t *testing.T) {
 			t.Errorf("%s: %v, %v", claims, c.Audiences, err)
 		}
 	}
-	text, _ := issue(t, "", `{"kubernetes.io":{"namespace":"n","pod":{"name":"p","uid":"u"},"serviceaccount":{"name":"s"}}}`)
-	if c, err := Read(text); err != nil || c.Kubernetes.Namespace != "n" || c.Kubernetes.Pod.UID != "u" || c.Kubernetes.ServiceAccount.Name != "s" {
+	text,
+		_ := issue(t, "", `{"kubernetes.io":{"namespace":"n","pod":{"name":"p","uid":"u"},"serviceaccount":{"name":"s"}}}`)
+	if c, err := Read(text); err != nil || c.Kubernetes.Namespace != "n" || c.Kubernetes.Pod.UID != "u" ||
+		c.Kubernetes.ServiceAccount.Name != "s" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for _, text := range []string{"", "a.b", "a.!.c", "a.e30x.c"} {

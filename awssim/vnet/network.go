@@ -1,6 +1,7 @@
-// Package vnet is a virtual network inside one process: addresses, TCP and UDP ports, connections between them. Pods, nodes
-// and load balancers of a simulated VPC live on it, so that nothing is ever sent to a private address of the machine's own
-// network; an address may be backed by a loopback socket. No routing tables, no packets. It imports only the standard library.
+// Package vnet is a virtual network inside one process: addresses, TCP and UDP ports, connections between them. Pods,
+// nodes and load balancers of a simulated VPC live on it, so that nothing is ever sent to a private address of the
+// machine's own network; an address may be backed by a loopback socket. No routing tables, no packets. It imports only
+// the standard library.
 package vnet
 
 import (
@@ -17,8 +18,8 @@ import (
 	"time"
 )
 
-// A SYN without an answer is sent again after firstRetry (RFC 6298), and after twice as long each further time. After synRetries, the
-// default of Linux, the last one is waited for: 127 s in all.
+// A SYN without an answer is sent again after firstRetry (RFC 6298), and after twice as long each further time. After
+// synRetries, the default of Linux, the last one is waited for: 127 s in all.
 const (
 	firstRetry = time.Second
 	synRetries = 6
@@ -40,8 +41,8 @@ type Firewall func(network string, from, to netip.AddrPort) bool
 
 type senderKey struct{}
 
-// WithSender makes dials under ctx count, for firewalls, as coming from ip too: a load balancer that preserves its client's
-// address is admitted where its own interface is.
+// WithSender makes dials under ctx count, for firewalls, as coming from ip too: a load balancer that preserves its
+// client's address is admitted where its own interface is.
 func WithSender(ctx context.Context, ip netip.Addr) context.Context {
 	return context.WithValue(ctx, senderKey{}, ip)
 }
@@ -75,8 +76,8 @@ type host struct {
 	firewall Firewall
 }
 
-// packetKey identifies a connected UDP socket: one local port may have several peers, as a load balancer that shows its client's
-// address beside that client itself.
+// packetKey identifies a connected UDP socket: one local port may have several peers, as a load balancer that shows its
+// client's address beside that client itself.
 type packetKey struct{ local, peer netip.AddrPort }
 
 type portKey struct {
@@ -134,8 +135,8 @@ func (n *Network) SetFirewall(ip netip.Addr, f Firewall) error {
 	return n.change(ip, func(h *host) { h.firewall = f })
 }
 
-// MapToLoopback backs a port of an existing address by a socket of this machine. network is "tcp" or "udp". Only loopback
-// addresses are accepted. An invalid backing removes the mapping.
+// MapToLoopback backs a port of an existing address by a socket of this machine. network is "tcp" or "udp". Only
+// loopback addresses are accepted. An invalid backing removes the mapping.
 func (n *Network) MapToLoopback(network string, address, backing netip.AddrPort) error {
 	if backing.IsValid() && !backing.Addr().IsLoopback() {
 		return fmt.Errorf("virtual network: map %s to %s: only loopback addresses may back a port", address, backing)
@@ -186,8 +187,9 @@ func (n *Network) ListenTCP(ip netip.Addr, port uint16) (net.Listener, error) {
 	return l, nil
 }
 
-// HandleTCP gives connections to a port of an existing address to take, without a goroutine that waits for them: it runs before
-// the dialer's call returns, on its goroutine, and must not wait for what the dialer does next. Closing ends it as it ends a listener.
+// HandleTCP gives connections to a port of an existing address to take, without a goroutine that waits for them: it
+// runs before the dialer's call returns, on its goroutine, and must not wait for what the dialer does next. Closing
+// ends it as it ends a listener.
 func (n *Network) HandleTCP(ip netip.Addr, port uint16, take func(net.Conn)) (io.Closer, error) {
 	l := &listener{network: n, take: take, done: make(chan struct{})}
 	if err := n.listenTCP(l, ip, port); err != nil {
@@ -249,9 +251,9 @@ func (n *Network) forgetListener(l *listener) {
 	}
 }
 
-// DialTCP connects from an address, which need not exist, to a port. It fails at once with ECONNREFUSED when the address
-// exists and nothing listens; while the address does not exist or its firewall drops the packets it tries again, 1, 3, 7, 15 s…
-// after the first time, and fails with a time-out once ctx ends (after 127 s at the latest).
+// DialTCP connects from an address, which need not exist, to a port. It fails at once with ECONNREFUSED when the
+// address exists and nothing listens; while the address does not exist or its firewall drops the packets it tries
+// again, 1, 3, 7, 15 s… after the first time, and fails with a time-out once ctx ends (after 127 s at the latest).
 func (n *Network) DialTCP(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	return n.DialTCPFrom(ctx, netip.AddrPortFrom(from, 0), to)
 }
@@ -261,7 +263,8 @@ func (n *Network) DialTCPFrom(ctx context.Context, from, to netip.AddrPort) (net
 	from, to = n.source(from), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	c, err := n.dialTCP(ctx, from, to)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Source: net.TCPAddrFromAddrPort(from), Addr: net.TCPAddrFromAddrPort(to), Err: err}
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Source: net.TCPAddrFromAddrPort(from), Addr: net.TCPAddrFromAddrPort(
+			to), Err: err}
 	}
 	return c, nil
 }
@@ -274,8 +277,8 @@ func (n *Network) source(from netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(from.Addr().Unmap(), port)
 }
 
-// dialTCP sends a SYN until something answers or ctx ends, so that what starts to admit the connection meanwhile, such as a new rule
-// of a security group, delays it only. The pauses are in real time, as the deadline of ctx is.
+// dialTCP sends a SYN until something answers or ctx ends, so that what starts to admit the connection meanwhile, such
+// as a new rule of a security group, delays it only. The pauses are in real time, as the deadline of ctx is.
 func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

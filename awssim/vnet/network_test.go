@@ -125,7 +125,8 @@ func TestMuchDataArrivesInOrder(t *testing.T) {
 func TestDialling(t *testing.T) {
 	t.Parallel()
 	n := vnet.New()
-	closed, forwarded, mapped := netip.MustParseAddr("10.0.1.6"), netip.MustParseAddr("10.0.1.7"), netip.MustParseAddr("10.0.1.8")
+	closed, forwarded, mapped := netip.MustParseAddr("10.0.1.6"), netip.MustParseAddr("10.0.1.7"),
+		netip.MustParseAddr("10.0.1.8")
 	for _, ip := range []netip.Addr{pod, closed, forwarded, mapped} {
 		n.AddAddress(ip)
 	}
@@ -136,7 +137,8 @@ func TestDialling(t *testing.T) {
 		}
 		defer func() { _ = l.Close() }()
 	}
-	if err := n.SetFirewall(closed, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == pod }); err != nil {
+	if err := n.SetFirewall(closed, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == pod }); err !=
+		nil {
 		t.Fatal(err)
 	}
 	if err := n.Forward(forwarded, func(ctx context.Context, _ string, from, to netip.AddrPort) (net.Conn, error) {
@@ -152,7 +154,8 @@ func TestDialling(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = backing.Close() }()
-	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 80), backing.Addr().(*net.TCPAddr).AddrPort()); err != nil {
+	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 80), backing.Addr().(*net.TCPAddr).AddrPort()); err !=
+		nil {
 		t.Fatal(err)
 	}
 	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 81), netip.MustParseAddrPort("10.0.0.1:80")); err == nil {
@@ -214,7 +217,8 @@ func TestADroppedSYNIsSentAgainUntilItIsAdmitted(t *testing.T) {
 		{"the second SYN comes after 1 s", 21 * time.Millisecond, 5 * time.Second, time.Second, nil},
 		{"the third SYN comes after 3 s", 1500 * time.Millisecond, 5 * time.Second, 3 * time.Second, nil},
 		{"the fourth SYN comes after 7 s", 3500 * time.Millisecond, 10 * time.Second, 7 * time.Second, nil},
-		{"the dialer gives up between two SYNs", 3500 * time.Millisecond, 5 * time.Second, 5 * time.Second, syscall.ETIMEDOUT},
+		{"the dialer gives up between two SYNs", 3500 * time.Millisecond, 5 * time.Second, 5 * time.Second,
+			syscall.ETIMEDOUT},
 		{"the last SYN comes after 63 s", 62 * time.Second, 0, 63 * time.Second, nil},
 		{"the attempt ends after 127 s", forever, 0, 127 * time.Second, syscall.ETIMEDOUT},
 	} {
@@ -235,7 +239,9 @@ func TestADroppedSYNIsSentAgainUntilItIsAdmitted(t *testing.T) {
 					}
 					if closed == "the firewall drops" {
 						listen()
-						if err := n.SetFirewall(pod, func(string, netip.AddrPort, netip.AddrPort) bool { return time.Since(began) >= tc.opens }); err != nil {
+						if err := n.SetFirewall(pod, func(string, netip.AddrPort, netip.AddrPort) bool {
+							return time.Since(began) >= tc.opens
+						}); err != nil {
 							t.Fatal(err)
 						}
 					} else {
@@ -427,7 +433,8 @@ func TestHandlersNeedNoGoroutineThatWaits(t *testing.T) {
 		t.Error(err)
 	}
 	running.Wait()
-	if _, err := n.DialTCP(t.Context(), netip.MustParseAddr("10.0.0.9"), netip.AddrPortFrom(address, 80)); !errors.Is(err, vnet.ErrRefused) {
+	if _, err := n.DialTCP(t.Context(), netip.MustParseAddr("10.0.0.9"), netip.AddrPortFrom(address, 80)); !errors.Is(err,
+		vnet.ErrRefused) {
 		t.Errorf("after closing: %v", err)
 	}
 }

@@ -75,10 +75,11 @@ func (n *Network) listenUDP(ip netip.Addr, port uint16, by *handler) (*packetCon
 	return c, nil
 }
 
-// HandleUDP gives the datagrams to a port of an existing address to take, one at a time, without a goroutine that waits for them: spawn
-// runs one while there are some and reports false when it will not. Take answers by the socket it is given, and must not keep the
-// datagram. Closing ends it.
-func (n *Network) HandleUDP(ip netip.Addr, port uint16, spawn func(func()) bool, take func(answers net.PacketConn, datagram []byte, from netip.AddrPort)) (io.Closer, error) {
+// HandleUDP gives the datagrams to a port of an existing address to take, one at a time, without a goroutine that waits
+// for them: spawn runs one while there are some and reports false when it will not. Take answers by the socket it is
+// given, and must not keep the datagram. Closing ends it.
+func (n *Network) HandleUDP(ip netip.Addr, port uint16, spawn func(func()) bool, take func(answers net.PacketConn,
+	datagram []byte, from netip.AddrPort)) (io.Closer, error) {
 	return n.listenUDP(ip, port, &handler{spawn: spawn, take: take})
 }
 
@@ -96,8 +97,8 @@ func (c *packetConn) handle() {
 	c.queue, c.handler.busy = nil, false
 }
 
-// DialUDP makes a socket connected to a port, from an address that need not exist. Datagrams to an address that does not
-// exist are lost; after one to a closed port the next Read fails with ECONNREFUSED.
+// DialUDP makes a socket connected to a port, from an address that need not exist. Datagrams to an address that does
+// not exist are lost; after one to a closed port the next Read fails with ECONNREFUSED.
 func (n *Network) DialUDP(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	return n.DialUDPFrom(ctx, netip.AddrPortFrom(from, 0), to)
 }
@@ -146,7 +147,8 @@ func (n *Network) send(from netip.AddrPort, sender netip.Addr, to netip.AddrPort
 		c, firewall = h.udp[to.Port()], h.firewall
 	}
 	n.mu.RUnlock()
-	if firewall != nil && !firewall("udp", from, to) && (!sender.IsValid() || !firewall("udp", netip.AddrPortFrom(sender, from.Port()), to)) {
+	if firewall != nil && !firewall("udp", from, to) &&
+		(!sender.IsValid() || !firewall("udp", netip.AddrPortFrom(sender, from.Port()), to)) {
 		return true
 	}
 	if c == nil {

@@ -40,7 +40,8 @@ func newStream() *stream {
 	return s
 }
 
-// Read waits for bytes, the end, a reset or the deadline. As with kernel sockets a passed deadline wins over waiting bytes.
+// Read waits for bytes, the end, a reset or the deadline. As with kernel sockets a passed deadline wins over waiting
+// bytes.
 func (s *stream) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

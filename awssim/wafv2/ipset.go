@@ -17,7 +17,8 @@ import (
 )
 
 // CreateIPSet makes a set of addresses for rules to refer to.
-func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.CreateIPSetOutput, error) {
+func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _ ...func(*wafv2.Options)) (
+	*wafv2.CreateIPSetOutput, error) {
 	return call.Write(ctx, s.entry, "CreateIPSet", in, func(in *wafv2.CreateIPSetInput) (*wafv2.CreateIPSetOutput, error) {
 		name, scope := aws.ToString(in.Name), string(in.Scope)
 		if err := s.checkName(name, scope, in.Description); err != nil {
@@ -48,7 +49,8 @@ func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _
 		id := s.account.UUIDFor(p)
 		set := &account.IPSet{
 			ARN: s.arn(scope, p, id), ID: id, Name: name, Scope: scope, Description: aws.ToString(in.Description),
-			Version: string(in.IPAddressVersion), Addresses: in.Addresses, LockToken: s.account.NewUUID(), Tags: tags, Set: &webacl.AddressSet{},
+			Version: string(in.IPAddressVersion), Addresses: in.Addresses, LockToken: s.account.NewUUID(), Tags: tags,
+			Set: &webacl.AddressSet{},
 		}
 		set.Set.Set(ranges)
 		s.account.AddIPSet(set)
@@ -67,7 +69,8 @@ func parseRanges(version string, addresses []string) ([]netip.Prefix, error) {
 	for i, text := range addresses {
 		p, err := netip.ParsePrefix(text)
 		if err != nil || p.Addr().Is4() != (version == string(types.IPAddressVersionIpv4)) || p.Bits() == 0 {
-			return nil, invalid("IP_ADDRESS", text, "The address must be a range of the set's version in CIDR notation, other than all addresses.")
+			return nil, invalid("IP_ADDRESS", text, "The address must be a range of the set's version in CIDR notation, other "+
+				"than all addresses.")
 		}
 		ranges[i] = p.Masked()
 	}
@@ -76,7 +79,8 @@ func parseRanges(version string, addresses []string) ([]netip.Prefix, error) {
 
 func setSummary(set *account.IPSet) *types.IPSetSummary {
 	return &types.IPSetSummary{
-		ARN: aws.String(set.ARN), Id: aws.String(set.ID), Name: aws.String(set.Name), Description: aws.String(set.Description), LockToken: aws.String(set.LockToken),
+		ARN: aws.String(set.ARN), Id: aws.String(set.ID), Name: aws.String(set.Name),
+		Description: aws.String(set.Description), LockToken: aws.String(set.LockToken),
 	}
 }
 
@@ -93,21 +97,24 @@ func (s *Service) findSet(name, id *string, scope types.Scope) (*account.IPSet, 
 }
 
 // GetIPSet describes an IP set.
-func (s *Service) GetIPSet(ctx context.Context, in *wafv2.GetIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.GetIPSetOutput, error) {
+func (s *Service) GetIPSet(ctx context.Context, in *wafv2.GetIPSetInput, _ ...func(*wafv2.Options)) (
+	*wafv2.GetIPSetOutput, error) {
 	return call.Read(ctx, s.entry, "GetIPSet", in, func(in *wafv2.GetIPSetInput) (*wafv2.GetIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
 		}
 		return &wafv2.GetIPSetOutput{LockToken: aws.String(set.LockToken), IPSet: &types.IPSet{
-			ARN: aws.String(set.ARN), Id: aws.String(set.ID), Name: aws.String(set.Name), Description: aws.String(set.Description),
+			ARN: aws.String(set.ARN), Id: aws.String(set.ID), Name: aws.String(set.Name),
+			Description:      aws.String(set.Description),
 			IPAddressVersion: types.IPAddressVersion(set.Version), Addresses: append([]string{}, set.Addresses...),
 		}}, nil
 	})
 }
 
 // UpdateIPSet replaces the addresses; rules that refer to the set follow at once.
-func (s *Service) UpdateIPSet(ctx context.Context, in *wafv2.UpdateIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.UpdateIPSetOutput, error) {
+func (s *Service) UpdateIPSet(ctx context.Context, in *wafv2.UpdateIPSetInput, _ ...func(*wafv2.Options)) (
+	*wafv2.UpdateIPSetOutput, error) {
 	return call.Write(ctx, s.entry, "UpdateIPSet", in, func(in *wafv2.UpdateIPSetInput) (*wafv2.UpdateIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
@@ -130,7 +137,8 @@ func (s *Service) UpdateIPSet(ctx context.Context, in *wafv2.UpdateIPSetInput, _
 }
 
 // DeleteIPSet deletes a set that no web ACL refers to.
-func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteIPSetOutput, error) {
+func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _ ...func(*wafv2.Options)) (
+	*wafv2.DeleteIPSetOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteIPSet", in, func(in *wafv2.DeleteIPSetInput) (*wafv2.DeleteIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
@@ -139,7 +147,9 @@ func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _
 		if aws.ToString(in.LockToken) != set.LockToken {
 			return nil, stale()
 		}
-		used := apierr.New("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is being used by another resource or it's associated with another resource.")
+		used := apierr.New("WAFAssociatedItemException",
+			"AWS WAF couldn't perform the operation because your resource is being used by another resource or it's "+
+				"associated with another resource.")
 		for _, w := range s.account.WebACLs {
 			for _, r := range describe(w).Rules {
 				err := walk(r.Statement, func(t *types.Statement) error {
@@ -159,7 +169,8 @@ func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _
 }
 
 // ListIPSets lists the IP sets of a scope.
-func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ ...func(*wafv2.Options)) (*wafv2.ListIPSetsOutput, error) {
+func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ ...func(*wafv2.Options)) (
+	*wafv2.ListIPSetsOutput, error) {
 	return call.Read(ctx, s.entry, "ListIPSets", in, func(in *wafv2.ListIPSetsInput) (*wafv2.ListIPSetsOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err

@@ -90,7 +90,8 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 			return err
 		}, "WAFInvalidParameterException"},
 		"capacity of a rule that is none": {func(f fixture) error {
-			_, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{{}}})
+			_, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional,
+				Rules: []types.Rule{{}}})
 			return err
 		}, "WAFInvalidParameterException"},
 		"a web ACL of the other scope beside the account's quota": {func(fixture) error {
@@ -167,12 +168,16 @@ func TestTheScopeOfCloudFrontIsInOneRegion(t *testing.T) {
 		"ListWebACLs": func(f fixture) error {
 			return second(f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: scope}))
 		},
-		"ListIPSets": func(f fixture) error { return second(f.ListIPSets(t.Context(), &wafv2.ListIPSetsInput{Scope: scope})) },
+		"ListIPSets": func(f fixture) error {
+			return second(f.ListIPSets(t.Context(), &wafv2.ListIPSetsInput{Scope: scope}))
+		},
 		"CheckCapacity": func(f fixture) error {
-			return second(f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: scope, Rules: []types.Rule{blocking("a", 1, "/")}}))
+			return second(f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: scope, Rules: []types.Rule{
+				blocking("a", 1, "/")}}))
 		},
 		"CreateIPSet": func(f fixture) error {
-			return second(f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{Name: name, Scope: scope, IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{"192.0.2.0/24"}}))
+			return second(f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{Name: name, Scope: scope,
+				IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{"192.0.2.0/24"}}))
 		},
 		"GetWebACL": func(f fixture) error {
 			return second(f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: name, Id: id, Scope: scope}))
@@ -196,7 +201,8 @@ func TestTheScopeOfCloudFrontIsInOneRegion(t *testing.T) {
 		t.Run(action, func(t *testing.T) {
 			t.Parallel()
 			err := call(newFixture(t, account.Instant()))
-			if code(err) != "WAFInvalidParameterException" || !strings.Contains(err.Error(), "Error reason: The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT") {
+			if code(err) != "WAFInvalidParameterException" || !strings.Contains(err.Error(),
+				"Error reason: The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT") {
 				t.Errorf("in us-west-2: %v", err)
 			}
 			if err := call(abroad(t)); code(err) != "" && code(err) != "WAFNonexistentItemException" {

@@ -1,7 +1,7 @@
-// Package wafv2 is the part of AWS WAF that guards load balancers: web ACLs with their rules, IP sets, associations and tags,
-// one method per action with the SDK client's signature, over the account's state, with AWS's validations and error codes.
-// It holds no state and no wire format; it imports awssim/account, awssim/call, awssim/webacl, awssim/gate,
-// awssim/apierr and the SDK's types.
+// Package wafv2 is the part of AWS WAF that guards load balancers: web ACLs with their rules, IP sets, associations and
+// tags, one method per action with the SDK client's signature, over the account's state, with AWS's validations and
+// error codes. It holds no state and no wire format; it imports awssim/account, awssim/call, awssim/webacl,
+// awssim/gate, awssim/apierr and the SDK's types.
 package wafv2
 
 import (
@@ -41,23 +41,28 @@ func New(a *account.Account, g *gate.Gate) *Service {
 // invalid refuses a parameter; field is one of the API's names for what is wrong, such as WEB_ACL.
 func invalid(field, parameter, format string, args ...any) error {
 	reason := apierr.New("", format, args...).Message
-	return apierr.New("WAFInvalidParameterException", "Error reason: %s, field: %s, parameter: %s", reason, field, parameter)
+	return apierr.New("WAFInvalidParameterException", "Error reason: %s, field: %s, parameter: %s", reason,
+		field, parameter)
 }
 
 func nonexistent() error {
-	return apierr.New("WAFNonexistentItemException", "AWS WAF couldn't perform the operation because your resource doesn't exist.")
+	return apierr.New("WAFNonexistentItemException", "AWS WAF couldn't perform the operation because your resource "+
+		"doesn't exist.")
 }
 
 func stale() error {
-	return apierr.New("WAFOptimisticLockException", "AWS WAF couldn't save your changes because someone changed the resource after you started to edit it. Reapply your changes.")
+	return apierr.New("WAFOptimisticLockException", "AWS WAF couldn't save your changes because someone changed the "+
+		"resource after you started to edit it. Reapply your changes.")
 }
 
 func duplicate() error {
-	return apierr.New("WAFDuplicateItemException", "AWS WAF couldn't perform the operation because some resource in your request is a duplicate of an existing one.")
+	return apierr.New("WAFDuplicateItemException", "AWS WAF couldn't perform the operation because some resource in "+
+		"your request is a duplicate of an existing one.")
 }
 
 func beyond(what string, limit int) error {
-	return apierr.New("WAFLimitsExceededException", "AWS WAF couldn't perform the operation because you exceeded your resource limit: %d %s.", limit, what)
+	return apierr.New("WAFLimitsExceededException", "AWS WAF couldn't perform the operation because you exceeded your "+
+		"resource limit: %d %s.", limit, what)
 }
 
 var (
@@ -82,7 +87,8 @@ func (s *Service) checkName(name, scope string, description *string) error {
 		return invalid("ENTITY", name, "The name must have 1 to 128 letters, digits, hyphens and underscores.")
 	}
 	if description != nil && *description != "" && !descriptionForm.MatchString(*description) {
-		return invalid("DESCRIPTION", *description, "The description contains characters that are not allowed, or is too long.")
+		return invalid("DESCRIPTION", *description, "The description contains characters that are not allowed, "+
+			"or is too long.")
 	}
 	return nil
 }
@@ -113,7 +119,8 @@ func (s *Service) arn(scope, path, id string) string {
 	return strings.Join([]string{"arn", s.account.Partition, service, region, s.account.ID, path + "/" + id}, ":")
 }
 
-// pageOf is the part of all, which ascends by key, that follows the marker. As in AWS a full page has a marker, even if it is the last.
+// pageOf is the part of all, which ascends by key, that follows the marker. As in AWS a full page has a marker, even if
+// it is the last.
 func pageOf[T any](s *Service, all []T, key func(T) string, limit *int32, marker *string) ([]T, *string, error) {
 	size := maxPage
 	if limit != nil {

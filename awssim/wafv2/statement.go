@@ -20,7 +20,8 @@ func (s *Service) compile(d types.WebACL) *webacl.ACL {
 	rules := slices.Clone(d.Rules)
 	slices.SortFunc(rules, func(x, y types.Rule) int { return cmp.Compare(x.Priority, y.Priority) })
 	for _, r := range rules {
-		rule := webacl.Rule{Name: aws.ToString(r.Name), Statement: s.statement(r.Statement), Action: webacl.Action{Kind: webacl.Count}}
+		rule := webacl.Rule{Name: aws.ToString(r.Name), Statement: s.statement(r.Statement), Action: webacl.Action{
+			Kind: webacl.Count}}
 		switch {
 		case r.Action == nil:
 		case r.Action.Allow != nil:
@@ -56,8 +57,8 @@ func block(b *types.BlockAction, bodies map[string]types.CustomResponseBody) web
 	return action
 }
 
-// statement translates what is simulated: byte matches on path, query, method and one header, IP sets by the client's own
-// address, and, or, not.
+// statement translates what is simulated: byte matches on path, query, method and one header, IP sets by the client's
+// own address, and, or, not.
 func (s *Service) statement(t *types.Statement) webacl.Statement {
 	switch {
 	case t == nil:
@@ -114,7 +115,9 @@ func byteMatch(t *types.ByteMatchStatement) webacl.Statement {
 	}
 	m.Position = position
 	transformations := slices.Clone(t.TextTransformations)
-	slices.SortFunc(transformations, func(x, y types.TextTransformation) int { return cmp.Compare(x.Priority, y.Priority) })
+	slices.SortFunc(transformations, func(x, y types.TextTransformation) int {
+		return cmp.Compare(x.Priority, y.Priority)
+	})
 	for _, x := range transformations {
 		f, ok := webacl.Transform(string(x.Type))
 		if !ok {
@@ -128,8 +131,10 @@ func byteMatch(t *types.ByteMatchStatement) webacl.Statement {
 // kinds counts how many kinds of statement t is; it must be one.
 func kinds(t *types.Statement) int {
 	return count(
-		t.AndStatement != nil, t.AsnMatchStatement != nil, t.ByteMatchStatement != nil, t.GeoMatchStatement != nil, t.IPSetReferenceStatement != nil,
-		t.LabelMatchStatement != nil, t.ManagedRuleGroupStatement != nil, t.NotStatement != nil, t.OrStatement != nil, t.RateBasedStatement != nil,
+		t.AndStatement != nil, t.AsnMatchStatement != nil, t.ByteMatchStatement != nil, t.GeoMatchStatement != nil,
+		t.IPSetReferenceStatement != nil,
+		t.LabelMatchStatement != nil, t.ManagedRuleGroupStatement != nil, t.NotStatement != nil, t.OrStatement != nil,
+		t.RateBasedStatement != nil,
 		t.RegexMatchStatement != nil, t.RegexPatternSetReferenceStatement != nil, t.RuleGroupReferenceStatement != nil,
 		t.SizeConstraintStatement != nil, t.SqliMatchStatement != nil, t.XssMatchStatement != nil,
 	)
@@ -181,14 +186,15 @@ func walk(t *types.Statement, f func(*types.Statement) error) error {
 	return nil
 }
 
-// capacity is what a rule costs in web ACL capacity units, as the developer guide lists them for what is simulated; other
-// statements cost an estimate.
+// capacity is what a rule costs in web ACL capacity units, as the developer guide lists them for what is simulated;
+// other statements cost an estimate.
 func capacity(t *types.Statement) int64 {
 	var total int64
 	_ = walk(t, func(t *types.Statement) error {
 		switch {
 		case t.ByteMatchStatement != nil:
-			cost := map[types.PositionalConstraint]int64{types.PositionalConstraintContains: 10, types.PositionalConstraintContainsWord: 10}[t.ByteMatchStatement.PositionalConstraint]
+			cost := map[types.PositionalConstraint]int64{types.PositionalConstraintContains: 10,
+				types.PositionalConstraintContainsWord: 10}[t.ByteMatchStatement.PositionalConstraint]
 			if cost == 0 {
 				cost = 2
 			}
@@ -198,7 +204,8 @@ func capacity(t *types.Statement) int64 {
 				}
 			}
 			total += cost
-		case t.IPSetReferenceStatement != nil, t.GeoMatchStatement != nil, t.LabelMatchStatement != nil, t.SizeConstraintStatement != nil, t.AsnMatchStatement != nil:
+		case t.IPSetReferenceStatement != nil, t.GeoMatchStatement != nil, t.LabelMatchStatement != nil,
+			t.SizeConstraintStatement != nil, t.AsnMatchStatement != nil:
 			total++
 		case t.RateBasedStatement != nil:
 			total += 2

@@ -17,7 +17,8 @@ import (
 )
 
 // bytesIn is a byte match; without transformations it has the one that changes nothing.
-func bytesIn(f types.FieldToMatch, p types.PositionalConstraint, text string, transformations ...types.TextTransformation) types.Statement {
+func bytesIn(f types.FieldToMatch, p types.PositionalConstraint, text string,
+	transformations ...types.TextTransformation) types.Statement {
 	if transformations == nil {
 		transformations = []types.TextTransformation{{Type: types.TextTransformationTypeNone}}
 	}
@@ -28,7 +29,8 @@ func bytesIn(f types.FieldToMatch, p types.PositionalConstraint, text string, tr
 
 func (f fixture) ipSet(name, version string, addresses ...string) (*types.IPSetSummary, error) {
 	out, err := f.CreateIPSet(f.t.Context(), &wafv2.CreateIPSetInput{
-		Name: aws.String(name), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersion(version), Addresses: addresses,
+		Name: aws.String(name), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersion(version),
+		Addresses: addresses,
 	})
 	if err != nil {
 		return nil, err
@@ -62,12 +64,16 @@ func TestStatementsGuardAsTheyAreWrittenAndCostAsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := &webacl.Request{
-		Client: netip.MustParseAddr("203.0.113.7"), Method: "PUT", Path: "/a%42/end", Query: "q=evil&x=bots", Header: http.Header{"User-Agent": {"curl/8"}},
+		Client: netip.MustParseAddr("203.0.113.7"), Method: "PUT", Path: "/a%42/end", Query: "q=evil&x=bots",
+		Header: http.Header{"User-Agent": {"curl/8"}},
 	}
-	lower, decode := types.TextTransformation{Priority: 2, Type: types.TextTransformationTypeLowercase}, types.TextTransformation{Priority: 1, Type: types.TextTransformationTypeUrlDecode}
+	lower, decode := types.TextTransformation{Priority: 2, Type: types.TextTransformationTypeLowercase},
+		types.TextTransformation{Priority: 1, Type: types.TextTransformationTypeUrlDecode}
 	hits, misses := bytesIn(uri, starts, "/"), bytesIn(uri, exactly, "/")
-	geo := types.Statement{GeoMatchStatement: &types.GeoMatchStatement{CountryCodes: []types.CountryCode{types.CountryCodeAq}}}
-	managed := types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{Name: aws.String("n"), VendorName: aws.String("v")}}
+	geo := types.Statement{GeoMatchStatement: &types.GeoMatchStatement{CountryCodes: []types.CountryCode{
+		types.CountryCodeAq}}}
+	managed := types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{Name: aws.String("n"),
+		VendorName: aws.String("v")}}
 	for _, tt := range []struct {
 		name    string
 		s       types.Statement
@@ -86,34 +92,42 @@ func TestStatementsGuardAsTheyAreWrittenAndCostAsDocumented(t *testing.T) {
 		{"a header", bytesIn(agent, starts, "curl"), true, 2},
 		{"a field that is not simulated", bytesIn(types.FieldToMatch{Cookies: &types.Cookies{}}, starts, "a"), false, 2},
 		{"transformations by priority", bytesIn(uri, exactly, "/ab/end", lower, decode), true, 22},
-		{"a transformation that is not simulated", bytesIn(uri, starts, "/", types.TextTransformation{Type: types.TextTransformationTypeMd5}), false, 12},
+		{"a transformation that is not simulated", bytesIn(uri, starts, "/", types.TextTransformation{
+			Type: types.TextTransformationTypeMd5}), false, 12},
 		{"addresses", inSet(clients), true, 1},
-		{"and", types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{hits, inSet(clients)}}}, true, 3},
-		{"and, one not", types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{hits, misses}}}, false, 4},
+		{"and", types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{hits, inSet(clients)}}}, true,
+			3},
+		{"and, one not", types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{hits, misses}}},
+			false, 4},
 		{"or", types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{misses, hits}}}, true, 4},
-		{"or, neither", types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{misses, misses}}}, false, 4},
+		{"or, neither", types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{misses, misses}}},
+			false, 4},
 		{"not", types.Statement{NotStatement: &types.NotStatement{Statement: &misses}}, true, 2},
 		{"not what matches", types.Statement{NotStatement: &types.NotStatement{Statement: &hits}}, false, 2},
 		{"a country", geo, false, 1},
 		{"a rate with what it is of", types.Statement{RateBasedStatement: &types.RateBasedStatement{
 			Limit: aws.Int64(100), AggregateKeyType: types.RateBasedStatementAggregateKeyTypeIp, ScopeDownStatement: &hits,
 		}}, false, 4},
-		{"a regular expression", types.Statement{RegexMatchStatement: &types.RegexMatchStatement{RegexString: aws.String("."), FieldToMatch: &uri}}, false, 3},
-		{"a set of expressions", types.Statement{RegexPatternSetReferenceStatement: &types.RegexPatternSetReferenceStatement{ARN: aws.String("a")}}, false, 25},
+		{"a regular expression", types.Statement{RegexMatchStatement: &types.RegexMatchStatement{RegexString: aws.String("."),
+			FieldToMatch: &uri}}, false, 3},
+		{"a set of expressions", types.Statement{RegexPatternSetReferenceStatement: &types.RegexPatternSetReferenceStatement{
+			ARN: aws.String("a")}}, false, 25},
 		{"injection of SQL", types.Statement{SqliMatchStatement: &types.SqliMatchStatement{FieldToMatch: &uri}}, false, 20},
 		{"injection of scripts", types.Statement{XssMatchStatement: &types.XssMatchStatement{FieldToMatch: &uri}}, false, 40},
 		{"a managed group", managed, false, 700},
 		{"a managed group of some requests", types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{
 			Name: aws.String("n"), VendorName: aws.String("v"), ScopeDownStatement: &geo,
 		}}, false, 701},
-		{"a group", types.Statement{RuleGroupReferenceStatement: &types.RuleGroupReferenceStatement{ARN: aws.String("a")}}, false, 100},
+		{"a group", types.Statement{RuleGroupReferenceStatement: &types.RuleGroupReferenceStatement{ARN: aws.String("a")}},
+			false, 100},
 	} {
 		r := blocking("r", 0, "/")
 		r.Statement = &tt.s
 		if tt.s.ManagedRuleGroupStatement != nil || tt.s.RuleGroupReferenceStatement != nil {
 			r.Action, r.OverrideAction = nil, &types.OverrideAction{None: &types.NoneAction{}}
 		}
-		cost, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{r}})
+		cost, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional,
+			Rules: []types.Rule{r}})
 		if err != nil || cost.Capacity != tt.cost {
 			t.Errorf("%s: costs %+v, %v; want %d", tt.name, cost, err, tt.cost)
 			continue
@@ -149,7 +163,8 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 	}
 	update := func(id, token *string, addresses ...string) (*wafv2.UpdateIPSetOutput, error) {
 		return f.UpdateIPSet(t.Context(), &wafv2.UpdateIPSetInput{
-			Name: set.Name, Id: id, Scope: types.ScopeRegional, LockToken: token, Addresses: addresses, Description: aws.String("moved"),
+			Name: set.Name, Id: id, Scope: types.ScopeRegional, LockToken: token, Addresses: addresses,
+			Description: aws.String("moved"),
 		})
 	}
 	next, err := update(set.Id, set.LockToken, "198.51.100.0/24")
@@ -169,11 +184,14 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 		}
 	}
 	got, err := f.GetIPSet(t.Context(), &wafv2.GetIPSetInput{Name: set.Name, Id: set.Id, Scope: types.ScopeRegional})
-	if err != nil || !slices.Equal(got.IPSet.Addresses, []string{"198.51.100.0/24"}) || *got.LockToken != *next.NextLockToken || *got.IPSet.Description != "moved" {
+	if err != nil || !slices.Equal(got.IPSet.Addresses, []string{"198.51.100.0/24"}) ||
+		*got.LockToken != *next.NextLockToken || *got.IPSet.Description != "moved" {
 		t.Errorf("after the update: %+v, %v", got, err)
 	}
-	cdn := &wafv2.CreateIPSetInput{Name: set.Name, Scope: types.ScopeCloudfront, IPAddressVersion: types.IPAddressVersionIpv6, Addresses: []string{"2001:db8::/32"}}
-	if out, err := f.CreateIPSet(t.Context(), cdn); err != nil || !strings.HasPrefix(*out.Summary.ARN, "arn:aws:wafv2:us-east-1:123456789012:global/ipset/office/") {
+	cdn := &wafv2.CreateIPSetInput{Name: set.Name, Scope: types.ScopeCloudfront,
+		IPAddressVersion: types.IPAddressVersionIpv6, Addresses: []string{"2001:db8::/32"}}
+	if out, err := f.CreateIPSet(t.Context(), cdn); err != nil || !strings.HasPrefix(*out.Summary.ARN,
+		"arn:aws:wafv2:us-east-1:123456789012:global/ipset/office/") {
 		t.Errorf("a set of CloudFront: %+v, %v", out, err)
 	}
 	list := func() []types.IPSetSummary {
@@ -187,7 +205,8 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 		t.Errorf("listed: %+v", all)
 	}
 	remove := func(token *string) error {
-		_, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: set.Name, Id: set.Id, Scope: types.ScopeRegional, LockToken: token})
+		_, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: set.Name, Id: set.Id, Scope: types.ScopeRegional,
+			LockToken: token})
 		return err
 	}
 	if err := remove(set.LockToken); code(err) != "WAFOptimisticLockException" {
@@ -196,7 +215,8 @@ func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 	if err := remove(next.NextLockToken); code(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete while a rule refers to it within another statement: %v", err)
 	}
-	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: w.LockToken}); err != nil {
+	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
+		LockToken: w.LockToken}); err != nil {
 		t.Fatal(err)
 	}
 	if err := remove(next.NextLockToken); err != nil {
@@ -249,7 +269,8 @@ func TestIPSetsAreValidated(t *testing.T) {
 	}
 	f := newFixture(t, account.Instant())
 	if _, err := f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{
-		Name: aws.String("a"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4, Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}},
+		Name: aws.String("a"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4, Tags: []types.Tag{
+			{Key: aws.String("aws:x"), Value: aws.String("")}},
 	}); code(err) != "WAFInvalidParameterException" {
 		t.Errorf("with a reserved tag: %v", err)
 	}

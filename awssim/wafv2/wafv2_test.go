@@ -50,10 +50,13 @@ func visible() *types.VisibilityConfig { return &types.VisibilityConfig{MetricNa
 
 func blocking(name string, priority int32, path string) types.Rule {
 	return types.Rule{
-		Name: aws.String(name), Priority: priority, VisibilityConfig: visible(), Action: &types.RuleAction{Block: &types.BlockAction{}},
+		Name: aws.String(name), Priority: priority, VisibilityConfig: visible(), Action: &types.RuleAction{
+			Block: &types.BlockAction{}},
 		Statement: &types.Statement{ByteMatchStatement: &types.ByteMatchStatement{
-			FieldToMatch: &types.FieldToMatch{UriPath: &types.UriPath{}}, PositionalConstraint: types.PositionalConstraintExactly,
-			SearchString: []byte(path), TextTransformations: []types.TextTransformation{{Type: types.TextTransformationTypeNone}},
+			FieldToMatch:         &types.FieldToMatch{UriPath: &types.UriPath{}},
+			PositionalConstraint: types.PositionalConstraintExactly,
+			SearchString:         []byte(path), TextTransformations: []types.TextTransformation{
+				{Type: types.TextTransformationTypeNone}},
 		}},
 	}
 }
@@ -75,7 +78,8 @@ func (f fixture) create(name string, rules ...types.Rule) *types.WebACLSummary {
 }
 
 func (f fixture) associate(acl, resource string) error {
-	_, err := f.AssociateWebACL(f.t.Context(), &wafv2.AssociateWebACLInput{WebACLArn: aws.String(acl), ResourceArn: aws.String(resource)})
+	_, err := f.AssociateWebACL(f.t.Context(), &wafv2.AssociateWebACLInput{WebACLArn: aws.String(acl),
+		ResourceArn: aws.String(resource)})
 	return err
 }
 
@@ -102,7 +106,8 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 		return *out.WebACL.Name
 	}
 	disassociate := func() {
-		if _, err := f.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(alb)}); err != nil {
+		if _, err := f.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(alb)}); err !=
+			nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +127,8 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 	if err != nil || len(out.ResourceArns) != 1 || out.ResourceArns[0] != alb {
 		t.Errorf("resources of b: %v, %v", out, err)
 	}
-	_, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional, LockToken: b.LockToken})
+	_, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional,
+		LockToken: b.LockToken})
 	if code(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete while associated: %v", err)
 	}
@@ -130,7 +136,8 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 	if got := current(); got != "" {
 		t.Errorf("after disassociating: %q", got)
 	}
-	if _, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional, LockToken: b.LockToken}); err != nil {
+	if _, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional,
+		LockToken: b.LockToken}); err != nil {
 		t.Error(err)
 	}
 	for _, in := range []*wafv2.GetWebACLInput{{ARN: b.ARN}, {Name: b.Name, Id: b.Id, Scope: types.ScopeRegional}} {
@@ -200,25 +207,31 @@ func TestWebACLsAreValidated(t *testing.T) {
 		in   *wafv2.CreateWebACLInput
 		want string
 	}{
-		"name taken":    {input("taken"), "WAFDuplicateItemException"},
-		"bad name":      {input("a b"), "WAFInvalidParameterException"},
-		"no scope":      {edit(func(in *wafv2.CreateWebACLInput) { in.Scope = "" }), "WAFInvalidParameterException"},
-		"no default":    {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction = nil }), "WAFInvalidParameterException"},
-		"two defaults":  {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction.Block = &types.BlockAction{} }), "WAFInvalidParameterException"},
-		"no metric":     {edit(func(in *wafv2.CreateWebACLInput) { in.VisibilityConfig = nil }), "WAFInvalidParameterException"},
+		"name taken": {input("taken"), "WAFDuplicateItemException"},
+		"bad name":   {input("a b"), "WAFInvalidParameterException"},
+		"no scope":   {edit(func(in *wafv2.CreateWebACLInput) { in.Scope = "" }), "WAFInvalidParameterException"},
+		"no default": {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction = nil }), "WAFInvalidParameterException"},
+		"two defaults": {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction.Block = &types.BlockAction{} }),
+			"WAFInvalidParameterException"},
+		"no metric": {edit(func(in *wafv2.CreateWebACLInput) { in.VisibilityConfig = nil }),
+			"WAFInvalidParameterException"},
 		"same priority": {input("new", blocking("a", 1, "/"), blocking("b", 1, "/")), "WAFInvalidParameterException"},
 		"same name":     {input("new", blocking("a", 1, "/"), blocking("a", 2, "/")), "WAFInvalidParameterException"},
-		"no action":     {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action = nil }), "WAFInvalidParameterException"},
-		"two actions":   {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action.Allow = &types.AllowAction{} }), "WAFInvalidParameterException"},
+		"no action": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action = nil }),
+			"WAFInvalidParameterException"},
+		"two actions": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action.Allow = &types.AllowAction{} }),
+			"WAFInvalidParameterException"},
 		"two statements": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Rules[0].Statement.GeoMatchStatement = &types.GeoMatchStatement{}
 		}), "WAFInvalidParameterException"},
 		"nothing to search": {input("new", blocking("a", 1, "")), "WAFInvalidParameterException"},
 		"unknown IP set": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
+			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{
+				ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
 		}), "WAFNonexistentItemException"},
 		"unknown body": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Action.Block.CustomResponse = &types.CustomResponse{ResponseCode: aws.Int32(404), CustomResponseBodyKey: aws.String("k")}
+			in.Rules[0].Action.Block.CustomResponse = &types.CustomResponse{ResponseCode: aws.Int32(404),
+				CustomResponseBodyKey: aws.String("k")}
 		}), "WAFInvalidParameterException"},
 		"reserved tag": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
@@ -227,35 +240,53 @@ func TestWebACLsAreValidated(t *testing.T) {
 			in.Rules[0].Action.Block.CustomResponse = &types.CustomResponse{ResponseCode: aws.Int32(600)}
 		}), "WAFInvalidParameterException"},
 		"bad status by default": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.DefaultAction = &types.DefaultAction{Block: &types.BlockAction{CustomResponse: &types.CustomResponse{ResponseCode: aws.Int32(199)}}}
+			in.DefaultAction = &types.DefaultAction{Block: &types.BlockAction{CustomResponse: &types.CustomResponse{
+				ResponseCode: aws.Int32(199)}}}
 		}), "WAFInvalidParameterException"},
-		"bad description":             {edit(func(in *wafv2.CreateWebACLInput) { in.Description = aws.String("<") }), "WAFInvalidParameterException"},
-		"rule without a metric":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].VisibilityConfig = nil }), "WAFInvalidParameterException"},
-		"rule without a name":         {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Name = nil }), "WAFInvalidParameterException"},
-		"rule before the first":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Priority = -1 }), "WAFInvalidParameterException"},
-		"rule without a statement":    {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement = nil }), "WAFInvalidParameterException"},
-		"bytes at no position":        {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.PositionalConstraint = "" }), "WAFInvalidParameterException"},
-		"bytes without a field":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.FieldToMatch = nil }), "WAFInvalidParameterException"},
-		"bytes as they are, not told": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.TextTransformations = nil }), "WAFInvalidParameterException"},
+		"bad description": {edit(func(in *wafv2.CreateWebACLInput) { in.Description = aws.String("<") }),
+			"WAFInvalidParameterException"},
+		"rule without a metric": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].VisibilityConfig = nil }),
+			"WAFInvalidParameterException"},
+		"rule without a name": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Name = nil }),
+			"WAFInvalidParameterException"},
+		"rule before the first": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Priority = -1 }),
+			"WAFInvalidParameterException"},
+		"rule without a statement": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement = nil }),
+			"WAFInvalidParameterException"},
+		"bytes at no position": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement.ByteMatchStatement.PositionalConstraint = ""
+		}), "WAFInvalidParameterException"},
+		"bytes without a field": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement.ByteMatchStatement.FieldToMatch = nil
+		}), "WAFInvalidParameterException"},
+		"bytes as they are, not told": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement.ByteMatchStatement.TextTransformations = nil
+		}), "WAFInvalidParameterException"},
 		"and of one": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Statement = &types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{*in.Rules[0].Statement}}}
+			in.Rules[0].Statement = &types.Statement{AndStatement: &types.AndStatement{
+				Statements: []types.Statement{*in.Rules[0].Statement}}}
 		}), "WAFInvalidParameterException"},
 		"or of one": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Statement = &types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{*in.Rules[0].Statement}}}
+			in.Rules[0].Statement = &types.Statement{OrStatement: &types.OrStatement{
+				Statements: []types.Statement{*in.Rules[0].Statement}}}
 		}), "WAFInvalidParameterException"},
 		"not of nothing": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Rules[0].Statement = &types.Statement{NotStatement: &types.NotStatement{}}
 		}), "WAFInvalidParameterException"},
 		"IP set by another ARN": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String(alb)}}
+			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{
+				ARN: aws.String(alb)}}
 		}), "WAFInvalidParameterException"},
 		"two overriding actions": {edit(func(in *wafv2.CreateWebACLInput) {
-			in.Rules[0].Action, in.Rules[0].OverrideAction = nil, &types.OverrideAction{Count: &types.CountAction{}, None: &types.NoneAction{}}
+			in.Rules[0].Action, in.Rules[0].OverrideAction = nil, &types.OverrideAction{Count: &types.CountAction{},
+				None: &types.NoneAction{}}
 			in.Rules[0].Statement = &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}}
 		}), "WAFInvalidParameterException"},
 		"unknown IP set within other statements": {edit(func(in *wafv2.CreateWebACLInput) {
-			unknown := types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
-			or := types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{*in.Rules[0].Statement, unknown}}}
+			unknown := types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{
+				ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
+			or := types.Statement{OrStatement: &types.OrStatement{
+				Statements: []types.Statement{*in.Rules[0].Statement, unknown}}}
 			and := types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{*in.Rules[0].Statement, or}}}
 			not := types.Statement{NotStatement: &types.NotStatement{Statement: &and}}
 			in.Rules[0].Statement = &types.Statement{RateBasedStatement: &types.RateBasedStatement{ScopeDownStatement: &not}}
@@ -264,8 +295,9 @@ func TestWebACLsAreValidated(t *testing.T) {
 			in.Rules = nil
 			for i := range int32(8) { // of 700 each
 				in.Rules = append(in.Rules, types.Rule{
-					Name: aws.String("r" + string('a'+i)), Priority: i, VisibilityConfig: visible(), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
-					Statement: &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}},
+					Name: aws.String("r" + string('a'+i)), Priority: i, VisibilityConfig: visible(),
+					OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
+					Statement:      &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}},
 				})
 			}
 		}), "WAFLimitsExceededException"},
@@ -296,10 +328,12 @@ func TestUpdatesNeedTheCurrentLockToken(t *testing.T) {
 	if _, err := update(w.LockToken); code(err) != "WAFOptimisticLockException" {
 		t.Errorf("with the old token: %v", err)
 	}
-	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: w.LockToken}); code(err) != "WAFOptimisticLockException" {
+	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
+		LockToken: w.LockToken}); code(err) != "WAFOptimisticLockException" {
 		t.Errorf("delete with the old token: %v", err)
 	}
-	if _, err := f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: out.NextLockToken, VisibilityConfig: visible()}); code(err) != "WAFInvalidParameterException" {
+	if _, err := f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional,
+		LockToken: out.NextLockToken, VisibilityConfig: visible()}); code(err) != "WAFInvalidParameterException" {
 		t.Errorf("without a default action: %v", err)
 	}
 	got, err := f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional})
@@ -318,7 +352,8 @@ func TestListsArePagedWithAMarkerOnEachFullPage(t *testing.T) {
 	var marker *string
 	pages := 0
 	for {
-		out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(2), NextMarker: marker})
+		out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(2),
+			NextMarker: marker})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,10 +369,12 @@ func TestListsArePagedWithAMarkerOnEachFullPage(t *testing.T) {
 		t.Errorf("%v on %d pages", names, pages)
 	}
 	f.account.Trouble.PageSize = 1
-	if out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(2)}); err != nil || len(out.WebACLs) != 1 {
+	if out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional,
+		Limit: aws.Int32(2)}); err != nil || len(out.WebACLs) != 1 {
 		t.Errorf("while all pages have one: %+v, %v", out, err)
 	}
-	if _, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, NextMarker: aws.String("?")}); code(err) != "WAFInvalidParameterException" {
+	if _, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional,
+		NextMarker: aws.String("?")}); code(err) != "WAFInvalidParameterException" {
 		t.Errorf("bad marker: %v", err)
 	}
 }
@@ -346,13 +383,15 @@ func TestRulesReachTheDataPlaneInTheOrderOfTheirPriorities(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	set, err := f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{
-		Name: aws.String("office"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{"192.0.2.0/24"},
+		Name: aws.String("office"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4,
+		Addresses: []string{"192.0.2.0/24"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	office := types.Rule{
-		Name: aws.String("office"), Priority: 1, VisibilityConfig: visible(), Action: &types.RuleAction{Allow: &types.AllowAction{}},
+		Name: aws.String("office"), Priority: 1, VisibilityConfig: visible(), Action: &types.RuleAction{
+			Allow: &types.AllowAction{}},
 		Statement: &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: set.Summary.ARN}},
 	}
 	teapot := blocking("teapot", 2, "/blocked")
@@ -361,7 +400,8 @@ func TestRulesReachTheDataPlaneInTheOrderOfTheirPriorities(t *testing.T) {
 		ResponseHeaders: []types.CustomHTTPHeader{{Name: aws.String("X-Tea"), Value: aws.String("green")}},
 	}
 	in := input("a", blocking("never", 3, "/blocked"), teapot, office)
-	in.CustomResponseBodies = map[string]types.CustomResponseBody{"tea": {Content: aws.String("{}"), ContentType: types.ResponseContentTypeApplicationJson}}
+	in.CustomResponseBodies = map[string]types.CustomResponseBody{
+		"tea": {Content: aws.String("{}"), ContentType: types.ResponseContentTypeApplicationJson}}
 	out, err := f.CreateWebACL(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -373,7 +413,8 @@ func TestRulesReachTheDataPlaneInTheOrderOfTheirPriorities(t *testing.T) {
 		action.Response.ContentType != "application/json" || action.Response.Header.Get("X-Tea") != "green" {
 		t.Errorf("got %+v by %q", action, rule)
 	}
-	if _, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: aws.String("office"), Id: set.Summary.Id, LockToken: set.Summary.LockToken, Scope: types.ScopeRegional}); code(err) != "WAFAssociatedItemException" {
+	if _, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: aws.String("office"), Id: set.Summary.Id,
+		LockToken: set.Summary.LockToken, Scope: types.ScopeRegional}); code(err) != "WAFAssociatedItemException" {
 		t.Errorf("delete a set in use: %v", err)
 	}
 }
@@ -382,17 +423,21 @@ func TestTagsOfWebACLs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	arn := f.create("a").ARN
-	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}, {Key: aws.String("l"), Value: aws.String("w")}}}); err != nil {
+	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{
+		{Key: aws.String("k"), Value: aws.String("v")}, {Key: aws.String("l"), Value: aws.String("w")}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("m"), Value: aws.String("x")}}}); err != nil {
+	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{
+		{Key: aws.String("m"), Value: aws.String("x")}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"l"}}); err != nil {
+	if _, err := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"l"}}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	out, err := f.ListTagsForResource(t.Context(), &wafv2.ListTagsForResourceInput{ResourceARN: arn})
-	if err != nil || len(out.TagInfoForResource.TagList) != 2 || *out.TagInfoForResource.TagList[0].Key != "k" || *out.TagInfoForResource.TagList[1].Key != "m" {
+	if err != nil || len(out.TagInfoForResource.TagList) != 2 || *out.TagInfoForResource.TagList[0].Key != "k" ||
+		*out.TagInfoForResource.TagList[1].Key != "m" {
 		t.Errorf("%v, %v", out, err)
 	}
 	more := func(n int) []types.Tag {
@@ -406,7 +451,8 @@ func TestTagsOfWebACLs(t *testing.T) {
 		n    int
 		want string
 	}{{49, "WAFTagOperationException"}, {48, ""}} {
-		if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)}); code(err) != tt.want {
+		if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)}); code(
+			err) != tt.want {
 			t.Errorf("two tags and %d more: got %v, want %q", tt.n, err, tt.want)
 		}
 	}

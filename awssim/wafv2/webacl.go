@@ -16,7 +16,8 @@ import (
 )
 
 // CreateWebACL makes a web ACL.
-func (s *Service) CreateWebACL(ctx context.Context, in *wafv2.CreateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.CreateWebACLOutput, error) {
+func (s *Service) CreateWebACL(ctx context.Context, in *wafv2.CreateWebACLInput, _ ...func(*wafv2.Options)) (
+	*wafv2.CreateWebACLOutput, error) {
 	return call.Write(ctx, s.entry, "CreateWebACL", in, s.createWebACL)
 }
 
@@ -26,7 +27,8 @@ func (s *Service) createWebACL(in *wafv2.CreateWebACLInput) (*wafv2.CreateWebACL
 		return nil, err
 	}
 	definition := types.WebACL{
-		Name: aws.String(name), DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig, Description: in.Description,
+		Name: aws.String(name), DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
+		Description:          in.Description,
 		CustomResponseBodies: in.CustomResponseBodies, CaptchaConfig: in.CaptchaConfig, ChallengeConfig: in.ChallengeConfig,
 		TokenDomains: in.TokenDomains, AssociationConfig: in.AssociationConfig, ApplicationConfig: in.ApplicationConfig,
 		DataProtectionConfig: in.DataProtectionConfig, OnSourceDDoSProtectionConfig: in.OnSourceDDoSProtectionConfig,
@@ -80,7 +82,8 @@ func describe(w *account.WebACL) *types.WebACL {
 
 func summary(w *account.WebACL) *types.WebACLSummary {
 	return &types.WebACLSummary{
-		ARN: aws.String(w.ARN), Id: aws.String(w.ID), Name: aws.String(w.Name), Description: aws.String(w.Description), LockToken: aws.String(w.LockToken),
+		ARN: aws.String(w.ARN), Id: aws.String(w.ID), Name: aws.String(w.Name), Description: aws.String(w.Description),
+		LockToken: aws.String(w.LockToken),
 	}
 }
 
@@ -98,7 +101,8 @@ func (s *Service) find(name, id *string, scope types.Scope) (*account.WebACL, er
 }
 
 // GetWebACL describes a web ACL, by name, id and scope or by ARN.
-func (s *Service) GetWebACL(ctx context.Context, in *wafv2.GetWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.GetWebACLOutput, error) {
+func (s *Service) GetWebACL(ctx context.Context, in *wafv2.GetWebACLInput, _ ...func(*wafv2.Options)) (
+	*wafv2.GetWebACLOutput, error) {
 	return call.Read(ctx, s.entry, "GetWebACL", in, func(in *wafv2.GetWebACLInput) (*wafv2.GetWebACLOutput, error) {
 		w := s.account.WebACLs[aws.ToString(in.ARN)]
 		if in.ARN == nil {
@@ -115,7 +119,8 @@ func (s *Service) GetWebACL(ctx context.Context, in *wafv2.GetWebACLInput, _ ...
 }
 
 // UpdateWebACL replaces all of a web ACL's settings.
-func (s *Service) UpdateWebACL(ctx context.Context, in *wafv2.UpdateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.UpdateWebACLOutput, error) {
+func (s *Service) UpdateWebACL(ctx context.Context, in *wafv2.UpdateWebACLInput, _ ...func(*wafv2.Options)) (
+	*wafv2.UpdateWebACLOutput, error) {
 	return call.Write(ctx, s.entry, "UpdateWebACL", in, s.updateWebACL)
 }
 
@@ -131,7 +136,8 @@ func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACL
 		return nil, stale()
 	}
 	definition := types.WebACL{
-		Name: aws.String(w.Name), DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig, Description: in.Description,
+		Name: aws.String(w.Name), DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
+		Description:          in.Description,
 		CustomResponseBodies: in.CustomResponseBodies, CaptchaConfig: in.CaptchaConfig, ChallengeConfig: in.ChallengeConfig,
 		TokenDomains: in.TokenDomains, AssociationConfig: in.AssociationConfig, ApplicationConfig: in.ApplicationConfig,
 		DataProtectionConfig: in.DataProtectionConfig, OnSourceDDoSProtectionConfig: in.OnSourceDDoSProtectionConfig,
@@ -145,8 +151,10 @@ func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACL
 }
 
 // DeleteWebACL deletes a web ACL that no load balancer has.
-func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteWebACLOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteWebACL", in, func(in *wafv2.DeleteWebACLInput) (*wafv2.DeleteWebACLOutput, error) {
+func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput, _ ...func(*wafv2.Options)) (
+	*wafv2.DeleteWebACLOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteWebACL", in, func(in *wafv2.DeleteWebACLInput) (
+		*wafv2.DeleteWebACLOutput, error) {
 		w, err := s.find(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
@@ -155,7 +163,9 @@ func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput,
 			return nil, stale()
 		}
 		if len(s.account.LoadBalancersOf(w.ARN)) > 0 {
-			return nil, apierr.New("WAFAssociatedItemException", "AWS WAF couldn't perform the operation because your resource is being used by another resource or it's associated with another resource.")
+			return nil, apierr.New("WAFAssociatedItemException",
+				"AWS WAF couldn't perform the operation because your resource is being used by another resource or it's "+
+					"associated with another resource.")
 		}
 		delete(s.account.WebACLs, w.ARN)
 		return &wafv2.DeleteWebACLOutput{}, nil
@@ -163,7 +173,8 @@ func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput,
 }
 
 // ListWebACLs lists the web ACLs of a scope by name.
-func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _ ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
+func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _ ...func(*wafv2.Options)) (
+	*wafv2.ListWebACLsOutput, error) {
 	return call.Read(ctx, s.entry, "ListWebACLs", in, func(in *wafv2.ListWebACLsInput) (*wafv2.ListWebACLsOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
@@ -183,8 +194,10 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 }
 
 // CheckCapacity returns what rules would cost.
-func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInput, _ ...func(*wafv2.Options)) (*wafv2.CheckCapacityOutput, error) {
-	return call.Read(ctx, s.entry, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (*wafv2.CheckCapacityOutput, error) {
+func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInput, _ ...func(*wafv2.Options)) (
+	*wafv2.CheckCapacityOutput, error) {
+	return call.Read(ctx, s.entry, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (
+		*wafv2.CheckCapacityOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}
@@ -202,7 +215,8 @@ func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInpu
 // check validates a web ACL's settings.
 func (s *Service) check(d *types.WebACL) error {
 	if d.DefaultAction == nil || count(d.DefaultAction.Allow != nil, d.DefaultAction.Block != nil) != 1 {
-		return invalid("DEFAULT_ACTION", "", "You have used none or multiple values for a field that requires exactly one value.")
+		return invalid("DEFAULT_ACTION", "", "You have used none or multiple values for a field that requires "+
+			"exactly one value.")
 	}
 	if err := checkVisibility(d.VisibilityConfig); err != nil {
 		return err
@@ -272,14 +286,16 @@ func (s *Service) checkRule(r *types.Rule, bodies map[string]types.CustomRespons
 	}
 	groups := r.Statement.ManagedRuleGroupStatement != nil || r.Statement.RuleGroupReferenceStatement != nil
 	switch {
-	case groups && (r.OverrideAction == nil || r.Action != nil || count(r.OverrideAction.Count != nil, r.OverrideAction.None != nil) != 1):
+	case groups && (r.OverrideAction == nil || r.Action != nil || count(r.OverrideAction.Count != nil,
+		r.OverrideAction.None != nil) != 1):
 		return invalid("OVERRIDE_ACTION", name, "A rule that refers to a rule group needs exactly one override action.")
 	case !groups && (r.Action == nil || r.OverrideAction != nil):
 		return invalid("RULE", name, "A rule needs an action.")
 	case !groups:
 		a := r.Action
 		if count(a.Allow != nil, a.Block != nil, a.Count != nil, a.Captcha != nil, a.Challenge != nil) != 1 {
-			return invalid("RULE_ACTION", name, "You have used none or multiple values for a field that requires exactly one value.")
+			return invalid("RULE_ACTION", name, "You have used none or multiple values for a field that requires "+
+				"exactly one value.")
 		}
 		if err := checkBlock(a.Block, bodies); err != nil {
 			return err
@@ -294,9 +310,11 @@ func (s *Service) checkStatement(t *types.Statement) error {
 	}
 	switch {
 	case t.AndStatement != nil && len(t.AndStatement.Statements) < 2:
-		return invalid("AND_STATEMENT", "", "Your statement has multiple values set for a field that requires two or more statements.")
+		return invalid("AND_STATEMENT", "", "Your statement has multiple values set for a field that requires two or "+
+			"more statements.")
 	case t.OrStatement != nil && len(t.OrStatement.Statements) < 2:
-		return invalid("OR_STATEMENT", "", "Your statement has multiple values set for a field that requires two or more statements.")
+		return invalid("OR_STATEMENT", "", "Your statement has multiple values set for a field that requires two or "+
+			"more statements.")
 	case t.NotStatement != nil && t.NotStatement.Statement == nil:
 		return invalid("NOT_STATEMENT", "", "The statement needs a statement.")
 	case t.IPSetReferenceStatement != nil:

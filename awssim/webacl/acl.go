@@ -1,6 +1,7 @@
-// Package webacl decides what the rules of a web ACL do with a request: an honest subset of AWS WAF. Rules match on URI path,
-// query string, method or one header by bytes, and on client addresses, joined by and, or and not; statements of any other
-// kind are Unknown and match nothing, however they are joined. It has no API and no account; it imports only the standard library.
+// Package webacl decides what the rules of a web ACL do with a request: an honest subset of AWS WAF. Rules match on URI
+// path, query string, method or one header by bytes, and on client addresses, joined by and, or and not; statements of
+// any other kind are Unknown and match nothing, however they are joined. It has no API and no account; it imports only
+// the standard library.
 package webacl
 
 import (

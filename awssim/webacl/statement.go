@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// verdict is whether a statement matches. What contains an unknown statement may be unknown itself, which counts as no match.
+// verdict is whether a statement matches. What contains an unknown statement may be unknown itself, which counts as no
+// match.
 type verdict int
 
 const (

@@ -22,7 +22,8 @@ func TestStatementsMatchAsTheyAreJoined(t *testing.T) {
 		return s
 	}
 	r := &Request{
-		Client: netip.MustParseAddr("203.0.113.7"), Method: "GET", Path: "/Blocked%2Fx", Query: "a=evil_bot&b=evil", Host: "www.example.com",
+		Client: netip.MustParseAddr("203.0.113.7"), Method: "GET", Path: "/Blocked%2Fx", Query: "a=evil_bot&b=evil",
+		Host:   "www.example.com",
 		Header: http.Header{"User-Agent": {"curl/8   (evil)"}},
 	}
 	isYes, isNo := path(StartsWith, "/"), path(Exactly, "/")
@@ -48,7 +49,8 @@ func TestStatementsMatchAsTheyAreJoined(t *testing.T) {
 		{"header, in any case", Bytes{Part: Header, Name: "user-AGENT", Position: StartsWith, Text: "curl"}, true},
 		{"header that is not there", Bytes{Part: Header, Name: "X-None", Position: Contains, Text: "a"}, false},
 		{"host", Bytes{Part: Header, Name: "Host", Text: "www.example.com"}, true},
-		{"white space", Bytes{Part: Header, Name: "User-Agent", Text: "curl/8 (evil)", Transforms: []func(string) string{compressSpace}}, true},
+		{"white space", Bytes{Part: Header, Name: "User-Agent", Text: "curl/8 (evil)", Transforms: []func(string) string{
+			compressSpace}}, true},
 		{"address", From{set}, true},
 		{"not", Not{From{set}}, false},
 		{"all", All{isYes, From{set}}, true},
@@ -110,8 +112,10 @@ func TestAnAddressSetChangesUnderItsRules(t *testing.T) {
 func TestWordsAreBoundedByAnythingButLettersDigitsAndTheUnderscore(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{
-		"evil": true, "-evil-": true, "/evil/": true, "@evil[": true, "`evil{": true, "/evil:": true, "\xffevil\xff": true, // next to the bounds of each range
-		"evil_": false, "_evil": false, "evil0": false, "evil9": false, "evila": false, "evilz": false, "evilA": false, "evilZ": false, "0evil": false, "zevil": false,
+		// next to the bounds of each range
+		"evil": true, "-evil-": true, "/evil/": true, "@evil[": true, "`evil{": true, "/evil:": true, "\xffevil\xff": true,
+		"evil_": false, "_evil": false, "evil0": false, "evil9": false, "evila": false, "evilz": false, "evilA": false,
+		"evilZ": false, "0evil": false, "zevil": false,
 		"evilevil": false, "evila evil": true, "evi": false, "": false,
 	} {
 		if got := containsWord(in, "evil"); got != want {

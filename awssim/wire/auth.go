@@ -107,36 +107,56 @@ func (s *Server) authenticate(r *request, signed scope, d *service) problem {
 	return noProblem
 }
 
-const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS " +
+	"Secret Access Key and signing method. Consult the service documentation for details."
 
 // The refusals of each protocol: AWS General Reference, "Common errors".
 var (
 	queryRefusals = map[problem]apierr.Error{
-		noCredentials:  {Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Status: http.StatusForbidden},
-		badSignature:   {Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		noCredentials: {Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token",
+			Status: http.StatusForbidden},
+		badSignature: {Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', " +
+			"'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
 		wrongSignature: {Code: "SignatureDoesNotMatch", Message: mismatch, Status: http.StatusForbidden},
-		skewed:         {Code: "SignatureDoesNotMatch", Message: "Signature expired: its time is more than 5 minutes from that of the service.", Status: http.StatusForbidden},
-		unknownKey:     {Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden},
-		expiredToken:   {Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: http.StatusForbidden},
-		wrongRegion:    {Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region.", Status: http.StatusForbidden},
+		skewed: {Code: "SignatureDoesNotMatch", Message: "Signature expired: its time is more than 5 minutes from " +
+			"that of the service.", Status: http.StatusForbidden},
+		unknownKey: {Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.",
+			Status: http.StatusForbidden},
+		expiredToken: {Code: "ExpiredToken", Message: "The security token included in the request is expired",
+			Status: http.StatusForbidden},
+		wrongRegion: {Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region.",
+			Status: http.StatusForbidden},
 	}
 	computeRefusals = map[problem]apierr.Error{
-		noCredentials:  {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		badSignature:   {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		wrongSignature: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		skewed:         {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
-		unknownKey:     {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		expiredToken:   {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
-		wrongRegion:    {Code: "AuthFailure", Message: "Credential should be scoped to a valid region.", Status: http.StatusUnauthorized},
+		noCredentials: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials",
+			Status: http.StatusUnauthorized},
+		badSignature: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials",
+			Status: http.StatusUnauthorized},
+		wrongSignature: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials",
+			Status: http.StatusUnauthorized},
+		skewed: {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
+		unknownKey: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials",
+			Status: http.StatusUnauthorized},
+		expiredToken: {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
+		wrongRegion: {Code: "AuthFailure", Message: "Credential should be scoped to a valid region.",
+			Status: http.StatusUnauthorized},
 	}
 	jsonRefusals = map[problem]apierr.Error{
-		noCredentials:  {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusBadRequest},
-		badSignature:   {Code: "IncompleteSignatureException", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		noCredentials: {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token",
+			Status: http.StatusBadRequest},
+		badSignature: {Code: "IncompleteSignatureException",
+			Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+			Status:  http.StatusBadRequest},
 		wrongSignature: {Code: "InvalidSignatureException", Message: mismatch, Status: http.StatusBadRequest},
-		skewed:         {Code: "InvalidSignatureException", Message: "Signature expired: its time is more than 5 minutes from that of the service.", Status: http.StatusBadRequest},
-		unknownKey:     {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusBadRequest},
-		expiredToken:   {Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: http.StatusBadRequest},
-		wrongRegion:    {Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region.", Status: http.StatusBadRequest},
+		skewed: {Code: "InvalidSignatureException",
+			Message: "Signature expired: its time is more than 5 minutes from that of the service.",
+			Status:  http.StatusBadRequest},
+		unknownKey: {Code: "UnrecognizedClientException",
+			Message: "The security token included in the request is invalid.", Status: http.StatusBadRequest},
+		expiredToken: {Code: "ExpiredTokenException", Message: "The security token included in the request is expired",
+			Status: http.StatusBadRequest},
+		wrongRegion: {Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region.",
+			Status: http.StatusBadRequest},
 	}
 )
 

@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// computeQuery is EC2's dialect of the query protocol: flat lists in, elements without a wrapper out, its own error envelope.
+// computeQuery is EC2's dialect of the query protocol: flat lists in, elements without a wrapper out, its own error
+// envelope.
 type computeQuery struct {
 	namespace string
 	in, out   *naming
@@ -25,7 +26,8 @@ func (q *computeQuery) action(r *request) (string, error) {
 	return "", apierr.New("MissingAction", "The request is missing an Action parameter.")
 }
 
-// notParameters are the fields of a form that belong to the call as such, not to its action; signatures add the X-Amz ones.
+// notParameters are the fields of a form that belong to the call as such, not to its action; signatures add the X-Amz
+// ones.
 var notParameters = map[string]bool{
 	"Action": true, "Version": true, "AWSAccessKeyId": true, "Signature": true, "SignatureMethod": true,
 	"SignatureVersion": true, "Timestamp": true, "X-Amz-Algorithm": true, "X-Amz-Credential": true, "X-Amz-Date": true,
@@ -42,7 +44,8 @@ func (q *computeQuery) decode(r *request, in reflect.Value) error {
 	}
 	var m *mistake
 	if errors.As(err, &m) {
-		return apierr.New("InvalidParameterValue", "Value (%s) for parameter %s is invalid. It is not %s.", m.value, m.parameter, m.want)
+		return apierr.New("InvalidParameterValue", "Value (%s) for parameter %s is invalid. It is not %s.", m.value,
+			m.parameter, m.want)
 	}
 	if err != nil {
 		return err

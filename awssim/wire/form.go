@@ -26,8 +26,8 @@ func (n *node) child(name string) *node {
 	return n.children[name]
 }
 
-// maxSteps is how deep a parameter's name may go; the deepest of AWS's has about a dozen steps. It bounds what a hostile name
-// costs.
+// maxSteps is how deep a parameter's name may go; the deepest of AWS's has about a dozen steps. It bounds what a
+// hostile name costs.
 const maxSteps = 32
 
 func treeOf(form url.Values) (*node, error) {

@@ -203,7 +203,8 @@ func (j *json11) plain(v reflect.Value) (any, error) {
 		return object, nil
 	case reflect.String:
 		return v.String(), nil
-	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Float32, reflect.Float64:
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Float32,
+		reflect.Float64:
 		return v.Interface(), nil
 	default:
 		return nil, fmt.Errorf("the codec has no form for %s", v.Type())

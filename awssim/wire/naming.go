@@ -25,19 +25,20 @@ type member struct {
 	always bool
 }
 
-// alwaysSent are the lists inside results that AWS sends when they are empty, by "Type.Field". (Clients other than Go's see the
-// difference: boto3 has no key for a list that is left out.)
+// alwaysSent are the lists inside results that AWS sends when they are empty, by "Type.Field". (Clients other than Go's
+// see the difference: boto3 has no key for a list that is left out.)
 var alwaysSent = map[string]bool{
 	"SecurityGroup.IpPermissions": true, "SecurityGroup.IpPermissionsEgress": true,
-	"IpPermission.IpRanges": true, "IpPermission.Ipv6Ranges": true, "IpPermission.PrefixListIds": true, "IpPermission.UserIdGroupPairs": true,
+	"IpPermission.IpRanges": true, "IpPermission.Ipv6Ranges": true, "IpPermission.PrefixListIds": true,
+	"IpPermission.UserIdGroupPairs":      true,
 	"Subnet.Ipv6CidrBlockAssociationSet": true,
 	"NetworkInterface.Groups":            true, "NetworkInterface.Ipv6Addresses": true, "NetworkInterface.TagSet": true,
 	"RouteTable.Associations": true, "RouteTable.PropagatingVgws": true, "RouteTable.Tags": true,
 	"InternetGateway.Attachments": true, "InternetGateway.Tags": true,
 }
 
-// sentEmpty reports whether a field of an answer is a list that AWS sends also when it is empty: what an action that describes or
-// lists was asked for, and the lists of alwaysSent.
+// sentEmpty reports whether a field of an answer is a list that AWS sends also when it is empty: what an action that
+// describes or lists was asked for, and the lists of alwaysSent.
 func sentEmpty(t reflect.Type, f reflect.StructField) bool {
 	if f.Type.Kind() != reflect.Slice || f.Type.Elem().Kind() == reflect.Uint8 {
 		return false
@@ -45,7 +46,8 @@ func sentEmpty(t reflect.Type, f reflect.StructField) bool {
 	if alwaysSent[t.Name()+"."+f.Name] {
 		return true
 	}
-	lists := strings.HasPrefix(t.Name(), "Describe") || strings.HasPrefix(t.Name(), "List") || strings.HasPrefix(t.Name(), "Get")
+	lists := strings.HasPrefix(t.Name(), "Describe") || strings.HasPrefix(t.Name(), "List") ||
+		strings.HasPrefix(t.Name(), "Get")
 	return lists && strings.HasSuffix(t.Name(), "Output")
 }
 

@@ -18,12 +18,13 @@ import (
 // storage is the name of S3 in signatures.
 const storage = "s3"
 
-// restObjects is S3's protocol, as far as it is about objects: the method is the action, the bucket is the first label of the host or the first
-// step of the path, the body is the content.
+// restObjects is S3's protocol, as far as it is about objects: the method is the action, the bucket is the first label
+// of the host or the first step of the path, the body is the content.
 type restObjects struct{}
 
 var objectActions = map[string]string{
-	http.MethodPut: "PutObject", http.MethodGet: "GetObject", http.MethodHead: "HeadObject", http.MethodDelete: "DeleteObject",
+	http.MethodPut: "PutObject", http.MethodGet: "GetObject", http.MethodHead: "HeadObject",
+	http.MethodDelete: "DeleteObject",
 }
 
 // objectOf is the bucket and the key of a request.
@@ -48,7 +49,8 @@ func (restObjects) action(r *request) (string, error) {
 	_, key := objectOf(r)
 	operation := r.form.Get("x-id") // named by clients, and the same as the method
 	if !ok || key == "" || len(r.form) > 1 || len(r.form) == 1 && operation == "" {
-		return "", apierr.WithStatus(http.StatusNotImplemented, "NotImplemented", "the simulator has of S3 PutObject, GetObject, HeadObject and DeleteObject")
+		return "", apierr.WithStatus(http.StatusNotImplemented, "NotImplemented",
+			"the simulator has of S3 PutObject, GetObject, HeadObject and DeleteObject")
 	}
 	return action, nil
 }
@@ -75,8 +77,8 @@ func (restObjects) decode(r *request, in reflect.Value) error {
 	return nil
 }
 
-// unchunked joins the chunks of a body: each has its length in hexadecimal digits, and perhaps a signature, in a line before it. Trailers follow
-// the last one, which is empty.
+// unchunked joins the chunks of a body: each has its length in hexadecimal digits, and perhaps a signature, in a line
+// before it. Trailers follow the last one, which is empty.
 func unchunked(body []byte) ([]byte, error) {
 	incomplete := apierr.New("IncompleteBody", "The request body terminated unexpectedly")
 	var out []byte
@@ -139,13 +141,17 @@ func (restObjects) fail(err *apierr.Error, id string) (string, []byte) {
 
 // objectRefusals: Amazon S3 API reference, "Error responses".
 var objectRefusals = map[problem]apierr.Error{
-	noCredentials:  {Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden},
-	badSignature:   {Code: "AuthorizationHeaderMalformed", Message: "The authorization header that you provided is not valid.", Status: http.StatusBadRequest},
+	noCredentials: {Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden},
+	badSignature: {Code: "AuthorizationHeaderMalformed",
+		Message: "The authorization header that you provided is not valid.", Status: http.StatusBadRequest},
 	wrongSignature: {Code: "SignatureDoesNotMatch", Message: mismatch, Status: http.StatusForbidden},
-	skewed:         {Code: "RequestTimeTooSkewed", Message: "The difference between the request time and the server's time is too large.", Status: http.StatusForbidden},
-	unknownKey:     {Code: "InvalidAccessKeyId", Message: "The AWS access key ID that you provided does not exist in our records.", Status: http.StatusForbidden},
-	expiredToken:   {Code: "ExpiredToken", Message: "The provided token has expired.", Status: http.StatusBadRequest},
-	wrongRegion:    {Code: "AuthorizationHeaderMalformed", Message: "The authorization header is malformed; the region is wrong.", Status: http.StatusBadRequest},
+	skewed: {Code: "RequestTimeTooSkewed", Message: "The difference between the request time and the server's " +
+		"time is too large.", Status: http.StatusForbidden},
+	unknownKey: {Code: "InvalidAccessKeyId", Message: "The AWS access key ID that you provided does not exist " +
+		"in our records.", Status: http.StatusForbidden},
+	expiredToken: {Code: "ExpiredToken", Message: "The provided token has expired.", Status: http.StatusBadRequest},
+	wrongRegion: {Code: "AuthorizationHeaderMalformed",
+		Message: "The authorization header is malformed; the region is wrong.", Status: http.StatusBadRequest},
 }
 
 func (restObjects) refusal(p problem) *apierr.Error { return refusal(objectRefusals, p) }

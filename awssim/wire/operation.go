@@ -20,8 +20,8 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// operationsOf makes operations of functions by action. It does not look up methods: in a program that looks up methods by
-// reflection the linker keeps every exported method of every type.
+// operationsOf makes operations of functions by action. It does not look up methods: in a program that looks up methods
+// by reflection the linker keeps every exported method of every type.
 func operationsOf(actions map[string]any) (map[string]operation, error) {
 	if len(actions) == 0 {
 		return nil, errors.New("the service has no actions")
@@ -52,9 +52,9 @@ func hasFormOfClient(t reflect.Type) bool {
 		t.In(1).Kind() == reflect.Pointer && t.Out(0).Kind() == reflect.Pointer
 }
 
-// Perform makes one call in the process, without a signature: input is the action's input struct of the SDK as JSON, with
-// Go's names of its fields. It fails for services and actions that are not served, for fields that do not exist, and with the
-// action's own error.
+// Perform makes one call in the process, without a signature: input is the action's input struct of the SDK as JSON,
+// with Go's names of its fields. It fails for services and actions that are not served, for fields that do not exist,
+// and with the action's own error.
 func (s *Server) Perform(ctx context.Context, service, action string, input []byte) error {
 	op, ok := s.operations[service][action]
 	if !ok {

@@ -17,7 +17,8 @@ func (q *query) action(r *request) (string, error) {
 	action := r.form.Get("Action")
 	switch version := r.form.Get("Version"); {
 	case action == "":
-		return "", apierr.New("MissingAction", "Could not find an action or operation to perform: the request has no Action parameter.")
+		return "", apierr.New("MissingAction", "Could not find an action or operation to perform: the request has no "+
+			"Action parameter.")
 	case version != "" && version != q.version:
 		return action, apierr.New("InvalidAction", "Could not find operation %s for version %s", action, version)
 	}

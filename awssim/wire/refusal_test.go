@@ -16,8 +16,8 @@ import (
 // signedAt is the time of the signatures that send makes with X-Amz-Date.
 const signedAt = "20260102T120000Z"
 
-// oneOfEach is a call of each protocol, and of STS, which speaks Elastic Load Balancing's. Unsigned they differ by version,
-// target or path.
+// oneOfEach is a call of each protocol, and of STS, which speaks Elastic Load Balancing's. Unsigned they differ by
+// version, target or path.
 var oneOfEach = map[string]raw{
 	"elasticloadbalancing": {service: "elasticloadbalancing", body: "Action=DescribeRules&Version=2015-12-01"},
 	"sts":                  {service: "sts", body: "Action=GetCallerIdentity&Version=2011-06-15"},
@@ -41,14 +41,22 @@ func TestCallsThatAreNotAuthenticAreRefusedInEachProtocolsWords(t *testing.T) {
 		change                             func(*raw)
 		balancing, compute, json, hostzone string // "" for hostzone: as balancing
 	}{
-		"unknown access key":     {Options{Authenticate: judge(KeyUnknown)}, nil, "403 InvalidClientTokenId", "401 AuthFailure", "400 UnrecognizedClientException", ""},
-		"a key without a secret": {Options{Secret: func(string) (string, bool) { return "", false }}, nil, "403 InvalidClientTokenId", "401 AuthFailure", "400 UnrecognizedClientException", ""},
-		"bad signature":          {Options{Secret: secret, Now: at(0)}, nil, "403 SignatureDoesNotMatch", "401 AuthFailure", "400 InvalidSignatureException", ""},
-		"expired session token":  {Options{Authenticate: judge(KeyExpired)}, nil, "403 ExpiredToken", "400 RequestExpired", "400 ExpiredTokenException", ""},
-		"a clock behind":         {Options{Secret: secret, Now: at(5*time.Minute + time.Second)}, nil, "403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException", ""},
-		"a clock ahead":          {Options{Secret: secret, Now: at(-5*time.Minute - time.Second)}, nil, "403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException", ""},
-		"no credentials":         {Options{}, func(r *raw) { r.service = "" }, "403 MissingAuthenticationToken", "401 AuthFailure", "400 MissingAuthenticationTokenException", ""},
-		"another region":         {Options{}, func(r *raw) { r.region = "ap-south-1" }, "403 SignatureDoesNotMatch", "401 AuthFailure", "400 InvalidSignatureException", ""},
+		"unknown access key": {Options{Authenticate: judge(KeyUnknown)}, nil, "403 InvalidClientTokenId",
+			"401 AuthFailure", "400 UnrecognizedClientException", ""},
+		"a key without a secret": {Options{Secret: func(string) (string, bool) { return "", false }}, nil,
+			"403 InvalidClientTokenId", "401 AuthFailure", "400 UnrecognizedClientException", ""},
+		"bad signature": {Options{Secret: secret, Now: at(0)}, nil, "403 SignatureDoesNotMatch", "401 AuthFailure",
+			"400 InvalidSignatureException", ""},
+		"expired session token": {Options{Authenticate: judge(KeyExpired)}, nil, "403 ExpiredToken", "400 RequestExpired",
+			"400 ExpiredTokenException", ""},
+		"a clock behind": {Options{Secret: secret, Now: at(5*time.Minute + time.Second)}, nil,
+			"403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException", ""},
+		"a clock ahead": {Options{Secret: secret, Now: at(-5*time.Minute - time.Second)}, nil,
+			"403 SignatureDoesNotMatch", "400 RequestExpired", "400 InvalidSignatureException", ""},
+		"no credentials": {Options{}, func(r *raw) { r.service = "" }, "403 MissingAuthenticationToken",
+			"401 AuthFailure", "400 MissingAuthenticationTokenException", ""},
+		"another region": {Options{}, func(r *raw) { r.region = "ap-south-1" }, "403 SignatureDoesNotMatch",
+			"401 AuthFailure", "400 InvalidSignatureException", ""},
 	} {
 		tt.options.NewRequestID = func() string { return fixedID }
 		r := newRig(t, tt.options)
@@ -67,7 +75,8 @@ func TestCallsThatAreNotAuthenticAreRefusedInEachProtocolsWords(t *testing.T) {
 			}
 			status, name, _ := strings.Cut(want, " ")
 			resp, body := r.send(t, call)
-			if fmt.Sprint(resp.StatusCode) != status || !strings.Contains(body, ">"+name+"<") && !strings.Contains(body, `"`+name+`"`) {
+			if fmt.Sprint(resp.StatusCode) != status || !strings.Contains(body, ">"+name+"<") &&
+				!strings.Contains(body, `"`+name+`"`) {
 				t.Errorf("%s, %s: %s %s, want %s", cause, service, resp.Status, body, want)
 			}
 			if tt.options.Now != nil && resp.Header.Get("Date") != tt.options.Now().UTC().Format(http.TimeFormat) {
@@ -82,7 +91,8 @@ func TestCallsThatAreNotAuthenticAreRefusedInEachProtocolsWords(t *testing.T) {
 
 func TestErrorsAreWrittenAsAWSWritesThem(t *testing.T) {
 	t.Parallel()
-	sender, receiver := apierr.New("ListenerNotFound", "<none>"), apierr.WithStatus(http.StatusInternalServerError, "InternalFailure", "odd")
+	sender, receiver := apierr.New("ListenerNotFound", "<none>"), apierr.WithStatus(http.StatusInternalServerError,
+		"InternalFailure", "odd")
 	throttled := apierr.WithStatus(http.StatusTooManyRequests, "PriorRequestNotComplete", "wait")
 	for name, tt := range map[string]struct {
 		call        string
@@ -91,14 +101,23 @@ func TestErrorsAreWrittenAsAWSWritesThem(t *testing.T) {
 		contentType string
 		want        string
 	}{
-		"query":             {"elasticloadbalancing", sender, 400, "text/xml", `<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
-		"query, AWS's own":  {"elasticloadbalancing", receiver, 500, "text/xml", `<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Receiver</Type><Code>InternalFailure</Code><Message>odd</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
-		"query, its status": {"elasticloadbalancing", throttled, 429, "text/xml", `<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>PriorRequestNotComplete</Code><Message>wait</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
-		"query of STS":      {"sts", sender, 400, "text/xml", `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
-		"compute":           {"ec2", sender, 400, "text/xml;charset=UTF-8", declaration + `<Response><Errors><Error><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error></Errors><RequestID>` + fixedID + `</RequestID></Response>`},
-		"JSON":              {"acm", sender, 400, "application/x-amz-json-1.1", `{"__type":"ListenerNotFound","message":"\u003cnone\u003e"}`},
-		"JSON, AWS's own":   {"acm", receiver, 500, "application/x-amz-json-1.1", `{"__type":"InternalFailure","message":"odd"}`},
-		"REST":              {"route53", sender, 400, "text/xml", declaration + `<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
+		"query": {"elasticloadbalancing", sender, 400, "text/xml",
+			`<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
+		"query, AWS's own": {"elasticloadbalancing", receiver, 500, "text/xml",
+			`<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Receiver</Type><Code>InternalFailure</Code><Message>odd</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
+		"query, its status": {"elasticloadbalancing", throttled, 429, "text/xml",
+			`<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>PriorRequestNotComplete</Code><Message>wait</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
+		"query of STS": {"sts", sender, 400, "text/xml",
+			`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
+		"compute": {"ec2", sender, 400, "text/xml;charset=UTF-8", declaration +
+			`<Response><Errors><Error><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error></Errors><RequestID>` +
+			fixedID + `</RequestID></Response>`},
+		"JSON": {"acm", sender, 400, "application/x-amz-json-1.1",
+			`{"__type":"ListenerNotFound","message":"\u003cnone\u003e"}`},
+		"JSON, AWS's own": {"acm", receiver, 500, "application/x-amz-json-1.1",
+			`{"__type":"InternalFailure","message":"odd"}`},
+		"REST": {"route53", sender, 400, "text/xml", declaration +
+			`<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>ListenerNotFound</Code><Message>&lt;none&gt;</Message></Error><RequestId>` + fixedID + `</RequestId></ErrorResponse>`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +128,8 @@ func TestErrorsAreWrittenAsAWSWritesThem(t *testing.T) {
 				call.region = "us-east-1"
 			}
 			resp, body := r.send(t, call)
-			if resp.StatusCode != tt.status || resp.Header.Get("Content-Type") != tt.contentType || resp.Header.Get("X-Amzn-Requestid") != fixedID {
+			if resp.StatusCode != tt.status || resp.Header.Get("Content-Type") != tt.contentType ||
+				resp.Header.Get("X-Amzn-Requestid") != fixedID {
 				t.Errorf("answered %s with %v", resp.Status, resp.Header)
 			}
 			if diff := cmp.Diff(tt.want, body); diff != "" {
@@ -119,7 +139,8 @@ func TestErrorsAreWrittenAsAWSWritesThem(t *testing.T) {
 	}
 }
 
-// TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost is the order in which one endpoint tells the services apart.
+// TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost is the order in which one endpoint tells the services
+// apart.
 func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -127,21 +148,26 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 		host string
 		want string
 	}{
-		"signature before all":    {raw{service: "ec2", target: "CertificateManager.ListCertificates", body: "Action=DescribeVpcs&Version=2015-12-01"}, "acm.us-west-2.amazonaws.com", "ec2"},
-		"target before version":   {raw{target: "AWSWAF_20190729.ListWebACLs", body: "Version=2016-11-15"}, "", "wafv2"},
-		"version before path":     {raw{query: "2013-04-01/hostedzone?Action=DescribeRules&Version=2015-12-01", method: http.MethodGet}, "", "elasticloadbalancing"},
-		"path before host":        {raw{query: "2013-04-01/hostedzone", method: http.MethodGet}, "ec2.us-west-2.amazonaws.com", "route53"},
-		"host":                    {raw{body: "Action=DescribeVpcs"}, "ec2.us-west-2.amazonaws.com", "ec2"},
-		"target of Shield":        {raw{target: "AWSShield_20160616.ListProtections", body: "{}"}, "", "shield"},
-		"target of tagging":       {raw{target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"}, "", "tagging"},
-		"target of accelerators":  {raw{target: "GlobalAccelerator_V20180706.ListAccelerators", body: "{}"}, "", "globalaccelerator"},
+		"signature before all": {raw{service: "ec2", target: "CertificateManager.ListCertificates",
+			body: "Action=DescribeVpcs&Version=2015-12-01"}, "acm.us-west-2.amazonaws.com", "ec2"},
+		"target before version": {raw{target: "AWSWAF_20190729.ListWebACLs", body: "Version=2016-11-15"}, "", "wafv2"},
+		"version before path": {raw{query: "2013-04-01/hostedzone?Action=DescribeRules&Version=2015-12-01",
+			method: http.MethodGet}, "", "elasticloadbalancing"},
+		"path before host": {raw{query: "2013-04-01/hostedzone", method: http.MethodGet},
+			"ec2.us-west-2.amazonaws.com", "route53"},
+		"host":              {raw{body: "Action=DescribeVpcs"}, "ec2.us-west-2.amazonaws.com", "ec2"},
+		"target of Shield":  {raw{target: "AWSShield_20160616.ListProtections", body: "{}"}, "", "shield"},
+		"target of tagging": {raw{target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"}, "", "tagging"},
+		"target of accelerators": {raw{target: "GlobalAccelerator_V20180706.ListAccelerators", body: "{}"}, "",
+			"globalaccelerator"},
 		"target of ACM":           {raw{target: "CertificateManager.ListCertificates", body: "{}"}, "", "acm"},
 		"version of STS":          {raw{body: "Action=GetCallerIdentity&Version=2011-06-15"}, "", "sts"},
 		"version of EC2":          {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "ec2"},
 		"nothing that tells":      {raw{body: "Action=DescribeVpcs"}, "localhost", "unknown"},
 		"a service nobody serves": {raw{service: "sqs", body: "Action=DescribeVpcs&Version=2016-11-15"}, "", "unknown"},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/"+tt.raw.query, strings.NewReader(tt.raw.body))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/"+tt.raw.query,
+			strings.NewReader(tt.raw.body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +176,8 @@ func TestCallsReachTheirServiceBySignatureTargetVersionPathOrHost(t *testing.T) 
 			r.Header.Set("X-Amz-Target", tt.raw.target)
 		}
 		if tt.raw.service != "" {
-			r.Header.Set("Authorization", algorithm+" Credential=A/20260102/us-west-2/"+tt.raw.service+"/aws4_request, SignedHeaders=host, Signature=0")
+			r.Header.Set("Authorization", algorithm+" Credential=A/20260102/us-west-2/"+tt.raw.service+
+				"/aws4_request, SignedHeaders=host, Signature=0")
 		}
 		req, err := read(r)
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// route is how a REST service is asked for an action. Labels of the path, such as {Id}, are fields of the input, as are the
-// members of query, by their names in the URL; what is neither is in the body.
+// route is how a REST service is asked for an action. Labels of the path, such as {Id}, are fields of the input, as are
+// the members of query, by their names in the URL; what is neither is in the body.
 type route struct {
 	action, method, path string
 	query                map[string]string
@@ -88,7 +88,8 @@ func (x *restXML) find(r *request) (boundRoute, error) {
 	case best >= 0:
 		return x.routes[best], nil
 	case otherMethod:
-		return boundRoute{}, apierr.WithStatus(http.StatusMethodNotAllowed, "MethodNotAllowed", "The method %s is not allowed against this resource.", r.Method)
+		return boundRoute{}, apierr.WithStatus(http.StatusMethodNotAllowed, "MethodNotAllowed",
+			"The method %s is not allowed against this resource.", r.Method)
 	}
 	return boundRoute{}, x.unknownAction(r.URL.Path)
 }

@@ -22,7 +22,8 @@ func (r *rig) rest(method, path, contentType, body string) (status int, header h
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", algorithm+" Credential=AKIATEST/20260102/us-east-1/route53/aws4_request, SignedHeaders=host, Signature=0")
+	request.Header.Set("Authorization", algorithm+" Credential=AKIATEST/20260102/us-east-1/route53/aws4_request, "+
+		"SignedHeaders=host, Signature=0")
 	request.Header.Set("Content-Type", contentType)
 	response, err := r.config().HTTPClient.Do(request)
 	if err != nil {
@@ -69,16 +70,21 @@ func TestRESTCallsAreRecognisedByMethodAndPath(t *testing.T) {
 		{"GET", "/2013-04-01/hostedzonecount", "", 200, "GetHostedZoneCount"},
 		{"GET", "/2013-04-01/healthcheck/H%2F1/status", "", 200, "GetHealthCheckStatus"},
 		{"GET", "/2013-04-01/trafficpolicyinstances/trafficpolicy?version=x", "", 400, ""},
-		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<Change>", "<Change><HostedZoneId>Z2</HostedZoneId>", 1), 400, ""},
-		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<ChangeBatch>", "<HostedZoneId>Z2</HostedZoneId><ChangeBatch>", 1), 400, ""}, // it is in the path
-		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<TTL>300", "<TTL><Seconds>300</Seconds>", 1), 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<Change>",
+			"<Change><HostedZoneId>Z2</HostedZoneId>", 1), 400, ""},
+		// it is in the path
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<ChangeBatch>",
+			"<HostedZoneId>Z2</HostedZoneId><ChangeBatch>", 1), 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<TTL>300", "<TTL><Seconds>300</Seconds>", 1),
+			400, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", " \n", 200, "?"},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "text" + rrsetBody + "text", 200, "ChangeResourceRecordSets Z1 UPSERT"},
 		{"GET", "/2013-04-01/nonsense/of/mine", "", 404, ""},
 		{"GET", "/", "", 404, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "<nonsense", 400, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "<ListThings/>", 400, ""},
-		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "<ChangeResourceRecordSetsRequest><Other/></ChangeResourceRecordSetsRequest>", 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset",
+			"<ChangeResourceRecordSetsRequest><Other/></ChangeResourceRecordSetsRequest>", 400, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<Change>", "<Wish>", 1), 400, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, ">300<", ">soon<", 1), 400, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", `<!DOCTYPE x [<!ENTITY a "b">]>` + rrsetBody, 400, ""},
@@ -88,9 +94,12 @@ func TestRESTCallsAreRecognisedByMethodAndPath(t *testing.T) {
 		seen = ""
 		status, _, answer := r.rest(tt.method, tt.path, "application/xml", tt.body)
 		if status != tt.status || seen != tt.seen {
-			t.Errorf("%s %s %.60s: %d %q, want %d %q:\n%s", tt.method, tt.path, tt.body, status, seen, tt.status, tt.seen, answer)
+			t.Errorf("%s %s %.60s: %d %q, want %d %q:\n%s", tt.method, tt.path, tt.body, status, seen, tt.status,
+				tt.seen, answer)
 		}
-		if status >= 400 && !strings.Contains(answer, `<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>`) {
+		if status >= 400 &&
+			!strings.Contains(answer,
+				`<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>`) {
 			t.Errorf("%s %s: the error is no Route 53 error:\n%s", tt.method, tt.path, answer)
 		}
 	}
@@ -101,14 +110,16 @@ func TestADocumentOfARESTServiceIsNoFormWhateverItsType(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{})
 	r.handle(func(_ context.Context, _, _ string, in any) (any, error) {
-		if value := in.(*route53.ChangeResourceRecordSetsInput).ChangeBatch.Changes[0].ResourceRecordSet.ResourceRecords[0].Value; *value != "a & b" {
+		if value := in.(*route53.ChangeResourceRecordSetsInput).
+			ChangeBatch.Changes[0].ResourceRecordSet.ResourceRecords[0].Value; *value != "a & b" {
 			t.Errorf("the value is %q", *value)
 		}
 		return nil, nil
 	})
 	body := strings.Replace(rrsetBody, "<Value>y.", "<Value>a &amp; b", 1)
 	for _, contentType := range []string{"", "application/xml", "text/plain", "application/x-www-form-urlencoded"} {
-		if status, _, answer := r.rest("POST", "/2013-04-01/hostedzone/Z1/rrset/", contentType, body); status != http.StatusOK {
+		if status, _, answer := r.rest("POST", "/2013-04-01/hostedzone/Z1/rrset/", contentType, body); status !=
+			http.StatusOK {
 			t.Errorf("of type %q: %d\n%s", contentType, status, answer)
 		}
 	}
@@ -118,9 +129,11 @@ func TestWhatIsCreatedOverRESTHasALocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{})
 	r.handle(func(context.Context, string, string, any) (any, error) {
-		return &route53.CreateHostedZoneOutput{Location: aws.String("https://route53.amazonaws.com/2013-04-01/hostedzone/Z1")}, nil
+		return &route53.CreateHostedZoneOutput{
+			Location: aws.String("https://route53.amazonaws.com/2013-04-01/hostedzone/Z1")}, nil
 	})
-	status, header, answer := r.rest("POST", "/2013-04-01/hostedzone", "application/xml", "<CreateHostedZoneRequest><Name>a.</Name></CreateHostedZoneRequest>")
+	status, header, answer := r.rest("POST", "/2013-04-01/hostedzone", "application/xml",
+		"<CreateHostedZoneRequest><Name>a.</Name></CreateHostedZoneRequest>")
 	if status != http.StatusCreated || header.Get("Location") == "" || strings.Contains(answer, "<Location>") {
 		t.Errorf("%d %v\n%s", status, header, answer)
 	}
@@ -134,9 +147,10 @@ func TestAnInvalidChangeBatchListsWhatIsWrong(t *testing.T) {
 		e.Messages = []string{"one", "two"}
 		return nil, e
 	})
-	_, err := r.clients()["route53"].(*route53.Client).ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{
-		HostedZoneId: aws.String("/hostedzone/Z1"), ChangeBatch: &types.ChangeBatch{Changes: []types.Change{}},
-	})
+	_, err := r.clients()["route53"].(*route53.Client).ChangeResourceRecordSets(t.Context(),
+		&route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String("/hostedzone/Z1"), ChangeBatch: &types.ChangeBatch{Changes: []types.Change{}},
+		})
 	var batch *types.InvalidChangeBatch
 	if !errors.As(err, &batch) || batch.ErrorMessage() != "[one, two]" || strings.Join(batch.Messages, "|") != "one|two" {
 		t.Errorf("got %v: %+v", err, batch)
@@ -153,7 +167,8 @@ func TestGlobalServicesAreSignedForTheirRegionOrTheAccounts(t *testing.T) {
 		{"cn-north-1", "cn-northwest-1", true}, {"cn-north-1", "us-east-1", false}, {"us-gov-east-1", "us-gov-west-1", true},
 	} {
 		s := &Server{options: Options{Region: tt.account}}
-		p := s.authenticate(&request{}, scope{present: true, accessKey: "A", region: tt.signed, service: "route53"}, serviceNamed("route53"))
+		p := s.authenticate(&request{}, scope{present: true, accessKey: "A", region: tt.signed, service: "route53"},
+			serviceNamed("route53"))
 		if (p == noProblem) != tt.fits {
 			t.Errorf("an account in %s, signed for %s: problem %d", tt.account, tt.signed, p)
 		}

@@ -110,7 +110,8 @@ func actionsOf(service string, client any) map[string]reflect.Method {
 	t := reflect.TypeOf(client)
 	for i := range t.NumMethod() {
 		m := t.Method(i)
-		if m.Type.NumIn() == 4 && m.Type.IsVariadic() && m.Type.In(1) == contextType && (service != "ec2" || slices.Contains(computeActions, m.Name)) &&
+		if m.Type.NumIn() == 4 && m.Type.IsVariadic() && m.Type.In(1) == contextType &&
+			(service != "ec2" || slices.Contains(computeActions, m.Name)) &&
 			!containsInterface(m.Type.In(2), nil) && !containsInterface(m.Type.Out(0), nil) {
 			found[m.Name] = m
 		}
@@ -200,8 +201,8 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	}
 }
 
-// nests reports whether a field would go deeper into a shape that the value being filled is in twice already: the statements
-// of a web ACL hold statements.
+// nests reports whether a field would go deeper into a shape that the value being filled is in twice already: the
+// statements of a web ACL hold statements.
 func (f *filler) nests(t reflect.Type) bool {
 	t = element(t)
 	if t.Kind() != reflect.Struct {
@@ -247,7 +248,8 @@ func TestEveryFieldOfEveryActionCrossesTheWireBothWays(t *testing.T) {
 				f.fill(in.Elem(), 0)
 				f.fill(out.Elem(), 0)
 				// EC2 sends nothing for an empty list.
-				lenient := cmp.FilterPath(func(cmp.Path) bool { return empty && service == "ec2" }, cmp.FilterValues(bothEmpty, cmp.Ignore()))
+				lenient := cmp.FilterPath(func(cmp.Path) bool { return empty && service == "ec2" },
+					cmp.FilterValues(bothEmpty, cmp.Ignore()))
 				// The query clients send nothing for an empty map.
 				maps := cmp.FilterValues(bothEmptyMaps, cmp.Ignore())
 				r.handle(func(_ context.Context, s, a string, got any) (any, error) {
@@ -264,7 +266,8 @@ func TestEveryFieldOfEveryActionCrossesTheWireBothWays(t *testing.T) {
 					t.Errorf("%s %s: %v", service, action, err)
 					continue
 				}
-				if diff := cmp.Diff(out.Interface(), results[0].Interface(), cmp.FilterPath(ignoreMetadata, cmp.Ignore()), maps); diff != "" {
+				if diff := cmp.Diff(out.Interface(), results[0].Interface(), cmp.FilterPath(ignoreMetadata, cmp.Ignore()),
+					maps); diff != "" {
 					t.Errorf("%s %s: output changed on the way (-sent +received):\n%s", service, action, diff)
 				}
 			}

@@ -49,22 +49,28 @@ var services = []*service{
 		name: "tagging", target: "ResourceGroupsTaggingAPI_20170126", abroad: []string{"us-east-1", "us-west-2"},
 		protocol: &json11{names: newNaming(taggingNames, same)},
 	},
-	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(firewallNames, same)}}, // us-east-1: CloudFront's
+	// us-east-1: CloudFront's
+	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{
+		names: newNaming(firewallNames, same)}},
 	// Shield and Route 53 have one endpoint in each partition. Clients that find it, whatever their region, sign for its
 	// region; those that are given another endpoint, such as a simulator's, sign for their own.
-	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(shieldNames, same)}},
+	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: &json11{
+		names: newNaming(shieldNames, same)}},
 	// Clients choose their region for accelerators; there is no endpoint elsewhere.
-	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{names: newNaming(acceleratorNames, same)}},
+	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{
+		names: newNaming(acceleratorNames, same)}},
 	{
 		name: "route53", prefix: "/2013-04-01", abroad: []string{"us-east-1", "cn-northwest-1", "us-gov-west-1"},
-		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames, zoneItemNames),
+		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames,
+			zoneItemNames),
 	},
 	{name: storage, protocol: restObjects{}},
 	{
 		// IAM has one endpoint in each partition.
 		name: "iam", version: "2010-05-08", abroad: []string{"us-east-1", "cn-north-1", "us-gov-west-1"},
 		protocol: &query{
-			namespace: "https://iam.amazonaws.com/doc/2010-05-08/", version: "2010-05-08", in: newNaming(nil, same), out: newNaming(nil, same),
+			namespace: "https://iam.amazonaws.com/doc/2010-05-08/", version: "2010-05-08", in: newNaming(nil, same),
+			out: newNaming(nil, same),
 		},
 	},
 }
@@ -108,8 +114,8 @@ func serviceNamed(name string) *service {
 	return nil
 }
 
-// serviceOf finds the service that a call is for: by the signature's scope, else the target header, else the API version, else
-// the path, else the host.
+// serviceOf finds the service that a call is for: by the signature's scope, else the target header, else the API
+// version, else the path, else the host.
 func serviceOf(r *request, signed scope) *service {
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	host, _, _ := strings.Cut(r.Host, ".")

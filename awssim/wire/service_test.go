@@ -32,12 +32,15 @@ func TestServicesOfAllRegionsTakeCallsSignedWhereClientsSignThem(t *testing.T) {
 			return err
 		},
 		"tagging": func(region string) error {
-			_, err := resourcegroupstaggingapi.NewFromConfig(r.config(), func(o *resourcegroupstaggingapi.Options) { o.Region = region }).
+			_, err := resourcegroupstaggingapi.NewFromConfig(r.config(), func(o *resourcegroupstaggingapi.Options) {
+				o.Region = region
+			}).
 				GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{})
 			return err
 		},
 		"sts": func(region string) error {
-			_, err := sts.NewFromConfig(r.config(), func(o *sts.Options) { o.Region = region }).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+			_, err := sts.NewFromConfig(r.config(), func(o *sts.Options) { o.Region = region }).GetCallerIdentity(t.Context(),
+				&sts.GetCallerIdentityInput{})
 			return err
 		},
 	}
@@ -47,7 +50,8 @@ func TestServicesOfAllRegionsTakeCallsSignedWhereClientsSignThem(t *testing.T) {
 	}{
 		{"shield", "us-east-1", true}, {"shield", "eu-west-1", true}, {"shield", "us-west-2", false},
 		{"globalaccelerator", "us-west-2", true}, {"globalaccelerator", "eu-west-1", false},
-		{"tagging", "eu-west-1", true}, {"tagging", "us-west-2", true}, {"tagging", "us-east-1", true}, {"tagging", "eu-west-2", false},
+		{"tagging", "eu-west-1", true}, {"tagging", "us-west-2", true}, {"tagging", "us-east-1", true},
+		{"tagging", "eu-west-2", false},
 		{"sts", "eu-west-1", true}, {"sts", "us-east-1", true}, {"sts", "us-west-2", false},
 	} {
 		seen = ""

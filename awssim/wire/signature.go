@@ -21,8 +21,8 @@ const presignedLife = 15 * time.Minute
 
 const signedTime = "20060102T150405Z"
 
-// verify checks a signature of version 4 by the secret of its access key. AWS General Reference, "Create a signed AWS API
-// request". It does not check the scope, which the caller has done.
+// verify checks a signature of version 4 by the secret of its access key. AWS General Reference, "Create a signed AWS
+// API request". It does not check the scope, which the caller has done.
 func (s *Server) verify(r *request, signed scope) problem {
 	secret, known := s.options.Secret(signed.accessKey)
 	if !known {
@@ -79,7 +79,8 @@ func signature(r *request, signed scope, secret, stamp string) string {
 	payload, path := hex.EncodeToString(sum[:]), canonicalPath(r.URL)
 	if signed.service == storage {
 		path = cmp.Or(r.URL.EscapedPath(), "/")
-		if named := r.Header.Get("X-Amz-Content-Sha256"); strings.HasPrefix(named, "STREAMING-") || named == "UNSIGNED-PAYLOAD" {
+		if named := r.Header.Get("X-Amz-Content-Sha256"); strings.HasPrefix(named, "STREAMING-") ||
+			named == "UNSIGNED-PAYLOAD" {
 			payload = named
 		}
 	}

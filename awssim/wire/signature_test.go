@@ -23,9 +23,11 @@ func TestSignaturesCoverTheWholeRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	credentials := aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}
-	s := &Server{options: Options{Secret: func(string) (string, bool) { return "secret", true }, Now: func() time.Time { return noon }}}
+	s := &Server{options: Options{Secret: func(string) (string, bool) { return "secret", true },
+		Now: func() time.Time { return noon }}}
 	judge := func(r *http.Request, body string) problem {
-		q := httptest.NewRequestWithContext(context.Background(), r.Method, r.URL.RequestURI(), strings.NewReader(body)) // as the server reads it
+		// as the server reads it
+		q := httptest.NewRequestWithContext(context.Background(), r.Method, r.URL.RequestURI(), strings.NewReader(body))
 		q.Host, q.Header = r.Host, r.Header.Clone()
 		read, err := read(q)
 		if err != nil {
@@ -37,11 +39,15 @@ func TestSignaturesCoverTheWholeRequest(t *testing.T) {
 		method, url, body string
 		header            http.Header
 	}{
-		"a form":            {"POST", "http://ec2.us-west-2.amazonaws.com/", "Action=DescribeVpcs", http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}},
-		"no path":           {"POST", "http://127.0.0.1:4580", "{}", http.Header{"X-Amz-Target": {"CertificateManager.ListCertificates"}}},
-		"an escaped path":   {"GET", "http://route53.amazonaws.com/2013-04-01/tags/hostedzone/a%2Fb%20c", "", nil},
-		"a query":           {"GET", "http://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=3&marker=b+c&marker=a%2B&empty=", "", nil},
-		"spaces in headers": {"POST", "http://acm.us-west-2.amazonaws.com/", "{}", http.Header{"X-Amz-Meta": {"  a   b ", "c"}}},
+		"a form": {"POST", "http://ec2.us-west-2.amazonaws.com/", "Action=DescribeVpcs", http.Header{
+			"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}},
+		"no path": {"POST", "http://127.0.0.1:4580", "{}", http.Header{
+			"X-Amz-Target": {"CertificateManager.ListCertificates"}}},
+		"an escaped path": {"GET", "http://route53.amazonaws.com/2013-04-01/tags/hostedzone/a%2Fb%20c", "", nil},
+		"a query": {
+			"GET", "http://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=3&marker=b+c&marker=a%2B&empty=", "", nil},
+		"spaces in headers": {"POST", "http://acm.us-west-2.amazonaws.com/", "{}", http.Header{
+			"X-Amz-Meta": {"  a   b ", "c"}}},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), tt.method, tt.url, bytes.NewBufferString(tt.body))
 		if err != nil {
@@ -70,7 +76,8 @@ func TestSignaturesCoverTheWholeRequest(t *testing.T) {
 				return tt.body
 			},
 			"the names of headers": func(r *http.Request) string {
-				r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "SignedHeaders=", "SignedHeaders=accept;", 1))
+				r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "SignedHeaders=",
+					"SignedHeaders=accept;", 1))
 				return tt.body
 			},
 			"a header": func(r *http.Request) string {
@@ -122,15 +129,18 @@ func TestASignatureInAURLHasALifetime(t *testing.T) {
 		if tt.expires != "" {
 			query += "&X-Amz-Expires=" + tt.expires
 		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://sts.us-west-2.amazonaws.com/?"+query, nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://sts.us-west-2.amazonaws.com/?"+query,
+			nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), credentials, request, hex.EncodeToString(empty[:]), "sts", "us-west-2", noon)
+		signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), credentials, request, hex.EncodeToString(empty[:]), "sts",
+			"us-west-2", noon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{options: Options{Secret: func(string) (string, bool) { return "secret", true }, Now: func() time.Time { return noon.Add(tt.age) }}}
+		s := &Server{options: Options{Secret: func(string) (string, bool) { return "secret", true },
+			Now: func() time.Time { return noon.Add(tt.age) }}}
 		r, err := read(httptest.NewRequestWithContext(t.Context(), http.MethodGet, signed, nil))
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,7 @@
-// Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON 1.1,
-// REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
-// holds no service's behaviour. It may import the standard library, smithy-go, the SDK's types of
-// S3, awssim/apierr and awssim/gate.
+// Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON
+// 1.1, REST with XML, and objects of S3. It maps requests to the SDK's input types and outputs to answers by
+// reflection, checks that calls are signed, and holds no service's behaviour. It may import the standard library,
+// smithy-go, the SDK's types of S3, awssim/apierr and awssim/gate.
 package wire
 
 //go:generate go run ./internal/names
@@ -86,7 +86,8 @@ func New(o Options) (*Server, error) {
 		}
 		for action := range operations {
 			if d.actions != nil && !d.actions[action] {
-				return nil, fmt.Errorf("wire: service %s: the wire names of %s are not known, add it to awssim/wire/internal/names/actions.go and run go generate", name, action)
+				return nil, fmt.Errorf("wire: service %s: the wire names of %s are not known, add it to "+
+					"awssim/wire/internal/names/actions.go and run go generate", name, action)
 			}
 		}
 		s.operations[name] = operations
@@ -201,7 +202,8 @@ func endpoint(r *http.Request) string {
 // understand checks the signature and finds the action and its input.
 func (s *Server) understand(req *request, d *service, signed scope) (op operation, in reflect.Value, err error) {
 	if !served(d) && signed.service != "" {
-		return op, in, apierr.New(d.protocol.unknownAction("").Code, "the simulator does not have the service %q", signed.service)
+		return op, in, apierr.New(d.protocol.unknownAction("").Code, "the simulator does not have the service %q",
+			signed.service)
 	}
 	if d.prefix == "" && d.name != storage && req.Method != http.MethodPost && req.Method != http.MethodGet {
 		return op, in, apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", req.Method)
@@ -230,7 +232,8 @@ func read(r *http.Request) (*request, error) {
 		return req, apierr.New("IncompleteBody", "the body of the request could not be read")
 	}
 	if len(body) > maxBody {
-		return req, apierr.WithStatus(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "the request is longer than %d bytes", maxBody)
+		return req, apierr.WithStatus(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			"the request is longer than %d bytes", maxBody)
 	}
 	req.body = body
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -250,10 +253,12 @@ func read(r *http.Request) (*request, error) {
 	return req, nil
 }
 
-// documented reports whether the body is a document, of a REST service, rather than a form. Some clients name no type for it.
+// documented reports whether the body is a document, of a REST service, rather than a form. Some clients name no type
+// for it.
 func documented(r *http.Request) bool {
 	rest := func(s *service) bool { return s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/") }
-	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) || slices.ContainsFunc(services, rest)
+	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || signedFor(r, storage) ||
+		slices.ContainsFunc(services, rest)
 }
 
 // signedFor reports whether the Authorization header of a request has a service in its scope.
@@ -277,7 +282,8 @@ func answerable(err error) *apierr.Error {
 }
 
 func internal() *apierr.Error {
-	return apierr.WithStatus(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error, exception or failure.")
+	return apierr.WithStatus(http.StatusInternalServerError, "InternalFailure",
+		"The request processing has failed because of an unknown error, exception or failure.")
 }
 
 func dropped(err error) bool { return errors.Is(err, gate.ErrDropped) }

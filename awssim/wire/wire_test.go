@@ -57,7 +57,8 @@ func (r *rig) send(t *testing.T, q raw) (*http.Response, string) {
 		if q.region == "" {
 			q.region = "us-west-2"
 		}
-		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/"+q.region+"/"+q.service+"/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123")
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/"+q.region+"/"+q.service+
+			"/aws4_request, SignedHeaders=host;x-amz-date, Signature=0123")
 	}
 	if q.target != "" {
 		req.Header.Set("X-Amz-Target", q.target)
@@ -94,19 +95,24 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 			&elbv2.CreateRuleInput{
 				ListenerArn: aws.String("arn"), Priority: aws.Int32(10),
 				Conditions: []elbv2types.RuleCondition{
-					{Field: aws.String("path-pattern"), PathPatternConfig: &elbv2types.PathPatternConditionConfig{Values: []string{"/a/*", "/b"}}},
-					{Field: aws.String("query-string"), QueryStringConfig: &elbv2types.QueryStringConditionConfig{Values: []elbv2types.QueryStringKeyValuePair{{Key: aws.String("v"), Value: aws.String("1")}}}},
+					{Field: aws.String("path-pattern"), PathPatternConfig: &elbv2types.PathPatternConditionConfig{
+						Values: []string{"/a/*", "/b"}}},
+					{Field: aws.String("query-string"), QueryStringConfig: &elbv2types.QueryStringConditionConfig{
+						Values: []elbv2types.QueryStringKeyValuePair{{Key: aws.String("v"), Value: aws.String("1")}}}},
 				},
 				Actions: []elbv2types.Action{{Type: "forward", Order: aws.Int32(1), ForwardConfig: &elbv2types.ForwardActionConfig{
-					TargetGroups:                []elbv2types.TargetGroupTuple{{TargetGroupArn: aws.String("tg"), Weight: aws.Int32(1)}},
+					TargetGroups: []elbv2types.TargetGroupTuple{
+						{TargetGroupArn: aws.String("tg"), Weight: aws.Int32(1)}},
 					TargetGroupStickinessConfig: &elbv2types.TargetGroupStickinessConfig{Enabled: aws.Bool(false)},
 				}}},
-				Transforms: []elbv2types.RuleTransform{{Type: "url-rewrite", UrlRewriteConfig: &elbv2types.UrlRewriteConfig{Rewrites: []elbv2types.RewriteConfig{{Regex: aws.String("^/a"), Replace: aws.String("/")}}}}},
-				Tags:       []elbv2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+				Transforms: []elbv2types.RuleTransform{{Type: "url-rewrite", UrlRewriteConfig: &elbv2types.UrlRewriteConfig{
+					Rewrites: []elbv2types.RewriteConfig{{Regex: aws.String("^/a"), Replace: aws.String("/")}}}}},
+				Tags: []elbv2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 			},
 		},
 		"an empty list": {
-			raw{service: "elasticloadbalancing", body: "Action=SetSecurityGroups&Version=2015-12-01&LoadBalancerArn=lb&SecurityGroups="},
+			raw{service: "elasticloadbalancing",
+				body: "Action=SetSecurityGroups&Version=2015-12-01&LoadBalancerArn=lb&SecurityGroups="},
 			&elbv2.SetSecurityGroupsInput{LoadBalancerArn: aws.String("lb"), SecurityGroups: []string{}},
 		},
 		"no list at all": {
@@ -114,19 +120,27 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 			&elbv2.SetSecurityGroupsInput{LoadBalancerArn: aws.String("lb")},
 		},
 		"scalars": {
-			raw{service: "elasticloadbalancing", body: "Action=CreateRule&Priority=007&Actions.member.1.AuthenticateOidcConfig.UseExistingClientSecret=true&Actions.member.1.AuthenticateOidcConfig.SessionTimeout=604800&ListenerArn=a%20b%26c"},
-			&elbv2.CreateRuleInput{Priority: aws.Int32(7), ListenerArn: aws.String("a b&c"), Actions: []elbv2types.Action{{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{UseExistingClientSecret: aws.Bool(true), SessionTimeout: aws.Int64(604800)}}}},
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Priority=007&Actions.member.1.AuthenticateOidcConfig.UseExistingClientSecret=true&Actions.member.1.AuthenticateOidcConfig.SessionTimeout=604800&ListenerArn=a%20b%26c"},
+			&elbv2.CreateRuleInput{Priority: aws.Int32(7), ListenerArn: aws.String("a b&c"), Actions: []elbv2types.Action{
+				{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{UseExistingClientSecret: aws.Bool(true),
+					SessionTimeout: aws.Int64(604800)}}}},
 		},
 		"a map": {
-			raw{service: "elasticloadbalancing", body: "Action=CreateRule&Version=2015-12-01&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.key=display&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value=page"},
-			&elbv2.CreateRuleInput{Actions: []elbv2types.Action{{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{AuthenticationRequestExtraParams: map[string]string{"display": "page"}}}}},
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Version=2015-12-01&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.key=display&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value=page"},
+			&elbv2.CreateRuleInput{
+				Actions: []elbv2types.Action{{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{
+					AuthenticationRequestExtraParams: map[string]string{"display": "page"}}}}},
 		},
 		"list items in any order, with gaps": {
-			raw{service: "elasticloadbalancing", body: "Action=DescribeTags&ResourceArns.member.10=c&ResourceArns.member.9=b&ResourceArns.member.1=a"},
+			raw{service: "elasticloadbalancing",
+				body: "Action=DescribeTags&ResourceArns.member.10=c&ResourceArns.member.9=b&ResourceArns.member.1=a"},
 			&elbv2.DescribeTagsInput{ResourceArns: []string{"a", "b", "c"}},
 		},
 		"parameters in the URL": {
-			raw{service: "elasticloadbalancing", method: http.MethodGet, query: "?Action=DescribeTags&Version=2015-12-01&ResourceArns.member.1=a"},
+			raw{service: "elasticloadbalancing", method: http.MethodGet,
+				query: "?Action=DescribeTags&Version=2015-12-01&ResourceArns.member.1=a"},
 			&elbv2.DescribeTagsInput{ResourceArns: []string{"a"}},
 		},
 		"unknown parameters, which balancing ignores": {
@@ -134,8 +148,9 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 			&elbv2.DescribeTagsInput{},
 		},
 		"ingress permissions": {
-			raw{service: "ec2", body: "Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-1&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=80&IpPermissions.1.ToPort=80" +
-				"&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0%2F0&IpPermissions.1.IpRanges.1.Description=d&IpPermissions.1.Groups.1.GroupId=sg-2&IpPermissions.1.PrefixListIds.1.PrefixListId=pl-1&IpPermissions.1.Ipv6Ranges.1.CidrIpv6=%3A%3A%2F0"},
+			raw{service: "ec2",
+				body: "Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-1&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=80&IpPermissions.1.ToPort=80" +
+					"&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0%2F0&IpPermissions.1.IpRanges.1.Description=d&IpPermissions.1.Groups.1.GroupId=sg-2&IpPermissions.1.PrefixListIds.1.PrefixListId=pl-1&IpPermissions.1.Ipv6Ranges.1.CidrIpv6=%3A%3A%2F0"},
 			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-1"), IpPermissions: []ec2types.IpPermission{{
 				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80),
 				IpRanges:         []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0"), Description: aws.String("d")}},
@@ -145,38 +160,47 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 			}}},
 		},
 		"a new group with tags": {
-			raw{service: "ec2", body: "Action=CreateSecurityGroup&Version=2016-11-15&GroupName=n&GroupDescription=d&VpcId=vpc-1&TagSpecification.1.ResourceType=security-group&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=b"},
-			&ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-1"), TagSpecifications: []ec2types.TagSpecification{{
-				ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
-			}}},
+			raw{service: "ec2",
+				body: "Action=CreateSecurityGroup&Version=2016-11-15&GroupName=n&GroupDescription=d&VpcId=vpc-1&TagSpecification.1.ResourceType=security-group&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=b"},
+			&ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-1"),
+				TagSpecifications: []ec2types.TagSpecification{{
+					ResourceType: "security-group", Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+				}}},
 		},
 		"ids and filters": {
-			raw{service: "ec2", body: "Action=DescribeSubnets&Version=2016-11-15&SubnetId.1=subnet-1&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1&Filter.1.Value.2=vpc-2&MaxResults=1000"},
-			&ec2.DescribeSubnetsInput{SubnetIds: []string{"subnet-1"}, MaxResults: aws.Int32(1000), Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{"vpc-1", "vpc-2"}}}},
+			raw{service: "ec2",
+				body: "Action=DescribeSubnets&Version=2016-11-15&SubnetId.1=subnet-1&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1&Filter.1.Value.2=vpc-2&MaxResults=1000"},
+			&ec2.DescribeSubnetsInput{SubnetIds: []string{"subnet-1"}, MaxResults: aws.Int32(1000), Filters: []ec2types.Filter{
+				{Name: aws.String("vpc-id"), Values: []string{"vpc-1", "vpc-2"}}}},
 		},
 		"tags": {
 			raw{service: "ec2", body: "Action=CreateTags&Version=2016-11-15&ResourceId.1=sg-1&Tag.1.Key=a&Tag.1.Value=b"},
-			&ec2.CreateTagsInput{Resources: []string{"sg-1"}, Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}},
+			&ec2.CreateTagsInput{Resources: []string{"sg-1"}, Tags: []ec2types.Tag{
+				{Key: aws.String("a"), Value: aws.String("b")}}},
 		},
 		"rules by id": {
 			raw{service: "ec2", body: "Action=RevokeSecurityGroupIngress&Version=2016-11-15&SecurityGroupRuleId.1=sgr-1"},
 			&ec2.RevokeSecurityGroupIngressInput{SecurityGroupRuleIds: []string{"sgr-1"}},
 		},
 		"certificates by key type": {
-			raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"Includes":{"keyTypes":["RSA_2048"]},"CertificateStatuses":["ISSUED"],"Unknown":{"x":1}}`},
-			&acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: []acmtypes.KeyAlgorithm{"RSA_2048"}}, CertificateStatuses: []acmtypes.CertificateStatus{"ISSUED"}},
+			raw{service: "acm", target: "CertificateManager.ListCertificates",
+				body: `{"Includes":{"keyTypes":["RSA_2048"]},"CertificateStatuses":["ISSUED"],"Unknown":{"x":1}}`},
+			&acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: []acmtypes.KeyAlgorithm{"RSA_2048"}},
+				CertificateStatuses: []acmtypes.CertificateStatus{"ISSUED"}},
 		},
 		"an empty JSON body": {
 			raw{service: "acm", target: "CertificateManager.ListCertificates"},
 			&acm.ListCertificatesInput{},
 		},
 		"a target without a known scope": {
-			raw{target: "CertificateManager.ListCertificates", body: "{}", header: map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/us-west-2/acm/aws4_request,SignedHeaders=host,Signature=0"}},
+			raw{target: "CertificateManager.ListCertificates", body: "{}", header: map[string]string{
+				"Authorization": "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/us-west-2/acm/aws4_request,SignedHeaders=host,Signature=0"}},
 			&acm.ListCertificatesInput{},
 		},
 		"a web identity, unsigned": {
 			raw{body: "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=r&RoleSessionName=s&WebIdentityToken=t"},
-			&sts.AssumeRoleWithWebIdentityInput{RoleArn: aws.String("r"), RoleSessionName: aws.String("s"), WebIdentityToken: aws.String("t")},
+			&sts.AssumeRoleWithWebIdentityInput{RoleArn: aws.String("r"), RoleSessionName: aws.String("s"),
+				WebIdentityToken: aws.String("t")},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,12 +211,15 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 				got = in
 				return nil, nil
 			})
-			if resp, body := r.send(t, tt.raw); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amzn-Requestid") != fixedID || resp.Header.Get("Date") == "" {
+			if resp, body := r.send(t, tt.raw); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amzn-Requestid") !=
+				fixedID || resp.Header.Get("Date") == "" {
 				t.Fatalf("answered %s %v %s", resp.Status, resp.Header, body)
 			}
 			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(
-				elbv2.CreateRuleInput{}, elbv2.SetSecurityGroupsInput{}, elbv2.DescribeTagsInput{}, ec2.AuthorizeSecurityGroupIngressInput{}, ec2.CreateSecurityGroupInput{},
-				ec2.DescribeSubnetsInput{}, ec2.CreateTagsInput{}, ec2.RevokeSecurityGroupIngressInput{}, acm.ListCertificatesInput{}, sts.AssumeRoleWithWebIdentityInput{},
+				elbv2.CreateRuleInput{}, elbv2.SetSecurityGroupsInput{}, elbv2.DescribeTagsInput{},
+				ec2.AuthorizeSecurityGroupIngressInput{}, ec2.CreateSecurityGroupInput{},
+				ec2.DescribeSubnetsInput{}, ec2.CreateTagsInput{}, ec2.RevokeSecurityGroupIngressInput{},
+				acm.ListCertificatesInput{}, sts.AssumeRoleWithWebIdentityInput{},
 			), cmp.FilterPath(ignoreMetadata, cmp.Ignore())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -211,9 +238,11 @@ func TestAnswersAreWrittenAsAWSWritesThem(t *testing.T) {
 		"load balancers": {
 			raw{service: "elasticloadbalancing", body: "Action=DescribeLoadBalancers"},
 			&elbv2.DescribeLoadBalancersOutput{LoadBalancers: []elbv2types.LoadBalancer{{
-				AvailabilityZones: []elbv2types.AvailabilityZone{{LoadBalancerAddresses: []elbv2types.LoadBalancerAddress{}, SubnetId: aws.String("subnet-1"), ZoneName: aws.String("us-west-2a")}},
-				CreatedTime:       aws.Time(time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)),
-				DNSName:           aws.String("n1.elb.us-west-2.amazonaws.com"), SecurityGroups: []string{"sg-1"}, State: &elbv2types.LoadBalancerState{Code: "provisioning"}, Type: "network",
+				AvailabilityZones: []elbv2types.AvailabilityZone{{LoadBalancerAddresses: []elbv2types.LoadBalancerAddress{},
+					SubnetId: aws.String("subnet-1"), ZoneName: aws.String("us-west-2a")}},
+				CreatedTime: aws.Time(time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)),
+				DNSName:     aws.String("n1.elb.us-west-2.amazonaws.com"), SecurityGroups: []string{"sg-1"},
+				State: &elbv2types.LoadBalancerState{Code: "provisioning"}, Type: "network",
 			}}},
 			"text/xml",
 			`<DescribeLoadBalancersResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DescribeLoadBalancersResult><LoadBalancers><member>` +
@@ -231,33 +260,43 @@ func TestAnswersAreWrittenAsAWSWritesThem(t *testing.T) {
 			raw{service: "ec2", body: "Action=DescribeSecurityGroups"},
 			&ec2.DescribeSecurityGroupsOutput{SecurityGroups: []ec2types.SecurityGroup{{
 				GroupId: aws.String("sg-1"), Description: aws.String("d"), IpPermissionsEgress: []ec2types.IpPermission{},
-				IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}, UserIdGroupPairs: []ec2types.UserIdGroupPair{}}},
-				Tags:          []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+				IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80),
+					ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+					UserIdGroupPairs: []ec2types.UserIdGroupPair{}}},
+				Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
 			}}},
 			"text/xml;charset=UTF-8",
-			declaration + `<DescribeSecurityGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` + fixedID + `</requestId><securityGroupInfo><item>` +
+			declaration + `<DescribeSecurityGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` +
+				fixedID + `</requestId><securityGroupInfo><item>` +
 				`<groupDescription>d</groupDescription><groupId>sg-1</groupId><ipPermissions><item><fromPort>80</fromPort><ipProtocol>tcp</ipProtocol><ipRanges><item><cidrIp>0.0.0.0/0</cidrIp></item></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds>` +
 				`<toPort>80</toPort><groups></groups></item></ipPermissions><ipPermissionsEgress></ipPermissionsEgress><tagSet><item><key>a</key><value>b</value></item></tagSet></item></securityGroupInfo></DescribeSecurityGroupsResponse>`,
 		},
 		"done": {
 			raw{service: "ec2", body: "Action=CreateTags"}, &ec2.CreateTagsOutput{}, "text/xml;charset=UTF-8",
-			declaration + `<CreateTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` + fixedID + `</requestId><return>true</return></CreateTagsResponse>`,
+			declaration + `<CreateTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` + fixedID +
+				`</requestId><return>true</return></CreateTagsResponse>`,
 		},
 		"done, with results": {
-			raw{service: "ec2", body: "Action=AuthorizeSecurityGroupIngress"}, &ec2.AuthorizeSecurityGroupIngressOutput{SecurityGroupRules: []ec2types.SecurityGroupRule{}}, "text/xml;charset=UTF-8",
-			declaration + `<AuthorizeSecurityGroupIngressResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` + fixedID + `</requestId><return>true</return><securityGroupRuleSet></securityGroupRuleSet></AuthorizeSecurityGroupIngressResponse>`,
+			raw{service: "ec2", body: "Action=AuthorizeSecurityGroupIngress"}, &ec2.AuthorizeSecurityGroupIngressOutput{
+				SecurityGroupRules: []ec2types.SecurityGroupRule{}}, "text/xml;charset=UTF-8",
+			declaration + `<AuthorizeSecurityGroupIngressResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` +
+				fixedID +
+				`</requestId><return>true</return><securityGroupRuleSet></securityGroupRuleSet></AuthorizeSecurityGroupIngressResponse>`,
 		},
 		"a certificate": {
 			raw{service: "acm", target: "CertificateManager.DescribeCertificate", body: "{}"},
-			&acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: aws.String("arn"), NotAfter: aws.Time(time.UnixMilli(1_700_000_000_250)), InUseBy: []string{}}},
+			&acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: aws.String("arn"),
+				NotAfter: aws.Time(time.UnixMilli(1_700_000_000_250)), InUseBy: []string{}}},
 			"application/x-amz-json-1.1", `{"Certificate":{"CertificateArn":"arn","InUseBy":[],"NotAfter":1700000000.25}}`,
 		},
 		"a void operation": {
-			raw{service: "acm", target: "CertificateManager.DeleteCertificate", body: "{}"}, &acm.DeleteCertificateOutput{}, "application/x-amz-json-1.1", `{}`,
+			raw{service: "acm", target: "CertificateManager.DeleteCertificate", body: "{}"}, &acm.DeleteCertificateOutput{},
+			"application/x-amz-json-1.1", `{}`,
 		},
 		"an empty page": {
 			raw{service: "tagging", target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"},
-			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/x-amz-json-1.1", `{"PaginationToken":"","ResourceTagMappingList":[]}`,
+			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/x-amz-json-1.1",
+			`{"PaginationToken":"","ResourceTagMappingList":[]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -283,59 +322,122 @@ func TestCallsThatCannotBeServedGetAWSsOwnErrors(t *testing.T) {
 		status int
 		want   string // in the body
 	}{
-		"unsigned balancing":             {raw{body: "Action=DescribeRules&Version=2015-12-01"}, 403, "<Code>MissingAuthenticationToken</Code>"},
-		"unsigned compute":               {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, 401, "<Response><Errors><Error><Code>AuthFailure</Code>"},
-		"unsigned certificates":          {raw{target: "CertificateManager.ListCertificates", body: "{}"}, 400, `"__type":"MissingAuthenticationTokenException"`},
-		"half a signature":               {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{"Authorization": signed}}, 400, "<Code>IncompleteSignature</Code>"},
-		"another algorithm":              {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{"Authorization": "Basic eDp5"}}, 400, "<Code>IncompleteSignature</Code>"},
-		"another region":                 {raw{service: "elasticloadbalancing", region: "eu-west-1", body: "Action=DescribeRules"}, 403, "<Code>SignatureDoesNotMatch</Code>"},
-		"another region for compute":     {raw{service: "ec2", region: "eu-west-1", body: "Action=DescribeVpcs"}, 401, "<Code>AuthFailure</Code>"},
-		"no action":                      {raw{service: "elasticloadbalancing"}, 400, "<Code>MissingAction</Code>"},
-		"no action for compute":          {raw{service: "ec2"}, 400, "<Code>MissingAction</Code>"},
-		"no target":                      {raw{service: "acm", body: "{}"}, 400, "UnknownOperationException"},
-		"an unknown action":              {raw{service: "elasticloadbalancing", body: "Action=Dance"}, 400, "<Type>Sender</Type><Code>InvalidAction</Code>"},
-		"an unknown compute action":      {raw{service: "ec2", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>The action Dance is not valid for this web service.</Message>"},
-		"an unknown target":              {raw{service: "acm", target: "CertificateManager.Dance", body: "{}"}, 400, "UnknownOperationException"},
-		"an unknown service":             {raw{service: "sqs", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>the simulator does not have the service &#34;sqs&#34;</Message>"},
-		"an unknown REST service":        {raw{service: "eks", method: http.MethodPut}, 400, "the simulator does not have the service &#34;eks&#34;"},
-		"an unknown JSON service":        {raw{service: "dynamodb", target: "DynamoDB_20120810.Query", body: "{}"}, 400, `{"__type":"UnknownOperationException","message":"the simulator does not have the service \"dynamodb\""}`},
-		"an old version":                 {raw{service: "elasticloadbalancing", body: "Action=DescribeLoadBalancers&Version=2012-06-01"}, 400, "<Code>InvalidAction</Code>"},
-		"a bad number":                   {raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=http"}, 400, "<Code>MalformedInput</Code>"},
-		"a number too large":             {raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=4294967376"}, 400, "<Code>MalformedInput</Code>"},
-		"a bad list":                     {raw{service: "elasticloadbalancing", body: "Action=DescribeTags&ResourceArns.member.x=1"}, 400, "<Code>MalformedInput</Code>"},
-		"a value for a list":             {raw{service: "elasticloadbalancing", body: "Action=DescribeTags&ResourceArns=1"}, 400, "<Code>MalformedInput</Code>"},
-		"a value for a structure":        {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Actions.member.1=x"}, 400, "<Code>MalformedInput</Code>"},
-		"a structure for a value":        {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Priority.x=1"}, 400, "<Code>MalformedInput</Code>"},
-		"a bad compute number":           {raw{service: "ec2", body: "Action=DescribeSubnets&MaxResults=many"}, 400, "<Code>InvalidParameterValue</Code>"},
-		"an unknown parameter":           {raw{service: "ec2", body: "Action=DescribeSubnets&SubnetIds.1=x"}, 400, "<Code>UnknownParameter</Code><Message>The parameter SubnetIds.1 is not recognized</Message>"},
-		"a signature without names":      {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{"Authorization": signed + ", Signature=01"}}, 400, "<Type>Sender</Type><Code>IncompleteSignature</Code>"},
-		"names without a signature":      {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{"Authorization": signed + ", SignedHeaders=host"}}, 400, "<Code>IncompleteSignature</Code>"},
-		"a scope that is cut off":        {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{"Authorization": strings.TrimSuffix(signed, "/aws4_request") + ", SignedHeaders=host, Signature=01"}}, 400, "<Code>IncompleteSignature</Code>"},
-		"a bad number within lists":      {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Actions.member.1.Type=forward&Actions.member.1.Order=first"}, 400, "parameter Actions.member.1.Order: &#34;first&#34; is not an integer"},
-		"a bad list within lists":        {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Conditions.member.1.PathPatternConfig.Values.member.0=x"}, 400, "parameter Conditions.member.1.PathPatternConfig.Values.member: &#34;0&#34; is not the number of a list item"},
-		"a bad map":                      {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.x.key=k"}, 400, "AuthenticationRequestExtraParams.entry: &#34;x&#34; is not the number of a list item"},
-		"a bad value of a map":           {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value.x=k"}, 400, "AuthenticationRequestExtraParams.entry.1.value: &#34;&#34; is not a single value"},
-		"a value that is too deep":       {raw{service: "elasticloadbalancing", body: "Action=DescribeRules&x" + strings.Repeat(".x", 40) + "=1"}, 400, "<Code>MalformedInput</Code>"},
-		"too deep for compute":           {raw{service: "ec2", body: "Action=DescribeVpcs&x" + strings.Repeat(".x", 40) + "=1"}, 400, "<Code>InvalidParameterValue</Code>"},
-		"a bad number of a compute list": {raw{service: "ec2", body: "Action=AuthorizeSecurityGroupIngress&IpPermissions.1.FromPort=x"}, 400, "Value (x) for parameter IpPermissions.1.FromPort is invalid"},
-		"the first unknown parameter":    {raw{service: "ec2", body: "Action=DescribeSubnets&Filter.1.Name=vpc-id&Filter.1.Worth.2=x&Filter.1.Worth.1=y&Zone=z"}, 400, "The parameter Filter.1.Worth.1 is not recognized"},
-		"a number in a JSON list":        {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"CertificateStatuses":["ISSUED",1]}`}, 400, `"__type":"SerializationException"`},
-		"a JSON object for a list":       {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"CertificateStatuses":{}}`}, 400, `"__type":"SerializationException"`},
-		"a JSON list for an object":      {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"Includes":[]}`}, 400, `"__type":"SerializationException"`},
-		"a bad number within JSON":       {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"Includes":{"keyTypes":[2048]}}`}, 400, `"__type":"SerializationException"`},
-		"a JSON text for a number":       {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"MaxItems":"1"}`}, 400, `"__type":"SerializationException"`},
-		"a JSON fraction":                {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"MaxItems":1.5}`}, 400, `"__type":"SerializationException"`},
-		"a JSON text for a truth":        {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL", body: `{"VisibilityConfig":{"SampledRequestsEnabled":"true"}}`}, 400, `"__type":"SerializationException"`},
-		"a JSON list for a map":          {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL", body: `{"CustomResponseBodies":[]}`}, 400, `"__type":"SerializationException"`},
-		"a bad value of a JSON map":      {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL", body: `{"CustomResponseBodies":{"a":{"Content":1}}}`}, 400, `"__type":"SerializationException"`},
-		"JSON bytes that are none":       {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL", body: `{"Rules":[{"Statement":{"ByteMatchStatement":{"SearchString":"?"}}}]}`}, 400, `"__type":"SerializationException"`},
-		"no form":                        {raw{service: "ec2", body: "Action=%zz"}, 400, "<Code>MalformedQueryString</Code>"},
-		"no JSON":                        {raw{service: "acm", target: "CertificateManager.ListCertificates", body: "{"}, 400, `"__type":"SerializationException"`},
-		"a wrong JSON type":              {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{"MaxItems":"one"}`}, 400, `"__type":"SerializationException"`},
-		"a list for an object":           {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `[]`}, 400, `"__type":"SerializationException"`},
-		"two JSON values":                {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{}{}`}, 400, `"__type":"SerializationException"`},
-		"too much":                       {raw{service: "ec2", body: "Action=DescribeVpcs&x=" + strings.Repeat("x", maxBody)}, 413, "<Code>RequestEntityTooLarge</Code>"},
-		"another method":                 {raw{service: "ec2", method: http.MethodDelete}, 405, "<Code>InvalidMethod</Code>"},
+		"unsigned balancing": {raw{body: "Action=DescribeRules&Version=2015-12-01"}, 403,
+			"<Code>MissingAuthenticationToken</Code>"},
+		"unsigned compute": {raw{body: "Action=DescribeVpcs&Version=2016-11-15"}, 401,
+			"<Response><Errors><Error><Code>AuthFailure</Code>"},
+		"unsigned certificates": {raw{target: "CertificateManager.ListCertificates", body: "{}"}, 400,
+			`"__type":"MissingAuthenticationTokenException"`},
+		"half a signature": {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{
+			"Authorization": signed}}, 400, "<Code>IncompleteSignature</Code>"},
+		"another algorithm": {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{
+			"Authorization": "Basic eDp5"}}, 400, "<Code>IncompleteSignature</Code>"},
+		"another region": {raw{service: "elasticloadbalancing", region: "eu-west-1",
+			body: "Action=DescribeRules"}, 403, "<Code>SignatureDoesNotMatch</Code>"},
+		"another region for compute": {raw{service: "ec2", region: "eu-west-1", body: "Action=DescribeVpcs"}, 401,
+			"<Code>AuthFailure</Code>"},
+		"no action":             {raw{service: "elasticloadbalancing"}, 400, "<Code>MissingAction</Code>"},
+		"no action for compute": {raw{service: "ec2"}, 400, "<Code>MissingAction</Code>"},
+		"no target":             {raw{service: "acm", body: "{}"}, 400, "UnknownOperationException"},
+		"an unknown action": {raw{service: "elasticloadbalancing", body: "Action=Dance"}, 400,
+			"<Type>Sender</Type><Code>InvalidAction</Code>"},
+		"an unknown compute action": {raw{service: "ec2", body: "Action=Dance"}, 400,
+			"<Code>InvalidAction</Code><Message>The action Dance is not valid for this web service.</Message>"},
+		"an unknown target": {raw{service: "acm", target: "CertificateManager.Dance", body: "{}"}, 400,
+			"UnknownOperationException"},
+		"an unknown service": {raw{service: "sqs", body: "Action=Dance"}, 400,
+			"<Code>InvalidAction</Code><Message>the simulator does not have the service &#34;sqs&#34;</Message>"},
+		"an unknown REST service": {raw{service: "eks", method: http.MethodPut}, 400,
+			"the simulator does not have the service &#34;eks&#34;"},
+		"an unknown JSON service": {raw{service: "dynamodb", target: "DynamoDB_20120810.Query", body: "{}"}, 400,
+			`{"__type":"UnknownOperationException","message":"the simulator does not have the service \"dynamodb\""}`},
+		"an old version": {
+			raw{service: "elasticloadbalancing", body: "Action=DescribeLoadBalancers&Version=2012-06-01"}, 400,
+			"<Code>InvalidAction</Code>"},
+		"a bad number": {raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=http"}, 400,
+			"<Code>MalformedInput</Code>"},
+		"a number too large": {
+			raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=4294967376"}, 400,
+			"<Code>MalformedInput</Code>"},
+		"a bad list": {
+			raw{service: "elasticloadbalancing", body: "Action=DescribeTags&ResourceArns.member.x=1"}, 400,
+			"<Code>MalformedInput</Code>"},
+		"a value for a list": {raw{service: "elasticloadbalancing", body: "Action=DescribeTags&ResourceArns=1"},
+			400, "<Code>MalformedInput</Code>"},
+		"a value for a structure": {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Actions.member.1=x"},
+			400, "<Code>MalformedInput</Code>"},
+		"a structure for a value": {raw{service: "elasticloadbalancing", body: "Action=CreateRule&Priority.x=1"}, 400,
+			"<Code>MalformedInput</Code>"},
+		"a bad compute number": {raw{service: "ec2", body: "Action=DescribeSubnets&MaxResults=many"}, 400,
+			"<Code>InvalidParameterValue</Code>"},
+		"an unknown parameter": {raw{service: "ec2", body: "Action=DescribeSubnets&SubnetIds.1=x"}, 400,
+			"<Code>UnknownParameter</Code><Message>The parameter SubnetIds.1 is not recognized</Message>"},
+		"a signature without names": {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{
+			"Authorization": signed + ", Signature=01"}}, 400, "<Type>Sender</Type><Code>IncompleteSignature</Code>"},
+		"names without a signature": {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{
+			"Authorization": signed + ", SignedHeaders=host"}}, 400, "<Code>IncompleteSignature</Code>"},
+		"a scope that is cut off": {raw{body: "Action=DescribeRules&Version=2015-12-01", header: map[string]string{
+			"Authorization": strings.TrimSuffix(signed, "/aws4_request") + ", SignedHeaders=host, Signature=01"}}, 400,
+			"<Code>IncompleteSignature</Code>"},
+		"a bad number within lists": {
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Actions.member.1.Type=forward&Actions.member.1.Order=first"}, 400,
+			"parameter Actions.member.1.Order: &#34;first&#34; is not an integer"},
+		"a bad list within lists": {
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Conditions.member.1.PathPatternConfig.Values.member.0=x"}, 400,
+			"parameter Conditions.member.1.PathPatternConfig.Values.member: &#34;0&#34; is not the number of a list item"},
+		"a bad map": {
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.x.key=k"},
+			400, "AuthenticationRequestExtraParams.entry: &#34;x&#34; is not the number of a list item"},
+		"a bad value of a map": {
+			raw{service: "elasticloadbalancing",
+				body: "Action=CreateRule&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value.x=k"}, 400, "AuthenticationRequestExtraParams.entry.1.value: &#34;&#34; is not a single value"},
+		"a value that is too deep": {raw{service: "elasticloadbalancing", body: "Action=DescribeRules&x" +
+			strings.Repeat(".x", 40) + "=1"}, 400, "<Code>MalformedInput</Code>"},
+		"too deep for compute": {raw{service: "ec2", body: "Action=DescribeVpcs&x" + strings.Repeat(".x", 40) +
+			"=1"}, 400, "<Code>InvalidParameterValue</Code>"},
+		"a bad number of a compute list": {
+			raw{service: "ec2", body: "Action=AuthorizeSecurityGroupIngress&IpPermissions.1.FromPort=x"}, 400,
+			"Value (x) for parameter IpPermissions.1.FromPort is invalid"},
+		"the first unknown parameter": {
+			raw{service: "ec2",
+				body: "Action=DescribeSubnets&Filter.1.Name=vpc-id&Filter.1.Worth.2=x&Filter.1.Worth.1=y&Zone=z"}, 400,
+			"The parameter Filter.1.Worth.1 is not recognized"},
+		"a number in a JSON list": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"CertificateStatuses":["ISSUED",1]}`}, 400, `"__type":"SerializationException"`},
+		"a JSON object for a list": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"CertificateStatuses":{}}`}, 400, `"__type":"SerializationException"`},
+		"a JSON list for an object": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"Includes":[]}`}, 400, `"__type":"SerializationException"`},
+		"a bad number within JSON": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"Includes":{"keyTypes":[2048]}}`}, 400, `"__type":"SerializationException"`},
+		"a JSON text for a number": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"MaxItems":"1"}`}, 400, `"__type":"SerializationException"`},
+		"a JSON fraction": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"MaxItems":1.5}`}, 400, `"__type":"SerializationException"`},
+		"a JSON text for a truth": {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL",
+			body: `{"VisibilityConfig":{"SampledRequestsEnabled":"true"}}`}, 400, `"__type":"SerializationException"`},
+		"a JSON list for a map": {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL",
+			body: `{"CustomResponseBodies":[]}`}, 400, `"__type":"SerializationException"`},
+		"a bad value of a JSON map": {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL",
+			body: `{"CustomResponseBodies":{"a":{"Content":1}}}`}, 400, `"__type":"SerializationException"`},
+		"JSON bytes that are none": {raw{service: "wafv2", target: "AWSWAF_20190729.CreateWebACL",
+			body: `{"Rules":[{"Statement":{"ByteMatchStatement":{"SearchString":"?"}}}]}`}, 400,
+			`"__type":"SerializationException"`},
+		"no form": {raw{service: "ec2", body: "Action=%zz"}, 400, "<Code>MalformedQueryString</Code>"},
+		"no JSON": {raw{service: "acm", target: "CertificateManager.ListCertificates", body: "{"}, 400,
+			`"__type":"SerializationException"`},
+		"a wrong JSON type": {raw{service: "acm", target: "CertificateManager.ListCertificates",
+			body: `{"MaxItems":"one"}`}, 400, `"__type":"SerializationException"`},
+		"a list for an object": {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `[]`},
+			400, `"__type":"SerializationException"`},
+		"two JSON values": {raw{service: "acm", target: "CertificateManager.ListCertificates", body: `{}{}`},
+			400, `"__type":"SerializationException"`},
+		"too much": {raw{service: "ec2", body: "Action=DescribeVpcs&x=" + strings.Repeat("x", maxBody)},
+			413, "<Code>RequestEntityTooLarge</Code>"},
+		"another method": {raw{service: "ec2", method: http.MethodDelete}, 405, "<Code>InvalidMethod</Code>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -363,7 +465,8 @@ func TestAccessKeysAreJudgedInTheTermsOfEachProtocol(t *testing.T) {
 		"acm":                  {service: "acm", target: "CertificateManager.ListCertificates", body: "{}"},
 	}
 	for verdict, want := range map[Verdict]map[string]string{
-		KeyUnknown: {"elasticloadbalancing": "InvalidClientTokenId", "ec2": "AuthFailure", "acm": "UnrecognizedClientException"},
+		KeyUnknown: {"elasticloadbalancing": "InvalidClientTokenId", "ec2": "AuthFailure",
+			"acm": "UnrecognizedClientException"},
 		KeyExpired: {"elasticloadbalancing": "ExpiredToken", "ec2": "RequestExpired", "acm": "ExpiredTokenException"},
 	} {
 		r := newRig(t, Options{Authenticate: func(key, token string) Verdict {
@@ -391,12 +494,14 @@ func TestHandlersSeeTheCallerAndErrorsReachTheSDKWithCodeStatusAndRequestID(t *t
 		return nil, apierr.New("ListenerNotFound", "One or more listeners <not> found")
 	})
 	c := r.config()
-	_, balancing := elbv2.NewFromConfig(c).DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: aws.String("x")})
+	_, balancing := elbv2.NewFromConfig(c).DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+		ListenerArn: aws.String("x")})
 	_, compute := ec2.NewFromConfig(c).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
 	_, certificates := acm.NewFromConfig(c).ListCertificates(t.Context(), &acm.ListCertificatesInput{})
 	for service, err := range map[string]error{"elasticloadbalancing": balancing, "ec2": compute, "acm": certificates} {
 		var api smithy.APIError
-		if !errors.As(err, &api) || api.ErrorCode() != "ListenerNotFound" || api.ErrorMessage() != "One or more listeners <not> found" {
+		if !errors.As(err, &api) || api.ErrorCode() != "ListenerNotFound" ||
+			api.ErrorMessage() != "One or more listeners <not> found" {
 			t.Errorf("%s: %v", service, err)
 		}
 		var response interface{ ServiceRequestID() string }
@@ -409,7 +514,8 @@ func TestHandlersSeeTheCallerAndErrorsReachTheSDKWithCodeStatusAndRequestID(t *t
 		t.Errorf("%v is not the modelled error", balancing)
 	}
 	r.handle(func(context.Context, string, string, any) (any, error) { return &elbv2.DeleteListenerOutput{}, nil })
-	out, err := elbv2.NewFromConfig(c).DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: aws.String("x")})
+	out, err := elbv2.NewFromConfig(c).DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+		ListenerArn: aws.String("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -444,9 +550,10 @@ func TestADroppedCallCutsTheConnectionAndAPanicIsAnInternalFailure(t *testing.T)
 		handler fakeHandler
 		code    string // "": no answer
 	}{
-		"dropped":     {func(context.Context, string, string, any) (any, error) { return nil, gate.ErrDropped }, ""},
-		"panic":       {func(context.Context, string, string, any) (any, error) { panic("odd") }, "InternalFailure"},
-		"other error": {func(context.Context, string, string, any) (any, error) { return nil, errors.New("odd") }, "InternalFailure"},
+		"dropped": {func(context.Context, string, string, any) (any, error) { return nil, gate.ErrDropped }, ""},
+		"panic":   {func(context.Context, string, string, any) (any, error) { panic("odd") }, "InternalFailure"},
+		"other error": {func(context.Context, string, string, any) (any, error) { return nil, errors.New("odd") },
+			"InternalFailure"},
 		"SDK error": {func(context.Context, string, string, any) (any, error) {
 			return nil, &smithy.GenericAPIError{Code: "Odd", Message: "m"}
 		}, "Odd"},
@@ -485,7 +592,8 @@ func TestOnlyServicesWithKnownNamesAreServed(t *testing.T) {
 
 func FuzzNoRequestMakesTheServerPanic(f *testing.F) {
 	for _, seed := range []raw{
-		{service: "elasticloadbalancing", body: "Action=CreateRule&Conditions.member.1.Field=x&Conditions=&Conditions.member=1"},
+		{service: "elasticloadbalancing",
+			body: "Action=CreateRule&Conditions.member.1.Field=x&Conditions=&Conditions.member=1"},
 		{service: "ec2", body: "Action=DescribeSubnets&Filter.1.Value.1=x&Filter.1=2"},
 		{service: "acm", target: "CertificateManager.ListCertificates", body: `{"Includes":{"keyTypes":[null]}}`},
 		{service: "sts", body: "Action=AssumeRole&Tags.member.1.Key=1"},
@@ -509,13 +617,15 @@ func FuzzNoRequestMakesTheServerPanic(f *testing.F) {
 		if _, err := d.protocol.action(req); err != nil {
 			return
 		}
-		for _, in := range []any{&elbv2.CreateRuleInput{}, &ec2.DescribeSubnetsInput{}, &acm.ListCertificatesInput{}, &sts.AssumeRoleInput{}} {
+		for _, in := range []any{&elbv2.CreateRuleInput{}, &ec2.DescribeSubnetsInput{}, &acm.ListCertificatesInput{},
+			&sts.AssumeRoleInput{}} {
 			_ = d.protocol.decode(req, elem(in))
 		}
 	})
 }
 
-// TestListsThatAreEmptyAreSentAsAWSSendsThem holds what clients other than Go's see: boto3 has no key for a list that is left out.
+// TestListsThatAreEmptyAreSentAsAWSSendsThem holds what clients other than Go's see: boto3 has no key for a list that
+// is left out.
 func TestListsThatAreEmptyAreSentAsAWSSendsThem(t *testing.T) {
 	t.Parallel()
 	for action, c := range map[string]struct {
@@ -523,31 +633,49 @@ func TestListsThatAreEmptyAreSentAsAWSSendsThem(t *testing.T) {
 		out             any
 		want            []string
 	}{
-		"DescribeSecurityGroups":     {"ec2", "", &ec2.DescribeSecurityGroupsOutput{}, []string{"<securityGroupInfo></securityGroupInfo>"}},
-		"DescribeInstances":          {"ec2", "", &ec2.DescribeInstancesOutput{}, []string{"<reservationSet></reservationSet>"}},
-		"DescribeNetworkInterfaces":  {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{}, []string{"<networkInterfaceSet></networkInterfaceSet>"}},
-		"DescribeSubnets":            {"ec2", "", &ec2.DescribeSubnetsOutput{}, []string{"<subnetSet></subnetSet>"}},
-		"DescribeVpcs":               {"ec2", "", &ec2.DescribeVpcsOutput{}, []string{"<vpcSet></vpcSet>"}},
-		"DescribeAddresses":          {"ec2", "", &ec2.DescribeAddressesOutput{}, []string{"<addressesSet></addressesSet>"}},
-		"DescribeRouteTables":        {"ec2", "", &ec2.DescribeRouteTablesOutput{}, []string{"<routeTableSet></routeTableSet>"}},
-		"DescribeNatGateways":        {"ec2", "", &ec2.DescribeNatGatewaysOutput{}, []string{"<natGatewaySet></natGatewaySet>"}},
-		"DescribeInternetGateways":   {"ec2", "", &ec2.DescribeInternetGatewaysOutput{}, []string{"<internetGatewaySet></internetGatewaySet>"}},
-		"DescribeSecurityGroupRules": {"ec2", "", &ec2.DescribeSecurityGroupRulesOutput{}, []string{"<securityGroupRuleSet></securityGroupRuleSet>"}},
-		"DescribeManagedPrefixLists": {"ec2", "", &ec2.DescribeManagedPrefixListsOutput{}, []string{"<prefixListSet></prefixListSet>"}},
-		"GetSecurityGroupsForVpc":    {"ec2", "", &ec2.GetSecurityGroupsForVpcOutput{}, []string{"<securityGroupForVpcSet></securityGroupForVpcSet>"}},
-		"DescribeLoadBalancers":      {"elasticloadbalancing", "", &elbv2.DescribeLoadBalancersOutput{}, []string{"<LoadBalancers></LoadBalancers>"}},
-		"GetResources":               {"tagging", "ResourceGroupsTaggingAPI_20170126", &resourcegroupstaggingapi.GetResourcesOutput{}, []string{`"ResourceTagMappingList":[]`}},
-		"ListCertificates":           {"acm", "CertificateManager", &acm.ListCertificatesOutput{}, []string{`"CertificateSummaryList":[]`}},
-		"ListResourcesForWebACL":     {"wafv2", "AWSWAF_20190729", &wafv2.ListResourcesForWebACLOutput{}, []string{`"ResourceArns":[]`}},
+		"DescribeSecurityGroups": {"ec2", "", &ec2.DescribeSecurityGroupsOutput{},
+			[]string{"<securityGroupInfo></securityGroupInfo>"}},
+		"DescribeInstances": {"ec2", "", &ec2.DescribeInstancesOutput{},
+			[]string{"<reservationSet></reservationSet>"}},
+		"DescribeNetworkInterfaces": {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{},
+			[]string{"<networkInterfaceSet></networkInterfaceSet>"}},
+		"DescribeSubnets":   {"ec2", "", &ec2.DescribeSubnetsOutput{}, []string{"<subnetSet></subnetSet>"}},
+		"DescribeVpcs":      {"ec2", "", &ec2.DescribeVpcsOutput{}, []string{"<vpcSet></vpcSet>"}},
+		"DescribeAddresses": {"ec2", "", &ec2.DescribeAddressesOutput{}, []string{"<addressesSet></addressesSet>"}},
+		"DescribeRouteTables": {"ec2", "", &ec2.DescribeRouteTablesOutput{},
+			[]string{"<routeTableSet></routeTableSet>"}},
+		"DescribeNatGateways": {"ec2", "", &ec2.DescribeNatGatewaysOutput{},
+			[]string{"<natGatewaySet></natGatewaySet>"}},
+		"DescribeInternetGateways": {"ec2", "", &ec2.DescribeInternetGatewaysOutput{},
+			[]string{"<internetGatewaySet></internetGatewaySet>"}},
+		"DescribeSecurityGroupRules": {"ec2", "", &ec2.DescribeSecurityGroupRulesOutput{},
+			[]string{"<securityGroupRuleSet></securityGroupRuleSet>"}},
+		"DescribeManagedPrefixLists": {"ec2", "", &ec2.DescribeManagedPrefixListsOutput{},
+			[]string{"<prefixListSet></prefixListSet>"}},
+		"GetSecurityGroupsForVpc": {"ec2", "", &ec2.GetSecurityGroupsForVpcOutput{},
+			[]string{"<securityGroupForVpcSet></securityGroupForVpcSet>"}},
+		"DescribeLoadBalancers": {"elasticloadbalancing", "", &elbv2.DescribeLoadBalancersOutput{},
+			[]string{"<LoadBalancers></LoadBalancers>"}},
+		"GetResources": {"tagging", "ResourceGroupsTaggingAPI_20170126",
+			&resourcegroupstaggingapi.GetResourcesOutput{}, []string{`"ResourceTagMappingList":[]`}},
+		"ListCertificates": {"acm", "CertificateManager", &acm.ListCertificatesOutput{},
+			[]string{`"CertificateSummaryList":[]`}},
+		"ListResourcesForWebACL": {"wafv2", "AWSWAF_20190729", &wafv2.ListResourcesForWebACLOutput{},
+			[]string{`"ResourceArns":[]`}},
 
-		"DescribeSecurityGroups of one": {"ec2", "", &ec2.DescribeSecurityGroupsOutput{SecurityGroups: []ec2types.SecurityGroup{{IpPermissions: []ec2types.IpPermission{{}}}}}, []string{
+		"DescribeSecurityGroups of one": {"ec2", "", &ec2.DescribeSecurityGroupsOutput{
+			SecurityGroups: []ec2types.SecurityGroup{{IpPermissions: []ec2types.IpPermission{{}}}}}, []string{
 			"<ipPermissions><item><ipRanges></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds><groups></groups></item></ipPermissions>", "<ipPermissionsEgress></ipPermissionsEgress>"}},
-		"DescribeSubnets of one": {"ec2", "", &ec2.DescribeSubnetsOutput{Subnets: []ec2types.Subnet{{}}}, []string{"<ipv6CidrBlockAssociationSet></ipv6CidrBlockAssociationSet>"}},
-		"DescribeNetworkInterfaces of one": {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{NetworkInterfaces: []ec2types.NetworkInterface{{}}}, []string{
+		"DescribeSubnets of one": {"ec2", "", &ec2.DescribeSubnetsOutput{Subnets: []ec2types.Subnet{{}}},
+			[]string{"<ipv6CidrBlockAssociationSet></ipv6CidrBlockAssociationSet>"}},
+		"DescribeNetworkInterfaces of one": {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{
+			NetworkInterfaces: []ec2types.NetworkInterface{{}}}, []string{
 			"<groupSet></groupSet>", "<ipv6AddressesSet></ipv6AddressesSet>", "<tagSet></tagSet>"}},
-		"DescribeRouteTables of one": {"ec2", "", &ec2.DescribeRouteTablesOutput{RouteTables: []ec2types.RouteTable{{}}}, []string{
-			"<associationSet></associationSet>", "<propagatingVgwSet></propagatingVgwSet>", "<tagSet></tagSet>"}},
-		"DescribeInternetGateways of one": {"ec2", "", &ec2.DescribeInternetGatewaysOutput{InternetGateways: []ec2types.InternetGateway{{}}}, []string{
+		"DescribeRouteTables of one": {"ec2", "", &ec2.DescribeRouteTablesOutput{RouteTables: []ec2types.RouteTable{{}}},
+			[]string{
+				"<associationSet></associationSet>", "<propagatingVgwSet></propagatingVgwSet>", "<tagSet></tagSet>"}},
+		"DescribeInternetGateways of one": {"ec2", "", &ec2.DescribeInternetGatewaysOutput{
+			InternetGateways: []ec2types.InternetGateway{{}}}, []string{
 			"<attachmentSet></attachmentSet>", "<tagSet></tagSet>"}},
 	} {
 		t.Run(c.service+" "+action, func(t *testing.T) {

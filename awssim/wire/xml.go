@@ -14,8 +14,8 @@ import (
 // timeLayout is how AWS's XML writes times: UTC with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// xmlEncoder writes SDK structs as XML elements. What is nil is left out, but for the lists that AWS sends always; an empty list is
-// an empty element.
+// xmlEncoder writes SDK structs as XML elements. What is nil is left out, but for the lists that AWS sends always; an
+// empty list is an empty element.
 type xmlEncoder struct {
 	bytes.Buffer
 	names *naming

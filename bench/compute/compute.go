@@ -1,6 +1,6 @@
-// Package compute holds the work that the controller does most often, for benchmarks: compiling an Ingress, a group or a Gateway
-// with its routes and comparing the result with an account that already has it all. It reaches no cluster and no AWS. It may import
-// the pure packages of internal, and front.
+// Package compute holds the work that the controller does most often, for benchmarks: compiling an Ingress, a group or
+// a Gateway with its routes and comparing the result with an account that already has it all. It reaches no cluster and
+// no AWS. It may import the pure packages of internal, and front.
 package compute
 
 import (
@@ -40,7 +40,8 @@ func New(members, rules int) (Case, error) {
 	if err != nil {
 		return Case{}, err
 	}
-	desired := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}}
+	desired := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}},
+		Type: stack.Application, Names: ingress.Names{}}
 	if members > 1 {
 		desired.Key.ID = stack.ID{Name: "group"}
 	}
@@ -120,7 +121,8 @@ func member(i, rules int) intent.Member {
 				{Field: stack.HostHeader, Values: []string{name + ".example.com"}},
 				{Field: stack.PathPattern, Values: []string{fmt.Sprintf("/p%d", j)}},
 			},
-			Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: targetGroup(o, service)}}}},
+			Actions: []intent.Action{
+				{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: targetGroup(o, service)}}}},
 		})
 	}
 	return m
@@ -140,10 +142,13 @@ func targetGroup(o diag.Object, service string) *intent.TargetGroup {
 
 func account() facts.Facts {
 	f := facts.Facts{
-		VPC: &facts.VPC{ID: vpc, CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true, ExistingKnown: true,
-		SecurityGroups: map[string]facts.SecurityGroup{}, Certificates: map[string]facts.Certificate{}, TargetGroups: map[string]*facts.TargetGroup{},
+		VPC: &facts.VPC{ID: vpc, CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,
+		ExistingKnown:  true,
+		SecurityGroups: map[string]facts.SecurityGroup{}, Certificates: map[string]facts.Certificate{},
+		TargetGroups: map[string]*facts.TargetGroup{},
 		// An account whose load balancers may have the thousand rules that are measured.
-		Limits: map[string]int{string(quota.RulesOfApplicationLoadBalancer): 1000, string(quota.TargetGroupsOfApplicationLoadBalancer): 1000},
+		Limits: map[string]int{string(quota.RulesOfApplicationLoadBalancer): 1000,
+			string(quota.TargetGroupsOfApplicationLoadBalancer): 1000},
 	}
 	for i, zone := range []string{"us-west-2a", "us-west-2b", "us-west-2c"} {
 		for _, role := range []string{naming.RoleELBTag, naming.RoleInternalELBTag} {

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// NewGateway makes a case of a Gateway with so many HTTPRoutes with so many rules each, which are read and translated in each run; the
-// account holds everything as wished.
+// NewGateway makes a case of a Gateway with so many HTTPRoutes with so many rules each, which are read and translated
+// in each run; the account holds everything as wished.
 func NewGateway(routes, rules int) (Case, error) {
 	flags, err := flags()
 	if err != nil {
@@ -35,7 +35,9 @@ func NewGateway(routes, rules int) (Case, error) {
 			cluster.Put(o)
 		}
 	}
-	return settled(flags, key, func() intent.LoadBalancer { return loader.Load(objects.New(cluster), key.ID).LoadBalancer })
+	return settled(flags, key, func() intent.LoadBalancer {
+		return loader.Load(objects.New(cluster), key.ID).LoadBalancer
+	})
 }
 
 // gateway is a Gateway with a listener, and its class with a configuration that all target groups have.
@@ -54,11 +56,13 @@ func gateway(id stack.ID) []metav1.Object {
 		&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "alb", Generation: 1}, Spec: gatewayv1.GatewayClassSpec{
 			ControllerName: "gateway.k8s.aws/alb",
 			ParametersRef: &gatewayv1.ParametersReference{
-				Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration", Namespace: ptr.To(gatewayv1.Namespace(id.Namespace)), Name: "defaults",
+				Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration",
+				Namespace: ptr.To(gatewayv1.Namespace(id.Namespace)), Name: "defaults",
 			},
 		}},
 		&gatewayv1.Gateway{ObjectMeta: in(id.Name), Spec: gatewayv1.GatewaySpec{
-			GatewayClassName: "alb", Listeners: []gatewayv1.Listener{{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}},
+			GatewayClassName: "alb", Listeners: []gatewayv1.Listener{
+				{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}},
 		}},
 	}
 }
@@ -66,7 +70,8 @@ func gateway(id stack.ID) []metav1.Object {
 // route has one host, and one Service for each of its rules, which is a path.
 func route(i, rules int) []metav1.Object {
 	name := fmt.Sprintf("web-%d", i)
-	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Generation: 1}}
+	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name),
+		Generation: 1}}
 	r.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "web"}}
 	r.Spec.Hostnames = []gatewayv1.Hostname{gatewayv1.Hostname(name + ".example.com")}
 	out := []metav1.Object{r}
@@ -77,9 +82,12 @@ func route(i, rules int) []metav1.Object {
 			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}},
 		})
 		r.Spec.Rules = append(r.Spec.Rules, gatewayv1.HTTPRouteRule{
-			Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: ptr.To(fmt.Sprintf("/p%d", j))}}},
+			Matches: []gatewayv1.HTTPRouteMatch{
+				{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix),
+					Value: ptr.To(fmt.Sprintf("/p%d", j))}}},
 			BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
-				BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(service), Port: ptr.To[gatewayv1.PortNumber](80)},
+				BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(service),
+					Port: ptr.To[gatewayv1.PortNumber](80)},
 			}}},
 		})
 	}

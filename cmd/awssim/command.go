@@ -1,5 +1,5 @@
-// Command awssim serves a simulated AWS account: the APIs that a load balancer controller calls, load balancers that carry
-// traffic, and a DNS server for their names.
+// Command awssim serves a simulated AWS account: the APIs that a load balancer controller calls, load balancers that
+// carry traffic, and a DNS server for their names.
 package main
 
 import (
@@ -52,12 +52,14 @@ func newCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "awssim",
 		Short: "Serve a simulated AWS account with load balancers that carry traffic",
-		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, Route 53, WAFv2,
-Shield, Global Accelerator, STS and Resource Groups Tagging to any AWS client, over one simulated account that lives in memory.
+		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances),
+ACM, Route 53, WAFv2, Shield, Global Accelerator, STS and Resource Groups Tagging to any AWS client,
+over one simulated account that lives in memory.
 
-Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers their names. Targets are
-addresses of a VPC that exists in this process only: --backend puts servers of this machine behind them. What was called,
-what exists and how to break it is under http://LISTEN/_sim/.`,
+Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers
+their names. Targets are addresses of a VPC that exists in this process only: --backend puts servers
+of this machine behind them. What was called, what exists and how to break it is under
+http://LISTEN/_sim/.`,
 		Example: `  awssim
   awssim --backend 10.0.128.10:8080=127.0.0.1:9000
   awssim --account account.yaml --profile real --region eu-west-1
@@ -71,23 +73,36 @@ what exists and how to break it is under http://LISTEN/_sim/.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&s.listen, "listen", "127.0.0.1:4580", "address to serve AWS's APIs and the administration on; port 0 takes a free one")
-	f.StringVar(&s.account, "account", "", "YAML file that describes the account (default: a built-in one with a VPC of three zones and three nodes)")
-	f.StringVar(&s.profile, "profile", "fast", "how long transitions take: instant, fast (up to 0.1 s; accelerators up to 2 s) or real")
+	f.StringVar(&s.listen, "listen", "127.0.0.1:4580",
+		"address to serve AWS's APIs and the administration on; port 0 takes a free one")
+	f.StringVar(&s.account, "account", "", "YAML file that describes the account (default: a built-in one with a VPC of "+
+		"three zones and three nodes)")
+	f.StringVar(&s.profile, "profile", "fast", "how long transitions take: instant, fast (up to 0.1 s; accelerators up "+
+		"to 2 s) or real")
 	f.StringVar(&s.region, "region", "", "region, in place of the account file's")
-	f.StringVar(&s.dns, "dns", "127.0.0.1:0", "address to answer the load balancers' names on, UDP and TCP; port 0 takes a free one")
-	f.BoolVar(&s.noDataPlane, "no-data-plane", false, "serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
-	f.StringVar(&s.logs, "logs", "", "folder for the logs that load balancers' attributes enable, with a folder per bucket (default: they are dropped)")
+	f.StringVar(&s.dns, "dns", "127.0.0.1:0", "address to answer the load balancers' names on, UDP and TCP; port 0 "+
+		"takes a free one")
+	f.BoolVar(&s.noDataPlane, "no-data-plane", false,
+		"serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
+	f.StringVar(&s.logs, "logs", "", "folder for the logs that load balancers' attributes enable, with a folder per "+
+		"bucket (default: they are dropped)")
 	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
-	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are read from it, and logs delivered to it unless --logs is given")
+	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are "+
+		"read from it, and logs delivered to it unless --logs is given")
 	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
-	f.StringVar(&s.idp, "idp", "", "address on loopback to serve an OpenID provider on, for authenticate actions, such as 127.0.0.1:4581; port 0 takes a free one (default: none)")
-	f.BoolVar(&s.iam, "iam", false, "enforce policies: refuse callers that are not in the account file, and let those without policies do nothing")
-	f.BoolVar(&s.verify, "verify-signatures", false, "verify the signatures of calls by the secrets of the account file's access keys and of sessions")
-	f.StringToStringVar(&s.backends, "backend", nil, "servers of this machine behind targets, TARGET:PORT=127.0.0.1:PORT, where the target is an address or an instance's id; may be repeated")
-	f.StringVar(&s.instance, "metadata-of", "", "id of the instance whose metadata is served under /latest/ (default: the first node's)")
+	f.StringVar(&s.idp, "idp", "", "address on loopback to serve an OpenID provider on, for authenticate actions, such "+
+		"as 127.0.0.1:4581; port 0 takes a free one (default: none)")
+	f.BoolVar(&s.iam, "iam", false, "enforce policies: refuse callers that are not in the account file, and let those "+
+		"without policies do nothing")
+	f.BoolVar(&s.verify, "verify-signatures", false, "verify the signatures of calls by the secrets of the account "+
+		"file's access keys and of sessions")
+	f.StringToStringVar(&s.backends, "backend", nil, "servers of this machine behind targets, "+
+		"TARGET:PORT=127.0.0.1:PORT, where the target is an address or an instance's id; may be repeated")
+	f.StringVar(&s.instance, "metadata-of", "", "id of the instance whose metadata is served under /latest/ (default: "+
+		"the first node's)")
 	s.trouble.register(f)
-	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"},
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
 	c.AddCommand(newFactsCommand())
@@ -114,13 +129,16 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 		return fmt.Errorf("--idp: %q is not an address of this machine alone, such as 127.0.0.1:4581", s.idp)
 	}
 	if len(file.IAM.Users)+len(file.IAM.Roles) == 0 && (s.iam || s.verify) {
-		return errors.New("--iam, --verify-signatures: the account file describes neither users nor roles under iam, so nobody could call")
+		return errors.New("--iam, --verify-signatures: the account file describes neither users nor roles under iam, so " +
+			"nobody could call")
 	}
 	interval, timeout := checks(profile.Name)
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
-		Seed: &file, Profile: profile, Random: s.trouble.seed, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
-		HealthInterval: interval, HealthTimeout: timeout, Enforce: s.iam, Verify: s.verify, Instance: s.instance,
+		Seed: &file, Profile: profile, Random: s.trouble.seed, Latency: s.latency, Throttle: s.throttle,
+		DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf,
+		IdentityProvider: s.idp,
+		HealthInterval:   interval, HealthTimeout: timeout, Enforce: s.iam, Verify: s.verify, Instance: s.instance,
 	})
 	if err != nil {
 		return err
@@ -136,7 +154,8 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("--listen: %w: another simulator, or another program; choose another address, or stop that one", err)
+		return fmt.Errorf("--listen: %w: another simulator, or another program; choose another address, or stop that one",
+			err)
 	}
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
@@ -147,8 +166,8 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	return serve(ctx, listener, sim.Handler(), logger)
 }
 
-// checks are how often targets are checked and for how long, in place of what their groups say, lest people wait for minutes
-// until a target that they started is healthy; 0: as the groups say.
+// checks are how often targets are checked and for how long, in place of what their groups say, lest people wait for
+// minutes until a target that they started is healthy; 0: as the groups say.
 func checks(profile string) (interval, timeout time.Duration) {
 	switch profile {
 	case "instant":
@@ -207,7 +226,8 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, logger *log.Logg
 func welcome(sim *awssim.Simulator, address string) string {
 	var b strings.Builder
 	url := "http://" + address
-	fmt.Fprintf(&b, "# AWS account %s in %s, transitions: %s\n", sim.Account.ID, sim.Account.Region, sim.Account.Profile.Name)
+	fmt.Fprintf(&b, "# AWS account %s in %s, transitions: %s\n", sim.Account.ID, sim.Account.Region,
+		sim.Account.Profile.Name)
 	fmt.Fprintf(&b, "# AWS APIs        %s\n# administration  %s/_sim/\n", url, url)
 	if dns := sim.DNS(); dns != "" {
 		host, port, _ := net.SplitHostPort(dns)
@@ -218,9 +238,11 @@ func welcome(sim *awssim.Simulator, address string) string {
 	if provider := sim.IdentityProvider(); provider != "" {
 		fmt.Fprintf(&b, "# sign-in         %s   (its names: %s/_sim/idp)\n", provider, url)
 	}
-	fmt.Fprintf(&b, "export AWS_ENDPOINT_URL=%s\nexport AWS_REGION=%s AWS_DEFAULT_REGION=%s\n", url, sim.Account.Region, sim.Account.Region)
+	fmt.Fprintf(&b, "export AWS_ENDPOINT_URL=%s\nexport AWS_REGION=%s AWS_DEFAULT_REGION=%s\n", url, sim.Account.Region,
+		sim.Account.Region)
 	key := accessKey(sim.Seed())
-	fmt.Fprintf(&b, "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_EC2_METADATA_DISABLED=true\n", key.ID, key.Secret)
+	fmt.Fprintf(&b, "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_EC2_METADATA_DISABLED=true\n",
+		key.ID, key.Secret)
 	return b.String()
 }
 

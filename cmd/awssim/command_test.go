@@ -65,8 +65,10 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"with a data plane": {"--backend", "10.0.128.10:8080=127.0.0.1:9000,i-0a1de0000000000b1:80=127.0.0.1:9001"},
-		"APIs only": {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle", "--iam", "--verify-signatures",
-			"--quota", "vpcs=7,subnets-per-vpc=8", "--timing", "draining=3s", "--stale", "2s", "--fault", `{"id":"f","kind":"denied","service":"shield"}`, "--trouble", `{"pageSize":1}`},
+		"APIs only": {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle",
+			"--iam", "--verify-signatures",
+			"--quota", "vpcs=7,subnets-per-vpc=8", "--timing", "draining=3s", "--stale", "2s", "--fault",
+			`{"id":"f","kind":"denied","service":"shield"}`, "--trouble", `{"pageSize":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,12 +85,14 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 			if settings.DataPlane != dataPlane || (settings.DNS != "") != dataPlane {
 				t.Errorf("settings are %+v", settings)
 			}
-			if !dataPlane && (exports["AWS_REGION"] != "eu-central-1" || !settings.Throttle || settings.Latency != "1ms" || settings.Profile != "instant") {
+			if !dataPlane && (exports["AWS_REGION"] != "eu-central-1" || !settings.Throttle || settings.Latency != "1ms" ||
+				settings.Profile != "instant") {
 				t.Errorf("exports are %v, settings %+v", exports, settings)
 			}
 			if !dataPlane {
 				checkTrouble(t, client)
-			} else if backends, err := client.Backends(ctx); err != nil || len(backends) != 2 || backends["10.0.128.10:8080"] != "127.0.0.1:9000" {
+			} else if backends, err := client.Backends(ctx); err != nil || len(backends) != 2 || backends["10.0.128.10:8080"] !=
+				"127.0.0.1:9000" {
 				t.Errorf("backends are %v, %v", backends, err)
 			}
 			transport.CloseIdleConnections()
@@ -112,24 +116,31 @@ func TestHealthChecksKeepUpWithTheProfile(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	balancing := elb.New(elb.Options{
-		Region: exports["AWS_REGION"], BaseEndpoint: aws.String(exports["AWS_ENDPOINT_URL"]), HTTPClient: &http.Client{Transport: transport},
-		Credentials: credentials.NewStaticCredentialsProvider(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"], ""),
+		Region: exports["AWS_REGION"], BaseEndpoint: aws.String(exports["AWS_ENDPOINT_URL"]), HTTPClient: &http.Client{
+			Transport: transport},
+		Credentials: credentials.NewStaticCredentialsProvider(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"],
+			""),
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 28*time.Second)
 	defer cancel()
-	tg, err := balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(8080), TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001")})
+	tg, err := balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: "HTTP",
+		Port: aws.Int32(8080), TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	arn := tg.TargetGroups[0].TargetGroupArn
-	lb, err := balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
+	lb, err := balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{
+		"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80), DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: arn}}}); err != nil {
+	if _, err := balancing.CreateListener(ctx, &elb.CreateListenerInput{
+		LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80),
+		DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: arn}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: []types.TargetDescription{{Id: aws.String("10.0.128.77")}}}); err != nil {
+	if _, err := balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn,
+		Targets: []types.TargetDescription{{Id: aws.String("10.0.128.77")}}}); err != nil {
 		t.Fatal(err)
 	}
 	await.Until(t, "the target is unhealthy", func() bool {
@@ -150,12 +161,14 @@ func checkTrouble(t *testing.T, client *simclient.Client) {
 		t.Fatal(err)
 	}
 	for _, q := range quotas {
-		if want, set := map[string]int{"vpcs": 7, "subnets-per-vpc": 8}[q.Name]; set && q.Value != want || !set && q.Value != q.Default {
+		if want, set := map[string]int{"vpcs": 7, "subnets-per-vpc": 8}[q.Name]; set && q.Value != want || !set &&
+			q.Value != q.Default {
 			t.Errorf("quota %+v", q)
 		}
 	}
 	timings, err := client.Timings(ctx)
-	if err != nil || timings["draining"] != "3s" || timings["compute-tagged"] != "2s" || timings["load-balancer-active"] != "0s" {
+	if err != nil || timings["draining"] != "3s" || timings["compute-tagged"] != "2s" ||
+		timings["load-balancer-active"] != "0s" {
 		t.Errorf("timings %v, %v", timings, err)
 	}
 	faults, err := client.Faults(ctx)
@@ -231,7 +244,8 @@ func TestFlagsSetHowOftenAndHowLongReadsLag(t *testing.T) {
 		}
 		p, err := f.timed(account.Real())
 		if err != nil || p.BalancingListed != tt.listed || p.LagChance != tt.chance {
-			t.Errorf("%v: lists lag by %s with chance %g, %v; want %s with %g", tt.args, p.BalancingListed, p.LagChance, err, tt.listed, tt.chance)
+			t.Errorf("%v: lists lag by %s with chance %g, %v; want %s with %g", tt.args, p.BalancingListed, p.LagChance, err,
+				tt.listed, tt.chance)
 		}
 	}
 }

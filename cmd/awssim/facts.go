@@ -69,13 +69,15 @@ func newFactsCommand() *cobra.Command {
 		Long: `awssim facts runs the facts about AWS that the simulator stands on: it makes AWS's calls, sends requests through load
 balancers, and compares answers, error codes, defaults, states and how long they take with each fact.
 
-Without --endpoint it checks a simulator that it starts in its own process. With --endpoint aws it checks AWS, in the account
-of your credentials: look at --plan first. Nothing is created at an endpoint without --yes. A run creates a VPC of its own, or
-uses two subnets of --vpc. Everything that it creates has the tag awssim-facts=RUN and is deleted at the end, after Ctrl-C too;
-press Ctrl-C a second time to stop at once. Then, or after a crash, --clean RUN deletes what is left.
+Without --endpoint it checks a simulator that it starts in its own process. With --endpoint aws it
+checks AWS, in the account of your credentials: look at --plan first. Nothing is created at an
+endpoint without --yes. A run creates a VPC of its own, or uses two subnets of --vpc. Everything
+that it creates has the tag awssim-facts=RUN and is deleted at the end, after Ctrl-C too; press
+Ctrl-C a second time to stop at once. Then, or after a crash, --clean RUN deletes what is left.
 
-Facts about traffic to targets need a target that load balancers reach: run awssim facts on a machine in the VPC, and give its
-address with --target and the VPC with --vpc. The machine's security group must admit TCP ports 18080 to 18082 from the VPC.
+Facts about traffic to targets need a target that load balancers reach: run awssim facts on a
+machine in the VPC, and give its address with --target and the VPC with --vpc. The machine's
+security group must admit TCP ports 18080 to 18082 from the VPC.
 
 The exit status is 0 if no fact is different, 1 if one is or the run fails, and 2 for wrong usage.`,
 		Example: `  awssim facts
@@ -99,7 +101,8 @@ The exit status is 0 if no fact is different, 1 if one is or the run fails, and 
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	f := c.Flags()
 	f.StringVar(&s.endpoint, "endpoint", "",
-		"what to check: aws, or the URL of an endpoint such as a simulator or another mock (default: a simulator in this process)")
+		"what to check: aws, or the URL of an endpoint such as a simulator or another mock (default: a simulator in "+
+			"this process)")
 	f.StringVar(&s.profile, "profile", "", "profile of AWS's configuration files")
 	f.StringVar(&s.region, "region", "", "region (default: that of the environment or the profile)")
 	f.StringVar(&s.only, "only", "",
@@ -111,7 +114,8 @@ The exit status is 0 if no fact is different, 1 if one is or the run fails, and 
 	f.StringVar(&s.vpc, "vpc", "",
 		"id of a VPC to use, which needs subnets in two zones (default: the run creates one)")
 	f.StringVar(&s.target, "target", "",
-		"private address of this machine, ADDRESS or ADDRESS:PORT, at which load balancers of --vpc reach it; PORT and the two after it are served")
+		"private address of this machine, ADDRESS or ADDRESS:PORT, at which load balancers of --vpc reach it; PORT and the "+
+			"two after it are served")
 	f.StringVar(&s.clean, "clean", "", "delete what the run with this id left, found by its tag")
 	if err := c.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"aws",
 		"http://127.0.0.1:4580"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {

@@ -28,13 +28,18 @@ type troubleFlags struct {
 
 func (t *troubleFlags) register(f *pflag.FlagSet) {
 	f.StringToIntVar(&t.quotas, "quota", nil, "quotas, NAME=N; the names are under /_sim/quotas")
-	f.StringToStringVar(&t.timings, "timing", nil, "how long transitions take, in place of the profile's, NAME=DURATION; the names are under /_sim/timings")
-	f.DurationVar(&t.stale, "stale", 0, "how long reads miss what was just written, every time, in place of the profile's times and --lag-chance")
-	f.Float64Var(&t.lag, "lag-chance", account.DefaultLagChance, "the chance from 0 to 1 that reads miss what was just written, for a random part of the profile's time; 0: never")
+	f.StringToStringVar(&t.timings, "timing", nil, "how long transitions take, in place of the profile's, "+
+		"NAME=DURATION; the names are under /_sim/timings")
+	f.DurationVar(&t.stale, "stale", 0, "how long reads miss what was just written, every time, in place of the "+
+		"profile's times and --lag-chance")
+	f.Float64Var(&t.lag, "lag-chance", account.DefaultLagChance,
+		"the chance from 0 to 1 that reads miss what was just written, for a random part of the profile's time; 0: never")
 	f.Uint64Var(&t.seed, "random-seed", 0, "the random numbers of lags and faults are the same for the same number")
 	t.flags = f
-	f.StringArrayVar(&t.faults, "fault", nil, `fault rule as JSON, such as '{"service":"ec2","action":"Describe*","kind":"throttled","probability":0.1}'; may be repeated`)
-	f.StringVar(&t.trouble, "trouble", "", `what goes wrong besides fault rules, as JSON, such as '{"shuffle":true,"pageSize":1}'; see /_sim/`)
+	f.StringArrayVar(&t.faults, "fault", nil,
+		`fault rule as JSON, such as '{"service":"ec2","action":"Describe*","kind":"throttled","probability":0.1}'; may be repeated`)
+	f.StringVar(&t.trouble, "trouble", "",
+		`what goes wrong besides fault rules, as JSON, such as '{"shuffle":true,"pageSize":1}'; see /_sim/`)
 }
 
 // timed is the profile with the timings of the flags.

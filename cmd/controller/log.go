@@ -12,7 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// redirect has the standard library log through l: servers of net/http write there, a line for each TLS handshake that fails.
+// redirect has the standard library log through l: servers of net/http write there, a line for each TLS handshake that
+// fails.
 func redirect(l logr.Logger) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines{l.WithName("std")})
@@ -21,7 +22,8 @@ func redirect(l logr.Logger) {
 // lines is a writer whose lines are those of a log.
 type lines struct{ log logr.Logger }
 
-// expected begin lines about clients, which say nothing about the controller: probes of load balancers end connections before their handshake.
+// expected begin lines about clients, which say nothing about the controller: probes of load balancers end connections
+// before their handshake.
 var expected = [][]byte{[]byte("http: TLS handshake error"), []byte("http2: server: error reading preface")}
 
 // Write implements io.Writer. The standard library writes whole lines.

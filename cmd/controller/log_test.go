@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 }
 
 // runController runs the controller for a time, and returns the lines of its standard error and its exit status.
-func runController(t *testing.T, mode string, lives time.Duration, env []string, args ...string) (lines []string, status int) {
+func runController(t *testing.T, mode string, lives time.Duration, env []string, args ...string) (lines []string,
+	status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), lives)
 	defer cancel()
@@ -59,7 +60,10 @@ func runController(t *testing.T, mode string, lives time.Duration, env []string,
 func kubeconfig(t *testing.T, server string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := `{"apiVersion": "v1", "kind": "Config", "current-context": "x", "clusters": [{"name": "x", "cluster": {"server": "` + server + `"}}], "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}], "users": [{"name": "x", "user": {}}]}`
+	text :=
+		`{"apiVersion": "v1", "kind": "Config", "current-context": "x", "clusters": [{"name": "x", "cluster": {"server": "` +
+			server +
+			`"}}], "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}], "users": [{"name": "x", "user": {}}]}`
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -76,9 +80,12 @@ func TestEachLineOfTheLogIsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
-	none := []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent"}
-	metadata := []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + refusing.URL, "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent"}
-	common := []string{"--cluster-name=x", "--health-probe-bind-addr=127.0.0.1:0", "--metrics-bind-addr=127.0.0.1:0", "--enable-leader-election=false", "--log-level=debug"}
+	none := []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nonexistent",
+		"AWS_SHARED_CREDENTIALS_FILE=/nonexistent"}
+	metadata := []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + refusing.URL, "AWS_CONFIG_FILE=/nonexistent",
+		"AWS_SHARED_CREDENTIALS_FILE=/nonexistent"}
+	common := []string{"--cluster-name=x", "--health-probe-bind-addr=127.0.0.1:0", "--metrics-bind-addr=127.0.0.1:0",
+		"--enable-leader-election=false", "--log-level=debug"}
 	for name, x := range map[string]struct {
 		mode   string
 		lives  time.Duration
@@ -87,13 +94,18 @@ func TestEachLineOfTheLogIsJSON(t *testing.T) {
 		status int
 		text   string // in one of the lines
 	}{
-		"an unknown flag":             {status: 2, args: []string{"--nonsense"}, text: "unknown flag"},
-		"a flag with a wrong value":   {status: 1, args: []string{"--cluster-name="}, text: "cluster-name"},
-		"a kubeconfig that is away":   {status: 1, env: none, args: append(common, "--kubeconfig=/nonexistent"), text: "/nonexistent"},
-		"an address that is taken":    {status: 1, env: none, args: append(common, "--kubeconfig="+kubeconfig(t, "http://127.0.0.1:1"), "--metrics-bind-addr="+taken.Addr().String()), text: "address already in use"},
-		"no API server and no region": {lives: 3 * time.Second, env: none, args: append(common, "--kubeconfig="+kubeconfig(t, "https://127.0.0.1:1")), text: "degraded"},
-		"an API server without kinds": {lives: 3 * time.Second, env: metadata, args: append(common, "--kubeconfig="+kubeconfig(t, refusing.URL), "--aws-region=eu-west-1"), text: "IMDSv1"},
-		"a panic":                     {mode: "panic", status: 2, text: "on purpose"},
+		"an unknown flag":           {status: 2, args: []string{"--nonsense"}, text: "unknown flag"},
+		"a flag with a wrong value": {status: 1, args: []string{"--cluster-name="}, text: "cluster-name"},
+		"a kubeconfig that is away": {status: 1, env: none, args: append(common, "--kubeconfig=/nonexistent"),
+			text: "/nonexistent"},
+		"an address that is taken": {status: 1, env: none,
+			args: append(common, "--kubeconfig="+kubeconfig(t, "http://127.0.0.1:1"), "--metrics-bind-addr="+
+				taken.Addr().String()), text: "address already in use"},
+		"no API server and no region": {lives: 3 * time.Second, env: none,
+			args: append(common, "--kubeconfig="+kubeconfig(t, "https://127.0.0.1:1")), text: "degraded"},
+		"an API server without kinds": {lives: 3 * time.Second, env: metadata,
+			args: append(common, "--kubeconfig="+kubeconfig(t, refusing.URL), "--aws-region=eu-west-1"), text: "IMDSv1"},
+		"a panic": {mode: "panic", status: 2, text: "on purpose"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

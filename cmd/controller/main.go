@@ -1,4 +1,5 @@
-// Command controller runs the AWS Load Balancer Controller: it parses flags, connects to AWS and the API server, and runs the controllers.
+// Command controller runs the AWS Load Balancer Controller: it parses flags, connects to AWS and the API server, and
+// runs the controllers.
 package main
 
 import (
@@ -70,9 +71,12 @@ func run(c *config.Config, l logr.Logger) error {
 	}
 	c.Version = version
 	o := awsclient.ConnectOptions{
-		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, CheckCredentials: true, Logger: sdkLog{l.WithName("aws")},
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints,
+		Version: version, CheckCredentials: true, Logger: sdkLog{l.WithName("aws")},
 	}
-	return controller.Run(ctx, c, rc, func(ctx context.Context) (awsclient.Connection, error) { return awsclient.Connect(ctx, o) }, l)
+	return controller.Run(ctx, c, rc, func(ctx context.Context) (awsclient.Connection, error) {
+		return awsclient.Connect(ctx, o)
+	}, l)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {

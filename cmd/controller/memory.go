@@ -20,13 +20,13 @@ const (
 	returnPause = 10 * time.Second
 )
 
-// unmapAfter is how many seconds the process rests before the pages of its binary are given back, once in each time of rest. A start reads nearly all of them, for
-// the tables of all packages, and rest needs less than half.
+// unmapAfter is how many seconds the process rests before the pages of its binary are given back, once in each time of
+// rest. A start reads nearly all of them, for the tables of all packages, and rest needs less than half.
 const unmapAfter = 10
 
-// How far the heap grows before garbage is collected, in percent of what is live; the runtime's default is 100. Most of what is live are the informers' caches,
-// which each collection reads. At rest collections are rare, and less garbage makes the pod smaller. In a burst of work a small growth would make
-// collections a third of the processor time.
+// How far the heap grows before garbage is collected, in percent of what is live; the runtime's default is 100. Most of
+// what is live are the informers' caches, which each collection reads. At rest collections are rare, and less garbage
+// makes the pod smaller. In a burst of work a small growth would make collections a third of the processor time.
 const (
 	restGrowth  = 15
 	burstGrowth = 30       // at least
@@ -41,7 +41,8 @@ type memory struct {
 	free      uint64 // pages that are free and not returned to the operating system
 }
 
-// growth is how far the heap may grow after a collection of garbage, if the process has allocated so much in the time since the one before.
+// growth is how far the heap may grow after a collection of garbage, if the process has allocated so much in the time
+// since the one before.
 func growth(live, allocated uint64, since time.Duration) int {
 	if float64(allocated) <= restAllocates*since.Seconds() {
 		return restGrowth
@@ -49,8 +50,8 @@ func growth(live, allocated uint64, since time.Duration) int {
 	return max(burstGrowth, int(burstBytes*100/max(live, 1<<20))) //nolint:gosec // at most 2,400
 }
 
-// giver decides when free memory, and the pages of the binary, are given back to the operating system. After a burst of work the runtime itself keeps what the burst needed for
-// minutes.
+// giver decides when free memory, and the pages of the binary, are given back to the operating system. After a burst of
+// work the runtime itself keeps what the burst needed for minutes.
 type giver struct {
 	before memory
 	last   time.Time // when memory was given back
@@ -108,7 +109,8 @@ func (c *collector) to(percent int) {
 	}
 }
 
-// manageMemory begins to collect garbage by what the process does, unless the environment decides that, and gives free memory back until ctx ends.
+// manageMemory begins to collect garbage by what the process does, unless the environment decides that, and gives free
+// memory back until ctx ends.
 func manageMemory(ctx context.Context) {
 	c := &collector{set: debug.SetGCPercent, last: time.Now()}
 	if os.Getenv("GOGC") != "" {
@@ -154,7 +156,9 @@ func giveBack(ctx context.Context, rests func()) {
 }
 
 func readMemory() memory {
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(samples)
-	return memory{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()}
+	return memory{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(),
+		samples[3].Value.Uint64()}
 }

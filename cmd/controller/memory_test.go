@@ -33,7 +33,8 @@ func TestMemoryIsGivenBackAtRestWhereMuchIsFreeAndNotSoonAgain(t *testing.T) {
 	for _, c := range []struct {
 		objects, live, free uint64
 		want                bool
-	}{{20, 20, 2, false}, {200, 200, 24, false}, {200, 200, 25, true}, {20, 18, 1, true}, {20, 18, 0, false}, {20, 25, 2, false}} {
+	}{{20, 20, 2, false}, {200, 200, 24, false}, {200, 200, 25, true}, {20, 18, 1, true}, {20, 18, 0, false},
+		{20, 25, 2, false}} {
 		if _, got := g.gives(memory{g.before.allocated, c.objects * mib, c.live * mib, c.free * mib}, now); got != c.want {
 			t.Errorf("of %d MiB %d are live, %d are free: %t", c.objects, c.live, c.free, got)
 		}
@@ -93,12 +94,14 @@ func TestGarbageIsCollectedRarelyInABurstOfWorkAndSoonAtRest(t *testing.T) {
 	}
 }
 
-// TestABurstMakesAQuarterOfTheCollectionsThatAFixedGrowthMakes counts the collections of 200 MiB of garbage in a second, and those of a second of rest.
+// TestABurstMakesAQuarterOfTheCollectionsThatAFixedGrowthMakes counts the collections of 200 MiB of garbage in a
+// second, and those of a second of rest.
 func TestABurstMakesAQuarterOfTheCollectionsThatAFixedGrowthMakes(t *testing.T) {
 	t.Parallel()
 	const live = 18 * mib
 	var sets []int
-	c, now, m := &collector{set: func(p int) int { sets = append(sets, p); return 0 }}, time.Unix(1000, 0), memory{live: live}
+	c, now, m := &collector{set: func(p int) int { sets = append(sets, p); return 0 }}, time.Unix(1000, 0),
+		memory{live: live}
 	c.last = now
 	c.rests()
 	collections := 0

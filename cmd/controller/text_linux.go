@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unmapBinary gives the pages of the binary back that are mapped into the process: code and read-only data. What is used again is mapped again by the next access,
-// from the page cache as a rule. Where a range cannot be given back, as one that is locked in memory, it stays.
+// unmapBinary gives the pages of the binary back that are mapped into the process: code and read-only data. What is
+// used again is mapped again by the next access, from the page cache as a rule. Where a range cannot be given back, as
+// one that is locked in memory, it stays.
 func unmapBinary() {
 	mappings, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
@@ -27,8 +28,10 @@ func unmapBinary() {
 // addresses are those of a mapping: from the first one to the one after the last.
 type addresses struct{ from, to uintptr }
 
-// unwritten are the mappings of a file of which all pages are as they are in the file, of all mappings in the form of /proc/PID/smaps (proc_pid_smaps(5)): the process cannot write to
-// them, and none of their pages is its own. Pages that were written to would be lost: in a binary with relocations, the loader writes to some before it makes them read-only.
+// unwritten are the mappings of a file of which all pages are as they are in the file, of all mappings in the form of
+// /proc/PID/smaps (proc_pid_smaps(5)): the process cannot write to them, and none of their pages is its own. Pages that
+// were written to would be lost: in a binary with relocations, the loader writes to some before it makes them
+// read-only.
 func unwritten(smaps, file string) (out []addresses) {
 	var at addresses
 	candidate := false

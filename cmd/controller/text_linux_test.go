@@ -15,12 +15,14 @@ func TestOnlyMappingsOfTheBinaryWithoutPagesOfTheProcessAreGivenBack(t *testing.
 	}
 	smaps := mapping("00400000-01dfc000 r-xp 00000000 fe:00 262147                             /controller", 0) +
 		mapping("01dfc000-0373a000 r--p 019fc000 fe:00 262147                             /controller", 0) +
-		mapping("0373a000-0373c000 r--p 0333a000 fe:00 262147                             /controller", 8) + // the loader wrote relocations
+		// the loader wrote relocations
+		mapping("0373a000-0373c000 r--p 0333a000 fe:00 262147                             /controller", 8) +
 		mapping("0373c000-037e3000 rw-p 0333c000 fe:00 262147                             /controller", 0) +
 		mapping("037e3000-05800000 rw-p 00000000 00:00 0 ", 4) +
 		mapping("7fd75b14e000-7fd75b700000 r--p 00000000 fe:00 99                         /etc/ld.so.cache", 0) +
 		mapping("7ffd1d9f1000-7ffd1d9f3000 r-xp 00000000 00:00 0                          [vdso]", 0)
-	if got, want := unwritten(smaps, "/controller"), []addresses{{0x400000, 0x1dfc000}, {0x1dfc000, 0x373a000}}; !slices.Equal(got, want) {
+	if got, want := unwritten(smaps, "/controller"), []addresses{{0x400000, 0x1dfc000},
+		{0x1dfc000, 0x373a000}}; !slices.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
 	if got := unwritten(smaps, "/other"); got != nil {

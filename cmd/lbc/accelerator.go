@@ -28,16 +28,18 @@ import (
 // acceleratorNames are the names of GlobalAccelerators on the command line.
 var acceleratorNames = []string{"globalaccelerator", "globalaccelerators"}
 
-// accelerators makes the plans of the accelerators that concerned selects; planned are those of the load balancers. Where the controller serves none, there is a note for
-// each object instead.
-func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*agav1beta1.GlobalAccelerator) bool, planned []offline.Result) (out []offline.Accelerator, ignored diag.List, err error) {
+// accelerators makes the plans of the accelerators that concerned selects; planned are those of the load balancers.
+// Where the controller serves none, there is a note for each object instead.
+func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*agav1beta1.GlobalAccelerator) bool,
+	planned []offline.Result) (out []offline.Accelerator, ignored diag.List, err error) {
 	v := objects.New(s.reader)
 	if !i.config.ServesAccelerators() {
 		for _, ga := range objects.List[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, "") {
 			if !concerned(ga) {
 				continue
 			}
-			text, remedy := "it has no effect: feature gate "+string(config.GlobalAcceleratorController)+" is off", "add --feature-gates="+string(config.GlobalAcceleratorController)+"=true if the controller has it"
+			text, remedy := "it has no effect: feature gate "+string(config.GlobalAcceleratorController)+" is off",
+				"add --feature-gates="+string(config.GlobalAcceleratorController)+"=true if the controller has it"
 			if notice := i.config.AcceleratorNotice(); notice != "" {
 				text, remedy = "it has no effect: "+notice, "make the accelerator from a cluster in another region"
 			}
@@ -50,7 +52,8 @@ func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*ag
 	return out, nil, err
 }
 
-// concernedAccelerators selects objects: with a cluster, those that the files have or whose endpoints they change, or those of the namespace.
+// concernedAccelerators selects objects: with a cluster, those that the files have or whose endpoints they change, or
+// those of the namespace.
 func (i *inputs) concernedAccelerators(s *source) func(*agav1beta1.GlobalAccelerator) bool {
 	return func(ga *agav1beta1.GlobalAccelerator) bool {
 		switch {
@@ -60,8 +63,11 @@ func (i *inputs) concernedAccelerators(s *source) func(*agav1beta1.GlobalAcceler
 			reads := v.Reads()
 			return slices.ContainsFunc(s.fromFiles, func(p placed) bool {
 				kind, _ := objects.KindOf(p.object)
-				same := kind == objects.GlobalAccelerator && p.object.GetNamespace() == ga.Namespace && p.object.GetName() == ga.Name
-				return same || slices.ContainsFunc(reads, func(r objects.Read) bool { return r.Matches(objects.ChangeOf(kind, p.former, p.object)) })
+				same := kind == objects.GlobalAccelerator && p.object.GetNamespace() == ga.Namespace &&
+					p.object.GetName() == ga.Name
+				return same || slices.ContainsFunc(reads, func(r objects.Read) bool {
+					return r.Matches(objects.ChangeOf(kind, p.former, p.object))
+				})
 			})
 		case i.limited():
 			return ga.Namespace == i.namespace
@@ -71,7 +77,8 @@ func (i *inputs) concernedAccelerators(s *source) func(*agav1beta1.GlobalAcceler
 }
 
 // accelerator explains a GlobalAccelerator, and reports whether it is invalid.
-func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator) (out chain.AcceleratorExplanation, invalid bool, err error) {
+func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator) (
+	out chain.AcceleratorExplanation, invalid bool, err error) {
 	v := objects.New(src.reader)
 	keys := map[stack.Key]bool{} // of the load balancers that do not exist yet
 	for _, e := range declare.Endpoints(v, ga) {
@@ -103,12 +110,14 @@ func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1
 		return out, false, fmt.Errorf("reading the health of endpoints of %s: %w", x.Observed.Name, err)
 	}
 	return chain.Accelerated(chain.AcceleratorInput{
-		Object: x.Object, Declared: x.Declared, Observed: x.Observed, Endpoints: x.Endpoints, Answers: x.Answers, Health: health, Diagnostics: x.Diagnostics,
+		Object: x.Object, Declared: x.Declared, Observed: x.Observed, Endpoints: x.Endpoints, Answers: x.Answers,
+		Health: health, Diagnostics: x.Diagnostics,
 	}), x.Diagnostics.HasErrors(), nil
 }
 
 // showAccelerator prints the explanation of a GlobalAccelerator.
-func (o *explainOptions) showAccelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator, out io.Writer) error {
+func (o *explainOptions) showAccelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator,
+	out io.Writer) error {
 	if o.request != "" {
 		return errors.New("--request: an accelerator has no rules; leave the flag out, or explain the object of an endpoint")
 	}
@@ -128,7 +137,8 @@ func (o *explainOptions) showAccelerator(ctx context.Context, src *source, ga *a
 }
 
 // acceleratorHealth reads the health of the endpoints that AWS has.
-func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed) (map[chain.EndpointAt]chain.EndpointHealth, error) {
+func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed) (
+	map[chain.EndpointAt]chain.EndpointHealth, error) {
 	out := map[chain.EndpointAt]chain.EndpointHealth{}
 	for _, l := range o.Listeners {
 		in := &aga.ListEndpointGroupsInput{ListenerArn: aws.String(l.ARN), MaxResults: aws.Int32(100)}
@@ -139,9 +149,10 @@ func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed)
 			}
 			for _, g := range page.EndpointGroups {
 				for _, d := range g.EndpointDescriptions {
-					out[chain.EndpointAt{Group: aws.ToString(g.EndpointGroupArn), Endpoint: aws.ToString(d.EndpointId)}] = chain.EndpointHealth{
-						State: string(d.HealthState), Reason: aws.ToString(d.HealthReason),
-					}
+					out[chain.EndpointAt{Group: aws.ToString(g.EndpointGroupArn), Endpoint: aws.ToString(d.EndpointId)}] =
+						chain.EndpointHealth{
+							State: string(d.HealthState), Reason: aws.ToString(d.HealthReason),
+						}
 				}
 			}
 			if in.NextToken = page.NextToken; in.NextToken == nil {

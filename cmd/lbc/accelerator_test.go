@@ -17,9 +17,10 @@ func TestPlansAndExplanationsOfAcceleratorsAreAsRecorded(t *testing.T) {
 		args    string
 		invalid bool // an endpoint names a Service that does not exist
 	}{
-		"plan-accelerator":               {"plan" + acceleratorFile + acceleratorGate, true},
-		"explain-accelerator":            {"explain globalaccelerator shop/front" + acceleratorFile + acceleratorGate, true},
-		"explain-accelerator-discovered": {"explain globalaccelerator/discovered -n shop" + acceleratorFile + acceleratorGate, false},
+		"plan-accelerator":    {"plan" + acceleratorFile + acceleratorGate, true},
+		"explain-accelerator": {"explain globalaccelerator shop/front" + acceleratorFile + acceleratorGate, true},
+		"explain-accelerator-discovered": {"explain globalaccelerator/discovered -n shop" + acceleratorFile +
+			acceleratorGate, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,18 +36,21 @@ func TestPlansAndExplanationsOfAcceleratorsAreAsRecorded(t *testing.T) {
 func TestWithoutTheGatePlansReportThatAnAcceleratorHasNoEffect(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan"+acceleratorFile)...)
-	const want = "note: GlobalAccelerator shop/front: it has no effect: feature gate GlobalAcceleratorController is off; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
+	const want = "note: GlobalAccelerator shop/front: it has no effect: feature gate GlobalAcceleratorController is " +
+		"off; add --feature-gates=GlobalAcceleratorController=true if the controller has it [IgnoredSetting]"
 	if err != nil || !strings.Contains(out, want) || strings.Contains(out, "CreateAccelerator") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, _, err := lbc(t, "", strings.Fields("explain globalaccelerator shop/front"+acceleratorFile)...); err == nil || !strings.Contains(err.Error(), "GlobalAccelerator shop/front: it has no effect") {
+	if _, _, err := lbc(t, "", strings.Fields("explain globalaccelerator shop/front"+acceleratorFile)...); err == nil ||
+		!strings.Contains(err.Error(), "GlobalAccelerator shop/front: it has no effect") {
 		t.Error(err)
 	}
 }
 
 func TestARequestIsNoQuestionAboutAnAccelerator(t *testing.T) {
 	t.Parallel()
-	_, _, err := lbc(t, "", strings.Fields("explain globalaccelerator shop/front --request https://shop.example.com/"+acceleratorFile+acceleratorGate)...)
+	_, _, err := lbc(t, "", strings.Fields("explain globalaccelerator shop/front --request https://shop.example.com/"+
+		acceleratorFile+acceleratorGate)...)
 	if err == nil || !strings.Contains(err.Error(), "an accelerator has no rules") {
 		t.Error(err)
 	}

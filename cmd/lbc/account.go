@@ -59,8 +59,8 @@ func shownBy(k client.Reader, objs objects.Snapshot, c *config.Config) offline.C
 	}
 }
 
-// adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, what the controller has recorded in
-// annotations of Gateways, and the node ports of Services, which an apply keeps, too.
+// adopt sets on objects of files what the cluster has set on those that they replace: UIDs, finalizers, what the
+// controller has recorded in annotations of Gateways, and the node ports of Services, which an apply keeps, too.
 func adopt(s objects.Snapshot, objs []metav1.Object) {
 	for _, o := range objs {
 		kind, _ := objects.KindOf(o)
@@ -150,7 +150,8 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	return nil
 }
 
-// nodesAccount completes region and VPC by those of the cluster's nodes: the instance metadata service of the machine that lbc runs on is about another one.
+// nodesAccount completes region and VPC by those of the cluster's nodes: the instance metadata service of the machine
+// that lbc runs on is about another one.
 func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error {
 	needsRegion := c.Region == "" && os.Getenv("AWS_REGION")+os.Getenv("AWS_DEFAULT_REGION") == ""
 	needsVPC := c.VPC == "" && len(c.VPCTags) == 0
@@ -178,7 +179,8 @@ func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error 
 // liveClients are clients of the account of the credentials in the environment; wrap may be nil.
 func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (awsclient.Clients, error) {
 	connection, err := awsclient.Connect(ctx, awsclient.ConnectOptions{
-		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, Transport: wrap,
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints,
+		Version: version, Transport: wrap,
 	})
 	if err != nil {
 		return awsclient.Clients{}, err
@@ -196,10 +198,12 @@ func (i *inputs) sameRegion(region string) error {
 	if i.account != "" {
 		of = i.account
 	}
-	return fmt.Errorf("--aws-region is %s, and %s is in %s: omit the flag, or name the account of another region with --account", i.config.Region, of, region)
+	return fmt.Errorf("--aws-region is %s, and %s is in %s: omit the flag, or name the account of another region "+
+		"with --account", i.config.Region, of, region)
 }
 
-// vpcExists is an error if the command line names a VPC that the account does not have. What cannot be looked up is left to the plan.
+// vpcExists is an error if the command line names a VPC that the account does not have. What cannot be looked up is
+// left to the plan.
 func (i *inputs) vpcExists(ctx context.Context, s *source) error {
 	if !i.given("aws-vpc-id") || i.config.VPC == "" || s.recorded {
 		return nil
@@ -207,7 +211,8 @@ func (i *inputs) vpcExists(ctx context.Context, s *source) error {
 	_, err := s.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{i.config.VPC}})
 	var api smithy.APIError
 	if errors.As(err, &api) && strings.HasPrefix(strings.ToLower(api.ErrorCode()), "invalidvpcid") {
-		return fmt.Errorf("--aws-vpc-id: there is no VPC %s in %s: aws ec2 describe-vpcs lists the existing ones; --aws-region and your credentials select region and account", i.config.VPC, i.config.Region)
+		return fmt.Errorf("--aws-vpc-id: there is no VPC %s in %s: aws ec2 describe-vpcs lists the existing ones; "+
+			"--aws-region and your credentials select region and account", i.config.VPC, i.config.Region)
 	}
 	return nil
 }
@@ -223,7 +228,8 @@ func (i *inputs) replay(ctx context.Context, content []byte, s *source) error {
 		return err
 	}
 	if i.given("aws-vpc-id") && c.VPC != r.VPC {
-		return fmt.Errorf("--aws-vpc-id is %s, and the recording %s is of %s: omit the flag, or record the other VPC with lbc record", c.VPC, i.account, r.VPC)
+		return fmt.Errorf("--aws-vpc-id is %s, and the recording %s is of %s: omit the flag, or record the other VPC "+
+			"with lbc record", c.VPC, i.account, r.VPC)
 	}
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, r.Cluster), cmp.Or(c.VPC, r.VPC), r.Region
 	connection, err := awsclient.Connect(ctx, awsclient.ConnectOptions{

@@ -45,8 +45,8 @@ metadata: {name: web, namespace: shop}
 spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}]}
 `
 
-// TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt deploys 75 seconds, and edits the tag: then the timeout, which is another one in
-// AWS, was changed there, and the tag was not.
+// TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt deploys 75 seconds, and edits the tag: then the
+// timeout, which is another one in AWS, was changed there, and the tag was not.
 func TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt(t *testing.T) {
 	t.Parallel()
 	file := func(timeout, team string) string {
@@ -61,9 +61,12 @@ func TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt(t *testing.
 	last, _ := planned(t, clients, file("75", "shop"), offline.Cluster{}, nil)
 	c := &config.Config{LeaderElectionID: "lbc-leader"}
 	cluster := func(entries ...*compile.Memory) offline.Cluster {
-		k := fake.NewClientBuilder().WithIndex(&coordinationv1.Lease{}, "metadata.name", func(o client.Object) []string { return []string{o.GetName()} }).
-			WithObjects(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lbc-leader"}}).Build()
-		s := checkpoint.New(k, checkpoint.Config{Namespace: "kube-system", Name: checkpoint.NameOf("lbc-leader"), Now: time.Now, Log: logr.Discard()})
+		k := fake.NewClientBuilder().WithIndex(&coordinationv1.Lease{}, "metadata.name",
+			func(o client.Object) []string { return []string{o.GetName()} }).
+			WithObjects(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lbc-leader"}}).
+			Build()
+		s := checkpoint.New(k, checkpoint.Config{Namespace: "kube-system", Name: checkpoint.NameOf("lbc-leader"),
+			Now: time.Now, Log: logr.Discard()})
 		if _, err := s.Open(t.Context(), func(bool) {}); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +84,8 @@ func TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt(t *testing.
 		withheld, plain string
 		assumed         bool
 	}{
-		"by its record":       {cluster(&compile.Memory{Applied: policy.Wanted(last[0].Compiled.Stack)}), timeout, tag, false},
+		"by its record": {cluster(&compile.Memory{Applied: policy.Wanted(last[0].Compiled.Stack)}), timeout,
+			tag, false},
 		"under a new policy":  {cluster(&compile.Memory{}), "", timeout, false},
 		"without a record":    {cluster(), timeout, "", true},
 		"without the cluster": {offline.Cluster{}, timeout, "", true},
@@ -97,7 +101,8 @@ func TestThePlanWithholdsWhatWasNotEditedSinceTheControllerAppliedIt(t *testing.
 				}
 				return op == ""
 			}
-			if !has(x.withheld, true) || !has(x.plain, false) || x.withheld != "" && has(x.withheld, false) || x.plain != "" && has(x.plain, true) || got[0].DriftAssumed != x.assumed {
+			if !has(x.withheld, true) || !has(x.plain, false) || x.withheld != "" && has(x.withheld, false) || x.plain != "" &&
+				has(x.plain, true) || got[0].DriftAssumed != x.assumed {
 				t.Errorf("assumed %t:\n%s", got[0].DriftAssumed, text)
 			}
 		})

@@ -22,12 +22,14 @@ const ourLease = "Lease kube-system/aws-load-balancer-controller-leader"
 
 // leaseBy is the Lease of the leader that a holder has renewed a time ago.
 func leaseBy(holder string, ago time.Duration) *coordinationv1.Lease {
-	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader"}}
+	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
+		Name: "aws-load-balancer-controller-leader"}}
 	l.Spec.HolderIdentity, l.Spec.RenewTime = &holder, &metav1.MicroTime{Time: time.Now().Add(-ago)}
 	return l
 }
 
-// writtenBy is a LoadBalancer object in which the newest version of the Ingress is in effect, by what its writer has left.
+// writtenBy is a LoadBalancer object in which the newest version of the Ingress is in effect, by what its writer has
+// left.
 func (s *waitScene) writtenBy(election string) *v1alpha1.LoadBalancer {
 	version := reporting.Version(s.ingress)
 	o := s.lb(version, version)
@@ -41,10 +43,11 @@ func TestWaitEndsWhereNoControllerLooksAfterTheObject(t *testing.T) {
 		lease *coordinationv1.Lease // nil = it does not exist
 		want  string
 	}{
-		"an uninstalled controller":       {leaseBy("", 10*time.Minute), "was last renewed 10 minutes ago"},
-		"a controller that was killed":    {leaseBy("pod_lbc-1", 3*time.Hour), "was last renewed 3 hours ago"},
-		"the existing controller is back": {leaseBy("pod_1", time.Second), "held by pod_1, a controller that writes no LoadBalancer objects"},
-		"a lease that was deleted":        {nil, "does not exist"},
+		"an uninstalled controller":    {leaseBy("", 10*time.Minute), "was last renewed 10 minutes ago"},
+		"a controller that was killed": {leaseBy("pod_lbc-1", 3*time.Hour), "was last renewed 3 hours ago"},
+		"the existing controller is back": {leaseBy("pod_1", time.Second),
+			"held by pod_1, a controller that writes no LoadBalancer objects"},
+		"a lease that was deleted": {nil, "does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +61,8 @@ func TestWaitEndsWhereNoControllerLooksAfterTheObject(t *testing.T) {
 				name string
 			}{{objects.Ingress, "web"}, {loadBalancerKind, "ingress-web"}} {
 				err := s.wait(on.kind, on.name, forCurrent, make(nothings, unattendedLooks).all()...)
-				if err == nil || !strings.Contains(err.Error(), "no controller updates") || !strings.Contains(err.Error(), tt.want) || s.out.Len() > 0 {
+				if err == nil || !strings.Contains(err.Error(), "no controller updates") || !strings.Contains(err.Error(),
+					tt.want) || s.out.Len() > 0 {
 					t.Errorf("%s: %v\n%s", on.kind, err, s.out.String())
 				}
 			}
@@ -82,7 +86,8 @@ func TestWaitGoesOnOnceALeaderHasTakenTheLease(t *testing.T) {
 	s.put(s.writtenBy(ourLease))
 	s.put(leaseBy("", time.Hour))
 	err := s.wait(objects.Ingress, "web", forCurrent, func() {}, func() {}, func() { s.put(leaseBy("pod_lbc-2", 0)) })
-	if err != nil || !strings.Contains(s.out.String(), "in effect") || !strings.Contains(s.errOut.String(), "no controller seems to look after it") {
+	if err != nil || !strings.Contains(s.out.String(), "in effect") || !strings.Contains(s.errOut.String(),
+		"no controller seems to look after it") {
 		t.Errorf("%v\n%s\n%s", err, s.out.String(), s.errOut.String())
 	}
 }
@@ -96,7 +101,8 @@ func TestWaitBelievesAClockThatDiffersWhileTheLeaseIsRenewed(t *testing.T) {
 		changes = append(changes, func() { s.put(leaseBy("pod_lbc-1", 5*time.Minute-time.Duration(n)*time.Second)) })
 	}
 	s.put(leaseBy("pod_lbc-1", 6*time.Minute))
-	if err := s.wait(objects.Ingress, "web", forCurrent, changes...); err == nil || strings.Contains(err.Error(), "no controller updates") {
+	if err := s.wait(objects.Ingress, "web", forCurrent, changes...); err == nil ||
+		strings.Contains(err.Error(), "no controller updates") {
 		t.Errorf("%v", err)
 	}
 }
@@ -111,7 +117,8 @@ func TestWaitWithoutRightToTheLeaseWaitsAsBefore(t *testing.T) {
 	if !ok {
 		t.Fatal("no client with watches")
 	}
-	s.kube = interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	s.kube = interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if _, is := o.(*coordinationv1.Lease); is {
 			asked++
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "leases"}, key.Name, nil)

@@ -23,10 +23,12 @@ import (
 )
 
 // bindings makes the plans of the TargetGroupBindings that concerned selects, and of those of the planned stacks.
-func (i *inputs) bindings(ctx context.Context, s *source, concerned func(*v1beta1.TargetGroupBinding) bool, planned []offline.Result, explained bool) (offline.Bindings, error) {
+func (i *inputs) bindings(ctx context.Context, s *source, concerned func(*v1beta1.TargetGroupBinding) bool,
+	planned []offline.Result, explained bool) (offline.Bindings, error) {
 	v := objects.New(s.reader)
 	in := offline.BindingInput{
-		View: v, Config: &i.config, Balancing: s.clients.ELBV2, Compute: s.clients.EC2, Inventory: s.inventory, Only: concerned, Stacks: planned,
+		View: v, Config: &i.config, Balancing: s.clients.ELBV2, Compute: s.clients.EC2, Inventory: s.inventory,
+		Only: concerned, Stacks: planned,
 		Live: s.kube != nil, BuiltIn: s.builtIn, Recorded: s.cluster.Recorded, Explained: explained,
 	}
 	namespaces := map[string]bool{}
@@ -68,8 +70,8 @@ func (i *inputs) changed(s *source, b *v1beta1.TargetGroupBinding) bool {
 	})
 }
 
-// workloads reads the nodes, and the endpoints and pods of namespaces, from the cluster, if there is one. Those of files stay. What cannot be read has its
-// reason under its namespace, or "".
+// workloads reads the nodes, and the endpoints and pods of namespaces, from the cluster, if there is one. Those of
+// files stay. What cannot be read has its reason under its namespace, or "".
 func (s *source) workloads(ctx context.Context, namespaces map[string]bool) map[string]error {
 	unread := map[string]error{}
 	if s.kube == nil || len(namespaces) == 0 {
@@ -106,7 +108,8 @@ func (s *source) workloads(ctx context.Context, namespaces map[string]bool) map[
 	return unread
 }
 
-// concernedBindings selects bindings of users: with a cluster, those that the files have or whose Service or endpoints they have, or those of the namespace.
+// concernedBindings selects bindings of users: with a cluster, those that the files have or whose Service or endpoints
+// they have, or those of the namespace.
 func (i *inputs) concernedBindings(s *source) func(*v1beta1.TargetGroupBinding) bool {
 	return func(b *v1beta1.TargetGroupBinding) bool {
 		switch {
@@ -135,7 +138,8 @@ func (i *inputs) concernedBindings(s *source) func(*v1beta1.TargetGroupBinding) 
 	}
 }
 
-// bindingResults are the plans of bindings as rows beside those of stacks: of users' bindings all, of those of stacks what would be done.
+// bindingResults are the plans of bindings as rows beside those of stacks: of users' bindings all, of those of stacks
+// what would be done.
 func bindingResults(all offline.Bindings) (out []offline.Result) {
 	for i := range all.All {
 		b := &all.All[i]
@@ -157,13 +161,17 @@ func bindingResults(all offline.Bindings) (out []offline.Result) {
 	return out
 }
 
-// bindingsInvalid reports whether a binding of a user is invalid; bindingsChange whether something would be done for one.
+// bindingsInvalid reports whether a binding of a user is invalid; bindingsChange whether something would be done for
+// one.
 func bindingsInvalid(all offline.Bindings) bool {
 	return slices.ContainsFunc(all.All, func(b offline.Binding) bool { return !b.OfStack() && b.Diagnostics.HasErrors() })
 }
 
 func bindingsChange(all offline.Bindings) bool {
-	return !all.Rules.Plan.Empty() || slices.ContainsFunc(all.All, func(b offline.Binding) bool { return !b.OfStack() && !b.Plan.Empty() })
+	return !all.Rules.Plan.Empty() || slices.ContainsFunc(all.All, func(b offline.Binding) bool {
+		return !b.OfStack() &&
+			!b.Plan.Empty()
+	})
 }
 
 // plannedBindings is the JSON form of plans of bindings: of those of stacks, too, whose target groups exist.
@@ -172,7 +180,8 @@ func plannedBindings(all offline.Bindings) []plannedBinding {
 	for i := range all.All {
 		b := &all.All[i]
 		x := plannedBinding{
-			Binding: b.ID().String(), State: b.State, TargetGroup: plannedGroup{b.TargetGroupName(), b.Object.Spec.TargetGroupARN},
+			Binding: b.ID().String(), State: b.State, TargetGroup: plannedGroup{b.TargetGroupName(),
+				b.Object.Spec.TargetGroupARN},
 			Register: []string{}, Deregister: []string{}, Open: []string{}, Findings: explain.Findings(b.Diagnostics),
 		}
 		if b.OfStack() {
@@ -201,7 +210,8 @@ type plannedBinding struct {
 	Stack       *stack.Key           `json:"stack,omitempty"`
 	State       offline.BindingState `json:"state"`
 	TargetGroup plannedGroup         `json:"targetGroup"`
-	// Register and Deregister are targets, as address or instance and port; Open are rules of security groups, as group, protocol, ports and source.
+	// Register and Deregister are targets, as address or instance and port; Open are rules of security groups, as group,
+	// protocol, ports and source.
 	Register   []string          `json:"register"`
 	Deregister []string          `json:"deregister"`
 	Open       []string          `json:"open"`

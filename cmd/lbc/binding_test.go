@@ -65,16 +65,19 @@ func TestPlansAndExplanationsOfBindingsAreAsRecorded(t *testing.T) {
 func TestMistakesInAQuestionAboutABindingAreNamed(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"explain targetgroupbinding shop/none":                                   "TargetGroupBinding shop/none is not found: there is shop/blind, ",
-		"explain targetgroupbinding shop/web --request https://shop.example.com": "a TargetGroupBinding has no rules for requests",
-		"explain targetgroupbinding":                                             "name one of: targetgroupbinding shop/blind, ",
-		"explain targetgroup web":                                                "or targetgroupbinding",
+		"explain targetgroupbinding shop/none": "TargetGroupBinding shop/none is not " +
+			"found: there is shop/blind, ",
+		"explain targetgroupbinding shop/web --request https://shop.example.com": "a TargetGroupBinding has no " +
+			"rules for requests",
+		"explain targetgroupbinding": "name one of: targetgroupbinding shop/blind, ",
+		"explain targetgroup web":    "or targetgroupbinding",
 	} {
 		if _, _, err := lbc(t, "", strings.Fields(args+bindingFile)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
-	out, _, err := lbc(t, "", "__complete", "explain", "-f", "testdata/binding.yaml", "-n", "shop", "targetgroupbinding", "")
+	out, _, err := lbc(t, "", "__complete", "explain", "-f", "testdata/binding.yaml", "-n", "shop",
+		"targetgroupbinding", "")
 	if err != nil || !strings.Contains(out, "web-copy\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -83,7 +86,9 @@ func TestMistakesInAQuestionAboutABindingAreNamed(t *testing.T) {
 func TestABindingOfANamespaceThatTheControllerDoesNotWatchIsNotPlanned(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", strings.Fields("plan --watch-namespace=web"+bindingFile)...)
-	if err != nil || strings.Contains(out, "RegisterTargets") || strings.Count(out, "its targets are not planned: the controller serves namespace web only (metadata.namespace)") != 8 {
+	if err != nil || strings.Contains(out, "RegisterTargets") ||
+		strings.Count(out, "its targets are not planned: the controller serves namespace web only (metadata.namespace)") !=
+			8 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -121,7 +126,8 @@ kind: TargetGroupBinding
 metadata: {name: web}
 spec: {targetGroupName: web, serviceRef: {name: web, port: 80}}
 `, "plan", "-")
-	const want = "elbv2.k8s.aws:default/web: not planned\n  note: TargetGroupBinding default/web: its targets are not planned: the simulator's built-in account has no such target group " +
+	const want = "elbv2.k8s.aws:default/web: not planned\n  note: TargetGroupBinding default/web: its targets are not " +
+		"planned: the simulator's built-in account has no such target group " +
 		"(spec.targetGroupName); name the account with --account, or a cluster with --context [TargetGroupNotFound]\n\n"
 	if err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
@@ -153,9 +159,11 @@ func selectBoth(t *testing.T, sim *awssim.Simulator, objects ...client.Object) *
 	t.Helper()
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
-	s := newAPIServer(t, append(objects, controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id=vpc-0a1de000000000001"))...)
+	s := newAPIServer(t, append(objects, controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2",
+		"--aws-vpc-id=vpc-0a1de000000000001"))...)
 	for k, v := range map[string]string{
-		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": server.URL,
+		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL":          server.URL,
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
@@ -185,9 +193,11 @@ func objectsOf(t *testing.T, path string, but ...string) (out []client.Object) {
 
 const boundWeb = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/1234567890abcdef"
 
-// TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned has one target that is none any more, one that nothing explains, and a rule that no binding needs.
+// TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned has one target that is none any more, one that nothing
+// explains, and a rule that no binding needs.
 func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
-	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind")...)
+	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere",
+		"other-account", "blind")...)
 	register := func(targets ...string) {
 		t.Helper()
 		in := &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(boundWeb)}
@@ -200,10 +210,12 @@ func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
 	}
 	admit := func(port int32, cidr string) {
 		t.Helper()
-		if _, err := clients.EC2.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-0a1de000000000001"), IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port),
-			IpRanges: []ec2types.IpRange{{CidrIp: aws.String(cidr), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
-		}}}); err != nil {
+		if _, err := clients.EC2.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String("sg-0a1de000000000001"), IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port),
+				IpRanges: []ec2types.IpRange{
+					{CidrIp: aws.String(cidr), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+			}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,7 +232,8 @@ func TestInAClusterTargetsAndRulesThatDifferFromAWSArePlanned(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`apiVersion: elbv2.k8s.aws/v1beta1
 kind: TargetGroupBinding
 metadata: {name: web, namespace: shop}
-spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+boundWeb+`", serviceRef: {name: web, port: http}}
+spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+boundWeb+
+		`", serviceRef: {name: web, port: http}}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -233,28 +246,35 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 		}
 		Close []struct{ Why []string }
 	}
-	if err != nil || json.Unmarshal([]byte(out), &got) != nil || len(got.Bindings) != 1 || len(got.Bindings[0].Deregister)+len(got.Bindings[0].Open) > 0 || len(got.Bindings[0].Register) == 0 || len(got.Close) != 1 {
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || len(got.Bindings) != 1 || len(got.Bindings[0].Deregister)+
+		len(got.Bindings[0].Open) > 0 || len(got.Bindings[0].Register) == 0 || len(got.Close) != 1 {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	out, errOut, err = lbc(t, "", "explain", "targetgroupbinding", "web", "-f", file, "--context", "c")
-	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), another cluster or somebody by hand has registered it; it stays") {
+	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), another cluster or somebody by "+
+		"hand has registered it; it stays") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }
 
 func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
-	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "web")...)
+	clients, _ := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere",
+		"other-account", "blind", "web")...)
 	const nodes = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/nodes/2234567890abcdef"
-	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes), Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err != nil {
+	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(nodes),
+		Targets: []elbv2types.TargetDescription{{Id: aws.String("i-0a1de0000000000a1"), Port: aws.Int32(30080)}}}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	// Without its Service, nothing is wanted.
 	out, errOut, err := lbc(t, "", "plan", "--exit-code")
-	if !errors.Is(err, exitInvalid) || !strings.Contains(out, "DeregisterTargets  i-0a1de0000000000a1:30080") || !strings.Contains(out, "backend not found: service shop/web") {
+	if !errors.Is(err, exitInvalid) || !strings.Contains(out, "DeregisterTargets  i-0a1de0000000000a1:30080") ||
+		!strings.Contains(out, "backend not found: service shop/web") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	service := filepath.Join(t.TempDir(), "service.yaml")
-	if err := os.WriteFile(service, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n"), 0o600); err != nil {
+	if err := os.WriteFile(service, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: "+
+		"shop}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, err = lbc(t, "", "plan", "-f", service, "--context", "c", "--exit-code")
@@ -264,20 +284,24 @@ func TestABindingWhoseTargetsAreRegisteredHasNothingToDo(t *testing.T) {
 }
 
 func TestWithoutTheRightToListPodsANoteTakesThePlaceOfAPlan(t *testing.T) {
-	_, s := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere", "other-account", "blind", "nodes")...)
+	_, s := boundCluster(t, objectsOf(t, "testdata/binding.yaml", "web-copy", "gone", "typed", "elsewhere",
+		"other-account", "blind", "nodes")...)
 	for refused, want := range map[string]string{
-		"pods":  "its targets are not planned: its endpoints cannot be read: reading endpoints and pods of namespace shop: pods is forbidden",
+		"pods": "its targets are not planned: its endpoints cannot be read: reading endpoints and pods of namespace shop: " +
+			"pods is forbidden",
 		"nodes": "its targets are not planned: its endpoints cannot be read: reading the nodes: nodes is forbidden",
 	} {
 		s.refused = refused
 		out, errOut, err := lbc(t, "", "plan", "--exit-code")
-		if err != nil || !strings.HasPrefix(out, "elbv2.k8s.aws:shop/web: not planned\n  note: ") || !strings.Contains(out, want) {
+		if err != nil || !strings.HasPrefix(out, "elbv2.k8s.aws:shop/web: not planned\n  note: ") ||
+			!strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s%s", refused, err, out, errOut)
 		}
 	}
 }
 
-// TestTargetsOfALoadBalancersOwnBindingsAreShownWhereTheyDiffer has a deployed Ingress whose pods are not registered yet.
+// TestTargetsOfALoadBalancersOwnBindingsAreShownWhereTheyDiffer has a deployed Ingress whose pods are not registered
+// yet.
 func TestTargetsOfALoadBalancersOwnBindingsAreShownWhereTheyDiffer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "shop.yaml")
 	if err := os.WriteFile(file, []byte(`apiVersion: networking.k8s.io/v1
@@ -336,14 +360,18 @@ status: {conditions: [{type: Ready, status: "True"}]}
 			}
 			return r.Literal
 		})
-		objects = append(objects, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels, Annotations: b.Annotations}, Spec: bindingobject.BindingSpec(whole)})
+		objects = append(objects, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace,
+			Name: b.Name, Labels: b.Labels, Annotations: b.Annotations}, Spec: bindingobject.BindingSpec(whole)})
 	}
 	selectBoth(t, sim, objects...)
 	out, errOut, err := lbc(t, "", "plan", "--exit-code")
-	if err != nil || !strings.Contains(out, "ingress.k8s.aws:shop/front: nothing to do\n") || !strings.Contains(out, "RegisterTargets                10.0.128.21:8080 pod web-1") || !strings.Contains(out, "open tcp 8080 from sg-") {
+	if err != nil || !strings.Contains(out, "ingress.k8s.aws:shop/front: nothing to do\n") ||
+		!strings.Contains(out, "RegisterTargets                10.0.128.21:8080 pod web-1") ||
+		!strings.Contains(out, "open tcp 8080 from sg-") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
-	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []elbv2types.TargetDescription{{Id: aws.String("10.0.128.21"), Port: aws.Int32(8080)}}}); err != nil {
+	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []elbv2types.TargetDescription{{Id: aws.String("10.0.128.21"), Port: aws.Int32(8080)}}}); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, err = lbc(t, "", "plan")
@@ -352,7 +380,8 @@ status: {conditions: [{type: Ready, status: "True"}]}
 	}
 	name := all[0].Compiled.Stack.Bindings[0].Name
 	out, errOut, err = lbc(t, "", "explain", "targetgroupbinding", name)
-	if err != nil || !strings.Contains(out, "of stack ingress.k8s.aws:shop/front, which makes and changes it") || !strings.Contains(out, "10.0.128.21:8080  pod web-1 on a  ") {
+	if err != nil || !strings.Contains(out, "of stack ingress.k8s.aws:shop/front, which makes and changes it") ||
+		!strings.Contains(out, "10.0.128.21:8080  pod web-1 on a  ") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }
@@ -361,14 +390,17 @@ status: {conditions: [{type: Ready, status: "True"}]}
 func TestARecordingHasWhatPlansOfBindingsRead(t *testing.T) {
 	boundCluster(t)
 	file := filepath.Join(t.TempDir(), "recorded.json")
-	if _, errOut, err := lbc(t, "", "record", file, "-f", "testdata/binding.yaml", "--cluster-name", "demo-cluster", "--aws-region", "us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001"); err != nil {
+	if _, errOut, err := lbc(t, "", "record", file, "-f", "testdata/binding.yaml", "--cluster-name", "demo-cluster",
+		"--aws-region", "us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001"); err != nil {
 		t.Fatalf("%v\n%s", err, errOut)
 	}
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	for _, command := range []string{"plan", "explain targetgroupbinding shop/web", "explain targetgroupbinding shop/nodes"} {
+	for _, command := range []string{"plan", "explain targetgroupbinding shop/web",
+		"explain targetgroupbinding shop/nodes"} {
 		want, _, _ := lbc(t, "", strings.Fields(command+bindingFile)...)
 		out, errOut, err := lbc(t, "", strings.Fields(command+" -f testdata/binding.yaml --account "+file+podlessFlag)...)
-		out = regexp.MustCompile(` \(request id [0-9a-f-]+\)|DescribeTargetGroups: `).ReplaceAllString(out, "") // which the simulator's own client has not
+		// which the simulator's own client has not
+		out = regexp.MustCompile(` \(request id [0-9a-f-]+\)|DescribeTargetGroups: `).ReplaceAllString(out, "")
 		if diff := cmp.Diff(want, out); diff != "" || out == "" {
 			t.Errorf("%s: %v\n%s (-want +got)\n%s", command, err, errOut, diff)
 		}

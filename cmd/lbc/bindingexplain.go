@@ -22,9 +22,11 @@ import (
 var bindingNames = []string{"targetgroupbinding", "targetgroupbindings"}
 
 // showBinding prints the explanation of a TargetGroupBinding.
-func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta1.TargetGroupBinding, out io.Writer) error {
+func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta1.TargetGroupBinding,
+	out io.Writer) error {
 	if o.request != "" {
-		return errors.New("--request: a TargetGroupBinding has no rules for requests; omit the flag, or explain the Ingress, Service or Gateway whose load balancer is in front")
+		return errors.New("--request: a TargetGroupBinding has no rules for requests; omit the flag, or explain the " +
+			"Ingress, Service or Gateway whose load balancer is in front")
 	}
 	this := func(x *v1beta1.TargetGroupBinding) bool { return x.Namespace == b.Namespace && x.Name == b.Name }
 	got, err := o.bindings(ctx, src, this, nil, true)
@@ -50,7 +52,8 @@ func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta
 // boundInput is what is explained of the plan of a binding.
 func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) chain.BindingInput {
 	in := chain.BindingInput{
-		Object: written, Completed: b.Object.Spec, State: chain.BoundState(b.State), Own: b.Recorded, Diagnostics: b.Diagnostics,
+		Object: written, Completed: b.Object.Spec, State: chain.BoundState(b.State), Own: b.Recorded,
+		Diagnostics: b.Diagnostics,
 		Group: chain.BoundGroup{
 			Name: b.TargetGroupName(), ARN: b.Object.Spec.TargetGroupARN, Exists: b.TargetGroup.TargetGroupArn != nil,
 			Port: aws.ToInt32(b.TargetGroup.Port), LoadBalancers: b.TargetGroup.LoadBalancerArns,

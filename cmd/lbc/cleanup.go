@@ -17,18 +17,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-const cleanupHelp = `Delete the AWS resources with the tags of a cluster whose controller no longer exists. lbc first shows the plan and asks, unless you pass
---yes. Resources without the cluster's tags stay. You can interrupt the command and run it again.
+const cleanupHelp = `Delete the AWS resources with the tags of a cluster whose controller no longer exists. lbc first
+shows the plan and asks, unless you pass --yes. Resources without the cluster's tags stay. You can
+interrupt the command and run it again.
 
---orphans selects resources that belong to no object, as lbc orphans lists them. --stack selects stacks by their keys. --all selects
-everything, with the shared backend security group. lbc also deletes the TargetGroupBindings of these stacks from the cluster, and the
-rules of other security groups that admit the deleted groups.
+--orphans selects resources that belong to no object, as lbc orphans lists them. --stack selects
+stacks by their keys. --all selects everything, with the shared backend security group. lbc also
+deletes the TargetGroupBindings of these stacks from the cluster, and the rules of other security
+groups that admit the deleted groups.
 
 lbc refuses in three cases, and each has a flag that overrides the refusal:
 
   --ignore-controller   a controller is running, and both would write
-  --ignore-objects      objects claim the stacks, so their controller would create them again; the finalizers of the objects stay
-  --ignore-targets      healthy targets are neither pods nor nodes of the cluster, so another cluster of the same name may use them
+  --ignore-objects      objects claim the stacks, so their controller would create them again; the
+                        finalizers of the objects stay
+  --ignore-targets      healthy targets are neither pods nor nodes of the cluster, so another
+                        cluster of the same name may use them
 
 ` + leftHelp
 
@@ -43,11 +47,12 @@ type cleanupOptions struct {
 func cleanupCommand() *cobra.Command {
 	var o cleanupOptions
 	cmd := &cobra.Command{
-		Use:     "cleanup",
-		Short:   "Delete the AWS resources that a cluster without controller has left",
-		Long:    cleanupHelp,
-		Example: "  lbc cleanup --orphans\n  lbc cleanup --stack ingress.k8s.aws:shop/web\n  lbc cleanup --all --yes --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
-		Args:    cobra.NoArgs,
+		Use:   "cleanup",
+		Short: "Delete the AWS resources that a cluster without controller has left",
+		Long:  cleanupHelp,
+		Example: "  lbc cleanup --orphans\n  lbc cleanup --stack ingress.k8s.aws:shop/web\n  lbc cleanup --all --yes " +
+			"--no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.Flags().Changed, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -58,8 +63,10 @@ func cleanupCommand() *cobra.Command {
 	f.BoolVar(&o.all, "all", false, "delete all that carries the tags of the cluster")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.ignoreController, "ignore-controller", false, "delete although a controller is alive")
-	f.BoolVar(&o.ignoreObjects, "ignore-objects", false, "delete although objects claim the stacks, or it is not known whether they do")
-	f.BoolVar(&o.ignoreTargets, "ignore-targets", false, "delete although healthy targets are neither pods nor nodes of the cluster")
+	f.BoolVar(&o.ignoreObjects, "ignore-objects", false,
+		"delete although objects claim the stacks, or it is not known whether they do")
+	f.BoolVar(&o.ignoreTargets, "ignore-targets", false,
+		"delete although healthy targets are neither pods nor nodes of the cluster")
 	cmd.MarkFlagsOneRequired("stack", "orphans", "all")
 	cmd.MarkFlagsMutuallyExclusive("stack", "orphans", "all")
 	o.flags(cmd, "text", "json")
@@ -75,7 +82,8 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 		return err
 	}
 	if l.alive != "" && !o.ignoreController {
-		return fmt.Errorf("a controller is running: %s; if you delete the objects, it deletes their load balancers; --ignore-controller deletes in addition to it", l.alive)
+		return fmt.Errorf("a controller is running: %s; if you delete the objects, it deletes their load balancers; "+
+			"--ignore-controller deletes in addition to it", l.alive)
 	}
 	selected, err := o.selected(l)
 	if err != nil {
@@ -127,12 +135,14 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 		}
 	}
 	if claimed := l.claimed(named); len(claimed) > 0 && !o.ignoreObjects {
-		return nil, fmt.Errorf("objects claim these resources:\n%s\ndelete them first, or select with --orphans; --ignore-objects overrides this", indented(claimed))
+		return nil, fmt.Errorf("objects claim these resources:\n%s\ndelete them first, or select with --orphans; "+
+			"--ignore-objects overrides this", indented(claimed))
 	}
 	for _, h := range named {
 		for _, u := range unclear {
 			if u.Key == h.Key && !u.Retained && !o.ignoreObjects {
-				return nil, fmt.Errorf("%s: it is not known whether an object claims it: %s; --ignore-objects overrides this", u.Key, u.Why)
+				return nil, fmt.Errorf("%s: it is not known whether an object claims it: %s; --ignore-objects overrides this",
+					u.Key, u.Why)
 			}
 		}
 		keys = append(keys, h.Key)
@@ -163,7 +173,8 @@ func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stac
 		}
 		ids, err := l.serving(ctx, h.Resources)
 		if err != nil {
-			return fmt.Errorf("it is not known whether %s serves another cluster: %w; --ignore-targets deletes it nevertheless", h.Key, err)
+			return fmt.Errorf("it is not known whether %s serves another cluster: %w; --ignore-targets deletes it nevertheless",
+				h.Key, err)
 		}
 		if len(ids) > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %s", h.Key, strings.Join(ids, ", ")))
@@ -173,7 +184,8 @@ func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stac
 		return nil
 	}
 	slices.Sort(lines)
-	return fmt.Errorf("targets of these resources are %s:\n%s\ncheck the other clusters of the account first; --ignore-targets overrides this", l.servesElsewhere(), indented(lines))
+	return fmt.Errorf("targets of these resources are %s:\n%s\ncheck the other clusters of the account first; "+
+		"--ignore-targets overrides this", l.servesElsewhere(), indented(lines))
 }
 
 // cleanupDocument is the output of -o json: what would be deleted. Its plans are never null.
@@ -213,7 +225,8 @@ func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key
 		return err
 	}
 	if !o.yes {
-		fmt.Fprintf(out, "Delete this of cluster %s in %s? Only yes deletes it: ", l.account.Cluster, l.account.VPC) //nolint:errcheck // a question
+		//nolint:errcheck // a question
+		fmt.Fprintf(out, "Delete this of cluster %s in %s? Only yes deletes it: ", l.account.Cluster, l.account.VPC)
 		answer, err := bufio.NewReader(in).ReadString('\n')
 		if strings.TrimSpace(answer) != "yes" {
 			if err != nil && !errors.Is(err, io.EOF) {

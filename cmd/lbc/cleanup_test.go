@@ -27,13 +27,15 @@ func leftBehind(t *testing.T) (awsclient.Clients, []string) {
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
 	for k, v := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL,
+		"AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE":           "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
 	}
 	d := seed.Default()
-	return clients, []string{"--no-cluster", "--cluster-name", d.Cluster.Name, "--aws-vpc-id", d.VPC.ID, "--aws-region", d.Region}
+	return clients, []string{"--no-cluster", "--cluster-name", d.Cluster.Name, "--aws-vpc-id", d.VPC.ID,
+		"--aws-region", d.Region}
 }
 
 func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
@@ -46,13 +48,16 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 	// One of another cluster with a name that is alike.
 	tag := func(k, v string) elbv2types.Tag { return elbv2types.Tag{Key: &k, Value: &v} }
 	foreign, err := clients.ELBV2.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("k8s-foreign"), VpcId: &d.VPC.ID, Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, TargetType: elbv2types.TargetTypeEnumIp,
-		Tags: []elbv2types.Tag{tag(naming.ClusterTag, "another"), tag("ingress.k8s.aws/stack", "default/web"), tag("ingress.k8s.aws/resource", "web:80")},
+		Name: aws.String("k8s-foreign"), VpcId: &d.VPC.ID, Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp,
+		TargetType: elbv2types.TargetTypeEnumIp,
+		Tags: []elbv2types.Tag{tag(naming.ClusterTag, "another"), tag("ingress.k8s.aws/stack", "default/web"),
+			tag("ingress.k8s.aws/resource", "web:80")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The rules that a controller wrote into the nodes' security group refer to groups that go; AWS deletes none of these before.
+	// The rules that a controller wrote into the nodes' security group refer to groups that go; AWS deletes none of these
+	// before.
 	nodes := groupLetting(t, clients, d.VPC.ID)
 
 	out, errOut, err := lbc(t, "", append([]string{"orphans"}, account...)...)
@@ -60,7 +65,9 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 	if !errors.As(err, &code) || code != exitWarnings {
 		t.Fatalf("%v: %s%s", err, out, errOut)
 	}
-	for _, want := range []string{"ingress.k8s.aws/stack=", "elbv2.k8s.aws:backend-sg", "delete  lbc cleanup --stack ingress.k8s.aws:", "--no-cluster", "keep    aws elbv2 remove-tags --resource-arns arn:", "there is no Ingress"} {
+	for _, want := range []string{"ingress.k8s.aws/stack=", "elbv2.k8s.aws:backend-sg",
+		"delete  lbc cleanup --stack ingress.k8s.aws:", "--no-cluster", "keep    aws elbv2 remove-tags --resource-arns arn:",
+		"there is no Ingress"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the list lacks %q:\n%s", want, out)
 		}
@@ -71,7 +78,8 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 	if err == nil || err.Error() != "nothing was deleted" || !strings.Contains(out, "DeleteLoadBalancer") {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	if now, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{}); err != nil || len(now.LoadBalancers) != len(before.LoadBalancers) {
+	if now, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{}); err != nil ||
+		len(now.LoadBalancers) != len(before.LoadBalancers) {
 		t.Fatalf("%d of %d load balancers, %v", len(now.LoadBalancers), len(before.LoadBalancers), err)
 	}
 
@@ -84,7 +92,8 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 		t.Errorf("%d load balancers are left, %v", len(after.LoadBalancers), err)
 	}
 	groups, err := clients.ELBV2.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
-	if err != nil || len(groups.TargetGroups) != 1 || aws.ToString(groups.TargetGroups[0].TargetGroupArn) != aws.ToString(foreign.TargetGroups[0].TargetGroupArn) {
+	if err != nil || len(groups.TargetGroups) != 1 || aws.ToString(groups.TargetGroups[0].TargetGroupArn) != aws.ToString(
+		foreign.TargetGroups[0].TargetGroupArn) {
 		t.Errorf("target groups are left, or the foreign one is gone: %v, %v", groups.TargetGroups, err)
 	}
 	left, err := clients.EC2.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{})
@@ -103,7 +112,8 @@ func TestWhatAClusterThatIsGoneHasLeftIsListedAndDeleted(t *testing.T) {
 	}
 
 	// A second run finds nothing.
-	if out, errOut, err = lbc(t, "", append([]string{"cleanup", "--all", "--yes"}, account...)...); err != nil || !strings.Contains(out, "nothing to delete") {
+	if out, errOut, err = lbc(t, "", append([]string{"cleanup", "--all", "--yes"}, account...)...); err != nil ||
+		!strings.Contains(out, "nothing to delete") {
 		t.Errorf("%v:\n%s%s", err, out, errOut)
 	}
 	if out, errOut, err = lbc(t, "", append([]string{"orphans"}, account...)...); err != nil {
@@ -129,7 +139,8 @@ func TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly(t *testing.T) {
 	if len(before) != 1 {
 		t.Fatalf("%d load balancers", len(before))
 	}
-	if _, err := clients.ELBV2.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: before[:1], Tags: []elbv2types.Tag{{Key: aws.String(naming.RetainedTag), Value: aws.String("true")}}}); err != nil {
+	if _, err := clients.ELBV2.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: before[:1], Tags: []elbv2types.Tag{
+		{Key: aws.String(naming.RetainedTag), Value: aws.String("true")}}}); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, err := lbc(t, "", append([]string{"cleanup", "--all", "--yes"}, account...)...)
@@ -149,10 +160,12 @@ func TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly(t *testing.T) {
 	}
 }
 
-// groupLetting is a security group that lets the groups of load balancers in, as a controller has it, and one range of a user.
+// groupLetting is a security group that lets the groups of load balancers in, as a controller has it, and one range of
+// a user.
 func groupLetting(t *testing.T, clients awsclient.Clients, vpc string) string {
 	t.Helper()
-	made, err := clients.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("nodes"), Description: aws.String("nodes"), VpcId: &vpc})
+	made, err := clients.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("nodes"),
+		Description: aws.String("nodes"), VpcId: &vpc})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +174,14 @@ func groupLetting(t *testing.T, clients awsclient.Clients, vpc string) string {
 		t.Fatal(err)
 	}
 	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: made.GroupId, IpPermissions: []ec2types.IpPermission{
-		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("of a user")}}},
+		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{
+			{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("of a user")}}},
 	}}
 	for _, g := range all.SecurityGroups {
-		if naming.IsBackendGroup(seed.Default().Cluster.Name, aws.ToString(g.GroupName), aws.ToString(g.Description), awsclient.ComputeTags(g.Tags)) {
-			in.IpPermissions = append(in.IpPermissions, ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080),
+		if naming.IsBackendGroup(seed.Default().Cluster.Name, aws.ToString(g.GroupName), aws.ToString(g.Description),
+			awsclient.ComputeTags(g.Tags)) {
+			in.IpPermissions = append(in.IpPermissions, ec2types.IpPermission{IpProtocol: aws.String("tcp"),
+				FromPort: aws.Int32(8080), ToPort: aws.Int32(8080),
 				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: g.GroupId, Description: aws.String(sgsync.Label)}}})
 		}
 	}
@@ -178,7 +194,8 @@ func groupLetting(t *testing.T, clients awsclient.Clients, vpc string) string {
 	return aws.ToString(made.GroupId)
 }
 
-// TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted gives a target group that a cluster left a healthy target: another cluster has registered it.
+// TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted gives a target group that a cluster left a healthy
+// target: another cluster has registered it.
 func TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted(t *testing.T) {
 	clients, account := leftBehind(t)
 	groups, err := clients.ELBV2.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
@@ -186,28 +203,35 @@ func TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted(t *testing.T) 
 		t.Fatalf("%d target groups, %v", len(groups.TargetGroups), err)
 	}
 	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
-		TargetGroupArn: groups.TargetGroups[0].TargetGroupArn, Targets: []elbv2types.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
+		TargetGroupArn: groups.TargetGroups[0].TargetGroupArn, Targets: []elbv2types.TargetDescription{
+			{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, err := lbc(t, "", append([]string{"orphans"}, account...)...)
 	var code exitCode
-	if !errors.As(err, &code) || code != exitWarnings || !strings.Contains(out, "  serves  10.0.140.9: healthy, although you said that their cluster no longer exists: another cluster may have the same name\n") {
+	if !errors.As(err, &code) || code != exitWarnings ||
+		!strings.Contains(out, "  serves  10.0.140.9: healthy, although you said that their cluster no longer exists: "+
+			"another cluster may have the same name\n") {
 		t.Errorf("%v: %s%s", err, out, errOut)
 	}
-	if out, _, _ = lbc(t, "", append([]string{"orphans", "-o", "json"}, account...)...); !strings.Contains(out, `"serving": [`) || !strings.Contains(out, `"10.0.140.9"`) {
+	if out, _, _ = lbc(t, "", append([]string{"orphans", "-o", "json"}, account...)...); !strings.Contains(out,
+		`"serving": [`) || !strings.Contains(out, `"10.0.140.9"`) {
 		t.Errorf("it is not in the document:\n%s", out)
 	}
 	for _, selection := range []string{"--all", "--orphans"} {
 		out, _, err = lbc(t, "", append([]string{"cleanup", selection, "--yes"}, account...)...)
-		if err == nil || !strings.Contains(err.Error(), "10.0.140.9") || !strings.Contains(err.Error(), "--ignore-targets overrides this") || out != "" {
+		if err == nil || !strings.Contains(err.Error(), "10.0.140.9") || !strings.Contains(err.Error(),
+			"--ignore-targets overrides this") || out != "" {
 			t.Errorf("%s: %v\n%s", selection, err, out)
 		}
 	}
-	if out, errOut, err = lbc(t, "", append([]string{"cleanup", "--all", "--yes", "--ignore-targets"}, account...)...); err != nil {
+	if out, errOut, err = lbc(t, "", append([]string{"cleanup", "--all", "--yes", "--ignore-targets"},
+		account...)...); err != nil {
 		t.Errorf("%v:\n%s%s", err, out, errOut)
 	}
-	if left, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{}); err != nil || len(left.LoadBalancers) > 0 {
+	if left, err := clients.ELBV2.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{}); err != nil ||
+		len(left.LoadBalancers) > 0 {
 		t.Errorf("%d load balancers are left, %v", len(left.LoadBalancers), err)
 	}
 }

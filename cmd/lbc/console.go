@@ -22,8 +22,9 @@ const consoleHelp = `Serve a web page on this machine that shows the declared lo
   - which answer a request gets, and why
   - for a Gateway that was translated from an Ingress, the differences between their plans
 
-The page only reads, with your own credentials, and never shows Secrets. It has no login, so it listens only on loopback addresses.
-lbc reads cluster and account once, and again when the page requests it. It reads the health of targets while the page shows them.
+The page only reads, with your own credentials, and never shows Secrets. It has no login, so it
+listens only on loopback addresses. lbc reads cluster and account once, and again when the page
+requests it. It reads the health of targets while the page shows them.
 
 ` + inputHelp
 
@@ -53,14 +54,16 @@ func consoleCommand() *cobra.Command {
 	}
 	o.besideCluster = true
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address and port of the page; port 0 is one that is free")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0",
+		"loopback address and port of the page; port 0 is one that is free")
 	cmd.Flags().Lookup("namespace").Usage = "the only namespace whose load balancers are shown; default: all"
 	return cmd
 }
 
 func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
 	if !console.IsLoopback(o.listen) {
-		return fmt.Errorf("--listen %s: the console has no login, so it listens only on loopback addresses, such as 127.0.0.1:8080", o.listen)
+		return fmt.Errorf("--listen %s: the console has no login, so it listens only on loopback addresses, such as "+
+			"127.0.0.1:8080", o.listen)
 	}
 	source := &consoleSource{options: o, now: time.Now}
 	if slices.Contains(o.files, "-") {
@@ -79,7 +82,8 @@ func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	fmt.Fprintf(out, "http://%s\n", l.Addr())                                    //nolint:errcheck // without a reader nothing can be done
+	//nolint:errcheck // without a reader nothing can be done
+	fmt.Fprintf(out, "http://%s\n", l.Addr())
 	fmt.Fprintln(errOut, "lbc: the console is at the URL above; Ctrl-C ends it") //nolint:errcheck // a hint
 	return console.Serve(ctx, l, console.Handler(source))
 }

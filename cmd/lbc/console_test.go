@@ -48,7 +48,8 @@ func TestTheConsoleShowsTheLoadBalancersOfFiles(t *testing.T) {
 		byKey[lb.Key] = lb
 	}
 	shop, nlb := byKey["ingress.k8s.aws:shop"], byKey["service.k8s.aws:nlb/echo"]
-	if shop.Type != "application" || shop.State != "not created" || strings.Join(shop.Listeners, ", ") != "HTTP 80, HTTPS 443" || len(shop.Objects) != 2 || shop.Changes == 0 || shop.Errors != 0 {
+	if shop.Type != "application" || shop.State != "not created" || strings.Join(shop.Listeners, ", ") !=
+		"HTTP 80, HTTPS 443" || len(shop.Objects) != 2 || shop.Changes == 0 || shop.Errors != 0 {
 		t.Errorf("%+v", shop)
 	}
 	if nlb.Type != "network" || nlb.Kind != "Service" || got.Account != "built into lbc, simulated" {
@@ -70,7 +71,8 @@ func TestTheConsoleShowsTheLoadBalancersOfFiles(t *testing.T) {
 			}
 		}
 	}
-	if last := d.Ports[1].Rules[len(d.Ports[1].Rules)-1]; shares < 3 || last.Priority != "default" || d.Ports[1].Rules[0].Priority != "new" {
+	if last := d.Ports[1].Rules[len(d.Ports[1].Rules)-1]; shares < 3 || last.Priority != "default" ||
+		d.Ports[1].Rules[0].Priority != "new" {
 		t.Errorf("%d shares, %+v", shares, d.Ports[1].Rules)
 	}
 	if _, err := s.LoadBalancer(t.Context(), "ingress.k8s.aws:none"); !errors.Is(err, console.ErrNotFound) {
@@ -81,19 +83,25 @@ func TestTheConsoleShowsTheLoadBalancersOfFiles(t *testing.T) {
 func TestTheConsoleShowsWhyARequestGetsItsAnswer(t *testing.T) {
 	t.Parallel()
 	s := consoleOf(t, "-f", "../../examples/shop.yaml", "-f", "../../examples/nlb.yaml")
-	ask := console.Question{Key: "ingress.k8s.aws:shop", Request: "GET http://shop.example.com/preview", From: "198.51.100.7", Follow: true}
+	ask := console.Question{Key: "ingress.k8s.aws:shop", Request: "GET http://shop.example.com/preview",
+		From: "198.51.100.7", Follow: true}
 	w, err := s.Ask(t.Context(), ask)
-	if err != nil || !strings.Contains(w.Result, "answer 301") || w.Next == nil || !strings.Contains(w.Next.Result, "forward to") || len(w.Next.Groups) != 1 {
+	if err != nil || !strings.Contains(w.Result, "answer 301") || w.Next == nil || !strings.Contains(w.Next.Result,
+		"forward to") || len(w.Next.Groups) != 1 {
 		t.Errorf("%v: %+v", err, w)
 	}
 	for name, tt := range map[string]struct {
 		q    console.Question
 		want error
 	}{
-		"a client without an address": {console.Question{Key: ask.Key, Request: ask.Request, From: "nowhere"}, console.ErrInvalid},
-		"no URL":                      {console.Question{Key: ask.Key, Request: "GET ://", From: ask.From}, console.ErrInvalid},
-		"a network load balancer":     {console.Question{Key: "service.k8s.aws:nlb/echo", Request: ask.Request, From: ask.From}, console.ErrInvalid},
-		"none":                        {console.Question{Key: "x:y", Request: ask.Request, From: ask.From}, console.ErrNotFound},
+		"a client without an address": {console.Question{Key: ask.Key, Request: ask.Request, From: "nowhere"},
+			console.ErrInvalid},
+		"no URL": {console.Question{Key: ask.Key, Request: "GET ://", From: ask.From},
+			console.ErrInvalid},
+		"a network load balancer": {console.Question{Key: "service.k8s.aws:nlb/echo", Request: ask.Request,
+			From: ask.From}, console.ErrInvalid},
+		"none": {console.Question{Key: "x:y", Request: ask.Request, From: ask.From},
+			console.ErrNotFound},
 	} {
 		if _, err := s.Ask(t.Context(), tt.q); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", name, err)
@@ -144,7 +152,8 @@ func TestTheConsoleReadsAgainWhenItIsAskedToAndKeepsWhatItHadIfThatFails(t *test
 func TestTheConsoleListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", ":8080", "192.0.2.1:80", "[::]:0", "example.com:80"} {
-		if _, _, err := lbc(t, "", "console", "-f", "../../examples/shop.yaml", "--listen", address); err == nil || !strings.Contains(err.Error(), "only on loopback addresses") {
+		if _, _, err := lbc(t, "", "console", "-f", "../../examples/shop.yaml", "--listen", address); err == nil ||
+			!strings.Contains(err.Error(), "only on loopback addresses") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -174,14 +183,16 @@ func TestConsoleShowsPlanOfLoadBalancerObject(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
 	lb := s.lb("v", "v")
-	lb.Status.LastPlan = &v1alpha1.PlanStatus{Time: metav1.NewTime(told), Summary: "1 to change", Result: "Failed", Steps: []string{"update LoadBalancer shop/web (scheme)"}}
+	lb.Status.LastPlan = &v1alpha1.PlanStatus{Time: metav1.NewTime(told), Summary: "1 to change", Result: "Failed",
+		Steps: []string{"update LoadBalancer shop/web (scheme)"}}
 	s.put(lb)
 	key, err := stack.ParseKey("ingress.k8s.aws:shop/web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := lastPlans(t.Context(), &source{kube: s.kube}, key)
-	if len(got) != 1 || !got[0].Time.Equal(told) || got[0].Summary != "1 to change" || got[0].Result != "Failed" || len(got[0].Steps) != 1 {
+	if len(got) != 1 || !got[0].Time.Equal(told) || got[0].Summary != "1 to change" || got[0].Result != "Failed" ||
+		len(got[0].Steps) != 1 {
 		t.Errorf("%+v", got)
 	}
 	key.ID.Name = "other"
@@ -215,7 +226,8 @@ spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}
 		t.Fatalf("%v: %+v", err, all)
 	}
 	for _, p := range all {
-		if plain := p.Name == "plain"; !p.Gateway || plain != (string(p.Plan) == `{"id":"shop/plain"}`) || plain == strings.Contains(p.Problem, "dry-run-plan-gzip") {
+		if plain := p.Name == "plain"; !p.Gateway || plain != (string(p.Plan) == `{"id":"shop/plain"}`) ||
+			plain == strings.Contains(p.Problem, "dry-run-plan-gzip") {
 			t.Errorf("%+v", p)
 		}
 	}

@@ -83,7 +83,9 @@ func (s *consoleSource) plans(ctx context.Context, src *source) (offline.Outcome
 		return o.plans(ctx, src)
 	}
 	got, err := o.plans(ctx, src)
-	got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
+	got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Object.Namespace != o.namespace
+	})
 	return got, err
 }
 
@@ -97,7 +99,8 @@ func (s *consoleSource) Overview(ctx context.Context, fresh bool) (console.Overv
 		}
 	}
 	c := &s.options.config
-	out := console.Overview{Cluster: c.ClusterName, Region: c.Region, Account: "your credentials", Read: s.at, Problem: s.problem, LoadBalancers: []console.Summary{}, Findings: slices.Clone(s.others)}
+	out := console.Overview{Cluster: c.ClusterName, Region: c.Region, Account: "your credentials", Read: s.at,
+		Problem: s.problem, LoadBalancers: []console.Summary{}, Findings: slices.Clone(s.others)}
 	switch {
 	case s.src.builtIn:
 		out.Account = "built into lbc, simulated"
@@ -127,7 +130,8 @@ func (s *consoleSource) result(key string) (offline.Result, *source, error) {
 // shown is a plan as the console shows it.
 func shown(r offline.Result) data.LoadBalancer {
 	b := data.LoadBalancer{
-		Key: r.Key, Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Plan: r.Plan, Unbuildable: r.Unbuildable,
+		Key: r.Key, Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed,
+		Plan: r.Plan, Unbuildable: r.Unbuildable,
 		Findings: append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...),
 	}
 	for _, m := range r.Input.LoadBalancer.Members {
@@ -140,7 +144,8 @@ func shown(r offline.Result) data.LoadBalancer {
 func (s *consoleSource) input(src *source, r offline.Result) explain.Input {
 	b := shown(r)
 	c := &s.options.config
-	return b.Explained(r.Diagnostics, c.DefaultTags).WithObjects(objects.New(src.reader), settings.Ingress(c).Config, r.Input.Decisions)
+	return b.Explained(r.Diagnostics, c.DefaultTags).WithObjects(objects.New(src.reader), settings.Ingress(c).Config,
+		r.Input.Decisions)
 }
 
 // LoadBalancer implements console.Source.
@@ -215,7 +220,8 @@ func (s *consoleSource) events(ctx context.Context, src *source, r offline.Resul
 	}
 	for _, m := range r.Input.LoadBalancer.Members {
 		list := &corev1.EventList{}
-		if src.kube.List(ctx, list, client.InNamespace(m.Object.Namespace), client.MatchingFields{"involvedObject.name": m.Object.Name, "involvedObject.kind": m.Object.Kind}) != nil {
+		if src.kube.List(ctx, list, client.InNamespace(m.Object.Namespace), client.MatchingFields{
+			"involvedObject.name": m.Object.Name, "involvedObject.kind": m.Object.Kind}) != nil {
 			continue
 		}
 		for _, e := range list.Items {
@@ -223,7 +229,8 @@ func (s *consoleSource) events(ctx context.Context, src *source, r offline.Resul
 			if at.IsZero() {
 				at = e.EventTime.Time
 			}
-			out = append(out, console.Event{Time: at, Type: e.Type, Reason: e.Reason, Object: m.Object.String(), Message: e.Message, Count: max(1, e.Count)})
+			out = append(out, console.Event{Time: at, Type: e.Type, Reason: e.Reason, Object: m.Object.String(),
+				Message: e.Message, Count: max(1, e.Count)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b console.Event) int { return b.Time.Compare(a.Time) })
@@ -240,7 +247,8 @@ func lastPlans(ctx context.Context, src *source, key stack.Key) []console.Pass {
 	for i := range all.Items {
 		of, ok := reporting.KeyOf(&all.Items[i])
 		if p := all.Items[i].Status.LastPlan; ok && of == key && p != nil {
-			out = append(out, console.Pass{Time: p.Time.Time, Summary: p.Summary, Result: p.Result, Steps: append([]string{}, p.Steps...)})
+			out = append(out, console.Pass{Time: p.Time.Time, Summary: p.Summary, Result: p.Result,
+				Steps: append([]string{}, p.Steps...)})
 		}
 	}
 	return out

@@ -33,8 +33,8 @@ metadata: {name: front, namespace: shop}
 spec: {parentRefs: [{name: web}], hostnames: [shop.example.com], rules: [{backendRefs: [{name: front, port: 80}]}]}
 `
 
-// TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS plans a Gateway as a user has it in a file, and as the existing controller and
-// a backup leave it, against an account that has its rules in either construction.
+// TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS plans a Gateway as a user has it in a file, and as the
+// existing controller and a backup leave it, against an account that has its rules in either construction.
 func TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS(t *testing.T) {
 	t.Parallel()
 	write := func(metadata string) string {

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 )
 
-// settings completes the controller's flags by those of its Deployment in the cluster, and says so; flags of the command line win.
+// settings completes the controller's flags by those of its Deployment in the cluster, and says so; flags of the
+// command line win.
 func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer) error {
 	found, err := survey.DeployedControllers(ctx, k)
 	enough := i.config.ClusterName != "" || i.account != "" || i.simulated
@@ -28,13 +29,15 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 	case len(found) == 0 && enough:
 		return nil
 	case len(found) == 0:
-		return errors.New("the cluster has no Deployment of the controller (label app.kubernetes.io/name=aws-load-balancer-controller) to read its flags from: " +
+		return errors.New("the cluster has no Deployment of the controller (label " +
+			"app.kubernetes.io/name=aws-load-balancer-controller) to read its flags from: " +
 			"set --cluster-name, --aws-region and --aws-vpc-id, and the flags that your controller runs with")
 	}
 	d := found[0]
 	taken, err := i.take(d)
 	if err != nil {
-		return fmt.Errorf("the arguments of %s: %w; set --cluster-name, --aws-vpc-id and the flags that your controller runs with", d, err)
+		return fmt.Errorf("the arguments of %s: %w; set --cluster-name, --aws-vpc-id and the flags that your "+
+			"controller runs with", d, err)
 	}
 	line := fmt.Sprintf("lbc: %s are those of %s", strings.Join(taken, " "), d)
 	if len(taken) == 0 {
@@ -50,7 +53,8 @@ func (i *inputs) settings(ctx context.Context, k client.Reader, errOut io.Writer
 // given reports whether the command line has a flag.
 func (i *inputs) given(flag string) bool { return i.commandLine != nil && i.commandLine.Changed(flag) }
 
-// notTaken are the flags that say how the controller reaches its cluster, or which are about its process and its calls only.
+// notTaken are the flags that say how the controller reaches its cluster, or which are about its process and its calls
+// only.
 var notTaken = map[string]bool{"kubeconfig": true, "version": true, "aws-api-throttle": true}
 
 // take takes the flags of a Deployment that the command line does not have, and returns them.
@@ -68,7 +72,8 @@ func (i *inputs) take(d survey.Deployed) (taken []string, err error) {
 	kubeconfig := i.config.Kubeconfig
 	ours := config.FlagSet(&i.config) // which sets the defaults again
 	i.config.Kubeconfig = kubeconfig  // lbc-migrate has it of a flag of its own
-	if err := errors.Join(copyFlags(ours, kept, ofController, nil), copyFlags(ours, theirs, func(flag string) bool { return !notTaken[flag] && !i.given(flag) }, &taken)); err != nil {
+	if err := errors.Join(copyFlags(ours, kept, ofController, nil),
+		copyFlags(ours, theirs, func(flag string) bool { return !notTaken[flag] && !i.given(flag) }, &taken)); err != nil {
 		return nil, err
 	}
 	if i.config.Region == "" && d.Region != "" {
@@ -77,7 +82,8 @@ func (i *inputs) take(d survey.Deployed) (taken []string, err error) {
 	return taken, nil
 }
 
-// copyFlags sets the wanted flags that are changed in one set, if there is one, to the same values in another, and lists them.
+// copyFlags sets the wanted flags that are changed in one set, if there is one, to the same values in another, and
+// lists them.
 func copyFlags(to, from *pflag.FlagSet, wanted func(string) bool, list *[]string) (err error) {
 	if from == nil {
 		return nil
@@ -98,7 +104,8 @@ func copyFlags(to, from *pflag.FlagSet, wanted func(string) bool, list *[]string
 	return err
 }
 
-// otherName is a sentence if the cluster's LoadBalancer objects were all made under other names of the cluster; empty = they were not.
+// otherName is a sentence if the cluster's LoadBalancer objects were all made under other names of the cluster; empty =
+// they were not.
 func otherName(ctx context.Context, k client.Reader, name string) string {
 	list := &v1alpha1.LoadBalancerList{}
 	if k.List(ctx, list) != nil {
@@ -119,6 +126,8 @@ func otherName(ctx context.Context, k client.Reader, name string) string {
 	if other == nil {
 		return ""
 	}
-	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were created under the name %s, as LoadBalancer %s/%s shows: "+
-		"under another name, the controller would create all of them again", name, other.Status.Cluster, other.Namespace, other.Name)
+	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were created under the name %s, as "+
+		"LoadBalancer %s/%s shows: "+
+		"under another name, the controller would create all of them again", name, other.Status.Cluster,
+		other.Namespace, other.Name)
 }

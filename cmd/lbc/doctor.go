@@ -18,19 +18,22 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-const doctorHelp = `Examine a cluster and its AWS account for problems of the controller and its load balancers, before the installation or at any time after.
-Each finding has a severity, the object, evidence and a remedy; docs/doctor.md describes each check.
+const doctorHelp = `Examine a cluster and its AWS account for problems of the controller and its load balancers, before
+the installation or at any time after. Each finding has a severity, the object, evidence and a
+remedy; docs/doctor.md describes each check.
 
-The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config, or the one in which lbc runs. Cluster name, region and
-VPC come from the controller's Deployment; without one, region and VPC come from the nodes. Flags override them.
+The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config, or the one in
+which lbc runs. Cluster name, region and VPC come from the controller's Deployment; without one,
+region and VPC come from the nodes. Flags override them.
 
-lbc uses your own AWS credentials, not the controller's. If you may simulate policies, IAM tells lbc what the controller's role may do.
-Events show what AWS has denied to the controller.
+lbc uses your own AWS credentials, not the controller's. If you may simulate policies, IAM tells lbc
+what the controller's role may do. Events show what AWS has denied to the controller.
 
 lbc writes nothing. To make the API server call the webhooks, it creates a Service as a dry run, which stores nothing.
 
-With --leader, lbc shows the report that the controller's leader writes into ConfigMap aws-lbc-doctor. The report has some of the checks,
-once a minute, from the leader's own data. It needs no AWS credentials.
+With --leader, lbc shows the report that the controller's leader writes into ConfigMap
+aws-lbc-doctor. The report has some of the checks, once a minute, from the leader's own data. It
+needs no AWS credentials.
 
 A source that lbc cannot read is a finding. lbc then skips the checks that need the source.
 
@@ -78,7 +81,8 @@ func doctorCommand() *cobra.Command {
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
 	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: from its service account")
 	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
-	f.BoolVar(&o.leader, "leader", false, "show the findings of the controller's leader, which makes some checks once a minute; does not call AWS")
+	f.BoolVar(&o.leader, "leader", false, "show the findings of the controller's leader, which makes some checks once a "+
+		"minute; does not call AWS")
 	f.BoolVar(&o.details, "details", false, "also list the checks without findings")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
 	for _, flag := range []string{"check", "skip"} {
@@ -110,7 +114,8 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 		return err
 	}
 	facts := survey.Read(ctx, survey.Options{
-		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy(checks), Offline: o.offline, Role: o.role,
+		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
+		Wanted: doctor.NeededBy(checks), Offline: o.offline, Role: o.role,
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-// elected is the Lease of the controller of a cluster, in whose namespace its own objects are. namespace is that of a flag; empty = that of the
-// controller's Deployment.
+// elected is the Lease of the controller of a cluster, in whose namespace its own objects are. namespace is that of a
+// flag; empty = that of the controller's Deployment.
 func elected(ctx context.Context, k client.Reader, namespace string) (client.ObjectKey, error) {
 	if namespace != "" {
 		return client.ObjectKey{Namespace: namespace, Name: leaseOf(nil).Name}, nil
@@ -37,7 +37,9 @@ func elected(ctx context.Context, k client.Reader, namespace string) (client.Obj
 		}
 	}
 	if len(all) != 1 {
-		return client.ObjectKey{}, fmt.Errorf("%d namespaces have a Deployment of the controller (label app.kubernetes.io/name=aws-load-balancer-controller); name one with --leader-election-namespace", len(all))
+		return client.ObjectKey{},
+			fmt.Errorf("%d namespaces have a Deployment of the controller (label "+
+				"app.kubernetes.io/name=aws-load-balancer-controller); name one with --leader-election-namespace", len(all))
 	}
 	return all[0], nil
 }
@@ -71,7 +73,8 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	m := &corev1.ConfigMap{}
 	switch err := k.Get(ctx, key, m); {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no ConfigMap %s: no leader of a version that examines has led for a minute, or it may not write the ConfigMap, which its log says. lbc doctor without --leader examines the cluster itself", key)
+		return fmt.Errorf("there is no ConfigMap %s: no leader of a version that examines has led for a minute, or it may "+
+			"not write the ConfigMap, which its log says. lbc doctor without --leader examines the cluster itself", key)
 	case err != nil:
 		return fmt.Errorf("reading ConfigMap %s: %w", key, err)
 	}
@@ -81,9 +84,12 @@ func (o *doctorOptions) leaderReport(ctx context.Context, k client.Reader, now t
 	}
 	report := stored.With(leading(ctx, k, lease, now))
 	if o.format == "text" {
-		fmt.Fprintf(out, "report of the leader, unchanged since %s (%s ago); the leader examines once a minute\n", stored.Changed.Format(time.RFC3339), stored.Age(now)) //nolint:errcheck // what follows fails, too
+		//nolint:errcheck // what follows fails, too
+		fmt.Fprintf(out, "report of the leader, unchanged since %s (%s ago); the leader examines once a minute\n",
+			stored.Changed.Format(time.RFC3339), stored.Age(now))
 		if stored.Omitted > 0 {
-			fmt.Fprintf(out, "%d findings are left out for the size of the ConfigMap\n", stored.Omitted) //nolint:errcheck // what follows fails, too
+			//nolint:errcheck // what follows fails, too
+			fmt.Fprintf(out, "%d findings are left out for the size of the ConfigMap\n", stored.Omitted)
 		}
 	}
 	if err := o.show(out, report); err != nil {
@@ -97,7 +103,9 @@ func leading(ctx context.Context, k client.Reader, of client.ObjectKey, now time
 	f := doctor.Facts{Now: now, Unread: map[doctor.Source]doctor.Unread{}}
 	l := &coordinationv1.Lease{}
 	if err := k.Get(ctx, of, l); err != nil {
-		f.Unread[doctor.Controller] = doctor.Unread{Reason: err.Error(), Remedy: "see yourself whether the controller runs, and that you may read its Lease; without a leader the report is out of date"}
+		f.Unread[doctor.Controller] = doctor.Unread{Reason: err.Error(),
+			Remedy: "see yourself whether the controller runs, and that you may read its Lease; without a leader the report " +
+				"is out of date"}
 	}
 	lease := doctor.Lease{Namespace: of.Namespace, Name: of.Name}
 	if l.Spec.HolderIdentity != nil {

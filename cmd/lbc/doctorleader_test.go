@@ -25,10 +25,15 @@ func TestDoctorShowsTheReportOfTheLeader(t *testing.T) {
 	if _, err := show(); err == nil || !strings.Contains(err.Error(), "there is no ConfigMap lbc/aws-lbc-doctor") {
 		t.Errorf("without a report: %v", err)
 	}
-	report := doctor.Report{Cluster: "demo", Warnings: 1, Findings: []doctor.Finding{{Check: "node-provider-id", Severity: doctor.Warning, Object: "Node a", Text: "spec.providerID is empty", Remedy: "run the AWS cloud provider"}}}
-	m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: doctor.ConfigMap}, Data: doctor.Store(report, holdNow.Add(-10*time.Minute)).Data()}
+	report := doctor.Report{Cluster: "demo", Warnings: 1, Findings: []doctor.Finding{
+		{Check: "node-provider-id", Severity: doctor.Warning, Object: "Node a", Text: "spec.providerID is empty",
+			Remedy: "run the AWS cloud provider"}}}
+	m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: doctor.ConfigMap},
+		Data: doctor.Store(report, holdNow.Add(-10*time.Minute)).Data()}
 	renewed := metav1.NewMicroTime(holdNow.Add(-5 * time.Second))
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: "aws-load-balancer-controller-leader"}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &holder, RenewTime: &renewed}}
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: "aws-load-balancer-controller-leader"},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, RenewTime: &renewed}}
 	if err := k.Create(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +45,9 @@ func TestDoctorShowsTheReportOfTheLeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err = show()
-	if err != exitWarnings || !strings.Contains(out, "(10 minutes ago)") || !strings.Contains(out, "warning node-provider-id: Node a") || strings.Contains(out, "leaderless:") { //nolint:errorlint // a value
+	//nolint:errorlint // a value
+	if err != exitWarnings || !strings.Contains(out, "(10 minutes ago)") ||
+		!strings.Contains(out, "warning node-provider-id: Node a") || strings.Contains(out, "leaderless:") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	past := metav1.NewMicroTime(holdNow.Add(-5 * time.Minute))
@@ -48,7 +55,9 @@ func TestDoctorShowsTheReportOfTheLeader(t *testing.T) {
 	if err := k.Update(t.Context(), lease); err != nil {
 		t.Fatal(err)
 	}
-	if out, err = show(); err != exitInvalid || !strings.Contains(out, "error controller-leaderless: Lease lbc/aws-load-balancer-controller-leader") { //nolint:errorlint // a value
+	//nolint:errorlint // a value
+	if out, err = show(); err != exitInvalid ||
+		!strings.Contains(out, "error controller-leaderless: Lease lbc/aws-load-balancer-controller-leader") {
 		t.Errorf("without a leader: %v\n%s", err, out)
 	}
 	if _, _, err := lbc(t, "", "doctor", "--leader", "--offline"); err == nil || !strings.Contains(err.Error(), "leader") {

@@ -52,7 +52,8 @@ func TestLintRefusesDriftPoliciesThatAreNotUnderstood(t *testing.T) {
 			t.Errorf("without %s:\n%s", want, out)
 		}
 	}
-	if out, _, err := lbc(t, fmt.Sprintf(driftPolicies, "report", "tags=ignore", "correct,rules=report"), "lint", "-"); err != nil {
+	if out, _, err := lbc(t, fmt.Sprintf(driftPolicies, "report", "tags=ignore", "correct,rules=report"), "lint",
+		"-"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -46,13 +46,14 @@ func crash(ctx context.Context, name string, args ...string) (text string) {
 	return ""
 }
 
-// TestNoCommandCrashesUnderAnyName runs each command under each name of the program beside a cluster in which the chart has
-// installed the controller, beside one without it, and with a kubeconfig that does not exist.
+// TestNoCommandCrashesUnderAnyName runs each command under each name of the program beside a cluster in which the chart
+// has installed the controller, beside one without it, and with a kubeconfig that does not exist.
 func TestNoCommandCrashesUnderAnyName(t *testing.T) {
 	t.Parallel()
 	objects := ingressIn(t, "shop", "web")
 	without := newAPIServer(t, objects...).kubeconfig(t)
-	with := newAPIServer(t, append(objects, controllerWith("--cluster-name=demo", "--aws-region=us-west-2", "--aws-vpc-id=vpc-1", "--default-tags=a=b", "--feature-gates=NLBGatewayAPI=true"))...).kubeconfig(t)
+	with := newAPIServer(t, append(objects, controllerWith("--cluster-name=demo", "--aws-region=us-west-2",
+		"--aws-vpc-id=vpc-1", "--default-tags=a=b", "--feature-gates=NLBGatewayAPI=true"))...).kubeconfig(t)
 	for _, name := range []string{"lbc", pluginName, migrateTool} {
 		for _, path := range commandPaths(name) {
 			t.Run(strings.Join(append([]string{name}, path...), " "), func(t *testing.T) {

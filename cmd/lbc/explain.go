@@ -29,30 +29,36 @@ import (
 
 const explainHelp = `Explain an object and its load balancer:
 
-  Ingress, Service, Gateway  the fields of the load balancer, each with the annotation or class parameter that sets it (← …), or its flag,
-                             default or discovery (in parentheses); the listeners with all rules in the order of evaluation, and the object
-                             of each rule; the target groups; the findings
-  Gateway                    also the listeners of the Gateway and its ListenerSets, the routes that attach to each, and why other routes
-                             do not
-  route, listenerset         for each Gateway that it names: where it attaches or why not, its rules among all others, and their target
-                             groups. Kinds of routes are httproute, grpcroute, tcproute, udproute and tlsroute
-  GlobalAccelerator          the accelerator with its listeners, endpoint groups and endpoints, each endpoint with the load balancer of its
-                             object and with AWS's health
-  TargetGroupBinding         the path from its Service to the targets in AWS: which endpoints are targets, why others are not, their health,
-                             other registered targets, the security group rules of its networking, and its owner
+  Ingress, Service, Gateway  the fields of the load balancer, each with the annotation or class
+                             parameter that sets it (← …), or its flag, default or discovery (in
+                             parentheses); the listeners with all rules in the order of evaluation,
+                             and the object of each rule; the target groups; the findings
+  Gateway                    also the listeners of the Gateway and its ListenerSets, the routes that
+                             attach to each, and why other routes do not
+  route, listenerset         for each Gateway that it names: where it attaches or why not, its rules
+                             among all others, and their target groups. Kinds of routes are
+                             httproute, grpcroute, tcproute, udproute and tlsroute
+  GlobalAccelerator          the accelerator with its listeners, endpoint groups and endpoints, each
+                             endpoint with the load balancer of its object and with AWS's health
+  TargetGroupBinding         the path from its Service to the targets in AWS: which endpoints are
+                             targets, why others are not, their health, other registered targets,
+                             the security group rules of its networking, and its owner
 
 If the newest version of the object is not in effect in the cluster, standard error says so; lbc wait waits for it.
 For a deleted object that still exists, lbc shows the cause and the remaining steps in AWS.
 
-You can omit the name if there is only one object. Without a namespace, lbc looks in the namespace of -n, then in all files.
+You can omit the name if there is only one object. Without a namespace, lbc looks in the namespace
+of -n, then in all files.
 
-With --request, lbc shows which rule a request matches: each evaluated rule with its first condition that does not match, the matching rule
-with its action, and the health of the targets if the load balancer exists. Other Ingresses of the group come from the cluster.
--L follows redirects as long as they stay on the load balancer, and detects loops.
+With --request, lbc shows which rule a request matches: each evaluated rule with its first condition
+that does not match, the matching rule with its action, and the health of the targets if the load
+balancer exists. Other Ingresses of the group come from the cluster. -L follows redirects as long as
+they stay on the load balancer, and detects loops.
 
 ` + inputHelp + `
 
-Exit status: 0 success; 1 error; 2 the object is invalid (not only another of its group), and its diagnostics are in the output.`
+Exit status: 0 success; 1 error; 2 the object is invalid (not only another of its group), and its
+diagnostics are in the output.`
 
 const explainExample = `  lbc explain ingress shop -f shop.yaml
   lbc explain ingress shop -n web
@@ -100,9 +106,11 @@ func explainCommand() *cobra.Command {
 	o.allFlag(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
-	f.StringVar(&o.request, "request", "", "request to match against the rules, such as 'GET https://shop.example.com/cart'")
+	f.StringVar(&o.request, "request", "", "request to match against the rules, such as 'GET "+
+		"https://shop.example.com/cart'")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "header of the request, 'Name: value'; may be repeated")
-	f.BoolVarP(&o.follow, "follow", "L", false, fmt.Sprintf("follow redirects of the request, at most %d", explain.MaxRedirects))
+	f.BoolVarP(&o.follow, "follow", "L", false, fmt.Sprintf("follow redirects of the request, at most %d",
+		explain.MaxRedirects))
 	f.StringVar(&o.from, "from", "198.51.100.7", "address of the client, for source-ip conditions and security groups")
 	return cmd
 }
@@ -143,7 +151,8 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	if err != nil {
 		return err
 	}
-	explained := diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())}
+	explained := diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(),
+		UID: string(object.GetUID())}
 	doc := explain.Part{Object: owner.Object(object).String(), Gateways: []explain.Explanation{}}
 	invalid := false
 	for _, r := range results {
@@ -167,12 +176,13 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	return nil
 }
 
-// concerned reports whether an error is about the explained object, or about what it is made of: not about another member of its group, of which the
-// load balancer does without.
+// concerned reports whether an error is about the explained object, or about what it is made of: not about another
+// member of its group, of which the load balancer does without.
 func concerned(in explain.Input) bool {
 	same := func(a, b diag.Object) bool { return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name }
 	return slices.ContainsFunc(in.Diagnostics, func(d diag.Diagnostic) bool {
-		other := in.Stack != nil && !same(d.Object, in.Object) && slices.ContainsFunc(in.Members, func(m diag.Object) bool { return same(m, d.Object) })
+		other := in.Stack != nil && !same(d.Object, in.Object) && slices.ContainsFunc(in.Members,
+			func(m diag.Object) bool { return same(m, d.Object) })
 		return !other && diag.List{d}.HasErrors()
 	})
 }
@@ -204,8 +214,10 @@ func (o *explainOptions) show(out io.Writer, kind objects.Kind, doc explain.Part
 	return nil
 }
 
-// results are the plans of the load balancers that an object belongs to: one, or of a route those of the Gateways that it names.
-func (o *explainOptions) results(ctx context.Context, src *source, kind objects.Kind, object metav1.Object) ([]offline.Result, error) {
+// results are the plans of the load balancers that an object belongs to: one, or of a route those of the Gateways that
+// it names.
+func (o *explainOptions) results(ctx context.Context, src *source, kind objects.Kind, object metav1.Object) (
+	[]offline.Result, error) {
 	if !isPart(kind) {
 		r, err := o.one(ctx, src, object)
 		return []offline.Result{r}, err
@@ -242,9 +254,12 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 		return fmt.Errorf("--request: %w", err)
 	}
 	if input.Stack == nil {
-		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object, explain.Reason(input.Diagnostics))
+		return fmt.Errorf("the load balancer of %s cannot be built, so no request reaches it: %s", input.Object,
+			explain.Reason(input.Diagnostics))
 	}
-	if !slices.ContainsFunc(input.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
+	if !slices.ContainsFunc(input.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool {
+		return lb.Type == stack.Application
+	}) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
 	}
 	walk := explain.Ask
@@ -264,8 +279,10 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 	case d != nil:
 		return offline.Result{}, fmt.Errorf("%s: %s", d.Object, d.Message())
 	case !ok:
-		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
-			object.GetNamespace(), object.GetName())
+		return offline.Result{},
+			fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the "+
+				"controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
+				object.GetNamespace(), object.GetName())
 	}
 	got, err := o.planner(src).Plans(ctx, v, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
 	if err != nil {
@@ -295,13 +312,15 @@ func (o *explainOptions) requestHost() string {
 func (i *inputs) explained(src *source, object diag.Object, r offline.Result) explain.Input {
 	input := explain.Input{
 		Object: object, DefaultTags: i.config.DefaultTags,
-		Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
+		Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed,
+		Diagnostics: r.Diagnostics,
 	}
 	return input.WithObjects(objects.New(src.reader), settings.Ingress(&i.config).Config, r.Input.Decisions)
 }
 
 // input is what is explained of a plan, with its members and the health of its targets.
-func (o *explainOptions) input(ctx context.Context, src *source, object diag.Object, r offline.Result, errOut io.Writer) explain.Input {
+func (o *explainOptions) input(ctx context.Context, src *source, object diag.Object, r offline.Result,
+	errOut io.Writer) explain.Input {
 	input := o.explained(src, object, r)
 	for _, m := range r.Input.LoadBalancer.Members {
 		input.Members = append(input.Members, m.Object)
@@ -317,7 +336,8 @@ func (o *explainOptions) input(ctx context.Context, src *source, object diag.Obj
 func healthOf(ctx context.Context, src *source, o awsop.Observed) (map[string][]explain.Target, error) {
 	out := map[string][]explain.Target{}
 	for _, tg := range o.TargetGroups {
-		got, err := src.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(tg.ARN)})
+		got, err := src.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+			TargetGroupArn: aws.String(tg.ARN)})
 		if err != nil {
 			return out, fmt.Errorf("describing targets of %s: %w", tg.Name, err)
 		}

@@ -30,11 +30,14 @@ func TestExplanationsAreAsRecorded(t *testing.T) {
 		"explain-settings": "explain ingress web/settings -f testdata/settings.yaml",
 		"request-forward":  "explain ingress shop/front -f ../../examples/shop.yaml --request https://shop.example.com/cart",
 		"request-redirect": "explain ing shop/front -f ../../examples/shop.yaml --request http://shop.example.com/cart?x=1",
-		"request-follow":   "explain ing shop/front -f ../../examples/shop.yaml --request http://shop.example.com/cart?x=1 -L",
-		"request-default":  "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/none",
-		"request-header":   "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/v1/x -H X-Env:dev",
-		"request-refused":  "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com:8081/",
-		"request-shut":     "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/v1/x --from 203.0.113.9",
+		"request-follow": "explain ing shop/front -f ../../examples/shop.yaml --request " +
+			"http://shop.example.com/cart?x=1 -L",
+		"request-default": "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/none",
+		"request-header": "explain ingress/web/settings -f testdata/settings.yaml --request " +
+			"http://api.example.com/v1/x -H X-Env:dev",
+		"request-refused": "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com:8081/",
+		"request-shut": "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/v1/x " +
+			"--from 203.0.113.9",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,8 +63,10 @@ func TestExplanationsOfGatewaysAndTheirPartsAreAsRecorded(t *testing.T) {
 		"explain-httproute-lost":   {"explain httproute lost -f testdata/gateway.yaml", exitInvalid},
 		"explain-tcproute":         {"explain tcproute -f testdata/gateway-network.yaml", nil},
 		"explain-listenerset":      {"explain listenerset team/more -f testdata/gateway.yaml", nil},
-		"request-httproute":        {"explain httproute shop/front -f testdata/gateway.yaml --request https://shop.example.com/cart -H X-Env:dev", nil},
-		"request-isolation":        {"explain gateway shop/web -f testdata/gateway.yaml --request http://any.example.org/", exitInvalid},
+		"request-httproute": {"explain httproute shop/front -f testdata/gateway.yaml --request " +
+			"https://shop.example.com/cart -H X-Env:dev", nil},
+		"request-isolation": {"explain gateway shop/web -f testdata/gateway.yaml --request http://any.example.org/",
+			exitInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,17 +110,20 @@ func TestAnExplanationOfARouteForProgramsHasItsGatewaysListenersAndRules(t *test
 		t.Fatalf("%s", out)
 	}
 	g := got.Gateways[0]
-	if g.Gateway.Name != "Gateway shop/web" || len(g.Gateway.Listeners) != 2 || len(g.Gateway.Routes) != 1 || g.Gateway.Routes[0].Parents[1].Listeners[0] != "https (shop.example.com)" {
+	if g.Gateway.Name != "Gateway shop/web" || len(g.Gateway.Listeners) != 2 || len(g.Gateway.Routes) != 1 ||
+		g.Gateway.Routes[0].Parents[1].Listeners[0] != "https (shop.example.com)" {
 		t.Errorf("%+v", g.Gateway)
 	}
-	if r := g.Listeners[0].Rules[3]; !r.Mine || r.Configuration != "ListenerRuleConfiguration shop/office" || r.Source != "spec.rules[0]" {
+	if r := g.Listeners[0].Rules[3]; !r.Mine || r.Configuration != "ListenerRuleConfiguration shop/office" ||
+		r.Source != "spec.rules[0]" {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestAnExplanationForProgramsNamesSourcesAndTheWinningRule(t *testing.T) {
 	t.Parallel()
-	args := strings.Fields("explain ingress shop/front -f ../../examples/shop.yaml --request https://shop.example.com/preview -o ")
+	args := strings.Fields("explain ingress shop/front -f ../../examples/shop.yaml --request " +
+		"https://shop.example.com/preview -o ")
 	var got struct {
 		LoadBalancer struct {
 			Fields []struct{ Name, Value, Source string }
@@ -139,7 +147,8 @@ func TestAnExplanationForProgramsNamesSourcesAndTheWinningRule(t *testing.T) {
 		if len(tried) != 1 || tried[0].Failed != "" || tried[0].Owner != "Ingress shop/preview" {
 			t.Errorf("%s: tried %+v", format, tried)
 		}
-		if f := got.LoadBalancer.Fields[1]; f.Name != "scheme" || !strings.Contains(f.Source, "alb.ingress.kubernetes.io/scheme] of Ingress shop/preview") {
+		if f := got.LoadBalancer.Fields[1]; f.Name != "scheme" ||
+			!strings.Contains(f.Source, "alb.ingress.kubernetes.io/scheme] of Ingress shop/preview") {
 			t.Errorf("%s: field %+v", format, f)
 		}
 	}
@@ -166,7 +175,10 @@ func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
 			t.Errorf("%s depends on its object, not %v", key, got)
 		}
 		var planned []stack.Key
-		_, err := offline.Planner{Config: c}.Plans(t.Context(), v, func(key stack.Key) bool { planned = append(planned, key); return false })
+		_, err := offline.Planner{Config: c}.Plans(t.Context(), v, func(key stack.Key) bool {
+			planned = append(planned, key)
+			return false
+		})
 		if err != nil || !slices.Contains(planned, key) {
 			t.Errorf("%s is not planned, only %v: %v", key, planned, err)
 		}
@@ -176,21 +188,28 @@ func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
 func TestWrongUseOfExplainIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, want string }{
-		{"explain ingress shop -f ../../examples/shop.yaml", "Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
+		{"explain ingress shop -f ../../examples/shop.yaml",
+			"Ingress default/shop is not found: there is shop/front, shop/preview; -n chooses the namespace"},
 		{"explain ingress shop", "name manifests with -f, or a cluster with --kubeconfig"},
-		{"explain pod shop -f ../../examples/shop.yaml", `"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute, listenerset, globalaccelerator or targetgroupbinding`},
+		{"explain pod shop -f ../../examples/shop.yaml",
+			`"pod" cannot be explained: write ingress, service, gateway, httproute, grpcroute, tcproute, udproute, tlsroute, listenerset, globalaccelerator or targetgroupbinding`},
 		{"explain shop -f ../../examples/shop.yaml", "name the kind and the object"},
 		{"explain svc shop/blue -f ../../examples/shop.yaml", "shop/blue is not managed by the controller"},
 		{"explain svc nlb/echo -f ../../examples/nlb.yaml --request http://x/", "a network load balancer has no rules"},
-		{"explain ingress shop/front -f ../../examples/shop.yaml --request /cart", "write it as 'GET https://shop.example.com/path'"},
-		{"explain ingress shop/front -f ../../examples/shop.yaml --request http://x/ -H nonsense", "write it as 'Name: value'"},
+		{"explain ingress shop/front -f ../../examples/shop.yaml --request /cart",
+			"write it as 'GET https://shop.example.com/path'"},
+		{"explain ingress shop/front -f ../../examples/shop.yaml --request http://x/ -H nonsense",
+			"write it as 'Name: value'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from: "},
 		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "need a request: add --request"},
 		{"explain -f ../../examples/shop.yaml", "name one of: ingress shop/front, ingress shop/preview"},
-		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer"},
-		{"explain ingress front -n nowhere -f ../../examples/shop.yaml", "Ingress nowhere/front is not found: there is shop/front"},
+		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, no Gateway, and no Service " +
+			"of type LoadBalancer"},
+		{"explain ingress front -n nowhere -f ../../examples/shop.yaml",
+			"Ingress nowhere/front is not found: there is shop/front"},
 		{"explain udproute -f testdata/gateway-network.yaml", "there is nothing to explain"},
-		{"explain tcproute shop/other -f testdata/gateway-network.yaml", "TCPRoute shop/other is not found: there is shop/sql"},
+		{"explain tcproute shop/other -f testdata/gateway-network.yaml",
+			"TCPRoute shop/other is not found: there is shop/sql"},
 		{"explain tcproute -f testdata/gateway-network.yaml --request http://x/", "a network load balancer has no rules"},
 		{"explain gateway -f testdata/gateway.yaml --enable-x", "unknown flag"},
 	} {
@@ -208,12 +227,14 @@ func TestAnInvalidIngressIsExplainedByItsFindings(t *testing.T) {
 	if !errors.As(err, &code) || code != exitInvalid {
 		t.Errorf("error = %v", err)
 	}
-	for _, want := range []string{"cannot be built; existing resources are not changed", "unknown scheme: publik", "did you mean alb.ingress.kubernetes.io/target-type?"} {
+	for _, want := range []string{"cannot be built; existing resources are not changed", "unknown scheme: publik",
+		"did you mean alb.ingress.kubernetes.io/target-type?"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}
 	}
-	if _, _, err := lbc(t, badIngress, "explain", "ingress", "shop", "-f", "-", "--request", "http://x/"); err == nil || !strings.Contains(err.Error(), "publik") {
+	if _, _, err := lbc(t, badIngress, "explain", "ingress", "shop", "-f", "-", "--request", "http://x/"); err == nil ||
+		!strings.Contains(err.Error(), "publik") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -288,7 +309,8 @@ spec: {ingressClassName: ips, rules: [{host: shop.example.com}], defaultBackend:
 
 func TestEveryFieldNamesWhatSetIt(t *testing.T) {
 	t.Parallel()
-	out, _, err := lbc(t, classSetsTargets, "explain", "-f", "-", "-o", "json", "--default-tags", "cost=42", "--default-load-balancer-scheme", "internet-facing")
+	out, _, err := lbc(t, classSetsTargets, "explain", "-f", "-", "-o", "json", "--default-tags", "cost=42",
+		"--default-load-balancer-scheme", "internet-facing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +359,8 @@ spec:
   rules: [{host: %[1]s.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
 ---
 `
-	manifests := fmt.Sprintf(group, "front", "ip") + fmt.Sprintf(group, "broken", "pods") + "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
+	manifests := fmt.Sprintf(group, "front", "ip") + fmt.Sprintf(group, "broken", "pods") +
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
 	for name, want := range map[string]error{"front": nil, "broken": exitInvalid} {
 		out, errOut, err := lbc(t, manifests, "explain", "ingress", "shop/"+name, "-f", "-")
 		if !errors.Is(err, want) || !strings.Contains(out, "target-type") {

@@ -17,7 +17,8 @@ import (
 )
 
 // showDeletion explains an object that is deleted: why it is still there, and what is left of its load balancer.
-func (o *explainOptions) showDeletion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, out io.Writer) error {
+func (o *explainOptions) showDeletion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object,
+	out io.Writer) error {
 	v := objects.New(src.reader)
 	var keys []stack.Key
 	for _, loader := range settings.Loaders(&o.config, true) {

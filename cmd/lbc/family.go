@@ -17,7 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-// apiVersion is the version of all documents that lbc prints for programs. Another one is for what breaks their readers.
+// apiVersion is the version of all documents that lbc prints for programs. Another one is for what breaks their
+// readers.
 const apiVersion = "lbc.k8s.aws/v1alpha1"
 
 // documentKind is the kind of a document for programs.
@@ -55,15 +56,20 @@ var family = []member{
 	{planKind, "plan", "what would be created, changed and deleted in AWS, and why", reflect.TypeFor[planDocument]()},
 	{lintKind, "lint", "what is wrong with manifests", reflect.TypeFor[lintDocument]()},
 	{explanationKind, "explain", "where the settings of an object come from", reflect.TypeFor[explain.Explanation]()},
-	{routeExplanationKind, "explain", "where the settings of a route or ListenerSet come from, for each of its Gateways", reflect.TypeFor[explain.Part]()},
-	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[chain.AcceleratorExplanation]()},
-	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[chain.BindingExplanation]()},
-	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
+	{routeExplanationKind, "explain", "where the settings of a route or ListenerSet come from, for each of its Gateways",
+		reflect.TypeFor[explain.Part]()},
+	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its " +
+		"load balancers", reflect.TypeFor[chain.AcceleratorExplanation]()},
+	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS",
+		reflect.TypeFor[chain.BindingExplanation]()},
+	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working",
+		reflect.TypeFor[doctor.Report]()},
 	{holdsKind, "hold", "what administrators keep from being written to AWS", reflect.TypeFor[holdsDocument]()},
 	{timelineKind, "timeline", "what happened to an object and its load balancer", reflect.TypeFor[timelineDocument]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},
-	{rollbackKind, "rollback-check", "what objects use that the existing controller does not have", reflect.TypeFor[rollbackDocument]()},
+	{rollbackKind, "rollback-check", "what objects use that the existing controller does not have",
+		reflect.TypeFor[rollbackDocument]()},
 	{migrationKind, "migrate", "the report of a translation", reflect.TypeFor[migrationDocument]()},
 	{versionKind, "version", "the version of lbc", reflect.TypeFor[buildinfo.Info]()},
 	{errorKind, "", "why a command has failed", reflect.TypeFor[errorDocument]()},
@@ -96,7 +102,8 @@ func withHead(kind documentKind, fields any) ([]byte, error) {
 	return append([]byte(head), rest...), nil
 }
 
-// execute runs the program. A command that fails before it has printed anything prints a document of kind Error, if its output is for programs.
+// execute runs the program. A command that fails before it has printed anything prints a document of kind Error, if its
+// output is for programs.
 func execute(run func() (*cobra.Command, error), root *cobra.Command) error {
 	out := &counter{w: root.OutOrStdout()}
 	root.SetOut(out)
@@ -116,7 +123,8 @@ func execute(run func() (*cobra.Command, error), root *cobra.Command) error {
 	return err
 }
 
-// printsDocuments reports whether documents are what a command prints to its standard output: that of migrate is manifests.
+// printsDocuments reports whether documents are what a command prints to its standard output: that of migrate is
+// manifests.
 func printsDocuments(cmd *cobra.Command) bool {
 	if cmd == nil || cmd.Flag("output") == nil || cmd.Name() == "migrate" {
 		return false
@@ -149,7 +157,8 @@ func schemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [KIND]",
 		Short: "Print the JSON Schema of a document that -o json prints",
-		Long: "Print the JSON Schema (draft 2020-12) of a document that -o json and -o yaml print. Each document has fields apiVersion and kind.\n\nKinds:\n" + strings.Join(lines, "\n") +
+		Long: "Print the JSON Schema (draft 2020-12) of a document that -o json and -o yaml print. Each document has " +
+			"fields apiVersion and kind.\n\nKinds:\n" + strings.Join(lines, "\n") +
 			"\n\nWithout KIND, the kinds are printed.",
 		Example:   "  lbc schema\n  lbc schema Plan > plan.schema.json",
 		Args:      cobra.MaximumNArgs(1),

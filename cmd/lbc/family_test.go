@@ -185,7 +185,8 @@ func TestADocumentIsTheOnlyOneOnItsOutput(t *testing.T) {
 
 func TestASchemaOfNoKindIsRefusedWithTheKinds(t *testing.T) {
 	t.Parallel()
-	if _, _, err := lbc(t, "", "schema", "Plans"); err == nil || !strings.Contains(err.Error(), "there is no kind \"Plans\"; there are Plan, ") {
+	if _, _, err := lbc(t, "", "schema", "Plans"); err == nil || !strings.Contains(err.Error(),
+		"there is no kind \"Plans\"; there are Plan, ") {
 		t.Error(err)
 	}
 	if out, _, err := lbc(t, "", "schema"); err != nil || strings.Count(out, "\n") != len(family) {

@@ -86,7 +86,8 @@ func (i *inputs) paths() ([]string, error) {
 			inside = append(inside, found...)
 		}
 		if len(inside) == 0 { // a check of no files must not succeed
-			return nil, fmt.Errorf("directory %s has no manifests (*.yaml, *.yml, *.json); its subdirectories are not searched", name)
+			return nil, fmt.Errorf("directory %s has no manifests (*.yaml, *.yml, *.json); its subdirectories are not searched",
+				name)
 		}
 		slices.Sort(inside)
 		all = append(all, inside...)

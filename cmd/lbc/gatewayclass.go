@@ -14,8 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// assumeGatewayClasses makes the classes that Gateways name and no file has, for lack of a cluster. They belong to the controller that chooses the
-// type of the load balancer by the listeners, and have no parameters. The findings are about these classes.
+// assumeGatewayClasses makes the classes that Gateways name and no file has, for lack of a cluster. They belong to the
+// controller that chooses the type of the load balancer by the listeners, and have no parameters. The findings are
+// about these classes.
 func assumeGatewayClasses(src *source, c *config.Config) []finding {
 	flags := settings.GatewayConfig(c)
 	controller := cmp.Or(flags.Auto, flags.ALB, flags.NLB)
@@ -36,10 +37,12 @@ func assumeGatewayClasses(src *source, c *config.Config) []finding {
 		})
 		const field = "spec.gatewayClassName"
 		out = append(out, finding{
-			File: p.file, Line: p.line(field), Severity: severityNote, Object: diag.Object{Kind: "Gateway", Namespace: g.Namespace, Name: g.Name}.String(),
+			File: p.file, Line: p.line(field), Severity: severityNote, Object: diag.Object{
+				Kind: "Gateway", Namespace: g.Namespace, Name: g.Name}.String(),
 			Field: field, Reason: codeUnknownClass,
-			Message: fmt.Sprintf("GatewayClass %s is in none of the files; it is assumed to be a class of controller %s, without parameters", name, controller),
-			Remedy:  "check the file of the GatewayClass along with this one",
+			Message: fmt.Sprintf("GatewayClass %s is in none of the files; it is assumed to be a class of controller %s, "+
+				"without parameters", name, controller),
+			Remedy: "check the file of the GatewayClass along with this one",
 		})
 	}
 	return out

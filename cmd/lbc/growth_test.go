@@ -47,7 +47,8 @@ spec:
 	return path, b.Len()
 }
 
-// TestCommandsCostTheSameForEachManifest shows that lint and plan allocate the same for each object, however many there are.
+// TestCommandsCostTheSameForEachManifest shows that lint and plan allocate the same for each object, however many there
+// are.
 func TestCommandsCostTheSameForEachManifest(t *testing.T) { // not parallel: it counts bytes
 	const most = 2048 // bytes of memory for each byte of manifests
 	for _, command := range []string{"lint", "plan"} {
@@ -81,7 +82,8 @@ func TestCommandsCostTheSameForEachManifest(t *testing.T) { // not parallel: it 
 func TestALongPlanTellsHowFarItIs(t *testing.T) {
 	t.Parallel()
 	file, _ := manyManifests(t, progressAt+1)
-	if _, errOut, err := lbc(t, "", "plan", "-f", file, "-o", "json"); !strings.Contains(errOut, fmt.Sprintf("lbc: planned %d of %d load balancers\n", progressAt, progressAt+1)) {
+	if _, errOut, err := lbc(t, "", "plan", "-f", file, "-o", "json"); !strings.Contains(errOut,
+		fmt.Sprintf("lbc: planned %d of %d load balancers\n", progressAt, progressAt+1)) {
 		t.Errorf("%v\n%s", err, errOut)
 	}
 }

@@ -23,18 +23,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-const holdHelp = `Stop the controller's writes to AWS for a time, for example during an incident of AWS. During a hold, the controller registers and
-deregisters targets, opens readiness gates, and writes nothing else to AWS: load balancers, listeners, rules, certificates and security
-groups do not change. Deleted objects keep their finalizer. The hold ends at the time of --until, and the controller then executes the
-waiting plans. Without flags, lbc hold lists the holds.
+const holdHelp = `Stop the controller's writes to AWS for a time, for example during an incident of AWS. During a
+hold, the controller registers and deregisters targets, opens readiness gates, and writes nothing
+else to AWS: load balancers, listeners, rules, certificates and security groups do not change.
+Deleted objects keep their finalizer. The hold ends at the time of --until, and the controller then
+executes the waiting plans. Without flags, lbc hold lists the holds.
 
   --all        hold everything
-  --namespace  hold the load balancers whose objects are all in this namespace; groups that other namespaces share are not on hold
-  --stack      hold the load balancer of one object, KIND/NAMESPACE/NAME, with all objects of its group; kinds are ingress, service,
-               gateway and globalaccelerator
+  --namespace  hold the load balancers whose objects are all in this namespace; groups that other
+               namespaces share are not on hold
+  --stack      hold the load balancer of one object, KIND/NAMESPACE/NAME, with all objects of its
+               group; kinds are ingress, service, gateway and globalaccelerator
   --end        end the hold of the same scope
 
-The holds are in ConfigMap aws-lbc-holds of the controller's namespace. Users who may write it can hold and release all load balancers.`
+The holds are in ConfigMap aws-lbc-holds of the controller's namespace. Users who may write it can
+hold and release all load balancers.`
 
 type holdOptions struct {
 	outputs
@@ -75,7 +78,8 @@ func holdCommand() *cobra.Command {
 		Use:   "hold",
 		Short: "Stop the controller's writes to AWS for a time, but for targets",
 		Long:  holdHelp,
-		Example: "  lbc hold\n  lbc hold --all --until 2h --reason 'incident of ELB in eu-west-1'\n  lbc hold --stack ingress/shop/web --until 2026-12-01T06:00:00Z --reason 'sale'\n" +
+		Example: "  lbc hold\n  lbc hold --all --until 2h --reason 'incident of ELB in eu-west-1'\n  lbc hold --stack " +
+			"ingress/shop/web --until 2026-12-01T06:00:00Z --reason 'sale'\n" +
 			"  lbc hold --end --all",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -91,7 +95,8 @@ func holdCommand() *cobra.Command {
 	f.BoolVar(&o.all, "all", false, "hold all load balancers and accelerators")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "hold the load balancers whose objects are all in this namespace")
 	f.StringVar(&o.stack, "stack", "", "hold the load balancer of an object, such as ingress/shop/web")
-	f.StringVar(&o.until, "until", "", "end of the hold: a time such as 2026-12-01T06:00:00Z, or a duration from now such as 2h; at most seven days")
+	f.StringVar(&o.until, "until", "", "end of the hold: a time such as 2026-12-01T06:00:00Z, or a duration from now "+
+		"such as 2h; at most seven days")
 	f.StringVar(&o.reason, "reason", "", "why; it is shown on the load balancers")
 	f.BoolVar(&o.end, "end", false, "end the hold of --all, --namespace or --stack")
 	cmd.MarkFlagsMutuallyExclusive("all", "namespace", "stack")
@@ -120,7 +125,8 @@ func (o *holdOptions) carryOut(ctx context.Context, k client.Client, now time.Ti
 		return err
 	}
 	if given == (o.until == "" && !o.end) {
-		return errors.New("to hold something, give --all, --namespace or --stack with --until and --reason; to end a hold, with --end; without any of them, lbc hold lists the holds")
+		return errors.New("to hold something, give --all, --namespace or --stack with --until and --reason; to end a hold, " +
+			"with --end; without any of them, lbc hold lists the holds")
 	}
 	at, err := o.configMap(ctx, k)
 	if err != nil {
@@ -174,7 +180,8 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 	if err != nil {
 		d, err := time.ParseDuration(o.until)
 		if err != nil {
-			return hold.Hold{}, fmt.Errorf("--until %q: neither a time such as 2026-12-01T06:00:00Z nor a duration such as 2h", o.until)
+			return hold.Hold{}, fmt.Errorf("--until %q: neither a time such as 2026-12-01T06:00:00Z nor a duration such as 2h",
+				o.until)
 		}
 		until = now.Add(d)
 	}
@@ -183,7 +190,8 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 	case !until.After(now):
 		return hold.Hold{}, fmt.Errorf("--until %s: is past", o.until)
 	case until.Sub(now) > hold.Longest:
-		return hold.Hold{}, fmt.Errorf("--until %s: more than seven days from now; set the hold again before it ends", o.until)
+		return hold.Hold{}, fmt.Errorf("--until %s: more than seven days from now; set the hold again before it ends",
+			o.until)
 	case strings.TrimSpace(o.reason) == "":
 		return hold.Hold{}, errors.New("--reason: must say why")
 	}
@@ -201,7 +209,8 @@ func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.Ob
 }
 
 // finish ends a hold.
-func (o *holdOptions) finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope, out io.Writer) error {
+func (o *holdOptions) finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope,
+	out io.Writer) error {
 	err := change(ctx, k, at, func(data map[string]string) error {
 		if _, ok := data[scope.Key()]; !ok {
 			return fmt.Errorf("no hold of %s exists; lbc hold lists the existing holds", scope)
@@ -247,7 +256,8 @@ func change(ctx context.Context, k client.Client, at client.ObjectKey, edit func
 }
 
 // list shows the holds.
-func (o *holdOptions) list(ctx context.Context, k client.Reader, at client.ObjectKey, now time.Time, out io.Writer) error {
+func (o *holdOptions) list(ctx context.Context, k client.Reader, at client.ObjectKey, now time.Time,
+	out io.Writer) error {
 	m := &corev1.ConfigMap{}
 	if err := k.Get(ctx, at, m); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading ConfigMap %s: %w", at, err)
@@ -293,7 +303,8 @@ func (d holdsDocument) text() string {
 	return b.String()
 }
 
-// sharedGroups names the load balancers that a namespace shares with others, which a hold of the namespace does not concern.
+// sharedGroups names the load balancers that a namespace shares with others, which a hold of the namespace does not
+// concern.
 func sharedGroups(ctx context.Context, k client.Reader, namespace string) string {
 	list := &v1alpha1.LoadBalancerList{}
 	if k.List(ctx, list) != nil {
@@ -311,5 +322,6 @@ func sharedGroups(ctx context.Context, k client.Reader, namespace string) string
 		return ""
 	}
 	slices.Sort(names)
-	return "Not held, because other namespaces share it: " + strings.Join(names, ", ") + ". Hold it with --stack and one of its objects.\n"
+	return "Not held, because other namespaces share it: " + strings.Join(names, ", ") +
+		". Hold it with --stack and one of its objects.\n"
 }

@@ -25,12 +25,14 @@ func holdCluster(t *testing.T) client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: "controller", Labels: map[string]string{"app.kubernetes.io/name": "aws-load-balancer-controller"}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "lbc", Name: "controller", Labels: map[string]string{
+		"app.kubernetes.io/name": "aws-load-balancer-controller"}}}
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "controller", Args: []string{"--cluster-name=demo"}}}
 	lb := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "group-front"}}
 	lb.Status.Owner, lb.Status.Stack = "Ingress", "front"
 	for _, ns := range []string{"shop", "bank"} {
-		lb.Status.Members = append(lb.Status.Members, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{Kind: "Ingress", Namespace: ns, Name: "web"}})
+		lb.Status.Members = append(lb.Status.Members, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{
+			Kind: "Ingress", Namespace: ns, Name: "web"}})
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, lb).Build()
 }
@@ -49,7 +51,8 @@ func holding(t *testing.T, k client.Client, args ...string) string {
 	o.format = "text"
 	o.all, _ = f.GetBool("all")
 	o.end, _ = f.GetBool("end")
-	for name, to := range map[string]*string{"namespace": &o.namespace, "stack": &o.stack, "until": &o.until, "reason": &o.reason, "output": &o.format, "as": &o.reach.as} {
+	for name, to := range map[string]*string{"namespace": &o.namespace, "stack": &o.stack, "until": &o.until,
+		"reason": &o.reason, "output": &o.format, "as": &o.reach.as} {
 		*to, _ = f.GetString(name)
 	}
 	if err := o.carryOut(t.Context(), k, holdNow, &out); err != nil {

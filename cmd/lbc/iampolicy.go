@@ -15,23 +15,28 @@ import (
 
 const iamPolicyHelp = `Print the IAM policy of the controller's role.
 
-The policy allows the calls of this version of the controller, the calls that AWS makes for them, and nothing else. It allows changes of
-load balancers, listeners, rules, target groups, targets, security groups and certificates only if they have the cluster's tag, and of
-rules in security groups of nodes and pods only if the group has the tag kubernetes.io/cluster/NAME.
+The policy allows the calls of this version of the controller, the calls that AWS makes for them,
+and nothing else. It allows changes of load balancers, listeners, rules, target groups, targets,
+security groups and certificates only if they have the cluster's tag, and of rules in security
+groups of nodes and pods only if the group has the tag kubernetes.io/cluster/NAME.
 
-The flags of the controller decide which features the policy contains. Pass the flags of your controller, such as --cluster-name,
---enable-shield=false or --feature-gates=EnableCertificateManagement=true.
+The flags of the controller decide which features the policy contains. Pass the flags of your
+controller, such as --cluster-name, --enable-shield=false or
+--feature-gates=EnableCertificateManagement=true.
 
   --without  omits features that your objects do not use
   --with     adds features for resources without such a tag, such as foreign-target-groups
-  --only     prints only the statements of a feature, such as global-accelerator, for a second policy, because IAM limits the size of one
+  --only     prints only the statements of a feature, such as global-accelerator, for a second
+             policy, because IAM limits the size of one
 
 With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
 
---reader prints a policy that allows only reads: for people and pipelines that run lbc plan, explain or doctor, not for the controller.
+--reader prints a policy that allows only reads: for people and pipelines that run lbc plan, explain
+or doctor, not for the controller.
 
---standard prints the policy of existing installations of the AWS Load Balancer Controller, whatever the flags. docs/install has this policy
-for every partition, and additions to it. docs/permissions.md explains every action.`
+--standard prints the policy of existing installations of the AWS Load Balancer Controller, whatever
+the flags. docs/install has this policy for every partition, and additions to it.
+docs/permissions.md explains every action.`
 
 const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-0123456789abcdef0 >policy.json
   aws iam create-policy --policy-name AWSLoadBalancerControllerIAMPolicy --policy-document file://policy.json
@@ -64,14 +69,18 @@ func iamPolicyCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout(), cmd.ErrOrStderr()) },
 	}
 	controllerFlags(cmd.Flags(), &o.config, map[string]string{
-		"cluster-name":            "restrict the policy to resources with the tag of the cluster; default: the tag of any cluster",
-		"aws-region":              "region, for its partition",
-		"aws-vpc-id":              "restrict rules of security groups to those of the VPC",
-		"trust-store-bucket":      "bucket for the authorities that Gateways name",
-		"existing-load-balancers": "names or ARNs of existing load balancers that objects share or adopt; default: the policy allows none",
-		"bindable-target-groups":  "names or ARNs of target groups without the cluster's tag that TargetGroupBindings name; default: the policy allows none",
-		"node-security-group":     "security group of nodes and pods that gets rules without a tag of the cluster; default: the policy allows none",
-		"assumable-roles":         "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
+		"cluster-name": "restrict the policy to resources with the tag of the cluster; default: the tag " +
+			"of any cluster",
+		"aws-region":         "region, for its partition",
+		"aws-vpc-id":         "restrict rules of security groups to those of the VPC",
+		"trust-store-bucket": "bucket for the authorities that Gateways name",
+		"existing-load-balancers": "names or ARNs of existing load balancers that objects share or adopt; default: the " +
+			"policy allows none",
+		"bindable-target-groups": "names or ARNs of target groups without the cluster's tag that TargetGroupBindings " +
+			"name; default: the policy allows none",
+		"node-security-group": "security group of nodes and pods that gets rules without a tag of the cluster; " +
+			"default: the policy allows none",
+		"assumable-roles": "ARNs of roles that TargetGroupBindings name; default: the policy allows none",
 	})
 	partitions, features := make([]string, len(iampolicy.Partitions)), make([]string, len(iampolicy.Features))
 	for i, p := range iampolicy.Partitions {
@@ -84,7 +93,8 @@ func iamPolicyCommand() *cobra.Command {
 	f.StringVar(&o.partition, "partition", "", list(partitions)+"; default: that of --aws-region, else aws")
 	f.StringSliceVar(&o.with, "with", nil, "features to add, for all resources that no flag names: "+list(features))
 	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
-	f.StringSliceVar(&o.only, "only", nil, "print only the statements that these features need, for a second policy, because IAM limits the size of one: "+list(features))
+	f.StringSliceVar(&o.only, "only", nil, "print only the statements that these features need, for a second policy, "+
+		"because IAM limits the size of one: "+list(features))
 	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
 	f.BoolVar(&o.reader, "reader", false, "print a policy that only reads, for lbc plan, explain and doctor")
 	o.flags(cmd, "json", "terraform", "cloudformation")
@@ -125,12 +135,14 @@ func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 		return err
 	}
 	if _, err = io.WriteString(out, text); err == nil && o.config.ServesAccelerators() && len(o.only) == 0 {
-		_, err = fmt.Fprintf(errOut, "lbc: accelerators need a second policy: lbc iam-policy --only %s\n", iampolicy.GlobalAccelerator)
+		_, err = fmt.Fprintf(errOut, "lbc: accelerators need a second policy: lbc iam-policy --only %s\n",
+			iampolicy.GlobalAccelerator)
 	}
 	return err
 }
 
-// allNeeded is the policy that the controller's role needs, in however many policies: what accelerators need stands in one of its own.
+// allNeeded is the policy that the controller's role needs, in however many policies: what accelerators need stands in
+// one of its own.
 func allNeeded(c config.Config) (iampolicy.Document, error) {
 	d, err := (&iamPolicyOptions{config: c}).needed()
 	if err != nil || !c.ServesAccelerators() {
@@ -160,12 +172,14 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	}
 	if o.standard {
 		if !slices.ContainsFunc(iampolicy.Partitions, func(p iampolicy.Partition) bool { return p.Name == o.partition }) {
-			return iampolicy.Document{}, fmt.Errorf("--partition %q: there is no such partition; lbc iam-policy --help lists them", o.partition)
+			return iampolicy.Document{},
+				fmt.Errorf("--partition %q: there is no such partition; lbc iam-policy --help lists them", o.partition)
 		}
 		return iampolicy.Standard(o.partition), nil
 	}
 	used := o.used()
-	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used, Apart: len(o.only) > 0}
+	options := iampolicy.Options{Partition: o.partition, Cluster: c.ClusterName, VPC: c.VPC, Features: used,
+		Apart: len(o.only) > 0}
 	if slices.Contains(used, iampolicy.TrustStoreUploads) {
 		options.Bucket, options.Prefix = c.TrustStores.Bucket, c.TrustStores.Prefix
 	}
@@ -189,7 +203,9 @@ func (o *iamPolicyOptions) validateFeatures() error {
 	for flag, names := range map[string][]string{"with": o.with, "without": o.without, "only": o.only} {
 		for _, name := range names {
 			ended := flag == "without" && name == "waf-classic" // AWS ended it; commands that leave it out still work
-			if !ended && !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool { return string(i.Name) == name }) {
+			if !ended && !slices.ContainsFunc(iampolicy.Features, func(i iampolicy.Info) bool {
+				return string(i.Name) == name
+			}) {
 				return fmt.Errorf("--%s %q: there is no such feature; lbc iam-policy --help lists them", flag, name)
 			}
 			if flag == "with" && slices.Contains(o.without, name) {

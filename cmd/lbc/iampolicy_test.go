@@ -33,19 +33,25 @@ func allowed(t *testing.T, args ...string) []string {
 }
 
 // withAll are the flags with which a controller uses every feature but accelerators, which have a policy of their own.
-var withAll = []string{"--cluster-name", "prod", "--trust-store-bucket", "authorities", "--feature-gates=EnableCertificateManagement=true,EnableRGTAPI=true", "--assumable-roles=arn:aws:iam::222222222222:role/targets"}
+var withAll = []string{"--cluster-name", "prod", "--trust-store-bucket", "authorities",
+	"--feature-gates=EnableCertificateManagement=true,EnableRGTAPI=true",
+	"--assumable-roles=arn:aws:iam::222222222222:role/targets"}
 
 // caller are the actions that AWS checks on the way of a call, on behalf of the caller.
 var caller = []string{
-	"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions", "ec2:DescribeAccountAttributes", "ec2:DescribeCoipPools", "ec2:DescribeInternetGateways",
-	"ec2:DescribeIpamPools", "ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:GetCoipPoolUsage", "ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:DescribeSSLPolicies",
-	"elasticloadbalancing:SetWebAcl", "iam:CreateServiceLinkedRole", "iam:GetServerCertificate", "iam:ListServerCertificates", "wafv2:GetWebACL",
+	"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions", "ec2:DescribeAccountAttributes",
+	"ec2:DescribeCoipPools", "ec2:DescribeInternetGateways",
+	"ec2:DescribeIpamPools", "ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:GetCoipPoolUsage",
+	"ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:DescribeSSLPolicies",
+	"elasticloadbalancing:SetWebAcl", "iam:CreateServiceLinkedRole", "iam:GetServerCertificate",
+	"iam:ListServerCertificates", "wafv2:GetWebACL",
 }
 
 func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
 	t.Parallel()
 	want := append(slices.Clone(caller), awsclient.IAMActions()...)
-	want = slices.DeleteFunc(want, func(a string) bool { return a == "sts:GetCallerIdentity" || ofAccelerators(a) }) // the first is allowed always
+	// the first is allowed always
+	want = slices.DeleteFunc(want, func(a string) bool { return a == "sts:GetCallerIdentity" || ofAccelerators(a) })
 	slices.Sort(want)
 	if got := allowed(t, withAll...); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -58,7 +64,8 @@ func TestTheReadersPolicyReadsOnly(t *testing.T) {
 	var want []string
 	for _, a := range awsclient.IAMActions() {
 		_, name, _ := strings.Cut(a, ":")
-		reads := strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") || strings.HasPrefix(name, "BatchGet")
+		reads := strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") ||
+			strings.HasPrefix(name, "BatchGet")
 		if reads && a != "sts:GetCallerIdentity" && !ofAccelerators(a) {
 			want = append(want, a)
 		}
@@ -68,7 +75,8 @@ func TestTheReadersPolicyReadsOnly(t *testing.T) {
 	if got := allowed(t, append([]string{"--reader"}, withAll...)...); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if _, _, err := lbc(t, "", "iam-policy", "--reader", "--standard"); err == nil || !strings.Contains(err.Error(), "--standard takes no --reader") {
+	if _, _, err := lbc(t, "", "iam-policy", "--reader", "--standard"); err == nil || !strings.Contains(err.Error(),
+		"--standard takes no --reader") {
 		t.Errorf("--reader with --standard: %v", err)
 	}
 }
@@ -78,7 +86,8 @@ func ofAccelerators(action string) bool { return strings.HasPrefix(action, "glob
 func TestThePolicyOfAcceleratorsAllowsTheirCallsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	want := slices.DeleteFunc(slices.Clone(awsclient.IAMActions()), func(a string) bool { return !ofAccelerators(a) })
-	got := slices.DeleteFunc(allowed(t, "--cluster-name", "prod", "--only", "global-accelerator"), func(a string) bool { return a == "iam:CreateServiceLinkedRole" })
+	got := slices.DeleteFunc(allowed(t, "--cluster-name", "prod", "--only", "global-accelerator"),
+		func(a string) bool { return a == "iam:CreateServiceLinkedRole" })
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -99,7 +108,8 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 		{[]string{"--feature-gates=EnableCertificateManagement=true"}, "acm:RequestCertificate", true},
 		{nil, "acm:ImportCertificate", true}, // Gateways
 		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false"}, "acm:ImportCertificate", false},
-		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false", "--enable-tls-secret-import"}, "acm:ImportCertificate", true},
+		{[]string{"--feature-gates=ALBGatewayAPI=false,NLBGatewayAPI=false", "--enable-tls-secret-import"},
+			"acm:ImportCertificate", true},
 		{[]string{"--without", "waf-classic"}, "waf-regional:AssociateWebACL", false},
 		{[]string{"--without", "secret-import,cognito"}, "acm:ImportCertificate", false},
 		{[]string{"--feature-gates=LBCapacityReservation=false"}, "elasticloadbalancing:ModifyCapacityReservation", false},
@@ -126,13 +136,15 @@ func TestFlagsOfTheControllerDecideAboutThePolicy(t *testing.T) {
 func TestPolicyAllowsExistingLoadBalancers(t *testing.T) {
 	t.Parallel()
 	var o iamPolicyOptions
-	o.config.ExistingLoadBalancers = []string{"shop=payroll", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*", "*"}
+	o.config.ExistingLoadBalancers = []string{
+		"shop=payroll", "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front/*", "*"}
 	o.only = []string{string(iampolicy.ExistingBalancers)}
 	d, err := o.document()
 	if err != nil || len(d.Statement) != 2 {
 		t.Fatal(d, err)
 	}
-	want := []string{"arn:aws:elasticloadbalancing:*:*:l*/*/payroll/*", "arn:aws:elasticloadbalancing:us-west-2:123456789012:l*/app/front/*"}
+	want := []string{"arn:aws:elasticloadbalancing:*:*:l*/*/payroll/*",
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:l*/app/front/*"}
 	for _, s := range d.Statement {
 		if !slices.Equal(s.Resource, want) {
 			t.Errorf("%v, want %v", s.Resource, want)
@@ -190,7 +202,8 @@ func TestFlagsDecideAboutWhatBelongsToOthers(t *testing.T) {
 		{[]string{"--bindable-target-groups=*"}, map[string][]string{}}, // which ones is not said
 		{[]string{"--existing-load-balancers=*"}, map[string][]string{}},
 		{[]string{"--bindable-target-groups=none", "--existing-load-balancers=none"}, map[string][]string{}},
-		{[]string{"--bindable-target-groups=shop=cart-*"}, map[string][]string{"ForeignTargetGroups": {balancing + "targetgroup/cart-*/*"}}},
+		{[]string{"--bindable-target-groups=shop=cart-*"}, map[string][]string{
+			"ForeignTargetGroups": {balancing + "targetgroup/cart-*/*"}}},
 		{[]string{"--bindable-target-groups=cart", "--without=foreign-target-groups"}, map[string][]string{}},
 		{[]string{"--with=foreign-target-groups"}, map[string][]string{"ForeignTargetGroups": {"*"}}},
 		{[]string{"--node-security-group=sg-1"}, map[string][]string{"ForeignSecurityGroups": {group + "sg-1"}}},
@@ -210,7 +223,9 @@ func TestDoctorAsksOfLongPolicies(t *testing.T) {
 	t.Parallel()
 	var c config.Config
 	for range 60 {
-		c.ExistingLoadBalancers = append(c.ExistingLoadBalancers, fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front-%d/*", len(c.ExistingLoadBalancers)))
+		c.ExistingLoadBalancers = append(c.ExistingLoadBalancers,
+			fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/front-%d/*",
+				len(c.ExistingLoadBalancers)))
 	}
 	if _, err := (&iamPolicyOptions{config: c}).document(); !errors.Is(err, iampolicy.ErrTooLong) {
 		t.Errorf("a policy that is too long: %v", err)
@@ -226,7 +241,8 @@ func TestThePolicyIsPrintedForToolsAndPartitions(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-o", "terraform"}, "data \"aws_iam_policy_document\" \"aws_load_balancer_controller\" {\n  statement {\n    sid       = \"Read\"\n"},
+		{[]string{"-o", "terraform"}, "data \"aws_iam_policy_document\" \"aws_load_balancer_controller\" {\n  statement " +
+			"{\n    sid       = \"Read\"\n"},
 		{[]string{"-o", "cloudformation"}, "Type: AWS::IAM::ManagedPolicy\n"},
 		{[]string{"--aws-region", "cn-north-1"}, `"arn:aws-cn:ec2:*:*:security-group/*"`},
 		{[]string{"--partition", "aws-iso-f", "--standard"}, `"arn:aws-iso-f:ec2:*:*:security-group/*"`},
@@ -257,7 +273,8 @@ func TestWrongArgumentsOfThePolicyAreRefused(t *testing.T) {
 		{[]string{"--standard", "--with", "shield"}, "--standard takes no --with"},
 		{[]string{"-o", "yaml"}, `--output "yaml": must be json, terraform or cloudformation`},
 	} {
-		if _, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := lbc(t, "", append([]string{"iam-policy"}, tt.args...)...); err == nil ||
+			!strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
 		}
 	}

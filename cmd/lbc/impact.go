@@ -65,7 +65,8 @@ func unknownImpact(got offline.Outcome, bound offline.Bindings) (out []impact.Un
 		for _, rule := range b.Object.Spec.Networking.Ingress {
 			for _, peer := range rule.From {
 				if peer.IPBlock != nil {
-					what := string(objects.TargetGroupBinding) + " was not planned; spec.networking may open ports to " + peer.IPBlock.CIDR
+					what := string(objects.TargetGroupBinding) + " was not planned; spec.networking may open ports to " +
+						peer.IPBlock.CIDR
 					out = append(out, impact.Unknown{Of: b.ID().String(), What: what, Exposes: true})
 				}
 			}

@@ -66,8 +66,8 @@ func TestPlanAsJSONHasItsImpact(t *testing.T) {
 	}
 }
 
-// TestPipelinesOfThePageRun runs the commands of the page's workflow and hook, with an account in place of the recording
-// or the cluster.
+// TestPipelinesOfThePageRun runs the commands of the page's workflow and hook, with an account in place of the
+// recording or the cluster.
 func TestPipelinesOfThePageRun(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(repository, "docs", "tasks", "pipelines.md"))

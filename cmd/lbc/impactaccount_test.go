@@ -38,7 +38,8 @@ spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}
 
 const office = "alb.ingress.kubernetes.io/inbound-cidrs: 10.0.0.0/8"
 
-// TestEditsOfAnAccountAreJudged deploys an Ingress in a simulated account, and judges edits by what the inventory reads of it.
+// TestEditsOfAnAccountAreJudged deploys an Ingress in a simulated account, and judges edits by what the inventory reads
+// of it.
 func TestEditsOfAnAccountAreJudged(t *testing.T) {
 	t.Parallel()
 	const host = "shop.example.com"

@@ -15,23 +15,26 @@ import (
 )
 
 // inputHelp is the part of the help of every command that reads objects.
-const inputHelp = `lbc reads objects from files (-f, also directories and - for standard input), from a cluster, or from both. Objects in files override those of
-the cluster. Without -f, lbc reads the cluster of the current context in $KUBECONFIG or ~/.kube/config, like kubectl. With -f, it contacts
-no cluster unless you pass --kubeconfig, --context or --as. The plugin kubectl lbc differs: plan and explain also read the cluster if you
-pass files, like kubectl diff, unless you pass --account.
+const inputHelp = `lbc reads objects from files (-f, also directories and - for standard input), from a cluster, or
+from both. Objects in files override those of the cluster. Without -f, lbc reads the cluster of the
+current context in $KUBECONFIG or ~/.kube/config, like kubectl. With -f, it contacts no cluster
+unless you pass --kubeconfig, --context or --as. The plugin kubectl lbc differs: plan and explain
+also read the cluster if you pass files, like kubectl diff, unless you pass --account.
 
-Cluster name, region, VPC and all flags of the controller come from the controller's Deployment in the cluster. Flags on the command line
-override them.
+Cluster name, region, VPC and all flags of the controller come from the controller's Deployment in
+the cluster. Flags on the command line override them.
 
-The state of AWS comes from the first of these that you have: an account file (--account: an account of awssim, or a recording of lbc
-record); with a cluster, the account of your AWS credentials (AWS_ENDPOINT_URL selects another endpoint); the simulator's built-in account.
+The state of AWS comes from the first of these that you have: an account file (--account: an account
+of awssim, or a recording of lbc record); with a cluster, the account of your AWS credentials
+(AWS_ENDPOINT_URL selects another endpoint); the simulator's built-in account.
 
-Without a cluster, lbc assumes that IngressClass alb exists as in the chart, and that all namespaces exist. A GatewayClass that is in none
-of the files counts as the class that chooses the type of the load balancer by the listeners. The names of target groups contain UIDs and
-node ports of Services. The cluster assigns these, so names in the cluster will differ.
+Without a cluster, lbc assumes that IngressClass alb exists as in the chart, and that all namespaces
+exist. A GatewayClass that is in none of the files counts as the class that chooses the type of the
+load balancer by the listeners. The names of target groups contain UIDs and node ports of Services.
+The cluster assigns these, so names in the cluster will differ.
 
-lbc accepts all flags of the controller, such as --default-target-type=ip or --strict-groups. Without a Deployment, pass the flags of your
-controller.`
+lbc accepts all flags of the controller, such as --default-target-type=ip or --strict-groups.
+Without a Deployment, pass the flags of your controller.`
 
 // inputs are the flags for the sources of objects and of the state of AWS.
 type inputs struct {
@@ -61,9 +64,12 @@ type inputs struct {
 // flags declares them on a command.
 func (i *inputs) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVarP(&i.files, "filename", "f", nil, "file or directory with manifests, - for standard input; may be repeated")
-	f.StringVar(&i.account, "account", "", "account file or recording; default: the cluster's account, or the simulator's built-in one")
-	f.StringVarP(&i.namespace, "namespace", "n", "", "namespace to read, and namespace of objects in files without one; default: the namespace of the context; without a cluster: default")
+	f.StringArrayVarP(&i.files, "filename", "f", nil,
+		"file or directory with manifests, - for standard input; may be repeated")
+	f.StringVar(&i.account, "account", "", "account file or recording; default: the cluster's account, or the "+
+		"simulator's built-in one")
+	f.StringVarP(&i.namespace, "namespace", "n", "", "namespace to read, and namespace of objects in files without one; "+
+		"default: the namespace of the context; without a cluster: default")
 	i.reach.flags(f)
 	i.command, i.commandLine = cmd, f
 	controllerFlags(f, &i.config, map[string]string{
@@ -80,7 +86,8 @@ func (i *inputs) flags(cmd *cobra.Command) {
 
 // allFlag declares the flag for all namespaces, on commands that read a cluster without files.
 func (i *inputs) allFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&i.allNamespaces, "all-namespaces", "A", false, "read all namespaces of the cluster, not only one")
+	cmd.Flags().BoolVarP(&i.allNamespaces, "all-namespaces", "A", false,
+		"read all namespaces of the cluster, not only one")
 }
 
 // controllerFlags adds the controller's flags; only those in shown are visible, with the usage given there.
@@ -95,7 +102,8 @@ func controllerFlags(f *pflag.FlagSet, c *config.Config, shown map[string]string
 	})
 }
 
-// fromCluster reports whether a cluster is read: the one that a flag names, or, where there are no files, the one that kubectl would use.
+// fromCluster reports whether a cluster is read: the one that a flag names, or, where there are no files, the one that
+// kubectl would use.
 func (i *inputs) fromCluster() bool {
 	return i.config.Kubeconfig != "" || i.reach.given() || len(i.files) == 0 && !i.filesOnly || i.asKubectl()
 }
@@ -131,6 +139,8 @@ func (i *inputs) limited() bool { return len(i.files) == 0 && i.fromCluster() &&
 // noteQuarantine notes that the last good versions of invalid objects are not known.
 func (i *inputs) noteQuarantine(errOut io.Writer) {
 	if i.fromCluster() {
-		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last good version of an invalid object, which lbc does not know") //nolint:errcheck // a hint
+		//nolint:errcheck // a hint
+		fmt.Fprintln(errOut, "\nlbc: the output is based on the present objects; a running controller uses the last good "+
+			"version of an invalid object, which lbc does not know")
 	}
 }

@@ -55,7 +55,8 @@ func TestEveryCommandHelpsWithExamples(t *testing.T) {
 	}
 }
 
-// TestADirectoryWithoutManifestsIsAnError names a directory whose manifests lie deeper, so that nothing would be looked at.
+// TestADirectoryWithoutManifestsIsAnError names a directory whose manifests lie deeper, so that nothing would be looked
+// at.
 func TestADirectoryWithoutManifestsIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -67,7 +68,8 @@ func TestADirectoryWithoutManifestsIsAnError(t *testing.T) {
 	}
 	for _, command := range []string{"lint", "plan"} {
 		_, _, err := lbc(t, "", command, dir)
-		if code := exitCode(0); err == nil || errors.As(err, &code) || !strings.Contains(err.Error(), dir+" has no manifests") {
+		if code := exitCode(0); err == nil || errors.As(err, &code) || !strings.Contains(err.Error(),
+			dir+" has no manifests") {
 			t.Errorf("%s: %v", command, err)
 		}
 	}

@@ -27,9 +27,10 @@ import (
 )
 
 // leftHelp is the part of the help of the commands about what a cluster has left in AWS.
-const leftHelp = `The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config. With --no-cluster, lbc assumes that the cluster no longer
-exists, so no object claims anything. Cluster name, region and VPC come from the controller's Deployment; without one, region and VPC come
-from the nodes. Flags override them. lbc uses your own AWS credentials.`
+const leftHelp = `The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config. With
+--no-cluster, lbc assumes that the cluster no longer exists, so no object claims anything. Cluster
+name, region and VPC come from the controller's Deployment; without one, region and VPC come from
+the nodes. Flags override them. lbc uses your own AWS credentials.`
 
 // leftOptions are the flags for what a cluster may have left in AWS.
 type leftOptions struct {
@@ -49,7 +50,8 @@ func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
 		"aws-vpc-id":   "VPC of the cluster; default: from the Deployment or the nodes",
 	})
 	o.reach.flags(f)
-	f.BoolVar(&o.noCluster, "no-cluster", false, "the cluster does not exist any more; needs --cluster-name and --aws-vpc-id")
+	f.BoolVar(&o.noCluster, "no-cluster", false, "the cluster does not exist any more; needs --cluster-name "+
+		"and --aws-vpc-id")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "how long each source of facts may take")
 	o.outputs.flags(cmd, formats...)
 }
@@ -95,8 +97,10 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 		return nil, err
 	}
 	scope := inventoryscope.Of(&c)
-	scope.RequestCertificates, scope.ImportCertificates, scope.WithoutCertificates, scope.TrustStores = true, true, nil, true
-	l.account = cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients, Inventory: inventory.New(clients, scope)}
+	scope.RequestCertificates, scope.ImportCertificates, scope.WithoutCertificates, scope.TrustStores = true,
+		true, nil, true
+	l.account = cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients,
+		Inventory: inventory.New(clients, scope)}
 	if !o.noCluster {
 		if l.kube, err = clusterClient(o.config.Kubeconfig, &o.reach); err != nil {
 			return nil, err
@@ -114,7 +118,8 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 	}
 	sources := []doctor.Source{doctor.Controller, doctor.Objects, doctor.Account}
 	facts := survey.Read(ctx, survey.Options{
-		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout, Wanted: doctor.NeededBy([]doctor.Check{{Needs: sources}}),
+		Cluster: cluster, Flags: o.config, Given: given, Version: version, Timeout: o.timeout,
+		Wanted: doctor.NeededBy([]doctor.Check{{Needs: sources}}),
 		Policy: allNeeded,
 		Progress: func(pending []doctor.Source) {
 			fmt.Fprintf(errOut, "lbc: reading %s\n", words(pending)) //nolint:errcheck // a hint
@@ -154,8 +159,8 @@ func (l *left) claimed(held []orphan.Holding) (lines []string) {
 	return lines
 }
 
-// serving are the healthy targets of the first target group of a stack that has any which are neither pods nor nodes of the cluster. No controller of this cluster has registered
-// them: another cluster may have the same name.
+// serving are the healthy targets of the first target group of a stack that has any which are neither pods nor nodes of
+// the cluster. No controller of this cluster has registered them: another cluster may have the same name.
 func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]string, error) {
 	if l.own == nil {
 		var cluster localtargets.Cluster

@@ -22,17 +22,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, AWS's limits. Each finding
-has file and line, object, field, problem and remedy; docs/findings.md explains its code.
+const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules,
+classes, groups, AWS's limits. Each finding has file and line, object, field, problem and remedy;
+docs/findings.md explains its code.
 
-lbc lint does not check whether certificates, subnets, security groups and target groups exist, because that needs an account. A Service
-or Secret that is in none of the files is a warning; lbc checks the Ingress's settings for its target groups anyway. For Gateways and their
-routes, each condition that is not met is a finding, with the reason of the condition as its code. With --account (an account file, or a
-recording of lbc record) and --kubeconfig, lbc checks everything.
+lbc lint does not check whether certificates, subnets, security groups and target groups exist,
+because that needs an account. A Service or Secret that is in none of the files is a warning; lbc
+checks the Ingress's settings for its target groups anyway. For Gateways and their routes, each
+condition that is not met is a finding, with the reason of the condition as its code. With --account
+(an account file, or a recording of lbc record) and --kubeconfig, lbc checks everything.
 
-If an IngressClass is in none of the files and its Ingress has annotations of the controller, lbc assumes that it is a class of the
-controller. If a new Service of type LoadBalancer has no class, but annotations for its load balancer or IPv6, lbc assumes that the webhook
-sets the controller's class.
+If an IngressClass is in none of the files and its Ingress has annotations of the controller, lbc
+assumes that it is a class of the controller. If a new Service of type LoadBalancer has no class,
+but annotations for its load balancer or IPv6, lbc assumes that the webhook sets the controller's
+class.
 
 Exit status: 0 no errors; 1 lbc failed; 2 findings that are errors, or with --strict warnings.`
 
@@ -71,8 +74,10 @@ const (
 
 // accountCodes are the codes of findings that need an account.
 var accountCodes = []diag.Code{
-	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
-	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.CredentialsRefused, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
+	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,
+	diag.WebACLNotFound,
+	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.CredentialsRefused, diag.NotSubscribed,
+	diag.AWSRejected, diag.AWSUnavailable,
 	diag.HostedZoneNotFound, diag.CertificateFailed, diag.HostWithoutCertificate, diag.SeveralCertificates,
 }
 
@@ -102,7 +107,8 @@ func lintCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")
 	existing := cmd.Flags().Lookup(addition.FlagName)
-	existing.Hidden, existing.Usage = false, "also report as errors features that the AWS Load Balancer Controller v3.5 lacks"
+	existing.Hidden, existing.Usage = false,
+		"also report as errors features that the AWS Load Balancer Controller v3.5 lacks"
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "also exit with status 2 for warnings")
 	return cmd
 }
@@ -186,7 +192,9 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 			return nil, err
 		}
 		for _, d := range more {
-			if !slices.ContainsFunc(diagnostics, func(x diag.Diagnostic) bool { return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code }) {
+			if !slices.ContainsFunc(diagnostics, func(x diag.Diagnostic) bool {
+				return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code
+			}) {
 				diagnostics = append(diagnostics, d)
 			}
 		}
@@ -195,7 +203,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		if offAccount && slices.Contains(accountCodes, d.Code) {
 			continue
 		}
-		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy}
+		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Reason: string(d.Code),
+			Message: d.Text, Remedy: d.Remedy}
 		path, _, _ := strings.Cut(d.Path, " of ")
 		if p, ok := declaring(src.fromFiles, d); ok {
 			f.File, f.Line = p.file, p.line(path)
@@ -210,7 +219,8 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object),
+			cmp.Compare(a.Reason, b.Reason))
 	})
 	return found, nil
 }
@@ -231,8 +241,8 @@ func (o *lintOptions) severity(d diag.Diagnostic) string {
 	return string(d.Severity())
 }
 
-// assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has annotations of the
-// controller.
+// assumeClasses makes the classes that Ingresses name and no file has. They belong to the controller if the Ingress has
+// annotations of the controller.
 func assumeClasses(src *source) []finding {
 	var out []finding
 	for _, p := range src.fromFiles {
@@ -251,7 +261,8 @@ func assumeClasses(src *source) []finding {
 		if annotation.OfIngress(ing.Annotations) {
 			controller = ingress.Controller
 		}
-		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{Controller: controller}}
+		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{
+			Controller: controller}}
 		if controller == ingress.Controller {
 			class.Annotations = map[string]string{assumed: "true"}
 			out = append(out, classNote(p, name))
@@ -268,16 +279,20 @@ func classNote(p placed, name string) finding {
 	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	return finding{
-		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Reason: string(diag.InvalidIngressClass),
-		Message: fmt.Sprintf("IngressClass %s is in none of the files; it is assumed to be a class of this controller, without parameters", name),
-		Remedy:  "check the file of the IngressClass along with this one",
+		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(),
+		Field: "spec.ingressClassName", Reason: string(diag.InvalidIngressClass),
+		Message: fmt.Sprintf("IngressClass %s is in none of the files; it is assumed to be a class of this controller, "+
+			"without parameters", name),
+		Remedy: "check the file of the IngressClass along with this one",
 	}
 }
 
-// brokenFiles are findings about files that are left out. Those that are no manifests are noted only where a directory was named.
+// brokenFiles are findings about files that are left out. Those that are no manifests are noted only where a directory
+// was named.
 func brokenFiles(all []broken) (out []finding) {
 	for _, b := range all {
-		f := finding{File: b.file, Line: b.line, Severity: severityError, Reason: "InvalidManifest", Message: b.err.Error(), Remedy: "correct the manifest"}
+		f := finding{File: b.file, Line: b.line, Severity: severityError, Reason: "InvalidManifest", Message: b.err.Error(),
+			Remedy: "correct the manifest"}
 		if b.foreign {
 			f.Severity, f.Remedy = severityNote, "none is needed if it is for another program; the file is left out"
 		}
@@ -289,7 +304,8 @@ func brokenFiles(all []broken) (out []finding) {
 func (o *lintOptions) show(out io.Writer, found []finding) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, lintKind, lintDocument{append([]finding{}, found...), count(found, severityError), count(found, severityWarning), count(found, severityNote)})
+		return o.encode(out, lintKind, lintDocument{append([]finding{}, found...), count(found, severityError),
+			count(found, severityWarning), count(found, severityNote)})
 	}
 	var b strings.Builder
 	for _, f := range found {
@@ -300,7 +316,8 @@ func (o *lintOptions) show(out io.Writer, found []finding) error {
 		}
 	}
 	if o.format == "text" {
-		fmt.Fprintf(&b, "%s, %s, %s\n", number(count(found, severityError), "error"), number(count(found, severityWarning), "warning"), number(count(found, severityNote), "note"))
+		fmt.Fprintf(&b, "%s, %s, %s\n", number(count(found, severityError), "error"), number(count(found, severityWarning),
+			"warning"), number(count(found, severityNote), "note"))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -324,7 +341,8 @@ func (f finding) text(color bool) string {
 	}
 	severity := f.Severity
 	if color {
-		severity = map[string]string{severityError: "\x1b[31m", severityWarning: "\x1b[33m", severityNote: "\x1b[36m"}[f.Severity] + severity + "\x1b[0m"
+		severity = map[string]string{severityError: "\x1b[31m", severityWarning: "\x1b[33m",
+			severityNote: "\x1b[36m"}[f.Severity] + severity + "\x1b[0m"
 	}
 	line := diag.Visible(where) + severity + ": "
 	if f.Object != "" {

@@ -32,9 +32,13 @@ func TestTheExamplesAreWithoutFindings(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatal(files, err)
 	}
-	mixed := func(file string) bool { return strings.Contains(file, "38-gateway-mixed-layers") } // which shows a route of the wrong kind
-	out, _, err := lbc(t, "", append([]string{"lint"}, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return !mixed(f) })...)...)
-	if err == nil || !strings.Contains(out, "TCPRoute gateway-mixed/raw-route: listener http admits no routes of kind TCPRoute") {
+	// which shows a route of the wrong kind
+	mixed := func(file string) bool { return strings.Contains(file, "38-gateway-mixed-layers") }
+	out, _,
+		err := lbc(t, "", append([]string{"lint"}, slices.DeleteFunc(slices.Clone(files),
+		func(f string) bool { return !mixed(f) })...)...)
+	if err == nil || !strings.Contains(out, "TCPRoute gateway-mixed/raw-route: listener http admits no routes of "+
+		"kind TCPRoute") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	files = slices.DeleteFunc(files, mixed)
@@ -49,14 +53,19 @@ func TestMoreRulesThanALoadBalancerMayHaveAreOneFinding(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: shop\n  annotations:\n")
-	b.WriteString("    alb.ingress.kubernetes.io/actions.hello: '{\"type\": \"fixed-response\", \"fixedResponseConfig\": {\"contentType\": \"text/plain\", \"statusCode\": \"200\"}}'\nspec:\n  ingressClassName: alb\n  rules:\n")
+	b.WriteString("    alb.ingress.kubernetes.io/actions.hello: '{\"type\": \"fixed-response\", " +
+		"\"fixedResponseConfig\": {\"contentType\": \"text/plain\", \"statusCode\": \"200\"}}'\nspec:\n  ingressClassName: " +
+		"alb\n  rules:\n")
 	for i := range 120 {
-		fmt.Fprintf(&b, "  - host: h%d.example.com\n    http:\n      paths:\n      - {path: /p%d, pathType: Exact, backend: {service: {name: hello, port: {name: use-annotation}}}}\n", i, i)
+		fmt.Fprintf(&b, "  - host: h%d.example.com\n    http:\n      paths:\n      - {path: /p%d, pathType: Exact, "+
+			"backend: {service: {name: hello, port: {name: use-annotation}}}}\n", i, i)
 	}
-	class := "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n"
+	class := "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: " +
+		"ingress.k8s.aws/alb}\n"
 	for _, command := range []string{"lint", "plan"} {
 		out, _, err := lbc(t, b.String()+class, command, "-")
-		const want = "would have 120 rules besides default ones, and AWS admits 100 (rules-per-application-load-balancer): 20 of the 120 rules of this object are left out"
+		const want = "would have 120 rules besides default ones, and AWS admits 100 (rules-per-application-load-balancer): " +
+			"20 of the 120 rules of this object are left out"
 		if err == nil || strings.Count(out, want) != 1 {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
@@ -74,7 +83,8 @@ spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 
 func TestWarningsFailOnlyWhenStrict(t *testing.T) {
 	t.Parallel()
-	if out, _, err := lbc(t, misspelt, "lint", "-"); err != nil || !strings.Contains(out, "-:6: warning: Ingress default/shop") {
+	if out, _, err := lbc(t, misspelt, "lint", "-"); err != nil ||
+		!strings.Contains(out, "-:6: warning: Ingress default/shop") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	var code exitCode
@@ -100,7 +110,8 @@ func TestWhatCannotBeReadIsAFinding(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Errors != 1 || got.Findings[0].Reason != "InvalidManifest" || got.Findings[0].Line != 1 || got.Findings[0].File != "-" {
+	if got.Errors != 1 || got.Findings[0].Reason != "InvalidManifest" || got.Findings[0].Line != 1 ||
+		got.Findings[0].File != "-" {
 		t.Errorf("%+v", got)
 	}
 	if _, _, err := lbc(t, "", "lint", "/nonexistent.yaml"); err == nil || errors.As(err, &code) {
@@ -142,9 +153,14 @@ metadata:
 spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 `
 	for _, c := range []struct{ manifest, want string }{
-		{fmt.Sprintf(ingress, `certificate-arn: "arn:aws:acm:region:account:certificate/cert-id"`), "-:6: error: Ingress default/shop: \"arn:aws:acm:region:account:certificate/cert-id\" is not the ARN of a certificate"},
-		{fmt.Sprintf(ingress, `security-groups: sg-frontend-12345678`), "-:6: error: Ingress default/shop: couldn't find all security groups: sg-frontend-12345678 is not a security group id"},
-		{fmt.Sprintf(ingress, `subnets: "subnet-front, subnet-2"`), "-:6: error: Ingress default/shop: couldn't find all subnets: subnet-front is not a subnet id"},
+		{fmt.Sprintf(ingress, `certificate-arn: "arn:aws:acm:region:account:certificate/cert-id"`),
+			"-:6: error: Ingress default/shop: \"arn:aws:acm:region:account:certificate/cert-id\" is not the ARN of " +
+				"a certificate"},
+		{fmt.Sprintf(ingress, `security-groups: sg-frontend-12345678`),
+			"-:6: error: Ingress default/shop: couldn't find all security groups: sg-frontend-12345678 is not a " +
+				"security group id"},
+		{fmt.Sprintf(ingress, `subnets: "subnet-front, subnet-2"`),
+			"-:6: error: Ingress default/shop: couldn't find all subnets: subnet-front is not a subnet id"},
 		{`
 apiVersion: elbv2.k8s.aws/v1beta1
 kind: TargetGroupBinding
@@ -162,7 +178,8 @@ metadata: {name: strict}
 spec:
   scheme: internal
   inboundCIDRs: [198.51.100.0/24, 10.0.0.1]
-`, "-:7: error: IngressClassParams strict: spec.inboundCIDRs[1]: Invalid value: \"10.0.0.1\": Could not be parsed as a CIDR (did you mean \"10.0.0.1/32\")"},
+`, "-:7: error: IngressClassParams strict: spec.inboundCIDRs[1]: Invalid value: \"10.0.0.1\": Could not be parsed as " +
+			"a CIDR (did you mean \"10.0.0.1/32\")"},
 		{`
 apiVersion: elbv2.k8s.aws/v1beta1
 kind: IngressClassParams
@@ -200,15 +217,18 @@ func TestADocumentThatCannotBeReadIsNamedByItsLineInTheFile(t *testing.T) {
 func TestEveryUnreadableFileOfADirectoryIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"a.yaml": "kind: [", "b.json": `{"Version": "2012-10-17"}`, "c.yaml": misspelt, "d.txt": "kind: ["} {
+	for name, text := range map[string]string{"a.yaml": "kind: [", "b.json": `{"Version": "2012-10-17"}`,
+		"c.yaml": misspelt, "d.txt": "kind: ["} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	out, _, err := lbc(t, "", "lint", dir)
 	var code exitCode
-	if !errors.As(err, &code) || strings.Count(out, "[InvalidManifest]") != 2 || !strings.Contains(out, filepath.Join(dir, "c.yaml")+":") ||
-		!strings.Contains(out, filepath.Join(dir, "a.yaml")+":1: error: ") || !strings.Contains(out, filepath.Join(dir, "b.json")+":1: note: document 1: this is not a Kubernetes object") {
+	if !errors.As(err, &code) || strings.Count(out, "[InvalidManifest]") != 2 ||
+		!strings.Contains(out, filepath.Join(dir, "c.yaml")+":") ||
+		!strings.Contains(out, filepath.Join(dir, "a.yaml")+":1: error: ") ||
+		!strings.Contains(out, filepath.Join(dir, "b.json")+":1: note: document 1: this is not a Kubernetes object") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -219,7 +239,8 @@ func TestPlanLeavesAFileOutThatItCannotReadAndNamesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, status := range map[string]error{"replicas: 3\n": nil, "kind: [": exitInvalid, "kind: Service\n": exitInvalid, "a: b\n---\nkind: Service\napiVersion: v1\n": exitInvalid} {
+	for name, status := range map[string]error{"replicas: 3\n": nil, "kind: [": exitInvalid,
+		"kind: Service\n": exitInvalid, "a: b\n---\nkind: Service\napiVersion: v1\n": exitInvalid} {
 		dir := t.TempDir()
 		for file, text := range map[string]string{"a.yaml": name, "b.yaml": string(shop)} {
 			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
@@ -227,7 +248,9 @@ func TestPlanLeavesAFileOutThatItCannotReadAndNamesIt(t *testing.T) {
 			}
 		}
 		out, errOut, err := lbc(t, "", "plan", dir)
-		if !errors.Is(err, status) || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(errOut, filepath.Join(dir, "a.yaml")+":1: document 1: ") || !strings.Contains(errOut, "the file is left out\n") {
+		if !errors.Is(err, status) || !strings.Contains(out, "CreateLoadBalancer") ||
+			!strings.Contains(errOut, filepath.Join(dir, "a.yaml")+":1: document 1: ") ||
+			!strings.Contains(errOut, "the file is left out\n") {
 			t.Errorf("%q: %v\n%s%s", name, err, out, errOut)
 		}
 	}
@@ -255,7 +278,8 @@ spec: {ingressClassName: alb, %s}
 		var code exitCode
 		out, _, err := lbc(t, fmt.Sprintf(alone, "15s", backend), "lint", "-")
 		if !errors.As(err, &code) || code != exitInvalid || strings.Count(out, " error: ") != 1 ||
-			!strings.Contains(out, "-:7: error: Ingress default/shop: failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 15s") {
+			!strings.Contains(out, "-:7: error: Ingress default/shop: failed to parse int32 annotation, "+
+				"alb.ingress.kubernetes.io/healthcheck-interval-seconds: 15s") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 		out, _, err = lbc(t, fmt.Sprintf(alone, "15", backend), "lint", "-")
@@ -270,20 +294,33 @@ func TestWhatNoAPIServerStoresIsAnError(t *testing.T) {
 	t.Parallel()
 	const good = `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}`
 	for name, tc := range map[string]struct{ host, path, want string }{
-		"all is well":            {`"*.example.com"`, good, ""},
-		"no host":                {`""`, `{pathType: ImplementationSpecific, backend: {service: {name: s, port: {name: http}}}}`, ""},
-		"two wildcards":          {`"*.*.example.com"`, good, `spec.rules[0].host`},
-		"capitals":               {`Shop.example.com`, good, `spec.rules[0].host`},
-		"an address":             {`192.0.2.1`, good, `host "192.0.2.1" is an address`},
-		"no pathType":            {`a.test`, `{path: /, backend: {service: {name: s, port: {number: 80}}}}`, "pathType is missing"},
-		"a relative path":        {`a.test`, `{path: shop, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}`, `path "shop" does not begin with /`},
-		"a path with two //":     {`a.test`, `{path: /a//b, pathType: Exact, backend: {service: {name: s, port: {number: 80}}}}`, `spec.rules[0].http.paths[0].path`},
-		"// in a pattern":        {`a.test`, `{path: /a//b, pathType: ImplementationSpecific, backend: {service: {name: s, port: {number: 80}}}}`, ""},
-		"no port":                {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s}}}`, "either a name or a number"},
-		"name and number":        {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {name: http, number: 80}}}}`, "either a name or a number"},
-		"a port that is none":    {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 70000}}}}`, "70000 is not a port"},
-		"no Service":             {`a.test`, `{path: /, pathType: Prefix, backend: {}}`, "there is no backend"},
-		"a Service without name": {`a.test`, `{path: /, pathType: Prefix, backend: {service: {port: {number: 80}}}}`, "the Service has no name"},
+		"all is well": {`"*.example.com"`, good, ""},
+		"no host": {
+			`""`, `{pathType: ImplementationSpecific, backend: {service: {name: s, port: {name: http}}}}`, ""},
+		"two wildcards": {`"*.*.example.com"`, good, `spec.rules[0].host`},
+		"capitals":      {`Shop.example.com`, good, `spec.rules[0].host`},
+		"an address":    {`192.0.2.1`, good, `host "192.0.2.1" is an address`},
+		"no pathType": {`a.test`, `{path: /, backend: {service: {name: s, port: {number: 80}}}}`,
+			"pathType is missing"},
+		"a relative path": {
+			`a.test`, `{path: shop, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}`,
+			`path "shop" does not begin with /`},
+		"a path with two //": {
+			`a.test`, `{path: /a//b, pathType: Exact, backend: {service: {name: s, port: {number: 80}}}}`,
+			`spec.rules[0].http.paths[0].path`},
+		"// in a pattern": {
+			`a.test`, `{path: /a//b, pathType: ImplementationSpecific, backend: {service: {name: s, port: {number: 80}}}}`, ""},
+		"no port": {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s}}}`,
+			"either a name or a number"},
+		"name and number": {
+			`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {name: http, number: 80}}}}`,
+			"either a name or a number"},
+		"a port that is none": {
+			`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 70000}}}}`,
+			"70000 is not a port"},
+		"no Service": {`a.test`, `{path: /, pathType: Prefix, backend: {}}`, "there is no backend"},
+		"a Service without name": {`a.test`, `{path: /, pathType: Prefix, backend: {service: {port: {number: 80}}}}`,
+			"the Service has no name"},
 	} {
 		out, _, err := lbc(t, fmt.Sprintf(`
 apiVersion: networking.k8s.io/v1
@@ -308,8 +345,10 @@ func TestConfigurationsOfGatewaysThatNoAPIServerStoresAreErrors(t *testing.T) {
 		"ListenerRuleConfiguration {actions: [{type: forward}]}":                                            "forwardConfig must be set when type is forward, and only then (spec.actions[0])",
 	} {
 		kind, spec, _ := strings.Cut(spec, " ")
-		out, _, err := lbc(t, fmt.Sprintf("apiVersion: gateway.k8s.aws/v1\nkind: %s\nmetadata: {name: c, namespace: web}\n# the\nspec: %s\n", kind, spec), "lint", "-")
-		if refused := strings.Contains(out, "the API server refuses the object: "); (want != "") != refused || !strings.Contains(out, want) || (want != "") != (err != nil) {
+		out, _, err := lbc(t, fmt.Sprintf("apiVersion: gateway.k8s.aws/v1\nkind: %s\nmetadata: {name: c, namespace: "+
+			"web}\n# the\nspec: %s\n", kind, spec), "lint", "-")
+		if refused := strings.Contains(out, "the API server refuses the object: "); (want != "") != refused ||
+			!strings.Contains(out, want) || (want != "") != (err != nil) {
 			t.Errorf("%s: %v\n%s", spec, err, out)
 		}
 	}
@@ -317,7 +356,8 @@ func TestConfigurationsOfGatewaysThatNoAPIServerStoresAreErrors(t *testing.T) {
 
 func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
 	t.Parallel()
-	const service = "{apiVersion: v1, kind: Service, metadata: {name: dns}, spec: {type: LoadBalancer%s, ports: [{name: dns, port: 53, protocol: UDP, nodePort: 30053}]}}"
+	const service = "{apiVersion: v1, kind: Service, metadata: {name: dns}, spec: {type: LoadBalancer%s, ports: [{name: " +
+		"dns, port: 53, protocol: UDP, nodePort: 30053}]}}"
 	for name, text := range map[string]string{
 		"Service default/dns": fmt.Sprintf(service, ", loadBalancerClass: service.k8s.aws/nlb"),
 		"UDPRoute default/r": fmt.Sprintf(service, "") + `
@@ -335,15 +375,18 @@ func TestHealthChecksThatNothingAnswersAreNoted(t *testing.T) {
 	}
 }
 
-// TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem has 120 rules that no merging brings below the 100 that AWS admits, and as many
-// paths of one backend, which fit when merged.
+// TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem has 120 rules that no merging brings below the 100
+// that AWS admits, and as many paths of one backend, which fit when merged.
 func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testing.T) {
 	t.Parallel()
-	const head = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n---\n" +
-		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: many, namespace: shop, annotations: {alb.ingress.kubernetes.io/target-type: ip}}\nspec:\n  ingressClassName: alb\n  rules:\n"
+	const head = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: " +
+		"[{port: 80}]}\n---\n" +
+		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: many, namespace: shop, annotations: " +
+		"{alb.ingress.kubernetes.io/target-type: ip}}\nspec:\n  ingressClassName: alb\n  rules:\n"
 	for rule, found := range map[string]bool{
-		"  - {host: h%d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n": true,
-		"  - {http: {paths: [{path: /p%d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n":                           false,
+		"  - {host: h%d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: {service: {name: web, port: " +
+			"{number: 80}}}}]}}\n": true,
+		"  - {http: {paths: [{path: /p%d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n": false,
 	} {
 		var manifest strings.Builder
 		manifest.WriteString(head)
@@ -353,7 +396,8 @@ func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testi
 		for _, command := range [][]string{{"lint", "-"}, {"plan", "-f", "-"}} {
 			out, _, err := lbc(t, manifest.String(), command...)
 			var code exitCode
-			if invalid := errors.As(err, &code) && code == exitInvalid; invalid != found || strings.Contains(out, "[QuotaExceeded]") != found {
+			if invalid := errors.As(err, &code) && code == exitInvalid; invalid != found ||
+				strings.Contains(out, "[QuotaExceeded]") != found {
 				t.Errorf("%v of %q: %v\n%.500s", command, rule, err, out)
 			}
 		}
@@ -362,16 +406,19 @@ func TestRulesBeyondTheQuotaOfALoadBalancerAreFoundBeforeAWSRefusesThem(t *testi
 
 func TestLintNamesFieldAndRemedyOfABindingOnce(t *testing.T) {
 	t.Parallel()
-	const manifest = "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: web, namespace: shop}\nspec:\n" +
+	const manifest = "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: web, namespace: " +
+		"shop}\nspec:\n" +
 		"  targetGroupARN: arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/1234567890abcdef\n" +
 		"  targetType: ip\n  nodeSelector: {}\n  serviceRef: {name: web, port: 80}\n"
 	out, _, _ := lbc(t, manifest, "lint", "-")
-	if strings.Count(out, "spec.nodeSelector") != 1 || strings.Count(out, "remove nodeSelector") != 1 || !strings.Contains(out, "\n  → remove nodeSelector") {
+	if strings.Count(out, "spec.nodeSelector") != 1 || strings.Count(out, "remove nodeSelector") != 1 ||
+		!strings.Contains(out, "\n  → remove nodeSelector") {
 		t.Errorf("%s", out)
 	}
 }
 
-// TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre has 120 rules of as many hosts, and a class whose group may have two load balancers.
+// TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre has 120 rules of as many hosts, and a class whose group may have
+// two load balancers.
 func TestAGroupOverSeveralLoadBalancersIsPlannedAsTheyAre(t *testing.T) {
 	t.Parallel()
 	var manifest strings.Builder
@@ -398,17 +445,20 @@ spec:
   rules:
 `)
 	for i := range 120 {
-		fmt.Fprintf(&manifest, "  - {host: h%03d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: {service: {name: web, port: {number: 80}}}}]}}\n", i)
+		fmt.Fprintf(&manifest, "  - {host: h%03d.example.com, http: {paths: [{path: /p%[1]d, pathType: Exact, backend: "+
+			"{service: {name: web, port: {number: 80}}}}]}}\n", i)
 	}
 	out, _, err := lbc(t, manifest.String(), "plan", "-f", "-")
 	if err != nil || !strings.Contains(out, "ingress.k8s.aws:front_1") || strings.Contains(out, "[QuotaExceeded]") {
 		t.Errorf("plan: %v\n%s", err, out)
 	}
-	if out, _, err := lbc(t, manifest.String(), "lint", "-"); err != nil || !strings.Contains(out, "[SeveralLoadBalancers]") || strings.Contains(out, "[QuotaExceeded]") {
+	if out, _, err := lbc(t, manifest.String(), "lint", "-"); err != nil ||
+		!strings.Contains(out, "[SeveralLoadBalancers]") || strings.Contains(out, "[QuotaExceeded]") {
 		t.Errorf("lint: %v\n%s", err, out)
 	}
 	for path, status := range map[string]string{"h000.example.com/p0": "forward", "h119.example.com/p119": "forward"} {
-		if out, _, err := lbc(t, manifest.String(), "explain", "ingress", "shop/many", "-f", "-", "--request", "GET http://"+path); err != nil || !strings.Contains(out, status) {
+		if out, _, err := lbc(t, manifest.String(), "explain", "ingress", "shop/many", "-f", "-", "--request", "GET http://"+
+			path); err != nil || !strings.Contains(out, status) {
 			t.Errorf("explain %s: %v\n%s", path, err, out)
 		}
 	}
@@ -417,7 +467,8 @@ spec:
 func TestPlanAndExplainWarnOfWAFClassic(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(misspelt, "traget-type: ip", "waf-acl-id: 00000000-0000-4000-8000-000000000001", 1)
-	const want = "  warning: Ingress default/shop: annotation alb.ingress.kubernetes.io/waf-acl-id has no effect: AWS ended WAF Classic on 2025-09-30"
+	const want = "  warning: Ingress default/shop: annotation alb.ingress.kubernetes.io/waf-acl-id has no effect: AWS " +
+		"ended WAF Classic on 2025-09-30"
 	for _, args := range [][]string{{"plan", "-f", "-"}, {"explain", "-f", "-", "ingress/shop", "-n", "default"}} {
 		if out, _, err := lbc(t, text, args...); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", args[0], err, out)

@@ -6,8 +6,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
-// acceleratorFindings are the findings about a GlobalAccelerator: what its webhook refuses and warns of at the creation. The
-// region of the built-in account does not count.
+// acceleratorFindings are the findings about a GlobalAccelerator: what its webhook refuses and warns of at the
+// creation. The region of the built-in account does not count.
 func (o *lintOptions) acceleratorFindings(src *source, p placed, ga *agav1beta1.GlobalAccelerator) (out []finding) {
 	region := o.config.Region
 	if src.builtIn {
@@ -32,11 +32,14 @@ func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
 		if _, ok := p.object.(*agav1beta1.GlobalAccelerator); !ok {
 			continue
 		}
-		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object), Reason: codeIgnoredKind}
+		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object),
+			Reason: codeIgnoredKind}
 		f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
-		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and pass the flag here"
+		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) +
+			"=true, and pass the flag here"
 		if notice := o.config.AcceleratorNotice(); notice != "" {
-			f.Message, f.Remedy = "it has no effect: "+notice, "remove it, or make the accelerator from a cluster in another region"
+			f.Message, f.Remedy = "it has no effect: "+notice,
+				"remove it, or make the accelerator from a cluster in another region"
 		}
 		out = append(out, f)
 	}

@@ -33,10 +33,14 @@ func TestLintFindsInAGlobalAcceleratorWhatTheAPIServerAndAWSWouldRefuse(t *testi
 	for _, want := range []string{
 		`-:5: error: GlobalAccelerator shop/web: the API server refuses the object: "shop.example.com" does not match ^[a-zA-Z0-9_-]{1,64}$ (spec.name) [InvalidManifest]`,
 		"-:6: error: GlobalAccelerator shop/web: 10.0.0.1 is not a public address (spec.ipAddresses[0]) [InvalidAccelerator]",
-		"-:9: error: GlobalAccelerator shop/web: the API server refuses the object: FromPort must be less than or equal to ToPort (spec.listeners[0].portRanges[0])",
-		"-:14: error: GlobalAccelerator shop/web: duplicate endpoint detected in listener[0].endpointGroups[0]: Service/shop/web (spec.listeners[0].endpointGroups[0].endpoints[1])",
-		"-:15: error: GlobalAccelerator shop/web: duplicate region detected in listener[0]: endpointGroups[0] and endpointGroups[1] are both in eu-west-1",
-		"-:15: error: GlobalAccelerator shop/web: the endpoint has no name of the Ingress (spec.listeners[0].endpointGroups[1].endpoints[0])",
+		"-:9: error: GlobalAccelerator shop/web: the API server refuses the object: FromPort must be less than or equal to " +
+			"ToPort (spec.listeners[0].portRanges[0])",
+		"-:14: error: GlobalAccelerator shop/web: duplicate endpoint detected in listener[0].endpointGroups[0]: " +
+			"Service/shop/web (spec.listeners[0].endpointGroups[0].endpoints[1])",
+		"-:15: error: GlobalAccelerator shop/web: duplicate region detected in listener[0]: endpointGroups[0] and " +
+			"endpointGroups[1] are both in eu-west-1",
+		"-:15: error: GlobalAccelerator shop/web: the endpoint has no name of the Ingress " +
+			"(spec.listeners[0].endpointGroups[1].endpoints[0])",
 		"6 errors, 1 warning, 0 notes",
 	} {
 		if !strings.Contains(out, want) {
@@ -48,9 +52,12 @@ func TestLintFindsInAGlobalAcceleratorWhatTheAPIServerAndAWSWouldRefuse(t *testi
 func TestLintRefusesUnknownFieldsAndVersionsOfGlobalAccelerators(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		strings.Replace(lintedAccelerator, "ipAddresses", "ipaddresses", 1):                   `unknown field "spec.ipaddresses"`,
-		strings.Replace(lintedAccelerator, "aga.k8s.aws/v1beta1", "aga.k8s.aws/v1", 1):        "write apiVersion: aga.k8s.aws/v1beta1",
-		strings.Replace(lintedAccelerator, "kind: GlobalAccelerator", "kind: Accelerator", 1): "there is no such kind; those of aga.k8s.aws are GlobalAccelerator",
+		strings.Replace(lintedAccelerator, "ipAddresses", "ipaddresses",
+			1): `unknown field "spec.ipaddresses"`,
+		strings.Replace(lintedAccelerator, "aga.k8s.aws/v1beta1", "aga.k8s.aws/v1",
+			1): "write apiVersion: aga.k8s.aws/v1beta1",
+		strings.Replace(lintedAccelerator, "kind: GlobalAccelerator", "kind: Accelerator",
+			1): "there is no such kind; those of aga.k8s.aws are GlobalAccelerator",
 	} {
 		if out, _, err := lbc(t, text, "lint", "-"); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%v, no %s in\n%s", err, want, out)
@@ -64,19 +71,23 @@ func TestLintWarnsOfGlobalAcceleratorsThatHaveNoEffect(t *testing.T) {
 	const gate = "--feature-gates=GlobalAcceleratorController=true"
 	account := func(region string) string {
 		path := filepath.Join(t.TempDir(), "account.yaml")
-		if err := os.WriteFile(path, []byte("{account: '123456789012', region: "+region+", cluster: {name: demo}, vpc: {id: vpc-00000001, cidr: 10.1.0.0/16}}"), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte("{account: '123456789012', region: "+region+", cluster: {name: demo}, vpc: "+
+			"{id: vpc-00000001, cidr: 10.1.0.0/16}}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return " --account=" + path
 	}
 	for flags, want := range map[string]string{
-		"":                             "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate GlobalAcceleratorController is off",
-		gate + account("cn-north-1"):   "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate + " has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
+		"": "-:1: warning: GlobalAccelerator shop/web: it has no effect: feature gate " +
+			"GlobalAcceleratorController is off",
+		gate + account("cn-north-1"): "-:1: warning: GlobalAccelerator shop/web: it has no effect: " + gate +
+			" has no effect: AWS Global Accelerator does not exist in the partition of region cn-north-1",
 		gate:                           "",
 		gate + account("eu-central-1"): "",
 	} {
 		out, _, err := lbc(t, valid, append([]string{"lint", "-"}, strings.Fields(flags)...)...)
-		if warnings := strings.Count(out, "warning:"); err != nil || !strings.Contains(out, want) || (warnings == 1) != (want != "") || warnings > 1 {
+		if warnings := strings.Count(out, "warning:"); err != nil || !strings.Contains(out, want) ||
+			(warnings == 1) != (want != "") || warnings > 1 {
 			t.Errorf("%s: %v\n%s", flags, err, out)
 		}
 	}

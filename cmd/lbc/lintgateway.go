@@ -25,11 +25,14 @@ const (
 	codeIgnoredKind  = "IgnoredKind"
 )
 
-// elsewhereReasons are those about objects that may be in other files, or in the cluster, with what their messages say then.
+// elsewhereReasons are those about objects that may be in other files, or in the cluster, with what their messages say
+// then.
 var elsewhereReasons = map[string]string{
 	string(gatewayv1.RouteReasonBackendNotFound): "", string(gatewayv1.RouteReasonRefNotPermitted): "",
-	string(gatewayv1.GatewayReasonInvalidParameters): "does not exist", string(gatewayv1.ListenerReasonInvalidCertificateRef): "does not exist",
-	string(gatewayv1.ListenerReasonInvalidCACertificateRef): "does not exist", string(gatewayv1.RouteReasonIncompatibleFilters): "does not exist", "NotAccepted": "not found",
+	string(gatewayv1.GatewayReasonInvalidParameters):        "does not exist",
+	string(gatewayv1.ListenerReasonInvalidCertificateRef):   "does not exist",
+	string(gatewayv1.ListenerReasonInvalidCACertificateRef): "does not exist",
+	string(gatewayv1.RouteReasonIncompatibleFilters):        "does not exist", "NotAccepted": "not found",
 }
 
 // unmetFindings are findings about the conditions that objects of files do not meet.
@@ -42,7 +45,8 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 	for _, p := range src.fromFiles {
 		if c, ok := p.object.(*gatewayv1.GatewayClass); ok {
 			if problem := gateway.ClassProblem(v, flags, c); problem != nil {
-				all = append(all, gateway.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason, Message: problem.Message})
+				all = append(all, gateway.Unmet{Object: owner.Object(c), Path: "spec.parametersRef", Reason: problem.Reason,
+					Message: problem.Message})
 			}
 		}
 	}
@@ -56,17 +60,19 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 			field = in
 		}
 		severity := severityError
-		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() && strings.Contains(u.Message, words) {
+		if words, elsewhere := elsewhereReasons[u.Reason]; elsewhere && !o.fromCluster() &&
+			strings.Contains(u.Message, words) {
 			severity = severityWarning
 		}
 		u.Object.UID = ""
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(), Field: field, Reason: u.Reason, Message: u.Message})
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severity, Object: u.Object.String(),
+			Field: field, Reason: u.Reason, Message: u.Message})
 	}
 	return out
 }
 
-// unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing names. With a cluster there
-// are none: what names an object may come later.
+// unconnected are findings about objects of the Gateway API that name nothing of what is checked, or that nothing
+// names. With a cluster there are none: what names an object may come later.
 func unconnected(src *source) (out []finding) {
 	if src.kube != nil {
 		return nil
@@ -82,7 +88,8 @@ func unconnected(src *source) (out []finding) {
 		}
 	}
 	note := func(p placed, field, text, remedy string) {
-		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object), Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
+		out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityNote, Object: nameOf(p.object),
+			Field: field, Reason: codeNothingNamed, Message: text, Remedy: remedy})
 	}
 	for _, p := range src.fromFiles {
 		kind, _ := objects.KindOf(p.object)
@@ -91,29 +98,36 @@ func unconnected(src *source) (out []finding) {
 		case *configv1.LoadBalancerConfiguration, *configv1.ListenerRuleConfiguration:
 			if !namedRefs[at] {
 				note(p, "", "it has no effect: nothing in the files names it", map[objects.Kind]string{
-					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway", objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
+					objects.LoadBalancerConfiguration: "name it in parametersRef of a GatewayClass or Gateway",
+					objects.ListenerRuleConfiguration: "name it in a filter of type ExtensionRef of a route"}[kind])
 			}
 		case *configv1.TargetGroupConfiguration:
 			refs := objects.References(x)
 			switch {
 			case len(refs) == 0 && !namedRefs[at]:
-				note(p, "", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
+				note(p, "", "it has no effect: it has no targetReference, and no LoadBalancerConfiguration in the files names "+
+					"it as default", "add spec.targetReference, or name it in defaultTargetGroupConfiguration")
 			case len(refs) > 0 && !namedRefs[refs[0]]:
-				note(p, "spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend", refs[0].Kind, refs[0].Namespace, refs[0].Name), "correct the name, or check the file of the route along with this one")
+				note(p, "spec.targetReference", fmt.Sprintf("it has no effect: no route in the files has %s %s/%s as backend",
+					refs[0].Kind, refs[0].Namespace, refs[0].Name),
+					"correct the name, or check the file of the route along with this one")
 			}
 		case *gatewayv1.ListenerSet:
 			if g := missingGateways(v, x); len(g) > 0 {
-				note(p, "spec.parentRef", "it is not checked: "+g[0]+" is in none of the files", "check the file of the Gateway along with this one")
+				note(p, "spec.parentRef", "it is not checked: "+g[0]+" is in none of the files",
+					"check the file of the Gateway along with this one")
 			}
 		default:
 			if !slices.Contains(objects.RouteKinds, kind) {
 				continue
 			}
 			if len(offline.GatewaysOf(v, x)) == 0 {
-				note(p, "spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files", "name a Gateway in spec.parentRefs")
+				note(p, "spec.parentRefs", "it is not checked: it names no Gateway, or a ListenerSet that is in none of the files",
+					"name a Gateway in spec.parentRefs")
 			}
 			for _, g := range missingGateways(v, x) {
-				note(p, "spec.parentRefs", "it is not checked: "+g+" is in none of the files", "check the file of the Gateway along with this one")
+				note(p, "spec.parentRefs", "it is not checked: "+g+" is in none of the files",
+					"check the file of the Gateway along with this one")
 			}
 		}
 	}
@@ -168,17 +182,20 @@ func sayUnread(errOut io.Writer, all []unread) {
 	for _, kind := range slices.Sorted(maps.Keys(counted)) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", counted[kind], kind))
 	}
-	fmt.Fprintf(errOut, "lbc: objects on which no load balancer depends are not read: %s\n", strings.Join(kinds, ", ")) //nolint:errcheck // a hint
+	//nolint:errcheck // a hint
+	fmt.Fprintf(errOut, "lbc: objects on which no load balancer depends are not read: %s\n", strings.Join(kinds, ", "))
 }
 
-// ignoredKinds are findings about objects that are meant for this controller and have no effect, as it does not read their kind.
+// ignoredKinds are findings about objects that are meant for this controller and have no effect, as it does not read
+// their kind.
 func ignoredKinds(all []unread) (out []finding) {
 	for _, u := range all {
 		group, kind, name := u.kindAndName()
 		if group != "gateway.networking.k8s.io" && group != "gateway.networking.x-k8s.io" {
 			continue
 		}
-		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name, Reason: codeIgnoredKind,
+		f := finding{File: u.file, Line: u.line, Severity: severityWarning, Object: kind + " " + name,
+			Reason:  codeIgnoredKind,
 			Message: "it has no effect: load balancers have nothing for objects of kind " + kind, Remedy: "remove it"}
 		if kind == "BackendTLSPolicy" {
 			f.Message = "it has no effect: " + gateway.UnverifiedTargets

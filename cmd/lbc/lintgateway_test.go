@@ -21,20 +21,35 @@ func TestFindingsAboutGatewaysAreAsRecorded(t *testing.T) {
 
 func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 	t.Parallel()
-	const class = "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: {controllerName: gateway.k8s.aws/alb%s}}"
-	const gateway = "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]%s}}"
-	const route = "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {parentRefs: [{name: web}]%s}}"
+	const class = "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: alb}, spec: " +
+		"{controllerName: gateway.k8s.aws/alb%s}}"
+	const gateway = "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: " +
+		"{gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]%s}}"
+	const route = "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {parentRefs: " +
+		"[{name: web}]%s}}"
 	for _, c := range []struct{ name, class, gateway, more, want string }{
-		{"a class without its configuration", ", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: x, name: lbc}", "", "", "warning: GatewayClass alb: spec.parametersRef names LoadBalancerConfiguration x/lbc, which does not exist (spec.parametersRef) [InvalidParameters]"},
-		{"a class with another kind", ", parametersRef: {group: '', kind: ConfigMap, namespace: x, name: lbc}", "", "", "error: GatewayClass alb: spec.parametersRef names a ConfigMap"},
-		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "", "error: Gateway default/web: hostname a.example.com is not the load balancer"},
-		{"a ListenerSet that is not admitted", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 81, protocol: HTTP}]}}",
-			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; set spec.allowedListeners.namespaces there (spec.parentRef) [NotAllowed]"},
-		{"a backend in another namespace", "", "", strings.ReplaceAll(route, "%s", ", rules: [{backendRefs: [{name: s, namespace: x, port: 80}]}]"), "warning: HTTPRoute default/r: "},
-		{"a ListenerRuleConfiguration that is missing", "", "", strings.ReplaceAll(route, "%s", ", rules: [{filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: l}}]}]"),
-			"warning: HTTPRoute default/r: spec.rules[0]: ListenerRuleConfiguration default/l does not exist (spec.rules[0]) [IncompatibleFilters]"},
-		{"a route without Gateway", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r}, spec: {}}", "note: HTTPRoute default/r: it is not checked: it names no Gateway"},
-		{"a policy", "", "", "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: XBackendTrafficPolicy, metadata: {name: p}}", "warning: XBackendTrafficPolicy p: it has no effect"},
+		{"a class without its configuration", ", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, " +
+			"namespace: x, name: lbc}", "", "", "warning: GatewayClass alb: spec.parametersRef names " +
+			"LoadBalancerConfiguration x/lbc, which does not exist (spec.parametersRef) [InvalidParameters]"},
+		{"a class with another kind", ", parametersRef: {group: '', kind: ConfigMap, namespace: x, name: lbc}", "", "",
+			"error: GatewayClass alb: spec.parametersRef names a ConfigMap"},
+		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "",
+			"error: Gateway default/web: hostname a.example.com is not the load balancer"},
+		{"a ListenerSet that is not admitted", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, " +
+			"metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 81, protocol: HTTP}]}}",
+			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; set " +
+				"spec.allowedListeners.namespaces there (spec.parentRef) [NotAllowed]"},
+		{"a backend in another namespace", "", "", strings.ReplaceAll(route, "%s", ", rules: [{backendRefs: [{name: s, "+
+			"namespace: x, port: 80}]}]"), "warning: HTTPRoute default/r: "},
+		{"a ListenerRuleConfiguration that is missing", "", "", strings.ReplaceAll(route, "%s",
+			", rules: [{filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
+				"ListenerRuleConfiguration, name: l}}]}]"),
+			"warning: HTTPRoute default/r: spec.rules[0]: ListenerRuleConfiguration default/l does not exist (spec.rules[0]) " +
+				"[IncompatibleFilters]"},
+		{"a route without Gateway", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: " +
+			"r}, spec: {}}", "note: HTTPRoute default/r: it is not checked: it names no Gateway"},
+		{"a policy", "", "", "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: XBackendTrafficPolicy, " +
+			"metadata: {name: p}}", "warning: XBackendTrafficPolicy p: it has no effect"},
 	} {
 		text := strings.ReplaceAll(class, "%s", c.class) + "\n---\n" + strings.ReplaceAll(gateway, "%s", c.gateway)
 		if c.more != "" {
@@ -52,8 +67,10 @@ func TestKindsThatAreNotReadAreCountedInOneLineAndThoseMeantForTheControllerFoun
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"a.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n",
-		"b.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n---\napiVersion: example.com/v1\nkind: Widget\nmetadata: {name: c}\n",
-		"c.yaml": "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: g, namespace: shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
+		"b.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n---\napiVersion: example.com/v1\nkind: " +
+			"Widget\nmetadata: {name: c}\n",
+		"c.yaml": "apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: g, namespace: " +
+			"shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -65,7 +82,8 @@ func TestKindsThatAreNotReadAreCountedInOneLineAndThoseMeantForTheControllerFoun
 		if err != nil || strings.Count(errOut, counted) != 1 {
 			t.Errorf("%s: %v\n%s", command, err, errOut)
 		}
-		if found := strings.Contains(out, "c.yaml:1: warning: GlobalAccelerator shop/g: it has no effect"); found != (command == "lint") {
+		if found := strings.Contains(out, "c.yaml:1: warning: GlobalAccelerator shop/g: it has no effect"); found !=
+			(command == "lint") {
 			t.Errorf("%s:\n%s", command, out)
 		}
 	}

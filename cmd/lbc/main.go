@@ -1,5 +1,5 @@
-// Command lbc shows what the controller would do, and why. Under the name kubectl-lbc it is a kubectl plugin, and under the name lbc-migrate it
-// has the flags of the tool of that name.
+// Command lbc shows what the controller would do, and why. Under the name kubectl-lbc it is a kubectl plugin, and under
+// the name lbc-migrate it has the flags of the tool of that name.
 package main
 
 import (
@@ -18,8 +18,9 @@ var version = "v0.0.0-dev"
 
 const rootHelp = `Show what the AWS Load Balancer Controller would do with your manifests, and why.
 
-lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup and lbc hold write to the cluster, and only lbc cleanup
-writes to AWS. Without a cluster and an account, lbc uses a simulated account and needs only the manifests.`
+lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup and lbc hold write
+to the cluster, and only lbc cleanup writes to AWS. Without a cluster and an account, lbc uses a
+simulated account and needs only the manifests.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -40,7 +41,8 @@ func main() {
 	}
 }
 
-// grace is how long a command may go on after a signal: commands that call AWS stop between two calls, and plans are computed without looking up.
+// grace is how long a command may go on after a signal: commands that call AWS stop between two calls, and plans are
+// computed without looking up.
 const grace = time.Second
 
 // exitSignal is the exit code of a program that SIGTERM ended.
@@ -54,15 +56,18 @@ func endSoon() {
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "lbc",
-		Short:         "Show what the AWS Load Balancer Controller would do",
-		Long:          rootHelp,
-		Example:       "  lbc lint shop.yaml\n  lbc plan -f shop.yaml\n  lbc explain ingress shop --request 'GET https://shop.example.com/cart' -f shop.yaml",
+		Use:   "lbc",
+		Short: "Show what the AWS Load Balancer Controller would do",
+		Long:  rootHelp,
+		Example: "  lbc lint shop.yaml\n  lbc plan -f shop.yaml\n  lbc explain ingress shop --request 'GET " +
+			"https://shop.example.com/cart' -f shop.yaml",
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), timelineCommand(), rollbackCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(),
+		holdCommand(), waitCommand(), timelineCommand(), rollbackCommand(), recordCommand(), migrateCommand(),
+		consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 

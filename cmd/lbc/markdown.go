@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// markdownLimit is how many characters GitHub takes in a comment. Bytes are counted, of which there are at least as many.
+// markdownLimit is how many characters GitHub takes in a comment. Bytes are counted, of which there are at least as
+// many.
 const markdownLimit = 65536
 
 // section is a part of a text in Markdown that is folded: its title, and text as it is.
 type section struct{ title, text string }
 
-// markdown is a comment of a pull request: a line for all, tables that matter more than the rest, and a section for each. What does not fit is left out,
-// and said to be.
+// markdown is a comment of a pull request: a line for all, tables that matter more than the rest, and a section for
+// each. What does not fit is left out, and said to be.
 func markdown(head, tables string, sections []section) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**\n%s", html.EscapeString(head), shortenedTables(tables))
@@ -33,7 +34,8 @@ func markdown(head, tables string, sections []section) string {
 		if cut := strings.LastIndex(s.text[:max(0, room)], "\n") + 1; cut > 0 {
 			b.WriteString(open + s.text[:cut] + end)
 		}
-		fmt.Fprintf(&b, "\nThe rest, from %s on, is left out, with %d further sections: a comment has %d characters at most. `lbc plan` prints all.\n", shortened(html.EscapeString(s.title)), len(sections)-n-1, markdownLimit)
+		fmt.Fprintf(&b, "\nThe rest, from %s on, is left out, with %d further sections: a comment has %d characters at "+
+			"most. `lbc plan` prints all.\n", shortened(html.EscapeString(s.title)), len(sections)-n-1, markdownLimit)
 		break
 	}
 	return b.String()
@@ -45,7 +47,8 @@ func shortenedTables(tables string) string {
 		return tables
 	}
 	cut := strings.LastIndex(tables[:markdownLimit/2], "\n") + 1
-	return tables[:cut] + fmt.Sprintf("\n%d further rows are left out. `lbc plan` prints all.\n", strings.Count(tables[cut:], "\n"))
+	return tables[:cut] + fmt.Sprintf("\n%d further rows are left out. `lbc plan` prints all.\n",
+		strings.Count(tables[cut:], "\n"))
 }
 
 func shortened(s string) string {

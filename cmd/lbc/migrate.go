@@ -21,32 +21,37 @@ import (
 
 const migrateHelp = `Translate Ingresses into Gateways, HTTPRoutes and their configurations, and show differences.
 
-lbc reads Ingresses, IngressClasses, IngressClassParams and Services from files (-f, also directories and - for standard input), from a
-cluster (--kubeconfig), or from both. It writes nothing to the cluster or to AWS. It skips Ingresses of other controllers and invalid
-Ingresses; the report says why.
+lbc reads Ingresses, IngressClasses, IngressClassParams and Services from files (-f, also
+directories and - for standard input), from a cluster (--kubeconfig), or from both. It writes
+nothing to the cluster or to AWS. It skips Ingresses of other controllers and invalid Ingresses; the
+report says why.
 
-Each Gateway has the annotation gateway.k8s.aws/dry-run, so the controller only plans it. Compare the plan, remove the annotation, and point
-DNS to the new load balancer. The Ingress keeps its load balancer until you delete it.
+Each Gateway has the annotation gateway.k8s.aws/dry-run, so the controller only plans it. Compare
+the plan, remove the annotation, and point DNS to the new load balancer. The Ingress keeps its load
+balancer until you delete it.
 
-The manifests go to standard output, or with --output-dir into files. The report goes to standard error, or with --report into a file. It
-names settings that have no equivalent in a Gateway. It also compares the load balancers of both sides: their settings, and their answers to
-requests that lbc generates from the rules. lbc builds both in a simulated account that contains the resources in the manifests.
+The manifests go to standard output, or with --output-dir into files. The report goes to standard
+error, or with --report into a file. It names settings that have no equivalent in a Gateway. It also
+compares the load balancers of both sides: their settings, and their answers to requests that lbc
+generates from the rules. lbc builds both in a simulated account that contains the resources in the
+manifests.
 
---from nlb-service translates Services of this controller with a network load balancer into a Gateway of class aws-nlb, with a TCPRoute or
-UDPRoute for each port. The routes use the Services as backends. The report has the command that ends the Services' own load balancers.
+--from nlb-service translates Services of this controller with a network load balancer into a
+Gateway of class aws-nlb, with a TCPRoute or UDPRoute for each port. The routes use the Services as
+backends. The report has the command that ends the Services' own load balancers.
 
 --from service and --from v1-ingress translate objects of other controllers:
 
-  - Services of type LoadBalancer of the cloud provider's controller become additional Services for this controller, because their load
-    balancers cannot be adopted.
+  - Services of type LoadBalancer of the cloud provider's controller become additional Services for
+    this controller, because their load balancers cannot be adopted.
   - Services that this controller serves by annotation aws-load-balancer-type get its class.
-  - Ingresses of the ALB ingress controller v1, also of old API versions, become Ingresses with the same answers. They keep their load
-    balancers.
+  - Ingresses of the ALB ingress controller v1, also of old API versions, become Ingresses with the
+    same answers. They keep their load balancers.
 
 lbc accepts all flags of the controller, such as --default-target-type=ip. Pass the flags of your controller.
 
-Exit status: 0 success, also if there is no Ingress; 1 error; 2 an Ingress or Service is invalid, or a setting has no equivalent in a
-Gateway; with --diff-exit, 3 requests or settings differ.`
+Exit status: 0 success, also if there is no Ingress; 1 error; 2 an Ingress or Service is invalid, or
+a setting has no equivalent in a Gateway; with --diff-exit, 3 requests or settings differ.`
 
 const migrateExample = `  # Manifests to standard output, the report to standard error
   lbc migrate -f shop.yaml
@@ -84,8 +89,9 @@ type migrateOptions struct {
 func migrateCommand() *cobra.Command {
 	var o migrateOptions
 	cmd := &cobra.Command{
-		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
-		Short:   "Translate Ingresses and Services, also of other controllers, into Gateways, and check that both answer alike",
+		Use: "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
+		Short: "Translate Ingresses and Services, also of other controllers, into Gateways, and check that " +
+			"both answer alike",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,
@@ -97,7 +103,8 @@ func migrateCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
-	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's built-in account"
+	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's " +
+		"built-in account"
 	f.Lookup("kubeconfig").Usage = "cluster from which to read Ingresses, Services and the objects that they name"
 	f.Lookup("output").Usage = "form of the report: text, json or yaml"
 	f.StringVar(&o.from, "from", fromIngress, "what to translate: ingress, nlb-service, service or v1-ingress")
@@ -107,12 +114,16 @@ func migrateCommand() *cobra.Command {
 	f.StringVar(&o.extension, "output-format", "yaml", "form of the manifests: yaml or json")
 	f.StringVar(&o.split, "split", "", "namespace: a file for each namespace, in a directory of its own")
 	f.StringVar(&o.report, "report", "", "file for the report; default: standard error")
-	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller only plans them")
+	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller "+
+		"only plans them")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	f.BoolVar(&o.diffExit, "diff-exit", false, "exit with status 3 if requests or settings differ")
-	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(slices.Sorted(maps.Keys(translations)), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("output-format", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("split", cobra.FixedCompletions([]string{"namespace"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(slices.Sorted(maps.Keys(translations)),
+		cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output-format", cobra.FixedCompletions([]string{"yaml", "json"},
+		cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("split", cobra.FixedCompletions([]string{"namespace"},
+		cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("output-dir")
 	return cmd
 }
@@ -141,7 +152,8 @@ func (o *migrateOptions) check() error {
 }
 
 func (o *migrateOptions) selects(x metav1.Object) bool {
-	return (len(o.namespaces) == 0 || slices.Contains(o.namespaces, x.GetNamespace())) && (o.name == "" || x.GetName() == o.name)
+	return (len(o.namespaces) == 0 || slices.Contains(o.namespaces, x.GetNamespace())) &&
+		(o.name == "" || x.GetName() == o.name)
 }
 
 func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
@@ -171,13 +183,16 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 		return err
 	}
 	if o.format == "text" && o.report == "" {
-		fmt.Fprintf(errOut, "Found %d Ingress(es), %d Service(s), %d IngressClass(es), %d IngressClassParams\n", o.read[0], o.read[1], o.read[2], o.read[3]) //nolint:errcheck // a hint
+		//nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "Found %d Ingress(es), %d Service(s), %d IngressClass(es), %d IngressClassParams\n", o.read[0],
+			o.read[1], o.read[2], o.read[3])
 	}
 	written, err := o.write(out, got)
 	if err != nil {
 		return err
 	}
-	d := migrationDocument{Files: written, Skipped: got.Skipped, Findings: got.Findings, Comparisons: proofs, Known: how.known}
+	d := migrationDocument{Files: written, Skipped: got.Skipped, Findings: got.Findings, Comparisons: proofs,
+		Known: how.known}
 	if err := o.print(errOut, d, how.sides); err != nil {
 		return err
 	}
@@ -185,20 +200,24 @@ func (o *migrateOptions) run(ctx context.Context, out, errOut io.Writer, in io.R
 	case o.lenient:
 	case got.Failed() || leftOut:
 		return exitInvalid
-	case o.diffExit && slices.ContainsFunc(proofs, func(p proof) bool { return p.Unproven != "" || len(p.Differences) > 0 }):
+	case o.diffExit && slices.ContainsFunc(proofs, func(p proof) bool {
+		return p.Unproven != "" || len(p.Differences) > 0
+	}):
 		return exitChanges
 	}
 	return nil
 }
 
-// sources reads the objects, and makes stand-ins of those that are in none of the files. The account is never that of the cluster.
+// sources reads the objects, and makes stand-ins of those that are in none of the files. The account is never that of
+// the cluster.
 func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
 	o.simulated, o.former = true, o.from == fromV1
 	objs, err := o.objects(ctx, errOut, in)
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []objects.Kind{objects.Ingress, objects.Service, objects.IngressClass, objects.IngressClassParams} {
+	for _, kind := range []objects.Kind{objects.Ingress, objects.Service, objects.IngressClass,
+		objects.IngressClassParams} {
 		n := len(objs.snapshot.List(kind, ""))
 		if !o.fromCluster() { // without the class of the chart
 			n = 0
@@ -235,8 +254,8 @@ func (o *migrateOptions) sources(ctx context.Context, errOut io.Writer, in io.Re
 	return objs, nil
 }
 
-// loginSecrets are Secrets in place of those that Ingresses and Services name for logins: only their names matter, and the contents
-// are not read. label is what Secrets need to be used.
+// loginSecrets are Secrets in place of those that Ingresses and Services name for logins: only their names matter, and
+// the contents are not read. label is what Secrets need to be used.
 func loginSecrets(s objects.Snapshot, label string) (out []metav1.Object) {
 	var labels map[string]string
 	if k, v, ok := strings.Cut(label, "="); ok {

@@ -40,7 +40,11 @@ func TestTheOutputDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 		documents := strings.Split(string(text), "\n---\n")
 		out, errOut, _ := lbc(t, string(text), "migrate", "-f", "-")
 		for seed := range uint64(4) {
-			rand.New(rand.NewPCG(seed, 0)).Shuffle(len(documents), func(i, j int) { documents[i], documents[j] = documents[j], documents[i] }) //nolint:gosec // not a secret
+			//nolint:gosec // not a secret
+			rand.New(rand.NewPCG(seed, 0)).Shuffle(len(documents), func(i, j int) {
+				documents[i], documents[j] = documents[j],
+					documents[i]
+			})
 			other, otherErr, _ := lbc(t, strings.Join(documents, "\n---\n"), "migrate", "-f", "-")
 			if other != out || otherErr != errOut {
 				t.Fatalf("%s, seed %d: the output differs:\n%s\n%s", name, seed, other, otherErr)
@@ -53,7 +57,8 @@ func TestTheOutputDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 func comparisons(t *testing.T, manifests string, args ...string) []proof {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")
-	if _, errOut, err := lbc(t, manifests, append([]string{"migrate", "-f", "-", "-o", "json", "--report", report}, args...)...); err != nil {
+	if _, errOut, err := lbc(t, manifests, append([]string{"migrate", "-f", "-", "-o", "json", "--report", report},
+		args...)...); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, errOut, manifests)
 	}
 	text, err := os.ReadFile(report) //nolint:gosec // ours
@@ -72,7 +77,8 @@ func TestTheIngressesOfTheGuidesAreAnsweredAlikeByTheirGateways(t *testing.T) {
 	expectGuidesAlike(t, "kind: Ingress\n", 15)
 }
 
-// expectGuidesAlike translates the guides that contain a text, and expects that no load balancer differs from the one that it becomes, and that so many are compared.
+// expectGuidesAlike translates the guides that contain a text, and expects that no load balancer differs from the one
+// that it becomes, and that so many are compared.
 func expectGuidesAlike(t *testing.T, containing string, atLeast int, args ...string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(repository, "examples", "guides", "*.yaml"))
@@ -104,14 +110,20 @@ func expectGuidesAlike(t *testing.T, containing string, atLeast int, args ...str
 func randomIngress(r *rand.Rand) string {
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	var b strings.Builder
-	b.WriteString("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  namespace: shop\n  name: i\n  annotations:\n")
-	b.WriteString("    alb.ingress.kubernetes.io/actions.both: '{\"type\":\"forward\",\"forwardConfig\":{\"targetGroups\":[{\"serviceName\":\"a\",\"servicePort\":80,\"weight\":3},{\"serviceName\":\"b\",\"servicePort\":\"web\",\"weight\":1}]}}'\n")
-	b.WriteString("    alb.ingress.kubernetes.io/actions.away: '{\"type\":\"redirect\",\"redirectConfig\":{\"host\":\"away.example.com\",\"statusCode\":\"HTTP_301\"}}'\n")
-	b.WriteString("    alb.ingress.kubernetes.io/actions.gone: '{\"type\":\"fixed-response\",\"fixedResponseConfig\":{\"statusCode\":\"410\"}}'\n")
-	b.WriteString("    alb.ingress.kubernetes.io/conditions.c: '[{\"field\":\"http-header\",\"httpHeaderConfig\":{\"httpHeaderName\":\"X-A\",\"values\":[\"one\",\"t*\"]}}]'\n")
+	b.WriteString("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  namespace: shop\n  name: i\n  " +
+		"annotations:\n")
+	b.WriteString("    alb.ingress.kubernetes.io/actions.both: " +
+		"'{\"type\":\"forward\",\"forwardConfig\":{\"targetGroups\":[{\"serviceName\":\"a\",\"servicePort\":80,\"weight\":3},{\"serviceName\":\"b\",\"servicePort\":\"web\",\"weight\":1}]}}'\n")
+	b.WriteString("    alb.ingress.kubernetes.io/actions.away: " +
+		"'{\"type\":\"redirect\",\"redirectConfig\":{\"host\":\"away.example.com\",\"statusCode\":\"HTTP_301\"}}'\n")
+	b.WriteString("    alb.ingress.kubernetes.io/actions.gone: " +
+		"'{\"type\":\"fixed-response\",\"fixedResponseConfig\":{\"statusCode\":\"410\"}}'\n")
+	b.WriteString("    alb.ingress.kubernetes.io/conditions.c: " +
+		"'[{\"field\":\"http-header\",\"httpHeaderConfig\":{\"httpHeaderName\":\"X-A\",\"values\":[\"one\",\"t*\"]}}]'\n")
 	if r.IntN(2) == 0 {
 		b.WriteString("    alb.ingress.kubernetes.io/listen-ports: '[{\"HTTP\":80},{\"HTTPS\":443},{\"HTTP\":8080}]'\n")
-		b.WriteString("    alb.ingress.kubernetes.io/certificate-arn: arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000001\n")
+		b.WriteString("    alb.ingress.kubernetes.io/certificate-arn: " +
+			"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000001\n")
 		if r.IntN(2) == 0 {
 			b.WriteString("    alb.ingress.kubernetes.io/ssl-redirect: \"443\"\n")
 		}
@@ -133,15 +145,18 @@ func randomIngress(r *rand.Rand) string {
 		if r.IntN(4) == 0 && h != "" {
 			continue
 		}
-		fmt.Fprintf(&b, "    - %shttp:\n        paths:\n", map[bool]string{true: "", false: fmt.Sprintf("host: %q\n      ", h)}[h == ""])
+		fmt.Fprintf(&b, "    - %shttp:\n        paths:\n", map[bool]string{
+			true: "", false: fmt.Sprintf("host: %q\n      ", h)}[h == ""])
 		paths := []string{"/", "/p", "/p/q", "/p/q/", "/r", "/rr"}
 		r.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
 		for _, p := range paths[:1+r.IntN(len(paths))] {
-			fmt.Fprintf(&b, "          - {path: %s, pathType: %s, backend: %s}\n", p, pick("Exact", "Prefix", "Prefix", "ImplementationSpecific"), backend())
+			fmt.Fprintf(&b, "          - {path: %s, pathType: %s, backend: %s}\n", p, pick("Exact", "Prefix", "Prefix",
+				"ImplementationSpecific"), backend())
 		}
 	}
 	for _, s := range []string{"a", "b", "c"} {
-		fmt.Fprintf(&b, "---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: %s}, spec: {type: NodePort, ports: [{name: web, port: 80}]}}\n", s)
+		fmt.Fprintf(&b, "---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: %s}, spec: {type: "+
+			"NodePort, ports: [{name: web, port: 80}]}}\n", s)
 	}
 	return b.String()
 }
@@ -208,7 +223,8 @@ func TestWhatMigrateIsAskedForIsCheckedFirst(t *testing.T) {
 		"--ingress-name accepts a single":            {"-f", "x", "--ingress-name", "a,b", "--namespaces", "c"},
 		`--output "table": must be text, json or ya`: {"-f", "x", "-o", "table"},
 	} {
-		if _, _, err := lbc(t, "", append([]string{"migrate"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := lbc(t, "", append([]string{"migrate"}, args...)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
@@ -216,14 +232,17 @@ func TestWhatMigrateIsAskedForIsCheckedFirst(t *testing.T) {
 
 func TestOnlySelectedIngressesAreTranslated(t *testing.T) {
 	t.Parallel()
-	out, errOut, err := lbc(t, "", "migrate", "-f", migrateFile("group"), "--namespaces", "shop", "--ingress-name", "front")
-	if err != nil || !strings.Contains(errOut, "warning: Ingress shop/admin: it is a member of group everyone and not selected") {
+	out, errOut, err := lbc(t, "", "migrate", "-f", migrateFile("group"), "--namespaces", "shop",
+		"--ingress-name", "front")
+	if err != nil || !strings.Contains(errOut, "warning: Ingress shop/admin: it is a member of group everyone "+
+		"and not selected") {
 		t.Errorf("%v\n%s", err, errOut)
 	}
 	if strings.Contains(out, "namespace: blog") || strings.Contains(out, "authenticate-oidc") {
 		t.Errorf("others are translated:\n%s", out)
 	}
-	if out, errOut, err = lbc(t, "", "migrate", "-f", migrateFile("group"), "--namespaces", "nobody"); out != "" || err != nil || errOut != noIngress+"\n" {
+	if out, errOut, err = lbc(t, "", "migrate", "-f", migrateFile("group"), "--namespaces", "nobody"); out != "" ||
+		err != nil || errOut != noIngress+"\n" {
 		t.Errorf("%q %q %v", out, errOut, err)
 	}
 }
@@ -246,7 +265,8 @@ func TestTranslatedManifestsAreWithoutErrorsInLint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out += "---\n{apiVersion: v1, kind: Secret, metadata: {namespace: shop, name: login}, stringData: {clientID: id, clientSecret: secret}}\n"
+		out += "---\n{apiVersion: v1, kind: Secret, metadata: {namespace: shop, name: login}, stringData: {clientID: id, " +
+			"clientSecret: secret}}\n"
 		if found, _, err := lbc(t, out, "lint", "-"); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, found)
 		}
@@ -275,11 +295,14 @@ func TestTheToolHasItsOwnFlagsAndComplaints(t *testing.T) {
 	}{
 		{nil, "must specify at least one of: --file (-f), --input-dir, or --from-cluster"},
 		{[]string{"-f", "a", "--from-cluster"}, "--from-cluster cannot be used with --file or --input-dir"},
-		{[]string{"-f", "a", "--kubeconfig", "k", "--all-namespaces"}, "--all-namespaces can only be used with --from-cluster"},
+		{[]string{"-f", "a", "--kubeconfig", "k", "--all-namespaces"},
+			"--all-namespaces can only be used with --from-cluster"},
 		{[]string{"-f", "a", "--namespaces", "n"}, "--namespaces can only be used with --from-cluster"},
-		{[]string{"--from-cluster", "--namespaces", "n", "--all-namespaces"}, "--namespaces and --all-namespaces are mutually exclusive"},
+		{[]string{"--from-cluster", "--namespaces", "n", "--all-namespaces"},
+			"--namespaces and --all-namespaces are mutually exclusive"},
 		{[]string{"--from-cluster", "--ingress-name", "a,b"}, "--ingress-name accepts a single Ingress name"},
-		{[]string{"--from-cluster", "--ingress-name", "a", "--all-namespaces"}, "--ingress-name and --all-namespaces are mutually exclusive"},
+		{[]string{"--from-cluster", "--ingress-name", "a", "--all-namespaces"},
+			"--ingress-name and --all-namespaces are mutually exclusive"},
 		{[]string{"--from-cluster", "--ingress-name", "a"}, "--ingress-name requires exactly one --namespaces value"},
 		{[]string{"-f", "a", "--output-format", "xml"}, "must be yaml or json"},
 		{[]string{"-f", "a", "--split", "kind"}, "must be namespace"},
@@ -305,7 +328,8 @@ func TestTheToolTranslatesFilesAndDirectoriesAndEndsWithStatusZero(t *testing.T)
 	if err := os.WriteFile(filepath.Join(in, "values.yml"), []byte("replicas: 2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	errOut, err := tool(t, "--input-dir", in, "-f", migrateFile("group")+","+migrateFile("rules"), "--output-dir", out, "--output-format", "json")
+	errOut, err := tool(t, "--input-dir", in, "-f", migrateFile("group")+","+migrateFile("rules"), "--output-dir", out,
+		"--output-format", "json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errOut)
 	}
@@ -319,7 +343,8 @@ func TestTheToolTranslatesFilesAndDirectoriesAndEndsWithStatusZero(t *testing.T)
 			gateways++
 		}
 	}
-	if err != nil || gateways != 3 || !slices.ContainsFunc(strings.Split(errOut, "\n"), func(l string) bool { return strings.HasPrefix(l, "Found 7 Ingress(es), ") }) {
+	if err != nil || gateways != 3 || !slices.ContainsFunc(strings.Split(errOut, "\n"),
+		func(l string) bool { return strings.HasPrefix(l, "Found 7 Ingress(es), ") }) {
 		t.Errorf("%v, %d gateways\n%s", err, gateways, errOut)
 	}
 	if !strings.Contains(errOut, "Skipping unrecognized resource in input: "+filepath.Join(in, "values.yml")) {

@@ -35,7 +35,8 @@ func TestServicesOfOlderAnnotationsKeepTheirLoadBalancerUnderAClass(t *testing.T
 	t.Parallel()
 	report := filepath.Join(t.TempDir(), "report.json")
 	var code exitCode
-	if _, errOut, err := lbc(t, "", "migrate", "--from", fromService, "-f", migrateFile("services"), "-o", "json", "--report", report); !errors.As(err, &code) {
+	if _, errOut, err := lbc(t, "", "migrate", "--from", fromService, "-f", migrateFile("services"), "-o", "json",
+		"--report", report); !errors.As(err, &code) {
 		t.Fatalf("%v\n%s", err, errOut)
 	}
 	text, err := os.ReadFile(report) //nolint:gosec // ours
@@ -90,13 +91,16 @@ func TestTheServicesOfTheGuidesAreServedAlikeByTheirGateways(t *testing.T) {
 
 func TestFormerVersionsOfIngressesAreReadOnlyToBeTranslated(t *testing.T) {
 	t.Parallel()
-	if _, _, err := lbc(t, "", "plan", "-f", migrateFile("v1")); err == nil || !strings.Contains(err.Error(), "no cluster serves this version") {
+	if _, _, err := lbc(t, "", "plan", "-f", migrateFile("v1")); err == nil || !strings.Contains(err.Error(),
+		"no cluster serves this version") {
 		t.Errorf("plan: %v", err)
 	}
-	if out, errOut, err := lbc(t, "", "migrate", "--from", fromService, "-f", migrateFile("rules")); out != "" || err != nil || !strings.Contains(errOut, "No Service of type LoadBalancer") {
+	if out, errOut, err := lbc(t, "", "migrate", "--from", fromService, "-f", migrateFile("rules")); out != "" ||
+		err != nil || !strings.Contains(errOut, "No Service of type LoadBalancer") {
 		t.Errorf("no Services: %v\n%s\n%s", err, out, errOut)
 	}
-	for _, args := range [][]string{{"--from", "classic"}, {"--from", fromService, "--ingress-name", "x", "--namespaces", "y"}, {"--from", fromNLB, "--ingress-name", "x", "--namespaces", "y"}} {
+	for _, args := range [][]string{{"--from", "classic"}, {"--from", fromService, "--ingress-name", "x", "--namespaces",
+		"y"}, {"--from", fromNLB, "--ingress-name", "x", "--namespaces", "y"}} {
 		if _, _, err := lbc(t, "", append([]string{"migrate", "-f", migrateFile("v1")}, args...)...); err == nil {
 			t.Errorf("%v is taken", args)
 		}

@@ -41,7 +41,8 @@ func (o *migrateOptions) write(out io.Writer, got migrate.Result) ([]writtenFile
 	if !o.overwrite {
 		for _, f := range files {
 			if _, err := os.Stat(f.name); err == nil {
-				return nil, fmt.Errorf("%s exists: name another --output-dir, or replace it with --overwrite; nothing was written", f.name)
+				return nil, fmt.Errorf("%s exists: name another --output-dir, or replace it with --overwrite; nothing was written",
+					f.name)
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}

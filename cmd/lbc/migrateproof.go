@@ -41,7 +41,8 @@ type proof struct {
 }
 
 // prove compares both sides of each pair, as the controller makes them.
-func prove(ctx context.Context, snapshot objects.Snapshot, got migrate.Result, account front.FactSource, c *config.Config) ([]proof, error) {
+func prove(ctx context.Context, snapshot objects.Snapshot, got migrate.Result, account front.FactSource,
+	c *config.Config) ([]proof, error) {
 	after := objects.Snapshot{}
 	for kind, all := range snapshot {
 		after[kind] = maps.Clone(all)
@@ -110,7 +111,8 @@ func problems(l diag.List) string {
 }
 
 // compiled is the load balancer of a stack; nil if it cannot be built.
-func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in front.FactSource, c *config.Config) (*stack.Stack, diag.List, error) {
+func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in front.FactSource, c *config.Config) (
+	*stack.Stack, diag.List, error) {
 	w := settings.Loaders(c, true)[key.Owner].Load(objects.New(snapshot), key.ID)
 	r, _, err := front.Compiler{Facts: in, Config: settings.Compile(c)}.Compile(ctx, key, w, nil)
 	return r.Stack, append(slices.Clone(r.Diagnostics), w.Found...), err
@@ -157,7 +159,8 @@ func declaredIn(s objects.Snapshot) (d declared) {
 	return d
 }
 
-// assuming answers like an account that has what manifests name: both sides are compared by what they make of it, not by whether it exists.
+// assuming answers like an account that has what manifests name: both sides are compared by what they make of it, not
+// by whether it exists.
 type assuming struct {
 	front.FactSource
 	declared
@@ -214,7 +217,9 @@ func (a assuming) withSubnets(have map[string]facts.Subnet) map[string]facts.Sub
 		if known(have, func(s facts.Subnet) map[string]string { return s.Tags }, n) {
 			continue
 		}
-		s := facts.Subnet{ID: n, VPC: a.vpc, Zone: fmt.Sprintf("us-west-2-%d", i), Locale: facts.AvailabilityZone, CIDR: fmt.Sprintf("10.254.%d.0/24", i%256), IPv6CIDRs: []string{fmt.Sprintf("2001:db8:0:%x::/64", i)}, AvailableIPs: 200, Public: true}
+		s := facts.Subnet{ID: n, VPC: a.vpc, Zone: fmt.Sprintf("us-west-2-%d", i), Locale: facts.AvailabilityZone,
+			CIDR: fmt.Sprintf("10.254.%d.0/24", i%256), IPv6CIDRs: []string{fmt.Sprintf("2001:db8:0:%x::/64", i)},
+			AvailableIPs: 200, Public: true}
 		if !strings.HasPrefix(n, "subnet-") {
 			s.ID, s.Tags = fmt.Sprintf("subnet-%017d", i), map[string]string{"Name": n}
 		}

@@ -19,10 +19,11 @@ import (
 // migrateTool is the name under which the program has the flags of the tool of that name.
 const migrateTool = "lbc-migrate"
 
-const migrateToolHelp = `Translate Ingresses into Gateways like lbc migrate, with the flags and exit codes of lbc-migrate. lbc migrate --help describes the
-translation and the report.
+const migrateToolHelp = `Translate Ingresses into Gateways like lbc migrate, with the flags and exit codes of lbc-migrate.
+lbc migrate --help describes the translation and the report.
 
-Exit status: 0 success, also if there is no Ingress, or if a setting has no equivalent in a Gateway, which the report says; 1 error.`
+Exit status: 0 success, also if there is no Ingress, or if a setting has no equivalent in a Gateway,
+which the report says; 1 error.`
 
 const migrateToolExample = `  lbc-migrate -f shop.yaml,blog.yaml
   lbc-migrate --input-dir manifests --split namespace --output-dir gateways
@@ -42,8 +43,9 @@ type toolOptions struct {
 func migrateToolCommand() *cobra.Command {
 	var o toolOptions
 	cmd := &cobra.Command{
-		Use: migrateTool, Short: "Translate Ingresses into Gateways", Long: migrateToolHelp, Example: migrateToolExample, Version: version,
-		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		Use: migrateTool, Short: "Translate Ingresses into Gateways", Long: migrateToolHelp, Example: migrateToolExample,
+		Version: version,
+		Args:    cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.translate(cmd.Flags().Changed, cmd.ErrOrStderr()); err != nil {
 				return err
@@ -66,20 +68,23 @@ func migrateToolCommand() *cobra.Command {
 	f.StringSliceVarP(&o.named, "file", "f", nil, "files with manifests, separated by commas; may be repeated")
 	f.StringVar(&o.inputDir, "input-dir", "", "directory with manifests, without its subdirectories")
 	f.BoolVar(&o.fromCluster, "from-cluster", false, "read from the API server")
-	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to read from the cluster, separated by commas; default: all")
+	f.StringSliceVar(&o.namespaces, "namespaces", nil,
+		"namespaces to read from the cluster, separated by commas; default: all")
 	f.BoolVar(&o.allNamespaces, "all-namespaces", false, "read all namespaces of the cluster")
 	f.StringVar(&o.name, "ingress-name", "", "the only Ingress to translate, with one --namespaces")
 	f.StringVar(&o.dir, "output-dir", "./gateway-output", "directory for the manifests")
 	f.StringVar(&o.extension, "output-format", "yaml", "yaml or json")
 	f.StringVar(&o.split, "split", "", "namespace: a file for each namespace")
-	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller only plans them")
+	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller "+
+		"only plans them")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	return cmd
 }
 
 // translate checks the flags in the order of the existing tool, and sets those of lbc migrate.
 func (o *toolOptions) translate(given func(flag string) bool, errOut io.Writer) error {
-	o.format, o.color, o.formats, o.namespace, o.lenient, o.from = "text", "never", []string{"text"}, "default", true, fromIngress
+	o.format, o.color, o.formats, o.namespace, o.lenient, o.from = "text", "never", []string{"text"}, "default",
+		true, fromIngress
 	fromFiles := len(o.named) > 0 || o.inputDir != ""
 	switch {
 	case !fromFiles && !o.fromCluster:

@@ -12,14 +12,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-const orphansHelp = `List the AWS resources that have the tags of a cluster and belong to no object of the cluster: load balancers, target groups, security
-groups, certificates, and the TargetGroupBindings of such stacks.
+const orphansHelp = `List the AWS resources that have the tags of a cluster and belong to no object of the cluster: load
+balancers, target groups, security groups, certificates, and the TargetGroupBindings of such stacks.
 
-An object claims a stack by its name, its finalizer, its group or the load balancer in its status, whatever its class. A TargetGroupBinding
-without labels of a stack claims its target group.
+An object claims a stack by its name, its finalizer, its group or the load balancer in its status,
+whatever its class. A TargetGroupBinding without labels of a stack claims its target group.
 
-Each orphan has the commands that delete or keep it. It also has its healthy targets outside the cluster: they are a sign that another
-cluster with the same name uses the orphan.
+Each orphan has the commands that delete or keep it. It also has its healthy targets outside the
+cluster: they are a sign that another cluster with the same name uses the orphan.
 
 ` + leftHelp + `
 
@@ -32,7 +32,8 @@ type orphansDocument struct {
 	Cluster string         `json:"cluster"`
 	VPC     string         `json:"vpc"`
 	Orphans []listedOrphan `json:"orphans"`
-	// Unclear are stacks of which it is not known whether an object claims them, and those that stay without one by a deletion policy.
+	// Unclear are stacks of which it is not known whether an object claims them, and those that stay without one by a
+	// deletion policy.
 	Unclear []unclearStack `json:"unclear"`
 	Unread  []string       `json:"unread,omitempty"`
 
@@ -60,11 +61,12 @@ type unclearStack struct {
 func orphansCommand() *cobra.Command {
 	var o leftOptions
 	cmd := &cobra.Command{
-		Use:     "orphans",
-		Short:   "List AWS resources of a cluster that belong to no object",
-		Long:    orphansHelp,
-		Example: "  lbc orphans\n  lbc orphans -o json\n  lbc orphans --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
-		Args:    cobra.NoArgs,
+		Use:   "orphans",
+		Short: "List AWS resources of a cluster that belong to no object",
+		Long:  orphansHelp,
+		Example: "  lbc orphans\n  lbc orphans -o json\n  lbc orphans --no-cluster --cluster-name demo --aws-region " +
+			"eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return listOrphans(cmd.Context(), &o, cmd.Flags().Changed, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -82,9 +84,11 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 		return err
 	}
 	found, unclear := orphan.Find(l.held, l.claims)
-	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{}, Unclear: []unclearStack{}, Unread: l.unread, elsewhere: l.servesElsewhere()}
+	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{},
+		Unclear: []unclearStack{}, Unread: l.unread, elsewhere: l.servesElsewhere()}
 	for _, x := range found {
-		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why, Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
+		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why,
+			Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
 		if line.Serving, err = l.serving(ctx, x.Resources); err != nil {
 			d.Unread = append(d.Unread, fmt.Sprintf("targets of %s: %v", x.Key, err))
 		}

@@ -30,7 +30,8 @@ func (o *outputs) flags(cmd *cobra.Command, formats ...string) {
 	f.StringVarP(&o.format, "output", "o", "text", list(formats))
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"},
+		cobra.ShellCompDirectiveNoFileComp))
 }
 
 func list(words []string) string {
@@ -47,9 +48,11 @@ func (o *outputs) validate() error {
 	return nil
 }
 
-// colored reports whether the output to w is coloured: with auto on a terminal that shows colours, unless NO_COLOR is set.
+// colored reports whether the output to w is coloured: with auto on a terminal that shows colours, unless NO_COLOR is
+// set.
 func (o *outputs) colored(w io.Writer) bool {
-	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == "" &&
+		os.Getenv("TERM") != "dumb"
 }
 
 // encode writes a document of a kind as JSON or YAML, the fields of both under the same names.
@@ -76,7 +79,8 @@ func (o *outputs) encode(w io.Writer, kind documentKind, fields any) error {
 	return err
 }
 
-// escaped is a JSON text with escapes for the characters that encoding/json leaves as they are and that no YAML may have or no terminal shows.
+// escaped is a JSON text with escapes for the characters that encoding/json leaves as they are and that no YAML may
+// have or no terminal shows.
 func escaped(text []byte) []byte {
 	if diag.Visible(string(text)) == string(text) {
 		return text

@@ -20,7 +20,8 @@ func TestCommandsOfThePagesAreThoseOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings lints the manifests of each page together, as they may depend on each other.
+// TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings lints the manifests of each page together, as they
+// may depend on each other.
 func TestManifestsOfThePagesAreStoredByTheAPIServerAndWithoutWarnings(t *testing.T) {
 	t.Parallel()
 	all, err := pages.Read(os.DirFS(repository))

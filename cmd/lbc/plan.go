@@ -24,31 +24,38 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why. The plan covers load balancers, the targets
-and security group rules of TargetGroupBindings, and, with feature gate GlobalAcceleratorController, accelerators.
+const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why.
+The plan covers load balancers, the targets and security group rules of TargetGroupBindings, and,
+with feature gate GlobalAcceleratorController, accelerators.
 
-For one load balancer, or for all with --details, the plan also shows the settings of new resources: scheme, subnets, certificates, health
-checks and others. Each has the place that declares it (← …), or its flag, default or discovery.
+For one load balancer, or for all with --details, the plan also shows the settings of new resources:
+scheme, subnets, certificates, health checks and others. Each has the place that declares it (← …),
+or its flag, default or discovery.
 
 ` + inputHelp + `
 
-With files and a cluster, only the load balancers that the files concern are planned; with a cluster alone, those of one namespace,
-or with -A of all. Annotation dry-run is ignored.
+With files and a cluster, only the load balancers that the files concern are planned; with a cluster
+alone, those of one namespace, or with -A of all. Annotation dry-run is ignored.
 
-Targets are the endpoints in the cluster, or those of EndpointSlices, Pods and Nodes in the files; without them, a note takes the place of the plan of a
-binding. Those of a load balancer's own bindings are shown if its target group exists and they differ from what is registered; they come and go with pods, and
-are no changes for --exit-code. Which rules are closed because no binding needs them is known with a cluster only.
+Targets are the endpoints in the cluster, or those of EndpointSlices, Pods and Nodes in the files;
+without them, a note takes the place of the plan of a binding. Those of a load balancer's own
+bindings are shown if its target group exists and they differ from what is registered; they come and
+go with pods, and are no changes for --exit-code. Which rules are closed because no binding needs
+them is known with a cluster only.
 
 -o markdown prints a comment for a pull request: each load balancer folded, and no more than GitHub takes.
 
-The plan ends with what changes in the units of AWS's bill, without prices, and who can reach what afterwards: ports that open or close, logins and other checks
-that are lost, requests that reach another Service or fail, and DNS names that change. A "!" marks what exposes. What could not be read is listed as unknown.
---fail-on fails on some of it: exposure on a line with a "!" or an unknown one, replacement and deletion on any step with ± or -, also if it is refused. The
-reasons are printed with their steps.
+The plan ends with what changes in the units of AWS's bill, without prices, and who can reach what
+afterwards: ports that open or close, logins and other checks that are lost, requests that reach
+another Service or fail, and DNS names that change. A "!" marks what exposes. What could not be read
+is listed as unknown. --fail-on fails on some of it: exposure on a line with a "!" or an unknown
+one, replacement and deletion on any step with ± or -, also if it is refused. The reasons are
+printed with their steps.
 
 -o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
---upgrade-check is for the time before an upgrade, by lbc of the new version and with the new flags: the chart runs it with value upgradeCheck.enabled.
+--upgrade-check is for the time before an upgrade, by lbc of the new version and with the new flags:
+the chart runs it with value upgradeCheck.enabled.
 
 Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output, or
 a manifest cannot be read and is left out; with --exit-code or --upgrade-check, 3 there are
@@ -93,11 +100,15 @@ func planCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
 	o.allFlag(cmd)
-	cmd.Flags().BoolVar(&o.details, "details", false, "also show the settings of new resources if the plan has several load balancers")
+	cmd.Flags().BoolVar(&o.details, "details", false,
+		"also show the settings of new resources if the plan has several load balancers")
 	cmd.Flags().StringVar(&o.out, "out", "", "file to which to write the plan as JSON")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
-	cmd.Flags().StringSliceVar(&o.failOn, "fail-on", nil, "exit with status 6 if the plan has any of these: exposure, replacement, deletion")
-	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's Deployment, and invalid objects do not fail")
+	cmd.Flags().StringSliceVar(&o.failOn, "fail-on", nil,
+		"exit with status 6 if the plan has any of these: exposure, replacement, deletion")
+	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false,
+		"check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's "+
+			"Deployment, and invalid objects do not fail")
 	return cmd
 }
 
@@ -111,7 +122,9 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	defer src.close()
 	if src.builtIn && o.format == "text" {
-		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account, --kubeconfig or --context select another one\n\n", o.config.Region, o.config.ClusterName) //nolint:errcheck // a hint
+		//nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: planned in the simulator's built-in account (%s, cluster %s); --account, --kubeconfig or "+
+			"--context select another one\n\n", o.config.Region, o.config.ClusterName)
 	}
 	hint(errOut, src.assumedClasses)
 	leftOut := src.sayBroken(errOut)
@@ -132,7 +145,9 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 		return err
 	}
 	if o.limited() {
-		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
+		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Object.Namespace != o.namespace
+		})
 	}
 	all := o.judge(got, accelerators, bound)
 	if err := o.print(out, src, all); err != nil {
@@ -144,7 +159,9 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 		}
 	}
 	sayTriggers(errOut, all.triggers)
-	changes := bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() })
+	changes := bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool {
+		return !r.Plan.Empty()
+	})
 	invalid := got.Invalid() || bindingsInvalid(bound)
 	if invalid {
 		o.noteQuarantine(errOut)
@@ -235,8 +252,10 @@ func loose(found diag.List) []section {
 
 // nothing says that no object declares a load balancer.
 func (o *planOptions) nothing() string {
-	text := "no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
-		"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, /nlb or /auto\n"
+	text := "no object declares a load balancer: Ingresses need class alb (or annotation " +
+		"kubernetes.io/ingress.class: alb), " +
+		"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, " +
+		"/nlb or /auto\n"
 	if o.limited() {
 		return fmt.Sprintf("namespace %s has no load balancer; -n chooses another one, -A all; ", o.namespace) + text
 	}
@@ -290,14 +309,17 @@ func (o *planOptions) stackText(out io.Writer, src *source, r offline.Result, al
 	if r.Unbuildable {
 		fmt.Fprintf(&b, "%s: %s\n", r.Key, cmp.Or(r.Instead, "cannot be built; nothing would be changed"))
 	} else {
-		b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.format == "text" && o.colored(out), Details: o.detailsOf(src, r, alone)}))
+		b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.format == "text" && o.colored(out),
+			Details: o.detailsOf(src, r, alone)}))
 	}
 	if r.DriftAssumed {
-		b.WriteString("  note: without a checkpoint of the controller, its last applied state is unknown: every difference counts as changed in AWS, also a difference because of an edit\n")
+		b.WriteString("  note: without a checkpoint of the controller, its last applied state is unknown: every difference " +
+			"counts as changed in AWS, also a difference because of an edit\n")
 	}
 	diagnostics(&b, r.Diagnostics, "  ")
 	for _, u := range r.Unmet {
-		b.WriteString("  error: " + diag.Visible(fmt.Sprintf("%s: %s (%s) [%s]", u.Object, u.Message, u.Path, u.Reason)) + "\n")
+		b.WriteString("  error: " + diag.Visible(fmt.Sprintf("%s: %s (%s) [%s]", u.Object, u.Message, u.Path, u.Reason)) +
+			"\n")
 	}
 	return b.String()
 }

@@ -60,9 +60,11 @@ func TestWithoutItsClassAGatewayIsPlannedByItsListeners(t *testing.T) {
 	t.Parallel()
 	const gateway = `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "web"}, "spec": {"gatewayClassName": "any",
 		"listeners": [{"name": "a", "port": 80, "protocol": "%s"}]}}`
-	for protocol, want := range map[string]string{"HTTP": "gateway.k8s.aws.alb:default/web:", "TCP": "gateway.k8s.aws.nlb:default/web:"} {
+	for protocol, want := range map[string]string{"HTTP": "gateway.k8s.aws.alb:default/web:",
+		"TCP": "gateway.k8s.aws.nlb:default/web:"} {
 		out, errOut, err := lbcPlan(t, fmt.Sprintf(gateway, protocol), "-f", "-")
-		if err != nil || !strings.Contains(out, want) || !strings.Contains(errOut, "GatewayClass any is in none of the files") {
+		if err != nil || !strings.Contains(out, want) ||
+			!strings.Contains(errOut, "GatewayClass any is in none of the files") {
 			t.Errorf("%s: %v\n%s%s", protocol, err, out, errOut)
 		}
 	}
@@ -104,7 +106,8 @@ spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}
 		{"", fmt.Sprintf(route, "one"), "one"},
 		{fmt.Sprintf(route, "one"), fmt.Sprintf(route, "two"), "one two"},
 		{"", `{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "unused"}}`, ""},
-		{"", `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "alb"}}`, "one two"},
+		{"", `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "alb"}}`,
+			"one two"},
 	} {
 		p := placed{object: read(test.now)[0]}
 		if test.former != "" {
@@ -140,7 +143,8 @@ func TestThePlanAsJSONNamesTheOperations(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Stacks) != 1 || len(got.Stacks[0].Plan.Steps) == 0 || got.Stacks[0].Plan.Steps[0].Operation != "CreateSecurityGroup" {
+	if len(got.Stacks) != 1 || len(got.Stacks[0].Plan.Steps) == 0 || got.Stacks[0].Plan.Steps[0].Operation !=
+		"CreateSecurityGroup" {
 		t.Errorf("%s", out)
 	}
 }
@@ -185,7 +189,8 @@ func TestAPlanIsWrittenToAFileWithTheDigestsByWhichItIsApproved(t *testing.T) {
 		t.Fatal(err)
 	}
 	asking := func(value string) string {
-		return strings.Replace(string(text), "  annotations:\n", "  annotations:\n    service.beta.kubernetes.io/aws-load-balancer-approved-plan: \""+value+"\"\n", 1)
+		return strings.Replace(string(text), "  annotations:\n",
+			"  annotations:\n    service.beta.kubernetes.io/aws-load-balancer-approved-plan: \""+value+"\"\n", 1)
 	}
 	write := func(text string) {
 		if err := os.WriteFile(held, []byte(text), 0o600); err != nil {
@@ -208,14 +213,17 @@ func TestAPlanIsWrittenToAFileWithTheDigestsByWhichItIsApproved(t *testing.T) {
 	if err := json.Unmarshal(content, &got); err != nil || got.Kind != "Plan" || len(got.Stacks) != 1 {
 		t.Fatalf("%v: %s", err, content)
 	}
-	if want := "aws-load-balancer-approved-plan: " + got.Stacks[0].Digest + " on one"; !strings.Contains(out, "NOT APPROVED") || !strings.Contains(out, want) {
+	if want := "aws-load-balancer-approved-plan: " + got.Stacks[0].Digest + " on one"; !strings.Contains(out,
+		"NOT APPROVED") || !strings.Contains(out, want) {
 		t.Errorf("the text has no %q:\n%s", want, out)
 	}
 	write(asking(got.Stacks[0].Digest))
-	if out, _, err = lbcPlan(t, "", "-f", held); err != nil || strings.Contains(out, "APPROVED") || strings.Contains(out, "refused") {
+	if out, _, err = lbcPlan(t, "", "-f", held); err != nil || strings.Contains(out, "APPROVED") ||
+		strings.Contains(out, "refused") {
 		t.Errorf("approved: %v\n%s", err, out)
 	}
-	if _, _, err := lbcPlan(t, "", "-f", held, "--out", filepath.Join(t.TempDir(), "no", "plan.json")); err == nil || !strings.HasPrefix(err.Error(), "--out: ") {
+	if _, _, err := lbcPlan(t, "", "-f", held, "--out", filepath.Join(t.TempDir(), "no", "plan.json")); err == nil ||
+		!strings.HasPrefix(err.Error(), "--out: ") {
 		t.Errorf("a file that cannot be written: %v", err)
 	}
 }
@@ -261,12 +269,16 @@ func TestWrongUseIsExplained(t *testing.T) {
 		{"-f -", "kind: [", "document 1"},
 		{"-f -", "just text", "-:1: document 1: this is not a Kubernetes object"},
 		{"-f -", "a: b", "it needs apiVersion and kind"},
-		{"-f -", "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: x}\n", "networking.k8s.io/v1beta1 Ingress x: no cluster serves this version; write apiVersion: networking.k8s.io/v1"},
-		{"-f -", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspek: {}\n", `document 1: v1 Service x: unknown field "spek"`},
+		{"-f -", "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: x}\n",
+			"networking.k8s.io/v1beta1 Ingress x: no cluster serves this version; write apiVersion: networking.k8s.io/v1"},
+		{"-f -", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspek: {}\n",
+			`document 1: v1 Service x: unknown field "spek"`},
 		{"-f - --account /nonexistent.yaml", badIngress, "--account: open /nonexistent.yaml: no such file"},
 		{"-f - --default-target-type=pod", badIngress, "invalid value pod"},
-		{"-f - --aws-region mars-1", badIngress, "--aws-region is mars-1, and the simulator's built-in account is in us-west-2: omit the flag"},
-		{"-f - --aws-vpc-id vpc-0123456789abcdef0", badIngress, "--aws-vpc-id: there is no VPC vpc-0123456789abcdef0 in us-west-2: aws ec2 describe-vpcs lists"},
+		{"-f - --aws-region mars-1", badIngress, "--aws-region is mars-1, and the simulator's built-in account is in " +
+			"us-west-2: omit the flag"},
+		{"-f - --aws-vpc-id vpc-0123456789abcdef0", badIngress,
+			"--aws-vpc-id: there is no VPC vpc-0123456789abcdef0 in us-west-2: aws ec2 describe-vpcs lists"},
 		{"-f - --cluster-name=", badIngress, "--cluster-name is empty: name the cluster"},
 		{"-f - --kubeconfig /nonexistent", badIngress, "--kubeconfig: "},
 	} {
@@ -279,7 +291,8 @@ func TestWrongUseIsExplained(t *testing.T) {
 
 func TestOfAFileWithoutLoadBalancersWhatIsNeededIsPrinted(t *testing.T) {
 	t.Parallel()
-	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-")
+	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f",
+		"-")
 	if err != nil || !strings.Contains(out, "no object declares a load balancer") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -288,15 +301,21 @@ func TestOfAFileWithoutLoadBalancersWhatIsNeededIsPrinted(t *testing.T) {
 func TestAPlanInMarkdownIsFoldedAndNoLongerThanACommentMayBe(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", "markdown", "--color", "always")
-	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n| Bill | Before | After |\n"
-	const table = "`tcp 80 opens to 198.51.100.0/24 within the network; open to: nobody → 198.51.100.0/24 within the network` | `ingress.k8s.aws:web/settings` |\n\n" +
-		"<details><summary>ingress.k8s.aws:web/settings: 12 to create, 0 to change, 0 to replace, 0 to delete</summary>\n\n```text\ningress.k8s.aws:web/settings:\n"
-	if err != nil || !strings.HasPrefix(out, head) || !strings.Contains(out, table) || !strings.HasSuffix(out, "\n```\n\n</details>\n") || strings.Contains(out, "\x1b") {
+	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n| Bill | " +
+		"Before | After |\n"
+	const table = "`tcp 80 opens to 198.51.100.0/24 within the network; open to: nobody → 198.51.100.0/24 within the " +
+		"network` | `ingress.k8s.aws:web/settings` |\n\n" +
+		"<details><summary>ingress.k8s.aws:web/settings: 12 to create, 0 to change, 0 to replace, 0 to " +
+		"delete</summary>\n\n```text\ningress.k8s.aws:web/settings:\n"
+	if err != nil || !strings.HasPrefix(out, head) || !strings.Contains(out, table) ||
+		!strings.HasSuffix(out, "\n```\n\n</details>\n") || strings.Contains(out, "\x1b") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	long := markdown("all", "", []section{{"a", "```\n"}, {"b", strings.Repeat("line\n", 20000)}, {"c", "c\n"}})
-	if len(long) > 65536 || len(long) < 65000 || !strings.Contains(long, "\n````text\n```\n````\n") || !strings.Contains(long, "line\n```\n\n</details>\n") ||
-		!strings.HasSuffix(long, "\nThe rest, from b on, is left out, with 1 further sections: a comment has 65536 characters at most. `lbc plan` prints all.\n") {
+	if len(long) > 65536 || len(long) < 65000 || !strings.Contains(long, "\n````text\n```\n````\n") ||
+		!strings.Contains(long, "line\n```\n\n</details>\n") ||
+		!strings.HasSuffix(long, "\nThe rest, from b on, is left out, with 1 further sections: a comment has 65536 "+
+			"characters at most. `lbc plan` prints all.\n") {
 		t.Errorf("%d: %s … %s", len(long), long[:200], long[len(long)-300:])
 	}
 }
@@ -306,9 +325,12 @@ func TestStacksWithoutChangesAreOneLineAndThereIsATotal(t *testing.T) {
 	key := func(name string) stack.Key {
 		return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
 	}
-	one := plan.Plan{Key: key("new"), Steps: []plan.Step{{Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindLoadBalancer, ID: "LoadBalancer"}, Op: awsop.DeleteLoadBalancer{}}}}
+	one := plan.Plan{Key: key("new"), Steps: []plan.Step{
+		{Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindLoadBalancer, ID: "LoadBalancer"},
+			Op: awsop.DeleteLoadBalancer{}}}}
 	got := offline.Outcome{Stacks: []offline.Result{
-		{Key: key("a"), Plan: plan.Plan{Key: key("a")}}, {Key: key("b"), Plan: plan.Plan{Key: key("b")}}, {Key: key("bad"), Unbuildable: true}, {Key: key("new"), Plan: one},
+		{Key: key("a"), Plan: plan.Plan{Key: key("a")}}, {Key: key("b"), Plan: plan.Plan{Key: key("b")}},
+		{Key: key("bad"), Unbuildable: true}, {Key: key("new"), Plan: one},
 	}}
 	var b strings.Builder
 	o := planOptions{}
@@ -340,7 +362,8 @@ func TestSettingsOfWhatIsCreatedAreShownOfOneLoadBalancerAndOfAllOnDemand(t *tes
 	two := []string{"plan", "-f", "../../examples/nlb.yaml", "-f", "testdata/settings.yaml"}
 	without, _, _ := lbc(t, "", two...)
 	with, _, _ := lbc(t, "", append(two, "--details")...)
-	if strings.Contains(without, line) || !strings.Contains(with, line) || !strings.Contains(with, "total of 2 load balancers: ") {
+	if strings.Contains(without, line) || !strings.Contains(with, line) ||
+		!strings.Contains(with, "total of 2 load balancers: ") {
 		t.Errorf("without:\n%s\nwith:\n%s", without, with)
 	}
 }
@@ -375,14 +398,16 @@ stringData: {clientID: s3cret-id, clientSecret: s3cret-text}
 `
 	for _, form := range []string{"text", "json"} {
 		out, errOut, err := lbcPlan(t, manifest, "-f", "-", "-o", form)
-		if err != nil || strings.Contains(out+errOut, "s3cret") || !strings.Contains(out, "log in at https://idp.example.com") {
+		if err != nil || strings.Contains(out+errOut, "s3cret") ||
+			!strings.Contains(out, "log in at https://idp.example.com") {
 			t.Errorf("%s: %v\n%s%s", form, err, out, errOut)
 		}
 	}
 	// Without the Secret the plan says so, and what would answer meanwhile.
 	without, _, _ := strings.Cut(manifest, "---\napiVersion: v1\nkind: Secret")
 	out, _, err := lbcPlan(t, without, "-f", "-")
-	if err == nil || !strings.Contains(out, "secret shop/idp does not exist") || !strings.Contains(out, "fixed response 503") {
+	if err == nil || !strings.Contains(out, "secret shop/idp does not exist") ||
+		!strings.Contains(out, "fixed response 503") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -413,13 +438,15 @@ func TestThePlanAsYAMLHasTheFieldsOfTheJSON(t *testing.T) {
 func TestChangesEndWithStatusThreeIfThatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	var code exitCode
-	if _, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "--exit-code"); !errors.As(err, &code) || code != exitChanges {
+	if _, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "--exit-code"); !errors.As(err, &code) ||
+		code != exitChanges {
 		t.Errorf("error = %v, want exit status 3", err)
 	}
 	if _, _, err := lbcPlan(t, badIngress, "-f", "-", "--exit-code"); !errors.As(err, &code) || code != exitInvalid {
 		t.Errorf("error = %v, want exit status 2", err)
 	}
-	if _, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-", "--exit-code"); err != nil {
+	if _, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f",
+		"-", "--exit-code"); err != nil {
 		t.Errorf("nothing to do: %v", err)
 	}
 }
@@ -453,7 +480,8 @@ metadata: {name: shop, annotations: {alb.ingress.kubernetes.io/dry-run: "true"}}
 spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 `
 	out, _, err := lbcPlan(t, manifest, "-f", "-")
-	if err != nil || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(out, "note: Ingress default/shop: annotation dry-run prevents the deployment") {
+	if err != nil || !strings.Contains(out, "CreateLoadBalancer") ||
+		!strings.Contains(out, "note: Ingress default/shop: annotation dry-run prevents the deployment") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -471,9 +499,11 @@ spec: {ingressClassName: alb, rules: [{host: shop.example.com}]}
 func TestPlansShowTheCertificatesThatAreRequested(t *testing.T) {
 	t.Parallel()
 	const gate = "EnableCertificateManagement=true"
-	private := strings.Replace(ownCertificate, "spec:", `    alb.ingress.kubernetes.io/acm-pca-arn: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0a1de001-0000-4000-8000-000000000001"`+"\nspec:", 1)
+	private := strings.Replace(ownCertificate, "spec:",
+		`    alb.ingress.kubernetes.io/acm-pca-arn: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0a1de001-0000-4000-8000-000000000001"`+"\nspec:", 1)
 	out, _, err := lbc(t, private, "plan", "-", "-o", "stack", "--feature-gates", gate)
-	if err != nil || !strings.Contains(out, `"AWS::ACM::Certificate":{"private/shop.example.com-5be479ca":{"spec":{"type":"PRIVATE",`) {
+	if err != nil ||
+		!strings.Contains(out, `"AWS::ACM::Certificate":{"private/shop.example.com-5be479ca":{"spec":{"type":"PRIVATE",`) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, _, err = lbc(t, private, "plan", "-", "--feature-gates", gate)
@@ -514,7 +544,8 @@ func TestAGatewayOfAFileKeepsWhatTheControllerHasRecordedOnThatOfTheCluster(t *t
 	t.Parallel()
 	const key = gateway.ConstructionAnnotation
 	for written, want := range map[string]string{"": "compatible", "standard": "standard"} {
-		have := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{key: "compatible", "theirs": "x"}}}
+		have := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+			Annotations: map[string]string{key: "compatible", "theirs": "x"}}}
 		g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 		if written != "" {
 			g.Annotations = map[string]string{key: written}

@@ -47,7 +47,8 @@ type plannedStack struct {
 	Plan        plan.Plan         `json:"plan"`
 	Findings    []explain.Finding `json:"findings,omitempty"`
 	Unbuildable bool              `json:"unbuildable,omitempty"`
-	// DriftAssumed reports that fields count as applied last as they are wanted, because no checkpoint of the controller was read.
+	// DriftAssumed reports that fields count as applied last as they are wanted, because no checkpoint of the controller
+	// was read.
 	DriftAssumed bool `json:"driftAssumed,omitempty"`
 	// Digest is of the state that is wanted, as annotation approved-plan takes it; empty if there is none.
 	Digest string `json:"digest,omitempty"`
@@ -55,7 +56,8 @@ type plannedStack struct {
 
 func documentOf(got judged, c *config.Config) (planDocument, error) {
 	d := planDocument{
-		Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Bindings: plannedBindings(got.bound), Close: got.bound.Rules.Plan.Steps,
+		Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Bindings: plannedBindings(got.bound),
+		Close:    got.bound.Rules.Plan.Steps,
 		Findings: explain.Findings(got.Diagnostics), Impact: got.impact, FailOn: got.triggers,
 	}
 	var total plan.Summary
@@ -71,7 +73,8 @@ func documentOf(got judged, c *config.Config) (planDocument, error) {
 				return d, err
 			}
 		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan,
+			append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
 	}
 	d.Counts = counts(total)
 	return d, nil

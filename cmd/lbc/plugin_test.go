@@ -19,7 +19,8 @@ func run(t *testing.T, line ...string) (string, error) {
 
 func TestThePluginShowsItsNameAsItIsTyped(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"/bin/lbc": "  lbc plan [", "/bin/kubectl-lbc": "  kubectl lbc plan [", `kubectl-lbc.exe`: "  kubectl lbc plan ["} {
+	for name, want := range map[string]string{"/bin/lbc": "  lbc plan [", "/bin/kubectl-lbc": "  kubectl lbc plan [",
+		`kubectl-lbc.exe`: "  kubectl lbc plan ["} {
 		if out, err := run(t, name, "plan", "--help"); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
@@ -38,7 +39,8 @@ func TestKubectlCompletesTheArgumentsOfThePlugin(t *testing.T) {
 		"other\n":               {"explain", "ingress", "-n", "web", ""},
 		"httproute\n":           {"explain", ""},
 	} {
-		if out, err := run(t, append([]string{"kubectl_complete-lbc"}, line...)...); err != nil || !strings.Contains(out, want) {
+		if out, err := run(t, append([]string{"kubectl_complete-lbc"}, line...)...); err != nil ||
+			!strings.Contains(out, want) {
 			t.Errorf("%v: %v\n%s", line, err, out)
 		}
 	}

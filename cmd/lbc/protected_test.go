@@ -22,8 +22,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion plans the deletion of an Ingress that declares nothing about protection, in a
-// process that has not read the load balancer's attributes.
+// TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion plans the deletion of an Ingress that declares nothing
+// about protection, in a process that has not read the load balancer's attributes.
 func TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion(t *testing.T) {
 	t.Parallel()
 	sim, clients := simulated(t)
@@ -31,7 +31,8 @@ func TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion(t *testing.T)
 	balancer := sim.Resources().LoadBalancers[0]
 	for _, protected := range []string{"true", "false"} {
 		if _, err := sim.Balancing.ModifyLoadBalancerAttributes(t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
-			LoadBalancerArn: &balancer.ARN, Attributes: []elbtypes.LoadBalancerAttribute{{Key: aws.String("deletion_protection.enabled"), Value: &protected}},
+			LoadBalancerArn: &balancer.ARN, Attributes: []elbtypes.LoadBalancerAttribute{
+				{Key: aws.String("deletion_protection.enabled"), Value: &protected}},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -56,8 +57,8 @@ metadata:
 spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
 `
 
-// TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets plans the deletion of a Service whose target group clusters share, while a target is
-// registered that this cluster did, or did not, record as its own.
+// TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets plans the deletion of a Service whose target group
+// clusters share, while a target is registered that this cluster did, or did not, record as its own.
 func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "service.yaml")
@@ -68,7 +69,8 @@ func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 	deploy(t, clients, file)
 	group := sim.Resources().TargetGroups[0]
 	if _, err := sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
-		TargetGroupArn: &group.ARN, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
+		TargetGroupArn: &group.ARN, Targets: []elbtypes.TargetDescription{
+			{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,8 @@ func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 	} {
 		text := deletionPlan(t, clients, file, c.in)
 		kept := strings.Contains(text, "has 1 targets of other clusters: it is kept, and no longer managed")
-		if kept != c.keeps || strings.Contains(text, "DeleteTargetGroup") == c.keeps || !strings.Contains(text, "DeleteLoadBalancer") {
+		if kept != c.keeps || strings.Contains(text, "DeleteTargetGroup") == c.keeps ||
+			!strings.Contains(text, "DeleteLoadBalancer") {
 			t.Errorf("a target %s:\n%s", name, text)
 		}
 	}

@@ -81,7 +81,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.users = append(s.users, r.Header.Get("Impersonate-User")+" "+strings.Join(r.Header.Values("Impersonate-Group"), ","))
 	s.mu.Unlock()
-	var answer any = &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound}
+	var answer any = &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure",
+		Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound}
 	status := http.StatusNotFound
 	path, namespace := strings.Trim(r.URL.Path, "/"), ""
 	if before, after, ok := strings.Cut(path, "/namespaces/"); ok && strings.Contains(after, "/") {
@@ -110,7 +111,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if groups[name] == nil {
 				groups[name] = &metav1.APIGroup{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: name}
 			}
-			groups[name].Versions = append(groups[name].Versions, metav1.GroupVersionForDiscovery{GroupVersion: of, Version: version})
+			groups[name].Versions = append(groups[name].Versions, metav1.GroupVersionForDiscovery{
+				GroupVersion: of, Version: version})
 		}
 	}
 	all := &metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}}
@@ -124,14 +126,18 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "apis":
 		answer, status = all, http.StatusOK
 	case "api":
-		answer, status = &metav1.APIVersions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIVersions"}, Versions: []string{"v1"}}, http.StatusOK
+		answer, status = &metav1.APIVersions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIVersions"},
+			Versions: []string{"v1"}}, http.StatusOK
 	}
 	if resources, ok := served[path]; ok {
-		answer = &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: strings.TrimPrefix(strings.TrimPrefix(path, "apis/"), "api/"), APIResources: resources}
+		answer = &metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
+			GroupVersion: strings.TrimPrefix(strings.TrimPrefix(path, "apis/"), "api/"), APIResources: resources}
 		status = http.StatusOK
 	}
 	if s.refused != "" && strings.HasSuffix(path, "/"+s.refused) {
-		status, answer = http.StatusForbidden, &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: s.refused + " is forbidden"}
+		status, answer = http.StatusForbidden, &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+			Status: "Failure", Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: s.refused +
+				" is forbidden"}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -153,8 +159,10 @@ func (s *apiServer) list(kind, namespace string) any {
 // controllerWith is a Deployment of the controller with arguments.
 func controllerWith(args ...string) *appsv1.Deployment {
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "ops", Name: "lbc", Labels: map[string]string{"app.kubernetes.io/name": "aws-load-balancer-controller"}},
-		Spec:       appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "controller", Args: args}}}}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ops", Name: "lbc", Labels: map[string]string{
+			"app.kubernetes.io/name": "aws-load-balancer-controller"}},
+		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "controller", Args: args}}}}},
 	}
 }
 
@@ -180,9 +188,11 @@ func TestPlanNeedsNoFlagsInAClusterWithTheControllersDeployment(t *testing.T) {
 	aws := httptest.NewServer(sim.Handler())
 	t.Cleanup(aws.Close)
 	s := newAPIServer(t, append(ingressIn(t, "shop", "front"), append(ingressIn(t, "web", "other"),
-		controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001", "--default-tags=team=shop,stage=test"))...)...)
+		controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001",
+			"--default-tags=team=shop,stage=test"))...)...)
 	for k, v := range map[string]string{
-		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": aws.URL,
+		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL":          aws.URL,
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
@@ -191,12 +201,14 @@ func TestPlanNeedsNoFlagsInAClusterWithTheControllersDeployment(t *testing.T) {
 	if err != nil || !strings.Contains(out, "ingress.k8s.aws:shop/front") || strings.Contains(out, "web/other") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
-	const said = "lbc: --aws-region=us-west-2 --aws-vpc-id=vpc-0a1de000000000001 --cluster-name=demo-cluster --default-tags=stage=test,team=shop are those of Deployment ops/lbc\n"
+	const said = "lbc: --aws-region=us-west-2 --aws-vpc-id=vpc-0a1de000000000001 --cluster-name=demo-cluster " +
+		"--default-tags=stage=test,team=shop are those of Deployment ops/lbc\n"
 	if strings.Replace(errOut, "team=shop,stage=test", "stage=test,team=shop", 1) != said {
 		t.Errorf("stderr is %q", errOut)
 	}
 	out, errOut, err = lbc(t, "", "plan", "-A", "--default-tags=team=web")
-	if err != nil || !strings.Contains(out, "shop/front") || !strings.Contains(out, "web/other") || strings.Contains(errOut, "--default-tags") {
+	if err != nil || !strings.Contains(out, "shop/front") || !strings.Contains(out, "web/other") ||
+		strings.Contains(errOut, "--default-tags") {
 		t.Errorf("-A: %v\n%s%s", err, out, errOut)
 	}
 	out, _, err = lbc(t, "", "plan", "-n", "empty")
@@ -218,15 +230,18 @@ func TestFilesAloneContactNoCluster(t *testing.T) {
 	}
 }
 
-// TestThePluginPlansFilesBesideTheCluster adds a path to an Ingress of the cluster by a file, which names neither its Service nor its class.
+// TestThePluginPlansFilesBesideTheCluster adds a path to an Ingress of the cluster by a file, which names neither its
+// Service nor its class.
 func TestThePluginPlansFilesBesideTheCluster(t *testing.T) {
 	sim, _ := simulated(t)
 	aws := httptest.NewServer(sim.Handler())
 	t.Cleanup(aws.Close)
 	s := newAPIServer(t, append(ingressIn(t, "shop", "front"),
-		controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001", "--default-tags=team=shop"))...)
+		controllerWith("--cluster-name=demo-cluster", "--aws-region=us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001",
+			"--default-tags=team=shop"))...)
 	for k, v := range map[string]string{
-		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": aws.URL,
+		"KUBECONFIG": s.kubeconfig(t), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL":          aws.URL,
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
@@ -249,7 +264,8 @@ spec:
 	}
 	asked := len(s.users)
 	for _, line := range [][]string{
-		{"kubectl-lbc", "plan", "-f", "../../examples/nlb.yaml", "--account", "../../examples/guides/account.yaml"}, {"kubectl-lbc", "lint", "../../examples/nlb.yaml"},
+		{"kubectl-lbc", "plan", "-f", "../../examples/nlb.yaml", "--account", "../../examples/guides/account.yaml"},
+		{"kubectl-lbc", "lint", "../../examples/nlb.yaml"},
 	} {
 		if out, err := run(t, line...); err != nil || len(s.users) > asked {
 			t.Errorf("%v: %v, %d requests\n%s", line, err, len(s.users)-asked, out)
@@ -257,7 +273,8 @@ spec:
 	}
 	t.Setenv("KUBECONFIG", "/nonexistent")
 	t.Setenv("HOME", t.TempDir())
-	if _, err := run(t, "kubectl-lbc", "plan", "-f", file); err == nil || !strings.Contains(err.Error(), "lbc plan -f, without kubectl, needs no cluster") {
+	if _, err := run(t, "kubectl-lbc", "plan", "-f", file); err == nil || !strings.Contains(err.Error(),
+		"lbc plan -f, without kubectl, needs no cluster") {
 		t.Errorf("without a cluster: %v", err)
 	}
 }
@@ -268,17 +285,21 @@ func TestContextAndUserOfTheClusterAreThoseOfTheFlags(t *testing.T) {
 	if _, _, err := lbc(t, "", "plan", "--context", "gone"); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("--context: %v", err)
 	}
-	if _, _, err := lbc(t, "", "plan", "--context", "missing"); err == nil || !strings.Contains(err.Error(), `context "missing" does not exist`) {
+	if _, _, err := lbc(t, "", "plan", "--context", "missing"); err == nil || !strings.Contains(err.Error(),
+		`context "missing" does not exist`) {
 		t.Errorf("--context of none: %v", err)
 	}
-	if _, _, err := lbc(t, "", "plan", "--as-group", "ops"); err == nil || !strings.Contains(err.Error(), "--as-group needs --as") {
+	if _, _, err := lbc(t, "", "plan", "--as-group", "ops"); err == nil || !strings.Contains(err.Error(),
+		"--as-group needs --as") {
 		t.Errorf("--as-group: %v", err)
 	}
-	if _, _, err := lbc(t, "", "plan", "-A", "-n", "x"); err == nil || !strings.Contains(err.Error(), "exclude each other") {
+	if _, _, err := lbc(t, "", "plan", "-A", "-n", "x"); err == nil || !strings.Contains(err.Error(),
+		"exclude each other") {
 		t.Errorf("-A -n: %v", err)
 	}
 	_, _, err := lbc(t, "", "plan", "--as", "jane", "--as-group", "ops", "--as-group", "web")
-	if err == nil || !strings.Contains(err.Error(), "the cluster has no Deployment of the controller") || !strings.Contains(err.Error(), "set --cluster-name, --aws-region and --aws-vpc-id") {
+	if err == nil || !strings.Contains(err.Error(), "the cluster has no Deployment of the controller") ||
+		!strings.Contains(err.Error(), "set --cluster-name, --aws-region and --aws-vpc-id") {
 		t.Errorf("no Deployment: %v", err)
 	}
 	for _, u := range s.users {
@@ -289,12 +310,15 @@ func TestContextAndUserOfTheClusterAreThoseOfTheFlags(t *testing.T) {
 }
 
 func TestAnotherClusterNameThanThatOfTheLoadBalancersIsWarnedOf(t *testing.T) {
-	made := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-front"}, Status: v1alpha1.LoadBalancerStatus{Cluster: "demo-cluster"}}
+	made := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-front"},
+		Status: v1alpha1.LoadBalancerStatus{Cluster: "demo-cluster"}}
 	s := newAPIServer(t, append(ingressIn(t, "shop", "front"), made)...)
 	t.Setenv("KUBECONFIG", s.kubeconfig(t))
 	for name, warned := range map[string]bool{"other": true, "demo-cluster": false} {
 		_, errOut, err := lbc(t, "", "plan", "--cluster-name", name, "--account", "../../examples/guides/account.yaml")
-		if got := strings.Contains(errOut, "lbc: warning: --cluster-name is "+name+", but the load balancers of this cluster were created under the name demo-cluster, as LoadBalancer shop/ingress-front shows"); got != warned {
+		if got := strings.Contains(errOut, "lbc: warning: --cluster-name is "+name+
+			", but the load balancers of this cluster were created under the name demo-cluster, as LoadBalancer "+
+			"shop/ingress-front shows"); got != warned {
 			t.Errorf("%s: warned = %t: %v\n%s", name, got, err, errOut)
 		}
 	}
@@ -303,7 +327,8 @@ func TestAnotherClusterNameThanThatOfTheLoadBalancersIsWarnedOf(t *testing.T) {
 func TestEachFlagOfTheDeploymentIsTakenAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, arg := range []string{
-		"--default-tags=a=b,c=d", "--external-managed-tags=x,y", "--feature-gates=ListenerRulesTagging=false", "--max-targets-per-target-group=7",
+		"--default-tags=a=b,c=d", "--external-managed-tags=x,y", "--feature-gates=ListenerRulesTagging=false",
+		"--max-targets-per-target-group=7",
 		"--targetgroupbinding-requeue-duration=7s", "--strict-groups", "--aws-vpc-tags=Name=main",
 	} {
 		var want, got config.Config

@@ -25,10 +25,11 @@ import (
 
 const recordHelp = `Record the state of an AWS account for a cluster. lbc plan --account FILE then plans without AWS.
 
-The recording contains the responses to the reads that plans need: the VPC, its subnets, route tables and security groups, the
-certificates and web ACLs of the region, the cluster's load balancers with their resources, and the health of their targets. With -f
-or --kubeconfig, it also contains the further reads for these objects. The command only reads, with the credentials of your environment.
-The file contains ARNs, names, tags and addresses, and no credentials.
+The recording contains the responses to the reads that plans need: the VPC, its subnets, route
+tables and security groups, the certificates and web ACLs of the region, the cluster's load
+balancers with their resources, and the health of their targets. With -f or --kubeconfig, it also
+contains the further reads for these objects. The command only reads, with the credentials of your
+environment. The file contains ARNs, names, tags and addresses, and no credentials.
 
 The file is JSON; - writes to standard output.`
 
@@ -99,7 +100,8 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 }
 
 // recordPlans makes the plans of the given objects, so that their reads are recorded.
-func (i *inputs) recordPlans(ctx context.Context, clients awsclient.Clients, inv *inventory.Inventory, errOut io.Writer, in io.Reader) error {
+func (i *inputs) recordPlans(ctx context.Context, clients awsclient.Clients, inv *inventory.Inventory, errOut io.Writer,
+	in io.Reader) error {
 	objects := *i
 	src, err := objects.objects(ctx, errOut, in)
 	if err != nil {
@@ -117,7 +119,8 @@ func (i *inputs) recordPlans(ctx context.Context, clients awsclient.Clients, inv
 	return err
 }
 
-// readAll makes every read that a plan of the cluster may make; with ownCertificates, also those of plans that request certificates.
+// readAll makes every read that a plan of the cluster may make; with ownCertificates, also those of plans that request
+// certificates.
 func readAll(ctx context.Context, inv *inventory.Inventory, clients awsclient.Clients, ownCertificates bool) error {
 	if err := inv.Load(ctx); err != nil {
 		return err
@@ -126,7 +129,8 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients awsclient.Cl
 	if err != nil {
 		return err
 	}
-	needs := []facts.Need{{Kind: facts.NeedVPC}, {Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedWebACLs}}
+	needs := []facts.Need{{Kind: facts.NeedVPC}, {Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes},
+		{Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedWebACLs}}
 	if ownCertificates {
 		needs = append(needs, facts.Need{Kind: facts.NeedHostedZones})
 	}
@@ -150,7 +154,8 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients awsclient.Cl
 			return err
 		}
 		for _, tg := range o.TargetGroups {
-			if _, err := clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(tg.ARN)}); err != nil {
+			if _, err := clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+				TargetGroupArn: aws.String(tg.ARN)}); err != nil {
 				return fmt.Errorf("describing targets of %s: %w", tg.Name, err)
 			}
 		}
@@ -163,9 +168,10 @@ func managing(key stack.Key, o awsop.Observed) *stack.Stack {
 	some := map[string]string{"": ""}
 	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
 	for _, lb := range o.LoadBalancers {
-		s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: some, AddOns: stack.AddOns{
-			WebACL: aws.String(""), Shield: aws.Bool(false), Capacity: aws.Int32(0),
-		}})
+		s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme,
+			Attributes: some, AddOns: stack.AddOns{
+				WebACL: aws.String(""), Shield: aws.Bool(false), Capacity: aws.Int32(0),
+			}})
 	}
 	for _, tg := range o.TargetGroups {
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{ID: tg.ID, Attributes: some})

@@ -41,9 +41,10 @@ func simulated(t *testing.T) (*awssim.Simulator, awsclient.Clients) {
 		WAFv2: sim.Firewall, Shield: sim.Shield}
 }
 
-// planned are the plans of the stacks of a file against an account, in a cluster that holds what in does, and the inventory of the account. Edit, if it is
-// not nil, changes what was read.
-func planned(t *testing.T, clients awsclient.Clients, file string, in offline.Cluster, edit func(*inputs, *source)) ([]offline.Result, *inventory.Inventory) {
+// planned are the plans of the stacks of a file against an account, in a cluster that holds what in does, and the
+// inventory of the account. Edit, if it is not nil, changes what was read.
+func planned(t *testing.T, clients awsclient.Clients, file string, in offline.Cluster, edit func(*inputs, *source)) (
+	[]offline.Result, *inventory.Inventory) {
 	t.Helper()
 	var i inputs
 	i.flags(&cobra.Command{}) // for the defaults
@@ -56,8 +57,10 @@ func planned(t *testing.T, clients awsclient.Clients, file string, in offline.Cl
 	if edit != nil {
 		edit(&i, src)
 	}
-	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
-	got, err := offline.Planner{Account: inv, Config: &i.config, Cluster: in}.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true })
+	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now,
+		AddOnTimeout: time.Minute})
+	got, err := offline.Planner{Account: inv, Config: &i.config, Cluster: in}.Plans(t.Context(), objects.New(src.reader),
+		func(stack.Key) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,8 @@ func deploy(t *testing.T, clients awsclient.Clients, file string) {
 	t.Helper()
 	all, inv := planned(t, clients, file, offline.Cluster{}, nil)
 	for _, r := range all {
-		res := apply.Run(t.Context(), r.Plan, apply.Deps{Clients: clients, Inventory: inv, Bindings: noBindings{}, Now: time.Now})
+		res := apply.Run(t.Context(), r.Plan, apply.Deps{Clients: clients, Inventory: inv, Bindings: noBindings{},
+			Now: time.Now})
 		for id, o := range res.Outcomes {
 			if o.State != apply.Done { // or what is recorded is not what was meant to be
 				t.Fatalf("%s is %s: %v %s", id, o.State, o.Err, o.On)
@@ -83,13 +87,15 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 	deploy(t, clients, "testdata/settings.yaml")
 	server := httptest.NewServer(sim.Handler())
 	for k, v := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL,
+		"AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE":           "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	} {
 		t.Setenv(k, v)
 	}
 	file := filepath.Join(t.TempDir(), "recorded.json")
-	out, errOut, err := lbc(t, "", "record", file, "--cluster-name", "demo-cluster", "--aws-region", "us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001",
+	out, errOut, err := lbc(t, "", "record", file, "--cluster-name", "demo-cluster", "--aws-region", "us-west-2",
+		"--aws-vpc-id", "vpc-0a1de000000000001",
 		"--feature-gates", "EnableCertificateManagement=true")
 	if err != nil {
 		t.Fatalf("%v %s %s", err, out, errOut)
@@ -108,7 +114,8 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 
 	// What was deployed needs nothing of AWS any more; bindings are the cluster's, which is not there.
 	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file)
-	if err != nil || !strings.Contains(out, "2 to create, 0 to change, 0 to replace, 0 to delete") || strings.Count(out, "CreateBinding") != 2 {
+	if err != nil || !strings.Contains(out, "2 to create, 0 to change, 0 to replace, 0 to delete") ||
+		strings.Count(out, "CreateBinding") != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
 
@@ -117,31 +124,39 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(edited), "success-codes: 200-299", "success-codes: 200-399\n    alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=10"+
-		"\n    alb.ingress.kubernetes.io/listener-attributes.HTTP-80: routing.http.response.server.enabled=false", 1)
+	text := strings.Replace(string(edited), "success-codes: 200-299",
+		"success-codes: 200-399\n    alb.ingress.kubernetes.io/target-group-attributes: "+
+			"deregistration_delay.timeout_seconds=10"+
+			"\n    alb.ingress.kubernetes.io/listener-attributes.HTTP-80: routing.http.response.server.enabled=false", 1)
 	out, _, err = lbc(t, text, "plan", "-f", "-", "--account", file, "--exit-code")
 	if err == nil || err.Error() != "" {
 		t.Fatalf("error = %v\n%s", err, out)
 	}
-	for _, want := range []string{"ModifyTargetGroupAttributes", "deregistration_delay.timeout_seconds 300 → 10", "ModifyListenerAttributes", "200-299 → 200-399"} {
+	for _, want := range []string{"ModifyTargetGroupAttributes", "deregistration_delay.timeout_seconds 300 → 10",
+		"ModifyListenerAttributes", "200-299 → 200-399"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}
 	}
 
-	out, errOut, err = lbc(t, "", "explain", "ingress", "web/settings", "-f", "testdata/settings.yaml", "--account", file, "--request", "http://api.example.com/v1/y")
+	out, errOut, err = lbc(t, "", "explain", "ingress", "web/settings", "-f", "testdata/settings.yaml", "--account", file,
+		"--request", "http://api.example.com/v1/y")
 	if err != nil || !strings.Contains(out, "no targets: requests are answered with 503") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	// Hosted zones and certificates are recorded with the gate that needs them.
-	if out, _, err = lbc(t, ownCertificate, "plan", "-", "--account", file, "--feature-gates", "EnableCertificateManagement=true"); err != nil || !strings.Contains(out, "amazon_issued/shop.example.com-5be479ca  RequestCertificate") {
+	if out, _, err = lbc(t, ownCertificate, "plan", "-", "--account", file, "--feature-gates",
+		"EnableCertificateManagement=true"); err != nil ||
+		!strings.Contains(out, "amazon_issued/shop.example.com-5be479ca  RequestCertificate") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--aws-vpc-id", "vpc-other"); err == nil || !strings.Contains(err.Error(), "--aws-vpc-id is vpc-other, and the recording ") {
+	if _, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--aws-vpc-id",
+		"vpc-other"); err == nil || !strings.Contains(err.Error(), "--aws-vpc-id is vpc-other, and the recording ") {
 		t.Errorf("another VPC: %v", err)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere.json")
-	if err := os.WriteFile(elsewhere, regexp.MustCompile(`"vpc": *"[^"]*"`).ReplaceAll(content, []byte(`"vpc": "vpc-other"`)), 0o600); err != nil {
+	if err := os.WriteFile(elsewhere, regexp.MustCompile(`"vpc": *"[^"]*"`).ReplaceAll(content,
+		[]byte(`"vpc": "vpc-other"`)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", elsewhere, "--cluster-name", "other")

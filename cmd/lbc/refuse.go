@@ -23,8 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// refusals are findings about class parameters, bindings and accelerators: the refusals and warnings of the webhooks at the
-// creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses and bindings have the same findings, and more.
+// refusals are findings about class parameters, bindings and accelerators: the refusals and warnings of the webhooks at
+// the creation, and what keeps bindings from being served whatever AWS holds. Plans of Ingresses and bindings have the
+// same findings, and more.
 func (o *lintOptions) refusals(src *source) []finding {
 	v := objects.New(src.reader)
 	var out []finding
@@ -32,12 +33,14 @@ func (o *lintOptions) refusals(src *source) []finding {
 		out = append(out, o.additions(v, p)...)
 		switch x := p.object.(type) { // plans have those of Ingresses and Services
 		case *v1beta1.IngressClassParams, *agav1beta1.GlobalAccelerator,
-			*lbcgatewayv1.LoadBalancerConfiguration, *lbcgatewayv1.TargetGroupConfiguration, *lbcgatewayv1.ListenerRuleConfiguration:
+			*lbcgatewayv1.LoadBalancerConfiguration, *lbcgatewayv1.TargetGroupConfiguration,
+			*lbcgatewayv1.ListenerRuleConfiguration:
 			out = append(out, refusalsOf(p, admission.Tags(nil, x), diag.ReservedTag)...)
 		}
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			response := admission.Binding(v, admission.BindingConfig{VPC: o.config.VPC, Roles: o.config.Roles(), Bindable: o.config.AllowedTargetGroups(o.config.BindableTargetGroups)}, nil, x)
+			response := admission.Binding(v, admission.BindingConfig{VPC: o.config.VPC, Roles: o.config.Roles(),
+				Bindable: o.config.AllowedTargetGroups(o.config.BindableTargetGroups)}, nil, x)
 			out = append(out, refusalsOf(p, response, diag.InvalidBinding)...)
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
@@ -68,7 +71,8 @@ func (o *lintOptions) additions(v *objects.View, p placed) (out []finding) {
 	}
 	ours := func(class string) bool { return settings.GatewayConfig(&o.config).ManagesNamed(v, class) }
 	for _, u := range admission.Additions(nil, tree, ours) {
-		out = append(out, findingAt(p, diag.New(owner.Object(p.object), u.Field, diag.AdditionInUse, u.Missing(), addition.Remedy)))
+		out = append(out, findingAt(p, diag.New(owner.Object(p.object), u.Field, diag.AdditionInUse, u.Missing(),
+			addition.Remedy)))
 	}
 	return out
 }
@@ -100,7 +104,8 @@ func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List
 	return append(found, sgsync.Mistakes(b)...)
 }
 
-// unrepeated are findings without those that one of the others is, too: the rules of definitions are the webhooks' without these.
+// unrepeated are findings without those that one of the others is, too: the rules of definitions are the webhooks'
+// without these.
 func unrepeated(found, others []finding) []finding {
 	return slices.DeleteFunc(found, func(f finding) bool {
 		return slices.ContainsFunc(others, func(o finding) bool {
@@ -111,7 +116,8 @@ func unrepeated(found, others []finding) []finding {
 }
 
 func findingAt(p placed, d diag.Diagnostic) finding {
-	return finding{File: p.file, Line: p.line(d.Path), Severity: severityError, Object: d.Object.String(), Field: d.Path, Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy}
+	return finding{File: p.file, Line: p.line(d.Path), Severity: severityError, Object: d.Object.String(), Field: d.Path,
+		Reason: string(d.Code), Message: d.Text, Remedy: d.Remedy}
 }
 
 // named is the first field that a refusal names.
@@ -121,5 +127,6 @@ func refusal(p placed, severity string, code diag.Code, text string) finding {
 	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	field := named.FindString(text)
-	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field, Reason: string(code), Message: text}
+	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field,
+		Reason: string(code), Message: text}
 }

@@ -19,16 +19,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-const rollbackHelp = `List the features in use that the AWS Load Balancer Controller v3.5 lacks, before you go back to it: annotations, fields, finalizers and
-flags. For each, the list says what happens to it, what to do before, and the command if there is one. docs/tasks/going-back.md has the
-whole table and the order of the steps.
+const rollbackHelp = `List the features in use that the AWS Load Balancer Controller v3.5 lacks, before you go back to it:
+annotations, fields, finalizers and flags. For each, the list says what happens to it, what to do
+before, and the command if there is one. docs/tasks/going-back.md has the whole table and the order
+of the steps.
 
-The list begins with objects whose deletion would hang. It ends with the first writes to AWS of that controller, as far as the state of AWS
-is known: it numbers the rules of listeners again, which changes no answer. Without access to AWS, a line says that this part is missing.
+The list begins with objects whose deletion would hang. It ends with the first writes to AWS of that
+controller, as far as the state of AWS is known: it numbers the rules of listeners again, which
+changes no answer. Without access to AWS, a line says that this part is missing.
 
 ` + inputHelp + `
 
-Exit status: 0 nothing needs attention; 1 lbc failed, and nothing is known; 2 a file cannot be read; 4 objects need attention.`
+Exit status: 0 nothing needs attention; 1 lbc failed, and nothing is known; 2 a file cannot be read;
+4 objects need attention.`
 
 const rollbackExample = `  lbc rollback-check -A
   lbc rollback-check -n shop -o json
@@ -156,7 +159,8 @@ func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocumen
 	return nil
 }
 
-// selected are the objects to look at, in a fixed order: those of the files, else those of the cluster. Objects without a namespace belong to all.
+// selected are the objects to look at, in a fixed order: those of the files, else those of the cluster. Objects without
+// a namespace belong to all.
 func (o *rollbackOptions) selected(src *source) []placed {
 	if len(o.files) > 0 {
 		return src.fromFiles
@@ -164,7 +168,8 @@ func (o *rollbackOptions) selected(src *source) []placed {
 	var all []placed
 	for _, kind := range slices.Sorted(maps.Keys(src.snapshot)) {
 		for _, x := range src.snapshot.List(kind, "") {
-			other := x.GetNamespace() != "" && x.GetNamespace() != o.namespace || kind == objects.Namespace && x.GetName() != o.namespace
+			other := x.GetNamespace() != "" && x.GetNamespace() != o.namespace || kind == objects.Namespace &&
+				x.GetName() != o.namespace
 			if !o.limited() || !other {
 				all = append(all, placed{object: x})
 			}
@@ -190,12 +195,15 @@ func (o *rollbackOptions) usesOf(src *source, p placed) (out []additionUse, err 
 		}
 	}
 	if c, ok := p.object.(*gatewayv1.GatewayClass); ok && settings.GatewayConfig(&o.config).Manages(c) {
-		found = append(addition.WithoutFields(found), unknownClass(c, "spec.controllerName", string(c.Spec.ControllerName))...)
+		found = append(addition.WithoutFields(found), unknownClass(c, "spec.controllerName",
+			string(c.Spec.ControllerName))...)
 	}
 	for _, u := range found {
 		out = append(out, additionUse{
-			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field, Value: u.Value,
-			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(kind), p.object.GetNamespace(), p.object.GetName()),
+			Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName(), File: p.file, Field: u.Field,
+			Value:  u.Value,
+			Effect: u.Row.Effect, After: u.Row.After, Before: u.Row.Before, Command: u.Row.CommandFor(resourceOf(kind),
+				p.object.GetNamespace(), p.object.GetName()),
 		})
 	}
 	return out, nil
@@ -245,7 +253,8 @@ func (o *rollbackOptions) statusObjects(ctx context.Context, src *source, d *rol
 	d.LoadBalancers = len(list.Items)
 }
 
-// writes adds what the existing controller writes to AWS at its start. Objects are known without AWS, so a failure is a line of the answer.
+// writes adds what the existing controller writes to AWS at its start. Objects are known without AWS, so a failure is a
+// line of the answer.
 func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Writer, d *rollbackDocument) {
 	if src.kube == nil && o.account == "" {
 		return // the simulator's built-in account holds nothing
@@ -272,9 +281,11 @@ func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Wri
 			tags[listener][rule.Priority] = rule.Tags[naming.ResourceTag(r.Key.Owner)]
 		}
 		if n := len(addition.Renumbered(priorities)); n > 0 {
-			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules "+
+				"of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
 		} else if n := len(addition.Retagged(tags)); n > 0 {
-			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: rules of %d of its listeners get tags with their numbers; no request gets another answer", n)})
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: rules of %d of its listeners get "+
+				"tags with their numbers; no request gets another answer", n)})
 		}
 	}
 }
@@ -305,13 +316,15 @@ func (d *rollbackDocument) text() string {
 		fmt.Fprintf(&b, "%s\n  writes  %s\n\n", w.Stack, w.What)
 	}
 	if d.LoadBalancers > 0 {
-		fmt.Fprintf(&b, "%d LoadBalancer objects: nobody writes them any more. Delete them once this controller has ended: kubectl delete lb -A --all\n\n", d.LoadBalancers)
+		fmt.Fprintf(&b, "%d LoadBalancer objects: nobody writes them any more. Delete them once this controller has ended: "+
+			"kubectl delete lb -A --all\n\n", d.LoadBalancers)
 	}
 	for _, u := range d.Unread {
 		fmt.Fprintf(&b, "not read: %s\n", u)
 	}
 	if d.Attention > 0 {
-		fmt.Fprintf(&b, "%d additions in use need attention before the AWS Load Balancer Controller is put back\n", d.Attention)
+		fmt.Fprintf(&b, "%d additions in use need attention before the AWS Load Balancer Controller is put back\n",
+			d.Attention)
 	} else {
 		b.WriteString("no object needs attention before the AWS Load Balancer Controller is put back\n")
 	}

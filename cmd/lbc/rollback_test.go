@@ -8,7 +8,8 @@ import (
 
 func TestRollbackCheckListsUsesAndRemedies(t *testing.T) {
 	t.Parallel()
-	out, errOut, err := lbc(t, "", "rollback-check", "-f", "testdata/rollback.in.yaml", "--drift-policy=report", "--feature-gates=AutoGatewayAPI=true")
+	out, errOut, err := lbc(t, "", "rollback-check", "-f", "testdata/rollback.in.yaml", "--drift-policy=report",
+		"--feature-gates=AutoGatewayAPI=true")
 	if !errors.Is(err, exitWarnings) {
 		t.Errorf("%v\n%s", err, errOut)
 	}
@@ -17,7 +18,9 @@ func TestRollbackCheckListsUsesAndRemedies(t *testing.T) {
 
 func TestRollbackCheckPassesWithoutAdditions(t *testing.T) {
 	t.Parallel()
-	const plain = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, annotations: {alb.ingress.kubernetes.io/deletion-policy: Delete}}\nspec: {ingressClassName: alb, defaultBackend: {service: {name: web, port: {number: 80}}}}\n"
+	const plain = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, annotations: " +
+		"{alb.ingress.kubernetes.io/deletion-policy: Delete}}\nspec: {ingressClassName: alb, defaultBackend: {service: " +
+		"{name: web, port: {number: 80}}}}\n"
 	out, errOut, err := lbc(t, plain, "rollback-check", "-f", "-")
 	if err != nil || !strings.HasPrefix(out, "no object needs attention") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
@@ -33,11 +36,15 @@ func TestRollbackCheckDocumentFitsItsSchema(t *testing.T) {
 	validate(t, "rollback-check", out, rollbackKind)
 }
 
-// TestRollbackCheckKeepsGatewaysOfOthersOut has a Gateway of another implementation with a field that only this controller reads of its own.
+// TestRollbackCheckKeepsGatewaysOfOthersOut has a Gateway of another implementation with a field that only this
+// controller reads of its own.
 func TestRollbackCheckKeepsGatewaysOfOthersOut(t *testing.T) {
 	t.Parallel()
-	const theirs = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: mesh}\nspec: {controllerName: example.com/mesh}\n---\n" +
-		"apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: web}\nspec:\n  gatewayClassName: mesh\n  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}\n  listeners: [{name: http, port: 80, protocol: HTTP}]\n"
+	const theirs = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: mesh}\nspec: " +
+		"{controllerName: example.com/mesh}\n---\n" +
+		"apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: web}\nspec:\n  gatewayClassName: mesh\n " +
+		" tls: {frontend: {default: {validation: {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}}}}\n  " +
+		"listeners: [{name: http, port: 80, protocol: HTTP}]\n"
 	out, errOut, err := lbc(t, theirs, "rollback-check", "-f", "-")
 	if err != nil {
 		t.Errorf("%v\n%s%s", err, out, errOut)
@@ -53,7 +60,8 @@ func TestRollbackCheckReadsTheClusterByNamespace(t *testing.T) {
 	}
 	kubeconfig := newAPIServer(t, objs...).kubeconfig(t)
 	for namespace, want := range map[string]error{"shop": exitWarnings, "web": nil} {
-		out, errOut, err := lbc(t, "", "rollback-check", "-n", namespace, "--kubeconfig", kubeconfig, "--cluster-name=c", "--account=testdata/none.yaml")
+		out, errOut, err := lbc(t, "", "rollback-check", "-n", namespace, "--kubeconfig", kubeconfig, "--cluster-name=c",
+			"--account=testdata/none.yaml")
 		if !errors.Is(err, want) || strings.Contains(out, "approved-plan") != (want != nil) {
 			t.Errorf("%s: %v\n%s%s", namespace, err, out, errOut)
 		}
@@ -63,7 +71,8 @@ func TestRollbackCheckReadsTheClusterByNamespace(t *testing.T) {
 func TestLintRefusesAdditionsWithTheFlag(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", "lint", "--existing-features-only", "testdata/rollback.in.yaml")
-	if !errors.Is(err, exitInvalid) || strings.Count(out, "[AdditionInUse]") != 5 || !strings.Contains(out, "(metadata.annotations[alb.ingress.kubernetes.io/deletion-policy])") {
+	if !errors.Is(err, exitInvalid) || strings.Count(out, "[AdditionInUse]") != 5 ||
+		!strings.Contains(out, "(metadata.annotations[alb.ingress.kubernetes.io/deletion-policy])") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out, _, _ = lbc(t, "", "lint", "testdata/rollback.in.yaml"); strings.Contains(out, "AdditionInUse") {

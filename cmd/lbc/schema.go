@@ -18,8 +18,8 @@ import (
 // object is a JSON object of a schema.
 type object = map[string]any
 
-// sharedSchemas are the schemas of types that write their JSON themselves, or that share one. All findings share one, so that a document with a finding
-// of another shape does not match.
+// sharedSchemas are the schemas of types that write their JSON themselves, or that share one. All findings share one,
+// so that a document with a finding of another shape does not match.
 var sharedSchemas = map[string]object{
 	"finding": {
 		"type": "object", "additionalProperties": false, "required": []string{"severity", "reason", "message"},
@@ -36,9 +36,11 @@ var sharedSchemas = map[string]object{
 		},
 	},
 	"step": {
-		"type": "object", "additionalProperties": false, "required": []string{"id", "action", "resource", "operation", "arguments", "lane"},
+		"type": "object", "additionalProperties": false, "required": []string{"id", "action", "resource", "operation",
+			"arguments", "lane"},
 		"properties": object{
-			"id": object{"type": "string"}, "action": object{"type": "string"}, "operation": object{"type": "string"}, "lane": object{"type": "string"},
+			"id": object{"type": "string"}, "action": object{"type": "string"}, "operation": object{"type": "string"},
+			"lane":      object{"type": "string"},
 			"resource":  object{"type": "object"},
 			"arguments": object{"type": "object", "description": "of the operation of AWS"},
 			"needs":     object{"type": "array", "items": object{"type": "string"}},
@@ -80,7 +82,8 @@ func schemaOf(kind documentKind, about string, fields reflect.Type) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// schemas are the schemas of Go types, as encoding/json writes them; structs are definitions, since they may hold themselves.
+// schemas are the schemas of Go types, as encoding/json writes them; structs are definitions, since they may hold
+// themselves.
 type schemas struct{ defs object }
 
 func (s *schemas) of(t reflect.Type) object {

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// screen is a terminal. It shows control characters of what objects and AWS hold as escapes: a name, a tag or an annotation must not
-// move the cursor, hide lines or set the title.
+// screen is a terminal. It shows control characters of what objects and AWS hold as escapes: a name, a tag or an
+// annotation must not move the cursor, hide lines or set the title.
 type screen struct{ io.Writer }
 
 // onScreen is a file as it is, or as a screen if it is a terminal.

@@ -46,20 +46,24 @@ kind: Service
 metadata: {name: web%s}
 spec: {type: LoadBalancer%s, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
 `
-	const ipv6, wrong = ", ipFamilies: [IPv6]", ", annotations: {service.beta.kubernetes.io/aws-load-balancer-scheme: outside}"
+	const ipv6, wrong = ", ipFamilies: [IPv6]",
+		", annotations: {service.beta.kubernetes.io/aws-load-balancer-scheme: outside}"
 	for of, want := range map[string]struct{ metadata, class, count string }{
-		"no class, IPv6":       {class: ipv6, count: "1 error, 0 warnings, 1 note"},
-		"no class, annotated":  {metadata: wrong, count: "1 error, 0 warnings, 1 note"},
-		"no class, plain":      {count: "0 errors, 0 warnings, 0 notes"},
-		"the class":            {class: ipv6 + ", loadBalancerClass: service.k8s.aws/nlb", count: "1 error, 0 warnings, 0 notes"},
-		"another class":        {class: ipv6 + ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
-		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}", class: ipv6, count: "0 errors, 0 warnings, 0 notes"},
+		"no class, IPv6":      {class: ipv6, count: "1 error, 0 warnings, 1 note"},
+		"no class, annotated": {metadata: wrong, count: "1 error, 0 warnings, 1 note"},
+		"no class, plain":     {count: "0 errors, 0 warnings, 0 notes"},
+		"the class": {class: ipv6 + ", loadBalancerClass: service.k8s.aws/nlb",
+			count: "1 error, 0 warnings, 0 notes"},
+		"another class": {class: ipv6 + ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
+		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}",
+			class: ipv6, count: "0 errors, 0 warnings, 0 notes"},
 	} {
 		out, _, err := lbc(t, fmt.Sprintf(manifest, want.metadata, want.class), "lint", "-")
 		if !strings.Contains(out, want.count) || (err == nil) != strings.HasPrefix(want.count, "0") {
 			t.Errorf("%s: %v\n%s", of, err, out)
 		}
-		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != strings.HasSuffix(want.count, "1 note") {
+		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != strings.HasSuffix(
+			want.count, "1 note") {
 			t.Errorf("%s: assumed %t\n%s", of, assumed, out)
 		}
 	}
@@ -70,8 +74,10 @@ func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t
 	out, _, err := lbc(t, unserved, "lint", "-")
 	for _, want := range []string{
 		`Service default/dns: no controller serves a Service without load balancer class of load balancer type external and target type ""`,
-		"Service default/class: this controller serves Services of class service.k8s.aws/nlb and leaves this one, of class service.k8s.aws/nbl, to another controller",
-		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is empty, so the security group of the load balancer admits no client",
+		"Service default/class: this controller serves Services of class service.k8s.aws/nlb and leaves this one, of class " +
+			"service.k8s.aws/nbl, to another controller",
+		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is " +
+			"empty, so the security group of the load balancer admits no client",
 		"[UnansweredHealthCheck]", "[NoClientAdmitted]", "[NotServed]", "0 errors, 0 warnings, 4 notes",
 	} {
 		if err != nil || !strings.Contains(out, want) {
@@ -93,8 +99,10 @@ spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port
 		t.Fatal(err)
 	}
 	for flag, want := range map[string]string{
-		"--load-balancer-class=example.com/nlb":         "and --load-balancer-class is example.com/nlb; the load balancer stays as it is",
-		"--feature-gates=EnableServiceController=false": "the feature gate EnableServiceController is off; the load balancer stays as it is",
+		"--load-balancer-class=example.com/nlb": "and --load-balancer-class is example.com/nlb; the load balancer " +
+			"stays as it is",
+		"--feature-gates=EnableServiceController=false": "the feature gate EnableServiceController is off; the load " +
+			"balancer stays as it is",
 	} {
 		out, _, _ := lbc(t, "", "plan", "-f", file, flag)
 		if !strings.Contains(out, want) || strings.Contains(out, "DeleteLoadBalancer") {

@@ -80,7 +80,8 @@ func (i *inputs) connected(ctx context.Context, s *source) error {
 // objects reads files and cluster.
 func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*source, error) {
 	if i.given("cluster-name") && i.config.ClusterName == "" {
-		return nil, errors.New("--cluster-name is empty: name the cluster, or omit the flag to take the name from the controller's Deployment or the account file")
+		return nil, errors.New("--cluster-name is empty: name the cluster, or omit the flag to take the name from the " +
+			"controller's Deployment or the account file")
 	}
 	rc, err := i.cluster()
 	if err != nil {
@@ -110,7 +111,8 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if warning := otherName(ctx, k, i.config.ClusterName); warning != "" {
 			fmt.Fprintln(errOut, "lbc: warning:", warning) //nolint:errcheck // a hint
 		}
-		s.snapshot, s.reader = snapshot, &liveReader{Snapshot: snapshot, read: func(namespace, name string) (*corev1.Secret, error) {
+		s.snapshot, s.reader = snapshot, &liveReader{Snapshot: snapshot, read: func(namespace, name string) (
+			*corev1.Secret, error) {
 			secret := &corev1.Secret{}
 			return secret, k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
 		}, pod: func(svc *corev1.Service) (*corev1.Pod, error) { return servicepods.Read(ctx, k, svc) }}
@@ -134,7 +136,8 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 
 // chartClass is the IngressClass that the chart installs; one of that name in a file replaces it.
 func chartClass() *networkingv1.IngressClass {
-	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
+	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: ingress.Controller}}
 }
 
 // former is the object of the cluster that one of a file takes the place of; nil if there is none.
@@ -147,7 +150,8 @@ func (s *source) former(o metav1.Object) metav1.Object {
 	return have
 }
 
-// concerning selects the stacks that objects from files belong to. A Gateway is concerned by everything that its load balancer is made of.
+// concerning selects the stacks that objects from files belong to. A Gateway is concerned by everything that its load
+// balancer is made of.
 func concerning(reader objects.Reader, c *config.Config, objs []placed) func(stack.Key) bool {
 	v := objects.New(reader)
 	want := map[stack.Key]bool{}
@@ -163,7 +167,8 @@ func concerning(reader objects.Reader, c *config.Config, objs []placed) func(sta
 		})
 	}
 	return func(k stack.Key) bool {
-		return want[k] || owner.Of(k.Owner).Kind == string(objects.Gateway) && slices.ContainsFunc(offline.Reads(reader, c, k), changed)
+		return want[k] || owner.Of(k.Owner).Kind == string(objects.Gateway) &&
+			slices.ContainsFunc(offline.Reads(reader, c, k), changed)
 	}
 }
 
@@ -180,7 +185,8 @@ func within(v *objects.View, s objects.Snapshot, c *config.Config, namespace str
 	return func(k stack.Key) bool { return want[k] }
 }
 
-// plans makes the plans of all stacks, or, with a cluster, of the stacks that the files concern or that the namespace declares.
+// plans makes the plans of all stacks, or, with a cluster, of the stacks that the files concern or that the namespace
+// declares.
 func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) {
 	v := objects.New(s.reader)
 	only := func(stack.Key) bool { return true }

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// besideServices are the findings about annotations that are read only with a backend Service, such as those of health checks, where the
-// Service is in none of the files, as in charts and overlays.
+// besideServices are the findings about annotations that are read only with a backend Service, such as those of health
+// checks, where the Service is in none of the files, as in charts and overlays.
 func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.List, error) {
 	services := standIns(src)
 	if len(services) == 0 {
@@ -39,7 +39,8 @@ func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.Lis
 	}), nil
 }
 
-// standIns are Services, with the ports that Ingresses of the files name, in place of those that are in none of the files.
+// standIns are Services, with the ports that Ingresses of the files name, in place of those that are in none of the
+// files.
 func standIns(src *source) []metav1.Object {
 	ports := map[types.NamespacedName]map[networkingv1.ServiceBackendPort]bool{}
 	var out []metav1.Object

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// unstorable are findings about objects that the API server would refuse: Ingresses by the most frequent of its rules about hosts, paths and
-// backends, custom resources of the controller by the schemas and rules of their definitions.
+// unstorable are findings about objects that the API server would refuse: Ingresses by the most frequent of its rules
+// about hosts, paths and backends, custom resources of the controller by the schemas and rules of their definitions.
 func unstorable(src *source) ([]finding, error) {
 	var out []finding
 	definitions, err := definitions()
@@ -41,7 +41,8 @@ func unstorable(src *source) ([]finding, error) {
 		}
 		o := diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name}
 		refuse := func(field, text, remedy string) {
-			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(), Field: field, Reason: "InvalidManifest",
+			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(),
+				Field: field, Reason: "InvalidManifest",
 				Message: "the API server refuses the object: " + text, Remedy: remedy})
 		}
 		if b := ing.Spec.DefaultBackend; b != nil {
@@ -92,7 +93,8 @@ func refusedBy(d schema.Definition, p placed) ([]finding, error) {
 	for _, problem := range d.Schema.Check(value) {
 		out = append(out, finding{
 			File: p.file, Line: p.line(problem.Path), Severity: severityError,
-			Object: diag.Object{Kind: d.Kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}.String(), Field: problem.Path,
+			Object: diag.Object{Kind: d.Kind, Namespace: p.object.GetNamespace(), Name: p.object.GetName()}.String(),
+			Field:  problem.Path,
 			Reason: "InvalidManifest", Message: "the API server refuses the object: " + problem.Text, Remedy: problem.Remedy,
 		})
 	}
@@ -132,8 +134,10 @@ func checkPath(at string, p networkingv1.HTTPIngressPath, refuse func(field, tex
 	switch {
 	case !strings.HasPrefix(p.Path, "/") && (literal || p.Path != ""):
 		refuse(at+".path", fmt.Sprintf("path %q does not begin with /", p.Path), "write an absolute path")
-	case literal && (slices.ContainsFunc(sequences, bad) || slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(p.Path, s) })):
-		refuse(at+".path", fmt.Sprintf("path %q has //, /., /.. or %%2f in it", p.Path), "write the path as requests have it, or use pathType ImplementationSpecific")
+	case literal && (slices.ContainsFunc(sequences, bad) ||
+		slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(p.Path, s) })):
+		refuse(at+".path", fmt.Sprintf("path %q has //, /., /.. or %%2f in it", p.Path),
+			"write the path as requests have it, or use pathType ImplementationSpecific")
 	}
 }
 

@@ -24,7 +24,8 @@ type part struct {
 var parts = []part{
 	{objects.HTTPRoute, []string{"httproute", "httproutes"}}, {objects.GRPCRoute, []string{"grpcroute", "grpcroutes"}},
 	{objects.TCPRoute, []string{"tcproute", "tcproutes"}}, {objects.UDPRoute, []string{"udproute", "udproutes"}},
-	{objects.TLSRoute, []string{"tlsroute", "tlsroutes"}}, {objects.ListenerSet, []string{"listenerset", "listenersets", "lset"}},
+	{objects.TLSRoute, []string{"tlsroute", "tlsroutes"}},
+	{objects.ListenerSet, []string{"listenerset", "listenersets", "lset"}},
 }
 
 // explained is the kind of objects that can be explained of a name on the command line.
@@ -87,8 +88,8 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 	return out
 }
 
-// subject is the object to explain: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name the only object of
-// its kind, without a kind the only object.
+// subject is the object to explain: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name
+// the only object of its kind, without a kind the only object.
 func (o *explainOptions) subject(src *source, args []string) (objects.Kind, metav1.Object, error) {
 	if len(args) == 1 {
 		if before, after, ok := strings.Cut(args[0], "/"); ok {
@@ -128,8 +129,8 @@ func (o *explainOptions) subject(src *source, args []string) (objects.Kind, meta
 	return "", nil, missing(src.snapshot, kind, namespace, name)
 }
 
-// only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer, or is a part of one if the kind says so; in
-// the files if there are any, else in the namespace unless all are meant.
+// only is the only object of a kind, or of any kind if that is empty, that may declare a load balancer, or is a part of
+// one if the kind says so; in the files if there are any, else in the namespace unless all are meant.
 func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
@@ -145,10 +146,13 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
-		if k, _ := objects.KindOf(x); k == kind && (isPart(kind) || kind == objects.GlobalAccelerator || kind == objects.TargetGroupBinding) {
+		if k, _ := objects.KindOf(x); k == kind && (isPart(kind) || kind == objects.GlobalAccelerator ||
+			kind == objects.TargetGroupBinding) {
 			return false
 		}
-		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x) })
+		return !slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool {
+			return (kind == "" || k.Kind == string(kind)) && k.Is(x) && k.MayDeclare(x)
+		})
 	})
 	var there []string
 	for _, x := range candidates {
@@ -161,7 +165,8 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		if o.limited() {
 			where = " in namespace " + o.namespace + "; -n chooses another one, -A all"
 		}
-		return "", nil, errors.New("there is nothing to explain: no Ingress, no Gateway, and no Service of type LoadBalancer" + where)
+		return "", nil, errors.New("there is nothing to explain: no Ingress, no Gateway, and no Service of " +
+			"type LoadBalancer" + where)
 	case 1:
 		k, _ := objects.KindOf(candidates[0])
 		return k, candidates[0], nil

@@ -31,18 +31,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
-const timelineHelp = `List what happened to an object and its load balancer, oldest first: edits and their managers, plans and their steps, writes to AWS with
-their request ids, registered and deregistered targets, certificates, drift, changes of leaders, holds, events, and changes of conditions.
+const timelineHelp = `List what happened to an object and its load balancer, oldest first: edits and their managers, plans
+and their steps, writes to AWS with their request ids, registered and deregistered targets,
+certificates, drift, changes of leaders, holds, events, and changes of conditions.
 
 The list has two sources:
 
-  - The API server knows the last write of each manager, the events of the last hour, and the status of the LoadBalancer object. lbc reads
-    them with the rights of the user.
-  - The leader records its actions for at most seven days and in at most 8 KiB for each load balancer. The record is in ConfigMaps of the
-    controller's namespace. Only administrators can read it, because it names objects of all namespaces. Without that right, or without a
-    record, lbc says so and lists the rest.
+  - The API server knows the last write of each manager, the events of the last hour, and the status
+    of the LoadBalancer object. lbc reads them with the rights of the user.
+  - The leader records its actions for at most seven days and in at most 8 KiB for each load
+    balancer. The record is in ConfigMaps of the controller's namespace. Only administrators can
+    read it, because it names objects of all namespaces. Without that right, or without a record,
+    lbc says so and lists the rest.
 
-The controller writes the record with the next plan that changes AWS, at the latest after a minute. lbc does not call AWS.`
+The controller writes the record with the next plan that changes AWS, at the latest after a minute.
+lbc does not call AWS.`
 
 type timelineOptions struct {
 	inputs
@@ -112,7 +115,8 @@ func (o *timelineOptions) show(ctx context.Context, t *teller, now time.Time, ou
 	}
 	d := timelineDocument{Object: t.String(), Since: now.Add(-o.since).UTC().Truncate(time.Second), Unread: t.unread}
 	if t.begins.After(d.Since) {
-		d.Unread = append(d.Unread, "the record of the controller begins at "+t.begins.UTC().Format(time.RFC3339)+": it had no room for what happened before")
+		d.Unread = append(d.Unread, "the record of the controller begins at "+t.begins.UTC().Format(time.RFC3339)+
+			": it had no room for what happened before")
 	}
 	if d.Entries = timeline.Since(t.entries, d.Since); o.format != "text" {
 		return o.encode(out, timelineKind, d)
@@ -121,7 +125,8 @@ func (o *timelineOptions) show(ctx context.Context, t *teller, now time.Time, ou
 		fmt.Fprintf(errOut, "lbc: warning: %s\n", text) //nolint:errcheck // a hint
 	}
 	if len(d.Entries) == 0 {
-		_, err := fmt.Fprintf(out, "Nothing is known to have happened to %s since %s.%s\n", d.Object, d.Since.Format(time.RFC3339), before(t.entries, now))
+		_, err := fmt.Fprintf(out, "Nothing is known to have happened to %s since %s.%s\n", d.Object,
+			d.Since.Format(time.RFC3339), before(t.entries, now))
 		return err
 	}
 	_, err := io.WriteString(out, history.Text(d.Entries))
@@ -135,7 +140,8 @@ func before(all []timeline.Entry, now time.Time) string {
 	}
 	newest := timeline.Since(all, time.Time{})
 	at := newest[len(newest)-1].Time
-	return fmt.Sprintf(" The last entry is of %s: --since %dh shows it.", at.UTC().Format(time.RFC3339), int(now.Sub(at).Hours())+1)
+	return fmt.Sprintf(" The last entry is of %s: --since %dh shows it.", at.UTC().Format(time.RFC3339),
+		int(now.Sub(at).Hours())+1)
 }
 
 // teller collects what is known of an object and of its load balancer.
@@ -173,7 +179,8 @@ func (t *teller) collect(ctx context.Context) error {
 	recorded := t.record(ctx)
 	for i := range t.shown {
 		lb := &t.shown[i]
-		t.objects[titleOf(v1alpha1.ObjectReference{Kind: string(loadBalancerKind), Namespace: lb.Namespace, Name: lb.Name})] = true
+		t.objects[titleOf(v1alpha1.ObjectReference{Kind: string(loadBalancerKind), Namespace: lb.Namespace, Name: lb.Name})] =
+			true
 		t.entries = append(t.entries, history.Status(lb, recorded)...)
 		for _, m := range slices.Concat(lb.Status.Members, lb.Status.Parts) {
 			if key := (client.ObjectKey{Namespace: m.Namespace, Name: m.Name}); key != t.name || m.Kind != string(t.kind) {
@@ -183,7 +190,8 @@ func (t *teller) collect(ctx context.Context) error {
 	}
 	t.events(ctx)
 	if !t.found {
-		return errors.Join(append([]error{fmt.Errorf("%s does not exist, and no record of it was found; choose its namespace with -n", t)}, asErrors(t.unread)...)...)
+		return errors.Join(append([]error{fmt.Errorf("%s does not exist, and no record of it was found; choose its "+
+			"namespace with -n", t)}, asErrors(t.unread)...)...)
 	}
 	return nil
 }
@@ -216,7 +224,8 @@ func (t *teller) shows(lb *v1alpha1.LoadBalancer) bool {
 	return reporting.MemberOf(slices.Concat(lb.Status.Members, lb.Status.Parts), me) != nil
 }
 
-// nameUnits names the stacks in the record. An object that is gone has no LoadBalancer object: its own stack, outside of a group, has its name.
+// nameUnits names the stacks in the record. An object that is gone has no LoadBalancer object: its own stack, outside
+// of a group, has its name.
 func (t *teller) nameUnits() {
 	for i := range t.shown {
 		if key, ok := reporting.KeyOf(&t.shown[i]); ok {
@@ -254,16 +263,20 @@ func (t *teller) record(ctx context.Context) (ok bool) {
 	all, err := checkpoint.Peek(ctx, t.kube, at, checkpoint.History)
 	switch {
 	case err != nil:
-		t.unread = append(t.unread, "plans, calls and targets are missing: the record of the controller cannot be read, for which you need to get ConfigMaps in namespace "+at.Namespace+": "+err.Error())
+		t.unread = append(t.unread, "plans, calls and targets are missing: the record of the controller cannot be read, "+
+			"for which you need to get ConfigMaps in namespace "+at.Namespace+": "+err.Error())
 		return false
 	case len(all) == 0:
-		t.unread = append(t.unread, "plans, calls and targets are missing: the controller keeps no record in namespace "+at.Namespace+
-			". It runs with --enable-checkpoints=false, may not write ConfigMaps there, or has run for less than a minute; its log says which")
+		t.unread = append(t.unread, "plans, calls and targets are missing: the controller keeps no record in namespace "+
+			at.Namespace+
+			". It runs with --enable-checkpoints=false, may not write ConfigMaps there, or has run for less than a minute; "+
+			"its log says which")
 		return false
 	}
 	t.bindings(ctx)
 	for unit, text := range all {
-		if len(t.shown) == 0 && strings.Contains(string(text), fmt.Sprintf("%q", t.String())) { // a member of a group that is gone
+		// a member of a group that is gone
+		if len(t.shown) == 0 && strings.Contains(string(text), fmt.Sprintf("%q", t.String())) {
 			t.units[unit] = true
 		}
 	}
@@ -316,7 +329,8 @@ func (t *teller) concerned(scope string) bool {
 		}
 	}
 	return slices.ContainsFunc(members, func(m v1alpha1.ObjectReference) bool {
-		return scope == (hold.Scope{Namespace: m.Namespace}).String() || scope == (hold.Scope{Kind: strings.ToLower(m.Kind), Namespace: m.Namespace, Name: m.Name}).String()
+		return scope == (hold.Scope{Namespace: m.Namespace}).String() ||
+			scope == (hold.Scope{Kind: strings.ToLower(m.Kind), Namespace: m.Namespace, Name: m.Name}).String()
 	})
 }
 
@@ -334,7 +348,8 @@ func (t *teller) bindings(ctx context.Context) {
 	for ns := range namespaces {
 		var list v1beta1.TargetGroupBindingList
 		if err := t.kube.List(ctx, &list, client.InNamespace(ns)); err != nil {
-			t.unread = append(t.unread, "targets are missing: TargetGroupBindings of namespace "+ns+" cannot be read: "+err.Error())
+			t.unread = append(t.unread, "targets are missing: TargetGroupBindings of namespace "+ns+" cannot be read: "+
+				err.Error())
 			continue
 		}
 		for i := range list.Items {

@@ -31,8 +31,10 @@ func timelineScene(t *testing.T) *waitScene {
 	at := func(minutes int) metav1.Time { return metav1.NewTime(told.Add(time.Duration(minutes) * time.Minute)) }
 	edited := at(-30)
 	managed := []metav1.ManagedFieldsEntry{{
-		Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, Time: &edited, FieldsType: "FieldsV1", APIVersion: "networking.k8s.io/v1",
-		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:alb.ingress.kubernetes.io/scheme":{}}},"f:spec":{"f:rules":{}}}`),
+		Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, Time: &edited, FieldsType: "FieldsV1",
+		APIVersion: "networking.k8s.io/v1",
+		FieldsV1: metav1.NewFieldsV1(
+			`{"f:metadata":{"f:annotations":{"f:alb.ingress.kubernetes.io/scheme":{}}},"f:spec":{"f:rules":{}}}`),
 	}}
 	lb := s.writtenBy(ourLease)
 	for i := range lb.Status.Conditions {
@@ -40,27 +42,38 @@ func timelineScene(t *testing.T) *waitScene {
 	}
 	s.put(lb)
 	s.put(&corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e"}, InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: "web"},
-		Type: "Normal", Reason: "SuccessfullyReconciled", Message: "Successfully reconciled", LastTimestamp: at(-28), Source: corev1.EventSource{Component: "ingress"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e"}, InvolvedObject: corev1.ObjectReference{
+			Kind: "Ingress", Namespace: "shop", Name: "web"},
+		Type: "Normal", Reason: "SuccessfullyReconciled", Message: "Successfully reconciled", LastTimestamp: at(-28),
+		Source: corev1.EventSource{Component: "ingress"},
 	})
-	s.put(&corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}, InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: "other"}, Reason: "Other", LastTimestamp: at(-28)})
-	store := checkpoint.New(s.kube, checkpoint.Config{Namespace: "kube-system", Name: "aws-load-balancer-controller-checkpoint", Now: func() time.Time { return told }, Log: logr.Discard()})
+	s.put(&corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"},
+		InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: "other"}, Reason: "Other",
+		LastTimestamp: at(-28)})
+	store := checkpoint.New(s.kube, checkpoint.Config{Namespace: "kube-system",
+		Name: "aws-load-balancer-controller-checkpoint", Now: func() time.Time { return told }, Log: logr.Discard()})
 	if _, err := store.Open(t.Context(), func(bool) {}); err != nil {
 		t.Fatal(err)
 	}
 	store.Put(checkpoint.ID{Kind: checkpoint.Memory, Name: "ingress.k8s.aws:shop/web"}, "of the compiler")
-	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: "ingress.k8s.aws:shop/web"}, timeline.Record{Entries: []timeline.Entry{
-		{Time: at(-29).Add(20 * time.Millisecond), Kind: timeline.Call, Text: "ModifyLoadBalancerAttributes LoadBalancer shop/web", RequestID: "0a1b"},
-		{Time: at(-29).Add(10 * time.Millisecond), Kind: timeline.Plan, Text: "1 to change", Steps: []string{"update LoadBalancer shop/web (scheme): done"}},
-		{Time: at(-30).Time, Kind: timeline.Edit, Object: "Ingress shop/web", By: "kubectl-edit", Text: timeline.Edited},
-		{Time: at(-60).Time, Kind: timeline.Edit, Object: "Ingress shop/web", By: "kubectl-edit", Text: timeline.Edited},
-	}})
-	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: timeline.LeaderUnit}, timeline.Record{From: at(-90).Time, Entries: []timeline.Entry{
-		{Time: at(-50).Time, Kind: timeline.Leader, By: "lbc-1", Text: "became the leader; the leader before it did not end in order"},
-		{Time: at(-40).Time, Kind: timeline.Hold, Object: "namespace shop", Text: "the hold has ended, or was changed"},
-		{Time: at(-40).Time, Kind: timeline.Hold, Object: "namespace bank", Text: "the hold has ended, or was changed"},
-	}})
-	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: "ingress.k8s.aws:bank/secret"}, timeline.Record{Entries: []timeline.Entry{{Time: at(-29).Time, Kind: timeline.Plan, Text: "of another"}}})
+	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: "ingress.k8s.aws:shop/web"}, timeline.Record{
+		Entries: []timeline.Entry{
+			{Time: at(-29).Add(20 * time.Millisecond), Kind: timeline.Call,
+				Text: "ModifyLoadBalancerAttributes LoadBalancer shop/web", RequestID: "0a1b"},
+			{Time: at(-29).Add(10 * time.Millisecond), Kind: timeline.Plan, Text: "1 to change", Steps: []string{
+				"update LoadBalancer shop/web (scheme): done"}},
+			{Time: at(-30).Time, Kind: timeline.Edit, Object: "Ingress shop/web", By: "kubectl-edit", Text: timeline.Edited},
+			{Time: at(-60).Time, Kind: timeline.Edit, Object: "Ingress shop/web", By: "kubectl-edit", Text: timeline.Edited},
+		}})
+	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: timeline.LeaderUnit}, timeline.Record{From: at(-90).Time,
+		Entries: []timeline.Entry{
+			{Time: at(-50).Time, Kind: timeline.Leader, By: "lbc-1",
+				Text: "became the leader; the leader before it did not end in order"},
+			{Time: at(-40).Time, Kind: timeline.Hold, Object: "namespace shop", Text: "the hold has ended, or was changed"},
+			{Time: at(-40).Time, Kind: timeline.Hold, Object: "namespace bank", Text: "the hold has ended, or was changed"},
+		}})
+	store.PutLater(checkpoint.ID{Kind: checkpoint.History, Name: "ingress.k8s.aws:bank/secret"}, timeline.Record{
+		Entries: []timeline.Entry{{Time: at(-29).Time, Kind: timeline.Plan, Text: "of another"}}})
 	if err := store.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +81,8 @@ func timelineScene(t *testing.T) *waitScene {
 	if !ok {
 		t.Fatal("no client with watches")
 	}
-	s.kube = interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	s.kube = interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		err := c.Get(ctx, key, o, opts...)
 		if in, is := o.(*networkingv1.Ingress); is { // the fake client keeps no managed fields
 			in.ManagedFields = managed
@@ -106,7 +120,8 @@ func reading(t *testing.T, k client.Client, get func(o client.Object, key client
 	if !ok {
 		t.Fatal("no client with watches")
 	}
-	return interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return interceptor.NewClient(under, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if key.Namespace == "kube-system" {
 			if err := get(o, key); err != nil {
 				return err
@@ -133,7 +148,8 @@ func TestTimelineDocumentHasItsSchema(t *testing.T) {
 func TestTimelineOfATenantLacksTheRecord(t *testing.T) {
 	t.Parallel()
 	got := tellWeb(t, reading(t, timelineScene(t).kube, forbidden), "text", 2*time.Hour)
-	if strings.Contains(got, "0a1b") || !strings.Contains(got, "you need to get ConfigMaps in namespace kube-system") || !strings.Contains(got, "kubectl-edit") {
+	if strings.Contains(got, "0a1b") || !strings.Contains(got, "you need to get ConfigMaps in namespace kube-system") ||
+		!strings.Contains(got, "kubectl-edit") {
 		t.Error(got)
 	}
 }
@@ -146,7 +162,8 @@ func TestTimelineSaysWhyThereIsNoRecord(t *testing.T) {
 		}
 		return nil
 	}), "text", 2*time.Hour)
-	if !strings.Contains(got, "the controller keeps no record in namespace kube-system. It runs with --enable-checkpoints=false, may not write ConfigMaps there") {
+	if !strings.Contains(got, "the controller keeps no record in namespace kube-system. It runs with "+
+		"--enable-checkpoints=false, may not write ConfigMaps there") {
 		t.Error(got)
 	}
 }
@@ -154,7 +171,8 @@ func TestTimelineSaysWhyThereIsNoRecord(t *testing.T) {
 func TestTimelineSaysWhenNothingHappened(t *testing.T) {
 	t.Parallel()
 	got := tellWeb(t, timelineScene(t).kube, "text", time.Minute)
-	if want := "Nothing is known to have happened to Ingress shop/web since 2026-01-02T11:59:00Z. The last entry is of 2026-01-02T11:32:00Z: --since 1h shows it.\n"; got != want {
+	if want := "Nothing is known to have happened to Ingress shop/web since 2026-01-02T11:59:00Z. The last entry is of " +
+		"2026-01-02T11:32:00Z: --since 1h shows it.\n"; got != want {
 		t.Errorf("%q", got)
 	}
 }
@@ -162,7 +180,8 @@ func TestTimelineSaysWhenNothingHappened(t *testing.T) {
 func TestTimelineOfDeletedObject(t *testing.T) {
 	t.Parallel()
 	s := timelineScene(t)
-	if got, err := tell(t, s.kube, "secret", "text", time.Hour); err == nil || !strings.Contains(err.Error(), "Ingress shop/secret does not exist") || strings.Contains(got, "of another") {
+	if got, err := tell(t, s.kube, "secret", "text", time.Hour); err == nil || !strings.Contains(err.Error(),
+		"Ingress shop/secret does not exist") || strings.Contains(got, "of another") {
 		t.Errorf("%v\n%s", err, got)
 	}
 	for _, o := range []client.Object{s.ingress, s.writtenBy(ourLease)} {
@@ -170,13 +189,15 @@ func TestTimelineOfDeletedObject(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.put(&v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-other"}, Status: v1alpha1.LoadBalancerStatus{Controller: ourLease}})
+	s.put(&v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-other"},
+		Status: v1alpha1.LoadBalancerStatus{Controller: ourLease}})
 	got := tellWeb(t, s.kube, "text", time.Hour)
 	if !strings.Contains(got, "0a1b") || !strings.Contains(got, "kubectl-edit") || strings.Contains(got, "of another") {
 		t.Error(got)
 	}
 	_, err := tell(t, reading(t, s.kube, forbidden), "web", "text", time.Hour)
-	if err == nil || !strings.Contains(err.Error(), "Ingress shop/web does not exist, and no record of it was found") || !strings.Contains(err.Error(), "you need to get ConfigMaps") {
+	if err == nil || !strings.Contains(err.Error(), "Ingress shop/web does not exist, and no record of it was found") ||
+		!strings.Contains(err.Error(), "you need to get ConfigMaps") {
 		t.Errorf("without rights: %v", err)
 	}
 }
@@ -186,7 +207,8 @@ func TestTimelineReadsForgedStatus(t *testing.T) {
 	t.Parallel()
 	s := timelineScene(t)
 	lb := s.writtenBy(ourLease)
-	lb.Status.Parts = append(lb.Status.Parts, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{Kind: "Nothing", Namespace: "shop", Name: "x"}})
+	lb.Status.Parts = append(lb.Status.Parts, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{
+		Kind: "Nothing", Namespace: "shop", Name: "x"}})
 	s.put(lb)
 	if got := tellWeb(t, s.kube, "text", 2*time.Hour); !strings.Contains(got, "0a1b") {
 		t.Error(got)
@@ -198,7 +220,8 @@ func TestTimelineSaysWhenTheRecordHadNoRoom(t *testing.T) {
 	s := timelineScene(t)
 	s.put(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "quiet"}})
 	got, err := tell(t, s.kube, "quiet", "text", 2*time.Hour)
-	if err != nil || !strings.Contains(got, "the record of the controller begins at 2026-01-02T10:30:00Z: it had no room for what happened before") {
+	if err != nil || !strings.Contains(got, "the record of the controller begins at 2026-01-02T10:30:00Z: it had no "+
+		"room for what happened before") {
 		t.Errorf("%v\n%s", err, got)
 	}
 }

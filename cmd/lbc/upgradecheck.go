@@ -9,11 +9,15 @@ import (
 // judgeUpgrade says whether an upgrade writes to AWS, and how to go on if it does.
 func judgeUpgrade(errOut io.Writer, changes bool) error {
 	if !changes {
-		fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would write nothing to AWS") //nolint:errcheck // a hint
+		//nolint:errcheck // a hint
+		fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would write nothing to AWS")
 		return nil
 	}
-	fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would make the changes above in AWS, so lbc refuses the upgrade. "+ //nolint:errcheck // a hint
-		"Compare the plans of lbc plan -A of both versions: changes that the installed version plans too are not caused by the upgrade. To upgrade anyway, run helm upgrade with  --set upgradeCheck.enabled=false")
+	//nolint:errcheck // a hint
+	fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would make the changes above in AWS, so lbc refuses "+
+		"the upgrade. "+
+		"Compare the plans of lbc plan -A of both versions: changes that the installed version plans too are not caused by "+
+		"the upgrade. To upgrade anyway, run helm upgrade with  --set upgradeCheck.enabled=false")
 	return exitChanges
 }
 

@@ -23,23 +23,29 @@ import (
 
 const waitHelp = `Wait until the newest version of an object is in effect in AWS, or until the object and its AWS resources are deleted.
 
---for current (the default) compares the version that the controller has applied with the object. kubectl wait --for=condition=Ready can
-succeed too early, because the condition stays True for up to a second after an edit; lbc wait cannot. Edits of annotations count like
-edits of the spec. KIND is ingress, service, gateway, a route (httproute, grpcroute, tcproute, udproute, tlsroute), listenerset,
-targetgroupbinding, globalaccelerator, or loadbalancer (lb), which waits for all members of the load balancer.
+--for current (the default) compares the version that the controller has applied with the object.
+kubectl wait --for=condition=Ready can succeed too early, because the condition stays True for up to
+a second after an edit; lbc wait cannot. Edits of annotations count like edits of the spec. KIND is
+ingress, service, gateway, a route (httproute, grpcroute, tcproute, udproute, tlsroute),
+listenerset, targetgroupbinding, globalaccelerator, or loadbalancer (lb), which waits for all
+members of the load balancer.
 
---for deleted waits for an object that is being deleted. The controller's finalizer keeps the object until its AWS resources are deleted.
+--for deleted waits for an object that is being deleted. The controller's finalizer keeps the object
+until its AWS resources are deleted.
 
-The command ends at once if waiting cannot help: the object does not exist, the controller does not manage the object, the controller or AWS
-refuses an edit, a permission is missing, or a limit is reached. The message says what to do. Progress is on standard error.
-The command also ends, within ten seconds, if no controller updates the object: nobody has renewed the Lease of the leader for two
-minutes, or the existing controller holds the Lease and writes no LoadBalancer objects. This check needs the right to get the Lease.
+The command ends at once if waiting cannot help: the object does not exist, the controller does not
+manage the object, the controller or AWS refuses an edit, a permission is missing, or a limit is
+reached. The message says what to do. Progress is on standard error. The command also ends, within
+ten seconds, if no controller updates the object: nobody has renewed the Lease of the leader for two
+minutes, or the existing controller holds the Lease and writes no LoadBalancer objects. This check
+needs the right to get the Lease.
 
-The cluster is the one of $KUBECONFIG or ~/.kube/config, like kubectl. The flags of the controller come from its Deployment. The user needs
-the rights to get the object and the objects that it names, and to list loadbalancers.elbv2.k8s.aws. lbc does not call AWS.
+The cluster is the one of $KUBECONFIG or ~/.kube/config, like kubectl. The flags of the controller
+come from its Deployment. The user needs the rights to get the object and the objects that it names,
+and to list loadbalancers.elbv2.k8s.aws. lbc does not call AWS.
 
-Exit status: 0 success; 1 error, also if the object does not exist or is not managed; 2 the object is refused, and the cause is on standard
-error; 5 timeout.`
+Exit status: 0 success; 1 error, also if the object does not exist or is not managed; 2 the object
+is refused, and the cause is on standard error; 5 timeout.`
 
 const waitExample = `  # After an edit, in a pipeline
   kubectl apply -f shop.yaml
@@ -91,10 +97,12 @@ func waitCommand() *cobra.Command {
 	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait")
 	o.reach.flags(f)
 	o.command, o.commandLine = cmd, f
-	controllerFlags(f, &o.config, map[string]string{"kubeconfig": "cluster of the object; default: $KUBECONFIG, ~/.kube/config"})
+	controllerFlags(f, &o.config, map[string]string{"kubeconfig": "cluster of the object; default: $KUBECONFIG, " +
+		"~/.kube/config"})
 	_ = cmd.RegisterFlagCompletionFunc("namespace", o.completeNamespaces)
 	_ = cmd.RegisterFlagCompletionFunc("context", o.completeContexts)
-	_ = cmd.RegisterFlagCompletionFunc("for", cobra.FixedCompletions([]string{forCurrent, forDeleted}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("for", cobra.FixedCompletions([]string{forCurrent, forDeleted},
+		cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -159,9 +167,11 @@ func objectOf(args []string) (objects.Kind, string, error) {
 	}
 	switch {
 	case !ok:
-		return "", "", fmt.Errorf("%q is no kind of object that lbc looks at: write %s", word, list(append(kindNames(), loadBalancerNames[0])))
+		return "", "", fmt.Errorf("%q is no kind of object that lbc looks at: write %s", word,
+			list(append(kindNames(), loadBalancerNames[0])))
 	case name == "" || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "/"):
-		return "", "", fmt.Errorf("%q is not the name of an object: write KIND/NAME, such as ingress/shop", strings.Join(args, " "))
+		return "", "", fmt.Errorf("%q is not the name of an object: write KIND/NAME, such as ingress/shop",
+			strings.Join(args, " "))
 	}
 	return kind, name, nil
 }
@@ -210,7 +220,9 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 			fmt.Fprintln(out, v.text) //nolint:errcheck // to a screen
 			return nil
 		case limited.Err() != nil:
-			fmt.Fprintf(errOut, "lbc: %s is not %s after %s: %s. lbc doctor shows whether a controller runs; lbc explain shows more about the object.\n", w, w.goal, w.timeout, said) //nolint:errcheck // to a screen
+			//nolint:errcheck // to a screen
+			fmt.Fprintf(errOut, "lbc: %s is not %s after %s: %s. lbc doctor shows whether a controller runs; lbc explain "+
+				"shows more about the object.\n", w, w.goal, w.timeout, said)
 			return exitTimeout
 		case errors.As(v.ends, &no):
 			fmt.Fprintf(errOut, "lbc: %s\n", no.text) //nolint:errcheck // to a screen
@@ -232,7 +244,8 @@ func (w *waiter) look(ctx context.Context) verdict {
 	case apierrors.IsNotFound(err) && w.goal == forDeleted:
 		return verdict{done: true, text: w.String() + " is gone"}
 	case apierrors.IsNotFound(err) && w.kind == loadBalancerKind:
-		return ends("%s does not exist: kubectl get lb -n %s lists the existing ones. If you have just created the object, wait for the object itself", w, w.name.Namespace)
+		return ends("%s does not exist: kubectl get lb -n %s lists the existing ones. If you have just created the object, "+
+			"wait for the object itself", w, w.name.Namespace)
 	case apierrors.IsNotFound(err):
 		return ends("%s does not exist: create it, or choose its namespace with -n", w)
 	case meta.IsNoMatchError(err):

@@ -41,24 +41,30 @@ func newWaitScene(t *testing.T, objs ...client.Object) *waitScene {
 		t.Fatal(err)
 	}
 	class := "alb"
-	s := &waitScene{T: t, ingress: &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Generation: 3}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}}
-	s.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objs, s.ingress, chartClass(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}})...).Build()
+	s := &waitScene{T: t, ingress: &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+		UID: "1", Generation: 3}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}}
+	s.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objs, s.ingress, chartClass(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}})...).Build()
 	return s
 }
 
 // lb is a LoadBalancer object of the Ingress, of which a version was read and a version is in effect.
 func (s *waitScene) lb(observed, effective string) *v1alpha1.LoadBalancer {
 	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-web"}}
-	o.Status = v1alpha1.LoadBalancerStatus{Owner: "Ingress", Stack: "shop/web", Name: "k8s-shop-web", DNSName: "web.example", Members: []v1alpha1.Member{{
-		ObjectReference: referenceTo(objects.Ingress, s.ingress), Accepted: true, ObservedVersion: observed, EffectiveVersion: effective,
-	}}, Conditions: []metav1.Condition{{Type: "Ready", Status: "True"}, {Type: "Serving", Status: "True", Reason: "Active"}, {Type: "Reconciling", Status: "False"}}}
+	o.Status = v1alpha1.LoadBalancerStatus{Owner: "Ingress", Stack: "shop/web", Name: "k8s-shop-web",
+		DNSName: "web.example", Members: []v1alpha1.Member{{
+			ObjectReference: referenceTo(objects.Ingress, s.ingress), Accepted: true, ObservedVersion: observed,
+			EffectiveVersion: effective,
+		}}, Conditions: []metav1.Condition{{Type: "Ready", Status: "True"}, {Type: "Serving", Status: "True",
+			Reason: "Active"}, {Type: "Reconciling", Status: "False"}}}
 	return o
 }
 
 // usualConfig is that of a controller without further flags.
 func usualConfig(t *testing.T) *config.Config {
 	t.Helper()
-	c, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2"})
+	c, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001",
+		"--aws-region=us-west-2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +87,14 @@ func (s *waitScene) put(o client.Object) {
 	}
 }
 
-// wait runs the command. Between its looks the changes happen, one after the other; after the last one the timeout is over.
+// wait runs the command. Between its looks the changes happen, one after the other; after the last one the timeout is
+// over.
 func (s *waitScene) wait(kind objects.Kind, name, goal string, changes ...func()) error {
 	s.Helper()
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
-	w := newWaiter(s.kube, usualConfig(s.T), kind, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{goal: goal, timeout: time.Hour})
+	w := newWaiter(s.kube, usualConfig(s.T), kind, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{
+		goal: goal, timeout: time.Hour})
 	err := w.wait(ctx, &s.out, &s.errOut, func(context.Context, time.Duration) {
 		if len(changes) == 0 {
 			cancel()
@@ -103,15 +111,18 @@ func TestWaitEndsWhenTheNewestVersionIsInEffect(t *testing.T) {
 	s := newWaitScene(t)
 	now := reporting.Version(s.ingress)
 	busy := s.lb(now, "old")
-	busy.Status.Conditions[2] = metav1.Condition{Type: "Reconciling", Status: "True", Message: "the newest edit is not in effect yet"}
+	busy.Status.Conditions[2] = metav1.Condition{Type: "Reconciling", Status: "True",
+		Message: "the newest edit is not in effect yet"}
 	starting := s.lb(now, now)
 	starting.Status.Conditions[1] = metav1.Condition{Type: "Serving", Status: "False", Reason: "Provisioning"}
 	err := s.wait(objects.Ingress, "web", forCurrent,
-		func() { s.put(s.lb("old", "old")) }, func() { s.put(busy) }, func() { s.put(starting) }, func() { s.put(s.lb(now, now)) })
+		func() { s.put(s.lb("old", "old")) }, func() { s.put(busy) }, func() { s.put(starting) },
+		func() { s.put(s.lb(now, now)) })
 	if err != nil || !strings.Contains(s.out.String(), "in effect on k8s-shop-web, web.example") {
 		t.Errorf("%v: %s", err, s.out.String())
 	}
-	for _, want := range []string{"has not read it yet", "has not read the newest version", "the newest edit is not in effect yet", "provisioning"} {
+	for _, want := range []string{"has not read it yet", "has not read the newest version",
+		"the newest edit is not in effect yet", "provisioning"} {
 		if strings.Count(s.errOut.String(), want) != 1 {
 			t.Errorf("%q is not said once:\n%s", want, s.errOut.String())
 		}
@@ -136,11 +147,13 @@ func TestWaitSeesAnnotationEditBehindReady(t *testing.T) {
 func TestWaitEndsWithTheRefusalOfAnEdit(t *testing.T) {
 	t.Parallel()
 	for class, ends := range map[diag.Class]bool{
-		diag.Invalid: true, diag.Conflict: true, diag.NotFound: true, diag.Denied: true, diag.Quota: true, diag.Throttled: false, diag.Transient: false,
+		diag.Invalid: true, diag.Conflict: true, diag.NotFound: true, diag.Denied: true, diag.Quota: true,
+		diag.Throttled: false, diag.Transient: false,
 	} {
 		s := newWaitScene(t)
 		lb := s.lb(reporting.Version(s.ingress), "old")
-		lb.Status.Findings = []v1alpha1.Finding{{Object: lb.Status.Members[0].ObjectReference, Code: "X", Class: string(class), Message: "it is wrong; mend it"}}
+		lb.Status.Findings = []v1alpha1.Finding{{Object: lb.Status.Members[0].ObjectReference, Code: "X",
+			Class: string(class), Message: "it is wrong; mend it"}}
 		s.put(lb)
 		err := s.wait(objects.Ingress, "web", forCurrent)
 		if ends != errors.Is(err, exitInvalid) || !strings.Contains(s.errOut.String(), "mend it") {
@@ -160,7 +173,9 @@ func TestWaitIgnoresFindingsOfOtherMembers(t *testing.T) {
 	now := reporting.Version(s.ingress)
 	lb := s.lb(now, now)
 	lb.Status.Conditions[0].Status = metav1.ConditionFalse
-	lb.Status.Findings = []v1alpha1.Finding{{Object: v1alpha1.ObjectReference{Kind: "Ingress", Namespace: "blog", Name: "web"}, Class: string(diag.Invalid), Message: "wrong"}}
+	lb.Status.Findings = []v1alpha1.Finding{
+		{Object: v1alpha1.ObjectReference{Kind: "Ingress", Namespace: "blog", Name: "web"}, Class: string(diag.Invalid),
+			Message: "wrong"}}
 	s.put(lb)
 	if err := s.wait(objects.Ingress, "web", forCurrent); err != nil {
 		t.Error(err)
@@ -170,8 +185,10 @@ func TestWaitIgnoresFindingsOfOtherMembers(t *testing.T) {
 func TestWaitEndsForWhatIsNotManaged(t *testing.T) {
 	t.Parallel()
 	other := "nginx"
-	s := newWaitScene(t, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "foreign"}, Spec: networkingv1.IngressSpec{IngressClassName: &other}},
-		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: other}, Spec: networkingv1.IngressClassSpec{Controller: "example.com/nginx"}},
+	s := newWaitScene(t, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "foreign"},
+		Spec: networkingv1.IngressSpec{IngressClassName: &other}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: other}, Spec: networkingv1.IngressClassSpec{
+			Controller: "example.com/nginx"}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "inner"}},
 		&gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "nowhere"}})
 	for _, c := range []struct {
@@ -179,8 +196,10 @@ func TestWaitEndsForWhatIsNotManaged(t *testing.T) {
 		name string
 		want string
 	}{
-		{objects.Ingress, "foreign", "is not managed"}, {objects.Service, "inner", "is not managed"}, {objects.HTTPRoute, "nowhere", "is not managed"},
-		{objects.Ingress, "gone", "does not exist"}, {loadBalancerKind, "gone", "does not exist"}, {objects.TargetGroupBinding, "gone", "does not exist"},
+		{objects.Ingress, "foreign", "is not managed"}, {objects.Service, "inner", "is not managed"},
+		{objects.HTTPRoute, "nowhere", "is not managed"},
+		{objects.Ingress, "gone", "does not exist"}, {loadBalancerKind, "gone", "does not exist"},
+		{objects.TargetGroupBinding, "gone", "does not exist"},
 	} {
 		if err := s.wait(c.kind, c.name, forCurrent); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v, want %q", c.kind, c.name, err, c.want)
@@ -194,7 +213,8 @@ func TestWaitForTheEndOfAnObject(t *testing.T) {
 	if err := s.wait(objects.Ingress, "none", forDeleted); err != nil {
 		t.Error(err)
 	}
-	if err := s.wait(objects.Ingress, "web", forDeleted); err == nil || !strings.Contains(err.Error(), "is not being deleted") {
+	if err := s.wait(objects.Ingress, "web", forDeleted); err == nil || !strings.Contains(err.Error(),
+		"is not being deleted") {
 		t.Error(err)
 	}
 	s.ingress.Finalizers = []string{"ingress.k8s.aws/resources"}
@@ -202,7 +222,8 @@ func TestWaitForTheEndOfAnObject(t *testing.T) {
 	if err := s.kube.Delete(t.Context(), s.ingress); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.wait(objects.Ingress, "web", forCurrent); err == nil || !strings.Contains(err.Error(), "is being deleted") {
+	if err := s.wait(objects.Ingress, "web", forCurrent); err == nil || !strings.Contains(err.Error(),
+		"is being deleted") {
 		t.Error(err)
 	}
 	err := s.wait(objects.Ingress, "web", forDeleted, func() {
@@ -212,7 +233,8 @@ func TestWaitForTheEndOfAnObject(t *testing.T) {
 		s.ingress.Finalizers = nil
 		s.put(s.ingress)
 	})
-	if err != nil || !strings.Contains(s.out.String(), "Ingress shop/web is gone") || !strings.Contains(s.errOut.String(), "ingress.k8s.aws/resources") {
+	if err != nil || !strings.Contains(s.out.String(), "Ingress shop/web is gone") || !strings.Contains(s.errOut.String(),
+		"ingress.k8s.aws/resources") {
 		t.Errorf("%v: %s%s", err, s.out.String(), s.errOut.String())
 	}
 }
@@ -221,7 +243,8 @@ func TestWaitForBindingsAndAccelerators(t *testing.T) {
 	t.Parallel()
 	one, two := int64(1), int64(2)
 	ready := func(generation int64, state metav1.ConditionStatus, reason string) []metav1.Condition {
-		return []metav1.Condition{{Type: "Ready", Status: state, Reason: reason, Message: "told", ObservedGeneration: generation}}
+		return []metav1.Condition{{Type: "Ready", Status: state, Reason: reason, Message: "told",
+			ObservedGeneration: generation}}
 	}
 	binding := func(all []metav1.Condition, observed *int64) *v1beta1.TargetGroupBinding {
 		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "b", Generation: 2}}
@@ -238,14 +261,18 @@ func TestWaitForBindingsAndAccelerators(t *testing.T) {
 		kind   objects.Kind
 		want   error
 	}{
-		"bound":              {binding(ready(2, "True", "Reconciled"), &two), objects.TargetGroupBinding, nil},
-		"bound as before":    {binding(ready(1, "True", "Reconciled"), &one), objects.TargetGroupBinding, context.Canceled},
-		"refused":            {binding(ready(2, "False", string(diag.TargetGroupNotFound)), &one), objects.TargetGroupBinding, exitInvalid},
-		"throttled":          {binding(ready(2, "False", string(diag.RateExceeded)), &one), objects.TargetGroupBinding, context.Canceled},
-		"deployed":           {accelerator(ready(1, "True", "AcceleratorReady"), &two), objects.GlobalAccelerator, nil},
-		"deployed as before": {accelerator(ready(1, "True", "AcceleratorReady"), &one), objects.GlobalAccelerator, context.Canceled},
-		"in progress":        {accelerator(ready(2, "Unknown", "AcceleratorProvisioning"), &two), objects.GlobalAccelerator, context.Canceled},
-		"not read":           {accelerator(nil, nil), objects.GlobalAccelerator, context.Canceled},
+		"bound":           {binding(ready(2, "True", "Reconciled"), &two), objects.TargetGroupBinding, nil},
+		"bound as before": {binding(ready(1, "True", "Reconciled"), &one), objects.TargetGroupBinding, context.Canceled},
+		"refused": {binding(ready(2, "False", string(diag.TargetGroupNotFound)), &one), objects.TargetGroupBinding,
+			exitInvalid},
+		"throttled": {binding(ready(2, "False", string(diag.RateExceeded)), &one), objects.TargetGroupBinding,
+			context.Canceled},
+		"deployed": {accelerator(ready(1, "True", "AcceleratorReady"), &two), objects.GlobalAccelerator, nil},
+		"deployed as before": {accelerator(ready(1, "True", "AcceleratorReady"), &one), objects.GlobalAccelerator,
+			context.Canceled},
+		"in progress": {accelerator(ready(2, "Unknown", "AcceleratorProvisioning"), &two), objects.GlobalAccelerator,
+			context.Canceled},
+		"not read": {accelerator(nil, nil), objects.GlobalAccelerator, context.Canceled},
 	} {
 		s := newWaitScene(t, c.object)
 		if err := s.wait(c.kind, "b", forCurrent); !errors.Is(err, c.want) {
@@ -256,21 +283,27 @@ func TestWaitForBindingsAndAccelerators(t *testing.T) {
 
 func TestWaitForRoutesOfGateways(t *testing.T) {
 	t.Parallel()
-	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "ours"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "gateway.k8s.aws/alb"}}
-	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "2"}, Spec: gatewayv1.GatewaySpec{GatewayClassName: "ours"}}
+	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "ours"}, Spec: gatewayv1.GatewayClassSpec{
+		ControllerName: "gateway.k8s.aws/alb"}}
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "2"},
+		Spec: gatewayv1.GatewaySpec{GatewayClassName: "ours"}}
 	route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart", UID: "3", Generation: 2}}
 	route.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "front"}}
 	s := newWaitScene(t, class, gateway, route)
 	said := func(generation int64, accepted metav1.ConditionStatus) {
-		route.Status.Parents = []gatewayv1.RouteParentStatus{{ControllerName: "gateway.k8s.aws/alb", Conditions: []metav1.Condition{
-			{Type: "Accepted", Status: accepted, Reason: "NoMatchingParent", Message: "no listener", ObservedGeneration: generation},
-		}}}
+		route.Status.Parents = []gatewayv1.RouteParentStatus{
+			{ControllerName: "gateway.k8s.aws/alb", Conditions: []metav1.Condition{
+				{Type: "Accepted", Status: accepted, Reason: "NoMatchingParent", Message: "no listener",
+					ObservedGeneration: generation},
+			}}}
 		s.put(route)
 	}
 	lb := s.lb("", "")
 	lb.Name, lb.Status.Owner, lb.Status.Stack = "gateway-alb-front", "Gateway", "shop/front"
-	lb.Status.Members[0] = v1alpha1.Member{ObjectReference: referenceTo(objects.Gateway, gateway), ObservedVersion: "x", EffectiveVersion: "x"}
-	part := v1alpha1.Member{ObjectReference: referenceTo(objects.HTTPRoute, route), ObservedVersion: reporting.Version(route), EffectiveVersion: "old"}
+	lb.Status.Members[0] = v1alpha1.Member{ObjectReference: referenceTo(objects.Gateway, gateway), ObservedVersion: "x",
+		EffectiveVersion: "x"}
+	part := v1alpha1.Member{ObjectReference: referenceTo(objects.HTTPRoute, route), ObservedVersion: reporting.Version(
+		route), EffectiveVersion: "old"}
 	effective := func() {
 		part.EffectiveVersion = reporting.Version(route)
 		lb.Status.Parts = []v1alpha1.Member{part}
@@ -288,7 +321,8 @@ func TestWaitForRoutesOfGateways(t *testing.T) {
 		}
 	}
 	said(2, "False")
-	if err := s.wait(objects.HTTPRoute, "cart", forCurrent); !errors.Is(err, exitInvalid) || !strings.Contains(s.errOut.String(), "no listener") {
+	if err := s.wait(objects.HTTPRoute, "cart", forCurrent); !errors.Is(err, exitInvalid) ||
+		!strings.Contains(s.errOut.String(), "no listener") {
 		t.Errorf("%v: %s", err, s.errOut.String())
 	}
 }
@@ -296,7 +330,8 @@ func TestWaitForRoutesOfGateways(t *testing.T) {
 func TestWaitEndsWithItsTimeout(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	w := newWaiter(s.kube, usualConfig(t), objects.Ingress, client.ObjectKeyFromObject(s.ingress), waitOptions{goal: forCurrent, timeout: time.Millisecond})
+	w := newWaiter(s.kube, usualConfig(t), objects.Ingress, client.ObjectKeyFromObject(s.ingress), waitOptions{
+		goal: forCurrent, timeout: time.Millisecond})
 	err := w.wait(t.Context(), &s.out, &s.errOut, func(ctx context.Context, _ time.Duration) { <-ctx.Done() })
 	if !errors.Is(err, exitTimeout) || !strings.Contains(s.errOut.String(), "lbc doctor") {
 		t.Errorf("%v: %s", err, s.errOut.String())
@@ -306,10 +341,12 @@ func TestWaitEndsWithItsTimeout(t *testing.T) {
 func TestWaitRefusesArgumentsThatNameNothing(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"pod/web": "is no kind of object", "ingress": "is not the name of an object", "ingress/": "is not the name of an object", "ingress/web --for ready": "write current or deleted",
+		"pod/web": "is no kind of object", "ingress": "is not the name of an object",
+		"ingress/": "is not the name of an object", "ingress/web --for ready": "write current or deleted",
 		"ingress/web --timeout 0s": "more than 0",
 	} {
-		if _, _, err := lbc(t, "", append([]string{"wait"}, strings.Fields(args)...)...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := lbc(t, "", append([]string{"wait"}, strings.Fields(args)...)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("lbc wait %s: %v, want %q", args, err, want)
 		}
 	}
@@ -326,7 +363,9 @@ func TestExplainSaysThatAnEditIsNotInEffect(t *testing.T) {
 		o.sayVersion(t.Context(), &source{kube: s.kube}, objects.Ingress, s.ingress, &errOut)
 		return errOut.String()
 	}
-	for _, c := range []struct{ effective, want string }{{now, ""}, {"old", "the newest version of Ingress shop/web is not in effect"}} {
+	for _, c := range []struct {
+		effective, want string
+	}{{now, ""}, {"old", "the newest version of Ingress shop/web is not in effect"}} {
 		s.put(s.lb(now, c.effective))
 		if got := say(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("in effect is %s: %q, want %q", c.effective, got, c.want)

@@ -47,14 +47,16 @@ type waiter struct {
 }
 
 func newWaiter(k client.Reader, c *config.Config, kind objects.Kind, name client.ObjectKey, o waitOptions) *waiter {
-	return &waiter{kube: k, config: c, kind: kind, name: name, goal: o.goal, timeout: o.timeout, attended: attendance{kube: k, config: c, now: time.Now}}
+	return &waiter{kube: k, config: c, kind: kind, name: name, goal: o.goal, timeout: o.timeout, attended: attendance{
+		kube: k, config: c, now: time.Now}}
 }
 
-// unattendedLooks is how many looks in a row must find the Lease of the leader unchanged before waiting ends: ten seconds, in which a controller that starts takes
-// it, and one whose clock differs renews it.
+// unattendedLooks is how many looks in a row must find the Lease of the leader unchanged before waiting ends: ten
+// seconds, in which a controller that starts takes it, and one whose clock differs renews it.
 const unattendedLooks = 20
 
-// attendedOr is a verdict, unless no controller looks after the object: what its status says is then what was true when the last one ended.
+// attendedOr is a verdict, unless no controller looks after the object: what its status says is then what was true when
+// the last one ended.
 func (w *waiter) attendedOr(ctx context.Context, v verdict) verdict {
 	if v.ends != nil || v.done && w.goal == forDeleted {
 		return v
@@ -115,7 +117,8 @@ func ready(name string, generation, observed int64, all []metav1.Condition) verd
 // passes reports whether what a condition names as its reason passes by itself.
 func passes(reason string) bool {
 	info, ok := diag.Lookup(diag.Code(reason))
-	return ok && (info.Class == diag.Throttled || info.Class == diag.Transient || info.Class == diag.Credentials || info.Class == diag.Note)
+	return ok && (info.Class == diag.Throttled || info.Class == diag.Transient || info.Class == diag.Credentials ||
+		info.Class == diag.Note)
 }
 
 // group is the verdict on a LoadBalancer object: that on all of its members and parts.
@@ -148,17 +151,20 @@ func (w *waiter) member(ctx context.Context, o client.Object) verdict {
 	case problem != nil:
 		return refused("%s: %s", problem.Object, problem.Message())
 	case !ok:
-		return ends("%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller", w)
+		return ends("%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), "+
+			"a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller", w)
 	}
 	return w.shown(ctx, o, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
 }
 
-// shown is the verdict on an object by the LoadBalancer objects of its stack. A group may have several: the object is current on all that it is on.
+// shown is the verdict on an object by the LoadBalancer objects of its stack. A group may have several: the object is
+// current on all that it is on.
 func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) bool) verdict {
 	all, err := w.loadBalancers(ctx)
 	switch {
 	case meta.IsNoMatchError(err):
-		return ends("the cluster has no kind LoadBalancer, so that nothing tells what is in effect: install its definition, config/crd/elbv2.k8s.aws_loadbalancers.yaml")
+		return ends("the cluster has no kind LoadBalancer, so that nothing tells what is in effect: install its " +
+			"definition, config/crd/elbv2.k8s.aws_loadbalancers.yaml")
 	case apierrors.IsForbidden(err):
 		return ends("listing LoadBalancer objects: %w", err)
 	case err != nil:
@@ -192,7 +198,8 @@ func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version s
 	waiting := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionReconciling)
 	switch {
 	case m.ObservedVersion == "":
-		return waits("the status of LoadBalancer %s/%s tells no versions: upgrade its definition and the controller", lb.Namespace, lb.Name)
+		return waits("the status of LoadBalancer %s/%s tells no versions: upgrade its definition and the controller",
+			lb.Namespace, lb.Name)
 	case m.ObservedVersion != version:
 		return waits("the controller has not read the newest version of %s yet", titleOf(m.ObjectReference))
 	case m.EffectiveVersion != version:
@@ -205,7 +212,8 @@ func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version s
 		return waits("%s is not in effect yet", titleOf(m.ObjectReference))
 	case serving == nil || serving.Status != metav1.ConditionTrue:
 		if serving != nil && serving.Reason == v1alpha1.ReasonFailed {
-			return refused("%s: AWS could not make the load balancer, whose state is failed; lbc explain tells more", titleOf(m.ObjectReference))
+			return refused("%s: AWS could not make the load balancer, whose state is failed; lbc explain tells more",
+				titleOf(m.ObjectReference))
 		}
 		return waits("AWS is provisioning the load balancer")
 	}
@@ -213,10 +221,12 @@ func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version s
 }
 
 func inEffect(name string, lb *v1alpha1.LoadBalancer) verdict {
-	return verdict{done: true, text: name + ": the newest version is in effect on " + lb.Status.Name + ", " + lb.Status.DNSName}
+	return verdict{done: true, text: name + ": the newest version is in effect on " + lb.Status.Name + ", " +
+		lb.Status.DNSName}
 }
 
-// part is the verdict on a route or ListenerSet: its own conditions tell whether it is accepted, the LoadBalancer objects of its Gateways what is in effect.
+// part is the verdict on a route or ListenerSet: its own conditions tell whether it is accepted, the LoadBalancer
+// objects of its Gateways what is in effect.
 func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	v := objects.New(reads.NewLiveReader(ctx, w.kube))
 	keys := map[stack.Key]bool{}
@@ -233,7 +243,8 @@ func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	case v.Err() != nil:
 		return ends("reading the Gateways of %s: %w", w, v.Err())
 	case len(keys) == 0:
-		return ends("%s is not managed by the controller: its parentRefs name no Gateway with a GatewayClass of the controller", w)
+		return ends("%s is not managed by the controller: its parentRefs name no Gateway with a GatewayClass of "+
+			"the controller", w)
 	}
 	for _, conditions := range conditionsOf(o) {
 		if v := acceptance(w.String(), o.GetGeneration(), conditions); !v.done {
@@ -243,7 +254,8 @@ func (w *waiter) part(ctx context.Context, o client.Object) verdict {
 	return w.shown(ctx, o, func(k stack.Key) bool { return keys[k] })
 }
 
-// conditionsOf are the conditions that the controller wrote about a route for each of its parents, or about a ListenerSet.
+// conditionsOf are the conditions that the controller wrote about a route for each of its parents, or about a
+// ListenerSet.
 func conditionsOf(o client.Object) (out [][]metav1.Condition) {
 	if set, ok := o.(*gatewayv1.ListenerSet); ok {
 		return [][]metav1.Condition{set.Status.Conditions}
@@ -274,8 +286,8 @@ func acceptance(name string, generation int64, all []metav1.Condition) verdict {
 	return verdict{done: true}
 }
 
-// loadBalancers are the LoadBalancer objects of all namespaces, as that of a group may be in another one; without the right to list them, those of the
-// object's namespace.
+// loadBalancers are the LoadBalancer objects of all namespaces, as that of a group may be in another one; without the
+// right to list them, those of the object's namespace.
 func (w *waiter) loadBalancers(ctx context.Context) ([]v1alpha1.LoadBalancer, error) {
 	var all v1alpha1.LoadBalancerList
 	err := w.kube.List(ctx, &all)
@@ -289,15 +301,19 @@ func (w *waiter) loadBalancers(ctx context.Context) ([]v1alpha1.LoadBalancer, er
 }
 
 // sayVersion says if the newest version of an object of the cluster is not in effect, as far as a status shows it.
-func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, errOut io.Writer) {
+func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objects.Kind, object metav1.Object,
+	errOut io.Writer) {
 	if src.kube == nil || len(src.fromFiles) > 0 {
 		return
 	}
-	w := newWaiter(src.kube, &o.config, kind, client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()}, waitOptions{goal: forCurrent})
+	w := newWaiter(src.kube, &o.config, kind, client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()},
+		waitOptions{goal: forCurrent})
 	if v := w.look(ctx); !v.done && v.ends == nil && v.text != notReadYet {
 		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
 	}
 	if why, _ := w.attended.missing(ctx, object.GetDeletionTimestamp() != nil); why != "" {
-		fmt.Fprintf(errOut, "lbc: no controller updates %s: %s. Statuses in the cluster are old; lbc doctor shows more.\n", w, why) //nolint:errcheck // a hint
+		//nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: no controller updates %s: %s. Statuses in the cluster are old; lbc doctor shows more.\n", w,
+			why)
 	}
 }

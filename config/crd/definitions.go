@@ -1,5 +1,5 @@
-// Package crd holds the definitions of custom resources: the YAML files beside this one, which make generate writes from
-// package api. Programs have them compressed: 21 KB instead of 208. It imports nothing of ours.
+// Package crd holds the definitions of custom resources: the YAML files beside this one, which make generate writes
+// from package api. Programs have them compressed: 21 KB instead of 208. It imports nothing of ours.
 package crd
 
 import (

@@ -38,7 +38,8 @@ func TestCompressedDefinitionsAreThoseOfFiles(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("definitions.gz", b.Bytes(), 0o644); err != nil { //nolint:gosec // readable as the files beside it
+	//nolint:gosec // readable as the files beside it
+	if err := os.WriteFile("definitions.gz", b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package budget bounds what the three programs link: how many packages, and how many megabytes. Both grow by one careless import.
-// docs/decisions/0006-modules.md tells what the packages and the megabytes are for.
+// Package budget bounds what the three programs link: how many packages, and how many megabytes. Both grow by one
+// careless import. docs/decisions/0006-modules.md tells what the packages and the megabytes are for.
 package budget
 
 import (
@@ -32,7 +32,8 @@ func TestProgramsLinkFewPackages(t *testing.T) {
 			t.Parallel()
 			deps := deps(t, p)
 			if len(deps) > p.packages {
-				t.Errorf("%s links %d packages, %d more than its budget. `go list -deps %s` lists them; docs/decisions/0006-modules.md tells what they cost.",
+				t.Errorf("%s links %d packages, %d more than its budget. `go list -deps %s` lists them; "+
+					"docs/decisions/0006-modules.md tells what they cost.",
 					p.name, len(deps), len(deps)-p.packages, p.pkg)
 			}
 			if len(deps)+50 < p.packages {
@@ -42,13 +43,14 @@ func TestProgramsLinkFewPackages(t *testing.T) {
 	}
 }
 
-// TestPlaygroundLinksNoClientsOfController holds what took most off the playground: one table of internal/aws/awsclient linked the clients of
-// all services of AWS with all of their methods.
+// TestPlaygroundLinksNoClientsOfController holds what took most off the playground: one table of internal/aws/awsclient
+// linked the clients of all services of AWS with all of their methods.
 func TestPlaygroundLinksNoClientsOfController(t *testing.T) {
 	t.Parallel()
 	for _, dep := range deps(t, programs[2]) {
 		for _, unwanted := range []string{
-			"github.com/k8s-lbc/lbc/internal/aws/awsclient", "github.com/k8s-lbc/lbc/internal/controller/stacks", "github.com/aws/aws-sdk-go-v2/config",
+			"github.com/k8s-lbc/lbc/internal/aws/awsclient", "github.com/k8s-lbc/lbc/internal/controller/stacks",
+			"github.com/aws/aws-sdk-go-v2/config",
 			"k8s.io/kubernetes/cmd/kube-controller-manager", "k8s.io/kubernetes/cmd/kubelet", "k8s.io/kubernetes/cmd/kube-proxy",
 		} {
 			if dep == unwanted || strings.HasPrefix(dep, unwanted+"/") {
@@ -58,7 +60,8 @@ func TestPlaygroundLinksNoClientsOfController(t *testing.T) {
 	}
 }
 
-// TestBinariesStayWithinTheirBudget looks at the binaries of the directory LBC_BINARIES, which make sizes has just built.
+// TestBinariesStayWithinTheirBudget looks at the binaries of the directory LBC_BINARIES, which make sizes has just
+// built.
 func TestBinariesStayWithinTheirBudget(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("LBC_BINARIES")
@@ -81,7 +84,8 @@ func TestBinariesStayWithinTheirBudget(t *testing.T) {
 			}
 			t.Logf("%s has %.1f MB of %d", p.name, float64(info.Size())/1e6, p.megabytes)
 			if info.Size() > int64(p.megabytes)*1e6 {
-				t.Errorf("%s has %.1f MB, and its budget is %d. docs/decisions/0006-modules.md tells how to find what grew.", path, float64(info.Size())/1e6, p.megabytes)
+				t.Errorf("%s has %.1f MB, and its budget is %d. docs/decisions/0006-modules.md tells how to find what grew.", path,
+					float64(info.Size())/1e6, p.megabytes)
 			}
 		})
 	}
@@ -89,7 +93,8 @@ func TestBinariesStayWithinTheirBudget(t *testing.T) {
 
 func deps(t *testing.T, p program) []string {
 	t.Helper()
-	// Go keeps the result of a test until something that the test itself has read changes, and does not see what other processes read.
+	// Go keeps the result of a test until something that the test itself has read changes, and does not see what other
+	// processes read.
 	for _, dir := range []string{"api", "awssim", "bench", "cmd", "internal", "playground"} {
 		if err := filepath.WalkDir("../../"+dir, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package constraints compares package constraint, by which the controller leaves out what AWS refuses, with the simulator, which judges by itself.
-// It has tests only.
+// Package constraints compares package constraint, by which the controller leaves out what AWS refuses, with the
+// simulator, which judges by itself. It has tests only.
 package constraints
 
 import (
@@ -22,7 +22,8 @@ import (
 
 const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 
-// bench is a simulated account with a load balancer of each type, and what an application load balancer and a network load balancer have.
+// bench is a simulated account with a load balancer of each type, and what an application load balancer and a network
+// load balancer have.
 type bench struct {
 	*testing.T
 	sim       *awssim.Simulator
@@ -46,7 +47,8 @@ func newBench(t *testing.T) *bench {
 	udp := b.group("UDP")
 	b.listener(alb, "HTTP", 80, b.target)
 	b.secure = b.listener(alb, "HTTPS", 443, b.target)
-	b.listener(nlb, "TCP", 80, b.resources[constraint.Subject{Kind: constraint.TargetGroup, Protocol: "TCP", TargetType: "ip"}])
+	b.listener(nlb, "TCP", 80, b.resources[constraint.Subject{Kind: constraint.TargetGroup, Protocol: "TCP",
+		TargetType: "ip"}])
 	b.listener(nlb, "UDP", 53, udp)
 	return b
 }
@@ -60,7 +62,8 @@ func (b *bench) must(err error) {
 
 func (b *bench) balancer(kind string) string {
 	b.Helper()
-	out, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String(kind), Type: types.LoadBalancerTypeEnum(kind), Scheme: "internal",
+	out, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String(kind),
+		Type: types.LoadBalancerTypeEnum(kind), Scheme: "internal",
 		Subnets: []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}})
 	b.must(err)
 	arn := aws.ToString(out.LoadBalancers[0].LoadBalancerArn)
@@ -70,7 +73,8 @@ func (b *bench) balancer(kind string) string {
 
 func (b *bench) group(protocol string) string {
 	b.Helper()
-	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String(protocol), Protocol: types.ProtocolEnum(protocol), Port: aws.Int32(80), TargetType: "ip",
+	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String(protocol),
+		Protocol: types.ProtocolEnum(protocol), Port: aws.Int32(80), TargetType: "ip",
 		VpcId: aws.String("vpc-0a1de000000000001")})
 	b.must(err)
 	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
@@ -80,7 +84,8 @@ func (b *bench) group(protocol string) string {
 
 func (b *bench) listener(of, protocol string, port int32, target string) string {
 	b.Helper()
-	in := &elbv2.CreateListenerInput{LoadBalancerArn: &of, Protocol: types.ProtocolEnum(protocol), Port: &port, DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: &target}}}
+	in := &elbv2.CreateListenerInput{LoadBalancerArn: &of, Protocol: types.ProtocolEnum(protocol), Port: &port,
+		DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: &target}}}
 	if protocol == "HTTPS" {
 		in.Certificates = []types.Certificate{{CertificateArn: aws.String(certificate)}}
 	}
@@ -93,20 +98,24 @@ func (b *bench) listener(of, protocol string, port int32, target string) string 
 
 // write sends an operation as the controller does.
 func (b *bench) write(op plan.Operation) error {
-	_, err := awsclient.Write(b.Context(), awsclient.Clients{ELBV2: b.sim.Balancing}, op, func(r stack.Ref) string { return r.Literal })
+	_, err := awsclient.Write(b.Context(), awsclient.Clients{ELBV2: b.sim.Balancing}, op,
+		func(r stack.Ref) string { return r.Literal })
 	return err
 }
 
 // rule creates a rule at the HTTPS listener.
 func (b *bench) rule(conditions []stack.Condition, actions []stack.Action, transforms []stack.Transform) error {
 	b.priority++
-	return b.write(awsop.CreateRule{Priority: b.priority, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, b.secure), Conditions: conditions, Actions: actions, Transforms: transforms}})
+	return b.write(awsop.CreateRule{Priority: b.priority, Rule: stack.Rule{
+		Listener: stack.Literal(stack.KindListener, b.secure), Conditions: conditions, Actions: actions,
+		Transforms: transforms}})
 }
 
 // forward is an action that is right.
 func (b *bench) forward() stack.Action {
 	one := int32(1)
-	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, b.target), Weight: &one}}}}
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+		{TargetGroup: stack.Literal(stack.KindTargetGroup, b.target), Weight: &one}}}}
 }
 
 // refused requires that AWS refuses as invalid what a row names as an example.
@@ -155,19 +164,23 @@ func (b *bench) set(s constraint.Subject, key, value string) error {
 	arn, one := b.resources[s], map[string]string{key: value}
 	switch s.Kind {
 	case constraint.LoadBalancer:
-		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Attributes: one})
+		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn),
+			Attributes: one})
 	case constraint.TargetGroup:
-		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Attributes: one})
+		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
+			Attributes: one})
 	default:
 		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: one})
 	}
 }
 
-// TestSimulatorRefusesWhatTheTableOfAttributesRefuses sets each attribute of each kind, at each resource, to many values.
+// TestSimulatorRefusesWhatTheTableOfAttributesRefuses sets each attribute of each kind, at each resource, to many
+// values.
 func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	values := []string{"true", "false", "on", "off", "0", "1", "30", "60", "100", "350", "4000", "604800", "append", "defensive", "round_robin", "lb_cookie", "nosniff", "X-Name", "GET,POST", "any_availability_zone", "a"}
+	values := []string{"true", "false", "on", "off", "0", "1", "30", "60", "100", "350", "4000", "604800", "append",
+		"defensive", "round_robin", "lb_cookie", "nosniff", "X-Name", "GET,POST", "any_availability_zone", "a"}
 	taken, left := 0, 0
 	for at := range constraint.Attributes {
 		a := &constraint.Attributes[at]
@@ -198,19 +211,21 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 // subnets are those of the examples, one in each of two zones.
 var subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a1"}, {Subnet: "subnet-0a1de0000000000b1"}}
 
-// TestSimulatorRefusesEachExampleOfResources creates what the rows of target groups, load balancers, tags and listeners name, as the
-// controller does. The same without what the row refuses is admitted.
+// TestSimulatorRefusesEachExampleOfResources creates what the rows of target groups, load balancers, tags and listeners
+// name, as the controller does. The same without what the row refuses is admitted.
 func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	good := stack.TargetGroup{Name: "good", TargetType: stack.TargetIP, Protocol: "HTTP", Port: 80, ProtocolVersion: "HTTP1"}
+	good := stack.TargetGroup{Name: "good", TargetType: stack.TargetIP, Protocol: "HTTP", Port: 80,
+		ProtocolVersion: "HTTP1"}
 	b.must(b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: good}))
 	for _, row := range constraint.TargetGroups {
 		for _, tg := range row.Refused {
 			b.refused(row.Name, tg, b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: tg}))
 		}
 	}
-	balancer := stack.LoadBalancer{Name: "good", Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4, Subnets: subnets}
+	balancer := stack.LoadBalancer{Name: "good", Type: stack.Application, Scheme: stack.InternetFacing,
+		IPAddressType: stack.IPv4, Subnets: subnets}
 	b.must(b.write(awsop.CreateLoadBalancer{LoadBalancer: balancer}))
 	for _, row := range constraint.LoadBalancers {
 		for _, lb := range row.Refused {
@@ -220,7 +235,8 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 	}
 	for _, row := range constraint.Tags {
 		for _, tag := range row.Refused {
-			b.refused(row.Name, tag, b.write(awsop.AddTags{Resource: stack.Literal(stack.KindTargetGroup, b.target), Tags: map[string]string{tag.Key: tag.Value}}))
+			b.refused(row.Name, tag, b.write(awsop.AddTags{Resource: stack.Literal(stack.KindTargetGroup, b.target),
+				Tags: map[string]string{tag.Key: tag.Value}}))
 		}
 	}
 	for _, row := range constraint.Forwardings {
@@ -235,14 +251,20 @@ func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
 func (b *bench) forwarding(name string, f constraint.Forwarding) error {
 	b.Helper()
 	tg := f.TargetGroup
-	in := &elbv2.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnum(tg.Protocol), Port: &tg.Port, TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001"), IpAddressType: types.TargetGroupIpAddressTypeEnum(tg.IPAddressType)}
+	in := &elbv2.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnum(tg.Protocol), Port: &tg.Port,
+		TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001"), IpAddressType: types.TargetGroupIpAddressTypeEnum(
+			tg.IPAddressType)}
 	if tg.ProtocolVersion != "" {
 		in.ProtocolVersion = &tg.ProtocolVersion
 	}
 	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), in)
 	b.must(err)
 	one := int32(1)
-	to := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, aws.ToString(out.TargetGroups[0].TargetGroupArn)), Weight: &one}}}}}
-	l := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: f.Type}]), Port: f.Port, Protocol: f.Protocol, DefaultActions: to}
+	to := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+		{TargetGroup: stack.Literal(stack.KindTargetGroup, aws.ToString(out.TargetGroups[0].TargetGroupArn)),
+			Weight: &one}}}}}
+	l := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer,
+		b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: f.Type}]), Port: f.Port, Protocol: f.Protocol,
+		DefaultActions: to}
 	return b.write(awsop.CreateListener{Listener: l})
 }

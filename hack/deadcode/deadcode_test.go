@@ -20,8 +20,8 @@ const (
 	everything = "tests in several packages that try each one"
 )
 
-// elsewhere lists the functions that something else than the two programs needs. Code that only tests of one package call belongs into its tests,
-// code that only writes pages into hack/gendocs.
+// elsewhere lists the functions that something else than the two programs needs. Code that only tests of one package
+// call belongs into its tests, code that only writes pages into hack/gendocs.
 var elsewhere = map[string]string{
 	"internal/aws/awsclient.Causes":             pages,
 	"internal/aws/awsclient.RegionPrefixes":     pages,
@@ -58,7 +58,8 @@ func TestNoFunctionIsDead(t *testing.T) {
 	if tool == "" {
 		t.Skip("LBC_DEADCODE is not set: make lint builds the tool and runs this test")
 	}
-	cmd := exec.Command(tool, "-json", "-filter", "^"+module+"(internal|cmd)/", "./cmd/controller", "./cmd/lbc") //nolint:gosec // make names the tool
+	//nolint:gosec // make names the tool
+	cmd := exec.Command(tool, "-json", "-filter", "^"+module+"(internal|cmd)/", "./cmd/controller", "./cmd/lbc")
 	cmd.Dir, cmd.Stderr = "../..", os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -84,7 +85,8 @@ func TestNoFunctionIsDead(t *testing.T) {
 			name := strings.TrimPrefix(p.Path, module) + "." + f.Name
 			found[name] = true
 			if elsewhere[name] == "" && !f.Generated {
-				t.Errorf("%s:%d: neither the controller nor lbc reaches %s. Delete it, or move it to what calls it.", f.Position.File, f.Position.Line, name)
+				t.Errorf("%s:%d: neither the controller nor lbc reaches %s. Delete it, or move it to what calls it.",
+					f.Position.File, f.Position.Line, name)
 			}
 		}
 	}

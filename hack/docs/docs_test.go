@@ -1,5 +1,5 @@
-// Package docs holds README.md, CHANGELOG.md and the pages of docs/ to what is there: links, files, flags, make targets, tests and
-// metrics that they name exist, and every metric is named. It has tests only.
+// Package docs holds README.md, CHANGELOG.md and the pages of docs/ to what is there: links, files, flags, make
+// targets, tests and metrics that they name exist, and every metric is named. It has tests only.
 package docs
 
 import (
@@ -60,7 +60,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 }
 
 // inRepository are paths of ours by their first part; other words with a slash are names of AWS, Kubernetes or Go.
-var inRepository = regexp.MustCompile("(?:`|^|[ (])((?:api|awssim|bench|charts|cmd|config|docs|examples|hack|internal|playground)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*])")
+var inRepository = regexp.MustCompile(
+	"(?:`|^|[ (])((?:api|awssim|bench|charts|cmd|config|docs|examples|hack|internal|playground)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*])")
 
 func TestFilesThatAreNamedExist(t *testing.T) {
 	t.Parallel()
@@ -106,7 +107,8 @@ func flags(page string) []string {
 
 func TestFlagsAreFoundWhereTheyAreOurs(t *testing.T) {
 	t.Parallel()
-	page := "Start it with `--idp ADDRESS` or `bin/awssim --iam`, not `aws --query x`.\n\n    bin/playground kubectl get --show-events\n" +
+	page := "Start it with `--idp ADDRESS` or `bin/awssim --iam`, not `aws --query x`.\n\n    bin/playground kubectl " +
+		"get --show-events\n" +
 		"    (eval x && bin/lbc plan --kubeconfig x \\\n      --exit-code) | jq --raw\n"
 	if got, want := flags(page), []string{"idp", "iam", "kubeconfig", "exit-code"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

@@ -9,10 +9,11 @@ import (
 // destinations are the targets of links, which nobody reads as words.
 var destinations = regexp.MustCompile(`\]\([^)]*\)`)
 
-// introduced reports whether a page must say in two lines for whom it is and what the reader can do afterwards: the pages of
-// docs/ except the decisions, and three pages of the root.
+// introduced reports whether a page must say in two lines for whom it is and what the reader can do afterwards: the
+// pages of docs/ except the decisions, and three pages of the root.
 func introduced(name string) bool {
-	return name == "README.md" || name == "CONTRIBUTING.md" || name == "SECURITY.md" || strings.HasPrefix(name, "docs/") && !strings.HasPrefix(name, "docs/decisions/")
+	return name == "README.md" || name == "CONTRIBUTING.md" || name == "SECURITY.md" || strings.HasPrefix(name, "docs/") &&
+		!strings.HasPrefix(name, "docs/decisions/")
 }
 
 // introductionProblem says what is wrong with the first two lines below the title of a page; empty if nothing is.

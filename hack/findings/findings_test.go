@@ -1,5 +1,5 @@
-// Package findings keeps the table of diagnostic codes honest: every code has a class, a reason that events know and its row in the
-// documentation, something produces it, and a test or golden file shows it. It has tests only.
+// Package findings keeps the table of diagnostic codes honest: every code has a class, a reason that events know and
+// its row in the documentation, something produces it, and a test or golden file shows it. It has tests only.
 package findings
 
 import (
@@ -62,7 +62,8 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	classes := []diag.Class{diag.Invalid, diag.NotFound, diag.Denied, diag.Credentials, diag.Quota, diag.Throttled, diag.Conflict, diag.Transient, diag.Note}
+	classes := []diag.Class{diag.Invalid, diag.NotFound, diag.Denied, diag.Credentials, diag.Quota, diag.Throttled,
+		diag.Conflict, diag.Transient, diag.Note}
 	named := constants(t)
 	if len(named) != len(diag.Codes()) {
 		t.Errorf("%d constants, %d codes in the table", len(named), len(diag.Codes()))
@@ -75,30 +76,38 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 		if info.Doc == "" || strings.HasSuffix(info.Doc, ".") {
 			t.Errorf("%s: its sentence is %q", c, info.Doc)
 		}
-		if row := "| `" + string(c) + "` | " + string(info.Reason) + " | " + string(info.Class) + " | " + info.Doc + " |\n"; !strings.Contains(string(page), row) {
+		if row := "| `" + string(c) + "` | " + string(info.Reason) + " | " + string(info.Class) + " | " + info.Doc +
+			" |\n"; !strings.Contains(string(page), row) {
 			t.Errorf("docs/findings.md lacks %s", row)
 		}
 		// The event names the reason, and tells text, field, remedy and code.
-		d := diag.New(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, "spec.rules", c, "this is wrong", "do that")
+		d := diag.New(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, "spec.rules", c,
+			"this is wrong", "do that")
 		e := reporting.EventOf(d)
 		for _, want := range []string{"this is wrong", "(spec.rules)", "do that", "[" + string(c) + "]"} {
 			if !strings.Contains(e.Message, want) {
 				t.Errorf("%s: the event lacks %q: %s", c, want, e.Message)
 			}
 		}
-		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note && info.Reason != diag.UnknownKey && info.Reason != diag.SupportEnded && info.Reason != diag.UnhealthyTargets && info.Reason != diag.FailedNetwork) {
+		if e.Reason != string(info.Reason) || (e.Type == "Warning") == (info.Class == diag.Note &&
+			info.Reason != diag.UnknownKey && info.Reason != diag.SupportEnded && info.Reason != diag.UnhealthyTargets &&
+			info.Reason != diag.FailedNetwork) {
 			t.Errorf("%s: the event is %s %s", c, e.Type, e.Reason)
 		}
 	}
 }
 
-// TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd reports each code twice, about one member of two, and then no more.
+// TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd reports each code twice, about one member of two, and then no
+// more.
 func TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 	t.Parallel()
-	bad, good := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "bad"}, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "good"}
+	bad, good := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "bad"}, diag.Object{
+		Kind: "Ingress", Namespace: "shop", Name: "good"}
 	for _, c := range diag.Codes() {
 		var events []string
-		r := reporting.NewReporter(func(o diag.Object, e reporting.Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
+		r := reporting.NewReporter(func(o diag.Object, e reporting.Event) {
+			events = append(events, o.Name+" "+e.Type+" "+e.Reason)
+		}, time.Now)
 		d := diag.New(bad, "spec.rules", c, "this is wrong", "do that")
 		for range 2 {
 			r.Report("shop", reporting.Report{Objects: []diag.Object{bad, good}, Found: diag.List{d}})
@@ -137,7 +146,8 @@ func TestEveryCodeIsProducedAndShownByATest(t *testing.T) {
 				return err
 			}
 			switch {
-			case strings.HasSuffix(path, "_test.go"), strings.Contains(filepath.ToSlash(path), "internal/controller/lab/") && strings.HasSuffix(path, ".go"):
+			case strings.HasSuffix(path, "_test.go"), strings.Contains(filepath.ToSlash(path), "internal/controller/lab/") &&
+				strings.HasSuffix(path, ".go"):
 				text, err := os.ReadFile(path) //nolint:gosec // ours
 				if err != nil {
 					return err
@@ -181,8 +191,8 @@ func mentions(text string, named map[string]diag.Code, out map[diag.Code]bool) {
 	}
 }
 
-// producers are the codes that a file puts into diagnostics: as an argument of a call, but not of one that only searches; as the
-// value of a field or of a table; or assigned.
+// producers are the codes that a file puts into diagnostics: as an argument of a call, but not of one that only
+// searches; as the value of a field or of a table; or assigned.
 func producers(path string, named map[string]diag.Code, out map[diag.Code]bool) error {
 	f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 	if err != nil {

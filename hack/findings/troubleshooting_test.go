@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTroubleshootingQuotesTheTextsOfTheController compares texts of the page with the code that writes them. Where the code puts
-// values into a text, the page has an ellipsis.
+// TestTroubleshootingQuotesTheTextsOfTheController compares texts of the page with the code that writes them. Where the
+// code puts values into a text, the page has an ellipsis.
 func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 	t.Parallel()
 	read := func(name string) string {
@@ -25,7 +25,8 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{"AWS Global Accelerator does not exist in the partition of region ", "internal/controller/config/config.go"},
 		{"the API server does not serve ", "internal/controller/start.go"},
 		{": what needs them waits, everything else works", "internal/controller/start.go"},
-		{"unable to resolve at least one subnet for the … load balancer. Evaluated … subnets: …", "internal/model/facts/discovery.go"},
+		{"unable to resolve at least one subnet for the … load balancer. Evaluated … subnets: …",
+			"internal/model/facts/discovery.go"},
 		{"allow the controller's role the action ", "internal/aws/awsclient/problem.go"},
 		{"nothing to do: the controller slows down and continues", "internal/aws/awsclient/problem.go"},
 		{"WebIdentityErr", "internal/aws/awsclient/credentials.go"},

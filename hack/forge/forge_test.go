@@ -1,5 +1,5 @@
-// Package forge holds the files for a forge, such as workflows, to the repository: targets that they call exist, each module is kept up to date, and what
-// they run says what it could not do. It has tests only.
+// Package forge holds the files for a forge, such as workflows, to the repository: targets that they call exist, each
+// module is kept up to date, and what they run says what it could not do. It has tests only.
 package forge
 
 import (
@@ -139,7 +139,8 @@ func TestAReleaseIsCheckedBeforeAnythingIsBuilt(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		at := 0
-		for _, step := range []string{"-version v1.2.3", " check", "rm -rf dist", "./cmd/lbc", "./cmd/controller", "bin/image -version v1.2.3", "hack/manifests", " pack"} {
+		for _, step := range []string{"-version v1.2.3", " check", "rm -rf dist", "./cmd/lbc", "./cmd/controller",
+			"bin/image -version v1.2.3", "hack/manifests", " pack"} {
 			i := strings.Index(string(out)[at:], step)
 			if i < 0 {
 				t.Fatalf("no %q after %q in\n%s", step, string(out)[:at], out)
@@ -150,7 +151,9 @@ func TestAReleaseIsCheckedBeforeAnythingIsBuilt(t *testing.T) {
 			t.Errorf("DRY_RUN=%s:\n%s", dry, out)
 		}
 		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, "./cmd/controller") && strings.Contains(line, "build") && (!strings.Contains(line, "CGO_ENABLED=0") || !strings.Contains(line, "GOFLAGS=-trimpath ")) && !strings.Contains(line, "hack/notices") {
+			if strings.Contains(line, "./cmd/controller") && strings.Contains(line, "build") &&
+				(!strings.Contains(line, "CGO_ENABLED=0") || !strings.Contains(line, "GOFLAGS=-trimpath ")) &&
+				!strings.Contains(line, "hack/notices") {
 				t.Errorf("a production build has the playground's flags: %s", line)
 			}
 		}
@@ -176,17 +179,20 @@ func TestManifestsChartAndDocsNameTheSameImage(t *testing.T) {
 	}
 }
 
-// TestThePlaygroundRunsTheControllerOfTheSameModules allows make playground to build the controller in the playground's module.
+// TestThePlaygroundRunsTheControllerOfTheSameModules allows make playground to build the controller in the playground's
+// module.
 func TestThePlaygroundRunsTheControllerOfTheSameModules(t *testing.T) {
 	t.Parallel()
 	modules := func(dir string) []string {
-		cmd := exec.Command("go", "list", "-C", dir, "-deps", "-f", "{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{end}}",
+		cmd := exec.Command("go", "list", "-C", dir, "-deps", "-f",
+			"{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{end}}",
 			"github.com/k8s-lbc/lbc/cmd/controller", "github.com/k8s-lbc/lbc/cmd/lbc") //nolint:gosec // a test
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := slices.DeleteFunc(strings.Fields(strings.ReplaceAll(string(out), " ", "@")), func(m string) bool { return strings.HasPrefix(m, "github.com/k8s-lbc/lbc@") })
+		lines := slices.DeleteFunc(strings.Fields(strings.ReplaceAll(string(out), " ", "@")),
+			func(m string) bool { return strings.HasPrefix(m, "github.com/k8s-lbc/lbc@") })
 		slices.Sort(lines)
 		return slices.Compact(lines)
 	}

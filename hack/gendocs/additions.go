@@ -17,7 +17,8 @@ func additions() string {
 		{"What objects declare", []addition.Sort{addition.Annotation, addition.Label, addition.Field}},
 		{"What the controller writes", []addition.Sort{addition.Kind, addition.Finalizer, addition.Tag, addition.Condition}},
 	} {
-		fmt.Fprintf(&b, "### %s\n\n| Addition | Effect | Under the existing controller | Before |\n|---|---|---|---|\n", part.title)
+		fmt.Fprintf(&b, "### %s\n\n| Addition | Effect | Under the existing controller | Before |\n|---|---|---|---|\n",
+			part.title)
 		for _, sort := range part.sorts {
 			for _, rows := range joined(sort) {
 				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", title(rows), rows[0].Effect, cell(rows[0].After), cell(rows[0].Before))
@@ -25,7 +26,8 @@ func additions() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("### Flags and feature gates\n\nRemove them in the same edit that changes the image: the existing controller does not start with an unknown flag or gate. Helm removes those of the chart's values.\n\n" +
+	b.WriteString("### Flags and feature gates\n\nRemove them in the same edit that changes the image: the existing " +
+		"controller does not start with an unknown flag or gate. Helm removes those of the chart's values.\n\n" +
 		"| Flag or gate | Without it, under the existing controller |\n|---|---|\n")
 	for _, r := range addition.Table() {
 		if r.Sort == addition.Flag {

@@ -15,7 +15,8 @@ func annotations() string {
 For users who annotate Ingresses, Services and Gateways.
 Afterwards you know each annotation, how to write its value, and what a mistake costs.
 
-This page is generated from the controller's own table (` + "`internal/kube/annotation`" + `) by ` + "`make generate`" + `.
+This page is generated from the controller's own table (` + "`internal/kube/annotation`" + `) by ` +
+		"`make generate`" + `.
 
 How values are written:
 
@@ -25,7 +26,8 @@ How values are written:
 | bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
 | int32, int64 | a decimal number without blanks |
 | list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
-| map | ` + "`key=value`" + ` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
+| map | ` + "`key=value`" +
+		` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
 | json | JSON; member names are matched without regard to case, unknown members are ignored |
 
 An invalid value is reported as an event on its object, with the annotation's name and the form of a valid value.
@@ -38,11 +40,13 @@ changed while the value is invalid: the member's own routes, a listener, the loa
 balancer in front of it, a certificate, or an add-on that traffic does not depend on.
 `)
 	table := func(title, prefix string) {
-		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title, prefix)
+		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A "+
+			"mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title, prefix)
 		for _, e := range annotation.Entries() {
 			if name, ok := strings.CutPrefix(string(e.Key), prefix); ok {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n",
-					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, cell(e.Doc)+" Example: "+code(e.Example))
+					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, cell(e.Doc)+
+						" Example: "+code(e.Example))
 			}
 		}
 	}

@@ -9,26 +9,30 @@ import (
 
 const chartReadmeHead = `# aws-load-balancer-controller
 
-` + generated + `Application and Network Load Balancers of AWS for Ingresses, Services and Gateways: a drop-in for the chart of the same name, with its values, object names, labels and selectors.
+` + generated +
+	`Application and Network Load Balancers of AWS for Ingresses, Services and Gateways: a drop-in for the chart of the same name, with its values, object names, labels and selectors.
 
     helm install aws-load-balancer-controller charts/aws-load-balancer-controller -n kube-system -f values.yaml
 
 No image is published yet. [Install with Helm](../../docs/install.md) says how to build one, what differs from the existing chart, and how to upgrade from it. ` + "`clusterName`" + `,
-` + "`image.repository`" + ` and ` + "`image.tag`" + ` are needed; an unknown name is refused with the one that is meant.
+` + "`image.repository`" + ` and ` + "`image.tag`" +
+	` are needed; an unknown name is refused with the one that is meant.
 
 ## Values
 
 "Differs" marks what the existing chart does otherwise, "Ours" what it does not have.
 `
 
-// chartReadme is the README of the chart, made of values.yaml: a heading for each part, a row for each value with the comment above it.
+// chartReadme is the README of the chart, made of values.yaml: a heading for each part, a row for each value with the
+// comment above it.
 func chartReadme() error {
 	dir := filepath.Join("charts", "aws-load-balancer-controller")
 	text, err := os.ReadFile(filepath.Join(dir, "values.yaml")) //nolint:gosec // ours
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(chartReadmeHead+valueTables(string(text))), 0o644) //nolint:gosec // documentation
+	//nolint:gosec // documentation
+	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(chartReadmeHead+valueTables(string(text))), 0o644)
 }
 
 // valueTables are the tables of values of a file in which each part begins with a comment "# --- Title".
@@ -55,7 +59,8 @@ func valueTables(text string) string {
 			if value = strings.TrimSpace(value); value != "" {
 				value = "`" + value + "`"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.Join(path, "."), value, strings.ReplaceAll(strings.Join(comment, " "), "|", `\|`))
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.Join(path, "."), value,
+				strings.ReplaceAll(strings.Join(comment, " "), "|", `\|`))
 			comment = nil
 		}
 	}

@@ -24,10 +24,15 @@ type kind struct {
 
 // pagesOfKinds are the kinds of elbv2.k8s.aws, with the page that tells how each is used.
 var pagesOfKinds = []struct{ file, about string }{
-	{"ingressclassparams", "What holds for all Ingresses of a class, whatever their annotations say. An IngressClass names it in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
-	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller makes one for each target group that it owns; you make one for [a target group that something else made](tasks/target-group-binding.md)."},
-	{"loadbalancers", "What the controller knows of a load balancer. The controller writes it and nobody else; [observing.md](operations/observing.md#status-of-each-load-balancer) tells how to read it."},
-	{"albtargetcontrolconfigs", "Settings of the target control agents that the controller adds to pods, with feature gate `ALBTargetControlAgent`."},
+	{"ingressclassparams", "What holds for all Ingresses of a class, whatever their annotations say. An IngressClass " +
+		"names it in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
+	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller makes one for " +
+		"each target group that it owns; you make one for [a target group that something else " +
+		"made](tasks/target-group-binding.md)."},
+	{"loadbalancers", "What the controller knows of a load balancer. The controller writes it and nobody else; " +
+		"[observing.md](operations/observing.md#status-of-each-load-balancer) tells how to read it."},
+	{"albtargetcontrolconfigs", "Settings of the target control agents that the controller adds to pods, with feature " +
+		"gate `ALBTargetControlAgent`."},
 }
 
 const kindsHead = `# Reference of the kinds of elbv2.k8s.aws
@@ -35,7 +40,8 @@ const kindsHead = `# Reference of the kinds of elbv2.k8s.aws
 For users and operators who write or read these objects.
 Afterwards you know each field, its default and its limits.
 
-` + generated + `The fields of the stored version of each kind, as ` + "`kubectl explain`" + ` shows them. A field that is required is in bold.
+` + generated + `The fields of the stored version of each kind, as ` + "`kubectl explain`" +
+	` shows them. A field that is required is in bold.
 
 `
 
@@ -56,10 +62,12 @@ func kinds() (string, error) {
 			if !v.Storage {
 				continue
 			}
-			fmt.Fprintf(&b, "## %s\n\n%s\n\nVersion `%s`, scope %s.\n\n", d.Spec.Names.Kind, p.about, v.Name, strings.ToLower(d.Spec.Scope))
+			fmt.Fprintf(&b, "## %s\n\n%s\n\nVersion `%s`, scope %s.\n\n", d.Spec.Names.Kind, p.about, v.Name,
+				strings.ToLower(d.Spec.Scope))
 			for _, part := range []string{"spec", "status"} {
 				if s := v.Schema.OpenAPIV3Schema.Properties[part]; s != nil && len(s.Properties) > 0 {
-					fmt.Fprintf(&b, "### The %s of %s\n\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n", part, d.Spec.Names.Kind)
+					fmt.Fprintf(&b, "### The %s of %s\n\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n", part,
+						d.Spec.Names.Kind)
 					s.rows(&b, "")
 					b.WriteString("\n")
 				}

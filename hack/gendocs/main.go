@@ -1,6 +1,7 @@
-// Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of Gateways, GlobalAccelerators, findings, flags,
-// metrics, permissions; the IAM policies of docs/install; and the budgets of calls and the checks of lbc doctor into pages that people write.
-// It writes into docs/ below the working directory.
+// Command gendocs writes the reference pages that come from tables of the program: annotations, configurations of
+// Gateways, GlobalAccelerators, findings, flags, metrics, permissions; the IAM policies of docs/install; and the
+// budgets of calls and the checks of lbc doctor into pages that people write. It writes into docs/ below the working
+// directory.
 package main
 
 import (
@@ -79,7 +80,8 @@ func main() {
 	if err := section("operations/reconciling.md", "budgets", budgets()); err != nil {
 		fail(err)
 	}
-	if err := errors.Join(section("lbc.md", "units", impact.UnitsTable()), section("lbc.md", "exposure", impact.KindsTable())); err != nil {
+	if err := errors.Join(section("lbc.md", "units", impact.UnitsTable()),
+		section("lbc.md", "exposure", impact.KindsTable())); err != nil {
 		fail(err)
 	}
 	if err := errors.Join(policies(), chartReadme()); err != nil {
@@ -94,7 +96,8 @@ func policies() error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join("docs", "install", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
+		//nolint:gosec // documentation
+		if err := os.WriteFile(filepath.Join("docs", "install", name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
@@ -135,7 +138,9 @@ func section(page, name, text string) error {
 	if !opened || !closed {
 		return fmt.Errorf("section %s of %s has no end", name, path)
 	}
-	return os.WriteFile(path, []byte(before+"<!-- generated: "+name+mark+"-->\n\n"+text+"\n<!-- end of "+name+after), 0o644) //nolint:gosec // documentation
+	//nolint:gosec // documentation
+	return os.WriteFile(path, []byte(before+"<!-- generated: "+name+mark+"-->\n\n"+text+"\n<!-- end of "+name+after),
+		0o644)
 }
 
 const generated = "This page is generated; `make generate` writes it.\n\n"
@@ -152,9 +157,11 @@ func findings() string {
 	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets.\n" +
 		"Its text says what is wrong, in which field, and what to do.\n\n" +
 		"The event of a finding has the reason in the table, with two exceptions: " +
-		"if AWS refuses a write, the reason is FailedDeployModel, and if something fails before the first write, it is FailedBuildModel.\n\n" +
+		"if AWS refuses a write, the reason is FailedDeployModel, and if something fails before the first write, it is " +
+		"FailedBuildModel.\n\n" +
 		"A finding of class *note* stops nothing. A finding of class *invalid* waits for an edit.\n" +
-		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
+		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning " +
+		"|\n|---|---|---|---|\n")
 	codes := diag.Codes()
 	slices.Sort(codes)
 	for _, c := range codes {
@@ -165,9 +172,20 @@ func findings() string {
 }
 
 func flags() string {
-	generated := introduction("operators who configure the controller", "know the name, the default and the meaning of each flag and feature gate")
+	generated := introduction("operators who configure the controller",
+		"know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags have the names and defaults of the AWS Load Balancer Controller.\nOnly this controller has these flags: `--existing-features-only`, `--strict-groups`, `--deletion-brake`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations`.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags have the names and defaults of the AWS Load Balancer " +
+		"Controller.\nOnly this controller has these flags: `--existing-features-only`, `--strict-groups`, " +
+		"`--deletion-brake`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, " +
+		"`--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, " +
+		"`--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, " +
+		"`--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, " +
+		"`--exclude-ip-targets-by-node-label`, `--drift-check-interval`, " +
+		"`--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, " +
+		"`--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, " +
+		"`--metrics-cert-dir`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, " +
+		"`--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations`.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
@@ -182,7 +200,8 @@ func flags() string {
 		}
 		fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, strings.Trim(def, "[]"), f.Usage)
 	})
-	b.WriteString("\n## Feature gates\n\n`--feature-gates=Name=bool,Name=bool`\n\n| Gate | Default | Meaning |\n|---|---|---|\n")
+	b.WriteString("\n## Feature gates\n\n`--feature-gates=Name=bool,Name=bool`\n\n| Gate | Default | Meaning " +
+		"|\n|---|---|---|\n")
 	for _, g := range config.GateDocs() {
 		fmt.Fprintf(&b, "| `%s` | %t | %s |\n", g.Name, g.Default, g.Doc)
 	}
@@ -191,7 +210,8 @@ func flags() string {
 
 const permissionsHead = `The page lists every AWS call that the controller can make, and the IAM action that allows the call.
 If AWS denies a call, the controller reports it on the object that needs the call.
-The event names the action and the statement of the policy that ` + "`lbc iam-policy`" + ` prints. Everything else continues.
+The event names the action and the statement of the policy that ` + "`lbc iam-policy`" +
+	` prints. Everything else continues.
 Once you allow the action, the controller completes the work without a restart.
 
 ## Policies
@@ -203,11 +223,13 @@ Once you allow the action, the controller completes the work without a restart.
 | [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | in addition, for [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
 | [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | in addition, for load balancers of version 1 of the existing controller |
 | [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, if you use only TargetGroupBindings to your own target groups, without security group rules. The controller reports no missing right: once after each start it asks AWS for load balancers, and accepts the refusal |
-| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, with the [restrictions of writes](#what-the-smallest-policy-restricts) in the next section. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
+| ` + "`lbc iam-policy --cluster-name NAME`" +
+	` | instead, the smallest policy: the actions below, with the [restrictions of writes](#what-the-smallest-policy-restricts) in the next section. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
 ## What the smallest policy restricts
 
-IAM allows a write only if the resource has the tag that the table names. ` + "`NAME`" + ` is the value of ` + "`--cluster-name`" + `.
+IAM allows a write only if the resource has the tag that the table names. ` + "`NAME`" + ` is the value of ` +
+	"`--cluster-name`" + `.
 
 | The controller writes to | Condition | More only with feature |
 |---|---|---|
@@ -215,8 +237,10 @@ IAM allows a write only if the resource has the tag that the table names. ` + "`
 | listeners and rules: changes, deletion, priorities, certificates; new rules of a listener | the same tag of the listener or rule | ` + "`existing-load-balancers`, `untagged-listeners`" + `: listeners and rules without a tag of a cluster |
 | targets | the same tag of the target group | ` + "`foreign-target-groups`" + `: any target group |
 | rules of the security groups of load balancers, and deletion of these groups | the same tag of the group | |
-| rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" + ` of the group, which EKS sets | ` + "`foreign-security-groups`" + `: any group of the VPC |
-| certificates that the controller requests or imports | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the certificate | |
+| rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" +
+	` of the group, which EKS sets | ` + "`foreign-security-groups`" + `: any group of the VPC |
+| certificates that the controller requests or imports | tag ` + "`elbv2.k8s.aws/cluster: NAME`" +
+	` of the certificate | |
 | accelerators | the same tag of the accelerator | |
 | new resources | the request sets the same tag | |
 | tags | the resource already has the same tag, and the request does not set it; or the call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the request sets the tag on a resource without a tag of a cluster |
@@ -233,21 +257,27 @@ The smallest policy does not restrict:
 - which accelerators get the tag of the cluster (statement TagCreatedAccelerators): Global Accelerator has no such condition either;
 - the targets of a rule: IAM checks the listener, not the target groups ([security-model.md](security-model.md) says what the controller checks).
 
-Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Security groups of nodes then need the tag ` + "`aws:eks:cluster-name`" + `, which only EKS sets.
+Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Security groups of nodes then need the tag ` +
+	"`aws:eks:cluster-name`" + `, which only EKS sets.
 The same holds if the name is an IAM variable, because keys of conditions cannot contain wildcards or variables.
 
 Before you attach the smallest policy to an existing installation, check three things:
 
-- The gate ` + "`ListenerRulesTagging`" + ` was off at some time: the policy does not allow changes of listeners and rules without tags. Add the feature ` + "`untagged-listeners`" + ` until they have tags.
-- TargetGroupBindings name your own target groups: add ` + "`foreign-target-groups`" + `, or set ` + "`--bindable-target-groups`" + ` to their names.
-- A security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` + "`foreign-security-groups`" + `.
+- The gate ` + "`ListenerRulesTagging`" +
+	` was off at some time: the policy does not allow changes of listeners and rules without tags. Add the feature ` +
+	"`untagged-listeners`" + ` until they have tags.
+- TargetGroupBindings name your own target groups: add ` + "`foreign-target-groups`" + `, or set ` +
+	"`--bindable-target-groups`" + ` to their names.
+- A security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` +
+	"`foreign-security-groups`" + `.
 
 If AWS refuses a call, nothing in AWS changes, and an event names the statement and the feature.
 The published policies above have none of these conditions, because existing installations have none.
 
 ## Features
 
-` + "`lbc iam-policy`" + ` accepts the flags of the controller. ` + "`--without outposts,ipam`" + ` omits features by name, and ` + "`--with foreign-target-groups`" + ` adds one.
+` + "`lbc iam-policy`" + ` accepts the flags of the controller. ` + "`--without outposts,ipam`" +
+	` omits features by name, and ` + "`--with foreign-target-groups`" + ` adds one.
 ` + "`--only global-accelerator`" + ` prints only the statements of a feature, for a second policy.
 IAM allows 6,144 characters in one policy. If you need many features, print some of them as a second policy.
 
@@ -263,19 +293,24 @@ Further rights are in these roles:
 
 | Rights on | Verbs | When |
 |---|---|---|
-| the Lease and the ConfigMaps of checkpoints, in the controller's namespace | ` + "`create`, `get`, `update`" + ` | always |
+| the Lease and the ConfigMaps of checkpoints, in the controller's namespace | ` + "`create`, `get`, `update`" +
+	` | always |
 | ConfigMaps, for [holds](operations/hold.md#hold), in the controller's namespace | ` + "`list`, `watch`" + ` | always |
 | the report of the [doctor in the leader](doctor.md#in-the-leader), in the controller's namespace | ` + "`get`, `update`" + ` | always |
-| the Secret of the webhooks' certificate, in the controller's namespace | ` + "`create`; `get` and `update`" + ` by name | if the controller issues the certificate |
+| the Secret of the webhooks' certificate, in the controller's namespace | ` + "`create`; `get` and `update`" +
+	` by name | if the controller issues the certificate |
 | the two webhook configurations | ` + "`get`, `patch`" + ` | if the controller issues the certificate |
-| ConfigMaps in all namespaces, for targets in shared target groups | ` + "`create`, `delete`, `update`" + ` | value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + ` |
+| ConfigMaps in all namespaces, for targets in shared target groups | ` + "`create`, `delete`, `update`" + ` | value ` +
+	"`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + ` |
 
-The chart sets ` + "`multiClusterTargetGroups`" + ` itself if Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `.
+The chart sets ` + "`multiClusterTargetGroups`" + ` itself if Helm finds a TargetGroupBinding with ` +
+	"`multiClusterTargetGroup`" + `.
 The roles of the existing chart suffice, except for optional rights and the rights on the webhooks' certificate.
 Tests compare the rights with all requests of the controller: the roles grant each request, and each right is needed or has a reason.
 
 If the API server refuses a request, the controller reports the verb, the resource and a remedy until you grant the right.
-The report is in the log, on ` + "`/readyz?verbose`" + `, in an event on the controller's pod and in ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)).
+The report is in the log, on ` + "`/readyz?verbose`" + `, in an event on the controller's pod and in ` +
+	"`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)).
 Everything that does not need the right continues. Missing rights on Secrets are reported on the objects that name the Secrets ([running.md](operations/running.md#secrets)).
 
 | API group | Resources | Verbs |
@@ -335,7 +370,8 @@ func permissions() string {
 	ops := slices.Collect(maps.Values(awsclient.Operations))
 	slices.SortFunc(ops, func(a, b awsclient.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "), o.Purpose)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "),
+			o.Purpose)
 	}
 	return b.String()
 }

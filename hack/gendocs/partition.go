@@ -9,10 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
-// partitions is the table of partitions, made of what policies and flags know of them. It stands in a page of docs/tasks.
+// partitions is the table of partitions, made of what policies and flags know of them. It stands in a page of
+// docs/tasks.
 func partitions() (string, error) {
 	var b strings.Builder
-	b.WriteString("| Partition | Regions | Standard policy | `lbc iam-policy` | Global Accelerator | Actions that do not exist |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| Partition | Regions | Standard policy | `lbc iam-policy` | Global Accelerator | Actions that do " +
+		"not exist |\n|---|---|---|---|---|---|\n")
 	for _, p := range iampolicy.Partitions {
 		regions, begin := "all others", awsclient.RegionPrefixes(p.Name)
 		if len(begin) > 0 {
@@ -34,7 +36,8 @@ func partitions() (string, error) {
 		if m := iampolicy.Missing(p.Name); len(m) > 0 {
 			missing = "`" + strings.Join(m, "`, `") + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | [iam_policy%s.json](../install/iam_policy%s.json) | `--partition %s` | %s | %s |\n", p.Name, regions, p.File, p.File, p.Name, accelerator, missing)
+		fmt.Fprintf(&b, "| `%s` | %s | [iam_policy%s.json](../install/iam_policy%s.json) | `--partition %s` | %s | %s |\n",
+			p.Name, regions, p.File, p.File, p.Name, accelerator, missing)
 	}
 	return b.String(), nil
 }

@@ -89,7 +89,8 @@ func TestTheArchitectureListsEveryPackageAndWhichArePure(t *testing.T) {
 
 // services are those of the simulator; they meet in its account.
 var services = []string{
-	"awssim/acm", "awssim/ec2", "awssim/elbv2", "awssim/globalaccelerator", "awssim/route53", "awssim/s3", "awssim/shield", "awssim/sts", "awssim/tagging",
+	"awssim/acm", "awssim/ec2", "awssim/elbv2", "awssim/globalaccelerator", "awssim/route53", "awssim/s3", "awssim/shield",
+	"awssim/sts", "awssim/tagging",
 	"awssim/wafv2",
 }
 

@@ -1,5 +1,5 @@
-// Package importgraph keeps the arrows of docs/architecture.md pointing one way: which of our rooms may import which, and
-// that the pure ones reach no client, no AWS SDK, no logger and no network, however indirectly.
+// Package importgraph keeps the arrows of docs/architecture.md pointing one way: which of our rooms may import which,
+// and that the pure ones reach no client, no AWS SDK, no logger and no network, however indirectly.
 package importgraph
 
 import (
@@ -17,22 +17,41 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
-	"internal/plan/accelerator", "internal/plan/accelerator/declare", "internal/plan/accelerator/diff", "internal/plan/accelerator/operation",
+	"internal/plan/accelerator", "internal/plan/accelerator/declare", "internal/plan/accelerator/diff",
+	"internal/plan/accelerator/operation",
 	"internal/kube/addition", "internal/front/admission", "internal/kube/pod/drain", "internal/plan/accelerator/check",
-	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/view/timeline", "internal/kube/manifest", "internal/kube/manifest/schema",
-	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles", "internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition", "internal/model/impairment", "internal/model/constraint", "internal/model/diag", "internal/model/policy/drift", "internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
-	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
-	"internal/aws/iampolicy", "internal/model/sgrules", "internal/model/intent", "internal/lbc/chain", "internal/lbc/history", "internal/lbc/impact", "internal/lbc/migrate", "internal/lbc/migrate/equality", "internal/lbc/migrate/former", "internal/lbc/migrate/network", "internal/kube/naming", "internal/aws/ownership/orphan", "internal/kube/owner", "internal/plan", "internal/lib/sorting", "internal/plan/canonical", "internal/plan/diff", "internal/plan/awsop", "internal/plan/policy", "internal/plan/transition", "internal/lib/absence", "internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement", "internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson", "internal/model/support", "internal/model/tagkey", "internal/model/traffic", "internal/aws/ownership/namesake", "internal/kube/objects", "internal/plan/hold",
+	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/view/timeline", "internal/kube/manifest",
+	"internal/kube/manifest/schema",
+	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine",
+	"internal/compile/rules",
+	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles",
+	"internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition",
+	"internal/model/impairment", "internal/model/constraint", "internal/model/diag", "internal/model/policy/drift",
+	"internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
+	"internal/front/probe", "internal/front/secretdata",
+	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions",
+	"internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route",
+	"internal/front/gateway/rule",
+	"internal/aws/iampolicy", "internal/model/sgrules", "internal/model/intent", "internal/lbc/chain",
+	"internal/lbc/history", "internal/lbc/impact", "internal/lbc/migrate", "internal/lbc/migrate/equality",
+	"internal/lbc/migrate/former", "internal/lbc/migrate/network", "internal/kube/naming", "internal/aws/ownership/orphan",
+	"internal/kube/owner", "internal/plan", "internal/lib/sorting", "internal/plan/canonical", "internal/plan/diff",
+	"internal/plan/awsop", "internal/plan/policy", "internal/plan/transition", "internal/lib/absence",
+	"internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement",
+	"internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson",
+	"internal/model/support", "internal/model/tagkey", "internal/model/traffic", "internal/aws/ownership/namesake",
+	"internal/kube/objects", "internal/plan/hold",
 }
 
 // forbidden is what no pure package may reach.
 var forbidden = []string{
-	"context", "net/http", "os", "log", "log/slog", "github.com/go-logr/", "go.uber.org/zap", "github.com/aws/", "k8s.io/client-go/",
+	"context", "net/http", "os", "log", "log/slog", "github.com/go-logr/", "go.uber.org/zap", "github.com/aws/",
+	"k8s.io/client-go/",
 	"sigs.k8s.io/controller-runtime", "github.com/prometheus/", "github.com/spf13/", "go.opentelemetry.io/",
 }
 
-// floors are the rooms of internal/, from the ground up: a package imports packages of its own room and of rooms on lower floors.
+// floors are the rooms of internal/, from the ground up: a package imports packages of its own room and of rooms on
+// lower floors.
 var floors = [][]string{
 	{"lib"},
 	{"model"},
@@ -84,8 +103,8 @@ type pkg struct {
 	Deps       []string
 }
 
-// list asks go for our packages. It reads their directories, too: go keeps the result of a test until something that it read
-// changes, and does not see what other processes read.
+// list asks go for our packages. It reads their directories, too: go keeps the result of a test until something that it
+// read changes, and does not see what other processes read.
 func list(t *testing.T) map[string]pkg {
 	t.Helper()
 	for _, dir := range []string{"api", "awssim", "bench", "cmd", "hack", "internal"} {
@@ -121,7 +140,9 @@ func TestPurePackagesReachNoShell(t *testing.T) {
 			continue
 		}
 		for _, imp := range p.Imports {
-			if slices.ContainsFunc(forbidden, func(f string) bool { return imp == f || strings.HasSuffix(f, "/") && strings.HasPrefix(imp, f) }) {
+			if slices.ContainsFunc(forbidden, func(f string) bool {
+				return imp == f || strings.HasSuffix(f, "/") && strings.HasPrefix(imp, f)
+			}) {
 				t.Errorf("%s is pure and imports %s", name, imp)
 			}
 		}
@@ -245,11 +266,14 @@ func TestSimulatorImportsOnlyLowerLayers(t *testing.T) {
 	}
 }
 
-// faces are what lets others call the simulator, and packages that look up methods by reflection. In a program that reaches one
-// of the latter the linker keeps every exported method of every type: of AWS's SDK alone more than a thousand.
+// faces are what lets others call the simulator, and packages that look up methods by reflection. In a program that
+// reaches one of the latter the linker keeps every exported method of every type: of AWS's SDK alone more than a
+// thousand.
 var faces = []string{
-	"html/template", module + "awssim", module + "awssim/authn", module + "awssim/dataplane", module + "awssim/dns", module + "awssim/idp", module + "awssim/imds",
-	module + "awssim/page", module + "awssim/resolver", module + "awssim/simclient", module + "awssim/vnet", module + "awssim/wire",
+	"html/template", module + "awssim", module + "awssim/authn", module + "awssim/dataplane", module + "awssim/dns",
+	module + "awssim/idp", module + "awssim/imds",
+	module + "awssim/page", module + "awssim/resolver", module + "awssim/simclient", module + "awssim/vnet", module +
+		"awssim/wire",
 }
 
 func TestServicesReachNoFaceOfSimulator(t *testing.T) {
@@ -262,7 +286,8 @@ func TestServicesReachNoFaceOfSimulator(t *testing.T) {
 		for _, dep := range pkgs[name].Deps {
 			under := func(f string) bool { return dep == f || f != module+"awssim" && strings.HasPrefix(dep, f+"/") }
 			if slices.ContainsFunc(faces, under) {
-				t.Errorf("%s reaches %s: it links methods that nothing calls. awssim/services has what is called in the process", name, dep)
+				t.Errorf("%s reaches %s: it links methods that nothing calls. awssim/services has what is called in the process",
+					name, dep)
 			}
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// budgets are the lines that the controller may link of each room. A room that needs more has the reason in its commit; one that shrinks
-// by more than the slack gets a lower budget, so that nothing grows back.
+// budgets are the lines that the controller may link of each room. A room that needs more has the reason in its commit;
+// one that shrinks by more than the slack gets a lower budget, so that nothing grows back.
 var budgets = map[string]int{
 	"api":        900,
 	"aws":        13600,
@@ -44,7 +44,8 @@ func TestRoomsStayWithinTheirLines(t *testing.T) {
 		case !ok:
 			t.Errorf("the controller links %d lines of %s, which has no budget", n, room)
 		case n > budget:
-			t.Errorf("the controller links %d lines of %s, %d more than its budget. `go run ./hack/lines` lists them by package.", n, room, n-budget)
+			t.Errorf("the controller links %d lines of %s, %d more than its budget. `go run ./hack/lines` lists "+
+				"them by package.", n, room, n-budget)
 		case n+slack < budget:
 			t.Errorf("the controller links %d lines of %s. Lower the budget of %d.", n, room, budget)
 		}

@@ -1,5 +1,5 @@
-// Command lines counts the code of ours that a program links, by room. Lines without code do not count: comments, blank lines, tests and
-// generated files.
+// Command lines counts the code of ours that a program links, by room. Lines without code do not count: comments, blank
+// lines, tests and generated files.
 //
 //	go run ./hack/lines ./cmd/controller
 package main
@@ -62,7 +62,8 @@ func byRoom(lines map[string]int) map[string]int {
 	return rooms
 }
 
-// linked counts the lines of each package of ours that a program links on Linux, as it is released. root is the directory of the module.
+// linked counts the lines of each package of ours that a program links on Linux, as it is released. root is the
+// directory of the module.
 func linked(root, program string) (map[string]int, error) {
 	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles", program) //nolint:gosec // a package of ours
 	cmd.Dir, cmd.Stderr = root, os.Stderr
@@ -100,7 +101,8 @@ func linked(root, program string) (map[string]int, error) {
 	}
 }
 
-// linesOf counts the lines of a file on which a token stands. A string of several lines counts with those that are not blank.
+// linesOf counts the lines of a file on which a token stands. A string of several lines counts with those that are not
+// blank.
 func linesOf(text []byte) (int, error) {
 	files := token.NewFileSet()
 	header, err := parser.ParseFile(files, "", text, parser.ImportsOnly|parser.ParseComments)

@@ -1,5 +1,6 @@
-// Package lists holds that no pass, webhook or event handler lists all objects of a kind, so that the cost of an event does not grow with the
-// number of objects: lists have an index (client.MatchingFields), or stand here with their reason.
+// Package lists holds that no pass, webhook or event handler lists all objects of a kind, so that the cost of an event
+// does not grow with the number of objects: lists have an index (client.MatchingFields), or stand here with their
+// reason.
 package lists
 
 import (
@@ -18,7 +19,8 @@ const root = "../../"
 var rooms = []string{"internal/controller", "internal/targets", "internal/aws", "internal/front", "internal/kube"}
 
 // ofAll are the methods of objects.View, besides List, that list all objects of a kind, or of a namespace.
-var ofAll = map[string]bool{"Ingresses": true, "IngressClasses": true, "AllIngressClassParams": true, "Services": true, "TargetGroupBindings": true}
+var ofAll = map[string]bool{"Ingresses": true, "IngressClasses": true, "AllIngressClassParams": true, "Services": true,
+	"TargetGroupBindings": true}
 
 // calls are the calls in a function that list objects without an index.
 func calls(f ast.Node) (out []string) {
@@ -31,11 +33,13 @@ func calls(f ast.Node) (out []string) {
 		if !ok {
 			return true
 		}
-		if of, ok := method.X.(*ast.Ident); ok && of.Name == "configuration" { // lists of strings of a Gateway's configuration
+		// lists of strings of a Gateway's configuration
+		if of, ok := method.X.(*ast.Ident); ok && of.Name == "configuration" {
 			return true
 		}
 		switch name := method.Sel.Name; {
-		case name == "List" && len(call.Args) > 1 && !indexed(call.Args), name == "List" && len(call.Args) == 1 && ofKind(call.Args[0]), ofAll[name] && len(call.Args) < 2:
+		case name == "List" && len(call.Args) > 1 && !indexed(call.Args), name == "List" && len(call.Args) == 1 &&
+			ofKind(call.Args[0]), ofAll[name] && len(call.Args) < 2:
 			out = append(out, name)
 		}
 		return true
@@ -93,7 +97,8 @@ func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 	found := map[string]bool{}
 	for _, room := range rooms {
 		err := filepath.WalkDir(root+room, func(path string, d fs.DirEntry, err error) error {
-			isTest := strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path), root+"internal/controller/lab/")
+			isTest := strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path),
+				root+"internal/controller/lab/")
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || isTest {
 				return err
 			}
@@ -109,7 +114,8 @@ func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 				where := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), root+"internal/") + " " + nameOf(f)
 				found[where] = true
 				if reasons[where] == "" {
-					t.Errorf("%s lists all objects of a kind (%s): use an index and client.MatchingFields, or write the reason in hack/lists/reasons_test.go", where, strings.Join(calls(f), ", "))
+					t.Errorf("%s lists all objects of a kind (%s): use an index and client.MatchingFields, or write the reason in "+
+						"hack/lists/reasons_test.go", where, strings.Join(calls(f), ", "))
 				}
 			}
 			return nil

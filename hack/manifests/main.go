@@ -1,5 +1,6 @@
-// Command manifests joins the files of config/ into what a release publishes for kubectl apply: everything, the IngressClass, and the definitions by their
-// groups. With -kustomization it writes config/kustomization.yaml instead, the base for kustomize, which lists the same files.
+// Command manifests joins the files of config/ into what a release publishes for kubectl apply: everything, the
+// IngressClass, and the definitions by their groups. With -kustomization it writes config/kustomization.yaml instead,
+// the base for kustomize, which lists the same files.
 package main
 
 import (
@@ -55,7 +56,8 @@ func writeKustomization(dir string) error {
 		return err
 	}
 	var b strings.Builder
-	b.WriteString(`# Written by make generate. The base for kustomize: an overlay names the cluster (--cluster-name) and the image.
+	b.WriteString(
+		`# Written by make generate. The base for kustomize: an overlay names the cluster (--cluster-name) and the image.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -97,8 +99,11 @@ func writeManifests(dir, out, version, image string) error {
 		prefix + "_full.yaml":     strings.Replace(full, placeholder, "image: "+image+"\n", 1),
 		prefix + "_ingclass.yaml": class,
 	}
-	for name, group := range map[string]string{"crds.yaml": "elbv2.k8s.aws", "gateway-crds.yaml": "gateway.k8s.aws", "aga-crds.yaml": "aga.k8s.aws"} {
-		of := slices.DeleteFunc(slices.Clone(files), func(f string) bool { return !strings.HasPrefix(filepath.Base(f), group+"_") })
+	for name, group := range map[string]string{"crds.yaml": "elbv2.k8s.aws", "gateway-crds.yaml": "gateway.k8s.aws",
+		"aga-crds.yaml": "aga.k8s.aws"} {
+		of := slices.DeleteFunc(slices.Clone(files), func(f string) bool {
+			return !strings.HasPrefix(filepath.Base(f), group+"_")
+		})
 		if len(of) == 0 {
 			continue // no such kind in this version
 		}

@@ -77,10 +77,14 @@ func TestManifestsHaveTheNamesAndTheObjectsOfExistingInstallations(t *testing.T)
 	texts := written(t)
 	for file, want := range map[string][]string{
 		"v1_2_3_full.yaml": {
-			"CustomResourceDefinition targetgroupbindings.elbv2.k8s.aws", "CustomResourceDefinition loadbalancerconfigurations.gateway.k8s.aws",
-			"ServiceAccount kube-system/aws-load-balancer-controller", "ClusterRole aws-load-balancer-controller-role", "ClusterRoleBinding aws-load-balancer-controller-rolebinding",
-			"Role kube-system/aws-load-balancer-controller-leader-election-role", "Service kube-system/aws-load-balancer-webhook-service",
-			"Deployment kube-system/aws-load-balancer-controller", "MutatingWebhookConfiguration aws-load-balancer-webhook", "ValidatingWebhookConfiguration aws-load-balancer-webhook",
+			"CustomResourceDefinition targetgroupbindings.elbv2.k8s.aws",
+			"CustomResourceDefinition loadbalancerconfigurations.gateway.k8s.aws",
+			"ServiceAccount kube-system/aws-load-balancer-controller", "ClusterRole aws-load-balancer-controller-role",
+			"ClusterRoleBinding aws-load-balancer-controller-rolebinding",
+			"Role kube-system/aws-load-balancer-controller-leader-election-role",
+			"Service kube-system/aws-load-balancer-webhook-service",
+			"Deployment kube-system/aws-load-balancer-controller", "MutatingWebhookConfiguration aws-load-balancer-webhook",
+			"ValidatingWebhookConfiguration aws-load-balancer-webhook",
 		},
 		"v1_2_3_ingclass.yaml": {"IngressClassParams alb", "IngressClass alb"},
 		"crds.yaml":            {"CustomResourceDefinition ingressclassparams.elbv2.k8s.aws"},
@@ -147,8 +151,11 @@ func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *tes
 			roles[r.Metadata.Name] = r
 		}
 	}
-	for name, resource := range map[string]string{"ingressclassparams": "ingressclassparams", "targetgroupbinding": "targetgroupbindings", "loadbalancer": "loadbalancers", "globalaccelerator": "globalaccelerators"} {
-		for kind, verbs := range map[string][]string{"viewer": {"get", "list", "watch"}, "editor": {"create", "delete", "get", "list", "patch", "update", "watch"}} {
+	for name, resource := range map[string]string{"ingressclassparams": "ingressclassparams",
+		"targetgroupbinding": "targetgroupbindings", "loadbalancer": "loadbalancers",
+		"globalaccelerator": "globalaccelerators"} {
+		for kind, verbs := range map[string][]string{"viewer": {"get", "list", "watch"}, "editor": {"create", "delete", "get",
+			"list", "patch", "update", "watch"}} {
 			if name == "loadbalancer" && kind == "editor" {
 				continue // the controller writes them
 			}
@@ -157,7 +164,8 @@ func TestUsersOfTheBuiltInRolesSeeBindingsAndOnlyThoseWhoAreBoundEditThem(t *tes
 				t.Errorf("%s of %s: %+v", kind, resource, r)
 				continue
 			}
-			if !slices.Equal(r.Rules[0].Resources, []string{resource}) || !slices.Equal(r.Rules[0].Verbs, verbs) || !slices.Equal(r.Rules[1].Verbs, []string{"get"}) {
+			if !slices.Equal(r.Rules[0].Resources, []string{resource}) || !slices.Equal(r.Rules[0].Verbs, verbs) ||
+				!slices.Equal(r.Rules[1].Verbs, []string{"get"}) {
 				t.Errorf("%s of %s: %+v", kind, resource, r.Rules)
 			}
 			if aggregated := len(r.Metadata.Labels) > 0; aggregated != (kind == "viewer") {
@@ -177,7 +185,8 @@ func TestTheDeploymentHasTheImageAndArgumentsThatTheControllerTakes(t *testing.T
 		if len(c) != 1 || c[0].Image != "registry.example.com/lbc:v1.2.3" {
 			t.Fatalf("%+v", c)
 		}
-		if parsed, err := config.Parse(c[0].Args); err != nil || parsed.ClusterName != "your-cluster-name" || len(parsed.Notices) > 0 {
+		if parsed, err := config.Parse(c[0].Args); err != nil || parsed.ClusterName != "your-cluster-name" ||
+			len(parsed.Notices) > 0 {
 			t.Errorf("%v: %+v, %v", c[0].Args, parsed, err)
 		}
 		return
@@ -212,7 +221,8 @@ func TestMissingArgumentsAreNamed(t *testing.T) {
 	if err := writeManifests(dir, t.TempDir(), "", "x"); err == nil || !strings.Contains(err.Error(), "-version") {
 		t.Errorf("got %v", err)
 	}
-	if err := writeManifests(t.TempDir(), t.TempDir(), "v1", "x"); err == nil || !strings.Contains(err.Error(), "has no manifests") {
+	if err := writeManifests(t.TempDir(), t.TempDir(), "v1", "x"); err == nil || !strings.Contains(err.Error(),
+		"has no manifests") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// authorities is the module whose certificate authorities the container image has beside the controller. No program is linked from it.
+// authorities is the module whose certificate authorities the container image has beside the controller. No program is
+// linked from it.
 const authorities = "golang.org/x/crypto/x509roots/fallback"
 
 // mozillaLicence is the licence of Mozilla's list, of which the module is made.
@@ -24,9 +25,11 @@ https://hg.mozilla.org/mozilla-central/raw-file/tip/security/nss/lib/ckfw/builti
 
 `
 
-// addAuthorities enters the notices of the image's certificate authorities: the licence of the module, and that of the list.
+// addAuthorities enters the notices of the image's certificate authorities: the licence of the module, and that of the
+// list.
 func addAuthorities(modules map[string][]string, licensed map[string]map[string]bool) error {
-	out, err := exec.Command("go", "mod", "download", "-C", filepath.Join("hack", "tools", "image"), "-json", authorities).Output()
+	out, err := exec.Command("go", "mod", "download", "-C", filepath.Join("hack", "tools", "image"), "-json",
+		authorities).Output()
 	if err != nil {
 		return fmt.Errorf("go mod download %s: %w", authorities, err)
 	}

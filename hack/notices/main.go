@@ -1,5 +1,6 @@
-// Command notices writes THIRD_PARTY_NOTICES: the licences and notices of everything that is linked into the released programs, with the modules that
-// each of them is of, and those of the certificate authorities in the container image. It fails for a licence that it does not know, or that is not permissive.
+// Command notices writes THIRD_PARTY_NOTICES: the licences and notices of everything that is linked into the released
+// programs, with the modules that each of them is of, and those of the certificate authorities in the container image.
+// It fails for a licence that it does not know, or that is not permissive.
 package main
 
 import (
@@ -51,7 +52,8 @@ func linked(programs []string) ([]pkg, error) {
 	var all []pkg
 	for _, p := range released {
 		system, architecture, _ := strings.Cut(p, "/")
-		cmd := exec.Command("go", append([]string{"list", "-deps", "-json=Dir,Standard,Module"}, programs...)...) //nolint:gosec // ours
+		//nolint:gosec // ours
+		cmd := exec.Command("go", append([]string{"list", "-deps", "-json=Dir,Standard,Module"}, programs...)...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+architecture)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -78,7 +80,8 @@ func linked(programs []string) ([]pkg, error) {
 // legal are the names of files with licences and notices.
 var legal = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([-._].*)?$`)
 
-// texts are the files of a module that hold for its linked packages: those of the directories of the packages and of the ones around them.
+// texts are the files of a module that hold for its linked packages: those of the directories of the packages and of
+// the ones around them.
 func texts(p pkg) (map[string]string, error) {
 	out := map[string]string{}
 	for dir := p.Dir; ; dir = filepath.Dir(dir) {
@@ -172,12 +175,14 @@ func notices(programs []string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("Licences and notices of what the released programs are linked from, and of the certificate authorities in the container image. Written by make generate.\n\n")
+	b.WriteString("Licences and notices of what the released programs are linked from, and of the certificate " +
+		"authorities in the container image. Written by make generate.\n\n")
 	var unknown []error
 	for _, name := range slices.Sorted(maps.Keys(licensed)) {
 		of := slices.Sorted(maps.Keys(licensed[name]))
 		if len(of) == 0 {
-			unknown = append(unknown, fmt.Errorf("%s has no licence that is known to be permissive: add it to kinds, or remove the module", name))
+			unknown = append(unknown, fmt.Errorf("%s has no licence that is known to be permissive: add it to kinds, or "+
+				"remove the module", name))
 		}
 		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(of, ", "))
 	}

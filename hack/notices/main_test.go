@@ -35,7 +35,8 @@ func TestTheNoticesAreCurrent(t *testing.T) {
 		t.Errorf("THIRD_PARTY_NOTICES is not current (%v): run make generate and commit", err)
 	}
 	for _, want := range []string{"\nk8s.io/client-go v", "\ngithub.com/aws/aws-sdk-go-v2/service/ec2 v",
-		"\ngolang.org/x/crypto/x509roots/fallback v", "certdata.txt of Network Security Services", "Mozilla Public License Version 2.0\n"} {
+		"\ngolang.org/x/crypto/x509roots/fallback v", "certdata.txt of Network Security Services",
+		"Mozilla Public License Version 2.0\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q", want)
 		}
@@ -46,7 +47,8 @@ func TestFilesAroundALinkedPackageCountAndOthersDoNot(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	for path, text := range map[string]string{
-		"LICENSE": "of all", "a/NOTICE.txt": "of a", "a/b/copying.md": "of b", "c/LICENSE": "of c", "a/license.go": "package a",
+		"LICENSE": "of all", "a/NOTICE.txt": "of a", "a/b/copying.md": "of b", "c/LICENSE": "of c",
+		"a/license.go": "package a",
 	} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)
@@ -61,7 +63,8 @@ func TestFilesAroundALinkedPackageCountAndOthersDoNot(t *testing.T) {
 		Main               bool
 	}{Dir: root}
 	got, err := texts(p)
-	if err != nil || len(got) != 3 || got["LICENSE"] != "of all" || got["a/NOTICE.txt"] != "of a" || got["a/b/copying.md"] != "of b" {
+	if err != nil || len(got) != 3 || got["LICENSE"] != "of all" || got["a/NOTICE.txt"] != "of a" ||
+		got["a/b/copying.md"] != "of b" {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -14,13 +14,15 @@ import (
 	"testing"
 )
 
-// TestOverlayFitsSourceOfGo fails if a new version of Go has another text/template: programs would be larger then, not wrong.
+// TestOverlayFitsSourceOfGo fails if a new version of Go has another text/template: programs would be larger then, not
+// wrong.
 func TestOverlayFitsSourceOfGo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	out, err := exec.Command("./overlay.sh", dir).Output()
 	if path := filepath.Join(dir, "overlay.json"); err != nil || strings.TrimSpace(string(out)) != path {
-		t.Fatalf("overlay.sh prints %q, want %s (%v). Compare text/template/exec.go of this Go with what overlay.sh replaces", out, path, err)
+		t.Fatalf("overlay.sh prints %q, want %s (%v). Compare text/template/exec.go of this Go with what overlay.sh replaces",
+			out, path, err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "overlay.json")) //nolint:gosec // just written
 	if err != nil {
@@ -39,7 +41,8 @@ func TestOverlayFitsSourceOfGo(t *testing.T) {
 		}
 		constant, other := methodsCalledByName(t, copied)
 		if want := listed(t); other != 0 || !slices.Equal(constant, want) {
-			t.Errorf("%s looks up methods by %d names that are not constant, and by the constants %q, want %q", copied, other, constant, want)
+			t.Errorf("%s looks up methods by %d names that are not constant, and by the constants %q, want %q", copied, other,
+				constant, want)
 		}
 	}
 }

@@ -64,14 +64,16 @@ func commandsOf(b Block, program string) (out [][]string, err error) {
 	}
 	all, err := Split(text)
 	if err != nil {
-		if starts := regexp.MustCompile(`(?m)^(?:bin/)?` + regexp.QuoteMeta(program) + ` `); b.Language == "" && !starts.MatchString(text) {
+		if starts := regexp.MustCompile(`(?m)^(?:bin/)?` + regexp.QuoteMeta(program) + ` `); b.Language == "" &&
+			!starts.MatchString(text) {
 			return nil, nil // output, or a text that is not for the shell
 		}
 		return nil, err
 	}
 	for _, words := range all {
 		name := path.Base(words[0])
-		if through := name == "playground" && program == "kubectl" || name == "kubectl" && program == "lbc"; through && len(words) > 1 && words[1] == program {
+		if through := name == "playground" && program == "kubectl" || name == "kubectl" && program == "lbc"; through &&
+			len(words) > 1 && words[1] == program {
 			words, name = words[1:], program
 		}
 		if name == program {

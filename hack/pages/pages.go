@@ -1,5 +1,6 @@
-// Package pages reads the Markdown pages of the repository: which there are, the anchors of their headings, their blocks of code and the shell
-// commands in these. Tests of programs hold the commands to their flags. It imports the standard library only; links are in package links.
+// Package pages reads the Markdown pages of the repository: which there are, the anchors of their headings, their
+// blocks of code and the shell commands in these. Tests of programs hold the commands to their flags. It imports the
+// standard library only; links are in package links.
 package pages
 
 import (

@@ -11,12 +11,14 @@ import (
 const Substituted = "SUBSTITUTED"
 
 // keywords are words of the shell before which or after which a command begins.
-var keywords = []string{"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time", "exec"}
+var keywords = []string{"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!",
+	"time", "exec"}
 
 var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
 
-// Split returns the commands of a shell script as words without quotes, those within substitutions included. Redirections, variables that are
-// set, comments and keywords are left out; loops over words and documents that are typed in (<<) are not known.
+// Split returns the commands of a shell script as words without quotes, those within substitutions included.
+// Redirections, variables that are set, comments and keywords are left out; loops over words and documents that are
+// typed in (<<) are not known.
 func Split(script string) ([][]string, error) {
 	s := splitter{rest: []rune(script)}
 	err := s.script(0)

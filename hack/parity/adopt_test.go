@@ -20,8 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan puts every recorded state into an account as it was, with its tags,
-// names and priorities, and asks a controller that starts there what it would do.
+// TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan puts every recorded state into an account as it was, with
+// its tags, names and priorities, and asks a controller that starts there what it would do.
 func TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan(t *testing.T) {
 	t.Parallel()
 	// The existing controller attaches the default certificate as a further one, too; the record does not tell.
@@ -54,8 +54,8 @@ func adopt(t *testing.T, r *cluster, step int, attach bool) {
 	}
 }
 
-// TestEditsAfterAdoptionEndWhereTheExistingControllersDo takes over between two recorded steps: what the edit makes of an account
-// that the existing controller filled is what that controller would have made, but for what is listed.
+// TestEditsAfterAdoptionEndWhereTheExistingControllersDo takes over between two recorded steps: what the edit makes of
+// an account that the existing controller filled is what that controller would have made, but for what is listed.
 func TestEditsAfterAdoptionEndWhereTheExistingControllersDo(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
@@ -86,8 +86,8 @@ func TestEditsAfterAdoptionEndWhereTheExistingControllersDo(t *testing.T) {
 	}
 }
 
-// TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs has the tag of the cluster as version 1 wrote it on load balancers, target
-// groups and security groups. They are taken over with new tags and nothing else; the old tags stay.
+// TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs has the tag of the cluster as version 1 wrote it on load balancers,
+// target groups and security groups. They are taken over with new tags and nothing else; the old tags stay.
 func TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
@@ -122,7 +122,8 @@ func TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs(t *testing.T) {
 			for _, kind := range []string{"loadBalancers", "targetGroups", "securityGroups"} {
 				for name, o := range sub(now, kind) {
 					tags := sub(o.(tree), "tags")
-					if tags["elbv2.k8s.aws/cluster"] != "lab" || tags["ingress.k8s.aws/stack"] != nil && tags["ingress.k8s.aws/cluster"] != "lab" {
+					if tags["elbv2.k8s.aws/cluster"] != "lab" || tags["ingress.k8s.aws/stack"] != nil &&
+						tags["ingress.k8s.aws/cluster"] != "lab" {
 						t.Errorf("%s has tags %v", name, tags)
 					}
 				}
@@ -181,8 +182,10 @@ func (l *lab) putGroup(name string, g tree) {
 	for k, v := range sub(g, "tags") {
 		tags = append(tags, ec2types.Tag{Key: &k, Value: aws.String(v.(string))})
 	}
-	made, err := l.sim.Compute.CreateSecurityGroup(l.t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String(g["description"].(string)),
-		VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})
+	made, err := l.sim.Compute.CreateSecurityGroup(l.t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: &name, Description: aws.String(g["description"].(string)),
+		VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{
+			{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -192,7 +195,8 @@ func (l *lab) putGroup(name string, g tree) {
 		if m == nil {
 			l.t.Fatalf("%s: rule %q is not understood", name, rule)
 		}
-		p := ec2types.IpPermission{IpProtocol: &m[1], FromPort: aws.Int32(number(l.t, m[2])), ToPort: aws.Int32(number(l.t, m[3]))}
+		p := ec2types.IpPermission{IpProtocol: &m[1], FromPort: aws.Int32(number(l.t, m[2])),
+			ToPort: aws.Int32(number(l.t, m[3]))}
 		if strings.HasPrefix(m[4], "pl-") {
 			p.PrefixListIds = []ec2types.PrefixListId{{PrefixListId: &m[4]}}
 		} else if strings.Contains(m[4], ":") {
@@ -256,7 +260,8 @@ func (l *lab) putLoadBalancer(name string, lb tree) {
 		in.Subnets = append(in.Subnets, s.Subnet)
 	}
 	l.meant(lb["securityGroups"], &in.SecurityGroups)
-	in.Type, in.Scheme = types.LoadBalancerTypeEnum(lb["type"].(string)), types.LoadBalancerSchemeEnum(lb["scheme"].(string))
+	in.Type, in.Scheme = types.LoadBalancerTypeEnum(lb["type"].(string)), types.LoadBalancerSchemeEnum(
+		lb["scheme"].(string))
 	in.IpAddressType = types.IpAddressType(lb["ipAddressType"].(string))
 	made, err := l.sim.Balancing.CreateLoadBalancer(l.t.Context(), in)
 	if err != nil {
@@ -268,7 +273,8 @@ func (l *lab) putLoadBalancer(name string, lb tree) {
 		attributes = append(attributes, types.LoadBalancerAttribute{Key: &k, Value: aws.String(v.(string))})
 	}
 	if attributes != nil {
-		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: arn, Attributes: attributes}); err != nil {
+		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elb.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: arn, Attributes: attributes}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -279,7 +285,8 @@ func (l *lab) putLoadBalancer(name string, lb tree) {
 
 func (l *lab) putListener(lb, port string, n tree) {
 	l.t.Helper()
-	in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(number(l.t, port)), Protocol: types.ProtocolEnum(n["protocol"].(string)), Tags: l.tagList(n)}
+	in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(number(l.t, port)), Protocol: types.ProtocolEnum(
+		n["protocol"].(string)), Tags: l.tagList(n)}
 	l.meant(n["defaultActions"], &in.DefaultActions)
 	l.meant(n["alpn"], &in.AlpnPolicy)
 	l.meant(n["sslPolicy"], &in.SslPolicy)
@@ -297,7 +304,8 @@ func (l *lab) putListener(lb, port string, n tree) {
 		attributes = append(attributes, types.ListenerAttribute{Key: &k, Value: aws.String(v.(string))})
 	}
 	if attributes != nil {
-		if _, err := l.sim.Balancing.ModifyListenerAttributes(l.t.Context(), &elb.ModifyListenerAttributesInput{ListenerArn: arn, Attributes: attributes}); err != nil {
+		if _, err := l.sim.Balancing.ModifyListenerAttributes(l.t.Context(), &elb.ModifyListenerAttributesInput{
+			ListenerArn: arn, Attributes: attributes}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -306,7 +314,8 @@ func (l *lab) putListener(lb, port string, n tree) {
 		sni = append(sni, in.Certificates...)
 	}
 	if sni != nil {
-		if _, err := l.sim.Balancing.AddListenerCertificates(l.t.Context(), &elb.AddListenerCertificatesInput{ListenerArn: arn, Certificates: sni}); err != nil {
+		if _, err := l.sim.Balancing.AddListenerCertificates(l.t.Context(), &elb.AddListenerCertificatesInput{
+			ListenerArn: arn, Certificates: sni}); err != nil {
 			l.t.Fatal(err)
 		}
 	}

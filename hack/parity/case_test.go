@@ -53,7 +53,8 @@ var kinds = map[string]func() metav1.Object{
 
 // class is what users of the cases have beside their objects.
 func class() tree {
-	return tree{"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": tree{"name": "alb"}, "spec": tree{"controller": "ingress.k8s.aws/alb"}}
+	return tree{"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": tree{"name": "alb"},
+		"spec": tree{"controller": "ingress.k8s.aws/alb"}}
 }
 
 func cases(t *testing.T) []cluster {
@@ -152,8 +153,8 @@ func (r *cluster) patch(t *testing.T, ref string, o recorded.Operation) {
 	}
 }
 
-// typed are the objects that a front end reads: with what their placeholders, ${kind:name}, stand for by names. A Service has
-// the UID that is made of its name.
+// typed are the objects that a front end reads: with what their placeholders, ${kind:name}, stand for by names. A
+// Service has the UID that is made of its name.
 func (r *cluster) typed(t *testing.T, names map[string]string) []any {
 	t.Helper()
 	var pairs, out = []string{}, []any{}

@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TestAfterAnyEditARestartedControllerFindsNothingToDo edits generated groups by chance, for better and for worse. After each edit
-// what is wanted is deployed; then a controller that knows nothing must find everything in place. Between edits it may forget, too.
+// TestAfterAnyEditARestartedControllerFindsNothingToDo edits generated groups by chance, for better and for worse.
+// After each edit what is wanted is deployed; then a controller that knows nothing must find everything in place.
+// Between edits it may forget, too.
 func TestAfterAnyEditARestartedControllerFindsNothingToDo(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -53,9 +54,12 @@ func TestAfterAnyEditARestartedControllerFindsNothingToDo(t *testing.T) {
 
 // broken are annotations that make an Ingress invalid, or some of its paths.
 var broken = []struct{ key, value string }{
-	{"healthcheck-interval-seconds", "soon"}, {"target-type", "moon"}, {"listen-ports", `[{"HTTP":99999}]`}, {"group.order", "first"},
-	{"actions.teapot", `{"type":"fixed-response"`}, {"actions.split", `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"nobody","servicePort":"80"}]}}`},
-	{"conditions.teapot", `[{"field":"moon-phase"}]`}, {"backend-protocol", "SMTP"}, {"tags", "team"}, {"certificate-arn", "arn:aws:nothing"},
+	{"healthcheck-interval-seconds", "soon"}, {"target-type", "moon"}, {"listen-ports", `[{"HTTP":99999}]`},
+	{"group.order", "first"},
+	{"actions.teapot", `{"type":"fixed-response"`},
+	{"actions.split", `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"nobody","servicePort":"80"}]}}`},
+	{"conditions.teapot", `[{"field":"moon-phase"}]`}, {"backend-protocol", "SMTP"}, {"tags", "team"},
+	{"certificate-arn", "arn:aws:nothing"},
 }
 
 // change edits one object by chance, and tells what it did.
@@ -113,7 +117,8 @@ func change(r *rand.Rand, c *cluster) string {
 			return fmt.Sprintf("%s: without its first path of %v", name, rule["host"])
 		}
 		path := one("/new", "/a/b/c", "/*x")
-		h["paths"] = append(paths, tree{"path": path, "pathType": "Prefix", "backend": tree{"service": tree{"name": one("web", "api", "nobody"), "port": tree{"name": "http"}}}})
+		h["paths"] = append(paths, tree{"path": path, "pathType": "Prefix", "backend": tree{
+			"service": tree{"name": one("web", "api", "nobody"), "port": tree{"name": "http"}}}})
 		return fmt.Sprintf("%s: path %s", name, path)
 	case 7:
 		s := services[r.IntN(len(services))]

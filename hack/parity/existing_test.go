@@ -10,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
-// existing tells what the existing controller would do to an account, given what it wants: how it finds what is its own, what it
-// compares, and what it does about a difference. Both are pictures; what it wants is what it was seen to make.
+// existing tells what the existing controller would do to an account, given what it wants: how it finds what is its
+// own, what it compares, and what it does about a difference. Both are pictures; what it wants is what it was seen to
+// make.
 type existing struct {
 	does []string
 }
@@ -22,21 +23,24 @@ func (x *existing) do(format string, args ...any) {
 
 // reconcile compares what is there with what is wanted.
 func (x *existing) reconcile(have, want tree) []string {
-	x.each("security group", sub(sub(have, "aws"), "securityGroups"), sub(sub(want, "aws"), "securityGroups"), func(name string, h, w tree) {
-		x.tags("security group "+name, h, w)
-		x.compare("rules of security group "+name, h["ingress"], w["ingress"])
-	})
-	x.each("target group", sub(sub(have, "aws"), "targetGroups"), sub(sub(want, "aws"), "targetGroups"), func(name string, h, w tree) {
-		for _, k := range []string{"targetType", "protocol", "protocolVersion"} {
-			if recorded.Text(h[k]) != recorded.Text(w[k]) {
-				x.do("replace target group %s: %s", name, k)
-				return
+	x.each("security group", sub(sub(have, "aws"), "securityGroups"), sub(sub(want, "aws"), "securityGroups"),
+		func(name string, h, w tree) {
+			x.tags("security group "+name, h, w)
+			x.compare("rules of security group "+name, h["ingress"], w["ingress"])
+		})
+	x.each("target group", sub(sub(have, "aws"), "targetGroups"), sub(sub(want, "aws"), "targetGroups"),
+		func(name string, h, w tree) {
+			for _, k := range []string{"targetType", "protocol", "protocolVersion"} {
+				if recorded.Text(h[k]) != recorded.Text(w[k]) {
+					x.do("replace target group %s: %s", name, k)
+					return
+				}
 			}
-		}
-		x.tags("target group "+name, h, w)
-		x.compare("health check of target group "+name, []any{h["healthCheck"], h["matcher"]}, []any{w["healthCheck"], w["matcher"]})
-		x.attributes("target group "+name, h, w)
-	})
+			x.tags("target group "+name, h, w)
+			x.compare("health check of target group "+name, []any{h["healthCheck"], h["matcher"]},
+				[]any{w["healthCheck"], w["matcher"]})
+			x.attributes("target group "+name, h, w)
+		})
 	x.each("load balancer", sub(sub(have, "aws"), "loadBalancers"), sub(sub(want, "aws"), "loadBalancers"), x.loadBalancer)
 	x.bindings(sub(have, "kube"), sub(want, "kube"))
 	return x.does
@@ -71,7 +75,8 @@ func (x *existing) each(kind string, have, want tree, update func(name string, h
 // identity is cluster, stack and resource of a resource by its tags; that of the shared group has no stack.
 func identity(o tree) string {
 	tags := sub(o, "tags")
-	for _, owner := range []string{"ingress.k8s.aws", "service.k8s.aws", "gateway.k8s.aws.alb", "gateway.k8s.aws.nlb", "elbv2.k8s.aws"} {
+	for _, owner := range []string{"ingress.k8s.aws", "service.k8s.aws", "gateway.k8s.aws.alb", "gateway.k8s.aws.nlb",
+		"elbv2.k8s.aws"} {
 		if resource, ok := tags[owner+"/resource"]; ok {
 			return fmt.Sprint(owner, " ", tags["elbv2.k8s.aws/cluster"], " ", tags[owner+"/stack"], " ", resource)
 		}
@@ -179,7 +184,9 @@ func (x *existing) rules(port string, have, want []any) {
 		x.tags(fmt.Sprintf("rule %v of listener %s", h["priority"], port), h, w.(tree))
 	}
 	for _, w := range left {
-		i := slices.IndexFunc(have, func(h any) bool { return recorded.Text(h.(tree)["priority"]) == recorded.Text(w["priority"]) })
+		i := slices.IndexFunc(have, func(h any) bool {
+			return recorded.Text(h.(tree)["priority"]) == recorded.Text(w["priority"])
+		})
 		if i < 0 {
 			x.do("create rule %v of listener %s", w["priority"], port)
 			continue
@@ -218,8 +225,8 @@ func (x *existing) bindings(have, want tree) {
 // allowed is what the existing controller may do when it is put back: none of it changes what requests get.
 var allowed = []string{"move rule ", "tag rule "}
 
-// TestTheExistingControllerWouldAdoptWhatWeMake asks, after each step of each case, what the existing controller would do: nothing to what is
-// new, and after edits give rules its own numbers, and nothing else.
+// TestTheExistingControllerWouldAdoptWhatWeMake asks, after each step of each case, what the existing controller would
+// do: nothing to what is new, and after edits give rules its own numbers, and nothing else.
 func TestTheExistingControllerWouldAdoptWhatWeMake(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
@@ -253,22 +260,36 @@ func TestTheModelOfTheExistingControllerSeesWhatItWouldChange(t *testing.T) {
 		spoil func(p tree)
 		want  []string
 	}{
-		"as it was":              {func(tree) {}, nil},
-		"another scheme":         {func(p tree) { lb(p)["scheme"] = "internet-facing" }, []string{"replace load balancer "}},
-		"another cluster's":      {func(p tree) { sub(lb(p), "tags")["elbv2.k8s.aws/cluster"] = "else" }, []string{"create load balancer ", "delete load balancer "}},
-		"no resource tag":        {func(p tree) { delete(sub(lb(p), "tags"), "ingress.k8s.aws/resource") }, []string{"fail: ", "create load balancer "}},
-		"a foreign tag":          {func(p tree) { sub(lb(p), "tags")["owner"] = "me" }, []string{"untag load balancer "}},
-		"a missing group":        {func(p tree) { lb(p)["securityGroups"] = []any{} }, []string{"change securityGroups "}},
-		"another certificate":    {func(p tree) { listener(p)["certificate"] = []any{"{cert:api}"} }, []string{"change certificate "}},
-		"a missing certificate":  {func(p tree) { delete(listener(p), "sniCertificates") }, []string{"attach certificate "}},
-		"a rule elsewhere":       {func(p tree) { rule(p)["priority"] = 100.0 }, []string{"move rule "}},
-		"another rule":           {func(p tree) { rule(p)["conditions"] = []any{} }, []string{"modify rule "}},
-		"a rule more":            {func(p tree) { listener(p)["rules"] = append(listener(p)["rules"].([]any), tree{"priority": 9.0}) }, []string{"delete rule "}},
-		"another protocol":       {func(p tree) { first(sub(sub(p, "aws"), "targetGroups"))["protocol"] = "HTTPS" }, []string{"replace target group "}},
-		"a health check":         {func(p tree) { sub(first(sub(sub(p, "aws"), "targetGroups")), "healthCheck")["HealthCheckPath"] = "/x" }, []string{"change health check "}},
-		"an open group":          {func(p tree) { first(sub(sub(p, "aws"), "securityGroups"))["ingress"] = []any{"tcp 1-2 from ::/0"} }, []string{"change rules of "}},
-		"a binding of something": {func(p tree) { sub(first(sub(p, "kube")), "spec")["targetGroupARN"] = "x" }, []string{"create TargetGroupBinding", "delete the binding "}},
-		"a binding's label":      {func(p tree) { sub(first(sub(p, "kube")), "labels")["more"] = "x" }, []string{"change TargetGroupBinding"}},
+		"as it was":      {func(tree) {}, nil},
+		"another scheme": {func(p tree) { lb(p)["scheme"] = "internet-facing" }, []string{"replace load balancer "}},
+		"another cluster's": {func(p tree) { sub(lb(p), "tags")["elbv2.k8s.aws/cluster"] = "else" },
+			[]string{"create load balancer ", "delete load balancer "}},
+		"no resource tag": {func(p tree) { delete(sub(lb(p), "tags"), "ingress.k8s.aws/resource") },
+			[]string{"fail: ", "create load balancer "}},
+		"a foreign tag":   {func(p tree) { sub(lb(p), "tags")["owner"] = "me" }, []string{"untag load balancer "}},
+		"a missing group": {func(p tree) { lb(p)["securityGroups"] = []any{} }, []string{"change securityGroups "}},
+		"another certificate": {func(p tree) { listener(p)["certificate"] = []any{"{cert:api}"} },
+			[]string{"change certificate "}},
+		"a missing certificate": {func(p tree) { delete(listener(p), "sniCertificates") }, []string{"attach certificate "}},
+		"a rule elsewhere":      {func(p tree) { rule(p)["priority"] = 100.0 }, []string{"move rule "}},
+		"another rule":          {func(p tree) { rule(p)["conditions"] = []any{} }, []string{"modify rule "}},
+		"a rule more": {func(p tree) {
+			listener(p)["rules"] = append(listener(p)["rules"].([]any), tree{"priority": 9.0})
+		}, []string{"delete rule "}},
+		"another protocol": {func(p tree) {
+			first(sub(sub(p, "aws"), "targetGroups"))["protocol"] = "HTTPS"
+		}, []string{"replace target group "}},
+		"a health check": {func(p tree) {
+			sub(first(sub(sub(p, "aws"), "targetGroups")), "healthCheck")["HealthCheckPath"] = "/x"
+		}, []string{"change health check "}},
+		"an open group": {func(p tree) {
+			first(sub(sub(p, "aws"), "securityGroups"))["ingress"] = []any{"tcp 1-2 from ::/0"}
+		}, []string{"change rules of "}},
+		"a binding of something": {func(p tree) {
+			sub(first(sub(p, "kube")), "spec")["targetGroupARN"] = "x"
+		}, []string{"create TargetGroupBinding", "delete the binding "}},
+		"a binding's label": {func(p tree) { sub(first(sub(p, "kube")), "labels")["more"] = "x" },
+			[]string{"change TargetGroupBinding"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

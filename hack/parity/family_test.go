@@ -12,10 +12,13 @@ import (
 func TestANetworkLoadBalancerFollowsTheIPFamilyOfItsService(t *testing.T) {
 	t.Parallel()
 	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-	spec := tree{"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "ports": []any{tree{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 30080, "protocol": "TCP"}}}
-	r := &cluster{Case: recorded.Case{Name: "family", Namespace: "shop", Objects: []tree{{"apiVersion": "v1", "kind": "Service", "spec": spec, "metadata": tree{
-		"name": "web", "namespace": "shop", "annotations": tree{prefix + "scheme": "internet-facing", prefix + "ip-address-type": "dualstack", prefix + "nlb-target-type": "ip"},
-	}}}}}
+	spec := tree{"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "ports": []any{
+		tree{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 30080, "protocol": "TCP"}}}
+	r := &cluster{Case: recorded.Case{Name: "family", Namespace: "shop", Objects: []tree{
+		{"apiVersion": "v1", "kind": "Service", "spec": spec, "metadata": tree{
+			"name": "web", "namespace": "shop", "annotations": tree{prefix + "scheme": "internet-facing", prefix +
+				"ip-address-type": "dualstack", prefix + "nlb-target-type": "ip"},
+		}}}}}
 	l := newLab(t)
 	for _, family := range []string{"IPv4", "IPv6", "IPv4"} {
 		spec["ipFamilies"] = []any{family}

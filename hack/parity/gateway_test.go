@@ -20,7 +20,8 @@ import (
 
 const gatewayManifests = "testdata/gateway/manifests"
 
-// gatewayCases are manifests of Gateways. What the existing controller makes of them is not recorded but computed: see model.
+// gatewayCases are manifests of Gateways. What the existing controller makes of them is not recorded but computed: see
+// model.
 func gatewayCases(t *testing.T) (out []cluster) {
 	t.Helper()
 	files, err := filepath.Glob(gatewayManifests + "/*.yaml")
@@ -125,9 +126,10 @@ func stepsOf(l *lab, r *cluster) []string {
 	return out
 }
 
-// TestGatewaysAreAdoptedWithAnEmptyPlanAndBack puts what the existing controller holds for Gateways into an account, under both formulas of the
-// names of target groups, and asks a controller that starts there what it would do; and the other way takes the Gateways to an account with the
-// rules of that controller, which is what it would make. Whatever differs is listed, and what is listed occurs.
+// TestGatewaysAreAdoptedWithAnEmptyPlanAndBack puts what the existing controller holds for Gateways into an account,
+// under both formulas of the names of target groups, and asks a controller that starts there what it would do; and the
+// other way takes the Gateways to an account with the rules of that controller, which is what it would make. Whatever
+// differs is listed, and what is listed occurs.
 func TestGatewaysAreAdoptedWithAnEmptyPlanAndBack(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
@@ -158,7 +160,8 @@ func adoptGateways(t *testing.T, d *differences, r cluster, former bool, flags [
 	l := newLab(t, flags...)
 	r.adopted()
 	l.put(&r, stateOf(t, l, r.typed(t, l.names()), former))
-	if found := recorded.Differ(l.modelPicture(stateOf(t, l, r.typed(t, l.names()), former)), l.picture()); len(found) > 0 {
+	if found := recorded.Differ(l.modelPicture(stateOf(t, l, r.typed(t, l.names()), former)), l.picture()); len(
+		found) > 0 {
 		t.Fatalf("the account does not hold what the model has: %v", found)
 	}
 	for _, step := range stepsOf(l, &r) {
@@ -168,8 +171,8 @@ func adoptGateways(t *testing.T, d *differences, r cluster, former bool, flags [
 	}
 }
 
-// TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap has the groups with declared names under other ones, and their bindings under
-// the declared ones, as that controller leaves them after a change of targetGroupName.
+// TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap has the groups with declared names under other
+// ones, and their bindings under the declared ones, as that controller leaves them after a change of targetGroupName.
 func TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap(t *testing.T) {
 	t.Parallel()
 	d, r := readDifferences(t), gatewayCase(t, "targetgroups")
@@ -181,7 +184,8 @@ func TestATargetGroupThatTheExistingControllerCannotRenameStaysAtTheSwap(t *test
 		t.Fatal(err)
 	}
 	var former tree
-	if err := json.Unmarshal([]byte(strings.NewReplacer("{tg:shop-web}", "{tg:former-web}", "{tg:shop-other}", "{tg:former-other}").Replace(string(text))), &former); err != nil {
+	if err := json.Unmarshal([]byte(strings.NewReplacer("{tg:shop-web}", "{tg:former-web}", "{tg:shop-other}",
+		"{tg:former-other}").Replace(string(text))), &former); err != nil {
 		t.Fatal(err)
 	}
 	groups := sub(sub(former, "aws"), "targetGroups")

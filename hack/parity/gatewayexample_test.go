@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
-// workedExample is the example of section 8 with what the existing controller holds after it, which is written out and not computed.
+// workedExample is the example of section 8 with what the existing controller holds after it, which is written out and
+// not computed.
 func workedExample(t *testing.T) (r cluster, holds tree) {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/gateway/worked/example.yaml")
@@ -39,7 +40,8 @@ func TestTheModelOfTheExistingControllerMakesTheWorkedExample(t *testing.T) {
 	l := workedLab(t)
 	r, holds := workedExample(t)
 	for _, former := range []bool{true, false} { // no port has a name
-		for at, how := range recorded.Differ(recordedPicture(holds), recordedPicture(stateOf(t, l, r.typed(t, l.names()), former))) {
+		for at, how := range recorded.Differ(recordedPicture(holds),
+			recordedPicture(stateOf(t, l, r.typed(t, l.names()), former))) {
 			t.Errorf("%s: %s", at, how)
 		}
 	}
@@ -49,16 +51,22 @@ func TestTheModelOfTheExistingControllerMakesTheWorkedExample(t *testing.T) {
 func TestTheModelNamesTargetGroupsByBothFormulas(t *testing.T) {
 	t.Parallel()
 	name := func(route, kind, backend string, rest ...string) string {
-		return hashed("shop-prod", route, append([]string{"my-cluster", "shop-prod", "web-gateway", "shop-prod", route, kind, "shop-prod", backend}, rest...)...)
+		return hashed("shop-prod", route, append([]string{"my-cluster", "shop-prod", "web-gateway", "shop-prod", route, kind,
+			"shop-prod", backend}, rest...)...)
 	}
 	for want, got := range map[string]string{
-		"k8s-shopprod-webgatew-4a42a4aa65": hashed("shop-prod", "web-gateway", "my-cluster", "2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50", "internet-facing"),
-		"k8s-shopprod-webgatew-7f166c0d60": hashed("shop-prod", "web-gateway", "my-cluster", "2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50", "internal"),
-		"k8s-shopprod-webgatew-ad4d90d5f3": hashed("shop-prod", "web-gateway", "my-cluster", "web-gateway", "shop-prod", "2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50"),
+		"k8s-shopprod-webgatew-4a42a4aa65": hashed("shop-prod", "web-gateway", "my-cluster",
+			"2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50", "internet-facing"),
+		"k8s-shopprod-webgatew-7f166c0d60": hashed("shop-prod", "web-gateway", "my-cluster",
+			"2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50", "internal"),
+		"k8s-shopprod-webgatew-ad4d90d5f3": hashed("shop-prod", "web-gateway", "my-cluster", "web-gateway", "shop-prod",
+			"2f6f9c1e-4a3b-4d7c-9e57-0b1c2d3e4f50"),
 		"k8s-shopprod-shoprout-f057e4dbea": name("shop-route", "HTTPRoute", "shop-v1", "8080", "ip", "HTTP", "HTTP1"),
 		"k8s-shopprod-shoprout-fee82b88e2": name("shop-route", "HTTPRoute", "shop-v2", "8080", "ip", "HTTP", "HTTP1"),
-		"k8s-shopprod-shoprout-84a82bdd46": name("shop-route", "HTTPRoute", "shop-v1", "1", "ip", "HTTP", "HTTP1"),    // of v3.5.0
-		"k8s-shopprod-shoprout-ce0c90af81": name("shop-route", "HTTPRoute", "shop-v1", "http", "ip", "HTTP", "HTTP1"), // of later versions
+		// of v3.5.0
+		"k8s-shopprod-shoprout-84a82bdd46": name("shop-route", "HTTPRoute", "shop-v1", "1", "ip", "HTTP", "HTTP1"),
+		// of later versions
+		"k8s-shopprod-shoprout-ce0c90af81": name("shop-route", "HTTPRoute", "shop-v1", "http", "ip", "HTTP", "HTTP1"),
 		"k8s-shopprod-shoprout-2c684c045f": name("shop-route", "HTTPRoute", "shop-v1", "31380", "instance", "HTTP", "HTTP1"),
 		"k8s-shopprod-shoprout-e4598ef716": name("shop-route", "HTTPRoute", "shop-v1", "8080", "ip", "HTTP", "HTTP1", "9000"),
 		"k8s-shopprod-grpcrout-715020d0a9": name("grpc-route", "GRPCRoute", "greeter", "50051", "ip", "HTTP", "GRPC"),
@@ -94,8 +102,8 @@ func TestTheExistingControllerWouldAdoptTheWorkedExampleOfOurs(t *testing.T) {
 	wouldLeave(t, l, l.modelPicture(holds))
 }
 
-// TestASwitchOfTheConstructionChangesRulesOnly has an adopted Gateway annotated with the standard construction. The plan shows what becomes of
-// each rule and touches nothing else; the way back ends where the existing controller was.
+// TestASwitchOfTheConstructionChangesRulesOnly has an adopted Gateway annotated with the standard construction. The
+// plan shows what becomes of each rule and touches nothing else; the way back ends where the existing controller was.
 func TestASwitchOfTheConstructionChangesRulesOnly(t *testing.T) {
 	t.Parallel()
 	l := workedLab(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
-// TestGeneratedGatewaysOfTheExistingControllerAreAdoptedAndBack makes Gateways by chance. What the existing controller holds for them is adopted
-// with an empty plan, and what we make of them is what it holds.
+// TestGeneratedGatewaysOfTheExistingControllerAreAdoptedAndBack makes Gateways by chance. What the existing controller
+// holds for them is adopted with an empty plan, and what we make of them is what it holds.
 func TestGeneratedGatewaysOfTheExistingControllerAreAdoptedAndBack(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
@@ -54,7 +54,8 @@ func generateGateways(t *testing.T, r *rand.Rand, network bool) *cluster {
 		spec["gatewayClassName"] = "nlb"
 	}
 	if len(balancer) > 0 {
-		spec["infrastructure"] = tree{"parametersRef": tree{"group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration", "name": "own"}}
+		spec["infrastructure"] = tree{"parametersRef": tree{"group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration",
+			"name": "own"}}
 		c.Objects = append(c.Objects, gatewayObject("gateway.k8s.aws/v1", "LoadBalancerConfiguration", "own", balancer))
 	}
 	if network {
@@ -62,7 +63,8 @@ func generateGateways(t *testing.T, r *rand.Rand, network bool) *cluster {
 	} else {
 		g.applicationRoutes(c, spec)
 	}
-	c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", "Gateway", g.one("web", "web-gateway", "a-b.c"), spec))
+	c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", "Gateway",
+		g.one("web", "web-gateway", "a-b.c"), spec))
 	gateway := c.Objects[len(c.Objects)-1]
 	for _, o := range c.Objects {
 		if strings.HasSuffix(fmt.Sprint(o["kind"]), "Route") {
@@ -73,7 +75,8 @@ func generateGateways(t *testing.T, r *rand.Rand, network bool) *cluster {
 	}
 	for _, service := range []string{"web", "api", "db"} {
 		if g.chance(2) {
-			c.Objects = append(c.Objects, gatewayObject("gateway.k8s.aws/v1", "TargetGroupConfiguration", service, g.targetGroups(service, network)))
+			c.Objects = append(c.Objects, gatewayObject("gateway.k8s.aws/v1", "TargetGroupConfiguration", service,
+				g.targetGroups(service, network)))
 		}
 	}
 	return c
@@ -117,7 +120,9 @@ func (g gatewayGenerator) balancer(network bool) tree {
 	}
 	if !network && g.chance(2) {
 		out["loadBalancerAttributes"] = []any{tree{"key": "idle_timeout.timeout_seconds", "value": "120"}}
-		out["listenerConfigurations"] = []any{tree{"protocolPort": "HTTPS:443", "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06", "defaultCertificate": "${cert:app}"}}
+		out["listenerConfigurations"] = []any{
+			tree{"protocolPort": "HTTPS:443", "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+				"defaultCertificate": "${cert:app}"}}
 	}
 	return out
 }
@@ -134,7 +139,8 @@ func (g gatewayGenerator) targetGroups(service string, network bool) tree {
 		props["targetGroupAttributes"] = []any{tree{"key": "deregistration_delay.timeout_seconds", "value": "30"}}
 	}
 	if g.chance(2) {
-		props["healthCheckConfig"] = tree{"healthCheckInterval": 20, "healthyThresholdCount": 4, "healthCheckPort": g.one("traffic-port", "8081")}
+		props["healthCheckConfig"] = tree{"healthCheckInterval": 20, "healthyThresholdCount": 4,
+			"healthCheckPort": g.one("traffic-port", "8081")}
 		if !network {
 			sub(props, "healthCheckConfig")["healthCheckPath"] = "/healthz"
 		}
@@ -144,7 +150,8 @@ func (g gatewayGenerator) targetGroups(service string, network bool) tree {
 	}
 	out := tree{"targetReference": tree{"name": service}, "defaultConfiguration": props}
 	if g.chance(2) {
-		out["routeConfigurations"] = []any{tree{"routeIdentifier": tree{"kind": g.one("HTTPRoute", "TCPRoute")}, "targetGroupProps": tree{"tags": tree{"kind": "one"}}}}
+		out["routeConfigurations"] = []any{tree{"routeIdentifier": tree{"kind": g.one("HTTPRoute", "TCPRoute")},
+			"targetGroupProps": tree{"tags": tree{"kind": "one"}}}}
 	}
 	return out
 }
@@ -160,10 +167,12 @@ func (g gatewayGenerator) applicationRoutes(c *cluster, spec tree) {
 		listeners = append(listeners, l)
 	}
 	if g.chance(2) {
-		listeners = append(listeners, tree{"name": "secure", "protocol": "HTTPS", "port": 443, "hostname": "app.example.com", "tls": tree{}})
+		listeners = append(listeners, tree{"name": "secure", "protocol": "HTTPS", "port": 443, "hostname": "app.example.com",
+			"tls": tree{}})
 	}
 	spec["listeners"] = listeners
-	c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", "HTTPRoute", "everywhere", tree{ // a port without a route would be a difference
+	// a port without a route would be a difference
+	c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", "HTTPRoute", "everywhere", tree{
 		"parentRefs": []any{tree{}}, "rules": []any{tree{"backendRefs": g.backends()}}}))
 	for i := range g.IntN(4) {
 		parent := tree{}
@@ -186,14 +195,16 @@ func (g gatewayGenerator) applicationRoutes(c *cluster, spec tree) {
 }
 
 func (g gatewayGenerator) rule() tree {
-	path := tree{"type": g.one("PathPrefix", "PathPrefix", "Exact", "RegularExpression"), "value": g.one("/", "/a", "/a/b", "/shop/")}
+	path := tree{"type": g.one("PathPrefix", "PathPrefix", "Exact", "RegularExpression"),
+		"value": g.one("/", "/a", "/a/b", "/shop/")}
 	match := tree{"path": path}
 	if g.chance(3) {
 		match["method"] = g.one("GET", "POST")
 	}
 	switch g.IntN(4) {
 	case 0:
-		match["headers"] = []any{tree{"name": "X-Kind", "type": g.one("Exact", "RegularExpression"), "value": g.one("one", "t*o")}}
+		match["headers"] = []any{tree{"name": "X-Kind", "type": g.one("Exact", "RegularExpression"),
+			"value": g.one("one", "t*o")}}
 	case 1:
 		match["queryParams"] = []any{tree{"name": "kind", "value": g.one("one", "tw?")}}
 	}
@@ -220,7 +231,8 @@ func (g gatewayGenerator) rule() tree {
 
 // backends are some of the Services' ports, each once; one may be missing.
 func (g gatewayGenerator) backends() []any {
-	all := []tree{{"name": "web", "port": 80}, {"name": "web", "port": 9000}, {"name": "api", "port": 80}, {"name": "missing", "port": 80}}
+	all := []tree{{"name": "web", "port": 80}, {"name": "web", "port": 9000}, {"name": "api", "port": 80},
+		{"name": "missing", "port": 80}}
 	g.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var out []any
 	for _, b := range all[:1+g.IntN(3)] {
@@ -242,9 +254,11 @@ func (g gatewayGenerator) networkRoutes(c *cluster, spec tree) {
 		for _, b := range g.networkBackends(kind) {
 			rules = append(rules, tree{"backendRefs": []any{b}})
 		}
-		c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", kind+"Route", "r"+name, tree{"parentRefs": []any{tree{"sectionName": name}}, "rules": rules[:1]}))
+		c.Objects = append(c.Objects, gatewayObject("gateway.networking.k8s.io/v1", kind+"Route", "r"+name,
+			tree{"parentRefs": []any{tree{"sectionName": name}}, "rules": rules[:1]}))
 		if g.chance(2) {
-			late := gatewayObject("gateway.networking.k8s.io/v1", kind+"Route", "late"+name, tree{"parentRefs": []any{tree{"sectionName": name}}, "rules": rules[:1]})
+			late := gatewayObject("gateway.networking.k8s.io/v1", kind+"Route", "late"+name,
+				tree{"parentRefs": []any{tree{"sectionName": name}}, "rules": rules[:1]})
 			sub(late, "metadata")["creationTimestamp"] = "2026-02-01T00:00:00Z"
 			c.Objects = append(c.Objects, late)
 		}

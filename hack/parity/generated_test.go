@@ -13,8 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed, writes down the
-// account with the numbers and tags that the existing controller gives rules, puts that into a new account and asks what is to do.
+// TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed,
+// writes down the account with the numbers and tags that the existing controller gives rules, puts that into a new
+// account and asks what is to do.
 func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(16) {
@@ -54,15 +55,18 @@ func generate(r *rand.Rand) *cluster {
 	c := &cluster{Case: recorded.Case{Name: "generated", Namespace: "shop", Objects: []tree{class()}}}
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	for _, name := range []string{"web", "api"} {
-		c.Objects = append(c.Objects, tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": name, "namespace": c.Namespace}, "spec": tree{
+		c.Objects = append(c.Objects, tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{
+			"name": name, "namespace": c.Namespace}, "spec": tree{
 			"type": "NodePort", "ports": []any{
 				tree{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 30000 + r.IntN(1000), "protocol": "TCP"},
 				tree{"name": "admin", "port": 9000, "targetPort": "admin", "nodePort": 31000 + r.IntN(1000), "protocol": "TCP"},
 			}}})
 	}
-	group, common := one("", "shop.front"), tree{"scheme": one("internal", "internet-facing")} // members agree about the load balancer
+	// members agree about the load balancer
+	group, common := one("", "shop.front"), tree{"scheme": one("internal", "internet-facing")}
 	if r.IntN(2) == 0 {
-		common["load-balancer-attributes"] = "idle_timeout.timeout_seconds=120,routing.http.drop_invalid_header_fields.enabled=true"
+		common["load-balancer-attributes"] =
+			"idle_timeout.timeout_seconds=120,routing.http.drop_invalid_header_fields.enabled=true"
 		common["inbound-cidrs"] = "203.0.113.0/24,198.51.100.0/24"
 		common["ssl-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	} else if r.IntN(2) == 0 {
@@ -77,8 +81,10 @@ func generate(r *rand.Rand) *cluster {
 	}
 	for i := range 1 + r.IntN(4) {
 		annotations := tree{
-			"target-type": one("ip", "instance"), "listen-ports": one(`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTPS":443}]`, `[{"HTTP":8080}]`),
-			"healthcheck-path": one("/", "/healthz"), "success-codes": one("200", "200-299,301"), "tags": fmt.Sprintf("team=t%d", i),
+			"target-type": one("ip", "instance"), "listen-ports": one(`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTPS":443}]`,
+				`[{"HTTP":8080}]`),
+			"healthcheck-path": one("/", "/healthz"), "success-codes": one("200", "200-299,301"),
+			"tags":              fmt.Sprintf("team=t%d", i),
 			"actions.moved":     `{"type":"redirect","redirectConfig":{"host":"new.example.com","path":"/x/#{path}","statusCode":"HTTP_301"}}`,
 			"actions.teapot":    `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"418","messageBody":"tea"}}`,
 			"actions.split":     `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80","weight":20},{"serviceName":"api","servicePort":"http","weight":80}],"targetGroupStickinessConfig":{"enabled":true,"durationSeconds":200}}}`,
@@ -87,7 +93,8 @@ func generate(r *rand.Rand) *cluster {
 		}
 		maps.Copy(annotations, common)
 		if r.IntN(2) == 0 {
-			annotations["target-group-attributes"] = "deregistration_delay.timeout_seconds=30,stickiness.enabled=true,stickiness.type=lb_cookie"
+			annotations["target-group-attributes"] =
+				"deregistration_delay.timeout_seconds=30,stickiness.enabled=true,stickiness.type=lb_cookie"
 			if r.IntN(2) == 0 { // behind TLS only
 				annotations["listen-ports"], annotations["backend-protocol-version"] = `[{"HTTPS":443}]`, one("HTTP2", "GRPC")
 				delete(annotations, "success-codes")
@@ -96,7 +103,8 @@ func generate(r *rand.Rand) *cluster {
 			annotations["healthcheck-interval-seconds"], annotations["healthy-threshold-count"] = "20", "4"
 		}
 		if r.IntN(2) == 0 {
-			annotations["transforms.web"] = `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/shop/(.*)$","replace":"/$1"}]}}]`
+			annotations["transforms.web"] =
+				`[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/shop/(.*)$","replace":"/$1"}]}}]`
 		}
 		if group != "" {
 			annotations["group.name"], annotations["group.order"] = group, strconv.Itoa(r.IntN(3))
@@ -114,12 +122,15 @@ func generate(r *rand.Rand) *cluster {
 				if r.IntN(3) == 0 {
 					backend = tree{"service": tree{"name": one("moved", "teapot", "split"), "port": tree{"name": "use-annotation"}}}
 				}
-				paths = append(paths, tree{"path": one("/", "/a", "/a/b", "/shop"), "pathType": one("Prefix", "Exact"), "backend": backend})
+				paths = append(paths, tree{"path": one("/", "/a", "/a/b", "/shop"), "pathType": one("Prefix", "Exact"),
+					"backend": backend})
 			}
-			rules = append(rules, tree{"host": one("app.example.com", "www.example.com", "api.example.org"), "http": tree{"paths": paths}})
+			rules = append(rules, tree{"host": one("app.example.com", "www.example.com", "api.example.org"), "http": tree{
+				"paths": paths}})
 		}
 		c.Objects = append(c.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-			"metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": c.Namespace, "annotations": full}, "spec": tree{"ingressClassName": "alb", "rules": rules}})
+			"metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": c.Namespace, "annotations": full}, "spec": tree{
+				"ingressClassName": "alb", "rules": rules}})
 	}
 	return c
 }

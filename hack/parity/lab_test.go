@@ -31,7 +31,8 @@ import (
 
 const vpc = "vpc-01ab0001"
 
-// lab is the account that the cases were recorded in, simulated, with the cluster's TargetGroupBindings and a controller.
+// lab is the account that the cases were recorded in, simulated, with the cluster's TargetGroupBindings and a
+// controller.
 type lab struct {
 	t       *testing.T
 	sim     *awssim.Simulator
@@ -39,8 +40,8 @@ type lab struct {
 	clock   *clock.Stepped
 	config  *config.Config
 	inv     *inventory.Inventory
-	// defaults are the attributes of new load balancers by type and scheme, of new target groups by protocol and target type, and of new
-	// listeners by protocol.
+	// defaults are the attributes of new load balancers by type and scheme, of new target groups by protocol and target
+	// type, and of new listeners by protocol.
 	defaults map[string]map[string]string
 
 	// attachDefault has put attach the default certificate of a listener as a further one, too.
@@ -60,7 +61,8 @@ func newLab(t *testing.T, flags ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), bindings: map[string]*v1beta1.TargetGroupBinding{}}
+	l := &lab{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+		bindings: map[string]*v1beta1.TargetGroupBinding{}}
 	l.sim, err = awssim.New(awssim.Options{Seed: &account, Clock: l.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +72,8 @@ func newLab(t *testing.T, flags ...string) *lab {
 			t.Error(err)
 		}
 	})
-	l.config, err = config.Parse(append([]string{"--cluster-name=lab", "--aws-vpc-id=" + vpc, "--aws-region=us-west-2"}, flags...))
+	l.config, err = config.Parse(append([]string{"--cluster-name=lab", "--aws-vpc-id=" + vpc, "--aws-region=us-west-2"},
+		flags...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,8 @@ func newLab(t *testing.T, flags ...string) *lab {
 
 // restart begins with a controller that knows nothing.
 func (l *lab) restart() {
-	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: l.cluster, VPC: vpc, Now: l.clock.Now, AddOnTimeout: time.Minute})
+	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: l.cluster, VPC: vpc, Now: l.clock.Now,
+		AddOnTimeout: time.Minute})
 }
 
 func (l *lab) clients() awsclient.Clients {
@@ -94,7 +98,8 @@ func (l *lab) clients() awsclient.Clients {
 func (l *lab) plans(r *cluster) []offline.Result {
 	l.t.Helper()
 	planner := offline.Planner{Account: l.inv, Config: l.config, Cluster: offline.Cluster{Bindings: l.of}}
-	out, err := planner.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true })
+	out, err := planner.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())),
+		func(stack.Key) bool { return true })
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -115,7 +120,8 @@ func (l *lab) settle(r *cluster) []string {
 				continue
 			}
 			empty = false
-			res := apply.Run(l.t.Context(), s.Plan, apply.Deps{Clients: l.clients(), Inventory: l.inv, Bindings: l, Now: l.clock.Now})
+			res := apply.Run(l.t.Context(), s.Plan, apply.Deps{Clients: l.clients(), Inventory: l.inv, Bindings: l,
+				Now: l.clock.Now})
 			for _, step := range s.Plan.Steps {
 				o := res.Outcomes[step.ID]
 				if o.State == apply.Failed || o.State == apply.Refused {
@@ -146,7 +152,8 @@ func (l *lab) CreateBinding(_ context.Context, b stack.Binding) error {
 	if l.bindings[key] != nil {
 		return fmt.Errorf("%w: %s", apply.ErrBindingExists, key)
 	}
-	l.bindings[key] = &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels}, Spec: bindingobject.BindingSpec(b)}
+	l.bindings[key] = &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name,
+		Labels: b.Labels}, Spec: bindingobject.BindingSpec(b)}
 	return nil
 }
 

@@ -20,8 +20,9 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 )
 
-// model computes what the existing controller holds in AWS and Kubernetes for Gateways, by sections 4 to 8 of its description. It shares
-// nothing with the controller: names are hashed and rules are sorted here. What that controller refuses as a whole fails the test.
+// model computes what the existing controller holds in AWS and Kubernetes for Gateways, by sections 4 to 8 of its
+// description. It shares nothing with the controller: names are hashed and rules are sorted here. What that controller
+// refuses as a whole fails the test.
 type model struct {
 	t          *testing.T
 	cluster    string
@@ -45,7 +46,8 @@ type model struct {
 func stateOf(t *testing.T, l *lab, objects []any, former bool) tree {
 	t.Helper()
 	m := &model{t: t, cluster: l.cluster, targetType: l.config.DefaultTargetType, former: former,
-		classes: map[string]*gatewayv1.GatewayClass{}, balancer: map[string]tree{}, rules: map[string]*configv1.ListenerRuleConfiguration{}, services: map[string]*corev1.Service{}}
+		classes: map[string]*gatewayv1.GatewayClass{}, balancer: map[string]tree{},
+		rules: map[string]*configv1.ListenerRuleConfiguration{}, services: map[string]*corev1.Service{}}
 	m.state = tree{"aws": tree{"securityGroups": tree{}, "targetGroups": tree{}, "loadBalancers": tree{}}, "kube": tree{}}
 	for _, o := range objects {
 		switch o := o.(type) {
@@ -66,9 +68,11 @@ func stateOf(t *testing.T, l *lab, objects []any, former bool) tree {
 		case *corev1.Service:
 			m.services[o.Namespace+"/"+o.Name] = o
 		case *gatewayv1.HTTPRoute:
-			m.routes = append(m.routes, modelRoute{kind: "HTTPRoute", meta: o, parents: o.Spec.ParentRefs, hostnames: texts(o.Spec.Hostnames), rules: httpRules(o)})
+			m.routes = append(m.routes, modelRoute{kind: "HTTPRoute", meta: o, parents: o.Spec.ParentRefs,
+				hostnames: texts(o.Spec.Hostnames), rules: httpRules(o)})
 		case *gatewayv1.GRPCRoute:
-			m.routes = append(m.routes, modelRoute{kind: "GRPCRoute", meta: o, parents: o.Spec.ParentRefs, hostnames: texts(o.Spec.Hostnames), rules: grpcRules(o)})
+			m.routes = append(m.routes, modelRoute{kind: "GRPCRoute", meta: o, parents: o.Spec.ParentRefs,
+				hostnames: texts(o.Spec.Hostnames), rules: grpcRules(o)})
 		case *gatewayv1.TCPRoute:
 			r := modelRoute{kind: "TCPRoute", meta: o, parents: o.Spec.ParentRefs}
 			for _, x := range o.Spec.Rules {
@@ -169,7 +173,8 @@ func (m *model) gateway(g *gatewayv1.Gateway) {
 	x.name = cmp.Or(text(x.config["loadBalancerName"]), hashed(g.Namespace, g.Name, m.cluster, string(g.UID), x.scheme))
 	lb := tree{
 		"type": map[bool]string{false: "application", true: "network"}[x.network], "scheme": x.scheme, "ipAddressType": kind,
-		"subnets": x.subnets(), "attributes": attributes(x.config["loadBalancerAttributes"]), "tags": x.tags("LoadBalancer", x.config["tags"]),
+		"subnets": x.subnets(), "attributes": attributes(x.config["loadBalancerAttributes"]), "tags": x.tags("LoadBalancer",
+			x.config["tags"]),
 	}
 	if groups := x.securityGroups(); len(groups) > 0 {
 		lb["securityGroups"], x.grouped = groups, true
@@ -274,7 +279,8 @@ func attributes(list any) tree {
 }
 
 func (x *modelGateway) tags(resource string, own any) tree {
-	return union(tree{"elbv2.k8s.aws/cluster": x.cluster, x.owner + "/stack": x.gateway.Namespace + "/" + x.gateway.Name, x.owner + "/resource": resource}, own)
+	return union(tree{"elbv2.k8s.aws/cluster": x.cluster, x.owner + "/stack": x.gateway.Namespace + "/" + x.gateway.Name,
+		x.owner + "/resource": resource}, own)
 }
 
 // subnets of the lab's account: those that are named, or that have the tags, else all with the role.
@@ -308,8 +314,9 @@ func (x *modelGateway) securityGroups() []any {
 	clean := strings.ReplaceAll(x.cluster, "-", "")
 	shared := "k8s-traffic-" + clean + "-" + hex.EncodeToString(sum[:])[:10]
 	share := func() string {
-		sub(sub(x.state, "aws"), "securityGroups")[shared] = tree{"description": "[k8s] Shared Backend SecurityGroup for LoadBalancer",
-			"tags": tree{"elbv2.k8s.aws/cluster": x.cluster, "elbv2.k8s.aws/resource": "backend-sg"}}
+		sub(sub(x.state, "aws"), "securityGroups")[shared] = tree{
+			"description": "[k8s] Shared Backend SecurityGroup for LoadBalancer",
+			"tags":        tree{"elbv2.k8s.aws/cluster": x.cluster, "elbv2.k8s.aws/resource": "backend-sg"}}
 		x.backend = "{sg:" + shared + "}"
 		return x.backend
 	}
@@ -323,8 +330,10 @@ func (x *modelGateway) securityGroups() []any {
 		}
 		return out
 	}
-	managed := hashed(x.gateway.Namespace, x.gateway.Name, x.cluster, x.gateway.Name, x.gateway.Namespace, string(x.gateway.UID))
-	sub(sub(x.state, "aws"), "securityGroups")[managed] = tree{"description": "[k8s] Managed SecurityGroup for LoadBalancer", "ingress": x.ingress(),
+	managed := hashed(x.gateway.Namespace, x.gateway.Name, x.cluster, x.gateway.Name, x.gateway.Namespace,
+		string(x.gateway.UID))
+	sub(sub(x.state, "aws"), "securityGroups")[managed] = tree{
+		"description": "[k8s] Managed SecurityGroup for LoadBalancer", "ingress": x.ingress(),
 		"tags": x.tags("ManagedLBSecurityGroup", x.config["tags"])}
 	return []any{"{sg:" + managed + "}", share()}
 }
@@ -435,7 +444,8 @@ func (x *modelGateway) certificates(l, c tree, port int32, attached []modelAttac
 		arn     string
 		domains []string
 	}{
-		{"{cert:extra}", []string{"extra.example.net"}}, {"{cert:app}", []string{"app.example.com", "www.example.com"}}, {"{cert:wild}", []string{"*.wild.example.com"}},
+		{"{cert:extra}", []string{"extra.example.net"}}, {"{cert:app}", []string{"app.example.com", "www.example.com"}},
+		{"{cert:wild}", []string{"*.wild.example.com"}},
 		{"{cert:api}", []string{"api.example.org"}}, {"{cert:api2}", []string{"api.example.org", "api2.example.org"}},
 	}
 	var all []any
@@ -476,7 +486,8 @@ func (x *modelGateway) certificates(l, c tree, port int32, attached []modelAttac
 }
 
 func fixedResponse(status string, order int) tree {
-	return tree{"Type": "fixed-response", "Order": order, "FixedResponseConfig": tree{"StatusCode": status, "ContentType": "text/plain"}}
+	return tree{"Type": "fixed-response", "Order": order, "FixedResponseConfig": tree{"StatusCode": status,
+		"ContentType": "text/plain"}}
 }
 
 func namespaceOr[N ~string](n *N, own string) string {

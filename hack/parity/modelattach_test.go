@@ -45,7 +45,8 @@ func (x *modelGateway) judge() []modelListener {
 	var sets []*gatewayv1.ListenerSet
 	for _, s := range x.sets {
 		p := s.Spec.ParentRef
-		if string(p.Name) == g.Name && namespaceOr(p.Namespace, s.Namespace) == g.Namespace && (p.Kind == nil || *p.Kind == "Gateway") && x.admits(s) {
+		if string(p.Name) == g.Name && namespaceOr(p.Namespace, s.Namespace) == g.Namespace &&
+			(p.Kind == nil || *p.Kind == "Gateway") && x.admits(s) {
 			sets = append(sets, s)
 		}
 	}
@@ -64,7 +65,9 @@ func (x *modelGateway) judge() []modelListener {
 	hosts := map[[2]any]bool{}
 	for i := range all {
 		l := &all[i]
-		kinds := l.allowed != nil && slices.ContainsFunc(l.allowed.Kinds, func(k gatewayv1.RouteGroupKind) bool { return !slices.Contains(family, string(k.Kind)) })
+		kinds := l.allowed != nil && slices.ContainsFunc(l.allowed.Kinds, func(k gatewayv1.RouteGroupKind) bool {
+			return !slices.Contains(family, string(k.Kind))
+		})
 		if kinds || l.port < 1 || l.port > 65535 || !slices.Contains(protocols, l.protocol) {
 			continue
 		}
@@ -84,7 +87,8 @@ func (x *modelGateway) judge() []modelListener {
 }
 
 func listenerOf(set, namespace string, l gatewayv1.Listener) modelListener {
-	out := modelListener{set: set, namespace: namespace, name: string(l.Name), port: l.Port, protocol: string(l.Protocol), allowed: l.AllowedRoutes}
+	out := modelListener{set: set, namespace: namespace, name: string(l.Name), port: l.Port, protocol: string(l.Protocol),
+		allowed: l.AllowedRoutes}
 	if l.Hostname != nil {
 		out.hostname = string(*l.Hostname)
 	}
@@ -99,7 +103,8 @@ func (x *modelGateway) admits(s *gatewayv1.ListenerSet) bool {
 		return false
 	}
 	from := *a.Namespaces.From
-	return from == gatewayv1.NamespacesFromAll || from == gatewayv1.NamespacesFromSame && s.Namespace == x.gateway.Namespace
+	return from == gatewayv1.NamespacesFromAll || from == gatewayv1.NamespacesFromSame &&
+		s.Namespace == x.gateway.Namespace
 }
 
 // attachedTo are the routes on a port, in the order in which they are listed: sections 4.4 and 4.5.
@@ -133,7 +138,8 @@ func (x *modelGateway) attachedTo(port int32) (out []modelAttached) {
 }
 
 // attaches reports whether a parentRef attaches a route to a listener, and the hostnames that both have.
-func (x *modelGateway) attaches(r *modelRoute, p gatewayv1.ParentReference, l *modelListener) (hosts []string, ok bool) {
+func (x *modelGateway) attaches(r *modelRoute, p gatewayv1.ParentReference, l *modelListener) (
+	hosts []string, ok bool) {
 	parent := namespaceOr(p.Namespace, r.meta.GetNamespace()) + "/" + string(p.Name)
 	switch {
 	case p.Kind == nil || *p.Kind == "Gateway":
@@ -176,7 +182,8 @@ func (x *modelGateway) attaches(r *modelRoute, p gatewayv1.ParentReference, l *m
 // allows reports whether a listener takes routes of a kind from a namespace.
 func (x *modelGateway) allows(r *modelRoute, l *modelListener) bool {
 	from := gatewayv1.NamespacesFromSame
-	kinds := map[string][]string{"HTTP": {"HTTPRoute"}, "HTTPS": {"HTTPRoute", "GRPCRoute"}, "TCP": {"TCPRoute"}, "UDP": {"UDPRoute"}, "TLS": {"TLSRoute", "TCPRoute"}}[l.protocol]
+	kinds := map[string][]string{"HTTP": {"HTTPRoute"}, "HTTPS": {"HTTPRoute", "GRPCRoute"}, "TCP": {"TCPRoute"},
+		"UDP": {"UDPRoute"}, "TLS": {"TLSRoute", "TCPRoute"}}[l.protocol]
 	if a := l.allowed; a != nil {
 		if a.Namespaces != nil && a.Namespaces.From != nil {
 			from = *a.Namespaces.From
@@ -191,7 +198,8 @@ func (x *modelGateway) allows(r *modelRoute, l *modelListener) bool {
 	if !slices.Contains(kinds, r.kind) {
 		return false
 	}
-	return from == gatewayv1.NamespacesFromAll || from == gatewayv1.NamespacesFromSame && r.meta.GetNamespace() == l.namespace
+	return from == gatewayv1.NamespacesFromAll || from == gatewayv1.NamespacesFromSame &&
+		r.meta.GetNamespace() == l.namespace
 }
 
 // protocolOf is the protocol of the listener in AWS: section 7.4.

@@ -88,7 +88,8 @@ func (x *modelGateway) props(r *modelRoute, kind, namespace, name string) tree {
 	return mergedProps(effective(own, r), effective(gateway, r))
 }
 
-// forwardOf is the default action of a network load balancer's listener: that of the oldest route. nil = there is no listener.
+// forwardOf is the default action of a network load balancer's listener: that of the oldest route. nil = there is no
+// listener.
 func (x *modelGateway) forwardOf(attached []modelAttached, protocol string, c tree) tree {
 	slices.SortFunc(attached, func(a, b modelAttached) int { return older(a.meta, b.meta) })
 	var refs []gatewayv1.BackendRef
@@ -114,7 +115,8 @@ func (x *modelGateway) forwardOf(attached []modelAttached, protocol string, c tr
 	return tree{"Type": "forward", "Order": 1, "ForwardConfig": config}
 }
 
-// forward makes the target groups of backends, and returns them with their weights. A backend that cannot be used is left out.
+// forward makes the target groups of backends, and returns them with their weights. A backend that cannot be used is
+// left out.
 func (x *modelGateway) forward(r *modelRoute, refs []gatewayv1.BackendRef, protocol string) []any {
 	var out []any
 	for _, b := range refs {
@@ -167,7 +169,8 @@ func (x *modelGateway) granted(r *modelRoute, kind, namespace, name string) bool
 		}
 		for _, from := range g.Spec.From {
 			for _, to := range g.Spec.To {
-				if string(from.Kind) == r.kind && string(from.Namespace) == r.meta.GetNamespace() && string(to.Kind) == kind && (to.Name == nil || string(*to.Name) == name) {
+				if string(from.Kind) == r.kind && string(from.Namespace) == r.meta.GetNamespace() && string(to.Kind) == kind &&
+					(to.Name == nil || string(*to.Name) == name) {
 					return true
 				}
 			}
@@ -195,25 +198,30 @@ type modelGroup struct {
 // register adds the target group to the state and returns its name.
 func (x *modelGateway) register(g *modelGroup) (name string, isNew bool) {
 	gw := x.gateway
-	id := gw.Namespace + "/" + gw.Name + ":" + g.route.meta.GetNamespace() + "-" + g.route.meta.GetName() + ":" + g.route.kind + "-" + g.namespace + "-" + g.name + ":" + g.targetPort
+	id := gw.Namespace + "/" + gw.Name + ":" + g.route.meta.GetNamespace() + "-" + g.route.meta.GetName() + ":" +
+		g.route.kind + "-" + g.namespace + "-" + g.name + ":" + g.targetPort
 	if name, ok := x.made[id]; ok { // shared by all that use it, as it was built first
 		return name, false
 	}
 	name = cmp.Or(text(g.props["targetGroupName"]), hashed(g.route.meta.GetNamespace(), g.route.meta.GetName(),
-		x.cluster, gw.Namespace, gw.Name, g.route.meta.GetNamespace(), g.route.meta.GetName(), g.route.kind, g.namespace, g.name,
+		x.cluster, gw.Namespace, gw.Name, g.route.meta.GetNamespace(), g.route.meta.GetName(), g.route.kind,
+		g.namespace, g.name,
 		g.portText, g.targetType, g.protocol, g.version, g.control))
 	x.made[id] = name
 	family := map[bool]string{false: "ipv4", true: "ipv6"}[g.ipv6]
 	check, matcher := x.healthCheck(g)
-	made := tree{"healthCheck": check, "matcher": matcher, "ipAddressType": family, "port": g.port, "protocol": g.protocol, "protocolVersion": g.version,
-		"targetType": g.targetType, "vpcId": "{vpc}", "attributes": attributes(g.props["targetGroupAttributes"]), "tags": x.tags(id, g.props["tags"])}
+	made := tree{"healthCheck": check, "matcher": matcher, "ipAddressType": family, "port": g.port, "protocol": g.protocol,
+		"protocolVersion": g.version,
+		"targetType":      g.targetType, "vpcId": "{vpc}", "attributes": attributes(g.props["targetGroupAttributes"]),
+		"tags": x.tags(id, g.props["tags"])}
 	sub(sub(x.state, "aws"), "targetGroups")[name] = made
 	return name, true
 }
 
 func (x *modelGateway) ofService(r *modelRoute, svc *corev1.Service, port corev1.ServicePort, protocol string) string {
 	p := x.props(r, "Service", svc.Namespace, svc.Name)
-	g := &modelGroup{route: r, namespace: svc.Namespace, name: svc.Name, props: p, targetType: cmp.Or(text(p["targetType"]), x.targetType)}
+	g := &modelGroup{route: r, namespace: svc.Namespace, name: svc.Name, props: p,
+		targetType: cmp.Or(text(p["targetType"]), x.targetType)}
 	g.protocol = x.groupProtocol(r, p, protocol)
 	if !x.network {
 		switch {
@@ -250,7 +258,8 @@ func (x *modelGateway) ofService(r *modelRoute, svc *corev1.Service, port corev1
 		g.control = strconv.Itoa(int(c))
 	}
 	g.ipv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
-	g.local = x.network && g.targetType == "instance" && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	g.local = x.network && g.targetType == "instance" && svc.Spec.ExternalTrafficPolicy ==
+		corev1.ServiceExternalTrafficPolicyLocal
 	g.healthPort = strconv.Itoa(int(svc.Spec.HealthCheckNodePort))
 	g.resolveHealthPort = func(s string) string {
 		for _, sp := range svc.Spec.Ports {
@@ -286,7 +295,8 @@ func (x *modelGateway) groupProtocol(r *modelRoute, p tree, protocol string) str
 func (x *modelGateway) ofGateway(r *modelRoute, namespace, name string, port int32) string {
 	p := x.props(r, "Gateway", namespace, name)
 	text := strconv.Itoa(int(port))
-	g := &modelGroup{route: r, namespace: namespace, name: name, props: p, targetType: "alb", protocol: "TCP", port: int(port), portText: text, targetPort: text,
+	g := &modelGroup{route: r, namespace: namespace, name: name, props: p, targetType: "alb", protocol: "TCP",
+		port: int(port), portText: text, targetPort: text,
 		resolveHealthPort: func(string) string { return text }}
 	made, _ := x.register(g)
 	group := sub(sub(sub(x.state, "aws"), "targetGroups"), made)
@@ -333,8 +343,10 @@ func (x *modelGateway) healthCheck(g *modelGroup) (check, matcher tree) {
 		}
 		return or
 	}
-	check = tree{"HealthCheckProtocol": protocol, "HealthCheckPort": port, "HealthCheckIntervalSeconds": number("healthCheckInterval", interval),
-		"HealthCheckTimeoutSeconds": number("healthCheckTimeout", timeout), "HealthyThresholdCount": number("healthyThresholdCount", healthy),
+	check = tree{"HealthCheckProtocol": protocol, "HealthCheckPort": port, "HealthCheckIntervalSeconds": number(
+		"healthCheckInterval", interval),
+		"HealthCheckTimeoutSeconds": number("healthCheckTimeout", timeout), "HealthyThresholdCount": number(
+			"healthyThresholdCount", healthy),
 		"UnhealthyThresholdCount": number("unhealthyThresholdCount", unhealthy)}
 	if protocol == "TCP" {
 		return check, nil
@@ -345,8 +357,10 @@ func (x *modelGateway) healthCheck(g *modelGroup) (check, matcher tree) {
 
 // bind adds the TargetGroupBinding of a target group: section 6.4.
 func (x *modelGateway) bind(g *modelGroup, name string, svc *corev1.Service, port corev1.ServicePort, protocol string) {
-	spec := tree{"targetGroupARN": "{tg:" + name + "}", "targetType": g.targetType, "serviceRef": tree{"name": svc.Name, "port": port.Port},
-		"ipAddressType": map[bool]string{false: "ipv4", true: "ipv6"}[g.ipv6], "vpcID": "{vpc}", "targetGroupProtocol": g.protocol,
+	spec := tree{"targetGroupARN": "{tg:" + name + "}", "targetType": g.targetType, "serviceRef": tree{
+		"name": svc.Name, "port": port.Port},
+		"ipAddressType": map[bool]string{false: "ipv4", true: "ipv6"}[g.ipv6], "vpcID": "{vpc}",
+		"targetGroupProtocol":     g.protocol,
 		"multiClusterTargetGroup": g.props["enableMultiCluster"]}
 	if g.targetType == "instance" {
 		spec["nodeSelector"] = g.props["nodeSelector"]
@@ -381,7 +395,8 @@ func (x *modelGateway) networking(g *modelGroup, protocol string) []any {
 	}
 	if x.backend != "" {
 		from := []any{tree{"securityGroup": tree{"groupID": x.backend}}}
-		rules := []any{tree{"from": from, "ports": []any{port(map[bool]string{false: "TCP", true: "UDP"}[udp], g.trafficPort)}}}
+		rules := []any{
+			tree{"from": from, "ports": []any{port(map[bool]string{false: "TCP", true: "UDP"}[udp], g.trafficPort)}}}
 		if udp || health != g.trafficPort {
 			rules = append(rules, tree{"from": from, "ports": []any{port("TCP", health)}})
 		}
@@ -393,7 +408,8 @@ func (x *modelGateway) networking(g *modelGroup, protocol string) []any {
 		}
 		return out
 	}
-	v4, v6 := []any{"172.31.0.0/20", "172.31.16.0/20", "172.31.32.0/20", "172.31.48.0/20"}, []any{"2600:1f14:abc:de00::/64", "2600:1f14:abc:de01::/64", "2600:1f14:abc:de02::/64", "2600:1f14:abc:de03::/64"}
+	v4, v6 := []any{"172.31.0.0/20", "172.31.16.0/20", "172.31.32.0/20", "172.31.48.0/20"},
+		[]any{"2600:1f14:abc:de00::/64", "2600:1f14:abc:de01::/64", "2600:1f14:abc:de02::/64", "2600:1f14:abc:de03::/64"}
 	subnets, open, inside := v4, "0.0.0.0/0", "172.31.0.0/16"
 	if g.ipv6 {
 		subnets, open, inside = v6, "::/0", "2600:1f14:abc:de00::/56"

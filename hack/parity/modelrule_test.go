@@ -64,7 +64,8 @@ func httpMatch(m gatewayv1.HTTPRouteMatch, index int) modelMatch {
 	if m.Path != nil && m.Path.Value != nil {
 		path = *m.Path.Value
 	}
-	out := modelMatch{primary: len(path), headers: len(m.Headers), queries: len(m.QueryParams), method: m.Method != nil, prefix: path, index: index}
+	out := modelMatch{primary: len(path), headers: len(m.Headers), queries: len(m.QueryParams), method: m.Method != nil,
+		prefix: path, index: index}
 	switch kind {
 	case "Exact":
 		out.path = 3
@@ -78,20 +79,24 @@ func httpMatch(m gatewayv1.HTTPRouteMatch, index int) modelMatch {
 		}
 	case "RegularExpression":
 		out.path = 1
-		out.conditions = append(out.conditions, condition("path-pattern", "PathPatternConfig", tree{"RegexValues": []any{path}}))
+		out.conditions = append(out.conditions, condition("path-pattern", "PathPatternConfig",
+			tree{"RegexValues": []any{path}}))
 	}
 	for _, h := range m.Headers {
 		if h.Type != nil && *h.Type == gatewayv1.HeaderMatchRegularExpression {
-			out.conditions = append(out.conditions, condition("http-header", "HttpHeaderConfig", tree{"HttpHeaderName": string(h.Name), "RegexValues": []any{h.Value}}))
+			out.conditions = append(out.conditions, condition("http-header", "HttpHeaderConfig",
+				tree{"HttpHeaderName": string(h.Name), "RegexValues": []any{h.Value}}))
 			continue
 		}
 		out.conditions = append(out.conditions, headerValues(string(h.Name), h.Value))
 	}
 	for _, q := range m.QueryParams {
-		out.conditions = append(out.conditions, condition("query-string", "QueryStringConfig", tree{"Values": []any{tree{"Key": string(q.Name), "Value": q.Value}}}))
+		out.conditions = append(out.conditions, condition("query-string", "QueryStringConfig",
+			tree{"Values": []any{tree{"Key": string(q.Name), "Value": q.Value}}}))
 	}
 	if m.Method != nil {
-		out.conditions = append(out.conditions, condition("http-request-method", "HttpRequestMethodConfig", tree{"Values": []any{string(*m.Method)}}))
+		out.conditions = append(out.conditions, condition("http-request-method", "HttpRequestMethodConfig",
+			tree{"Values": []any{string(*m.Method)}}))
 	}
 	return out
 }
@@ -119,7 +124,8 @@ func grpcRules(o *gatewayv1.GRPCRoute) (out []modelRule) {
 	for _, r := range o.Spec.Rules {
 		one := modelRule{}
 		for _, f := range r.Filters {
-			one.filters = append(one.filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterType(f.Type), ExtensionRef: f.ExtensionRef})
+			one.filters = append(one.filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterType(f.Type),
+				ExtensionRef: f.ExtensionRef})
 		}
 		for _, b := range r.BackendRefs {
 			one.backends = append(one.backends, b.BackendRef)
@@ -183,8 +189,10 @@ func (a *modelUnit) compare(b *modelUnit) int {
 	return cmp.Or(
 		yes(a.hostname != "")-yes(b.hostname != ""), yes(!wild(a.hostname))-yes(!wild(b.hostname)),
 		strings.Count(b.hostname, ".")-strings.Count(a.hostname, "."), len(b.hostname)-len(a.hostname),
-		y.path-x.path, y.primary-x.primary, y.secondary-x.secondary, yes(x.method)-yes(y.method), y.headers-x.headers, y.queries-x.queries,
-		older(a.route.meta, b.route.meta), cmp.Compare(a.rule, b.rule), cmp.Compare(x.index, y.index), strings.Compare(a.hostname, b.hostname))
+		y.path-x.path, y.primary-x.primary, y.secondary-x.secondary, yes(x.method)-yes(y.method), y.headers-x.headers,
+		y.queries-x.queries,
+		older(a.route.meta, b.route.meta), cmp.Compare(a.rule, b.rule), cmp.Compare(x.index, y.index),
+		strings.Compare(a.hostname, b.hostname))
 }
 
 // rulesOf are the rules of a port with their priorities.
@@ -209,7 +217,8 @@ func (x *modelGateway) rulesOf(port int32, protocol string, attached []modelAtta
 						conditions = append(conditions, condition("host-header", "HostHeaderConfig", tree{"Values": []any{h}}))
 					}
 					conditions = append(append(conditions, m.conditions...), sourceIPs(config, m.index)...)
-					u.made = tree{"conditions": conditions, "actions": actions(r, config, groups, protocol), "transforms": transforms(r.filters, m.prefix)}
+					u.made = tree{"conditions": conditions, "actions": actions(r, config, groups, protocol),
+						"transforms": transforms(r.filters, m.prefix)}
 					var own any
 					if config != nil {
 						own = plain(x.t, config.Spec.Tags)
@@ -276,8 +285,10 @@ func actions(r *modelRule, c *configv1.ListenerRuleConfiguration, forward []any,
 			case a.AuthenticateCognitoConfig != nil:
 				if protocol == "HTTPS" {
 					o := a.AuthenticateCognitoConfig
-					out = append(out, tree{"Type": "authenticate-cognito", "AuthenticateCognitoConfig": tree{"UserPoolArn": o.UserPoolArn, "UserPoolClientId": o.UserPoolClientID,
-						"UserPoolDomain": o.UserPoolDomain, "Scope": "openid", "OnUnauthenticatedRequest": "authenticate", "SessionCookieName": "AWSELBAuthSessionCookie", "SessionTimeout": 604800}})
+					out = append(out, tree{"Type": "authenticate-cognito", "AuthenticateCognitoConfig": tree{
+						"UserPoolArn": o.UserPoolArn, "UserPoolClientId": o.UserPoolClientID,
+						"UserPoolDomain": o.UserPoolDomain, "Scope": "openid", "OnUnauthenticatedRequest": "authenticate",
+						"SessionCookieName": "AWSELBAuthSessionCookie", "SessionTimeout": 604800}})
 				}
 			case a.FixedResponseConfig != nil:
 				o := a.FixedResponseConfig
@@ -318,7 +329,8 @@ func actions(r *modelRule, c *configv1.ListenerRuleConfiguration, forward []any,
 }
 
 func redirect(f *gatewayv1.HTTPRequestRedirectFilter, query string) tree {
-	out := tree{"Host": "#{host}", "Path": "/#{path}", "Port": "#{port}", "Protocol": "#{protocol}", "Query": query, "StatusCode": "HTTP_302"}
+	out := tree{"Host": "#{host}", "Path": "/#{path}", "Port": "#{port}", "Protocol": "#{protocol}", "Query": query,
+		"StatusCode": "HTTP_302"}
 	if f.Hostname != nil {
 		out["Host"] = string(*f.Hostname)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// TestRulesOfNodesAreThoseOfTheExistingController compares what the recorded bindings open on the nodes' security group: rules
-// that are there stay as they are; where there are none, only the ports that were asked for are opened.
+// TestRulesOfNodesAreThoseOfTheExistingController compares what the recorded bindings open on the nodes' security
+// group: rules that are there stay as they are; where there are none, only the ports that were asked for are opened.
 func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 	t.Parallel()
 	files, err := recorded.Files("testdata")
@@ -63,7 +63,8 @@ func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 			}
 			var fresh []string
 			for _, p := range sgsync.Pack(wanted, nil) {
-				fresh = append(fresh, fmt.Sprintf("%s %d-%d from %s '%s'", p.Protocol, p.FromPort, p.ToPort, p.CIDR+p.IPv6CIDR+p.Group.Literal, p.Description))
+				fresh = append(fresh, fmt.Sprintf("%s %d-%d from %s '%s'", p.Protocol, p.FromPort, p.ToPort, p.CIDR+p.IPv6CIDR+
+					p.Group.Literal, p.Description))
 			}
 			slices.Sort(fresh)
 			if !slices.Equal(fresh, current) && !d.listed(t, name, "aws/securityGroups/lab-nodes/ingress") {
@@ -121,7 +122,8 @@ func permission(t *testing.T, rule string) stack.Permission {
 		t.Fatalf("rule %q is not understood", rule)
 	}
 	from, to, _ := strings.Cut(words[1], "-")
-	p := stack.Permission{Protocol: words[0], FromPort: number(t, from), ToPort: number(t, to), Description: strings.Trim(words[4], "'")}
+	p := stack.Permission{Protocol: words[0], FromPort: number(t, from), ToPort: number(t, to),
+		Description: strings.Trim(words[4], "'")}
 	switch source := words[3]; {
 	case strings.HasPrefix(source, "{sg:"):
 		p.Group = stack.Literal(stack.KindSecurityGroup, source)

@@ -1,7 +1,8 @@
-// Package parity compares with the existing controller: testdata/AREA/NAME.yaml is what was applied to a cluster, NAME.json what
-// AWS and Kubernetes then held. Its tests take the objects from front end to executor against a simulated account, and back:
-// what is recorded is adopted without a write, and what we make would be found and left alone by the existing controller.
-// What differs on purpose is in testdata/differences.yaml, each with a reason that docs/differences.md gives. Tests only.
+// Package parity compares with the existing controller: testdata/AREA/NAME.yaml is what was applied to a cluster,
+// NAME.json what AWS and Kubernetes then held. Its tests take the objects from front end to executor against a
+// simulated account, and back: what is recorded is adopted without a write, and what we make would be found and left
+// alone by the existing controller. What differs on purpose is in testdata/differences.yaml, each with a reason that
+// docs/differences.md gives. Tests only.
 package parity
 
 import (
@@ -92,8 +93,8 @@ func (d *differences) adoption(t *testing.T, name, step string) bool {
 	return false
 }
 
-// TestEveryRecordedCaseEndsInTheSameAccount takes objects and their edits through to the account. Whatever differs from what the
-// existing controller left there is listed, and what is listed occurs.
+// TestEveryRecordedCaseEndsInTheSameAccount takes objects and their edits through to the account. Whatever differs from
+// what the existing controller left there is listed, and what is listed occurs.
 func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
@@ -121,7 +122,8 @@ func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 		}
 	})
 	for i, l := range d.list {
-		if !d.met[i] && !strings.Contains(l.Path, "lab-nodes") && !strings.HasPrefix(l.Cases, "gateway/") { // of which other tests keep account
+		// of which other tests keep account
+		if !d.met[i] && !strings.Contains(l.Path, "lab-nodes") && !strings.HasPrefix(l.Cases, "gateway/") {
 			t.Errorf("%s of %s is listed as a difference but is none", l.Path, l.Cases)
 		}
 	}
@@ -138,7 +140,8 @@ func (l *lab) empty(r *cluster) {
 		l.t.Fatal(err)
 	}
 	for _, g := range o.SecurityGroups { // the shared one goes with the last stack
-		res := apply.Run(l.t.Context(), diff.DeleteShared(key, g), apply.Deps{Clients: l.clients(), Inventory: l.inv, Now: l.clock.Now})
+		res := apply.Run(l.t.Context(), diff.DeleteShared(key, g), apply.Deps{Clients: l.clients(), Inventory: l.inv,
+			Now: l.clock.Now})
 		if res.Count(apply.Done) != 1 {
 			l.t.Errorf("deleting the shared group: %+v", res.Outcomes)
 		}

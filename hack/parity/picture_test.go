@@ -93,8 +93,8 @@ func (l *lab) picture() tree {
 	return recorded.Sorted(tidy(l.written(tree{"aws": aws, "kube": kube}))).(tree)
 }
 
-// recordedPicture is the part of a record that picture shows: without what the reconciler of bindings does (targets, rules of
-// nodes, finalizers and annotations of bindings), statuses and events.
+// recordedPicture is the part of a record that picture shows: without what the reconciler of bindings does (targets,
+// rules of nodes, finalizers and annotations of bindings), statuses and events.
 func recordedPicture(after tree) tree {
 	var out tree
 	text, err := json.Marshal(tree{"aws": after["aws"], "kube": after["kube"]})
@@ -138,7 +138,8 @@ func (l *lab) groups() tree {
 		}
 		var rules []string
 		for _, p := range g.Ingress {
-			rules = append(rules, strings.TrimSpace(fmt.Sprintf("%s %d-%d from %s %s", p.Protocol, p.From, p.To, p.Peer, p.Description)))
+			rules = append(rules, strings.TrimSpace(fmt.Sprintf("%s %d-%d from %s %s", p.Protocol, p.From, p.To, p.Peer,
+				p.Description)))
 		}
 		out[g.Name] = tree{"description": g.Description, "tags": g.Tags, "ingress": rules}
 	}
@@ -163,12 +164,15 @@ func (l *lab) targetGroups() tree {
 	for _, g := range found.TargetGroups {
 		out[*g.TargetGroupName] = tree{
 			"healthCheck": tree{
-				"HealthCheckIntervalSeconds": g.HealthCheckIntervalSeconds, "HealthCheckPath": g.HealthCheckPath, "HealthCheckPort": g.HealthCheckPort,
+				"HealthCheckIntervalSeconds": g.HealthCheckIntervalSeconds, "HealthCheckPath": g.HealthCheckPath,
+				"HealthCheckPort":     g.HealthCheckPort,
 				"HealthCheckProtocol": g.HealthCheckProtocol, "HealthCheckTimeoutSeconds": g.HealthCheckTimeoutSeconds,
 				"HealthyThresholdCount": g.HealthyThresholdCount, "UnhealthyThresholdCount": g.UnhealthyThresholdCount,
 			},
-			"ipAddressType": g.IpAddressType, "loadBalancers": g.LoadBalancerArns, "matcher": g.Matcher, "port": g.Port, "protocol": g.Protocol,
-			"protocolVersion": g.ProtocolVersion, "targetType": g.TargetType, "vpcId": g.VpcId, "tags": l.tags(*g.TargetGroupArn), "attributes": attributes[*g.TargetGroupArn],
+			"ipAddressType": g.IpAddressType, "loadBalancers": g.LoadBalancerArns, "matcher": g.Matcher, "port": g.Port,
+			"protocol":        g.Protocol,
+			"protocolVersion": g.ProtocolVersion, "targetType": g.TargetType, "vpcId": g.VpcId,
+			"tags": l.tags(*g.TargetGroupArn), "attributes": attributes[*g.TargetGroupArn],
 			"targets": targets[*g.TargetGroupArn],
 		}
 	}
@@ -191,8 +195,10 @@ func (l *lab) loadBalancers() tree {
 			subnets = append(subnets, tree{"subnet": z.SubnetId})
 		}
 		out[*lb.LoadBalancerName] = tree{
-			"type": lb.Type, "scheme": lb.Scheme, "ipAddressType": lb.IpAddressType, "securityGroups": lb.SecurityGroups, "subnets": subnets,
-			"attributes": attributes[*lb.LoadBalancerArn], "tags": l.tags(*lb.LoadBalancerArn), "listeners": l.listeners(*lb.LoadBalancerArn),
+			"type": lb.Type, "scheme": lb.Scheme, "ipAddressType": lb.IpAddressType, "securityGroups": lb.SecurityGroups,
+			"subnets":    subnets,
+			"attributes": attributes[*lb.LoadBalancerArn], "tags": l.tags(*lb.LoadBalancerArn),
+			"listeners": l.listeners(*lb.LoadBalancerArn),
 		}
 	}
 	return out
@@ -205,10 +211,12 @@ func (l *lab) listeners(lb string) tree {
 	}
 	out := tree{}
 	for _, n := range found.Listeners {
-		one := tree{"protocol": n.Protocol, "sslPolicy": n.SslPolicy, "alpn": n.AlpnPolicy, "defaultActions": n.DefaultActions, "tags": l.tags(*n.ListenerArn)}
+		one := tree{"protocol": n.Protocol, "sslPolicy": n.SslPolicy, "alpn": n.AlpnPolicy,
+			"defaultActions": n.DefaultActions, "tags": l.tags(*n.ListenerArn)}
 		var main, others []string
 		if len(n.Certificates) > 0 {
-			certificates, err := l.sim.Balancing.DescribeListenerCertificates(l.t.Context(), &elb.DescribeListenerCertificatesInput{ListenerArn: n.ListenerArn})
+			certificates, err := l.sim.Balancing.DescribeListenerCertificates(l.t.Context(),
+				&elb.DescribeListenerCertificatesInput{ListenerArn: n.ListenerArn})
 			if err != nil {
 				l.t.Fatal(err)
 			}
@@ -231,7 +239,8 @@ func (l *lab) listeners(lb string) tree {
 }
 
 func (l *lab) listenerAttributes(listener string) map[string]string {
-	found, err := l.sim.Balancing.DescribeListenerAttributes(l.t.Context(), &elb.DescribeListenerAttributesInput{ListenerArn: &listener})
+	found, err := l.sim.Balancing.DescribeListenerAttributes(l.t.Context(), &elb.DescribeListenerAttributesInput{
+		ListenerArn: &listener})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -256,7 +265,8 @@ func (l *lab) rules(listener string) []tree {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		out = append(out, tree{"priority": priority, "conditions": r.Conditions, "actions": r.Actions, "transforms": r.Transforms, "tags": l.tags(*r.RuleArn)})
+		out = append(out, tree{"priority": priority, "conditions": r.Conditions, "actions": r.Actions,
+			"transforms": r.Transforms, "tags": l.tags(*r.RuleArn)})
 	}
 	slices.SortFunc(out, func(a, b tree) int { return cmp.Compare(a["priority"].(int), b["priority"].(int)) })
 	return out
@@ -284,7 +294,8 @@ func (l *lab) readDefaults() {
 	var lbs, groups []string
 	for _, kind := range types.LoadBalancerTypeEnum("").Values()[:2] { // application and network
 		for _, scheme := range types.LoadBalancerSchemeEnum("").Values() {
-			lb, err := l.sim.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("probe-" + string(kind[:3]) + "-" + string(scheme)),
+			lb, err := l.sim.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
+				Name: aws.String("probe-" + string(kind[:3]) + "-" + string(scheme)),
 				Type: kind, Scheme: scheme, Subnets: []string{"subnet-01ab000a", "subnet-01ab000b"}})
 			if err != nil {
 				l.t.Fatal(err)
@@ -292,12 +303,15 @@ func (l *lab) readDefaults() {
 			lbs = append(lbs, *lb.LoadBalancers[0].LoadBalancerArn)
 		}
 	}
-	for _, p := range []types.ProtocolEnum{types.ProtocolEnumHttp, types.ProtocolEnumHttps, types.ProtocolEnumTcp, types.ProtocolEnumTls, types.ProtocolEnumUdp, types.ProtocolEnumTcpUdp} {
-		for _, kind := range []types.TargetTypeEnum{types.TargetTypeEnumIp, types.TargetTypeEnumInstance, types.TargetTypeEnumAlb} {
+	for _, p := range []types.ProtocolEnum{types.ProtocolEnumHttp, types.ProtocolEnumHttps, types.ProtocolEnumTcp,
+		types.ProtocolEnumTls, types.ProtocolEnumUdp, types.ProtocolEnumTcpUdp} {
+		for _, kind := range []types.TargetTypeEnum{types.TargetTypeEnumIp, types.TargetTypeEnumInstance,
+			types.TargetTypeEnumAlb} {
 			if kind == types.TargetTypeEnumAlb && p != types.ProtocolEnumTcp {
 				continue
 			}
-			g, err := l.sim.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("probe-" + strings.ReplaceAll(string(p), "_", "-") + "-" + string(kind)),
+			g, err := l.sim.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
+				Name:     aws.String("probe-" + strings.ReplaceAll(string(p), "_", "-") + "-" + string(kind)),
 				Protocol: p, Port: aws.Int32(80), VpcId: aws.String(vpc), TargetType: kind})
 			if err != nil {
 				l.t.Fatal(err)
@@ -315,7 +329,8 @@ func (l *lab) readDefaults() {
 		l.defaults[g.Protocol+" "+g.TargetType] = g.Attributes
 	}
 	for _, arn := range lbs {
-		if _, err := l.sim.Balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn}); err != nil {
+		if _, err := l.sim.Balancing.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn}); err !=
+			nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -329,8 +344,9 @@ func (l *lab) readDefaults() {
 func (l *lab) readListenerDefaults(lb string, protocols ...types.ProtocolEnum) {
 	l.t.Helper()
 	for i, p := range protocols {
-		in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(int32(i) + 1), Protocol: p, DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
-			FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("404")}}}}
+		in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(int32(i) + 1), Protocol: p,
+			DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse,
+				FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("404")}}}}
 		if p == types.ProtocolEnumHttps {
 			in.Certificates = []types.Certificate{{CertificateArn: &l.sim.Resources().Certificates[0].ARN}}
 		}
@@ -388,7 +404,8 @@ func tidy(v any) any {
 				delete(v, k)
 			}
 		}
-		if v["Type"] != nil && v["Order"] == nil && (v["ForwardConfig"] != nil || v["FixedResponseConfig"] != nil || v["RedirectConfig"] != nil) {
+		if v["Type"] != nil && v["Order"] == nil && (v["ForwardConfig"] != nil || v["FixedResponseConfig"] != nil ||
+			v["RedirectConfig"] != nil) {
 			v["Order"] = 1.0 // a single action has no other
 		}
 	case []any:

@@ -13,9 +13,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-var record = flag.String("record", "", "write what this version makes of the cases below testdata/releases, as that of a release")
+var record = flag.String("record", "", "write what this version makes of the cases below testdata/releases, as "+
+	"that of a release")
 
-// upgraded are the cases for upgrades, each with what makes its account: those of the existing controller and the worked example of a Gateway.
+// upgraded are the cases for upgrades, each with what makes its account: those of the existing controller and the
+// worked example of a Gateway.
 func upgraded(t *testing.T) map[string]func(*testing.T) (*lab, cluster) {
 	t.Helper()
 	out := map[string]func(*testing.T) (*lab, cluster){
@@ -48,8 +50,9 @@ type states struct {
 
 func stepName(i int, e recorded.Edit) string { return fmt.Sprintf("%d %s", i, e.Step) }
 
-// TestAnUpgradeFromARecordedReleaseChangesNothing puts what each release of ours left into an account, after each step of each case, and asks this version what it
-// would do. A release is recorded once ("make record-release"), and its files do not change afterwards: a difference is a change that users would see at an upgrade.
+// TestAnUpgradeFromARecordedReleaseChangesNothing puts what each release of ours left into an account, after each step
+// of each case, and asks this version what it would do. A release is recorded once ("make record-release"), and its
+// files do not change afterwards: a difference is a change that users would see at an upgrade.
 func TestAnUpgradeFromARecordedReleaseChangesNothing(t *testing.T) {
 	t.Parallel()
 	releases, err := filepath.Glob(filepath.Join("testdata", "releases", "*"))

@@ -24,9 +24,9 @@ import (
 
 const nodeGroup = "sg-01ab0001"
 
-// TestASwapAndARestartWithEverythingAtOnceWriteNothing puts the last recorded states of all cases into one account and one cluster,
-// changes by hand what no object declares, and has a controller that knows nothing plan all stacks and keep the rules of the nodes
-// for all bindings, which come one by one. Then the next one does.
+// TestASwapAndARestartWithEverythingAtOnceWriteNothing puts the last recorded states of all cases into one account and
+// one cluster, changes by hand what no object declares, and has a controller that knows nothing plan all stacks and
+// keep the rules of the nodes for all bindings, which come one by one. Then the next one does.
 func TestASwapAndARestartWithEverythingAtOnceWriteNothing(t *testing.T) {
 	t.Parallel()
 	for name, attach := range map[string]bool{"as recorded": false, "default certificate attached": true} {
@@ -61,7 +61,8 @@ func TestASwapAndARestartWithEverythingAtOnceWriteNothing(t *testing.T) {
 	}
 }
 
-// putAll puts the last state of each case into the account, with the bindings of users and the rules of the nodes' group.
+// putAll puts the last state of each case into the account, with the bindings of users and the rules of the nodes'
+// group.
 func (l *lab) putAll() *cluster {
 	l.t.Helper()
 	all := &cluster{Case: recorded.Case{Name: "all"}}
@@ -96,12 +97,14 @@ func (l *lab) putAll() *cluster {
 		// For all bindings the existing controller has one range per source, from the lowest port to the highest.
 		source := func(x stack.Permission) stack.Permission { x.FromPort, x.ToPort = 0, 0; return x }
 		if i := slices.IndexFunc(permissions, func(x stack.Permission) bool { return source(x) == source(p) }); i >= 0 {
-			permissions[i].FromPort, permissions[i].ToPort = min(permissions[i].FromPort, p.FromPort), max(permissions[i].ToPort, p.ToPort)
+			permissions[i].FromPort, permissions[i].ToPort = min(permissions[i].FromPort, p.FromPort),
+				max(permissions[i].ToPort, p.ToPort)
 			continue
 		}
 		permissions = append(permissions, p)
 	}
-	step := plan.Step{ID: "rules", Op: awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
+	step := plan.Step{ID: "rules", Op: awsop.AuthorizeSecurityGroupIngress{
+		Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
 	res := l.run(plan.Plan{Key: sgsync.Key, Steps: []plan.Step{step}})
 	if res.Count(apply.Done) != 1 {
 		l.t.Fatalf("%+v", res.Outcomes)
@@ -146,14 +149,17 @@ func (l *lab) editByHand() {
 		if lb.Attributes[key] != l.defaults[lb.Type+" "+lb.Scheme][key] {
 			continue // declared
 		}
-		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb.ARN,
-			Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}}); err != nil {
+		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
+			LoadBalancerArn: &lb.ARN,
+			Attributes:      []types.LoadBalancerAttribute{{Key: &key, Value: &value}}}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
 	for _, g := range r.TargetGroups {
-		if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: &g.ARN,
-			Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String("77")}}}); err != nil {
+		if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elbv2.ModifyTargetGroupAttributesInput{
+			TargetGroupArn: &g.ARN,
+			Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"),
+				Value: aws.String("77")}}}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -194,7 +200,8 @@ func unchanged(t *testing.T, r *cluster, after tree, allowed ...string) {
 		l.restart()
 		for _, s := range l.plans(r) {
 			for _, step := range s.Plan.Steps {
-				if !slices.Contains(allowed, plan.NameOf(step.Op)) && !slices.Contains(allowed, plan.NameOf(step.Op)+" "+string(step.Resource.Kind)) {
+				if !slices.Contains(allowed, plan.NameOf(step.Op)) && !slices.Contains(allowed, plan.NameOf(step.Op)+" "+
+					string(step.Resource.Kind)) {
 					t.Errorf("%s: %s would be changed: %s %s %v", life, s.Key, plan.NameOf(step.Op), step.Resource, step.Why)
 				}
 			}
@@ -202,8 +209,8 @@ func unchanged(t *testing.T, r *cluster, after tree, allowed ...string) {
 	}
 }
 
-// TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite has a member of a group ask, since the last deployment, for what
-// contradicts the others, or for what is none.
+// TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite has a member of a group ask, since the last
+// deployment, for what contradicts the others, or for what is none.
 func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
@@ -222,14 +229,19 @@ func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing
 				t.Parallel()
 				r := &cluster{Case: recorded.Case{Name: "frozen", Namespace: "shop", Objects: []tree{class(), webService()}}}
 				for i := range 2 {
-					r.Objects = append(r.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": "shop",
+					r.Objects = append(r.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": tree{
+						"name": fmt.Sprintf("i%d", i), "namespace": "shop",
 						"creationTimestamp": fmt.Sprintf("2025-01-0%dT00:00:00Z", i+1), "annotations": tree{
-							prefix + "group.name": "doors", prefix + "scheme": "internal", prefix + "ip-address-type": "ipv4", prefix + "target-type": "ip",
-							prefix + "inbound-cidrs": "192.0.2.0/24", prefix + "ssl-policy": "ELBSecurityPolicy-2016-08", prefix + "listen-ports": `[{"HTTPS": 443}]`,
+							prefix + "group.name": "doors", prefix + "scheme": "internal", prefix + "ip-address-type": "ipv4", prefix +
+								"target-type": "ip",
+							prefix + "inbound-cidrs": "192.0.2.0/24", prefix + "ssl-policy": "ELBSecurityPolicy-2016-08", prefix +
+								"listen-ports": `[{"HTTPS": 443}]`,
 							prefix + "load-balancer-attributes": "idle_timeout.timeout_seconds=77",
 							prefix + "tags":                     "team=a",
-						}}, "spec": tree{"ingressClassName": "alb", "rules": []any{tree{"host": "app.example.com", "http": tree{"paths": []any{
-						tree{"path": fmt.Sprintf("/%d", i), "pathType": "Prefix", "backend": tree{"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}}})
+						}}, "spec": tree{"ingressClassName": "alb", "rules": []any{
+						tree{"host": "app.example.com", "http": tree{"paths": []any{
+							tree{"path": fmt.Sprintf("/%d", i), "pathType": "Prefix", "backend": tree{
+								"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}}})
 				}
 				after := left(t, r)
 				maps.Copy(r.Objects[2+at]["metadata"].(tree)["annotations"].(tree), edit)
@@ -243,29 +255,36 @@ func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing
 	}
 }
 
-// TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap has the class of a group's second member ask for an attribute; the
-// existing controller reads the class of the first only.
+// TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap has the class of a group's second member
+// ask for an attribute; the existing controller reads the class of the first only.
 func TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
 	for name, annotations := range map[string]tree{
-		"beside an annotation of the first": {prefix + "load-balancer-attributes": "idle_timeout.timeout_seconds=77"}, "beside nothing": {},
+		"beside an annotation of the first": {prefix + "load-balancer-attributes": "idle_timeout.timeout_seconds=77"},
+		"beside nothing":                    {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			params := tree{"apiVersion": "elbv2.k8s.aws/v1beta1", "kind": "IngressClassParams", "metadata": tree{"name": "late"}, "spec": tree{}}
+			params := tree{"apiVersion": "elbv2.k8s.aws/v1beta1", "kind": "IngressClassParams", "metadata": tree{"name": "late"},
+				"spec": tree{}}
 			late := class()
 			late["metadata"].(tree)["name"] = "late"
 			late["spec"].(tree)["parameters"] = tree{"apiGroup": "elbv2.k8s.aws", "kind": "IngressClassParams", "name": "late"}
-			r := &cluster{Case: recorded.Case{Name: "late", Namespace: "shop", Objects: []tree{class(), params, late, webService()}}}
+			r := &cluster{Case: recorded.Case{Name: "late", Namespace: "shop", Objects: []tree{class(), params, late,
+				webService()}}}
 			for i, c := range []string{"alb", "late"} {
-				with := tree{prefix + "group.name": "doors", prefix + "scheme": "internal", prefix + "target-type": "ip", prefix + "group.order": fmt.Sprint(i + 1)}
+				with := tree{prefix + "group.name": "doors", prefix + "scheme": "internal", prefix + "target-type": "ip", prefix +
+					"group.order": fmt.Sprint(i + 1)}
 				if i == 0 {
 					maps.Copy(with, annotations)
 				}
-				r.Objects = append(r.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": "shop",
-					"annotations": with}, "spec": tree{"ingressClassName": c, "rules": []any{tree{"host": "app.example.com", "http": tree{"paths": []any{
-					tree{"path": fmt.Sprintf("/%d", i), "pathType": "Prefix", "backend": tree{"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}}})
+				r.Objects = append(r.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": tree{
+					"name": fmt.Sprintf("i%d", i), "namespace": "shop",
+					"annotations": with}, "spec": tree{"ingressClassName": c, "rules": []any{
+					tree{"host": "app.example.com", "http": tree{"paths": []any{
+						tree{"path": fmt.Sprintf("/%d", i), "pathType": "Prefix", "backend": tree{
+							"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}}})
 			}
 			after := left(t, r)
 			params["spec"] = tree{"loadBalancerAttributes": []any{tree{"key": "idle_timeout.timeout_seconds", "value": "90"}}}
@@ -275,7 +294,8 @@ func TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap(t
 }
 
 func webService() tree {
-	return tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": "web", "namespace": "shop"}, "spec": tree{"type": "ClusterIP",
+	return tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": "web", "namespace": "shop"}, "spec": tree{
+		"type":  "ClusterIP",
 		"ports": []any{tree{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}}}}
 }
 
@@ -283,13 +303,15 @@ func webService() tree {
 func TestAQUICListenerIsTakenOverAsItIs(t *testing.T) {
 	t.Parallel()
 	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-	r := &cluster{Case: recorded.Case{Name: "quic", Namespace: "shop", Objects: []tree{{"apiVersion": "v1", "kind": "Service",
-		"spec": tree{"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "ports": []any{
-			tree{"name": "http3", "port": 443, "targetPort": 8443, "nodePort": 30443, "protocol": "UDP"}}},
-		"metadata": tree{"name": "web", "namespace": "shop", "annotations": tree{
-			prefix + "scheme": "internet-facing", prefix + "nlb-target-type": "ip", prefix + "quic-enabled-ports": "443", prefix + "manage-backend-security-group-rules": "false",
-		}},
-	}}}}
+	r := &cluster{Case: recorded.Case{Name: "quic", Namespace: "shop", Objects: []tree{
+		{"apiVersion": "v1", "kind": "Service",
+			"spec": tree{"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "ports": []any{
+				tree{"name": "http3", "port": 443, "targetPort": 8443, "nodePort": 30443, "protocol": "UDP"}}},
+			"metadata": tree{"name": "web", "namespace": "shop", "annotations": tree{
+				prefix + "scheme": "internet-facing", prefix + "nlb-target-type": "ip", prefix + "quic-enabled-ports": "443",
+				prefix + "manage-backend-security-group-rules": "false",
+			}},
+		}}}}
 	after := left(t, r)
 	made := 0
 	for _, lb := range sub(sub(after, "aws"), "loadBalancers") {
@@ -308,17 +330,22 @@ func TestAQUICListenerIsTakenOverAsItIs(t *testing.T) {
 	unchanged(t, r, after)
 }
 
-// TestANameThatAForeignLoadBalancerHasStaysItsOwn: after the first attempts were refused, a swap and a restart ask AWS for the name
-// again, and write nothing else.
+// TestANameThatAForeignLoadBalancerHasStaysItsOwn: after the first attempts were refused, a swap and a restart ask AWS
+// for the name again, and write nothing else.
 func TestANameThatAForeignLoadBalancerHasStaysItsOwn(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
-	r := &cluster{Case: recorded.Case{Name: "foreign", Namespace: "shop", Objects: []tree{class(), webService(), {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-		"metadata": tree{"name": "web", "namespace": "shop", "annotations": tree{prefix + "load-balancer-name": "theirs", prefix + "target-type": "ip"}},
-		"spec":     tree{"ingressClassName": "alb", "defaultBackend": tree{"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}
+	r := &cluster{Case: recorded.Case{Name: "foreign", Namespace: "shop", Objects: []tree{class(), webService(),
+		{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+			"metadata": tree{"name": "web", "namespace": "shop", "annotations": tree{prefix + "load-balancer-name": "theirs",
+				prefix + "target-type": "ip"}},
+			"spec": tree{"ingressClassName": "alb", "defaultBackend": tree{
+				"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}
 	l := newLab(t)
-	if _, err := l.sim.Balancing.CreateLoadBalancer(l.t.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String("theirs"), Type: types.LoadBalancerTypeEnumApplication,
-		Scheme: types.LoadBalancerSchemeEnumInternetFacing, Subnets: []string{"subnet-01ab000a", "subnet-01ab000b"}}); err != nil {
+	if _, err := l.sim.Balancing.CreateLoadBalancer(l.t.Context(), &elbv2.CreateLoadBalancerInput{
+		Name: aws.String("theirs"), Type: types.LoadBalancerTypeEnumApplication,
+		Scheme: types.LoadBalancerSchemeEnumInternetFacing, Subnets: []string{"subnet-01ab000a", "subnet-01ab000b"}}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	for life := range 3 {

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
 )
 
-// TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so that neither controller
-// changes anything.
+// TestAWayThereAndBackWritesNothing takes each recorded state over and hands it back. The objects use no additions, so
+// that neither controller changes anything.
 func TestAWayThereAndBackWritesNothing(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
@@ -45,8 +45,8 @@ func wayThereAndBack(t *testing.T, r *cluster, step int) {
 	}
 }
 
-// TestRollbackCheckForetellsTheRenumbering compares what lbc rollback-check says about accounts that this controller filled with the model of the
-// existing controller: whether listeners have rules that it moves or tags.
+// TestRollbackCheckForetellsTheRenumbering compares what lbc rollback-check says about accounts that this controller
+// filled with the model of the existing controller: whether listeners have rules that it moves or tags.
 func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {

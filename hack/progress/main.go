@@ -1,6 +1,7 @@
-// Command progress runs commands one after the other and prints, every few seconds, how far they are: of builds, what part of the packages that are not
-// in the cache is compiled, and about how long the rest takes; of other commands, for how long they have been at work. It imports the standard library
-// only, since its own compilation comes before anything is printed.
+// Command progress runs commands one after the other and prints, every few seconds, how far they are: of builds, what
+// part of the packages that are not in the cache is compiled, and about how long the rest takes; of other commands, for
+// how long they have been at work. It imports the standard library only, since its own compilation comes before
+// anything is printed.
 //
 //	progress go build -o bin/ ./cmd/... -- go build -C playground -o ../bin/ ./cmd/playground
 package main

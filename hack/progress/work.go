@@ -60,8 +60,8 @@ type pack struct {
 const (
 	// linked is the part of a compilation, by sources, that linking takes.
 	linked = 25
-	// perPackage are the bytes of sources that take as long to compile as a package does besides. With it, the estimates for a first
-	// make playground were between three quarters and all of what the rest took (decision 6).
+	// perPackage are the bytes of sources that take as long to compile as a package does besides. With it, the estimates
+	// for a first make playground were between three quarters and all of what the rest took (decision 6).
 	perPackage = 50_000
 )
 
@@ -205,7 +205,8 @@ func (w *work) line(now time.Time, sinceStart time.Duration) string {
 	if len(w.begun) < few {
 		return text
 	}
-	return text + fmt.Sprintf(", about %s left", rounded(time.Duration(float64(elapsed)*float64(w.total-done)/float64(done))))
+	return text + fmt.Sprintf(", about %s left",
+		rounded(time.Duration(float64(elapsed)*float64(w.total-done)/float64(done))))
 }
 
 // rounded is a duration in rounded units.

@@ -15,8 +15,10 @@ import (
 func TestABuildIsListedWithTheSamePackagesAndPrintsTheirNames(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ args, list, verbose string }{
-		{"go build -ldflags -s -o bin/ ./cmd/a ./cmd/b", "go list -e -deps -json=… ./cmd/a ./cmd/b", "go build -v -ldflags -s -o bin/ ./cmd/a ./cmd/b"},
-		{"/usr/bin/go build -C x -o ../bin/ -trimpath ./c", "/usr/bin/go list -C x -e -deps -json=… ./c", "/usr/bin/go build -C x -v -o ../bin/ -trimpath ./c"},
+		{"go build -ldflags -s -o bin/ ./cmd/a ./cmd/b", "go list -e -deps -json=… ./cmd/a ./cmd/b",
+			"go build -v -ldflags -s -o bin/ ./cmd/a ./cmd/b"},
+		{"/usr/bin/go build -C x -o ../bin/ -trimpath ./c", "/usr/bin/go list -C x -e -deps -json=… ./c",
+			"/usr/bin/go build -C x -v -o ../bin/ -trimpath ./c"},
 		{"env CGO_ENABLED=0 go build .", "env CGO_ENABLED=0 go list -e -deps -json=… .", "env CGO_ENABLED=0 go build -v ."},
 		{"go test -C x ./...", "", ""},
 		{"build it", "", ""},
@@ -27,7 +29,8 @@ func TestABuildIsListedWithTheSamePackagesAndPrintsTheirNames(t *testing.T) {
 				b.list[i] = "-json=…"
 			}
 		}
-		if got := strings.Join(b.list, " "); ok != (tt.list != "") || got != tt.list || strings.Join(b.verbose, " ") != tt.verbose {
+		if got := strings.Join(b.list, " "); ok != (tt.list != "") || got != tt.list || strings.Join(b.verbose, " ") !=
+			tt.verbose {
 			t.Errorf("%s: %v, %s, %v", tt.args, ok, got, b.verbose)
 		}
 	}
@@ -36,7 +39,8 @@ func TestABuildIsListedWithTheSamePackagesAndPrintsTheirNames(t *testing.T) {
 func TestCommandsAreSeparatedByTwoDashes(t *testing.T) {
 	t.Parallel()
 	got := split(strings.Fields("go build . -- go build -C x . --"))
-	if len(got) != 2 || !slices.Equal(got[0], []string{"go", "build", "."}) || !slices.Equal(got[1], []string{"go", "build", "-C", "x", "."}) {
+	if len(got) != 2 || !slices.Equal(got[0], []string{"go", "build", "."}) ||
+		!slices.Equal(got[1], []string{"go", "build", "-C", "x", "."}) {
 		t.Errorf("%q", got)
 	}
 }
@@ -50,7 +54,8 @@ func packages(t *testing.T, n, size int, cached map[int]bool) string {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.go", i)), make([]byte, size), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, `{"ImportPath": "example.com/%d", "Dir": %q, "GoFiles": ["%d.go"], "Stale": %v}`, i, dir, i, !cached[i])
+		fmt.Fprintf(&b, `{"ImportPath": "example.com/%d", "Dir": %q, "GoFiles": ["%d.go"], "Stale": %v}`, i, dir,
+			i, !cached[i])
 	}
 	return b.String()
 }
@@ -102,7 +107,8 @@ func TestAFewPackagesAreNotAnnounced(t *testing.T) {
 
 func TestDurationsAreRounded(t *testing.T) {
 	t.Parallel()
-	for seconds, want := range map[float64]string{0.2: "1 s", 7: "7 s", 23: "20 s", 59: "1 min 0 s", 187: "3 min 10 s", 640: "11 min"} {
+	for seconds, want := range map[float64]string{0.2: "1 s", 7: "7 s", 23: "20 s", 59: "1 min 0 s", 187: "3 min 10 s",
+		640: "11 min"} {
 		if got := rounded(time.Duration(seconds * float64(time.Second))); got != want {
 			t.Errorf("%v s: %s, want %s", seconds, got, want)
 		}
@@ -122,7 +128,8 @@ func program(t *testing.T) string {
 func TestACommandKeepsItsOutputAndItsStatus(t *testing.T) {
 	t.Parallel()
 	progress, dir := program(t), t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module example.com/wrong\n\ngo 1.26.0\n", "main.go": "package main\n\nfunc main() { undefined() }\n"} {
+	for name, text := range map[string]string{"go.mod": "module example.com/wrong\n\ngo 1.26.0\n",
+		"main.go": "package main\n\nfunc main() { undefined() }\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +150,8 @@ func TestACommandKeepsItsOutputAndItsStatus(t *testing.T) {
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		_ = cmd.Run()
-		if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(out.String(), tt.want) || strings.Contains(out.String(), "never") {
+		if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(out.String(), tt.want) ||
+			strings.Contains(out.String(), "never") {
 			t.Errorf("%q: status %d\n%s", tt.args, got, out.String())
 		}
 	}

@@ -1,5 +1,6 @@
-// Package main draws the transcript of a terminal session as an SVG whose lines appear one after another: docs/images/playground.svg, for the
-// README. hack/recording.sh makes the transcript. It imports the standard library only.
+// Package main draws the transcript of a terminal session as an SVG whose lines appear one after another:
+// docs/images/playground.svg, for the README. hack/recording.sh makes the transcript. It imports the standard library
+// only.
 package main
 
 import (
@@ -39,11 +40,13 @@ type line struct {
 	at      time.Duration
 }
 
-// schedule reads a transcript: commands begin with "$ ", what follows is their output. It returns how long the session takes.
+// schedule reads a transcript: commands begin with "$ ", what follows is their output. It returns how long the session
+// takes.
 func schedule(r io.Reader) (lines []line, end time.Duration, err error) {
 	s := bufio.NewScanner(r)
 	for s.Scan() {
-		l := line{text: strings.TrimRight(strings.ReplaceAll(s.Text(), "\t", "        "), " "), command: strings.HasPrefix(s.Text(), "$ ")}
+		l := line{text: strings.TrimRight(strings.ReplaceAll(s.Text(), "\t", "        "), " "),
+			command: strings.HasPrefix(s.Text(), "$ ")}
 		if l.command && len(lines) > 0 {
 			end += beforeNext
 		}
@@ -86,7 +89,8 @@ text { font: 13px ui-monospace, Menlo, Consolas, monospace; fill: #c9d3dd; white
 		if l.command {
 			class = ` class="command"`
 		}
-		fmt.Fprintf(b, "<text%s x=\"%d\" y=\"%d\" style=\"animation-name: l%d\">%s</text>\n", class, margin, margin+(i+1)*lineHeight-5, i, html.EscapeString(l.text))
+		fmt.Fprintf(b, "<text%s x=\"%d\" y=\"%d\" style=\"animation-name: l%d\">%s</text>\n", class, margin,
+			margin+(i+1)*lineHeight-5, i, html.EscapeString(l.text))
 	}
 	b.WriteString("</svg>\n")
 	_, err = io.WriteString(w, b.String())

@@ -32,7 +32,8 @@ func TestTheDrawingEscapesAndCutsLines(t *testing.T) {
 	if err := draw(&b, strings.NewReader("$ a <b> & c\n"+strings.Repeat("x", columns+5)+"\n")); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"$ a &lt;b&gt; &amp; c</text>", strings.Repeat("x", columns-1) + "…</text>", `class="command"`} {
+	for _, want := range []string{"$ a &lt;b&gt; &amp; c</text>", strings.Repeat("x", columns-1) + "…</text>",
+		`class="command"`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, b.String())
 		}

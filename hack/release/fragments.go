@@ -14,13 +14,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// fragmentsDir has a file for each change since the last release: its kind in the front matter, and one sentence for users.
+// fragmentsDir has a file for each change since the last release: its kind in the front matter, and one sentence for
+// users.
 const fragmentsDir = "release-notes/unreleased"
 
 // kinds are the headings of a release in CHANGELOG.md, in this order.
 var kinds = []string{"Breaking", "Security", "Added", "Changed", "Deprecated", "Removed", "Fixed"}
 
-// fragments are the texts of the changes since the last release by kind, in the order of their files. All errors are reported at once.
+// fragments are the texts of the changes since the last release by kind, in the order of their files. All errors are
+// reported at once.
 func (r *release) fragments() (by map[string][]string, files []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(r.dir, fragmentsDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -110,7 +112,8 @@ func (r *release) join() error {
 	if !ok {
 		return fmt.Errorf("%s has no section", changeLog)
 	}
-	if strings.HasPrefix(rest, r.version+" ") || strings.HasPrefix(rest, r.version+"\n") || strings.Contains(rest, "\n## "+r.version) {
+	if strings.HasPrefix(rest, r.version+" ") || strings.HasPrefix(rest, r.version+"\n") ||
+		strings.Contains(rest, "\n## "+r.version) {
 		return fmt.Errorf("%s has a section %s already", changeLog, r.version)
 	}
 	out := head + "\n## " + r.version + "\n\n" + section(by) + "\n\n## " + rest

@@ -16,14 +16,16 @@ func TestFragmentsBecomeSectionOfVersion(t *testing.T) {
 	put(t, filepath.Join(at, dir+"1-tags.md"), "---\nkind: Security\n---\nTags of others are refused.\n")
 	put(t, filepath.Join(at, dir+"3-more.md"), "---\nkind: Added\n---\nMore.\n")
 	r := release{dir: at, version: "v1.2.4", report: func(string) {}}
-	if err := r.check(); err == nil || !strings.Contains(err.Error(), "has 3 changes that no section of CHANGELOG.md has: make changelog VERSION=v1.2.4") {
+	if err := r.check(); err == nil || !strings.Contains(err.Error(),
+		"has 3 changes that no section of CHANGELOG.md has: make changelog VERSION=v1.2.4") {
 		t.Errorf("check before: %v", err)
 	}
 	if err := r.join(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(at, changeLog))
-	want := "# Changelog\n\n## v1.2.4\n\n### Security\n\n- Tags of others are refused.\n\n### Added\n\n- `lbc wait` waits until an edit is in effect.\n- More.\n\n## Unreleased\n"
+	want := "# Changelog\n\n## v1.2.4\n\n### Security\n\n- Tags of others are refused.\n\n### Added\n\n- `lbc wait` " +
+		"waits until an edit is in effect.\n- More.\n\n## Unreleased\n"
 	if err != nil || !strings.HasPrefix(string(got), want) || !strings.HasSuffix(string(got), "- before\n") {
 		t.Errorf("%v\n%s", err, got)
 	}
@@ -58,7 +60,8 @@ func TestJoinNeedsVersionWithoutSection(t *testing.T) {
 	t.Parallel()
 	at := repository(t)
 	put(t, filepath.Join(at, dir+"a.md"), "---\nkind: Fixed\n---\nA.\n")
-	for version, want := range map[string]string{"1.2.3": "not of the form", "v1.2.3": "has a section v1.2.3 already", "v1.2.2": "has a section v1.2.2 already"} {
+	for version, want := range map[string]string{"1.2.3": "not of the form", "v1.2.3": "has a section v1.2.3 already",
+		"v1.2.2": "has a section v1.2.2 already"} {
 		if err := (&release{dir: at, version: version}).join(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", version, err)
 		}

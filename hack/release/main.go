@@ -1,6 +1,6 @@
-// Command release joins the fragments of release-notes/unreleased to a section of CHANGELOG.md, checks that a version can be released, and gathers
-// what is published of it: notes from CHANGELOG.md, archives of the command line, the image as a file, and checksums of everything. It publishes
-// nothing: the workflow of the forge does.
+// Command release joins the fragments of release-notes/unreleased to a section of CHANGELOG.md, checks that a version
+// can be released, and gathers what is published of it: notes from CHANGELOG.md, archives of the command line, the
+// image as a file, and checksums of everything. It publishes nothing: the workflow of the forge does.
 package main
 
 import (
@@ -17,10 +17,13 @@ func main() {
 	version := flag.String("version", "", "version to release, as v1.2.3")
 	out := flag.String("out", "dist", "directory of what is published")
 	image := flag.String("image", "", "repository of the image, which the chart then names")
-	url := flag.String("repository", "https://github.com/k8s-lbc/lbc", "URL of the repository, for links of the notes to its files")
-	dry := flag.Bool("dry-run", false, "take the notes of what is unreleased if the version has none, and report instead of refusing what only matters to a release")
+	url := flag.String("repository", "https://github.com/k8s-lbc/lbc",
+		"URL of the repository, for links of the notes to its files")
+	dry := flag.Bool("dry-run", false, "take the notes of what is unreleased if the version has none, and report "+
+		"instead of refusing what only matters to a release")
 	flag.Parse()
-	r := release{version: *version, out: *out, image: *image, url: *url, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
+	r := release{version: *version, out: *out, image: *image, url: *url, dry: *dry,
+		report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
 	var err error
 	switch flag.Arg(0) {
 	case "join":
@@ -72,7 +75,8 @@ func (r *release) check() error {
 	if _, files, err := r.fragments(); err != nil {
 		wrong = append(wrong, err)
 	} else if len(files) > 0 {
-		refuse(fmt.Errorf("%s has %d changes that no section of CHANGELOG.md has: make changelog VERSION=%s", fragmentsDir, len(files), r.version))
+		refuse(fmt.Errorf("%s has %d changes that no section of CHANGELOG.md has: make changelog VERSION=%s", fragmentsDir,
+			len(files), r.version))
 	}
 	if status, err := r.git("status", "--porcelain"); err != nil {
 		wrong = append(wrong, err)

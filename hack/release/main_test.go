@@ -18,13 +18,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const changelog = "# Changelog\n\n## Unreleased\n\n- soon\n\n## v1.2.3 (2026-01-02)\n\n- this\n- that\n\n## v1.2.2\n\n- before\n"
+const changelog = "# Changelog\n\n## Unreleased\n\n- soon\n\n## v1.2.3 (2026-01-02)\n\n- this\n- that\n\n## " +
+	"v1.2.2\n\n- before\n"
 
 // repository is a commit with a change log, whose tags are given.
 func repository(t *testing.T, tags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"CHANGELOG.md": changelog, "LICENSE": "as it is", "THIRD_PARTY_NOTICES": "theirs", ".gitignore": "/dist/\n"} {
+	for name, text := range map[string]string{"CHANGELOG.md": changelog, "LICENSE": "as it is",
+		"THIRD_PARTY_NOTICES": "theirs", ".gitignore": "/dist/\n"} {
 		put(t, filepath.Join(dir, name), text)
 	}
 	git(t, dir, "init", "-q")
@@ -48,7 +50,9 @@ func put(t *testing.T, path, text string) {
 
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"}, args...)...) //nolint:gosec // a test
+	//nolint:gosec // a test
+	cmd := exec.Command("git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com", "-c",
+		"commit.gpgsign=false"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -58,7 +62,8 @@ func git(t *testing.T, dir string, args ...string) {
 
 func TestAVersionIsReleasedFromItsTagWithItsNotesOnly(t *testing.T) {
 	t.Parallel()
-	tagged, untagged, changed, moved := repository(t, "v1.2.3"), repository(t), repository(t, "v1.2.3"), repository(t, "v1.2.3")
+	tagged, untagged, changed, moved := repository(t, "v1.2.3"), repository(t), repository(t, "v1.2.3"),
+		repository(t, "v1.2.3")
 	put(t, filepath.Join(changed, "LICENSE"), "changed")
 	put(t, filepath.Join(moved, "more"), "more")
 	git(t, moved, "add", "-A")
@@ -111,7 +116,8 @@ func TestLinksOfNotesLeadToTheFilesOfTheVersion(t *testing.T) {
 		put(t, filepath.Join(dir, "CHANGELOG.md"), "# Changelog\n\n## v1.2.4\n\n"+c.notes+"\n")
 		r := release{dir: dir, version: "v1.2.4", url: "https://forge.example.com/x"}
 		got, err := r.notes()
-		if got != c.want && c.err == "" || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if got != c.want && c.err == "" || (err == nil) != (c.err == "") || err != nil &&
+			!strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -123,15 +129,21 @@ func packed(t *testing.T) map[string]string {
 	dir := repository(t)
 	out := filepath.Join(dir, "dist")
 	for name, text := range map[string]string{
-		"bin/linux-amd64/lbc": "for amd64", "bin/darwin-arm64/lbc": "for arm64", "bin/linux-amd64/controller": "in the image only", "image/index.json": "{}", "image/blobs/sha256/0": "blob", "v1_2_3_full.yaml": "all",
+		"bin/linux-amd64/lbc": "for amd64", "bin/darwin-arm64/lbc": "for arm64",
+		"bin/linux-amd64/controller": "in the image only", "image/index.json": "{}", "image/blobs/sha256/0": "blob",
+		"v1_2_3_full.yaml": "all",
 	} {
 		put(t, filepath.Join(out, name), text)
 	}
-	for name, text := range map[string]string{"Chart.yaml": "name: x\nversion: 0.0.0\nappVersion: v0.0.0\nkubeVersion: \">= 1.22\"\n", "values.yaml": "image:\n  # ours\n  repository: here\n  tag: \"\"\n", "templates/all.yaml": "all",
-		".helmignore": "# not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n", "crds/kustomization.yaml": "no definition", "old/x": "", "templates/all.yaml.orig": ""} {
+	for name, text := range map[string]string{
+		"Chart.yaml":  "name: x\nversion: 0.0.0\nappVersion: v0.0.0\nkubeVersion: \">= 1.22\"\n",
+		"values.yaml": "image:\n  # ours\n  repository: here\n  tag: \"\"\n", "templates/all.yaml": "all",
+		".helmignore": "# not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n", "crds/kustomization.yaml": "no definition",
+		"old/x": "", "templates/all.yaml.orig": ""} {
 		put(t, filepath.Join(dir, "charts", chartName, name), text)
 	}
-	r := release{dir: dir, version: "v1.2.3", out: out, image: "registry.example.com/lbc", url: "https://forge.example.com/x", report: func(string) {}}
+	r := release{dir: dir, version: "v1.2.3", out: out, image: "registry.example.com/lbc",
+		url: "https://forge.example.com/x", report: func(string) {}}
 	if err := r.pack(); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +191,8 @@ func TestTheManifestForKrewHasTheArchivesAndTheirSums(t *testing.T) {
 	for _, p := range m.Spec.Platforms {
 		name := "lbc_v1.2.3_" + p.Selector.MatchLabels["os"] + "_" + p.Selector.MatchLabels["arch"] + ".tar.gz"
 		sum := sha256.Sum256([]byte(all[name]))
-		if p.URI != "https://forge.example.com/x/releases/download/v1.2.3/"+name || p.SHA256 != hex.EncodeToString(sum[:]) || p.Bin != "lbc" || all[name] == "" {
+		if p.URI != "https://forge.example.com/x/releases/download/v1.2.3/"+name || p.SHA256 != hex.EncodeToString(sum[:]) ||
+			p.Bin != "lbc" || all[name] == "" {
 			t.Errorf("%+v, want %s", p, name)
 		}
 	}
@@ -191,7 +204,8 @@ func TestWhatIsPublishedIsCompleteAndTheSameEachTime(t *testing.T) {
 	if !maps.Equal(first, second) {
 		t.Error("the same input makes other bytes")
 	}
-	want := []string{"aws-load-balancer-controller-1.2.3.tgz", "checksums.txt", "image.tar", "krew.yaml", "lbc_v1.2.3_darwin_arm64.tar.gz", "lbc_v1.2.3_linux_amd64.tar.gz", "release-notes.md", "v1_2_3_full.yaml"}
+	want := []string{"aws-load-balancer-controller-1.2.3.tgz", "checksums.txt", "image.tar", "krew.yaml",
+		"lbc_v1.2.3_darwin_arm64.tar.gz", "lbc_v1.2.3_linux_amd64.tar.gz", "release-notes.md", "v1_2_3_full.yaml"}
 	if got := slices.Sorted(maps.Keys(first)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -199,11 +213,15 @@ func TestWhatIsPublishedIsCompleteAndTheSameEachTime(t *testing.T) {
 		t.Errorf("%d checksums of %d files", n, len(want)-1)
 	}
 	for file, want := range map[string][]string{
-		"lbc_v1.2.3_linux_amd64.tar.gz": {"lbc -rwxr-xr-x for amd64", "LICENSE -rw-r--r-- as it is", "THIRD_PARTY_NOTICES -rw-r--r-- theirs"},
+		"lbc_v1.2.3_linux_amd64.tar.gz": {"lbc -rwxr-xr-x for amd64", "LICENSE -rw-r--r-- as it is",
+			"THIRD_PARTY_NOTICES -rw-r--r-- theirs"},
 		"aws-load-balancer-controller-1.2.3.tgz": {
-			"aws-load-balancer-controller/Chart.yaml -rw-r--r-- name: x\nversion: 1.2.3\nappVersion: v1.2.3\nkubeVersion: \">= 1.22\"\n",
+			"aws-load-balancer-controller/Chart.yaml -rw-r--r-- name: x\nversion: 1.2.3\nappVersion: v1.2.3\nkubeVersion: " +
+				"\">= 1.22\"\n",
 			"aws-load-balancer-controller/.helmignore -rw-r--r-- # not for Helm\ncrds/kustomization.yaml\nold/\n*.orig\n",
-			"aws-load-balancer-controller/templates/all.yaml -rw-r--r-- all", "aws-load-balancer-controller/values.yaml -rw-r--r-- image:\n  # ours\n  repository: registry.example.com/lbc\n  tag: \"\"\n",
+			"aws-load-balancer-controller/templates/all.yaml -rw-r--r-- all",
+			"aws-load-balancer-controller/values.yaml -rw-r--r-- image:\n  # ours\n  repository: " +
+				"registry.example.com/lbc\n  tag: \"\"\n",
 		},
 	} {
 		if got := unpacked(t, first[file]); !slices.Equal(got, want) {

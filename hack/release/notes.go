@@ -43,7 +43,8 @@ func (r *release) notes() (string, error) {
 			return r.absolute(sections[names[i]])
 		}
 	}
-	return "", fmt.Errorf("CHANGELOG.md has no text below \"## %s\", only sections %s", r.version, strings.Join(slices.DeleteFunc(names, func(n string) bool { return n == "" }), ", "))
+	return "", fmt.Errorf("CHANGELOG.md has no text below \"## %s\", only sections %s", r.version,
+		strings.Join(slices.DeleteFunc(names, func(n string) bool { return n == "" }), ", "))
 }
 
 // absolute replaces links to files of the repository by URLs of these files at the version's tag.

@@ -30,7 +30,8 @@ func (r *release) pack() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(r.out, "release-notes.md"), []byte(notes+"\n"), 0o644); err != nil { //nolint:gosec // published
+	//nolint:gosec // published
+	if err := os.WriteFile(filepath.Join(r.out, "release-notes.md"), []byte(notes+"\n"), 0o644); err != nil {
 		return err
 	}
 	programs, err := filepath.Glob(filepath.Join(r.out, "bin", "*", "lbc"))
@@ -128,7 +129,8 @@ func (r *release) archiveChart(name string) error {
 	return archive(filepath.Join(r.out, name+"-"+number+".tgz"), entries, true)
 }
 
-// helmIgnored reports which files .helmignore keeps out of the chart: Helm reads the rules in directories only, and takes what is in an archive.
+// helmIgnored reports which files .helmignore keeps out of the chart: Helm reads the rules in directories only, and
+// takes what is in an archive.
 func helmIgnored(dir string) (func(name string) bool, error) {
 	text, err := os.ReadFile(filepath.Join(dir, ".helmignore")) //nolint:gosec // ours
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -211,7 +213,8 @@ func archive(to string, entries []entry, compressed bool) (err error) {
 				return err
 			}
 		}
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: e.name, Mode: e.mode, Size: int64(len(content)), Format: tar.FormatUSTAR}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: e.name, Mode: e.mode, Size: int64(len(content)),
+			Format: tar.FormatUSTAR}); err != nil {
 			return err
 		}
 		if _, err := w.Write(content); err != nil {

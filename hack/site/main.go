@@ -8,7 +8,8 @@ import (
 
 func main() {
 	out := flag.String("out", "dist/site", "directory for the site")
-	url := flag.String("repository", "https://github.com/k8s-lbc/lbc", "URL of the repository, for links to its directories and sources")
+	url := flag.String("repository", "https://github.com/k8s-lbc/lbc",
+		"URL of the repository, for links to its directories and sources")
 	flag.Parse()
 	files, err := build(os.DirFS("."), *url)
 	if err == nil {

@@ -1,5 +1,6 @@
-// Package main builds the static site of the documentation: the pages of docs/ and of the repository's root, with navigation, search and
-// checked links. docs/README.md is the table of contents. It imports goldmark and the packages of hack/pages.
+// Package main builds the static site of the documentation: the pages of docs/ and of the repository's root, with
+// navigation, search and checked links. docs/README.md is the table of contents. It imports goldmark and the packages
+// of hack/pages.
 package main
 
 import (
@@ -94,7 +95,8 @@ func build(repository fs.FS, repositoryURL string) (map[string][]byte, error) {
 	for _, p := range rendered {
 		at := target(p.Source)
 		var b bytes.Buffer
-		if err := layout.Execute(&b, map[string]any{"Page": p, "Path": at, "Root": root(at), "Navigation": outline, "Source": repositoryURL + "/blob/main/" + p.Source}); err != nil {
+		if err := layout.Execute(&b, map[string]any{"Page": p, "Path": at, "Root": root(at), "Navigation": outline,
+			"Source": repositoryURL + "/blob/main/" + p.Source}); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Source, err)
 		}
 		files[at] = b.Bytes()
@@ -161,7 +163,8 @@ func render(repository fs.FS, repositoryURL, source string, content []byte) (pag
 	return p, err
 }
 
-// refuseHTML returns an error for HTML among the Markdown. Comments are admitted: generated parts of pages are between them.
+// refuseHTML returns an error for HTML among the Markdown. Comments are admitted: generated parts of pages are between
+// them.
 func refuseHTML(doc ast.Node) error {
 	return ast.Walk(doc, func(n ast.Node, _ bool) (ast.WalkStatus, error) {
 		if _, ok := n.(*ast.RawHTML); ok {
@@ -203,7 +206,8 @@ func plain(n ast.Node, source []byte) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// relocate is a link of a page as the site has it. file is the file of the repository, if the link is to one that is no page.
+// relocate is a link of a page as the site has it. file is the file of the repository, if the link is to one that is no
+// page.
 func relocate(repository fs.FS, repositoryURL, source, link string) (to, file string, err error) {
 	name, anchor, local := links.Local(source, link)
 	if !local || strings.HasPrefix(link, "#") {
@@ -237,7 +241,8 @@ type chapter struct {
 
 type link struct{ Title, Path string }
 
-// navigation reads the chapters of the contents: headings of the second level, and the first link of each item of the lists below them.
+// navigation reads the chapters of the contents: headings of the second level, and the first link of each item of the
+// lists below them.
 func navigation(repository fs.FS) (out []chapter, err error) {
 	source, err := fs.ReadFile(repository, contents)
 	if err != nil {

@@ -12,7 +12,8 @@ const forge = "https://example.com/lbc"
 
 // repository is one with the pages, besides a table of contents that lists them.
 func repository(pages map[string]string) fstest.MapFS {
-	out := fstest.MapFS{contents: {Data: []byte("# Documentation\n\n## Start\n\n- [Quick](quick.md): first\n- no link\n\n## More\n\n- [Home](../README.md)\n")}}
+	out := fstest.MapFS{contents: {Data: []byte("# Documentation\n\n## Start\n\n- [Quick](quick.md): first\n- no " +
+		"link\n\n## More\n\n- [Home](../README.md)\n")}}
 	for name, text := range map[string]string{"README.md": "# Home\n", "docs/quick.md": "# Quick start\n"} {
 		out[name] = &fstest.MapFile{Data: []byte(text)}
 	}
@@ -25,8 +26,10 @@ func repository(pages map[string]string) fstest.MapFS {
 func TestLinksOfPagesAreThoseOfTheSite(t *testing.T) {
 	t.Parallel()
 	files, err := build(repository(map[string]string{
-		"README.md":                "# Home\n\n[quick](docs/quick.md#two-words), [file](examples/a.yaml), [directory](hack), [reasons](docs/decisions/), [far](https://example.org/x)\n",
-		"docs/quick.md":            "# Quick\n\n## Two words\n\n![picture](images/a.svg) [up](../README.md) [here](#two-words)\n",
+		"README.md": "# Home\n\n[quick](docs/quick.md#two-words), [file](examples/a.yaml), " +
+			"[directory](hack), [reasons](docs/decisions/), [far](https://example.org/x)\n",
+		"docs/quick.md": "# Quick\n\n## Two words\n\n![picture](images/a.svg) [up](../README.md) " +
+			"[here](#two-words)\n",
 		"docs/decisions/README.md": "# Reasons\n\n[quick](../quick.md)\n",
 		"docs/images/a.svg":        "<svg/>", "examples/a.yaml": "a: b\n", "hack/x.go": "package x\n",
 	}), forge)
@@ -34,9 +37,12 @@ func TestLinksOfPagesAreThoseOfTheSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for page, want := range map[string][]string{
-		"index.html":            {`href="quick.html#two-words"`, `href="examples/a.yaml"`, `href="` + forge + `/tree/main/hack"`, `href="decisions/README.html"`, `href="https://example.org/x"`},
-		"quick.html":            {`id="two-words"`, `src="docs/images/a.svg"`, `href="index.html"`, `href="#two-words"`, `<title>Quick</title>`},
-		"decisions/README.html": {`href="../quick.html"`, `href="../style.css"`, `href="` + forge + `/blob/main/docs/decisions/README.md"`},
+		"index.html": {`href="quick.html#two-words"`, `href="examples/a.yaml"`, `href="` + forge +
+			`/tree/main/hack"`, `href="decisions/README.html"`, `href="https://example.org/x"`},
+		"quick.html": {`id="two-words"`, `src="docs/images/a.svg"`, `href="index.html"`, `href="#two-words"`,
+			`<title>Quick</title>`},
+		"decisions/README.html": {`href="../quick.html"`, `href="../style.css"`, `href="` + forge +
+			`/blob/main/docs/decisions/README.md"`},
 	} {
 		for _, w := range want {
 			if !strings.Contains(string(files[page]), w) {
@@ -58,7 +64,8 @@ func TestWhatIsWrongWithAPageIsNamed(t *testing.T) {
 		"a heading that is missing": {"[x](../README.md#nothing)", "docs/quick.md: README.md has no heading nothing"},
 		"HTML":                      {"a <b>b</b>", "docs/quick.md: HTML among the Markdown"},
 	} {
-		if _, err := build(repository(map[string]string{"docs/quick.md": c.page}), forge); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := build(repository(map[string]string{"docs/quick.md": c.page}), forge); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
@@ -71,14 +78,17 @@ func TestNavigationFollowsTheContents(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []chapter{{"Start", []link{{"Quick", "quick.html"}}}, {"More", []link{{"Home", "index.html"}}}}
-	if !slices.EqualFunc(got, want, func(a, b chapter) bool { return a.Title == b.Title && slices.Equal(a.Pages, b.Pages) }) {
+	if !slices.EqualFunc(got, want, func(a, b chapter) bool {
+		return a.Title == b.Title && slices.Equal(a.Pages, b.Pages)
+	}) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
 func TestTheSearchHasTheTextOfEachSection(t *testing.T) {
 	t.Parallel()
-	p, err := render(repository(nil), forge, "docs/quick.md", []byte("# Quick\n\nFirst *words*\nhere.\n\n## Code\n\n    kubectl get lb\n\n| a | b |\n|---|---|\n| c | `d` |\n"))
+	p, err := render(repository(nil), forge, "docs/quick.md",
+		[]byte("# Quick\n\nFirst *words*\nhere.\n\n## Code\n\n    kubectl get lb\n\n| a | b |\n|---|---|\n| c | `d` |\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +115,8 @@ func TestTheContentsNameEveryPageOfTheDocumentation(t *testing.T) {
 		}
 	}
 	for name := range files {
-		if strings.HasSuffix(name, ".html") && !slices.Contains(named, name) && !strings.HasPrefix(name, "decisions/0") && !strings.HasPrefix(name, "examples/") {
+		if strings.HasSuffix(name, ".html") && !slices.Contains(named, name) && !strings.HasPrefix(name, "decisions/0") &&
+			!strings.HasPrefix(name, "examples/") {
 			t.Errorf("%s does not name %s", contents, name)
 		}
 	}

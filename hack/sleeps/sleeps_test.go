@@ -1,5 +1,6 @@
-// Package sleeps keeps tests from sleeping in real time. A sleep is too long on a fast machine and too short on a slow one:
-// tests wait for a condition with internal/lib/await, or run in a bubble of testing/synctest, where a sleep takes no time.
+// Package sleeps keeps tests from sleeping in real time. A sleep is too long on a fast machine and too short on a slow
+// one: tests wait for a condition with internal/lib/await, or run in a bubble of testing/synctest, where a sleep takes
+// no time.
 package sleeps
 
 import (
@@ -49,7 +50,8 @@ func TestTestsWaitForConditionsInsteadOfSleeping(t *testing.T) {
 		for _, where := range sleepers(file) {
 			key := name + ": " + where
 			if used[key] = true; allowed[key] == "" {
-				t.Errorf("%s sleeps in real time. Wait for a condition with internal/lib/await, or run the test in a bubble of testing/synctest.", key)
+				t.Errorf("%s sleeps in real time. Wait for a condition with internal/lib/await, or run the test in a bubble of "+
+					"testing/synctest.", key)
 			}
 		}
 		return nil
@@ -81,7 +83,8 @@ func TestASleepIsFoundHoweverItIsWritten(t *testing.T) {
 		"t.Run(``, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) })": false,
 		"synctest.Test(t, f); time.Sleep(1)": true,
 	} {
-		file, err := parser.ParseFile(token.NewFileSet(), "x_test.go", "package x\nfunc TestX(t *testing.T) {\n"+body+"\n}", 0)
+		file, err := parser.ParseFile(token.NewFileSet(), "x_test.go", "package x\nfunc TestX(t *testing.T) {\n"+
+			body+"\n}", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +147,8 @@ func timer(x ast.Expr) bool {
 		x = s.X
 	}
 	call, ok := x.(*ast.CallExpr)
-	return ok && (named(call.Fun, "time", "After") || named(call.Fun, "time", "NewTimer") || named(call.Fun, "time", "Tick"))
+	return ok && (named(call.Fun, "time", "After") || named(call.Fun, "time", "NewTimer") ||
+		named(call.Fun, "time", "Tick"))
 }
 
 func named(x ast.Expr, pkg, name string) bool {

@@ -1,6 +1,6 @@
-// Package testlist checks lists that lead from a fact or a behaviour to the test that shows it: it finds tests, the rows of
-// their tables in the source, and golden cases. It runs no test and does not interpret the facts of a list. For tests only; it imports only the
-// standard library.
+// Package testlist checks lists that lead from a fact or a behaviour to the test that shows it: it finds tests, the
+// rows of their tables in the source, and golden cases. It runs no test and does not interpret the facts of a list. For
+// tests only; it imports only the standard library.
 package testlist
 
 import (
@@ -17,7 +17,8 @@ import (
 	"strings"
 )
 
-// Tests are the tests of the packages below a directory; packages are parsed at their first use. Not for concurrent use.
+// Tests are the tests of the packages below a directory; packages are parsed at their first use. Not for concurrent
+// use.
 type Tests struct {
 	root string
 	pkgs map[string]*pkg
@@ -33,10 +34,11 @@ type pkg struct {
 // Under answers the tests below root, a directory with a go.mod.
 func Under(root string) *Tests { return &Tests{root: root, pkgs: map[string]*pkg{}} }
 
-// Find reports whether there is the test, named "directory.TestName" or "directory.TestName/row". The directory is relative to the
-// root, with slashes. A row is a string in the source of the test or of a declaration that it uses, directly or not: the name of
-// a subtest, written with spaces, or the key of a row in a table that has no subtests; or it is a golden case of a test that
-// reads testdata, "case" or "case: text", where the text is in what is expected of the case. It is nil if there is.
+// Find reports whether there is the test, named "directory.TestName" or "directory.TestName/row". The directory is
+// relative to the root, with slashes. A row is a string in the source of the test or of a declaration that it uses,
+// directly or not: the name of a subtest, written with spaces, or the key of a row in a table that has no subtests; or
+// it is a golden case of a test that reads testdata, "case" or "case: text", where the text is in what is expected of
+// the case. It is nil if there is.
 func (t *Tests) Find(name string) error {
 	dir, test, ok := strings.Cut(name, ".")
 	if !ok {
@@ -67,7 +69,8 @@ func (p *pkg) readsTestdata(test string) bool {
 	return false
 }
 
-// findCase looks for a golden case, testdata/case.in.yaml and .out.yaml, and for a text of the latter, however its lines are broken.
+// findCase looks for a golden case, testdata/case.in.yaml and .out.yaml, and for a text of the latter, however its
+// lines are broken.
 func (t *Tests) findCase(dir, test, row string) error {
 	name, text, _ := strings.Cut(row, ": ")
 	file := filepath.Join(t.root, filepath.FromSlash(dir), "testdata", name)
@@ -138,7 +141,8 @@ func (p *pkg) declare(d ast.Decl, test bool) {
 	}
 }
 
-// strings answers every string that a declaration holds, in its own source or in that of declarations of the package which it names.
+// strings answers every string that a declaration holds, in its own source or in that of declarations of the package
+// which it names.
 func (p *pkg) strings(decl string) map[string]bool {
 	if got, ok := p.rows[decl]; ok {
 		return got
@@ -193,8 +197,9 @@ type Line struct {
 	Sources []string
 }
 
-// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # are ignored. A list may name
-// its sources: "@define KEY SOURCE" names one, "@from KEY…" is of the lines below it, and " | @KEY…" at a line's end is its own instead.
+// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # are ignored. A list may
+// name its sources: "@define KEY SOURCE" names one, "@from KEY…" is of the lines below it, and " | @KEY…" at a line's
+// end is its own instead.
 func Read(file string) ([]Line, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -235,8 +240,8 @@ func Read(file string) ([]Line, error) {
 	return out, nil
 }
 
-// Check returns the errors of the lines: a fact twice, without proof, with a proof that does not exist, or absent without a
-// reason. It is nil if nothing is.
+// Check returns the errors of the lines: a fact twice, without proof, with a proof that does not exist, or absent
+// without a reason. It is nil if nothing is.
 func (t *Tests) Check(lines []Line) error {
 	var faults []error
 	seen := map[string]int{}
@@ -246,7 +251,8 @@ func (t *Tests) Check(lines []Line) error {
 		}
 		seen[l.Fact] = l.Number
 		if l.Fact == "" || len(l.Proofs) == 0 || slices.Contains(l.Proofs, "") {
-			faults = append(faults, fmt.Errorf("line %d: write FACT | PROOF, where PROOF is directory.TestName, directory.TestName/row, table FILE TEXT or absent WHY", l.Number))
+			faults = append(faults, fmt.Errorf("line %d: write FACT | PROOF, where PROOF is directory.TestName, "+
+				"directory.TestName/row, table FILE TEXT or absent WHY", l.Number))
 			continue
 		}
 		for _, proof := range l.Proofs {

@@ -42,7 +42,8 @@ func TestGoldenCasesAndWhatTheyExpectAreFound(t *testing.T) {
 		"front/front_test.go": `package front
 func TestGoldenCases() { cases("testdata") }
 func TestOther() { cases("elsewhere", "group: b") }`,
-		"front/testdata/group.in.yaml": "", "front/testdata/group.out.yaml": "Held:\n- a line that\n  is: broken\n", "front/testdata/new.in.yaml": "",
+		"front/testdata/group.in.yaml": "", "front/testdata/group.out.yaml": "Held:\n- a line that\n  is: broken\n",
+		"front/testdata/new.in.yaml": "",
 	} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -119,7 +120,8 @@ func TestSourcesAreThoseOfTheLineOrOfThoseAboveIt(t *testing.T) {
 		}
 		return Read(file)
 	}
-	lines, err := read("@define a https://a\n@define b some words\nnone | absent x\n@from a\ntwo | absent x\nthree | absent x | @b @a\nfour | absent x\n")
+	lines, err := read("@define a https://a\n@define b some words\nnone | absent x\n@from a\ntwo | absent x\nthree | " +
+		"absent x | @b @a\nfour | absent x\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,8 @@ func TestSourcesAreThoseOfTheLineOrOfThoseAboveIt(t *testing.T) {
 	for _, l := range lines {
 		got = append(got, l.Fact+": "+strings.Join(l.Sources, ", ")+" "+strings.Join(l.Proofs, ", "))
 	}
-	if text := strings.Join(got, "\n"); text != "none:  absent x\ntwo: https://a absent x\nthree: some words, https://a absent x\nfour: https://a absent x" {
+	if text := strings.Join(got, "\n"); text != "none:  absent x\ntwo: https://a absent x\nthree: some words, https://a "+
+		"absent x\nfour: https://a absent x" {
 		t.Errorf("got\n%s", text)
 	}
 	for list, want := range map[string]string{
@@ -145,7 +148,8 @@ func TestSourcesAreThoseOfTheLineOrOfThoseAboveIt(t *testing.T) {
 	}
 }
 
-// TestEveryFactOfTheDataPlaneNamesItsSource: what AWS documents is told with its page, what it does not is told to be seen or guessed.
+// TestEveryFactOfTheDataPlaneNamesItsSource: what AWS documents is told with its page, what it does not is told to be
+// seen or guessed.
 func TestEveryFactOfTheDataPlaneNamesItsSource(t *testing.T) {
 	t.Parallel()
 	lines, err := Read("../../awssim/testdata/facts/traffic.txt")
@@ -159,8 +163,8 @@ func TestEveryFactOfTheDataPlaneNamesItsSource(t *testing.T) {
 	}
 }
 
-// TestEveryFactOfTheSimulatorLeadsToATest reads awssim/testdata/facts: what AWS does, row by row, and the test that shows that
-// the simulator does it.
+// TestEveryFactOfTheSimulatorLeadsToATest reads awssim/testdata/facts: what AWS does, row by row, and the test that
+// shows that the simulator does it.
 func TestEveryFactOfTheSimulatorLeadsToATest(t *testing.T) {
 	t.Parallel()
 	lists, err := filepath.Glob("../../awssim/testdata/facts/*.txt")

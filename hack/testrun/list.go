@@ -28,7 +28,8 @@ type endToEnd struct {
 	shows     string // what only the test shows; without the name of the test
 }
 
-// printTests prints a table of the end-to-end tests below the root of the repository: package, test, core or long, and what only the test shows.
+// printTests prints a table of the end-to-end tests below the root of the repository: package, test, core or long, and
+// what only the test shows.
 func printTests(w io.Writer, root string) error {
 	tests, faults := endToEndTests(filepath.Join(root, filepath.FromSlash(endToEndDir)))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -50,8 +51,8 @@ func printTests(w io.Writer, root string) error {
 	return errors.Join(err, faults)
 }
 
-// endToEndTests reads the tests below a directory, in the order of their packages, files and lines. The error names each test whose comment does not begin
-// with "TestName shows …".
+// endToEndTests reads the tests below a directory, in the order of their packages, files and lines. The error names
+// each test whose comment does not begin with "TestName shows …".
 func endToEndTests(dir string) (tests []endToEnd, faults error) {
 	var all []error
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -109,7 +110,8 @@ func testsOf(pkg string, text []byte) ([]endToEnd, error) {
 func onlyShows(name, doc string) (string, error) {
 	rest, ok := strings.CutPrefix(strings.Join(strings.Fields(doc), " "), name+" shows ")
 	if !ok {
-		return "", fmt.Errorf("begin its comment with %q and what only this test shows; delete the test if a cheaper one shows as much", "// "+name+" shows …")
+		return "", fmt.Errorf("begin its comment with %q and what only this test shows; delete the test if a cheaper one "+
+			"shows as much", "// "+name+" shows …")
 	}
 	sentence, _, _ := strings.Cut(rest, ". ")
 	sentence = strings.TrimSuffix(sentence, ".")

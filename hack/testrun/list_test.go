@@ -54,18 +54,21 @@ func TestMain(m *testing.M) {}
 func helper(t *testing.T) {}
 `))
 	want := []endToEnd{
-		{"a/b", "TestA", true, "that a thing happens"}, {"a/b", "TestB", false, "another"}, {"a/b", "TestC", false, ""}, {"a/b", "TestD", false, ""},
+		{"a/b", "TestA", true, "that a thing happens"}, {"a/b", "TestB", false, "another"}, {"a/b", "TestC", false, ""},
+		{"a/b", "TestD", false, ""},
 		{"a/b", "TestE", false, strings.TrimSpace(strings.Repeat("a ", 26)) + " "},
 	}
 	if len(tests) != len(want) {
 		t.Fatalf("%+v", tests)
 	}
 	for i, w := range want {
-		if got := tests[i]; got.name != w.name || got.long != w.long || strings.TrimSpace(got.shows) != strings.TrimSpace(w.shows) || got.pkg != w.pkg {
+		if got := tests[i]; got.name != w.name || got.long != w.long || strings.TrimSpace(got.shows) != strings.TrimSpace(
+			w.shows) || got.pkg != w.pkg {
 			t.Errorf("got %+v, want %+v", got, w)
 		}
 	}
-	for _, fault := range []string{"a/b.TestC: begin its comment", "a/b.TestD: begin its comment", "a/b.TestE: the first sentence of its comment has 26 words"} {
+	for _, fault := range []string{"a/b.TestC: begin its comment", "a/b.TestD: begin its comment",
+		"a/b.TestE: the first sentence of its comment has 26 words"} {
 		if err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("%q is not in %v", fault, err)
 		}

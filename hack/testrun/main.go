@@ -1,5 +1,6 @@
-// Command testrun runs the project's test suites. It prints how far each suite is, shows the output of failed tests only, and ends each
-// failure with the command that repeats that test alone. The Makefile's test targets call it, with GOFLAGS set.
+// Command testrun runs the project's test suites. It prints how far each suite is, shows the output of failed tests
+// only, and ends each failure with the command that repeats that test alone. The Makefile's test targets call it, with
+// GOFLAGS set.
 //
 //	testrun test              all suites, short form: what a change needs
 //	testrun all               all suites, long form (LBC_TEST_ALL=1)
@@ -51,9 +52,12 @@ func run(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("testrun", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), usage); flags.PrintDefaults() } //nolint:errcheck // a terminal
 	var o options
-	flags.StringVar(&o.run, "run", "", "run only tests that match this regular expression; results are not taken from the cache")
-	flags.StringVar(&o.cover, "cover", "", "write coverage counters of our packages into this directory; the race detector is off, for it covers nothing more")
-	flags.BoolVar(&o.measure, "measure", false, "record the processor time of each package too; nothing is taken from the cache")
+	flags.StringVar(&o.run, "run", "", "run only tests that match this regular expression; results are not taken "+
+		"from the cache")
+	flags.StringVar(&o.cover, "cover", "", "write coverage counters of our packages into this directory; the race "+
+		"detector is off, for it covers nothing more")
+	flags.BoolVar(&o.measure, "measure", false, "record the processor time of each package too; nothing is taken "+
+		"from the cache")
 	flags.StringVar(&o.times, "times", "bin/testtimes", "directory with the times of the last run of each suite")
 	flags.IntVar(&o.count, "rows", 100, "number of tests that \"times\" prints")
 	flags.StringVar(&o.testArgs, "flags", "", "further flags of go test, such as '-v -failfast'")

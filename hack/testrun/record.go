@@ -105,7 +105,9 @@ func (r *record) endTest(k key, e event) string {
 		return ""
 	}
 	// A parent fails with its sub-tests: the sub-tests are what to repeat.
-	if !slices.ContainsFunc(r.failed, func(f key) bool { return f.pkg == k.pkg && strings.HasPrefix(f.test, k.test+"/") }) {
+	if !slices.ContainsFunc(r.failed, func(f key) bool {
+		return f.pkg == k.pkg && strings.HasPrefix(f.test, k.test+"/")
+	}) {
 		r.failed = append(r.failed, k)
 	}
 	return strings.Join(lines, "")
@@ -184,7 +186,8 @@ func printTimes(out io.Writer, dir string, rows int) error {
 				fmt.Fprintf(out, "  %8.1f s  %s  %s\n", t.Seconds, processor(t), short(t.Package)) //nolint:errcheck // a terminal
 			} else if printed < rows {
 				printed++
-				fmt.Fprintf(out, "  %8.1f s            %s %s\n", t.Seconds, short(t.Package), t.Test) //nolint:errcheck // a terminal
+				//nolint:errcheck // a terminal
+				fmt.Fprintf(out, "  %8.1f s            %s %s\n", t.Seconds, short(t.Package), t.Test)
 			}
 		}
 	}

@@ -82,10 +82,12 @@ func TestRepeatsNameOneTest(t *testing.T) {
 func TestProgressEstimatesTimeLeft(t *testing.T) {
 	t.Parallel()
 	began := time.Unix(0, 0)
-	former := []timing{{Package: "p", Seconds: 40}, {Package: "p", Test: "TestA", Seconds: 30}, {Package: "p", Test: "TestB", Seconds: 10}}
+	former := []timing{{Package: "p", Seconds: 40}, {Package: "p", Test: "TestA", Seconds: 30},
+		{Package: "p", Test: "TestB", Seconds: 10}}
 	r := newRecord()
 	feed(r, `{"Action":"run","Package":"p","Test":"TestA"}`)
-	if got := r.progress(began.Add(5*time.Second), 5*time.Second, 1, former); !strings.Contains(got, "0%; running: ./p TestA (5s)") {
+	if got := r.progress(began.Add(5*time.Second), 5*time.Second, 1, former); !strings.Contains(got,
+		"0%; running: ./p TestA (5s)") {
 		t.Error(got)
 	}
 	feed(r, `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":30}`)
@@ -104,7 +106,8 @@ func TestTimesOfARunArePrinted(t *testing.T) {
 	if err := printTimes(&out, dir, 1); err == nil || !strings.Contains(err.Error(), "make test") {
 		t.Errorf("without a run: %v", err)
 	}
-	tests := []timing{{Package: module + "/a", Seconds: 5, Processor: 4}, {Package: module + "/a", Test: "TestFast", Seconds: 1}, {Package: module + "/a", Test: "TestSlow", Seconds: 3}}
+	tests := []timing{{Package: module + "/a", Seconds: 5, Processor: 4}, {Package: module + "/a", Test: "TestFast",
+		Seconds: 1}, {Package: module + "/a", Test: "TestSlow", Seconds: 3}}
 	if err := store(dir, "end to end", tests); err != nil {
 		t.Fatal(err)
 	}
@@ -114,14 +117,16 @@ func TestTimesOfARunArePrinted(t *testing.T) {
 	if err := printTimes(&out, dir, 1); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.Contains(got, "end-to-end\n") || !strings.Contains(got, "./a TestSlow") || !strings.Contains(got, "4.0 s") || strings.Contains(got, "TestFast") {
+	if got := out.String(); !strings.Contains(got, "end-to-end\n") || !strings.Contains(got, "./a TestSlow") ||
+		!strings.Contains(got, "4.0 s") || strings.Contains(got, "TestFast") {
 		t.Error(got)
 	}
 }
 
 func TestConcurrentPackagesAreFound(t *testing.T) {
 	t.Parallel()
-	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n", "package p\n// go!\n"
+	const lock, start, plain = "package p\nvar mu sync.Mutex\n", "package p\nfunc f() { go func() {}() }\n",
+		"package p\n// go!\n"
 	for _, c := range []struct {
 		code, test  string
 		short, long bool
@@ -146,7 +151,8 @@ func TestConcurrentPackagesAreFound(t *testing.T) {
 
 func TestPackagesWithoutCoreTestsAreLeftOut(t *testing.T) {
 	t.Parallel()
-	const long, short = "func TestA(t *testing.T) {\n\tlongtest.Long(t, \"an hour\")\n}\n", "func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
+	const long, short = "func TestA(t *testing.T) {\n\tlongtest.Long(t, \"an hour\")\n}\n",
+		"func TestB(t *testing.T) {\n\tt.Parallel()\n}\n"
 	for _, c := range []struct {
 		text, slice string
 		want        bool
@@ -171,7 +177,8 @@ func TestAreaIncludesDependents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") || slices.Contains(importers, module+"/internal/lib/backoff") {
+	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") ||
+		slices.Contains(importers, module+"/internal/lib/backoff") {
 		t.Errorf("%v, %v", own, importers)
 	}
 }
@@ -189,7 +196,8 @@ func TestLongFormsAreOfTheirPackagesOnly(t *testing.T) {
 		}
 		all = append(all, s.packages...)
 	}
-	for p, want := range map[string]bool{"/internal/compile": true, "/internal/lib/backoff": false, "/playground/e2e/degraded": true, "/playground/curl": false} {
+	for p, want := range map[string]bool{"/internal/compile": true, "/internal/lib/backoff": false,
+		"/playground/e2e/degraded": true, "/playground/curl": false} {
 		if slices.Contains(all, module+p) != want {
 			t.Errorf("%s is there: %v", p, !want)
 		}

@@ -171,7 +171,8 @@ func (r *record) line(text string, now time.Time) string {
 	return r.add(e, now)
 }
 
-// progress is the state of a suite: the share that is done, by the times of the former run where there was one, and the time left.
+// progress is the state of a suite: the share that is done, by the times of the former run where there was one, and the
+// time left.
 func (r *record) progress(now time.Time, elapsed time.Duration, packages int, former []timing) string {
 	done, total := float64(len(r.ended)), float64(max(packages, len(r.ended)))
 	text := fmt.Sprintf("… %d packages done", len(r.ended))
@@ -184,7 +185,8 @@ func (r *record) progress(now time.Time, elapsed time.Duration, packages int, fo
 		text += fmt.Sprintf(", %.0f%%", 100*done/total)
 	}
 	if total > 0 && done > total/20 {
-		text += fmt.Sprintf(", about %s left", (time.Duration(float64(elapsed) * (total - done) / done)).Round(10*time.Second))
+		text += fmt.Sprintf(", about %s left", (time.Duration(float64(elapsed) * (total - done) / done)).Round(
+			10*time.Second))
 	}
 	if name, d := r.longest(now); name != "" {
 		text += fmt.Sprintf("; running: %s (%s)", name, d.Round(time.Second))
@@ -244,7 +246,8 @@ func quoteMeta(name string) string {
 	return b.String()
 }
 
-// measuring is the command under which test binaries run so that their processor time is recorded: this program, by another name.
+// measuring is the command under which test binaries run so that their processor time is recorded: this program, by
+// another name.
 func measuring() string {
 	self, err := os.Executable()
 	if err != nil {

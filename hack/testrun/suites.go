@@ -27,8 +27,8 @@ type suite struct {
 	packages []string
 }
 
-// playgroundArgs: tests of whole playgrounds wait far more than they compute, so more packages run at a time than there are processors.
-// Go does not see that a binary of another module is tested, so results must not come from its cache.
+// playgroundArgs: tests of whole playgrounds wait far more than they compute, so more packages run at a time than there
+// are processors. Go does not see that a binary of another module is tested, so results must not come from its cache.
 var playgroundArgs = []string{"-count=1", "-timeout=60m", "-p=4", "-parallel=8"}
 
 // plan returns the suites of a command, in the order in which they run.
@@ -53,17 +53,20 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 	image := suite{name: "image builder", dir: "hack/tools/image", packages: []string{"./..."}}
 	switch name {
 	case "check":
-		return []suite{{name: "unit and golden tests", dir: ".", args: []string{"-timeout=20m"}, packages: paths(packages)}}, nil
+		return []suite{{name: "unit and golden tests", dir: ".", args: []string{"-timeout=20m"}, packages: paths(packages)}},
+			nil
 	case "test", "all":
 		suites := []suite{
-			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=40m"}, packages: concurrent},
+			{name: "packages with concurrency, race detector on", dir: ".", race: true, args: []string{"-timeout=40m"},
+				packages: concurrent},
 			{name: "other packages", dir: ".", args: []string{"-timeout=20m"}, packages: others},
 			image,
 			{name: "end to end", dir: "playground", args: playgroundArgs, packages: playground},
 		}
 		if name == "all" {
 			// Under the race detector, the tests of many troubles try only a sample.
-			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{"-timeout=40m"}, packages: concurrent})
+			suites = slices.Insert(suites, 1, suite{name: "packages with concurrency, every seed", dir: ".", args: []string{
+				"-timeout=40m"}, packages: concurrent})
 			for i := range suites {
 				suites[i].env = []string{longtest.Variable + "=1"}
 			}
@@ -73,7 +76,8 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 	return nil, fmt.Errorf("%q is no command: test, all, long, check, area, times or list", name)
 }
 
-// longForms returns the suites of the packages that have a long form or long tests. All others run alike in "test" and in "all".
+// longForms returns the suites of the packages that have a long form or long tests. All others run alike in "test" and
+// in "all".
 func longForms(ctx context.Context) ([]suite, error) {
 	suites := []suite{
 		{name: "packages with long forms", dir: ".", args: []string{"-timeout=40m"}},
@@ -100,8 +104,10 @@ type pack struct {
 
 // list lists packages of the module in dir, a directory relative to the root.
 func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
-	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Deps \" \"}}\t{{join .TestImports \" \"}} {{join .XTestImports \" \"}}"
-	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-C", dir, "-e", "-f", format}, patterns...)...) //nolint:gosec // our own arguments
+	const format = "{{.ImportPath}}\t{{.Dir}}\t{{join .Deps \" \"}}\t{{join .TestImports \" \"}} {{join " +
+		".XTestImports \" \"}}"
+	//nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-C", dir, "-e", "-f", format}, patterns...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -111,7 +117,8 @@ func list(ctx context.Context, dir string, patterns ...string) ([]pack, error) {
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(fields) == 4 {
-			packages = append(packages, pack{path: fields[0], dir: fields[1], imports: strings.Fields(fields[2]), tests: strings.Fields(fields[3])})
+			packages = append(packages, pack{path: fields[0], dir: fields[1], imports: strings.Fields(fields[2]),
+				tests: strings.Fields(fields[3])})
 		}
 	}
 	return packages, nil
@@ -125,21 +132,24 @@ func paths(packages []pack) []string {
 	return out
 }
 
-// starts finds sources that start goroutines or servers, or run functions by timers; shares finds locks and atomics too.
+// starts finds sources that start goroutines or servers, or run functions by timers; shares finds locks and atomics
+// too.
 var (
-	starts = regexp.MustCompile(`\bgo func|\bgo [A-Za-z_.]+\(|\.Go\(|\.AfterFunc\(|httptest\.New[A-Za-z]*Server|\.Serve\(|ListenAndServe`)
+	starts = regexp.MustCompile(
+		`\bgo func|\bgo [A-Za-z_.]+\(|\.Go\(|\.AfterFunc\(|httptest\.New[A-Za-z]*Server|\.Serve\(|ListenAndServe`)
 	shares = regexp.MustCompile(starts.String() + `|\b(sync|atomic)\.[A-Z]`)
 )
 
-// withoutRace are directories whose tests make test runs without the race detector although something in them is concurrent: cmd/lbc prints
-// what its packages report, and those have the detector.
+// withoutRace are directories whose tests make test runs without the race detector although something in them is
+// concurrent: cmd/lbc prints what its packages report, and those have the detector.
 var withoutRace = []string{"cmd/lbc"}
 
-// withRace are directories below which every package is run with the race detector: they have the tests of whole controllers.
+// withRace are directories below which every package is run with the race detector: they have the tests of whole
+// controllers.
 var withRace = []string{"internal/controller/lab/"}
 
-// divide tells the packages for the race detector from the others. The detector makes tests several times slower and finds nothing
-// where nothing is concurrent.
+// divide tells the packages for the race detector from the others. The detector makes tests several times slower and
+// finds nothing where nothing is concurrent.
 func divide(packages []pack, long bool) (concurrent, others []string) {
 	for _, p := range packages {
 		if isConcurrent(p.dir, long) {
@@ -151,15 +161,18 @@ func divide(packages []pack, long bool) (concurrent, others []string) {
 	return concurrent, others
 }
 
-// isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers, goroutines or servers, and
-// its code or its tests start goroutines. In the long form, one of these is enough, in code or tests.
+// isConcurrent reports whether the tests of a package need the race detector: its code has locks, atomics, timers,
+// goroutines or servers, and its code or its tests start goroutines. In the long form, one of these is enough, in code
+// or tests.
 func isConcurrent(dir string, long bool) bool {
 	code, tests := sources(dir)
 	all := slices.Concat(code, tests)
 	if long {
 		return matches(shares, all)
 	}
-	if slices.ContainsFunc(withRace, func(d string) bool { return strings.Contains(filepath.ToSlash(dir)+"/", "/"+d) && len(tests) > 0 }) {
+	if slices.ContainsFunc(withRace, func(d string) bool {
+		return strings.Contains(filepath.ToSlash(dir)+"/", "/"+d) && len(tests) > 0
+	}) {
 		return true
 	}
 	excluded := slices.ContainsFunc(withoutRace, func(d string) bool { return strings.HasSuffix(dir, "/"+d) })
@@ -186,8 +199,8 @@ func matches(pattern *regexp.Regexp, texts []string) bool {
 	return slices.ContainsFunc(texts, pattern.MatchString)
 }
 
-// core returns the packages of the playground with a test that the short form runs, or that a slice of the long tests has. Others would only be
-// linked with a Kubernetes.
+// core returns the packages of the playground with a test that the short form runs, or that a slice of the long tests
+// has. Others would only be linked with a Kubernetes.
 func core(ctx context.Context, slice string) ([]string, error) {
 	packages, err := list(ctx, "playground", "./...")
 	if err != nil {
@@ -213,7 +226,8 @@ const longCall = "longtest.Long(t, "
 // begun finds the beginnings of tests and the first line of each.
 var begun = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)[A-Z0-9_]\w*)\(.*\{\n(.*)$`)
 
-// hasCore reports whether one of the tests in the sources runs: each but those that begin with a call of Long, and of these those in the slice.
+// hasCore reports whether one of the tests in the sources runs: each but those that begin with a call of Long, and of
+// these those in the slice.
 func hasCore(tests []string, slice string) (bool, error) {
 	for _, text := range tests {
 		for _, m := range begun.FindAllStringSubmatch(text, -1) {
@@ -231,7 +245,8 @@ func hasCore(tests []string, slice string) (bool, error) {
 	return false, nil
 }
 
-// area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what depends on them, without.
+// area returns the suites of some packages: themselves, with the race detector where something is concurrent, then what
+// depends on them, without.
 func area(ctx context.Context, patterns []string) ([]suite, error) {
 	if len(patterns) == 0 {
 		return nil, errors.New("name the packages of the area, such as ./internal/compile")
@@ -252,7 +267,8 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 		}
 		concurrent, others := divide(own, false)
 		suites = append(suites,
-			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"}, packages: concurrent},
+			suite{name: "the area, race detector on", dir: ".", race: true, args: []string{"-timeout=20m"},
+				packages: concurrent},
 			suite{name: "the area", dir: ".", args: []string{"-timeout=20m"}, packages: others},
 			suite{name: "packages that depend on the area", dir: ".", args: []string{"-timeout=20m"}, packages: dependents})
 	}
@@ -262,7 +278,8 @@ func area(ctx context.Context, patterns []string) ([]suite, error) {
 	return slices.DeleteFunc(suites, func(s suite) bool { return len(s.packages) == 0 }), nil
 }
 
-// dependents returns the packages of the patterns, and the paths of those that import them, directly or not, also by their tests.
+// dependents returns the packages of the patterns, and the paths of those that import them, directly or not, also by
+// their tests.
 func dependents(ctx context.Context, patterns []string) (own []pack, importers []string, err error) {
 	if own, err = list(ctx, ".", patterns...); err != nil {
 		return nil, nil, err

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// measured runs a test binary and adds a line with its directory and processor time to the file that TESTRUN_USAGE names.
-// go test calls it, by its flag -exec, in the directory of the package. It returns the exit status of the binary.
+// measured runs a test binary and adds a line with its directory and processor time to the file that TESTRUN_USAGE
+// names. go test calls it, by its flag -exec, in the directory of the package. It returns the exit status of the
+// binary.
 func measured(args []string) int {
 	if len(args) == 0 {
 		fmt.Fprintln(os.Stderr, "testrun -measured: name a command")

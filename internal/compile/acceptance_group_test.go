@@ -16,49 +16,96 @@ var meetings = map[annotation.Key]struct {
 	beside        notes
 	want          []string // that the second is told, or what comes of both
 }{
-	annotation.LoadBalancerName:       {first: "one", second: "two", want: []string{"finding Ingress shop/b conflict: conflicting load balancer name", "balancer one "}},
-	annotation.Scheme:                 {first: "internal", second: "internet-facing", want: []string{"finding Ingress shop/b conflict: conflicting scheme"}},
-	annotation.IPAddressType:          {first: "ipv4", second: "dualstack", want: []string{"finding Ingress shop/b conflict: conflicting IP address type"}},
-	annotation.Subnets:                {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", want: []string{"finding Ingress shop/b conflict: conflicting subnets", "[{subnet-0a    } {subnet-0b    }]"}},
-	annotation.CustomerOwnedPool:      {first: "ipv4pool-coip-1", second: "ipv4pool-coip-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.IPAMPool:               {first: "ipam-pool-1", second: "ipam-pool-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.SecurityGroups:         {first: "sg-0a", second: "sg-0b", want: []string{"finding Ingress shop/b conflict: conflicting security groups"}},
-	annotation.ManageBackend:          {first: "true", second: "false", beside: notes{"security-groups": "sg-0a"}, want: []string{"finding Ingress shop/b conflict: conflicting management"}},
-	annotation.InboundCIDRs:           {first: "10.0.0.0/8", second: "11.0.0.0/8", want: []string{"finding Ingress shop/b conflict: conflicting inbound CIDRs of port 80", "admit 80-80 10.0.0.0/8"}},
-	annotation.PrefixLists:            {first: "pl-1", second: "pl-2", want: []string{"finding Ingress shop/b conflict: conflicting prefix lists", "admit 80-80 pl-1"}},
-	annotation.LoadBalancerAttributes: {first: "a=1,same=x", second: "a=2,b=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting load balancer attribute a", "map[a:1 b:3 same:x]"}},
-	annotation.DriftPolicy:            {first: "rules=report,tags=ignore", second: "rules=ignore,tags=ignore", want: []string{"finding Ingress shop/b conflict: conflicting drift policy of rules"}},
-	annotation.ReplacementPolicy:      {first: "refuse", second: "allow", want: []string{"finding Ingress shop/b conflict: conflicting replacement policy"}},
-	annotation.ExistingLoadBalancer:   {first: "platform", second: "other", beside: notes{"ownership": "shared"}, want: []string{"finding Ingress shop/a notFound: load balancer platform does not exist", "finding Ingress shop/b notFound: load balancer other does not exist"}}, // in turn
-	annotation.Capacity:               {first: "CapacityUnits=100", second: "CapacityUnits=200", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.Tags:                   {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting tag k", "k:1 l:3 same:x"}},
-	annotation.WebACLARN: {first: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a/00000000-0000-4000-8000-000000000001",
-		second: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/b/00000000-0000-4000-8000-000000000002", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.WebACLName:         {first: "a", second: "b", want: []string{"finding Ingress shop/a notFound: couldn't find", "finding Ingress shop/b notFound: couldn't find"}}, // in turn
-	annotation.Shield:             {first: "true", second: "false", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.ListenPorts:        {first: `[{"HTTP":80},{"HTTP":81}]`, second: `[{"HTTP":81},{"HTTP":82}]`, want: []string{"80:1 host-header=a ", "81:1 host-header=a ", "81:2 host-header=b ", "82:1 host-header=b "}},
-	annotation.SSLRedirect:        {first: "443", second: "8443", beside: both, want: []string{"finding Ingress shop/b conflict: conflicting SSL redirect port"}},
-	annotation.CertificateARN:     {first: arn1, second: arn2, want: []string{"certificates [" + arn1 + " " + arn2 + " "}},
-	annotation.SSLPolicy:          {first: "p1", second: "p2", beside: both, want: []string{"finding Ingress shop/b conflict: conflicting ssl policy of port 443", "listener HTTPS 443 → fixed-response 404 p1 "}},
-	annotation.ListenerAttributes: {first: "a=1", second: "a=2,b=3", want: []string{"finding Ingress shop/b conflict: conflicting listener attribute", "attributes map[a:1 b:3]"}},
-	annotation.MutualAuthentication: {first: `[{"port":443,"mode":"passthrough"}]`, second: `[{"port":443,"mode":"off"}]`, beside: both,
+	annotation.LoadBalancerName: {first: "one", second: "two", want: []string{
+		"finding Ingress shop/b conflict: conflicting load balancer name", "balancer one "}},
+	annotation.Scheme: {first: "internal", second: "internet-facing", want: []string{
+		"finding Ingress shop/b conflict: conflicting scheme"}},
+	annotation.IPAddressType: {first: "ipv4", second: "dualstack", want: []string{
+		"finding Ingress shop/b conflict: conflicting IP address type"}},
+	annotation.Subnets: {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", want: []string{
+		"finding Ingress shop/b conflict: conflicting subnets", "[{subnet-0a    } {subnet-0b    }]"}},
+	annotation.CustomerOwnedPool: {first: "ipv4pool-coip-1", second: "ipv4pool-coip-2", want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.IPAMPool: {first: "ipam-pool-1", second: "ipam-pool-2", want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.SecurityGroups: {first: "sg-0a", second: "sg-0b", want: []string{
+		"finding Ingress shop/b conflict: conflicting security groups"}},
+	annotation.ManageBackend: {first: "true", second: "false", beside: notes{"security-groups": "sg-0a"},
+		want: []string{"finding Ingress shop/b conflict: conflicting management"}},
+	annotation.InboundCIDRs: {first: "10.0.0.0/8", second: "11.0.0.0/8", want: []string{
+		"finding Ingress shop/b conflict: conflicting inbound CIDRs of port 80", "admit 80-80 10.0.0.0/8"}},
+	annotation.PrefixLists: {first: "pl-1", second: "pl-2", want: []string{
+		"finding Ingress shop/b conflict: conflicting prefix lists", "admit 80-80 pl-1"}},
+	annotation.LoadBalancerAttributes: {first: "a=1,same=x", second: "a=2,b=3,same=x", want: []string{
+		"finding Ingress shop/b conflict: conflicting load balancer attribute a", "map[a:1 b:3 same:x]"}},
+	annotation.DriftPolicy: {first: "rules=report,tags=ignore", second: "rules=ignore,tags=ignore",
+		want: []string{"finding Ingress shop/b conflict: conflicting drift policy of rules"}},
+	annotation.ReplacementPolicy: {first: "refuse", second: "allow", want: []string{
+		"finding Ingress shop/b conflict: conflicting replacement policy"}},
+	// in turn
+	annotation.ExistingLoadBalancer: {first: "platform", second: "other", beside: notes{"ownership": "shared"},
+		want: []string{"finding Ingress shop/a notFound: load balancer platform does not exist",
+			"finding Ingress shop/b notFound: load balancer other does not exist"}},
+	annotation.Capacity: {first: "CapacityUnits=100", second: "CapacityUnits=200", want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.Tags: {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{
+		"finding Ingress shop/b conflict: conflicting tag k", "k:1 l:3 same:x"}},
+	annotation.WebACLARN: {
+		first:  "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a/00000000-0000-4000-8000-000000000001",
+		second: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/b/00000000-0000-4000-8000-000000000002", want: []string{
+			"finding Ingress shop/b conflict: conflicting"}},
+	// in turn
+	annotation.WebACLName: {first: "a", second: "b", want: []string{"finding Ingress shop/a notFound: couldn't find",
+		"finding Ingress shop/b notFound: couldn't find"}},
+	annotation.Shield: {first: "true", second: "false", want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.ListenPorts: {first: `[{"HTTP":80},{"HTTP":81}]`, second: `[{"HTTP":81},{"HTTP":82}]`,
+		want: []string{"80:1 host-header=a ", "81:1 host-header=a ", "81:2 host-header=b ", "82:1 host-header=b "}},
+	annotation.SSLRedirect: {first: "443", second: "8443", beside: both, want: []string{
+		"finding Ingress shop/b conflict: conflicting SSL redirect port"}},
+	annotation.CertificateARN: {first: arn1, second: arn2, want: []string{"certificates [" + arn1 + " " + arn2 + " "}},
+	annotation.SSLPolicy: {first: "p1", second: "p2", beside: both, want: []string{
+		"finding Ingress shop/b conflict: conflicting ssl policy of port 443", "listener HTTPS 443 → " +
+			"fixed-response 404 p1 "}},
+	annotation.ListenerAttributes: {first: "a=1", second: "a=2,b=3", want: []string{
+		"finding Ingress shop/b conflict: conflicting listener attribute", "attributes map[a:1 b:3]"}},
+	annotation.MutualAuthentication: {first: `[{"port":443,"mode":"passthrough"}]`, second: `[{"port":443,"mode":"off"}]`,
+		beside: both,
+		want:   []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.Frontend: {first: "true", second: "false", want: []string{
+		"finding Ingress shop/a conflict: conflicting"}},
+	annotation.FrontendScheme: {first: "internal", second: "internet-facing", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSubnets: {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", beside: front,
 		want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.Frontend:                    {first: "true", second: "false", want: []string{"finding Ingress shop/a conflict: conflicting"}},
-	annotation.FrontendScheme:              {first: "internal", second: "internet-facing", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendSubnets:             {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendSecurityGroups:      {first: "sg-0a", second: "sg-0b", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendPorts:               {first: "8080=80", second: "8080=81", beside: and(front, notes{"listen-ports": `[{"HTTP":80},{"HTTP":81}]`}), want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendEIPAllocations:      {first: "eipalloc-1,eipalloc-2", second: "eipalloc-3,eipalloc-4", beside: and(front, notes{"frontend-nlb-scheme": "internet-facing", "frontend-nlb-subnets": "subnet-0a,subnet-0b"}), want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendAttributes:          {first: "a=1", second: "a=2", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendTags:                {first: "a=1", second: "a=2", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthCheckPort:     {first: "80", second: "traffic-port", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthCheckProtocol: {first: "HTTP", second: "HTTPS", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthCheckPath:     {first: "/a", second: "/b", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthCheckInterval: {first: "20", second: "30", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthCheckTimeout:  {first: "5", second: "6", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendHealthyThreshold:    {first: "2", second: "3", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendUnhealthyThreshold:  {first: "2", second: "3", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.FrontendSuccessCodes:        {first: "200", second: "201", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSecurityGroups: {first: "sg-0a", second: "sg-0b", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendPorts: {first: "8080=80", second: "8080=81",
+		beside: and(front, notes{"listen-ports": `[{"HTTP":80},{"HTTP":81}]`}), want: []string{
+			"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendEIPAllocations: {first: "eipalloc-1,eipalloc-2", second: "eipalloc-3,eipalloc-4",
+		beside: and(front, notes{"frontend-nlb-scheme": "internet-facing", "frontend-nlb-subnets": "subnet-0a,subnet-0b"}),
+		want:   []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendAttributes: {first: "a=1", second: "a=2", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendTags: {first: "a=1", second: "a=2", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckPort: {first: "80", second: "traffic-port", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckProtocol: {first: "HTTP", second: "HTTPS", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckPath: {first: "/a", second: "/b", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckInterval: {first: "20", second: "30", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckTimeout: {first: "5", second: "6", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthyThreshold: {first: "2", second: "3", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendUnhealthyThreshold: {first: "2", second: "3", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSuccessCodes: {first: "200", second: "201", beside: front, want: []string{
+		"finding Ingress shop/b conflict: conflicting"}},
 }
 
 const (
@@ -71,7 +118,8 @@ var (
 	front = notes{"enable-frontend-nlb": "true"}
 )
 
-// TestEveryAnnotationThatMembersShareIsMerged fails as well for an annotation that has a rule of merging and no row above.
+// TestEveryAnnotationThatMembersShareIsMerged fails as well for an annotation that has a rule of merging and no row
+// above.
 func TestEveryAnnotationThatMembersShareIsMerged(t *testing.T) {
 	t.Parallel()
 	for _, e := range annotation.Entries() {
@@ -106,7 +154,8 @@ func meet(t *testing.T, key annotation.Key, first, second string) string {
 	}
 	beside := and(group("g"), meetings[key].beside)
 	return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
-		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}), "b Prefix / web:80"))))
+		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
+			"b Prefix / web:80"))))
 }
 
 // rows are what decision 2 says of each annotation in a group.
@@ -126,13 +175,15 @@ func rows(t *testing.T) map[string]string {
 	return out
 }
 
-// TestNewcomersValueIsAsDecisionSays compares the rows of decision 2 with what comes of a newcomer of another namespace.
+// TestNewcomersValueIsAsDecisionSays compares the rows of decision 2 with what comes of a newcomer of another
+// namespace.
 func TestNewcomersValueIsAsDecisionSays(t *testing.T) {
 	t.Parallel()
 	all := rows(t)
 	for _, e := range annotation.Entries() {
 		row := all[string(e.Key)]
-		if e.Merge == "" || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth || row == "policy" || row == "added by each" {
+		if e.Merge == "" || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth || row == "policy" ||
+			row == "added by each" {
 			continue
 		}
 		t.Run(string(e.Key), func(t *testing.T) {
@@ -167,7 +218,8 @@ func newcomer(t *testing.T, key annotation.Key, first, second string) string {
 		suffix += "HTTP-80"
 	}
 	beside := and(group("g"), meetings[key].beside)
-	a, b := ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}), "b Prefix / web:80")
+	a, b := ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}),
+		"b Prefix / web:80")
 	a.CreationTimestamp, b.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
 	b.Namespace = "zz"
 	return tell(scenario{Account: "lab"}.run(t, append(surroundings(), a, b)))

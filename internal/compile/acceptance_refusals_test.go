@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestEveryRefusalOfTheExistingControllerIsReported reads testdata/refusals*.txt: what is refused is refused here as well, in one finding
-// that has the words of that list, is about the annotation or field that is wrong, and is no mere note. Findings are those of the
-// golden cases, of the behaviours, and of members that disagree.
+// TestEveryRefusalOfTheExistingControllerIsReported reads testdata/refusals*.txt: what is refused is refused here as
+// well, in one finding that has the words of that list, is about the annotation or field that is wrong, and is no mere
+// note. Findings are those of the golden cases, of the behaviours, and of members that disagree.
 func TestEveryRefusalOfTheExistingControllerIsReported(t *testing.T) {
 	t.Parallel()
 	said := goldenFindings(t)

@@ -22,9 +22,10 @@ import (
 // behaviour is a sentence about what users of the existing controller know; numbers are those of the list in
 // testdata/acceptance.txt. What is applied is compiled, and told as lines of text by tell.
 type behaviour struct {
-	number  int
-	says    string
-	objects []any  // beside class alb and the Services web (80, named http, target 8080) and api (80, target 9090) of namespace shop
+	number int
+	says   string
+	// beside class alb and the Services web (80, named http, target 8080) and api (80, target 9090) of namespace shop
+	objects []any
 	config  string // JSON over compile.Defaults
 	want    []string
 	never   []string
@@ -36,7 +37,8 @@ type notes map[string]string
 // ing is an Ingress of namespace shop. A path is "HOST KIND PATH SERVICE:PORT"; "-" stands for nothing.
 func ing(object string, n notes, paths ...string) *networkingv1.Ingress {
 	class := "alb"
-	out := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: object, Annotations: map[string]string{"alb.ingress.kubernetes.io/target-type": "ip"}}}
+	out := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: object,
+		Annotations: map[string]string{"alb.ingress.kubernetes.io/target-type": "ip"}}}
 	out.Spec.IngressClassName = &class
 	for k, v := range n {
 		out.Annotations["alb.ingress.kubernetes.io/"+k] = v
@@ -60,7 +62,8 @@ func ing(object string, n notes, paths ...string) *networkingv1.Ingress {
 		path := networkingv1.HTTPIngressPath{Path: f[2], PathType: &kind, Backend: backend}
 		rules := out.Spec.Rules
 		if len(rules) == 0 || rules[len(rules)-1].Host != f[0] {
-			rules = append(rules, networkingv1.IngressRule{Host: f[0], IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{}}})
+			rules = append(rules, networkingv1.IngressRule{Host: f[0], IngressRuleValue: networkingv1.IngressRuleValue{
+				HTTP: &networkingv1.HTTPIngressRuleValue{}}})
 		}
 		http := rules[len(rules)-1].HTTP
 		http.Paths = append(http.Paths, path)
@@ -85,7 +88,8 @@ func offer(name string, ports ...corev1.ServicePort) *corev1.Service {
 // surroundings are what every behaviour finds in the cluster.
 func surroundings() []any {
 	return []any{
-		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}},
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+			Controller: "ingress.k8s.aws/alb"}},
 		offer("web", port("http", intstr.FromInt32(8080), 30080)),
 		offer("api", port("", intstr.FromInt32(9090), 30090)),
 		offer("named", port("", intstr.FromString("serve"), 30100)),
@@ -146,20 +150,25 @@ func tellStack(b *strings.Builder, s *stack.Stack) {
 		}
 	}
 	for _, l := range s.LoadBalancers {
-		fmt.Fprintf(b, "balancer %s %s %s %v tags %v attributes %v\n", l.Name, l.Scheme, l.IPAddressType, l.Subnets, l.Tags, l.Attributes)
+		fmt.Fprintf(b, "balancer %s %s %s %v tags %v attributes %v\n", l.Name, l.Scheme, l.IPAddressType, l.Subnets, l.Tags,
+			l.Attributes)
 	}
 	for _, l := range s.Listeners {
-		fmt.Fprintf(b, "listener %s %s → %s %s certificates %v attributes %v\n", l.Protocol, l.ID, tellActions(l.DefaultActions), l.SSLPolicy, append(slices.Clone(l.Certificates), l.SNI...), l.Attributes)
+		fmt.Fprintf(b, "listener %s %s → %s %s certificates %v attributes %v\n", l.Protocol, l.ID,
+			tellActions(l.DefaultActions), l.SSLPolicy, append(slices.Clone(l.Certificates), l.SNI...), l.Attributes)
 		for _, r := range s.Rules {
 			if r.Listener.ID == l.ID {
-				fmt.Fprintf(b, "%s:%d%s → %s%s\n", l.ID, r.Order, tellConditions(r.Conditions), tellActions(r.Actions), tellTransforms(r.Transforms))
+				fmt.Fprintf(b, "%s:%d%s → %s%s\n", l.ID, r.Order, tellConditions(r.Conditions), tellActions(r.Actions),
+					tellTransforms(r.Transforms))
 			}
 		}
 	}
 	for _, g := range s.TargetGroups {
 		h := g.HealthCheck
-		fmt.Fprintf(b, "group %s %s %s:%d %s control %d check %s %s %s %s %d/%d %d/%d attributes %v tags %v\n", g.ID, g.TargetType, g.Protocol, g.Port, g.ProtocolVersion, g.ControlPort,
-			h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold, h.UnhealthyThreshold, g.Attributes, g.Tags)
+		fmt.Fprintf(b, "group %s %s %s:%d %s control %d check %s %s %s %s %d/%d %d/%d attributes %v tags %v\n", g.ID,
+			g.TargetType, g.Protocol, g.Port, g.ProtocolVersion, g.ControlPort,
+			h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold, h.UnhealthyThreshold,
+			g.Attributes, g.Tags)
 	}
 	for _, x := range s.Bindings {
 		fmt.Fprintf(b, "binding %s nodes %v shared %t", x.ID, x.NodeLabels, x.MultiCluster)
@@ -194,7 +203,8 @@ func tellActions(actions []stack.Action) string {
 				text += " " + g.TargetGroup.ID + g.TargetGroup.Literal
 			}
 		case a.Redirect != nil:
-			text += fmt.Sprintf(" %s://%s:%s%s?%s %s", a.Redirect.Protocol, a.Redirect.Host, a.Redirect.Port, a.Redirect.Path, a.Redirect.Query, a.Redirect.StatusCode)
+			text += fmt.Sprintf(" %s://%s:%s%s?%s %s", a.Redirect.Protocol, a.Redirect.Host, a.Redirect.Port, a.Redirect.Path,
+				a.Redirect.Query, a.Redirect.StatusCode)
 		case a.FixedResponse != nil:
 			text += " " + a.FixedResponse.StatusCode + " " + a.FixedResponse.MessageBody
 		}
@@ -211,8 +221,9 @@ func tellTransforms(transforms []stack.Transform) string {
 	return b.String()
 }
 
-// TestEveryLineOfTheAcceptanceListLeadsToATest reads testdata/acceptance.txt: "NUMBER | SENTENCE | PROOF | PROOF…". A proof is
-// "here", meaning the table of behaviours, or a test as hack/testlist finds it; one that runs golden cases names the case.
+// TestEveryLineOfTheAcceptanceListLeadsToATest reads testdata/acceptance.txt: "NUMBER | SENTENCE | PROOF | PROOF…". A
+// proof is "here", meaning the table of behaviours, or a test as hack/testlist finds it; one that runs golden cases
+// names the case.
 func TestEveryLineOfTheAcceptanceListLeadsToATest(t *testing.T) {
 	t.Parallel()
 	here := map[int]bool{}
@@ -240,7 +251,8 @@ func TestEveryLineOfTheAcceptanceListLeadsToATest(t *testing.T) {
 			case one == "here":
 				delete(here, n)
 			case strings.HasSuffix(one, "Golden"), strings.HasSuffix(one, "GoldenCases"):
-				t.Errorf("%s: %s runs many cases: name the one that shows it, as %s/case, or with what the case expects, as %s/case: text", number, one, one, one)
+				t.Errorf("%s: %s runs many cases: name the one that shows it, as %s/case, or with what the case expects, as "+
+					"%s/case: text", number, one, one, one)
 			default:
 				if err := tests.Find(one); err != nil {
 					t.Errorf("%s: %v", number, err)

@@ -28,8 +28,11 @@ type overlay interface {
 
 func (b *build) mergeAddOns() addOns {
 	return addOns{
-		customerOwnedPool: b.mergeText("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
-		ipamPool:          b.mergeText("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
+		customerOwnedPool: b.mergeText("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool",
+			func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
+		ipamPool: b.mergeText("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] {
+			return a.IPAMPool
+		}),
 		overlays: []overlay{
 			b.mergeCapacity(),
 			b.mergeWebACL(),
@@ -53,8 +56,8 @@ func (a *addOns) sources() map[string]intent.Source {
 	return out
 }
 
-// chooseAddOns sets the optional features. Network load balancers have capacity only. That of a Gateway which no member sets stays, since the
-// Gateway records what was reserved for it.
+// chooseAddOns sets the optional features. Network load balancers have capacity only. That of a Gateway which no member
+// sets stays, since the Gateway records what was reserved for it.
 func (b *build) chooseAddOns() {
 	s := &b.settings.addOns
 	if b.e.Type != stack.Application {
@@ -80,7 +83,8 @@ func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	return on
 }
 
-// chooseAddressPools sets the address pools. While a member is frozen, a pool that no other member sets stays as it is in AWS.
+// chooseAddressPools sets the address pools. While a member is frozen, a pool that no other member sets stays as it is
+// in AWS.
 func (b *build) chooseAddressPools(s *addOns) {
 	b.lb.CustomerOwnedPool = s.customerOwnedPool.Value
 	b.lb.IPAMPool = s.ipamPool.Value
@@ -96,7 +100,8 @@ func (b *build) chooseAddressPools(s *addOns) {
 	}
 	if f := s.customerOwnedPool; f.Set && lb.CustomerOwnedPool != f.Value {
 		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("the load balancer was created with the customer-owned pool %q, and AWS cannot change that to %q", lb.CustomerOwnedPool, f.Value),
+			fmt.Sprintf("the load balancer was created with the customer-owned pool %q, and AWS cannot change that to %q",
+				lb.CustomerOwnedPool, f.Value),
 			"to change the pool, delete the Ingress and create it again"))
 	}
 }
@@ -144,11 +149,15 @@ type webACL struct {
 }
 
 func (b *build) mergeWebACL() webACL {
-	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName })
+	name := b.mergeText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] {
+		return a.WebACLName
+	})
 	if name.Set { // ARNs are ignored
 		return webACL{name, true}
 	}
-	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL }), false}
+	return webACL{b.mergeText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] {
+		return a.WebACL
+	}), false}
 }
 
 func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }
@@ -167,7 +176,8 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
+		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 "+
+			"WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Failed(need); p != nil {
@@ -178,8 +188,8 @@ func (w webACL) choose(b *build) {
 	}
 }
 
-// withoutWebACL reports that the web ACL of a member is not known. A member that serves goes on, and the load balancer keeps the web ACL that
-// it has. One that does not serve yet is set aside, because it would serve unprotected.
+// withoutWebACL reports that the web ACL of a member is not known. A member that serves goes on, and the load balancer
+// keeps the web ACL that it has. One that does not serve yet is set aside, because it would serve unprotected.
 func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
 	lb, known := b.existing()
 	if !known {

@@ -33,16 +33,23 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 		want    stack.AddOns
 		codes   []diag.Code
 	}{
-		"nothing set":            {nil, stack.AddOns{}, nil},
-		"an ARN":                 {[]func(*intent.AddOns, *intent.Member){arn(guard)}, stack.AddOns{WebACL: p(guard)}, nil},
-		"a name":                 {[]func(*intent.AddOns, *intent.Member){named("guard")}, stack.AddOns{WebACL: p(guard)}, nil},
-		"a name beats ARNs":      {[]func(*intent.AddOns, *intent.Member){arn(intent.None), named("guard")}, stack.AddOns{WebACL: p(guard)}, nil},
-		"no association by name": {[]func(*intent.AddOns, *intent.Member){named(intent.None), arn(guard)}, stack.AddOns{WebACL: p("")}, nil},
-		"no association by ARN":  {[]func(*intent.AddOns, *intent.Member){arn(intent.None)}, stack.AddOns{WebACL: p("")}, nil},
-		"an unknown name":        {[]func(*intent.AddOns, *intent.Member){named("gone")}, stack.AddOns{}, []diag.Code{diag.WebACLNotFound}},
-		"names that differ":      {[]func(*intent.AddOns, *intent.Member){named("guard"), named("gone")}, stack.AddOns{WebACL: p(guard)}, []diag.Code{diag.ConflictingSettings}},
+		"nothing set": {nil, stack.AddOns{}, nil},
+		"an ARN":      {[]func(*intent.AddOns, *intent.Member){arn(guard)}, stack.AddOns{WebACL: p(guard)}, nil},
+		"a name": {[]func(*intent.AddOns, *intent.Member){named("guard")}, stack.AddOns{WebACL: p(guard)},
+			nil},
+		"a name beats ARNs": {[]func(*intent.AddOns, *intent.Member){arn(intent.None), named("guard")}, stack.AddOns{
+			WebACL: p(guard)}, nil},
+		"no association by name": {[]func(*intent.AddOns, *intent.Member){named(intent.None), arn(guard)}, stack.AddOns{
+			WebACL: p("")}, nil},
+		"no association by ARN": {[]func(*intent.AddOns, *intent.Member){arn(intent.None)}, stack.AddOns{WebACL: p("")},
+			nil},
+		"an unknown name": {[]func(*intent.AddOns, *intent.Member){named("gone")}, stack.AddOns{}, []diag.Code{
+			diag.WebACLNotFound}},
+		"names that differ": {[]func(*intent.AddOns, *intent.Member){named("guard"), named("gone")}, stack.AddOns{
+			WebACL: p(guard)}, []diag.Code{diag.ConflictingSettings}},
 		"the rest": {[]func(*intent.AddOns, *intent.Member){func(a *intent.AddOns, m *intent.Member) {
-			a.Shield, a.Capacity = set(m, "shield-advanced-protection", false), set(m, "minimum-load-balancer-capacity", int32(0))
+			a.Shield, a.Capacity = set(m, "shield-advanced-protection", false),
+				set(m, "minimum-load-balancer-capacity", int32(0))
 		}}, stack.AddOns{Shield: p(false), Capacity: p(int32(0))}, nil},
 		"the class first": {[]func(*intent.AddOns, *intent.Member){
 			func(a *intent.AddOns, m *intent.Member) {
@@ -86,9 +93,10 @@ func TestOnlyANameAsksForTheWebACLs(t *testing.T) {
 		set  func(*intent.AddOns, *intent.Member)
 		asks bool
 	}{
-		"an ARN":       {func(a *intent.AddOns, m *intent.Member) { a.WebACL = set(m, "wafv2-acl-arn", guard) }, false},
-		"none by name": {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", intent.None) }, false},
-		"a name":       {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", "guard") }, true},
+		"an ARN": {func(a *intent.AddOns, m *intent.Member) { a.WebACL = set(m, "wafv2-acl-arn", guard) }, false},
+		"none by name": {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", intent.None) },
+			false},
+		"a name": {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", "guard") }, true},
 	} {
 		r := Compile(loadBalancer(ingress("shop", "web-front", addOn(tc.set))), account(), Defaults("demo", "vpc-1"), nil)
 		if asks := len(r.Needs) == 1 && r.Needs[0] == need; asks != tc.asks {
@@ -101,7 +109,8 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	t.Parallel()
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application}
-	f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: diag.New(diag.Object{}, "", diag.AccessDenied, "ListWebACLs: no", "allow it")}
+	f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: diag.New(diag.Object{}, "", diag.AccessDenied,
+		"ListWebACLs: no", "allow it")}
 	r := Compile(loadBalancer(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
 		a.WebACLName = set(m, "wafv2-acl-name", "guard")
 	}))), f, Defaults("demo", "vpc-1"), nil)
@@ -113,7 +122,8 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	}
 }
 
-// TestMalformedGuardIsNotOpened has a mistake in an add-on that protects, of a load balancer that is new and of one that serves.
+// TestMalformedGuardIsNotOpened has a mistake in an add-on that protects, of a load balancer that is new and of one
+// that serves.
 func TestMalformedGuardIsNotOpened(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"wafv2-acl-arn", "shield-advanced-protection"} {
@@ -122,7 +132,8 @@ func TestMalformedGuardIsNotOpened(t *testing.T) {
 			if exists {
 				f.Existing = &facts.LoadBalancer{Type: stack.Application}
 			}
-			r := Compile(loadBalancer(ingress("shop", "web-front", broken("metadata.annotations[alb.ingress.kubernetes.io/"+key+"]"))), f, Defaults("demo", "vpc-1"), nil)
+			r := Compile(loadBalancer(ingress("shop", "web-front", broken("metadata.annotations[alb.ingress.kubernetes.io/"+key+
+				"]"))), f, Defaults("demo", "vpc-1"), nil)
 			if (r.Stack != nil) != exists || len(r.Needs) > 0 || len(r.Diagnostics) == 0 {
 				t.Errorf("%s, exists %v: built %v, needs %v, %v", key, exists, r.Stack != nil, r.Needs, r.Diagnostics)
 			}
@@ -149,7 +160,8 @@ func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
 			if (r.Stack != nil) != exists || len(r.Needs) > 0 {
 				t.Errorf("%s, exists %v: built %v, needs %v", name, exists, r.Stack != nil, r.Needs)
 			}
-			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{false: "is not opened, because it would serve unprotected", true: "without one it serves unprotected"}[exists]) {
+			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{
+				false: "is not opened, because it would serve unprotected", true: "without one it serves unprotected"}[exists]) {
 				t.Errorf("%s, exists %v: %v", name, exists, r.Diagnostics)
 			}
 		}
@@ -172,7 +184,8 @@ func TestAMistakeInAnAddOnKeepsItsMemberInService(t *testing.T) {
 func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}, IPAMPool: "ipam-pool-1"}
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}, IPAMPool: "ipam-pool-1"}
 	unreadable := ingress("shop", "a", broken("spec.rules[0].http.paths[0]"))
 	r := Compile(loadBalancer(unreadable, ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
 	if r.Stack == nil || r.Stack.LoadBalancers[0].IPAMPool != "ipam-pool-1" {

@@ -49,11 +49,14 @@ func (b *build) mapFrontendAddresses(lb *stack.LoadBalancer) {
 	}
 }
 
-// allocations are the allocations of Elastic IP addresses for a load balancer, in their order; none while they are not known.
-func (b *build) allocations(addresses []string, lb *stack.LoadBalancer, existing *facts.LoadBalancer) ([]string, *facts.Problem) {
+// allocations are the allocations of Elastic IP addresses for a load balancer, in their order; none while they are not
+// known.
+func (b *build) allocations(addresses []string, lb *stack.LoadBalancer, existing *facts.LoadBalancer) ([]string,
+	*facts.Problem) {
 	unusable := func(format string, args ...any) *facts.Problem {
 		return &facts.Problem{Code: diag.AddressNotUsable, Text: fmt.Sprintf(format, args...),
-			Remedy: "give free Elastic IP addresses of the account and region, one for each subnet of an internet-facing load balancer"}
+			Remedy: "give free Elastic IP addresses of the account and region, one for each subnet of an internet-facing " +
+				"load balancer"}
 	}
 	if lb.Scheme != stack.InternetFacing {
 		return nil, unusable("Elastic IP addresses can only be set for internet facing load balancers")

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
 )
 
-// adopt has the load balancer of others that members name count as the one that exists, until it is the stack's by its tags. What is compiled is the same before and
-// after, so that an approval of the one is one of the other.
+// adopt has the load balancer of others that members name count as the one that exists, until it is the stack's by its
+// tags. What is compiled is the same before and after, so that an approval of the one is one of the other.
 func (b *build) adopt(s merge.Owned[string]) {
 	if !s.Set {
 		return
@@ -41,34 +41,38 @@ func (b *build) adopt(s merge.Owned[string]) {
 	b.adopts = lb.ARN
 }
 
-// noteWithdrawn notes that there is no consent, or none any more, to a takeover that has happened. The load balancer stays what it is: a consent that cannot be read
-// takes nothing from those who use it.
+// noteWithdrawn notes that there is no consent, or none any more, to a takeover that has happened. The load balancer
+// stays what it is: a consent that cannot be read takes nothing from those who use it.
 func (b *build) noteWithdrawn(s merge.Owned[string], lb *facts.LoadBalancer) {
 	if b.consent(s, lb) != consent.None {
 		return
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.TakenWithoutConsent,
-		fmt.Sprintf("load balancer %s was adopted without consent for namespace %s: it keeps serving, but its objects cannot approve changes or deletions", s.Value, b.asking(s)),
+		fmt.Sprintf("load balancer %s was adopted without consent for namespace %s: it keeps serving, but its objects "+
+			"cannot approve changes or deletions", s.Value, b.asking(s)),
 		waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name)))
 }
 
-// markAdopted has a load balancer that is taken over marked as such, with the tags by which it becomes the stack's. One that was taken over before there were
-// such marks stays without.
+// markAdopted has a load balancer that is taken over marked as such, with the tags by which it becomes the stack's. One
+// that was taken over before there were such marks stays without.
 func (b *build) markAdopted() {
 	if b.adopts != "" && (b.standsIn || b.f.Existing.Tags[naming.AdoptedTag] != "") {
 		b.lb.Tags[naming.AdoptedTag] = "true"
 	}
 }
 
-// checkAdoptedScheme refuses to take over a load balancer of another scheme than is declared, or is the default: the next thing would be its replacement.
+// checkAdoptedScheme refuses to take over a load balancer of another scheme than is declared, or is the default: the
+// next thing would be its replacement.
 func (b *build) checkAdoptedScheme() {
 	if !b.standsIn || b.f.Existing.Scheme == b.lb.Scheme {
 		return
 	}
 	s, has := b.settings.adopted, b.f.Existing.Scheme
-	text := fmt.Sprintf("load balancer %s is %s, and that of the object is %s, as none is declared", s.Value, has, b.lb.Scheme)
+	text := fmt.Sprintf("load balancer %s is %s, and that of the object is %s, as none is declared", s.Value, has,
+		b.lb.Scheme)
 	if b.settings.scheme.Set {
 		text = fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", s.Value, has, b.lb.Scheme)
 	}
-	b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.LoadBalancerUnfit, text, "declare scheme "+has+", or name another one"))
+	b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.LoadBalancerUnfit, text,
+		"declare scheme "+has+", or name another one"))
 }

@@ -10,11 +10,12 @@ import (
 )
 
 func signedIn(m *intent.Member) {
-	m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}}
+	m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{
+		Issuer: "https://idp.example.com"}}}
 }
 
-// TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect: a newcomer whose ssl-redirect is ignored has its rules with a login redirect, and
-// nobody else's.
+// TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect: a newcomer whose ssl-redirect is ignored has its rules with
+// a login redirect, and nobody else's.
 func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 	t.Parallel()
 	web := ingress("shop", "web", https(certificate1), born(1))
@@ -24,14 +25,18 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 		want   stack.ActionType // of the newcomer's rule on port 80
 		told   string
 	}{
-		"login and redirect":          {[]func(*intent.Member){signedIn, redirecting, https(certificate1)}, stack.ActionRedirect, "only the rules of this Ingress with authentication redirect to port 443"},
-		"login without redirect":      {[]func(*intent.Member){signedIn, https(certificate1)}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
-		"login without port 443":      {[]func(*intent.Member){signedIn, redirecting}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
+		"login and redirect": {[]func(*intent.Member){signedIn, redirecting, https(certificate1)},
+			stack.ActionRedirect, "only the rules of this Ingress with authentication redirect to port 443"},
+		"login without redirect": {[]func(*intent.Member){signedIn, https(certificate1)}, stack.ActionForward,
+			"add annotation alb.ingress.kubernetes.io/ssl-redirect"},
+		"login without port 443": {[]func(*intent.Member){signedIn, redirecting}, stack.ActionForward,
+			"add annotation alb.ingress.kubernetes.io/ssl-redirect"},
 		"redirect without any login":  {[]func(*intent.Member){redirecting, https(certificate1)}, stack.ActionForward, ""},
 		"neither login, nor redirect": {[]func(*intent.Member){https(certificate1)}, stack.ActionForward, ""},
 	} {
 		zz := ingress("zz", "new", append(c.change, born(9))...)
-		r := Compile(loadBalancer(web, ingress("shop", "api", https(certificate1), born(1)), zz), account(), config(), first.Memory)
+		r := Compile(loadBalancer(web, ingress("shop", "api", https(certificate1), born(1)), zz), account(), config(),
+			first.Memory)
 		s := mustBuild(t, r)
 		seen := 0
 		for _, rule := range s.Rules {
@@ -42,7 +47,8 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 			if rule.Conditions[0].Values[0] == "new.example.com" {
 				want = c.want
 			}
-			if seen++; len(rule.Actions) != 1 || rule.Actions[0].Type != want || want == stack.ActionRedirect && rule.Actions[0].Redirect.Port != "443" {
+			if seen++; len(rule.Actions) != 1 || rule.Actions[0].Type != want || want == stack.ActionRedirect &&
+				rule.Actions[0].Redirect.Port != "443" {
 				t.Errorf("%s: %+v", name, rule)
 			}
 		}

@@ -26,7 +26,8 @@ func TestCertificatesRememberWhoBroughtThem(t *testing.T) {
 		t.Errorf("of one namespace: %v", got)
 	}
 	first := by(at("a", "shop"), at("b", "blog", "shop"), at("c", "shop")).brought(nil)
-	if diff := cmp.Diff([]stack.BroughtCertificate{at("a", "shop"), at("b", "blog", "shop"), at("c", "shop")}, first); diff != "" {
+	if diff := cmp.Diff([]stack.BroughtCertificate{at("a", "shop"), at("b", "blog", "shop"), at("c", "shop")},
+		first); diff != "" {
 		t.Error(diff)
 	}
 	text, err := json.Marshal(&Memory{Certificates: first})
@@ -35,14 +36,16 @@ func TestCertificatesRememberWhoBroughtThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := by(at("b", "blog"), at("c", "shop")).brought(read.Certificates)
-	if diff := cmp.Diff([]stack.BroughtCertificate{at("a", "shop"), at("b", "blog"), at("c", "shop")}, second); diff != "" {
+	if diff := cmp.Diff([]stack.BroughtCertificate{at("a", "shop"), at("b", "blog"), at("c", "shop")},
+		second); diff != "" {
 		t.Error(diff)
 	}
 	var many []stack.BroughtCertificate
 	for i := range 2 * mostFormer {
 		many = append(many, at(fmt.Sprint("former", i), "shop"))
 	}
-	if got := by(at("b", "blog")).brought(many); len(got) != mostFormer+1 || got[0].ARN != fmt.Sprint("former", mostFormer) {
+	if got := by(at("b", "blog")).brought(many); len(got) != mostFormer+1 || got[0].ARN != fmt.Sprint("former",
+		mostFormer) {
 		t.Errorf("%v", got)
 	}
 }

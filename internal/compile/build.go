@@ -152,8 +152,8 @@ func (b *build) notPermitted(i int, d diag.Diagnostic) bool {
 	return true
 }
 
-// failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
-// there is no safe value: nothing is built, unless all of them are kept.
+// failShared records an error in a setting of the whole load balancer. If the member is left out but its settings
+// count, there is no safe value: nothing is built, unless all of them are kept.
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
 	if b.members[i].State.LeftOut() {
@@ -165,8 +165,8 @@ func (b *build) failShared(i int, d diag.Diagnostic) {
 	b.shared[i] = true
 }
 
-// problem reports the problem of a chooser to the member with the setting, or to all members if there is no setting or if a
-// look-up failed.
+// problem reports the problem of a chooser to the member with the setting, or to all members if there is no setting or
+// if a look-up failed.
 func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	if i >= 0 && p.Err == nil {
 		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Place()))
@@ -182,7 +182,8 @@ func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	}
 }
 
-// existing is the load balancer that AWS holds for the stack, if it is of the desired type; known is false until it is looked up.
+// existing is the load balancer that AWS holds for the stack, if it is of the desired type; known is false until it is
+// looked up.
 func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
 	if !b.f.ExistingKnown {
 		b.lookUp(needStack(&b.e))
@@ -310,7 +311,8 @@ func (b *build) trace(kind stack.Kind, id string, members []int, fields map[stri
 func (b *build) traceLoadBalancer() {
 	s := b.settings
 	b.trace(stack.KindLoadBalancer, b.lb.ID, b.group.All(), map[string]intent.Source{
-		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
+		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source,
+		"Subnets":        s.subnets.Source,
 		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source,
 		"PrivateLinkRules": s.privateLinkRules.Source,
 	})

@@ -25,9 +25,10 @@ type gathered struct {
 	sources  map[string]intent.Source
 }
 
-// certificates is the ordered union of the members' certificates on a port. The first is the listener's default one, for clients that
-// name no host, or a host that no certificate covers. A member whose certificates are not known has its last good ones. Without any
-// certificate the listener cannot be created. If a look-up failed, unread is true: the listener may have more certificates.
+// certificates is the ordered union of the members' certificates on a port. The first is the listener's default one,
+// for clients that name no host, or a host that no certificate covers. A member whose certificates are not known has
+// its last good ones. Without any certificate the listener cannot be created. If a look-up failed, unread is true: the
+// listener may have more certificates.
 func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool) {
 	c := gathered{wrong: map[int]diag.List{}, lacking: map[int][]string{}, sources: map[string]intent.Source{}}
 	before := len(b.needs)
@@ -64,7 +65,9 @@ func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool)
 // existsDefault reports whether a certificate is the default one of the listener that exists.
 func (b *build) existsDefault(p *port) func(arn string) bool {
 	return func(arn string) bool {
-		return b.existsOnListener(p, func(l stack.Listener) bool { return len(l.Certificates) > 0 && l.Certificates[0] == arn })
+		return b.existsOnListener(p, func(l stack.Listener) bool {
+			return len(l.Certificates) > 0 && l.Certificates[0] == arn
+		})
 	}
 }
 
@@ -112,17 +115,20 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 func (b *build) regathered(c *gathered, p *port) {
 	consequence, without := "", int32(0)
 	if c.unread && len(c.arns) > 0 {
-		consequence = fmt.Sprintf("; %s listener %d keeps its current certificates until the look-up succeeds", p.protocol, p.number)
+		consequence = fmt.Sprintf("; %s listener %d keeps its current certificates until the look-up succeeds",
+			p.protocol, p.number)
 	}
 	if len(c.arns) == 0 {
-		consequence, without = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number), p.number
+		consequence, without = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number),
+			p.number
 	}
 	for _, i := range p.members {
 		hosts := b.withoutOwned(c, c.lacking[i])
 		lacking := b.lackingOfRoutes(p, i, hosts)
 		lacking.report(b, c, p, i)
 		for _, d := range c.wrong[i] {
-			if d.Code == diag.CertificateNotFound && len(c.arns) > 0 && (len(lacking.ofRoutes) > 0 || len(hosts) < len(c.lacking[i])) {
+			if d.Code == diag.CertificateNotFound && len(c.arns) > 0 &&
+				(len(lacking.ofRoutes) > 0 || len(hosts) < len(c.lacking[i])) {
 				if len(lacking.own) == 0 {
 					continue
 				}
@@ -148,8 +154,10 @@ func (b *build) noteUncertified(p *port) {
 			continue
 		}
 		d := diag.New(m.Object, "", diag.CertificateNotFound,
-			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol, p.number, consequence),
-			certificates.Naming(b.e.Key.Owner)+", or give "+certificates.Hosts(b.e.Key.Owner)+" that an issued certificate covers")
+			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol,
+				p.number, consequence),
+			certificates.Naming(b.e.Key.Owner)+", or give "+certificates.Hosts(b.e.Key.Owner)+
+				" that an issued certificate covers")
 		d.Port = p.number
 		b.note(i, d)
 	}
@@ -170,7 +178,8 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 	return nil, false
 }
 
-// findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to it.
+// findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to
+// it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
 	m, refused := b.withoutHostsOfOthers(i, m)
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
@@ -190,8 +199,10 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) cer
 // ownCertificate adds a certificate to the stack, once.
 func (b *build) ownCertificate(i int, c intent.Certificate) {
 	if !slices.ContainsFunc(b.certificatesOwned, func(w stack.Certificate) bool { return w.ID == c.ID }) {
-		user, sources := keyed(b, merge.Setting[string]{Name: "certificate-tag", What: "tag", Among: []int{i}}, nil, b.userTags)
-		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import, Tags: b.tags(user, c.ID)}
+		user, sources := keyed(b, merge.Setting[string]{Name: "certificate-tag", What: "tag", Among: []int{i}},
+			nil, b.userTags)
+		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import,
+			Tags: b.tags(user, c.ID)}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash
 		}
@@ -206,7 +217,8 @@ func (b *build) keepAll(kind stack.Kind) {
 	b.keep.Resources = appendOnce(b.keep.Resources, stack.Ref{Kind: kind})
 }
 
-// keepOfLeftOut keeps the certificates and trust stores while a member is left out: some may be its own. Routes have none.
+// keepOfLeftOut keeps the certificates and trust stores while a member is left out: some may be its own. Routes have
+// none.
 func (b *build) keepOfLeftOut() {
 	for i := range b.members {
 		m := &b.members[i]

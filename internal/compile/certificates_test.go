@@ -31,10 +31,12 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	}
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
 	d := r.Diagnostics[0]
-	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
+	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") ||
+		!strings.Contains(d.Text, "listener 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
 	}
-	if again := Compile(loadBalancer(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Memory); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
+	if again := Compile(loadBalancer(ingress("n", "a", broken("spec.rules[0]"))), account(), config(),
+		r.Memory); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
 		t.Errorf("the version whose certificates alone were wrong does not serve: %+v", again)
 	}
 }
@@ -52,12 +54,13 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	}
 }
 
-// TestANewcomersCertificateDoesNotBecomeTheDefault has a newcomer put itself in front of the group: clients that give no host name get
-// the certificate that they got before, until its owner changes it or goes.
+// TestANewcomersCertificateDoesNotBecomeTheDefault has a newcomer put itself in front of the group: clients that give
+// no host name get the certificate that they got before, until its owner changes it or goes.
 func TestANewcomersCertificateDoesNotBecomeTheDefault(t *testing.T) {
 	t.Parallel()
 	c2, c3 := strings.Replace(certificate1, "c1", "c2", 1), strings.Replace(certificate1, "c1", "c3", 1)
-	web, evil := ingress("shop", "web", https(certificate1), born(1)), ingress("zz", "evil", https(c2, c3), lowest, born(9))
+	web, evil := ingress("shop", "web", https(certificate1), born(1)), ingress("zz", "evil", https(c2, c3),
+		lowest, born(9))
 	moved := ingress("shop", "web", https(c3), born(1))
 	var memory *Memory
 	for i, step := range []struct {
@@ -102,7 +105,8 @@ func TestCertificatesAreFoundForHosts(t *testing.T) {
 	same(t, "certificates", s.Listeners[1].Certificates, []string{certificate1})
 
 	r := Compile(loadBalancer(tls("a.b.example.com")), account(), config(), nil)
-	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep.Resources) != 1 || !strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
+	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep.Resources) != 1 ||
+		!strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
 		t.Errorf("listeners %v, keep %v, diagnostics %v", s.Listeners, r.Keep.Resources, r.Diagnostics)
 	}
 

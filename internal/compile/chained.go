@@ -11,9 +11,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// ofItsGateway reports whether the application load balancer of a target group is that of the Gateway which a route names. The ARN comes from the
-// status of that Gateway, so whoever may write the status could expose another load balancer. AWS decides: the load balancer has the
-// tags of the Gateway, or its owner consents to its use. While AWS has not answered, nothing of the stack changes.
+// ofItsGateway reports whether the application load balancer of a target group is that of the Gateway which a route
+// names. The ARN comes from the status of that Gateway, so whoever may write the status could expose another load
+// balancer. AWS decides: the load balancer has the tags of the Gateway, or its owner consents to its use. While AWS has
+// not answered, nothing of the stack changes.
 func (b *build) ofItsGateway(i int, tg *intent.TargetGroup, source intent.Source) bool {
 	arn := tg.Balancer
 	owner, asked := b.f.TargetGroupOwners[arn]
@@ -29,7 +30,8 @@ func (b *build) ofItsGateway(i int, tg *intent.TargetGroup, source intent.Source
 		b.refuseBalancer(i, tg, source)
 		return false
 	}
-	if b.cfg.LoadBalancersOfOthers.Of(b.cfg.Cluster, tg.ServiceNamespace, consent.Balancer{ARN: arn, Name: balancerName(arn)}) != consent.None {
+	if b.cfg.LoadBalancersOfOthers.Of(b.cfg.Cluster, tg.ServiceNamespace, consent.Balancer{
+		ARN: arn, Name: balancerName(arn)}) != consent.None {
 		return true
 	}
 	lb, asked := b.f.LoadBalancers[arn]
@@ -56,6 +58,7 @@ func balancerName(arn string) string {
 
 func (b *build) refuseBalancer(i int, tg *intent.TargetGroup, source intent.Source) {
 	b.refuse(i, source,
-		fmt.Sprintf("the condition Programmed of Gateway %s/%s names load balancer %s, which does not belong to that Gateway", tg.ServiceNamespace, tg.ServiceName, tg.Balancer),
+		fmt.Sprintf("the condition Programmed of Gateway %s/%s names load balancer %s, which does not belong to that Gateway",
+			tg.ServiceNamespace, tg.ServiceName, tg.Balancer),
 		"remove the condition; the controller writes the ARN of the Gateway's own load balancer")
 }

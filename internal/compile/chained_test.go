@@ -14,7 +14,8 @@ import (
 
 const chainedARN = "arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/payroll/0123456789abcdef"
 
-// chained is a network load balancer in front of the one of Gateway shop/front, whose status names it, and an account where it belongs to that Gateway.
+// chained is a network load balancer in front of the one of Gateway shop/front, whose status names it, and an account
+// where it belongs to that Gateway.
 func chained() (intent.LoadBalancer, facts.Facts) {
 	tcp := attachedRoute("chain", 0)
 	g := tcp.Routes[0].Actions[0].Backends[0].TargetGroup
@@ -28,10 +29,13 @@ func chained() (intent.LoadBalancer, facts.Facts) {
 }
 
 func ownedByGateway(namespace, name string) *facts.TargetGroupOwner {
-	return &facts.TargetGroupOwner{Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: namespace, Name: name}}, ID: stack.LoadBalancerIdentity}
+	return &facts.TargetGroupOwner{
+		Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: namespace, Name: name}},
+		ID:    stack.LoadBalancerIdentity}
 }
 
-// TestStatusOfGatewayNamesItsOwnBalancerOnly has a tenant write the ARN of a load balancer of others into the status of a Gateway.
+// TestStatusOfGatewayNamesItsOwnBalancerOnly has a tenant write the ARN of a load balancer of others into the status of
+// a Gateway.
 func TestStatusOfGatewayNamesItsOwnBalancerOnly(t *testing.T) {
 	t.Parallel()
 	external := func(tags map[string]string) *facts.NamedLoadBalancer {
@@ -43,15 +47,17 @@ func TestStatusOfGatewayNamesItsOwnBalancerOnly(t *testing.T) {
 		named  *facts.NamedLoadBalancer
 		served bool
 	}{
-		"its own":                          {owner: ownedByGateway("shop", "front"), served: true},
-		"of another Gateway":               {owner: ownedByGateway("shop", "back")},
-		"of another namespace":             {owner: ownedByGateway("payroll", "front")},
-		"of another kind":                  {owner: &facts.TargetGroupOwner{Stack: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "front"}}}},
-		"of contested tags":                {owner: &facts.TargetGroupOwner{Contested: true}},
-		"of nobody in the cluster":         {named: external(nil)},
-		"with consent by flag":             {named: external(nil), flag: "shop=payroll", served: true},
-		"with consent for another one":     {named: external(nil), flag: "blog=payroll"},
-		"with consent by tag":              {named: external(map[string]string{naming.SharedWithTag: "demo/shop"}), served: true},
+		"its own":              {owner: ownedByGateway("shop", "front"), served: true},
+		"of another Gateway":   {owner: ownedByGateway("shop", "back")},
+		"of another namespace": {owner: ownedByGateway("payroll", "front")},
+		"of another kind": {owner: &facts.TargetGroupOwner{
+			Stack: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "front"}}}},
+		"of contested tags":            {owner: &facts.TargetGroupOwner{Contested: true}},
+		"of nobody in the cluster":     {named: external(nil)},
+		"with consent by flag":         {named: external(nil), flag: "shop=payroll", served: true},
+		"with consent for another one": {named: external(nil), flag: "blog=payroll"},
+		"with consent by tag": {named: external(map[string]string{naming.SharedWithTag: "demo/shop"}),
+			served: true},
 		"with consent for another cluster": {named: external(map[string]string{naming.SharedWithTag: "other/shop"})},
 	} {
 		e, f := chained()
@@ -62,8 +68,12 @@ func TestStatusOfGatewayNamesItsOwnBalancerOnly(t *testing.T) {
 			cfg.LoadBalancersOfOthers, _ = consent.Parse([]string{c.flag})
 		}
 		r := Compile(e, f, cfg, nil)
-		served := r.Stack != nil && slices.ContainsFunc(r.Stack.TargetGroups, func(g stack.TargetGroup) bool { return g.Balancer.Literal == chainedARN })
-		told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.RefNotPermitted && d.Object.Name == "chain" })
+		served := r.Stack != nil && slices.ContainsFunc(r.Stack.TargetGroups, func(g stack.TargetGroup) bool {
+			return g.Balancer.Literal == chainedARN
+		})
+		told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Code == diag.RefNotPermitted && d.Object.Name == "chain"
+		})
 		if served != c.served || told == c.served {
 			t.Errorf("%s: served %v, %v", name, served, r.Diagnostics)
 		}
@@ -75,7 +85,8 @@ func TestUnknownOwnerOfChainedBalancerIsAskedFor(t *testing.T) {
 	e, f := chained()
 	f.TargetGroupOwners = nil
 	r := Compile(e, f, config(), nil)
-	if want := (facts.Need{Kind: facts.NeedTargetGroupOwner, Key: chainedARN}); r.Stack != nil || !slices.Contains(r.Needs, want) {
+	if want := (facts.Need{Kind: facts.NeedTargetGroupOwner, Key: chainedARN}); r.Stack != nil ||
+		!slices.Contains(r.Needs, want) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -15,15 +15,17 @@ import (
 // closed reports whether the port allows no source.
 func (p *port) closed() bool { return p.cidrs.Set && len(p.cidrs.Value) == 0 }
 
-// lacksGroups reports whether a member names security groups, and no member's are in effect: the restriction of its ports is lost.
+// lacksGroups reports whether a member names security groups, and no member's are in effect: the restriction of its
+// ports is lost.
 func (b *build) lacksGroups(i int) bool {
-	return b.members[i].State != quarantine.Rejected && nonEmpty(b.members[i].Settings.SecurityGroups).Set && !b.settings.securityGroups.Set
+	return b.members[i].State != quarantine.Rejected && nonEmpty(b.members[i].Settings.SecurityGroups).Set &&
+		!b.settings.securityGroups.Set
 }
 
-// mergeSources merges the sources of a port. A port is closed if all its members lack their security groups: source ranges beside
-// security groups are not meant as the restriction. It stays closed when other members join, until the members that closed it have
-// their groups or are gone. On a port that was open, the ranges of members that lack groups count as those of others, which they
-// cannot loosen.
+// mergeSources merges the sources of a port. A port is closed if all its members lack their security groups: source
+// ranges beside security groups are not meant as the restriction. It stays closed when other members join, until the
+// members that closed it have their groups or are gone. On a port that was open, the ranges of members that lack groups
+// count as those of others, which they cannot loosen.
 func (b *build) mergeSources(p *port, on string) {
 	lacking := slices.DeleteFunc(slices.Clone(p.members), func(i int) bool { return !b.lacksGroups(i) })
 	closing := len(lacking) > 0 && (len(lacking) == len(p.members) || b.wasClosed(p))
@@ -45,14 +47,17 @@ func (b *build) mergeSources(p *port, on string) {
 	c, _ := merge.Resolve(&b.group, candidates, s)
 	p.cidrs = c
 	if !p.closed() || listsOnly {
-		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l intent.Listener) intent.Field[[]string] { return l.PrefixLists })
+		p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l intent.Listener) intent.Field[[]string] {
+			return l.PrefixLists
+		})
 		return
 	}
 	groups, _ := restrictions(b.e.Key.Owner)
 	for at, i := range p.members {
 		if !slices.Contains(lacking, i) && !nonEmpty(p.listeners[at].InboundCIDRs).Set {
 			b.note(i, diag.New(b.members[i].Object, p.listeners[at].Source.Path(), diag.ConflictingSettings,
-				fmt.Sprintf("port %d admits no client: %s closed it first, and the security groups that it names are not in effect", p.number, b.members[c.Member].Object),
+				fmt.Sprintf("port %d admits no client: %s closed it first, and the security groups that it names are not in effect",
+					p.number, b.members[c.Member].Object),
 				"use another port, or ask its owner to remove "+groups))
 		}
 	}
@@ -94,17 +99,20 @@ func (b *build) noteClosed() {
 		m := &b.members[i]
 		groups, ranges := restrictions(b.e.Key.Owner)
 		b.note(i, diag.New(m.Object, m.Settings.SecurityGroups.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("ports %v of %s admit no client, whatever its %s and prefix lists say: security groups %v, which should restrict the ports, are not in effect",
+			fmt.Sprintf("ports %v of %s admit no client, whatever its %s and prefix lists say: security groups %v, which "+
+				"should restrict the ports, are not in effect",
 				ports, m.Object, ranges, m.Settings.SecurityGroups.Value),
 			fmt.Sprintf("remove %s, then %s decide, or move the object to another group", groups, ranges)))
 	}
 }
 
-// restrictions are where objects of an owner name the security groups of their load balancer, and where they declare source ranges.
+// restrictions are where objects of an owner name the security groups of their load balancer, and where they declare
+// source ranges.
 func restrictions(o stack.Owner) (groups, ranges string) {
 	switch {
 	case o == stack.Service:
-		return "annotation " + string(annotation.ServiceSecurityGroups), "spec.loadBalancerSourceRanges, annotation " + string(annotation.ServiceSourceRanges)
+		return "annotation " + string(annotation.ServiceSecurityGroups), "spec.loadBalancerSourceRanges, annotation " +
+			string(annotation.ServiceSourceRanges)
 	case o.OfGateway():
 		return "securityGroups of its LoadBalancerConfiguration", "sourceRanges of its LoadBalancerConfiguration"
 	}

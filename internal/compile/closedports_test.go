@@ -50,25 +50,36 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 	}
 	closed := map[string]string{"new": "ports [8081] of Ingress zz/new admit no client"}
 	for name, states := range map[string][]state{
-		"it asks for the world":           {{list(web, api, zz(only(8081), ranges("0.0.0.0/0"), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed}},
-		"it asks for no ranges":           {{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed}},
-		"it asks for prefix lists":        {{list(web, api, zz(only(8081), lists, guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed}},
-		"it is on the port of others too": {{list(plain, api, zz(onPort(8081), guardedBy("front"))), []string{"0 0.0.0.0/0"}, closed}},
-		"it shares only":                  {{list(web, api, zz(ranges("0.0.0.0/0"), guardedBy("front"))), []string{"0 10.0.0.0/8"}, nil}},
+		"it asks for the world": {{list(web, api, zz(only(8081), ranges("0.0.0.0/0"), guardedBy("front"))),
+			[]string{"0 10.0.0.0/8"}, closed}},
+		"it asks for no ranges": {{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"},
+			closed}},
+		"it asks for prefix lists": {{list(web, api, zz(only(8081), lists, guardedBy("front"))),
+			[]string{"0 10.0.0.0/8"}, closed}},
+		"it is on the port of others too": {{list(plain, api, zz(onPort(8081), guardedBy("front"))),
+			[]string{"0 0.0.0.0/0"}, closed}},
+		"it shares only": {{list(web, api, zz(ranges("0.0.0.0/0"), guardedBy("front"))),
+			[]string{"0 10.0.0.0/8"}, nil}},
 		"its port was open": {
 			{list(web, api, zz(only(8081))), []string{"0 10.0.0.0/8", world}, nil},
 			{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed},
 			{list(web, api, zz(only(8081))), []string{"0 10.0.0.0/8", world}, nil}},
 		"its ranges held on a port with another": {
-			{list(web, api, zz(only(8081), ranges("192.0.2.0/24")), other(only(8081))), []string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil},
-			{list(web, api, zz(only(8081), ranges("192.0.2.0/24"), guardedBy("front")), other(only(8081))), []string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil}},
-		"another joins at once": {{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("192.0.2.0/24"))), []string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil}},
+			{list(web, api, zz(only(8081), ranges("192.0.2.0/24")), other(only(8081))),
+				[]string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil},
+			{list(web, api, zz(only(8081), ranges("192.0.2.0/24"), guardedBy("front")), other(only(8081))),
+				[]string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil}},
+		"another joins at once": {
+			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("192.0.2.0/24"))),
+				[]string{"0 10.0.0.0/8", "8 192.0.2.0/24"}, nil}},
 		"another comes later": {
 			{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed},
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081))), []string{"0 10.0.0.0/8"},
 				map[string]string{"new": closed["new"], "other": "port 8081 admits no client: Ingress zz/new closed it first"}},
-			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8"},
-				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other is ignored, because Ingress zz/new has no source"}},
+			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("0.0.0.0/0"))),
+				[]string{"0 10.0.0.0/8"},
+				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other is ignored, because Ingress " +
+					"zz/new has no source"}},
 			{list(web, api, other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8", world}, nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +90,8 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 				r := Compile(loadBalancer(s.members...), standingListeners(asFacts(account(), was), was), config(), memory)
 				got := mustBuild(t, r)
 				same(t, "sources", sources(got), s.want)
-				same(t, "security groups", []string{got.LoadBalancers[0].SecurityGroups[0].ID}, []string{stack.ManagedSecurityGroup})
+				same(t, "security groups", []string{got.LoadBalancers[0].SecurityGroups[0].ID},
+					[]string{stack.ManagedSecurityGroup})
 				for _, who := range []string{"new", "other"} {
 					said := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
 						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "admit no client"))
@@ -104,7 +116,8 @@ func TestAClosedPortNamesTheFieldsOfItsKind(t *testing.T) {
 			"annotation service.beta.kubernetes.io/aws-load-balancer-security-groups",
 			"spec.loadBalancerSourceRanges, annotation service.beta.kubernetes.io/load-balancer-source-ranges",
 		},
-		stack.GatewayNLB: {"securityGroups of its LoadBalancerConfiguration", "sourceRanges of its LoadBalancerConfiguration"},
+		stack.GatewayNLB: {"securityGroups of its LoadBalancerConfiguration",
+			"sourceRanges of its LoadBalancerConfiguration"},
 	} {
 		groups, ranges := restrictions(owner)
 		same(t, string(owner), []string{groups, ranges}, want)

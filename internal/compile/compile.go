@@ -1,6 +1,7 @@
-// Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version of a member that
-// proves invalid. It joins its subpackages, which deal with members, rules and certificates, and fills in defaults.
-// It makes no calls to AWS: its input are facts, and facts that are missing are returned as needs. It imports only pure packages.
+// Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version
+// of a member that proves invalid. It joins its subpackages, which deal with members, rules and certificates, and fills
+// in defaults. It makes no calls to AWS: its input are facts, and facts that are missing are returned as needs. It
+// imports only pure packages.
 package compile
 
 import (
@@ -44,10 +45,12 @@ type Config struct {
 	RulesPerSecurityGroup           int    // AWS's quota; 0 = its default
 	StrictGroups                    bool   // any error of any member stops its whole group
 	ExistingFeaturesOnly            bool   // rules of new Gateways are those of the existing controller
-	// ExternalTargetGroups are the target groups without tags of this cluster that objects may forward to, CrossNamespaceTargetGroups those with
-	// them to which objects of other namespaces may forward without a ReferenceGrant. A nil list is none.
+	// ExternalTargetGroups are the target groups without tags of this cluster that objects may forward to,
+	// CrossNamespaceTargetGroups those with them to which objects of other namespaces may forward without a
+	// ReferenceGrant. A nil list is none.
 	ExternalTargetGroups, CrossNamespaceTargetGroups allowlist.List
-	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is left to decide.
+	// DefaultLimits reports that AWS's default limits count where those of the account cannot be read. Otherwise AWS is
+	// left to decide.
 	DefaultLimits bool
 	// Without these the annotations of the feature have no effect, and AWS is not called for it.
 	EnableWAFv2  bool
@@ -67,15 +70,16 @@ type Gates struct {
 	EnableIPTargetType            bool
 	ListenerRulesTagging          bool
 	WeightedTargetGroups          bool
-	EnhancedDefaultBehavior       bool // removing mutual authentication, capacity or the ALPN policy from all members resets it
-	NLBSecurityGroup              bool
-	LBCapacityReservation         bool
+	// removing mutual authentication, capacity or the ALPN policy from all members resets it
+	EnhancedDefaultBehavior bool
+	NLBSecurityGroup        bool
+	LBCapacityReservation   bool
 }
 
 // Result is what a load balancer compiles to.
 type Result struct {
-	// Stack is the desired state; nil = it cannot be built now: with Needs, as soon as they are answered; without, when an object
-	// changes. While it is nil, nothing in AWS may be changed. It is never a stack that is to be removed.
+	// Stack is the desired state; nil = it cannot be built now: with Needs, as soon as they are answered; without, when an
+	// object changes. While it is nil, nothing in AWS may be changed. It is never a stack that is to be removed.
 	Stack *stack.Stack
 	Needs []facts.Need
 	// Diagnostics are the members' own and those that compile found, in member order.
@@ -86,34 +90,40 @@ type Result struct {
 	Origins map[stack.Ref]Origin
 	// Unmade are the members all of whose rules are left out, because the load balancer would have more than AWS admits.
 	Unmade []diag.Object
-	// Kept are the members of which the last good version of some rule or listener serves in the place of the declared one.
+	// Kept are the members of which the last good version of some rule or listener serves in the place of the declared
+	// one.
 	Kept []diag.Object
-	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than AWS admits.
+	// Full reports that rules, target groups or certificates are left out, because the load balancer would have more than
+	// AWS admits.
 	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
-	// Departure reports that nothing can be built of the members that stay. The stack is only for deleting what those that leave have.
+	// Departure reports that nothing can be built of the members that stay. The stack is only for deleting what those that
+	// leave have.
 	Departure bool
-	// Consents are the values of the tag elbv2.k8s.aws/shared-with on which the stack rests, by the ARN of the load balancer: they may be older than what AWS has.
+	// Consents are the values of the tag elbv2.k8s.aws/shared-with on which the stack rests, by the ARN of the load
+	// balancer: they may be older than what AWS has.
 	Consents map[string]string
-	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.
+	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of
+	// fields.
 	DriftPolicy map[string]string
-	// ReplacementPolicy is what members or their class declare for an edit that would replace the load balancer, as package replacement prints it.
+	// ReplacementPolicy is what members or their class declare for an edit that would replace the load balancer, as
+	// package replacement prints it.
 	ReplacementPolicy intent.Field[string]
 }
 
 // Origin is where a resource comes from.
 type Origin struct {
 	Objects []diag.Object // members, in group order
-	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
-	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "PrivateLinkRules", the fields of stack.AddOns,
-	// "Protocol", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
-	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
+	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets", "SecurityGroups",
+	// "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "PrivateLinkRules", the fields of stack.AddOns,
+	// "Protocol", "Certificates", "SSLPolicy", "ALPN", "DefaultActions", "InboundCIDRs", "Conditions", "Actions",
+	// "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source
 }
 
-// Compile returns the stack of a load balancer. before is Result.Memory of the previous call: last good versions replace members
-// that have become invalid.
+// Compile returns the stack of a load balancer. before is Result.Memory of the previous call: last good versions
+// replace members that have become invalid.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
 	if before == nil {
 		before = &Memory{}
@@ -121,8 +131,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	for {
 		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before}
 		r := c.compile()
-		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in effect
-		// now: the next compilation would find so. Where settings are kept, none is put into effect.
+		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in
+		// effect now: the next compilation would find so. Where settings are kept, none is put into effect.
 		if r.Stack == nil || c.keepsSettings || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
@@ -133,8 +143,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	}
 }
 
-// keepUnseen keeps the settings that members share, if members that cannot be seen may be part of the load balancer that AWS holds: their
-// settings are not known. done reports that there is nothing else to compile.
+// keepUnseen keeps the settings that members share, if members that cannot be seen may be part of the load balancer
+// that AWS holds: their settings are not known. done reports that there is nothing else to compile.
 func (c *compiler) keepUnseen() (r Result, done bool) {
 	b := c.newBuild()
 	lb, known := b.existing()
@@ -156,6 +166,8 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 
 // UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
-	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("parts of the load balancer that may belong to members of other namespaces stay, because %s: changes to its settings, ports and certificates are on hold, "+
-		"and rules are deleted only if they forward to target groups of %s of namespace %s", u.Why, diag.Plural(o.Kind), u.Namespace), u.Remedy)
+	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("parts of the load balancer that may belong to members of "+
+		"other namespaces stay, because %s: changes to its settings, ports and certificates are on hold, "+
+		"and rules are deleted only if they forward to target groups of %s of namespace %s", u.Why, diag.Plural(o.Kind),
+		u.Namespace), u.Remedy)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// compiler repeats the build until every member that counts is sound: each failure sets one version of one member aside.
+// compiler repeats the build until every member that counts is sound: each failure sets one version of one member
+// aside.
 type compiler struct {
 	e       intent.LoadBalancer
 	f       facts.Facts
@@ -92,7 +93,8 @@ func (c *compiler) compile() Result {
 	}
 }
 
-// setInvalidAside sets members aside that are invalid, have left or are withheld. done is false while it is not known what they have in AWS.
+// setInvalidAside sets members aside that are invalid, have left or are withheld. done is false while it is not known
+// what they have in AWS.
 func (c *compiler) setInvalidAside() (done bool) {
 	for i := range c.members {
 		if !c.judge(i) {
@@ -102,8 +104,8 @@ func (c *compiler) setInvalidAside() (done bool) {
 	return true
 }
 
-// strict builds all members or nothing, as the existing controller does. Members whose target groups have the same identity do not stop
-// their group, as there: those that do not own it are set aside.
+// strict builds all members or nothing, as the existing controller does. Members whose target groups have the same
+// identity do not stop their group, as there: those that do not own it are set aside.
 func (c *compiler) strict() Result {
 	b := c.newBuild()
 	b.run()
@@ -116,9 +118,10 @@ func (c *compiler) strict() Result {
 	}
 	wrong := b.stuck
 	for i, m := range c.e.Members {
-		wrong = wrong || len(b.failures[i]) > 0 || slices.ContainsFunc(b.notes[i], stops) || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
-			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !quarantine.Answered(m))
-		})
+		wrong = wrong || len(b.failures[i]) > 0 || slices.ContainsFunc(b.notes[i], stops) ||
+			slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+				return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !quarantine.Answered(m))
+			})
 	}
 	switch {
 	case wrong:
@@ -130,7 +133,8 @@ func (c *compiler) strict() Result {
 	return c.finish(b)
 }
 
-// stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same, admits reserved tags.
+// stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same,
+// admits reserved tags.
 func stops(d diag.Diagnostic) bool {
 	return d.Class != diag.Note && d.Code != diag.ReservedTag && d.Scope != diag.Rule
 }
@@ -151,14 +155,16 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 	for _, m := range c.e.Members {
 		if !slices.Contains(wrong, m.Object.String()) {
 			out = append(out, diag.New(m.Object, "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with --strict-groups", names),
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with "+
+					"--strict-groups", names),
 				"see the events there, or run the controller without the flag"))
 		}
 	}
 	return out
 }
 
-// setAside moves a member to its next state. It reports false if that depends on the existing load balancer, which is to be looked up.
+// setAside moves a member to its next state. It reports false if that depends on the existing load balancer, which is
+// to be looked up.
 func (c *compiler) setAside(i int, reasons diag.List, shared bool) bool {
 	m := &c.members[i]
 	_, hasGood := c.good[m.Object]
@@ -187,15 +193,16 @@ func (c *compiler) setFailedAside(b *build) bool {
 	return true
 }
 
-// hopeless ends a compilation in which no member is left to build from, or in which the settings of a member are not known that may
-// matter to live traffic, and AWS holds no load balancer whose settings could be kept.
+// hopeless ends a compilation in which no member is left to build from, or in which the settings of a member are not
+// known that may matter to live traffic, and AWS holds no load balancer whose settings could be kept.
 func (c *compiler) hopeless() (Result, bool) {
 	sound, unreadable := false, false
 	for i := range c.members {
 		m := &c.members[i]
 		sound = sound || !m.State.LeftOut()
 		unreadable = unreadable || m.Unreadable()
-		if c.e.FixedPorts && m.Authority != intent.RoutesOnly && m.State == quarantine.Rejected { // no other member has its settings and listeners
+		// no other member has its settings and listeners
+		if c.e.FixedPorts && m.Authority != intent.RoutesOnly && m.State == quarantine.Rejected {
 			return c.stuck(c.newBuild()), true
 		}
 	}
@@ -223,8 +230,10 @@ func (c *compiler) newBuild() *build {
 	}
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
-		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: make(map[stack.Ref]Origin, 3*routes), // of a rule, a target group and a binding
-		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
+		// of a rule, a target group and a binding
+		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n),
+		origins: make(map[stack.Ref]Origin, 3*routes),
+		labels:  maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
 	}
 	for i, found := range c.restored.Findings {
 		b.notes[i] = slices.Clone(found)
@@ -241,8 +250,9 @@ func (c *compiler) newBuild() *build {
 	}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.e.Key.ID.Namespace == "",
-		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), NewEffect: map[string]merge.Effect{},
-		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
+		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)),
+		NewEffect: map[string]merge.Effect{},
+		Exists:    func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
 	}
 	b.deciders = c.deciders()
 	if b.group.Joinable && !c.cfg.StrictGroups && !c.keepsSettings {
@@ -251,7 +261,8 @@ func (c *compiler) newBuild() *build {
 	for i := range b.members {
 		m := &b.members[i]
 		b.group.Members[i] = merge.Member{
-			Object: m.Object, Order: m.Order, Created: m.Created, Authority: m.Authority, Rejected: m.State == quarantine.Rejected, LeftOut: m.State.LeftOut(),
+			Object: m.Object, Order: m.Order, Created: m.Created, Authority: m.Authority,
+			Rejected: m.State == quarantine.Rejected, LeftOut: m.State.LeftOut(),
 		}
 	}
 	return b
@@ -302,14 +313,17 @@ func (c *compiler) carry() *Memory {
 		policies = c.e.Policies
 	}
 	return &Memory{
-		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
+		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect,
+		TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
 		Certificates: c.before.Certificates, Listeners: c.listenerVersions(),
 	}
 }
 
 func (c *compiler) finish(b *build) Result {
 	b.keep.Namespaces = b.declaringNamespaces()
-	r := Result{Stack: b.stack(), Keep: b.keep, Kept: c.restored.Kept, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
+	r := Result{Stack: b.stack(), Keep: b.keep, Kept: c.restored.Kept, Origins: b.origins, Consents: b.consents,
+		Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy,
+		ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}
@@ -319,7 +333,8 @@ func (c *compiler) finish(b *build) Result {
 	}
 	for i, m := range c.e.Members {
 		keep := b.members[i].Remember(m, b.notes[i])
-		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].State == quarantine.Current && !keep.Diagnostics.HasErrors() {
+		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].State == quarantine.Current &&
+			!keep.Diagnostics.HasErrors() {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
@@ -359,7 +374,8 @@ func (c *compiler) noteKept(b *build) {
 	for i := range b.members {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
-				fmt.Sprintf("changes to the load balancer's settings, ports and certificates are on hold: %s is invalid or under dry run, and its last valid version is unknown; rules and targets are still updated", names),
+				fmt.Sprintf("changes to the load balancer's settings, ports and certificates are on hold: %s is invalid or under "+
+					"dry run, and its last valid version is unknown; rules and targets are still updated", names),
 				"correct it, or remove its annotation dry-run; see its events"))
 		}
 	}

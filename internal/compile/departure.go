@@ -4,8 +4,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// departure is the result of a group of whose members nothing can be built. What the group has of objects that leave goes nevertheless: their
-// owner must not wait until somebody else corrects his objects. The rest stays as AWS holds it.
+// departure is the result of a group of whose members nothing can be built. What the group has of objects that leave
+// goes nevertheless: their owner must not wait until somebody else corrects his objects. The rest stays as AWS holds
+// it.
 func (c *compiler) departure() Result {
 	nothing := Result{Memory: c.carry()}
 	gone := c.departed()

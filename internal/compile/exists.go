@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// knowsWhatExists reports whether the existing load balancer is known. If it is not, it is looked up, and the build is repeated.
+// knowsWhatExists reports whether the existing load balancer is known. If it is not, it is looked up, and the build is
+// repeated.
 func (b *build) knowsWhatExists() bool {
 	_, known := b.existing()
 	b.unsure = b.unsure || !known
@@ -23,8 +24,8 @@ func (b *build) knowsWhatExists() bool {
 
 func never() bool { return false }
 
-// details are the listeners, rules and attributes of the existing load balancer. They take further calls, so they are required only where
-// nothing else decides. Nil = they are not known; they are looked up, and the build is repeated.
+// details are the listeners, rules and attributes of the existing load balancer. They take further calls, so they are
+// required only where nothing else decides. Nil = they are not known; they are looked up, and the build is repeated.
 func (b *build) details() *facts.LoadBalancerDetails {
 	if b.f.Details == nil {
 		n := facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}
@@ -96,17 +97,19 @@ func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	return len(ids) > 0 && sameSet(ids, b.f.Existing.Subnets)
 }
 
-// existsGroups reports whether the existing load balancer has the named security groups, and no other one but the backend group, which no
-// member names.
+// existsGroups reports whether the existing load balancer has the named security groups, and no other one but the
+// backend group, which no member names.
 func (b *build) existsGroups(named []string) bool {
 	ids := b.resolved(named)
 	have := b.f.Existing.SecurityGroups
-	if len(ids) == 0 || b.existsManagedGroup() || slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(have, id) }) {
+	if len(ids) == 0 || b.existsManagedGroup() ||
+		slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(have, id) }) {
 		return false
 	}
 	besides := slices.DeleteFunc(slices.Clone(have), func(id string) bool { return slices.Contains(ids, id) })
 	return len(besides) == 0 || len(besides) == 1 && !slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
-		return m.State != quarantine.Rejected && m.Settings.SecurityGroups.Set && slices.Contains(b.resolved(m.Settings.SecurityGroups.Value), besides[0])
+		return m.State != quarantine.Rejected && m.Settings.SecurityGroups.Set &&
+			slices.Contains(b.resolved(m.Settings.SecurityGroups.Value), besides[0])
 	})
 }
 
@@ -118,7 +121,8 @@ func (b *build) resolved(named []string) []string {
 	return c.IDs
 }
 
-// existsManagedGroup reports whether the existing load balancer has the security group whose rules the controller writes.
+// existsManagedGroup reports whether the existing load balancer has the security group whose rules the controller
+// writes.
 func (b *build) existsManagedGroup() bool { return b.f.Existing.ManagedGroup }
 
 func (b *build) existsFrontendScheme(scheme string) bool {
@@ -165,8 +169,8 @@ func (b *build) rangesOf(p *port, on string) merge.Setting[[]string] {
 	}
 }
 
-// sameRanges reports whether the ranges of rules that stand are those of a setting, of which some may have been joined. A setting that has one range within
-// another is no other's that has the larger one alone, though both admit the same.
+// sameRanges reports whether the ranges of rules that stand are those of a setting, of which some may have been joined.
+// A setting that has one range within another is no other's that has the larger one alone, though both admit the same.
 func sameRanges(stand, wanted []string) bool {
 	if sameSet(stand, wanted) {
 		return true
@@ -188,6 +192,7 @@ func (b *build) prefixListsOf(p *port, on string) merge.Setting[[]string] {
 		return open && sameSet(lists, list)
 	}
 	return merge.Setting[[]string]{
-		Name: "prefix-lists", What: "prefix lists" + on, Text: setText, Exists: exists, ByDefault: func() bool { return exists(nil) },
+		Name: "prefix-lists", What: "prefix lists" + on, Text: setText, Exists: exists,
+		ByDefault: func() bool { return exists(nil) },
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// fitRules joins rules, then leaves rules out, where the load balancer would have more of them, or of target groups, than AWS admits.
+// fitRules joins rules, then leaves rules out, where the load balancer would have more of them, or of target groups,
+// than AWS admits.
 func (b *build) fitRules(ports []portRules) {
 	if b.e.Type != stack.Application {
 		return
@@ -116,7 +117,9 @@ func (b *build) room() rules.Room {
 		for _, ref := range forwardsTo(l.DefaultActions) {
 			room.Taken[ref] = true
 		}
-		room.Open[l.Port] = !slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
+		room.Open[l.Port] = !slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool {
+			return a.Type != stack.ActionForward
+		})
 	}
 	return room
 }
@@ -192,7 +195,8 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			}
 			out = append(out, fmt.Sprintf("%d%s", c.Port, rules.Requests(c.Conditions)))
 			if f.Closed[c.Port] {
-				closed = fmt.Sprintf("; requests that match no rule of port %d get 503, because a protective rule is left out", c.Port)
+				closed = fmt.Sprintf("; requests that match no rule of port %d get 503, because a protective rule is left out",
+					c.Port)
 			}
 		}
 		if len(out) == 0 {
@@ -208,7 +212,8 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			named += fmt.Sprintf("; and %d more", more)
 		}
 		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
-			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total, rest, named, closed),
+			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total,
+				rest, named, closed),
 			cause.remedy("declare fewer hosts, paths and backends here, or move some of them to another load balancer")))
 	}
 }

@@ -18,7 +18,8 @@ func paths(n int) func(*intent.Member) {
 		m.Routes = nil
 		for i := range n {
 			r := route(m.Object, m.Object.Name+".example.com", fmt.Sprintf("/p%03d", i), m.Object.Name)
-			r.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("h%d.test", i), StatusCode: "HTTP_302"}}}
+			r.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("h%d.test", i),
+				StatusCode: "HTTP_302"}}}
 			m.Routes = append(m.Routes, r)
 		}
 	}
@@ -36,13 +37,16 @@ func limited(rules int) facts.Facts {
 func TestTheLimitsOfTheAccountAreAskedForBeyondTheDefaultOnly(t *testing.T) {
 	t.Parallel()
 	need := facts.Need{Kind: facts.NeedLimits}
-	if r := Compile(loadBalancer(ingress("n", "a", paths(100))), limited(0), config(), nil); len(r.Needs) > 0 || len(r.Diagnostics) > 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", paths(100))), limited(0), config(), nil); len(r.Needs) > 0 ||
+		len(r.Diagnostics) > 0 {
 		t.Errorf("100 rules: needs %v, %v", r.Needs, r.Diagnostics)
 	}
-	if r := Compile(loadBalancer(ingress("n", "a", paths(101))), limited(0), config(), nil); r.Stack != nil || len(r.Needs) != 1 || r.Needs[0] != need {
+	if r := Compile(loadBalancer(ingress("n", "a", paths(101))), limited(0), config(), nil); r.Stack != nil ||
+		len(r.Needs) != 1 || r.Needs[0] != need {
 		t.Errorf("101 rules: needs %v", r.Needs)
 	}
-	if r := Compile(loadBalancer(ingress("n", "a", paths(101))), limited(150), config(), nil); len(mustBuild(t, r).Rules) != 101 || len(r.Diagnostics) > 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", paths(101))), limited(150), config(), nil); len(
+		mustBuild(t, r).Rules) != 101 || len(r.Diagnostics) > 0 {
 		t.Errorf("101 rules of 150: %v", r.Diagnostics)
 	}
 }
@@ -61,7 +65,8 @@ func TestRulesBeyondTheLimitAreLeftOutWithOneFindingForEachMember(t *testing.T) 
 		t.Errorf("rules %v", served)
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"a-young QuotaExceeded"})
-	for _, part := range []string{"would have 120 rules", "AWS admits 100 (rules-per-application-load-balancer)", "20 of the 30 rules", "/p010", "and 17 more", "Service Quotas"} {
+	for _, part := range []string{"would have 120 rules", "AWS admits 100 (rules-per-application-load-balancer)",
+		"20 of the 30 rules", "/p010", "and 17 more", "Service Quotas"} {
 		if m := r.Diagnostics[0].Message(); !strings.Contains(m, part) {
 			t.Errorf("%q is not in %s", part, m)
 		}
@@ -69,7 +74,8 @@ func TestRulesBeyondTheLimitAreLeftOutWithOneFindingForEachMember(t *testing.T) 
 	if len(r.Unmade) > 0 {
 		t.Errorf("unmade: %v", r.Unmade)
 	}
-	if r := Compile(loadBalancer(young, old), limited(90), config(), before); len(r.Unmade) != 1 || r.Unmade[0] != young.Object {
+	if r := Compile(loadBalancer(young, old), limited(90), config(), before); len(r.Unmade) != 1 ||
+		r.Unmade[0] != young.Object {
 		t.Errorf("of a member without any rule: %v", r.Unmade)
 	}
 }
@@ -78,7 +84,8 @@ func TestWhereTheLimitsCannotBeReadAWSIsLeftToDecide(t *testing.T) {
 	t.Parallel()
 	f := limited(0)
 	f.Errors = map[facts.Need]error{{Kind: facts.NeedLimits}: errors.New("denied")}
-	if r := Compile(loadBalancer(ingress("n", "a", paths(105))), f, config(), nil); len(mustBuild(t, r).Rules) != 105 || len(r.Diagnostics) > 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", paths(105))), f, config(), nil); len(mustBuild(t, r).Rules) != 105 ||
+		len(r.Diagnostics) > 0 {
 		t.Errorf("%v", r.Diagnostics)
 	}
 }
@@ -87,7 +94,8 @@ func TestRulesThatStandAreNotLeftOutForOthers(t *testing.T) {
 	t.Parallel()
 	f := limited(100)
 	young := ingress("n", "z-young", paths(10))
-	f.Existing, f.Details = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: "internal"}, &facts.LoadBalancerDetails{Rules: map[int32][]stack.Rule{}}
+	f.Existing, f.Details = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: "internal"},
+		&facts.LoadBalancerDetails{Rules: map[int32][]stack.Rule{}}
 	for _, r := range young.Routes {
 		f.Details.Rules[80] = append(f.Details.Rules[80], stack.Rule{Conditions: r.Conditions})
 	}
@@ -121,7 +129,8 @@ func TestRulesToOneBackendAreJoinedWhereTheyWouldNotFitOnly(t *testing.T) {
 		}
 	}
 	r := Compile(loadBalancer(ingress("n", "a", sameBackend(403))), limited(100), config(), nil)
-	if len(mustBuild(t, r).Rules) != 100 || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, "would have 101 rules") {
+	if len(mustBuild(t, r).Rules) != 100 || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text,
+		"would have 101 rules") {
 		t.Errorf("%d rules, %v", len(r.Stack.Rules), r.Diagnostics)
 	}
 }
@@ -139,7 +148,8 @@ func TestTargetGroupsOfRulesThatAreLeftOutAreNotMade(t *testing.T) {
 		t.Errorf("%d rules, %d target groups, %d bindings", len(s.Rules), len(s.TargetGroups), len(s.Bindings))
 	}
 	r := Compile(loadBalancer(m), limited(200), config(), nil)
-	if s := mustBuild(t, r); len(s.Rules) != 100 || len(s.TargetGroups) != 100 || !strings.Contains(r.Diagnostics[0].Text, "102 target groups, and AWS admits 100 (target-groups-per-application-load-balancer)") {
+	if s := mustBuild(t, r); len(s.Rules) != 100 || len(s.TargetGroups) != 100 || !strings.Contains(r.Diagnostics[0].Text,
+		"102 target groups, and AWS admits 100 (target-groups-per-application-load-balancer)") {
 		t.Errorf("%d rules, %d target groups, %v", len(s.Rules), len(s.TargetGroups), r.Diagnostics)
 	}
 }
@@ -156,7 +166,8 @@ func TestListenersAndCertificatesBeyondTheLimitAreLeftOut(t *testing.T) {
 	t.Parallel()
 	const more = "arn:aws:acm:us-west-2:111122223333:certificate/m%02d"
 	f := account()
-	f.Limits = map[string]int{"listeners-per-application-load-balancer": 50, "certificates-per-application-load-balancer": 25}
+	f.Limits = map[string]int{"listeners-per-application-load-balancer": 50,
+		"certificates-per-application-load-balancer": 25}
 	var arns []string
 	for i := range 30 {
 		arns = append(arns, fmt.Sprintf(more, i))
@@ -167,7 +178,8 @@ func TestListenersAndCertificatesBeyondTheLimitAreLeftOut(t *testing.T) {
 		}
 	})
 	young := ingress("n", "b", https(arns[20:]...), func(m *intent.Member) {
-		m.Listeners = append(m.Listeners, intent.Listener{Port: 81, Protocol: "HTTP"}, intent.Listener{Port: 82, Protocol: "HTTP"}, intent.Listener{Port: 83, Protocol: "HTTP"})
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 81, Protocol: "HTTP"}, intent.Listener{
+			Port: 82, Protocol: "HTTP"}, intent.Listener{Port: 83, Protocol: "HTTP"})
 	})
 	r := Compile(loadBalancer(many, young), f, config(), nil)
 	s := mustBuild(t, r)
@@ -180,15 +192,17 @@ func TestListenersAndCertificatesBeyondTheLimitAreLeftOut(t *testing.T) {
 		t.Errorf("%d ports %v, %d certificates", len(ports), ports, attached)
 	}
 	same(t, "findings", codes(r.Diagnostics), []string{"b QuotaExceeded", "b QuotaExceeded"})
-	for i, part := range []string{"ports 82-83 have no listener: an application load balancer has 50 at most, and the members of its group declare 52", "would have 29 certificates besides default ones, and AWS admits 25 (certificates-per-application-load-balancer): 4 of this object"} {
+	for i, part := range []string{"ports 82-83 have no listener: an application load balancer has 50 at most, and the " +
+		"members of its group declare 52", "would have 29 certificates besides default ones, and AWS admits 25 " +
+		"(certificates-per-application-load-balancer): 4 of this object"} {
 		if !strings.Contains(r.Diagnostics[i].Text, part) {
 			t.Errorf("%q is not in %s", part, r.Diagnostics[i].Text)
 		}
 	}
 }
 
-// TestARuleThatGuardsTakesTheRoomOfOneThatForwardsWithAFinding has a full load balancer, on which a redirect comes before a standing rule of its own
-// member.
+// TestARuleThatGuardsTakesTheRoomOfOneThatForwardsWithAFinding has a full load balancer, on which a redirect comes
+// before a standing rule of its own member.
 func TestARuleThatGuardsTakesTheRoomOfOneThatForwardsWithAFinding(t *testing.T) {
 	t.Parallel()
 	forwarding := func(n int) func(*intent.Member) {
@@ -202,12 +216,14 @@ func TestARuleThatGuardsTakesTheRoomOfOneThatForwardsWithAFinding(t *testing.T) 
 	}
 	web, other := ingress("shop", "web", born(1), forwarding(60)), ingress("db", "other", born(2), forwarding(40))
 	f := limited(100)
-	f.Existing, f.Details = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: "internal"}, &facts.LoadBalancerDetails{Rules: map[int32][]stack.Rule{}}
+	f.Existing, f.Details = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: "internal"},
+		&facts.LoadBalancerDetails{Rules: map[int32][]stack.Rule{}}
 	for _, r := range append(web.Routes[:60:60], other.Routes...) {
 		f.Details.Rules[80] = append(f.Details.Rules[80], stack.Rule{Conditions: r.Conditions})
 	}
 	guard := route(web.Object, "web.example.com", "/web00/admin", "web")
-	guard.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "login.test", StatusCode: "HTTP_302"}}}
+	guard.Actions = []intent.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "login.test", StatusCode: "HTTP_302"}}}
 	web.Routes = append([]intent.Route{guard}, web.Routes...)
 	r := Compile(loadBalancer(web, other), f, config(), nil)
 	if s := mustBuild(t, r); len(s.Rules) != 100 || s.Rules[0].Actions[0].Type != stack.ActionRedirect {
@@ -237,7 +253,8 @@ func TestALoadBalancerIsFullIfSomethingIsLeftOut(t *testing.T) {
 	} {
 		cfg := config()
 		cfg.DefaultLimits, cfg.StrictGroups = c.defaults, c.strict
-		if r := Compile(loadBalancer(ingress("n", "a", paths(c.rules))), c.f, cfg, nil); r.Full != c.full || len(r.Needs) > 0 {
+		if r := Compile(loadBalancer(ingress("n", "a", paths(c.rules))), c.f, cfg, nil); r.Full != c.full ||
+			len(r.Needs) > 0 {
 			t.Errorf("%s: full %v, needs %v, %v", c.name, r.Full, r.Needs, r.Diagnostics)
 		}
 	}

@@ -16,8 +16,9 @@ type portCertificate struct {
 	arn  string
 }
 
-// fitCertificates detaches the certificates that exceed what AWS admits besides default ones: those that are not attached first, then those of the members
-// that joined last, then the last ones of the highest ports. Clients that ask for their names get the default certificate, which they refuse.
+// fitCertificates detaches the certificates that exceed what AWS admits besides default ones: those that are not
+// attached first, then those of the members that joined last, then the last ones of the highest ports. Clients that ask
+// for their names get the default certificate, which they refuse.
 func (b *build) fitCertificates() {
 	type attached struct {
 		portCertificate
@@ -51,7 +52,8 @@ func (b *build) fitCertificates() {
 	for i := range b.members {
 		if of := byMember[i]; len(of) > 0 {
 			b.note(i, excess(b.members[i].Object, "",
-				fmt.Sprintf("%s: %d of this object are not attached, so clients that ask for their names get the default certificate: %s", l.text("certificates besides default ones"), len(of), strings.Join(of, ", ")),
+				fmt.Sprintf("%s: %d of this object are not attached, so clients that ask for their names get the default "+
+					"certificate: %s", l.text("certificates besides default ones"), len(of), strings.Join(of, ", ")),
 				l.remedy("use certificates with several names or wildcards, or another load balancer for some of the hosts")))
 		}
 	}

@@ -55,7 +55,8 @@ func targetGroup(o diag.Object, service string) *intent.TargetGroup {
 		ID: naming.IngressTargetGroupID(o.Namespace, o.Name, service, "80"), Object: o,
 		ServiceNamespace: o.Namespace, ServiceName: service, ServiceUID: "uid-" + service, ServicePort: "80",
 		TargetType: "ip", Port: 8080, TargetPort: "8080", Protocol: "HTTP", ProtocolVersion: "HTTP1",
-		HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+		HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200", IntervalSeconds: 15,
+			TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
 	}
 }
 
@@ -77,13 +78,15 @@ func broken(path string) func(*intent.Member) {
 		costs = e.Costs
 	}
 	return func(m *intent.Member) {
-		m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, path, diag.InvalidAnnotation, "something is wrong", "correct it").In(costs))
+		m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, path, diag.InvalidAnnotation, "something is wrong",
+			"correct it").In(costs))
 	}
 }
 
 func https(certificates ...string) func(*intent.Member) {
 	return func(m *intent.Member) {
-		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Certificates: set(m, "certificate-arn", certificates)})
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS",
+			Certificates: set(m, "certificate-arn", certificates)})
 	}
 }
 
@@ -96,13 +99,15 @@ func loadBalancer(members ...intent.Member) intent.LoadBalancer {
 	if len(members) > 1 {
 		id = stack.ID{Name: "group"}
 	}
-	return intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application, Names: ingressfront.Names{}, Members: members}
+	return intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application,
+		Names: ingressfront.Names{}, Members: members}
 }
 
 // account is a VPC with two public and two private subnets, some groups and certificates; nothing exists for the stack.
 func account() facts.Facts {
 	subnet := func(id, zone, cidr, role string, public bool) facts.Subnet {
-		return facts.Subnet{ID: id, VPC: "vpc-1", Zone: zone, CIDR: cidr, AvailableIPs: 100, Public: public, Tags: map[string]string{role: "1", "Name": id[7:]}}
+		return facts.Subnet{ID: id, VPC: "vpc-1", Zone: zone, CIDR: cidr, AvailableIPs: 100, Public: public,
+			Tags: map[string]string{role: "1", "Name": id[7:]}}
 	}
 	f := facts.Facts{
 		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,

@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// frontend is the network load balancer in front of the ALB, from merged settings. An invalid setting of it affects neither the ALB nor
-// the member that has it: a frontend that exists then stays as it is.
+// frontend is the network load balancer in front of the ALB, from merged settings. An invalid setting of it affects
+// neither the ALB nor the member that has it: a frontend that exists then stays as it is.
 type frontend struct {
 	invalid     bool // a setting is invalid: an existing frontend stays as it is
 	stays       bool // it exists, no member validly enables it, and a setting is invalid
@@ -37,14 +37,17 @@ type frontend struct {
 
 const (
 	frontendWaits = "; the network load balancer in front of the ALB is not created or changed until this is fixed"
-	frontendStays = "; the network load balancer in front of the ALB, which no member validly enables, is not deleted until this is fixed"
+	frontendStays = "; the network load balancer in front of the ALB, which no member validly enables, is not deleted " +
+		"until this is fixed"
 )
 
 var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 
 // frontendSetting merges a setting of the frontend; text is that of merge.Setting.
-func frontendSetting[T any](b *build, what string, text func(T) string, get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
-	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB", Text: text, Show: printed[T]}
+func frontendSetting[T any](b *build, what string, text func(T) string,
+	get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
+	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB",
+		Text: text, Show: printed[T]}
 	switch what {
 	case "enabling":
 		s.Name, s.Fallback = "frontend/enabled", "false"
@@ -76,10 +79,18 @@ func (b *build) mergeFrontend() {
 		return
 	}
 	f.scheme = frontendSetting(b, "scheme", nil, func(f *intent.Frontend) intent.Field[string] { return f.Scheme })
-	f.subnets = frontendSetting(b, "subnets", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Subnets })
-	f.groups = frontendSetting(b, "security groups", nil, func(f *intent.Frontend) intent.Field[[]string] { return f.SecurityGroups })
-	f.allocations = frontendSetting(b, "EIP allocations", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Allocations })
-	f.attributes = frontendSetting(b, "attributes", nil, func(f *intent.Frontend) intent.Field[map[string]string] { return f.Attributes })
+	f.subnets = frontendSetting(b, "subnets", setText, func(f *intent.Frontend) intent.Field[[]string] {
+		return f.Subnets
+	})
+	f.groups = frontendSetting(b, "security groups", nil, func(f *intent.Frontend) intent.Field[[]string] {
+		return f.SecurityGroups
+	})
+	f.allocations = frontendSetting(b, "EIP allocations", setText, func(f *intent.Frontend) intent.Field[[]string] {
+		return f.Allocations
+	})
+	f.attributes = frontendSetting(b, "attributes", nil, func(f *intent.Frontend) intent.Field[map[string]string] {
+		return f.Attributes
+	})
 	f.tags = frontendSetting(b, "tags", nil, func(f *intent.Frontend) intent.Field[map[string]string] { return f.Tags })
 	b.mergeFrontendPorts()
 	b.resolveFrontendGroups()
@@ -93,7 +104,8 @@ func (b *build) noteIdleFrontend() {
 			set    bool
 			source intent.Source
 		}{{f.Scheme.Set, f.Scheme.Source}, {f.Subnets.Set, f.Subnets.Source}, {f.SecurityGroups.Set, f.SecurityGroups.Source},
-			{f.Allocations.Set, f.Allocations.Source}, {f.Attributes.Set, f.Attributes.Source}, {f.Tags.Set, f.Tags.Source}, {f.Ports.Set, f.Ports.Source}} {
+			{f.Allocations.Set, f.Allocations.Source}, {f.Attributes.Set, f.Attributes.Source}, {f.Tags.Set, f.Tags.Source},
+			{f.Ports.Set, f.Ports.Source}} {
 			if s.set {
 				b.note(i, diag.New(b.members[i].Object, s.source.Place(), diag.IgnoredSetting,
 					"it has no effect: no member of the group enables a network load balancer in front of the ALB",
@@ -103,8 +115,8 @@ func (b *build) noteIdleFrontend() {
 	}
 }
 
-// noteStayingFrontend notes on the other members, one of which may have disabled the frontend, that it is not deleted, and because of
-// whose errors: it costs money and serves clients.
+// noteStayingFrontend notes on the other members, one of which may have disabled the frontend, that it is not deleted,
+// and because of whose errors: it costs money and serves clients.
 func (b *build) noteStayingFrontend() {
 	if !b.f.ExistingKnown {
 		if need := needStack(&b.e); b.f.Failed(need) == nil {
@@ -127,7 +139,8 @@ func (b *build) noteStayingFrontend() {
 			continue
 		}
 		b.note(i, diag.New(m.Object, m.Settings.Frontend.Enabled.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly enables, is not deleted until its settings on %s are corrected",
+			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly enables, is not deleted until "+
+				"its settings on %s are corrected",
 				strings.Join(broken, ", ")), "see the events there"))
 	}
 }
@@ -140,7 +153,8 @@ func (b *build) frontendConsequence() string {
 	return frontendWaits
 }
 
-// invalidateFrontend notes an error of the frontend on a member (-1 = on all), and leaves an existing frontend as it is.
+// invalidateFrontend notes an error of the frontend on a member (-1 = on all), and leaves an existing frontend as it
+// is.
 func (b *build) invalidateFrontend(i int, d diag.Diagnostic) {
 	b.front.invalid = true
 	d.Text, d.Scope = d.Text+frontendWaits, diag.Frontend
@@ -159,8 +173,8 @@ func (b *build) frontendProblem(i int, source intent.Source, p *facts.Problem) {
 	b.invalidateFrontend(i, p.Diagnostic(diag.Object{}, source.Place()))
 }
 
-// buildFrontend builds the load balancer, and per port a listener and a target group whose target is the ALB. It needs the
-// listeners of the ALB.
+// buildFrontend builds the load balancer, and per port a listener and a target group whose target is the ALB. It needs
+// the listeners of the ALB.
 func (b *build) buildFrontend() {
 	f := &b.front
 	if f.enabled.Value && !f.invalid {
@@ -193,7 +207,8 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := f.tags.Value[key]; ok {
 			b.invalidateFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
-				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's --external-managed-tags leaves it to others"))
+				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's "+
+					"--external-managed-tags leaves it to others"))
 		}
 	}
 	if f.tags.Set {

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAFrontendThatStaysThoughItIsSwitchedOffIsReported: what somebody else mistyped keeps a load balancer that its owner wants gone.
+// TestAFrontendThatStaysThoughItIsSwitchedOffIsReported: what somebody else mistyped keeps a load balancer that its
+// owner wants gone.
 func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {
 	t.Parallel()
 	off := func(m *intent.Member) { m.Settings.Frontend.Enabled = set(m, "enable-frontend-nlb", false) }
@@ -27,10 +28,13 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {
 		asks     bool              // whether it exists
 		want     map[string]string // what each member is told
 	}{
-		"by another member":   {[]func(*intent.Member){off}, []func(*intent.Member){mistyped}, true, true, map[string]string{"a": stays, "b": stays}},
-		"by the same member":  {[]func(*intent.Member){off, mistyped}, nil, true, true, map[string]string{"a": stays, "b": stays}},
-		"where there is none": {[]func(*intent.Member){off}, []func(*intent.Member){mistyped}, false, true, map[string]string{"b": waits}},
-		"where all is well":   {[]func(*intent.Member){off}, nil, true, false, nil},
+		"by another member": {[]func(*intent.Member){off}, []func(*intent.Member){mistyped}, true, true, map[string]string{
+			"a": stays, "b": stays}},
+		"by the same member": {[]func(*intent.Member){off, mistyped}, nil, true, true, map[string]string{
+			"a": stays, "b": stays}},
+		"where there is none": {[]func(*intent.Member){off}, []func(*intent.Member){mistyped}, false, true, map[string]string{
+			"b": waits}},
+		"where all is well": {[]func(*intent.Member){off}, nil, true, false, nil},
 		"where somebody still asks for it": {[]func(*intent.Member){func(m *intent.Member) {
 			m.Settings.Frontend.Enabled = set(m, "enable-frontend-nlb", true)
 			m.Settings.Frontend.Subnets = set(m, "frontend-nlb-subnets", []string{"subnet-0a2"})
@@ -39,9 +43,11 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := account()
-			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+				"subnet-0a2", "subnet-0b2"}}
 			if c.frontend {
-				f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2"}}
+				f.ExistingFrontend = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.Internal, Subnets: []string{
+					"subnet-0a2"}}
 			}
 			named := func(m *intent.Member) { // so that nothing else asks what exists
 				m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}})

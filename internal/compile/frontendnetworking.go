@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// chooseFrontendSubnets sets the subnets: the named ones, else those of the existing frontend, else discovered ones. Elastic IP addresses
-// are assigned by position.
+// chooseFrontendSubnets sets the subnets: the named ones, else those of the existing frontend, else discovered ones.
+// Elastic IP addresses are assigned by position.
 func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 	f := &b.front
 	q := b.subnetQuery()
@@ -45,11 +45,13 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 		return
 	}
 	refuse := func(remedy, format string, args ...any) {
-		b.invalidateFrontend(f.allocations.Member, diag.New(diag.Object{}, f.allocations.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+		b.invalidateFrontend(f.allocations.Member, diag.New(diag.Object{}, f.allocations.Source.Place(), diag.InvalidSubnets,
+			fmt.Sprintf(format, args...), remedy))
 	}
 	switch a := f.allocations.Value; {
 	case lb.Scheme != stack.InternetFacing:
-		refuse("remove them, or set frontend-nlb-scheme to internet-facing", "EIP allocations can only be set for internet facing load balancers")
+		refuse("remove them, or set frontend-nlb-scheme to internet-facing",
+			"EIP allocations can only be set for internet facing load balancers")
 	case len(a) != len(lb.Subnets):
 		refuse("give one per subnet", "count of EIP allocations (%d) and subnets (%d) must match", len(a), len(lb.Subnets))
 	default:
@@ -100,8 +102,9 @@ func (b *build) resolveFrontendGroups() {
 	}
 }
 
-// frontendPermissions are the rules of the ALB's managed group for the frontend: for clients of ports that the ALB does not have, if the
-// frontend has the same group; and for the frontend's health checks, which come from its own addresses, where sources are restricted.
+// frontendPermissions are the rules of the ALB's managed group for the frontend: for clients of ports that the ALB does
+// not have, if the frontend has the same group; and for the frontend's health checks, which come from its own
+// addresses, where sources are restricted.
 func (b *build) frontendPermissions() []stack.Permission {
 	f := &b.front
 	var out []stack.Permission

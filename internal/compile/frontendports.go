@@ -76,7 +76,8 @@ func (b *build) mergeFrontendPorts() {
 func (b *build) buildFrontendPort(p *frontendPort) {
 	id := naming.FrontendListenerID(p.number)
 	if !slices.ContainsFunc(b.listen, func(l stack.Listener) bool { return l.ID == naming.ListenerID(p.target) }) {
-		b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: id}) // as the ALB's own listener is
+		// as the ALB's own listener is
+		b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: id})
 		return
 	}
 	check, ok := b.frontendHealthCheck(p)
@@ -85,7 +86,8 @@ func (b *build) buildFrontendPort(p *frontendPort) {
 		return
 	}
 	tg := stack.TargetGroup{
-		ID: naming.FrontendTargetGroupID(p.number), Name: naming.FrontendTargetGroup(b.cfg.Cluster, b.e.Key.ID, p.number, check.Port, check.Protocol),
+		ID: naming.FrontendTargetGroupID(p.number), Name: naming.FrontendTargetGroup(b.cfg.Cluster, b.e.Key.ID, p.number,
+			check.Port, check.Protocol),
 		TargetType: stack.TargetALB, Port: p.target, Protocol: "TCP", IPAddressType: stack.IPv4, HealthCheck: check,
 		Balancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 	}
@@ -102,37 +104,51 @@ func (b *build) buildFrontendPort(p *frontendPort) {
 	b.tgs = append(b.tgs, tg)
 	b.front.listeners = append(b.front.listeners, l)
 	b.trace(stack.KindTargetGroup, tg.ID, p.members, map[string]intent.Source{"Tags": b.front.tags.Source})
-	b.trace(stack.KindListener, id, p.members, map[string]intent.Source{"DefaultActions": p.source, "Tags": b.front.tags.Source})
+	b.trace(stack.KindListener, id, p.members, map[string]intent.Source{"DefaultActions": p.source,
+		"Tags": b.front.tags.Source})
 }
 
-// frontendHealthCheck merges the health check of one port: a value that a member sets takes precedence over defaults. ok is false if
-// the result is invalid.
+// frontendHealthCheck merges the health check of one port: a value that a member sets takes precedence over defaults.
+// ok is false if the result is invalid.
 func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bool) {
 	type health = intent.FrontendHealthCheck
 	h = stack.HealthCheck{
-		Protocol:           frontendHealth(b, p, "protocol", func(h *health) intent.Field[string] { return h.Protocol }).Or("HTTP"),
-		Port:               frontendHealth(b, p, "port", func(h *health) intent.Field[string] { return h.Port }).Or(stack.TrafficPort),
-		Path:               frontendHealth(b, p, "path", func(h *health) intent.Field[string] { return h.Path }).Or("/"),
-		Matcher:            frontendHealth(b, p, "success codes", func(h *health) intent.Field[string] { return h.Matcher }).Or("200"),
-		IntervalSeconds:    frontendHealth(b, p, "interval", func(h *health) intent.Field[int32] { return h.IntervalSeconds }).Or(15),
-		HealthyThreshold:   frontendHealth(b, p, "healthy threshold", func(h *health) intent.Field[int32] { return h.HealthyThreshold }).Or(2),
-		UnhealthyThreshold: frontendHealth(b, p, "unhealthy threshold", func(h *health) intent.Field[int32] { return h.UnhealthyThreshold }).Or(2),
+		Protocol: frontendHealth(b, p, "protocol", func(h *health) intent.Field[string] { return h.Protocol }).Or(
+			"HTTP"),
+		Port: frontendHealth(b, p, "port", func(h *health) intent.Field[string] { return h.Port }).Or(
+			stack.TrafficPort),
+		Path: frontendHealth(b, p, "path", func(h *health) intent.Field[string] { return h.Path }).Or("/"),
+		Matcher: frontendHealth(b, p, "success codes", func(h *health) intent.Field[string] { return h.Matcher }).
+			Or("200"),
+		IntervalSeconds: frontendHealth(b, p, "interval", func(h *health) intent.Field[int32] {
+			return h.IntervalSeconds
+		}).Or(15),
+		HealthyThreshold: frontendHealth(b, p, "healthy threshold", func(h *health) intent.Field[int32] {
+			return h.HealthyThreshold
+		}).Or(2),
+		UnhealthyThreshold: frontendHealth(b, p, "unhealthy threshold", func(h *health) intent.Field[int32] {
+			return h.UnhealthyThreshold
+		}).Or(2),
 	}
 	timeout := frontendHealth(b, p, "timeout", func(h *health) intent.Field[int32] { return h.TimeoutSeconds })
 	h.TimeoutSeconds = timeout.Or(5)
 	if h.TimeoutSeconds <= h.IntervalSeconds {
 		return h, true
 	}
-	b.note(max(timeout.Member, 0), diag.New(b.members[max(timeout.Member, 0)].Object, timeout.Source.Place(), diag.InvalidAnnotation,
-		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; the port stays as it is",
+	b.note(max(timeout.Member, 0), diag.New(b.members[max(timeout.Member, 0)].Object, timeout.Source.Place(),
+		diag.InvalidAnnotation,
+		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; "+
+			"the port stays as it is",
 			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval").In(diag.Frontend))
 	return h, false
 }
 
 // frontendHealth merges one setting of the health check of a port.
-func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) merge.Owned[T] {
-	return among(b, p.members, func(i int) intent.Field[T] { return get(&b.members[i].Settings.Frontend.HealthCheck) }, merge.Setting[T]{
-		Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")),
-		What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: printed[T],
-	})
+func frontendHealth[T comparable](b *build, p *frontendPort, what string,
+	get func(*intent.FrontendHealthCheck) intent.Field[T]) merge.Owned[T] {
+	return among(b, p.members, func(i int) intent.Field[T] { return get(&b.members[i].Settings.Frontend.HealthCheck) },
+		merge.Setting[T]{
+			Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")),
+			What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Show: printed[T],
+		})
 }

@@ -31,7 +31,8 @@ func attachedRoute(name string, precedence int32, change ...func(*intent.Member)
 // gatewayOf is the load balancer of a Gateway with a listener on port 80, and routes.
 func gatewayOf(kind stack.LoadBalancerType, routes ...intent.Member) intent.LoadBalancer {
 	e := loadBalancer(ingress("shop", "gw"))
-	e.Key, e.Type, e.FixedPorts = stack.Key{Owner: "gateway.k8s.aws.alb", ID: stack.ID{Namespace: "shop", Name: "gw"}}, kind, true
+	e.Key, e.Type, e.FixedPorts = stack.Key{Owner: "gateway.k8s.aws.alb", ID: stack.ID{Namespace: "shop", Name: "gw"}},
+		kind, true
 	g := &e.Members[0]
 	g.Object.Kind, g.Authority, g.Routes = "Gateway", intent.Deciding, nil
 	if kind == stack.Network {
@@ -56,20 +57,22 @@ func TestOnlyTheGatewayHasPorts(t *testing.T) {
 	}
 }
 
-// TestAnInvalidRouteOfAGatewayIsSetAsideAlone has a new route with a mistake, the same once it was good, and both in an order that its name
-// and age do not change.
+// TestAnInvalidRouteOfAGatewayIsSetAsideAlone has a new route with a mistake, the same once it was good, and both in an
+// order that its name and age do not change.
 func TestAnInvalidRouteOfAGatewayIsSetAsideAlone(t *testing.T) {
 	t.Parallel()
 	first := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1)), account(), config(), nil)
 	same(t, "order", table(mustBuild(t, first)), []string{
-		"80 b.example.com /* → shop/gw:shop-b:HTTPRoute-shop-b:8080", "80 a.example.com /* → shop/gw:shop-a:HTTPRoute-shop-a:8080",
+		"80 b.example.com /* → shop/gw:shop-b:HTTPRoute-shop-b:8080",
+		"80 a.example.com /* → shop/gw:shop-a:HTTPRoute-shop-a:8080",
 	})
 	bad := attachedRoute("b", 1, broken("spec.rules[0]"))
 	bad.Routes[0].Conditions[1].Values = []string{"/other"}
 	second := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), bad), account(), config(), first.Memory)
 	same(t, "last good", table(mustBuild(t, second)), table(first.Stack))
 	fresh := attachedRoute("c", 0, broken("spec.rules[0]"))
-	third := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1), fresh), account(), config(), first.Memory)
+	third := Compile(gatewayOf(stack.Application, attachedRoute("a", 2), attachedRoute("b", 1), fresh), account(),
+		config(), first.Memory)
 	same(t, "new", table(mustBuild(t, third)), append([]string{"80 c.example.com /* → 503"}, table(first.Stack)...))
 	if body := third.Stack.Rules[0].Actions[0].FixedResponse.MessageBody; strings.Contains(body, "Ingress") {
 		t.Error(body)
@@ -81,7 +84,8 @@ func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []stack.LoadBalancerType{stack.Application, stack.Network} {
 		e := gatewayOf(kind, attachedRoute("a", 1))
-		e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong", "correct it")}
+		e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong",
+			"correct it")}
 		r := Compile(e, account(), config(), nil)
 		if again := Compile(e, account(), config(), r.Memory); r.Stack != nil || again.Stack != nil {
 			t.Errorf("%s: %+v", kind, r.Stack)
@@ -92,24 +96,28 @@ func TestAGatewayThatNeverWasValidHasNoLoadBalancer(t *testing.T) {
 	}
 	first := Compile(gatewayOf(stack.Application, attachedRoute("a", 1)), account(), config(), nil)
 	e := gatewayOf(stack.Application, attachedRoute("a", 1))
-	e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong", "correct it")}
+	e.Members[0].Diagnostics = diag.List{diag.New(e.Members[0].Object, "spec.x", diag.InvalidSubnets, "wrong",
+		"correct it")}
 	same(t, "last good", table(mustBuild(t, Compile(e, account(), config(), first.Memory))), table(first.Stack))
 }
 
-// TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths has a route that is new, and one that was there before a restart.
+// TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths has a route that is new, and one that was there before a
+// restart.
 func TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths(t *testing.T) {
 	t.Parallel()
 	bad := attachedRoute("db", 0, broken("spec.rules[0]"))
 	bad.Listeners[0] = intent.Listener{Port: 80, Protocol: "TCP", Default: bad.Routes[0].Actions}
 	bad.Routes = nil
 	a, standing := account(), account()
-	standing.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	standing.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
 	for name, c := range map[string]struct {
 		facts facts.Facts
 		want  string
 	}{
-		"new":                            {a, "; the ports that it is to serve refuse connections until this is fixed"},
-		"of a load balancer that exists": {standing, "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"},
+		"new": {a, "; the ports that it is to serve refuse connections until this is fixed"},
+		"of a load balancer that exists": {
+			standing, "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"},
 	} {
 		e := gatewayOf(stack.Network, bad)
 		var texts []string
@@ -140,8 +148,10 @@ func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {
 		t.Errorf("%+v", s.Listeners)
 	}
 	bad := tcp
-	bad.Diagnostics = diag.List{diag.New(tcp.Object, "spec.rules[0]", diag.InvalidRule, "wrong", "correct it").In(diag.Route)}
-	if s = mustBuild(t, Compile(gatewayOf(stack.Network, bad, waiting), account(), config(), first.Memory)); len(s.Listeners) != 1 {
+	bad.Diagnostics = diag.List{diag.New(tcp.Object, "spec.rules[0]", diag.InvalidRule, "wrong", "correct it").In(
+		diag.Route)}
+	if s = mustBuild(t, Compile(gatewayOf(stack.Network, bad, waiting), account(), config(), first.Memory)); len(
+		s.Listeners) != 1 {
 		t.Errorf("with the last good version: %+v", s.Listeners)
 	}
 }
@@ -150,7 +160,8 @@ func TestTheTargetOfATargetGroupMayBeAnotherLoadBalancer(t *testing.T) {
 	t.Parallel()
 	e, f := chained()
 	s := mustBuild(t, Compile(e, f, config(), nil))
-	if len(s.TargetGroups) != 1 || s.TargetGroups[0].Balancer != stack.Literal(stack.KindLoadBalancer, chainedARN) || len(s.Bindings) != 0 {
+	if len(s.TargetGroups) != 1 || s.TargetGroups[0].Balancer != stack.Literal(stack.KindLoadBalancer, chainedARN) ||
+		len(s.Bindings) != 0 {
 		t.Errorf("%+v %+v", s.TargetGroups, s.Bindings)
 	}
 }
@@ -167,24 +178,29 @@ func TestTwoRoutesCannotHaveOneTargetGroup(t *testing.T) {
 	}
 }
 
-// TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt has the other one a generated name; of load balancers as targets, no name is one that an
-// existing group is to get.
+// TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt has the other one a generated name; of load balancers as
+// targets, no name is one that an existing group is to get.
 func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 	t.Parallel()
-	source := intent.At(diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"}, "spec.defaultConfiguration.targetGroupName")
+	source := intent.At(diag.Object{Kind: "TargetGroupConfiguration", Namespace: "shop", Name: "web"},
+		"spec.defaultConfiguration.targetGroupName")
 	declare := func(m *intent.Member) {
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 		g.Name, g.NameSource = "storefront", source
 	}
-	r := Compile(gatewayOf(stack.Application, attachedRoute("a", 1, declare), attachedRoute("b", 2, declare)), account(), config(), nil)
+	r := Compile(gatewayOf(stack.Application, attachedRoute("a", 1, declare), attachedRoute("b", 2, declare)), account(),
+		config(), nil)
 	s := mustBuild(t, r)
-	if a, b := s.TargetGroups[0], s.TargetGroups[1]; a.Name != "storefront" || !a.Declared || !strings.HasPrefix(b.Name, "k8s-shop-") || b.Declared ||
+	if a, b := s.TargetGroups[0], s.TargetGroups[1]; a.Name != "storefront" || !a.Declared ||
+		!strings.HasPrefix(b.Name, "k8s-shop-") || b.Declared ||
 		s.Bindings[0].Name != a.Name || s.Bindings[1].Name != b.Name {
 		t.Errorf("%+v\n%+v", a, b)
 	}
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"b IgnoredSetting"})
-	if text := r.Diagnostics[0].Text; !strings.Contains(text, "targetGroupName storefront has no effect on the target group of shop/gw:shop-b:") ||
-		!strings.Contains(text, "target group shop/gw:shop-a:HTTPRoute-shop-a:8080 has that name") || r.Diagnostics[0].Path != source.Place() {
+	if text := r.Diagnostics[0].Text; !strings.Contains(text,
+		"targetGroupName storefront has no effect on the target group of shop/gw:shop-b:") ||
+		!strings.Contains(text, "target group shop/gw:shop-a:HTTPRoute-shop-a:8080 has that name") ||
+		r.Diagnostics[0].Path != source.Place() {
 		t.Error(r.Diagnostics[0].Path, text)
 	}
 	for i, want := range []intent.Source{source, {}} {
@@ -198,8 +214,10 @@ func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 		m.Listeners, m.Routes = []intent.Listener{{Port: 80, Protocol: "TCP", Default: m.Routes[0].Actions}}, nil
 	})
 	f := account()
-	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{"arn:alb": {Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "c"}}}}
-	if tg := mustBuild(t, Compile(gatewayOf(stack.Network, balancer), f, config(), nil)).TargetGroups[0]; tg.Name != "storefront" || tg.Declared {
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{
+		"arn:alb": {Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "c"}}}}
+	if tg := mustBuild(t, Compile(gatewayOf(stack.Network, balancer), f, config(), nil)).TargetGroups[0]; tg.Name !=
+		"storefront" || tg.Declared {
 		t.Errorf("%+v", tg)
 	}
 }
@@ -214,7 +232,8 @@ func TestTagsOfARouteAreThoseOfItsRules(t *testing.T) {
 	}
 	cfg := config()
 	cfg.ExternalManagedTags = []string{"team"}
-	if r := Compile(gatewayOf(stack.Application, a), account(), cfg, nil); !strings.Contains(strings.Join(codes(r.Diagnostics), " "), "a InvalidRule") {
+	if r := Compile(gatewayOf(stack.Application, a), account(), cfg, nil); !strings.Contains(
+		strings.Join(codes(r.Diagnostics), " "), "a InvalidRule") {
 		t.Error(r.Diagnostics)
 	}
 }
@@ -228,7 +247,8 @@ func TestANetworkLoadBalancerHasCapacityIfAMemberSetsIt(t *testing.T) {
 		if want != nil {
 			e.Members[0].Settings.AddOns.Capacity = set(&e.Members[0], "capacity", *want)
 		}
-		if diff := cmp.Diff(stack.AddOns{Capacity: want}, mustBuild(t, Compile(e, account(), cfg, nil)).LoadBalancers[0].AddOns); diff != "" {
+		if diff := cmp.Diff(stack.AddOns{Capacity: want}, mustBuild(t, Compile(e, account(), cfg, nil)).
+			LoadBalancers[0].AddOns); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -240,7 +260,8 @@ func TestBindingsHaveTheLabelsOfTheStackBeforeOthers(t *testing.T) {
 	e.BindingLabels = map[string]string{"team": "shop", "gateway.k8s.aws.alb/stack-name": "theirs"}
 	e.BindingAnnotations = map[string]string{"example.com/cost": "7"}
 	got := mustBuild(t, Compile(e, account(), config(), nil)).Bindings[0]
-	want := map[string]string{"team": "shop", "gateway.k8s.aws.alb/stack-namespace": "shop", "gateway.k8s.aws.alb/stack-name": "gw"}
+	want := map[string]string{"team": "shop", "gateway.k8s.aws.alb/stack-namespace": "shop",
+		"gateway.k8s.aws.alb/stack-name": "gw"}
 	if diff := cmp.Diff(want, got.Labels); diff != "" || got.Annotations["example.com/cost"] != "7" {
 		t.Error(diff, got.Annotations)
 	}
@@ -253,7 +274,8 @@ func TestAServiceOfBothFamiliesHasTargetsOfTheFamiliesOfItsLoadBalancer(t *testi
 		ipv6, ipv4 bool
 		want       string
 	}{
-		{stack.IPv4, true, true, stack.IPv4}, {stack.Dualstack, true, true, stack.IPv6}, {stack.IPv4, false, false, stack.IPv4}, {stack.Dualstack, true, false, stack.IPv6},
+		{stack.IPv4, true, true, stack.IPv4}, {stack.Dualstack, true, true, stack.IPv6},
+		{stack.IPv4, false, false, stack.IPv4}, {stack.Dualstack, true, false, stack.IPv6},
 	} {
 		e := gatewayOf(stack.Application, attachedRoute("a", 1, func(m *intent.Member) {
 			g := m.Routes[0].Actions[0].Backends[0].TargetGroup
@@ -268,7 +290,8 @@ func TestAServiceOfBothFamiliesHasTargetsOfTheFamiliesOfItsLoadBalancer(t *testi
 	}
 }
 
-// TestTargetsOfAGatewayAdmitWhatItsListenersAdmit has the sources at the Gateway's listener and the forward at that of a route.
+// TestTargetsOfAGatewayAdmitWhatItsListenersAdmit has the sources at the Gateway's listener and the forward at that of
+// a route.
 func TestTargetsOfAGatewayAdmitWhatItsListenersAdmit(t *testing.T) {
 	t.Parallel()
 	e := gatewayOf(stack.Network, attachedRoute("sql", 1))

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// secureGateway is a Gateway with an HTTPS listener that finds certificates for hosts, beside HTTP, and routes on both ports.
+// secureGateway is a Gateway with an HTTPS listener that finds certificates for hosts, beside HTTP, and routes on both
+// ports.
 func secureGateway(hosts []string, routes ...string) intent.LoadBalancer {
 	secure := intent.Listener{Port: 443, Protocol: "HTTPS"}
 	var members []intent.Member
@@ -40,26 +41,34 @@ func told(l diag.List) (out []string) {
 func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: []string{"web.example.com"}}
+	f.Certificates[certificate1] = facts.Certificate{ARN: certificate1, Status: "ISSUED", Domains: []string{
+		"web.example.com"}}
 	r := Compile(secureGateway([]string{"web.example.com", "late.example.com"}, "web", "late"), f, config(), nil)
 	if s := mustBuild(t, r); len(s.Listeners) != 2 {
 		t.Errorf("listeners %+v", s.Listeners)
 	}
 	same(t, "one host", told(r.Diagnostics), []string{
-		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; clients of HTTPS listener 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 get the certificate of another host",
+		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
+			"clients of HTTPS listener 443 get the certificate of another host",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 " +
+			"get the certificate of another host",
 	})
-	r = Compile(secureGateway([]string{"*.other.test", "late.example.com", "web.example.com"}, "web", "late"), f, config(), nil)
+	r = Compile(secureGateway([]string{"*.other.test", "late.example.com", "web.example.com"}, "web", "late"), f,
+		config(), nil)
 	same(t, "a host of the listener, too", told(r.Diagnostics), []string{
 		"Gateway gw CertificateNotFound no certificate found for host: *.other.test",
-		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; clients of HTTPS listener 443 get the certificate of another host",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 get the certificate of another host",
+		"Gateway gw HostWithoutCertificate no certificate covers hosts of routes: late.example.com of HTTPRoute shop/late; " +
+			"clients of HTTPS listener 443 get the certificate of another host",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; clients of HTTPS listener 443 " +
+			"get the certificate of another host",
 	})
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)
 	same(t, "no certificate at all", told(r.Diagnostics), []string{
-		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created or changed until then",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created or changed until then",
+		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created " +
+			"or changed until then",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not " +
+			"created or changed until then",
 	})
 }
 
@@ -69,7 +78,8 @@ func TestRouteHearsWhatTheGatewaysSecretLacks(t *testing.T) {
 	g := &e.Members[0]
 	at := intent.At(g.Object, "spec.listeners[1].tls.certificateRefs[0]")
 	g.Certificates = []intent.Certificate{{ID: "tls", Source: at, Broken: true}}
-	g.Diagnostics = diag.List{diag.New(g.Object, at.Place(), diag.SecretNotFound, "secret shop/app-tls does not exist", "create it").In(diag.Certificate)}
+	g.Diagnostics = diag.List{diag.New(g.Object, at.Place(), diag.SecretNotFound, "secret shop/app-tls does not exist",
+		"create it").In(diag.Certificate)}
 	g.Listeners[1].Owned = []string{"tls"}
 	f := account()
 	f.OwnKnown = true
@@ -90,9 +100,12 @@ func TestDefaultCertificateStaysAsAWSHasIt(t *testing.T) {
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)
 	for _, want := range [][]string{{certificate1, c2}, {c2, certificate1}} {
 		f := account()
-		f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
-		f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{443: {Port: 443, Protocol: "HTTPS", Certificates: want[:1]}}}
-		r := Compile(loadBalancer(ingress("shop", "a", https(c2)), ingress("shop", "b", https(certificate1))), f, config(), nil)
+		f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+			"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
+		f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{
+			443: {Port: 443, Protocol: "HTTPS", Certificates: want[:1]}}}
+		r := Compile(loadBalancer(ingress("shop", "a", https(c2)), ingress("shop", "b", https(certificate1))), f,
+			config(), nil)
 		same(t, "certificates", mustBuild(t, r).Listeners[1].Certificates, want)
 	}
 }
@@ -103,12 +116,14 @@ func TestCertificatesThatCoverOneHostAreNoted(t *testing.T) {
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)
 	f.Certificates[c2] = facts.Certificate{ARN: c2, Status: "ISSUED", Domains: []string{"a.example.com"}}
 	found := ingress("shop", "a", func(m *intent.Member) {
-		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{"a.example.com"}})
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{
+			"a.example.com"}})
 	})
 	named := ingress("shop", "b", https(strings.Replace(certificate1, "c1", "c3", 1)))
 	r := Compile(loadBalancer(found, named), f, config(), nil)
 	same(t, "told", told(r.Diagnostics), []string{
-		"Ingress a SeveralCertificates 2 certificates cover a.example.com: all are attached, and AWS chooses for each client. Those for a.example.com are " + certificate1 + ", " + c2,
+		"Ingress a SeveralCertificates 2 certificates cover a.example.com: all are attached, and AWS chooses for each " +
+			"client. Those for a.example.com are " + certificate1 + ", " + c2,
 	})
 	l := mustBuild(t, r).Listeners[1]
 	fields := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}].Fields

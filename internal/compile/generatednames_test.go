@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestGeneratedNamesCannotBeDeclared has a tenant declare the name that a victim's load balancer or target group is going to get.
+// TestGeneratedNamesCannotBeDeclared has a tenant declare the name that a victim's load balancer or target group is
+// going to get.
 func TestGeneratedNamesCannotBeDeclared(t *testing.T) {
 	t.Parallel()
 	victim := naming.IngressLoadBalancer(config().Cluster, stack.ID{Namespace: "victim", Name: "web"}, stack.Internal)
@@ -19,7 +20,8 @@ func TestGeneratedNamesCannotBeDeclared(t *testing.T) {
 	ownGroup := mustBuild(t, Compile(loadBalancer(ingress("n", "a")), account(), config(), nil)).TargetGroups[0].Name
 	holds := func(name string) func(*facts.Facts) {
 		return func(f *facts.Facts) {
-			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Name: name, Type: stack.Application, Scheme: stack.Internal, IPAddressType: stack.IPv4, Subnets: []string{"subnet-a", "subnet-b"}}
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Name: name, Type: stack.Application, Scheme: stack.Internal,
+				IPAddressType: stack.IPv4, Subnets: []string{"subnet-a", "subnet-b"}}
 		}
 	}
 	for name, c := range map[string]struct {
@@ -43,7 +45,9 @@ func TestGeneratedNamesCannotBeDeclared(t *testing.T) {
 			if c.exists != nil {
 				c.exists(&f)
 			}
-			r := Compile(loadBalancer(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.declared) })), f, config(), nil)
+			r := Compile(loadBalancer(ingress("n", "a", func(m *intent.Member) {
+				m.Settings.Name = set(m, "load-balancer-name", c.declared)
+			})), f, config(), nil)
 			if got := mustBuild(t, r).LoadBalancers[0].Name; got != c.want {
 				t.Errorf("name %s, want %s", got, c.want)
 			}

@@ -32,8 +32,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected results of golden cases")
 
-// scenario is the first document of a case; the others are Kubernetes objects. Those of testdata/<case>.before.yaml, if there
-// is one, were compiled before, so that they are known as good.
+// scenario is the first document of a case; the others are Kubernetes objects. Those of testdata/<case>.before.yaml, if
+// there is one, were compiled before, so that they are known as good.
 type scenario struct {
 	About   string
 	Account string                         // testdata/<account>.account.yaml
@@ -205,7 +205,8 @@ func (s scenario) run(t *testing.T, objs []any) []outcome {
 // loadBalancersOf translates every group and Service of the objects, by stack key.
 func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 	v := objects.FromObjects(objs)
-	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
+	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true,
+		DefaultTargetType: cfg.DefaultTargetType}
 	var loadBalancers []intent.LoadBalancer
 	seen, declared := map[stack.ID]bool{}, map[stack.ID]bool{} // by Ingresses, by Services
 	for _, o := range objs {
@@ -235,7 +236,9 @@ func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
 			}
 		}
 	}
-	slices.SortFunc(loadBalancers, func(a, b intent.LoadBalancer) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	slices.SortFunc(loadBalancers, func(a, b intent.LoadBalancer) int {
+		return strings.Compare(a.Key.String(), b.Key.String())
+	})
 	return loadBalancers
 }
 
@@ -265,7 +268,9 @@ func (s scenario) compile(t *testing.T, e intent.LoadBalancer, all facts.Facts, 
 		for _, d := range r.Diagnostics {
 			o.Diagnostics = append(o.Diagnostics, fmt.Sprintf("%s %s: %s", d.Object, d.Class, d.Message()))
 		}
-		for _, k := range slices.SortedFunc(maps.Keys(r.Memory.Good), func(a, b diag.Object) int { return strings.Compare(a.String(), b.String()) }) {
+		for _, k := range slices.SortedFunc(maps.Keys(r.Memory.Good), func(a, b diag.Object) int {
+			return strings.Compare(a.String(), b.String())
+		}) {
 			o.Good = append(o.Good, k.String())
 		}
 		return o, r.Memory

@@ -21,7 +21,8 @@ func TestPoliciesOfNewcomersAreIgnored(t *testing.T) {
 			m.Settings.DriftPolicy = map[string]intent.Field[string]{"tags": intent.Of("ignore", s)}
 		}
 	}
-	own, class := refuse(intent.Source{}), refuse(intent.At(diag.Object{Kind: "IngressClassParams", Name: "p"}, "metadata.annotations[elbv2.k8s.aws/replacement-policy]"))
+	own, class := refuse(intent.Source{}), refuse(intent.At(diag.Object{Kind: "IngressClassParams", Name: "p"},
+		"metadata.annotations[elbv2.k8s.aws/replacement-policy]"))
 	ofGroup := func(m *intent.Member) { m.ClassOfGroup = true }
 	for name, c := range map[string]struct {
 		web, evil []func(*intent.Member)
@@ -33,7 +34,8 @@ func TestPoliciesOfNewcomersAreIgnored(t *testing.T) {
 		"of the class of a newcomer":      {evil: []func(*intent.Member){class}},
 		"of a class that names the group": {evil: []func(*intent.Member){class, ofGroup}, counts: true},
 	} {
-		web, evil := ingress("shop", "web", append(c.web, born(1))...), ingress("zz", "evil", append(c.evil, lowest, born(9))...)
+		web, evil := ingress("shop", "web", append(c.web, born(1))...),
+			ingress("zz", "evil", append(c.evil, lowest, born(9))...)
 		r := Compile(loadBalancer(evil, web), account(), config(), nil)
 		mustBuild(t, r)
 		if r.ReplacementPolicy.Set != c.counts || (r.DriftPolicy["tags"] == "ignore") != c.counts {
@@ -43,7 +45,8 @@ func TestPoliciesOfNewcomersAreIgnored(t *testing.T) {
 			t.Errorf("%s: %v", name, r.Diagnostics)
 		}
 		for _, d := range r.Diagnostics {
-			if d.Object != evil.Object || d.Code != diag.ConflictingSettings || !strings.Contains(d.Text, "Ingress shop/web is the oldest member") {
+			if d.Object != evil.Object || d.Code != diag.ConflictingSettings ||
+				!strings.Contains(d.Text, "Ingress shop/web is the oldest member") {
 				t.Errorf("%s: %s", name, d.Message())
 			}
 		}
@@ -66,10 +69,12 @@ func TestMembersThatLeaveKeepTheirPlacesInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Memory
-	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back.Members, memory.Members) || !reflect.DeepEqual(back.Policies, e.Policies) {
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back.Members, memory.Members) ||
+		!reflect.DeepEqual(back.Policies, e.Policies) {
 		t.Errorf("%v: members %v, policies %v", err, back.Members, back.Policies)
 	}
-	if again := Compile(loadBalancer(b, c), account(), config(), &back).Memory; !reflect.DeepEqual(again.Members, []diag.Object{b.Object, c.Object}) {
+	if again := Compile(loadBalancer(b, c), account(), config(), &back).Memory; !reflect.DeepEqual(again.Members,
+		[]diag.Object{b.Object, c.Object}) {
 		t.Errorf("it has gone, and is remembered: %v", again.Members)
 	}
 }

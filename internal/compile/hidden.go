@@ -78,10 +78,13 @@ func (b *build) noteHidden(redirect int32) {
 		switch {
 		case r.hidden == nil:
 			s := b.settings.sslRedirect
-			d.Text = fmt.Sprintf("no request reaches this rule: port %d redirects all requests to port %d (%s), where the object has no listener", r.port, redirect, s.Source)
-			d.Remedy = fmt.Sprintf(`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
+			d.Text = fmt.Sprintf("no request reaches this rule: port %d redirects all requests to port %d (%s), where the "+
+				"object has no listener", r.port, redirect, s.Source)
+			d.Remedy = fmt.Sprintf(
+				`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
 		case r.hidden.By == nil:
-			d.Text = "this redirect leads to itself, so the controller leaves it out; the next rule that matches answers its requests"
+			d.Text = "this redirect leads to itself, so the controller leaves it out; the next rule that matches " +
+				"answers its requests"
 			d.Remedy = "redirect to another protocol, host, port or path, or remove the rule"
 		default:
 			if b.told(at) || b.members[r.hidden.By.Member].State.LeftOut() {
@@ -98,25 +101,33 @@ func ofListener(o diag.Object) bool { return o.Kind == "Gateway" || o.Kind == "L
 
 // told reports whether a finding says already that another member answers the requests of a rule.
 func (b *build) told(at declaredRule) bool {
-	return slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool { return d.Code == diag.OverlappingRule && d.Path == at.source.Place() })
+	return slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool {
+		return d.Code == diag.OverlappingRule && d.Path == at.source.Place()
+	})
 }
 
 // hiddenText says which rule answers the requests of another one, and what to write instead.
 func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 	where := h.By.Route.Source.Path()
-	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first", stack.ConditionsText(h.Rule.Conditions), where, by)
+	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first",
+		stack.ConditionsText(h.Rule.Conditions), where, by)
 	remedy = "use another host or path, or narrow that rule"
 	switch {
 	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
 	case by.Kind == "Ingress":
-		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType ImplementationSpecific (/* for /), or narrow it"
+		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType " +
+			"ImplementationSpecific (/* for /), or narrow it"
 	default:
-		remedy = "prefixes come before regular expressions: write that path as a regular expression in a later rule, or narrow it"
+		remedy = "prefixes come before regular expressions: write that path as a regular expression in a later " +
+			"rule, or narrow it"
 	}
 	return text, remedy
 }
 
 // expression reports whether a rule compares paths with regular expressions.
 func expression(conditions []stack.Condition) bool {
-	return slices.ContainsFunc(conditions, func(c stack.Condition) bool { return c.Field == stack.PathPattern && len(c.Regex) > 0 })
+	return slices.ContainsFunc(conditions, func(c stack.Condition) bool {
+		return c.Field == stack.PathPattern &&
+			len(c.Regex) > 0
+	})
 }

@@ -21,9 +21,9 @@ func allocated(t *testing.T, objects []any) uint64 {
 	return (after.TotalAlloc - before.TotalAlloc) >> 20
 }
 
-// TestAMegabyteOfAnIngressTakesLittle has a tenant write the largest Ingress that the API server takes, in the ways that multiply. Its paths are
-// counted before anything is built of them: a pass over the group allocates at most 20 MiB more than without the Ingress. It is not parallel, as
-// others' allocations would count.
+// TestAMegabyteOfAnIngressTakesLittle has a tenant write the largest Ingress that the API server takes, in the ways
+// that multiply. Its paths are counted before anything is built of them: a pass over the group allocates at most 20 MiB
+// more than without the Ingress. It is not parallel, as others' allocations would count.
 func TestAMegabyteOfAnIngressTakesLittle(t *testing.T) {
 	paths := func(n int, format string) (out []string) {
 		for i := range n {
@@ -38,16 +38,19 @@ func TestAMegabyteOfAnIngressTakesLittle(t *testing.T) {
 		}
 		return string(out)
 	}
-	hosts := text([]any{map[string]any{"field": "host-header", "hostHeaderConfig": map[string]any{"values": paths(10_000, "h%d.example.com")}}})
+	hosts := text([]any{map[string]any{"field": "host-header", "hostHeaderConfig": map[string]any{
+		"values": paths(10_000, "h%d.example.com")}}})
 	var headers []any
 	for i := range 2_500 {
-		headers = append(headers, map[string]any{"field": "http-header", "httpHeaderConfig": map[string]any{"httpHeaderName": fmt.Sprintf("h%d", i), "values": []string{"a"}}})
+		headers = append(headers, map[string]any{"field": "http-header", "httpHeaderConfig": map[string]any{
+			"httpHeaderName": fmt.Sprintf("h%d", i), "values": []string{"a"}}})
 	}
 	var groups []any
 	for i := range 4_000 {
 		groups = append(groups, map[string]any{"serviceName": fmt.Sprintf("s%d", i), "servicePort": 80, "weight": 1})
 	}
-	split := text([]any{map[string]any{"field": "host-header", "hostHeaderConfig": map[string]any{"values": paths(290, "h%d.example.com")}}})
+	split := text([]any{map[string]any{"field": "host-header", "hostHeaderConfig": map[string]any{
+		"values": paths(290, "h%d.example.com")}}})
 	for _, c := range []struct {
 		name  string
 		notes notes
@@ -58,16 +61,20 @@ func TestAMegabyteOfAnIngressTakesLittle(t *testing.T) {
 		{"condition values times paths", notes{"conditions.web": hosts}, paths(8_000, "a.example.com Exact /p%d web:80")},
 		{"conditions times paths", notes{"conditions.web": text(headers)}, paths(8_000, "a.example.com Exact /p%d web:80")},
 		{"rules of a path times paths", notes{"conditions.web": split}, paths(8_000, "a.example.com Exact /p%d web:80")},
-		{"target groups times paths", notes{"actions.web": text(map[string]any{"type": "forward", "forwardConfig": map[string]any{"targetGroups": groups}})},
+		{"target groups times paths",
+			notes{
+				"actions.web": text(map[string]any{"type": "forward", "forwardConfig": map[string]any{"targetGroups": groups}})},
 			paths(7_000, "a.example.com Exact /p%d web:use-annotation")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			objects := append(surroundings(), ing("big", and(group("g"), c.notes), c.paths...), ing("sound", group("g"), "sound.example.com Exact / web:80"))
+			objects := append(surroundings(), ing("big", and(group("g"), c.notes), c.paths...),
+				ing("sound", group("g"), "sound.example.com Exact / web:80"))
 			alone := allocated(t, append(surroundings(), objects[len(objects)-1]))
 			if got := allocated(t, objects); got > alone+20 {
 				t.Errorf("a pass allocates %d MiB, without the Ingress %d", got, alone)
 			}
-			if out := tell((scenario{Account: "lab", Limits: ruleLimit(100)}).run(t, objects)); !strings.Contains(out, "the object has more than 5000 rules on port 80") {
+			if out := tell((scenario{Account: "lab", Limits: ruleLimit(100)}).run(t, objects)); !strings.Contains(out,
+				"the object has more than 5000 rules on port 80") {
 				t.Errorf("the findings are: %.2000s", out)
 			}
 		})

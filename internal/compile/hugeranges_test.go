@@ -24,7 +24,9 @@ func withRanges(ranges []string, ports int) intent.LoadBalancer {
 	return loadBalancer(ingress("shop", "web", func(m *intent.Member) {
 		m.Listeners = nil
 		for i := range ports {
-			m.Listeners = append(m.Listeners, intent.Listener{Port: int32(80 + 2*i), Protocol: "HTTP", InboundCIDRs: set(m, "inbound-cidrs", ranges)}) //nolint:gosec // few
+			//nolint:gosec // few
+			m.Listeners = append(m.Listeners, intent.Listener{Port: int32(80 + 2*i), Protocol: "HTTP",
+				InboundCIDRs: set(m, "inbound-cidrs", ranges)})
 		}
 	}))
 }
@@ -36,7 +38,8 @@ func TestHugeSourceRangesAreRefusedBeforeTheyAreMultiplied(t *testing.T) {
 	if r.Stack != nil {
 		t.Error("a stack was built")
 	}
-	if d := r.Diagnostics; len(d) == 0 || d[0].Code != diag.QuotaExceeded || !strings.Contains(d[0].Text, "18000 source ranges for port 80 need at least 18000 inbound rules") {
+	if d := r.Diagnostics; len(d) == 0 || d[0].Code != diag.QuotaExceeded ||
+		!strings.Contains(d[0].Text, "18000 source ranges for port 80 need at least 18000 inbound rules") {
 		t.Errorf("%v", d)
 	}
 }
@@ -49,7 +52,8 @@ func TestManyRangesTimesPortsAreRefusedByTheQuota(t *testing.T) {
 	}
 }
 
-// TestHugeMembersAreRefusedBeforeTheyAreMerged has members of the size that etcd takes. Without the bound, each took a minute or more.
+// TestHugeMembersAreRefusedBeforeTheyAreMerged has members of the size that etcd takes. Without the bound, each took a
+// minute or more.
 func TestHugeMembersAreRefusedBeforeTheyAreMerged(t *testing.T) {
 	t.Parallel()
 	tags := func(m *intent.Member) {
@@ -61,7 +65,8 @@ func TestHugeMembersAreRefusedBeforeTheyAreMerged(t *testing.T) {
 	huge := withRanges(scattered(30_000), 8000).Members[0]
 	tagged := ingress("shop", "web", tags)
 	for i := range 64 {
-		tagged.Listeners = append(tagged.Listeners, intent.Listener{Port: int32(1000 + i), Protocol: "HTTP"}) //nolint:gosec // few
+		//nolint:gosec // few
+		tagged.Listeners = append(tagged.Listeners, intent.Listener{Port: int32(1000 + i), Protocol: "HTTP"})
 	}
 	for name, c := range map[string]struct {
 		member intent.Member
@@ -73,7 +78,9 @@ func TestHugeMembersAreRefusedBeforeTheyAreMerged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var r Result
-			took := cputime.Of(func() { r = Compile(loadBalancer(c.member, ingress("other", "sound")), account(), config(), nil) })
+			took := cputime.Of(func() {
+				r = Compile(loadBalancer(c.member, ingress("other", "sound")), account(), config(), nil)
+			})
 			if took > 5*time.Second || !strings.Contains(fmt.Sprint(r.Diagnostics), c.text) {
 				t.Errorf("it takes %s: %.2000v", took, r.Diagnostics)
 			}
@@ -117,7 +124,8 @@ func TestFindingsOfAMemberAreBounded(t *testing.T) {
 		ranges = append(ranges, fmt.Sprintf("2001:db8:%x::/48", i))
 	}
 	r := Compile(withRanges(append(ranges[:900:900], "10.0.0.0/8"), 1), account(), config(), nil)
-	if n := len(r.Diagnostics); n > 2*mostFindings || !strings.Contains(fmt.Sprint(r.Diagnostics), "further findings are not listed") {
+	if n := len(r.Diagnostics); n > 2*mostFindings || !strings.Contains(fmt.Sprint(r.Diagnostics),
+		"further findings are not listed") {
 		t.Errorf("%d findings", n)
 	}
 }

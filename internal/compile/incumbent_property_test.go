@@ -38,11 +38,14 @@ type version struct {
 	declared map[string]string
 }
 
-// build records the versions that a compilation was made of: a member that is set aside takes part by its last one, if it has any.
+// build records the versions that a compilation was made of: a member that is set aside takes part by its last one, if
+// it has any.
 func (g *groupOfMembers) build(found diag.List) {
 	g.aside = nil
 	for _, m := range g.members {
-		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == m.Object && d.Code == diag.SettingNotPermitted }) {
+		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+			return d.Object == m.Object && d.Code == diag.SettingNotPermitted
+		}) {
 			g.built[m.Object.Name] = version{m, g.declared[m.Object.Name]}
 			continue
 		}
@@ -62,7 +65,9 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 		}
 	}
 	if rapid.IntRange(0, 4).Draw(t, "login") == 0 {
-		m.Routes[0].Authentication = []intent.Action{{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "https://" + name, JWKSEndpoint: "https://" + name + "/keys"}}}
+		m.Routes[0].Authentication = []intent.Action{
+			{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "https://" + name, JWKSEndpoint: "https://" +
+				name + "/keys"}}}
 	}
 	if rapid.IntRange(0, 4).Draw(t, "default backend") == 0 {
 		m.Listeners[0].Default = forwardTo(targetGroup(m.Object, "fallback"))
@@ -81,7 +86,8 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 // closes reports whether a member is on a port and asks for security groups that it does not get.
 func (g *groupOfMembers) closes(m *intent.Member, port int32) bool {
 	_, _, managed := sourcesOf(g.stack)
-	return managed && m.Settings.SecurityGroups.Set && slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == port })
+	return managed && m.Settings.SecurityGroups.Set && slices.ContainsFunc(m.Listeners,
+		func(l intent.Listener) bool { return l.Port == port })
 }
 
 // checkClosed demands that who lost its guard has no port open that others do not use, or that it had closed.
@@ -144,13 +150,15 @@ func (g *groupOfMembers) values() map[string]string {
 	return out
 }
 
-// lostBy is a setting that a restart without memory changes although no member that is set aside had set it and gave it up; "" = there is none. The
-// last versions of these members are lost: present ones count from now on.
+// lostBy is a setting that a restart without memory changes although no member that is set aside had set it and gave it
+// up; "" = there is none. The last versions of these members are lost: present ones count from now on.
 func (g *groupOfMembers) lostBy(aside []string, before, after map[string]string, built map[string]version) string {
 	for _, s := range g.settings {
 		was, had := before[s.name]
 		now, has := after[s.name]
-		if had && has && was != now && !slices.ContainsFunc(aside, func(name string) bool { return built[name].declared[s.name] == was && g.declared[name][s.name] != was }) {
+		if had && has && was != now && !slices.ContainsFunc(aside, func(name string) bool {
+			return built[name].declared[s.name] == was && g.declared[name][s.name] != was
+		}) {
 			return s.name
 		}
 	}
@@ -181,7 +189,8 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 			t.Fatal(err)
 		}
 		for _, h := range hosts {
-			text, err := json.Marshal(matcher.Match(&traffic.Request{Scheme: "http", Host: h, Port: l.Port, Method: "GET", Path: "/"}).Actions)
+			text, err := json.Marshal(matcher.Match(&traffic.Request{Scheme: "http", Host: h, Port: l.Port, Method: "GET",
+				Path: "/"}).Actions)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,15 +200,16 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 	return out
 }
 
-// TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the controller
-// restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the oldest member changes
-// no setting that guards, and no answer to requests that are not its own; a restart changes nothing, but without memory a member that is set aside loses
-// what it gave up itself; a port of members that lost
+// TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the
+// controller restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the
+// oldest member changes no setting that guards, and no answer to requests that are not its own; a restart changes
+// nothing, but without memory a member that is set aside loses what it gave up itself; a port of members that lost
 // their security groups admits nobody; and nothing is looser than the loosest that a member that was there wants.
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{}, built: map[string]version{}}
+		g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{},
+			built: map[string]version{}}
 		for _, s := range guardingSettings() { // of many at once each is rarely seen, as some hide others
 			if rapid.Bool().Draw(t, "with "+s.name) {
 				g.settings = append(g.settings, s)
@@ -238,7 +248,8 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				old := g.members[at]
 				actor = old.Object.Name
 				g.members[at] = g.draw(t, actor, old.Created, old.Order)
-				g.members[at].Listeners[0].Default, g.members[at].Listeners[0].DefaultSource = old.Listeners[0].Default, old.Listeners[0].DefaultSource
+				g.members[at].Listeners[0].Default, g.members[at].Listeners[0].DefaultSource = old.Listeners[0].Default,
+					old.Listeners[0].DefaultSource
 			case 3:
 				if len(g.members) > 2 {
 					delete(there, g.members[at].Object.Name)
@@ -262,7 +273,8 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 			g.compile(t)
 			after := g.values()
 			if actor == "" {
-				if forgets && len(aside)+len(g.aside) > 0 { // without memory, of a member that is set aside stays what AWS holds, but for what it gave up
+				// without memory, of a member that is set aside stays what AWS holds, but for what it gave up
+				if forgets && len(aside)+len(g.aside) > 0 {
 					if s := g.lostBy(append(aside, g.aside...), before, after, built); s != "" {
 						t.Fatalf("a restart changes %s: %v to %v", s, before, after)
 					}
@@ -294,16 +306,20 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				if tighter := merge.Tighter(s.name); tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
 					v, ok := g.built[m.Object.Name]
 					value := cmp.Or(v.declared[s.name], s.fallback)
-					return ok && (there[m.Object.Name] || entitled) && (value == after[s.name] || tighter(after[s.name], value) || !tighter(value, after[s.name]))
+					return ok && (there[m.Object.Name] || entitled) && (value == after[s.name] || tighter(after[s.name], value) ||
+						!tighter(value, after[s.name]))
 				}) {
 					t.Fatalf("%s is %s, looser than any member that was there wants", s.name, after[s.name])
 				}
 			}
-			if before["ssl-redirect"] != after["ssl-redirect"] || slices.ContainsFunc(actors, func(name string) bool { return "n-"+name[:1] == oldest }) {
+			if before["ssl-redirect"] != after["ssl-redirect"] ||
+				slices.ContainsFunc(actors, func(name string) bool { return "n-"+name[:1] == oldest }) {
 				continue
 			}
 			for k, a := range g.answers(t) {
-				if b, was := answers[k]; was && a != b && !slices.ContainsFunc(actors, func(name string) bool { return strings.Contains(k, name) }) {
+				if b, was := answers[k]; was && a != b && !slices.ContainsFunc(actors, func(name string) bool {
+					return strings.Contains(k, name)
+				}) {
 					t.Fatalf("%s changes the answer to %s from %s to %s", actor, k, b, a)
 				}
 			}

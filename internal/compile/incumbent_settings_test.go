@@ -72,9 +72,11 @@ func guardingSettings() []sharedSetting {
 				if _, _, managed := sourcesOf(s); managed {
 					return unread
 				}
-				return fmt.Sprint(slices.ContainsFunc(s.LoadBalancers[0].SecurityGroups, func(g stack.Ref) bool { return g.ID == stack.BackendSecurityGroup }))
+				return fmt.Sprint(slices.ContainsFunc(s.LoadBalancers[0].SecurityGroups,
+					func(g stack.Ref) bool { return g.ID == stack.BackendSecurityGroup }))
 			}, false},
-		{"ssl-policy", defaultSSLPolicy, []string{"ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-0-2021-06", "ELBSecurityPolicy-TLS-1-1-2017-01"},
+		{"ssl-policy", defaultSSLPolicy, []string{"ELBSecurityPolicy-TLS13-1-2-2021-06",
+			"ELBSecurityPolicy-TLS13-1-0-2021-06", "ELBSecurityPolicy-TLS-1-1-2017-01"},
 			func(m *intent.Member, v string) { m.Listeners[1].SSLPolicy = set(m, "ssl-policy", v) },
 			func(s *stack.Stack) string { return s.Listeners[1].SSLPolicy }, false},
 		{"mutual-authentication", stack.MutualOff, []string{"off", "passthrough", "verify arn:ts1", "verify arn:ts2"},
@@ -174,7 +176,8 @@ func webACLOf(acl *string) string {
 	return cmp.Or(*acl, intent.None)
 }
 
-// sourcesOf are the ranges and prefix lists that the managed group admits to port 80; managed is false if the load balancer has other groups.
+// sourcesOf are the ranges and prefix lists that the managed group admits to port 80; managed is false if the load
+// balancer has other groups.
 func sourcesOf(s *stack.Stack) (ranges, lists []string, managed bool) {
 	i := slices.IndexFunc(s.SecurityGroups, func(g stack.SecurityGroup) bool { return !g.Shared })
 	if i < 0 {

@@ -34,7 +34,8 @@ func sources(s *stack.Stack) []string {
 	var out []string
 	for _, g := range s.SecurityGroups {
 		for _, p := range g.Ingress {
-			out = append(out, strings.TrimSpace(strings.Join([]string{string('0' + p.FromPort/1000), p.CIDR + p.IPv6CIDR + p.PrefixList}, " ")))
+			out = append(out,
+				strings.TrimSpace(strings.Join([]string{string('0' + p.FromPort/1000), p.CIDR + p.IPv6CIDR + p.PrefixList}, " ")))
 		}
 	}
 	slices.Sort(out)
@@ -66,13 +67,16 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 	web := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), born(1))
 	plain := ingress("shop", "plain", born(1))
 	api := ingress("team", "api", born(2))
-	for name, group := range map[string][]intent.Member{"of values that members set": {web, api}, "of defaults": {plain, api}} {
+	for name, group := range map[string][]intent.Member{"of values that members set": {web, api}, "of defaults": {
+		plain, api}} {
 		first := Compile(loadBalancer(group...), account(), config(), nil)
 		want := mustBuild(t, first)
 		for what, open := range map[string]func(*intent.Member){
 			"ranges": ranges("0.0.0.0/0", "192.0.2.0/24"), "scheme": scheme(stack.InternetFacing),
-			"security groups": func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", []string{"front"}) },
-			"prefix lists":    func(m *intent.Member) { m.Listeners[0].PrefixLists = set(m, "prefix-lists", []string{"pl-1"}) },
+			"security groups": func(m *intent.Member) {
+				m.Settings.SecurityGroups = set(m, "security-groups", []string{"front"})
+			},
+			"prefix lists": func(m *intent.Member) { m.Listeners[0].PrefixLists = set(m, "prefix-lists", []string{"pl-1"}) },
 			"class": func(m *intent.Member) { // of the newcomer's choice
 				m.Settings.Scheme, m.Listeners[0].InboundCIDRs = byClass(stack.InternetFacing), byClass([]string{"0.0.0.0/1"})
 			},
@@ -86,20 +90,24 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 				r := Compile(loadBalancer(members...), c.f, config(), c.before)
 				got := mustBuild(t, r)
 				same(t, name+", "+what+", "+when+": sources", sources(got), sources(want))
-				if got.LoadBalancers[0].Scheme != stack.Internal || !reflect.DeepEqual(got.LoadBalancers[0].SecurityGroups, want.LoadBalancers[0].SecurityGroups) {
+				if got.LoadBalancers[0].Scheme != stack.Internal || !reflect.DeepEqual(got.LoadBalancers[0].SecurityGroups,
+					want.LoadBalancers[0].SecurityGroups) {
 					t.Errorf("%s, %s, %s: %+v", name, what, when, got.LoadBalancers[0])
 				}
 				aside := false
 				for _, d := range r.Diagnostics {
 					aside = aside || d.Code == diag.SettingNotPermitted
-					if d.Object != zz.Object || d.Code != diag.ConflictingSettings && d.Code != diag.SettingNotPermitted || !strings.Contains(d.Text, "shop") {
+					if d.Object != zz.Object || d.Code != diag.ConflictingSettings && d.Code != diag.SettingNotPermitted ||
+						!strings.Contains(d.Text, "shop") {
 						t.Errorf("%s, %s, %s: %v", name, what, when, d)
 					}
 				}
 				if aside != (what == "scheme" || what == "class") {
 					t.Errorf("%s, %s, %s: set aside %v", name, what, when, aside)
 				}
-				others := slices.DeleteFunc(table(got), func(rule string) bool { return strings.Contains(rule, "evil.example.com") })
+				others := slices.DeleteFunc(table(got), func(rule string) bool {
+					return strings.Contains(rule, "evil.example.com")
+				})
 				same(t, name+", "+what+", "+when+": rules of the others", others, table(want))
 				if len(r.Diagnostics) == 0 {
 					t.Errorf("%s, %s, %s: it is not told", name, what, when)
@@ -113,14 +121,16 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 
 func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 	t.Parallel()
-	web, evil, tight := ingress("shop", "web", scheme(stack.Internal)), ingress("zz", "evil", scheme(stack.InternetFacing), lowest), ingress("zz", "tight", ranges("10.0.0.0/8"))
+	web, evil, tight := ingress("shop", "web", scheme(stack.Internal)), ingress("zz", "evil", scheme(stack.InternetFacing),
+		lowest), ingress("zz", "tight", ranges("10.0.0.0/8"))
 	first := Compile(loadBalancer(web, ingress("shop", "b")), account(), config(), nil)
 	r := Compile(loadBalancer(evil, web, tight, ingress("shop", "b")), account(), config(), first.Memory)
 	got := ""
 	for _, d := range r.Diagnostics {
 		got += d.Message() + "\n"
 	}
-	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is not permitted, because Ingress shop/web has "internal", and the stricter value comes first; requests for its hosts and paths are answered with 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
+	want :=
+		`conflicting scheme: "internet-facing" of Ingress zz/evil is not permitted, because Ingress shop/web has "internal", and the stricter value comes first; requests for its hosts and paths are answered with 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
 conflicting inbound CIDRs of port 80: [10.0.0.0/8] of Ingress zz/tight is ignored, because the group was built without one, and its default is changed only by Ingresses of namespace shop, whose Ingress shop/b is its oldest member (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); have it set on an Ingress of namespace shop, or remove it here [ConflictingSettings]
 `
 	if got != want {
@@ -148,14 +158,18 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 		"the owner loosens its own": {
 			{members: list(a(in), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
 		"one of two that agree loosens": {
-			{members: list(a(in), b(in)), scheme: internal}, {members: list(a(out), b(in)), scheme: internal}, {members: list(a(out), b(out)), scheme: public}},
+			{members: list(a(in), b(in)), scheme: internal}, {members: list(a(out), b(in)), scheme: internal},
+			{members: list(a(out), b(out)), scheme: public}},
 		"the owner leaves and comes back": {
-			{members: list(a(in), b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal}, {members: list(a(out), b(), z(out)), scheme: internal}},
+			{members: list(a(in), b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal},
+			{members: list(a(out), b(), z(out)), scheme: internal}},
 		"one that agrees does not inherit": {
 			{members: list(a(in), b()), scheme: internal}, {members: list(a(in), b(), z(in)), scheme: internal},
-			{members: list(b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal}, {members: list(b(out), z(out)), scheme: public}},
+			{members: list(b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal},
+			{members: list(b(out), z(out)), scheme: public}},
 		"one that sets the default does not own it": {
-			{members: list(a(), b()), scheme: internal}, {members: list(a(), b(), z(in)), scheme: internal}, {members: list(a(), b(), z(out)), scheme: internal}},
+			{members: list(a(), b()), scheme: internal}, {members: list(a(), b(), z(in)), scheme: internal},
+			{members: list(a(), b(), z(out)), scheme: internal}},
 		"the owner of a default loosens it": {
 			{members: list(a(), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
 		"the default passes to the next oldest": {
@@ -164,17 +178,21 @@ func TestWhatIsInEffectStaysUntilItsOwnerChangesItOrGoes(t *testing.T) {
 			{members: list(b(), z()), scheme: internal}, {members: list(a(out), b(), z()), scheme: internal}},
 		"a tag stays with who set it": {
 			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(), z(tagged("z"))), team: "a"},
-			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))), team: "z"}},
+			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))),
+				team: "z"}},
 		"the strictest of those that are left": {
 			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
-			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{
+				"0 10.1.0.0/16"}},
 			{members: list(b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{"0 10.2.0.0/16"}}},
 		"a broken owner owns by its last good version": {
 			{members: list(a(in), b()), scheme: internal},
-			{members: list(a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out)), scheme: internal}},
+			{members: list(a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out)),
+				scheme: internal}},
 		"a port of its own is a member's own": {
 			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
-			{members: list(a(ranges("10.0.0.0/8")), b(), z(func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("0.0.0.0/0"))),
+			{members: list(a(ranges("10.0.0.0/8")), b(), z(func(m *intent.Member) { m.Listeners[0].Port = 8000 },
+				ranges("0.0.0.0/0"))),
 				ranges: []string{"0 10.0.0.0/8", "8 0.0.0.0/0"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +244,8 @@ func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
 	cfg.StrictGroups = true
 	a, z := ingress("a", "a"), ingress("z", "z", scheme(stack.InternetFacing))
 	first := Compile(loadBalancer(a, ingress("z", "z")), account(), cfg, nil)
-	if s := mustBuild(t, Compile(loadBalancer(a, z), account(), cfg, first.Memory)); s.LoadBalancers[0].Scheme != stack.InternetFacing {
+	if s := mustBuild(t, Compile(loadBalancer(a, z), account(), cfg, first.Memory)); s.LoadBalancers[0].Scheme !=
+		stack.InternetFacing {
 		t.Error("a value that one member sets does not hold for all")
 	}
 	a.Settings.Scheme = set(&a, "scheme", stack.Internal)
@@ -237,7 +256,8 @@ func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
 
 func TestWhatIsInEffectOutlivesAJSONRoundTrip(t *testing.T) {
 	t.Parallel()
-	a, z := ingress("a", "a", scheme(stack.Internal), ranges("10.0.0.0/8")), ingress("z", "z", scheme(stack.InternetFacing))
+	a, z := ingress("a", "a", scheme(stack.Internal), ranges("10.0.0.0/8")),
+		ingress("z", "z", scheme(stack.InternetFacing))
 	first := Compile(loadBalancer(a, z), account(), config(), nil).Memory
 	text, err := json.Marshal(first)
 	if err != nil {
@@ -247,7 +267,8 @@ func TestWhatIsInEffectOutlivesAJSONRoundTrip(t *testing.T) {
 	if err := json.Unmarshal(text, &back); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(back.Members, first.Members) || !reflect.DeepEqual(back.Effect, first.Effect) || len(back.Effect) < 3 {
+	if !reflect.DeepEqual(back.Members, first.Members) || !reflect.DeepEqual(back.Effect, first.Effect) ||
+		len(back.Effect) < 3 {
 		t.Errorf("%s\nfrom %+v", text, first.Effect)
 	}
 }
@@ -256,11 +277,14 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 	t.Parallel()
 	as := func(a intent.Authority) func(*intent.Member) { return func(m *intent.Member) { m.Authority = a } }
 	infra := ingress("infra", "settings", scheme(stack.InternetFacing), as(intent.Deciding), born(9))
-	shop := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), tagged("shop"), as(intent.RoutesOnly), born(1), lowest)
-	own := ingress("zz", "own", func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("192.0.2.0/24"), as(intent.RoutesOnly), born(2))
+	shop := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), tagged("shop"), as(intent.RoutesOnly),
+		born(1), lowest)
+	own := ingress("zz", "own", func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("192.0.2.0/24"),
+		as(intent.RoutesOnly), born(2))
 	plain := ingress("infra", "plain", as(intent.Deciding), born(9))
 	before := Compile(loadBalancer(ingress("shop", "web", born(1)), plain), account(), config(), nil).Memory
-	for name, memory := range map[string]*Memory{"at first": nil, "after the defaults of a member that has routes only": before} {
+	for name, memory := range map[string]*Memory{
+		"at first": nil, "after the defaults of a member that has routes only": before} {
 		r := Compile(loadBalancer(shop, own, infra, plain), account(), config(), memory)
 		s, web := mustBuild(t, r), "503"
 		if memory != nil { // its last good version
@@ -303,7 +327,8 @@ func TestAMemberThatDeclaresTheDefaultInEffectNeitherOwnsItNorStandsInTheWayOfOn
 	loose := func(m *intent.Member) {
 		m.Listeners[1].SSLPolicy = set(m, "ssl-policy", "ELBSecurityPolicy-TLS13-1-0-2021-06")
 	}
-	a, b, c = ingress("shop", "a", https(certificate1), born(1)), ingress("team", "b", https(certificate1), policy, born(2)), ingress("shop", "c", https(certificate1), policy, lowest, born(3))
+	a, b, c = ingress("shop", "a", https(certificate1), born(1)), ingress("team", "b", https(certificate1), policy,
+		born(2)), ingress("shop", "c", https(certificate1), policy, lowest, born(3))
 	r := Compile(loadBalancer(a, ingress("shop", "d", https(certificate1))), account(), config(), nil)
 	r = Compile(loadBalancer(a, b), account(), config(), r.Memory)
 	r = Compile(loadBalancer(c, a, b), account(), config(), r.Memory)

@@ -8,13 +8,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// leftAlone is the name in Memory.Effect of an attribute whose value in AWS was not changed at a takeover. The effect's value are the
-// values of members that are ignored.
+// leftAlone is the name in Memory.Effect of an attribute whose value in AWS was not changed at a takeover. The effect's
+// value are the values of members that are ignored.
 func leftAlone(setting string) string { return "left-alone/" + setting }
 
-// inherited are the values of an attribute of the load balancer that count after a takeover: the existing controller reads the class
-// parameters of the first member only, so that those of the others were never in effect. They count from the start if AWS has
-// such a value, and else as soon as they change.
+// inherited are the values of an attribute of the load balancer that count after a takeover: the existing controller
+// reads the class parameters of the first member only, so that those of the others were never in effect. They count
+// from the start if AWS has such a value, and else as soon as they change.
 func (b *build) inherited(setting, key string, candidates []merge.Owned[string]) []merge.Owned[string] {
 	if b.group.Strict || !b.group.Joinable {
 		return candidates
@@ -40,15 +40,18 @@ func (b *build) inherited(setting, key string, candidates []merge.Owned[string])
 		}
 		o := b.members[c.Member].Object
 		b.note(c.Member, diag.New(o, c.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("load balancer attribute %s: %q of %s is not written, because AWS had another value when this controller took the load balancer over, and the one before read the class parameters of the first member of the group only, which is %s",
+			fmt.Sprintf("load balancer attribute %s: %q of %s is not written, because AWS had another value when this "+
+				"controller took the load balancer over, and the one before read the class parameters of the first member of the "+
+				"group only, which is %s",
 				key, c.Value, o, b.members[b.group.FirstMember()].Object),
-			"set it by annotation load-balancer-attributes or in the class parameters of the first member, or change it, and it is written"))
+			"set it by annotation load-balancer-attributes or in the class parameters of the first member, or change it, and "+
+				"it is written"))
 	}
 	return counted
 }
 
-// leaves reports whether class parameters that the existing controller did not read are ignored: without memory, if AWS has none of the
-// members' values; with it, if they were ignored before and have not changed.
+// leaves reports whether class parameters that the existing controller did not read are ignored: without memory, if AWS
+// has none of the members' values; with it, if they were ignored before and have not changed.
 func (b *build) leaves(setting, key string, candidates []merge.Owned[string], unread string, alone bool) bool {
 	if b.group.InEffect != nil {
 		left, was := b.group.InEffect[leftAlone(setting)]

@@ -33,11 +33,15 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 		told          string // the members that have a finding
 	}
 	for name, states := range map[string][]state{
-		"AWS has the default":               {{nothing, class("90"), "60", "", "b"}, {nothing, class("90"), "60", "", "b"}, {nothing, class("95"), "60", "95", ""}, {nothing, class("95"), "95", "95", ""}},
-		"AWS has what the class says":       {{nothing, class("90"), "90", "90", ""}, {nothing, class("90"), "90", "90", ""}},
-		"AWS has the annotation":            {{annotated("60"), class("90"), "60", "60", "b"}, {annotated("60"), class("90"), "60", "60", "b"}},
-		"AWS has neither":                   {{annotated("70"), class("90"), "60", "70", "b"}, {annotated("70"), class("90"), "70", "70", "b"}},
-		"it becomes an annotation":          {{nothing, class("90"), "60", "", "b"}, {nothing, annotated("90"), "60", "90", ""}},
+		"AWS has the default": {{nothing, class("90"), "60", "", "b"}, {nothing, class("90"), "60", "", "b"},
+			{nothing, class("95"), "60", "95", ""}, {nothing, class("95"), "95", "95", ""}},
+		"AWS has what the class says": {{nothing, class("90"), "90", "90", ""}, {nothing, class("90"), "90", "90", ""}},
+		"AWS has the annotation": {{annotated("60"), class("90"), "60", "60", "b"}, {annotated("60"), class("90"),
+			"60", "60", "b"}},
+		"AWS has neither": {{annotated("70"), class("90"), "60", "70", "b"}, {annotated("70"), class("90"),
+			"70", "70", "b"}},
+		"it becomes an annotation": {{nothing, class("90"), "60", "", "b"},
+			{nothing, annotated("90"), "60", "90", ""}},
 		"the class of the first member":     {{class("90"), annotated("60"), "60", "90", "b"}},
 		"the same of all":                   {{class("90"), class("90"), "60", "90", ""}},
 		"annotation and class agree":        {{annotated("90"), class("90"), "60", "90", ""}},
@@ -54,7 +58,8 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 				if s.has != "" {
 					f = asFacts(f, made)
 					f.Existing.Tags = map[string]string{"Team": s.has}
-					f.Details = &facts.LoadBalancerDetails{Attributes: map[string]string{key: s.has}, Listeners: map[int32]stack.Listener{}}
+					f.Details = &facts.LoadBalancerDetails{Attributes: map[string]string{key: s.has},
+						Listeners: map[int32]stack.Listener{}}
 				}
 				r := Compile(loadBalancer(ingress("shop", "a", s.first), ingress("shop", "b", s.second)), f, config(), memory)
 				lb := mustBuild(t, r).LoadBalancers[0]
@@ -78,7 +83,8 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 	alone := ingress("shop", "a", class("90"))
 	f := asFacts(account(), mustBuild(t, Compile(loadBalancer(ingress("shop", "a")), account(), config(), nil)))
 	f.Details = &facts.LoadBalancerDetails{Attributes: map[string]string{key: "60"}}
-	if got := mustBuild(t, Compile(loadBalancer(alone), f, config(), nil)).LoadBalancers[0].Attributes; !maps.Equal(got, map[string]string{key: "90"}) {
+	if got := mustBuild(t, Compile(loadBalancer(alone), f, config(), nil)).LoadBalancers[0].Attributes; !maps.Equal(got,
+		map[string]string{key: "90"}) {
 		t.Errorf("of an Ingress alone: %v", got)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAValueThatCannotBeUnderstoodReplacesNothing breaks each setting that replaces a load balancer or what belongs to it, on an Ingress
-// and on a Service of their own.
+// TestAValueThatCannotBeUnderstoodReplacesNothing breaks each setting that replaces a load balancer or what belongs to
+// it, on an Ingress and on a Service of their own.
 func TestAValueThatCannotBeUnderstoodReplacesNothing(t *testing.T) {
 	t.Parallel()
 	ingress := func(n notes) []any { return append(surroundings(), ing("front", n, "a.example.com Prefix / web:80")) }
@@ -50,7 +50,8 @@ func TestAValueThatCannotBeUnderstoodReplacesNothing(t *testing.T) {
 					t.Errorf("no finding tells that the last good version serves:\n%s", text)
 				}
 				restarted := scenario{Account: "lab", Exists: exists}.run(t, wrong)[0]
-				if restarted.Desired != nil || !strings.Contains(tell([]outcome{restarted}), "nothing is built or changed until this is fixed") {
+				if restarted.Desired != nil || !strings.Contains(tell([]outcome{restarted}),
+					"nothing is built or changed until this is fixed") {
 					t.Errorf("after a restart without memory:\n%s", tell([]outcome{restarted}))
 				}
 			})
@@ -66,24 +67,28 @@ func ownBalancer(n notes) []any {
 		annotations["service.beta.kubernetes.io/aws-load-balancer-"+k] = v
 	}
 	return []any{&corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "edge", UID: manifest.UID("shop", "edge"), Annotations: annotations},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "edge", UID: manifest.UID("shop", "edge"),
+			Annotations: annotations},
 		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
 			Ports: []corev1.ServicePort{port("http", intstr.FromInt32(8080), 30080)}},
 	}}
 }
 
-// TestATargetTypeThatCannotBeUnderstoodReplacesNoTargetGroup misspells the target type of a Service that had one, and of one that never did.
+// TestATargetTypeThatCannotBeUnderstoodReplacesNoTargetGroup misspells the target type of a Service that had one, and
+// of one that never did.
 func TestATargetTypeThatCannotBeUnderstoodReplacesNoTargetGroup(t *testing.T) {
 	t.Parallel()
 	sound, wrong := ownBalancer(notes{"nlb-target-type": "ip"}), ownBalancer(notes{"nlb-target-type": "IP"})
 	s := scenario{Account: "lab", before: sound}
 	before, now := s.run(t, sound), s.run(t, wrong)
-	if text := tell(now); !reflect.DeepEqual(before[0].Desired, now[0].Desired) || !strings.Contains(text, "the last good version of Service shop/edge") {
+	if text := tell(now); !reflect.DeepEqual(before[0].Desired, now[0].Desired) ||
+		!strings.Contains(text, "the last good version of Service shop/edge") {
 		t.Errorf("it was\n%s\nand is\n%s", tell(before), text)
 	}
 	edited := ownBalancer(notes{"nlb-target-type": "IP", "ip-address-type": "ipv4", "name": "edge"})
 	s = scenario{Account: "lab", before: wrong}
-	if text := tell(s.run(t, edited)); !strings.Contains(text, "balancer edge ") || !strings.Contains(text, "edge:80 instance") {
+	if text := tell(s.run(t, edited)); !strings.Contains(text, "balancer edge ") ||
+		!strings.Contains(text, "edge:80 instance") {
 		t.Errorf("an edit is not followed beside the value that was there from the beginning:\n%s", text)
 	}
 }

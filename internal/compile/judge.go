@@ -5,8 +5,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// judge sets a member aside that the front end found invalid. It reports false if that depends on the existing load balancer, which is to be
-// looked up.
+// judge sets a member aside that the front end found invalid. It reports false if that depends on the existing load
+// balancer, which is to be looked up.
 func (c *compiler) judge(i int) bool {
 	m := &c.e.Members[i]
 	var errors diag.List

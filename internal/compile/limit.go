@@ -28,8 +28,9 @@ func (l *limit) remedy(instead string) string {
 	return "ask AWS for a higher quota (Service Quotas), or " + instead
 }
 
-// exceeds reports which limit a load balancer of so many would exceed; nil = none, or it is not known. The account's limits, and what exists, are asked for
-// only beyond AWS's default. Where the limits cannot be read, AWS is left to decide: the account may have higher ones.
+// exceeds reports which limit a load balancer of so many would exceed; nil = none, or it is not known. The account's
+// limits, and what exists, are asked for only beyond AWS's default. Where the limits cannot be read, AWS is left to
+// decide: the account may have higher ones.
 func (b *build) exceeds(name quota.Limit, wanted int) *limit {
 	l := &limit{name: name, wanted: wanted, admits: name.Default()}
 	if wanted <= l.admits {
@@ -62,7 +63,8 @@ func excess(o diag.Object, path, text, remedy string) diag.Diagnostic {
 	return d
 }
 
-// detailsOfExisting returns the details of the existing load balancer, or empty ones. known is false until they are looked up.
+// detailsOfExisting returns the details of the existing load balancer, or empty ones. known is false until they are
+// looked up.
 func (b *build) detailsOfExisting() (d *facts.LoadBalancerDetails, known bool) {
 	switch lb, known := b.existing(); {
 	case !known:

@@ -56,7 +56,8 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		Port: p.number, Protocol: p.protocol, Attributes: b.listenerAttributes(p),
 		Joined: other != nil,
 	}
-	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source, "Protocol": p.declared()}
+	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source,
+		"Protocol": p.declared()}
 	var keepsActions bool
 	switch {
 	case redirect != 0 && p.protocol == "HTTP" && l.Joined: // as its default action would, if it were the stack's
@@ -85,13 +86,16 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	if !complete && !b.keep.Settings {
 		// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
 		b.keep.Resources = append(b.keep.Resources, ref)
-		b.withheldRules = append(b.withheldRules, portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})
+		b.withheldRules = append(b.withheldRules,
+			portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})
 		return nil, false
 	}
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
-	if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" || b.adopts != "" { // among those of others, tags alone say which are the stack's
-		user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag", Among: p.members}, b.existsTag, b.userTags)
+	// among those of others, tags alone say which are the stack's
+	if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" || b.adopts != "" {
+		user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag",
+			Among: p.members}, b.existsTag, b.userTags)
 		l.Tags = b.tags(user, id)
 		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}
@@ -103,8 +107,8 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	return all, true
 }
 
-// secureListener sets what a listener with TLS has. complete is false if AWS cannot have the listener now: it has no certificate, or the trust
-// store by which it verifies clients is not known.
+// secureListener sets what a listener with TLS has. complete is false if AWS cannot have the listener now: it has no
+// certificate, or the trust store by which it verifies clients is not known.
 func (b *build) secureListener(p *port, l *stack.Listener, fields map[string]intent.Source) (complete bool) {
 	l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 	fields["SSLPolicy"] = p.sslPolicy.Source
@@ -143,8 +147,8 @@ func (b *build) keepRules(p *port, listener string) {
 	b.keep.Rules[listener] = stack.KeptRules{Prefixes: prefixes, Except: b.foreignTo(prefixes)}
 }
 
-// alpn is the ALPN policy of a TLS port; empty = the existing one stays. With EnhancedDefaultBehavior, a policy that no annotation names
-// any more is reset.
+// alpn is the ALPN policy of a TLS port; empty = the existing one stays. With EnhancedDefaultBehavior, a policy that no
+// annotation names any more is reset.
 func (b *build) alpn(p *port) string {
 	if !p.alpn.Set && b.cfg.Gates.EnhancedDefaultBehavior {
 		return "None"
@@ -185,26 +189,30 @@ type defaultBackend struct {
 	actions []intent.Action
 }
 
-// defaultActions returns the default actions, which at most one member may set. If none does, an ALB answers 404 and an NLB has no listener. kept reports whether
-// those which AWS holds stay.
+// defaultActions returns the default actions, which at most one member may set. If none does, an ALB answers 404 and an
+// NLB has no listener. kept reports whether those which AWS holds stay.
 func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, source intent.Source) {
 	var candidates []merge.Owned[defaultBackend]
 	for at, i := range p.members {
 		l := p.listeners[at]
 		if len(l.Default) > 0 || l.DefaultSource.Path() != "" {
-			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)))
+			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default},
+				l.DefaultSource)))
 		}
 	}
 	if b.e.Type == stack.Network {
-		if len(candidates) == 0 && slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return l.Unserved != "" }) {
+		if len(candidates) == 0 && slices.ContainsFunc(p.listeners, func(l intent.Listener) bool {
+			return l.Unserved != ""
+		}) {
 			return nil, true, intent.Source{}
 		}
 		return b.networkActions(candidates)
 	}
 	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{
-		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number), Among: p.members,
-		Text: func(d defaultBackend) string { return d.of.String() },
-		Show: func(defaultBackend) string { return "a default backend" },
+		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number),
+		Among: p.members,
+		Text:  func(d defaultBackend) string { return d.of.String() },
+		Show:  func(defaultBackend) string { return "a default backend" },
 	})
 	switch {
 	case !ok:
@@ -215,9 +223,10 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
 }
 
-// networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route of a Gateway that
-// serves the port.
-func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (actions []stack.Action, kept bool, source intent.Source) {
+// networkActions are the default actions of an NLB's listener. Only one member declares some: a Service, or the route
+// of a Gateway that serves the port.
+func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (actions []stack.Action, kept bool,
+	source intent.Source) {
 	if len(candidates) == 0 {
 		return nil, false, intent.Source{}
 	}
@@ -230,5 +239,6 @@ func (b *build) networkActions(candidates []merge.Owned[defaultBackend]) (action
 
 // notFound answers a request that no rule of an ALB matches.
 func notFound() []stack.Action {
-	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
+	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "404", ContentType: "text/plain"}}}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// undecided reports whether a member whose settings count is left out, so that a setting that no member has may be missing only
-// because it could not be read.
+// undecided reports whether a member whose settings count is left out, so that a setting that no member has may be
+// missing only because it could not be read.
 func (b *build) undecided() bool {
 	return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen })
 }
 
-// keepSubnets sets the subnets to those of the existing load balancer. Their addresses may be unknown; see subnetsInFull.
+// keepSubnets sets the subnets to those of the existing load balancer. Their addresses may be unknown; see
+// subnetsInFull.
 func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	for _, id := range lb.Subnets {
 		s, ok := b.f.Subnets[id]
@@ -33,7 +34,8 @@ func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	}
 }
 
-// chooseScheme sets the scheme: the declared one; else that of the existing load balancer, if the front end keeps it; else the default.
+// chooseScheme sets the scheme: the declared one; else that of the existing load balancer, if the front end keeps it;
+// else the default.
 func (b *build) chooseScheme() {
 	b.lb.Scheme = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
 	if s := b.settings.scheme; s.Set {
@@ -61,7 +63,8 @@ func (b *build) chooseScheme() {
 	}
 	if lb.Scheme != b.lb.Scheme && b.e.KeepsScheme && !b.undecided() && len(b.members) > 0 {
 		b.note(0, diag.New(b.members[0].Object, "", diag.IgnoredSetting,
-			fmt.Sprintf("no scheme is declared: the existing load balancer stays %s, and a new one would be %s", lb.Scheme, b.lb.Scheme), "declare the scheme"))
+			fmt.Sprintf("no scheme is declared: the existing load balancer stays %s, and a new one would be %s", lb.Scheme,
+				b.lb.Scheme), "declare the scheme"))
 	}
 	b.lb.Scheme = lb.Scheme
 }
@@ -102,7 +105,8 @@ func (b *build) subnetQuery() facts.SubnetQuery {
 	}
 }
 
-// chooseSubnets sets the subnets: named or selected ones; else those of the existing load balancer of the same scheme; else discovered ones.
+// chooseSubnets sets the subnets: named or selected ones; else those of the existing load balancer of the same scheme;
+// else discovered ones.
 func (b *build) chooseSubnets() {
 	q := b.subnetQuery()
 	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
@@ -123,7 +127,8 @@ func (b *build) chooseSubnets() {
 	b.takeSubnets(facts.ChooseSubnets(b.f, q), -1, intent.Source{})
 }
 
-// checkKeptSubnets reports subnets without IPv6 addresses of an NLB that is to become dualstack. Those of others were checked when they were chosen.
+// checkKeptSubnets reports subnets without IPv6 addresses of an NLB that is to become dualstack. Those of others were
+// checked when they were chosen.
 func (b *build) checkKeptSubnets(lb *facts.LoadBalancer) {
 	if b.e.Type != stack.Network || !b.becomesDualstack(lb) || !b.subnetsInFull() {
 		return
@@ -170,7 +175,8 @@ func (b *build) nameLoadBalancer() {
 			return
 		}
 		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
-		if d.Code == diag.InvalidAnnotation { // the existing controller ignores such a name as well once the load balancer exists
+		// the existing controller ignores such a name as well once the load balancer exists
+		if d.Code == diag.InvalidAnnotation {
 			lb, known := b.existing()
 			if !known {
 				return
@@ -192,8 +198,9 @@ func (b *build) nameLoadBalancer() {
 	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 }
 
-// namesOthers reports whether a declared name has the form of generated ones and is not the one generated for this load balancer.
-// Generated names follow from public values: whoever declares that of another's load balancer would keep it from being created.
+// namesOthers reports whether a declared name has the form of generated ones and is not the one generated for this load
+// balancer. Generated names follow from public values: whoever declares that of another's load balancer would keep it
+// from being created.
 func (b *build) namesOthers(s merge.Owned[string]) bool {
 	own := b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 	if !naming.Generated(s.Value) || s.Value == own {
@@ -203,7 +210,8 @@ func (b *build) namesOthers(s merge.Owned[string]) bool {
 		return false
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-		fmt.Sprintf("load balancer name %s has no effect: the controller generates names of the form k8s-…-<hash>, and this name may belong to another load balancer. The name is %s", s.Value, own),
+		fmt.Sprintf("load balancer name %s has no effect: the controller generates names of the form k8s-…-<hash>, and "+
+			"this name may belong to another load balancer. The name is %s", s.Value, own),
 		"declare a name of another form, or none"))
 	return true
 }
@@ -215,16 +223,19 @@ func (b *build) noteRenaming(s merge.Owned[string]) {
 		return
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-		fmt.Sprintf("load balancer name %s has no effect: the existing load balancer keeps the name %s, because AWS cannot change it", s.Value, lb.Name),
+		fmt.Sprintf("load balancer name %s has no effect: the existing load balancer keeps the name %s, because AWS "+
+			"cannot change it", s.Value, lb.Name),
 		"declare the current name, or none; to change the name, delete the object and create it again"))
 }
 
-// choosePrivateLinkRules sets whether inbound rules apply to PrivateLink traffic. AWS takes that with security groups only.
+// choosePrivateLinkRules sets whether inbound rules apply to PrivateLink traffic. AWS takes that with security groups
+// only.
 func (b *build) choosePrivateLinkRules() {
 	s := b.settings.privateLinkRules
 	if s.Set && b.noGroups {
 		b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-			"the use of inbound rules for PrivateLink traffic has no effect: the load balancer has no security groups", "remove it, or recreate the load balancer with security groups"))
+			"the use of inbound rules for PrivateLink traffic has no effect: the load balancer has no security groups",
+			"remove it, or recreate the load balancer with security groups"))
 		return
 	}
 	b.lb.PrivateLinkRules = s.Or("")
@@ -238,10 +249,13 @@ func badName(name string) (diag.Diagnostic, bool) {
 	switch {
 	case len(name) > 32:
 		return diag.New(diag.Object{}, "", diag.NameTooLong,
-			fmt.Sprintf("load balancer name cannot be longer than 32 characters: %q has %d", name, len(name)), "choose a shorter name"), true
-	case strings.ContainsFunc(name, func(r rune) bool { return !legal(r) }), strings.HasPrefix(name, "-"), strings.HasSuffix(name, "-"),
+			fmt.Sprintf("load balancer name cannot be longer than 32 characters: %q has %d", name, len(name)),
+			"choose a shorter name"), true
+	case strings.ContainsFunc(name, func(r rune) bool { return !legal(r) }), strings.HasPrefix(name, "-"),
+		strings.HasSuffix(name, "-"),
 		strings.HasPrefix(name, "internal-"):
-		return diag.New(diag.Object{}, "", diag.InvalidAnnotation, fmt.Sprintf("load balancer name %q is not acceptable to AWS", name),
+		return diag.New(diag.Object{}, "", diag.InvalidAnnotation,
+			fmt.Sprintf("load balancer name %q is not acceptable to AWS", name),
 			`use letters, digits and inner hyphens, and no "internal-" in front`), true
 	}
 	return diag.Diagnostic{}, false

@@ -22,7 +22,8 @@ func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenNam
 		a, b func(*intent.Member)
 		want string // object of the winner
 	}{
-		"class":    {func(m *intent.Member) { m.Order = -1 }, func(m *intent.Member) { m.Settings.Name = byClass("yy") }, "b"},
+		"class": {func(m *intent.Member) { m.Order = -1 }, func(m *intent.Member) { m.Settings.Name = byClass("yy") },
+			"b"},
 		"order":    {func(m *intent.Member) { m.Order = 1; m.Created = 1 }, func(m *intent.Member) { m.Created = 2 }, "b"},
 		"age":      {func(m *intent.Member) { m.Created = 2 }, func(m *intent.Member) { m.Created = 1 }, "b"},
 		"name":     {func(*intent.Member) {}, func(*intent.Member) {}, "a"},
@@ -56,18 +57,35 @@ func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenNam
 func TestEverySharedSettingIsMerged(t *testing.T) {
 	t.Parallel()
 	cases := map[string][2]func(*intent.Member){
-		"conflicting load balancer name":      each(func(m *intent.Member, v string) { m.Settings.Name = set(m, "load-balancer-name", v) }, "x", "y"),
-		"conflicting IP address type":         each(func(m *intent.Member, v string) { m.Settings.IPAddressType = set(m, "ip-address-type", v) }, "ipv4", "dualstack"),
-		"conflicting security groups":         each(func(m *intent.Member, v []string) { m.Settings.SecurityGroups = set(m, "security-groups", v) }, []string{"front"}, []string{"front", "twin"}),
-		"conflicting management":              each(func(m *intent.Member, v bool) { m.Settings.ManageBackend = set(m, "manage", v) }, true, false),
-		"conflicting load balancer attribute": each(func(m *intent.Member, v string) { m.Settings.Attributes = one(m, "idle", v) }, "60", "70"),
-		"conflicting tag Team":                each(func(m *intent.Member, v string) { m.Settings.Tags = one(m, "Team", v) }, "x", "y"),
-		"conflicting listener attribute":      each(func(m *intent.Member, v string) { m.Listeners[0].Attributes = one(m, "k", v) }, "x", "y"),
-		"conflicting inbound CIDRs of port 80": each(func(m *intent.Member, v []string) { m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", v) },
+		"conflicting load balancer name": each(func(m *intent.Member, v string) {
+			m.Settings.Name = set(m, "load-balancer-name", v)
+		}, "x", "y"),
+		"conflicting IP address type": each(func(m *intent.Member, v string) {
+			m.Settings.IPAddressType = set(m, "ip-address-type", v)
+		}, "ipv4", "dualstack"),
+		"conflicting security groups": each(func(m *intent.Member, v []string) {
+			m.Settings.SecurityGroups = set(m, "security-groups", v)
+		}, []string{"front"}, []string{"front", "twin"}),
+		"conflicting management": each(func(m *intent.Member, v bool) {
+			m.Settings.ManageBackend = set(m, "manage", v)
+		}, true, false),
+		"conflicting load balancer attribute": each(func(m *intent.Member, v string) {
+			m.Settings.Attributes = one(m, "idle", v)
+		}, "60", "70"),
+		"conflicting tag Team": each(func(m *intent.Member, v string) { m.Settings.Tags = one(m, "Team", v) },
+			"x", "y"),
+		"conflicting listener attribute": each(func(m *intent.Member, v string) {
+			m.Listeners[0].Attributes = one(m, "k", v)
+		}, "x", "y"),
+		"conflicting inbound CIDRs of port 80": each(func(m *intent.Member, v []string) {
+			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", v)
+		},
 			[]string{"10.0.0.0/8"}, []string{"11.0.0.0/8"}),
-		"conflicting prefix lists": each(func(m *intent.Member, v []string) { m.Listeners[0].PrefixLists = set(m, "pl", v) }, []string{"pl-1"}, []string{"pl-2"}),
+		"conflicting prefix lists": each(func(m *intent.Member, v []string) { m.Listeners[0].PrefixLists = set(m, "pl", v) },
+			[]string{"pl-1"}, []string{"pl-2"}),
 		"conflicting protocol of port 80": each(func(m *intent.Member, v string) {
-			m.Listeners[0] = intent.Listener{Port: 80, Protocol: v, Certificates: set(m, "certificate-arn", []string{certificate1})}
+			m.Listeners[0] = intent.Listener{Port: 80, Protocol: v, Certificates: set(m, "certificate-arn",
+				[]string{certificate1})}
 		}, "HTTP", "HTTPS"),
 		"conflicting ssl policy of port 443": each(func(m *intent.Member, v string) {
 			https(certificate1)(m)
@@ -77,8 +95,11 @@ func TestEverySharedSettingIsMerged(t *testing.T) {
 			m.Listeners[0].Default = forwardTo(targetGroup(m.Object, v))
 			m.Listeners[0].DefaultSource = intent.At(m.Object, "spec.defaultBackend")
 		}, "x", "y"),
-		"conflicting subnets": each(func(m *intent.Member, v intent.SubnetSelector) { m.Settings.Subnets = set(m, "subnets", v) },
-			intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}}, intent.SubnetSelector{IDsOrNames: []string{"subnet-0a1", "subnet-0b1"}}),
+		"conflicting subnets": each(func(m *intent.Member, v intent.SubnetSelector) {
+			m.Settings.Subnets = set(m, "subnets", v)
+		},
+			intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}}, intent.SubnetSelector{
+				IDsOrNames: []string{"subnet-0a1", "subnet-0b1"}}),
 		"conflicting SSL redirect port": each(func(m *intent.Member, v int32) {
 			https(certificate1)(m)
 			m.Settings.SSLRedirectPort = set(m, "ssl-redirect", v)
@@ -123,14 +144,19 @@ func TestSecurityGroupsByWhatNamesThem(t *testing.T) {
 	}{
 		{"none named", nil, nil, []string{managed, backend}, backend},
 		{"backend group off", nil, func(c *Config) { c.EnableBackendSecurityGroup = false }, []string{managed}, managed},
-		{"backend group of the user", nil, func(c *Config) { c.BackendSecurityGroup = "sg-0bb" }, []string{managed, "sg-0bb"}, "sg-0bb"},
+		{"backend group of the user", nil, func(c *Config) { c.BackendSecurityGroup = "sg-0bb" }, []string{managed, "sg-0bb"},
+			"sg-0bb"},
 		{"named", []func(*intent.Member){named}, nil, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
-		{"named, managed rules", []func(*intent.Member){named, manage}, nil, []string{"sg-0b", "sg-0c", "sg-0a", backend}, backend},
-		{"named, managed by flag", []func(*intent.Member){named}, func(c *Config) { c.ManageBackendSecurityGroupRules = true }, []string{"sg-0b", "sg-0c", "sg-0a", backend}, backend},
+		{"named, managed rules", []func(*intent.Member){named, manage}, nil, []string{"sg-0b", "sg-0c", "sg-0a", backend},
+			backend},
+		{"named, managed by flag", []func(*intent.Member){named}, func(c *Config) {
+			c.ManageBackendSecurityGroupRules = true
+		}, []string{"sg-0b", "sg-0c", "sg-0a", backend}, backend},
 		{"named, managed by flag and not by annotation", []func(*intent.Member){named, func(m *intent.Member) {
 			m.Settings.ManageBackend = set(m, "manage-backend-security-group-rules", false)
 		}}, func(c *Config) { c.ManageBackendSecurityGroupRules = true }, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
-		{"named, managed rules, backend group off", []func(*intent.Member){named, manage}, func(c *Config) { c.EnableBackendSecurityGroup = false }, nil, ""},
+		{"named, managed rules, backend group off", []func(*intent.Member){named, manage},
+			func(c *Config) { c.EnableBackendSecurityGroup = false }, nil, ""},
 	}
 	for _, c := range cases {
 		cfg := config()
@@ -176,16 +202,19 @@ func TestManagedRulesAdmitAllAddressesOrTheRangesOfThePort(t *testing.T) {
 	}
 	f := account()
 	f.Subnets["subnet-0d1"] = facts.Subnet{ID: "subnet-0d1", VPC: "vpc-1", Zone: "a", IPv6CIDRs: []string{"2001:db8::/64"}}
-	f.Subnets["subnet-0d2"] = facts.Subnet{ID: "subnet-0d2", VPC: "vpc-1", Zone: "b", IPv6CIDRs: []string{"2001:db8:1::/64"}}
+	f.Subnets["subnet-0d2"] = facts.Subnet{ID: "subnet-0d2", VPC: "vpc-1", Zone: "b", IPv6CIDRs: []string{
+		"2001:db8:1::/64"}}
 	cases := map[string]struct {
 		change []func(*intent.Member)
 		want   []string
 	}{
-		"everyone":              {nil, []string{"0.0.0.0/0"}},
-		"everyone, both":        {[]func(*intent.Member){dual}, []string{"0.0.0.0/0", "::/0"}},
-		"normalised, once each": {[]func(*intent.Member){ranges("10.1.2.3/8", "10.0.0.0/8", "192.0.2.1/32")}, []string{"10.0.0.0/8", "192.0.2.1/32"}},
-		"IPv6 left out":         {[]func(*intent.Member){ranges("10.0.0.0/8", "2001:DB8::1/32")}, []string{"10.0.0.0/8"}},
-		"IPv6":                  {[]func(*intent.Member){dual, ranges("10.0.0.0/8", "2001:DB8::1/32")}, []string{"10.0.0.0/8", "2001:db8::/32"}},
+		"everyone":       {nil, []string{"0.0.0.0/0"}},
+		"everyone, both": {[]func(*intent.Member){dual}, []string{"0.0.0.0/0", "::/0"}},
+		"normalised, once each": {[]func(*intent.Member){ranges("10.1.2.3/8", "10.0.0.0/8", "192.0.2.1/32")},
+			[]string{"10.0.0.0/8", "192.0.2.1/32"}},
+		"IPv6 left out": {[]func(*intent.Member){ranges("10.0.0.0/8", "2001:DB8::1/32")}, []string{"10.0.0.0/8"}},
+		"IPv6": {[]func(*intent.Member){dual, ranges("10.0.0.0/8", "2001:DB8::1/32")},
+			[]string{"10.0.0.0/8", "2001:db8::/32"}},
 		"prefix lists only": {[]func(*intent.Member){func(m *intent.Member) {
 			m.Listeners[0].PrefixLists = set(m, "security-group-prefix-lists", []string{"pl-1"})
 		}}, []string{"pl-1"}},
@@ -205,8 +234,10 @@ func TestManagedRulesAdmitAllAddressesOrTheRangesOfThePort(t *testing.T) {
 
 func TestANameThatAWSWouldRefuseMattersOnlyForANewLoadBalancer(t *testing.T) {
 	t.Parallel()
-	same := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
-	other := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	same := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
+	other := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+		"subnet-0a1", "subnet-0b1"}}
 	for name, c := range map[string]struct {
 		name    string
 		exists  *facts.LoadBalancer
@@ -219,8 +250,11 @@ func TestANameThatAWSWouldRefuseMattersOnlyForANewLoadBalancer(t *testing.T) {
 	} {
 		f := account()
 		f.Existing = c.exists
-		r := Compile(loadBalancer(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.name) })), f, config(), nil)
-		if refused := r.Stack == nil; refused != c.refused || len(r.Diagnostics) != 1 || r.Diagnostics.HasErrors() != c.refused {
+		r := Compile(
+			loadBalancer(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.name) })),
+			f, config(), nil)
+		if refused := r.Stack == nil; refused != c.refused || len(r.Diagnostics) != 1 ||
+			r.Diagnostics.HasErrors() != c.refused {
 			t.Errorf("%s: refused %t, %v", name, refused, r.Diagnostics)
 		}
 	}
@@ -273,7 +307,8 @@ func TestAFailedLookUpIsReportedToAllAndQuarantinesNoMember(t *testing.T) {
 			t.Fatalf("%s: %+v", name, r)
 		}
 		d := r.Diagnostics[0]
-		if name == "denied" && (d.Code != diag.AccessDenied || d.RequestID != "r-1" || d.Class != diag.Denied) || name == "plain" && d.Class != diag.Transient {
+		if name == "denied" && (d.Code != diag.AccessDenied || d.RequestID != "r-1" || d.Class != diag.Denied) ||
+			name == "plain" && d.Class != diag.Transient {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
@@ -290,7 +325,8 @@ func TestNoSubnetsListsWhyEachWasDropped(t *testing.T) {
 	if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.NoSubnets {
 		t.Fatalf("%+v", r)
 	}
-	for _, part := range []string{"subnet-0a1", "no tag kubernetes.io/role/internal-elb", "subnet-0b2", "3 free addresses"} {
+	for _, part := range []string{"subnet-0a1", "no tag kubernetes.io/role/internal-elb", "subnet-0b2",
+		"3 free addresses"} {
 		if !strings.Contains(r.Diagnostics[0].Text, part) {
 			t.Errorf("%q does not tell %q", r.Diagnostics[0].Text, part)
 		}
@@ -300,25 +336,29 @@ func TestNoSubnetsListsWhyEachWasDropped(t *testing.T) {
 func TestTagPrecedence(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", func(m *intent.Member) {
-		m.Settings.Tags = map[string]intent.Field[string]{"Env": set(m, "tags", "user"), "elbv2.k8s.aws/cluster": set(m, "tags", "stolen"), "Team": set(m, "tags", "web")}
+		m.Settings.Tags = map[string]intent.Field[string]{"Env": set(m, "tags", "user"), "elbv2.k8s.aws/cluster": set(
+			m, "tags", "stolen"), "Team": set(m, "tags", "web")}
 	})
 	for low, env := range map[bool]string{false: "default", true: "user"} {
 		cfg := config()
 		cfg.DefaultTags = map[string]string{"Env": "default", "Owner": "us"}
 		cfg.Gates.EnableDefaultTagsLowPriority = low
 		tags := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)).LoadBalancers[0].Tags
-		if tags["Env"] != env || tags["Owner"] != "us" || tags["Team"] != "web" || tags["elbv2.k8s.aws/cluster"] != "demo-cluster" || len(tags) != 6 {
+		if tags["Env"] != env || tags["Owner"] != "us" || tags["Team"] != "web" || tags["elbv2.k8s.aws/cluster"] !=
+			"demo-cluster" || len(tags) != 6 {
 			t.Errorf("low priority %v: %v", low, tags)
 		}
 	}
 	cfg := config()
 	cfg.Gates.ListenerRulesTagging = false
-	if s := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)); s.Listeners[0].Tags != nil || s.Rules[0].Tags != nil {
+	if s := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)); s.Listeners[0].Tags != nil ||
+		s.Rules[0].Tags != nil {
 		t.Error("listeners or rules are tagged without the gate")
 	}
 }
 
-// TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked counts the tags of the controller, two default ones and three of its own, with those of the object.
+// TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked counts the tags of the controller, two default ones and
+// three of its own, with those of the object.
 func TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked(t *testing.T) {
 	t.Parallel()
 	cfg := config()
@@ -334,10 +374,11 @@ func TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked(t *testing.T) {
 		tags map[string]string
 		want string // "" = they are accepted
 	}{
-		"at every limit":    {map[string]string{strings.Repeat("ä", 128): strings.Repeat("ä", 256)}, ""},
-		"a reserved key":    {map[string]string{"AWS:owner": "x"}, "tag key AWS:owner is reserved by AWS"},
-		"a long key":        {map[string]string{strings.Repeat("k", 129): "x"}, "has more than 128 characters"},
-		"a long value":      {map[string]string{"k": strings.Repeat("v", 257)}, "the value of tag k has more than 256 characters"},
+		"at every limit": {map[string]string{strings.Repeat("ä", 128): strings.Repeat("ä", 256)}, ""},
+		"a reserved key": {map[string]string{"AWS:owner": "x"}, "tag key AWS:owner is reserved by AWS"},
+		"a long key":     {map[string]string{strings.Repeat("k", 129): "x"}, "has more than 128 characters"},
+		"a long value": {map[string]string{"k": strings.Repeat("v", 257)},
+			"the value of tag k has more than 256 characters"},
 		"as many as may be": {many(46), ""},
 		"one too many":      {many(47), "resources would have 51 tags with those of the controller, AWS admits 50"},
 	} {
@@ -352,7 +393,8 @@ func TestTagsThatAWSTakesOfNoResourceAreRefusedBeforeItIsAsked(t *testing.T) {
 		case test.want == "" && r.Diagnostics.HasErrors():
 			t.Errorf("%s: %v", name, r.Diagnostics)
 		case test.want == "":
-		case len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, test.want) || r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/tags]":
+		case len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, test.want) ||
+			r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/tags]":
 			t.Errorf("%s: %v, want %q", name, r.Diagnostics, test.want)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// A listener of a Gateway may be invalid when the controller starts without memory. On which port its last valid version served is not known
-// then, so that the listeners that AWS has and no object declares stay, with their rules, until the declared one is valid.
+// A listener of a Gateway may be invalid when the controller starts without memory. On which port its last valid
+// version served is not known then, so that the listeners that AWS has and no object declares stay, with their rules,
+// until the declared one is valid.
 
 // keepLost keeps the listeners that may be those of such versions.
 func (b *build) keepLost() {

@@ -16,8 +16,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// managedGroups adds the groups whose rules the controller writes, if the load balancer has any: one, or as many as its rules need. The rules of one
-// are those that are asked for; which of them are joined depends on what stands, and is the diff's to say.
+// managedGroups adds the groups whose rules the controller writes, if the load balancer has any: one, or as many as its
+// rules need. The rules of one are those that are asked for; which of them are joined depends on what stands, and is
+// the diff's to say.
 func (b *build) managedGroups() {
 	first := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
 	at := slices.Index(b.lb.SecurityGroups, first)
@@ -57,7 +58,8 @@ func (b *build) managedGroups() {
 		name := b.e.Names.SecurityGroup(b.cfg.Cluster, b.e.Key.ID)
 		refs = append(refs, ref)
 		b.groups = append(b.groups, stack.SecurityGroup{
-			ID: ref.ID, Name: naming.NthSecurityGroup(name, i+1), Description: naming.ManagedSecurityGroupDescription, Ingress: rules[i], Tags: b.tags(b.settings.tags, ref.ID),
+			ID: ref.ID, Name: naming.NthSecurityGroup(name, i+1), Description: naming.ManagedSecurityGroupDescription,
+			Ingress: rules[i], Tags: b.tags(b.settings.tags, ref.ID),
 		})
 		b.trace(stack.KindSecurityGroup, ref.ID, b.group.All(), fields)
 		b.traceKeys(stack.KindSecurityGroup, ref.ID, "Tags", b.settings.tagsSource)
@@ -65,12 +67,14 @@ func (b *build) managedGroups() {
 	b.lb.SecurityGroups = slices.Replace(b.lb.SecurityGroups, at, at+1, refs...)
 }
 
-// refuseTooManyRanges refuses the ports whose source ranges AWS could not admit in any number of groups, before the ranges are multiplied by ports and
-// protocols: an object may declare tens of thousands of ranges. It reports whether there is such a port.
+// refuseTooManyRanges refuses the ports whose source ranges AWS could not admit in any number of groups, before the
+// ranges are multiplied by ports and protocols: an object may declare tens of thousands of ranges. It reports whether
+// there is such a port.
 func (b *build) refuseTooManyRanges() (refused bool) {
 	for _, p := range b.ports {
 		b.refuseAbove(p, "source ranges", p.cidrs, sgrules.LeastRules, &refused)
-		b.refuseAbove(p, "prefix lists", p.prefixLists, func(lists []string) int { return len(unique(slices.Clone(lists))) }, &refused)
+		b.refuseAbove(p, "prefix lists", p.prefixLists, func(lists []string) int { return len(unique(slices.Clone(lists))) },
+			&refused)
 	}
 	return refused
 }
@@ -86,13 +90,14 @@ func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], le
 	}
 	*refused = true
 	b.failShared(list.Member, diag.New(b.members[list.Member].Object, list.Source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load balancer; none of them is sent to AWS",
+		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load "+
+			"balancer; none of them is sent to AWS",
 			len(list.Value), what, p.number, n, quota.RulesPerInterface),
 		"restrict the port to fewer or wider ranges, or name security groups of your own"))
 }
 
-// prefixLists are those that rules name, as far as they can be read: AWS is left to decide of the others, and the load balancer keeps at least as many
-// managed groups as it has. known is false until they are looked up.
+// prefixLists are those that rules name, as far as they can be read: AWS is left to decide of the others, and the load
+// balancer keeps at least as many managed groups as it has. known is false until they are looked up.
 func (b *build) prefixLists(rules []stack.Permission) (lists sgrules.Lists, least int, known bool) {
 	least, known = 1, true
 	for _, p := range rules {
@@ -120,8 +125,8 @@ func (b *build) prefixLists(rules []stack.Permission) (lists sgrules.Lists, leas
 	return lists, least, known
 }
 
-// rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which shows that AWS admits this
-// account more. Where the quota is enough it is not asked what exists.
+// rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which
+// shows that AWS admits this account more. Where the quota is enough it is not asked what exists.
 func (b *build) rulesPerGroup(rules []stack.Permission, lists sgrules.Lists) (limit int, known bool) {
 	limit = cmp.Or(b.cfg.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
 	if lists.Count(rules) <= limit || lists.Count(sgrules.Pack(rules)) <= limit {
@@ -136,16 +141,19 @@ func (b *build) rulesPerGroup(rules []stack.Permission, lists sgrules.Lists) (li
 	return limit, known
 }
 
-// refuseRules has the member corrected whose rules do not fit. That is one whose rules do not stand, where there is such a one, and of these the one with the
-// most rules; so that a new member does not take the place of those that were there before.
-func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, lists sgrules.Lists, limit, room int) {
+// refuseRules has the member corrected whose rules do not fit. That is one whose rules do not stand, where there is
+// such a one, and of these the one with the most rules; so that a new member does not take the place of those that were
+// there before.
+func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, lists sgrules.Lists,
+	limit, room int) {
 	var standing sgrules.Traffic
 	if lb, _ := b.existing(); lb != nil {
 		standing = sgrules.Of(lb.Ingress)
 	}
 	worst, most, stands := 0, -1, false
 	for i, rules := range byPort {
-		n, there := lists.Count(sgrules.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
+		n, there := lists.Count(sgrules.Pack(rules)),
+			!slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
 		if most < 0 || stands && !there || stands == there && n >= most {
 			worst, most, stands = i, n, there
 		}
@@ -161,11 +169,14 @@ func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permissi
 	}
 	n, listed, instead := lists.Count(packed), "", "ranges"
 	if named := lists.Named(packed); len(named) > 0 {
-		listed, instead = "; each rule counts as many as its prefix list may have entries ("+strings.Join(named, ", ")+"), and these are in one group", "ranges, or to prefix lists of fewer entries"
+		listed, instead = "; each rule counts as many as its prefix list may have entries ("+strings.Join(named, ", ")+
+			"), and these are in one group", "ranges, or to prefix lists of fewer entries"
 	}
 	b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups%s; none of them is sent to AWS",
+		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they "+
+			"may have %d, as AWS admits %d rules in each of %d groups%s; none of them is sent to AWS",
 			n, most, p.number, limit*room, limit, room, listed),
-		fmt.Sprintf("restrict the port to fewer or wider %s, name security groups of your own, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
+		fmt.Sprintf("restrict the port to fewer or wider %s, name security groups of your own, or have the quota %q raised "+
+			"in Service Quotas and set --max-rules-per-security-group to it",
 			instead, quota.RulesPerSecurityGroupName)))
 }

@@ -45,11 +45,13 @@ func TestRulesThatDoNotFitIntoOneGroupGetFurtherOnes(t *testing.T) {
 		member func(*intent.Member)
 		groups string
 	}{
-		"40 ranges to one port":                {onPorts(apart(40), 80), "[ManagedLBSecurityGroup backend-sg]"},
-		"40 ranges to two ports":               {onPorts(apart(40), 80, 443), "[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 backend-sg]"},
-		"40 ranges to two ports that touch":    {onPorts(apart(40), 80, 81), "[ManagedLBSecurityGroup backend-sg]"},
-		"as many as a network interface takes": {onPorts(apart(120), 80, 443), "[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 ManagedLBSecurityGroup-3 ManagedLBSecurityGroup-4 backend-sg]"},
-		"51 ports":                             {onPorts(nil, ports...), "[ManagedLBSecurityGroup backend-sg]"},
+		"40 ranges to one port": {onPorts(apart(40), 80), "[ManagedLBSecurityGroup backend-sg]"},
+		"40 ranges to two ports": {onPorts(apart(40), 80, 443),
+			"[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 backend-sg]"},
+		"40 ranges to two ports that touch": {onPorts(apart(40), 80, 81), "[ManagedLBSecurityGroup backend-sg]"},
+		"as many as a network interface takes": {onPorts(apart(120), 80, 443),
+			"[ManagedLBSecurityGroup ManagedLBSecurityGroup-2 ManagedLBSecurityGroup-3 ManagedLBSecurityGroup-4 backend-sg]"},
+		"51 ports": {onPorts(nil, ports...), "[ManagedLBSecurityGroup backend-sg]"},
 	} {
 		f := account()
 		f.Limits = map[string]int{"listeners-per-application-load-balancer": 60}
@@ -94,14 +96,17 @@ func TestRulesThatNoGroupsHaveRoomForAreRefusedWithTheNumbersOnTheirObject(t *te
 	if r.Stack != nil {
 		t.Errorf("a stack is made: %v", r.Stack.SecurityGroups)
 	}
-	for _, want := range []string{"need 800 inbound rules", "400 of them for port 443", "they may have 240", "60 rules in each of 4 groups", `"Inbound or outbound rules per security group"`, "--max-rules-per-security-group"} {
-		if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded || !strings.Contains(r.Diagnostics[0].Message(), want) {
+	for _, want := range []string{"need 800 inbound rules", "400 of them for port 443", "they may have 240",
+		"60 rules in each of 4 groups", `"Inbound or outbound rules per security group"`, "--max-rules-per-security-group"} {
+		if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded ||
+			!strings.Contains(r.Diagnostics[0].Message(), want) {
 			t.Errorf("%v does not say %q", r.Diagnostics, want)
 		}
 	}
 	cfg := config()
 	cfg.RulesPerSecurityGroup = 200
-	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(400), 80, 443))), account(), cfg, nil); r.Stack == nil {
+	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(400), 80, 443))), account(), cfg,
+		nil); r.Stack == nil {
 		t.Errorf("with the quota raised to 200: %v", r.Diagnostics)
 	}
 }
@@ -135,7 +140,8 @@ func TestAGroupWithMoreRulesThanTheQuotaShowsThatTheAccountHasAHigherOne(t *test
 	lone := Compile(loadBalancer(m), account(), config(), nil)
 	want := mustBuild(t, lone)
 	f := asFacts(account(), want)
-	f.Existing.ManagedRules = [][]stack.Permission{slices.Concat(want.SecurityGroups[0].Ingress, want.SecurityGroups[1].Ingress)}
+	f.Existing.ManagedRules = [][]stack.Permission{
+		slices.Concat(want.SecurityGroups[0].Ingress, want.SecurityGroups[1].Ingress)}
 	s := mustBuild(t, Compile(loadBalancer(m), f, config(), lone.Memory))
 	if n := len(s.LoadBalancers[0].SecurityGroups); n != 2 {
 		t.Errorf("%d groups, want the managed one and the backend's", n)
@@ -155,29 +161,44 @@ func fromLists(ranges []string, lists []string, ports ...int32) func(*intent.Mem
 func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 	t.Parallel()
 	lists := map[string]*stack.PrefixList{
-		"pl-30": {MaxEntries: 30}, "pl-35": {MaxEntries: 35}, "pl-36": {MaxEntries: 36}, "pl-37": {MaxEntries: 37}, "pl-55": {MaxEntries: 55}, "pl-80": {MaxEntries: 80}, "pl-six": {MaxEntries: 60, IPv6: true}, "pl-none": nil,
+		"pl-30": {MaxEntries: 30}, "pl-35": {MaxEntries: 35}, "pl-36": {MaxEntries: 36}, "pl-37": {MaxEntries: 37},
+		"pl-55": {MaxEntries: 55}, "pl-80": {MaxEntries: 80}, "pl-six": {MaxEntries: 60, IPv6: true}, "pl-none": nil,
 	}
 	for name, c := range map[string]struct {
 		member func(*intent.Member)
 		groups []int  // the rules of each managed group, as EC2 counts them
 		text   string // of the refusal
 	}{
-		"a list and few ranges":                          {member: fromLists(apart(5), []string{"pl-55"}, 80), groups: []int{60}},
-		"a list and a range too many":                    {member: fromLists(apart(6), []string{"pl-55"}, 80), groups: []int{60, 1}},
-		"a list on two ports":                            {member: fromLists(nil, []string{"pl-55"}, 80, 443), groups: []int{55, 55}},
-		"a list on ports that touch":                     {member: fromLists(nil, []string{"pl-55"}, 80, 81), groups: []int{55}},
-		"lists of which no two fit into a group":         {member: fromLists(nil, []string{"pl-35", "pl-36", "pl-37"}, 80), groups: []int{37, 36, 35}},
-		"a list of IPv6 beside one of IPv4":              {member: fromLists(nil, []string{"pl-six", "pl-55"}, 80), groups: []int{60}},
-		"a list that does not exist":                     {member: fromLists(nil, []string{"pl-none"}, 80, 443), groups: []int{2}},
-		"a list that is larger than a group":             {member: fromLists(nil, []string{"pl-80"}, 80), text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS admits 60 rules in each of 4 groups; each rule counts as many as its prefix list may have entries (pl-80 has 80), and these are in one group"},
-		"a list on more ports than groups have room for": {member: fromLists(nil, []string{"pl-55"}, 80, 82, 84, 86, 88), text: "would need 275 inbound rules, 55 of them for port 88: they may have 240"},
-		"lists that fit by their number only":            {member: fromLists(nil, []string{"pl-35"}, 80, 82, 84, 86, 88), text: "would need 175 inbound rules, 35 of them for port 88"},
+		"a list and few ranges": {member: fromLists(apart(5), []string{"pl-55"}, 80),
+			groups: []int{60}},
+		"a list and a range too many": {member: fromLists(apart(6), []string{"pl-55"}, 80),
+			groups: []int{60, 1}},
+		"a list on two ports": {member: fromLists(nil, []string{"pl-55"}, 80, 443),
+			groups: []int{55, 55}},
+		"a list on ports that touch": {member: fromLists(nil, []string{"pl-55"}, 80, 81),
+			groups: []int{55}},
+		"lists of which no two fit into a group": {member: fromLists(nil, []string{"pl-35", "pl-36", "pl-37"}, 80),
+			groups: []int{37, 36, 35}},
+		"a list of IPv6 beside one of IPv4": {member: fromLists(nil, []string{"pl-six", "pl-55"}, 80),
+			groups: []int{60}},
+		"a list that does not exist": {member: fromLists(nil, []string{"pl-none"}, 80, 443),
+			groups: []int{2}},
+		"a list that is larger than a group": {member: fromLists(nil, []string{"pl-80"}, 80),
+			text: "would need 80 inbound rules, 80 of them for port 80: they may have 240, as AWS admits 60 rules in each of " +
+				"4 groups; each rule counts as many as its prefix list may have entries (pl-80 has 80), and these " +
+				"are in one group"},
+		"a list on more ports than groups have room for": {member: fromLists(nil, []string{"pl-55"}, 80, 82, 84, 86, 88),
+			text: "would need 275 inbound rules, 55 of them for port 88: they may have 240"},
+		"lists that fit by their number only": {member: fromLists(nil, []string{"pl-35"}, 80, 82, 84, 86, 88),
+			text: "would need 175 inbound rules, 35 of them for port 88"},
 	} {
 		f := account()
 		f.PrefixLists = lists
 		r := Compile(loadBalancer(ingress("shop", "web", c.member)), f, config(), nil)
 		if c.text != "" {
-			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded || r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/prefix-lists]" || !strings.Contains(r.Diagnostics[0].Message(), c.text) {
+			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.QuotaExceeded ||
+				r.Diagnostics[0].Path != "metadata.annotations[alb.ingress.kubernetes.io/prefix-lists]" ||
+				!strings.Contains(r.Diagnostics[0].Message(), c.text) {
 				t.Errorf("%s: %v, want %q", name, r.Diagnostics, c.text)
 			}
 			continue
@@ -199,7 +220,8 @@ func TestPrefixListsAreLookedUpOnlyWhereRulesNameThemAndWithoutAnAnswerCountAsOn
 	t.Parallel()
 	f := account()
 	f.PrefixLists = nil
-	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(40), 80, 443))), f, config(), nil); len(r.Needs) > 0 {
+	if r := Compile(loadBalancer(ingress("shop", "web", onPorts(apart(40), 80, 443))), f, config(), nil); len(
+		r.Needs) > 0 {
 		t.Errorf("of ranges %v is asked", r.Needs)
 	}
 	named := loadBalancer(ingress("shop", "web", fromLists(nil, []string{"pl-9"}, 80, 443)))

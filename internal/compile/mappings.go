@@ -24,13 +24,17 @@ type addressKind struct {
 
 // addressKinds are the kinds, in the order in which they are checked.
 var addressKinds = []addressKind{
-	{what: "EIP allocations", of: func(m *stack.SubnetMapping) *string { return &m.AllocationID }, source: func(s *intent.AddressSources) intent.Source { return s.Allocations },
+	{what: "EIP allocations", of: func(m *stack.SubnetMapping) *string { return &m.AllocationID },
+		source: func(s *intent.AddressSources) intent.Source { return s.Allocations },
 		scheme: stack.InternetFacing, fixed: true, uniform: true},
-	{what: "private IPv4 addresses", of: func(m *stack.SubnetMapping) *string { return &m.PrivateIPv4 }, source: func(s *intent.AddressSources) intent.Source { return s.PrivateIPv4 },
+	{what: "private IPv4 addresses", of: func(m *stack.SubnetMapping) *string { return &m.PrivateIPv4 },
+		source: func(s *intent.AddressSources) intent.Source { return s.PrivateIPv4 },
 		scheme: stack.Internal, fixed: true},
-	{what: "IPv6 addresses", of: func(m *stack.SubnetMapping) *string { return &m.IPv6 }, source: func(s *intent.AddressSources) intent.Source { return s.IPv6 },
+	{what: "IPv6 addresses", of: func(m *stack.SubnetMapping) *string { return &m.IPv6 },
+		source:    func(s *intent.AddressSources) intent.Source { return s.IPv6 },
 		dualstack: true, fixed: true},
-	{what: "source NAT prefixes", of: func(m *stack.SubnetMapping) *string { return &m.SourceNATPrefix }, source: func(s *intent.AddressSources) intent.Source { return s.SourceNATPrefixes },
+	{what: "source NAT prefixes", of: func(m *stack.SubnetMapping) *string { return &m.SourceNATPrefix },
+		source:    func(s *intent.AddressSources) intent.Source { return s.SourceNATPrefixes },
 		dualstack: true},
 }
 
@@ -52,8 +56,8 @@ func (b *build) at(k addressKind, member int, source intent.Source) string {
 	return source.Place()
 }
 
-// mapSubnets assigns fixed addresses to the subnets of an NLB: allocations by position, the others to the subnet that contains them. A subnet
-// that the load balancer has keeps the addresses that it has.
+// mapSubnets assigns fixed addresses to the subnets of an NLB: allocations by position, the others to the subnet that
+// contains them. A subnet that the load balancer has keeps the addresses that it has.
 func (b *build) mapSubnets() {
 	b.mapAddresses()
 	s := b.settings.mappings
@@ -68,7 +72,8 @@ func (b *build) mapSubnets() {
 // invalidAddresses reports what is wrong with declared addresses of a kind.
 func (b *build) invalidAddresses(k addressKind, remedy, format string, args ...any) {
 	s := b.settings.mappings
-	b.failShared(s.Member, diag.New(b.members[s.Member].Object, b.at(k, s.Member, s.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+	b.failShared(s.Member, diag.New(b.members[s.Member].Object, b.at(k, s.Member, s.Source), diag.InvalidSubnets,
+		fmt.Sprintf(format, args...), remedy))
 }
 
 // checkAddresses reports whether the load balancer takes the addresses that are declared, as many as they are.
@@ -78,20 +83,24 @@ func (b *build) checkAddresses() bool {
 		case len(values) == 0:
 			continue
 		case k.scheme != "" && k.scheme != b.lb.Scheme:
-			b.invalidAddresses(k, "remove them or set scheme "+k.scheme, "%s can only be set for %s load balancers", k.what, strings.ReplaceAll(k.scheme, "-", " "))
+			b.invalidAddresses(k, "remove them or set scheme "+k.scheme, "%s can only be set for %s load balancers", k.what,
+				strings.ReplaceAll(k.scheme, "-", " "))
 			return false
 		case k.dualstack && !b.dualstack():
-			b.invalidAddresses(k, "remove them or set IP address type dualstack", "%s can only be set for dualstack load balancers", k.what)
+			b.invalidAddresses(k, "remove them or set IP address type dualstack",
+				"%s can only be set for dualstack load balancers", k.what)
 			return false
 		case len(values) != len(b.lb.Subnets):
-			b.invalidAddresses(k, "give one per subnet", "count of %s (%d) and subnets (%d) must match", k.what, len(values), len(b.lb.Subnets))
+			b.invalidAddresses(k, "give one per subnet", "count of %s (%d) and subnets (%d) must match", k.what, len(values),
+				len(b.lb.Subnets))
 			return false
 		}
 	}
 	return true
 }
 
-// placeAddresses assigns the addresses that are declared; ok is false if they do not fit the subnets, which is reported, or while these are not known.
+// placeAddresses assigns the addresses that are declared; ok is false if they do not fit the subnets, which is
+// reported, or while these are not known.
 func (b *build) placeAddresses() (ok bool) {
 	eips, v4, v6, nat := addressKinds[0], addressKinds[1], addressKinds[2], addressKinds[3]
 	values := b.settings.mappings.Value
@@ -115,11 +124,13 @@ func (b *build) placeAddresses() (ok bool) {
 	for i, subnet := range b.subnets {
 		to := &b.lb.Subnets[i]
 		if to.PrivateIPv4, ok = subnet.IPv4Of(private); !ok && len(private) > 0 {
-			b.invalidAddresses(v4, "list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
+			b.invalidAddresses(v4, "list one valid address inside each subnet's CIDR block",
+				"expect one private IPv4 address configured for subnet: %s", subnet.ID)
 			return false
 		}
 		if to.IPv6, ok = subnet.IPv6Of(public); !ok && len(public) > 0 {
-			b.invalidAddresses(v6, "list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
+			b.invalidAddresses(v6, "list one valid address inside each subnet's IPv6 CIDR block",
+				"expect one IPv6 address configured for subnet: %s", subnet.ID)
 			return false
 		}
 		if p, ok := subnet.PrefixOf(chosen); ok {
@@ -129,7 +140,8 @@ func (b *build) placeAddresses() (ok bool) {
 	}
 	if placed != len(chosen) {
 		b.invalidAddresses(nat, "list one prefix of 80 bits inside each subnet's IPv6 CIDR block, or "+stack.AutoAssigned,
-			"expect at most one source NAT prefix configured for each subnet, inside of it: value must be within subnet CIDR range: %s, not %s", b.ipv6Ranges(), strings.Join(chosen, ", "))
+			"expect at most one source NAT prefix configured for each subnet, inside of it: value must be within subnet CIDR "+
+				"range: %s, not %s", b.ipv6Ranges(), strings.Join(chosen, ", "))
 	}
 	return placed == len(chosen)
 }
@@ -143,7 +155,8 @@ func (b *build) ipv6Ranges() string {
 	return strings.Join(out, ", ")
 }
 
-// standing are the subnets that the load balancer has in AWS and keeps, by id, with the addresses that were chosen for them.
+// standing are the subnets that the load balancer has in AWS and keeps, by id, with the addresses that were chosen for
+// them.
 func (b *build) standing() map[string]stack.SubnetMapping {
 	lb, _ := b.existing()
 	if lb == nil || lb.Scheme != b.lb.Scheme {
@@ -156,8 +169,8 @@ func (b *build) standing() map[string]stack.SubnetMapping {
 	return out
 }
 
-// allocate gives the subnets allocations in their order. Where the order is AWS's, because no subnets are named, an allocation that a subnet has
-// is its own wherever it is listed; and a new subnet does not get one that another has.
+// allocate gives the subnets allocations in their order. Where the order is AWS's, because no subnets are named, an
+// allocation that a subnet has is its own wherever it is listed; and a new subnet does not get one that another has.
 func (b *build) allocate(ids []string) {
 	standing := b.standing()
 	free := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
@@ -193,8 +206,8 @@ func (b *build) unallocated(standing map[string]stack.SubnetMapping) bool {
 	})
 }
 
-// keepAddresses leaves subnets that the load balancer has the addresses that they have, and notes others that are declared. When it becomes
-// dualstack, they get the IPv6 addresses.
+// keepAddresses leaves subnets that the load balancer has the addresses that they have, and notes others that are
+// declared. When it becomes dualstack, they get the IPv6 addresses.
 func (b *build) keepAddresses(member int, source intent.Source) {
 	standing := b.standing()
 	lb, _ := b.existing()
@@ -214,12 +227,14 @@ func (b *build) keepAddresses(member int, source intent.Source) {
 			if declared == "" || declared == has || !there && (!k.uniform || !b.unallocated(standing)) {
 				continue
 			}
-			kept = append(kept, fmt.Sprintf("%s %s %s, not %s", to.Subnet, verb, cmp.Or(has, "an address that AWS chooses"), declared))
+			kept = append(kept, fmt.Sprintf("%s %s %s, not %s", to.Subnet, verb, cmp.Or(has, "an address that AWS chooses"),
+				declared))
 			*k.of(to) = has
 		}
 		if len(kept) > 0 {
 			b.note(member, diag.New(b.members[member].Object, b.at(k, member, source), diag.IgnoredSetting,
-				fmt.Sprintf("%s have no effect in subnets that the load balancer already has: %s", k.what, strings.Join(kept, "; ")),
+				fmt.Sprintf("%s have no effect in subnets that the load balancer already has: %s", k.what,
+					strings.Join(kept, "; ")),
 				"declare the current addresses; to change them, remove the subnet with one edit and add it with a second one"))
 		}
 	}

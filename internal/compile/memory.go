@@ -18,30 +18,34 @@ import (
 
 // Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
 type Memory struct {
-	// Good are the last good versions of members. A version with errors among its diagnostics never was good: it records how the
-	// member was left out, so that the next compilation does the same. Members that are no longer part of the load balancer are
-	// dropped.
+	// Good are the last good versions of members. A version with errors among its diagnostics never was good: it records
+	// how the member was left out, so that the next compilation does the same. Members that are no longer part of the load
+	// balancer are dropped.
 	Good map[diag.Object]intent.Member
-	// Applied are hashes of the fields that were applied last, by name, as package policy has them. The compiler does not use them. Nil = not known.
+	// Applied are hashes of the fields that were applied last, by name, as package policy has them. The compiler does not
+	// use them. Nil = not known.
 	Applied map[string]string
-	// Placement has the units of a group that has several load balancers, in the memory of the first one. The compiler does not use it. Nil = not known.
+	// Placement has the units of a group that has several load balancers, in the memory of the first one. The compiler
+	// does not use it. Nil = not known.
 	Placement shard.Placement
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
-	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose order is
-	// not known.
+	// Later is how many of the last Members joined those before them. The others are those of the first compilation, whose
+	// order is not known.
 	Later int
-	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
-	// Nil = not known. It holds no secrets.
+	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its
+	// default. Nil = not known. It holds no secrets.
 	Effect map[string]merge.Effect
-	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an identity do not
-	// determine its owner. They are remembered while a member is frozen.
+	// TargetGroups are the owners of target groups that no good version declares any more, by identity: the names in an
+	// identity do not determine its owner. They are remembered while a member is frozen.
 	TargetGroups map[string]diag.Object
 	// Beside are the ARNs of the load balancers of others on which listeners and rules were wanted so far.
 	Beside []string
-	// Certificates are those of listeners that objects of several namespaces share: those that are declared, and the latest that no longer are.
+	// Certificates are those of listeners that objects of several namespaces share: those that are declared, and the
+	// latest that no longer are.
 	Certificates []stack.BroughtCertificate
-	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole. The compiler does not use them.
+	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole. The
+	// compiler does not use them.
 	Policies map[diag.Object]map[string]string
 	// Listeners are the last valid versions of listeners, as intent.LoadBalancer has them. The compiler does not use them.
 	Listeners map[diag.Object]map[string]string
@@ -50,7 +54,8 @@ type Memory struct {
 // Any reports whether members are remembered. After a start without checkpoints none is.
 func (m *Memory) Any() bool { return m != nil && len(m.Members) > 0 }
 
-// Knows reports whether an object is remembered as a member of the load balancer, in a version that was built or left out.
+// Knows reports whether an object is remembered as a member of the load balancer, in a version that was built or left
+// out.
 func (m *Memory) Knows(o diag.Object) bool {
 	if !m.Any() {
 		return false
@@ -61,7 +66,9 @@ func (m *Memory) Knows(o diag.Object) bool {
 
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
-	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
+	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool {
+		return x.Value == y.Value && slices.Equal(x.Owners, y.Owners)
+	})
 }
 
 // Owners are the members that own target groups, by identity.
@@ -124,10 +131,12 @@ func byObjects(all []namedTexts) map[diag.Object]map[string]string {
 	return out
 }
 
-// MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
-// Equal memories give equal text.
+// MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that
+// are imported. Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside, Certificates: m.Certificates}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect,
+		TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside,
+		Certificates: m.Certificates}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -150,7 +159,9 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later,
+		Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside,
+		Certificates: t.Certificates}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

@@ -17,7 +17,8 @@ import (
 func misspell(setting string) func(*intent.Member) {
 	return func(m *intent.Member) {
 		key := "alb.ingress.kubernetes.io/" + setting
-		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: setting, Key: key + "x", Meant: key, Source: intent.At(m.Object, "metadata.annotations["+key+"x]")})
+		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: setting, Key: key + "x", Meant: key,
+			Source: intent.At(m.Object, "metadata.annotations["+key+"x]")})
 	}
 }
 
@@ -96,7 +97,8 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 					t.Errorf("it was\n%+v\nand is\n%+v", standing, now)
 				}
 				if !slices.ContainsFunc(before.Diagnostics, func(d diag.Diagnostic) bool {
-					return d.Class == diag.Invalid && strings.Contains(d.Text, "is missing; the last good version of Ingress shop/web keeps serving")
+					return d.Class == diag.Invalid &&
+						strings.Contains(d.Text, "is missing; the last good version of Ingress shop/web keeps serving")
 				}) {
 					t.Errorf("no finding tells it: %v", before.Diagnostics)
 				}
@@ -125,7 +127,8 @@ func TestAMisspeltKeyThatIsThereFromTheBeginningHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas starts without memory beside a load balancer that has the settings.
+// TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas starts without memory beside a load balancer that has the
+// settings.
 func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 	t.Parallel()
 	for setting, differs := range map[string]func(*stack.Stack) bool{
@@ -141,7 +144,8 @@ func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 		"prefix-lists":  func(s *stack.Stack) bool { return !slices.Equal(admittedRanges(s), []string{"pl-1"}) },
 	} {
 		f := account()
-		f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
+		f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal,
+			IPAddressType: stack.IPv4, Subnets: []string{"subnet-0a2", "subnet-0b2"}, ManagedGroup: true}
 		switch setting {
 		case "scheme":
 			f.Existing.Scheme = stack.InternetFacing
@@ -167,7 +171,9 @@ func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 		if s := mustBuild(t, Compile(e, f, config(), r.Memory)); differs(s) {
 			t.Errorf("%s, from memory: %+v %+v", setting, s.LoadBalancers[0], s.SecurityGroups)
 		}
-		if told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return strings.Contains(d.Text, "the load balancer does not change") }); told != (setting != "subnets") {
+		if told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+			return strings.Contains(d.Text, "the load balancer does not change")
+		}); told != (setting != "subnets") {
 			t.Errorf("%s: found %v", setting, r.Diagnostics)
 		}
 	}

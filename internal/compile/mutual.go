@@ -44,8 +44,8 @@ func (b *build) trustStore(name string) string {
 	return cmp.Or(arn, name)
 }
 
-// mutual is the mutual authentication of a port; nil = not managed. safe is false if clients are to be verified and the trust store is
-// not known: then the listener stays as it is, or is not created.
+// mutual is the mutual authentication of a port; nil = not managed. safe is false if clients are to be verified and the
+// trust store is not known: then the listener stays as it is, or is not created.
 func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	if p.protocol != "HTTPS" {
 		return nil, true
@@ -70,7 +70,8 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	if problem := b.f.Failed(need); problem != nil {
 		b.problem(-1, p.mutual.Source, problem)
 	} else if _, asked := b.f.TrustStores[name]; asked {
-		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound, fmt.Sprintf("couldn't find TrustStore with name %s", name),
+		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound,
+			fmt.Sprintf("couldn't find TrustStore with name %s", name),
 			"create the trust store in the load balancer's region, or name one that exists, by name or ARN"))
 	}
 	return nil, false

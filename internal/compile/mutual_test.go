@@ -21,7 +21,8 @@ func mutualOn443(m stack.MutualAuthentication) func(*intent.Member) {
 	}
 }
 
-// TestClientCertificatesAreVerifiedOrTheListenerStaysAsItIs tells what becomes of a listener in each state of knowledge.
+// TestClientCertificatesAreVerifiedOrTheListenerStaysAsItIs tells what becomes of a listener in each state of
+// knowledge.
 func TestClientCertificatesAreVerifiedOrTheListenerStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	verify := func(store string) func(*intent.Member) {
@@ -38,15 +39,22 @@ func TestClientCertificatesAreVerifiedOrTheListenerStaysAsItIs(t *testing.T) {
 		kept    bool
 		codes   []string
 	}{
-		"an ARN":                        {member: verify(corpCA), want: &stack.MutualAuthentication{Mode: "verify", TrustStore: corpCA}},
-		"a name":                        {member: verify("corp-ca"), stores: map[string]string{"corp-ca": corpCA}, want: &stack.MutualAuthentication{Mode: "verify", TrustStore: corpCA}},
-		"a name nobody has":             {member: verify("corp-ca"), stores: map[string]string{"corp-ca": ""}, kept: true, codes: []string{"web " + string(diag.TrustStoreNotFound)}},
-		"a name that nobody can tell":   {member: verify("corp-ca"), failing: errors.New("denied"), kept: true, codes: []string{"web " + string(diag.AWSUnavailable)}},
-		"passthrough":                   {member: mutualOn443(stack.MutualAuthentication{Mode: "passthrough"}), want: &stack.MutualAuthentication{Mode: "passthrough"}},
-		"off":                           {member: mutualOn443(stack.MutualAuthentication{Mode: "off"}), want: &stack.MutualAuthentication{Mode: "off"}},
-		"not mentioned":                 {member: plain},
-		"not mentioned, to be reset":    {member: plain, gate: true, want: &stack.MutualAuthentication{Mode: "off"}},
-		"passthrough beside the reset":  {member: mutualOn443(stack.MutualAuthentication{Mode: "passthrough"}), gate: true, want: &stack.MutualAuthentication{Mode: "passthrough"}},
+		"an ARN": {member: verify(corpCA), want: &stack.MutualAuthentication{
+			Mode: "verify", TrustStore: corpCA}},
+		"a name": {member: verify("corp-ca"), stores: map[string]string{"corp-ca": corpCA},
+			want: &stack.MutualAuthentication{Mode: "verify", TrustStore: corpCA}},
+		"a name nobody has": {member: verify("corp-ca"), stores: map[string]string{"corp-ca": ""}, kept: true,
+			codes: []string{"web " + string(diag.TrustStoreNotFound)}},
+		"a name that nobody can tell": {member: verify("corp-ca"), failing: errors.New("denied"), kept: true,
+			codes: []string{"web " + string(diag.AWSUnavailable)}},
+		"passthrough": {member: mutualOn443(stack.MutualAuthentication{Mode: "passthrough"}),
+			want: &stack.MutualAuthentication{Mode: "passthrough"}},
+		"off": {member: mutualOn443(stack.MutualAuthentication{Mode: "off"}),
+			want: &stack.MutualAuthentication{Mode: "off"}},
+		"not mentioned":              {member: plain},
+		"not mentioned, to be reset": {member: plain, gate: true, want: &stack.MutualAuthentication{Mode: "off"}},
+		"passthrough beside the reset": {member: mutualOn443(stack.MutualAuthentication{Mode: "passthrough"}), gate: true,
+			want: &stack.MutualAuthentication{Mode: "passthrough"}},
 		"HTTP listeners have no client": {member: func(*intent.Member) {}, gate: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,8 @@ func (b *build) networking(tg *intent.TargetGroup) []stack.NetworkingRule {
 func (b *build) networkingOfApplication(tg *intent.TargetGroup) []stack.NetworkingRule {
 	var out []stack.NetworkingRule
 	allow := func(port string) {
-		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
+		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{
+			{Protocol: "TCP", Port: port}}})
 	}
 	if b.cfg.DisableRestrictedSecurityGroups {
 		allow("")
@@ -90,7 +91,8 @@ func (b *build) portsOfNetwork(tg *intent.TargetGroup) (ports []stack.Networking
 	return ports
 }
 
-// networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the clients or its own.
+// networkingFromRanges returns the rules for an NLB without security groups, whose traffic has the addresses of the
+// clients or its own.
 func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingRule {
 	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
 		return nil
@@ -112,7 +114,8 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	}
 	everyone = everyone || slices.Contains(from, "0.0.0.0/0") || slices.Contains(from, "::/0")
 	traffic := stack.NetworkingRule{FromCIDRs: from}
-	// Unrestricted rules open all ports to the load balancer, whose addresses are those of its subnets, and never to its clients.
+	// Unrestricted rules open all ports to the load balancer, whose addresses are those of its subnets, and never to its
+	// clients.
 	unrestricted := b.cfg.DisableRestrictedSecurityGroups
 	if unrestricted && !clients {
 		traffic.Ports = []stack.NetworkingPort{{Protocol: "TCP"}}
@@ -133,7 +136,8 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	case port == "" || port == stack.TrafficPort:
 		port = tg.TargetPort
 	}
-	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
+	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{
+		{Protocol: "TCP", Port: port}}})
 }
 
 // trafficPorts are the ports to which a load balancer sends the traffic of a target group.

@@ -18,7 +18,8 @@ func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup
 	o := diag.Object{Kind: "Service", Namespace: "n", Name: "s"}
 	g := targetGroup(o, "s")
 	g.ID, g.Protocol, g.ProtocolVersion = "n/s:80", protocol, ""
-	g.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}
+	g.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10,
+		HealthyThreshold: 3, UnhealthyThreshold: 3}
 	m := intent.Member{Object: o, Listeners: []intent.Listener{{
 		Port: 80, Protocol: protocol, Default: forwardTo(g), TransportProtocols: []string{strings.ToLower(protocol)},
 	}}}
@@ -27,7 +28,8 @@ func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup
 	}
 	return intent.LoadBalancer{
 		Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "n", Name: "s"}}, Type: stack.Network,
-		Names: servicefront.Names{ServiceUID: "uid-s"}, KeepsScheme: true, RefusesIPv6Ranges: true, ICMPFromPrefixLists: true, Members: []intent.Member{m},
+		Names: servicefront.Names{ServiceUID: "uid-s"}, KeepsScheme: true, RefusesIPv6Ranges: true, ICMPFromPrefixLists: true,
+		Members: []intent.Member{m},
 	}
 }
 
@@ -56,9 +58,12 @@ func TestWhatTargetsAdmitFromAnALB(t *testing.T) {
 		want   []string
 	}{
 		"traffic port": {func(*intent.TargetGroup) {}, false, []string{"backend-sg → TCP 8080"}},
-		"health check": {func(g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }, false, []string{"backend-sg → TCP 8080", "backend-sg → TCP 9000"}},
-		"control port": {func(g *intent.TargetGroup) { g.ControlPort = 3000 }, false, []string{"backend-sg → TCP 8080", "backend-sg → TCP 3000"}},
-		"named port":   {func(g *intent.TargetGroup) { g.TargetPort, g.Port = "web", 1 }, false, []string{"backend-sg → TCP web"}},
+		"health check": {func(g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }, false, []string{"backend-sg → TCP 8080",
+			"backend-sg → TCP 9000"}},
+		"control port": {func(g *intent.TargetGroup) { g.ControlPort = 3000 }, false, []string{"backend-sg → TCP 8080",
+			"backend-sg → TCP 3000"}},
+		"named port": {func(g *intent.TargetGroup) { g.TargetPort, g.Port = "web", 1 }, false,
+			[]string{"backend-sg → TCP web"}},
 		"unrestricted": {func(g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }, true, []string{"backend-sg → TCP"}},
 	}
 	for name, c := range cases {
@@ -94,7 +99,8 @@ func TestWhatTargetsAdmitFromAnNLBWithSecurityGroups(t *testing.T) {
 		if c.protocol == "TLS" {
 			e.Members[0].Listeners[0].Certificates = intent.Of([]string{certificate1}, intent.At(diag.Object{}, "x"))
 		}
-		same(t, fmt.Sprint(c), admitted(mustBuild(t, Compile(e, account(), cfg, nil)).Bindings[0].Networking), []string{"backend-sg → " + c.want})
+		same(t, fmt.Sprint(c), admitted(mustBuild(t, Compile(e, account(), cfg, nil)).Bindings[0].Networking),
+			[]string{"backend-sg → " + c.want})
 	}
 }
 
@@ -125,15 +131,18 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 		want     []string
 	}{
 		"the load balancer's own addresses": {"TCP", nil, []string{subnets + " → TCP 8080"}},
-		"and health checks elsewhere":       {"TCP", []change{check}, []string{subnets + " → TCP 8080", subnets + " → TCP 9000"}},
-		"clients of the VPC":                {"TCP", []change{preserve}, []string{"10.0.0.0/16 → TCP 8080"}},
-		"clients of the world":              {"TCP", []change{preserve, public}, []string{"0.0.0.0/0 → TCP 8080"}},
-		"restricted clients":                {"TCP", []change{preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP 8080"}},
-		"nodes see their clients":           {"TCP", []change{nodes}, []string{"10.0.0.0/16 → TCP 30080"}},
-		"nodes that do not":                 {"TCP", []change{nodes, hide}, []string{subnets + " → TCP 30080"}},
-		"datagrams":                         {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP 8080"}},
-		"both":                              {"TCP_UDP", []change{ranges}, []string{"192.0.2.0/24 → TCP 8080,UDP 8080", subnets + " → TCP 8080"}},
-		"unmanaged":                         {"TCP", []change{unmanaged}, nil},
+		"and health checks elsewhere": {"TCP", []change{check}, []string{subnets + " → TCP 8080", subnets +
+			" → TCP 9000"}},
+		"clients of the VPC":   {"TCP", []change{preserve}, []string{"10.0.0.0/16 → TCP 8080"}},
+		"clients of the world": {"TCP", []change{preserve, public}, []string{"0.0.0.0/0 → TCP 8080"}},
+		"restricted clients": {"TCP", []change{preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets +
+			" → TCP 8080"}},
+		"nodes see their clients": {"TCP", []change{nodes}, []string{"10.0.0.0/16 → TCP 30080"}},
+		"nodes that do not":       {"TCP", []change{nodes, hide}, []string{subnets + " → TCP 30080"}},
+		"datagrams":               {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP 8080"}},
+		"both": {"TCP_UDP", []change{ranges}, []string{"192.0.2.0/24 → TCP 8080,UDP 8080",
+			subnets + " → TCP 8080"}},
+		"unmanaged": {"TCP", []change{unmanaged}, nil},
 	}
 	for name, c := range cases {
 		e := service(c.protocol, c.change...)
@@ -146,7 +155,8 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 	}
 }
 
-// TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone has --disable-restricted-sg-rules set.
+// TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone has --disable-restricted-sg-rules
+// set.
 func TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalancerAlone(t *testing.T) {
 	t.Parallel()
 	const subnets = "10.0.32.0/20,10.0.48.0/20"
@@ -164,9 +174,10 @@ func TestUnrestrictedRulesOfAnNLBWithoutSecurityGroupsOpenAllPortsToTheLoadBalan
 		change   []func(*intent.Member, *intent.TargetGroup)
 		want     []string
 	}{
-		"its own addresses":  {"TCP", []func(*intent.Member, *intent.TargetGroup){check}, []string{subnets + " → TCP"}},
-		"restricted clients": {"TCP", []func(*intent.Member, *intent.TargetGroup){preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP"}},
-		"datagrams":          {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP"}},
+		"its own addresses": {"TCP", []func(*intent.Member, *intent.TargetGroup){check}, []string{subnets + " → TCP"}},
+		"restricted clients": {"TCP", []func(*intent.Member, *intent.TargetGroup){preserve, ranges},
+			[]string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP"}},
+		"datagrams": {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP"}},
 	} {
 		e := service(c.protocol, c.change...)
 		e.Members[0].Settings.NoSecurityGroups = set(&e.Members[0], "disable-nlb-sg", true)
@@ -182,7 +193,9 @@ func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 	if lb := s.LoadBalancers[0]; lb.Scheme != stack.InternetFacing || lb.SecurityGroups != nil || len(lb.Subnets) != 1 {
 		t.Errorf("%+v", lb)
 	}
-	replaced := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) { m.Settings.Scheme = set(m, "scheme", stack.Internal) })
+	replaced := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Settings.Scheme = set(m, "scheme", stack.Internal)
+	})
 	if lb := mustBuild(t, Compile(replaced, f, config(), nil)).LoadBalancers[0]; len(lb.SecurityGroups) != 2 {
 		t.Errorf("a new load balancer has no groups: %+v", lb)
 	}
@@ -190,7 +203,8 @@ func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 	off := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 		m.Settings.NoSecurityGroups = set(m, "disable-nlb-sg", true)
 	})
-	if r := Compile(off, f, config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "conflicting security groups") {
+	if r := Compile(off, f, config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text,
+		"conflicting security groups") {
 		t.Errorf("groups are taken away: %+v", r)
 	}
 }
@@ -202,21 +216,25 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 			m.Settings.Scheme, m.Settings.Mappings = set(m, "scheme", scheme), set(m, "mappings", in)
 		})
 	}
-	s := mustBuild(t, Compile(mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}, stack.SubnetMapping{AllocationID: "e2"}), account(), config(), nil))
+	s := mustBuild(t, Compile(mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}, stack.SubnetMapping{
+		AllocationID: "e2"}), account(), config(), nil))
 	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 e1   } {subnet-0b1 e2   }]" {
 		t.Errorf("allocations: %s", got)
 	}
-	s = mustBuild(t, Compile(mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"}, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}), account(), config(), nil))
+	s = mustBuild(t, Compile(mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"}, stack.SubnetMapping{
+		PrivateIPv4: "10.0.32.9"}), account(), config(), nil))
 	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a2  10.0.32.9  } {subnet-0b2  10.0.48.9  }]" {
 		t.Errorf("private addresses: %s", got)
 	}
 	for text, e := range map[string]intent.LoadBalancer{
-		"internet facing":  mappings(stack.Internal, stack.SubnetMapping{AllocationID: "e1"}),
-		"must match":       mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}),
-		"internal load":    mappings(stack.InternetFacing, stack.SubnetMapping{PrivateIPv4: "10.0.0.9"}),
-		"dualstack":        mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
-		"subnet-0b2":       mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{PrivateIPv4: "10.9.0.9"}),
-		"one private IPv4": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{PrivateIPv4: "x"}),
+		"internet facing": mappings(stack.Internal, stack.SubnetMapping{AllocationID: "e1"}),
+		"must match":      mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}),
+		"internal load":   mappings(stack.InternetFacing, stack.SubnetMapping{PrivateIPv4: "10.0.0.9"}),
+		"dualstack":       mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
+		"subnet-0b2": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
+			PrivateIPv4: "10.9.0.9"}),
+		"one private IPv4": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{
+			PrivateIPv4: "x"}),
 	} {
 		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
@@ -237,7 +255,8 @@ func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
 			for i, p := range prefixes {
 				list[i].SourceNATPrefix = p
 			}
-			m.Settings.Scheme, m.Settings.Mappings, m.Settings.SourceNAT = set(m, "scheme", stack.Internal), set(m, "mappings", list), set(m, "nat", "on")
+			m.Settings.Scheme, m.Settings.Mappings, m.Settings.SourceNAT = set(m, "scheme", stack.Internal),
+				set(m, "mappings", list), set(m, "nat", "on")
 			m.Settings.IPAddressType, m.Settings.PrivateLinkRules = set(m, "family", family), set(m, "private", "off")
 		}), f, config(), nil)
 	}
@@ -248,7 +267,8 @@ func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
 		{[2]string{"auto_assigned", "auto_assigned"}, [2]string{"auto_assigned", "auto_assigned"}},
 	} {
 		lb := mustBuild(t, compiled(stack.Dualstack, c.given[:]...)).LoadBalancers[0]
-		if lb.Subnets[0].SourceNATPrefix != c.want[0] || lb.Subnets[1].SourceNATPrefix != c.want[1] || lb.NetworkSourceNAT != "on" || lb.PrivateLinkRules != "off" {
+		if lb.Subnets[0].SourceNATPrefix != c.want[0] || lb.Subnets[1].SourceNATPrefix != c.want[1] ||
+			lb.NetworkSourceNAT != "on" || lb.PrivateLinkRules != "off" {
 			t.Errorf("%v: %+v", c.given, lb)
 		}
 	}
@@ -256,7 +276,8 @@ func TestPrefixesForSourceNATAreThoseOfTheSubnetsThatContainThem(t *testing.T) {
 		"dualstack":                     compiled(stack.IPv4, a, b),
 		"must match":                    compiled(stack.Dualstack, a),
 		"at most one source NAT prefix": compiled(stack.Dualstack, a, "2001:db8:0:a2:2::/80"),
-		"value must be within subnet CIDR range: subnet-0a2 [2001:db8:0:a2::/64], subnet-0b2": compiled(stack.Dualstack, a, "2001:db8:1::/80"),
+		"value must be within subnet CIDR range: subnet-0a2 [2001:db8:0:a2::/64], subnet-0b2": compiled(stack.Dualstack, a,
+			"2001:db8:1::/80"),
 	} {
 		if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
@@ -278,12 +299,16 @@ func TestPathMTUMessagesComeInFromWhereverTrafficDoes(t *testing.T) {
 		lists     []string
 		want      []string
 	}{
-		"off":                 {"", false, []string{"10.0.0.0/8"}, nil, []string{"tcp 80-80 10.0.0.0/8"}},
-		"a prefix list":       {"on", false, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "tcp 80-80 pl-1"}},
-		"both, prefix list":   {"on", true, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "icmpv6 2-0 pl-1", "tcp 80-80 pl-1"}},
-		"per range":           {"on", false, []string{"10.0.0.0/8", "192.0.2.0/24"}, nil, []string{"icmp 3-4 10.0.0.0/8", "icmp 3-4 192.0.2.0/24", "tcp 80-80 10.0.0.0/8", "tcp 80-80 192.0.2.0/24"}},
-		"both families":       {"on", true, []string{"10.0.0.0/8", "2001:db8::/32"}, nil, []string{"icmp 3-4 10.0.0.0/8", "icmpv6 2-0 2001:db8::/32", "tcp 80-80 10.0.0.0/8", "tcp 80-80 2001:db8::/32"}},
-		"both, from everyone": {"on", true, nil, nil, []string{"icmp 3-4 0.0.0.0/0", "icmpv6 2-0 ::/0", "tcp 80-80 0.0.0.0/0", "tcp 80-80 ::/0"}},
+		"off":           {"", false, []string{"10.0.0.0/8"}, nil, []string{"tcp 80-80 10.0.0.0/8"}},
+		"a prefix list": {"on", false, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "tcp 80-80 pl-1"}},
+		"both, prefix list": {"on", true, nil, []string{"pl-1"}, []string{"icmp 3-4 pl-1", "icmpv6 2-0 pl-1",
+			"tcp 80-80 pl-1"}},
+		"per range": {"on", false, []string{"10.0.0.0/8", "192.0.2.0/24"}, nil, []string{"icmp 3-4 10.0.0.0/8",
+			"icmp 3-4 192.0.2.0/24", "tcp 80-80 10.0.0.0/8", "tcp 80-80 192.0.2.0/24"}},
+		"both families": {"on", true, []string{"10.0.0.0/8", "2001:db8::/32"}, nil, []string{"icmp 3-4 10.0.0.0/8",
+			"icmpv6 2-0 2001:db8::/32", "tcp 80-80 10.0.0.0/8", "tcp 80-80 2001:db8::/32"}},
+		"both, from everyone": {"on", true, nil, nil, []string{"icmp 3-4 0.0.0.0/0", "icmpv6 2-0 ::/0", "tcp 80-80 0.0.0.0/0",
+			"tcp 80-80 ::/0"}},
 	} {
 		s := mustBuild(t, Compile(service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 			if c.ranges != nil {

@@ -12,7 +12,8 @@ import (
 
 // standingNLB is an NLB of an account's private subnets, of an IP address type.
 func standingNLB(family string) *facts.LoadBalancer {
-	return &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, IPAddressType: family, Subnets: []string{"subnet-0a2", "subnet-0b2"}, SecurityGroups: []string{"sg-1"}}
+	return &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, IPAddressType: family,
+		Subnets: []string{"subnet-0a2", "subnet-0b2"}, SecurityGroups: []string{"sg-1"}}
 }
 
 func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrTheirGroupDecides(t *testing.T) {
@@ -25,15 +26,17 @@ func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrThe
 		want             string
 		note             bool
 	}{
-		"IPv4 first":                      {"TCP", stack.Dualstack, true, nil, "", stack.IPv4, false},
-		"IPv6 first":                      {"TCP", stack.Dualstack, false, nil, "", stack.IPv6, false},
-		"no dualstack":                    {"TCP", stack.IPv4, false, nil, "", stack.IPv4, true},
-		"UDP":                             {"UDP", stack.Dualstack, true, nil, "", stack.IPv6, false},
-		"QUIC":                            {"QUIC", stack.Dualstack, false, nil, "", stack.IPv4, false},
-		"UDP that is of IPv4":             {"UDP", stack.Dualstack, true, []string{stack.IPv4}, "", stack.IPv6, false},
-		"a group that exists":             {"TCP", stack.Dualstack, true, []string{stack.IPv6}, "", stack.IPv6, false},
-		"two that exist":                  {"TCP", stack.Dualstack, true, []string{stack.IPv6, stack.IPv4}, "", stack.IPv4, false},
-		"beside a group that exists":      {"TCP", stack.Dualstack, true, []string{stack.IPv6}, "n/base:80", stack.IPv6, false},
+		"IPv4 first":          {"TCP", stack.Dualstack, true, nil, "", stack.IPv4, false},
+		"IPv6 first":          {"TCP", stack.Dualstack, false, nil, "", stack.IPv6, false},
+		"no dualstack":        {"TCP", stack.IPv4, false, nil, "", stack.IPv4, true},
+		"UDP":                 {"UDP", stack.Dualstack, true, nil, "", stack.IPv6, false},
+		"QUIC":                {"QUIC", stack.Dualstack, false, nil, "", stack.IPv4, false},
+		"UDP that is of IPv4": {"UDP", stack.Dualstack, true, []string{stack.IPv4}, "", stack.IPv6, false},
+		"a group that exists": {"TCP", stack.Dualstack, true, []string{stack.IPv6}, "", stack.IPv6, false},
+		"two that exist": {"TCP", stack.Dualstack, true, []string{stack.IPv6, stack.IPv4}, "",
+			stack.IPv4, false},
+		"beside a group that exists": {"TCP", stack.Dualstack, true, []string{stack.IPv6}, "n/base:80",
+			stack.IPv6, false},
 		"a group without dualstack, kept": {"TCP", stack.IPv4, true, []string{stack.IPv6}, "", stack.IPv4, true},
 	} {
 		f := dualstackAccount()
@@ -47,7 +50,8 @@ func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrThe
 		}
 		r := Compile(service(c.protocol, func(m *intent.Member, g *intent.TargetGroup) {
 			g.IPv6, g.IPv4, g.IPv4First, g.Beside = true, true, c.ipv4First, c.beside
-			m.Settings.IPAddressType, m.Settings.SourceNAT = set(m, "family", c.family), set(m, "nat", map[string]string{stack.Dualstack: "on", stack.IPv4: "off"}[c.family])
+			m.Settings.IPAddressType, m.Settings.SourceNAT = set(m, "family", c.family),
+				set(m, "nat", map[string]string{stack.Dualstack: "on", stack.IPv4: "off"}[c.family])
 			m.Settings.Scheme = set(m, "scheme", stack.InternetFacing)
 			if c.exists != nil {
 				m.Settings.Scheme.Value = stack.Internal
@@ -100,19 +104,29 @@ func TestAllocationsStayWithTheSubnetsThatHaveThem(t *testing.T) {
 		want    string
 		note    string // part of it; empty = none
 	}{
-		"new":                                {"subnet-0a1 subnet-0b1", "e1 e2", nil, "subnet-0a1=e1 subnet-0b1=e2", ""},
-		"as they are":                        {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", ""},
-		"in AWS's order":                     {"", "e2 e1", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", ""},
-		"one of several that AWS orders":     {"", "e9 e1", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", "subnet-0b1 keeps e2, not e9"},
-		"exchanged":                          {"subnet-0a1 subnet-0b1", "e2 e1", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", "subnet-0a1 keeps e1, not e2; subnet-0b1 keeps e2, not e1"},
-		"a subnet more":                      {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": "e1"}, "subnet-0a1=e1 subnet-0b1=e2", ""},
-		"a subnet more, in front of another": {"subnet-0a1 subnet-0b1", "e2 e1", map[string]string{"subnet-0b1": "e1"}, "subnet-0a1=e2 subnet-0b1=e1", ""},
-		"a subnet more, and others":          {"subnet-0a1 subnet-0b1", "e9 e1", map[string]string{"subnet-0a1": "e1"}, "subnet-0a1=e1 subnet-0b1=e9", "subnet-0a1 keeps e1, not e9"},
-		"none before":                        {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": ""}, "subnet-0a1= subnet-0b1=", "subnet-0a1 keeps an address that AWS chooses, not e1; subnet-0b1 gets an address that AWS chooses, not e2"},
+		"new": {"subnet-0a1 subnet-0b1", "e1 e2", nil, "subnet-0a1=e1 subnet-0b1=e2", ""},
+		"as they are": {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": "e1",
+			"subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", ""},
+		"in AWS's order": {"", "e2 e1", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"},
+			"subnet-0a1=e1 subnet-0b1=e2", ""},
+		"one of several that AWS orders": {"", "e9 e1", map[string]string{"subnet-0a1": "e1", "subnet-0b1": "e2"},
+			"subnet-0a1=e1 subnet-0b1=e2", "subnet-0b1 keeps e2, not e9"},
+		"exchanged": {"subnet-0a1 subnet-0b1", "e2 e1", map[string]string{"subnet-0a1": "e1",
+			"subnet-0b1": "e2"}, "subnet-0a1=e1 subnet-0b1=e2", "subnet-0a1 keeps e1, not e2; subnet-0b1 keeps e2, not e1"},
+		"a subnet more": {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": "e1"},
+			"subnet-0a1=e1 subnet-0b1=e2", ""},
+		"a subnet more, in front of another": {"subnet-0a1 subnet-0b1", "e2 e1", map[string]string{"subnet-0b1": "e1"},
+			"subnet-0a1=e2 subnet-0b1=e1", ""},
+		"a subnet more, and others": {"subnet-0a1 subnet-0b1", "e9 e1", map[string]string{"subnet-0a1": "e1"},
+			"subnet-0a1=e1 subnet-0b1=e9", "subnet-0a1 keeps e1, not e9"},
+		"none before": {"subnet-0a1 subnet-0b1", "e1 e2", map[string]string{"subnet-0a1": ""},
+			"subnet-0a1= subnet-0b1=", "subnet-0a1 keeps an address that AWS chooses, not e1; subnet-0b1 gets an address that " +
+				"AWS chooses, not e2"},
 	} {
 		f := account()
 		if c.has != nil {
-			f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4, SecurityGroups: []string{"sg-1"}, Fixed: map[string]stack.SubnetMapping{}}
+			f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
+				SecurityGroups: []string{"sg-1"}, Fixed: map[string]stack.SubnetMapping{}}
 			for _, id := range []string{"subnet-0a1", "subnet-0b1"} {
 				if eip, ok := c.has[id]; ok {
 					f.Existing.Subnets = append(f.Existing.Subnets, id)
@@ -153,7 +167,8 @@ func TestAnNLBWithSubnetsWithoutIPv6DoesNotBecomeDualstack(t *testing.T) {
 	dualstack := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 		m.Settings.Scheme, m.Settings.IPAddressType = set(m, "scheme", stack.Internal), set(m, "family", stack.Dualstack)
 	})
-	if r := Compile(dualstack, f, config(), nil); r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics), "[subnet-0a2 subnet-0b2] do not have an associated IPv6 CIDR block") {
+	if r := Compile(dualstack, f, config(), nil); r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics),
+		"[subnet-0a2 subnet-0b2] do not have an associated IPv6 CIDR block") {
 		t.Errorf("%+v", r.Diagnostics)
 	}
 	f.Existing.IPAddressType = stack.Dualstack

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// bound is far more than any compilation below takes, on a slow machine and under the race detector too: a quadratic one of these sizes takes longer.
+// bound is far more than any compilation below takes, on a slow machine and under the race detector too: a quadratic
+// one of these sizes takes longer.
 const bound = 2 * time.Minute
 
 // within fails if the work takes more processor time than anybody should wait for.
@@ -40,7 +41,8 @@ func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
 		}
 		suffix := strings.TrimPrefix(string(e.Key), annotation.IngressPrefix)
 		if e.Family != "" {
-			suffix += map[annotation.Key]string{annotation.ListenerAttributes: "HTTP-80", annotation.TargetControlPort: "web.80", annotation.Actions: "go"}[e.Key]
+			suffix += map[annotation.Key]string{annotation.ListenerAttributes: "HTTP-80", annotation.TargetControlPort: "web.80",
+				annotation.Actions: "go"}[e.Key]
 			suffix = strings.TrimSuffix(suffix+"web", "webweb")
 		}
 		t.Run(suffix, func(t *testing.T) {
@@ -97,7 +99,9 @@ func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
 			p = append(p, fmt.Sprintf("h%d.example.com Exact /p%d go:use-annotation", i, j))
 		}
 		objects = append(objects, ing(fmt.Sprintf("m%03d", i),
-			and(group("g"), notes{"actions.go": `{"type":"redirect","redirectConfig":{"host":"else.example.com","statusCode":"HTTP_301"}}`}), p...))
+			and(group("g"),
+				notes{"actions.go": `{"type":"redirect","redirectConfig":{"host":"else.example.com","statusCode":"HTTP_301"}}`}),
+			p...))
 	}
 	within(t, "compiling", func() {
 		out := scenario{Account: "lab", Limits: ruleLimit(members * paths)}.run(t, objects)
@@ -107,14 +111,17 @@ func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
 	})
 }
 
-// FuzzAnyIngressCompiles gives an Ingress any text in an annotation, a host, a path and a port's name, in a group with a sound
-// member: nothing panics, whoever wants nothing is told why, and the sound member is served.
+// FuzzAnyIngressCompiles gives an Ingress any text in an annotation, a host, a path and a port's name, in a group with
+// a sound member: nothing panics, whoever wants nothing is told why, and the sound member is served.
 func FuzzAnyIngressCompiles(f *testing.F) {
 	for i, e := range annotation.Entries() {
 		f.Add(uint8(i), "web", e.Example, "a.example.com", "/x", "http")
 	}
-	for _, odd := range []string{"", "\xff\xfe", "\x00", "*", "?", "\\", "{}", "[]", "[null]", "null", `[{"HTTP":null}]`, `{"type":"forward","forwardConfig":{"targetGroups":[null]}}`, `{"type":"redirect"}`,
-		`[{"field":"host-header"}]`, `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"(","replace":"$9"}]}}]`, "ｓｔｒａｎｇｅ", "a=b,=c,", "0x10", "+1", "-0", "1e3", "1_000"} {
+	for _, odd := range []string{"", "\xff\xfe", "\x00", "*", "?", "\\", "{}", "[]", "[null]", "null", `[{"HTTP":null}]`,
+		`{"type":"forward","forwardConfig":{"targetGroups":[null]}}`, `{"type":"redirect"}`,
+		`[{"field":"host-header"}]`,
+		`[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"(","replace":"$9"}]}}]`, "ｓｔｒａｎｇｅ", "a=b,=c,",
+		"0x10", "+1", "-0", "1e3", "1_000"} {
 		for _, k := range []uint8{0, 19, 30, 31, 32, 60} {
 			f.Add(k, odd, odd, odd, odd, odd)
 		}
@@ -145,7 +152,8 @@ func FuzzAnyIngressCompiles(f *testing.F) {
 				}
 			}
 			if o.Desired != nil {
-				served = served || strings.Contains(tell([]outcome{o}), "host-header=sound.example.com path-pattern=/* → forward shop/sound-web:80")
+				served = served || strings.Contains(tell([]outcome{o}),
+					"host-header=sound.example.com path-pattern=/* → forward shop/sound-web:80")
 				check(t, o.Desired)
 			}
 		}
@@ -180,7 +188,8 @@ func TestManyListenPortsAreAnsweredInTime(t *testing.T) {
 		for n := range ports {
 			list = append(list, fmt.Sprintf(`{"HTTP":%d}`, n+1))
 		}
-		objects := append(surroundings(), ing("x", notes{"listen-ports": "[" + strings.Join(list, ",") + "]"}, "h.example.com Prefix / web:80"))
+		objects := append(surroundings(), ing("x", notes{"listen-ports": "[" + strings.Join(list, ",") + "]"},
+			"h.example.com Prefix / web:80"))
 		var told string
 		took := cputime.Of(func() {
 			for _, o := range (scenario{Account: "lab"}).run(t, objects) {

@@ -15,12 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// A load balancer chooses among all certificates of a listener by the name that a client asks for, and prefers those of stronger keys. So a
-// certificate of one member may take the place of another member's for the same host. ACM and public authorities prove who has a name. A
-// Secret and a private authority prove nothing.
+// A load balancer chooses among all certificates of a listener by the name that a client asks for, and prefers those of
+// stronger keys. So a certificate of one member may take the place of another member's for the same host. ACM and
+// public authorities prove who has a name. A Secret and a private authority prove nothing.
 
-// withoutHostsOfOthers is a version of member i without the certificates that nobody has proved and that name hosts of members of other
-// namespaces which joined before. What was imported before from a Secret stays in use.
+// withoutHostsOfOthers is a version of member i without the certificates that nobody has proved and that name hosts of
+// members of other namespaces which joined before. What was imported before from a Secret stays in use.
 func (b *build) withoutHostsOfOthers(i int, m *intent.Member) (*intent.Member, diag.List) {
 	if !b.guardsHosts(i) {
 		return m, nil
@@ -41,13 +41,15 @@ func (b *build) withoutHostsOfOthers(i int, m *intent.Member) (*intent.Member, d
 	return &out, found
 }
 
-// withoutImportsOfOthers leaves out of certificates that member i names by ARN those that a stack owns and that name hosts of others, as above.
+// withoutImportsOfOthers leaves out of certificates that member i names by ARN those that a stack owns and that name
+// hosts of others, as above.
 func (b *build) withoutImportsOfOthers(i int, f *certificates.Found, source intent.Source) {
 	if !b.cfg.OwnCertificates || !b.guardsHosts(i) || len(f.ARNs) == 0 {
 		return
 	}
 	if b.f.Certificates == nil {
-		needs, _ := b.f.Request(facts.Need{Kind: facts.NeedCertificates}) // without the list, the ARN counts as one that ACM proves
+		// without the list, the ARN counts as one that ACM proves
+		needs, _ := b.f.Request(facts.Need{Kind: facts.NeedCertificates})
 		f.Needs = append(f.Needs, needs...)
 		return
 	}
@@ -79,11 +81,13 @@ func (b *build) issuedNames(id string) []string {
 	return nil
 }
 
-// takesHost is the finding that clients of a host of others would get a certificate with some names; those that serve already are left out.
+// takesHost is the finding that clients of a host of others would get a certificate with some names; those that serve
+// already are left out.
 func (b *build) takesHost(i int, names, serving []string, source intent.Source) *diag.Diagnostic {
 	for j := range b.members {
 		other := &b.members[j]
-		if other.Object.Namespace == b.members[i].Object.Namespace || other.State == quarantine.Rejected || !b.group.Senior(j, i) {
+		if other.Object.Namespace == b.members[i].Object.Namespace || other.State == quarantine.Rejected ||
+			!b.group.Senior(j, i) {
 			continue
 		}
 		for _, r := range other.Routes {
@@ -93,7 +97,8 @@ func (b *build) takesHost(i int, names, serving []string, source intent.Source) 
 				}
 				d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
 					fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, other.Object),
-					"use a certificate that covers only hosts of this object, or one that ACM issued, or move the object to its own group").In(diag.Certificate)
+					"use a certificate that covers only hosts of this object, or one that ACM issued, or move the object to "+
+						"its own group").In(diag.Certificate)
 				return &d
 			}
 		}
@@ -101,7 +106,8 @@ func (b *build) takesHost(i int, names, serving []string, source intent.Source) 
 	return nil
 }
 
-// certifies reports whether a client of some host of conditions may take a certificate with a name. A wildcard of a certificate is one label.
+// certifies reports whether a client of some host of conditions may take a certificate with a name. A wildcard of a
+// certificate is one label.
 func certifies(name string, conditions []stack.Condition) bool {
 	name = strings.ToLower(name)
 	of := []stack.Condition{{Field: stack.HostHeader, Values: []string{name}}}

@@ -29,7 +29,8 @@ func importing(names ...string) func(*intent.Member) {
 // naming443 gives a member an HTTPS listener with a certificate by its ARN.
 func naming443(arn string) func(*intent.Member) {
 	return func(m *intent.Member) {
-		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Certificates: set(m, "certificate-arn", []string{arn})})
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS",
+			Certificates: set(m, "certificate-arn", []string{arn})})
 	}
 }
 
@@ -52,7 +53,8 @@ func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 	t.Parallel()
 	const theirARN = "arn:aws:acm:us-west-2:111122223333:certificate/theirs"
 	issued := func(names ...string) facts.OwnCertificate {
-		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED", Names: names, Since: time.Unix(100, 0)}
+		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED",
+			Names: names, Since: time.Unix(100, 0)}
 	}
 	for name, c := range map[string]struct {
 		victim, attacker string // hosts
@@ -62,29 +64,46 @@ func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 		own              []facts.OwnCertificate
 		refused, used    bool
 	}{
-		"a Secret for the host":                     {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, refused: true},
-		"a Secret for the host and its own":         {victim: "a.test", attacker: "b.test", brings: importing("b.test", "a.test"), age: 20, refused: true},
-		"a Secret, and it serves the host, too":     {victim: "a.test", attacker: "a.test", brings: importing("a.test"), age: 20, refused: true},
-		"capital letters":                           {victim: "A.test", attacker: "b.test", brings: importing("a.TEST"), age: 20, refused: true},
-		"a wildcard":                                {victim: "a.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20, refused: true},
-		"a name below the victim's wildcard":        {victim: "*.x.test", attacker: "b.test", brings: importing("a.b.x.test"), age: 20, refused: true},
-		"two wildcards":                             {victim: "*.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20, refused: true},
-		"a private authority":                       {victim: "a.test", attacker: "b.test", brings: requesting(authority, "a.test"), age: 20, refused: true},
-		"a certificate of another stack by its ARN": {victim: "a.test", attacker: "b.test", brings: naming443(theirARN), age: 20, refused: true},
-		"a certificate that ACM issued":             {victim: "a.example.com", attacker: "b.test", brings: requesting("", "a.example.com"), age: 20},
-		"hosts of its own":                          {victim: "a.test", attacker: "b.test", brings: importing("b.test"), age: 20},
-		"a wildcard has one label":                  {victim: "a.y.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20},
-		"it came first":                             {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 5},
-		"it is of the same namespace":               {victim: "a.test", attacker: "b.test", brings: importing("a.test"), namespace: "shop", age: 20},
-		"the Secret served with the name":           {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, own: []facts.OwnCertificate{issued("a.test")}, used: true},
-		"the Secret served with other names":        {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, own: []facts.OwnCertificate{issued("b.test")}, refused: true, used: true},
+		"a Secret for the host": {victim: "a.test", attacker: "b.test", brings: importing("a.test"),
+			age: 20, refused: true},
+		"a Secret for the host and its own": {victim: "a.test", attacker: "b.test",
+			brings: importing("b.test", "a.test"), age: 20, refused: true},
+		"a Secret, and it serves the host, too": {victim: "a.test", attacker: "a.test", brings: importing("a.test"),
+			age: 20, refused: true},
+		"capital letters": {victim: "A.test", attacker: "b.test", brings: importing("a.TEST"),
+			age: 20, refused: true},
+		"a wildcard": {victim: "a.x.test", attacker: "b.test", brings: importing("*.x.test"),
+			age: 20, refused: true},
+		"a name below the victim's wildcard": {victim: "*.x.test", attacker: "b.test", brings: importing("a.b.x.test"),
+			age: 20, refused: true},
+		"two wildcards": {victim: "*.x.test", attacker: "b.test", brings: importing("*.x.test"),
+			age: 20, refused: true},
+		"a private authority": {victim: "a.test", attacker: "b.test",
+			brings: requesting(authority, "a.test"), age: 20, refused: true},
+		"a certificate of another stack by its ARN": {victim: "a.test", attacker: "b.test", brings: naming443(theirARN),
+			age: 20, refused: true},
+		"a certificate that ACM issued": {victim: "a.example.com", attacker: "b.test",
+			brings: requesting("", "a.example.com"), age: 20},
+		"hosts of its own": {victim: "a.test", attacker: "b.test", brings: importing("b.test"),
+			age: 20},
+		"a wildcard has one label": {victim: "a.y.x.test", attacker: "b.test", brings: importing("*.x.test"),
+			age: 20},
+		"it came first": {victim: "a.test", attacker: "b.test", brings: importing("a.test"),
+			age: 5},
+		"it is of the same namespace": {victim: "a.test", attacker: "b.test", brings: importing("a.test"),
+			namespace: "shop", age: 20},
+		"the Secret served with the name": {victim: "a.test", attacker: "b.test", brings: importing("a.test"),
+			age: 20, own: []facts.OwnCertificate{issued("a.test")}, used: true},
+		"the Secret served with other names": {victim: "a.test", attacker: "b.test", brings: importing("a.test"),
+			age: 20, own: []facts.OwnCertificate{issued("b.test")}, refused: true, used: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if c.namespace == "" {
 				c.namespace = "mal"
 			}
-			lb := loadBalancer(ingress("shop", "victim", aged(10), servingHosts(c.victim), naming443(certificate1)), ingress(c.namespace, "evil", aged(c.age), servingHosts(c.attacker), c.brings))
+			lb := loadBalancer(ingress("shop", "victim", aged(10), servingHosts(c.victim), naming443(certificate1)),
+				ingress(c.namespace, "evil", aged(c.age), servingHosts(c.attacker), c.brings))
 			lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
 			f := owning(c.own...)
 			f.Certificates = map[string]facts.Certificate{
@@ -95,7 +114,9 @@ func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
 			cfg.OwnCertificates = true
 			r := Compile(lb, f, cfg, nil)
 			s := mustBuild(t, r)
-			told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.CertificateRefused && d.Object.Name == "evil" })
+			told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+				return d.Code == diag.CertificateRefused && d.Object.Name == "evil"
+			})
 			if told != c.refused {
 				t.Errorf("refused: %t, %v", told, r.Diagnostics)
 			}

@@ -36,7 +36,8 @@ func owning(own ...facts.OwnCertificate) facts.Facts {
 }
 
 func ownCertificate(arn, status string, names ...string) facts.OwnCertificate {
-	return facts.OwnCertificate{ARN: arn, ID: naming.CertificateID(false, names[0], "n", "a"), Status: status, Names: names, Since: time.Unix(100, 0)}
+	return facts.OwnCertificate{ARN: arn, ID: naming.CertificateID(false, names[0], "n", "a"), Status: status,
+		Names: names, Since: time.Unix(100, 0)}
 }
 
 func TestARequestedCertificateIsDesiredAndItsListenerComesOnceItIsIssued(t *testing.T) {
@@ -47,7 +48,8 @@ func TestARequestedCertificateIsDesiredAndItsListenerComesOnceItIsIssued(t *test
 	if len(s.Certificates) != 1 || s.Certificates[0].Tags[naming.ResourceTag(stack.Ingress)] != s.Certificates[0].ID {
 		t.Fatalf("certificates %+v", s.Certificates)
 	}
-	if len(s.Listeners) != 1 || !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindListener, ID: "443"}) || len(s.TargetGroups) != 1 {
+	if len(s.Listeners) != 1 || !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindListener, ID: "443"}) ||
+		len(s.TargetGroups) != 1 {
 		t.Errorf("the rest must not wait: listeners %v, keep %v", s.Listeners, r.Keep.Resources)
 	}
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificatePending"})
@@ -70,7 +72,8 @@ func TestAFormerCertificateServesUntilItsSuccessorIsIssued(t *testing.T) {
 	t.Parallel()
 	former := ownCertificate(ownARN, "ISSUED", "a.example.com")
 	pending := ownCertificate(ownARN+"2", "PENDING_VALIDATION", "b.example.com")
-	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", requesting("", "b.example.com"))), owning(former, pending), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", requesting("", "b.example.com"))), owning(former, pending),
+		config(), nil))
 	if len(s.Listeners) != 2 {
 		t.Fatalf("listeners %v", s.Listeners)
 	}
@@ -95,18 +98,21 @@ func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
 		t.Errorf("requested: %v", s.Certificates)
 	}
 	i := slices.IndexFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.HostedZoneNotFound })
-	if i < 0 || !strings.Contains(r.Diagnostics[i].Text, `pre-check failed for domain "a.example.org": no hosted zone found`) {
+	if i < 0 || !strings.Contains(r.Diagnostics[i].Text,
+		`pre-check failed for domain "a.example.org": no hosted zone found`) {
 		t.Errorf("diagnostics %v", r.Diagnostics)
 	}
 	// A private authority needs none, and nobody asks Route 53.
 	f := owning()
 	f.HostedZones = nil
-	if r := Compile(loadBalancer(ingress("n", "a", requesting("ca", "a.example.org"))), f, config(), nil); len(r.Needs) != 0 || len(mustBuild(t, r).Certificates) != 1 {
+	if r := Compile(loadBalancer(ingress("n", "a", requesting("ca", "a.example.org"))), f, config(), nil); len(r.Needs) !=
+		0 || len(mustBuild(t, r).Certificates) != 1 {
 		t.Errorf("needs %v", r.Needs)
 	}
 	// Nor once it was requested.
 	f.Own = []facts.OwnCertificate{ownCertificate(ownARN, "PENDING_VALIDATION", "a.example.com")}
-	if r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil); len(r.Needs) != 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil); len(
+		r.Needs) != 0 {
 		t.Errorf("needs %v", r.Needs)
 	}
 }
@@ -118,7 +124,8 @@ func TestCertificatesAreReadOnlyWhereStacksOwnSome(t *testing.T) {
 	if r.Stack != nil || len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedOwnCertificates {
 		t.Errorf("needs %v", r.Needs)
 	}
-	if r := Compile(loadBalancer(ingress("n", "a", https(certificate1))), f, config(), nil); r.Stack == nil || len(r.Needs) != 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", https(certificate1))), f, config(), nil); r.Stack == nil ||
+		len(r.Needs) != 0 {
 		t.Errorf("needs %v", r.Needs)
 	}
 }
@@ -142,7 +149,8 @@ func TestCertificatesOfALeftOutMemberAreKept(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	cfg.OwnCertificates = true
-	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")), ingress("n", "b")), owning(), cfg, nil)
+	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")),
+		ingress("n", "b")), owning(), cfg, nil)
 	mustBuild(t, r)
 	if !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		t.Errorf("keep %v", r.Keep.Resources)
@@ -154,7 +162,8 @@ func TestCertificatesOfAGroupAreThoseOfAllItsMembers(t *testing.T) {
 	a := ownCertificate(ownARN+"a", "ISSUED", "a.example.com")
 	b := a
 	b.ARN, b.ID, b.Names = ownARN+"b", naming.CertificateID(false, "b.example.com", "n", "b"), []string{"b.example.com"}
-	e := loadBalancer(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b", requesting("", "b.example.com")), ingress("n", "c", https(certificate1, a.ARN)))
+	e := loadBalancer(ingress("n", "a", requesting("", "a.example.com")),
+		ingress("n", "b", requesting("", "b.example.com")), ingress("n", "c", https(certificate1, a.ARN)))
 	s := mustBuild(t, Compile(e, owning(a, b), config(), nil))
 	same(t, "certificates", s.Listeners[1].Certificates, []string{a.ARN, b.ARN, certificate1})
 	same(t, "SNI", s.Listeners[1].SNI, []string{b.ARN, certificate1})
@@ -166,12 +175,14 @@ func TestCertificatesOfAGroupAreThoseOfAllItsMembers(t *testing.T) {
 func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	t.Parallel()
 	importing := func(m *intent.Member) {
-		c := intent.Certificate{ID: naming.ImportedCertificateID("n", "tls"), Names: []string{"a.example.com"}, Import: &stack.KeyPair{Hash: "h"},
+		c := intent.Certificate{ID: naming.ImportedCertificateID("n", "tls"), Names: []string{"a.example.com"},
+			Import: &stack.KeyPair{Hash: "h"},
 			Source: intent.At(m.Object, "spec.tls[0].secretName")}
 		m.Certificates = []intent.Certificate{c}
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Owned: []string{c.ID}})
 	}
-	for n, want := range map[int][]string{3999: {"a CertificatePending"}, 4000: {"a CertificatePending", "a ImportsNearQuota"}} {
+	for n, want := range map[int][]string{3999: {"a CertificatePending"}, 4000: {"a CertificatePending",
+		"a ImportsNearQuota"}} {
 		f := owning()
 		f.ImportsLastYear = n
 		r := Compile(loadBalancer(ingress("n", "a", importing)), f, config(), nil)
@@ -191,8 +202,8 @@ func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	same(t, "diagnostics of a request", codes(r.Diagnostics), []string{"a CertificatePending"})
 }
 
-// TestHostOfImportedCertificateOfMemberIsCovered has a member name a host whose certificate another member of the group imports, as cert-manager's
-// Ingress for a challenge does.
+// TestHostOfImportedCertificateOfMemberIsCovered has a member name a host whose certificate another member of the group
+// imports, as cert-manager's Ingress for a challenge does.
 func TestHostOfImportedCertificateOfMemberIsCovered(t *testing.T) {
 	t.Parallel()
 	finding := func(hosts ...string) func(*intent.Member) {
@@ -201,7 +212,8 @@ func TestHostOfImportedCertificateOfMemberIsCovered(t *testing.T) {
 		}
 	}
 	imported := func(status string, names ...string) facts.OwnCertificate {
-		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("n", "tls"), Status: status, Names: names, Since: time.Unix(100, 0)}
+		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("n", "tls"), Status: status, Names: names,
+			Since: time.Unix(100, 0)}
 	}
 	for name, c := range map[string]struct {
 		own    []facts.OwnCertificate
@@ -209,16 +221,22 @@ func TestHostOfImportedCertificateOfMemberIsCovered(t *testing.T) {
 		hosts  []string
 		lacks  string // in what the other member is told; empty = nothing
 	}{
-		"the host":                 {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test", hosts: []string{"a.test"}},
-		"by a wildcard":            {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test", hosts: []string{"a.test"}},
-		"not two labels":           {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test", hosts: []string{"b.a.test"}, lacks: "host: b.a.test"},
-		"one of two":               {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test", hosts: []string{"a.test", "b.test"}, lacks: "host: b.test"},
-		"not imported yet":         {brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test; HTTPS listener 443"},
-		"what serves is of others": {own: []facts.OwnCertificate{imported("ISSUED", "old.test")}, brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test"},
+		"the host": {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test",
+			hosts: []string{"a.test"}},
+		"by a wildcard": {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test",
+			hosts: []string{"a.test"}},
+		"not two labels": {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test",
+			hosts: []string{"b.a.test"}, lacks: "host: b.a.test"},
+		"one of two": {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test",
+			hosts: []string{"a.test", "b.test"}, lacks: "host: b.test"},
+		"not imported yet": {brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test; HTTPS listener 443"},
+		"what serves is of others": {own: []facts.OwnCertificate{imported("ISSUED", "old.test")}, brings: "a.test",
+			hosts: []string{"a.test"}, lacks: "host: a.test"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lb := loadBalancer(ingress("n", "web", aged(10), importing(c.brings)), ingress("n", "solver", aged(20), finding(c.hosts...)))
+			lb := loadBalancer(ingress("n", "web", aged(10), importing(c.brings)), ingress("n", "solver", aged(20),
+				finding(c.hosts...)))
 			lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
 			f, cfg := owning(c.own...), config()
 			f.Certificates, cfg.OwnCertificates = map[string]facts.Certificate{}, true

@@ -10,9 +10,9 @@ import (
 // unserving is the consequence of a missing certificate or Secret if no load balancer is created because of it.
 const unserving = "; no load balancer is created before this is fixed, because it would serve nothing"
 
-// pointless reports whether the load balancer would be new and answer with errors only, because certificates or Secrets are missing: it
-// would cost money and serve nothing. An existing one is not affected. Certificates that the stack requests or imports are not missing.
-// known is false while it is not known whether a load balancer exists.
+// pointless reports whether the load balancer would be new and answer with errors only, because certificates or Secrets
+// are missing: it would cost money and serve nothing. An existing one is not affected. Certificates that the stack
+// requests or imports are not missing. known is false while it is not known whether a load balancer exists.
 func (b *build) pointless() (yes, known bool) {
 	if b.e.Type != stack.Application || len(b.certificatesOwned) > 0 || !b.withheld() || b.serves() {
 		return false, true
@@ -36,8 +36,8 @@ func missingPart(d diag.Diagnostic) bool {
 	return d.Class != diag.Note && (d.Scope == diag.Certificate || d.Scope == diag.Login)
 }
 
-// serves reports whether a listener or rule of the build has declared actions, such as a redirect. A listener of a Gateway is declared by itself: it
-// answers 404 until a route attaches.
+// serves reports whether a listener or rule of the build has declared actions, such as a redirect. A listener of a
+// Gateway is declared by itself: it answers 404 until a route attaches.
 func (b *build) serves() bool {
 	answers := func(as, fixed []stack.Action) bool {
 		return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *fixed[0].FixedResponse

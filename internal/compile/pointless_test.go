@@ -17,9 +17,11 @@ func secureOnly(m *intent.Member) { m.Listeners = m.Listeners[1:] }
 // loginWithoutSecret has all routes answer 503, as a login does whose Secret is missing.
 func loginWithoutSecret(m *intent.Member) {
 	for i := range m.Routes {
-		m.Routes[i].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(stack.Ingress)[0].FixedResponse}}
+		m.Routes[i].Actions = []intent.Action{
+			{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(stack.Ingress)[0].FixedResponse}}
 	}
-	m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, "metadata.annotations[x]", diag.SecretNotFound, "secret n/idp does not exist", "create it"))
+	m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, "metadata.annotations[x]", diag.SecretNotFound,
+		"secret n/idp does not exist", "create it"))
 }
 
 // hosts has the certificates of the last listener found by hosts.
@@ -38,17 +40,25 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 		made    bool
 		says    []string // if nothing is made
 	}{
-		"HTTPS only, no certificate found":  {several(ingress("n", "a", https(), hosts("a.b.example.net"), secureOnly)), false, []string{"CertificateNotFound"}},
-		"HTTPS only, no host":               {several(ingress("n", "a", https(), hosts(), secureOnly)), false, []string{"CertificateNotFound"}},
-		"HTTPS only, malformed certificate": {several(ingress("n", "a", https(malformed), secureOnly)), false, []string{"InvalidAnnotation"}},
-		"a login without its Secret":        {several(ingress("n", "a", https(certificate1), secureOnly, loginWithoutSecret)), false, []string{"SecretNotFound"}},
-		"two that serve nothing": {several(ingress("n", "a", https(malformed), secureOnly), ingress("n", "b", https(malformed), secureOnly)), false,
+		"HTTPS only, no certificate found": {several(ingress("n", "a", https(), hosts("a.b.example.net"), secureOnly)),
+			false, []string{"CertificateNotFound"}},
+		"HTTPS only, no host": {several(ingress("n", "a", https(), hosts(), secureOnly)), false,
+			[]string{"CertificateNotFound"}},
+		"HTTPS only, malformed certificate": {several(ingress("n", "a", https(malformed), secureOnly)), false,
+			[]string{"InvalidAnnotation"}},
+		"a login without its Secret": {several(ingress("n", "a", https(certificate1), secureOnly, loginWithoutSecret)),
+			false, []string{"SecretNotFound"}},
+		"two that serve nothing": {several(ingress("n", "a", https(malformed), secureOnly),
+			ingress("n", "b", https(malformed), secureOnly)), false,
 			[]string{"InvalidAnnotation", "InvalidAnnotation"}},
-		"HTTP, too":                        {several(ingress("n", "a", https(malformed))), true, nil},
-		"HTTP that redirects":              {several(ingress("n", "a", https(malformed), redirecting)), true, nil},
-		"one of two certificates":          {several(ingress("n", "a", https(malformed, certificate1), secureOnly)), true, nil},
-		"another member that serves":       {several(ingress("n", "a", https(certificate1), secureOnly, loginWithoutSecret), ingress("n", "b", https(certificate1), secureOnly)), true, nil},
-		"a member that says 404 by itself": {several(ingress("n", "a", https(certificate1), secureOnly, func(m *intent.Member) { m.Routes = nil })), true, nil},
+		"HTTP, too":           {several(ingress("n", "a", https(malformed))), true, nil},
+		"HTTP that redirects": {several(ingress("n", "a", https(malformed), redirecting)), true, nil},
+		"one of two certificates": {several(ingress("n", "a", https(malformed, certificate1), secureOnly)), true,
+			nil},
+		"another member that serves": {several(ingress("n", "a", https(certificate1), secureOnly, loginWithoutSecret),
+			ingress("n", "b", https(certificate1), secureOnly)), true, nil},
+		"a member that says 404 by itself": {
+			several(ingress("n", "a", https(certificate1), secureOnly, func(m *intent.Member) { m.Routes = nil })), true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +82,8 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 				t.Errorf("what exists is not asked for: %+v", r)
 			}
 			f.ExistingKnown = true
-			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+				"subnet-0a2", "subnet-0b2"}}
 			kept := Compile(loadBalancer(c.members...), f, config(), nil)
 			mustBuild(t, kept)
 			for _, d := range kept.Diagnostics {
@@ -84,25 +95,29 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 	}
 }
 
-// TestACertificateThatIsStillToComeGetsItsLoadBalancer: the stack requests it, so that nothing is missing that others must make.
+// TestACertificateThatIsStillToComeGetsItsLoadBalancer: the stack requests it, so that nothing is missing that others
+// must make.
 func TestACertificateThatIsStillToComeGetsItsLoadBalancer(t *testing.T) {
 	t.Parallel()
-	b := &build{e: intent.LoadBalancer{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}}, members: make([]quarantine.Member, 1), notes: []diag.List{
-		{diag.New(diag.Object{}, "", diag.CertificateFailed, "ACM refuses it", "wait")},
-	}}
+	b := &build{e: intent.LoadBalancer{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}},
+		members: make([]quarantine.Member, 1), notes: []diag.List{
+			{diag.New(diag.Object{}, "", diag.CertificateFailed, "ACM refuses it", "wait")},
+		}}
 	if yes, known := b.pointless(); yes || !known {
 		t.Errorf("pointless %v, known %v", yes, known)
 	}
 }
 
-// TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate: a listener of a Gateway answers 404 until a route attaches, which is what its
-// author asks for.
+// TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate: a listener of a Gateway answers 404 until a route
+// attaches, which is what its author asks for.
 func TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate(t *testing.T) {
 	t.Parallel()
-	gateway := intent.Member{Object: diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, Authority: intent.Deciding, Listeners: []intent.Listener{
-		{Port: 80, Protocol: "HTTP"}, {Port: 443, Protocol: "HTTPS"},
-	}}
-	for name, listeners := range map[string][]intent.Listener{"both": gateway.Listeners, "HTTPS only": gateway.Listeners[1:]} {
+	gateway := intent.Member{Object: diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"},
+		Authority: intent.Deciding, Listeners: []intent.Listener{
+			{Port: 80, Protocol: "HTTP"}, {Port: 443, Protocol: "HTTPS"},
+		}}
+	for name, listeners := range map[string][]intent.Listener{"both": gateway.Listeners,
+		"HTTPS only": gateway.Listeners[1:]} {
 		gateway.Listeners = listeners
 		e := loadBalancer(gateway)
 		e.Key.Owner = stack.GatewayALB
@@ -110,7 +125,8 @@ func TestTheOtherListenersOfAGatewayAreMadeBesideOneWithoutCertificate(t *testin
 		if (r.Stack != nil) != (len(listeners) == 2) || len(r.Diagnostics) != 1 {
 			t.Fatalf("%s: made %v, %v", name, r.Stack != nil, r.Diagnostics)
 		}
-		if d := r.Diagnostics[0]; d.Port != 443 || strings.Contains(d.Remedy, "certificate-arn") || !strings.Contains(d.Remedy, "tls.certificateRefs") || strings.Contains(d.Text, unserving) != (r.Stack == nil) {
+		if d := r.Diagnostics[0]; d.Port != 443 || strings.Contains(d.Remedy, "certificate-arn") ||
+			!strings.Contains(d.Remedy, "tls.certificateRefs") || strings.Contains(d.Text, unserving) != (r.Stack == nil) {
 			t.Errorf("%s: port %d, %s", name, d.Port, d.Message())
 		}
 		if r.Stack != nil && (len(r.Stack.Listeners) != 1 || r.Stack.Listeners[0].Port != 80) {

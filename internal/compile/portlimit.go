@@ -11,10 +11,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// limitPorts leaves out the ports of a load balancer for which AWS has no listener. Those that have a listener keep it; of the others those of the first member
-// by precedence come first, in the order of its declarations. Left to AWS, the order in which calls arrive would decide.
+// limitPorts leaves out the ports of a load balancer for which AWS has no listener. Those that have a listener keep it;
+// of the others those of the first member by precedence come first, in the order of its declarations. Left to AWS, the
+// order in which calls arrive would decide.
 func (b *build) limitPorts() {
-	needed := slices.DeleteFunc(slices.Clone(b.ports), func(p *port) bool { return b.e.Type == stack.Network && !p.forwards() })
+	needed := slices.DeleteFunc(slices.Clone(b.ports), func(p *port) bool {
+		return b.e.Type == stack.Network &&
+			!p.forwards()
+	})
 	l := b.exceeds(quota.ListenersOf(b.e.Type), len(needed))
 	if l == nil {
 		return
@@ -49,7 +53,9 @@ func (b *build) limitPorts() {
 
 // forwards reports whether a port of a network load balancer needs a listener: AWS has none without an action.
 func (p *port) forwards() bool {
-	return slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return len(l.Default) > 0 || l.DefaultSource.Path() != "" })
+	return slices.ContainsFunc(p.listeners, func(l intent.Listener) bool {
+		return len(l.Default) > 0 || l.DefaultSource.Path() != ""
+	})
 }
 
 // declarer is the member that declares a port: the first one that may have more than routes.
@@ -84,8 +90,8 @@ func (b *build) declaredAt(p *port) int {
 	return slices.IndexFunc(b.members[b.declarer(p)].Listeners, func(l intent.Listener) bool { return l.Port == p.number })
 }
 
-// notePorts notes on each member which of its ports have no listener, with the arithmetic. A listener of a Gateway has conditions of its own, and so a
-// finding.
+// notePorts notes on each member which of its ports have no listener, with the arithmetic. A listener of a Gateway has
+// conditions of its own, and so a finding.
 func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
 	for i := range b.members {
 		var own int
@@ -105,10 +111,12 @@ func (b *build) notePorts(all []*port, out map[*port]bool, exceeded *limit) {
 		switch {
 		case b.e.Key.Owner.OfGateway():
 			for _, p := range left {
-				b.noteWithoutListener(i, []*port{p}, sum, exceeded, fmt.Sprintf("remove %d listeners, or declare them in another Gateway", len(out)))
+				b.noteWithoutListener(i, []*port{p}, sum, exceeded,
+					fmt.Sprintf("remove %d listeners, or declare them in another Gateway", len(out)))
 			}
 		case len(left) > 0:
-			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d ports, or declare them in %s with a load balancer of its own", len(out), a(b.members[i].Object.Kind)))
+			b.noteWithoutListener(i, left, sum, exceeded, fmt.Sprintf("remove %d ports, or declare them in %s with a load "+
+				"balancer of its own", len(out), a(b.members[i].Object.Kind)))
 		}
 	}
 }
@@ -120,7 +128,8 @@ func (b *build) noteWithoutListener(i int, left []*port, sum string, exceeded *l
 	}
 	l := b.members[i].Listeners[b.declaredAt(left[0])]
 	d := excess(b.members[i].Object, cmp.Or(l.DefaultSource.Path(), l.Source.Path()),
-		fmt.Sprintf("%s no listener: %s load balancer has %d at most, and %s; existing listeners stay, then the first ports in order get one",
+		fmt.Sprintf("%s no listener: %s load balancer has %d at most, and %s; existing listeners stay, then the first "+
+			"ports in order get one",
 			which, a(string(b.e.Type)), exceeded.admits, sum), exceeded.remedy(remedy))
 	if len(left) == 1 {
 		d.Port = left[0].number

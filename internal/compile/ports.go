@@ -59,7 +59,8 @@ func (b *build) mergePorts() {
 		seen := make(map[int32]bool, len(m.Listeners))
 		for _, l := range m.Listeners {
 			if seen[l.Port] {
-				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is listed twice; the first entry applies", l.Port),
+				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is listed twice; the first "+
+					"entry applies", l.Port),
 					"give each listener a port of its own"))
 				continue
 			}
@@ -72,7 +73,9 @@ func (b *build) mergePorts() {
 	}
 	slices.Sort(numbers)
 	for _, n := range numbers {
-		if b.e.FixedPorts && !slices.ContainsFunc(candidates[n], func(c merge.Owned[intent.Listener]) bool { return b.members[c.Member].Authority != intent.RoutesOnly }) {
+		if b.e.FixedPorts && !slices.ContainsFunc(candidates[n], func(c merge.Owned[intent.Listener]) bool {
+			return b.members[c.Member].Authority != intent.RoutesOnly
+		}) {
 			continue
 		}
 		if b.e.OnePerPort {
@@ -89,8 +92,11 @@ func (b *build) mergePorts() {
 
 func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener]) *port {
 	winner, _ := merge.Resolve(&b.group, candidates, merge.Setting[intent.Listener]{
-		Name: fmt.Sprintf("protocol@%d", number), What: fmt.Sprintf("protocol of port %d", number), Among: membersOf(candidates),
-		Text: func(l intent.Listener) string { return l.Protocol }, Show: func(l intent.Listener) string { return l.Protocol },
+		Name: fmt.Sprintf("protocol@%d", number), What: fmt.Sprintf("protocol of port %d", number),
+		Among: membersOf(candidates),
+		Text: func(l intent.Listener) string {
+			return l.Protocol
+		}, Show: func(l intent.Listener) string { return l.Protocol },
 	})
 	p := &port{number: number, protocol: winner.Value.Protocol}
 	for _, c := range candidates {
@@ -105,7 +111,8 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 	p.alpn = merged(b, p, alpn, func(l intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	b.mergeSources(p, on)
-	attribute := merge.Setting[string]{Name: fmt.Sprintf("listener-attribute@%d", number), What: "listener attribute" + on, Quiet: true, Among: p.members}
+	attribute := merge.Setting[string]{Name: fmt.Sprintf("listener-attribute@%d", number), What: "listener attribute" + on,
+		Quiet: true, Among: p.members}
 	p.attributes, p.attrSource = keyed(b, attribute, nil, func(i int) map[string]intent.Field[string] {
 		return p.listener(i).Attributes
 	})
@@ -135,8 +142,8 @@ func membersOf[T any](candidates []merge.Owned[T]) []int {
 	return out
 }
 
-// addRejected adds rejected members to the listeners that they share with others; to all if theirs are not known. Without rules of their
-// own there, their requests would match broader rules of others.
+// addRejected adds rejected members to the listeners that they share with others; to all if theirs are not known.
+// Without rules of their own there, their requests would match broader rules of others.
 func (b *build) addRejected() {
 	for i := range b.members {
 		m := &b.members[i]

@@ -30,10 +30,12 @@ func drawMember(t *rapid.T, i int) intent.Member {
 		m.Settings.IPAddressType = set(&m, "ip-address-type", pick("ip", stack.IPv4, stack.Dualstack, "x"))
 	}
 	if maybe("groups?") {
-		m.Settings.SecurityGroups = set(&m, "security-groups", []string{pick("group", "front", "twin", "sg-0f", "sg-0e", "none")})
+		m.Settings.SecurityGroups = set(&m, "security-groups",
+			[]string{pick("group", "front", "twin", "sg-0f", "sg-0e", "none")})
 	}
 	if maybe("subnets?") {
-		m.Settings.Subnets = set(&m, "subnets", intent.SubnetSelector{IDsOrNames: []string{pick("s1", "subnet-0a1", "subnet-0f"), pick("s2", "subnet-0b1", "subnet-0e", "0b2")}})
+		m.Settings.Subnets = set(&m, "subnets", intent.SubnetSelector{
+			IDsOrNames: []string{pick("s1", "subnet-0a1", "subnet-0f"), pick("s2", "subnet-0b1", "subnet-0e", "0b2")}})
 	}
 	if maybe("tags?") {
 		m.Settings.Tags = one(&m, "Team", pick("team", "a", "b"))
@@ -44,13 +46,15 @@ func drawMember(t *rapid.T, i int) intent.Member {
 	if maybe("add-ons?") {
 		m.Settings.AddOns.Capacity = set(&m, "minimum-load-balancer-capacity", rapid.Int32Range(0, 1).Draw(t, "units"))
 		m.Settings.AddOns.IPAMPool = set(&m, "ipam-ipv4-pool-id", pick("pool", "ipam-pool-1", "ipam-pool-2"))
-		m.Settings.AddOns.CustomerOwnedPool = set(&m, "customer-owned-ipv4-pool", pick("owned", "ipv4pool-coip-1", "ipv4pool-coip-2"))
+		m.Settings.AddOns.CustomerOwnedPool = set(&m, "customer-owned-ipv4-pool", pick("owned", "ipv4pool-coip-1",
+			"ipv4pool-coip-2"))
 	}
 	if maybe("https?") {
 		https(pick("certificate", certificate1, malformed))(&m)
 	}
 	if maybe("discover?") {
-		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{pick("host", "a.example.com", "a.example.org")}})
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{
+			pick("host", "a.example.com", "a.example.org")}})
 	}
 	if maybe("redirect?") {
 		m.Settings.SSLRedirectPort = set(&m, "ssl-redirect", rapid.SampledFrom([]int32{80, 443}).Draw(t, "redirect"))
@@ -65,7 +69,8 @@ func drawMember(t *rapid.T, i int) intent.Member {
 		g.IPv6 = maybe("ipv6?")
 		switch rapid.IntRange(0, 5).Draw(t, "kind") {
 		case 0:
-			r.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: pick("to", "", "443", "80")}}}
+			r.Actions = []intent.Action{
+				{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: pick("to", "", "443", "80")}}}
 		case 1:
 			r.Actions = nil
 		case 2:
@@ -93,7 +98,8 @@ func drawFacts(t *rapid.T) facts.Facts {
 	case 0:
 		f = facts.Facts{}
 	case 1:
-		f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1"}, IPAddressType: stack.Dualstack}
+		f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+			"subnet-0a1"}, IPAddressType: stack.Dualstack}
 	case 2:
 		f.ExistingKnown, f.Certificates, f.SecurityGroups = false, nil, nil
 	}
@@ -162,7 +168,9 @@ func TestCompileAlwaysEndsWithAStackOrAReason(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		members := drawGroup(t)
-		good := remember(rapid.SampledFrom([][]intent.Member{nil, {ingress("n", "m0")}, {ingress("n", "m0"), ingress("n", "m1")}}).Draw(t, "good")...)
+		good := remember(
+			rapid.SampledFrom([][]intent.Member{nil, {ingress("n", "m0")}, {ingress("n", "m0"), ingress("n", "m1")}}).Draw(
+				t, "good")...)
 		f := drawFacts(t)
 		cfg := config()
 		cfg.StrictGroups = rapid.Bool().Draw(t, "strict")
@@ -209,7 +217,8 @@ func TestABadMemberChangesNoOtherMembersRules(t *testing.T) {
 		bad.Settings = intent.Settings{}
 		broken("spec.rules[0]")(&bad)
 		at := rapid.IntRange(0, n).Draw(t, "place")
-		after := Compile(loadBalancer(slices.Insert(slices.Clone(sound), at, bad)...), account(), config(), remember(sound...))
+		after := Compile(loadBalancer(slices.Insert(slices.Clone(sound), at, bad)...), account(), config(),
+			remember(sound...))
 		of := func(r Result) []string {
 			if r.Stack == nil {
 				t.Fatalf("no stack: %v", r.Diagnostics)
@@ -327,7 +336,8 @@ func BenchmarkCompileGroupOfThousandRules(b *testing.B) {
 		m := ingress("n", fmt.Sprintf("m%d", i))
 		m.Routes = nil
 		for j := range 10 {
-			m.Routes = append(m.Routes, route(m.Object, m.Object.Name+".example.com", fmt.Sprintf("/p%d", j), fmt.Sprintf("svc%d", j)))
+			m.Routes = append(m.Routes, route(m.Object, m.Object.Name+".example.com", fmt.Sprintf("/p%d", j),
+				fmt.Sprintf("svc%d", j)))
 		}
 		members = append(members, m)
 	}
@@ -345,7 +355,8 @@ func TestNothingChangesWhenNothingChanged(t *testing.T) {
 		e := loadBalancer(drawGroup(t)...)
 		f := account()
 		if rapid.Bool().Draw(t, "exists") {
-			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, IPAddressType: stack.IPv4}
+			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+				"subnet-0a1", "subnet-0b1"}, IPAddressType: stack.IPv4}
 		}
 		f.TargetGroups["unasked"] = nil
 		f.ForeignGroups["sg-0e"], f.ForeignSubnets["subnet-0e"] = nil, nil
@@ -360,7 +371,8 @@ func TestNothingChangesWhenNothingChanged(t *testing.T) {
 		}
 		second := Compile(e, f, config(), first.Memory)
 		if !reflect.DeepEqual(first.Stack, second.Stack) || !reflect.DeepEqual(first.Keep, second.Keep) {
-			t.Fatalf("first %+v\nsecond %+v\ndiagnostics %v\nthen %v", first.Stack, second.Stack, first.Diagnostics, second.Diagnostics)
+			t.Fatalf("first %+v\nsecond %+v\ndiagnostics %v\nthen %v", first.Stack, second.Stack, first.Diagnostics,
+				second.Diagnostics)
 		}
 	})
 }

@@ -32,7 +32,8 @@ func TestABrokenMemberThatNeverWasGoodAnswers503AndChangesNothingElse(t *testing
 	t.Parallel()
 	a := ingress("n", "a")
 	a.Routes[0].Conditions = a.Routes[0].Conditions[1:] // every host
-	bad := ingress("n", "0", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"), scheme(stack.InternetFacing), https(certificate1))
+	bad := ingress("n", "0", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"),
+		scheme(stack.InternetFacing), https(certificate1))
 	for name, good := range map[string]*Memory{"a newcomer": remember(a), "nothing exists yet": nil} {
 		s := mustBuild(t, Compile(loadBalancer(bad, a), account(), config(), good))
 		same(t, name+": rules", table(s), []string{"80 0.example.com /* → 503", "80 /* → n/a-a:80"})
@@ -57,16 +58,19 @@ func TestABrokenMemberWithoutKnownListenersAnswers503OnAll(t *testing.T) {
 func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+		"subnet-0a1", "subnet-0b1"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
 	r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil)
 	s := mustBuild(t, r)
 	if s.LoadBalancers[0].Scheme != stack.InternetFacing || len(s.Listeners) != 2 {
 		t.Errorf("scheme %s, listeners %v", s.LoadBalancers[0].Scheme, s.Listeners)
 	}
-	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /* → 503"})
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503",
+		"443 b.example.com /* → 503"})
 	for _, w := range s.Rules {
-		if ofB := w.Conditions[0].Values[0] == "b.example.com"; ofB != slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: w.ID}) {
+		if ofB := w.Conditions[0].Values[0] == "b.example.com"; ofB != slices.Contains(r.Keep.Actions,
+			stack.Ref{Kind: stack.KindRule, ID: w.ID}) {
 			t.Errorf("the rule %v %s: stays as AWS holds it: %t", w.Conditions[0].Values, w.ID, !ofB)
 		}
 	}
@@ -75,7 +79,8 @@ func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
 func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/conditions.b]"), https(certificate1))
 	bad.Listeners, bad.Routes = bad.Listeners[1:], nil
 	for name, c := range map[string]struct {
@@ -100,9 +105,11 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"))
-	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions, intent.At(bad.Object, "spec.defaultBackend")
+	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions,
+		intent.At(bad.Object, "spec.defaultBackend")
 	for name, c := range map[string]struct {
 		good *Memory
 		want bool
@@ -115,31 +122,37 @@ func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 	}
 }
 
-// TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain: a redirect that leads back to itself was never a rule, so that nothing
-// stands there, and 503 in its place would hide the rules behind it.
+// TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain: a redirect that leads back to itself was never a rule, so that
+// nothing stands there, and 503 in its place would hide the rules behind it.
 func TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), https(certificate1))
 	toHTTPS := bad.Routes[0]
-	toHTTPS.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
+	toHTTPS.Actions = []intent.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
 	api := route(bad.Object, "b.example.com", "/api", "b")
 	bad.Routes = []intent.Route{toHTTPS, api}
 	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil))
-	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /api → 503"})
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503",
+		"443 b.example.com /api → 503"})
 }
 
 func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.Dualstack, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
-	for _, path := range []string{"inbound-cidrs", "scheme", "security-groups", "subnets", "ip-address-type", "load-balancer-attributes", "listen-ports"} {
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.Dualstack,
+		Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	for _, path := range []string{"inbound-cidrs", "scheme", "security-groups", "subnets", "ip-address-type",
+		"load-balancer-attributes", "listen-ports"} {
 		bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/"+path+"]"))
 		bad.Routes = nil
 		r := Compile(loadBalancer(ingress("n", "a", https(certificate1), scheme(stack.Internal)), bad), f, config(), nil)
 		s := mustBuild(t, r)
-		if !r.Keep.Settings || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType != stack.Dualstack {
+		if !r.Keep.Settings || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType !=
+			stack.Dualstack {
 			t.Errorf("%s: a port that may have been restricted may be opened: %+v", path, s)
 		}
 		same(t, path+": rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "443 a.example.com /* → n/a-a:80"})
@@ -167,7 +180,8 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBackWhereNothingCanS
 		t.Errorf("a port that may have been restricted was opened: %+v", r)
 	}
 	f.ExistingKnown = false
-	if r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil); len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStack {
+	if r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil); len(r.Needs) != 1 ||
+		r.Needs[0].Kind != facts.NeedStack {
 		t.Errorf("what exists was not asked for: %+v", r)
 	}
 }
@@ -199,10 +213,13 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 			g.TargetType, g.Port = "instance", 0
 		}, diag.WrongServiceType, "NodePort"},
-		"IPv6 behind IPv4": {func(m *intent.Member) { m.Routes[0].Actions[0].Backends[0].TargetGroup.IPv6 = true }, diag.InvalidAnnotation, "dual-stack"},
+		"IPv6 behind IPv4": {func(m *intent.Member) {
+			m.Routes[0].Actions[0].Backends[0].TargetGroup.IPv6 = true
+		}, diag.InvalidAnnotation, "dual-stack"},
 		"too many values": {func(m *intent.Member) {
 			for i := range 5 { // a request must have them all: no splitting helps
-				m.Routes[0].Conditions = append(m.Routes[0].Conditions, stack.Condition{Field: stack.HTTPHeader, HeaderName: fmt.Sprint("X-", i), Values: []string{"1"}})
+				m.Routes[0].Conditions = append(m.Routes[0].Conditions, stack.Condition{Field: stack.HTTPHeader,
+					HeaderName: fmt.Sprint("X-", i), Values: []string{"1"}})
 			}
 		}, diag.InvalidRule, "7 condition values"},
 		"two host conditions": {func(m *intent.Member) {
@@ -211,12 +228,17 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 		"bad range": {func(m *intent.Member) {
 			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", []string{"10.0.0.0/33"})
 		}, diag.InvalidAnnotation, "10.0.0.0/33"},
-		"unknown group": {func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", []string{"none"}) }, diag.SecurityGroupNotFound, "none"},
+		"unknown group": {func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", []string{"none"}) },
+			diag.SecurityGroupNotFound, "none"},
 		"unknown subnet": {func(m *intent.Member) {
 			m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0f", "subnet-0a1"}})
 		}, diag.InvalidSubnets, "subnet-0f does not exist"},
-		"long name": {func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", strings.Repeat("x", 33)) }, diag.NameTooLong, "33"},
-		"bad name":  {func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "internal-x") }, diag.InvalidAnnotation, "internal-x"},
+		"long name": {func(m *intent.Member) {
+			m.Settings.Name = set(m, "load-balancer-name", strings.Repeat("x", 33))
+		}, diag.NameTooLong, "33"},
+		"bad name": {func(m *intent.Member) {
+			m.Settings.Name = set(m, "load-balancer-name", "internal-x")
+		}, diag.InvalidAnnotation, "internal-x"},
 		"redirect to nowhere": {func(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(443)) },
 			diag.InvalidAnnotation, "listener does not exist for SSLRedirect port: 443"},
 		"redirect to HTTP": {func(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(80)) },
@@ -228,8 +250,12 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 		"foreign tag": {func(m *intent.Member) {
 			m.Settings.Tags = map[string]intent.Field[string]{"theirs": set(m, "tags", "x")}
 		}, diag.InvalidAnnotation, "theirs"},
-		"six target groups":  {func(m *intent.Member) { m.Routes[0].Actions[0].Backends = make([]intent.Backend, 6) }, diag.InvalidRule, "at most 5"},
-		"unknown IP address": {func(m *intent.Member) { m.Settings.IPAddressType = set(m, "ip-address-type", "ipv9") }, diag.InvalidAnnotation, "ipv9"},
+		"six target groups": {func(m *intent.Member) {
+			m.Routes[0].Actions[0].Backends = make([]intent.Backend, 6)
+		}, diag.InvalidRule, "at most 5"},
+		"unknown IP address": {func(m *intent.Member) {
+			m.Settings.IPAddressType = set(m, "ip-address-type", "ipv9")
+		}, diag.InvalidAnnotation, "ipv9"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +264,8 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			cfg.ExternalManagedTags = []string{"theirs"}
 			bad := ingress("n", "b", c.change)
 			r := Compile(loadBalancer(bad), account(), cfg, nil)
-			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != c.code || !strings.Contains(r.Diagnostics[0].Text, c.text) {
+			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != c.code ||
+				!strings.Contains(r.Diagnostics[0].Text, c.text) {
 				t.Fatalf("alone: stack %v, diagnostics %v", r.Stack, r.Diagnostics)
 			}
 			if d := r.Diagnostics[0]; d.Path == "" || d.Remedy == "" || d.Object.Name != "b" {
@@ -246,9 +273,11 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			}
 			a, before := ingress("n", "a"), ingress("n", "b")
 			s := mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a, before)))
-			same(t, "with last good version", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+			same(t, "with last good version", table(s), []string{"80 a.example.com /* → n/a-a:80",
+				"80 b.example.com /* → n/b-b:80"})
 			s = mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a)))
-			if got := table(s); got[0] != "80 a.example.com /* → n/a-a:80" || len(got) > 1 && !strings.HasSuffix(got[1], "→ 503") {
+			if got := table(s); got[0] != "80 a.example.com /* → n/a-a:80" || len(got) > 1 &&
+				!strings.HasSuffix(got[1], "→ 503") {
 				t.Errorf("as newcomer: %q", got)
 			}
 		})
@@ -278,7 +307,8 @@ func TestStrictGroupsStopAtAnyError(t *testing.T) {
 func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", func(m *intent.Member) {
-		m.Routes[0].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
+		m.Routes[0].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: "503"}}}
 		m.Diagnostics = diag.List{diag.New(m.Object, "spec.rules[0]", diag.ServiceNotFound, "no such Service", "create it")}
 	})
 	r := Compile(loadBalancer(m), account(), config(), nil)
@@ -289,7 +319,8 @@ func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *t
 func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{
+		"subnet-0a1", "subnet-0b1"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
 	e := loadBalancer(ingress("n", "a"), bad)
 	first := Compile(e, f, config(), nil)
@@ -304,7 +335,8 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 		}
 	}
 	healed := Compile(loadBalancer(ingress("n", "a"), ingress("n", "b")), f, config(), first.Memory)
-	same(t, "healed", table(mustBuild(t, healed)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+	same(t, "healed", table(mustBuild(t, healed)), []string{"80 a.example.com /* → n/a-a:80",
+		"80 b.example.com /* → n/b-b:80"})
 	if len(healed.Memory.Good) != 2 || healed.Memory.Good[bad.Object].Diagnostics != nil {
 		t.Errorf("good versions: %+v", healed.Memory.Good)
 	}
@@ -317,10 +349,12 @@ func TestSoundMembersBeatThoseThatAreLeftOut(t *testing.T) {
 	bad := ingress("n", "a", broken("spec.rules[0]"), scheme(stack.InternetFacing))
 	bad.Order = -1
 	sound := ingress("n", "b", scheme(stack.Internal))
-	if got := mustBuild(t, Compile(loadBalancer(bad, sound), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+	if got := mustBuild(t, Compile(loadBalancer(bad, sound), f, config(), nil)).LoadBalancers[0].Scheme; got !=
+		stack.Internal {
 		t.Errorf("scheme %s", got)
 	}
-	if got := mustBuild(t, Compile(loadBalancer(bad, ingress("n", "b")), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+	if got := mustBuild(t, Compile(loadBalancer(bad, ingress("n", "b")), f, config(), nil)).LoadBalancers[0].Scheme; got !=
+		stack.Internal {
 		t.Errorf("nobody else sets a scheme: the load balancer is replaced by one that is %s", got)
 	}
 }
@@ -330,14 +364,16 @@ func TestRulesOfLeftOutMembersAreSplitWhereTheyExceedLimits(t *testing.T) {
 	hosts := []string{"a.b", "b.b", "c.b", "d.b", "e.b", "f.b", "g.b"}
 	bad := ingress("n", "b", broken("spec.rules[0]"), func(m *intent.Member) { m.Routes[0].Conditions[0].Values = hosts })
 	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), account(), config(), nil))
-	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 a.b,b.b,c.b /* → 503", "80 d.b,e.b,f.b,g.b /* → 503"})
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 a.b,b.b,c.b /* → 503",
+		"80 d.b,e.b,f.b,g.b /* → 503"})
 }
 
 func TestAHeldMemberWithoutGoodVersionHoldsItsGroup(t *testing.T) {
 	t.Parallel()
 	former := ingress("n", "b", func(m *intent.Member) {
 		m.Former = true
-		m.Diagnostics = diag.List{diag.New(m.Object, "spec.ingressClassName", diag.InvalidIngressClass, "no such class", "create it")}
+		m.Diagnostics = diag.List{diag.New(m.Object, "spec.ingressClassName", diag.InvalidIngressClass, "no such class",
+			"create it")}
 	})
 	a := ingress("n", "a")
 	if r := Compile(loadBalancer(a, former), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
@@ -359,10 +395,12 @@ func TestOriginsLeadToTheObjectAndTheSetting(t *testing.T) {
 	r := Compile(loadBalancer(a, b), account(), config(), nil)
 	mustBuild(t, r)
 	lb := r.Origins[stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}]
-	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object() != b.Object || lb.Fields["Name"].Object().Kind != "IngressClassParams" {
+	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object() != b.Object || lb.Fields["Name"].Object().Kind !=
+		"IngressClassParams" {
 		t.Errorf("load balancer: %+v", lb)
 	}
-	if o := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}]; !strings.Contains(o.Fields["Certificates"].Path(), "certificate-arn") {
+	if o := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}]; !strings.Contains(o.Fields["Certificates"].Path(),
+		"certificate-arn") {
 		t.Errorf("listener: %+v", o)
 	}
 	if o := r.Origins[stack.Ref{Kind: stack.KindRule, ID: "443:2"}]; len(o.Objects) != 1 || o.Objects[0] != b.Object {

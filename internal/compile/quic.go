@@ -13,7 +13,8 @@ import (
 // quic reports whether targets of a protocol serve QUIC.
 func quic(protocol string) bool { return strings.HasSuffix(protocol, "QUIC") }
 
-// quicAttributes are the attributes of QUIC target groups that have one value in AWS, which refuses others (User guide for Network Load Balancers, target group attributes).
+// quicAttributes are the attributes of QUIC target groups that have one value in AWS, which refuses others (User guide
+// for Network Load Balancers, target group attributes).
 var quicAttributes = map[string]string{
 	"deregistration_delay.timeout_seconds": "300",
 	"preserve_client_ip.enabled":           "true",
@@ -21,7 +22,8 @@ var quicAttributes = map[string]string{
 	"stickiness.enabled":                   "false",
 }
 
-// attributesOf are the attributes of a target group, of QUIC without those that AWS fixes. A value that it would refuse is noted: attributes are often declared for all ports at once.
+// attributesOf are the attributes of a target group, of QUIC without those that AWS fixes. A value that it would refuse
+// is noted: attributes are often declared for all ports at once.
 func (b *build) attributesOf(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
 	if !quic(tg.Protocol) {
 		return b.groupAttributes(i, tg, source)
@@ -31,7 +33,8 @@ func (b *build) attributesOf(i int, tg *intent.TargetGroup, source intent.Source
 		value, declared := out[key]
 		if delete(out, key); declared && value != quicAttributes[key] {
 			b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
-				fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS admits %s only", key, value, tg.Protocol, tg.Port, quicAttributes[key]),
+				fmt.Sprintf("target group attribute %s=%s has no effect on the %s port %d: AWS admits %s only", key, value,
+					tg.Protocol, tg.Port, quicAttributes[key]),
 				"nothing to do, or declare it only for the other ports").In(diag.Route))
 		}
 	}

@@ -22,29 +22,35 @@ func serveQUIC(change func(*intent.TargetGroup)) intent.LoadBalancer {
 func TestWhatAWSFixesOfQUICIsLeftOutOfItsTargetGroups(t *testing.T) {
 	t.Parallel()
 	r := Compile(serveQUIC(func(g *intent.TargetGroup) {
-		g.Attributes = map[string]string{"deregistration_delay.timeout_seconds": "30", "proxy_protocol_v2.enabled": "false", "preserve_client_ip.enabled": "true", "stickiness.enabled": "true",
+		g.Attributes = map[string]string{"deregistration_delay.timeout_seconds": "30", "proxy_protocol_v2.enabled": "false",
+			"preserve_client_ip.enabled": "true", "stickiness.enabled": "true",
 			"load_balancing.cross_zone.enabled": "true"}
 	}), account(), config(), nil)
 	s := mustBuild(t, r)
-	if diff := cmp.Diff(map[string]string{"load_balancing.cross_zone.enabled": "true"}, s.TargetGroups[0].Attributes); diff != "" {
+	if diff := cmp.Diff(map[string]string{"load_balancing.cross_zone.enabled": "true"},
+		s.TargetGroups[0].Attributes); diff != "" {
 		t.Error(diff)
 	}
 	text := fmt.Sprint(r.Diagnostics)
-	for key, noted := range map[string]bool{"deregistration_delay.timeout_seconds=30": true, "stickiness.enabled=true": true, "proxy_protocol_v2.enabled": false, "preserve_client_ip.enabled": false} {
+	for key, noted := range map[string]bool{"deregistration_delay.timeout_seconds=30": true,
+		"stickiness.enabled=true": true, "proxy_protocol_v2.enabled": false, "preserve_client_ip.enabled": false} {
 		if strings.Contains(text, "target group attribute "+key) != noted {
 			t.Errorf("%s is noted: %t; %s", key, !noted, text)
 		}
 	}
 	if s.Listeners[0].Protocol != "QUIC" || s.TargetGroups[0].Protocol != "QUIC" || s.Bindings[0].Protocol != "QUIC" {
-		t.Errorf("listener %s, target group %s, binding %s", s.Listeners[0].Protocol, s.TargetGroups[0].Protocol, s.Bindings[0].Protocol)
+		t.Errorf("listener %s, target group %s, binding %s", s.Listeners[0].Protocol, s.TargetGroups[0].Protocol,
+			s.Bindings[0].Protocol)
 	}
 }
 
 func TestQUICWithTargetsThatItCannotHaveIsRefusedBeforeAnythingIsMade(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*intent.TargetGroup){
-		"QUIC protocol is not supported for Instance target types.": func(g *intent.TargetGroup) { g.TargetType = stack.TargetInstance },
-		"targets of QUIC are reached by IPv4 only":                  func(g *intent.TargetGroup) { g.IPv6 = true },
+		"QUIC protocol is not supported for Instance target types.": func(g *intent.TargetGroup) {
+			g.TargetType = stack.TargetInstance
+		},
+		"targets of QUIC are reached by IPv4 only": func(g *intent.TargetGroup) { g.IPv6 = true },
 	} {
 		r := Compile(serveQUIC(change), account(), config(), nil)
 		if r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics), want) {

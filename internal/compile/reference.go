@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// permitted reports whether member i may forward to a target group that it names. One that carries this cluster's tags belongs to an object:
-// naming it is a reference to the namespace of that object. While the owner is not known, nothing of the stack changes.
+// permitted reports whether member i may forward to a target group that it names. One that carries this cluster's tags
+// belongs to an object: naming it is a reference to the namespace of that object. While the owner is not known, nothing
+// of the stack changes.
 func (b *build) permitted(i int, arn string, source intent.Source) bool {
 	owner, asked := b.f.TargetGroupOwners[arn]
 	if !asked {
@@ -24,29 +25,36 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
 			return true
 		}
-		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not belong to this cluster", o.Namespace, name),
-			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s", o.Namespace, name))
+		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not belong "+
+			"to this cluster", o.Namespace, name),
+			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s",
+				o.Namespace, name))
 		return false
 	}
 	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
 		return true
 	}
 	if owner.Contested {
-		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its owner is unknown", name),
-			fmt.Sprintf("remove the wrong tags in AWS; the administrator of the controller can allow it with --cross-namespace-target-groups=%s=%s", o.Namespace, name))
+		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its "+
+			"owner is unknown", name),
+			fmt.Sprintf("remove the wrong tags in AWS; the administrator of the controller can allow it with "+
+				"--cross-namespace-target-groups=%s=%s", o.Namespace, name))
 		return false
 	}
 	foreign := ungranted(b.e.References, o, *owner, name)
 	if len(foreign) == 0 {
 		return true
 	}
-	b.refuse(i, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
-		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
+	b.refuse(i, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits "+
+		"objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
+		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow "+
+			"it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
 	return false
 }
 
-// refuse reports a reference that is not permitted. The rule answers 503 and the rest of the member is served: an older version of it would
-// name the same target group, or another one that it may not. A listener of an NLB has nothing but its target group.
+// refuse reports a reference that is not permitted. The rule answers 503 and the rest of the member is served: an older
+// version of it would name the same target group, or another one that it may not. A listener of an NLB has nothing but
+// its target group.
 func (b *build) refuse(i int, source intent.Source, text, remedy string) {
 	d := diag.New(b.members[i].Object, source.Path(), diag.RefNotPermitted, text, remedy)
 	if b.e.Type == stack.Network {
@@ -56,8 +64,9 @@ func (b *build) refuse(i int, source intent.Source, text, remedy string) {
 	b.note(i, d)
 }
 
-// ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where the identity of the target
-// group leaves open which of several namespaces that exist it is, each of them has to permit the reference.
+// ungranted are the namespaces that the owner of a target group may be of and that do not let an object name it. Where
+// the identity of the target group leaves open which of several namespaces that exist it is, each of them has to permit
+// the reference.
 func ungranted(r *intent.References, from diag.Object, owner facts.TargetGroupOwner, name string) (out []string) {
 	if r == nil {
 		r = &intent.References{}
@@ -67,7 +76,9 @@ func ungranted(r *intent.References, from diag.Object, owner facts.TargetGroupOw
 		backends = []naming.TargetGroupBackend{{Namespace: owner.Stack.ID.Namespace}}
 	}
 	if r.Namespaces != nil && len(backends) > 1 {
-		exist := slices.DeleteFunc(slices.Clone(backends), func(x naming.TargetGroupBackend) bool { return !slices.Contains(r.Namespaces, x.Namespace) })
+		exist := slices.DeleteFunc(slices.Clone(backends), func(x naming.TargetGroupBackend) bool {
+			return !slices.Contains(r.Namespaces, x.Namespace)
+		})
 		if len(exist) > 0 {
 			backends = exist
 		}
@@ -80,19 +91,22 @@ func ungranted(r *intent.References, from diag.Object, owner facts.TargetGroupOw
 	return out
 }
 
-// granted reports whether a grant permits an object to name a target group. One that names a Service does only if the target group can be of no
-// other Service that exists.
+// granted reports whether a grant permits an object to name a target group. One that names a Service does only if the
+// target group can be of no other Service that exists.
 func granted(r *intent.References, from diag.Object, of naming.TargetGroupBackend, name string) bool {
 	return slices.ContainsFunc(r.Grants, func(g intent.Grant) bool {
 		switch {
-		case g.FromKind != from.Kind || g.FromNamespace != from.Namespace || g.Namespace != of.Namespace || of.Namespace == "":
+		case g.FromKind != from.Kind || g.FromNamespace != from.Namespace || g.Namespace != of.Namespace ||
+			of.Namespace == "":
 			return false
 		case g.Name == "":
 			return true
 		case g.TargetGroup:
 			return g.Name == name
 		}
-		may := slices.DeleteFunc(slices.Clone(of.Names), func(n string) bool { return !slices.Contains(r.Services[of.Namespace], n) })
+		may := slices.DeleteFunc(slices.Clone(of.Names), func(n string) bool {
+			return !slices.Contains(r.Services[of.Namespace], n)
+		})
 		return slices.Equal(may, []string{g.Name})
 	})
 }

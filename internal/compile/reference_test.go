@@ -19,7 +19,8 @@ const named = "arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/k
 // ownedBy is an account in which the named target group belongs to an object.
 func ownedBy(o stack.Owner, id string) facts.Facts {
 	f := account()
-	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: {Stack: stack.Key{Owner: o, ID: stack.ID{Name: "front"}}, ID: id}}
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{
+		named: {Stack: stack.Key{Owner: o, ID: stack.ID{Name: "front"}}, ID: id}}
 	return f
 }
 
@@ -51,27 +52,43 @@ func TestTargetGroupsOfOtherNamespaces(t *testing.T) {
 		list          []string
 		want          bool
 	}{
-		"of the same namespace":                    {"shop", ofIngress, stack.Ingress, nil, nil, true},
-		"of another namespace":                     {"evil", ofIngress, stack.Ingress, nil, nil, false},
-		"of a namespace with a longer name":        {"sho", ofIngress, stack.Ingress, nil, nil, false},
-		"of a Service":                             {"evil", "shop/app:80", stack.Service, nil, nil, false},
-		"granted":                                  {"evil", ofIngress, stack.Ingress, grant(func(*intent.Grant) {}), nil, true},
-		"granted to another kind":                  {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.FromKind = "HTTPRoute" }), nil, false},
-		"granted to another namespace":             {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.FromNamespace = "blog" }), nil, false},
-		"granted in the namespace of the referrer": {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.Namespace = "evil" }), nil, false},
-		"granted for its Service":                  {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.Name = "app" }), nil, true},
-		"granted for another Service":              {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.Name = "other" }), nil, false},
-		"granted by its name":                      {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.TargetGroup, g.Name = true, "k8s-shop-app-0123456789" }), nil, true},
-		"granted by another name":                  {"evil", ofIngress, stack.Ingress, grant(func(g *intent.Grant) { g.TargetGroup, g.Name = true, "k8s-shop-x" }), nil, false},
-		"of a Service that may be another":         {"evil", "shop/web-other-app:80", stack.Ingress, &intent.References{Grants: grant(func(g *intent.Grant) { g.Name = "app" }).Grants, Services: map[string][]string{"shop": {"app", "other-app"}}}, nil, false},
-		"of a route, same namespace":               {"shop-prod", ofRoute, stack.Owner("gateway.k8s.aws.alb"), exist("shop-prod", "plat"), nil, true},
-		"of a route, a namespace its name begins":  {"shop", ofRoute, stack.Owner("gateway.k8s.aws.alb"), exist("shop", "shop-prod"), nil, false},
-		"of a route, namespaces unknown":           {"shop", ofRoute, stack.Owner("gateway.k8s.aws.alb"), nil, nil, false},
-		"of a route, the namespace of the Gateway": {"plat", ofRoute, stack.Owner("gateway.k8s.aws.alb"), exist("shop-prod", "plat"), nil, false},
-		"of a route whose namespace is gone":       {"evil", ofRoute, stack.Owner("gateway.k8s.aws.alb"), exist("evil"), nil, false},
-		"of an identity without meaning":           {"evil", "x", stack.Ingress, nil, nil, false},
-		"allowed by the flag":                      {"evil", ofIngress, stack.Ingress, nil, []string{"evil=k8s-shop-*"}, true},
-		"allowed to another namespace by the flag": {"evil", ofIngress, stack.Ingress, nil, []string{"blog=k8s-shop-*"}, false},
+		"of the same namespace":             {"shop", ofIngress, stack.Ingress, nil, nil, true},
+		"of another namespace":              {"evil", ofIngress, stack.Ingress, nil, nil, false},
+		"of a namespace with a longer name": {"sho", ofIngress, stack.Ingress, nil, nil, false},
+		"of a Service":                      {"evil", "shop/app:80", stack.Service, nil, nil, false},
+		"granted": {"evil", ofIngress, stack.Ingress, grant(func(*intent.Grant) {}), nil,
+			true},
+		"granted to another kind": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.FromKind = "HTTPRoute" }), nil, false},
+		"granted to another namespace": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.FromNamespace = "blog" }), nil, false},
+		"granted in the namespace of the referrer": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.Namespace = "evil" }), nil, false},
+		"granted for its Service": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.Name = "app" }), nil, true},
+		"granted for another Service": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.Name = "other" }), nil, false},
+		"granted by its name": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.TargetGroup, g.Name = true, "k8s-shop-app-0123456789" }), nil, true},
+		"granted by another name": {"evil", ofIngress, stack.Ingress,
+			grant(func(g *intent.Grant) { g.TargetGroup, g.Name = true, "k8s-shop-x" }), nil, false},
+		"of a Service that may be another": {"evil", "shop/web-other-app:80", stack.Ingress, &intent.References{
+			Grants: grant(func(g *intent.Grant) { g.Name = "app" }).Grants, Services: map[string][]string{
+				"shop": {"app", "other-app"}}}, nil, false},
+		"of a route, same namespace": {"shop-prod", ofRoute, stack.Owner("gateway.k8s.aws.alb"),
+			exist("shop-prod", "plat"), nil, true},
+		"of a route, a namespace its name begins": {"shop", ofRoute, stack.Owner("gateway.k8s.aws.alb"),
+			exist("shop", "shop-prod"), nil, false},
+		"of a route, namespaces unknown": {"shop", ofRoute, stack.Owner("gateway.k8s.aws.alb"), nil, nil, false},
+		"of a route, the namespace of the Gateway": {"plat", ofRoute, stack.Owner("gateway.k8s.aws.alb"),
+			exist("shop-prod", "plat"), nil, false},
+		"of a route whose namespace is gone": {"evil", ofRoute, stack.Owner("gateway.k8s.aws.alb"), exist("evil"),
+			nil, false},
+		"of an identity without meaning": {"evil", "x", stack.Ingress, nil, nil, false},
+		"allowed by the flag": {"evil", ofIngress, stack.Ingress, nil, []string{"evil=k8s-shop-*"},
+			true},
+		"allowed to another namespace by the flag": {"evil", ofIngress, stack.Ingress, nil, []string{"blog=k8s-shop-*"},
+			false},
 	} {
 		cfg := config()
 		cfg.CrossNamespaceTargetGroups, _ = allowlist.TargetGroups(c.list)
@@ -79,7 +96,8 @@ func TestTargetGroupsOfOtherNamespaces(t *testing.T) {
 		s := mustBuild(t, r)
 		last := s.Rules[len(s.Rules)-1].Actions[0]
 		refused := last.FixedResponse != nil && last.FixedResponse.StatusCode == strconv.Itoa(http.StatusServiceUnavailable)
-		told := len(r.Diagnostics) == 1 && r.Diagnostics[0].Code == diag.RefNotPermitted && r.Diagnostics[0].Object.Namespace == c.namespace
+		told := len(r.Diagnostics) == 1 && r.Diagnostics[0].Code == diag.RefNotPermitted &&
+			r.Diagnostics[0].Object.Namespace == c.namespace
 		if len(s.Rules) != 2 || refused == c.want || told == c.want {
 			t.Errorf("%s: %v, %v", name, table(s), r.Diagnostics)
 		}
@@ -99,14 +117,16 @@ func TestTargetGroupOfUnknownOwnerChangesNothing(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	f.Errors = map[facts.Need]error{need: errors.New("no answer")}
-	if r := Compile(forwarding("evil", nil), f, config(), nil); r.Stack != nil || len(r.Diagnostics) == 0 || !strings.Contains(r.Diagnostics[0].Text, "the owner of target group") {
+	if r := Compile(forwarding("evil", nil), f, config(), nil); r.Stack != nil || len(r.Diagnostics) == 0 ||
+		!strings.Contains(r.Diagnostics[0].Text, "the owner of target group") {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestTargetGroupsOutsideTheCluster(t *testing.T) {
 	t.Parallel()
-	for list, want := range map[string]bool{"*": true, "k8s-shop-*": true, "evil=*": true, "blog=*": false, "none": false} {
+	for list, want := range map[string]bool{"*": true, "k8s-shop-*": true, "evil=*": true, "blog=*": false,
+		"none": false} {
 		cfg, f := config(), account()
 		cfg.ExternalTargetGroups, _ = allowlist.TargetGroups([]string{list})
 		f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{named: nil}
@@ -137,7 +157,9 @@ func TestListenerWithRefusedTargetGroupIsNotMade(t *testing.T) {
 	e.Key.Owner, e.Type, e.OnePerPort = stack.Service, stack.Network, true
 	m := &e.Members[0]
 	m.Object.Kind, m.Routes = "Service", nil
-	m.Listeners = []intent.Listener{{Port: 80, Protocol: "TCP", Default: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroupARN: named}}}}}}
+	m.Listeners = []intent.Listener{
+		{Port: 80, Protocol: "TCP", Default: []intent.Action{
+			{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroupARN: named}}}}}}
 	r := Compile(e, ownedBy(stack.Ingress, "shop/web-app:80"), config(), nil)
 	if r.Stack != nil && len(r.Stack.Listeners) > 0 {
 		t.Errorf("%+v", r.Stack.Listeners)

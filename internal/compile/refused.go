@@ -14,14 +14,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version serves, or its requests get
-// an error, and never the answer of a wider rule.
+// setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version
+// serves, or its requests get an error, and never the answer of a wider rule.
 func setRefusedAside(lb *intent.LoadBalancer) {
 	if lb.Type != stack.Application {
 		return
 	}
 	cloned := false
-	redirected := slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Settings.SSLRedirectPort.Set }) // HTTP ports have no rules
+	// HTTP ports have no rules
+	redirected := slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Settings.SSLRedirectPort.Set })
 	for i := range lb.Members {
 		if !redirected {
 			lb.Members, cloned = unfitSetAside(lb, i, cloned)
@@ -36,10 +37,14 @@ func setRefusedAside(lb *intent.LoadBalancer) {
 	}
 }
 
-// unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there, they are unserved.
+// unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there,
+// they are unserved.
 func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member, bool) {
 	m := &lb.Members[i]
-	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool { ports, _ := quarantine.Unfit(m, &r); return len(ports) > 0 }) {
+	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool {
+		ports, _ := quarantine.Unfit(m, &r)
+		return len(ports) > 0
+	}) {
 		return lb.Members, cloned
 	}
 	members := lb.Members
@@ -59,8 +64,10 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 		ports, problem := quarantine.Unfit(m, &r)
 		if len(ports) > 0 {
 			reached(m, &r)
-			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem, Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
-			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
+			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem,
+				Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
+			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{
+				{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
 			u.Route.Ports = ports
 			m.Unserved = append(m.Unserved, u)
 			r.Ports = quarantine.PortsWithout(m, &r, ports)
@@ -80,7 +87,8 @@ func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member
 // setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.
 func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 	before, unserved := m.Routes, m.Unserved
-	m.Routes, m.Unserved, m.Reached = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1), slices.Clone(m.Reached)
+	m.Routes, m.Unserved, m.Reached = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1),
+		slices.Clone(m.Reached)
 	for at := range before {
 		for len(unserved) > 0 && unserved[0].Before <= at {
 			unserved[0].Before = len(m.Routes)
@@ -93,7 +101,8 @@ func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
 			m.Routes = append(m.Routes, r)
 			continue
 		}
-		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem, Remedy: "correct the value, or remove it"}
+		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem,
+			Remedy: "correct the value, or remove it"}
 		u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
 		u.Route.Authentication, u.Route.Transforms = nil, nil
 		if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
@@ -119,8 +128,10 @@ func reached(m *intent.Member, r *intent.Route) {
 	}
 }
 
-// admitted are the attributes of a resource without those that AWS is certain to refuse: with one, it refuses the whole call. Each is reported.
-func (b *build) admitted(s constraint.Subject, all map[string]string, from func(key string) intent.Source, among []int) map[string]string {
+// admitted are the attributes of a resource without those that AWS is certain to refuse: with one, it refuses the whole
+// call. Each is reported.
+func (b *build) admitted(s constraint.Subject, all map[string]string, from func(key string) intent.Source,
+	among []int) map[string]string {
 	out := all
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		refusal := constraint.OfAttribute(s, key, all[key])
@@ -136,7 +147,8 @@ func (b *build) admitted(s constraint.Subject, all map[string]string, from func(
 	return out
 }
 
-// noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on the first of them.
+// noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on
+// the first of them.
 func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int) {
 	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
 	switch {
@@ -158,10 +170,12 @@ func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []
 	if source.Object() == b.members[i].Object {
 		path = source.Path()
 	}
-	b.note(i, diag.New(b.members[i].Object, path, code, r.Problem+"; it is not set, but everything else takes effect", r.Remedy).In(diag.AddOn))
+	b.note(i, diag.New(b.members[i].Object, path, code, r.Problem+"; it is not set, but everything else takes effect",
+		r.Remedy).In(diag.AddOn))
 }
 
-// checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no subnet of a zone.
+// checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no
+// subnet of a zone.
 func (b *build) checkZones(member int, source intent.Source) {
 	if b.e.Type != stack.Network {
 		return
@@ -186,19 +200,23 @@ func (b *build) checkZones(member int, source intent.Source) {
 		return
 	}
 	b.problem(member, source, &facts.Problem{Code: diag.InvalidSubnets,
-		Text:   "AWS does not let a network load balancer have another subnet in a zone that it is in: " + strings.Join(swapped, ", "),
-		Remedy: "leave the zone first, by naming the other subnets alone, and add the new subnet after that; or keep the subnet"})
+		Text: "AWS does not let a network load balancer have another subnet in a zone that it is in: " +
+			strings.Join(swapped, ", "),
+		Remedy: "leave the zone first, by naming the other subnets alone, and add the new subnet after that; or " +
+			"keep the subnet"})
 }
 
 // listenerAttributes are the attributes of a port that AWS admits.
 func (b *build) listenerAttributes(p *port) map[string]string {
-	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes, func(k string) intent.Source { return p.attrSource[k] }, p.members)
+	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes,
+		func(k string) intent.Source { return p.attrSource[k] }, p.members)
 }
 
 // loadBalancerAttributes returns the attributes of the load balancer that AWS accepts.
 func (b *build) loadBalancerAttributes() map[string]string {
 	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type}
-	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] }, b.group.All())
+	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] },
+		b.group.All())
 }
 
 // groupAttributes returns the attributes of a target group that AWS accepts.

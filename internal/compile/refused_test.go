@@ -34,8 +34,10 @@ func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
 		want   string
 		text   string
 	}{
-		"a path":   {"/files|old", func(*intent.Route) {}, `80 a.example.com ^/files\|old$ → 503`, `path "/files|old" has a character`},
-		"a weight": {"/files", func(r *intent.Route) { r.Actions[0].Backends[0].Weight = &weight }, "80 a.example.com /files → 503", "a weight is 1000"},
+		"a path": {"/files|old", func(*intent.Route) {}, `80 a.example.com ^/files\|old$ → 503`,
+			`path "/files|old" has a character`},
+		"a weight": {"/files", func(r *intent.Route) { r.Actions[0].Backends[0].Weight = &weight },
+			"80 a.example.com /files → 503", "a weight is 1000"},
 		"a rewrite": {"/files", func(r *intent.Route) {
 			r.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "("}}}}
 		}, "80 a.example.com /files → 503", "regular expression"},
@@ -43,7 +45,8 @@ func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
 			r.Conditions = append(r.Conditions, stack.Condition{Field: stack.RequestMethod, Values: []string{"get"}})
 		}, "80 a.example.com /files → 503", "request method"},
 		"a redirect": {"/files", func(r *intent.Route) {
-			r.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{StatusCode: "HTTP_301", Port: "0"}}}
+			r.Actions = []intent.Action{
+				{Type: stack.ActionRedirect, Redirect: &stack.Redirect{StatusCode: "HTTP_301", Port: "0"}}}
 		}, "80 a.example.com /files → 503", "port of a redirect"},
 	} {
 		good := Compile(loadBalancer(pathed("/files")), account(), config(), nil)
@@ -53,7 +56,8 @@ func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
 		edited := Compile(bad, account(), config(), good.Memory)
 		same(t, name+", edited", table(mustBuild(t, edited)), table(good.Stack))
 		for when, r := range map[string]Result{"new": fresh, "edited": edited} {
-			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule || !strings.Contains(d[0].Text, c.text) || d[0].Path != "spec.rules[0].http.paths[0]" {
+			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule || !strings.Contains(d[0].Text, c.text) ||
+				d[0].Path != "spec.rules[0].http.paths[0]" {
 				t.Errorf("%s, %s: %v", name, when, told(d))
 			}
 		}
@@ -66,11 +70,13 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	t.Parallel()
 	m := ingress("shop", "a", func(m *intent.Member) {
 		m.Settings.Attributes = map[string]intent.Field[string]{}
-		for k, v := range map[string]string{"idle_timeout.timeout_seconds": "9999", "routing.http2.enabled": "false", "stickiness.enabled": "true", "new.attribute": "x"} {
+		for k, v := range map[string]string{"idle_timeout.timeout_seconds": "9999", "routing.http2.enabled": "false",
+			"stickiness.enabled": "true", "new.attribute": "x"} {
 			m.Settings.Attributes[k] = set(m, "load-balancer-attributes", v)
 		}
 		m.Listeners[0].Attributes = map[string]intent.Field[string]{
-			"routing.http.response.server.enabled": set(m, "listener-attributes.HTTP-80", "no"), "routing.http.response.x_frame_options.header_value": set(m, "listener-attributes.HTTP-80", "DENY"),
+			"routing.http.response.server.enabled":               set(m, "listener-attributes.HTTP-80", "no"),
+			"routing.http.response.x_frame_options.header_value": set(m, "listener-attributes.HTTP-80", "DENY"),
 		}
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
 		g.Attributes = map[string]string{"tcp.idle_timeout.seconds": "350", "slow_start.duration_seconds": "30"}
@@ -78,12 +84,17 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	})
 	r := Compile(loadBalancer(m), account(), config(), nil)
 	s := mustBuild(t, r)
-	same(t, "load balancer", []string{fmt.Sprint(s.LoadBalancers[0].Attributes)}, []string{"map[new.attribute:x routing.http2.enabled:false]"})
-	same(t, "listener", []string{fmt.Sprint(s.Listeners[0].Attributes)}, []string{"map[routing.http.response.x_frame_options.header_value:DENY]"})
-	same(t, "target group", []string{fmt.Sprint(s.TargetGroups[0].Attributes)}, []string{"map[slow_start.duration_seconds:30]"})
-	same(t, "told", codes(r.Diagnostics), []string{"a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation"})
+	same(t, "load balancer", []string{fmt.Sprint(s.LoadBalancers[0].Attributes)},
+		[]string{"map[new.attribute:x routing.http2.enabled:false]"})
+	same(t, "listener", []string{fmt.Sprint(s.Listeners[0].Attributes)},
+		[]string{"map[routing.http.response.x_frame_options.header_value:DENY]"})
+	same(t, "target group", []string{fmt.Sprint(s.TargetGroups[0].Attributes)},
+		[]string{"map[slow_start.duration_seconds:30]"})
+	same(t, "told", codes(r.Diagnostics), []string{"a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation",
+		"a InvalidAnnotation"})
 	for _, d := range r.Diagnostics {
-		if !strings.HasSuffix(d.Text, "; it is not set, but everything else takes effect") || !strings.HasPrefix(d.Path, "metadata.annotations[") {
+		if !strings.HasSuffix(d.Text, "; it is not set, but everything else takes effect") ||
+			!strings.HasPrefix(d.Path, "metadata.annotations[") {
 			t.Error(d.Message())
 		}
 	}
@@ -92,7 +103,8 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{
+		"subnet-0a2", "subnet-0b2"}}
 	twin := f.Subnets["subnet-0a2"]
 	twin.ID, twin.CIDR = "subnet-0a3", "10.0.64.0/20"
 	f.Subnets[twin.ID] = twin
@@ -112,18 +124,20 @@ func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 		return e
 	}
 	r := Compile(network("subnet-0a3", "subnet-0b2"), f, config(), nil)
-	if r.Stack != nil || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, "subnet-0a3 instead of subnet-0a2 in zone us-west-2a") {
+	if r.Stack != nil || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text,
+		"subnet-0a3 instead of subnet-0a2 in zone us-west-2a") {
 		t.Errorf("%v", told(r.Diagnostics))
 	}
 	for _, subnets := range [][]string{{"subnet-0a2", "subnet-0b2"}, {"subnet-0b2"}, {"subnet-0b2", "subnet-0c3"}} {
-		if r := Compile(network(subnets...), f, config(), nil); len(mustBuild(t, r).LoadBalancers[0].Subnets) != len(subnets) {
+		if r := Compile(network(subnets...), f, config(), nil); len(mustBuild(t, r).LoadBalancers[0].Subnets) !=
+			len(subnets) {
 			t.Errorf("%v: %v", subnets, told(r.Diagnostics))
 		}
 	}
 }
 
-// TestProtocolVersionAtHTTPPortKeepsRule has an Ingress at an HTTP and an HTTPS port whose Service gets a protocol version that AWS has at
-// HTTPS ports only.
+// TestProtocolVersionAtHTTPPortKeepsRule has an Ingress at an HTTP and an HTTPS port whose Service gets a protocol
+// version that AWS has at HTTPS ports only.
 func TestProtocolVersionAtHTTPPortKeepsRule(t *testing.T) {
 	t.Parallel()
 	of := func(version string) intent.LoadBalancer {
@@ -153,7 +167,8 @@ func TestProtocolVersionAtHTTPPortKeepsRule(t *testing.T) {
 		for when, r := range map[string]Result{"edited": edited, "again": again} {
 			same(t, version+" at HTTP, "+when, at(r, "80"), at(good, "80"))
 			same(t, version+" at HTTPS, "+when, at(r, "443"), at(good, "443"))
-			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule || !strings.Contains(d[0].Text, "protocol version "+version) || !strings.Contains(d[0].Text, "keeps serving") {
+			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule ||
+				!strings.Contains(d[0].Text, "protocol version "+version) || !strings.Contains(d[0].Text, "keeps serving") {
 				t.Errorf("%s, %s: %v", version, when, told(d))
 			}
 		}

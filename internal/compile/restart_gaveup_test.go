@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestRestartLoosensNoMoreThanThePermittedEdit has a member that does not decide give up a setting of its own in the edit that sets it aside. Its last version has the
-// setting, until a restart without memory: then the setting is as if the edit had been permitted, which was in the hands of that member alone.
+// TestRestartLoosensNoMoreThanThePermittedEdit has a member that does not decide give up a setting of its own in the
+// edit that sets it aside. Its last version has the setting, until a restart without memory: then the setting is as if
+// the edit had been permitted, which was in the hands of that member alone.
 func TestRestartLoosensNoMoreThanThePermittedEdit(t *testing.T) {
 	t.Parallel()
 	build := func(memory *Memory, observed *stack.Stack, later func(*intent.Member)) Result {
@@ -33,7 +34,9 @@ func TestRestartLoosensNoMoreThanThePermittedEdit(t *testing.T) {
 			}
 			harmful := func(m *intent.Member) { m.Settings.Scheme = set(m, "scheme", stack.InternetFacing) }
 			aside := build(had.Memory, had.Stack, harmful)
-			if aside.Stack == nil || !slices.ContainsFunc(aside.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.SettingNotPermitted }) || s.read(aside.Stack) != v {
+			if aside.Stack == nil || !slices.ContainsFunc(aside.Diagnostics, func(d diag.Diagnostic) bool {
+				return d.Code == diag.SettingNotPermitted
+			}) || s.read(aside.Stack) != v {
 				t.Errorf("%s: the member is not set aside, or its last version does not count: %v", s.name, aside.Diagnostics)
 				continue
 			}

@@ -25,7 +25,8 @@ func answering(host string, paths ...string) func(*intent.Member) {
 			m.Routes[0].Conditions = []stack.Condition{{Field: stack.PathPattern, Values: paths}}
 		}
 		if host != "" {
-			m.Routes[0].Conditions = append(m.Routes[0].Conditions, stack.Condition{Field: stack.HostHeader, Values: []string{host}})
+			m.Routes[0].Conditions = append(m.Routes[0].Conditions, stack.Condition{Field: stack.HostHeader,
+				Values: []string{host}})
 		}
 	}
 }
@@ -89,28 +90,59 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 		want  string
 		told  string // whom the newcomer's finding names; empty = there is none
 	}{
-		"the same host and path":                     {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x")), "t/inc copy/inc", "t/inc"},
-		"the host in other letters":                  {[]intent.Member{incumbent}, ingress("copy", "inc", answering("APP.example.com", "/x")), "t/inc copy/inc", "t/inc"},
-		"a pattern that has the path":                {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/*")), "t/inc copy/inc", "t/inc"},
-		"a path within a pattern":                    {[]intent.Member{ingress("t", "inc", answering(app, "/*"))}, ingress("copy", "inc", answering(app, "/x")), "t/inc copy/inc", "t/inc"},
-		"any host":                                   {[]intent.Member{incumbent}, ingress("copy", "inc", answering("", "/x")), "t/inc copy/inc", "t/inc"},
-		"hosts by a pattern":                         {[]intent.Member{incumbent}, ingress("copy", "inc", answering("*.example.com", "/x")), "t/inc copy/inc", "t/inc"},
-		"hosts by a pattern of others":               {[]intent.Member{incumbent}, ingress("copy", "inc", answering("*.example.org", "/x")), "copy/inc t/inc", ""},
-		"what cannot be compared":                    {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app), condition(stack.Condition{Field: stack.HTTPHeader, HeaderName: "X", Values: []string{"1"}})), "t/inc copy/inc", "t/inc"},
-		"another host":                               {[]intent.Member{incumbent}, ingress("copy", "inc", answering("b.example.com", "/x")), "copy/inc t/inc", ""},
-		"another path":                               {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/y")), "copy/inc t/inc", ""},
-		"another method":                             {[]intent.Member{ingress("t", "inc", answering(app, "/x"), condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"GET"}}))}, ingress("copy", "inc", answering(app, "/x"), condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"PUT"}})), "copy/inc t/inc", ""},
-		"another port":                               {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x"), onlyOn(79)), "copy/inc t/inc", ""},
-		"the same namespace":                         {[]intent.Member{incumbent}, ingress("t", "copy", answering(app, "/x")), "t/copy t/inc", ""},
-		"a lower group.order that takes all":         {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x"), ordered(-1)), "copy/inc t/inc", ""},
-		"a lower group.order that takes some":        {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x"), condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"PUT"}}), ordered(-1)), "copy/inc t/inc", ""},
-		"a lower group.order in the namespace":       {[]intent.Member{incumbent}, ingress("t", "copy", answering(app, "/x"), ordered(-1)), "t/copy t/inc", ""},
-		"a higher group.order":                       {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x"), ordered(1)), "t/inc copy/inc", ""},
-		"a name behind":                              {[]intent.Member{incumbent}, ingress("z", "inc", answering(app, "/x")), "t/inc z/inc", ""},
-		"broken":                                     {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app, "/x"), broken("spec.rules[0]")), "t/inc copy/inc", "t/inc"},
-		"between two that it shares none":            {[]intent.Member{ingress("b", "b"), incumbent, ingress("u", "u")}, ingress("copy", "inc", answering(app, "/x")), "b/b t/inc copy/inc u/u", "t/inc"},
-		"behind the last that it overlaps":           {[]intent.Member{incumbent, ingress("u", "u"), ingress("v", "v", answering(app, "/x/*", "/x"))}, ingress("copy", "inc", answering(app, "/x")), "t/inc u/u v/v copy/inc", "v/v"},
-		"behind one of its namespace that is behind": {[]intent.Member{incumbent, ingress("copy", "a", answering(app, "/x", "/y"))}, ingress("copy", "b", answering(app, "/y")), "copy/a copy/b t/inc", ""},
+		"the same host and path": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x")), "t/inc copy/inc", "t/inc"},
+		"the host in other letters": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering("APP.example.com", "/x")), "t/inc copy/inc", "t/inc"},
+		"a pattern that has the path": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/*")), "t/inc copy/inc", "t/inc"},
+		"a path within a pattern": {[]intent.Member{ingress("t", "inc", answering(app, "/*"))},
+			ingress("copy", "inc", answering(app, "/x")), "t/inc copy/inc", "t/inc"},
+		"any host": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering("", "/x")), "t/inc copy/inc", "t/inc"},
+		"hosts by a pattern": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering("*.example.com", "/x")), "t/inc copy/inc", "t/inc"},
+		"hosts by a pattern of others": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering("*.example.org", "/x")), "copy/inc t/inc", ""},
+		"what cannot be compared": {[]intent.Member{incumbent}, ingress("copy", "inc", answering(app),
+			condition(stack.Condition{Field: stack.HTTPHeader, HeaderName: "X", Values: []string{"1"}})),
+			"t/inc copy/inc", "t/inc"},
+		"another host": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering("b.example.com", "/x")), "copy/inc t/inc", ""},
+		"another path": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/y")), "copy/inc t/inc", ""},
+		"another method": {
+			[]intent.Member{
+				ingress("t", "inc", answering(app, "/x"),
+					condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"GET"}}))},
+			ingress("copy", "inc", answering(app, "/x"),
+				condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"PUT"}})), "copy/inc t/inc", ""},
+		"another port": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x"), onlyOn(79)), "copy/inc t/inc", ""},
+		"the same namespace": {[]intent.Member{incumbent}, ingress("t", "copy", answering(app, "/x")),
+			"t/copy t/inc", ""},
+		"a lower group.order that takes all": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x"), ordered(-1)), "copy/inc t/inc", ""},
+		"a lower group.order that takes some": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x"),
+				condition(stack.Condition{Field: stack.RequestMethod, Values: []string{"PUT"}}), ordered(-1)),
+			"copy/inc t/inc", ""},
+		"a lower group.order in the namespace": {[]intent.Member{incumbent}, ingress("t", "copy", answering(app, "/x"),
+			ordered(-1)), "t/copy t/inc", ""},
+		"a higher group.order": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x"), ordered(1)), "t/inc copy/inc", ""},
+		"a name behind": {[]intent.Member{incumbent}, ingress("z", "inc", answering(app, "/x")),
+			"t/inc z/inc", ""},
+		"broken": {[]intent.Member{incumbent},
+			ingress("copy", "inc", answering(app, "/x"), broken("spec.rules[0]")), "t/inc copy/inc", "t/inc"},
+		"between two that it shares none": {[]intent.Member{ingress("b", "b"), incumbent, ingress("u", "u")},
+			ingress("copy", "inc", answering(app, "/x")), "b/b t/inc copy/inc u/u", "t/inc"},
+		"behind the last that it overlaps": {
+			[]intent.Member{incumbent, ingress("u", "u"), ingress("v", "v", answering(app, "/x/*", "/x"))},
+			ingress("copy", "inc", answering(app, "/x")), "t/inc u/u v/v copy/inc", "v/v"},
+		"behind one of its namespace that is behind": {
+			[]intent.Member{incumbent, ingress("copy", "a", answering(app, "/x", "/y"))},
+			ingress("copy", "b", answering(app, "/y")), "copy/a copy/b t/inc", ""},
 	} {
 		first := Compile(inOrder(slices.Clone(c.there)...), account(), config(), nil)
 		f := asFacts(account(), mustBuild(t, first))
@@ -129,17 +161,20 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 				overtaken += d.Text
 				continue
 			}
-			if told += d.Text; d.Object != c.comes.Object || d.Path == "" || !strings.Contains(d.Remedy, "a group.order below 0") {
+			if told += d.Text; d.Object != c.comes.Object || d.Path == "" ||
+				!strings.Contains(d.Remedy, "a group.order below 0") {
 				t.Errorf("%s: %+v", name, d)
 			}
 		}
-		if wants := strings.HasSuffix(name, "that takes all"); wants != strings.Contains(overtaken, "Ingress copy/inc") || wants && !strings.Contains(overtaken, "app.example.com with path /x ") {
+		if wants := strings.HasSuffix(name, "that takes all"); wants != strings.Contains(overtaken, "Ingress copy/inc") ||
+			wants && !strings.Contains(overtaken, "app.example.com with path /x ") {
 			t.Errorf("%s: who was there is told %q", name, overtaken)
 		}
 		if (told == "") != (c.told == "") || !strings.Contains(told, c.told) {
 			t.Errorf("%s: told %q", name, told)
 		}
-		if again := Compile(inOrder(slices.Clone(members)...), f, config(), written(t, r.Memory)); !reflect.DeepEqual(again.Stack, r.Stack) {
+		if again := Compile(inOrder(slices.Clone(members)...), f, config(), written(t, r.Memory)); !reflect.DeepEqual(
+			again.Stack, r.Stack) {
 			t.Errorf("%s: a restart with checkpoint makes it rules of %v", name, serversOf(again))
 		}
 		strict := config()
@@ -149,7 +184,8 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 			names = append(names, m.Object.Namespace+"/"+m.Object.Name)
 		}
 		for how, r := range map[string]Result{
-			"without memory": Compile(inOrder(slices.Clone(members)...), f, config(), nil), "with strict groups": Compile(inOrder(slices.Clone(members)...), f, strict, first.Memory),
+			"without memory": Compile(inOrder(slices.Clone(members)...), f, config(), nil), "with strict groups": Compile(
+				inOrder(slices.Clone(members)...), f, strict, first.Memory),
 		} {
 			if name == "broken" || name == "another port" {
 				continue
@@ -161,8 +197,8 @@ func TestANewcomerDoesNotComeInFrontOfAnotherNamespacesRulesByItsName(t *testing
 	}
 }
 
-// TestMembersOfTheFirstCompilationKeepTheOrderOfNames: their ages, by which seniority goes elsewhere, would reorder the rules of
-// the existing controller with the second compilation.
+// TestMembersOfTheFirstCompilationKeepTheOrderOfNames: their ages, by which seniority goes elsewhere, would reorder the
+// rules of the existing controller with the second compilation.
 func TestMembersOfTheFirstCompilationKeepTheOrderOfNames(t *testing.T) {
 	t.Parallel()
 	young, old := ingress("a", "young", answering("", "/*"), born(9)), ingress("b", "old", answering("", "/*"), born(1))
@@ -184,14 +220,15 @@ func TestMembersOfTheFirstCompilationKeepTheOrderOfNames(t *testing.T) {
 	same(t, "without those of the first compilation", serversOf(alone), []string{"aa/late", "a/later"})
 
 	former.Members, former.Later = []diag.Object{old.Object, young.Object}, 0 // as a version wrote it that did not know it
-	same(t, "with a memory of a former version", serversOf(Compile(inOrder(young, old), account(), config(), former)), []string{"a/young", "b/old"})
+	same(t, "with a memory of a former version", serversOf(Compile(inOrder(young, old), account(), config(), former)),
+		[]string{"a/young", "b/old"})
 	former.Later = 99
 	mustBuild(t, Compile(inOrder(young, old), account(), config(), former)) // a damaged one
 }
 
-// TestANewcomerChangesNoAnswerOfOthers has members of some namespaces join, leave and restart at random. A request that had an
-// answer has the same after somebody joined, unless it was given by a member of the newcomer's namespace, of a higher group.order, or that has never been
-// sound and answers 503.
+// TestANewcomerChangesNoAnswerOfOthers has members of some namespaces join, leave and restart at random. A request that
+// had an answer has the same after somebody joined, unless it was given by a member of the newcomer's namespace, of a
+// higher group.order, or that has never been sound and answers 503.
 func TestANewcomerChangesNoAnswerOfOthers(t *testing.T) {
 	t.Parallel()
 	hosts, paths := []string{"", "a.test", "b.test", "*.test", "A.test"}, []string{"/*", "/x", "/x/*", "/y", "/?"}
@@ -231,12 +268,14 @@ func TestANewcomerChangesNoAnswerOfOthers(t *testing.T) {
 			if len(members) > 2 && rapid.IntRange(0, 4).Draw(t, "leaves") == 0 {
 				at := rapid.IntRange(0, len(members)-1).Draw(t, "who")
 				rest := slices.Delete(slices.Clone(members), at, at+1)
-				if slices.ContainsFunc(rest, func(m intent.Member) bool { return len(m.Diagnostics) == 0 }) { // else nothing is built
+				// else nothing is built
+				if slices.ContainsFunc(rest, func(m intent.Member) bool { return len(m.Diagnostics) == 0 }) {
 					members = rest
 					compiled()
 				}
 			}
-			m := ingress("n-"+rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "namespace"), fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "name"), n),
+			m := ingress("n-"+rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "namespace"),
+				fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "name"), n),
 				answering(rapid.SampledFrom(hosts).Draw(t, "host"), rapid.SampledFrom(paths).Draw(t, "path")),
 				ordered(rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "order")), born(rapid.Int64Range(0, 3).Draw(t, "created")))
 			if n > 0 && rapid.IntRange(0, 4).Draw(t, "broken") == 0 {
@@ -255,10 +294,12 @@ func TestANewcomerChangesNoAnswerOfOthers(t *testing.T) {
 			first := compiled()
 			for request, now := range answers(first) {
 				was := before[request]
-				if was == now || was < 0 || members[was].Object.Namespace == m.Object.Namespace || members[was].Order > m.Order || len(members[was].Diagnostics) > 0 {
+				if was == now || was < 0 || members[was].Object.Namespace == m.Object.Namespace || members[was].Order > m.Order ||
+					len(members[was].Diagnostics) > 0 {
 					continue
 				}
-				t.Fatalf("%s was answered by %v and is by %v since %v joined", request, members[was].Object, members[max(0, now)].Object, m.Object)
+				t.Fatalf("%s was answered by %v and is by %v since %v joined", request, members[was].Object,
+					members[max(0, now)].Object, m.Object)
 			}
 			if again := compiled(); !reflect.DeepEqual(first.Stack, again.Stack) {
 				t.Fatalf("a restart makes rules of %v from rules of %v", serversOf(again), serversOf(first))
@@ -267,9 +308,11 @@ func TestANewcomerChangesNoAnswerOfOthers(t *testing.T) {
 	})
 }
 
-// BenchmarkCompileGroupJoinedInTheOrderOfNamesReversed has each of a hundred members sort in front of all that joined before.
+// BenchmarkCompileGroupJoinedInTheOrderOfNamesReversed has each of a hundred members sort in front of all that joined
+// before.
 func BenchmarkCompileGroupJoinedInTheOrderOfNamesReversed(b *testing.B) {
-	for name, host := range map[string]string{"hosts of their own": "%d.example.com", "hosts by pattern": "*.%d.example.com", "one host": "example.com"} {
+	for name, host := range map[string]string{"hosts of their own": "%d.example.com",
+		"hosts by pattern": "*.%d.example.com", "one host": "example.com"} {
 		b.Run(name, func(b *testing.B) {
 			members := make([]intent.Member, 100)
 			memory := &Memory{Effect: map[string]merge.Effect{}, Later: 99}

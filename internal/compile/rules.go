@@ -61,7 +61,9 @@ func (b *build) existingOnly(p *port, all []rules.Rule) []rules.Rule {
 			return false
 		}
 		d := b.details()
-		return d == nil || !slices.ContainsFunc(d.Rules[p.number], func(r stack.Rule) bool { return quarantine.SameConditions(r.Conditions, w.Conditions) })
+		return d == nil || !slices.ContainsFunc(d.Rules[p.number], func(r stack.Rule) bool {
+			return quarantine.SameConditions(r.Conditions, w.Conditions)
+		})
 	})
 }
 
@@ -116,7 +118,8 @@ func withRouteTags(member, route map[string]string) map[string]string {
 func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listener stack.Ref) []rules.Rule {
 	i, route := at.Member, at.Route
 	m := &b.members[i]
-	if m.Unreadable() && m.Former { // its present routes are not those that were deployed: its rules are kept by their target groups
+	// its present routes are not those that were deployed: its rules are kept by their target groups
+	if m.Unreadable() && m.Former {
 		return all
 	}
 	if m.Withheld && m.State == quarantine.Rejected { // nothing of it was ever deployed
@@ -164,7 +167,8 @@ func (b *build) onPort(p *port, i int, route *intent.Route) bool {
 func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack.Action {
 	out := make([]stack.Action, 0, len(in))
 	for _, a := range in {
-		action := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC, Cognito: a.Cognito, JWT: a.JWT}
+		action := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC,
+			Cognito: a.Cognito, JWT: a.JWT}
 		if a.Type == stack.ActionForward {
 			f, ok := b.forward(i, a, source)
 			if !ok {
@@ -186,7 +190,8 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 	}
 	if len(a.Backends) > stack.MaxForwardTargets {
 		b.fail(i, diag.New(o, source.Path(), diag.InvalidRule,
-			fmt.Sprintf("a forward can have at most %d target groups, this has %d", stack.MaxForwardTargets, len(a.Backends)), "forward to fewer"))
+			fmt.Sprintf("a forward can have at most %d target groups, this has %d", stack.MaxForwardTargets, len(a.Backends)),
+			"forward to fewer"))
 		return nil, false
 	}
 	f := &stack.Forward{Stickiness: a.Stickiness, TargetGroups: make([]stack.WeightedTargetGroup, 0, len(a.Backends))}
@@ -229,8 +234,9 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	return stack.Literal(stack.KindTargetGroup, tg.ARN), b.permitted(i, tg.ARN, source)
 }
 
-// routeActions are the actions of member i's route on a port. AWS authenticates at HTTPS listeners only. If the ssl-redirect of the member
-// is not in effect, its routes with authentication redirect all the same, because by HTTP they would serve all clients.
+// routeActions are the actions of member i's route on a port. AWS authenticates at HTTPS listeners only. If the
+// ssl-redirect of the member is not in effect, its routes with authentication redirect all the same, because by HTTP
+// they would serve all clients.
 func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Action {
 	switch {
 	case len(route.Authentication) == 0:
@@ -249,7 +255,8 @@ func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Actio
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}
 	}
 	b.note(i, diag.New(b.members[i].Object, path, diag.IgnoredSetting,
-		fmt.Sprintf("port %d serves without the configured authentication: AWS authenticates at HTTPS listeners only", p.number),
+		fmt.Sprintf("port %d serves without the configured authentication: AWS authenticates at HTTPS listeners only",
+			p.number),
 		"add annotation alb.ingress.kubernetes.io/ssl-redirect, or take HTTP out of listen-ports"))
 	return route.Actions
 }

@@ -23,9 +23,11 @@ func TestRedirectsToThemselvesAreDropped(t *testing.T) {
 		redirect stack.Redirect
 		dropped  bool
 	}{
-		"nothing set":       {stack.Redirect{}, true},
-		"all the same":      {stack.Redirect{Host: "a.example.com", Path: "/x", Port: "80", Protocol: "HTTP", Query: "#{query}"}, true},
-		"placeholders":      {stack.Redirect{Host: "#{host}", Path: "/#{path}", Port: "#{port}", Protocol: "#{protocol}"}, true},
+		"nothing set": {stack.Redirect{}, true},
+		"all the same": {stack.Redirect{Host: "a.example.com", Path: "/x", Port: "80", Protocol: "HTTP",
+			Query: "#{query}"}, true},
+		"placeholders": {stack.Redirect{Host: "#{host}", Path: "/#{path}", Port: "#{port}", Protocol: "#{protocol}"},
+			true},
 		"another host":      {stack.Redirect{Host: "b.example.com"}, false},
 		"another path":      {stack.Redirect{Path: "/y"}, false},
 		"another port":      {stack.Redirect{Port: "443"}, false},
@@ -34,7 +36,8 @@ func TestRedirectsToThemselvesAreDropped(t *testing.T) {
 		"same but the port": {stack.Redirect{Host: "#{host}", Port: "8080"}, false},
 	}
 	for name, c := range cases {
-		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", redirectRoute("a.example.com", "/x", c.redirect))), account(), config(), nil))
+		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", redirectRoute("a.example.com", "/x", c.redirect))),
+			account(), config(), nil))
 		if dropped := len(s.Rules) == 1; dropped != c.dropped {
 			t.Errorf("%s: dropped %v", name, dropped)
 		}
@@ -48,9 +51,11 @@ func TestRulesBehindARedirectOfAllTheirRequestsAreDropped(t *testing.T) {
 		conditions []stack.Condition // of the redirect
 		hidden     bool
 	}{
-		"same":           {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com"}}, {Field: stack.PathPattern, Values: []string{"/*"}}}, true},
-		"all hosts":      {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}, true},
-		"all paths":      {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com", "b.example.com"}}}, true},
+		"same": {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com"}},
+			{Field: stack.PathPattern, Values: []string{"/*"}}}, true},
+		"all hosts": {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}, true},
+		"all paths": {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com", "b.example.com"}}},
+			true},
 		"other host":     {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"b.example.com"}}}, false},
 		"some paths":     {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/x"}}}, false},
 		"with header":    {[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X", Values: []string{"1"}}}, false},
@@ -71,7 +76,8 @@ func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
 	another := func(m *intent.Member) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 8080, Protocol: "HTTP"})
 	}
-	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1), another)), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), redirecting),
+		ingress("n", "b", https(certificate1), another)), account(), config(), nil))
 	same(t, "rules", table(s), []string{"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → n/b-b:80"})
 	for _, l := range s.Listeners {
 		want := stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}
@@ -84,7 +90,8 @@ func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
 func TestRulesFollowMembersAndPorts(t *testing.T) {
 	t.Parallel()
 	onlySecure := func(m *intent.Member) { m.Routes[0].Ports = []int32{443} }
-	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), onlySecure), ingress("n", "b")), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), onlySecure), ingress("n", "b")),
+		account(), config(), nil))
 	same(t, "rules", table(s), []string{"80 b.example.com /* → n/b-b:80", "443 a.example.com /* → n/a-a:80"})
 	if s.Rules[0].ID != "80:1" || s.Rules[1].ID != "443:1" {
 		t.Errorf("identities %s, %s", s.Rules[0].ID, s.Rules[1].ID)
@@ -129,7 +136,8 @@ func TestARouteOfManyValuesBecomesRulesSideBySide(t *testing.T) {
 			for i := range n {
 				hosts = append(hosts, fmt.Sprintf("h%d.test", i))
 			}
-			m.Routes[0].Conditions = []stack.Condition{{Field: stack.HostHeader, Values: hosts}, {Field: stack.PathPattern, Values: []string{"/x", "/x/*"}}}
+			m.Routes[0].Conditions = []stack.Condition{{Field: stack.HostHeader, Values: hosts},
+				{Field: stack.PathPattern, Values: []string{"/x", "/x/*"}}}
 			m.Routes = append(m.Routes, route(m.Object, "", "/*", "a"))
 		}
 	}

@@ -97,7 +97,8 @@ func (b *build) withoutGroups() bool {
 	if kept && len(lb.SecurityGroups) == 0 {
 		if s := b.settings.securityGroups; s.Set {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				"the network load balancer was made without security groups and AWS cannot add any", "recreate it to have security groups"))
+				"the network load balancer was made without security groups and AWS cannot add any",
+				"recreate it to have security groups"))
 		}
 		b.refuseRanges(-1)
 		return true
@@ -109,7 +110,8 @@ func (b *build) withoutGroups() bool {
 	if kept {
 		i := max(off.Member, 0)
 		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
-			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the last one away",
+			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the "+
+				"last one away",
 			"recreate the load balancer, or leave its security groups on"))
 	} else if off.Or(false) {
 		b.refuseRanges(off.Member)
@@ -117,15 +119,19 @@ func (b *build) withoutGroups() bool {
 	return true
 }
 
-// refuseRanges refuses what would open the ports of a member of a group that declares source ranges, which a load balancer without security groups cannot
-// have: the setting of the member that is to have none, or, with -1 for a load balancer that has none, the member that declares ranges.
+// refuseRanges refuses what would open the ports of a member of a group that declares source ranges, which a load
+// balancer without security groups cannot have: the setting of the member that is to have none, or, with -1 for a load
+// balancer that has none, the member that declares ranges.
 func (b *build) refuseRanges(without int) {
 	if !b.e.OnePerPort {
 		return
 	}
 	for i := range b.members {
 		m := &b.members[i]
-		at := slices.IndexFunc(m.Listeners, func(l intent.Listener) bool { return nonEmpty(l.InboundCIDRs).Set || l.PrefixLists.Set })
+		at := slices.IndexFunc(m.Listeners, func(l intent.Listener) bool {
+			return nonEmpty(l.InboundCIDRs).Set ||
+				l.PrefixLists.Set
+		})
 		if i == without || m.State == quarantine.Rejected || at < 0 || m.Settings.NoSecurityGroups.Or(false) {
 			continue
 		}
@@ -135,17 +141,19 @@ func (b *build) refuseRanges(without int) {
 		}
 		if without < 0 {
 			b.failShared(i, diag.New(m.Object, source.Place(), diag.InvalidAnnotation,
-				"the load balancer of the group has no security groups, so nothing restricts the clients of its members' ports", "remove the source ranges, or use another group"))
+				"the load balancer of the group has no security groups, so nothing restricts the clients of its members' ports",
+				"remove the source ranges, or use another group"))
 			continue
 		}
 		w := &b.members[without]
 		b.failShared(without, diag.New(w.Object, w.Settings.NoSecurityGroups.Source.Place(), diag.InvalidAnnotation,
-			fmt.Sprintf("without security groups the load balancer would admit everybody to the ports of %s, which declares source ranges", m.Object), "remove the annotation, or use another group"))
+			fmt.Sprintf("without security groups the load balancer would admit everybody to the ports of %s, which declares "+
+				"source ranges", m.Object), "remove the annotation, or use another group"))
 	}
 }
 
-// noteIgnoredRanges notes source ranges that have no effect beside the groups that another member names. Beside a member's own groups
-// the front end notes them.
+// noteIgnoredRanges notes source ranges that have no effect beside the groups that another member names. Beside a
+// member's own groups the front end notes them.
 func (b *build) noteIgnoredRanges() {
 	for i := range b.members {
 		if b.members[i].Settings.SecurityGroups.Set {
@@ -181,7 +189,8 @@ func (b *build) permissions(p *port) []stack.Permission {
 		for _, cidr := range cidrs {
 			n, ok := stack.CanonicalRange(cidr)
 			if !ok {
-				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
+				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(),
+					diag.InvalidAnnotation,
 					fmt.Sprintf("invalid source range %q: not a CIDR", cidr), "write ranges in CIDR notation, like 10.0.0.0/8"))
 				continue
 			}
@@ -195,7 +204,8 @@ func (b *build) permissions(p *port) []stack.Permission {
 					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
 				}
 			case v6 && b.e.RefusesIPv6Ranges:
-				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
+				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(),
+					diag.InvalidAnnotation,
 					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))
 			case v6:

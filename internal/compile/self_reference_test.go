@@ -14,11 +14,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestReferencesToThemselvesEndAndAreReported has actions, target groups and redirects that lead to themselves, directly or around.
+// TestReferencesToThemselvesEndAndAreReported has actions, target groups and redirects that lead to themselves,
+// directly or around.
 func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 	t.Parallel()
 	toService := func(name string) string {
-		return fmt.Sprintf(`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":%q,"servicePort":"use-annotation"}]}}`, name)
+		return fmt.Sprintf(
+			`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":%q,"servicePort":"use-annotation"}]}}`, name)
 	}
 	redirect := func(path string) string {
 		return `{"type":"redirect","redirectConfig":{"path":"` + path + `","statusCode":"HTTP_302"}}`
@@ -31,11 +33,13 @@ func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 		never []string
 	}{
 		{
-			"an action that forwards to itself", notes{"actions.web": toService("web")}, []string{"a Prefix / web:use-annotation"},
+			"an action that forwards to itself", notes{"actions.web": toService("web")},
+			[]string{"a Prefix / web:use-annotation"},
 			[]string{"use-annotation", "shop/web"}, nil,
 		},
 		{
-			"an action that forwards to itself, and its Service is missing", notes{"actions.gone": toService("gone")}, []string{"a Prefix / gone:use-annotation"},
+			"an action that forwards to itself, and its Service is missing", notes{"actions.gone": toService("gone")},
+			[]string{"a Prefix / gone:use-annotation"},
 			[]string{"gone"}, nil,
 		},
 		{
@@ -43,16 +47,19 @@ func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 			[]string{"a Prefix / web:use-annotation", "b Prefix / api:use-annotation"}, []string{"use-annotation"}, nil,
 		},
 		{
-			"a redirect to itself", notes{"actions.same": redirect("/#{path}")}, []string{"a Exact /x same:use-annotation", "a Exact /y web:http"},
+			"a redirect to itself", notes{"actions.same": redirect("/#{path}")}, []string{"a Exact /x same:use-annotation",
+				"a Exact /y web:http"},
 			[]string{"path-pattern=/y → forward shop/"}, []string{"path-pattern=/x → redirect"},
 		},
 		{
 			// What one rule alone cannot tell stays as it was written: clients give up on the circle.
 			"two redirects to each other", notes{"actions.ping": redirect("/pong"), "actions.pong": redirect("/ping")},
-			[]string{"a Exact /ping ping:use-annotation", "a Exact /pong pong:use-annotation"}, []string{"path-pattern=/ping → redirect", "path-pattern=/pong → redirect"}, nil,
+			[]string{"a Exact /ping ping:use-annotation", "a Exact /pong pong:use-annotation"},
+			[]string{"path-pattern=/ping → redirect", "path-pattern=/pong → redirect"}, nil,
 		},
 		{
-			"a redirect of HTTP to a port that is not HTTPS", notes{"listen-ports": `[{"HTTP":80}]`, "ssl-redirect": "80"}, []string{"a Prefix / web:http"},
+			"a redirect of HTTP to a port that is not HTTPS", notes{"listen-ports": `[{"HTTP":80}]`, "ssl-redirect": "80"},
+			[]string{"a Prefix / web:http"},
 			[]string{"ssl-redirect"}, nil,
 		},
 	} {
@@ -76,11 +83,13 @@ func TestReferencesToThemselvesEndAndAreReported(t *testing.T) {
 	}
 }
 
-// TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime is for Services of type LoadBalancer what the same is for Ingresses.
+// TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime is for Services of type LoadBalancer what the same is for
+// Ingresses.
 func TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	const megabyte = 1 << 20
-	shapes := []string{strings.Repeat("[", megabyte), strings.Repeat("k=v,", megabyte/4), strings.Repeat("10.0.0.0/8,", megabyte/11)}
+	shapes := []string{strings.Repeat("[", megabyte), strings.Repeat("k=v,", megabyte/4),
+		strings.Repeat("10.0.0.0/8,", megabyte/11)}
 	class := "service.k8s.aws/nlb"
 	for _, e := range annotation.Entries() {
 		if e.Scope != annotation.OnService && e.Scope != annotation.OnBoth {
@@ -95,8 +104,10 @@ func TestAnAnnotationOfAMegabyteOnAServiceIsAnsweredInTime(t *testing.T) {
 			for _, value := range shapes {
 				within(t, key, func() {
 					svc := &corev1.Service{
-						ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001", Annotations: map[string]string{key: value},
-							Finalizers: []string{naming.Finalizer(stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "big")})}}, // else one in an invalid group has no stack
+						ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "big", UID: "0f7c2d3e-0000-4000-8000-000000000001",
+							Annotations: map[string]string{key: value},
+							// else one in an invalid group has no stack
+							Finalizers: []string{naming.Finalizer(stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "big")})}},
 						Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
 							Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}},
 					}

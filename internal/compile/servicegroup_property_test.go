@@ -53,7 +53,8 @@ func firstWith(services []any, port int32) string {
 		svc, ok := o.(*corev1.Service)
 		for _, p := range svc.Spec.Ports {
 			if ok && p.Port == port && (first == nil || svc.CreationTimestamp.Before(&first.CreationTimestamp) ||
-				svc.CreationTimestamp.Equal(&first.CreationTimestamp) && svc.Namespace+"/"+svc.Name < first.Namespace+"/"+first.Name) {
+				svc.CreationTimestamp.Equal(&first.CreationTimestamp) && svc.Namespace+"/"+svc.Name < first.Namespace+"/"+
+					first.Name) {
 				first = svc
 			}
 		}
@@ -70,16 +71,19 @@ func TestAGroupOfServicesIsTheSameInAnyOrderAndAPortIsThatOfTheOldest(t *testing
 	rapid.Check(t, func(rt *rapid.T) {
 		services := drawServices(rt)
 		out := s.run(t, services)
-		if got, want := render(t, s.run(t, rapid.Permutation(services).Draw(rt, "order"))), render(t, out); !bytes.Equal(got, want) {
+		if got, want := render(t, s.run(t, rapid.Permutation(services).Draw(rt, "order"))), render(t, out); !bytes.Equal(
+			got, want) {
 			rt.Fatalf("in another order:\n%s\nwant:\n%s", got, want)
 		}
 		if len(out) != 1 || out[0].Desired == nil {
 			rt.Fatalf("%+v", out)
 		}
-		services = slices.DeleteFunc(services, func(o any) bool { // one of another namespace than the oldest, with another scheme
+		// one of another namespace than the oldest, with another scheme
+		services = slices.DeleteFunc(services, func(o any) bool {
 			svc, ok := o.(*corev1.Service)
 			return ok && slices.ContainsFunc(out[0].Diagnostics, func(d string) bool {
-				return strings.HasPrefix(d, "Service "+svc.Namespace+"/"+svc.Name+" ") && strings.HasSuffix(d, "[SettingNotPermitted]")
+				return strings.HasPrefix(d, "Service "+svc.Namespace+"/"+svc.Name+" ") &&
+					strings.HasSuffix(d, "[SettingNotPermitted]")
 			})
 		})
 		served := map[int32]string{}

@@ -9,9 +9,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestRestartKeepsNoGuardThatItsSetAsideOwnerGaveUp has a member that does not decide give up its security groups in a version that is set aside for its
-// scheme. A process without memory does not know its last version. It must not keep what nobody declares: the member that is set aside would hold up edits
-// of others. A guard that another member declares stays.
+// TestRestartKeepsNoGuardThatItsSetAsideOwnerGaveUp has a member that does not decide give up its security groups in a
+// version that is set aside for its scheme. A process without memory does not know its last version. It must not keep
+// what nobody declares: the member that is set aside would hold up edits of others. A guard that another member
+// declares stays.
 func TestRestartKeepsNoGuardThatItsSetAsideOwnerGaveUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -39,10 +40,13 @@ func TestRestartKeepsNoGuardThatItsSetAsideOwnerGaveUp(t *testing.T) {
 				return e
 			}
 			built := Compile(group(member), account(), config(), nil)
-			kept := Compile(group(edited), standingListeners(asFacts(account(), built.Stack), built.Stack), config(), built.Memory)
+			kept := Compile(group(edited), standingListeners(asFacts(account(), built.Stack), built.Stack), config(),
+				built.Memory)
 			again := Compile(group(edited), standingListeners(asFacts(account(), kept.Stack), kept.Stack), config(), nil)
 			for _, r := range []Result{kept, again} {
-				if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Object == edited.Object && d.Code == diag.SettingNotPermitted }) {
+				if !slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
+					return d.Object == edited.Object && d.Code == diag.SettingNotPermitted
+				}) {
 					t.Errorf("the member is not set aside: %v", r.Diagnostics)
 				}
 				if got := read["scheme"](r.Stack); got != stack.Internal {

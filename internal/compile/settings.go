@@ -33,8 +33,8 @@ func among[T any](b *build, members []int, get func(i int) intent.Field[T], s me
 	return c
 }
 
-// deciding is a setting of a member that holds or replaces what all have, as far as it counts: declared by a member that decides, or by class parameters of one
-// or of the group. Other values get a note that they are ignored.
+// deciding is a setting of a member that holds or replaces what all have, as far as it counts: declared by a member
+// that decides, or by class parameters of one or of the group. Other values get a note that they are ignored.
 func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Field[T] {
 	m := &b.members[i]
 	if !f.Set || !b.group.Joinable || b.deciders.Decides(m.Object.Namespace) || m.ClassOfGroup && f.Source.OfClass() {
@@ -42,23 +42,27 @@ func deciding[T any](b *build, i int, what string, f intent.Field[T]) intent.Fie
 	}
 	if m.State != quarantine.Rejected {
 		b.note(i, diag.New(m.Object, f.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("conflicting %s: %v of %s is ignored, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)), b.deciders.Remedy()))
+			fmt.Sprintf("conflicting %s: %v of %s is ignored, because %s", what, f.Value, m.Object, b.deciders.Why(m.Object)),
+			b.deciders.Remedy()))
 	}
 	return intent.Field[T]{}
 }
 
 // policy merges a setting that holds or replaces what all members have.
 func policy(b *build, get func(*intent.Settings) intent.Field[string], s merge.Setting[string]) merge.Owned[string] {
-	return among(b, b.group.All(), func(i int) intent.Field[string] { return deciding(b, i, s.What, get(&b.members[i].Settings)) }, s)
+	return among(b, b.group.All(), func(i int) intent.Field[string] {
+		return deciding(b, i, s.What, get(&b.members[i].Settings))
+	}, s)
 }
 
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
 const attributes = "attribute"
 
-// keyed merges the maps of the members that s.Among lists, key by key. The setting of a key has the name s.Name/KEY, or s.Name/KEY@PORT
-// if s.Name ends with @PORT. keyed returns the values and the source of each. exists reports whether a key has a value in AWS; nil = that
-// is not known, and a value in effect is then one that the checkpoints hold.
-func keyed(b *build, s merge.Setting[string], exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
+// keyed merges the maps of the members that s.Among lists, key by key. The setting of a key has the name s.Name/KEY, or
+// s.Name/KEY@PORT if s.Name ends with @PORT. keyed returns the values and the source of each. exists reports whether a
+// key has a value in AWS; nil = that is not known, and a value in effect is then one that the checkpoints hold.
+func keyed(b *build, s merge.Setting[string], exists func(key, value string) bool,
+	get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	candidates := map[string][]merge.Owned[string]{}
 	for _, i := range s.Among {
 		if b.members[i].State == quarantine.Rejected {
@@ -83,7 +87,9 @@ func keyed(b *build, s merge.Setting[string], exists func(key, value string) boo
 			counted = b.inherited(one.Name, k, counted)
 		}
 		// As with the existing controller, class parameters of the first member override other members, except for tags.
-		if exists != nil && !(s.Name == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool { return c.Member == b.group.FirstMember() && c.Source.OfClass() })) {
+		if exists != nil && !(s.Name == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool {
+			return c.Member == b.group.FirstMember() && c.Source.OfClass()
+		})) {
 			one.Exists, one.ByDefault = func(v string) bool { return exists(k, v) }, never
 		}
 		c, ok := merge.Resolve(&b.group, counted, one)
@@ -168,17 +174,24 @@ func (b *build) mergeShared() shared {
 	s.name = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
 	s.scheme = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.Scheme },
-		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: cmp.Or(b.cfg.DefaultScheme, stack.Internal), Exists: b.existsScheme, ByDefault: func() bool { return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) }})
+		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: cmp.Or(b.cfg.DefaultScheme, stack.Internal),
+			Exists: b.existsScheme, ByDefault: func() bool {
+				return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal))
+			}})
 	s.ipAddressType = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.IPAddressType },
-		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4, Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
+		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4,
+			Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
 	s.subnets = exclusive(b, func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets },
-		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector, Exists: b.existsSubnets, ByDefault: never})
+		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector,
+			Exists: b.existsSubnets, ByDefault: never})
 	s.securityGroups = exclusive(b, func(s *intent.Settings) intent.Field[[]string] { return nonEmpty(s.SecurityGroups) },
-		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups, ByDefault: b.existsManagedGroup})
+		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Exists: b.existsGroups,
+			ByDefault: b.existsManagedGroup})
 	s.noSecurityGroups = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups },
 		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups", Fallback: printed(false)})
 	s.manageBackend = exclusive(b, func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend },
-		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules", Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
+		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules",
+			Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
 	s.sslRedirect = exclusive(b, func(s *intent.Settings) intent.Field[int32] { return s.SSLRedirectPort },
 		merge.Setting[int32]{Name: "ssl-redirect", What: "SSL redirect port"})
 	s.mappings = exclusive(b, func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings },
@@ -189,18 +202,20 @@ func (b *build) mergeShared() shared {
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
 	s.privateLinkRules = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
 		merge.Setting[string]{Name: "private-link-rules", What: "use of inbound rules for PrivateLink traffic"})
-	s.attributes, s.attributesSource = keyed(b, merge.Setting[string]{Name: attributes, What: "load balancer attribute", Quiet: true, Among: all}, b.existsAttribute, func(i int) map[string]intent.Field[string] {
+	s.attributes, s.attributesSource = keyed(b, merge.Setting[string]{Name: attributes, What: "load balancer attribute",
+		Quiet: true, Among: all}, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
 	s.tags, s.tagsSource = keyed(b, merge.Setting[string]{Name: "tag", What: "tag", Among: all}, b.existsTag, b.userTags)
 	s.addOns = b.mergeAddOns()
-	s.driftPolicy, _ = keyed(b, merge.Setting[string]{Name: "drift-policy", What: "drift policy of", Among: all}, nil, func(i int) map[string]intent.Field[string] {
-		declared := map[string]intent.Field[string]{}
-		for group, f := range b.members[i].Settings.DriftPolicy {
-			declared[group] = deciding(b, i, "drift policy of "+group, f)
-		}
-		return declared
-	})
+	s.driftPolicy, _ = keyed(b, merge.Setting[string]{Name: "drift-policy", What: "drift policy of", Among: all}, nil,
+		func(i int) map[string]intent.Field[string] {
+			declared := map[string]intent.Field[string]{}
+			for group, f := range b.members[i].Settings.DriftPolicy {
+				declared[group] = deciding(b, i, "drift policy of "+group, f)
+			}
+			return declared
+		})
 	s.replacement = policy(b, func(s *intent.Settings) intent.Field[string] { return s.ReplacementPolicy },
 		merge.Setting[string]{Name: "replacement-policy", What: "replacement policy"})
 	return s

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// shareLoadBalancer takes the load balancer of others that the members name for that of the stack, of which only listeners, rules and target groups are wanted.
+// shareLoadBalancer takes the load balancer of others that the members name for that of the stack, of which only
+// listeners, rules and target groups are wanted.
 func (b *build) shareLoadBalancer() {
 	s := b.settings.existing
 	need := facts.Need{Kind: facts.NeedLoadBalancer, Key: s.Value}
@@ -55,23 +56,28 @@ func (b *build) shareLoadBalancer() {
 	b.noteNotOurs()
 }
 
-// unfit is why a load balancer of others, by its name in an annotation, can be neither shared nor taken over. own is the one that the stack has already, nil = none,
-// and does what the stack does with the other one. Without consent, the finding shows nothing of it but that it exists.
-func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (diag.Diagnostic, bool) {
+// unfit is why a load balancer of others, by its name in an annotation, can be neither shared nor taken over. own is
+// the one that the stack has already, nil = none, and does what the stack does with the other one. Without consent, the
+// finding shows nothing of it but that it exists.
+func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *facts.LoadBalancer, does string) (
+	diag.Diagnostic, bool) {
 	found := func(code diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
 		return diag.New(diag.Object{}, "", code, fmt.Sprintf(format, args...), remedy), true
 	}
 	name := s.Value
 	if lb == nil || strings.HasPrefix(name, "arn:") && lb.ARN != name {
-		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again", "load balancer %s does not exist", name)
+		return found(diag.LoadBalancerNotFound, "name one that exists, by ARN or name; it is looked for again",
+			"load balancer %s does not exist", name)
 	}
 	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
 		return diag.Diagnostic{}, false
 	} else if ours {
-		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s belongs to %s", name, key)
+		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer",
+			"load balancer %s belongs to %s", name, key)
 	}
 	if by := naming.ManagedBy(b.cfg.Cluster, lb.Tags); by != "" {
-		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to %s, whose controller may delete listeners and rules that are not its own", name, by)
+		return found(diag.LoadBalancerUnfit, "name one that no controller manages",
+			"load balancer %s belongs to %s, whose controller may delete listeners and rules that are not its own", name, by)
 	}
 	given := b.consent(s, &lb.LoadBalancer)
 	if given == consent.None {
@@ -82,18 +88,23 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	}
 	switch {
 	case lb.Type != b.e.Type:
-		return found(diag.LoadBalancerUnfit, "name another one", "load balancer %s is of type %s, and the object is for one of type %s", name, lb.Type, b.e.Type)
+		return found(diag.LoadBalancerUnfit, "name another one",
+			"load balancer %s is of type %s, and the object is for one of type %s", name, lb.Type, b.e.Type)
 	case lb.VPC != b.cfg.VPC:
-		return found(diag.LoadBalancerUnfit, "name one in the VPC of the cluster", "load balancer %s is in %s, and the cluster in %s", name, lb.VPC, b.cfg.VPC)
+		return found(diag.LoadBalancerUnfit, "name one in the VPC of the cluster",
+			"load balancer %s is in %s, and the cluster in %s", name, lb.VPC, b.cfg.VPC)
 	case own != nil:
-		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object already has load balancer %s, which would have to be deleted before the object %s %s", own.Name, does, name)
+		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again",
+			"the object already has load balancer %s, which would have to be deleted before the object %s %s",
+			own.Name, does, name)
 	}
 	return diag.Diagnostic{}, false
 }
 
 // consent is how far the consent goes for the namespace of the object that names a load balancer of others.
 func (b *build) consent(s merge.Owned[string], lb *facts.LoadBalancer) consent.Degree {
-	return b.cfg.LoadBalancersOfOthers.Of(b.cfg.Cluster, b.asking(s), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]})
+	return b.cfg.LoadBalancersOfOthers.Of(b.cfg.Cluster, b.asking(s), consent.Balancer{ARN: lb.ARN, Name: lb.Name,
+		SharedWith: lb.Tags[naming.SharedWithTag]})
 }
 
 // asking is the namespace of the object that names a load balancer of others.
@@ -107,19 +118,22 @@ func (b *build) asking(s merge.Owned[string]) string {
 // noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("load balancer %s belongs to somebody else, and no consent lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
+		fmt.Sprintf("load balancer %s belongs to somebody else, and no consent lets namespace %s use it", s.Value,
+			b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
 // waysToConsent are both ways in which others let a namespace have a load balancer.
 func waysToConsent(cluster, namespace, name string) string {
-	return fmt.Sprintf("the administrator of the controller can allow it with --existing-load-balancers=%s=%s, or the owner of the load balancer with its tag %s: %s/%s",
+	return fmt.Sprintf("the administrator of the controller can allow it with --existing-load-balancers=%s=%s, or the "+
+		"owner of the load balancer with its tag %s: %s/%s",
 		namespace, name, naming.SharedWithTag, cluster, namespace)
 }
 
 // otherScheme is the finding that a load balancer of others has another scheme than the object declares.
 func (b *build) otherScheme(lb *facts.NamedLoadBalancer, scheme string) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerUnfit,
-		fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", lb.Name, lb.Scheme, scheme), "name another one, or declare no scheme")
+		fmt.Sprintf("load balancer %s is %s, and the object declares scheme %s", lb.Name, lb.Scheme, scheme),
+		"name another one, or declare no scheme")
 }
 
 // noteNotOurs notes the settings that have no effect, as they are about the load balancer itself.
@@ -147,9 +161,12 @@ func (b *build) noteNotOurs() {
 			note(nonEmpty(l.InboundCIDRs).Set, l.InboundCIDRs.Source)
 			note(nonEmpty(l.PrefixLists).Set, l.PrefixLists.Source)
 		}
-		for _, source := range sorting.Sorted(maps.Keys(ignored), func(x, y intent.Source) int { return strings.Compare(x.Place(), y.Place()) }) {
+		for _, source := range sorting.Sorted(maps.Keys(ignored), func(x, y intent.Source) int {
+			return strings.Compare(x.Place(), y.Place())
+		}) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("it is a setting of load balancer %s, which belongs to somebody else and does not change", b.lb.Name), "ask its owner to set it, and remove it here"))
+				fmt.Sprintf("it is a setting of load balancer %s, which belongs to somebody else and does not change", b.lb.Name),
+				"ask its owner to set it, and remove it here"))
 		}
 	}
 }
@@ -164,22 +181,26 @@ func (b *build) listenerOfOthers(p *port) *facts.NamedListener {
 	return nil
 }
 
-// joins reports whether rules can be put on a listener of others. What cannot be, is noted on the members of the port, which lack it.
+// joins reports whether rules can be put on a listener of others. What cannot be, is noted on the members of the port,
+// which lack it.
 func (b *build) joins(p *port, other *facts.NamedListener) bool {
 	if b.e.Type == stack.Application && other.Protocol == p.protocol {
 		if s := b.settings.sslRedirect; s.Set && p.protocol == "HTTP" {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number, b.lb.Name), "declare only HTTPS ports, or ask its owner to redirect"))
+				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number,
+					b.lb.Name), "declare only HTTPS ports, or ask its owner to redirect"))
 		}
 		for at, i := range p.members {
 			l := &p.listeners[at]
 			if l.DefaultSource.Path() != "" && len(l.Default) > 0 {
 				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action does not change", p.number, b.lb.Name), "write a rule with path / instead"))
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action does not change", p.number,
+						b.lb.Name), "write a rule with path / instead"))
 			}
 			if p.secure() && l.Certificates.Set {
 				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number, b.lb.Name), "ask its owner to attach the certificate"))
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number,
+						b.lb.Name), "ask its owner to attach the certificate"))
 			}
 		}
 		return true
@@ -191,7 +212,8 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			why = fmt.Sprintf("it is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; the object is not served on this port", p.number, b.lb.Name, why),
+			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; the object is not "+
+				"served on this port", p.number, b.lb.Name, why),
 			"use another port, or ask its owner to remove the listener"))
 	}
 	return false

@@ -27,18 +27,20 @@ func (b *build) tags(user map[string]string, resource string) map[string]string 
 	return b.tracked(out, resource)
 }
 
-// tracked are tags without reserved keys, from objects and flags, and with the tracking tags of a resource. It changes its argument.
+// tracked are tags without reserved keys, from objects and flags, and with the tracking tags of a resource. It changes
+// its argument.
 func (b *build) tracked(tags map[string]string, resource string) map[string]string {
 	maps.DeleteFunc(tags, func(k, _ string) bool { return tagkey.Reserved(k) })
 	maps.Copy(tags, naming.Tracking(b.e.Key.Owner, b.cfg.Cluster, b.e.Key.ID.String(), resource))
 	return tags
 }
 
-// refuseTags notes the reserved keys of tags that member i declares at a place. The controller does not write them, and leaves in AWS what an
-// earlier controller wrote; keys that steer the controller go. Nothing else of the member waits.
+// refuseTags notes the reserved keys of tags that member i declares at a place. The controller does not write them, and
+// leaves in AWS what an earlier controller wrote; keys that steer the controller go. Nothing else of the member waits.
 func refuseTags[V any](b *build, i int, tags map[string]V, place func(V) string) {
 	for _, key := range tagkey.ReservedOf(tags) {
-		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, key), tagkey.ReservedRemedy))
+		b.note(i, diag.New(b.members[i].Object, place(tags[key]), diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, key),
+			tagkey.ReservedRemedy))
 		if !slices.Contains(naming.OwnTags(b.e.Key.Owner), key) && !slices.Contains(b.keep.Tags, key) {
 			b.keep.Tags = append(b.keep.Tags, key)
 		}
@@ -51,7 +53,9 @@ func (b *build) userTags(i int) map[string]intent.Field[string] {
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := tags[key]; ok {
 			out := maps.Clone(tags)
-			maps.DeleteFunc(out, func(k string, _ intent.Field[string]) bool { return slices.Contains(b.cfg.ExternalManagedTags, k) })
+			maps.DeleteFunc(out, func(k string, _ intent.Field[string]) bool {
+				return slices.Contains(b.cfg.ExternalManagedTags, k)
+			})
 			return out
 		}
 	}
@@ -83,7 +87,8 @@ func (b *build) externalTag(tags map[string]string) string {
 // mostTags is how many tags AWS admits of a resource.
 const mostTags = 50
 
-// checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused some of several.
+// checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused
+// some of several.
 func (b *build) checkTags() {
 	for i := range b.members {
 		tags := b.members[i].Settings.Tags
@@ -101,7 +106,8 @@ func (b *build) checkTags() {
 			}
 		}
 		if n := len(b.tags(b.plainTags(i), "")); len(tags) > 0 && n > mostTags {
-			bad(one, fmt.Sprintf("resources would have %d tags with those of the controller, AWS admits %d", n, mostTags), "remove some")
+			bad(one, fmt.Sprintf("resources would have %d tags with those of the controller, AWS admits %d", n, mostTags),
+				"remove some")
 		}
 	}
 	for _, key := range b.cfg.ExternalManagedTags {

@@ -13,8 +13,10 @@ import (
 
 // forged are tags that say that a resource is of another stack, is the backend group, or is retained.
 var forged = map[string]string{
-	"team": "mal", "service.k8s.aws/stack": "vic/db", "service.k8s.aws/resource": "LoadBalancer", "elbv2.k8s.aws/resource": "backend-sg",
-	"elbv2.k8s.aws/retained": "true", "elbv2.k8s.aws/cluster": "other", "Ingress.k8s.aws/stack ": "vic/web", "kubernetes.io/cluster/demo": "owned",
+	"team": "mal", "service.k8s.aws/stack": "vic/db", "service.k8s.aws/resource": "LoadBalancer",
+	"elbv2.k8s.aws/resource": "backend-sg",
+	"elbv2.k8s.aws/retained": "true", "elbv2.k8s.aws/cluster": "other", "Ingress.k8s.aws/stack ": "vic/web",
+	"kubernetes.io/cluster/demo": "owned",
 }
 
 // tagsOf are the tags of all resources of a stack.
@@ -77,7 +79,8 @@ func TestReservedTagsAreNotWritten(t *testing.T) {
 			t.Errorf("%s: %d findings of %d keys: %v", name, found, len(forged)-1, r.Diagnostics)
 		}
 		kept := r.Keep.Tags
-		if slices.Contains(kept, naming.RetainedTag) || slices.Contains(kept, naming.ClusterTag) || !slices.Contains(kept, "service.k8s.aws/stack") || !slices.Contains(kept, "kubernetes.io/cluster/demo") {
+		if slices.Contains(kept, naming.RetainedTag) || slices.Contains(kept, naming.ClusterTag) ||
+			!slices.Contains(kept, "service.k8s.aws/stack") || !slices.Contains(kept, "kubernetes.io/cluster/demo") {
 			t.Errorf("%s: keys that stay in AWS: %v", name, kept)
 		}
 	}

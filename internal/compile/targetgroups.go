@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
 )
 
-// targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member fails.
+// targetGroup builds a target group and its binding at the first reference. ok is false if that fails; then the member
+// fails.
 func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Source) (ref stack.Ref, ok bool) {
 	if want.Source.Path() != "" {
 		source = want.Source
@@ -35,7 +36,8 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	}
 	if want.IPv4 && !b.dualstack() && b.e.Key.Owner == stack.Service {
 		b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
-			fmt.Sprintf("targets of Service %s/%s get only IPv4 traffic, although it also has IPv6: the load balancer is not dualstack", want.ServiceNamespace, want.ServiceName),
+			fmt.Sprintf("targets of Service %s/%s get only IPv4 traffic, although it also has IPv6: the load balancer is "+
+				"not dualstack", want.ServiceNamespace, want.ServiceName),
 			"nothing to do, or set ip-address-type dualstack").In(diag.Route))
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
@@ -59,7 +61,8 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		out.IPAddressType = stack.IPv6
 	}
 	if problem := constraint.OfTargetGroup(out); problem != "" {
-		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").In(diag.Route))
+		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").
+			In(diag.Route))
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
 	}
@@ -74,12 +77,14 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.targets[tg.ID] = ref
 	b.tgs = append(b.tgs, out)
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
-	if tg.TargetType == stack.TargetALB || tg.ServiceName == "" { // no binding: the plan registers the load balancer; without a Service there are no targets
+	// no binding: the plan registers the load balancer; without a Service there are no targets
+	if tg.TargetType == stack.TargetALB || tg.ServiceName == "" {
 		return ref, true
 	}
 	binding := stack.Binding{
-		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labelsOf(i), Annotations: b.e.BindingAnnotations, TargetGroup: ref,
-		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
+		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labelsOf(i), Annotations: b.e.BindingAnnotations,
+		TargetGroup: ref,
+		TargetType:  out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}
 	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels)+len(tg.NodeExpressions) > 0 {
@@ -106,9 +111,10 @@ func (b *build) labelsOf(i int) map[string]string {
 	return labels
 }
 
-// overIPv6 reports whether targets are reached by IPv6. Of the two families of a dual-stack Service, it is the one that the load balancer admits: of
-// a dualstack NLB, UDP takes IPv6 only and QUIC IPv4 only. Where it admits both, it is the first one; but a target group of IPv6 that exists stays, as the controller
-// before this one made it of any Service with IPv6.
+// overIPv6 reports whether targets are reached by IPv6. Of the two families of a dual-stack Service, it is the one that
+// the load balancer admits: of a dualstack NLB, UDP takes IPv6 only and QUIC IPv4 only. Where it admits both, it is the
+// first one; but a target group of IPv6 that exists stays, as the controller before this one made it of any Service
+// with IPv6.
 func (b *build) overIPv6(g *intent.TargetGroup) bool {
 	switch {
 	case !g.IPv6 || !g.IPv4:
@@ -136,15 +142,17 @@ func (b *build) notOfMember(i int, tags map[string]string) map[string]string {
 	return out
 }
 
-// nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get: nothing shows when one of a
-// load balancer as target may go. AWS admits a name once: of several that declare it, the first has it and the others have generated names.
+// nameOf is the name of a target group, and whether it is a declared one that a target group which exists is to get:
+// nothing shows when one of a load balancer as target may go. AWS admits a name once: of several that declare it, the
+// first has it and the others have generated names.
 func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (name string, declared bool) {
 	generated := b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg)
 	switch {
 	case tg.Name == generated:
 	case naming.Generated(tg.Name) && tg.Name != b.formerName(tg):
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
-			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: the controller generates names of the form k8s-…-<hash>, and this name may belong to another target group", tg.Name, tg.ID),
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: the controller generates names of the "+
+				"form k8s-…-<hash>, and this name may belong to another target group", tg.Name, tg.ID),
 			"declare a name of another form, or none").In(diag.Route))
 	case tg.Name != "":
 		at := slices.IndexFunc(b.tgs, func(other stack.TargetGroup) bool { return other.Name == tg.Name })
@@ -152,7 +160,8 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 			return tg.Name, tg.TargetType != stack.TargetALB
 		}
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
-			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, and AWS allows a name only once", tg.Name, tg.ID, b.tgs[at].ID),
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, and AWS "+
+				"allows a name only once", tg.Name, tg.ID, b.tgs[at].ID),
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}
 	return generated, false
@@ -180,22 +189,26 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	case tg.TargetType != stack.TargetInstance && tg.TargetType != stack.TargetIP:
 		return bad(diag.InvalidAnnotation, "use instance or ip", "unknown targetType: %s", tg.TargetType)
 	case tg.TargetType == stack.TargetIP && !b.cfg.Gates.EnableIPTargetType:
-		return bad(diag.InvalidAnnotation, "use target type instance, or start the controller with the feature gate EnableIPTargetType",
+		return bad(diag.InvalidAnnotation, "use target type instance, or start the controller with the feature gate "+
+			"EnableIPTargetType",
 			"unsupported targetType: ip when EnableIPTargetType is false")
 	case tg.Port == 0 && tg.TargetType == stack.TargetIP:
 		return bad(diag.WrongServiceType, "give the port of Service "+service+" a target port",
 			"TargetGroup port is empty. Are you using the correct service type?")
 	case tg.Port == 0:
-		return bad(diag.WrongServiceType, "change Service "+service+" to type NodePort or LoadBalancer, or use target type ip",
+		return bad(diag.WrongServiceType, "change Service "+service+
+			" to type NodePort or LoadBalancer, or use target type ip",
 			"TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'")
 	case tg.ControlPort != 0 && tg.TargetType == stack.TargetInstance:
 		return bad(diag.InvalidAnnotation, "use target type ip, or remove the target control port",
 			"target control port is not supported for instance target target group")
 	case quic(tg.Protocol) && tg.TargetType == stack.TargetInstance:
-		return bad(diag.InvalidAnnotation, "use target type ip, or have the port without QUIC", "QUIC protocol is not supported for Instance target types.")
+		return bad(diag.InvalidAnnotation, "use target type ip, or have the port without QUIC",
+			"QUIC protocol is not supported for Instance target types.")
 	case quic(tg.Protocol) && tg.IPv6:
 		return bad(diag.InvalidAnnotation, "give Service "+service+" IPv4 addresses, or have the port without QUIC",
-			"unsupported IPv6 configuration: targets of QUIC are reached by IPv4 only, and Service %s has IPv6 addresses only", service)
+			"unsupported IPv6 configuration: targets of QUIC are reached by IPv4 only, and Service %s has IPv6 addresses only",
+			service)
 	case tg.IPv6 && !b.dualstack():
 		return bad(diag.InvalidAnnotation, "set ip-address-type dualstack, or give Service "+service+" IPv4 addresses",
 			"unsupported IPv6 configuration, lb not dual-stack: Service %s has IPv6 addresses", service)

@@ -11,11 +11,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with
-// Service c and Ingress a with Service b-c have the same one. The existing controller uses the target group of the first for both, so that
-// requests of the other go to the wrong Service. The same is true of two routes of a Gateway. Here each identity has one owner, and the other member fails.
+// The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain:
+// Ingress a-b with Service c and Ingress a with Service b-c have the same one. The existing controller uses the target
+// group of the first for both, so that requests of the other go to the wrong Service. The same is true of two routes of
+// a Gateway. Here each identity has one owner, and the other member fails.
 
-// ownTargetGroups sets the owner of each target group: the one before, else the first member. It needs the present states of the members.
+// ownTargetGroups sets the owner of each target group: the one before, else the first member. It needs the present
+// states of the members.
 func (b *build) ownTargetGroups() {
 	b.owners = map[string]int{}
 	for i := range b.members {
@@ -79,7 +81,8 @@ func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) boo
 		kind, remedy = own, "rename this "+own+" or the Service, or attach the "+own+" to another Gateway"
 	}
 	b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.TargetGroupTaken,
-		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of %s and Service join to the same identity %s",
+		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of %s and Service "+
+			"join to the same identity %s",
 			want.ServiceName, want.ServicePort, other, service, kind, want.ID), remedy))
 	return true
 }
@@ -102,11 +105,13 @@ func (b *build) declaringNamespaces() map[string]string {
 // onlyTaken reports whether there are failures, and all of them are of target groups that other members own.
 func (b *build) onlyTaken() bool {
 	all := slices.Concat(b.failures...)
-	return len(all) > 0 && !slices.ContainsFunc(all, func(d diag.Diagnostic) bool { return d.Code != diag.TargetGroupTaken })
+	return len(all) > 0 && !slices.ContainsFunc(all, func(d diag.Diagnostic) bool {
+		return d.Code != diag.TargetGroupTaken
+	})
 }
 
-// formerOwners are the owners of target groups that may still exist although no member declares them. They matter while a member is
-// frozen: rules whose owner is not known are not deleted then.
+// formerOwners are the owners of target groups that may still exist although no member declares them. They matter while
+// a member is frozen: rules whose owner is not known are not deleted then.
 func (b *build) formerOwners() map[string]diag.Object {
 	if !slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen }) {
 		return nil
@@ -123,7 +128,9 @@ func (b *build) formerOwners() map[string]diag.Object {
 // foreignTo are the identities with a prefix of a frozen member whose target groups are known to be another member's.
 func (b *build) foreignTo(prefixes []string) (out []string) {
 	silent := func(o diag.Object) bool {
-		return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.Object == o && m.State == quarantine.Frozen })
+		return slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
+			return m.Object == o && m.State == quarantine.Frozen
+		})
 	}
 	owners := maps.Clone(b.ownersBefore)
 	if owners == nil {

@@ -25,22 +25,26 @@ func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testi
 	t.Parallel()
 	first, second := serving("a-b", "c"), serving("a", "b-c")
 	r := Compile(loadBalancer(first, second), account(), config(), nil)
-	same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → shop/a-b-c:80", "80 a.example.com /* → 503"})
+	same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → shop/a-b-c:80",
+		"80 a.example.com /* → 503"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
 	for _, part := range []string{"Service b-c, port 80", "Ingress shop/a-b has for Service c", "answered with 503"} {
 		if !strings.Contains(r.Diagnostics[0].Text, part) {
 			t.Errorf("%q is not told: %s", part, r.Diagnostics[0].Text)
 		}
 	}
-	if again := Compile(loadBalancer(first, second), account(), config(), r.Memory); !slices.Equal(table(mustBuild(t, again)), table(r.Stack)) {
+	if again := Compile(loadBalancer(first, second), account(), config(), r.Memory); !slices.Equal(
+		table(mustBuild(t, again)), table(r.Stack)) {
 		t.Errorf("the next compilation decides otherwise: %v", table(again.Stack))
 	}
-	if renamed := Compile(loadBalancer(first, serving("a", "d")), account(), config(), r.Memory); renamed.Diagnostics != nil {
+	if renamed := Compile(loadBalancer(first, serving("a", "d")), account(), config(), r.Memory); renamed.Diagnostics !=
+		nil {
 		t.Errorf("another Service does not end it: %v", renamed.Diagnostics)
 	}
 }
 
-// TestAMemberThatHasATargetGroupKeepsItFromANewcomer has the newcomer come first in the group, also with a memory that was written and read.
+// TestAMemberThatHasATargetGroupKeepsItFromANewcomer has the newcomer come first in the group, also with a memory that
+// was written and read.
 func TestAMemberThatHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 	t.Parallel()
 	old, newcomer := serving("a", "b-c"), serving("a-b", "c")
@@ -55,12 +59,14 @@ func TestAMemberThatHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 	}
 	for _, m := range []*Memory{before.Memory, &memory} {
 		r := Compile(loadBalancer(newcomer, old, serving("z", "z")), account(), config(), m)
-		same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → 503", "80 a.example.com /* → shop/a-b-c:80", "80 z.example.com /* → shop/z-z:80"})
+		same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → 503",
+			"80 a.example.com /* → shop/a-b-c:80", "80 z.example.com /* → shop/z-z:80"})
 		same(t, "diagnostics", codes(r.Diagnostics), []string{"a-b TargetGroupTaken"})
 	}
 }
 
-// TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup: the existing controller has merged them, and nothing is remembered.
+// TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup: the existing controller has merged them, and nothing is
+// remembered.
 func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 	t.Parallel()
 	f := account()
@@ -70,19 +76,22 @@ func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 		c.StrictGroups = strict
 		r := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c")), f, c, nil)
 		for _, rule := range mustBuild(t, r).Rules {
-			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: rule.ID}) {
+			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != slices.Contains(r.Keep.Actions,
+				stack.Ref{Kind: stack.KindRule, ID: rule.ID}) {
 				t.Errorf("strict %v: rule %v is kept: %v", strict, rule.Conditions, !second)
 			}
 		}
 		same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
-		other := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c"), serving("z", "z", broken("spec.rules[0]"))), f, c, nil)
+		other := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c"), serving("z", "z", broken("spec.rules[0]"))),
+			f, c, nil)
 		if strict != (other.Stack == nil) {
 			t.Errorf("strict %v: with a member that is broken otherwise, a stack is built: %v", strict, other.Stack != nil)
 		}
 	}
 }
 
-// TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity takes a path from web-admin while web cannot be understood.
+// TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity takes a path from web-admin while web cannot be
+// understood.
 func TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity(t *testing.T) {
 	t.Parallel()
 	f := account()
@@ -100,11 +109,13 @@ func TestTheOwnerOfATargetGroupIsNotFoundByThePrefixOfItsIdentity(t *testing.T) 
 	memory := first.Memory
 	for range 3 { // however often it is compiled until the rule is gone
 		r := Compile(loadBalancer(web, admin), f, config(), memory)
-		same(t, "known to be of others, without the path", except(r), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
+		same(t, "known to be of others, without the path", except(r), []string{"shop/web-admin-more:80",
+			"shop/web-admin-tools:80"})
 		memory = r.Memory
 	}
 	gone := Compile(loadBalancer(web, serving("other", "x")), f, config(), memory)
-	same(t, "known to be of others, without web-admin", except(gone), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
+	same(t, "known to be of others, without web-admin", except(gone), []string{"shop/web-admin-more:80",
+		"shop/web-admin-tools:80"})
 	sound := Compile(loadBalancer(serving("web", "front"), admin), f, config(), gone.Memory)
 	if except(sound) != nil || sound.Memory.TargetGroups != nil || sound.Diagnostics.HasErrors() {
 		t.Errorf("nobody is broken: %v, %v, %v", except(sound), sound.Memory.TargetGroups, sound.Diagnostics)

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// ownTrustStore is the ARN of a trust store that the stack owns for member i, and adds the trust store to the stack; empty while it is not
-// known or not active.
+// ownTrustStore is the ARN of a trust store that the stack owns for member i, and adds the trust store to the stack;
+// empty while it is not known or not active.
 func (b *build) ownTrustStore(i int, id string, source intent.Source) string {
 	at := slices.IndexFunc(b.members[i].TrustStores, func(t intent.TrustStore) bool { return t.ID == id })
 	if at < 0 {
@@ -42,10 +42,12 @@ func (b *build) declareTrustStore(i int, t intent.TrustStore) {
 	if slices.ContainsFunc(b.trustStores, func(w stack.TrustStore) bool { return w.ID == t.ID }) {
 		return
 	}
-	user, sources := keyed(b, merge.Setting[string]{Name: "trust-store-tag", What: "tag", Among: []int{i}}, nil, b.userTags)
+	user, sources := keyed(b, merge.Setting[string]{Name: "trust-store-tag", What: "tag", Among: []int{i}},
+		nil, b.userTags)
 	name := naming.TrustStore(b.cfg.Cluster, b.e.Key, t.ID)
 	w := stack.TrustStore{
-		ID: t.ID, Name: name, Bucket: b.cfg.TrustStores.Bucket, Key: naming.TrustStoreObject(b.cfg.TrustStores.Prefix, b.cfg.Cluster, name),
+		ID: t.ID, Name: name, Bucket: b.cfg.TrustStores.Bucket, Key: naming.TrustStoreObject(b.cfg.TrustStores.Prefix,
+			b.cfg.Cluster, name),
 		Bundle: t.Bundle, Hash: t.Hash, Tags: b.tags(user, t.ID),
 	}
 	w.Tags[naming.ContentTag], w.Tags[naming.BundleTag] = t.Hash, naming.Bundle(w.Bucket, w.Key)

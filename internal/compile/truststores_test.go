@@ -40,21 +40,24 @@ func TestAListenerNamesATrustStoreOfTheStackOnceItIsActive(t *testing.T) {
 		"none exists":         {wanted: true},
 		"it is being created": {own: []facts.OwnTrustStore{{ARN: corpCA, ID: id}}, wanted: true},
 		"it is active":        {own: []facts.OwnTrustStore{{ARN: corpCA, ID: id, Active: true}}, store: corpCA, wanted: true},
-		"another one is":      {own: []facts.OwnTrustStore{{ARN: corpCA, ID: "trust-store/other", Active: true}}, wanted: true},
+		"another one is": {own: []facts.OwnTrustStore{{ARN: corpCA, ID: "trust-store/other", Active: true}},
+			wanted: true},
 	} {
 		f := account()
 		f.OwnTrustStores, f.OwnTrustStoresKnown = c.own, true
 		r := Compile(e, f, cfg, nil)
 		s := mustBuild(t, r)
 		at := slices.IndexFunc(s.Listeners, func(l stack.Listener) bool { return l.ID == "443" })
-		if c.store == "" && (at >= 0 || !slices.Contains(r.Keep.Resources, listener)) || c.store != "" && (at < 0 || s.Listeners[at].Mutual.TrustStore != c.store) {
+		if c.store == "" && (at >= 0 || !slices.Contains(r.Keep.Resources, listener)) || c.store != "" &&
+			(at < 0 || s.Listeners[at].Mutual.TrustStore != c.store) {
 			t.Errorf("%s: %+v", name, s.Listeners)
 		}
 		if (len(s.TrustStores) > 0) != c.wanted {
 			t.Errorf("%s: %+v, %v", name, s.TrustStores, r.Keep.Resources)
 		}
 		for _, w := range s.TrustStores {
-			if w.Bucket != "pki" || w.Key != "trust-stores/"+cfg.Cluster+"/"+w.Name+".pem" || w.Tags[naming.ContentTag] != "h1" || w.Tags[naming.BundleTag] != "s3://pki/"+w.Key ||
+			if w.Bucket != "pki" || w.Key != "trust-stores/"+cfg.Cluster+"/"+w.Name+".pem" || w.Tags[naming.ContentTag] !=
+				"h1" || w.Tags[naming.BundleTag] != "s3://pki/"+w.Key ||
 				w.Tags[naming.ResourceTag(stack.GatewayALB)] != id {
 				t.Errorf("%s: %+v", name, w)
 			}
@@ -76,7 +79,8 @@ func TestTheTrustStoresOfAGatewayThatIsLeftOutStay(t *testing.T) {
 	f.OwnTrustStoresKnown = true
 	good := Compile(verifyingGateway(), f, config(), nil)
 	lost := verifyingGateway(broken("spec.x"), func(m *intent.Member) { m.TrustStores = nil })
-	if r := Compile(lost, f, config(), good.Memory); r.Stack != nil && len(r.Stack.TrustStores) == 0 && !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
+	if r := Compile(lost, f, config(), good.Memory); r.Stack != nil && len(r.Stack.TrustStores) == 0 &&
+		!slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// uncovered are the hosts of a Gateway's listener that no certificate covers. Its author can mend those of its listeners; the hosts of routes are
-// their authors'.
+// uncovered are the hosts of a Gateway's listener that no certificate covers. Its author can mend those of its
+// listeners; the hosts of routes are their authors'.
 type uncovered struct {
 	own      []string // of no route
 	ofRoutes []routeHosts
@@ -50,8 +50,8 @@ func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) 
 	return out
 }
 
-// withoutOwned drops the hosts that an attached certificate of the stack covers, whichever member declares it: cert-manager's Ingress for a challenge
-// names the host of another one, whose Secret is imported.
+// withoutOwned drops the hosts that an attached certificate of the stack covers, whichever member declares it:
+// cert-manager's Ingress for a challenge names the host of another one, whose Secret is imported.
 func (b *build) withoutOwned(c *gathered, hosts []string) []string {
 	if len(hosts) == 0 {
 		return nil
@@ -94,7 +94,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	for _, r := range u.ofRoutes {
 		o := b.members[r.member].Object
 		b.note(r.member, diag.New(o, "spec.hostnames", diag.CertificateNotFound, certificates.NotFound(r.hosts)+consequence,
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or ask for one on the Gateway"))
+			"request or import a certificate that covers it in ACM, in the load balancer's region, or ask for one "+
+				"on the Gateway"))
 		whose = append(whose, fmt.Sprintf("%s of %s", strings.Join(r.hosts, ", "), o))
 	}
 	if len(c.arns) == 0 { // the Gateway's own finding says it
@@ -106,7 +107,8 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 		"nothing to do here: the owners of the routes request a certificate, or you name one for the listener"))
 }
 
-// tellRoutes tells the routes of a port what is wrong with the certificates that the Gateway names for it, in the same words as there.
+// tellRoutes tells the routes of a port what is wrong with the certificates that the Gateway names for it, in the same
+// words as there.
 func (b *build) tellRoutes(p *port, gateway *intent.Member, owned []string) {
 	for _, c := range gateway.Certificates {
 		if !slices.Contains(owned, c.ID) {

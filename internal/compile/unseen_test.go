@@ -23,7 +23,8 @@ func TestWhileMembersMayBeUnseenWhatIsSharedStandsAndNothingOfThemIsForgotten(t 
 
 	unasked := account()
 	unasked.ExistingKnown = false
-	if r := Compile(unseen(web), unasked, config(), all.Memory); r.Stack != nil || len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStack {
+	if r := Compile(unseen(web), unasked, config(), all.Memory); r.Stack != nil || len(r.Needs) != 1 ||
+		r.Needs[0].Kind != facts.NeedStack {
 		t.Errorf("before it is known what exists: %+v, needs %v", r.Stack, r.Needs)
 	}
 	edited := ingress("shop", "web", ranges("0.0.0.0/0"), https(certificate1))
@@ -36,12 +37,14 @@ func TestWhileMembersMayBeUnseenWhatIsSharedStandsAndNothingOfThemIsForgotten(t 
 	if !reflect.DeepEqual(r.Memory.Effect, all.Memory.Effect) || !reflect.DeepEqual(r.Memory.Members, all.Memory.Members) {
 		t.Errorf("what is in effect is remembered as %+v of %v", r.Memory.Effect, r.Memory.Members)
 	}
-	if good := r.Memory.Good; !reflect.DeepEqual(good[api.Object], all.Memory.Good[api.Object]) || !reflect.DeepEqual(good[web.Object].Listeners, edited.Listeners) {
+	if good := r.Memory.Good; !reflect.DeepEqual(good[api.Object], all.Memory.Good[api.Object]) ||
+		!reflect.DeepEqual(good[web.Object].Listeners, edited.Listeners) {
 		t.Errorf("remembered is %+v", good)
 	}
 
 	again := Compile(unseen(), f, config(), r.Memory)
-	if left := mustBuild(t, again); !again.Keep.Settings || again.Keep.SeenNamespace != "shop" || left.Removal != stack.NotRemoved || len(left.LoadBalancers) != 1 || len(left.Rules) > 0 {
+	if left := mustBuild(t, again); !again.Keep.Settings || again.Keep.SeenNamespace != "shop" ||
+		left.Removal != stack.NotRemoved || len(left.LoadBalancers) != 1 || len(left.Rules) > 0 {
 		t.Errorf("once all that were seen left: %+v", left)
 	}
 

@@ -13,14 +13,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
-// setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the kind yet.
+// setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the
+// kind yet.
 func (w *Wiring) setUpAccelerators(context.Context) error {
 	c := w.Config
 	if !c.ServesAccelerators() {
 		return nil
 	}
 	declared := declare.Config{
-		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
+		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(
+			config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
 	from := account.New(w.Clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.Now)
 	from.KnownOwner, from.Refusals = w.knownOwner, w.refusals
@@ -35,7 +37,8 @@ func (w *Wiring) setUpAccelerators(context.Context) error {
 
 // acceleratorHeld reports whether an administrator holds an accelerator.
 func (w *Wiring) acceleratorHeld(key stack.Key) bool {
-	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace, Name: key.ID.Name}) != nil
+	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace,
+		Name: key.ID.Name}) != nil
 }
 
 // knownOwner is the stack of a load balancer that the inventory shows.

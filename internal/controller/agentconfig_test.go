@@ -39,7 +39,8 @@ func (r configReader) Get(_ context.Context, key client.ObjectKey, o client.Obje
 func TestTheNamespacesOwnAgentConfigurationCountsBeforeThatOfTheCluster(t *testing.T) {
 	t.Parallel()
 	down := errors.New("timeout")
-	undefined := &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "ALBTargetControlConfig"}}
+	undefined := &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws",
+		Kind: "ALBTargetControlConfig"}}
 	for name, tc := range map[string]struct {
 		images map[string]string
 		errs   map[string]error

@@ -10,8 +10,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// apiClients are clients of the groups of the API that the controller calls besides its caches. client-go's clientset would link, and
-// make at every start, a client of each of some fifty groups. hack/importgraph tests that no package of ours imports the clientset.
+// apiClients are clients of the groups of the API that the controller calls besides its caches. client-go's clientset
+// would link, and make at every start, a client of each of some fifty groups. hack/importgraph tests that no package of
+// ours imports the clientset.
 type apiClients struct {
 	core          *corev1client.CoreV1Client
 	authorization *authorizationclient.AuthorizationV1Client
@@ -22,7 +23,8 @@ func newAPIClients(rc *rest.Config, hc *http.Client) (*apiClients, error) {
 	core, coreErr := corev1client.NewForConfigAndClient(rc, hc)
 	authorization, authorizationErr := authorizationclient.NewForConfigAndClient(rc, hc)
 	kinds, discoveryErr := discovery.NewDiscoveryClientForConfigAndClient(rc, hc)
-	return &apiClients{core: core, authorization: authorization, discovery: kinds}, errors.Join(coreErr, authorizationErr, discoveryErr)
+	return &apiClients{core: core, authorization: authorization, discovery: kinds}, errors.Join(coreErr, authorizationErr,
+		discoveryErr)
 }
 
 // CoreV1 is what packages ask for that read or write objects of the core group.

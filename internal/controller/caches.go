@@ -26,9 +26,10 @@ import (
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
 	o := ctrl.Options{
-		Scheme:                        scheme,
-		Logger:                        log,
-		Metrics:                       metricsserver.Options{BindAddress: "0"}, // they are served from the start on, as probes are
+		Scheme: scheme,
+		Logger: log,
+		// they are served from the start on, as probes are
+		Metrics:                       metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:        "0",
 		PprofBindAddress:              c.PprofAddr,
 		LeaderElection:                c.LeaderElection,
@@ -42,10 +43,12 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 			SyncPeriod:       &c.SyncPeriod,
 			DefaultTransform: reduceMetadata,
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Pod{}: {Transform: reducePods(c.QUICVariable)}, &corev1.Node{}: {Transform: reduceNode}, &discoveryv1.EndpointSlice{}: {Transform: reduceSlice},
+				&corev1.Pod{}: {Transform: reducePods(c.QUICVariable)}, &corev1.Node{}: {Transform: reduceNode},
+				&discoveryv1.EndpointSlice{}: {Transform: reduceSlice},
 			},
 		},
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
+		Client: client.Options{
+			Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
 	}
 	if c.WatchNamespace != "" {
 		o.Cache.DefaultNamespaces = map[string]cache.Config{c.WatchNamespace: {}}
@@ -53,7 +56,8 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 	return o
 }
 
-// optionalKinds are the optional kinds that the controllers read: those of Gateways and accelerators only if these are served.
+// optionalKinds are the optional kinds that the controllers read: those of Gateways and accelerators only if these are
+// served.
 func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
 	kinds, err := optionalkinds.Kinds(scheme)
 	accelerators := c.ServesAccelerators()
@@ -70,10 +74,12 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 	return kinds, err
 }
 
-// cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
-// known of these definitions.
-// Objects of other namespaces than restricted's, if it is not nil, are read as that has it. pods is called with the cache of the pods when it is made.
-func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optionalkinds.Definitions) {
+// cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the
+// controller runs, and what is known of these definitions. Objects of other namespaces than restricted's, if it is not
+// nil, are read as that has it. pods is called with the cache of the pods when it is made.
+func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind,
+	restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache,
+	log logr.Logger) (cache.NewCacheFunc, *optionalkinds.Definitions) {
 	definitions := optionalkinds.NewDefinitions(optionalkinds.DiscoverFrom(api), kinds, time.Now, log)
 	definitions.Read = optionalkinds.ReadDefinitionFrom(api)
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
@@ -98,7 +104,8 @@ type restrictedCache struct {
 }
 
 // Get implements client.Reader.
-func (c restrictedCache) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+func (c restrictedCache) Get(ctx context.Context, key client.ObjectKey, o client.Object,
+	opts ...client.GetOption) error {
 	return c.Restricted.Get(ctx, key, o, opts...)
 }
 

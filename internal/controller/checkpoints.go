@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// newCheckpoints returns the writer of checkpoints in the namespace of the Lease; nil = they are switched off, or the namespace is not
-// known. The manager's client reads ConfigMaps from the API server.
+// newCheckpoints returns the writer of checkpoints in the namespace of the Lease; nil = they are switched off, or the
+// namespace is not known. The manager's client reads ConfigMaps from the API server.
 func (w *Wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.Writer {
 	log := w.Log.WithName("checkpoint")
 	if !w.Config.Checkpoints {
@@ -24,7 +24,8 @@ func (w *Wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.W
 	}
 	namespace, err := ownNamespace(w.Config.LeaderElectionNamespace)
 	if err != nil {
-		log.Info("no checkpoints are written, so a restart reads each load balancer from AWS: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
+		log.Info("no checkpoints are written, so a restart reads each load balancer from AWS: the controller's namespace "+
+			"is not known; set --leader-election-namespace", "cause", err.Error())
 		return nil
 	}
 	config := CheckpointConfig(w.Config, namespace, w.Now, log)
@@ -55,15 +56,16 @@ func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]invent
 	}
 	for id, text := range restored.Entries {
 		var d inventory.Snapshot
-		if key, err := stack.ParseKey(id.Name); err == nil && id.Kind == checkpoint.Observed && json.Unmarshal(text, &d) == nil {
+		if key, err := stack.ParseKey(id.Name); err == nil && id.Kind == checkpoint.Observed &&
+			json.Unmarshal(text, &d) == nil {
 			out[key] = d
 		}
 	}
 	return out
 }
 
-// Assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that ended in order: the stack of
-// what others have tagged for this cluster since would not be found for an hour.
+// Assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that
+// ended in order: the stack of what others have tagged for this cluster since would not be found for an hour.
 func Assume(inv *inventory.Inventory, restored checkpoint.Restored, now time.Time) {
 	inv.Assume(snapshots(restored, now), restored.At)
 	var foreign inventory.Foreigners
@@ -117,7 +119,8 @@ func AsValues(registered map[string][]registrar.Target) map[string]any {
 	return out
 }
 
-// Registrations are the targets that were registered when the last process ended, if its checkpoints are complete and not too old.
+// Registrations are the targets that were registered when the last process ended, if its checkpoints are complete and
+// not too old.
 func Registrations(restored checkpoint.Restored, now time.Time) map[string][]registrar.Target {
 	out := map[string][]registrar.Target{}
 	if !restored.Complete || now.Sub(restored.At) > LongestAge {

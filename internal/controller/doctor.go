@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-// setUpDoctor sets up the checks that the leader makes once a minute. Without its namespace there is no object with their report, and metrics only.
+// setUpDoctor sets up the checks that the leader makes once a minute. Without its namespace there is no object with
+// their report, and metrics only.
 func (w *Wiring) setUpDoctor() {
 	c, log := w.Config, w.Log.WithName("doctor")
 	d := &leaderdoctor.Doctor{

@@ -22,39 +22,43 @@ import (
 )
 
 const (
-	// checkPause is the shortest pause between two checks. It does not grow after a failed check, because the next one is of another unit.
+	// checkPause is the shortest pause between two checks. It does not grow after a failed check, because the next one is
+	// of another unit.
 	checkPause = time.Second
-	// readPause is the pause after each read, so that checks make one read a second on average, however many units there are: a tenth of
-	// AWS's rate (DescribeRules and the like: 10 a second for an account and Region).
+	// readPause is the pause after each read, so that checks make one read a second on average, however many units there
+	// are: a tenth of AWS's rate (DescribeRules and the like: 10 a second for an account and Region).
 	readPause = time.Second
 	// verificationDelay is the time from the start to the first check of restored state: the reads of a start come first.
 	verificationDelay = time.Minute
-	// lateDelay is the time from the start of a leader to its checks of the target groups of a former one that did not end in order: calls that this one had sent before its lease
-	// ended have arrived by then.
+	// lateDelay is the time from the start of a leader to its checks of the target groups of a former one that did not end
+	// in order: calls that this one had sent before its lease ended have arrived by then.
 	lateDelay = 10 * time.Second
 	// editDelay is the time from an edit to the check of its load balancer.
 	editDelay = 30 * time.Second
-	// tagsPause is the pause between two calls for tags: of foreign resources, and of those whose tags come from a checkpoint.
+	// tagsPause is the pause between two calls for tags: of foreign resources, and of those whose tags come from a
+	// checkpoint.
 	tagsPause = 10 * time.Second
 	// longestRound is the time in which each load balancer should be checked once.
 	longestRound = 12 * time.Hour
 )
 
-// DriftDetector checks in the background whether resources were changed outside the controller: one stack or target group after the
-// other, each at most once per interval, with one read per readPause on average. Restored state comes first, then edited stacks, then the
-// others. What it has read of a stack is diffed by an ordinary pass of low priority, which makes no call if nothing has changed.
+// DriftDetector checks in the background whether resources were changed outside the controller: one stack or target
+// group after the other, each at most once per interval, with one read per readPause on average. Restored state comes
+// first, then edited stacks, then the others. What it has read of a stack is diffed by an ordinary pass of low
+// priority, which makes no call if nothing has changed.
 type DriftDetector struct {
-	interval    time.Duration
-	now         func() time.Time
-	jitter      func() float64 // 0.5 to 1.5
-	log         logr.Logger
-	stacks      func() []stack.Key
-	targets     func(ctx context.Context) map[types.NamespacedName]registrar.Group
-	reread      func(ctx context.Context, key stack.Key) (read bool, err error)
-	cost        func(key stack.Key) int // reads of a reread
-	assumed     func() []stack.Key      // with parts from checkpoints that are not verified
-	recheck     func(ctx context.Context, of registrar.Group) (health []registrar.Health, drifted bool, err error)
-	tags        func(ctx context.Context) (read bool, err error) // reads tags of foreign resources, and those from checkpoints; one call at most
+	interval time.Duration
+	now      func() time.Time
+	jitter   func() float64 // 0.5 to 1.5
+	log      logr.Logger
+	stacks   func() []stack.Key
+	targets  func(ctx context.Context) map[types.NamespacedName]registrar.Group
+	reread   func(ctx context.Context, key stack.Key) (read bool, err error)
+	cost     func(key stack.Key) int // reads of a reread
+	assumed  func() []stack.Key      // with parts from checkpoints that are not verified
+	recheck  func(ctx context.Context, of registrar.Group) (health []registrar.Health, drifted bool, err error)
+	// reads tags of foreign resources, and those from checkpoints; one call at most
+	tags        func(ctx context.Context) (read bool, err error)
 	wake        func(key stack.Key)
 	wakeBinding func(binding types.NamespacedName)
 	found       func() // targets were changed by hand
@@ -145,7 +149,8 @@ func (s *DriftDetector) tick(ctx context.Context) {
 	}
 }
 
-// checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that hangs. A namespace has one such check under way.
+// checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that
+// hangs. A namespace has one such check under way.
 func (s *DriftDetector) checkBeside(ctx context.Context, x driftUnit) {
 	namespace := x.binding.Namespace
 	s.mu.Lock()
@@ -178,12 +183,14 @@ func (s *DriftDetector) readTags(ctx context.Context, now time.Time) (read bool)
 	return read
 }
 
-// choose finds the next unit to check: an edited stack, then one with restored state, then the unit whose last check is the oldest.
+// choose finds the next unit to check: an edited stack, then one with restored state, then the unit whose last check is
+// the oldest.
 func (s *DriftDetector) choose(ctx context.Context, now time.Time) (driftUnit, bool) {
 	if s.checked == nil {
 		s.checked = map[driftUnit]time.Time{}
 	}
-	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay && !s.editIsDue(now) {
+	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay &&
+		!s.editIsDue(now) {
 		return s.nextTurn(ctx, now)
 	}
 	present, reads := map[driftUnit]bool{}, 0
@@ -229,7 +236,9 @@ func (s *DriftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
 	s.turns, s.turnsAt = s.turns[:0], now
 	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
-			if x := (driftUnit{stack: key}); len(s.turns) < mostTurns && present[x] && now.Sub(s.checked[x]) > verificationDelay { // after a failed check the others come first
+			// after a failed check the others come first
+			if x := (driftUnit{stack: key}); len(s.turns) < mostTurns && present[x] &&
+				now.Sub(s.checked[x]) > verificationDelay {
 				s.turns = append(s.turns, turn{x, now, true})
 			}
 		}
@@ -272,8 +281,9 @@ func (s *DriftDetector) editIsDue(now time.Time) bool {
 	return false
 }
 
-// inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may have arrived after this leader had read the
-// targets of the group. Each is checked once, in place of the check that a target group has within relistDelay of any start.
+// inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may
+// have arrived after this leader had read the targets of the group. Each is checked once, in place of the check that a
+// target group has within relistDelay of any start.
 func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
 	since := now.Sub(s.begun)
 	if since < lateDelay || since >= RelistDelay || s.crashed == nil || !s.crashed() {
@@ -291,9 +301,10 @@ func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x 
 	return x, false
 }
 
-// firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found. The times are
-// spread, so that not all checks are due at once. Target groups that exist soon after the start are checked within relistDelay, because a
-// call of the former leader may have arrived after this one had read their targets.
+// firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found.
+// The times are spread, so that not all checks are due at once. Target groups that exist soon after the start are
+// checked within relistDelay, because a call of the former leader may have arrived after this one had read their
+// targets.
 func (s *DriftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5
 	at := now.Add(time.Duration(float64(s.interval) * (spread - 0.5)))
@@ -312,7 +323,8 @@ func (s *DriftDetector) logSlowRound(round time.Duration) {
 	if slow := round > longestRound; slow != s.slow {
 		s.slow = slow
 		if slow {
-			s.log.Info("checking all load balancers and target groups for drift takes long at one read a second", "takes", round.String(), "should", longestRound.String())
+			s.log.Info("checking all load balancers and target groups for drift takes long at one read a second", "takes",
+				round.String(), "should", longestRound.String())
 		}
 	}
 }
@@ -321,7 +333,8 @@ func (s *DriftDetector) check(ctx context.Context, x driftUnit) {
 	if x.group == (registrar.Group{}) {
 		read, err := s.reread(ctx, x.stack)
 		if err != nil && ctx.Err() == nil {
-			s.log.Info("checking for drift failed; the next round checks it again", "stack", x.stack.String(), "cause", err.Error())
+			s.log.Info("checking for drift failed; the next round checks it again", "stack", x.stack.String(), "cause",
+				err.Error())
 		}
 		if read {
 			s.wake(x.stack)
@@ -331,7 +344,8 @@ func (s *DriftDetector) check(ctx context.Context, x driftUnit) {
 	health, drifted, err := s.recheck(ctx, x.group)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.log.Info("checking for drift failed; the next round checks it again", "binding", x.binding.String(), "cause", err.Error())
+			s.log.Info("checking for drift failed; the next round checks it again", "binding", x.binding.String(), "cause",
+				err.Error())
 		}
 		return
 	}
@@ -363,7 +377,8 @@ func (w *Wiring) setUpDriftDetector() {
 }
 
 // NewDriftDetector connects a detector to the controllers.
-func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler, wake func(key stack.Key)) *DriftDetector {
+func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler,
+	wake func(key stack.Key)) *DriftDetector {
 	return &DriftDetector{
 		interval: w.Config.DriftInterval, now: w.Now, log: w.Log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load

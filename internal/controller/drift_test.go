@@ -100,7 +100,8 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 		t.Error(d)
 	}
 	slices.Sort(s.woken)
-	if d := cmp.Diff([]string{"a", "b"}, s.woken); d != "" { // what changed of a stack is known after a pass; of targets the check reports it
+	// what changed of a stack is known after a pass; of targets the check reports it
+	if d := cmp.Diff([]string{"a", "b"}, s.woken); d != "" {
 		t.Error(d)
 	}
 	s.looks, s.woken, s.drifted = nil, nil, true
@@ -117,7 +118,8 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	n := 0
 	s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
 	for n := range 50 {
-		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{ARN: fmt.Sprint("arn:x", n)}
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{
+			ARN: fmt.Sprint("arn:x", n)}
 	}
 	s.run(t.Context(), verificationDelay-checkPause)
 	if len(s.looks) != 0 {
@@ -130,7 +132,8 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	s.run(t.Context(), 3*time.Hour)
 	slices.Sort(s.looks)
 	if looks := len(s.looks); looks != 50 || len(slices.Compact(s.looks)) != 50 || len(s.woken) != 50 {
-		t.Errorf("%d looks at %d groups, %d of them drifted; want one at each of 50", looks, len(slices.Compact(s.looks)), len(s.woken))
+		t.Errorf("%d looks at %d groups, %d of them drifted; want one at each of 50", looks, len(slices.Compact(s.looks)),
+			len(s.woken))
 	}
 }
 
@@ -143,7 +146,8 @@ func TestTargetsOfALeaderThatCrashedAreLookedAtOnceFromTenSecondsAfterTheStart(t
 		n := 0
 		s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
 		for n := range 50 {
-			s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{ARN: fmt.Sprint("arn:x", n)}
+			s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{
+				ARN: fmt.Sprint("arn:x", n)}
 		}
 		s.run(t.Context(), lateDelay)
 		if len(s.looks) != 0 {
@@ -168,7 +172,8 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	s.price = 12
 	for n := range 200 {
 		s.stackKeys = append(s.stackKeys, keyNamed(string(rune('a'+n))))
-		s.bindings[types.NamespacedName{Namespace: "shop", Name: string(rune('a' + n))}] = registrar.Group{ARN: "arn:" + string(rune('a'+n))}
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: string(rune('a' + n))}] = registrar.Group{
+			ARN: "arn:" + string(rune('a'+n))}
 	}
 	s.run(t.Context(), 2*time.Minute)
 	s.looks = nil
@@ -399,7 +404,8 @@ func TestDriftDetectorKeepsItsBudgetOfCalls(t *testing.T) {
 	}
 }
 
-// TestRoleThatHangsDelaysNoDriftCheck has the first of two target groups be in the scope of a role that does not answer.
+// TestRoleThatHangsDelaysNoDriftCheck has the first of two target groups be in the scope of a role that does not
+// answer.
 func TestRoleThatHangsDelaysNoDriftCheck(t *testing.T) {
 	t.Parallel()
 	s := newScene(time.Minute)

@@ -22,8 +22,9 @@ var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Ver
 // maxGatewayEvents bounds the events after a start.
 const maxGatewayEvents = 20
 
-// gatewayNotice reports at the start of the leader the Gateways of the controller's classes that are not served, as a gate is off. Their
-// resources in AWS are not touched. Without the Gateway API, or the permission to list its objects, there is no report.
+// gatewayNotice reports at the start of the leader the Gateways of the controller's classes that are not served, as a
+// gate is off. Their resources in AWS are not touched. Without the Gateway API, or the permission to list its objects,
+// there is no report.
 type gatewayNotice struct {
 	controllers []string // that are not served, as classes name them
 	reader      client.Reader
@@ -35,7 +36,8 @@ type gatewayNotice struct {
 // unservedControllers are the controller names whose gate is off.
 func unservedControllers(c *config.Config) (out []string) {
 	for name, served := range map[string]bool{
-		c.Gateways.ALB: c.Gates.Enabled(config.ALBGatewayAPI), c.Gateways.NLB: c.Gates.Enabled(config.NLBGatewayAPI), c.Gateways.Auto: c.ServesAutoGateways(),
+		c.Gateways.ALB: c.Gates.Enabled(config.ALBGatewayAPI), c.Gateways.NLB: c.Gates.Enabled(config.NLBGatewayAPI),
+		c.Gateways.Auto: c.ServesAutoGateways(),
 	} {
 		if !served {
 			out = append(out, name)
@@ -57,11 +59,14 @@ func (n gatewayNotice) Start(ctx context.Context) error {
 	if len(gateways) == 0 {
 		return nil
 	}
-	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI); their load balancers stay in AWS as they are",
+	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or "+
+		"AutoGatewayAPI); their load balancers stay in AWS as they are",
 		"gateways", len(gateways), "first", gateways[0].String())
 	for _, o := range gateways[:min(len(gateways), maxGatewayEvents)] {
 		n.record(o, reporting.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
-			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of its listeners, routes or targets reaches it"})
+			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or " +
+				"AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of " +
+				"its listeners, routes or targets reaches it"})
 	}
 	return nil
 }
@@ -84,7 +89,8 @@ func (n gatewayNotice) unserved(ctx context.Context) ([]diag.Object, error) {
 	var out []diag.Object
 	for _, g := range gateways {
 		if class, _, _ := unstructured.NestedString(g.Object, "spec", "gatewayClassName"); ours[class] {
-			out = append(out, diag.Object{Kind: "Gateway", Namespace: g.GetNamespace(), Name: g.GetName(), UID: string(g.GetUID())})
+			out = append(out, diag.Object{Kind: "Gateway", Namespace: g.GetNamespace(), Name: g.GetName(),
+				UID: string(g.GetUID())})
 		}
 	}
 	return out, nil

@@ -31,7 +31,8 @@ func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *te
 	t.Parallel()
 	// The fake client writes resource versions into the objects that it is given: each case has its own.
 	few := func() []client.Object {
-		return []client.Object{gatewayObject("GatewayClass", "", "mesh", "controllerName", "example.com/mesh"), gatewayObject("Gateway", "shop", "other", "gatewayClassName", "mesh")}
+		return []client.Object{gatewayObject("GatewayClass", "", "mesh", "controllerName", "example.com/mesh"),
+			gatewayObject("Gateway", "shop", "other", "gatewayClassName", "mesh")}
 	}
 	many := func() []client.Object {
 		all := append(few(),
@@ -61,17 +62,19 @@ func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *te
 				scheme.AddKnownTypeWithName(gatewayVersion.WithKind(kind), &unstructured.Unstructured{})
 				scheme.AddKnownTypeWithName(gatewayVersion.WithKind(kind+"List"), &unstructured.UnstructuredList{})
 			}
-			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).WithInterceptorFuncs(interceptor.Funcs{
-				List: func(ctx context.Context, w client.WithWatch, l client.ObjectList, o ...client.ListOption) error {
-					if c.err != nil {
-						return c.err
-					}
-					return w.List(ctx, l, o...)
-				},
-			}).Build()
+			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).WithInterceptorFuncs(
+				interceptor.Funcs{
+					List: func(ctx context.Context, w client.WithWatch, l client.ObjectList, o ...client.ListOption) error {
+						if c.err != nil {
+							return c.err
+						}
+						return w.List(ctx, l, o...)
+					},
+				}).Build()
 			var log []string
 			var events []diag.Object
-			n := gatewayNotice{controllers: []string{"gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}, reader: reader, log: funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
+			n := gatewayNotice{controllers: []string{"gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}, reader: reader,
+				log:    funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
 				record: func(o diag.Object, _ reporting.Event) { events = append(events, o) }}
 			if err := n.Start(t.Context()); err != nil {
 				t.Fatal(err)

@@ -23,14 +23,16 @@ import (
 )
 
 const (
-	// editsBefore is how long before the first record an edit is recorded: the managed fields of all objects together would fill the record.
+	// editsBefore is how long before the first record an edit is recorded: the managed fields of all objects together
+	// would fill the record.
 	editsBefore = time.Minute
 	// driftAgain is after how long a reported drift that lasts is recorded again.
 	driftAgain = time.Hour
 )
 
-// History records what the leader did lately, for lbc timeline. It makes no calls: the record is kept in the checkpoints, which only administrators may read, since
-// that of a group names objects of all its namespaces. A nil history records nothing.
+// History records what the leader did lately, for lbc timeline. It makes no calls: the record is kept in the
+// checkpoints, which only administrators may read, since that of a group names objects of all its namespaces. A nil
+// history records nothing.
 type History struct {
 	ring *timeline.Ring
 	pod  string
@@ -92,7 +94,8 @@ func (h *History) Restore(restored checkpoint.Restored) {
 		h.from = restored.At.Add(-editsBefore)
 	}
 	kept := []hold.Kept{}
-	if text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}]; ok && json.Unmarshal(text, &kept) == nil {
+	if text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}]; ok &&
+		json.Unmarshal(text, &kept) == nil {
 		for i := range kept {
 			kept[i].Hold.Scope, _ = hold.ParseKey(kept[i].Key)
 		}
@@ -220,7 +223,8 @@ func (h *History) held(now []hold.Kept) {
 	}
 	for _, k := range before {
 		if !has(now, k) {
-			h.ring.Add(timeline.LeaderUnit, timeline.Entry{Kind: timeline.Hold, Object: k.Hold.Scope.String(), Text: "the hold has ended, or was changed"}, timeline.Normal)
+			h.ring.Add(timeline.LeaderUnit, timeline.Entry{Kind: timeline.Hold, Object: k.Hold.Scope.String(),
+				Text: "the hold has ended, or was changed"}, timeline.Normal)
 		}
 	}
 }
@@ -228,7 +232,8 @@ func (h *History) held(now []hold.Kept) {
 // has reports whether a hold is among others.
 func has(all []hold.Kept, k hold.Kept) bool {
 	for _, o := range all {
-		if o.Key == k.Key && o.Hold.Until.Equal(k.Hold.Until) && o.Hold.Since.Equal(k.Hold.Since) && o.Hold.Reason == k.Hold.Reason {
+		if o.Key == k.Key && o.Hold.Until.Equal(k.Hold.Until) && o.Hold.Since.Equal(k.Hold.Since) &&
+			o.Hold.Reason == k.Hold.Reason {
 			return true
 		}
 	}
@@ -250,7 +255,8 @@ func outcomeText(o apply.Outcome) string {
 	case apply.Waiting:
 		return ": waits for " + o.On
 	case apply.Failed, apply.Refused:
-		return ": " + strings.ToLower(string(o.State)) + ": " + o.Problem.Text // without the id of the request, which differs each time
+		// without the id of the request, which differs each time
+		return ": " + strings.ToLower(string(o.State)) + ": " + o.Problem.Text
 	case apply.Blocked, apply.Done:
 	}
 	return ": " + strings.ToLower(string(o.State))

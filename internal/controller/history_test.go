@@ -38,13 +38,16 @@ func TestRecordHasEachEditOnce(t *testing.T) {
 	h.Restore(checkpoint.Restored{})
 	edit := func(manager string, at time.Time) *networkingv1.Ingress {
 		of := metav1.NewTime(at)
-		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: manager, Time: &of}}}}
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: manager, Time: &of}}}}
 	}
-	for _, o := range []*networkingv1.Ingress{edit("helm", now.Add(-time.Hour)), edit("kubectl-edit", now), edit("kubectl-edit", now), edit("kubectl-edit", now.Add(time.Second))} {
+	for _, o := range []*networkingv1.Ingress{edit("helm", now.Add(-time.Hour)), edit("kubectl-edit", now),
+		edit("kubectl-edit", now), edit("kubectl-edit", now.Add(time.Second))} {
 		h.Passed(stacks.Passed{Key: implicit("web"), Input: front.Input{Members: []metav1.Object{o}}})
 	}
 	got := h.ring.Of(implicit("web").String()).Entries
-	if len(got) != 2 || got[0].By != "kubectl-edit" || got[0].Object != "Ingress shop/web" || !got[1].Time.Equal(now.Add(time.Second)) {
+	if len(got) != 2 || got[0].By != "kubectl-edit" || got[0].Object != "Ingress shop/web" ||
+		!got[1].Time.Equal(now.Add(time.Second)) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -53,13 +56,17 @@ func TestRecordHasHoldsAndTheirEnds(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	h := keeper(&now)
-	held := []hold.Kept{{Key: "all", Hold: hold.Hold{Since: now, Until: now.Add(time.Hour), Reason: "incident", By: "ada"}}}
+	held := []hold.Kept{{Key: "all", Hold: hold.Hold{Since: now, Until: now.Add(time.Hour), Reason: "incident",
+		By: "ada"}}}
 	h.held(held) // by a process that does not lead
-	text, err := json.Marshal([]hold.Kept{{Key: "namespace.shop", Hold: hold.Hold{Since: now, Until: now.Add(time.Hour), Reason: "sale"}}})
+	text,
+		err := json.Marshal(
+		[]hold.Kept{{Key: "namespace.shop", Hold: hold.Hold{Since: now, Until: now.Add(time.Hour), Reason: "sale"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Restore(checkpoint.Restored{Entries: map[checkpoint.ID]json.RawMessage{{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}: text}})
+	h.Restore(checkpoint.Restored{Entries: map[checkpoint.ID]json.RawMessage{
+		{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}: text}})
 	h.held(held)
 	h.held(held)
 	h.held(nil)
@@ -68,7 +75,8 @@ func TestRecordHasHoldsAndTheirEnds(t *testing.T) {
 		got = append(got, e.Object+": "+e.Text)
 	}
 	want := []string{
-		"all load balancers: held until 2026-01-02T04:00:00Z, set by ada: incident", "namespace shop: the hold has ended, or was changed", "all load balancers: the hold has ended, or was changed",
+		"all load balancers: held until 2026-01-02T04:00:00Z, set by ada: incident",
+		"namespace shop: the hold has ended, or was changed", "all load balancers: the hold has ended, or was changed",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -79,14 +87,22 @@ func TestRecordHasPlansOfAccelerators(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	h := keeper(&now)
-	ga := &agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", Time: &metav1.Time{Time: now}}}}}
-	p := &plan.Plan{Key: stack.Key{Owner: accelerator.Owner, ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{{Action: plan.Create, Resource: stack.Ref{Kind: "Accelerator", ID: "web"}}}}
+	ga := &agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", Time: &metav1.Time{Time: now}}}}}
+	p := &plan.Plan{Key: stack.Key{Owner: accelerator.Owner, ID: stack.ID{Namespace: "shop", Name: "web"}},
+		Steps: []plan.Step{{Action: plan.Create, Resource: stack.Ref{Kind: "Accelerator", ID: "web"}}}}
 	h.accelerated(ga, now, p, acceleratoraccount.Result{Problems: diag.List{{Text: "CreateAccelerator: LimitExceeded"}}})
-	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}), awsclient.Call{Operation: "CreateAccelerator", Attempts: 1, RequestID: "0a1b"})
-	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}), awsclient.Call{Operation: "DescribeAccelerator", Attempts: 1})
-	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}), awsclient.Call{Operation: "DeleteAccelerator"}) // not sent
+	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}),
+		awsclient.Call{Operation: "CreateAccelerator", Attempts: 1, RequestID: "0a1b"})
+	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}),
+		awsclient.Call{Operation: "DescribeAccelerator", Attempts: 1})
+	// not sent
+	h.Called(awsclient.WithSubject(t.Context(), awsclient.Subject{Unit: p.Key.String(), Text: "Accelerator web"}),
+		awsclient.Call{Operation: "DeleteAccelerator"})
 	got := h.ring.Of("aga.k8s.aws:shop/web").Entries
-	if len(got) != 3 || got[0].By != "helm" || got[1].Text != "1 to create, 0 to change, 0 to replace, 0 to delete; not all of it is done" || got[1].Steps[1] != "failed: CreateAccelerator: LimitExceeded" || got[2].RequestID != "0a1b" {
+	if len(got) != 3 || got[0].By != "helm" ||
+		got[1].Text != "1 to create, 0 to change, 0 to replace, 0 to delete; not all of it is done" ||
+		got[1].Steps[1] != "failed: CreateAccelerator: LimitExceeded" || got[2].RequestID != "0a1b" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -96,7 +112,8 @@ func TestCacheKeepsTheLastWriter(t *testing.T) {
 	t.Parallel()
 	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC))
 	m := metav1.ObjectMeta{Name: "web", ManagedFields: []metav1.ManagedFieldsEntry{
-		{Manager: "helm", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}, {Manager: ownManager, Time: &metav1.Time{Time: at.Add(time.Hour)}},
+		{Manager: "helm", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)},
+		{Manager: ownManager, Time: &metav1.Time{Time: at.Add(time.Hour)}},
 	}}
 	transform := managerOptions(&config.Config{}, nil, logr.Discard()).Cache.DefaultTransform
 	balanced := &corev1.Service{ObjectMeta: *m.DeepCopy(), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
@@ -106,11 +123,13 @@ func TestCacheKeepsTheLastWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := o.GetManagedFields(); len(got) != 1 || got[0].Manager != "helm" || !got[0].Time.Equal(&at) || got[0].FieldsV1 != nil {
+		if got := o.GetManagedFields(); len(got) != 1 || got[0].Manager != "helm" || !got[0].Time.Equal(&at) ||
+			got[0].FieldsV1 != nil {
 			t.Errorf("%T keeps %+v", o, got)
 		}
 	}
-	for _, o := range []client.Object{&corev1.Service{ObjectMeta: *m.DeepCopy()}, &networkingv1.IngressClass{ObjectMeta: *m.DeepCopy()}} {
+	for _, o := range []client.Object{&corev1.Service{ObjectMeta: *m.DeepCopy()}, &networkingv1.IngressClass{
+		ObjectMeta: *m.DeepCopy()}} {
 		if _, err := transform(o); err != nil || o.GetManagedFields() != nil {
 			t.Errorf("%T keeps %+v, %v", o, o.GetManagedFields(), err)
 		}

@@ -31,7 +31,8 @@ import (
 const (
 	// holdEnds is how often ends of holds are looked for. It costs no call.
 	holdEnds = 5 * time.Second
-	// holdPoll is the pause between reads of the holds where the controller may get their ConfigMap and may not watch it, as with older rights.
+	// holdPoll is the pause between reads of the holds where the controller may get their ConfigMap and may not watch it,
+	// as with older rights.
 	holdPoll = 30 * time.Second
 )
 
@@ -42,7 +43,8 @@ func (w *Wiring) setUpHolds() {
 	w.holdReporter = reporting.NewReporter(w.recorder("hold"), w.Now)
 	namespace, err := ownNamespace(w.Config.LeaderElectionNamespace)
 	if err != nil {
-		w.Log.Info("lbc hold has no effect: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
+		w.Log.Info("lbc hold has no effect: the controller's namespace is not known; set --leader-election-namespace",
+			"cause", err.Error())
 		w.holds.Set(nil)
 		return
 	}
@@ -50,7 +52,8 @@ func (w *Wiring) setUpHolds() {
 		book: w.holds, client: w.start.api, api: w.start.api.CoreV1().ConfigMaps(namespace), changed: w.holdsChanged,
 		unread: func(p []hold.Problem) { w.reportHolds(namespace, p) },
 		denied: func(err error) {
-			w.Log.Info("holds of administrators cannot be read, and lbc hold has no effect; grant get, list and watch of the ConfigMap to the controller's service account",
+			w.Log.Info("holds of administrators cannot be read, and lbc hold has no effect; grant get, list and watch of the "+
+				"ConfigMap to the controller's service account",
 				"configmap", namespace+"/"+hold.ConfigMap, "cause", err.Error())
 		},
 	})
@@ -113,7 +116,8 @@ func (w *Wiring) keepHolds() {
 // restoreHolds enters what a former process could read of the holds.
 func restoreHolds(b *hold.Book, restored checkpoint.Restored) {
 	var kept []hold.Kept
-	if text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}]; ok && json.Unmarshal(text, &kept) == nil {
+	if text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}]; ok &&
+		json.Unmarshal(text, &kept) == nil {
 		b.Restore(kept)
 	}
 }
@@ -126,7 +130,8 @@ func (w *Wiring) reportHolds(namespace string, problems []hold.Problem) {
 	o := diag.Object{Kind: string(objects.ConfigMap), Namespace: namespace, Name: hold.ConfigMap}
 	report := reporting.Report{Partial: false, Waiting: []diag.Object{o}}
 	for _, p := range problems {
-		report.Found = append(report.Found, diag.New(o, fmt.Sprintf("data[%s]", p.Key), diag.HoldUnreadable, p.Text, "write it with lbc hold, or remove it"))
+		report.Found = append(report.Found, diag.New(o, fmt.Sprintf("data[%s]", p.Key), diag.HoldUnreadable, p.Text,
+			"write it with lbc hold, or remove it"))
 	}
 	w.holdReporter.Report("holds", report)
 }
@@ -160,7 +165,8 @@ type holdWatcher struct {
 // holdRetry is the pause before a forbidden watch is tried again.
 const holdRetry = 10 * time.Minute
 
-// allowed notes whether the API server permits the watch. After a refusal it returns late, so that the watch is seldom tried again.
+// allowed notes whether the API server permits the watch. After a refusal it returns late, so that the watch is seldom
+// tried again.
 func (h *holdWatcher) allowed(ctx context.Context, err error) {
 	if !apierrors.IsForbidden(err) {
 		return

@@ -36,7 +36,8 @@ func watchingHolds(t *testing.T, api *fake.Clientset) *hold.Book {
 	b := hold.NewBook(time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	w := &holdWatcher{book: b, client: api, api: api.CoreV1().ConfigMaps("kube-system"), changed: func() {}, unread: func([]hold.Problem) {}, denied: func(error) {}}
+	w := &holdWatcher{book: b, client: api, api: api.CoreV1().ConfigMaps("kube-system"), changed: func() {},
+		unread: func([]hold.Problem) {}, denied: func(error) {}}
 	go func() { defer close(ended); _ = w.Start(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	return b
@@ -45,7 +46,8 @@ func watchingHolds(t *testing.T, api *fake.Clientset) *hold.Book {
 // holds is a ConfigMap that holds one scope.
 func holds(name, scope string) *corev1.ConfigMap {
 	value := hold.Hold{Until: time.Now().Add(time.Hour), Reason: "test"}.Value()
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name}, Data: map[string]string{scope: value}}
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: name}, Data: map[string]string{
+		scope: value}}
 }
 
 // inForceOf is what a book holds.
@@ -94,9 +96,15 @@ func TestHoldsAreReadWhereTheyCannotBeWatched(t *testing.T) {
 			api := fake.NewClientset(holds(hold.ConfigMap, "all"))
 			forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, hold.ConfigMap, nil)
 			for _, verb := range verbs {
-				api.PrependReactor(verb, "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, forbidden })
+				api.PrependReactor(verb, "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, nil,
+						forbidden
+				})
 			}
-			api.PrependWatchReactor("configmaps", func(clienttesting.Action) (bool, watch.Interface, error) { return true, nil, forbidden })
+			api.PrependWatchReactor("configmaps", func(clienttesting.Action) (bool, watch.Interface, error) {
+				return true, nil,
+					forbidden
+			})
 			b := watchingHolds(t, api)
 			if !b.Await(t.Context().Done()) || inForceOf(b) != name {
 				t.Errorf("held: %q", inForceOf(b))
@@ -119,7 +127,8 @@ func TestUnreadableHoldIsReportedByLeader(t *testing.T) {
 	close(m.elected)
 	report()
 	report()
-	if len(events) != 1 || !strings.HasPrefix(events[0], "ConfigMap kube-system/aws-lbc-holds Warning: ") || !strings.Contains(events[0], "["+string(diag.HoldUnreadable)+"]") {
+	if len(events) != 1 || !strings.HasPrefix(events[0], "ConfigMap kube-system/aws-lbc-holds Warning: ") ||
+		!strings.Contains(events[0], "["+string(diag.HoldUnreadable)+"]") {
 		t.Errorf("events %v", events)
 	}
 }

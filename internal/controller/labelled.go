@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// labelled is a client for objects that are the controller's own as a whole: they get the labels that users want on what it creates.
+// labelled is a client for objects that are the controller's own as a whole: they get the labels that users want on
+// what it creates.
 type labelled struct {
 	client.Client
 	labels map[string]string

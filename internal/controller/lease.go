@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	// leaseDuration is how long a lease is valid without a renewal, and renewDeadline how long its holder tries to renew it before it ends:
-	// the defaults of controller-runtime.
+	// leaseDuration is how long a lease is valid without a renewal, and renewDeadline how long its holder tries to renew
+	// it before it ends: the defaults of controller-runtime.
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
 )
 
-// fence is the lock of the leader election, and records when the lease was renewed last. A process that was suspended for longer than the
-// lease resumes its passes, while the leader election tries for renewDeadline to renew. It must not write to AWS then, because another
-// process may lead.
+// fence is the lock of the leader election, and records when the lease was renewed last. A process that was suspended
+// for longer than the lease resumes its passes, while the leader election tries for renewDeadline to renew. It must not
+// write to AWS then, because another process may lead.
 type fence struct {
 	resourcelock.Interface
 	now func() time.Time
@@ -40,11 +40,13 @@ type fence struct {
 	renewed time.Time // when the last successful renewal was sent; zero = none, or the lease is released
 }
 
-// newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the recorder of the
-// manager as soon as that exists.
-func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[string]string, report func(error)) (*fence, error) {
+// newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the
+// recorder of the manager as soon as that exists.
+func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[string]string, report func(error)) (
+	*fence, error) {
 	lock, err := leaderelection.NewResourceLock(rc, late, leaderelection.Options{
-		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline, LeaderLabels: labels,
+		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID,
+		LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline, LeaderLabels: labels,
 	})
 	if lock == nil || err != nil {
 		return nil, err
@@ -52,7 +54,8 @@ func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[st
 	return &fence{Interface: lock, now: time.Now, report: report}, nil
 }
 
-// Identity implements resourcelock.Interface. It tells this controller from the existing one, which uses the same Lease.
+// Identity implements resourcelock.Interface. It tells this controller from the existing one, which uses the same
+// Lease.
 func (f *fence) Identity() string { return naming.LeaderIdentity(f.Interface.Identity()) }
 
 // Get implements resourcelock.Interface.
@@ -101,8 +104,8 @@ func (f *fence) noteTransitions(r resourcelock.LeaderElectionRecord) {
 	}
 }
 
-// mayWrite returns nil while no other process can have the lease. Wall clock time counts as well, because the monotonic clock stops
-// while a machine sleeps.
+// mayWrite returns nil while no other process can have the lease. Wall clock time counts as well, because the monotonic
+// clock stops while a machine sleeps.
 func (f *fence) mayWrite() error {
 	if f == nil {
 		return nil
@@ -113,7 +116,8 @@ func (f *fence) mayWrite() error {
 	return nil
 }
 
-// lapsed reports whether the process led, and did not renew its lease in time. What it would report is the business of the next leader.
+// lapsed reports whether the process led, and did not renew its lease in time. What it would report is the business of
+// the next leader.
 func (f *fence) lapsed() bool {
 	if f == nil {
 		return false
@@ -122,7 +126,8 @@ func (f *fence) lapsed() bool {
 	return led && !holds
 }
 
-// leads reports whether the process took the lease and has not given it back, and whether no other process can have it yet.
+// leads reports whether the process took the lease and has not given it back, and whether no other process can have it
+// yet.
 func (f *fence) leads() (led, holds bool) {
 	now := f.now()
 	f.mu.Lock()
@@ -146,6 +151,7 @@ func (l *lateRecorder) GetEventRecorder(string) recorder.EventRecorder { return 
 // Eventf implements record.EventRecorder. The lock calls no other method.
 func (l *lateRecorder) Eventf(o runtime.Object, kind, reason, format string, args ...any) {
 	if l.of != nil {
-		l.of.GetEventRecorderFor("leader-election").Eventf(o, kind, reason, format, args...) //nolint:staticcheck // core/v1 events, as before
+		//nolint:staticcheck // core/v1 events, as before
+		l.of.GetEventRecorderFor("leader-election").Eventf(o, kind, reason, format, args...)
 	}
 }

@@ -29,7 +29,8 @@ func (l *lockOf) Update(context.Context, resourcelock.LeaderElectionRecord) erro
 func TestLeaseIsHeldWithAMarkedIdentity(t *testing.T) {
 	t.Parallel()
 	f := &fence{Interface: &processLock{}, now: time.Now, report: func(error) {}}
-	if err := f.Create(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: f.Identity()}); err != nil || !naming.IsLeaderIdentity(f.Identity()) {
+	if err := f.Create(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: f.Identity()}); err != nil ||
+		!naming.IsLeaderIdentity(f.Identity()) {
 		t.Errorf("%s: %v", f.Identity(), err)
 	}
 	if led, holds := f.leads(); !led || !holds {

@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// VerifyDelay is the time from the first listing of the account to the second: longer than AWS's lists lag behind what the former leader wrote.
+	// VerifyDelay is the time from the first listing of the account to the second: longer than AWS's lists lag behind what
+	// the former leader wrote.
 	VerifyDelay = 5500 * time.Millisecond
-	// RelistDelay is the time from the start of a leader to its visit of stacks that nothing else visits: the passes of a start are over by then.
+	// RelistDelay is the time from the start of a leader to its visit of stacks that nothing else visits: the passes of a
+	// start are over by then.
 	RelistDelay = 10 * time.Minute
 )
 
@@ -78,8 +80,8 @@ func (l *Loader) load(ctx context.Context) {
 // denied reports whether an error says that the controller's role lacks a permission.
 func denied(err error) bool { return err != nil && awsclient.Classify(err).Class == diag.Denied }
 
-// Verify makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded, or is denied and nothing asks for load balancers: a
-// role for TargetGroupBindings alone needs no lists.
+// Verify makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded, or is denied and
+// nothing asks for load balancers: a role for TargetGroupBindings alone needs no lists.
 func (l *Loader) Verify(ctx context.Context) (again time.Duration) {
 	err := l.Inventory.ListAgain(ctx)
 	if denied(err) && !l.Declared() {
@@ -95,7 +97,8 @@ func (l *Loader) Verify(ctx context.Context) (again time.Duration) {
 	return 0
 }
 
-// Relist visits the stacks that no event and no pass of the start visits, once the second listing is there. It returns the pause until the next attempt; 0 = it is done.
+// Relist visits the stacks that no event and no pass of the start visits, once the second listing is there. It returns
+// the pause until the next attempt; 0 = it is done.
 func (l *Loader) Relist(ctx context.Context) (again time.Duration) {
 	if again := l.Verify(ctx); again > 0 {
 		return again

@@ -1,5 +1,6 @@
-// Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for drift. Passes over
-// stacks and bindings are in packages below it, decisions about load balancers in front, compile and plan.
+// Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for
+// drift. Passes over stacks and bindings are in packages below it, decisions about load balancers in front, compile and
+// plan.
 package controller
 
 import (
@@ -55,8 +56,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to AWS's
-// published rates as soon as AWS throttles a call, and until then a burst of registrations need not wait for seconds.
+// throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to
+// AWS's published rates as soon as AWS throttles a call, and until then a burst of registrations need not wait for
+// seconds.
 func throttles(t config.Throttle) []awsclient.Throttle {
 	var out []awsclient.Throttle
 	for service, rules := range t {
@@ -88,13 +90,14 @@ type Wiring struct {
 	changed     []func(objects.Change)     // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
-	Inventory    *inventory.Inventory
-	history      *History                  // of the leader
-	brake        *brake.Brake              // of deletions, by all owners together
-	shared       *namesake.Shared          // what another cluster of the same name was found to look after
-	writers      *namesake.Writers         // of LoadBalancer objects
-	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
-	crashed      atomic.Bool               // the former leader did not end in order
+	Inventory *inventory.Inventory
+	history   *History          // of the leader
+	brake     *brake.Brake      // of deletions, by all owners together
+	shared    *namesake.Shared  // what another cluster of the same name was found to look after
+	writers   *namesake.Writers // of LoadBalancer objects
+	// when another process began to write the checkpoints of this one; nil = none did
+	fencedAt     atomic.Pointer[time.Time]
+	crashed      atomic.Bool // the former leader did not end in order
 	Writer       *stacks.BindingWriter
 	backend      *stacks.BackendGroup
 	elsewhere    *bindingpass.OtherNamespaces // nil = the caches show all namespaces
@@ -149,12 +152,14 @@ func (w *Wiring) setUp(ctx context.Context) error {
 	w.setUpDoctor()
 	w.starts(
 		&Loader{Inventory: w.Inventory, Checkpoints: w.checkpoints, Stacks: w.Owners, Declared: w.declares, Log: w.Log},
-		&stacks.CertificateWatcher{Read: w.Inventory.Certificates().Read, Owners: w.Owners, Always: w.Config.DriftInterval > 0, Now: w.Now, Log: w.Log.WithName("certificates")},
+		&stacks.CertificateWatcher{Read: w.Inventory.Certificates().Read, Owners: w.Owners, Always: w.Config.DriftInterval >
+			0, Now: w.Now, Log: w.Log.WithName("certificates")},
 		&lbstatus.ProvisioningWatcher{
 			Starting: w.Inventory.Provisioning, Refresh: w.Inventory.RefreshStates, Now: w.Now, Log: w.Log.WithName("balancers"),
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
 		},
-		gatewayNotice{controllers: unservedControllers(w.Config), reader: w.mgr.GetAPIReader(), namespace: w.Config.WatchNamespace, record: w.recorder("gateway"), log: w.Log.WithName("gateway")},
+		gatewayNotice{controllers: unservedControllers(w.Config), reader: w.mgr.GetAPIReader(),
+			namespace: w.Config.WatchNamespace, record: w.recorder("gateway"), log: w.Log.WithName("gateway")},
 		metrics.Sampler{Metrics: w.Metrics, Cache: w.mgr.GetClient(), Unserved: w.unserved()},
 	)
 	for _, r := range w.runnables {
@@ -176,16 +181,19 @@ func (w *Wiring) declared() (all []stack.Key) {
 // declares reports whether there are any.
 func (w *Wiring) declares() bool { return len(w.declared()) > 0 }
 
-// Aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
-// whose a target group is. A policy with a condition on tags denies calls about what this process has just deleted.
+// Aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list
+// load balancers nor read whose a target group is. A policy with a condition on tags denies calls about what this
+// process has just deleted.
 func (w *Wiring) Aside(c awsclient.Call) bool {
 	if w.Inventory != nil && c.Err != nil {
 		if _, resource := awsclient.Denial(c.Err.Error()); resource != "" && w.Inventory.Gone(resource) {
 			return true
 		}
 	}
-	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" || // AWS is left to decide what fits
-		(c.Cause == awsclient.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") && !w.declares()
+	// AWS is left to decide what fits
+	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" ||
+		(c.Cause == awsclient.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") &&
+			!w.declares()
 }
 
 // starts lists what the manager starts.
@@ -221,11 +229,15 @@ func (w *Wiring) setUpShared() {
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.Inventory, run, c.ClusterName, w.Log.WithName("backend-sg"))
 	w.backend.Shared = w.shared.Known
 	w.backend.Unserved, w.backend.DefaultTags, w.backend.ExternalTags = w.unserved(), c.DefaultTags, c.ExternalManagedTags
-	w.backend.Failed = func(o stack.Owner) { w.Metrics.CountFailure(owner.Of(o).Controller, metrics.SharedGroupNotReleased) }
+	w.backend.Failed = func(o stack.Owner) {
+		w.Metrics.CountFailure(owner.Of(o).Controller, metrics.SharedGroupNotReleased)
+	}
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
-		w.Log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
+		w.Log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may "+
+			"need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
-		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.Now, w.Log.WithName("elsewhere"))
+		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.Now,
+			w.Log.WithName("elsewhere"))
 		w.starts(w.elsewhere)
 	}
 	w.preceding = &bindingpass.Preceding{}
@@ -237,7 +249,8 @@ func (w *Wiring) setUpShared() {
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
-	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.Now, w.Log.WithName("status"))
+	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.Now,
+		w.Log.WithName("status"))
 	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
 	w.lbStatus.Labels, w.lbStatus.Reporter = settings.ObjectLabels(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
@@ -297,7 +310,8 @@ func (w *Wiring) deps() apply.Deps {
 	return apply.Deps{Clients: w.Clients, Inventory: w.Inventory, Bindings: w.Writer, Now: w.Now, Hold: w.holds.Guard}
 }
 
-// setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.
+// setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that
+// takes over are filled.
 func (w *Wiring) setUpInformers(ctx context.Context) error {
 	for _, o := range watched() {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
@@ -308,7 +322,8 @@ func (w *Wiring) setUpInformers(ctx context.Context) error {
 		if !k.Grouped {
 			continue
 		}
-		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, readable.References, readable.ReferenceValues); err != nil {
+		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, readable.References, readable.ReferenceValues); err !=
+			nil {
 			return fmt.Errorf("%T: %w", k.Object, err)
 		}
 	}
@@ -332,7 +347,8 @@ func (w *Wiring) setUpChecks(context.Context) error {
 
 // recorder records events under the component names of the existing controller.
 func (w *Wiring) recorder(component string) reporting.Record {
-	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
+	//nolint:staticcheck // users filter by reason and component of the core/v1 events
+	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component)
 	apiVersions := map[string]string{}
 	for kind, k := range readable.Kinds {
 		if gvk, err := apiutil.GVKForObject(k.Object, w.mgr.GetScheme()); err == nil {
@@ -345,7 +361,8 @@ func (w *Wiring) recorder(component string) reporting.Record {
 			return // refused writes of a process that was suspended are no news for users
 		}
 		w.events.Recorded(o, e)
-		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
+		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind],
+			UID: types.UID(o.UID)}
 		if w.namespaceEnds(o.Namespace) {
 			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}

@@ -38,12 +38,14 @@ func newClientReviews(rc *rest.Config, hc *http.Client) (clientReviews, error) {
 }
 
 // ReviewToken implements scrape.Reviews.
-func (c clientReviews) ReviewToken(ctx context.Context, r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+func (c clientReviews) ReviewToken(ctx context.Context, r *authenticationv1.TokenReview) (*authenticationv1.TokenReview,
+	error) {
 	return c.authentication.TokenReviews().Create(ctx, r, metav1.CreateOptions{})
 }
 
 // ReviewAccess implements scrape.Reviews.
-func (c clientReviews) ReviewAccess(ctx context.Context, r *authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error) {
+func (c clientReviews) ReviewAccess(ctx context.Context, r *authorizationv1.SubjectAccessReview) (
+	*authorizationv1.SubjectAccessReview, error) {
 	return c.authorization.SubjectAccessReviews().Create(ctx, r, metav1.CreateOptions{})
 }
 
@@ -52,13 +54,16 @@ func metricsPage(c *config.Config, reviews scrape.Reviews, log logr.Logger) (met
 	options := metricsserver.Options{BindAddress: c.MetricsAddr}
 	if c.MetricsSecure {
 		if c.MetricsCertDir != "" { // controller-runtime would use a self-signed certificate
-			if _, err := tls.LoadX509KeyPair(filepath.Join(c.MetricsCertDir, "tls.crt"), filepath.Join(c.MetricsCertDir, "tls.key")); err != nil {
+			if _, err := tls.LoadX509KeyPair(filepath.Join(c.MetricsCertDir, "tls.crt"), filepath.Join(c.MetricsCertDir,
+				"tls.key")); err != nil {
 				return nil, fmt.Errorf("reading the certificate of metrics (--metrics-cert-dir): %w", err)
 			}
 		}
 		guard := scrape.NewGuard(reviews, time.Now, log.WithName("metrics"))
 		options.SecureServing, options.CertDir = true, c.MetricsCertDir
-		options.TLSOpts = []func(*tls.Config){func(t *tls.Config) { t.MinVersion, t.NextProtos = tls.VersionTLS12, []string{"http/1.1"} }}
+		options.TLSOpts = []func(*tls.Config){func(t *tls.Config) {
+			t.MinVersion, t.NextProtos = tls.VersionTLS12, []string{"http/1.1"}
+		}}
 		options.FilterProvider = func(*rest.Config, *http.Client) (metricsserver.Filter, error) {
 			return func(_ logr.Logger, page http.Handler) (http.Handler, error) { return guard.Protect(page), nil }, nil
 		}

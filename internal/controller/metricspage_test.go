@@ -80,10 +80,12 @@ func servedPage(t *testing.T, c *config.Config) string {
 	return bound.GetBindAddr()
 }
 
-// read returns the status and the body of a response to a client with a token and a certificate pool; nil: every certificate is trusted.
+// read returns the status and the body of a response to a client with a token and a certificate pool; nil: every
+// certificate is trusted.
 func read(t *testing.T, url, token string, pool *x509.CertPool) (int, string) {
 	t.Helper()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, InsecureSkipVerify: pool == nil}} //nolint:gosec // a test
+	//nolint:gosec // a test
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, InsecureSkipVerify: pool == nil}}
 	defer transport.CloseIdleConnections()
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -108,18 +110,21 @@ func TestSecureMetricsAskTheAPIServer(t *testing.T) {
 	t.Parallel()
 	at := servedPage(t, &config.Config{MetricsSecure: true})
 	for token, want := range map[string]int{"": 401, "stranger": 401, "tenant": 403, "prometheus": 200} {
-		if status, body := read(t, "https://"+at+"/metrics", token, nil); status != want || strings.Contains(body, "go_goroutines") != (want == 200) {
+		if status, body := read(t, "https://"+at+"/metrics", token, nil); status != want ||
+			strings.Contains(body, "go_goroutines") != (want == 200) {
 			t.Errorf("token %q: %d %.200s", token, status, body)
 		}
 	}
-	if status, body := read(t, "http://"+at+"/metrics", "prometheus", nil); status == 200 || strings.Contains(body, "go_goroutines") {
+	if status, body := read(t, "http://"+at+"/metrics", "prometheus", nil); status == 200 ||
+		strings.Contains(body, "go_goroutines") {
 		t.Errorf("without TLS: %d", status)
 	}
 }
 
 func TestMetricsArePlainByDefault(t *testing.T) {
 	t.Parallel()
-	if status, body := read(t, "http://"+servedPage(t, &config.Config{})+"/metrics", "", nil); status != 200 || !strings.Contains(body, "go_goroutines") {
+	if status, body := read(t, "http://"+servedPage(t, &config.Config{})+"/metrics", "", nil); status != 200 ||
+		!strings.Contains(body, "go_goroutines") {
 		t.Errorf("%d %.200s", status, body)
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// setUpPods has the pods watched of each namespace that needs them, on every replica, so that those of one that takes over are there. What needs pods
-// and is seen by none of these events awaits them where it reads them: see docs/decisions/0024-pods-where-needed.md.
+// setUpPods has the pods watched of each namespace that needs them, on every replica, so that those of one that takes
+// over are there. What needs pods and is seen by none of these events awaits them where it reads them: see
+// docs/decisions/0024-pods-where-needed.md.
 func (w *Wiring) setUpPods(ctx context.Context) error {
 	n := podNeeds{w.mgr.GetCache(), w.Config.WatchNamespace}
 	w.pods.Kept = n.keep
@@ -34,7 +35,8 @@ func (w *Wiring) setUpPods(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{AddFunc: need, UpdateFunc: func(_, o any) { need(o) }}); err != nil {
+		if _, err := i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+			AddFunc: need, UpdateFunc: func(_, o any) { need(o) }}); err != nil {
 			return err
 		}
 	}
@@ -47,8 +49,8 @@ type podNeeds struct {
 	only   string // the namespace that is watched; empty = all are
 }
 
-// by reports whether a namespace or binding needs the pods of its namespace: a namespace whose pods get readiness gates, and a binding whose targets
-// are pods.
+// by reports whether a namespace or binding needs the pods of its namespace: a namespace whose pods get readiness
+// gates, and a binding whose targets are pods.
 func (n podNeeds) by(o client.Object) bool {
 	if x, ok := o.(*v1beta1.TargetGroupBinding); ok {
 		return bindingpass.TargetsPods(x)
@@ -56,10 +58,12 @@ func (n podNeeds) by(o client.Object) bool {
 	return (n.only == "" || n.only == o.GetName()) && o.GetLabels()[readiness.NamespaceLabel] == readiness.Enabled
 }
 
-// keep reports whether the pods of a namespace are needed longer: by itself, by a binding, or as one of them has a gate.
+// keep reports whether the pods of a namespace are needed longer: by itself, by a binding, or as one of them has a
+// gate.
 func (n podNeeds) keep(ctx context.Context, namespace string, pods []corev1.Pod) bool {
 	ns := &corev1.Namespace{}
-	if err := n.reader.Get(ctx, client.ObjectKey{Name: namespace}, ns); client.IgnoreNotFound(err) != nil || err == nil && n.by(ns) {
+	if err := n.reader.Get(ctx, client.ObjectKey{Name: namespace}, ns); client.IgnoreNotFound(err) != nil ||
+		err == nil && n.by(ns) {
 		return true
 	}
 	var list v1beta1.TargetGroupBindingList

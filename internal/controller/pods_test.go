@@ -28,10 +28,12 @@ import (
 func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
 	t.Parallel()
 	namespace := func(label string) *corev1.Namespace {
-		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{readiness.NamespaceLabel: label}}}
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{
+			readiness.NamespaceLabel: label}}}
 	}
 	bound := func(kind *v1beta1.TargetType) *v1beta1.TargetGroupBinding {
-		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: kind}}
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+			Spec: v1beta1.TargetGroupBindingSpec{TargetType: kind}}
 	}
 	pod := func(gate corev1.PodConditionType) []corev1.Pod {
 		return []corev1.Pod{{}, {Spec: corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{{ConditionType: gate}}}}}
@@ -65,7 +67,8 @@ func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
 	}
 }
 
-// TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which -v prints.
+// TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded measures the heap. docs/benchmarks.md has the figures, which
+// -v prints.
 func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
 	longtest.Long(t, "tens of thousands of pods")
 	const namespaces, each = 20, 1000
@@ -91,7 +94,8 @@ func TestTwentyThousandPodsAreInMemoryOnlyWhereTheyAreNeeded(t *testing.T) {
 	one := grown()
 	list(namespaces)
 	all := grown()
-	t.Logf("heap: %.1f MiB if no namespace needs its pods, %.1f MiB if one of %d does, %.1f MiB if all do", none, one, namespaces, all)
+	t.Logf("heap: %.1f MiB if no namespace needs its pods, %.1f MiB if one of %d does, %.1f MiB if all do", none, one,
+		namespaces, all)
 	if none > 3 || one > all/3 || all < 10 { // of other tests something may be left
 		t.Error("the pods of namespaces that do not need them are in memory")
 	}
@@ -124,11 +128,14 @@ func largePod(namespace, name string, n int) corev1.Pod {
 	p := podserver.Pod(namespace, name)
 	p.UID, p.Labels = "", map[string]string{"app": "web", "pod-template-hash": "6d4b75cb6d"}
 	p.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-	p.Spec.Containers = []corev1.Container{{Name: "web", Image: "registry.example.com/web:1", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
-		Env: []corev1.EnvVar{{Name: "A", Value: "a value of some length, as pods have many"}}}}
+	p.Spec.Containers = []corev1.Container{{Name: "web", Image: "registry.example.com/web:1",
+		Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
+		Env:   []corev1.EnvVar{{Name: "A", Value: "a value of some length, as pods have many"}}}}
 	p.Status.PodIP = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
-	for _, c := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
-		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: c, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Unix(1e9, 0)})
+	for _, c := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady,
+		corev1.PodReady} {
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: c, Status: corev1.ConditionTrue,
+			LastTransitionTime: metav1.Unix(1e9, 0)})
 	}
 	return p
 }

@@ -23,11 +23,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
-// shared is the copy of a text that all have who ask for it at the time: a decoder makes one for each field that it reads, and thousands of pods have the same
-// namespace, node and conditions.
+// shared is the copy of a text that all have who ask for it at the time: a decoder makes one for each field that it
+// reads, and thousands of pods have the same namespace, node and conditions.
 func shared[S ~string](text S) S { return unique.Make(text).Value() }
 
-// identity is what is kept of the metadata of every object that is reduced: which object it is, in which version, and when it came and goes.
+// identity is what is kept of the metadata of every object that is reduced: which object it is, in which version, and
+// when it came and goes.
 func identity(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: shared(m.Namespace), Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
@@ -35,8 +36,9 @@ func identity(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	}
 }
 
-// reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, but for the last writer, and the whole object once more as kubectl applied it.
-// Nothing is written from a cached object but patches of what changes of it, so that the API server keeps both.
+// reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, but for the last
+// writer, and the whole object once more as kubectl applied it. Nothing is written from a cached object but patches of
+// what changes of it, so that the API server keeps both.
 func reduceMetadata(in any) (any, error) {
 	o, err := meta.Accessor(in)
 	if err != nil {
@@ -45,16 +47,19 @@ func reduceMetadata(in any) (any, error) {
 	if o.GetManagedFields() != nil {
 		o.SetManagedFields(lastWriter(in, o))
 	}
-	if annotations := o.GetAnnotations(); annotations[corev1.LastAppliedConfigAnnotation] != "" { // a resync shows what others read: nothing is written to it
+	// a resync shows what others read: nothing is written to it
+	if annotations := o.GetAnnotations(); annotations[corev1.LastAppliedConfigAnnotation] != "" {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 	}
 	return in, nil
 }
 
-// ownManager is the manager of the fields that this process writes: the API server takes it from the name of the program.
+// ownManager is the manager of the fields that this process writes: the API server takes it from the name of the
+// program.
 var ownManager = filepath.Base(os.Args[0])
 
-// lastWriter is what is kept of the managed fields of an object that may own a load balancer: who else wrote it last, for lbc timeline.
+// lastWriter is what is kept of the managed fields of an object that may own a load balancer: who else wrote it last,
+// for lbc timeline.
 func lastWriter(in any, o metav1.Object) []metav1.ManagedFieldsEntry {
 	switch x := in.(type) {
 	case *corev1.Service:
@@ -72,8 +77,9 @@ func lastWriter(in any, o metav1.Object) []metav1.ManagedFieldsEntry {
 	return []metav1.ManagedFieldsEntry{{Manager: shared(m.Manager), Time: m.Time}}
 }
 
-// reducePods returns a function that returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the
-// controller's memory. variable is the environment variable with the server id of containers that serve QUIC.
+// reducePods returns a function that returns the parts of a pod that endpoint resolution reads. With tens of thousands
+// of pods the others would be most of the controller's memory. variable is the environment variable with the server id
+// of containers that serve QUIC.
 func reducePods(variable string) func(any) (any, error) {
 	return func(in any) (any, error) {
 		p, ok := in.(*corev1.Pod)
@@ -91,7 +97,8 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 			metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
 		}
 	}
-	out.Spec.NodeName, out.Spec.ReadinessGates, out.Spec.TerminationGracePeriodSeconds = shared(p.Spec.NodeName), p.Spec.ReadinessGates, p.Spec.TerminationGracePeriodSeconds
+	out.Spec.NodeName, out.Spec.ReadinessGates, out.Spec.TerminationGracePeriodSeconds = shared(p.Spec.NodeName),
+		p.Spec.ReadinessGates, p.Spec.TerminationGracePeriodSeconds
 	for i := range p.Spec.Containers {
 		if c, ok := reduceContainer(p, &p.Spec.Containers[i], variable); ok {
 			out.Spec.Containers = append(out.Spec.Containers, c)
@@ -116,7 +123,8 @@ func reducePod(p *corev1.Pod, variable string) *corev1.Pod {
 	return out
 }
 
-// reduceAddresses keeps which addresses a pod has: that it has ended and has none, those beside its first one, and those of the node whose network it is in.
+// reduceAddresses keeps which addresses a pod has: that it has ended and has none, those beside its first one, and
+// those of the node whose network it is in.
 func reduceAddresses(out, p *corev1.Pod) {
 	out.Status.PodIP = p.Status.PodIP
 	if len(p.Status.PodIPs) > 1 || p.Status.PodIP == "" {
@@ -130,8 +138,9 @@ func reduceAddresses(out, p *corev1.Pod) {
 	}
 }
 
-// reduceContainer returns what is read of a container: ports that may be named, the sleep before its end and, of a pod with server ids, all ports and the
-// variable with the id. ok is false if nothing is: a container takes half a kilobyte.
+// reduceContainer returns what is read of a container: ports that may be named, the sleep before its end and, of a pod
+// with server ids, all ports and the variable with the id. ok is false if nothing is: a container takes half a
+// kilobyte.
 func reduceContainer(p *corev1.Pod, c *corev1.Container, variable string) (kept corev1.Container, ok bool) {
 	kept = corev1.Container{Name: c.Name, RestartPolicy: c.RestartPolicy}
 	_, identified := p.Annotations[serverid.Annotation]
@@ -159,13 +168,15 @@ func reduceSlice(in any) (any, error) {
 		return in, nil
 	}
 	out := &discoveryv1.EndpointSlice{
-		ObjectMeta: identity(&s.ObjectMeta), AddressType: shared(s.AddressType), Ports: s.Ports, Endpoints: make([]discoveryv1.Endpoint, 0, len(s.Endpoints)),
+		ObjectMeta: identity(&s.ObjectMeta), AddressType: shared(s.AddressType), Ports: s.Ports,
+		Endpoints: make([]discoveryv1.Endpoint, 0, len(s.Endpoints)),
 	}
 	out.Labels = s.Labels
 	for _, e := range s.Endpoints {
 		kept := discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: e.Conditions}
 		if r := e.TargetRef; r != nil {
-			kept.TargetRef = &corev1.ObjectReference{Kind: shared(r.Kind), Namespace: shared(r.Namespace), Name: r.Name, UID: r.UID}
+			kept.TargetRef = &corev1.ObjectReference{Kind: shared(r.Kind), Namespace: shared(r.Namespace),
+				Name: r.Name, UID: r.UID}
 		}
 		if e.NodeName != nil {
 			node := shared(*e.NodeName)
@@ -176,7 +187,8 @@ func reduceSlice(in any) (any, error) {
 	return out, nil
 }
 
-// reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are most of a node.
+// reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are
+// most of a node.
 func reduceNode(in any) (any, error) {
 	n, ok := in.(*corev1.Node)
 	if !ok {

@@ -23,27 +23,32 @@ import (
 
 func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	t.Parallel()
-	whole := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"zone": "a"}, Annotations: map[string]string{"csi": "long"}}}
+	whole := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"zone": "a"},
+		Annotations: map[string]string{"csi": "long"}}}
 	whole.Spec.ProviderID = "aws:///us-west-2a/i-0a1de000000000001"
 	whole.Spec.Taints = []corev1.Taint{{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}}
 	whole.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}}
-	whole.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Message: "kubelet is posting"}, {Type: corev1.NodeDiskPressure}}
+	whole.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
+		Message: "kubelet is posting"}, {Type: corev1.NodeDiskPressure}}
 	whole.Status.Images = []corev1.ContainerImage{{Names: []string{"image"}}}
 	got, err := reduceNode(whole)
 	n, ok := got.(*corev1.Node)
 	if err != nil || !ok {
 		t.Fatalf("%T, %v", got, err)
 	}
-	if len(n.Annotations)+len(n.Status.Images) > 0 || len(n.Status.Conditions) != 1 || n.Status.Conditions[0].Message != "" {
+	if len(n.Annotations)+len(n.Status.Images) > 0 || len(n.Status.Conditions) != 1 ||
+		n.Status.Conditions[0].Message != "" {
 		t.Errorf("kept: %+v", n)
 	}
-	whole.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: "[PLEG is not healthy, node is shutting down]"}
+	whole.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse,
+		Message: "[PLEG is not healthy, node is shutting down]"}
 	if got, _ := reduceNode(whole); !registrar.PodsLeave(got.(*corev1.Node), false) {
 		t.Error("lost: that the node is shut down")
 	}
 	whole.Status.Conditions[0].Status = corev1.ConditionTrue
 	id, _ := registrar.InstanceID(n)
-	if id == "" || registrar.NodeReady(n) != corev1.ConditionTrue || !bindingpass.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
+	if id == "" || registrar.NodeReady(n) != corev1.ConditionTrue || !bindingpass.SameForTargets(n, whole) ||
+		!reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
 	}
 }
@@ -51,12 +56,16 @@ func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 func TestACachedEndpointSliceHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	t.Parallel()
 	whole := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "shop", Name: "web-1", UID: "u", ResourceVersion: "7", Labels: map[string]string{discoveryv1.LabelServiceName: "web"},
-		Annotations: map[string]string{"endpoints.kubernetes.io/last-change-trigger-time": "now"}, OwnerReferences: []metav1.OwnerReference{{Kind: "Service", Name: "web"}},
+		Namespace: "shop", Name: "web-1", UID: "u", ResourceVersion: "7", Labels: map[string]string{
+			discoveryv1.LabelServiceName: "web"},
+		Annotations:     map[string]string{"endpoints.kubernetes.io/last-change-trigger-time": "now"},
+		OwnerReferences: []metav1.OwnerReference{{Kind: "Service", Name: "web"}},
 	}}
-	whole.AddressType, whole.Ports = discoveryv1.AddressTypeIPv4, []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}
+	whole.AddressType, whole.Ports = discoveryv1.AddressTypeIPv4, []discoveryv1.EndpointPort{
+		{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}
 	pod := discoveryv1.Endpoint{
-		Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}, NodeName: ptr.To("n"),
+		Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
+		NodeName:  ptr.To("n"),
 		TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: "web", UID: "p"},
 	}
 	machine := discoveryv1.Endpoint{Addresses: []string{"10.0.0.2"}}
@@ -64,7 +73,8 @@ func TestACachedEndpointSliceHasWhatTargetsReadAndNothingElse(t *testing.T) {
 	want := whole.DeepCopy()
 	want.Annotations, want.OwnerReferences = nil, nil
 	for i := range whole.Endpoints {
-		whole.Endpoints[i].Zone, whole.Endpoints[i].Hints = ptr.To("us-west-2a"), &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "us-west-2a"}}}
+		whole.Endpoints[i].Zone, whole.Endpoints[i].Hints = ptr.To("us-west-2a"), &discoveryv1.EndpointHints{
+			ForZones: []discoveryv1.ForZone{{Name: "us-west-2a"}}}
 	}
 	o := managerOptions(&config.Config{}, nil, logr.Discard())
 	var transform toolscache.TransformFunc
@@ -88,15 +98,19 @@ func TestACachedEndpointSliceHasWhatTargetsReadAndNothingElse(t *testing.T) {
 
 func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
 	t.Parallel()
-	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{drain.SecondsAnnotation: "5", "other": "long"}}}
+	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{
+		drain.SecondsAnnotation: "5", "other": "long"}}}
 	whole.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
-	whole.Spec.Containers = []corev1.Container{{Name: "app", Image: "image", Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 3}}, PostStart: &corev1.LifecycleHandler{}}}}
+	whole.Spec.Containers = []corev1.Container{
+		{Name: "app", Image: "image", Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
+			Sleep: &corev1.SleepAction{Seconds: 3}}, PostStart: &corev1.LifecycleHandler{}}}}
 	got, err := reducePods("ID")(whole)
 	p, ok := got.(*corev1.Pod)
 	if err != nil || !ok {
 		t.Fatalf("%T, %v", got, err)
 	}
-	if len(p.Annotations) != 1 || p.Annotations[drain.SecondsAnnotation] != "5" || p.Spec.Containers[0].Image != "" || p.Spec.Containers[0].Lifecycle.PostStart != nil {
+	if len(p.Annotations) != 1 || p.Annotations[drain.SecondsAnnotation] != "5" || p.Spec.Containers[0].Image != "" ||
+		p.Spec.Containers[0].Lifecycle.PostStart != nil {
 		t.Errorf("kept: %+v", p)
 	}
 	want, _ := drain.Abrupt(whole, 60)
@@ -108,11 +122,15 @@ func TestACachedPodHasWhatItDeclaresOfItsEnd(t *testing.T) {
 func TestACachedPodHasItsServerIDAndNoOtherVariable(t *testing.T) {
 	t.Parallel()
 	env := []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}, {Name: "ID", Value: "LBhzwAAAAok="}}
-	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{serverid.Annotation: "app"}}}
-	whole.Spec.Containers = []corev1.Container{{Name: "app", Env: env, Ports: []corev1.ContainerPort{{ContainerPort: 443}}}}
-	whole.Spec.InitContainers = []corev1.Container{{Name: "side", Env: env, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
+	whole := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{
+		serverid.Annotation: "app"}}}
+	whole.Spec.Containers = []corev1.Container{
+		{Name: "app", Env: env, Ports: []corev1.ContainerPort{{ContainerPort: 443}}}}
+	whole.Spec.InitContainers = []corev1.Container{
+		{Name: "side", Env: env, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
 	p := reducePod(whole, "ID")
-	if id := serverid.OfPort(p, "ID", 443); id != "0x2c1873c000000289" || len(p.Spec.Containers[0].Env) != 1 || len(p.Spec.InitContainers[0].Env) != 1 {
+	if id := serverid.OfPort(p, "ID", 443); id != "0x2c1873c000000289" || len(p.Spec.Containers[0].Env) != 1 ||
+		len(p.Spec.InitContainers[0].Env) != 1 {
 		t.Errorf("%q, kept: %+v", id, p.Spec)
 	}
 	whole.Annotations = nil
@@ -130,9 +148,12 @@ func TestACachedPodHasOnlyNamedPortsAndTheConditionsThatAreRead(t *testing.T) {
 		{Name: "app", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}, {ContainerPort: 9090}}},
 		{Name: "numbers", Ports: []corev1.ContainerPort{{ContainerPort: 7070}}},
 	}
-	whole.Spec.InitContainers = []corev1.Container{{Name: "before", Ports: []corev1.ContainerPort{{Name: "x", ContainerPort: 1}}}}
-	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady, "target-health.elbv2.k8s.aws/web", "other.example.com/gate"} {
-		whole.Status.Conditions = append(whole.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue})
+	whole.Spec.InitContainers = []corev1.Container{
+		{Name: "before", Ports: []corev1.ContainerPort{{Name: "x", ContainerPort: 1}}}}
+	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady,
+		corev1.PodReady, "target-health.elbv2.k8s.aws/web", "other.example.com/gate"} {
+		whole.Status.Conditions = append(whole.Status.Conditions, corev1.PodCondition{
+			Type: kind, Status: corev1.ConditionTrue})
 	}
 	p := reducePod(whole, "ID")
 	want := []corev1.Container{{Name: "app", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}}}
@@ -152,11 +173,13 @@ func TestACachedObjectIsNotKeptOnceMoreAsItWasApplied(t *testing.T) {
 	t.Parallel()
 	o := managerOptions(&config.Config{}, nil, logr.Discard())
 	whole := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{
-		Name: "web", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "team": "web"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: ownManager}},
+		Name: "web", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "team": "web"},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: ownManager}},
 	}}
 	for range 2 { // resyncs show what is cached once more
 		got, err := o.Cache.DefaultTransform(whole)
-		if i, ok := got.(*networkingv1.Ingress); err != nil || !ok || len(i.ManagedFields) > 0 || !maps.Equal(i.Annotations, map[string]string{"team": "web"}) {
+		if i, ok := got.(*networkingv1.Ingress); err != nil || !ok || len(i.ManagedFields) > 0 ||
+			!maps.Equal(i.Annotations, map[string]string{"team": "web"}) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}

@@ -12,10 +12,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
+// Account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose
+// target groups others have made.
 func (w *Wiring) Account(in awsclient.Scope) (registrar.Account, error) {
 	if in == w.Scopes.Own() {
-		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, Fresh: w.Inventory.Fresh, Gone: w.Inventory.Gone}, nil
+		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, Fresh: w.Inventory.Fresh,
+			Gone: w.Inventory.Gone}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()
@@ -35,12 +37,13 @@ func (w *Wiring) ComputeIn(in awsclient.Scope) (awsclient.EC2, error) {
 	return clients.EC2, err
 }
 
-// ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the administrator of the controller may not be aware
-// that bindings use roles.
+// ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the
+// administrator of the controller may not be aware that bindings use roles.
 func (w *Wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
 	w.rolesNoted.Do(func() {
 		if w.Config.Roles().Unlimited() {
-			w.Log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
+			w.Log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name "+
+				"every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
 		}
 	})
 	return w.Scopes.Clients(in)

@@ -8,7 +8,8 @@ import (
 
 func TestDenialsOfWhatNothingNeedsAreNoLack(t *testing.T) {
 	t.Parallel()
-	for _, operation := range []string{"DescribeAccountLimits", "DescribeManagedPrefixLists", "DescribeLoadBalancers", "DescribeTags"} {
+	for _, operation := range []string{"DescribeAccountLimits", "DescribeManagedPrefixLists", "DescribeLoadBalancers",
+		"DescribeTags"} {
 		if !(&Wiring{}).Aside(awsclient.Call{Operation: operation}) {
 			t.Errorf("%s is one", operation)
 		}

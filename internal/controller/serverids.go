@@ -29,9 +29,10 @@ const (
 	workerAttempts = 5
 )
 
-// serverIDs makes the server ids of this process, which has a worker number of its own from the first id on. Replicas and restarts count on from one another in a ConfigMap. Where it
-// cannot be read or written the number is a random one: with the time that is in each id, two ids are equal once in millions of pods that are created in the same millisecond, while a refusal
-// would stop every rollout.
+// serverIDs makes the server ids of this process, which has a worker number of its own from the first id on. Replicas
+// and restarts count on from one another in a ConfigMap. Where it cannot be read or written the number is a random one:
+// with the time that is in each id, two ids are equal once in millions of pods that are created in the same
+// millisecond, while a refusal would stop every rollout.
 type serverIDs struct {
 	reader client.Reader // of the API server
 	writer client.Client
@@ -46,11 +47,13 @@ type serverIDs struct {
 
 // newServerIDs makes one that counts in a namespace.
 func newServerIDs(w *Wiring, namespace string) *serverIDs {
-	return &serverIDs{reader: w.mgr.GetAPIReader(), writer: w.ownObjects(), at: types.NamespacedName{Namespace: namespace, Name: workersConfigMap},
+	return &serverIDs{reader: w.mgr.GetAPIReader(), writer: w.ownObjects(), at: types.NamespacedName{Namespace: namespace,
+		Name: workersConfigMap},
 		now: w.Now, random: rand.IntN, log: w.Log.WithName("webhook")}
 }
 
-// workersNamespace is the namespace of the ConfigMap: that of the controller, and where it is not known that of existing installations.
+// workersNamespace is the namespace of the ConfigMap: that of the controller, and where it is not known that of
+// existing installations.
 func workersNamespace(c *config.Config) string {
 	namespace, err := ownNamespace(c.LeaderElectionNamespace)
 	if err != nil {
@@ -94,7 +97,8 @@ func (s *serverIDs) worker(ctx context.Context) (worker uint32, err error) {
 	return worker, nil
 }
 
-// takeWorker takes the number that the ConfigMap has, and leaves the next one there. Conflicts are those of another process.
+// takeWorker takes the number that the ConfigMap has, and leaves the next one there. Conflicts are those of another
+// process.
 func (s *serverIDs) takeWorker(ctx context.Context) (uint32, error) {
 	m := &corev1.ConfigMap{}
 	err := s.reader.Get(ctx, s.at, m)
@@ -106,7 +110,8 @@ func (s *serverIDs) takeWorker(ctx context.Context) (uint32, error) {
 	if n, err := strconv.ParseUint(m.Data[nextWorkerKey], 10, 32); err == nil && n < serverid.Workers {
 		worker = uint32(n)
 	} else if m.Data[nextWorkerKey] != "" {
-		s.log.Info("notice: key "+nextWorkerKey+" of ConfigMap "+s.at.String()+" is no worker number; a random one replaces it", "value", m.Data[nextWorkerKey])
+		s.log.Info("notice: key "+nextWorkerKey+" of ConfigMap "+s.at.String()+
+			" is no worker number; a random one replaces it", "value", m.Data[nextWorkerKey])
 	}
 	if m.Data == nil {
 		m.Data = map[string]string{}

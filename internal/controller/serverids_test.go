@@ -19,7 +19,8 @@ import (
 
 // replica makes server ids at one time with numbers that are not random.
 func replica(c client.Client) *serverIDs {
-	return &serverIDs{reader: c, writer: c, at: types.NamespacedName{Namespace: "lbc", Name: workersConfigMap}, log: logr.Discard(),
+	return &serverIDs{reader: c, writer: c, at: types.NamespacedName{Namespace: "lbc", Name: workersConfigMap},
+		log: logr.Discard(),
 		now: func() time.Time { return time.UnixMilli(1767225600000) }, random: func(n int) int { return n - 3 }}
 }
 
@@ -86,7 +87,9 @@ func TestAnIDIsMadeWhereItsConfigMapCannotBeUsed(t *testing.T) {
 		"read": {Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 			return refused
 		}},
-		"made": {Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refused }},
+		"made": {Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			return refused
+		}},
 	} {
 		s := replica(fake.NewClientBuilder().WithInterceptorFuncs(f).Build())
 		if a, b := s.Next(t.Context()), s.Next(t.Context()); a == b || a == (serverid.ID{}) {

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 )
 
-// sleepAction knows whether the API server serves the sleep action of preStop hooks. A pod with that action would lose it at an older server, and be refused for a
-// hook without action.
+// sleepAction knows whether the API server serves the sleep action of preStop hooks. A pod with that action would lose
+// it at an older server, and be refused for a hook without action.
 type sleepAction struct {
 	read func(ctx context.Context) (version.Info, error) // the version of the API server
 	now  func() time.Time
@@ -52,7 +52,8 @@ func (s *sleepAction) Served(ctx context.Context) bool {
 	s.served, s.next = drain.Served(v.Major, v.Minor), s.now().Add(upgradePause)
 	if !s.served && !s.told {
 		s.told = true
-		s.log.Info("notice: namespace label " + drain.NamespaceLabel + " has no effect: the sleep action of preStop hooks needs Kubernetes 1.30, and the API server is " + v.GitVersion)
+		s.log.Info("notice: namespace label " + drain.NamespaceLabel +
+			" has no effect: the sleep action of preStop hooks needs Kubernetes 1.30, and the API server is " + v.GitVersion)
 	}
 	return s.served
 }

@@ -45,10 +45,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// Connect connects to AWS under the controller's own role. An error with a impairment.Condition may be gone at the next attempt.
+// Connect connects to AWS under the controller's own role. An error with a impairment.Condition may be gone at the next
+// attempt.
 type Connect func(context.Context) (awsclient.Connection, error)
 
-// Run answers probes, waits for AWS and the API server, and runs the controllers until ctx ends. What no time can heal is an error at once.
+// Run answers probes, waits for AWS and the API server, and runs the controllers until ctx ends. What no time can heal
+// is an error at once.
 func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect, log logr.Logger) error {
 	scheme, err := readable.Scheme()
 	if err != nil {
@@ -109,10 +111,12 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return err
 	}
 	var pods *podcache.Cache
-	newCache, definitions := cacheOfOptionalKinds(s.api.discovery.RESTClient(), kinds, restricted, func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache {
-		pods = podcache.New(others, rc, o, podcache.Options{Namespace: c.WatchNamespace, Now: time.Now, Log: log.WithName("pods")})
-		return pods
-	}, log.WithName("definitions"))
+	newCache, definitions := cacheOfOptionalKinds(s.api.discovery.RESTClient(), kinds, restricted,
+		func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache {
+			pods = podcache.New(others, rc, o, podcache.Options{Namespace: c.WatchNamespace, Now: time.Now,
+				Log: log.WithName("pods")})
+			return pods
+		}, log.WithName("definitions"))
 	options.NewCache = newCache
 	shared := &readable.Shared{Pods: func(namespace string) toolscache.Store { return pods.Store(namespace) }}
 	options.Cache.NewInformer = shared.Watching(options.Cache.NewInformer)
@@ -121,8 +125,10 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
-	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
-	w := Wiring{Config: c, mgr: mgr, Metrics: m, Log: log, Now: time.Now, definitions: definitions, restricted: restricted, pods: pods, uncopied: shared, start: s}
+	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe,
+		Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
+	w := Wiring{Config: c, mgr: mgr, Metrics: m, Log: log, Now: time.Now, definitions: definitions, restricted: restricted,
+		pods: pods, uncopied: shared, start: s}
 	w.history = NewHistory(w.Now, startup.OwnPod().Name)
 	limits.Trace = w.history.Called
 	if s.tracer != nil {
@@ -131,7 +137,8 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 			tracing.RecordCall(ctx, call)
 		}
 	}
-	w.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
+	w.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName,
+		Came: w.roleCame})
 	w.board = waiting.NewBoard(w.Now)
 	w.board.Degraded = s.conditions.Holds
 	s.calls.Aside, s.calls.Needed, s.calls.Denied, s.calls.Recovered = w.Aside, w.denialsWait, m.SetDenied, w.recovered
@@ -149,7 +156,8 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	return nil
 }
 
-// observe takes a call that has ended. What a role of another account lacks is no condition of the controller: its bindings show it.
+// observe takes a call that has ended. What a role of another account lacks is no condition of the controller: its
+// bindings show it.
 func (s *start) observe(call awsclient.Call) {
 	s.metrics.ObserveCall(call)
 	if call.Account == "" {
@@ -172,7 +180,8 @@ func (s *start) attempted(call awsclient.Call) {
 	}
 }
 
-// start is what the process has before its controllers: probes and metrics, what it lacks, and the API server as far as it answers.
+// start is what the process has before its controllers: probes and metrics, what it lacks, and the API server as far as
+// it answers.
 type start struct {
 	metrics    *metrics.Metrics
 	conditions *impairment.Conditions
@@ -216,7 +225,8 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	}
 	rights.Reviews = api.authorization.SelfSubjectAccessReviews()
 	s := &start{
-		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, api: api, client: hc, own: startup.OwnPod(),
+		metrics: m, conditions: conditions, probes: probes.New(conditions), reporter: reporter, api: api, client: hc,
+		own:     startup.OwnPod(),
 		reviews: reviews, log: log,
 		options: managerOptions(c, scheme, log), events: &lateRecorder{},
 		calls:  &startup.Calls{Conditions: conditions, Now: time.Now},
@@ -229,7 +239,9 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 			return one.ResourceVersion, nil
 		}},
 	}
-	s.lease, err = newFence(s.options, rc, s.events, c.ObjectLabels, func(err error) { s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err) })
+	s.lease, err = newFence(s.options, rc, s.events, c.ObjectLabels, func(err error) {
+		s.server.Rights.Lease(cmp.Or(c.LeaderElectionNamespace, s.own.Namespace), err)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("making the lock of the leader election: %w", err)
 	}
@@ -241,8 +253,8 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	return s, nil
 }
 
-// serve answers probes and requests for metrics from now on, and writes events. It returns a function that ends that. What cannot be served ends
-// the process by fail, and so does an API server that goes back in time.
+// serve answers probes and requests for metrics from now on, and writes events. It returns a function that ends that.
+// What cannot be served ends the process by fail, and so does an API server that goes back in time.
 func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (end func(), err error) {
 	answer, err := s.probes.Serve(ctx, c.HealthAddr)
 	if err != nil {
@@ -283,7 +295,8 @@ func (s *start) serve(ctx context.Context, c *config.Config, fail func(error)) (
 	return func() { stop(); all.Wait() }, nil
 }
 
-// await waits, side by side, until AWS is connected, and until the API server returns its kinds and nothing shows that the cluster has another name.
+// await waits, side by side, until AWS is connected, and until the API server returns its kinds and nothing shows that
+// the cluster has another name.
 func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect) error {
 	kinds, err := watchedKinds(s.options.Scheme)
 	if err != nil {
@@ -294,18 +307,20 @@ func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, co
 	var both sync.WaitGroup
 	for _, await := range []func() error{
 		func() error {
-			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC}, func(ctx context.Context) (err error) {
+			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.Region, impairment.Credentials,
+				impairment.VPC}, func(ctx context.Context) (err error) {
 				s.connection, err = connect(ctx)
 				return err
 			})
 		},
 		func() error {
-			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.APIServer, impairment.ClusterName}, func(ctx context.Context) (err error) {
-				if s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds); err != nil {
-					return err
-				}
-				return s.server.ClusterName(ctx, c.ClusterName, c.WatchNamespace)
-			})
+			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.APIServer, impairment.ClusterName},
+				func(ctx context.Context) (err error) {
+					if s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds); err != nil {
+						return err
+					}
+					return s.server.ClusterName(ctx, c.ClusterName, c.WatchNamespace)
+				})
 		},
 	} {
 		both.Go(func() {
@@ -344,9 +359,11 @@ func watchedKinds(scheme *runtime.Scheme) (out []schema.GroupVersionKind, err er
 func (s *start) schemas(c *config.Config, log logr.Logger) *startup.Schemas {
 	wanted := definition.Own()
 	maps.DeleteFunc(wanted, func(name string, _ definition.Definition) bool {
-		return strings.HasSuffix(name, ".gateway.k8s.aws") && !c.ServesGateways() || strings.HasSuffix(name, ".aga.k8s.aws") && !c.ServesAccelerators()
+		return strings.HasSuffix(name, ".gateway.k8s.aws") && !c.ServesGateways() ||
+			strings.HasSuffix(name, ".aga.k8s.aws") && !c.ServesAccelerators()
 	})
-	return &startup.Schemas{Conditions: s.conditions, Client: s.api.discovery.RESTClient(), Wanted: wanted, Log: log.WithName("definitions")}
+	return &startup.Schemas{Conditions: s.conditions, Client: s.api.discovery.RESTClient(), Wanted: wanted,
+		Log: log.WithName("definitions")}
 }
 
 // checkDefinitions shows which required definitions are missing.
@@ -357,5 +374,6 @@ func (w *Wiring) checkDefinitions() {
 		return
 	}
 	w.start.conditions.Set(impairment.Condition{Reason: impairment.Definitions, Remedy: impairment.ApplyDefinitions,
-		Text: "the API server does not serve " + strings.Join(missing, " and ") + ": what needs them waits, everything else works"})
+		Text: "the API server does not serve " + strings.Join(missing, " and ") + ": what needs them waits, " +
+			"everything else works"})
 }

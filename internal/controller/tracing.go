@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 )
 
-// newTracer makes the Tracer that the flags and the environment describe; nil where traces are off. What is wrong with the environment, which may be
-// meant for other processes, or with a file that it names is logged, and there are no traces.
+// newTracer makes the Tracer that the flags and the environment describe; nil where traces are off. What is wrong with
+// the environment, which may be meant for other processes, or with a file that it names is logged, and there are no
+// traces.
 func newTracer(c *config.Config, getenv func(string) string, log logr.Logger) *tracing.Tracer {
 	to, err := c.TracesOf(getenv)
 	var t *tracing.Tracer

@@ -26,7 +26,8 @@ import (
 )
 
 const (
-	// fencedDelay is how long a process may go on beside one that has begun later, as while a Deployment is rolled out without leader election.
+	// fencedDelay is how long a process may go on beside one that has begun later, as while a Deployment is rolled out
+	// without leader election.
 	fencedDelay = time.Minute
 	// twinReview is the pause between looks for a second controller. Each reads the Leases of one name.
 	twinReview = 15 * time.Second
@@ -38,7 +39,8 @@ const (
 
 // setUpTwins sets up what finds another cluster of the same name, and a second controller in this one.
 func (w *Wiring) setUpTwins() {
-	namespace, _ := ownNamespace(w.Config.LeaderElectionNamespace) // not known outside of a cluster: then its name is enough
+	// not known outside of a cluster: then its name is enough
+	namespace, _ := ownNamespace(w.Config.LeaderElectionNamespace)
 	condition := func(reason impairment.Reason, remedy string) func(string) {
 		return func(text string) {
 			if text == "" {
@@ -51,7 +53,8 @@ func (w *Wiring) setUpTwins() {
 	w.shared = &namesake.Shared{OnChange: condition(impairment.SharedClusterName, impairment.NameClusters)}
 	second := &evidence{report: condition(impairment.SecondController, impairment.KeepOneController)}
 	w.writers = &namesake.Writers{
-		Own:      namesake.Election{Enabled: w.Config.LeaderElection, Namespace: namespace, Name: w.Config.LeaderElectionID}.String(),
+		Own: namesake.Election{Enabled: w.Config.LeaderElection, Namespace: namespace,
+			Name: w.Config.LeaderElectionID}.String(),
 		OnChange: func(text string) { second.set(byStatus, text) },
 	}
 	watch := &twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.Now}
@@ -97,7 +100,8 @@ func (e *evidence) set(kind int, text string) {
 // fenced takes note that another process has begun to write the checkpoints of this one.
 func (w *Wiring) fenced() { now := w.Now(); w.fencedAt.Store(&now) }
 
-// twinWatch ends conditions that hold no longer, and reports a process that goes on long after another one has taken its place.
+// twinWatch ends conditions that hold no longer, and reports a process that goes on long after another one has taken
+// its place.
 type twinWatch struct {
 	writers  *namesake.Writers
 	fencedAt *atomic.Pointer[time.Time]
@@ -109,7 +113,8 @@ type twinWatch struct {
 	denied  time.Time // until when the Leases are not read
 }
 
-// Start reviews until ctx ends. It implements manager.Runnable and runs on the leader only: one that lost its lease ends.
+// Start reviews until ctx ends. It implements manager.Runnable and runs on the leader only: one that lost its lease
+// ends.
 func (t *twinWatch) Start(ctx context.Context) error {
 	queue.Every(ctx, twinReview, nil, t.review)
 	return nil
@@ -176,13 +181,15 @@ func (w *Wiring) compared(of registrar.Group, deregistered []string, others []re
 	}
 }
 
-// watchUnclaimed looks at what no object claims, for signs of another cluster, unless objects of other namespaces are not seen.
+// watchUnclaimed looks at what no object claims, for signs of another cluster, unless objects of other namespaces are
+// not seen.
 func (w *Wiring) watchUnclaimed() {
 	if w.Config.WatchNamespace != "" {
 		return
 	}
 	w.starts(&unclaimed.Watch{
-		Account: w.Inventory, Declared: w.declared, Targets: w.targetsOf, Shared: w.shared, Now: w.Now, Log: w.Log.WithName("unclaimed"),
+		Account: w.Inventory, Declared: w.declared, Targets: w.targetsOf, Shared: w.shared, Now: w.Now,
+		Log:     w.Log.WithName("unclaimed"),
 		Objects: func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetClient()) },
 		Synced: func(ctx context.Context) bool {
 			ctx, cancel := context.WithTimeout(ctx, syncWait)
@@ -195,14 +202,16 @@ func (w *Wiring) watchUnclaimed() {
 	})
 }
 
-// reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that nothing is concluded about its stacks.
+// reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that
+// nothing is concluded about its stacks.
 func (w *Wiring) reader(ctx context.Context, from client.Reader) *reads.CacheReader {
 	r := reads.NewCacheReader(ctx, from, nil)
 	r.Definitions = w.definitions
 	return r
 }
 
-// ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of which the caches have those of some namespaces only.
+// ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of
+// which the caches have those of some namespaces only.
 func (w *Wiring) ownTargets(ctx context.Context) (*localtargets.Own, error) {
 	return localtargets.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
 }

@@ -65,7 +65,8 @@ func TestWatchReadsLeasesOfItsNameOnly(t *testing.T) {
 			w.review(t.Context())
 			now = now.Add(twinReview)
 		}
-		if r.lists != tt.lists || said != tt.said || slices.ContainsFunc(r.names, func(n string) bool { return n != "leader" }) {
+		if r.lists != tt.lists || said != tt.said ||
+			slices.ContainsFunc(r.names, func(n string) bool { return n != "leader" }) {
 			t.Errorf("%s: %d lists of %v, said %d times", what, r.lists, slices.Compact(r.names), said)
 		}
 	}

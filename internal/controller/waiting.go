@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not wait.
+// recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not
+// wait.
 func (w *Wiring) recovered(r impairment.Reason) {
 	go func() {
 		w.board.Recovered(r)

@@ -50,10 +50,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its stacks, the kinds of objects
-// that its front end reads besides, and more sources.
-func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
-	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()}, owner.Of(s.Front.Owner())
+// add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its
+// stacks, the kinds of objects that its front end reads besides, and more sources.
+func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind,
+	more ...source.TypedSource[stack.Key]) error {
+	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()},
+		owner.Of(s.Front.Owner())
 	m.Prefetch = func(ctx context.Context) {
 		w.Inventory.Certificates().Prefetch(awsclient.WithCause(ctx, awsclient.CertificateSet), kind.Owner)
 	}
@@ -80,8 +82,9 @@ func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 	return w.mgr.Add(c)
 }
 
-// rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at once in a large
-// account: only if drift detection, which checks one load balancer after the other, is off or less frequent.
+// rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at
+// once in a large account: only if drift detection, which checks one load balancer after the other, is off or less
+// frequent.
 func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
@@ -92,9 +95,12 @@ func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.Inventory, Clients: w.Clients,
 		Bindings: w.Writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
 		Reporter: w.reporter(owner.Of(f.Owner()).Controller), Metrics: w.Metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: settings.Compile(w.Config), Options: settings.PlanOptions(w.Config), DriftPolicy: settings.DriftPolicy(w.Config), ReplacementPolicy: settings.ReplacementPolicy(w.Config), Now: w.Now, Stabilize: w.Config.StabilizationInterval, AddressWhenActive: w.Config.PublishAddress == config.WhenActive,
+		Compile: settings.Compile(w.Config), Options: settings.PlanOptions(w.Config), DriftPolicy: settings.DriftPolicy(
+			w.Config), ReplacementPolicy: settings.ReplacementPolicy(w.Config), Now: w.Now,
+		Stabilize: w.Config.StabilizationInterval, AddressWhenActive: w.Config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.Config.Gates.Enabled(config.IngressPlanAnnotation),
-		Retries:      stacks.NewRetries(w.Now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board, Holds: w.holds,
+		Retries:      stacks.NewRetries(w.Now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer),
+		Waiting: w.board, Holds: w.holds,
 		Expected: func(arn string) apply.Expected {
 			return w.registry.Expected(registrar.Group{Scope: w.Scopes.Own(), ARN: arn})
 		},
@@ -111,14 +117,16 @@ func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 // readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
 func (w *Wiring) readSecrets(s *stacks.Reconciler) error {
 	core := w.start.api // a client of each group of the API for every owner would be memory for nothing
-	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
+	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()),
+		w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
 	s.Secrets = secret.New(core, secret.Metadata(metadataOnly, "secrets"), s.Index, w.Now, w.Log.WithName("secrets"))
 	w.starts(manager.RunnableFunc(s.Secrets.Run))
 	if owner.Of(s.Front.Owner()).OwnsTrustStores {
-		s.ConfigMaps = secret.NewConfigMaps(core, secret.Metadata(metadataOnly, "configmaps"), s.Index, w.Now, w.Log.WithName("configmaps"))
+		s.ConfigMaps = secret.NewConfigMaps(core, secret.Metadata(metadataOnly, "configmaps"), s.Index, w.Now,
+			w.Log.WithName("configmaps"))
 		w.starts(manager.RunnableFunc(s.ConfigMaps.Run))
 	}
 	return nil
@@ -131,7 +139,8 @@ func (w *Wiring) setUpIngress(context.Context) error {
 	if err := w.readSecrets(s); err != nil {
 		return err
 	}
-	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service}, w.referenceReading()...)
+	reading := append([]objects.Kind{objects.IngressClass, objects.IngressClassParams, objects.Namespace, objects.Service},
+		w.referenceReading()...)
 	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
@@ -141,7 +150,8 @@ func (w *Wiring) setUpService(context.Context) error {
 	return w.add(s, w.Config.ServiceWorkers, w.referenceReading())
 }
 
-// referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end name.
+// referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end
+// name.
 func (w *Wiring) referenceReading() []objects.Kind {
 	if !settings.References(w.Config).Grants {
 		return nil
@@ -161,7 +171,8 @@ func (w *Wiring) findHidden(s *stacks.Reconciler) {
 
 // GatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
 var GatewayReading = append([]objects.Kind{
-	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
+	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration,
+	objects.TargetGroupConfiguration,
 	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
 }, objects.RouteKinds...)
 
@@ -172,7 +183,8 @@ func (w *Wiring) DefinitionChanged(kind objects.Kind) {
 	}
 	for _, s := range w.Owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
-		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.ReferenceGrant || kind == objects.IngressClassParams && of == objects.Ingress {
+		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.ReferenceGrant ||
+			kind == objects.IngressClassParams && of == objects.Ingress {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
 		}
 	}
@@ -185,19 +197,22 @@ func (w *Wiring) setUpGateways(context.Context) error {
 		return nil
 	}
 	statuses := gatewaystatus.NewStatuses(w.mgr.GetClient(), w.Now, w.Log.WithName("gateway-status"))
-	w.starts(statuses, &gatewaystatus.Release{Config: settings.GatewayConfig(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
+	w.starts(statuses, &gatewaystatus.Release{Config: settings.GatewayConfig(c), Client: w.mgr.GetClient(),
+		Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
 		Ending: w.definitions.Ending, Log: w.Log.WithName("definitions")})
 	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {
 		gate    config.Gate
 		family  attachment.Family
 		workers int
-	}{{config.ALBGatewayAPI, attachment.Application, c.Gateways.ALBWorkers}, {config.NLBGatewayAPI, attachment.Network, c.Gateways.NLBWorkers}} {
+	}{{config.ALBGatewayAPI, attachment.Application, c.Gateways.ALBWorkers}, {config.NLBGatewayAPI, attachment.Network,
+		c.Gateways.NLBWorkers}} {
 		if !c.Gates.Enabled(of.gate) {
 			continue
 		}
 		s := w.stacks(settings.Gateway(c, of.family))
-		s.Decided, s.Forgotten, s.Definitions, s.Removals = statuses.Set, statuses.Forget, w.definitions, w.definitions.Removals
+		s.Decided, s.Forgotten, s.Definitions, s.Removals = statuses.Set, statuses.Forget, w.definitions,
+			w.definitions.Removals
 		if err := w.readSecrets(s); err != nil {
 			return err
 		}
@@ -244,22 +259,31 @@ func (w *Wiring) watchRestricted(context.Context) error {
 	return nil
 }
 
-// setUpBindings sets up the controller of bindings.
-func (w *Wiring) setUpBindings(ctx context.Context) error {
-	c, report := w.Config, w.recorder("targetGroupBinding")
-	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf); err != nil {
-		return err
-	}
+// newRegistry returns the registry of targets, whose state checkpoints keep.
+func (w *Wiring) newRegistry() *registrar.Registry {
 	registry := registrar.NewRegistry(w.Account)
-	registry.Brake = brake.New(c.DeregistrationBrake, w.Now)
+	registry.Brake = brake.New(w.Config.DeregistrationBrake, w.Now)
 	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
-		w.checkpoints.Registered = func() map[string]any { return AsValues(w.elsewhere.Labelled(registry.Registered(w.Scopes.Own()))) }
+		w.checkpoints.Registered = func() map[string]any {
+			return AsValues(w.elsewhere.Labelled(registry.Registered(w.Scopes.Own())))
+		}
 		w.checkpoints.Foreign = ForeignOf(w.Inventory)
 	}
+	return registry
+}
+
+// setUpBindings sets up the controller of bindings.
+func (w *Wiring) setUpBindings(ctx context.Context) error {
+	c, report := w.Config, w.recorder("targetGroupBinding")
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, stacks.ByStack,
+		stacks.StackOf); err != nil {
+		return err
+	}
+	registry := w.newRegistry()
 	counts := bindingpass.NewCounts(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings"))
 	registry.Seen = func(arn string, health []registrar.Health) { counts.Seen(ctx, arn, health) }
 	seen := func(arn string, health []registrar.Health) {
@@ -267,14 +291,18 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 		counts.Seen(ctx, arn, health)
 	}
 	health := targethealth.NewWatch(registry, report, seen, w.Now)
-	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now, w.Log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.Metrics.ObserveGate, c.BindingRequeue
+	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now,
+		w.Log.WithName("readiness"))
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.Metrics.ObserveGate,
+		c.BindingRequeue
 	gates.OpenAfter = c.OpenGatesAfter
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.Inventory, Interfaces: network.NewInterfaces(w.Clients.EC2, w.Now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
+		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.Inventory, Interfaces: network.NewInterfaces(
+			w.Clients.EC2, w.Now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
 		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
-		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now, Log: w.Log.WithName("rules"),
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now,
+		Log:    w.Log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
 	w.rules = groups.Queues()
@@ -283,21 +311,29 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 	}
 	b := &bindingpass.Reconciler{
 		Now:    w.Now,
-		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.Clients.ELBV2, Scope: w.Scopes.Own(), Inventory: w.Inventory,
-		Assumed: w.Assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn, w.Now).There,
-		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.Now),
-		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
-		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: bindingpass.NewChangeTimes(w.Now), RereadAtResync: rereadAtResync(c),
+		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.Clients.ELBV2,
+		Scope: w.Scopes.Own(), Inventory: w.Inventory,
+		Assumed: w.Assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups),
+		Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn,
+			w.Now).There,
+		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(
+			registry, groups, w.Now),
+		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates,
+		FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
+		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue,
+		Changes: bindingpass.NewChangeTimes(w.Now), RereadAtResync: rereadAtResync(c),
 		Pods:              &bindingpass.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
 		RegisteredTargets: &bindingpass.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects()},
 		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, w.Now, rand.Float64),
-		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.Writer.Deleted, TargetGroupDeleted: w.Inventory.Gone, OnGone: w.backend.Check,
+		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.Writer.Deleted, TargetGroupDeleted: w.Inventory.Gone,
+		OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if w.Inventory.NotFound(key, arn) {
 				w.wake(queue.Normal, key)
 			}
 		},
-		Writes: objectwriter.New(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
+		Writes: objectwriter.New(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings")),
+		Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
 	}
 	times := podtargets.NewTimes(podtargets.FromFlags(c))
 	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {

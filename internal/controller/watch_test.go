@@ -15,7 +15,8 @@ func TestAResyncReadsAWSAgainOnlyWhereNothingElseDoes(t *testing.T) {
 		"--sync-period=10m":        true,
 		"--sync-period=2h":         false,
 	} {
-		c, err := config.Parse(append([]string{"--cluster-name=c", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2"}, strings.Fields(flags)...))
+		c, err := config.Parse(append([]string{"--cluster-name=c", "--aws-vpc-id=vpc-0a1de000000000001",
+			"--aws-region=us-west-2"}, strings.Fields(flags)...))
 		if err != nil {
 			t.Fatal(err)
 		}

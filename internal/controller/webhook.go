@@ -26,8 +26,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
-// leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
+// setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a
+// Secret that the leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported
+// by events only.
 func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 	c := w.Config.Webhooks
 	o := serverOptions(w.Config)
@@ -50,11 +51,13 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 		w.starts(source, renewer)
 		o.Certificate, w.webhookEnd = source.Certificate, source.End
 	case !c.FilesGiven() && !o.Files.Exist():
-		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir + " nor --webhook-cert-secret")
+		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir +
+			" nor --webhook-cert-secret")
 		for _, d := range []struct {
 			set  bool
 			flag string
-		}{{c.DisableClassAnnotation, "disable-ingress-class-annotation"}, {c.DisableGroupAnnotation, "disable-ingress-group-name-annotation"}} {
+		}{{c.DisableClassAnnotation, "disable-ingress-class-annotation"},
+			{c.DisableGroupAnnotation, "disable-ingress-group-name-annotation"}} {
 			if d.set {
 				log.Info("notice: --" + d.flag + " has no effect: it acts at admission only")
 			}
@@ -81,7 +84,8 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 
 func serverOptions(c *config.Config) webhook.ServerOptions {
 	h := c.Webhooks
-	return webhook.ServerOptions{Host: h.Host, Port: h.Port, Files: webhook.Files{Dir: h.CertDir, Cert: h.CertFile, Key: h.KeyFile}, ClientCA: h.ClientCA}
+	return webhook.ServerOptions{Host: h.Host, Port: h.Port, Files: webhook.Files{Dir: h.CertDir, Cert: h.CertFile,
+		Key: h.KeyFile}, ClientCA: h.ClientCA}
 }
 
 // checkWebhookFlags returns what no time can heal of the flags of the webhooks.
@@ -102,7 +106,9 @@ func (w *Wiring) certificateReported(err error) {
 		w.start.conditions.Heal(impairment.WebhookCertificate)
 		return
 	}
-	w.start.conditions.Set(impairment.Condition{Reason: impairment.WebhookCertificate, Text: "the webhooks have no serving certificate: " + awsclient.SteadyText(err.Error()), Remedy: impairment.GiveCertificate})
+	w.start.conditions.Set(impairment.Condition{Reason: impairment.WebhookCertificate,
+		Text:   "the webhooks have no serving certificate: " + awsclient.SteadyText(err.Error()),
+		Remedy: impairment.GiveCertificate})
 }
 
 // awaitedServer is the server of the webhooks, which starts when the files of its certificate exist.
@@ -137,9 +143,11 @@ func (w *Wiring) webhookOptions() webhook.Options {
 	c := w.Config
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
-			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
+			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation,
+			ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
-		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), External: func(arn string) bool {
+		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(
+			c.BindableTargetGroups), External: func(arn string) bool {
 			owner, known := w.Inventory.KnownOwner(arn)
 			return known && owner.External()
 		}},
@@ -152,8 +160,9 @@ func (w *Wiring) webhookOptions() webhook.Options {
 		},
 		ReadinessGates: c.EnableReadinessGates,
 		Targets:        podtargets.FromFlags(c).Of,
-		Sleeps:         (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.Now, log: w.Log.WithName("webhook")}).Served,
-		ServerID:       newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,
+		Sleeps: (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.Now,
+			log: w.Log.WithName("webhook")}).Served,
+		ServerID: newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,
 		Refused: w.Metrics.CountRefusal,
 		Log:     w.Log.WithName("webhook"),
 	}
@@ -173,8 +182,8 @@ func (w *Wiring) cached(ctx context.Context) *objects.View {
 	return objects.New(r)
 }
 
-// agentConfig reads the configuration of target control agents from the API server, because the role of existing installations permits
-// get but not list and watch. An edit applies to the next pod.
+// agentConfig reads the configuration of target control agents from the API server, because the role of existing
+// installations permits get but not list and watch. An edit applies to the next pod.
 func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
 	return func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
 		for _, ns := range []string{namespace, admission.AgentConfigNamespace} {
@@ -198,7 +207,8 @@ func ownNamespace(given string) (string, error) {
 	}
 	content, err := os.ReadFile(startup.NamespaceFile)
 	if err != nil {
-		return "", fmt.Errorf("finding the namespace of --webhook-cert-secret: not in a pod; set --leader-election-namespace: %w", err)
+		return "", fmt.Errorf("finding the namespace of --webhook-cert-secret: not in a pod; set "+
+			"--leader-election-namespace: %w", err)
 	}
 	return strings.TrimSpace(string(content)), nil
 }

@@ -65,7 +65,8 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 		text = fmt.Sprintf("%s approves another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
 	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
-		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask for it, such as %s; without the annotation, every plan is applied", by, digest, asks)}), nil
+		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask "+
+			"for it, such as %s; without the annotation, every plan is applied", by, digest, asks)}), nil
 }
 
 // asking are the members that decide and ask for approvals.
@@ -98,14 +99,15 @@ func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Obj
 			continue
 		}
 		d.Object, d.Path = o, ""
-		d.Remedy = fmt.Sprintf("wait for the approval of %s, where the plan and its digest are shown", strings.Join(names, ", "))
+		d.Remedy = fmt.Sprintf("wait for the approval of %s, where the plan and its digest are shown",
+			strings.Join(names, ", "))
 		out = append(out, d)
 	}
 	return out
 }
 
-// takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is none. One that is marked as taken over
-// is like any other if the consent names the namespace of one of the objects.
+// takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is
+// none. One that is marked as taken over is like any other if the consent names the namespace of one of the objects.
 func (w Input) takes(desired *stack.Stack, o *awsop.Observed, allowed consent.Balancers) *awsop.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
@@ -117,23 +119,29 @@ func (w Input) takes(desired *stack.Stack, o *awsop.Observed, allowed consent.Ba
 	return nil
 }
 
-// entrusted reports whether the consent to a takeover names the namespace of an object, so that the object may approve of it.
+// entrusted reports whether the consent to a takeover names the namespace of an object, so that the object may approve
+// of it.
 func entrusted(allowed consent.Balancers, cluster string, o metav1.Object, lb *awsop.LoadBalancer) bool {
-	return lb != nil && allowed.Of(cluster, o.GetNamespace(), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]}) == consent.Namespace
+	return lb != nil && allowed.Of(cluster, o.GetNamespace(), consent.Balancer{ARN: lb.ARN, Name: lb.Name,
+		SharedWith: lb.Tags[naming.SharedWithTag]}) == consent.Namespace
 }
 
 // howToApprove is the remedy for the steps of a takeover that wait.
-func (w Input) howToApprove(desired *stack.Stack, taken *awsop.LoadBalancer, allowed consent.Balancers, digest string) string {
+func (w Input) howToApprove(desired *stack.Stack, taken *awsop.LoadBalancer, allowed consent.Balancers,
+	digest string) string {
 	by := owner.Of(desired.Key.Owner).ApprovedPlan
 	for _, m := range w.Members {
 		if taken != nil && !entrusted(allowed, desired.Cluster, m, taken) {
 			ns := m.GetNamespace()
-			return fmt.Sprintf("annotation %s: %s on the class parameters approves the plan that lbc plan shows; to let objects of namespace %s approve, the administrator of the controller can set "+
-				"--existing-load-balancers=%s=%s, or the owner of the load balancer its tag %s: %s/%s; all other steps are executed",
+			return fmt.Sprintf("annotation %s: %s on the class parameters approves the plan that lbc plan shows; to let "+
+				"objects of namespace %s approve, the administrator of the controller can set "+
+				"--existing-load-balancers=%s=%s, or the owner of the load balancer its tag %s: %s/%s; all other "+
+				"steps are executed",
 				annotation.ClassApprovedPlan, digest, ns, ns, taken.Name, naming.SharedWithTag, desired.Cluster, ns)
 		}
 	}
-	return fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects; all other steps are executed", by, digest)
+	return fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects; all other "+
+		"steps are executed", by, digest)
 }
 
 // shownSteps is how many of the steps that wait a message names.
@@ -155,7 +163,8 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 				names = append(names, fmt.Sprintf("%d more", n))
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
-				Text: fmt.Sprintf("in the plan for the adopted load balancer, %s, the steps that change or delete existing parts wait for an approval: %s",
+				Text: fmt.Sprintf("in the plan for the adopted load balancer, %s, the steps that change or delete existing parts "+
+					"wait for an approval: %s",
 					p.Summary(), strings.Join(names, ", ")),
 				Remedy: remedy}
 		}))

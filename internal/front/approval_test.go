@@ -16,7 +16,8 @@ import (
 
 func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 	t.Parallel()
-	desired := &stack.Stack{Cluster: "demo", Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}}, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
+	desired := &stack.Stack{Cluster: "demo", Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}},
+		LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
 	digest, err := planjson.Digest(desired)
 	if err != nil || len(digest) != 16 {
 		t.Fatal(digest, err)
@@ -34,31 +35,42 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		tags             map[string]string // of the load balancer
 		want             string            // in the text; empty = the plan is carried out
 	}{
-		"without a member that asks":  {members: []string{"-", "-"}},
-		"one asks":                    {members: []string{"-", none}, want: "the plan waits for the approval"},
-		"what is no approval":         {members: []string{"", "non"}},
-		"another state is approved":   {members: []string{other}, want: "approves another plan"},
-		"it is approved":              {members: []string{digest}},
-		"one of several states":       {members: []string{other + "," + digest}},
-		"one of several approves":     {members: []string{none, digest, other}},
-		"one that leaves has no say":  {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
-		"what is taken over":          {members: []string{"-"}, desired: &adopted, want: "wait for an approval: DeleteListener (it is in the way)"},
-		"another state of it":         {members: []string{other}, desired: &adopted, want: "wait for an approval"},
-		"nothing of it":               {members: []string{none}, desired: &adopted, want: "the plan waits for the approval"},
-		"its approval":                {members: []string{digest}, desired: &adopted, allowed: "shop=platform"},
-		"by a tag":                    {members: []string{digest}, desired: &adopted, tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo/shop"}},
-		"by the asker alone":          {members: []string{digest}, desired: &adopted, want: "wait for an approval"},
-		"the flag names no namespace": {members: []string{digest}, desired: &adopted, allowed: "platform", want: "wait for an approval"},
-		"the tag names none":          {members: []string{digest}, desired: &adopted, tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo"}, want: "wait for an approval"},
-		"another namespace is named":  {members: []string{digest}, desired: &adopted, allowed: "other=*", tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo/other"}, want: "wait for an approval"},
-		"the class approves":          {members: []string{"-"}, desired: &adopted, class: []string{other, digest}},
-		"the class, of another state": {members: []string{digest}, desired: &adopted, class: []string{other}, want: "wait for an approval"},
-		"managed since":               {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, want: "wait for an approval"},
-		"and self-approved":           {members: []string{digest}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, allowed: "*", want: "wait for an approval"},
-		"managed, and entrusted":      {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"}, allowed: "shop=*"},
-		"the class of what is not":    {members: []string{none}, class: []string{digest}, want: "the plan waits for the approval"},
-		"the class asks":              {members: []string{"-"}, desired: &adopted, class: []string{none}, want: "the plan waits for the approval"},
-		"what no object declares":     {members: []string{none}, desired: &removed},
+		"without a member that asks": {members: []string{"-", "-"}},
+		"one asks":                   {members: []string{"-", none}, want: "the plan waits for the approval"},
+		"what is no approval":        {members: []string{"", "non"}},
+		"another state is approved":  {members: []string{other}, want: "approves another plan"},
+		"it is approved":             {members: []string{digest}},
+		"one of several states":      {members: []string{other + "," + digest}},
+		"one of several approves":    {members: []string{none, digest, other}},
+		"one that leaves has no say": {members: []string{none}, leaving: []string{digest}, want: "the plan waits"},
+		"what is taken over": {members: []string{"-"}, desired: &adopted,
+			want: "wait for an approval: DeleteListener (it is in the way)"},
+		"another state of it": {members: []string{other}, desired: &adopted, want: "wait for an approval"},
+		"nothing of it":       {members: []string{none}, desired: &adopted, want: "the plan waits for the approval"},
+		"its approval":        {members: []string{digest}, desired: &adopted, allowed: "shop=platform"},
+		"by a tag": {members: []string{digest}, desired: &adopted, tags: map[string]string{
+			"elbv2.k8s.aws/shared-with": "demo/shop"}},
+		"by the asker alone": {members: []string{digest}, desired: &adopted, want: "wait for an approval"},
+		"the flag names no namespace": {members: []string{digest}, desired: &adopted, allowed: "platform",
+			want: "wait for an approval"},
+		"the tag names none": {members: []string{digest}, desired: &adopted, tags: map[string]string{
+			"elbv2.k8s.aws/shared-with": "demo"}, want: "wait for an approval"},
+		"another namespace is named": {members: []string{digest}, desired: &adopted, allowed: "other=*",
+			tags: map[string]string{"elbv2.k8s.aws/shared-with": "demo/other"}, want: "wait for an approval"},
+		"the class approves": {members: []string{"-"}, desired: &adopted, class: []string{other, digest}},
+		"the class, of another state": {members: []string{digest}, desired: &adopted, class: []string{other},
+			want: "wait for an approval"},
+		"managed since": {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"},
+			want: "wait for an approval"},
+		"and self-approved": {members: []string{digest}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"},
+			allowed: "*", want: "wait for an approval"},
+		"managed, and entrusted": {members: []string{"-"}, tags: map[string]string{"elbv2.k8s.aws/adopted": "true"},
+			allowed: "shop=*"},
+		"the class of what is not": {members: []string{none}, class: []string{digest},
+			want: "the plan waits for the approval"},
+		"the class asks": {members: []string{"-"}, desired: &adopted, class: []string{none},
+			want: "the plan waits for the approval"},
+		"what no object declares": {members: []string{none}, desired: &removed},
 	} {
 		of := func(values []string) (out []metav1.Object) {
 			for _, v := range values {
@@ -77,12 +89,15 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "platform", Tags: c.tags}}}}
-		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving), ClassApprovals: c.class}, c.desired, o, allowed)
+		o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{
+			{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "platform", Tags: c.tags}}}}
+		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving), ClassApprovals: c.class},
+			c.desired, o, allowed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: awsop.DeleteListener{}, Why: []string{"it is in the way"}}}}.Under(hold).Steps[0].Guard
+		g := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: awsop.DeleteListener{}, Why: []string{
+			"it is in the way"}}}}.Under(hold).Steps[0].Guard
 		switch {
 		case (g != nil) != (c.want != ""):
 			t.Errorf("%s: guard %v", name, g)

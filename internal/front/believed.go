@@ -11,9 +11,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// believe divides the objects that carry the finalizer of a group and declare the group no more, or not validly. Whoever may write
-// objects may write a finalizer, and an object that another load balancer serves has a status. So an object was a member if the compiler
-// remembers it, or shows the load balancer of the present members. Others become objects that leave and count for nothing.
+// believe divides the objects that carry the finalizer of a group and declare the group no more, or not validly.
+// Whoever may write objects may write a finalizer, and an object that another load balancer serves has a status. So an
+// object was a member if the compiler remembers it, or shows the load balancer of the present members. Others become
+// objects that leave and count for nothing.
 func (w *Input) believe(before *compile.Memory) {
 	declared, shown := w.declared(), w.shownByMembers(before)
 	believed := func(o metav1.Object) bool {
@@ -42,11 +43,13 @@ func (w *Input) believe(before *compile.Memory) {
 	w.Wanted = w.Wanted && len(w.Members) > 0
 }
 
-// shownByMembers are the hostnames in the status of present members with the finalizer; with a memory, of those that it has.
+// shownByMembers are the hostnames in the status of present members with the finalizer; with a memory, of those that it
+// has.
 func (w *Input) shownByMembers(before *compile.Memory) (out []string) {
 	declared := w.declared()
 	for _, o := range w.Members {
-		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) && (!before.Any() || before.Knows(owner.Object(o))) {
+		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) &&
+			(!before.Any() || before.Knows(owner.Object(o))) {
 			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)
 		}
 	}

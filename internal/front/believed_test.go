@@ -23,7 +23,8 @@ func showing(o metav1.Object, host string) metav1.Object {
 	return o
 }
 
-// TestForgedFinalizersCountForNothing has an object of another namespace carry the finalizer of a group that it does not declare.
+// TestForgedFinalizersCountForNothing has an object of another namespace carry the finalizer of a group that it does
+// not declare.
 func TestForgedFinalizersCountForNothing(t *testing.T) {
 	t.Parallel()
 	for _, key := range groups {
@@ -42,7 +43,8 @@ func TestForgedFinalizersCountForNothing(t *testing.T) {
 			"without memory, alone":                   {"shared", nil, true, true},
 			"without memory, that never had a status": {"", nil, false, false},
 		} {
-			web, former := showing(deployed(key, of(key, "shop/web", 1, nil)), "shared"), showing(deployed(key, of(key, "mal/former", 0, nil)), c.shows)
+			web, former := showing(deployed(key, of(key, "shop/web", 1, nil)), "shared"),
+				showing(deployed(key, of(key, "mal/former", 0, nil)), c.shows)
 			var before *compile.Memory
 			if c.remembered != nil {
 				before = &compile.Memory{}
@@ -61,7 +63,8 @@ func TestForgedFinalizersCountForNothing(t *testing.T) {
 			leaving := inGroup(key, members[:len(members)-1]...)
 			leaving.Leaving, leaving.Wanted = []metav1.Object{former}, len(members) > 1
 			w, l := in.Governed(key, before), leaving.Governed(key, before)
-			if got := len(w.Members) == len(members) && len(w.LoadBalancer.Members) == len(members); got != c.believed || w.Wanted != (c.believed || !c.alone) {
+			if got := len(w.Members) == len(members) && len(w.LoadBalancer.Members) == len(members); got != c.believed ||
+				w.Wanted != (c.believed || !c.alone) {
 				t.Errorf("%s %s: members %d, wanted %v", key.Owner, name, len(w.Members), w.Wanted)
 			}
 			if len(w.Members)+len(w.Leaving) != len(members) {

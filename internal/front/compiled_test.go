@@ -21,8 +21,10 @@ const accountCertificate = "arn:aws:acm:us-west-2:111122223333:certificate/c1"
 // account is a VPC with two subnets. Nothing exists for any load balancer.
 func account() facts.Facts {
 	f := facts.Facts{
-		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true, ExistingKnown: true, OwnKnown: true,
-		Certificates:   map[string]facts.Certificate{accountCertificate: {ARN: accountCertificate, Status: "ISSUED", Domains: []string{"*.example.com", "example.com"}}},
+		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,
+		ExistingKnown: true, OwnKnown: true,
+		Certificates: map[string]facts.Certificate{accountCertificate: {ARN: accountCertificate, Status: "ISSUED",
+			Domains: []string{"*.example.com", "example.com"}}},
 		SecurityGroups: map[string]facts.SecurityGroup{},
 	}
 	for zone, cidr := range map[string]string{"a": "10.0.0.0/20", "b": "10.0.16.0/20"} {
@@ -36,9 +38,11 @@ func account() facts.Facts {
 
 func compiling() compile.Config {
 	return compile.Config{
-		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, DefaultScheme: stack.Internal, BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
+		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, DefaultScheme: stack.Internal,
+		BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
 		ExternalTargetGroups: allowlist.List{{Pattern: allowlist.Any}},
-		Gates:                compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
+		Gates: compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true,
+			NLBSecurityGroup: true},
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway that records none; ok is false for any other
-// input. The rules that AWS holds decide instead where they are known: a finalizer may come from a backup, be lost while the load balancer stays, and
-// is missing in files.
+// DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway that records none;
+// ok is false for any other input. The rules that AWS holds decide instead where they are known: a finalizer may come
+// from a backup, be lost while the load balancer stays, and is missing in files.
 func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	if !w.Wanted || w.Decisions == nil {
 		return "", false
@@ -20,14 +20,17 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	return c, c != ""
 }
 
-// OtherConstruction is the construction of the rules that AWS holds of a stack if it differs from the derived one; ok is false where the derived one
-// stays. Without a load balancer in AWS only Compatible gives way, to what new Gateways get.
-func OtherConstruction(key stack.Key, o awsop.Observed, c *compile.Config, derived rule.Construction) (other rule.Construction, ok bool) {
+// OtherConstruction is the construction of the rules that AWS holds of a stack if it differs from the derived one; ok
+// is false where the derived one stays. Without a load balancer in AWS only Compatible gives way, to what new Gateways
+// get.
+func OtherConstruction(key stack.Key, o awsop.Observed, c *compile.Config, derived rule.Construction) (
+	other rule.Construction, ok bool) {
 	other = ObservedConstruction(key, o, c)
 	return other, other != derived && (other != "" || derived == rule.Compatible)
 }
 
-// ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load balancer and flags do not decide.
+// ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load
+// balancer and flags do not decide.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
 	if len(o.LoadBalancers) == 0 {
 		if c.ExistingFeaturesOnly {
@@ -69,7 +72,8 @@ func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) ru
 // isolates reports whether a rule answers 404 to all requests for a hostname, which keeps listeners of a port apart.
 func isolates(r stack.Rule) bool {
 	const status = "404"
-	return len(r.Conditions) == 1 && len(r.Actions) == 1 && r.Actions[0].FixedResponse != nil && r.Actions[0].FixedResponse.StatusCode == status
+	return len(r.Conditions) == 1 && len(r.Actions) == 1 && r.Actions[0].FixedResponse != nil &&
+		r.Actions[0].FixedResponse.StatusCode == status
 }
 
 // WithRules is a stack for whose observation the rules are read.

@@ -32,14 +32,17 @@ func TestRulesInAWSOverruleDerivedConstruction(t *testing.T) {
 	}
 }
 
-// TestConstructionIsReadFromRulesInAWS has a Gateway that lost its annotation, by the hosts that its rules have on each port.
+// TestConstructionIsReadFromRulesInAWS has a Gateway that lost its annotation, by the hosts that its rules have on each
+// port.
 func TestConstructionIsReadFromRulesInAWS(t *testing.T) {
 	t.Parallel()
 	plain := stack.Condition{Field: stack.HostHeader, Values: []string{"a.test"}}
 	expression := stack.Condition{Field: stack.HostHeader, Regex: []string{`^a\.test(:[0-9]+)?$`}}
-	forward, refuse := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{}}}, []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404"}}}
+	forward, refuse := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{}}}, []stack.Action{
+		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404"}}}
 	on := func(listener string, c stack.Condition, actions []stack.Action) awsop.Rule {
-		return awsop.Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, listener), Conditions: []stack.Condition{c}, Actions: actions}}
+		return awsop.Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, listener),
+			Conditions: []stack.Condition{c}, Actions: actions}}
 	}
 	for name, test := range map[string]struct {
 		rules []awsop.Rule
@@ -49,16 +52,21 @@ func TestConstructionIsReadFromRulesInAWS(t *testing.T) {
 	}{
 		"no load balancer":                         {none: true, want: ""},
 		"no load balancer, existing features only": {none: true, only: true, want: rule.Compatible},
-		"no rules":                        {want: rule.Compatible},
-		"values":                          {rules: []awsop.Rule{on("80", plain, forward), on("8080", plain, forward)}, want: rule.Compatible},
+		"no rules": {want: rule.Compatible},
+		"values": {rules: []awsop.Rule{on("80", plain, forward), on("8080", plain, forward)},
+			want: rule.Compatible},
 		"expressions on the default port": {rules: []awsop.Rule{on("80", expression, forward)}, want: rule.Standard},
 		"expressions on another port":     {rules: []awsop.Rule{on("8080", expression, forward)}, want: rule.Standard},
-		"values beside expressions on another port":  {rules: []awsop.Rule{on("8080", expression, forward), on("80", plain, forward)}, want: rule.PlainHosts},
-		"values that keep listeners apart":           {rules: []awsop.Rule{on("80", plain, forward), on("80", plain, refuse)}, want: rule.PlainHosts},
-		"a long host beside expressions on the port": {rules: []awsop.Rule{on("80", plain, forward), on("80", expression, forward)}, want: rule.Standard},
+		"values beside expressions on another port": {rules: []awsop.Rule{on("8080", expression, forward),
+			on("80", plain, forward)}, want: rule.PlainHosts},
+		"values that keep listeners apart": {rules: []awsop.Rule{on("80", plain, forward), on("80", plain, refuse)},
+			want: rule.PlainHosts},
+		"a long host beside expressions on the port": {
+			rules: []awsop.Rule{on("80", plain, forward), on("80", expression, forward)}, want: rule.Standard},
 	} {
 		o := awsop.Observed{Rules: test.rules, Listeners: []awsop.Listener{
-			{ARN: "80", Listener: stack.Listener{Protocol: "HTTP", Port: 80}}, {ARN: "8080", Listener: stack.Listener{Protocol: "HTTP", Port: 8080}},
+			{ARN: "80", Listener: stack.Listener{Protocol: "HTTP", Port: 80}},
+			{ARN: "8080", Listener: stack.Listener{Protocol: "HTTP", Port: 8080}},
 		}}
 		if !test.none {
 			o.LoadBalancers = []awsop.LoadBalancer{{}}

@@ -39,7 +39,8 @@ func beside(key string) map[string]string {
 		return map[string]string{"certificate-arn": accountCertificate}
 	case key == "listener-attributes.HTTP-80", key == "certificate-arn":
 		return map[string]string{"listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
-	case slices.Contains([]string{"ssl-policy", "mutual-authentication", "auth-type", "jwt-validation", "backend-protocol-version"}, key):
+	case slices.Contains([]string{"ssl-policy", "mutual-authentication", "auth-type", "jwt-validation",
+		"backend-protocol-version"}, key):
 		return secure
 	case key == "auth-idp-cognito":
 		delete(cognito, "auth-idp-cognito")
@@ -50,13 +51,15 @@ func beside(key string) map[string]string {
 		return cognito
 	case strings.HasPrefix(key, "frontend-nlb-"):
 		return map[string]string{"enable-frontend-nlb": "true"}
-	case key == "aws-load-balancer-ssl-ports", key == "aws-load-balancer-ssl-negotiation-policy", key == "aws-load-balancer-alpn-policy":
+	case key == "aws-load-balancer-ssl-ports", key == "aws-load-balancer-ssl-negotiation-policy",
+		key == "aws-load-balancer-alpn-policy":
 		return map[string]string{"aws-load-balancer-ssl-cert": accountCertificate}
 	case strings.HasPrefix(key, "aws-load-balancer-access-log-s3"):
 		return map[string]string{"aws-load-balancer-access-log-enabled": "true"}
 	case key == "aws-load-balancer-healthcheck-path", key == "aws-load-balancer-healthcheck-success-codes":
 		return map[string]string{"aws-load-balancer-healthcheck-protocol": "http"}
-	case key == "aws-load-balancer-source-nat-ipv6-prefixes", key == "aws-load-balancer-ipv6-addresses", key == "aws-load-balancer-enable-prefix-for-ipv6-source-nat":
+	case key == "aws-load-balancer-source-nat-ipv6-prefixes", key == "aws-load-balancer-ipv6-addresses",
+		key == "aws-load-balancer-enable-prefix-for-ipv6-source-nat":
 		return map[string]string{"aws-load-balancer-ip-address-type": "dualstack"}
 	}
 	return nil
@@ -64,15 +67,24 @@ func beside(key string) map[string]string {
 
 // instead are values that differ from what holds without the annotation, where the example of the table does not.
 var instead = map[string]string{
-	"certificate-arn": accountCertificate + "2", "aws-load-balancer-ssl-cert": accountCertificate, "subnets": "subnet-a, subnet-c", "aws-load-balancer-subnets": "subnet-a, subnet-c",
-	"target-type": "instance", "healthcheck-interval-seconds": "20", "healthcheck-timeout-seconds": "6", "healthy-threshold-count": "3", "unhealthy-threshold-count": "3", "healthcheck-protocol": "HTTPS",
-	"success-codes": "201", "auth-session-timeout": "60", "auth-session-cookie": "mine", "auth-scope": "email", "manage-backend-security-group-rules": "false",
-	"aws-load-balancer-healthcheck-interval": "20", "aws-load-balancer-healthcheck-timeout": "6", "aws-load-balancer-healthcheck-healthy-threshold": "5", "aws-load-balancer-healthcheck-unhealthy-threshold": "5",
-	"aws-load-balancer-healthcheck-success-codes": "201", "aws-load-balancer-nlb-target-type": "instance", "aws-load-balancer-internal": "false", "aws-load-balancer-manage-backend-security-group-rules": "false",
-	"aws-load-balancer-ssl-ports": "81", "aws-load-balancer-alpn-policy": "HTTP2Only", "frontend-nlb-healthcheck-port": "81", "frontend-nlb-healthcheck-interval-seconds": "20",
-	"frontend-nlb-healthcheck-timeout-seconds": "7", "frontend-nlb-healthcheck-healthy-threshold-count": "4", "frontend-nlb-healthcheck-unhealthy-threshold-count": "4", "frontend-nlb-listener-port-mapping": "80=81",
-	"frontend-nlb-subnets": "subnet-a, subnet-c", "aws-load-balancer-quic-enabled-ports": "80", "aws-load-balancer-type": "nlb", "target-control-port.web.http": "3000",
-	"aws-load-balancer-listener-attributes.TCP-80": "tcp.idle_timeout.seconds=400", "aws-load-balancer-enable-tcp-udp-listener": "true", "group.order": "10",
+	"certificate-arn": accountCertificate + "2", "aws-load-balancer-ssl-cert": accountCertificate,
+	"subnets": "subnet-a, subnet-c", "aws-load-balancer-subnets": "subnet-a, subnet-c",
+	"target-type": "instance", "healthcheck-interval-seconds": "20", "healthcheck-timeout-seconds": "6",
+	"healthy-threshold-count": "3", "unhealthy-threshold-count": "3", "healthcheck-protocol": "HTTPS",
+	"success-codes": "201", "auth-session-timeout": "60", "auth-session-cookie": "mine", "auth-scope": "email",
+	"manage-backend-security-group-rules":    "false",
+	"aws-load-balancer-healthcheck-interval": "20", "aws-load-balancer-healthcheck-timeout": "6",
+	"aws-load-balancer-healthcheck-healthy-threshold": "5", "aws-load-balancer-healthcheck-unhealthy-threshold": "5",
+	"aws-load-balancer-healthcheck-success-codes": "201", "aws-load-balancer-nlb-target-type": "instance",
+	"aws-load-balancer-internal": "false", "aws-load-balancer-manage-backend-security-group-rules": "false",
+	"aws-load-balancer-ssl-ports": "81", "aws-load-balancer-alpn-policy": "HTTP2Only",
+	"frontend-nlb-healthcheck-port": "81", "frontend-nlb-healthcheck-interval-seconds": "20",
+	"frontend-nlb-healthcheck-timeout-seconds": "7", "frontend-nlb-healthcheck-healthy-threshold-count": "4",
+	"frontend-nlb-healthcheck-unhealthy-threshold-count": "4", "frontend-nlb-listener-port-mapping": "80=81",
+	"frontend-nlb-subnets": "subnet-a, subnet-c", "aws-load-balancer-quic-enabled-ports": "80",
+	"aws-load-balancer-type": "nlb", "target-control-port.web.http": "3000",
+	"aws-load-balancer-listener-attributes.TCP-80": "tcp.idle_timeout.seconds=400",
+	"aws-load-balancer-enable-tcp-udp-listener":    "true", "group.order": "10",
 }
 
 // unseenHere are annotations whose effect is not in what is compiled, and the tests that show it.
@@ -82,7 +94,8 @@ var unseenHere = map[string]string{
 	"allow-deletion": "deletionbrake_test.go", "aws-load-balancer-allow-deletion": "deletionbrake_test.go",
 	"delete-duplicates": "duplicate_test.go", "aws-load-balancer-delete-duplicates": "duplicate_test.go",
 	"deletion-policy": "deletionpolicy_test.go", "aws-load-balancer-deletion-policy": "deletionpolicy_test.go",
-	"ownership": "ownership_test.go: it decides about writes", "aws-load-balancer-ownership": "ownership_test.go: it decides about writes",
+	"ownership":                                           "ownership_test.go: it decides about writes",
+	"aws-load-balancer-ownership":                         "ownership_test.go: it decides about writes",
 	"aws-load-balancer-type":                              "front_test.go: spec.loadBalancerClass decides here",
 	"aws-load-balancer-ipv6-addresses":                    "addresses_test.go: the subnets here have no IPv6",
 	"aws-load-balancer-enable-prefix-for-ipv6-source-nat": "nlb_test.go: the subnets here have no IPv6",
@@ -120,7 +133,8 @@ func effectCases() (out []effectCase) {
 		if v, ok := instead[key]; ok {
 			value = v
 		}
-		for _, on := range map[annotation.Scope][]string{annotation.OnIngress: {"Ingress"}, annotation.OnService: {"NLB"}, annotation.OnBoth: {"Ingress", "Service"}}[e.Scope] {
+		for _, on := range map[annotation.Scope][]string{annotation.OnIngress: {"Ingress"}, annotation.OnService: {"NLB"},
+			annotation.OnBoth: {"Ingress", "Service"}}[e.Scope] {
 			out = append(out, effectCase{full, value, on})
 		}
 	}
@@ -130,19 +144,24 @@ func effectCases() (out []effectCase) {
 // effectOf is what is made of an Ingress or Service with annotations, and the findings.
 func effectOf(t *testing.T, on string, annotations, ofService map[string]string) (string, diag.List) {
 	t.Helper()
-	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: ofService}, Spec: corev1.ServiceSpec{
-		Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}}}
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: ofService},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{
+				{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}}}
 	objs := []metav1.Object{web}
-	var f Loader = Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: stack.TargetIP}}
+	var f Loader = Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb",
+		DefaultTargetType: stack.TargetIP}}
 	var declares metav1.Object = web
 	if on == "NLB" {
 		class := "service.k8s.aws/nlb"
 		web.Spec.Type, web.Spec.LoadBalancerClass, web.Annotations = corev1.ServiceTypeLoadBalancer, &class, annotations
-		web.Spec.Ports = append(web.Spec.Ports, corev1.ServicePort{Name: "more", Port: 81, NodePort: 30081, Protocol: corev1.ProtocolTCP})
+		web.Spec.Ports = append(web.Spec.Ports, corev1.ServicePort{Name: "more", Port: 81, NodePort: 30081,
+			Protocol: corev1.ProtocolTCP})
 	} else {
 		kind := networkingv1.PathTypePrefix
 		path := func(of, name, port string) networkingv1.HTTPIngressPath {
-			p := networkingv1.HTTPIngressPath{Path: of, PathType: &kind, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Name: port}}}}
+			p := networkingv1.HTTPIngressPath{Path: of, PathType: &kind, Backend: networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Name: port}}}}
 			return p
 		}
 		paths := []networkingv1.HTTPIngressPath{path("/web", "web", "http")}
@@ -154,9 +173,12 @@ func effectOf(t *testing.T, on string, annotations, ofService map[string]string)
 			paths[0].Path, paths[0].PathType = "/web/[0-9]+", &specific
 		}
 		class := "alb"
-		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "i", Annotations: annotations}, Spec: networkingv1.IngressSpec{IngressClassName: &class,
-			Rules: []networkingv1.IngressRule{{Host: "a.example.com", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: paths}}}}}}
-		objs = append(objs, ing, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "i", Annotations: annotations},
+			Spec: networkingv1.IngressSpec{IngressClassName: &class,
+				Rules: []networkingv1.IngressRule{{Host: "a.example.com", IngressRuleValue: networkingv1.IngressRuleValue{
+					HTTP: &networkingv1.HTTPIngressRuleValue{Paths: paths}}}}}}
+		objs = append(objs, ing, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+			Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
 		f, declares = Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP}}, ing
 	}
 	v := objects.FromObjects(objs)
@@ -177,15 +199,16 @@ func effectOf(t *testing.T, on string, annotations, ofService map[string]string)
 		DryRun  bool
 		Options string
 		Drift   string
-	}{fmt.Sprint(key), ok, c.Stack, c.Keep, fmt.Sprint(c.Needs), fmt.Sprint(c.ReplacementPolicy), c.DryRun != nil, fmt.Sprint(c.Protected), fmt.Sprint(c.DriftPolicy)})
+	}{fmt.Sprint(key), ok, c.Stack, c.Keep, fmt.Sprint(c.Needs), fmt.Sprint(c.ReplacementPolicy), c.DryRun != nil,
+		fmt.Sprint(c.Protected), fmt.Sprint(c.DriftPolicy)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text), found
 }
 
-// TestEachAnnotationHasAnEffectOrAFinding sets each annotation of the table to a valid value: what is made differs from what is made
-// without, or a finding names the annotation.
+// TestEachAnnotationHasAnEffectOrAFinding sets each annotation of the table to a valid value: what is made differs from
+// what is made without, or a finding names the annotation.
 func TestEachAnnotationHasAnEffectOrAFinding(t *testing.T) {
 	t.Parallel()
 	effects, tests := 0, map[string]bool{}
@@ -225,12 +248,15 @@ func TestEachAnnotationHasAnEffectOrAFinding(t *testing.T) {
 // TestKeysThatNoBackendNamesAreTold has annotations about actions and Services of which no path of the Ingress is.
 func TestKeysThatNoBackendNamesAreTold(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"actions.other", "conditions.other", "transforms.other", "target-control-port.web.81", "target-control-port.other.80"} {
+	for _, key := range []string{"actions.other", "conditions.other", "transforms.other", "target-control-port.web.81",
+		"target-control-port.other.80"} {
 		full := ofALB + key
 		value := exampleOf(full)
 		without, _ := effectOf(t, "Ingress", nil, nil)
 		now, found := effectOf(t, "Ingress", map[string]string{full: value}, nil)
-		if now != without || !slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.IgnoredSetting && strings.Contains(d.Path, full) }) {
+		if now != without || !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+			return d.Code == diag.IgnoredSetting && strings.Contains(d.Path, full)
+		}) {
 			t.Errorf("%s: %v", key, found)
 		}
 	}

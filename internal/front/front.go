@@ -1,5 +1,5 @@
-// Package front joins the front ends to the compiler, for the controller and the command line: it loads the input of a stack and
-// compiles it with the facts that it needs. Its only side effect is the reading of facts through FactSource.
+// Package front joins the front ends to the compiler, for the controller and the command line: it loads the input of a
+// stack and compiles it with the facts that it needs. Its only side effect is the reading of facts through FactSource.
 package front
 
 import (
@@ -22,14 +22,15 @@ import (
 // Loader is the front end of one kind of owner of stacks.
 type Loader interface {
 	Owner() stack.Owner
-	// Declared is the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares none: the object is not
-	// managed by this front end or, then with a diagnostic, its class or group is invalid, or looks like a mistake.
+	// Declared is the stack that an object of the owner's Kubernetes kind declares now. ok is false if it declares none:
+	// the object is not managed by this front end or, then with a diagnostic, its class or group is invalid, or looks like
+	// a mistake.
 	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
 	Load(v *objects.View, id stack.ID) Input
 }
 
-// StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that
-// it declares. The diagnostic is that of Loader.Declared.
+// StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it
+// carries, and the one that it declares. The diagnostic is that of Loader.Declared.
 func StacksOf(f Loader, v *objects.View, o metav1.Object) (keys []stack.Key, d *diag.Diagnostic) {
 	kind := owner.Of(f.Owner())
 	if !kind.Is(o) {
@@ -66,7 +67,8 @@ type Compiler struct {
 // Compile compiles an Input until there are no new needs. A stack that is to be deleted needs no facts, because its
 // plan follows from what exists, with one exception: whether the stack owns the load balancer that its objects
 // share. needs are all answered needs, for callers that refresh them.
-func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result, needs []facts.Need, err error) {
+func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result,
+	needs []facts.Need, err error) {
 	cfg := c.Config
 	if !w.Wanted {
 		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
@@ -80,7 +82,8 @@ func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *c
 			if err != nil {
 				return compile.Result{}, nil, err
 			}
-			if lb := f.Existing; lb != nil && (slices.Contains(names, lb.ARN) || slices.Contains(names, lb.Name)) { // it was taken over before
+			// it was taken over before
+			if lb := f.Existing; lb != nil && (slices.Contains(names, lb.ARN) || slices.Contains(names, lb.Name)) {
 				removed.Retention = stack.RetainTagged
 			}
 		}

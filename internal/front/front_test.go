@@ -26,9 +26,12 @@ const finalizer = "service.k8s.aws/resources"
 
 func balancer(change func(*corev1.Service)) *corev1.Service {
 	class := "service.k8s.aws/nlb"
-	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u", Annotations: map[string]string{
-		"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal", "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"}},
-		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class, Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}}}
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u",
+		Annotations: map[string]string{
+			"service.beta.kubernetes.io/aws-load-balancer-scheme":          "internal",
+			"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"}},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class, Ports: []corev1.ServicePort{
+			{Port: 80, Protocol: corev1.ProtocolTCP}}}}
 	change(svc)
 	return svc
 }
@@ -42,8 +45,10 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 		wanted, leaving  bool
 		protected, lifts bool // as it declares
 	}{
-		"wanted":  {balancer(func(*corev1.Service) {}), true, false, false, false},
-		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, false, false},
+		"wanted": {balancer(func(*corev1.Service) {}), true, false, false, false},
+		"deleted": {balancer(func(s *corev1.Service) {
+			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
+		}), false, true, false, false},
 		"no longer a balancer": {balancer(func(s *corev1.Service) {
 			s.Spec.Type, s.Spec.LoadBalancerClass, s.Finalizers = corev1.ServiceTypeClusterIP, nil, []string{finalizer}
 		}), false, true, false, false},
@@ -62,7 +67,8 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, false, false},
 	} {
 		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
-		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Nothing() != (!c.wanted && !c.leaving) {
+		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving ||
+			w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)
 		}
 		if (w.Protected[stack.LoadBalancerIdentity] != "") != c.protected {
@@ -82,14 +88,16 @@ func TestAMemberThatLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 	t.Parallel()
 	class := "alb"
 	member := func(name string, deleted bool) *networkingv1.Ingress {
-		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: map[string]string{"alb.ingress.kubernetes.io/group.name": "team"},
-			Finalizers: []string{"group.ingress.k8s.aws/team"}}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name,
+			Annotations: map[string]string{"alb.ingress.kubernetes.io/group.name": "team"},
+			Finalizers:  []string{"group.ingress.k8s.aws/team"}}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
 		if deleted {
 			i.DeletionTimestamp = &metav1.Time{}
 		}
 		return i
 	}
-	ic := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+	ic := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{
+		Controller: "ingress.k8s.aws/alb"}}
 	names := func(os []metav1.Object) []string {
 		var out []string
 		for _, o := range os {
@@ -99,7 +107,8 @@ func TestAMemberThatLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 	}
 	front := Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
 	w := front.Load(objects.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
-	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
+	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving),
+		[]string{"leaves"}) {
 		t.Errorf("%v stay, %v leave", names(w.Members), names(w.Leaving))
 	}
 	w = front.Load(objects.FromObjects([]any{ic, member("leaves", true)}), stack.ID{Name: "team"})
@@ -134,12 +143,15 @@ func (o *oracle) Answer(_ context.Context, needs []facts.Need) (facts.Facts, err
 func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	t.Parallel()
 	front := Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
-	w := front.Load(objects.FromObjects([]any{balancer(func(*corev1.Service) {})}), stack.ID{Namespace: "shop", Name: "web"})
+	w := front.Load(objects.FromObjects([]any{balancer(func(*corev1.Service) {})}),
+		stack.ID{Namespace: "shop", Name: "web"})
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	o := &oracle{known: facts.Facts{Subnets: map[string]facts.Subnet{}, VPC: &facts.VPC{ID: "vpc-1"}}}
-	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal", Gates: compile.Gates{EnableIPTargetType: true}}
+	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal",
+		Gates: compile.Gates{EnableIPTargetType: true}}
 	_, needs, err := Compiler{o, cfg}.Compile(t.Context(), key, w, nil)
-	if err != nil || len(o.asked) < 3 || len(o.asked[0]) != 0 || !slices.Equal(o.asked[len(o.asked)-1], needs) || !slices.Contains(needs, facts.Need{Kind: facts.NeedSubnets}) {
+	if err != nil || len(o.asked) < 3 || len(o.asked[0]) != 0 || !slices.Equal(o.asked[len(o.asked)-1], needs) ||
+		!slices.Contains(needs, facts.Need{Kind: facts.NeedSubnets}) {
 		t.Errorf("asked %v, needs %v, %v", o.asked, needs, err)
 	}
 	for n, now := range o.asked[1:] {
@@ -154,7 +166,8 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	}
 	o = &oracle{err: errors.New("nobody answers")}
 	c, needs, err := Compiler{o, compile.Config{Cluster: "demo", VPC: "vpc-1"}}.Compile(t.Context(), key, Input{}, nil)
-	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" || c.Stack.VPC != "vpc-1" {
+	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" ||
+		c.Stack.VPC != "vpc-1" {
 		t.Errorf("what is to go needs %v %v: %+v, %v", needs, o.asked, c.Stack, err)
 	}
 }
@@ -162,7 +175,8 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T) {
 	t.Parallel()
 	says := func(v bool) intent.Field[bool] {
-		return intent.Of(v, intent.At(diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]}, "p"))
+		return intent.Of(v, intent.At(diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]},
+			"p"))
 	}
 	const lb, frontend, kept = stack.LoadBalancerIdentity, stack.FrontendIdentity, "Ingress kept, p"
 	for name, c := range map[string]struct {
@@ -170,13 +184,16 @@ func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T
 		protected          map[string]string
 		unprotect          []string
 	}{
-		"nothing":                   {protected: map[string]string{}},
-		"the load balancer":         {balancer: says(true), protected: map[string]string{lb: kept, frontend: kept}},
-		"not the frontend":          {balancer: says(true), frontend: says(false), protected: map[string]string{lb: kept, frontend: kept}},
-		"the frontend alone":        {frontend: says(true), protected: map[string]string{frontend: kept}},
-		"neither":                   {balancer: says(false), frontend: says(false), protected: map[string]string{}, unprotect: []string{frontend, lb}},
-		"not the load balancer":     {balancer: says(false), protected: map[string]string{}, unprotect: []string{lb}},
-		"only what is in the front": {balancer: says(false), frontend: says(true), protected: map[string]string{frontend: kept}, unprotect: []string{lb}},
+		"nothing":           {protected: map[string]string{}},
+		"the load balancer": {balancer: says(true), protected: map[string]string{lb: kept, frontend: kept}},
+		"not the frontend": {balancer: says(true), frontend: says(false), protected: map[string]string{
+			lb: kept, frontend: kept}},
+		"the frontend alone": {frontend: says(true), protected: map[string]string{frontend: kept}},
+		"neither": {balancer: says(false), frontend: says(false), protected: map[string]string{},
+			unprotect: []string{frontend, lb}},
+		"not the load balancer": {balancer: says(false), protected: map[string]string{}, unprotect: []string{lb}},
+		"only what is in the front": {balancer: says(false), frontend: says(true), protected: map[string]string{
+			frontend: kept}, unprotect: []string{lb}},
 	} {
 		var w Input
 		w.declareProtection(c.balancer, c.frontend)

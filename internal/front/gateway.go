@@ -19,8 +19,9 @@ type Gateway struct {
 	Config     gateway.Config
 	Family     attachment.Family
 	References References
-	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller, as it does for Gateways
-	// that are adopted; nil = the finalizer shows it, as this controller writes it together with the annotation that records how rules are made.
+	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller,
+	// as it does for Gateways that are adopted; nil = the finalizer shows it, as this controller writes it together with
+	// the annotation that records how rules are made.
 	Exists func(key stack.Key) bool
 }
 
@@ -75,12 +76,15 @@ func (f Gateway) Load(v *objects.View, id stack.ID) Input {
 	return w
 }
 
-// dryRun is the input of a Gateway under dry run: nothing of what it has is changed, also if it leaves the load balancers of the family. What is
-// decided about it is shown only where nothing of it is deployed, as the statuses are those of what serves.
+// dryRun is the input of a Gateway under dry run: nothing of what it has is changed, also if it leaves the load
+// balancers of the family. What is decided about it is shown only where nothing of it is deployed, as the statuses are
+// those of what serves.
 func (f Gateway) dryRun(v *objects.View, l gateway.Loaded, key stack.Key) Input {
 	balancer, decisions := gateway.Translate(v, f.Config, l, f.exists(l.Gateway, key))
-	w := Input{DryRun: &DryRun{LoadBalancer: balancer, Removed: l.State == gateway.Leaving, Objects: []metav1.Object{l.Gateway}}}
-	w.DryRun.Deployed = gateway.Finalized(l.Gateway, attachment.Application) || gateway.Finalized(l.Gateway, attachment.Network)
+	w := Input{DryRun: &DryRun{LoadBalancer: balancer, Removed: l.State == gateway.Leaving, Objects: []metav1.Object{
+		l.Gateway}}}
+	w.DryRun.Deployed = gateway.Finalized(l.Gateway, attachment.Application) ||
+		gateway.Finalized(l.Gateway, attachment.Network)
 	if l.Reports && !w.DryRun.Deployed {
 		w.Decisions = decisions
 	}

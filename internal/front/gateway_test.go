@@ -15,16 +15,19 @@ import (
 )
 
 func gatewayFrontEnd(f attachment.Family) Gateway {
-	return Gateway{Config: gateway.Config{ALB: gateway.ControllerALB, NLB: gateway.ControllerNLB, Auto: gateway.ControllerAuto, ListenerSets: true}, Family: f}
+	return Gateway{Config: gateway.Config{ALB: gateway.ControllerALB, NLB: gateway.ControllerNLB,
+		Auto: gateway.ControllerAuto, ListenerSets: true}, Family: f}
 }
 
 // aGateway is the Gateway shop/web of an automatic class with a listener, and its class.
 func aGateway(protocol gatewayv1.ProtocolType, finalizers ...string) (*gatewayv1.Gateway, []metav1.Object) {
 	g := &gatewayv1.Gateway{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u", Finalizers: finalizers},
-		Spec:       gatewayv1.GatewaySpec{GatewayClassName: "auto", Listeners: []gatewayv1.Listener{{Name: "a", Port: 80, Protocol: protocol}}},
+		Spec: gatewayv1.GatewaySpec{GatewayClassName: "auto", Listeners: []gatewayv1.Listener{
+			{Name: "a", Port: 80, Protocol: protocol}}},
 	}
-	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "auto"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: gateway.ControllerAuto}}
+	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "auto"}, Spec: gatewayv1.GatewayClassSpec{
+		ControllerName: gateway.ControllerAuto}}
 	return g, []metav1.Object{g, class}
 }
 
@@ -49,7 +52,8 @@ func TestAGatewayBelongsToTheFrontEndOfItsFamilyAndLeavesTheOther(t *testing.T) 
 	}
 	g.Finalizers = nil
 	w = nlb.Load(v, id)
-	if !w.Wanted || len(w.Members) != 1 || w.LoadBalancer.Key.String() != "gateway.k8s.aws.nlb:shop/web" || w.Decisions == nil {
+	if !w.Wanted || len(w.Members) != 1 || w.LoadBalancer.Key.String() != "gateway.k8s.aws.nlb:shop/web" ||
+		w.Decisions == nil {
 		t.Errorf("%+v", w)
 	}
 	if _, ok, _ := nlb.Declared(v, &gatewayv1.HTTPRoute{}); ok {
@@ -61,11 +65,14 @@ func TestAProtectedGatewayThatIsDeletedNamesWhereItIsProtected(t *testing.T) {
 	t.Parallel()
 	g, objs := aGateway("HTTP", "gateway.k8s.aws/alb")
 	g.DeletionTimestamp = &metav1.Time{}
-	g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "own"}}
+	g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
+		Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "own"}}
 	c := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "own"}}
 	c.Spec.LoadBalancerAttributes = []configv1.Attribute{{Key: "deletion_protection.enabled", Value: "true"}}
-	w := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, c)), stack.ID{Namespace: "shop", Name: "web"})
-	if got := w.Protected[stack.LoadBalancerIdentity]; !strings.Contains(got, "LoadBalancerConfiguration shop/own") || !strings.Contains(got, "loadBalancerAttributes") {
+	w := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, c)),
+		stack.ID{Namespace: "shop", Name: "web"})
+	if got := w.Protected[stack.LoadBalancerIdentity]; !strings.Contains(got, "LoadBalancerConfiguration shop/own") ||
+		!strings.Contains(got, "loadBalancerAttributes") {
 		t.Errorf("%q", got)
 	}
 	if w.removal() != stack.ObjectsDeleted {

@@ -22,24 +22,25 @@ type Input struct {
 	// LoadBalancer is meaningful if Wanted.
 	LoadBalancer intent.LoadBalancer
 	Wanted       bool
-	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the finalizer, which is
-	// removed once the stack has no resources of theirs.
+	// Members declare the load balancer: they get the finalizer and, in their status, its name. Leaving carry the
+	// finalizer, which is removed once the stack has no resources of theirs.
 	Members, Leaving []metav1.Object
-	// Emptied are those of Leaving that are members of their group as before: the load balancer is a further one on which no host is any more.
+	// Emptied are those of Leaving that are members of their group as before: the load balancer is a further one on which
+	// no host is any more.
 	Emptied []metav1.Object
-	// Shards is how many load balancers the group may have; 0 = one. Where it has several, the others are set: the places of all its hosts, and its members
-	// with the routes on all load balancers, of which LoadBalancer has a part.
+	// Shards is how many load balancers the group may have; 0 = one. Where it has several, the others are set: the places
+	// of all its hosts, and its members with the routes on all load balancers, of which LoadBalancer has a part.
 	Shards    int
 	Placement shard.Placement
 	Group     []intent.Member
 	// Found are diagnostics that no member of the load balancer repeats.
 	Found diag.List
-	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer. Unprotect are the
-	// identities for which they declare that there is none.
+	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer.
+	// Unprotect are the identities for which they declare that there is none.
 	Protected map[string]string
 	Unprotect []string
-	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup has the objects whose class parameters
-	// name their group, likewise.
+	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup
+	// has the objects whose class parameters name their group, likewise.
 	ClassOwnership map[string]string
 	ClassOfGroup   map[string]bool
 	// ClassApprovals are the digests by which class parameters approve of takeovers.
@@ -52,16 +53,17 @@ type Input struct {
 	Forged []metav1.Object
 	// DryRun is set if objects are under dry run.
 	DryRun *DryRun
-	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of owners, and for the
-	// front end of the family that a Gateway has left.
+	// Decisions are about a Gateway and the objects around it, whose statuses are made of them; nil for other kinds of
+	// owners, and for the front end of the family that a Gateway has left.
 	Decisions *gateway.Decisions
 
-	// key, joined and remembered are of Governed: the stack, the objects of the last compilation in the order in which they joined, and the last valid values
-	// of their policies.
+	// key, joined and remembered are of Governed: the stack, the objects of the last compilation in the order in which
+	// they joined, and the last valid values of their policies.
 	key        stack.Key
 	joined     []diag.Object
 	remembered map[diag.Object]map[string]string
-	// protection is the deletion protection that those objects declare, for the load balancer and its frontend, that count; nil = none does.
+	// protection is the deletion protection that those objects declare, for the load balancer and its frontend, that
+	// count; nil = none does.
 	protection func(counts func(metav1.Object) bool) (balancer, frontend intent.Field[bool])
 }
 
@@ -83,7 +85,8 @@ func (d *DryRun) Input() Input {
 
 // underDryRun is the note on an object whose plan includes what its dry run prevents.
 func underDryRun(o diag.Object, key annotation.Key) diag.Diagnostic {
-	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run prevents the deployment; the plan is the one without the annotation", "remove the annotation to deploy it")
+	return diag.New(o, key.Path(), diag.DryRun, "annotation dry-run prevents the deployment; the plan is the one "+
+		"without the annotation", "remove the annotation to deploy it")
 }
 
 // removal is why no load balancer is desired. Without objects that leave there is no reason.
@@ -97,9 +100,9 @@ func (w Input) removal() stack.Removal {
 	return stack.ObjectsDeleted
 }
 
-// retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that it is to be deleted. It keeps its
-// tags unless all that say so let go of them, since tags that are gone cannot be had back. One that is taken over stays unless its deletion is declared, and
-// its own tag consents to that.
+// retention is what stays of the load balancer when its objects are deleted: all of it if one of them does not say that
+// it is to be deleted. It keeps its tags unless all that say so let go of them, since tags that are gone cannot be had
+// back. One that is taken over stays unless its deletion is declared, and its own tag consents to that.
 func (w Input) retention(of stack.Owner) stack.Retention {
 	kept := stack.RetainNothing
 	deleted := w.removal() == stack.ObjectsDeleted
@@ -124,7 +127,8 @@ func (w Input) retention(of stack.Owner) stack.Retention {
 	return kept
 }
 
-// deletionPolicy returns the deletion policy of an object. An invalid one without known last valid value retains the load balancer, because a deletion cannot be undone.
+// deletionPolicy returns the deletion policy of an object. An invalid one without known last valid value retains the
+// load balancer, because a deletion cannot be undone.
 func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, ok bool) {
 	k := owner.Of(of).DeletionPolicy
 	if _, ok := o.GetAnnotations()[string(k)]; !ok {
@@ -166,8 +170,8 @@ func (w Input) Options(of stack.Owner, all diff.Options) diff.Options {
 	return all
 }
 
-// DeletionAllowed reports whether an annotation of an object that leaves and decides allows the deletion of the load balancer of an owner, and
-// which annotation that is.
+// DeletionAllowed reports whether an annotation of an object that leaves and decides allows the deletion of the load
+// balancer of an owner, and which annotation that is.
 func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key) {
 	by = owner.Of(of).AllowDeletion
 	return slices.ContainsFunc(w.deciding(w.left()), func(o metav1.Object) bool {
@@ -176,8 +180,8 @@ func (w Input) DeletionAllowed(of stack.Owner) (allowed bool, by annotation.Key)
 	}), by
 }
 
-// Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects that leave a load
-// balancer which other members still declare do not count.
+// Hostnames are the names of load balancers of an owner in the status of the objects, in lower case and sorted. Objects
+// that leave a load balancer which other members still declare do not count.
 func (w Input) Hostnames(of stack.Owner) []string {
 	var out []string
 	objs := w.Members
@@ -203,14 +207,15 @@ func (w *Input) protect() {
 	w.declareProtection(w.protection(func(o metav1.Object) bool { return deciders.Decides(o.GetNamespace()) }))
 }
 
-// declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load balancer in front of it.
-// The protection of a load balancer extends to its frontend.
+// declareProtection sets Protected and Unprotect by the declarations for a load balancer and for the network load
+// balancer in front of it. The protection of a load balancer extends to its frontend.
 func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
 	if balancer.Value && !frontend.Value {
 		frontend = balancer
 	}
 	w.Protected = map[string]string{}
-	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer, stack.FrontendIdentity: frontend} {
+	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer,
+		stack.FrontendIdentity: frontend} {
 		switch {
 		case f.Value:
 			w.Protected[id] = f.Source.Object().String() + ", " + f.Source.Path()

@@ -178,7 +178,9 @@ func (t tenants) ingressEdit() edit {
 		"port by name": path(func(p *networkingv1.HTTPIngressPath) {
 			p.Backend.Service.Port = networkingv1.ServiceBackendPort{Name: "missing"}
 		}),
-		"no port":    path(func(p *networkingv1.HTTPIngressPath) { p.Backend.Service.Port = networkingv1.ServiceBackendPort{} }),
+		"no port": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Backend.Service.Port = networkingv1.ServiceBackendPort{}
+		}),
 		"no Service": path(func(p *networkingv1.HTTPIngressPath) { p.Backend.Service = nil }),
 		"a resource": path(func(p *networkingv1.HTTPIngressPath) {
 			p.Backend = networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{Kind: "Bucket", Name: "x"}}

@@ -34,7 +34,8 @@ func (l keptListener) text() string {
 	if l.kinds != "" {
 		kinds = ", kinds: [{kind: " + l.kinds + "}]"
 	}
-	return fmt.Sprintf("{name: %s, port: %d, protocol: %s%s, allowedRoutes: {namespaces: {from: All}%s}}", l.name, l.port, l.protocol, host, kinds)
+	return fmt.Sprintf("{name: %s, port: %d, protocol: %s%s, allowedRoutes: {namespaces: {from: All}%s}}", l.name, l.port,
+		l.protocol, host, kinds)
 }
 
 // keptScene is a Gateway with the listeners, and a ListenerSet with some of them.
@@ -92,8 +93,9 @@ func drawListeners(rt *rapid.T) (all []keptListener) {
 	taken := map[string]bool{}
 	sets := false
 	for i := range rapid.IntRange(1, 4).Draw(rt, "listeners") {
-		l := keptListener{name: string(rune('a' + i)), port: rapid.SampledFrom([]int{80, 81, 82}).Draw(rt, "port"), protocol: "HTTP",
-			host: rapid.SampledFrom([]string{"", "t.example.com", "*.example.com"}).Draw(rt, "host")}
+		l := keptListener{name: string(rune('a' + i)), port: rapid.SampledFrom([]int{80, 81, 82}).Draw(rt, "port"),
+			protocol: "HTTP",
+			host:     rapid.SampledFrom([]string{"", "t.example.com", "*.example.com"}).Draw(rt, "host")}
 		if at := fmt.Sprint(l.port, l.host); !taken[at] {
 			taken[at] = true
 			sets = sets || i > 0 && rapid.IntRange(0, 3).Draw(rt, "in a set") == 0
@@ -133,8 +135,8 @@ func (l *keptListener) spoil(rt *rapid.T, others []keptListener) {
 	}
 }
 
-// TestEditsOfListenersKeepAnswers draws listeners that serve, and edits that make some of them invalid. No request that was answered gets
-// another answer, the edit is told, and a checkpoint keeps what serves.
+// TestEditsOfListenersKeepAnswers draws listeners that serve, and edits that make some of them invalid. No request that
+// was answered gets another answer, the edit is told, and a checkpoint keeps what serves.
 func TestEditsOfListenersKeepAnswers(t *testing.T) {
 	t.Parallel()
 	kept := 0
@@ -151,7 +153,8 @@ func TestEditsOfListenersKeepAnswers(t *testing.T) {
 			}
 		}
 		own := func(l keptListener) bool { return !l.set }
-		if class != string(gateway.ControllerALB) && !slices.ContainsFunc(others, own) && (len(others) == 0 || slices.ContainsFunc(before, own)) {
+		if class != string(gateway.ControllerALB) && !slices.ContainsFunc(others, own) &&
+			(len(others) == 0 || slices.ContainsFunc(before, own)) {
 			return // where none is left of a family in the Gateway itself, the other one is asked for
 		}
 		after := append([]keptListener{}, before...)
@@ -181,7 +184,8 @@ func TestEditsOfListenersKeepAnswers(t *testing.T) {
 				}
 			}
 			for i := range before {
-				if said := c.said(diag.InvalidListener); edited[i] && !strings.Contains(said, "listener "+before[i].name+" is not valid") {
+				if said := c.said(diag.InvalidListener); edited[i] && !strings.Contains(said, "listener "+before[i].name+
+					" is not valid") {
 					rt.Fatalf("pass %d: nothing is told of %s: %s\n%s", pass, before[i].name, said, text)
 				}
 			}
@@ -204,12 +208,14 @@ func TestRemovedListenerIsNotKept(t *testing.T) {
 	request := func(port int32) traffic.Request {
 		return traffic.Request{Scheme: "http", Port: port, Host: "t.example.com", Method: "GET", Path: "/"}
 	}
-	if now.answer(request(80)) != "to a.test" || now.answer(request(81)) != "to b.test" || now.answer(request(82)) != "no listener" {
+	if now.answer(request(80)) != "to a.test" || now.answer(request(81)) != "to b.test" || now.answer(request(82)) !=
+		"no listener" {
 		t.Error(now.answer(request(80)), now.answer(request(81)), now.answer(request(82)))
 	}
 	b.protocol, b.port = "HTTP", 83
 	now = keptPass(t, keptScene("standard", string(gateway.ControllerALB), []keptListener{a, b}), now.Memory)
-	if now.answer(request(83)) != "to b.test" || now.answer(request(81)) != "no listener" || now.said(diag.InvalidListener) != "" {
+	if now.answer(request(83)) != "to b.test" || now.answer(request(81)) != "no listener" ||
+		now.said(diag.InvalidListener) != "" {
 		t.Error("corrected:", now.answer(request(83)), now.answer(request(81)), now.said(diag.InvalidListener))
 	}
 }

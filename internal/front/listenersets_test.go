@@ -116,7 +116,8 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			map[string]string{t1: "team", t1 + "/a": "team"}, "ListenerSet mal/set",
 		},
 		"a longer path": {
-			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal", "", "/admin"),
+			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal",
+				"", "/admin"),
 			map[string]string{t1 + "/admin": "team"}, "HTTPRoute mal/r",
 		},
 		"an older route of the set": {
@@ -136,27 +137,33 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			map[string]string{t1: "team"}, "ListenerSet mal/set",
 		},
 		"a wildcard around the route's": {
-			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", "", "/"),
+			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r",
+				"mal", "", "/"),
 			map[string]string{t1: "team", a1: "mal", t1 + ":80": "team"}, "ListenerSet mal/set",
 		},
 		"a wildcard, and the route's hostname in a route": {
-			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", t1+", "+a1, "/x"),
+			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal",
+				t1+", "+a1, "/x"),
 			map[string]string{t1 + "/x": "team", a1 + "/x": "mal"}, "HTTPRoute mal/r",
 		},
 		"paths that the route does not have": {
-			newScene("", open).route(1, "team/r", "", t1, "/api").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", "", "/"),
+			newScene("", open).route(1, "team/r", "", t1, "/api").set(2, "mal", listener("*.example.com")).route(3, "mal/r",
+				"mal", "", "/"),
 			map[string]string{t1 + "/api": "team", t1 + "/.well-known": "404", a1: "mal"}, "ListenerSet mal/set",
 		},
 		"paths that a route of the owner catches": {
-			newScene("", open).route(1, "team/r", "", t1, "/api").route(1, "infra/all", "", "", "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", "", "/"),
+			newScene("", open).route(1, "team/r", "", t1, "/api").route(1, "infra/all", "", "", "/").set(2, "mal",
+				listener("*.example.com")).route(3, "mal/r", "mal", "", "/"),
 			map[string]string{t1 + "/api": "team", t1 + "/b": "infra", a1: "mal", "b.org": "infra"}, "ListenerSet mal/set",
 		},
 		"a part of the route's wildcard": {
-			newScene("", open).route(1, "team/r", "", "'*.example.com'", "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal", t1, "/"),
+			newScene("", open).route(1, "team/r", "", "'*.example.com'", "/").set(2, "mal", listener(t1)).route(3, "mal/r",
+				"mal", t1, "/"),
 			map[string]string{t1: "team"}, "ListenerSet mal/set",
 		},
 		"a narrower wildcard": {
-			newScene("", open).route(1, "team/r", "", "'*.example.com'", "/").set(2, "mal", listener("*.t.example.com")).route(3, "mal/r", "mal", x1, "/"),
+			newScene("", open).route(1, "team/r", "", "'*.example.com'", "/").set(2, "mal", listener("*.t.example.com")).route(
+				3, "mal/r", "mal", x1, "/"),
 			map[string]string{x1: "team", t1: "team"}, "HTTPRoute mal/r",
 		},
 		"at a wildcard of the Gateway": {
@@ -164,11 +171,13 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			map[string]string{t1: "team"}, "ListenerSet mal/set",
 		},
 		"a younger ListenerSet": {
-			newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "team", listener("*.example.com")).route(2, "team/r", "team", "", "/").set(3, "mal", listener(t1)).route(4, "mal/r", "mal", t1, "/"),
+			newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "team", listener("*.example.com")).route(2, "team/r",
+				"team", "", "/").set(3, "mal", listener(t1)).route(4, "mal/r", "mal", t1, "/"),
 			map[string]string{t1: "team", a1: "team"}, "ListenerSet mal/set",
 		},
 		"a wider, younger ListenerSet": {
-			newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "team", listener(t1)).route(2, "team/r", "team", "", "/api").set(3, "mal", listener("*.example.com")).route(4, "mal/r", "mal", t1+", "+a1, "/"),
+			newScene("", "{name: x, port: 81, protocol: HTTP}").set(1, "team", listener(t1)).route(2, "team/r", "team", "",
+				"/api").set(3, "mal", listener("*.example.com")).route(4, "mal/r", "mal", t1+", "+a1, "/"),
 			map[string]string{t1 + "/api": "team", t1: "404", a1: "mal"}, "",
 		},
 		"older sets keep theirs": {
@@ -176,11 +185,13 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			map[string]string{t1: "team"}, "",
 		},
 		"a route that catches all": {
-			newScene("", open).route(1, "infra/all", "", "", "/").set(2, "team", listener(t1)).route(3, "team/r", "team", "", "/"),
+			newScene("", open).route(1, "infra/all", "", "", "/").set(2, "team", listener(t1)).route(3, "team/r",
+				"team", "", "/"),
 			map[string]string{t1: "team", a1: "infra"}, "",
 		},
 		"a route that catches all of a wildcard of the Gateway": {
-			newScene("", wild).route(1, "infra/all", "", "", "/").set(2, "team", listener(t1)).route(3, "team/r", "team", "", "/"),
+			newScene("", wild).route(1, "infra/all", "", "", "/").set(2, "team", listener(t1)).route(3, "team/r",
+				"team", "", "/"),
 			map[string]string{t1: "team", a1: "infra"}, "",
 		},
 		"the route's own namespace": {
@@ -188,11 +199,13 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			map[string]string{t1 + "/x": "team", t1: "404"}, "",
 		},
 		"the Gateway's namespace": {
-			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "infra", listener(t1)).route(3, "infra/r", "infra", t1, "/"),
+			newScene("", open).route(1, "team/r", "", t1, "/").set(2, "infra", listener(t1)).route(3, "infra/r",
+				"infra", t1, "/"),
 			map[string]string{t1: "infra"}, "",
 		},
 		"a namespace that the Gateway names": {
-			newScene("gateway.k8s.aws/settings-namespaces: 'ops, mal'", open).route(1, "team/r", "", t1, "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal", t1, "/"),
+			newScene("gateway.k8s.aws/settings-namespaces: 'ops, mal'", open).route(1, "team/r", "", t1, "/").set(2, "mal",
+				listener(t1)).route(3, "mal/r", "mal", t1, "/"),
 			map[string]string{t1: "mal"}, "",
 		},
 	} {
@@ -204,13 +217,15 @@ func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 			}
 		}
 		said := got.said(diag.HostnameTaken)
-		if c.loser == "" && said != "" || !strings.Contains(said, c.loser) || c.loser != "" && !strings.Contains(said, "team/") {
+		if c.loser == "" && said != "" || !strings.Contains(said, c.loser) || c.loser != "" &&
+			!strings.Contains(said, "team/") {
 			t.Errorf("%s: told %q, want %q", name, said, c.loser)
 		}
 	}
 }
 
-// TestCompatibleConstructionTakesNoHostname has rules as the existing controller makes them, whose listeners are not apart.
+// TestCompatibleConstructionTakesNoHostname has rules as the existing controller makes them, whose listeners are not
+// apart.
 func TestCompatibleConstructionTakesNoHostname(t *testing.T) {
 	t.Parallel()
 	const compatible, t1, a1 = gateway.ConstructionAnnotation + ": compatible", "t.example.com", "a.example.com"
@@ -219,19 +234,23 @@ func TestCompatibleConstructionTakesNoHostname(t *testing.T) {
 		want  map[string]string
 	}{
 		"the very hostname": {
-			newScene(compatible, open).route(1, "team/r", "", t1, "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal", t1, "/admin"),
+			newScene(compatible, open).route(1, "team/r", "", t1, "/").set(2, "mal", listener(t1)).route(3, "mal/r", "mal",
+				t1, "/admin"),
 			map[string]string{t1 + "/admin": "team", t1: "team"},
 		},
 		"a wildcard around the route's": {
-			newScene(compatible, open).route(1, "team/r", "", t1, "/api").route(1, "infra/all", "", "", "/").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", t1+", '*.example.com'", "/"),
+			newScene(compatible, open).route(1, "team/r", "", t1, "/api").route(1, "infra/all", "", "", "/").set(2, "mal",
+				listener("*.example.com")).route(3, "mal/r", "mal", t1+", '*.example.com'", "/"),
 			map[string]string{t1 + "/api": "team", t1 + "/b": "infra", a1: "mal"},
 		},
 		"a wider one of a listener": {
-			newScene(compatible, listener("*.t.example.com")).route(1, "team/r", "", "", "/api").set(2, "mal", listener("*.example.com")).route(3, "mal/r", "mal", "x."+t1, "/"),
+			newScene(compatible, listener("*.t.example.com")).route(1, "team/r", "", "", "/api").set(2, "mal",
+				listener("*.example.com")).route(3, "mal/r", "mal", "x."+t1, "/"),
 			map[string]string{"x." + t1 + "/api": "team", "x." + t1: "404"},
 		},
 		"older": {
-			newScene(compatible, open).set(1, "team", listener(t1)).route(2, "team/r", "team", t1, "/").route(3, "mal/r", "", t1, "/"),
+			newScene(compatible, open).set(1, "team", listener(t1)).route(2, "team/r", "team", t1, "/").route(3, "mal/r",
+				"", t1, "/"),
 			map[string]string{t1: "team"},
 		},
 	} {
@@ -247,9 +266,12 @@ func TestCompatibleConstructionTakesNoHostname(t *testing.T) {
 
 func TestListenerSetThatLosesIsTold(t *testing.T) {
 	t.Parallel()
-	c := newScene("", open).route(1, "team/r", "", "t.example.com", "/").set(2, "mal", listener("t.example.com")).route(3, "mal/r", "mal", "t.example.com", "/").compiled(t, attachment.Application)
-	const whose = "requests for hostname t.example.com on port 80 belong to HTTPRoute team/r, at listener http of Gateway infra/gw"
-	if said := c.said(diag.HostnameTaken); !strings.Contains(said, "ListenerSet mal/set: "+whose) || !strings.Contains(said, "annotation gateway.k8s.aws/settings-namespaces of Gateway infra/gw name namespace mal") ||
+	c := newScene("", open).route(1, "team/r", "", "t.example.com", "/").set(2, "mal", listener("t.example.com")).route(
+		3, "mal/r", "mal", "t.example.com", "/").compiled(t, attachment.Application)
+	const whose = "requests for hostname t.example.com on port 80 belong to HTTPRoute team/r, at listener http of " +
+		"Gateway infra/gw"
+	if said := c.said(diag.HostnameTaken); !strings.Contains(said, "ListenerSet mal/set: "+whose) ||
+		!strings.Contains(said, "annotation gateway.k8s.aws/settings-namespaces of Gateway infra/gw name namespace mal") ||
 		!strings.Contains(said, "HTTPRoute mal/r: "+whose) {
 		t.Error(said)
 	}
@@ -284,14 +306,17 @@ metadata: {namespace: mal, name: r}
 			}
 		}
 	}
-	for of, want := range map[string]string{"Accepted": "False HostnameConflict " + whose, "Conflicted": "True HostnameConflict " + whose, "route Accepted": "False UnsupportedValue spec.parentRefs: " + whose} {
+	for of, want := range map[string]string{"Accepted": "False HostnameConflict " + whose,
+		"Conflicted": "True HostnameConflict " + whose, "route Accepted": "False UnsupportedValue spec.parentRefs: " +
+			whose} {
 		if !strings.HasPrefix(shown[of], want) {
 			t.Errorf("%s: %q, want %q", of, shown[of], want)
 		}
 	}
 }
 
-// TestPortOfNetworkGatewayStaysWithItsRoute has a port with one default action, which a later ListenerSet does not get by an old route.
+// TestPortOfNetworkGatewayStaysWithItsRoute has a port with one default action, which a later ListenerSet does not get
+// by an old route.
 func TestPortOfNetworkGatewayStaysWithItsRoute(t *testing.T) {
 	t.Parallel()
 	tlsRoute := func(age int, namespace, parent, hosts string) string {
@@ -307,7 +332,8 @@ metadata: {namespace: %s, name: web}
 spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, protocol: TCP}]}
 `, namespace, stamp(age), parent, hosts, namespace)
 	}
-	const gw, set = "{name: gw, namespace: infra}", "{group: gateway.networking.k8s.io, kind: ListenerSet, name: set, namespace: mal}"
+	const gw, set = "{name: gw, namespace: infra}",
+		"{group: gateway.networking.k8s.io, kind: ListenerSet, name: set, namespace: mal}"
 	for name, c := range map[string]struct {
 		setAge, malAge int
 		want           string
@@ -316,7 +342,8 @@ spec: {type: NodePort, ports: [{port: 443, targetPort: 8443, nodePort: 30443, pr
 		"of the same second":              {2, 2, "team"},
 		"older in all":                    {1, 1, "mal"},
 	} {
-		s := newScene("", "{name: tls, port: 443, protocol: TLS, hostname: '*.team.test', tls: {mode: Passthrough}, "+anyRoute+"}").
+		s := newScene("", "{name: tls, port: 443, protocol: TLS, hostname: '*.team.test', tls: {mode: Passthrough}, "+
+			anyRoute+"}").
 			set(c.setAge, "mal", "{name: l, port: 443, protocol: TLS, hostname: m.test, tls: {mode: Passthrough}}")
 		s.text.WriteString(tlsRoute(2, "team", gw, "a.team.test") + tlsRoute(c.malAge, "mal", set, "m.test"))
 		if got := s.compiled(t, attachment.Network).answer(traffic.Request{Port: 443}); !strings.Contains(got, c.want) {

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// ownership is what the controller may do with the load balancer of an object, as its class declares, or else itself. A load balancer of others that is not
-// named is only observed.
+// ownership is what the controller may do with the load balancer of an object, as its class declares, or else itself. A
+// load balancer of others that is not named is only observed.
 func (w Input) ownership(of stack.Owner, o metav1.Object) string {
 	v, ok := w.policy(o, annotation.ClassOwnership)
 	if !ok {
@@ -51,13 +51,14 @@ func (w Input) owning(of stack.Owner, ownership string) (out []metav1.Object) {
 // Observes reports whether nothing is to be written to AWS for the load balancer: an object that decides says so.
 func (w Input) Observes(of stack.Owner) bool { return len(w.owning(of, annotation.ObservedIt)) > 0 }
 
-// Adopts reports whether what is destructive of the plan for the load balancer waits for an approval: it is taken over, or an object that decides says that it is.
+// Adopts reports whether what is destructive of the plan for the load balancer waits for an approval: it is taken over,
+// or an object that decides says that it is.
 func (w Input) Adopts(desired *stack.Stack) bool {
 	return desired.Adopts != "" || len(w.owning(desired.Key.Owner, annotation.AdoptedIt)) > 0
 }
 
-// beside are load balancers of others, by ARN or name, on which objects that leave may have listeners and rules, as far as they tell and as earlier
-// compilations knew.
+// beside are load balancers of others, by ARN or name, on which objects that leave may have listeners and rules, as far
+// as they tell and as earlier compilations knew.
 func (w Input) beside(of stack.Owner, before *compile.Memory) (out []string) {
 	if before != nil {
 		out = slices.Clone(before.Beside)
@@ -91,8 +92,10 @@ func Observation(w Input, of stack.Owner) plan.Policy {
 			return p
 		}
 		return p.Under(policy.HoldAll(plan.Guard{Code: diag.OnlyObserved,
-			Text:   fmt.Sprintf("%s says that the controller only observes the load balancer: nothing is written to AWS; executing the plan means %s", w.whoseOwnership(of, observing), p.Summary()),
-			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s there, or remove it, to have them carried out", annotation.ManagedIt)}))
+			Text: fmt.Sprintf("%s says that the controller only observes the load balancer: nothing is written to AWS; "+
+				"executing the plan means %s", w.whoseOwnership(of, observing), p.Summary()),
+			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s there, or remove it, to have "+
+				"them carried out", annotation.ManagedIt)}))
 	}
 }
 

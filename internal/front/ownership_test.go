@@ -45,7 +45,8 @@ func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
 		if c.class != "" {
 			w.ClassOwnership = map[string]string{nameOf(w.Members[0]): c.class}
 		}
-		p := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Create}, {ID: "y", Action: plan.Update}}}.Under(Observation(w, stack.Ingress))
+		p := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Create}, {ID: "y", Action: plan.Update}}}.Under(
+			Observation(w, stack.Ingress))
 		for _, s := range p.Steps {
 			if (s.Guard != nil) != c.held || w.Observes(stack.Ingress) != c.held {
 				t.Errorf("%s: guard %v", name, s.Guard)
@@ -86,7 +87,8 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 				i.Annotations["alb.ingress.kubernetes.io/deletion-policy"] = p
 			}
 			if adopted {
-				i.Annotations["alb.ingress.kubernetes.io/ownership"], i.Annotations["alb.ingress.kubernetes.io/existing-load-balancer"] = "adopted", "platform"
+				i.Annotations["alb.ingress.kubernetes.io/ownership"],
+					i.Annotations["alb.ingress.kubernetes.io/existing-load-balancer"] = "adopted", "platform"
 			}
 			w.Leaving = append(w.Leaving, i)
 		}

@@ -22,8 +22,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Governed is the input with the rule about policies applied: annotations that hold, replace or delete a load balancer count only on objects that decide in
-// their group (decision 2). A member that has another one is set aside. before is what the compiler remembers of the first load balancer of the group.
+// Governed is the input with the rule about policies applied: annotations that hold, replace or delete a load balancer
+// count only on objects that decide in their group (decision 2). A member that has another one is set aside. before is
+// what the compiler remembers of the first load balancer of the group.
 func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	w.key = key
 	if before != nil {
@@ -52,8 +53,8 @@ func (w Input) Governed(key stack.Key, before *compile.Memory) Input {
 	return w
 }
 
-// deciders are the namespaces that decide what the objects of the load balancer share. Objects that leave count until they are released, as long as
-// something of theirs is in AWS.
+// deciders are the namespaces that decide what the objects of the load balancer share. Objects that leave count until
+// they are released, as long as something of theirs is in AWS.
 func (w Input) deciders() intent.Deciders {
 	var parties []intent.Party
 	for _, o := range slices.Concat(w.Members, w.left(), w.SetAside) {
@@ -86,8 +87,8 @@ func (w Input) deciding(objects []metav1.Object) (out []metav1.Object) {
 	return out
 }
 
-// policy is the value of an annotation that decides about a load balancer as a whole, in canonical form. Of an invalid one the last valid value counts, if it is
-// known; set is false if there is none.
+// policy is the value of an annotation that decides about a load balancer as a whole, in canonical form. Of an invalid
+// one the last valid value counts, if it is known; set is false if there is none.
 func (w Input) policy(o metav1.Object, k annotation.Key) (value string, set bool) {
 	raw, ok := o.GetAnnotations()[string(k)]
 	if k == annotation.ClassOwnership {
@@ -175,8 +176,8 @@ func (w *Input) declared() map[diag.Object]*intent.Member {
 	return out
 }
 
-// setAside sets the members aside that have policies for what others share. As under dry run, what is deployed of one stays as it is, and one of which nothing is
-// deployed is left out.
+// setAside sets the members aside that have policies for what others share. As under dry run, what is deployed of one
+// stays as it is, and one of which nothing is deployed is left out.
 func (w *Input) setAside() {
 	deciders, declared := w.deciders(), w.declared()
 	var kept []metav1.Object
@@ -208,7 +209,8 @@ func (w *Input) setAside() {
 	w.Wanted = w.Wanted && len(w.Members) > 0
 }
 
-// notPermitted are the findings about policies of a member that does not decide, and that no object that decides has as well.
+// notPermitted are the findings about policies of a member that does not decide, and that no object that decides has as
+// well.
 func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.Deciders) (found diag.List) {
 	of, kind := w.key.Owner, owner.Of(w.key.Owner)
 	keys := policyKeys(of)
@@ -221,10 +223,11 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 	for _, k := range keys {
 		value, _ := w.policy(o, k)
 		// An approval is of its object's own: one that joined by the approval of others would change what they approved of.
-		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.left())), func(x metav1.Object) bool {
-			same, _ := w.policy(x, k)
-			return same == value
-		}) {
+		if value == "" || k != kind.ApprovedPlan && slices.ContainsFunc(w.deciding(slices.Concat(w.Members, w.left())),
+			func(x metav1.Object) bool {
+				same, _ := w.policy(x, k)
+				return same == value
+			}) {
 			continue
 		}
 		remedy := deciders.Remedy()
@@ -236,7 +239,8 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 			remedy = fmt.Sprintf("to approve this object's declaration, write %s; otherwise %s", digest, remedy)
 		}
 		found = append(found, diag.New(m.Object, k.Path(), diag.SettingNotPermitted,
-			fmt.Sprintf("%s: %q also decides about settings of other members of the group, and %s", k, value, deciders.Why(m.Object)), remedy).In(diag.Route))
+			fmt.Sprintf("%s: %q also decides about settings of other members of the group, and %s", k, value,
+				deciders.Why(m.Object)), remedy).In(diag.Route))
 	}
 	return found
 }

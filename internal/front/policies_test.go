@@ -27,7 +27,8 @@ import (
 
 // policyValues have a value that decides about the load balancer of each annotation that is a policy.
 var policyValues = map[string]string{
-	"ownership": "observed", "existing-load-balancer": "payroll", "approved-plan": "none", "replacement-policy": "refuse", "drift-policy": "tags=ignore",
+	"ownership": "observed", "existing-load-balancer": "payroll", "approved-plan": "none", "replacement-policy": "refuse",
+	"drift-policy":    "tags=ignore",
 	"deletion-policy": "Retain", "delete-duplicates": "sg-0123456789abcdef0", "allow-deletion": "true",
 }
 
@@ -36,7 +37,8 @@ func policyKeysOf(t *testing.T, of stack.Owner) map[string]annotation.Key {
 	t.Helper()
 	k := owner.Of(of)
 	out := map[string]annotation.Key{
-		"ownership": k.Ownership, "existing-load-balancer": k.Existing, "approved-plan": k.ApprovedPlan, "replacement-policy": k.ReplacementPolicy, "drift-policy": k.DriftPolicy,
+		"ownership": k.Ownership, "existing-load-balancer": k.Existing, "approved-plan": k.ApprovedPlan,
+		"replacement-policy": k.ReplacementPolicy, "drift-policy": k.DriftPolicy,
 		"deletion-policy": k.DeletionPolicy, "delete-duplicates": k.DeleteDuplicates, "allow-deletion": k.AllowDeletion,
 	}
 	all := policyKeys(of)
@@ -51,12 +53,14 @@ func policyKeysOf(t *testing.T, of stack.Owner) map[string]annotation.Key {
 	return out
 }
 
-var groups = []stack.Key{{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, {Owner: stack.Service, ID: stack.ID{Name: "front"}}}
+var groups = []stack.Key{{Owner: stack.Ingress, ID: stack.ID{Name: "front"}},
+	{Owner: stack.Service, ID: stack.ID{Name: "front"}}}
 
 // of makes an object of a group, created so many seconds after the others began.
 func of(key stack.Key, name string, age int64, annotations map[annotation.Key]string) metav1.Object {
 	ns, name, _ := strings.Cut(name, "/")
-	meta := metav1.ObjectMeta{Namespace: ns, Name: name, UID: "uid", CreationTimestamp: metav1.Unix(1_700_000_000+age, 0), Annotations: map[string]string{}}
+	meta := metav1.ObjectMeta{Namespace: ns, Name: name, UID: "uid", CreationTimestamp: metav1.Unix(1_700_000_000+age, 0),
+		Annotations: map[string]string{}}
 	for k, v := range annotations {
 		meta.Annotations[string(k)] = v
 	}
@@ -129,7 +133,8 @@ func TestNewcomersPolicySetsItAsideAlone(t *testing.T) {
 			} {
 				w := inGroup(key, c.evil, web()).Governed(key, c.before)
 				is := strings.HasPrefix(when, "deployed")
-				if !w.Wanted || len(w.SetAside) == 1 == is || len(w.Members) == 2 != is || len(w.LoadBalancer.Members) != len(w.Members) {
+				if !w.Wanted || len(w.SetAside) == 1 == is || len(w.Members) == 2 != is || len(w.LoadBalancer.Members) != len(
+					w.Members) {
 					t.Errorf("%s %s, %s: members %d, set aside %d", key.Owner, name, when, len(w.Members), len(w.SetAside))
 					continue
 				}
@@ -141,7 +146,8 @@ func TestNewcomersPolicySetsItAsideAlone(t *testing.T) {
 					found = append(found, m.Diagnostics...)
 				}
 				for _, d := range found {
-					if d.Object.Namespace != "mal" || d.Code != diag.SettingNotPermitted || !strings.Contains(d.Text, "shop/web") || !strings.Contains(d.Path, "/") {
+					if d.Object.Namespace != "mal" || d.Code != diag.SettingNotPermitted || !strings.Contains(d.Text, "shop/web") ||
+						!strings.Contains(d.Path, "/") {
 						t.Errorf("%s %s, %s: %s", key.Owner, name, when, d.Message())
 					}
 				}
@@ -170,7 +176,8 @@ func TestPoliciesOfDecidersHoldAll(t *testing.T) {
 	for _, key := range groups {
 		keys := policyKeysOf(t, key.Owner)
 		for name, want := range map[string]string{
-			"ownership": "observed", "approved-plan": "not approved", "delete-duplicates": "duplicates", "allow-deletion": "deletion allowed", "deletion-policy": "retained",
+			"ownership": "observed", "approved-plan": "not approved", "delete-duplicates": "duplicates",
+			"allow-deletion": "deletion allowed", "deletion-policy": "retained",
 		} {
 			web := of(key, "shop/web", 1, map[annotation.Key]string{keys[name]: policyValues[name]})
 			w := inGroup(key, of(key, "mal/evil", 9, nil), web).Governed(key, nil)
@@ -188,7 +195,8 @@ func TestClassParametersNameWhoDecides(t *testing.T) {
 	by := map[string]intent.Authority{"infra": intent.Deciding, "shop": intent.RoutesOnly}
 	w := inGroup(key, of(key, "shop/web", 1, observed), of(key, "infra/settings", 9, nil))
 	w.Authority = by
-	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Found[0].Text, "the class parameters let only") {
+	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Found[0].Text,
+		"the class parameters let only") {
 		t.Errorf("the oldest one decides: %v", w.Found)
 	}
 	w = inGroup(key, of(key, "shop/web", 1, nil), of(key, "infra/settings", 9, observed))
@@ -242,18 +250,22 @@ func TestMisspeltPolicyIsAsAbsent(t *testing.T) {
 			}
 		}
 		o := of(key, "shop/web", 1, map[annotation.Key]string{keys["ownership"]: "observd"})
-		before := &compile.Memory{Policies: map[diag.Object]map[string]string{owner.Object(o): {string(keys["ownership"]): "observed"}}}
+		before := &compile.Memory{Policies: map[diag.Object]map[string]string{
+			owner.Object(o): {string(keys["ownership"]): "observed"}}}
 		w := inGroup(key, o, of(key, "team/b", 2, nil)).Governed(key, before)
 		if !w.Observes(key.Owner) || w.LoadBalancer.Policies[owner.Object(o)][string(keys["ownership"])] != "observed" {
 			t.Errorf("%s: the last valid value does not count: %v", key.Owner, w.LoadBalancer.Policies)
 		}
-		o = of(key, "shop/web", 1, map[annotation.Key]string{keys["ownership"]: "shard", keys["existing-load-balancer"]: "platform",
-			keys["replacement-policy"]: "refus", keys["drift-policy"]: "tags=ignor"})
-		before.Policies[owner.Object(o)] = map[string]string{string(keys["ownership"]): "shared", string(keys["existing-load-balancer"]): "platform",
-			string(keys["replacement-policy"]): "refuse", string(keys["drift-policy"]): "tags=ignore"}
+		o = of(key, "shop/web", 1, map[annotation.Key]string{keys["ownership"]: "shard",
+			keys["existing-load-balancer"]: "platform",
+			keys["replacement-policy"]:     "refus", keys["drift-policy"]: "tags=ignor"})
+		before.Policies[owner.Object(o)] = map[string]string{string(keys["ownership"]): "shared",
+			string(keys["existing-load-balancer"]): "platform",
+			string(keys["replacement-policy"]):     "refuse", string(keys["drift-policy"]): "tags=ignore"}
 		w = inGroup(key, o).Governed(key, before)
 		s := w.LoadBalancer.Members[0].Settings
-		if s.Existing.Value != "platform" || s.ReplacementPolicy.Value != "refuse" || s.DriftPolicy["tags"].Value != "ignore" {
+		if s.Existing.Value != "platform" || s.ReplacementPolicy.Value != "refuse" ||
+			s.DriftPolicy["tags"].Value != "ignore" {
 			t.Errorf("%s: settings by the last valid values: %+v", key.Owner, s)
 		}
 	}
@@ -265,19 +277,23 @@ func TestApprovalBelongsToItsAuthor(t *testing.T) {
 		k := policyKeysOf(t, key.Owner)["approved-plan"]
 		desired := &stack.Stack{Key: key}
 		digest := digestOfStack(t, desired)
-		w := inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "mal/evil", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
+		w := inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}),
+			of(key, "mal/evil", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
 		hold, err := Approval(w, desired, awsop.Observed{}, nil)
 		if err != nil || hold(held()).Steps[0].Guard == nil || len(w.SetAside) != 1 {
 			t.Fatalf("%s: a newcomer approves of what another one holds: %v", key.Owner, err)
 		}
 		g := hold(held()).Steps[0].Guard
 		other := owner.Object(of(key, "team/b", 5, nil))
-		for _, d := range w.ToApprovers(key.Owner, diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy), []diag.Object{other}) {
-			if shows := strings.Contains(d.Message(), digest); shows != (d.Object.Name == "web") || !strings.Contains(d.Message(), "shop/web") {
+		for _, d := range w.ToApprovers(key.Owner, diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy),
+			[]diag.Object{other}) {
+			if shows := strings.Contains(d.Message(), digest); shows != (d.Object.Name == "web") ||
+				!strings.Contains(d.Message(), "shop/web") {
 				t.Errorf("%s: %s is told %s", key.Owner, d.Object, d.Message())
 			}
 		}
-		w = inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "shop/ops", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
+		w = inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}),
+			of(key, "shop/ops", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
 		if hold, err = Approval(w, desired, awsop.Observed{}, nil); err != nil || hold(held()).Steps[0].Guard != nil {
 			t.Errorf("%s: an approval in the namespace that decides does not count", key.Owner)
 		}
@@ -292,7 +308,8 @@ func TestNewcomerApprovesOfWhatItDeclares(t *testing.T) {
 	}
 	input := func(value, path string) Input {
 		w := inGroup(key, of(key, "shop/web", 1, nil), evil(value))
-		w.LoadBalancer.Members[1].Routes = []intent.Route{{Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}}}
+		w.LoadBalancer.Members[1].Routes = []intent.Route{
+			{Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}}}
 		return w.Governed(key, nil)
 	}
 	w := input("none", "/a")
@@ -314,11 +331,13 @@ func TestNextOldestDecidesOnceTheOldestHasGone(t *testing.T) {
 	t.Parallel()
 	for _, key := range groups {
 		k := owner.Of(key.Owner).Ownership
-		web, evil := deployed(key, of(key, "shop/web", 1, nil)), deployed(key, of(key, "mal/evil", 9, map[annotation.Key]string{k: "observed"}))
+		web, evil := deployed(key, of(key, "shop/web", 1, nil)),
+			deployed(key, of(key, "mal/evil", 9, map[annotation.Key]string{k: "observed"}))
 		before := &compile.Memory{Members: []diag.Object{owner.Object(web), owner.Object(evil)}}
 		w := inGroup(key, evil)
 		w.Leaving = []metav1.Object{web}
-		if w = w.Governed(key, before); w.Observes(key.Owner) || !w.LoadBalancer.Members[0].Withheld || len(w.LoadBalancer.Leaving) != 1 {
+		if w = w.Governed(key, before); w.Observes(key.Owner) || !w.LoadBalancer.Members[0].Withheld ||
+			len(w.LoadBalancer.Leaving) != 1 {
 			t.Errorf("%s: while the oldest leaves, another one decides", key.Owner)
 		}
 		if w = inGroup(key, evil).Governed(key, before); !w.Observes(key.Owner) || w.LoadBalancer.Members[0].Withheld {
@@ -327,7 +346,8 @@ func TestNextOldestDecidesOnceTheOldestHasGone(t *testing.T) {
 	}
 }
 
-// TestRoutesDecideNothingOfTheirGateway gives each policy to a route and a ListenerSet of another namespace: only those of a Gateway are read.
+// TestRoutesDecideNothingOfTheirGateway gives each policy to a route and a ListenerSet of another namespace: only those
+// of a Gateway are read.
 func TestRoutesDecideNothingOfTheirGateway(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}
@@ -341,17 +361,23 @@ func TestRoutesDecideNothingOfTheirGateway(t *testing.T) {
 	g.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{From: &all}}
 	shop := gatewayv1.Namespace("shop")
 	route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: "evil", Annotations: annotations}}
-	route.Spec.ParentRefs = []gatewayv1.ParentReference{{Group: ptr.To(gatewayv1.Group(gatewayv1.GroupName)), Kind: ptr.To(gatewayv1.Kind("Gateway")), Name: "web", Namespace: &shop}}
-	route.Spec.Rules = []gatewayv1.HTTPRouteRule{{Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: ptr.To("/")}}}}}
+	route.Spec.ParentRefs = []gatewayv1.ParentReference{{Group: ptr.To(gatewayv1.Group(gatewayv1.GroupName)),
+		Kind: ptr.To(gatewayv1.Kind("Gateway")), Name: "web", Namespace: &shop}}
+	route.Spec.Rules = []gatewayv1.HTTPRouteRule{
+		{Matches: []gatewayv1.HTTPRouteMatch{
+			{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: ptr.To("/")}}}}}
 	set := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: "mal", Name: "evil", Annotations: annotations}}
-	set.Spec.ParentRef = gatewayv1.ParentGatewayReference{Group: ptr.To(gatewayv1.Group(gatewayv1.GroupName)), Kind: ptr.To(gatewayv1.Kind("Gateway")), Name: "web", Namespace: &shop}
+	set.Spec.ParentRef = gatewayv1.ParentGatewayReference{Group: ptr.To(gatewayv1.Group(gatewayv1.GroupName)),
+		Kind: ptr.To(gatewayv1.Kind("Gateway")), Name: "web", Namespace: &shop}
 	set.Spec.Listeners = []gatewayv1.ListenerEntry{{Name: "b", Port: 81, Protocol: "HTTP"}}
-	w := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, route, set)), key.ID).Governed(key, nil)
+	w := gatewayFrontEnd(attachment.Application).Load(objects.FromObjects(append(objs, route, set)),
+		key.ID).Governed(key, nil)
 	if len(w.LoadBalancer.Members) < 2 || len(w.SetAside) != 0 {
 		t.Fatalf("members %+v", w.LoadBalancer.Members)
 	}
 	for _, m := range w.LoadBalancer.Members {
-		if s := m.Settings; s.Existing.Set || s.Adopted.Set || s.ReplacementPolicy.Set || len(s.DriftPolicy) > 0 || m.Withheld {
+		if s := m.Settings; s.Existing.Set || s.Adopted.Set || s.ReplacementPolicy.Set || len(s.DriftPolicy) > 0 ||
+			m.Withheld {
 			t.Errorf("%s: %+v", m.Object, s)
 		}
 	}

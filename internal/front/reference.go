@@ -22,8 +22,8 @@ type References struct {
 // kindTargetGroup is the kind of a target group in ReferenceGrants, of the group of TargetGroupBindings.
 const kindTargetGroup = "TargetGroup"
 
-// load sets the References of a load balancer of which a member names a target group. A member with errors may be served in an earlier version,
-// which is not known here and may name one.
+// load sets the References of a load balancer of which a member names a target group. A member with errors may be
+// served in an earlier version, which is not known here and may name one.
 func (r References) load(v *objects.View, lb *intent.LoadBalancer) {
 	names := func(m intent.Member) bool { return m.Diagnostics.HasErrors() || namesTargetGroup(m) }
 	if !slices.ContainsFunc(lb.Members, names) {
@@ -60,7 +60,8 @@ func grantsOf(g *gatewayv1beta1.ReferenceGrant) (out []intent.Grant) {
 				continue
 			}
 			out = append(out, intent.Grant{
-				FromKind: string(from.Kind), FromNamespace: string(from.Namespace), Namespace: g.Namespace, TargetGroup: group, Name: string(ptr.Deref(to.Name, "")),
+				FromKind: string(from.Kind), FromNamespace: string(from.Namespace), Namespace: g.Namespace, TargetGroup: group,
+				Name: string(ptr.Deref(to.Name, "")),
 			})
 		}
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Shards places the hostnames of groups that may have several load balancers, each of which is a stack. It counts what fits by compiling it.
+// Shards places the hostnames of groups that may have several load balancers, each of which is a stack. It counts what
+// fits by compiling it.
 type Shards struct {
 	Facts   FactSource
 	Compile compile.Config
@@ -50,8 +51,10 @@ func ShardKey(key stack.Key, n int) stack.Key {
 	return stack.Key{Owner: key.Owner, ID: naming.ShardID(group, n)}
 }
 
-// Place places the hosts of a group. before is how they were placed; without a checkpoint, known is false, the rules in AWS tell.
-func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.Placement, known bool) (shard.Placement, error) {
+// Place places the hosts of a group. before is how they were placed; without a checkpoint, known is false, the rules in
+// AWS tell.
+func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.Placement, known bool) (
+	shard.Placement, error) {
 	shards, last := max(1, w.Shards), max(w.Shards-1, w.lastMarked(key))
 	if !known {
 		var err error
@@ -75,7 +78,8 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 		}
 		to, cfg := ShardKey(key, n), s.Compile
 		cfg.DefaultLimits = true
-		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to, n, here, all)}, s.Memory(to))
+		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to,
+			n, here, all)}, s.Memory(to))
 		return !c.Full, err
 	})
 	if err != nil || w.LoadBalancer.Unseen == nil {
@@ -136,7 +140,8 @@ func (s Shards) observed(ctx context.Context, key stack.Key, last int) (shard.Pl
 	return shard.Observed(hosts), nil
 }
 
-// ShardOf is the number of the load balancer of a group that has a host, else of the one that has the first host of a member.
+// ShardOf is the number of the load balancer of a group that has a host, else of the one that has the first host of a
+// member.
 func (w Input) ShardOf(member metav1.Object, host string) int {
 	if n, ok := w.Placement.Of(host); ok {
 		return n
@@ -149,32 +154,38 @@ func (w Input) ShardOf(member metav1.Object, host string) int {
 	return 0
 }
 
-// Several are notes on the Ingresses whose hosts are on several load balancers of their group. What publishes the names in a status for all hosts of an Ingress,
-// as external-dns does, sends some of its requests to a load balancer without their rules.
+// Several are notes on the Ingresses whose hosts are on several load balancers of their group. What publishes the names
+// in a status for all hosts of an Ingress, as external-dns does, sends some of its requests to a load balancer without
+// their rules.
 func (w Input) Several() (found diag.List) {
 	for _, m := range w.Group {
 		if on := w.Placement.ShownOn(m.Routes); len(on) > 1 {
 			found = append(found, diag.New(m.Object, "spec.rules", diag.SeveralLoadBalancers,
-				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for some of them: %s", len(on), w.Placement.Describe(m.Routes)),
-				"if external-dns or another program creates DNS records for the Ingress, divide it into Ingresses with one host each"))
+				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for "+
+					"some of them: %s", len(on), w.Placement.Describe(m.Routes)),
+				"if external-dns or another program creates DNS records for the Ingress, divide it into Ingresses with "+
+					"one host each"))
 		}
 	}
 	return found
 }
 
-// Lasting are the findings about a load balancer of a group without those that members exceed its limits whose hosts are moving away from it: what does not fit
-// is on the other one, and the limits are kept once they have left.
+// Lasting are the findings about a load balancer of a group without those that members exceed its limits whose hosts
+// are moving away from it: what does not fit is on the other one, and the limits are kept once they have left.
 func (w Input) Lasting(key stack.Key, found diag.List) diag.List {
 	_, n := naming.ShardOf(key.ID)
 	if !w.Placement.Moves() {
 		return found
 	}
 	return slices.DeleteFunc(slices.Clone(found), func(d diag.Diagnostic) bool {
-		return d.Code == diag.QuotaExceeded && slices.ContainsFunc(w.Group, func(m intent.Member) bool { return m.Object == d.Object && w.Placement.Leaving(n, m.Routes) })
+		return d.Code == diag.QuotaExceeded && slices.ContainsFunc(w.Group, func(m intent.Member) bool {
+			return m.Object == d.Object && w.Placement.Leaving(n, m.Routes)
+		})
 	})
 }
 
-// Part is what one load balancer of a group has of it. A further one on which no host is ends: its members carry its finalizer until it is gone.
+// Part is what one load balancer of a group has of it. A further one on which no host is ends: its members carry its
+// finalizer until it is gone.
 func (w Input) Part(key stack.Key, p shard.Placement) Input {
 	_, n := naming.ShardOf(key.ID)
 	if n > 0 && !p.Holds(n) {
@@ -182,7 +193,8 @@ func (w Input) Part(key stack.Key, p shard.Placement) Input {
 		emptied := slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return !marked(o) })
 		return Input{
 			Leaving: append(slices.Clone(emptied), w.Leaving...), Emptied: emptied, Shards: w.Shards, Placement: p,
-			ClassOwnership: w.ClassOwnership, ClassOfGroup: w.ClassOfGroup, Authority: w.Authority, SetAside: w.SetAside, key: w.key, joined: w.joined, remembered: w.remembered,
+			ClassOwnership: w.ClassOwnership, ClassOfGroup: w.ClassOfGroup, Authority: w.Authority, SetAside: w.SetAside,
+			key: w.key, joined: w.joined, remembered: w.remembered,
 		}
 	}
 	here, elsewhere := p.HostsOn(n)

@@ -38,19 +38,22 @@ func (s standing) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 			f.Errors = map[facts.Need]error{n: errors.New("denied")}
 			continue
 		}
-		f.Details = &facts.LoadBalancerDetails{Rules: map[int32][]stack.Rule{80: {{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: s[key]}}}}}}
+		f.Details = &facts.LoadBalancerDetails{
+			Rules: map[int32][]stack.Rule{80: {{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: s[key]}}}}}}
 	}
 	return f, nil
 }
 
 // hosts is an input of a group with members that have a route for each host.
 func hosts(shards int, members ...[]string) Input {
-	w := Input{Wanted: true, Shards: shards, LoadBalancer: intent.LoadBalancer{Key: group, Type: stack.Application, Names: ingress.Names{}}}
+	w := Input{Wanted: true, Shards: shards, LoadBalancer: intent.LoadBalancer{Key: group, Type: stack.Application,
+		Names: ingress.Names{}}}
 	for i, all := range members {
 		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint(i)}}
 		m := intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: o.Name}}
 		for _, h := range all {
-			m.Routes = append(m.Routes, intent.Route{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{h}}}})
+			m.Routes = append(m.Routes, intent.Route{
+				Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{h}}}})
 		}
 		w.Members, w.LoadBalancer.Members = append(w.Members, o), append(w.LoadBalancer.Members, m)
 	}
@@ -75,7 +78,8 @@ func TestWithoutACheckpointHostsAreWhereTheirRulesStand(t *testing.T) {
 		t.Error("hosts are placed although the rules in AWS cannot be read")
 	}
 	w.LoadBalancer.Unseen = &intent.Unseen{Namespace: "shop"}
-	if p, err = s.Place(t.Context(), group, w, nil, false); err != nil || !slices.ContainsFunc(p, func(x shard.Placed) bool { return x.Hosts[0] == "gone.example" && x.Shard == 1 }) {
+	if p, err = s.Place(t.Context(), group, w, nil, false); err != nil ||
+		!slices.ContainsFunc(p, func(x shard.Placed) bool { return x.Hosts[0] == "gone.example" && x.Shard == 1 }) {
 		t.Errorf("with members that cannot be seen: %+v, %v", p, err)
 	}
 }
@@ -111,7 +115,8 @@ func TestALoadBalancerWithoutHostsEndsWithTheFinalizersOfItsMembers(t *testing.T
 	}
 	p[1].Shard = 1
 	part := w.Part(second, p)
-	if !part.Wanted || part.LoadBalancer.Key != second || len(part.LoadBalancer.Members) != 2 || len(part.LoadBalancer.Members[0].Routes) != 1 || len(part.Found) > 0 {
+	if !part.Wanted || part.LoadBalancer.Key != second || len(part.LoadBalancer.Members) != 2 ||
+		len(part.LoadBalancer.Members[0].Routes) != 1 || len(part.Found) > 0 {
 		t.Errorf("%+v", part)
 	}
 	part = w.Part(first, p)
@@ -137,16 +142,19 @@ func TestAnEventOfAMemberConcernsEachLoadBalancerOfItsGroup(t *testing.T) {
 		shards *int32
 		name   string
 		want   int
-	}{{nil, "front", 1}, {&three, "front", 3}, {&sixteen, "front", 16}, {&three, "a-name-of-a-group-that-leaves-no-room-for-the-number-of-a-shard", 1}} {
+	}{{nil, "front", 1}, {&three, "front", 3}, {&sixteen, "front", 16},
+		{&three, "a-name-of-a-group-that-leaves-no-room-for-the-number-of-a-shard", 1}} {
 		snapshot := objects.Snapshot{}
 		params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
 		params.Spec.Group = &v1beta1.IngressGroup{Name: c.name, Shards: c.shards}
-		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb",
+		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+			Controller: "ingress.k8s.aws/alb",
 			Parameters: &networkingv1.IngressClassParametersReference{Kind: "IngressClassParams", Name: "p"}}}
 		group := "elbv2.k8s.aws"
 		class.Spec.Parameters.APIGroup = &group
 		name := "alb"
-		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: networkingv1.IngressSpec{IngressClassName: &name}}
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+			Spec: networkingv1.IngressSpec{IngressClassName: &name}}
 		snapshot.Put(params)
 		snapshot.Put(class)
 		snapshot.Put(i)
@@ -167,12 +175,15 @@ func TestAnEventOfAMemberConcernsEachLoadBalancerOfItsGroup(t *testing.T) {
 func TestWhatMovesToAnotherLoadBalancerIsNotReportedAsLeftOutOfItsFormerOne(t *testing.T) {
 	t.Parallel()
 	member := func(name string) intent.Member {
-		return intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}, Routes: []intent.Route{{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{name + ".example"}}}}}}
+		return intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name}, Routes: []intent.Route{
+			{Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{name + ".example"}}}}}}
 	}
 	first := 0
-	w := Input{Group: []intent.Member{member("stays"), member("moves")}, Placement: shard.Placement{{Hosts: []string{"stays.example"}}, {Hosts: []string{"moves.example"}, Shard: 1, From: &first}}}
+	w := Input{Group: []intent.Member{member("stays"), member("moves")}, Placement: shard.Placement{
+		{Hosts: []string{"stays.example"}}, {Hosts: []string{"moves.example"}, Shard: 1, From: &first}}}
 	found := diag.List{
-		{Object: member("stays").Object, Code: diag.QuotaExceeded}, {Object: member("moves").Object, Code: diag.QuotaExceeded}, {Object: member("moves").Object, Code: diag.CertificateNotFound},
+		{Object: member("stays").Object, Code: diag.QuotaExceeded}, {Object: member("moves").Object,
+			Code: diag.QuotaExceeded}, {Object: member("moves").Object, Code: diag.CertificateNotFound},
 	}
 	for n, want := range []int{2, 3} { // on the one that it leaves, and on its new one
 		key := stack.Key{Owner: stack.Ingress, ID: naming.ShardID(group.ID, n)}

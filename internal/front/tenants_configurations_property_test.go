@@ -75,40 +75,58 @@ spec:
 
 // properties are what a configuration may declare of a target group.
 func (t tenants) properties() string {
-	return "{" + t.pick("properties of b", "targetType: instance", "targetType: ip", "healthCheckConfig: {healthCheckPath: /evil}", "tags: {team: b}", "protocol: HTTPS",
-		"targetGroupName: mine", "enableMultiCluster: true", "targetGroupAttributes: [{key: deregistration_delay.timeout_seconds, value: '1'}]") + "}"
+	return "{" + t.pick("properties of b", "targetType: instance", "targetType: ip",
+		"healthCheckConfig: {healthCheckPath: /evil}", "tags: {team: b}", "protocol: HTTPS",
+		"targetGroupName: mine", "enableMultiCluster: true",
+		"targetGroupAttributes: [{key: deregistration_delay.timeout_seconds, value: '1'}]") + "}"
 }
 
 // configuration draws an object of namespace b, under a name that one of a may have.
 func (t tenants) configuration(i int) string {
 	name := t.pick("name of b", "web", "api", "one", "conf", "all", "gw")
-	at := fmt.Sprintf("metadata: {namespace: b, name: %s, creationTimestamp: %q}", name, stamp(rapid.SampledFrom([]int{0, 9}).Draw(t.T, "age of b")))
+	at := fmt.Sprintf("metadata: {namespace: b, name: %s, creationTimestamp: %q}", name,
+		stamp(rapid.SampledFrom([]int{0, 9}).Draw(t.T, "age of b")))
 	const group, gatewayAPI = "apiVersion: gateway.k8s.aws/v1\n", "apiVersion: gateway.networking.k8s.io/v1\n"
-	parent := t.pick("parent of b", "{name: gw, namespace: infra}", "{kind: ListenerSet, group: gateway.networking.k8s.io, name: one}")
+	parent := t.pick("parent of b", "{name: gw, namespace: infra}",
+		"{kind: ListenerSet, group: gateway.networking.k8s.io, name: one}")
 	switch rapid.IntRange(0, 7).Draw(t.T, "object of b") {
 	case 0:
-		return group + "kind: TargetGroupConfiguration\n" + at + "\nspec: {targetReference: {name: " + t.pick("Service", "web", "api") + "}, defaultConfiguration: " + t.properties() + "}"
+		return group + "kind: TargetGroupConfiguration\n" + at + "\nspec: {targetReference: {name: " +
+			t.pick("Service", "web", "api") + "}, defaultConfiguration: " + t.properties() + "}"
 	case 1:
-		return group + "kind: TargetGroupConfiguration\n" + at + "\nspec: {targetReference: {name: web}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: a, name: one}, targetGroupProps: " + t.properties() + "}]}"
+		return group + "kind: TargetGroupConfiguration\n" + at +
+			"\nspec: {targetReference: {name: web}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: a, " +
+			"name: one}, targetGroupProps: " + t.properties() + "}]}"
 	case 2:
 		return group + "kind: TargetGroupConfiguration\n" + at + "\nspec: {defaultConfiguration: " + t.properties() + "}"
 	case 3:
-		return group + "kind: ListenerRuleConfiguration\n" + at + "\nspec: {tags: {team: b}, actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200}}]}"
+		return group + "kind: ListenerRuleConfiguration\n" + at +
+			"\nspec: {tags: {team: b}, actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200}}]}"
 	case 4:
-		return group + "kind: LoadBalancerConfiguration\n" + at + "\nspec: {scheme: internet-facing, sourceRanges: [0.0.0.0/0], defaultTargetGroupConfiguration: {name: all}}"
+		return group + "kind: LoadBalancerConfiguration\n" + at +
+			"\nspec: {scheme: internet-facing, sourceRanges: [0.0.0.0/0], defaultTargetGroupConfiguration: {name: all}}"
 	case 5:
-		return gatewayAPI + "kind: ListenerSet\n" + at + "\nspec: {parentRef: {name: gw, namespace: infra}, listeners: [{name: l, port: " + t.pick("port of b", "80", "443", "8080") +
-			", protocol: " + t.pick("protocol of b", "HTTP", "HTTPS, tls: {certificateRefs: [{name: tls, namespace: a}]}") + ", hostname: m.org, " + anyRoute + "}]}"
+		return gatewayAPI + "kind: ListenerSet\n" + at +
+			"\nspec: {parentRef: {name: gw, namespace: infra}, listeners: [{name: l, port: " + t.pick("port of b", "80",
+			"443", "8080") +
+			", protocol: " + t.pick("protocol of b", "HTTP", "HTTPS, tls: {certificateRefs: [{name: tls, namespace: a}]}") +
+			", hostname: m.org, " + anyRoute + "}]}"
 	case 6:
-		return "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n" + at + "\nspec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: b}], to: [{group: '', kind: Service}]}"
+		return "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n" + at +
+			"\nspec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: b}], to: [{group: '', " +
+			"kind: Service}]}"
 	}
-	return gatewayAPI + "kind: HTTPRoute\n" + strings.Replace(at, "name: ", fmt.Sprint("name: r", i, "-"), 1) + "\nspec: {parentRefs: [" + parent + "], hostnames: [m.org], rules: [{filters: [" +
-		t.pick("filter of b", "", "{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: one}}") + "], backendRefs: [" +
-		t.pick("backend of b", "{name: web, port: 80}", "{name: web, namespace: a, port: 80}", "{name: k8s-a-one-0123456789, kind: TargetGroupName, group: gateway.k8s.aws}", "{name: api, namespace: a, port: 80}, {name: web, port: 80}") + "]}]}"
+	return gatewayAPI + "kind: HTTPRoute\n" + strings.Replace(at, "name: ", fmt.Sprint("name: r", i, "-"), 1) +
+		"\nspec: {parentRefs: [" + parent + "], hostnames: [m.org], rules: [{filters: [" +
+		t.pick("filter of b", "", "{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
+			"ListenerRuleConfiguration, name: one}}") + "], backendRefs: [" +
+		t.pick("backend of b", "{name: web, port: 80}", "{name: web, namespace: a, port: 80}",
+			"{name: k8s-a-one-0123456789, kind: TargetGroupName, group: gateway.k8s.aws}",
+			"{name: api, namespace: a, port: 80}, {name: web, port: 80}") + "]}]}"
 }
 
-// TestConfigurationsOfOthersChangeNothing compares what a tenant has at a shared Gateway with and without configurations, routes, ListenerSets
-// and grants of another one, who names what he likes.
+// TestConfigurationsOfOthersChangeNothing compares what a tenant has at a shared Gateway with and without
+// configurations, routes, ListenerSets and grants of another one, who names what he likes.
 func TestConfigurationsOfOthersChangeNothing(t *testing.T) {
 	t.Parallel()
 	const family = attachment.Application
@@ -121,7 +139,8 @@ func TestConfigurationsOfOthersChangeNothing(t *testing.T) {
 		of := tenants{rt}
 		var theirs []string
 		named := map[string]bool{}
-		theirs = append(theirs, "apiVersion: v1\nkind: Service\nmetadata: {namespace: b, name: web, uid: uid-b-web}\nspec: {ports: [{port: 80, targetPort: 8080}]}")
+		theirs = append(theirs, "apiVersion: v1\nkind: Service\nmetadata: {namespace: b, name: web, uid: uid-b-web}\nspec: "+
+			"{ports: [{port: 80, targetPort: 8080}]}")
 		for i := range rapid.IntRange(1, 6).Draw(rt, "objects of b") {
 			o := of.configuration(i)
 			head, _, _ := strings.Cut(o, ", creationTimestamp")
@@ -134,7 +153,8 @@ func TestConfigurationsOfOthersChangeNothing(t *testing.T) {
 		with := answered(rt, gatewayFrontEnd(family), key, decode(t, ownedByA+"---\n"+text), nil)
 		unchanged(rt, key, with, without, []int32{80}, text)
 		for _, path := range []string{"/", "/api", "/other"} {
-			r := traffic.Request{Scheme: "http", Port: 80, Host: "a.test", Method: "GET", Path: path, SourceIP: netip.MustParseAddr("10.1.2.3")}
+			r := traffic.Request{Scheme: "http", Port: 80, Host: "a.test", Method: "GET", Path: path,
+				SourceIP: netip.MustParseAddr("10.1.2.3")}
 			if before, after := without.answer(r), with.answer(r); before != after {
 				rt.Fatalf("%s: %s, without b %s; of:\n%s", path, after, before, text)
 			}

@@ -35,12 +35,17 @@ type everything struct{}
 
 func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, error) {
 	f := account()
-	f.Certificates[accountCertificate] = facts.Certificate{ARN: accountCertificate, Status: "ISSUED", Domains: []string{"a.test", "*.a.test"}}
-	f.Certificates[otherCertificate] = facts.Certificate{ARN: otherCertificate, Status: "ISSUED", Domains: []string{"b.test", "*.test"}}
+	f.Certificates[accountCertificate] = facts.Certificate{ARN: accountCertificate, Status: "ISSUED", Domains: []string{
+		"a.test", "*.a.test"}}
+	f.Certificates[otherCertificate] = facts.Certificate{ARN: otherCertificate, Status: "ISSUED", Domains: []string{
+		"b.test", "*.test"}}
 	f.SecurityGroups["sg-1"] = facts.SecurityGroup{ID: "sg-1", Name: "one", VPC: "vpc-1"}
-	f.ForeignSubnets, f.ForeignGroups, f.PrefixLists = map[string]*facts.Subnet{}, map[string]*facts.SecurityGroup{}, map[string]*stack.PrefixList{}
-	f.TargetGroups, f.TargetGroupOwners, f.TrustStores = map[string]*facts.TargetGroup{}, map[string]*facts.TargetGroupOwner{}, map[string]string{}
-	f.LoadBalancers, f.WebACLs, f.Addresses, f.Limits = map[string]*facts.NamedLoadBalancer{}, map[string]string{}, map[string]facts.Address{}, map[string]int{}
+	f.ForeignSubnets, f.ForeignGroups, f.PrefixLists = map[string]*facts.Subnet{}, map[string]*facts.SecurityGroup{},
+		map[string]*stack.PrefixList{}
+	f.TargetGroups, f.TargetGroupOwners, f.TrustStores = map[string]*facts.TargetGroup{},
+		map[string]*facts.TargetGroupOwner{}, map[string]string{}
+	f.LoadBalancers, f.WebACLs, f.Addresses, f.Limits = map[string]*facts.NamedLoadBalancer{}, map[string]string{},
+		map[string]facts.Address{}, map[string]int{}
 	f.HostedZones, f.OwnTrustStoresKnown = []facts.HostedZone{}, true
 	for _, n := range needs {
 		switch n.Kind {
@@ -65,7 +70,8 @@ func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 }
 
 // answered is pass with an answer to each need.
-func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []metav1.Object, before *compile.Memory) compiled {
+func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []metav1.Object,
+	before *compile.Memory) compiled {
 	w := f.Load(objects.FromObjects(objs), key.ID).Governed(key, before)
 	c, _, err := Compiler{everything{}, compiling()}.Compile(context.Background(), key, w, before)
 	if err != nil {
@@ -76,12 +82,19 @@ func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []meta
 
 // sloppy are values that somebody writes by mistake, or to see what happens.
 var sloppy = []string{
-	"", " ", "x", "-1", "0", "99999999999999999999", "true", "false", "{}", "[]", "null", "a=b", "a=b,c", ",", "*", "0.0.0.0/0", "::/0", "10.0.0.0/8", "a/one", "a/s0", "80", "sg-1", "sg-backend", "pl-1",
-	"subnet-a", "internal", "internet-facing", "HTTP", "TLS", "443", "ip", "instance", "k8s-a-one-0123456789", accountCertificate, otherCertificate,
-	"arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/k8s-a-one-0123456789/0123456789abcdef", strings.Repeat("a,", 300), "\x1b[2J\n\u202e",
-	"deletion_protection.enabled=false", "deletion_protection.enabled=true,access_logs.s3.enabled=true,access_logs.s3.bucket=b", "elbv2.k8s.aws/cluster=my-cluster,service.k8s.aws/stack=a/s0",
-	`[{"HTTP":80},{"HTTPS":443}]`, `[{"HTTPS":80}]`, `{"type":"forward","targetGroupName":"k8s-a-one-0123456789"}`, `{"type":"fixed-response","fixedResponseConfig":{"statusCode":"200"}}`,
-	`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"one","servicePort":80,"weight":1}]}}`, `[{"field":"path-pattern","pathPatternConfig":{"values":["/*"]}}]`, `[{"port":443,"mode":"off"}]`,
+	"", " ", "x", "-1", "0", "99999999999999999999", "true", "false", "{}", "[]", "null", "a=b", "a=b,c", ",", "*",
+	"0.0.0.0/0", "::/0", "10.0.0.0/8", "a/one", "a/s0", "80", "sg-1", "sg-backend", "pl-1",
+	"subnet-a", "internal", "internet-facing", "HTTP", "TLS", "443", "ip", "instance", "k8s-a-one-0123456789",
+	accountCertificate, otherCertificate,
+	"arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/k8s-a-one-0123456789/0123456789abcdef",
+	strings.Repeat("a,", 300), "\x1b[2J\n\u202e",
+	"deletion_protection.enabled=false",
+	"deletion_protection.enabled=true,access_logs.s3.enabled=true,access_logs.s3.bucket=b",
+	"elbv2.k8s.aws/cluster=my-cluster,service.k8s.aws/stack=a/s0",
+	`[{"HTTP":80},{"HTTPS":443}]`, `[{"HTTPS":80}]`, `{"type":"forward","targetGroupName":"k8s-a-one-0123456789"}`,
+	`{"type":"fixed-response","fixedResponseConfig":{"statusCode":"200"}}`,
+	`{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"one","servicePort":80,"weight":1}]}}`,
+	`[{"field":"path-pattern","pathPatternConfig":{"values":["/*"]}}]`, `[{"port":443,"mode":"off"}]`,
 }
 
 // annotationsOf draws annotations of a kind from the whole table, with values that fit or do not.
@@ -95,7 +108,9 @@ func (t tenants) annotationsOf(on string) map[string]string {
 	out := map[string]string{}
 	for range rapid.IntRange(0, 6).Draw(t.T, "annotations of b") {
 		e := rapid.SampledFrom(rows).Draw(t.T, "annotation of b")
-		key, fits := string(e.Key), slices.Concat(e.Values, harmful[strings.TrimPrefix(string(e.Key), "alb.ingress.kubernetes.io/")], []string{e.Example})
+		key, fits := string(e.Key),
+			slices.Concat(e.Values, harmful[strings.TrimPrefix(string(e.Key), "alb.ingress.kubernetes.io/")],
+				[]string{e.Example})
 		if strings.HasSuffix(key, ".") {
 			key += t.pick("family of b", "HTTP-80", "HTTPS-443", "TCP-80", "TLS-443", "80", "one", "two", "s0", "go")
 		}
@@ -180,7 +195,8 @@ func unchanged(t *rapid.T, key stack.Key, with, without compiled, ports []int32,
 		}
 	}
 	if len(with.Stack.LoadBalancers) != len(without.Stack.LoadBalancers) {
-		t.Fatalf("%d load balancers, without b %d; of:\n%s", len(with.Stack.LoadBalancers), len(without.Stack.LoadBalancers), text)
+		t.Fatalf("%d load balancers, without b %d; of:\n%s", len(with.Stack.LoadBalancers), len(without.Stack.LoadBalancers),
+			text)
 	}
 	if got, want := decides(with.Input, key), decides(without.Input, key); got != want {
 		t.Fatalf("policies %q, without b %q; of:\n%s", got, want, text)
@@ -189,7 +205,8 @@ func unchanged(t *rapid.T, key stack.Key, with, without compiled, ports []int32,
 
 // newcomer makes the object of b in a group: of any age, with a forged finalizer or without one.
 func (t tenants) newcomer(key stack.Key, annotations map[string]string) metav1.ObjectMeta {
-	m := metav1.ObjectMeta{Namespace: "b", Name: "two", Annotations: annotations, CreationTimestamp: metav1.Unix(1_700_000_000+rapid.SampledFrom([]int64{0, 9}).Draw(t.T, "age of b"), 0)}
+	m := metav1.ObjectMeta{Namespace: "b", Name: "two", Annotations: annotations, CreationTimestamp: metav1.Unix(
+		1_700_000_000+rapid.SampledFrom([]int64{0, 9}).Draw(t.T, "age of b"), 0)}
 	if rapid.Bool().Draw(t.T, "with a forged finalizer") {
 		m.Finalizers = []string{naming.Finalizer(key)}
 	}
@@ -198,20 +215,23 @@ func (t tenants) newcomer(key stack.Key, annotations map[string]string) metav1.O
 
 // service makes a Service of group g with some of ports 80 to 82.
 func (t tenants) service(meta metav1.ObjectMeta, ports []int32) *corev1.Service {
-	svc := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: ptr.To("service.k8s.aws/nlb")}}
+	svc := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer,
+		LoadBalancerClass: ptr.To("service.k8s.aws/nlb")}}
 	svc.UID = manifest.UID(svc.Namespace, svc.Name)
 	if svc.Annotations == nil {
 		svc.Annotations = map[string]string{}
 	}
 	svc.Annotations[string(annotation.ServiceGroupName)] = "g"
 	for _, p := range ports {
-		port := corev1.ServicePort{Name: fmt.Sprint("p", p), Port: p, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(8000 + p), NodePort: 30000 + p}
+		port := corev1.ServicePort{Name: fmt.Sprint("p", p), Port: p, Protocol: corev1.ProtocolTCP,
+			TargetPort: intstr.FromInt32(8000 + p), NodePort: 30000 + p}
 		svc.Spec.Ports = append(svc.Spec.Ports, port)
 	}
 	return svc
 }
 
-// TestNewcomerOfServiceGroupChangesNothing compares what older Services of a group have with and without a Service of another namespace.
+// TestNewcomerOfServiceGroupChangesNothing compares what older Services of a group have with and without a Service of
+// another namespace.
 func TestNewcomerOfServiceGroupChangesNothing(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Name: "g"}}
@@ -228,30 +248,39 @@ func TestNewcomerOfServiceGroupChangesNothing(t *testing.T) {
 			if i == 1 {
 				own[string(annotation.ServiceCertificates)] = accountCertificate
 			}
-			svc := of.service(metav1.ObjectMeta{Namespace: "a", Name: fmt.Sprint("s", i), CreationTimestamp: metav1.Unix(1_700_000_001, 0), Annotations: own}, []int32{port})
-			svc.Finalizers, svc.Status.LoadBalancer.Ingress = []string{naming.Finalizer(key)}, []corev1.LoadBalancerIngress{{Hostname: "g.elb.amazonaws.com"}}
+			svc := of.service(metav1.ObjectMeta{Namespace: "a", Name: fmt.Sprint("s", i), CreationTimestamp: metav1.Unix(
+				1_700_000_001, 0), Annotations: own}, []int32{port})
+			svc.Finalizers, svc.Status.LoadBalancer.Ingress = []string{naming.Finalizer(key)}, []corev1.LoadBalancerIngress{
+				{Hostname: "g.elb.amazonaws.com"}}
 			alone = append(alone, svc)
 		}
-		b := of.service(of.newcomer(key, of.annotationsOf("Service")), rapid.SliceOfNDistinct(rapid.SampledFrom([]int32{80, 81, 443}), 1, 3, rapid.ID).Draw(rt, "ports of b"))
-		b.Spec.LoadBalancerSourceRanges = rapid.SampledFrom([][]string{nil, {"0.0.0.0/0"}, {"sloppy"}}).Draw(rt, "ranges of b")
+		b := of.service(of.newcomer(key, of.annotationsOf("Service")),
+			rapid.SliceOfNDistinct(rapid.SampledFrom([]int32{80, 81, 443}), 1, 3, rapid.ID).Draw(rt, "ports of b"))
+		b.Spec.LoadBalancerSourceRanges = rapid.SampledFrom([][]string{nil, {"0.0.0.0/0"}, {"sloppy"}}).Draw(rt,
+			"ranges of b")
 		before := answered(rt, f, key, alone, nil).Memory
-		unchanged(rt, key, answered(rt, f, key, append(slices.Clone(alone), b), before), answered(rt, f, key, alone, before), ports, asText(b))
+		unchanged(rt, key, answered(rt, f, key, append(slices.Clone(alone), b), before), answered(rt, f, key, alone, before),
+			ports, asText(b))
 	})
 }
 
-// TestNewcomerOfIngressGroupChangesNothing does the same for Ingresses with Services, HTTPS, and any annotation that there is.
+// TestNewcomerOfIngressGroupChangesNothing does the same for Ingresses with Services, HTTPS, and any annotation that
+// there is.
 func TestNewcomerOfIngressGroupChangesNothing(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
 	f := Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP}}
 	rapid.Check(t, func(rt *rapid.T) {
 		of := tenants{rt}
-		own := map[string]string{string(annotation.ListenPorts): `[{"HTTP":80},{"HTTPS":443}]`, string(annotation.CertificateARN): accountCertificate}
+		own := map[string]string{string(annotation.ListenPorts): `[{"HTTP":80},{"HTTPS":443}]`,
+			string(annotation.CertificateARN): accountCertificate}
 		if rapid.Bool().Draw(rt, "ranges of a") {
 			own[string(annotation.InboundCIDRs)] = "10.1.0.0/16"
 		}
-		a := of.ingress(metav1.ObjectMeta{Namespace: "a", Name: "one", CreationTimestamp: metav1.Unix(1_700_000_001, 0), Annotations: own}, victims)
-		a.Finalizers, a.Status.LoadBalancer.Ingress = []string{naming.Finalizer(key)}, []networkingv1.IngressLoadBalancerIngress{{Hostname: "g.elb.amazonaws.com"}}
+		a := of.ingress(metav1.ObjectMeta{Namespace: "a", Name: "one", CreationTimestamp: metav1.Unix(1_700_000_001, 0),
+			Annotations: own}, victims)
+		a.Finalizers, a.Status.LoadBalancer.Ingress = []string{naming.Finalizer(key)},
+			[]networkingv1.IngressLoadBalancerIngress{{Hostname: "g.elb.amazonaws.com"}}
 		shared := decode(t, classOfIngresses)
 		for _, namespace := range []string{"a", "b"} {
 			svc := of.service(metav1.ObjectMeta{Namespace: namespace, Name: "one"}, []int32{80})
@@ -282,11 +311,13 @@ func (t tenants) ingress(meta metav1.ObjectMeta, from []string) *networkingv1.In
 	ing.UID = manifest.UID(ing.Namespace, ing.Name)
 	ing.Annotations[string(annotation.GroupName)] = "g"
 	ing.Spec.IngressClassName = ptr.To("alb")
-	for _, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(from), 1, 3, rapid.ID).Draw(t.T, "hosts of "+meta.Namespace) {
+	for _, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(from), 1, 3, rapid.ID).Draw(t.T, "hosts of "+
+		meta.Namespace) {
 		rule := networkingv1.IngressRule{Host: h}
 		rule.HTTP = &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
 			Path: t.pick("path of "+meta.Namespace, paths...), PathType: ptr.To(networkingv1.PathTypePrefix),
-			Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "one", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+				Name: "one", Port: networkingv1.ServiceBackendPort{Number: 80}}},
 		}}}
 		ing.Spec.Rules = append(ing.Spec.Rules, rule)
 	}

@@ -63,8 +63,10 @@ func requests(ports ...int32) (out []traffic.Request) {
 
 // gatewayOfA is a Gateway of infra, with routes of a at it and at a ListenerSet of a.
 func (t tenants) gatewayOfA(construction string) *scene {
-	listeners := t.pick("listeners", open, wild, open+", {name: narrow, port: 80, protocol: HTTP, hostname: '*.a.test', "+anyRoute+"}")
-	s := newScene(gateway.ConstructionAnnotation+": "+construction, strings.ReplaceAll(listeners, "*.example.com", "*.test"))
+	listeners := t.pick("listeners", open, wild, open+", {name: narrow, port: 80, protocol: HTTP, hostname: '*.a.test', "+
+		anyRoute+"}")
+	s := newScene(gateway.ConstructionAnnotation+": "+construction,
+		strings.ReplaceAll(listeners, "*.example.com", "*.test"))
 	if rapid.Bool().Draw(t.T, "owner's catch-all") {
 		s.route(0, "infra/all", "", "", t.pick("owner's path", paths...))
 	}
@@ -73,15 +75,18 @@ func (t tenants) gatewayOfA(construction string) *scene {
 	}
 	if rapid.Bool().Draw(t.T, "a set of a") {
 		s.set(5, "a", listener(t.pick("host of the set of a", "x.a.test", "*.b.test", "a.org")))
-		s.route(6, "a/s", "a", t.pick("hosts of the set of a", "", "'x.a.test', 'y.b.test', 'a.org'"), t.pick("path of a", paths...))
+		s.route(6, "a/s", "a", t.pick("hosts of the set of a", "", "'x.a.test', 'y.b.test', 'a.org'"),
+			t.pick("path of a", paths...))
 	}
 	return s
 }
 
-// atSetOfB adds a ListenerSet of b with routes; all of b's ListenerSets are younger than what a has, its routes need not be.
+// atSetOfB adds a ListenerSet of b with routes; all of b's ListenerSets are younger than what a has, its routes need
+// not be.
 func (t tenants) atSetOfB(s *scene) {
 	var listeners []string
-	for i, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(anyHost), 1, 3, rapid.ID).Draw(t.T, "hosts of the set of b") {
+	for i, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(anyHost), 1, 3, rapid.ID).Draw(t.T,
+		"hosts of the set of b") {
 		listeners = append(listeners, strings.Replace(listener(h), "name: l", fmt.Sprint("name: l", i), 1))
 	}
 	s.set(20, "b", strings.Join(listeners, ", "))
@@ -90,11 +95,13 @@ func (t tenants) atSetOfB(s *scene) {
 		if rapid.Bool().Draw(t.T, "with hosts") {
 			h = t.some("hosts of b", quoted(anyHost)...)
 		}
-		s.route(rapid.SampledFrom([]int{0, 3, 21}).Draw(t.T, "age of b"), fmt.Sprint("b/r", i), "b", h, t.pick("path of b", paths...))
+		s.route(rapid.SampledFrom([]int{0, 3, 21}).Draw(t.T, "age of b"), fmt.Sprint("b/r", i), "b", h,
+			t.pick("path of b", paths...))
 	}
 }
 
-// TestListenerSetsOfOthersChangeNoAnswer compares the answers to requests for the hosts of a tenant with and without another one.
+// TestListenerSetsOfOthersChangeNoAnswer compares the answers to requests for the hosts of a tenant with and without
+// another one.
 func TestListenerSetsOfOthersChangeNoAnswer(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -112,7 +119,8 @@ func TestListenerSetsOfOthersChangeNoAnswer(t *testing.T) {
 			before, after := without.answer(r), with.answer(r)
 			// What a does not serve by name is open to b: what nobody serves, or the owner's route that catches all.
 			if before == "to a.test" && after != before || named[r.Host] && after == "to b.test" {
-				rt.Fatalf("%s %s%s: %s, without b %s; of:\n%s", r.Method, r.Host, r.Path, after, before, strings.TrimPrefix(s.text.String(), alone)+"\nbeside:\n"+alone)
+				rt.Fatalf("%s %s%s: %s, without b %s; of:\n%s", r.Method, r.Host, r.Path, after, before,
+					strings.TrimPrefix(s.text.String(), alone)+"\nbeside:\n"+alone)
 			}
 		}
 	})
@@ -120,32 +128,43 @@ func TestListenerSetsOfOthersChangeNoAnswer(t *testing.T) {
 
 // harmful are annotations with which a member may try to change what others have.
 var harmful = map[string][]string{
-	"scheme": {"internal", "internet-facing"}, "inbound-cidrs": {"0.0.0.0/0", "10.0.0.0/8"}, "load-balancer-name": {"mine"}, "ip-address-type": {"ipv4", "dualstack"},
-	"load-balancer-attributes": {"deletion_protection.enabled=true", "deletion_protection.enabled=false", "idle_timeout.timeout_seconds=1"}, "tags": {"k=b"},
-	"deletion-policy": {"Retain", "Delete"}, "ownership": {"observed", "managed", "odd"}, "approved-plan": {"none"}, "replacement-policy": {"refuse"}, "drift-policy": {"ignore"},
-	"allow-deletion": {"true"}, "delete-duplicates": {"sg-0123456789abcdef0"}, "listen-ports": {`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTP":81}]`}, "subnets": {"subnet-a"},
-	"dry-run": {"true"}, "group.order": {"0"}, "shield-advanced-protection": {"true", "false"}, "enable-frontend-nlb": {"true"}, "wafv2-acl-arn": {"none"},
+	"scheme": {"internal", "internet-facing"}, "inbound-cidrs": {"0.0.0.0/0", "10.0.0.0/8"}, "load-balancer-name": {
+		"mine"}, "ip-address-type": {"ipv4", "dualstack"},
+	"load-balancer-attributes": {"deletion_protection.enabled=true", "deletion_protection.enabled=false",
+		"idle_timeout.timeout_seconds=1"}, "tags": {"k=b"},
+	"deletion-policy": {"Retain", "Delete"}, "ownership": {"observed", "managed", "odd"}, "approved-plan": {"none"},
+	"replacement-policy": {"refuse"}, "drift-policy": {"ignore"},
+	"allow-deletion": {"true"}, "delete-duplicates": {"sg-0123456789abcdef0"}, "listen-ports": {
+		`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTP":81}]`}, "subnets": {"subnet-a"},
+	"dry-run": {"true"}, "group.order": {"0"}, "shield-advanced-protection": {"true", "false"}, "enable-frontend-nlb": {
+		"true"}, "wafv2-acl-arn": {"none"},
 }
 
 // member is an Ingress of group g that redirects hosts to NAMESPACE.test.
 func (t tenants) member(namespace, name string, age int, from []string, values map[string]string) string {
-	annotations := map[string]string{"group.name": "g", "actions.go": fmt.Sprintf(`{"type":"redirect","redirectConfig":{"host":"%s.test","statusCode":"HTTP_302"}}`, namespace)}
+	annotations := map[string]string{
+		"group.name": "g",
+		"actions.go": fmt.Sprintf(`{"type":"redirect","redirectConfig":{"host":"%s.test","statusCode":"HTTP_302"}}`,
+			namespace)}
 	maps.Copy(annotations, values)
 	var b strings.Builder
-	fmt.Fprintf(&b, "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  namespace: %s\n  name: %s\n  creationTimestamp: %q\n  annotations:\n", namespace, name, stamp(age))
+	fmt.Fprintf(&b, "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  namespace: %s\n  name: %s\n  "+
+		"creationTimestamp: %q\n  annotations:\n", namespace, name, stamp(age))
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		fmt.Fprintf(&b, "    alb.ingress.kubernetes.io/%s: '%s'\n", k, annotations[k])
 	}
 	b.WriteString("spec:\n  ingressClassName: alb\n  rules:\n")
 	for _, h := range rapid.SliceOfNDistinct(rapid.SampledFrom(from), 1, 3, rapid.ID).Draw(t.T, "hosts of "+namespace) {
-		fmt.Fprintf(&b, "  - host: '%s'\n    http: {paths: [{path: %s, pathType: Prefix, backend: {service: {name: go, port: {name: use-annotation}}}}]}\n", h, t.pick("path of "+namespace, paths...))
+		fmt.Fprintf(&b, "  - host: '%s'\n    http: {paths: [{path: %s, pathType: Prefix, backend: {service: {name: go, "+
+			"port: {name: use-annotation}}}}]}\n", h, t.pick("path of "+namespace, paths...))
 	}
 	return b.String()
 }
 
 func (t tenants) values(who string) map[string]string {
 	out := map[string]string{}
-	for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(harmful))), 0, 4, rapid.ID).Draw(t.T, "annotations of "+who) {
+	for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(harmful))), 0, 4, rapid.ID).Draw(
+		t.T, "annotations of "+who) {
 		out[k] = t.pick(k+" of "+who, harmful[k]...)
 	}
 	return out
@@ -157,8 +176,9 @@ metadata: {name: alb}
 spec: {controller: ingress.k8s.aws/alb}
 `
 
-// TestNewcomerOfGroupChangesNothingOfOthers compares what a group of Ingresses is with and without a newcomer: answers to the hosts of the
-// older members, the load balancer's settings, who may come to their port, and what decides about its deletion.
+// TestNewcomerOfGroupChangesNothingOfOthers compares what a group of Ingresses is with and without a newcomer: answers
+// to the hosts of the older members, the load balancer's settings, who may come to their port, and what decides about
+// its deletion.
 func TestNewcomerOfGroupChangesNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
@@ -166,7 +186,8 @@ func TestNewcomerOfGroupChangesNothingOfOthers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		of := tenants{rt}
 		plain := of.values("a")
-		for _, k := range []string{"dry-run", "ownership", "listen-ports", "subnets", "ip-address-type", "enable-frontend-nlb", "approved-plan"} {
+		for _, k := range []string{"dry-run", "ownership", "listen-ports", "subnets", "ip-address-type",
+			"enable-frontend-nlb", "approved-plan"} {
 			delete(plain, k)
 		}
 		alone := classOfIngresses + of.member("a", "one", 1, victims, plain)
@@ -197,7 +218,8 @@ func TestNewcomerOfGroupChangesNothingOfOthers(t *testing.T) {
 			}
 		}
 		x, y := with.Stack.LoadBalancers[0], without.Stack.LoadBalancers[0]
-		x.Tags, y.Tags, x.Attributes, y.Attributes = nil, nil, guarding(x.Attributes), guarding(y.Attributes) // others may be tuned by any member
+		// others may be tuned by any member
+		x.Tags, y.Tags, x.Attributes, y.Attributes = nil, nil, guarding(x.Attributes), guarding(y.Attributes)
 		if !reflect.DeepEqual(x, y) || len(with.Stack.LoadBalancers) != len(without.Stack.LoadBalancers) {
 			fail("the load balancer", fmt.Sprintf("%+v", with.Stack.LoadBalancers), fmt.Sprintf("%+v", y))
 		}

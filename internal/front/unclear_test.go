@@ -12,13 +12,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version at hand.
+// TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version
+// at hand.
 func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	front := Service{Config: service.Config{DefaultTargetType: "ip"}}
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	known := facts.Facts{VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{
-		"subnet-a": {ID: "subnet-a", VPC: "vpc-1", Zone: "us-west-2a", CIDR: "10.0.0.0/20", AvailableIPs: 100, Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}},
+		"subnet-a": {ID: "subnet-a", VPC: "vpc-1", Zone: "us-west-2a", CIDR: "10.0.0.0/20", AvailableIPs: 100,
+			Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}},
 	}}
 	typed := func(kind string) Input {
 		return front.Load(objects.FromObjects([]any{balancer(func(s *corev1.Service) {

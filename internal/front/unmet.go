@@ -18,7 +18,8 @@ func (w Input) Unmet(found diag.List) []gateway.Unmet {
 	return slices.DeleteFunc(o.Unmet(), func(u gateway.Unmet) bool {
 		return slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			same := d.Object.Kind == u.Object.Kind && d.Object.Namespace == u.Object.Namespace && d.Object.Name == u.Object.Name
-			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) && (same || u.Object.Kind == string(objects.Gateway))
+			return d.Class != diag.Note && strings.Contains(u.Message, causeOf(d)) &&
+				(same || u.Object.Kind == string(objects.Gateway))
 		})
 	})
 }

@@ -37,8 +37,10 @@ func TestArgumentsHaveNamesLikeAllOtherFieldsAndKeysAsTheyAre(t *testing.T) {
 	t.Parallel()
 	cidr := "::/0"
 	op := sample{
-		embedded: embedded{"arn", []string{"a"}}, IPAddressType: "ipv4", IPv6CIDR: &cidr, VPC: embedded{}, Tags: map[string]string{"Team": "x", "A<B": "y"},
-		ByPort: map[int32]embedded{443: {ARN: "b"}}, At: time.Unix(1, 0).UTC(), Raw: []byte("x"), Kept: "z", Hidden: "secret", hidden: "secret",
+		embedded: embedded{"arn", []string{"a"}}, IPAddressType: "ipv4", IPv6CIDR: &cidr, VPC: embedded{},
+		Tags:   map[string]string{"Team": "x", "A<B": "y"},
+		ByPort: map[int32]embedded{443: {ARN: "b"}}, At: time.Unix(1, 0).UTC(), Raw: []byte("x"), Kept: "z", Hidden: "secret",
+		hidden: "secret",
 	}
 	const want = `{"arn":"arn","arns":["a"],"ipAddressType":"ipv4","ipv6CIDR":"::/0","vpc":{"arn":"","arns":null},"tags":{"A\u003cB":"y","Team":"x"},` +
 		`"byPort":{"443":{"arn":"b","arns":null}},"at":"1970-01-01T00:00:01Z","nothing":null,"raw":"eA==","as-it-is":"z"}`

@@ -30,7 +30,8 @@ func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
 	t.Parallel()
 	at := stack.Ref{Kind: "Accelerator", ID: "web"}
 	p := plan.Plan{Key: stack.Key{Owner: "aga.k8s.aws", ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{
-		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Lane: plan.Vital, Why: []string{"arn:lb is active"}},
+		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Lane: plan.Vital, Why: []string{
+			"arn:lb is active"}},
 	}}
 	p = p.Under(func(p plan.Plan) plan.Plan {
 		return p.Refuse("a", &plan.Guard{Code: diag.AWSRejected, Text: "not now"})
@@ -42,7 +43,8 @@ func TestAPlanOfAnotherServiceReadsLikeOneOfLoadBalancers(t *testing.T) {
 	if diff := cmp.Diff(want, p.Text(plan.TextOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if text, err := json.Marshal(p); err != nil || !strings.Contains(string(text), `"operation":"AddEndpoints","arguments":{"accelerator":{"kind":"Accelerator","id":"web"},"loadBalancer":"arn:lb"}`) {
+	if text, err := json.Marshal(p); err != nil || !strings.Contains(string(text),
+		`"operation":"AddEndpoints","arguments":{"accelerator":{"kind":"Accelerator","id":"web"},"loadBalancer":"arn:lb"}`) {
 		t.Errorf("%v: %s", err, text)
 	}
 }
@@ -79,7 +81,8 @@ func TestThatAPlanIsNotApprovedIsShownOnce(t *testing.T) {
 	at := stack.Ref{Kind: "Accelerator", ID: "web"}
 	guard := &plan.Guard{Code: diag.PlanNotApproved, Text: "it waits", Remedy: "approve of it"}
 	p := plan.Plan{Key: stack.Key{Owner: "aga.k8s.aws", ID: stack.ID{Namespace: "shop", Name: "web"}}, Steps: []plan.Step{
-		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Why: []string{"arn:lb is active"}, Guard: guard},
+		{ID: "a", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb"}, Why: []string{"arn:lb is active"},
+			Guard: guard},
 		{ID: "b", Action: plan.Update, Resource: at, Op: addEndpoint{at, "arn:lb2"}, Guard: guard},
 	}}
 	want := "aga.k8s.aws:shop/web:\n" +

@@ -14,7 +14,8 @@ func (p Plan) Under(policies ...Policy) Plan {
 	return p
 }
 
-// Refuse returns the plan with a guard on a step, without the steps that only prepare for it: those that no other step needs.
+// Refuse returns the plan with a guard on a step, without the steps that only prepare for it: those that no other step
+// needs.
 func (p Plan) Refuse(id StepID, g *Guard) Plan {
 	refused, _ := p.Step(id)
 	needed := map[StepID]bool{}

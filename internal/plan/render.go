@@ -66,7 +66,8 @@ func (p *Plan) Text(o TextOptions) string {
 		if len(lines) > 0 {
 			first = lines[0]
 		}
-		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(NameOf(s.Op), wideOp), diag.Visible(first))
+		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off,
+			pad(NameOf(s.Op), wideOp), diag.Visible(first))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		for _, w := range lines[min(1, len(lines)):] {
 			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(w))
@@ -82,7 +83,8 @@ func (p *Plan) Text(o TextOptions) string {
 		if len(rest) > 0 {
 			first, rest = first+": "+rest[0], rest[1:]
 		}
-		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp), diag.Visible(first))
+		fmt.Fprintf(&b, "  = %s  %s  %s\n", pad(resourceText(w.Step.Resource), wideName), pad(NameOf(w.Step.Op), wideOp),
+			diag.Visible(first))
 		for _, why := range rest {
 			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), diag.Visible(why))
 		}
@@ -95,8 +97,10 @@ func (p *Plan) Text(o TextOptions) string {
 	return b.String()
 }
 
-// headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by the code of the guard.
-var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED", diag.PlanOnHold: "ON HOLD", diag.TakeoverNotApproved: "NOT APPROVED"}
+// headings are what the text of a plan begins with that is held as a whole, or as far as it waits for an approval, by
+// the code of the guard.
+var headings = map[diag.Code]string{diag.PlanNotApproved: "NOT APPROVED", diag.OnlyObserved: "OBSERVED",
+	diag.PlanOnHold: "ON HOLD", diag.TakeoverNotApproved: "NOT APPROVED"}
 
 // waits is the guard of the steps that wait for an approval beside others that are carried out; nil = there is none.
 func (p *Plan) waits() *Guard {
@@ -133,7 +137,8 @@ func (p *Plan) all() []Step {
 
 // Plus is the sum of both.
 func (s Summary) Plus(o Summary) Summary {
-	return Summary{s.Create + o.Create, s.Update + o.Update, s.Replace + o.Replace, s.Delete + o.Delete, s.Refused + o.Refused}
+	return Summary{s.Create + o.Create, s.Update + o.Update, s.Replace + o.Replace, s.Delete + o.Delete,
+		s.Refused + o.Refused}
 }
 
 // String is "2 to create, 1 to change, 0 to replace, 0 to delete".

@@ -25,12 +25,14 @@ type Plan struct {
 	Steps []Step    `json:"steps"`
 	// Known are the references of the steps that AWS already holds; the others are produced by steps.
 	Known []Known `json:"known,omitempty"`
-	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they show.
+	// HandOver are the steps that must be done before objects show a resource that takes the place of the one that they
+	// show.
 	HandOver []StepID `json:"handOver,omitempty"`
-	// Withheld are steps that the drift policy of the load balancer leaves out, or parts of steps. They are not carried out.
+	// Withheld are steps that the drift policy of the load balancer leaves out, or parts of steps. They are not carried
+	// out.
 	Withheld []Withheld `json:"withheld,omitempty"`
-	// Assumed reports that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
-	// diff made again.
+	// Assumed reports that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is
+	// to be verified, and the diff made again.
 	Assumed bool `json:"assumed,omitempty"`
 }
 
@@ -65,7 +67,8 @@ const (
 	Await   Action = "await" // changes nothing; what needs it goes on when the resource is ready
 )
 
-// Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are scarce.
+// Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are
+// scarce.
 type Lane string
 
 // Lanes.
@@ -158,10 +161,11 @@ func (p *Plan) Summary() Summary {
 	return s
 }
 
-// Operation is one write, its references still symbolic where the plan knows an identity. Its methods are all that is known of it
-// but how it is sent.
+// Operation is one write, its references still symbolic where the plan knows an identity. Its methods are all that is
+// known of it but how it is sent.
 type Operation interface {
-	// Refs lists the references that the operation uses; the executor resolves them, the diff derives what is needed first.
+	// Refs lists the references that the operation uses; the executor resolves them, the diff derives what is needed
+	// first.
 	Refs() []stack.Ref
 	// Traits are what executing the operation, and what follows from a failure, depends on.
 	Traits() Traits
@@ -170,7 +174,8 @@ type Operation interface {
 // NameOf is the name of the AWS action of an operation, or "CreateBinding" and the like for Kubernetes.
 func NameOf(op Operation) string { return cmp.Or(op.Traits().Action, reflect.TypeOf(op).Name()) }
 
-// Fingerprint identifies an operation with the values that resolve gives its references: what AWS refuses once is not sent again as it is.
+// Fingerprint identifies an operation with the values that resolve gives its references: what AWS refuses once is not
+// sent again as it is.
 func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
 	text, err := json.Marshal(op)
 	if err != nil {
@@ -184,7 +189,8 @@ func Fingerprint(op Operation, resolve func(stack.Ref) string) string {
 	return string(h.Sum(nil))
 }
 
-// Traits are properties of an operation. The zero value is that of one that creates or changes something, in any order with others.
+// Traits are properties of an operation. The zero value is that of one that creates or changes something, in any order
+// with others.
 type Traits struct {
 	// Action is the AWS action of an operation whose type has another name; "" = that of its type.
 	Action string
@@ -196,7 +202,8 @@ type Traits struct {
 	Secrets []string
 	// Removes: that the resource does not exist is success.
 	Removes bool
-	// UsedBy says what the operation waits for if AWS refuses it because the resource is in use; "" = waiting does not help.
+	// UsedBy says what the operation waits for if AWS refuses it because the resource is in use; "" = waiting does not
+	// help.
 	UsedBy string
 	// Ordered: requests notice the order, so the operation does not overtake a step before it that is tried again soon.
 	Ordered bool

@@ -48,7 +48,8 @@ func rendered(t *testing.T, values map[string]any) map[string]rulefmt.Rule {
 	return out
 }
 
-// threshold is the number with which an expression compares, and whether there is one to choose: a state of 0 or 1 has none.
+// threshold is the number with which an expression compares, and whether there is one to choose: a state of 0 or 1 has
+// none.
 func threshold(t *testing.T, expr string) (value float64, chosen bool) {
 	t.Helper()
 	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
@@ -96,7 +97,8 @@ func TestValuesOfEachAlertTakeEffect(t *testing.T) {
 	}
 }
 
-// TestRulesKeepClustersApart shows that no aggregation and no join of a rule mixes clusters, whatever their label is called.
+// TestRulesKeepClustersApart shows that no aggregation and no join of a rule mixes clusters, whatever their label is
+// called.
 func TestRulesKeepClustersApart(t *testing.T) {
 	t.Parallel()
 	for _, label := range []string{"cluster", "k8s_cluster"} {
@@ -120,13 +122,15 @@ func TestRulesKeepClustersApart(t *testing.T) {
 					}
 				case *parser.BinaryExpr:
 					m := n.VectorMatching
-					if n.RHS.String() != "vector(0)" && m != nil && (m.On && !slices.Contains(m.MatchingLabels, label) || !m.On && len(m.MatchingLabels) > 0) {
+					if n.RHS.String() != "vector(0)" && m != nil && (m.On && !slices.Contains(m.MatchingLabels, label) || !m.On &&
+						len(m.MatchingLabels) > 0) {
 						t.Errorf("%s joins clusters: %s", name, n)
 					}
 				}
 				return nil
 			})
-			if groups == 0 || !strings.Contains(r.Annotations["summary"], "{{ with $labels."+label+" }} in cluster {{ . }}{{ end }}") {
+			if groups == 0 || !strings.Contains(r.Annotations["summary"], "{{ with $labels."+label+
+				" }} in cluster {{ . }}{{ end }}") {
 				t.Errorf("%s does not say which cluster: %s, %s", name, r.Expr, r.Annotations["summary"])
 			}
 		}
@@ -137,7 +141,8 @@ func TestRulesKeepClustersApart(t *testing.T) {
 func TestAlertsNameTheClusterOfTheirFault(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
-		if !slices.Contains([]string{"no replica leads", "the credentials have expired", "a load balancer is not ready", "deletions are held", "many objects wait for passes"}, f.name) {
+		if !slices.Contains([]string{"no replica leads", "the credentials have expired", "a load balancer is not ready",
+			"deletions are held", "many objects wait for passes"}, f.name) {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
@@ -213,7 +218,8 @@ func TestNewClusterLabelRaisesNoAlert(t *testing.T) {
 }
 
 // watchClusters scrapes the pages of clusters and evaluates for a time.
-func (w *world) watchClusters(ctx context.Context, t *testing.T, d time.Duration, pages map[string]*prometheus.Registry) {
+func (w *world) watchClusters(ctx context.Context, t *testing.T, d time.Duration,
+	pages map[string]*prometheus.Registry) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		for cluster, page := range pages {

@@ -27,7 +27,8 @@ const rulesFile = "../../charts/aws-load-balancer-controller/files/alerts.yaml"
 // rules are the alert rules of the chart.
 func rules(t *testing.T) []rulefmt.Rule {
 	t.Helper()
-	file, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default())
+	file, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}),
+		slog.Default())
 	if len(errs) > 0 {
 		t.Fatal(errors.Join(errs...))
 	}
@@ -88,7 +89,8 @@ func (d *database) scrape(from prometheus.Gatherer) error {
 
 func (d *database) add(now time.Time, name string, m *dto.Metric) {
 	with := func(name string, value float64, more ...string) {
-		b := labels.NewBuilder(labels.FromStrings("job", "aws-load-balancer-controller", "instance", "192.0.2.1:8080", model.MetricNameLabel, name))
+		b := labels.NewBuilder(labels.FromStrings("job", "aws-load-balancer-controller", "instance", "192.0.2.1:8080",
+			model.MetricNameLabel, name))
 		b.Set("cluster", d.cluster)
 		for _, l := range m.GetLabel() {
 			b.Set(l.GetName(), l.GetValue())
@@ -129,7 +131,8 @@ func (l *list) At() storage.Series { return l.series[l.next-1] }
 
 // Querier implements storage.Queryable.
 func (d *database) Querier(_, _ int64) (storage.Querier, error) {
-	return &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	return &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints,
+		matchers ...*labels.Matcher) storage.SeriesSet {
 		var out []storage.Series
 		for _, s := range d.all {
 			if !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(s.labels.Get(m.Name)) }) {
@@ -144,7 +147,8 @@ func (d *database) Querier(_, _ int64) (storage.Querier, error) {
 // firing is one time for which an alert fired; end is zero if it still does.
 type firing struct{ begin, end time.Time }
 
-// evaluator evaluates rules as Prometheus does: an alert fires when its expression has had the same result for the time of its for.
+// evaluator evaluates rules as Prometheus does: an alert fires when its expression has had the same result for the time
+// of its for.
 type evaluator struct {
 	engine  *promql.Engine
 	data    *database
@@ -157,7 +161,8 @@ type evaluator struct {
 func newEvaluator(t *testing.T) *evaluator {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 50_000_000, Timeout: time.Hour})
-	return &evaluator{engine: engine, data: &database{all: map[string]*series{}}, rules: rules(t), active: map[string]map[string]time.Time{}, firings: map[string][]firing{}, of: map[string]map[string]bool{}}
+	return &evaluator{engine: engine, data: &database{all: map[string]*series{}}, rules: rules(t),
+		active: map[string]map[string]time.Time{}, firings: map[string][]firing{}, of: map[string]map[string]bool{}}
 }
 
 // evaluate evaluates each rule now.

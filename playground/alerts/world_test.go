@@ -36,8 +36,8 @@ var staleValue = math.Float64frombits(value.StaleNaN)
 // scrapeInterval is the pause between scrapes, after each of which the rules are evaluated.
 const scrapeInterval = 15 * time.Second
 
-// world is a controller's own limiter, conditions, board of what waits, registry of targets and metrics, between stacks and bindings that change all
-// the time and an AWS that may fail. Its time is that of a bubble.
+// world is a controller's own limiter, conditions, board of what waits, registry of targets and metrics, between stacks
+// and bindings that change all the time and an AWS that may fail. Its time is that of a bubble.
 type world struct {
 	aws        *aws
 	limiter    *awsclient.Limiter
@@ -94,18 +94,23 @@ func (a *aws) call(ctx context.Context, operation string) error {
 	case "":
 		return nil
 	case "silence":
-		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: context.DeadlineExceeded}
+		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation,
+			Err: context.DeadlineExceeded}
 	}
-	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation,
+		Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
 
 // DescribeTargetHealth implements registrar.Describer.
-func (w *world) DescribeTargetHealth(ctx context.Context, _ *elbv2.DescribeTargetHealthInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (w *world) DescribeTargetHealth(ctx context.Context, _ *elbv2.DescribeTargetHealthInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	return &elbv2.DescribeTargetHealthOutput{}, w.call(ctx, "DescribeTargetHealth")
 }
 
 func (w *world) call(ctx context.Context, operation string) error {
-	return w.limiter.Do(ctx, awsclient.ServiceELBV2, operation, func(ctx context.Context) error { return w.aws.call(ctx, operation) })
+	return w.limiter.Do(ctx, awsclient.ServiceELBV2, operation, func(ctx context.Context) error {
+		return w.aws.call(ctx, operation)
+	})
 }
 
 // newWorld makes a world and lets it live until ctx ends.
@@ -118,14 +123,18 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	w.conditions = &impairment.Conditions{OnChange: reporter.Changed}
 	w.board = waiting.NewBoard(time.Now)
 	w.board.Degraded = w.conditions.Holds
-	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r impairment.Reason) { go w.board.Recovered(r) }, Needed: func() bool { return w.board.Failing()[diag.Denied] > 0 }}
+	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied,
+		Recovered: func(r impairment.Reason) {
+			go w.board.Recovered(r)
+		}, Needed: func() bool { return w.board.Failing()[diag.Denied] > 0 }}
 	w.limiter = awsclient.NewLimiter(awsclient.LimiterOptions{
 		Observe: func(c awsclient.Call) { m.ObserveCall(c); calls.Observe(c) },
 		Sending: calls.Sending,
 		Attempt: func(c awsclient.Call) { m.ObserveRequest(c); calls.Answered(c) },
 	})
 	w.registry = registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: w, Fresh: func(string) bool { return false }, Write: func(ctx context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+		return registrar.Account{ELBV2: w, Fresh: func(string) bool { return false }, Write: func(ctx context.Context,
+			_ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 			if err := w.call(ctx, plan.NameOf(op)); err != nil {
 				return apply.Outcome{State: apply.Failed, Err: err}
 			}
@@ -189,7 +198,8 @@ func (w *world) collect(m *metrics.Metrics) {
 			status = metav1.ConditionFalse
 		}
 		w.mu.Unlock()
-		return []metrics.LoadBalancer{{Namespace: "shop", Name: "ingress-web", Conditions: []metav1.Condition{{Type: "Ready", Status: status}}}}
+		return []metrics.LoadBalancer{{Namespace: "shop", Name: "ingress-web", Conditions: []metav1.Condition{
+			{Type: "Ready", Status: status}}}}
 	}, func() []quota.Use {
 		return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: locked(&w.used)()}}
 	})
@@ -198,7 +208,8 @@ func (w *world) collect(m *metrics.Metrics) {
 		w.page.MustRegister(v)
 		return v
 	}
-	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name"), gauge("workqueue_depth", "controller"), gauge("controller_runtime_reconcile_panics_total", "controller")
+	w.leader, w.depth, w.panics = gauge("leader_election_master_status", "name"), gauge("workqueue_depth", "controller"),
+		gauge("controller_runtime_reconcile_panics_total", "controller")
 	w.lead(1)
 	w.depth.WithLabelValues("ingress").Set(0)
 	w.panics.WithLabelValues("ingress").Set(0)
@@ -219,8 +230,8 @@ func every(ctx context.Context, pause time.Duration, f func()) {
 	}
 }
 
-// keepStack makes passes over a stack, whose members somebody edits each minute, as internal/controller/stacks does. A second call of each pass
-// deletes what an object that leaves had.
+// keepStack makes passes over a stack, whose members somebody edits each minute, as internal/controller/stacks does. A
+// second call of each pass deletes what an object that leaves had.
 func (w *world) keepStack(ctx context.Context, name string) {
 	ctx = context.WithValue(ctx, unitKey{}, name)
 	woken := make(chan struct{}, 1)
@@ -277,7 +288,9 @@ func (w *world) keepTargets(ctx context.Context) {
 	for n := 4 * pods; ctx.Err() == nil; n++ {
 		q := registrar.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
 		for pod := n/4 - pods; pod < n/4; pod++ {
-			q.Want = append(q.Want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods), Port: int32(1024 + pod)}}) //nolint:gosec // small
+			//nolint:gosec // small
+			q.Want = append(q.Want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods),
+				Port: int32(1024 + pod)}})
 		}
 		_, _ = w.registry.Sync(ctx, q)
 		select {

@@ -1,5 +1,6 @@
-// Package apiproxy is a proxy in front of an API server: it refuses requests, answers late, holds events of watches back and cuts them, as a client
-// sees an API server that is overloaded, far away or partitioned from it. It knows no kinds of objects. It imports the standard library only.
+// Package apiproxy is a proxy in front of an API server: it refuses requests, answers late, holds events of watches
+// back and cuts them, as a client sees an API server that is overloaded, far away or partitioned from it. It knows no
+// kinds of objects. It imports the standard library only.
 package apiproxy
 
 import (
@@ -16,7 +17,8 @@ import (
 
 // Faults are what happens to requests; the zero value lets all through.
 type Faults struct {
-	Conflict    float64       // chance that an update, a patch or a deletion is refused with 409, as one of an old version is
+	// chance that an update, a patch or a deletion is refused with 409, as one of an old version is
+	Conflict    float64
 	Throttle    float64       // chance that a request is refused with 429
 	RetryAfter  time.Duration // pause that the answer 429 asks for, in full seconds
 	Delay       time.Duration // before an answer is passed on; watches are none
@@ -44,7 +46,8 @@ type Proxy struct {
 	counts  Counts
 }
 
-// New makes a proxy before the API server at a URL. Requests keep their own credentials; random returns numbers in [0, 1).
+// New makes a proxy before the API server at a URL. Requests keep their own credentials; random returns numbers in [0,
+// 1).
 func New(server *url.URL, to http.RoundTripper, random func() float64) *Proxy {
 	p := &Proxy{random: random, healed: make(chan struct{}), watches: map[*watch]struct{}{}}
 	p.forward = &httputil.ReverseProxy{
@@ -53,7 +56,8 @@ func New(server *url.URL, to http.RoundTripper, random func() float64) *Proxy {
 		FlushInterval:  -1,                         // events of watches
 		ErrorLog:       log.New(io.Discard, "", 0), // of clients that go
 		ModifyResponse: p.answer,
-		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // as the server itself ends the connection
+		// as the server itself ends the connection
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	return p
 }
@@ -76,7 +80,8 @@ func (p *Proxy) Counts() Counts {
 	return p.counts
 }
 
-// CutWatches ends all watches, as the API server itself does after some time: client-go watches again from the last version that it has seen.
+// CutWatches ends all watches, as the API server itself does after some time: client-go watches again from the last
+// version that it has seen.
 func (p *Proxy) CutWatches() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +99,8 @@ type refusal struct {
 }
 
 var (
-	conflict  = refusal{http.StatusConflict, "Conflict", "the object has been modified; please apply your changes to the latest version and try again"}
+	conflict = refusal{http.StatusConflict, "Conflict",
+		"the object has been modified; please apply your changes to the latest version and try again"}
 	throttled = refusal{http.StatusTooManyRequests, "TooManyRequests", "too many requests, please try again later"}
 )
 
@@ -113,7 +119,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(after.Seconds())))
 	}
 	w.WriteHeader(refused.code)
-	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`, refused.message, refused.reason, refused.code) //nolint:errcheck // of a client that is gone
+	//nolint:errcheck // of a client that is gone
+	fmt.Fprintf(
+		w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"code":%d}`,
+		refused.message, refused.reason, refused.code)
 }
 
 // pass waits while the proxy is partitioned, and reports whether the client still waits, too, and was not cut off.
@@ -210,7 +219,8 @@ func (p *Proxy) watch(r *http.Response) *watch {
 	return w
 }
 
-// receive notes when parts arrive and until when they are held back. Parts keep their order when the delay gets shorter.
+// receive notes when parts arrive and until when they are held back. Parts keep their order when the delay gets
+// shorter.
 func (w *watch) receive() {
 	var last time.Time
 	for {

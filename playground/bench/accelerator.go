@@ -16,14 +16,16 @@ import (
 // acceleratorGate has the controller serve GlobalAccelerators.
 const acceleratorGate = "--feature-gates=GlobalAcceleratorController=true"
 
-// acceleratorName is the GlobalAccelerator of the rows. It has one endpoint, the first of the Services, whose port is the listener's.
+// acceleratorName is the GlobalAccelerator of the rows. It has one endpoint, the first of the Services, whose port is
+// the listener's.
 const acceleratorName = "accelerator"
 
 func (w *workload) accelerators() dynamic.ResourceInterface {
 	return w.dynamic.Resource(agav1beta1.GroupVersion.WithResource("globalaccelerators")).Namespace(namespace)
 }
 
-// accelerated prepares a controller that serves GlobalAccelerators, one Service with an NLB and, if exists, an accelerator in front of it.
+// accelerated prepares a controller that serves GlobalAccelerators, one Service with an NLB and, if exists, an
+// accelerator in front of it.
 func accelerated(exists bool) func(context.Context, *session) error {
 	return func(ctx context.Context, s *session) error {
 		if !slices.Contains(s.control.args, acceleratorGate) {
@@ -57,7 +59,9 @@ func (s *session) withoutAccelerators(ctx context.Context) error {
 			return err
 		}
 	}
-	s.control.args = slices.DeleteFunc(slices.Clone(s.control.args), func(arg string) bool { return arg == acceleratorGate })
+	s.control.args = slices.DeleteFunc(slices.Clone(s.control.args), func(arg string) bool {
+		return arg == acceleratorGate
+	})
 	s.control.stop()
 	s.running = false
 	return nil
@@ -72,10 +76,12 @@ func (w *workload) accelerated(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// createAccelerator creates the accelerator and waits until the status says that AWS has deployed it, and the controller rests.
+// createAccelerator creates the accelerator and waits until the status says that AWS has deployed it, and the
+// controller rests.
 func createAccelerator(ctx context.Context, s *session) error {
 	object := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": agav1beta1.GroupVersion.String(), "kind": "GlobalAccelerator", "metadata": map[string]any{"name": acceleratorName},
+		"apiVersion": agav1beta1.GroupVersion.String(), "kind": "GlobalAccelerator", "metadata": map[string]any{
+			"name": acceleratorName},
 		"spec": map[string]any{"listeners": []any{map[string]any{"endpointGroups": []any{map[string]any{
 			"endpoints": []any{map[string]any{"type": "Service", "name": services.name(0)}},
 		}}}}},
@@ -86,7 +92,8 @@ func createAccelerator(ctx context.Context, s *session) error {
 	return s.deployed(ctx)
 }
 
-// deployed waits until the status says that AWS has deployed the accelerator as it is declared, and the controller rests.
+// deployed waits until the status says that AWS has deployed the accelerator as it is declared, and the controller
+// rests.
 func (s *session) deployed(ctx context.Context) error {
 	err := s.until(ctx, "the accelerator to be deployed", func(ctx context.Context) (bool, error) {
 		o, err := s.work.accelerators().Get(ctx, acceleratorName, metav1.GetOptions{})
@@ -106,7 +113,8 @@ func (s *session) deployed(ctx context.Context) error {
 // touchAccelerator changes an annotation without a reader.
 func touchAccelerator(ctx context.Context, s *session) error {
 	s.edits++
-	if err := patch(ctx, s.work.accelerators(), annotation(agav1beta1.GroupVersion.WithResource("globalaccelerators"), acceleratorName, touchKey, fmt.Sprint(s.edits))); err != nil {
+	if err := patch(ctx, s.work.accelerators(), annotation(agav1beta1.GroupVersion.WithResource("globalaccelerators"),
+		acceleratorName, touchKey, fmt.Sprint(s.edits))); err != nil {
 		return err
 	}
 	return s.idle(ctx, settled)

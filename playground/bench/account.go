@@ -12,8 +12,8 @@ import (
 // podsPerNode is how many addresses AWS gives to the network interface of a node, less a few.
 const podsPerNode = 900
 
-// roomy is the simulator's own account with at least so many nodes, enough for so many pods, in private subnets of 16,000 addresses each instead of
-// 4,000, or of 65,000 addresses each in further ranges of the VPC.
+// roomy is the simulator's own account with at least so many nodes, enough for so many pods, in private subnets of
+// 16,000 addresses each instead of 4,000, or of 65,000 addresses each in further ranges of the VPC.
 func roomy(f seed.File, pods, nodes int) seed.File {
 	var ranges []string
 	for third := 1; third <= 3; third++ {
@@ -56,7 +56,8 @@ func roomy(f seed.File, pods, nodes int) seed.File {
 	return f
 }
 
-// crowdAccount brings the account to so many load balancers of others, each with a target group, some of them in the VPC of the cluster.
+// crowdAccount brings the account to so many load balancers of others, each with a target group, some of them in the
+// VPC of the cluster.
 func (e *endpoint) crowdAccount(z size) {
 	a, s := e.simulator.Account, e.simulator.Seed()
 	a.Lock()
@@ -73,13 +74,16 @@ func (e *endpoint) crowdAccount(z size) {
 		path := "loadbalancer/net/" + name
 		id := a.NewBalancingID(path)
 		a.AddLoadBalancer(&account.LoadBalancer{
-			ARN: a.BalancingARN(path + "/" + id), Name: name, ID: id, DNSName: name + "-" + id + ".elb." + s.Region + ".amazonaws.com",
+			ARN: a.BalancingARN(path + "/" + id), Name: name, ID: id, DNSName: name + "-" + id + ".elb." + s.Region +
+				".amazonaws.com",
 			Type: "network", Scheme: "internal", IPAddressType: "ipv4", VPC: vpc, Created: time.Now(), Tags: tags,
 		})
 		path = "targetgroup/" + name
 		a.AddTargetGroup(&account.TargetGroup{
-			ARN: a.BalancingARN(path + "/" + a.NewBalancingID(path)), Name: name, TargetType: "ip", Protocol: "TCP", Port: 80, VPC: vpc, IPAddressType: "ipv4", Tags: tags,
-			HealthCheck: account.HealthCheck{Enabled: true, Protocol: "TCP", Port: "traffic-port", Interval: 30, Timeout: 10, HealthyThreshold: 5, UnhealthyThreshold: 2},
+			ARN: a.BalancingARN(path + "/" + a.NewBalancingID(path)), Name: name, TargetType: "ip", Protocol: "TCP", Port: 80,
+			VPC: vpc, IPAddressType: "ipv4", Tags: tags,
+			HealthCheck: account.HealthCheck{Enabled: true, Protocol: "TCP", Port: "traffic-port", Interval: 30, Timeout: 10,
+				HealthyThreshold: 5, UnhealthyThreshold: 2},
 		})
 	}
 }

@@ -1,6 +1,7 @@
-// Package bench measures a load balancer controller's binary, ours or any other with the same flags: how many AWS calls, how
-// much time and memory each step of a cluster's life costs, against the budget in bench/budget.yaml. It runs a Kubernetes API
-// server without kubelets and a simulated AWS (or stands before another mock). It imports the packages of this module.
+// Package bench measures a load balancer controller's binary, ours or any other with the same flags: how many AWS
+// calls, how much time and memory each step of a cluster's life costs, against the budget in bench/budget.yaml. It runs
+// a Kubernetes API server without kubelets and a simulated AWS (or stands before another mock). It imports the packages
+// of this module.
 package bench
 
 import (
@@ -35,7 +36,8 @@ type Options struct {
 	Rows    []string      // names of rows, "counts", "timed" or "compute"; empty: all
 	Latency time.Duration // added to every AWS call in the timed rows
 	Budget  Budget
-	// Again, if not nil, decides by a result whether its row is to be measured once more, because something else may have had the machine.
+	// Again, if not nil, decides by a result whether its row is to be measured once more, because something else may have
+	// had the machine.
 	Again func(Result) bool
 	// Progress, if not nil, is called with what happens.
 	Progress func(text string)
@@ -43,7 +45,8 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// settled is how long nothing may happen before a step counts as over. Far longer than anything waits for a burst's end.
+// settled is how long nothing may happen before a step counts as over. Far longer than anything waits for a burst's
+// end.
 const settled = 1500 * time.Millisecond
 
 // session is a running measurement.
@@ -63,8 +66,8 @@ type session struct {
 	attributes int // that were changed
 }
 
-// Run measures the rows and returns them in the table's order. A failed row ends the measurement: the results before it are
-// returned with the error.
+// Run measures the rows and returns them in the table's order. A failed row ends the measurement: the results before it
+// are returned with the error.
 func Run(ctx context.Context, o Options) (results []Result, err error) {
 	chosen, err := choose(o.Rows)
 	if err != nil {
@@ -76,8 +79,9 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Minute
 	}
-	// The API server, etcd and the simulator run in this process, on the processors that the controller uses. They collect garbage less often than Go does by default, so that
-	// what the rows measure is less of them. The controller's process decides about its own.
+	// The API server, etcd and the simulator run in this process, on the processors that the controller uses. They collect
+	// garbage less often than Go does by default, so that what the rows measure is less of them. The controller's process
+	// decides about its own.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	s := &session{o: o, exist: map[*population]int{}, requests: requestLog{filepath.Join(o.Dir, "logs", "requests.log")}}
 	defer s.close()
@@ -109,19 +113,22 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	if err := os.MkdirAll(filepath.Join(s.o.Dir, "logs"), 0o700); err != nil {
 		return fmt.Errorf("create the directory of the logs: %w", err)
 	}
-	if s.log, err = os.OpenFile(filepath.Join(s.o.Dir, "logs", "simulator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if s.log, err = os.OpenFile(filepath.Join(s.o.Dir, "logs", "simulator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+		0o600); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
 	described := roomy(seed.Default(), pods, nodes)
 	if s.o.Account != nil {
 		described = *s.o.Account
 	}
-	if s.endpoint, err = startEndpoint(s.o.Endpoint, described, log.New(s.log, "", log.Ldate|log.Ltime|log.Lmicroseconds)); err != nil {
+	if s.endpoint, err = startEndpoint(s.o.Endpoint, described,
+		log.New(s.log, "", log.Ldate|log.Ltime|log.Lmicroseconds)); err != nil {
 		return fmt.Errorf("start AWS: %w", err)
 	}
 	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(), Rights: s.o.Repo.Rights(), GatewayAPI: true, GlobalAccelerator: true, Requests: s.requests.path})
+	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs(),
+		Rights: s.o.Repo.Rights(), GatewayAPI: true, GlobalAccelerator: true, Requests: s.requests.path})
 	if err != nil {
 		return err
 	}
@@ -130,7 +137,8 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 	if s.work.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return err
 	}
-	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
+	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf",
+		"application/vnd.kubernetes.protobuf,application/json"
 	if s.work.client, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
@@ -148,9 +156,11 @@ func (s *session) open(ctx context.Context, pods, nodes int) (err error) {
 		return err
 	}
 	s.control = &controller{
-		path: s.o.Controller, dir: s.o.Dir, kubeconfig: kubeconfig, endpoint: s.endpoint.URL, args: s.o.ControllerArgs, seed: described,
+		path: s.o.Controller, dir: s.o.Dir, kubeconfig: kubeconfig, endpoint: s.endpoint.URL, args: s.o.ControllerArgs,
+		seed: described,
 	}
-	s.o.Progress(fmt.Sprintf("started an API server and AWS in %.1f s; logs: %s", time.Since(began).Seconds(), filepath.Join(s.o.Dir, "logs")))
+	s.o.Progress(fmt.Sprintf("started an API server and AWS in %.1f s; logs: %s", time.Since(began).Seconds(),
+		filepath.Join(s.o.Dir, "logs")))
 	return nil
 }
 

@@ -25,8 +25,11 @@ func TestTheRecorderNamesCallsOfEveryProtocol(t *testing.T) {
 		targets                                     []string
 	}{
 		{"query", "elasticloadbalancing", "POST", "/", "", "Action=CreateRule&Version=2015-12-01", "CreateRule", false, nil},
-		{"query with targets", "elasticloadbalancing", "POST", "/", "", "Action=RegisterTargets&Targets.member.1.Id=10.0.0.1&Targets.member.1.Port=80", "RegisterTargets", false, []string{"10.0.0.1"}},
-		{"query in the URL", "ec2", "GET", "/?Action=DescribeSubnets&Version=2016-11-15", "", "", "DescribeSubnets", true, nil},
+		{"query with targets", "elasticloadbalancing", "POST", "/", "",
+			"Action=RegisterTargets&Targets.member.1.Id=10.0.0.1&Targets.member.1.Port=80", "RegisterTargets", false,
+			[]string{"10.0.0.1"}},
+		{"query in the URL", "ec2", "GET", "/?Action=DescribeSubnets&Version=2016-11-15", "", "",
+			"DescribeSubnets", true, nil},
 		{"JSON", "acm", "POST", "/", "CertificateManager.ListCertificates", "{}", "ListCertificates", true, nil},
 		{"REST read", "route53", "GET", "/2013-04-01/hostedzone", "", "", "Get /2013-04-01/hostedzone", true, nil},
 		{"REST write", "route53", "POST", "/2013-04-01/hostedzone", "", "<x/>", "POST /2013-04-01/hostedzone", false, nil},
@@ -53,7 +56,8 @@ func TestTheRecorderNamesCallsOfEveryProtocol(t *testing.T) {
 				t.Fatalf("%d calls", len(calls))
 			}
 			call := calls[0]
-			if call.Service != c.service || call.Action != c.action || call.Read() != c.read || call.Status != http.StatusAccepted ||
+			if call.Service != c.service || call.Action != c.action || call.Read() != c.read ||
+				call.Status != http.StatusAccepted ||
 				!slices.Equal(call.Targets, c.targets) || call.End.Before(call.Begin) {
 				t.Errorf("recorded %+v", call)
 			}
@@ -170,7 +174,10 @@ func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
 	for _, r := range rows {
 		l := b[r.name]
 		complete := map[kind]bool{
-			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil, memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil, sizeKind: l.Reads != nil && l.Writes != nil, smallKind: l.Reads != nil && l.Writes != nil, computeKind: l.Seconds != nil,
+			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil,
+			memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil,
+			sizeKind: l.Reads != nil && l.Writes != nil, smallKind: l.Reads != nil && l.Writes != nil,
+			computeKind: l.Seconds != nil,
 		}[r.kind]
 		if !complete {
 			t.Errorf("%s has no budget for what it measures", r.name)
@@ -197,7 +204,8 @@ func TestTheTableShowsWhatIsOverBudget(t *testing.T) {
 	two, half := 2, 0.5
 	results := []Result{
 		{Row: "a", Kind: "counts", Title: "first", Reads: 1, Writes: 2, Budget: Limit{Reads: &two, Writes: &two}},
-		{Row: "b", Kind: "counts", Title: "second", Reads: 3, Actions: map[string]int{"DescribeTags": 3}, Budget: Limit{Reads: &two}},
+		{Row: "b", Kind: "counts", Title: "second", Reads: 3, Actions: map[string]int{"DescribeTags": 3}, Budget: Limit{
+			Reads: &two}},
 		{Row: "c", Kind: "timed", Title: "third", Seconds: 0.25, Reads: 1, Budget: Limit{Seconds: &half}},
 		{Row: "d", Kind: "memory", Title: "fourth", Bytes: 64 << 20},
 	}
@@ -234,7 +242,8 @@ func TestTheRecorderRefusesWhatComesTooOftenByFamilyOfCalls(t *testing.T) {
 	r := NewRecorder(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	call := func(service, action string) int {
 		q := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("Action="+action))
-		q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+		q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/"+service+
+			"/aws4_request, SignedHeaders=host, Signature=0")
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, q)
 		if w.Code != http.StatusOK && !strings.Contains(w.Body.String(), "<Code>Throttling</Code>") {
@@ -247,9 +256,11 @@ func TestTheRecorderRefusesWhatComesTooOftenByFamilyOfCalls(t *testing.T) {
 		service, action string
 		want            int
 	}{
-		{"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusBadRequest},
+		{"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusOK},
+		{"elasticloadbalancing", "DescribeTags", http.StatusBadRequest},
 		{"elasticloadbalancing", "CreateRule", http.StatusOK}, {"elasticloadbalancing", "CreateRule", http.StatusBadRequest},
-		{"elasticloadbalancing", "RegisterTargets", http.StatusOK}, {"elasticloadbalancing", "DeregisterTargets", http.StatusBadRequest}, {"ec2", "DescribeSubnets", http.StatusOK},
+		{"elasticloadbalancing", "RegisterTargets", http.StatusOK}, {"elasticloadbalancing", "DeregisterTargets",
+			http.StatusBadRequest}, {"ec2", "DescribeSubnets", http.StatusOK},
 	} {
 		if got := call(c.service, c.action); got != c.want {
 			t.Errorf("call %d, %s: %d, want %d", n, c.action, got, c.want)
@@ -277,17 +288,21 @@ func TestTheSlopeOfACurveIsTheGrowthOfTheCostOfAnObject(t *testing.T) {
 		}
 		return out
 	}
-	points := slices.Concat(curve("flat", func(float64) float64 { return 0.003 }), curve("steep", func(n float64) float64 { return n / 1e6 }),
-		curve("root", func(n float64) float64 { return math.Sqrt(n) / 1e6 }), curve("nothing", func(float64) float64 { return 0 }))
+	points := slices.Concat(curve("flat", func(float64) float64 { return 0.003 }),
+		curve("steep", func(n float64) float64 { return n / 1e6 }),
+		curve("root", func(n float64) float64 { return math.Sqrt(n) / 1e6 }),
+		curve("nothing", func(float64) float64 { return 0 }))
 	got := slopes(points)
-	for what, want := range map[string]float64{"flat processor": 0, "steep processor": 1, "root processor": 0.5, "nothing processor": 0, "flat calls": 0} {
+	for what, want := range map[string]float64{"flat processor": 0, "steep processor": 1, "root processor": 0.5,
+		"nothing processor": 0, "flat calls": 0} {
 		if math.Abs(got[what]-want) > 1e-6 {
 			t.Errorf("%s: %f, want %f", what, got[what], want)
 		}
 	}
 	flat := 0.1
 	r := Result{Curve: points}
-	if over := r.Exceeds(Limit{Slopes: map[string]float64{"flat processor": flat, "steep processor": flat}}); len(over) != 1 || !strings.Contains(over[0], "steep processor") {
+	if over := r.Exceeds(Limit{Slopes: map[string]float64{"flat processor": flat, "steep processor": flat}}); len(over) !=
+		1 || !strings.Contains(over[0], "steep processor") {
 		t.Errorf("over: %v", over)
 	}
 	peak, r := 1.5, Result{Bytes: 100, Peak: 151}

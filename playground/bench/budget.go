@@ -13,7 +13,8 @@ type Budget map[string]Limit
 // Limit is the budget of one row; what is nil is not limited.
 type Limit struct {
 	Reads *int `json:"reads,omitempty"`
-	// ReadsASecond are reads that are allowed beside Reads for each second until the controller rested: looks for drift go on during long rows.
+	// ReadsASecond are reads that are allowed beside Reads for each second until the controller rested: looks for drift go
+	// on during long rows.
 	ReadsASecond float64  `json:"readsASecond,omitempty"`
 	Writes       *int     `json:"writes,omitempty"`
 	Seconds      *float64 `json:"seconds,omitempty"`

@@ -62,13 +62,16 @@ func (c *controller) start() error {
 	var env []string
 	for _, v := range os.Environ() { // nothing by which the user's own AWS account or cluster could be reached
 		// nor GOGC, which a build may set
-		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "KUBE") && !strings.HasPrefix(v, "TMPDIR=") && !strings.HasPrefix(v, "GOGC=") {
+		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "KUBE") && !strings.HasPrefix(v, "TMPDIR=") &&
+			!strings.HasPrefix(v, "GOGC=") {
 			env = append(env, v)
 		}
 	}
 	env = append(env,
-		"AWS_ENDPOINT_URL="+c.endpoint, "AWS_REGION="+c.seed.Region, "AWS_ACCESS_KEY_ID=AKIABENCH00000000001", "AWS_SECRET_ACCESS_KEY=bench",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "TMPDIR="+temporary,
+		"AWS_ENDPOINT_URL="+c.endpoint, "AWS_REGION="+c.seed.Region, "AWS_ACCESS_KEY_ID=AKIABENCH00000000001",
+		"AWS_SECRET_ACCESS_KEY=bench",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"TMPDIR="+temporary,
 	)
 	c.health, c.metrics = ports[0], ports[1]
 	// Compression of the metrics, which are read several times a second, would be megabytes of the binary's memory.
@@ -78,8 +81,9 @@ func (c *controller) start() error {
 	return err
 }
 
-// afterStart is how long a controller has run when its deletions are measured. A process that has just begun cannot tell what the one before it wrote
-// last, so it keeps finalizers until lists of AWS cannot lag behind that: 5 s with this controller, which lists the account once more then.
+// afterStart is how long a controller has run when its deletions are measured. A process that has just begun cannot
+// tell what the one before it wrote last, so it keeps finalizers until lists of AWS cannot lag behind that: 5 s with
+// this controller, which lists the account once more then.
 const afterStart = 9 * time.Second
 
 // grown waits until the process has run for afterStart.
@@ -104,8 +108,8 @@ func (c *controller) stop() {
 	c.process = nil
 }
 
-// healthy reports whether the binary's health probe answers, and its metrics, which are served beside it and may come later; the
-// error is that of a binary that ended.
+// healthy reports whether the binary's health probe answers, and its metrics, which are served beside it and may come
+// later; the error is that of a binary that ended.
 func (c *controller) healthy() (bool, error) {
 	if err := c.process.Err(); err != nil {
 		return false, err
@@ -223,7 +227,9 @@ func webhookCertificate(dir string) error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "tls.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o600),
-		os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600),
+		os.WriteFile(filepath.Join(dir, "tls.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+			0o600),
+		os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
+			0o600),
 	)
 }

@@ -20,8 +20,10 @@ type Point struct {
 
 // String shows the point with the cost of one object.
 func (p Point) String() string {
-	return fmt.Sprintf("%-8s %6s objects: %d reads, %d writes, %s, processor %s (%s an object), resident %.0f MiB, at most %.0f MiB",
-		p.What, thousands(p.Objects), p.Reads, p.Writes, seconds(p.Seconds), seconds(p.Processor), seconds(p.Processor/float64(p.Of)), float64(p.Resident)/(1<<20), float64(p.Peak)/(1<<20))
+	return fmt.Sprintf("%-8s %6s objects: %d reads, %d writes, %s, processor %s (%s an object), resident %.0f MiB, at "+
+		"most %.0f MiB",
+		p.What, thousands(p.Objects), p.Reads, p.Writes, seconds(p.Seconds), seconds(p.Processor),
+		seconds(p.Processor/float64(p.Of)), float64(p.Resident)/(1<<20), float64(p.Peak)/(1<<20))
 }
 
 // Costs of which a curve has a slope.
@@ -30,8 +32,9 @@ var costs = map[string]func(Point) float64{
 	"processor": func(p Point) float64 { return p.Processor },
 }
 
-// slope is the exponent e of the best fit of cost per object = c * objects^e over the points of an act: 0 where an object costs the same however many there
-// are, 1 where it costs in proportion to their number. A curve without two points that cost something is flat.
+// slope is the exponent e of the best fit of cost per object = c * objects^e over the points of an act: 0 where an
+// object costs the same however many there are, 1 where it costs in proportion to their number. A curve without two
+// points that cost something is flat.
 func slope(points []Point, what string, cost func(Point) float64) float64 {
 	var n, sx, sy, sxx, sxy float64
 	for _, p := range points {

@@ -9,14 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// How many times more than the budget anything may take on a machine that runs other tests at the same time; "make bench" judges
-// by the budget itself.
+// How many times more than the budget anything may take on a machine that runs other tests at the same time; "make
+// bench" judges by the budget itself.
 const (
 	generousTime   = 30
 	generousMemory = 1.25 // the collector is late when it gets no processor
 
-	// A row in which load balancers come or go ends within so many seconds; on a slower machine, the controller looks once more each second
-	// whether AWS has made them.
+	// A row in which load balancers come or go ends within so many seconds; on a slower machine, the controller looks once
+	// more each second whether AWS has made them.
 	usual = 10
 
 	attempts = 3 // in which a time or the memory has to be within that once
@@ -47,14 +47,17 @@ func TestCoreRowsStayWithinTheBudget(t *testing.T) {
 	}
 }
 
-// TestEveryRowStaysWithinTheBudget runs the real binary through all rows but those that take minutes: the one that is throttled,
-// those of targets under trouble, those of the largest cluster and those of sizes. AWS calls are held exactly.
+// TestEveryRowStaysWithinTheBudget runs the real binary through all rows but those that take minutes: the one that is
+// throttled, those of targets under trouble, those of the largest cluster and those of sizes. AWS calls are held
+// exactly.
 func TestEveryRowStaysWithinTheBudget(t *testing.T) {
-	longtest.Long(t, "it makes a hundred load balancers of each kind several times; TestCoreRowsStayWithinTheBudget makes some")
+	longtest.Long(t, "it makes a hundred load balancers of each kind several times; "+
+		"TestCoreRowsStayWithinTheBudget makes some")
 	results := economy(t, "counts", "memory", "gateway-memory", "service-memory", "timed", "compute")
 	want := -1 // the row of the memory of the largest cluster is measured only where it is named
 	for _, r := range rows {
-		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind && r.kind != smallKind {
+		if r.kind != troubleKind && r.kind != throttleKind && r.kind != largeKind && r.kind != sizeKind &&
+			r.kind != smallKind {
 			want++
 		}
 	}

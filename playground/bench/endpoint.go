@@ -33,7 +33,8 @@ type endpoint struct {
 
 // quotas that a hundred load balancers and a group of a hundred members exceed or come close to.
 var quotas = map[string]int{
-	"application-load-balancers": 2000, "network-load-balancers": 12_000, "network-load-balancer-enis-per-vpc": 40_000, "target-groups": 20_000, "rules-per-application-load-balancer": 2000,
+	"application-load-balancers": 2000, "network-load-balancers": 12_000, "network-load-balancer-enis-per-vpc": 40_000,
+	"target-groups": 20_000, "rules-per-application-load-balancer": 2000,
 	"target-groups-per-application-load-balancer": 2000,
 }
 
@@ -92,7 +93,8 @@ func (e *endpoint) stop() {
 // assign gives each node's primary network interface n further addresses for pods, by the API, since any mock has that.
 func (e *endpoint) assign(ctx context.Context, s seed.File, n int) (map[string][]string, error) {
 	client := ec2.New(ec2.Options{
-		Region: s.Region, BaseEndpoint: aws.String(e.URL), Retryer: aws.NopRetryer{}, HTTPClient: sdkhttp.Client(http.DefaultClient),
+		Region: s.Region, BaseEndpoint: aws.String(e.URL), Retryer: aws.NopRetryer{},
+		HTTPClient: sdkhttp.Client(http.DefaultClient),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIABENCH00000000001", SecretAccessKey: "bench"}, nil
 		}),
@@ -106,10 +108,12 @@ func (e *endpoint) assign(ctx context.Context, s seed.File, n int) (map[string][
 			return nil, fmt.Errorf("node %s: %w", node.Name, err)
 		}
 		if len(found.NetworkInterfaces) == 0 {
-			return nil, fmt.Errorf("node %s: instance %s has no network interface: --account must describe what the endpoint holds", node.Name, node.Instance)
+			return nil, fmt.Errorf("node %s: instance %s has no network interface: --account must describe what the "+
+				"endpoint holds", node.Name, node.Instance)
 		}
 		got, err := client.AssignPrivateIpAddresses(ctx, &ec2.AssignPrivateIpAddressesInput{
-			NetworkInterfaceId: found.NetworkInterfaces[0].NetworkInterfaceId, SecondaryPrivateIpAddressCount: aws.Int32(int32(n)),
+			NetworkInterfaceId:             found.NetworkInterfaces[0].NetworkInterfaceId,
+			SecondaryPrivateIpAddressCount: aws.Int32(int32(n)),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("node %s: %w", node.Name, err)

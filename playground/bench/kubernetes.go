@@ -14,7 +14,8 @@ import (
 // allResources is the key of a budget for the requests of all resources but checkpoints.
 const allResources = "all"
 
-// checkpoints are the resource that the controller keeps what it has learned in. It is written some time later than what it is about.
+// checkpoints are the resource that the controller keeps what it has learned in. It is written some time later than
+// what it is about.
 const checkpoints = "configmaps"
 
 // uncounted are resources of which requests come at any time: the lease of the leader and the events.
@@ -32,15 +33,16 @@ func (l requestLog) mark() int64 {
 	return info.Size()
 }
 
-// since counts the writes and the reads after a mark by resource, whether of the object or of its status, and those that the API server refused too. Watches and the discovery
-// of kinds, which is read every few seconds, are no reads.
+// since counts the writes and the reads after a mark by resource, whether of the object or of its status, and those
+// that the API server refused too. Watches and the discovery of kinds, which is read every few seconds, are no reads.
 func (l requestLog) since(mark int64) (writes, reads map[string]int, err error) {
 	content, err := os.ReadFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	if err != nil || int64(len(content)) < mark {
-		return nil, nil, fmt.Errorf("read the record of Kubernetes requests from byte %d on: %d bytes, %w", mark, len(content), err)
+		return nil, nil, fmt.Errorf("read the record of Kubernetes requests from byte %d on: %d bytes, %w", mark,
+			len(content), err)
 	}
 	writes, reads = map[string]int{}, map[string]int{}
 	for rest := bufio.NewReader(bytes.NewReader(content[mark:])); ; {

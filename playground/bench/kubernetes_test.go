@@ -16,8 +16,10 @@ func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 	}
 	lines := ""
 	for _, e := range [][3]string{
-		{"get", "gateways", "ResponseComplete"}, {"list", "gateways", "ResponseComplete"}, {"watch", "gateways", "ResponseComplete"}, {"patch", "gateways", "ResponseStarted"},
-		{"patch", "services", "ResponseComplete"}, {"update", "configmaps", "ResponseComplete"}, {"delete", "targetgroupbindings", "ResponseComplete"},
+		{"get", "gateways", "ResponseComplete"}, {"list", "gateways", "ResponseComplete"},
+		{"watch", "gateways", "ResponseComplete"}, {"patch", "gateways", "ResponseStarted"},
+		{"patch", "services", "ResponseComplete"}, {"update", "configmaps", "ResponseComplete"},
+		{"delete", "targetgroupbindings", "ResponseComplete"},
 		{"get", "", "ResponseComplete"}, {"update", "leases", "ResponseComplete"}, {"create", "events", "ResponseComplete"},
 	} {
 		lines += fmt.Sprintf(`{"verb":%q,"stage":%q,"objectRef":{"resource":%q}}`+"\n", e[0], e[2], e[1])
@@ -26,7 +28,8 @@ func TestTheRecordOfTheAPIServerGivesWritesAndReadsByResource(t *testing.T) {
 		t.Fatal(err)
 	}
 	writes, reads, err := l.since(0)
-	if err != nil || !maps.Equal(writes, map[string]int{"services": 1, "configmaps": 1, "targetgroupbindings": 1}) || !maps.Equal(reads, map[string]int{"gateways": 2}) {
+	if err != nil || !maps.Equal(writes, map[string]int{"services": 1, "configmaps": 1, "targetgroupbindings": 1}) ||
+		!maps.Equal(reads, map[string]int{"gateways": 2}) {
 		t.Errorf("writes %v, reads %v, %v", writes, reads, err)
 	}
 	if n := requestsOfResource(writes, allResources); n != 2 {

@@ -77,7 +77,8 @@ func measureScale(ctx context.Context, s *session, _ *Result) error {
 	return s.idle(ctx, settled)
 }
 
-// givenBack is how long the controller rests before its memory is read: it gives back what a burst of work needed ten seconds after the last time.
+// givenBack is how long the controller rests before its memory is read: it gives back what a burst of work needed ten
+// seconds after the last time.
 const givenBack = 12 * time.Second
 
 func measureMemory(ctx context.Context, s *session, r *Result) (err error) {
@@ -90,8 +91,9 @@ func measureMemory(ctx context.Context, s *session, r *Result) (err error) {
 	return err
 }
 
-// measureCrowd reads the memory of a controller that has a large cluster to keep in mind, once it has registered every pod and
-// its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes a while to look at.
+// measureCrowd reads the memory of a controller that has a large cluster to keep in mind, once it has registered every
+// pod and its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes
+// a while to look at.
 func measureCrowd(ctx context.Context, s *session, r *Result) error {
 	mark := s.endpoint.Recorder.Mark()
 	if err := s.work.crowd(ctx, crowd, func(int) int { return podsOfCrowd }); err != nil {
@@ -125,8 +127,8 @@ func measureRestart(ctx context.Context, s *session, _ *Result) error {
 	return s.up(ctx)
 }
 
-// measureLargeRestart ends the controller and starts it again, until its queues are empty and stay so. It does not wait for AWS to be left
-// alone: the search for drift begins a minute later, with what the earlier process left.
+// measureLargeRestart ends the controller and starts it again, until its queues are empty and stay so. It does not wait
+// for AWS to be left alone: the search for drift begins a minute later, with what the earlier process left.
 func measureLargeRestart(ctx context.Context, s *session, _ *Result) error {
 	s.control.stop()
 	s.running = false
@@ -136,13 +138,15 @@ func measureLargeRestart(ctx context.Context, s *session, _ *Result) error {
 	return s.queuesRest(ctx, 2*settled)
 }
 
-// beforeSweep is longer than the controller waits after a start until it looks for drift, and sweepTime how long its reads are counted.
+// beforeSweep is longer than the controller waits after a start until it looks for drift, and sweepTime how long its
+// reads are counted.
 const (
 	beforeSweep = 75 * time.Second
 	sweepTime   = time.Minute
 )
 
-// havingRestarted prepares a controller that was just started: it looks for drift, one read a second, only a minute later.
+// havingRestarted prepares a controller that was just started: it looks for drift, one read a second, only a minute
+// later.
 func havingRestarted(p *population, n int) func(context.Context, *session) error {
 	return func(ctx context.Context, s *session) error {
 		if err := having(p, n)(ctx, s); err != nil {

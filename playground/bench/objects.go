@@ -23,7 +23,8 @@ import (
 )
 
 // watched are the kinds of the objects of populations.
-var watched = []schema.GroupVersionResource{ingressResource, gatewayResource, routeResource, configurationResource, serviceResource}
+var watched = []schema.GroupVersionResource{ingressResource, gatewayResource, routeResource, configurationResource,
+	serviceResource}
 
 // seen is an object of a population that exists.
 type seen struct {
@@ -87,7 +88,8 @@ func counts(r schema.GroupVersionResource, o map[string]any) bool {
 	return r != serviceResource || kind == string(corev1.ServiceTypeLoadBalancer)
 }
 
-// shows reports whether the status of an object has all that it will have: the name of a load balancer, or that a route is served.
+// shows reports whether the status of an object has all that it will have: the name of a load balancer, or that a route
+// is served.
 func shows(r schema.GroupVersionResource, o map[string]any) bool {
 	first := func(of map[string]any, fields ...string) map[string]any {
 		list, _, _ := unstructured.NestedSlice(of, fields...)

@@ -23,7 +23,8 @@ type population struct {
 	// apps is how many apps serve a number, with a binding each; 0: one. Those of number i begin with app i*apps.
 	apps int
 	main schema.GroupVersionResource // whose status shows the load balancer
-	// attribute changes an attribute of the load balancer of a number, n being one more than at the change before; path adds a path before the first one; nil = no row does.
+	// attribute changes an attribute of the load balancer of a number, n being one more than at the change before; path
+	// adds a path before the first one; nil = no row does.
 	attribute func(i, n int) edit
 	path      func(i int) edit
 	// port adds a port to the load balancer of a number; nil = no row does.
@@ -58,26 +59,34 @@ func balancer(i int) string { return fmt.Sprintf("balancer-%03d", i) }
 var (
 	// ingresses have a load balancer each.
 	ingresses = &population{
-		name: app, main: ingressResource, objects: func(i int) []metav1.Object { return []metav1.Object{ingress(app(i), app(i), "")} },
+		name: app, main: ingressResource, objects: func(i int) []metav1.Object {
+			return []metav1.Object{ingress(app(i), app(i), "")}
+		},
 		attribute: func(i, n int) edit {
-			return annotation(ingressResource, app(i), "alb.ingress.kubernetes.io/load-balancer-attributes", fmt.Sprintf("idle_timeout.timeout_seconds=%d", 60+n))
+			return annotation(ingressResource, app(i), "alb.ingress.kubernetes.io/load-balancer-attributes",
+				fmt.Sprintf("idle_timeout.timeout_seconds=%d", 60+n))
 		},
 		path: func(i int) edit {
-			return edit{ingressResource, app(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/rules/0/http/paths/0", "value": pathTo("/api", app(i))}}}
+			return edit{ingressResource, app(i), types.JSONPatchType, []map[string]any{
+				{"op": "add", "path": "/spec/rules/0/http/paths/0", "value": pathTo("/api", app(i))}}}
 		},
 	}
 	// members are Ingresses of one group.
 	members = &population{
-		name: member, main: ingressResource, objects: func(i int) []metav1.Object { return []metav1.Object{ingress(member(i), app(i), group)} },
+		name: member, main: ingressResource, objects: func(i int) []metav1.Object {
+			return []metav1.Object{ingress(member(i), app(i), group)}
+		},
 	}
 	// gateways have a load balancer and a route each.
 	gateways = &population{
 		name: app, main: gatewayResource, objects: gatewayWithRoute,
 		attribute: func(i, n int) edit {
-			return edit{configurationResource, app(i), types.MergePatchType, map[string]any{"spec": map[string]any{"loadBalancerAttributes": idleTimeout(60 + n)}}}
+			return edit{configurationResource, app(i), types.MergePatchType, map[string]any{
+				"spec": map[string]any{"loadBalancerAttributes": idleTimeout(60 + n)}}}
 		},
 		path: func(i int) edit {
-			return edit{routeResource, app(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/rules/0", "value": ruleTo("/api", app(i))}}}
+			return edit{routeResource, app(i), types.JSONPatchType, []map[string]any{
+				{"op": "add", "path": "/spec/rules/0", "value": ruleTo("/api", app(i))}}}
 		},
 	}
 	// routes are of one Gateway, which the first one brings along.
@@ -92,13 +101,17 @@ var (
 	}
 	// services have an NLB each.
 	services = &population{
-		name: balancer, main: serviceResource, objects: func(i int) []metav1.Object { return []metav1.Object{service(balancer(i), app(i))} },
+		name: balancer, main: serviceResource, objects: func(i int) []metav1.Object {
+			return []metav1.Object{service(balancer(i), app(i))}
+		},
 		balanced: balancer,
 		attribute: func(i, n int) edit {
-			return annotation(serviceResource, balancer(i), "service.beta.kubernetes.io/aws-load-balancer-attributes", "dns_record.client_routing_policy="+policies[n%len(policies)])
+			return annotation(serviceResource, balancer(i), "service.beta.kubernetes.io/aws-load-balancer-attributes",
+				"dns_record.client_routing_policy="+policies[n%len(policies)])
 		},
 		port: func(i int) edit {
-			return edit{serviceResource, balancer(i), types.JSONPatchType, []map[string]any{{"op": "add", "path": "/spec/ports/-", "value": servicePort(morePort, 81)}}}
+			return edit{serviceResource, balancer(i), types.JSONPatchType, []map[string]any{
+				{"op": "add", "path": "/spec/ports/-", "value": servicePort(morePort, 81)}}}
 		},
 	}
 	populations = []*population{ingresses, members, gateways, routes, services, largestTenants, smallTenants}
@@ -118,7 +131,8 @@ func gatewayWithRoute(i int) []metav1.Object {
 			Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration", Name: app(i),
 		}}
 		c := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Name: app(i)}}
-		out = slices.Insert(out, 0, metav1.Object(typed(c, &c.TypeMeta, configv1.GroupVersion.WithKind("LoadBalancerConfiguration"))))
+		out = slices.Insert(out, 0,
+			metav1.Object(typed(c, &c.TypeMeta, configv1.GroupVersion.WithKind("LoadBalancerConfiguration"))))
 	}
 	return out
 }
@@ -130,7 +144,8 @@ func typed[T any](o T, of *metav1.TypeMeta, kind schema.GroupVersionKind) T {
 }
 
 func annotation(resource schema.GroupVersionResource, name, key, value string) edit {
-	return edit{resource, name, types.MergePatchType, map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}}}
+	return edit{resource, name, types.MergePatchType, map[string]any{
+		"metadata": map[string]any{"annotations": map[string]string{key: value}}}}
 }
 
 func idleTimeout(seconds int) []configv1.Attribute {
@@ -163,7 +178,8 @@ func ingress(name, app, groupName string) *networkingv1.Ingress {
 func pathTo(p, app string) networkingv1.HTTPIngressPath {
 	return networkingv1.HTTPIngressPath{
 		Path: p, PathType: ptr.To(networkingv1.PathTypePrefix),
-		Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: app, Port: networkingv1.ServiceBackendPort{Number: 80}}},
+		Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+			Name: app, Port: networkingv1.ServiceBackendPort{Number: 80}}},
 	}
 }
 
@@ -196,7 +212,8 @@ func servicePort(name string, number int32) corev1.ServicePort {
 func gateway(name string) *gatewayv1.Gateway {
 	g := &gatewayv1.Gateway{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       gatewayv1.GatewaySpec{GatewayClassName: namespace, Listeners: []gatewayv1.Listener{{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}}},
+		Spec: gatewayv1.GatewaySpec{GatewayClassName: namespace, Listeners: []gatewayv1.Listener{
+			{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}}},
 	}
 	return typed(g, &g.TypeMeta, schema.GroupVersion(gatewayv1.GroupVersion).WithKind("Gateway"))
 }
@@ -204,34 +221,41 @@ func gateway(name string) *gatewayv1.Gateway {
 // route has one host and one path.
 func route(name, app, gateway string) *gatewayv1.HTTPRoute {
 	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: gatewayv1.HTTPRouteSpec{
-		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: gatewayv1.ObjectName(gateway)}}},
-		Hostnames:       []gatewayv1.Hostname{gatewayv1.Hostname(name + ".example.com")},
-		Rules:           []gatewayv1.HTTPRouteRule{ruleTo("/", app)},
+		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{
+			{Name: gatewayv1.ObjectName(gateway)}}},
+		Hostnames: []gatewayv1.Hostname{gatewayv1.Hostname(name + ".example.com")},
+		Rules:     []gatewayv1.HTTPRouteRule{ruleTo("/", app)},
 	}}
 	return typed(r, &r.TypeMeta, schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"))
 }
 
 func ruleTo(p, app string) gatewayv1.HTTPRouteRule {
 	return gatewayv1.HTTPRouteRule{
-		Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: &p}}},
+		Matches: []gatewayv1.HTTPRouteMatch{
+			{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: &p}}},
 		BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
-			BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(app), Port: ptr.To[gatewayv1.PortNumber](80)},
+			BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(app),
+				Port: ptr.To[gatewayv1.PortNumber](80)},
 		}}},
 	}
 }
 
 // class is the class of all Gateways, with its configuration, which is in another namespace than they.
 func class() []metav1.Object {
-	targets := &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: classNamespace, Name: namespace}, Spec: configv1.TargetGroupConfigurationSpec{
+	targets := &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: classNamespace,
+		Name: namespace}, Spec: configv1.TargetGroupConfigurationSpec{
 		DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip"))},
 	}}
-	balancer := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: classNamespace, Name: namespace}, Spec: configv1.LoadBalancerConfigurationSpec{
-		Scheme: ptr.To(configv1.Scheme("internet-facing")), DefaultTargetGroupConfiguration: &configv1.DefaultTargetGroupConfiguration{Name: namespace},
+	balancer := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: classNamespace,
+		Name: namespace}, Spec: configv1.LoadBalancerConfigurationSpec{
+		Scheme:                          ptr.To(configv1.Scheme("internet-facing")),
+		DefaultTargetGroupConfiguration: &configv1.DefaultTargetGroupConfiguration{Name: namespace},
 	}}
 	c := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Spec: gatewayv1.GatewayClassSpec{
 		ControllerName: "gateway.k8s.aws/alb",
 		ParametersRef: &gatewayv1.ParametersReference{
-			Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration", Namespace: ptr.To(gatewayv1.Namespace(classNamespace)), Name: namespace,
+			Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "LoadBalancerConfiguration",
+			Namespace: ptr.To(gatewayv1.Namespace(classNamespace)), Name: namespace,
 		},
 	}}
 	return []metav1.Object{

@@ -20,15 +20,17 @@ type Call struct {
 	Status          int
 	Targets         []string // ids in RegisterTargets and DeregisterTargets
 	Group           string   // ARN of the target group in RegisterTargets and DescribeTargetHealth
-	// Look is a read of targets' health so long after they were registered that no step of a measurement brought it: the controller
-	// looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that falls into later rows. The other looks are those of the second
-	// listing of the account some seconds after a start, which no step brings either.
+	// Look is a read of targets' health so long after they were registered that no step of a measurement brought it: the
+	// controller looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that
+	// falls into later rows. The other looks are those of the second listing of the account some seconds after a start,
+	// which no step brings either.
 	Look bool
 	// Listing is set for a read of all resources of a kind, and More for one of its further pages.
 	Listing, More bool
 }
 
-// The time after the first listing of the account in which the second one, by which the controller verifies it, is a look.
+// The time after the first listing of the account in which the second one, by which the controller verifies it, is a
+// look.
 const (
 	listedAgainFrom  = 4500 * time.Millisecond
 	listedAgainUntil = 15 * time.Second
@@ -76,7 +78,8 @@ func NewRecorder(next http.Handler) *Recorder {
 	return &Recorder{next: next, registered: map[string]time.Time{}, listings: map[string]*listings{}}
 }
 
-// Restarted says that another controller runs, which looks at no targets but those that it registers itself, and lists the account twice.
+// Restarted says that another controller runs, which looks at no targets but those that it registers itself, and lists
+// the account twice.
 func (r *Recorder) Restarted() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,7 +103,8 @@ type limits struct {
 
 const balancersAtOnce = 10
 
-// SetLimits limits how many calls ELBv2 takes; what is more it refuses as AWS does. Registrations and deregistrations, which AWS meters by themselves, are no writes.
+// SetLimits limits how many calls ELBv2 takes; what is more it refuses as AWS does. Registrations and deregistrations,
+// which AWS meters by themselves, are no writes.
 func (r *Recorder) SetLimits(l limits) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,7 +164,8 @@ func (r *Recorder) Since(mark int) []Call {
 func (r *Recorder) write(path string) error {
 	var b bytes.Buffer
 	for _, c := range r.Since(0) {
-		fmt.Fprintf(&b, "%s %6d ms %d %s %s %s\n", c.Begin.Format("15:04:05.000"), c.End.Sub(c.Begin).Milliseconds(), c.Status, c.Service, c.Action, strings.Join(c.Targets, " "))
+		fmt.Fprintf(&b, "%s %6d ms %d %s %s %s\n", c.Begin.Format("15:04:05.000"), c.End.Sub(c.Begin).Milliseconds(),
+			c.Status, c.Service, c.Action, strings.Join(c.Targets, " "))
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the record of calls: %w", err)
@@ -264,8 +269,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// describe finds service and action: the service in the signature's scope, the action in the form (query protocols), the
-// header (JSON) or, for REST protocols, method and path.
+// describe finds service and action: the service in the signature's scope, the action in the form (query protocols),
+// the header (JSON) or, for REST protocols, method and path.
 func (c *Call) describe(q *http.Request, body []byte) {
 	// AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ec2/aws4_request, …
 	if _, scope, ok := strings.Cut(q.Header.Get("Authorization"), "Credential="); ok {
@@ -298,7 +303,8 @@ func (c *Call) describe(q *http.Request, body []byte) {
 	}
 }
 
-// lists reports whether a request of a query protocol is for all load balancers, target groups or security groups, be it of a VPC.
+// lists reports whether a request of a query protocol is for all load balancers, target groups or security groups, be
+// it of a VPC.
 func lists(form url.Values) bool {
 	switch form.Get("Action") {
 	case "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeSecurityGroups":

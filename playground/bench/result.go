@@ -10,13 +10,14 @@ import (
 
 // Result is what one row cost.
 type Result struct {
-	Row     string         `json:"row"`
-	Kind    string         `json:"kind"`
-	Title   string         `json:"title"`
-	Reads   int            `json:"reads"`
-	Writes  int            `json:"writes"`
-	Failed  int            `json:"failed,omitempty"` // of both, those that AWS refused
-	Looks   int            `json:"looks,omitempty"`  // at targets' health, which come by themselves and count as nothing else
+	Row    string `json:"row"`
+	Kind   string `json:"kind"`
+	Title  string `json:"title"`
+	Reads  int    `json:"reads"`
+	Writes int    `json:"writes"`
+	Failed int    `json:"failed,omitempty"` // of both, those that AWS refused
+	// at targets' health, which come by themselves and count as nothing else
+	Looks   int            `json:"looks,omitempty"`
 	Actions map[string]int `json:"actions,omitempty"`
 	// Kubernetes are the writes to the API server, by resource.
 	Kubernetes map[string]int `json:"kubernetes,omitempty"`
@@ -83,11 +84,13 @@ func (r *Result) Exceeds(l Limit) []string {
 		over = append(over, fmt.Sprintf("%.0f MiB, at most %.0f", mib, *l.MiB))
 	}
 	if ratio := r.peakRatio(); l.Peak != nil && ratio > *l.Peak {
-		over = append(over, fmt.Sprintf("%.0f MiB at most, %.2f times what is resident, at most %g times", float64(r.Peak)/(1<<20), ratio, *l.Peak))
+		over = append(over, fmt.Sprintf("%.0f MiB at most, %.2f times what is resident, at most %g times",
+			float64(r.Peak)/(1<<20), ratio, *l.Peak))
 	}
 	for what, e := range slopes(r.Curve) {
 		if limit, ok := l.Slopes[what]; ok && e > limit {
-			over = append(over, fmt.Sprintf("%s: the cost of an object grows with the power %.2f of their number, at most %.2f", what, e, limit))
+			over = append(over, fmt.Sprintf("%s: the cost of an object grows with the power %.2f of their number, at most %.2f",
+				what, e, limit))
 		}
 	}
 	over = append(over, exceeding("writes", r.Kubernetes, l.Kubernetes)...)
@@ -98,7 +101,8 @@ func (r *Result) Exceeds(l Limit) []string {
 func exceeding(what string, requests, limit map[string]int) (over []string) {
 	for _, resource := range slices.Sorted(maps.Keys(limit)) {
 		if n, most := requestsOfResource(requests, resource), limit[resource]; n > most {
-			over = append(over, fmt.Sprintf("%d Kubernetes %s of %s, at most %d: %s", n, what, resource, most, byResource(requests)))
+			over = append(over, fmt.Sprintf("%d Kubernetes %s of %s, at most %d: %s", n, what, resource, most,
+				byResource(requests)))
 		}
 	}
 	return over

@@ -65,8 +65,8 @@ func restarted(z size, p *population) func(context.Context, *session) error {
 	}
 }
 
-// growing creates a population step by step, and enters what each further Ingress costs. At each step, all Ingresses are touched
-// and the controller is started again.
+// growing creates a population step by step, and enters what each further Ingress costs. At each step, all Ingresses
+// are touched and the controller is started again.
 func growing(z size, p *population) measure {
 	return func(ctx context.Context, s *session, r *Result) error {
 		for _, n := range z.steps {
@@ -189,8 +189,8 @@ func startingCold(ctx context.Context, s *session, r *Result) error {
 	return s.measureStart(ctx, r)
 }
 
-// measureStart starts the controller anew. It enters when it was ready, when every object had been looked at, the most memory until
-// then, and the memory at rest.
+// measureStart starts the controller anew. It enters when it was ready, when every object had been looked at, the most
+// memory until then, and the memory at rest.
 func (s *session) measureStart(ctx context.Context, r *Result) error {
 	s.control.stop()
 	s.running = false
@@ -218,7 +218,8 @@ func (s *session) measureStart(ctx context.Context, r *Result) error {
 // rounds is in how many parts the pods of an app are replaced, as Deployments do by default.
 const rounds = 4
 
-// rollingOut replaces the pods of all apps: a part of the new ones is added, as many old ones terminate, and are gone with the next part.
+// rollingOut replaces the pods of all apps: a part of the new ones is added, as many old ones terminate, and are gone
+// with the next part.
 func rollingOut(z size) measure {
 	return func(ctx context.Context, s *session, r *Result) error {
 		began := time.Now()
@@ -274,14 +275,16 @@ func (w *workload) rollOut(ctx context.Context, app string) error {
 			}
 		}
 		for i := range n {
-			all[i].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true), Terminating: ptr.To(true)}
+			all[i].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true),
+				Terminating: ptr.To(true)}
 		}
 		gone := all[:n]
 		if err := w.update(ctx, app, append(all, fresh...)); err != nil {
 			return err
 		}
 		for _, e := range gone {
-			if err := w.client.CoreV1().Pods(namespace).Delete(ctx, e.TargetRef.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}); err != nil {
+			if err := w.client.CoreV1().Pods(namespace).Delete(ctx, e.TargetRef.Name, metav1.DeleteOptions{
+				GracePeriodSeconds: ptr.To[int64](0)}); err != nil {
 				return fmt.Errorf("pod %s: %w", e.TargetRef.Name, err)
 			}
 		}

@@ -11,17 +11,20 @@ func Table(out io.Writer, results []Result) error {
 	var b strings.Builder
 	var called, other []Result
 	for _, r := range results {
-		if r.Kind == string(countKind) || r.Kind == string(throttleKind) || r.Kind == string(largeKind) || r.Kind == string(sizeKind) || r.Kind == string(smallKind) {
+		if r.Kind == string(countKind) || r.Kind == string(throttleKind) || r.Kind == string(largeKind) ||
+			r.Kind == string(sizeKind) || r.Kind == string(smallKind) {
 			called = append(called, r)
 		} else {
 			other = append(other, r)
 		}
 	}
 	if len(called) > 0 {
-		fmt.Fprintf(&b, "%-46s %8s %8s %8s %10s %10s  %s\n", "AWS CALLS", "passes", "reads", "writes", "at most r.", "at most w.", "ok?")
+		fmt.Fprintf(&b, "%-46s %8s %8s %8s %10s %10s  %s\n", "AWS CALLS", "passes", "reads", "writes", "at most r.",
+			"at most w.", "ok?")
 	}
 	for _, r := range called {
-		fmt.Fprintf(&b, "%-46s %8d %8d %8d %10s %10s  %s\n", r.Title, r.Passes, r.Reads, r.Writes, number(r.Budget.Reads), number(r.Budget.Writes), verdict(r))
+		fmt.Fprintf(&b, "%-46s %8d %8d %8d %10s %10s  %s\n", r.Title, r.Passes, r.Reads, r.Writes, number(r.Budget.Reads),
+			number(r.Budget.Writes), verdict(r))
 	}
 	if len(called) > 0 && len(other) > 0 {
 		b.WriteString("\n")

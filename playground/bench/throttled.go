@@ -10,7 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// slowAccount are the limits of ELBv2 in an account that others keep busy. Load balancers are created at AWS's own rate.
+// slowAccount are the limits of ELBv2 in an account that others keep busy. Load balancers are created at AWS's own
+// rate.
 var slowAccount = limits{reads: 20, writes: 10, registrations: 10, balancers: 0.2}
 
 // underLimits measures while ELBv2 takes no more calls than that.
@@ -25,7 +26,8 @@ func underLimits(l limits, m measure) measure {
 // replacingOfEach replaces an endpoint of each app at once, until the controller rests.
 func replacingOfEach(ctx context.Context, s *session, r *Result) error {
 	n := s.exist[ingresses]
-	left, updates, fresh := make([]discoveryv1.Endpoint, n), make([]*discoveryv1.EndpointSlice, n), make([]discoveryv1.Endpoint, n)
+	left, updates, fresh := make([]discoveryv1.Endpoint, n), make([]*discoveryv1.EndpointSlice, n),
+		make([]discoveryv1.Endpoint, n)
 	for i := range n {
 		fresh[i] = s.work.reserve(app(i), 1)[0]
 		left[i], updates[i] = s.work.swap(app(i), fresh[i])
@@ -54,7 +56,8 @@ func replacingOfEach(ctx context.Context, s *session, r *Result) error {
 	return s.idle(ctx, settled)
 }
 
-// smallBesideLarge creates a load balancer of one Ingress right after a group of many, and enters how long it takes to its status.
+// smallBesideLarge creates a load balancer of one Ingress right after a group of many, and enters how long it takes to
+// its status.
 func smallBesideLarge(ctx context.Context, s *session, r *Result) error {
 	if err := s.work.serve(ctx, many); err != nil {
 		return err
@@ -78,7 +81,8 @@ func smallBesideLarge(ctx context.Context, s *session, r *Result) error {
 // slowest is for how long AWS takes load balancers at the rate of slowAccount: (99 - 10) / 0.2 s.
 const slowest = 445 * time.Second
 
-// creatingInOrder creates load balancers faster than AWS takes them. It is an error if targets are registered after half of those were made.
+// creatingInOrder creates load balancers faster than AWS takes them. It is an error if targets are registered after
+// half of those were made.
 func creatingInOrder(p *population) measure {
 	return func(ctx context.Context, s *session, _ *Result) error {
 		mark, before := s.endpoint.Recorder.Mark(), s.exist[p]
@@ -95,7 +99,8 @@ func creatingInOrder(p *population) measure {
 	}
 }
 
-// inOrder holds that so many load balancers were created since, and that the targets of all were registered when half of these were.
+// inOrder holds that so many load balancers were created since, and that the targets of all were registered when half
+// of these were.
 func (s *session) inOrder(mark, want int) error {
 	made, registered := 0, 0
 	for _, c := range s.endpoint.Recorder.Since(mark) {
@@ -105,7 +110,8 @@ func (s *session) inOrder(mark, want int) error {
 		switch c.Action {
 		case "CreateLoadBalancer":
 			if made++; made == want/2 && registered < want {
-				return fmt.Errorf("targets of %d of %d load balancers are registered when half of those are created", registered, want)
+				return fmt.Errorf("targets of %d of %d load balancers are registered when half of those are created",
+					registered, want)
 			}
 		case "RegisterTargets":
 			registered++

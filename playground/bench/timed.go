@@ -113,7 +113,8 @@ func timedGroup(p *population, n int) measure {
 		if err := s.idle(ctx, settled); err != nil {
 			return err
 		}
-		if calls := writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets"); len(calls) > 0 && lastEnd(calls).After(ended) {
+		if calls := writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets"); len(calls) > 0 &&
+			lastEnd(calls).After(ended) {
 			ended = lastEnd(calls)
 		}
 		r.Seconds = ended.Sub(began).Seconds()
@@ -121,8 +122,8 @@ func timedGroup(p *population, n int) measure {
 	}
 }
 
-// timedReady makes endpoints ready one by one while load balancers are being created, and measures from the moment before
-// the API server gets the change to the moment when RegisterTargets arrives.
+// timedReady makes endpoints ready one by one while load balancers are being created, and measures from the moment
+// before the API server gets the change to the moment when RegisterTargets arrives.
 func timedReady(ctx context.Context, s *session, r *Result) error {
 	apps, rounds := s.exist[ingresses], samples/s.exist[ingresses]
 	if err := s.work.serve(ctx, many); err != nil {

@@ -32,9 +32,11 @@ var (
 	ec2Throttles = trouble{faults: []gate.Fault{{ID: "ec2-throttles", Service: "ec2", Kind: "throttled"}}}
 	elbThrottles = trouble{limits: limits{reads: 1, writes: 1}, edits: many / 2}
 	// Registrations are not limited: those of the load balancers that are created would take what the endpoints need.
-	tenWrites = trouble{limits: limits{reads: 20, writes: 10}, edits: many / 2, creates: many, pace: 250 * time.Millisecond}
+	tenWrites = trouble{limits: limits{reads: 20, writes: 10}, edits: many / 2, creates: many,
+		pace: 250 * time.Millisecond}
 	// The edit of one Ingress fails, and is tried again on and on.
-	stackFails   = trouble{edits: 1, faults: []gate.Fault{{ID: "stack-fails", Action: "ModifyLoadBalancerAttributes", Code: "InternalFailure", Status: 500}}}
+	stackFails = trouble{edits: 1, faults: []gate.Fault{{ID: "stack-fails", Action: "ModifyLoadBalancerAttributes",
+		Code: "InternalFailure", Status: 500}}}
 	creatingMany = trouble{creates: many}
 )
 
@@ -50,8 +52,9 @@ func together(all ...trouble) trouble {
 	return out
 }
 
-// under replaces an endpoint of an app, whose pod is being deleted, by another one, one app after the other, while something is wrong. It measures
-// from the moment before the API server gets the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
+// under replaces an endpoint of an app, whose pod is being deleted, by another one, one app after the other, while
+// something is wrong. It measures from the moment before the API server gets the endpoints to the moment when
+// RegisterTargets and DeregisterTargets arrive.
 func under(t trouble) func(context.Context, *session, *Result) error {
 	return func(ctx context.Context, s *session, r *Result) error {
 		if s.endpoint.simulator == nil {
@@ -120,16 +123,19 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 	}
 }
 
-// sent waits until calls have named all targets that came and went since the times given, and enters how long that took.
+// sent waits until calls have named all targets that came and went since the times given, and enters how long that
+// took.
 func (s *session) sent(ctx context.Context, r *Result, mark int, come, gone map[string]time.Time) error {
 	took := map[string][]float64{}
 	err := s.until(ctx, "the targets to be registered and deregistered", func(context.Context) (bool, error) {
 		calls := s.endpoint.Recorder.Since(mark)
-		took["register"], took["deregister"] = delays(calls, "RegisterTargets", come), delays(calls, "DeregisterTargets", gone)
+		took["register"], took["deregister"] = delays(calls, "RegisterTargets", come),
+			delays(calls, "DeregisterTargets", gone)
 		return len(took["register"]) == len(come) && len(took["deregister"]) == len(gone), nil
 	})
 	if err != nil {
-		return fmt.Errorf("%d of %d registered, %d of %d deregistered: %w", len(took["register"]), len(come), len(took["deregister"]), len(gone), err)
+		return fmt.Errorf("%d of %d registered, %d of %d deregistered: %w", len(took["register"]), len(come),
+			len(took["deregister"]), len(gone), err)
 	}
 	r.Spread = map[string]float64{}
 	for name, all := range took {
@@ -156,13 +162,15 @@ func havingCrowd(ctx context.Context, s *session) error {
 	})
 }
 
-// allAtOnce replaces an endpoint of each app of the largest cluster, as fast as the API server takes the updates, and measures as under does.
+// allAtOnce replaces an endpoint of each app of the largest cluster, as fast as the API server takes the updates, and
+// measures as under does.
 func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	more := make([]discoveryv1.Endpoint, crowd)
 	for n := range more {
 		more[n] = s.work.reserve(app(n), 1)[0]
 	}
-	left, slice, told := make([]discoveryv1.Endpoint, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
+	left, slice, told := make([]discoveryv1.Endpoint, crowd), make([]*discoveryv1.EndpointSlice, crowd),
+		make([]time.Time, crowd)
 	for n, e := range more {
 		left[n], slice[n] = s.work.swap(app(n), e)
 	}
@@ -194,7 +202,8 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	if err := s.sent(ctx, r, mark, come, gone); err != nil {
 		return err
 	}
-	r.Spread["updates took"] = slices.MaxFunc(told, time.Time.Compare).Sub(slices.MinFunc(told, time.Time.Compare)).Seconds()
+	r.Spread["updates took"] = slices.MaxFunc(told, time.Time.Compare).Sub(
+		slices.MinFunc(told, time.Time.Compare)).Seconds()
 	if after := s.control.processor(); after > used {
 		r.Spread["processor per call"] = (after - used).Seconds() / float64(2*crowd)
 	}
@@ -216,9 +225,11 @@ func delays(calls []Call, action string, since map[string]time.Time) []float64 {
 	return out
 }
 
-// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before the API server gets it. The
-// pod of the old one is being deleted by then, as it is when Kubernetes writes that its endpoint terminates.
-func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time, err error) {
+// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before
+// the API server gets it. The pod of the old one is being deleted by then, as it is when Kubernetes writes that its
+// endpoint terminates.
+func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time,
+	err error) {
 	leaves, slice := w.swap(app, by)
 	if err := w.deletePod(ctx, leaves); err != nil {
 		return "", time.Time{}, err
@@ -228,10 +239,13 @@ func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpo
 	return leaves.Addresses[0], at, err
 }
 
-// swap makes the slice of an app in which its oldest endpoint terminates and another one has come. Those that terminated before are gone from it.
-func (w *workload) swap(app string, by discoveryv1.Endpoint) (leaves discoveryv1.Endpoint, slice *discoveryv1.EndpointSlice) {
+// swap makes the slice of an app in which its oldest endpoint terminates and another one has come. Those that
+// terminated before are gone from it.
+func (w *workload) swap(app string, by discoveryv1.Endpoint) (leaves discoveryv1.Endpoint,
+	slice *discoveryv1.EndpointSlice) {
 	all := remaining(w.endpoints[app])
-	all[0].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true), Terminating: ptr.To(true)}
+	all[0].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true),
+		Terminating: ptr.To(true)}
 	w.endpoints[app] = append(all, by)
 	return all[0], w.slice(app, w.endpoints[app])
 }

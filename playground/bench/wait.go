@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// until repeats f until it says true. The error of one that never does names what was waited for, shows what AWS refused
-// last and the end of the controller's log.
+// until repeats f until it says true. The error of one that never does names what was waited for, shows what AWS
+// refused last and the end of the controller's log.
 func (s *session) until(ctx context.Context, what string, f func(ctx context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
@@ -23,7 +23,8 @@ func (s *session) until(ctx context.Context, what string, f func(ctx context.Con
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited for %s: %w; the end of the controller's log (%s):\n%s", what, ctx.Err(), s.control.logPath(), process.Tail(s.control.logPath(), 15))
+			return fmt.Errorf("waited for %s: %w; the end of the controller's log (%s):\n%s", what, ctx.Err(),
+				s.control.logPath(), process.Tail(s.control.logPath(), 15))
 		}
 	}
 }
@@ -84,7 +85,8 @@ func (s *session) queuesRest(ctx context.Context, quiet time.Duration) error {
 	})
 }
 
-// have brings the cluster to so many of a population and none of the others, with everything registered; a nil one means none at all.
+// have brings the cluster to so many of a population and none of the others, with everything registered; a nil one
+// means none at all.
 func (s *session) have(ctx context.Context, of *population, n int) error {
 	if err := s.withoutAccelerators(ctx); err != nil {
 		return err

@@ -49,7 +49,8 @@ type workload struct {
 	stop     chan struct{}
 }
 
-// start creates the namespace, the nodes and the class of Gateways, and watches the objects of populations from then on.
+// start creates the namespace, the nodes and the class of Gateways, and watches the objects of populations from then
+// on.
 func (w *workload) start(ctx context.Context) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if _, err := w.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
@@ -81,8 +82,9 @@ func (w *workload) close() {
 func (w *workload) createNode(ctx context.Context, n seed.Node) error {
 	address, _ := n.Address()
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{corev1.LabelTopologyZone: n.Zone, corev1.LabelHostname: n.Name}},
-		Spec:       corev1.NodeSpec{ProviderID: n.ProviderID()},
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{corev1.LabelTopologyZone: n.Zone,
+			corev1.LabelHostname: n.Name}},
+		Spec: corev1.NodeSpec{ProviderID: n.ProviderID()},
 	}
 	created, err := w.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
 	if err != nil {
@@ -94,7 +96,8 @@ func (w *workload) createNode(ctx context.Context, n seed.Node) error {
 		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
 	created.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address.String()}}
-	created.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}}
+	created.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
+		Reason: "KubeletReady"}}
 	if _, err := w.client.CoreV1().Nodes().UpdateStatus(ctx, created, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
@@ -211,7 +214,8 @@ func (w *workload) createPod(ctx context.Context, app string, e discoveryv1.Endp
 		ObjectMeta: metav1.ObjectMeta{Name: e.TargetRef.Name, Labels: map[string]string{"app": app}},
 		Spec: corev1.PodSpec{
 			NodeName: *e.NodeName, AutomountServiceAccountToken: ptr.To(false),
-			Containers: []corev1.Container{{Name: "app", Image: "app", Ports: []corev1.ContainerPort{{ContainerPort: port, Protocol: corev1.ProtocolTCP}}}},
+			Containers: []corev1.Container{
+				{Name: "app", Image: "app", Ports: []corev1.ContainerPort{{ContainerPort: port, Protocol: corev1.ProtocolTCP}}}},
 		},
 	}
 	created, err := w.client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
@@ -230,14 +234,16 @@ func (w *workload) createPod(ctx context.Context, app string, e discoveryv1.Endp
 	return nil
 }
 
-// deletePod deletes the pod of an endpoint as a rollout does: it terminates, and stays as there is no kubelet that would end it.
+// deletePod deletes the pod of an endpoint as a rollout does: it terminates, and stays as there is no kubelet that
+// would end it.
 func (w *workload) deletePod(ctx context.Context, e discoveryv1.Endpoint) error {
 	return w.client.CoreV1().Pods(namespace).Delete(ctx, e.TargetRef.Name, metav1.DeleteOptions{})
 }
 
 // balance gives a further Service the endpoints of an app.
 func (w *workload) balance(ctx context.Context, app, service string) error {
-	if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Create(ctx, w.slice(service, w.endpoints[app]), metav1.CreateOptions{}); err != nil {
+	if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Create(ctx, w.slice(service, w.endpoints[app]),
+		metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("endpoints of %s: %w", service, err)
 	}
 	w.mu.Lock()
@@ -283,7 +289,8 @@ func (w *workload) ready(ctx context.Context, app string, more ...discoveryv1.En
 		if name == "" {
 			continue
 		}
-		if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(name, w.endpoints[app]), metav1.UpdateOptions{}); err != nil {
+		if _, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(name, w.endpoints[app]),
+			metav1.UpdateOptions{}); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,6 @@
-// Package chart renders the Helm chart of this repository by Helm's own library, as "helm template" or, with a connection to a cluster, "helm
-// install" does. It has no release: nothing is stored, and Helm's command line is not in it. It imports Helm's engine and manifest.
+// Package chart renders the Helm chart of this repository by Helm's own library, as "helm template" or, with a
+// connection to a cluster, "helm install" does. It has no release: nothing is stored, and Helm's command line is not in
+// it. It imports Helm's engine and manifest.
 package chart
 
 import (
@@ -28,7 +29,8 @@ type Release struct {
 	Namespace  string // empty: kube-system
 	Kubernetes string // version of the cluster; empty: v1.37.0
 	Upgrade    bool
-	APIs       []string // versions and kinds that the cluster serves beside Kubernetes' own, such as eks.amazonaws.com/v1/IngressClassParams
+	// versions and kinds that the cluster serves beside Kubernetes' own, such as eks.amazonaws.com/v1/IngressClassParams
+	APIs []string
 	// Cluster answers lookups of templates; nil: they find nothing.
 	Cluster *rest.Config
 }
@@ -90,8 +92,10 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	if err != nil {
 		return nil, fmt.Errorf("version of Kubernetes: %w", err)
 	}
-	if required := c.chart.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required, version.String()) {
-		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", required, version) // Helm's words
+	if required := c.chart.Metadata.KubeVersion; required != "" && !chartutil.IsCompatibleRange(required,
+		version.String()) {
+		// Helm's words
+		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", required, version)
 	}
 	capabilities.KubeVersion = *version
 	capabilities.APIVersions = append(slices.Clip(capabilities.APIVersions), r.APIs...)

@@ -115,12 +115,17 @@ func TestRenderings(t *testing.T) {
 		values  string
 		release Release
 	}{
-		"defaults":    {values: `{clusterName: demo-cluster}`},
-		"guide-23":    {values: guide("23-helm-values-basic.yaml")},
-		"guide-39":    {values: guide("39-helm-values-full.yaml")},
-		"issuer":      {values: `{clusterName: demo-cluster, enableCertManager: true, certManager: {issuerRef: {kind: ClusterIssuer, name: company}}}`, release: Release{Name: "lb", Namespace: "networking", Upgrade: true}},
-		"certificate": {values: string(must(yaml.Marshal(map[string]any{"clusterName": "demo-cluster", "webhookTLS": map[string]any{"caCert": certificate, "cert": certificate, "key": privateKey}})))},
-		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{Kubernetes: "v" + support.Oldest().String() + ".3"}},
+		"defaults": {values: `{clusterName: demo-cluster}`},
+		"guide-23": {values: guide("23-helm-values-basic.yaml")},
+		"guide-39": {values: guide("39-helm-values-full.yaml")},
+		"issuer": {
+			values: `{clusterName: demo-cluster, enableCertManager: true, certManager: {issuerRef: {kind: ClusterIssuer, name: company}}}`, release: Release{Name: "lb", Namespace: "networking", Upgrade: true}},
+		"certificate": {
+			values: string(
+				must(yaml.Marshal(map[string]any{"clusterName": "demo-cluster", "webhookTLS": map[string]any{"caCert": certificate,
+					"cert": certificate, "key": privateKey}})))},
+		"old-cluster": {values: `{clusterName: demo-cluster}`, release: Release{
+			Kubernetes: "v" + support.Oldest().String() + ".3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,13 +147,15 @@ func TestKubeVersionIsThatOfSupport(t *testing.T) {
 		return err
 	}
 	for _, r := range support.Kubernetes {
-		for _, version := range []string{"v" + r.String() + ".0", "v" + r.String() + ".3-eks-113cf36", "v" + r.String() + ".0-alpha.1"} {
+		for _, version := range []string{"v" + r.String() + ".0", "v" + r.String() + ".3-eks-113cf36", "v" + r.String() +
+			".0-alpha.1"} {
 			if err := renders(version); err != nil {
 				t.Errorf("%s: %v", version, err)
 			}
 		}
 	}
-	if err := renders(fmt.Sprintf("v%d.%d.15-eks-1", oldest.Major, oldest.Minor-1)); err == nil || !strings.Contains(err.Error(), c.KubeVersion()) {
+	if err := renders(fmt.Sprintf("v%d.%d.15-eks-1", oldest.Major, oldest.Minor-1)); err == nil ||
+		!strings.Contains(err.Error(), c.KubeVersion()) {
 		t.Errorf("a cluster that is too old: %v", err)
 	}
 	// An update of the cluster must not keep operators from changing a value.
@@ -164,7 +171,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestEveryTemplateIsRenderedTheSameAgain: a template that makes a certificate, or a random name, would differ, and every upgrade would change it.
+// TestEveryTemplateIsRenderedTheSameAgain: a template that makes a certificate, or a random name, would differ, and
+// every upgrade would change it.
 func TestEveryTemplateIsRenderedTheSameAgain(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -176,7 +184,8 @@ func TestEveryTemplateIsRenderedTheSameAgain(t *testing.T) {
 
 func TestTheChartHasTheDefinitionsOfTheController(t *testing.T) {
 	t.Parallel()
-	for file, pattern := range map[string]string{"crds.yaml": "elbv2.k8s.aws_*.yaml", "gateway-crds.yaml": "gateway.k8s.aws_*.yaml"} {
+	for file, pattern := range map[string]string{"crds.yaml": "elbv2.k8s.aws_*.yaml",
+		"gateway-crds.yaml": "gateway.k8s.aws_*.yaml"} {
 		sources, err := filepath.Glob(filepath.Join("../../config/crd", pattern))
 		if err != nil || len(sources) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(sources), err)

@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// differences lists what another rendering has that the first has not, and the other way round: an object per block, a field per line.
+// differences lists what another rendering has that the first has not, and the other way round: an object per block, a
+// field per line.
 func differences(before, after []*unstructured.Unstructured) []string {
 	name := func(o *unstructured.Unstructured) string { return o.GetKind() + " " + o.GetName() }
 	index := func(all []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
@@ -50,7 +51,8 @@ func differences(before, after []*unstructured.Unstructured) []string {
 	return out
 }
 
-// fieldDifferences compares two values. Members of lists are compared by their name, if they have one, and arguments by their flag.
+// fieldDifferences compares two values. Members of lists are compared by their name, if they have one, and arguments by
+// their flag.
 func fieldDifferences(path string, a, b any) []string {
 	if value(a) == value(b) {
 		return nil

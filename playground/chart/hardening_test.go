@@ -12,14 +12,15 @@ import (
 func deployment(t *testing.T, r *Rendering) *appsv1.Deployment {
 	t.Helper()
 	var d appsv1.Deployment
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(r.Object("Deployment", "aws-load-balancer-controller").Object, &d); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(r.Object("Deployment", "aws-load-balancer-controller").
+		Object, &d); err != nil {
 		t.Fatal(err)
 	}
 	return &d
 }
 
-// TestPodsPassTheStandardRestricted asks the checks that API servers make in namespaces with that Pod Security Standard. Values that the existing chart's
-// users set must not take it away.
+// TestPodsPassTheStandardRestricted asks the checks that API servers make in namespaces with that Pod Security
+// Standard. Values that the existing chart's users set must not take it away.
 func TestPodsPassTheStandardRestricted(t *testing.T) {
 	t.Parallel()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)

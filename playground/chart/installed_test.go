@@ -23,9 +23,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-// helm installs releases as Helm's client does it. Helm 3, and Helm 4 for releases that Helm 3 made, patch each object by three ways: what the
-// former rendering had, what the new one has, and what is in the cluster. Else Helm 4 applies on the server's side. Its command line brings
-// modules for registries and plugins, which are not linked here.
+// helm installs releases as Helm's client does it. Helm 3, and Helm 4 for releases that Helm 3 made, patch each object
+// by three ways: what the former rendering had, what the new one has, and what is in the cluster. Else Helm 4 applies
+// on the server's side. Its command line brings modules for registries and plugins, which are not linked here.
 type helm struct {
 	client     *manifest.Client
 	serverSide bool
@@ -48,7 +48,8 @@ func (h helm) upgrade(t *testing.T, from, to []*unstructured.Unstructured) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := resource.Delete(t.Context(), o.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := resource.Delete(t.Context(), o.GetName(), metav1.DeleteOptions{}); err != nil &&
+			!apierrors.IsNotFound(err) {
 			t.Errorf("delete %s: %v", id(o), err)
 		}
 	}
@@ -62,7 +63,8 @@ func (h helm) apply(t *testing.T, former, o *unstructured.Unstructured) {
 		t.Fatal(err)
 	}
 	if h.serverSide {
-		if _, err := resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "helm", Force: h.force}); err != nil {
+		if _, err := resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "helm",
+			Force: h.force}); err != nil {
 			t.Errorf("apply %s: %v", id(o), err)
 		}
 		return
@@ -89,10 +91,12 @@ func threeWays(t *testing.T, former, o, current *unstructured.Unstructured) ([]b
 	}
 	versioned, err := scheme.Scheme.New(o.GroupVersionKind())
 	if err != nil { // of a definition
-		return must(jsonmergepatch.CreateThreeWayJSONMergePatch(encode(former), encode(o), encode(current))), types.MergePatchType
+		return must(jsonmergepatch.CreateThreeWayJSONMergePatch(encode(former), encode(o), encode(current))),
+			types.MergePatchType
 	}
 	meta := must(strategicpatch.NewPatchMetaFromStruct(versioned))
-	return must(strategicpatch.CreateThreeWayMergePatch(encode(former), encode(o), encode(current), meta, true)), types.StrategicMergePatchType
+	return must(strategicpatch.CreateThreeWayMergePatch(encode(former), encode(o), encode(current), meta, true)),
+		types.StrategicMergePatchType
 }
 
 func id(o *unstructured.Unstructured) string {
@@ -109,7 +113,8 @@ func find(all []*unstructured.Unstructured, wanted string) *unstructured.Unstruc
 }
 
 // live are the objects of a rendering as they are in the cluster, without what API servers write.
-func (h helm) live(t *testing.T, rendering []*unstructured.Unstructured) (objects []*unstructured.Unstructured, uids map[string]types.UID) {
+func (h helm) live(t *testing.T, rendering []*unstructured.Unstructured) (objects []*unstructured.Unstructured,
+	uids map[string]types.UID) {
 	t.Helper()
 	uids = map[string]types.UID{}
 	for _, o := range rendering {
@@ -129,14 +134,15 @@ func (h helm) live(t *testing.T, rendering []*unstructured.Unstructured) (object
 	return objects, uids
 }
 
-// TestHelmUpgradeAndRollbackKeepEachObject installs the objects of the existing chart in an API server, upgrades them to this chart's, upgrades once
-// more, and rolls back, as Helm 3 and as Helm 4 do it.
+// TestHelmUpgradeAndRollbackKeepEachObject installs the objects of the existing chart in an API server, upgrades them
+// to this chart's, upgrades once more, and rolls back, as Helm 3 and as Helm 4 do it.
 func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 	existing := must(manifest.Parse("existing.yaml", must(os.ReadFile("testdata/existing.yaml"))))
 	ours := render(t, load(t), base(), Release{Upgrade: true}).Objects
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // on a machine with much else to do
 	defer cancel()
-	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd", Installation: []*unstructured.Unstructured{}})
+	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd",
+		Installation: []*unstructured.Unstructured{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,22 +187,28 @@ func TestHelmUpgradeAndRollbackKeepEachObject(t *testing.T) {
 	}
 }
 
-// TestAnUpgradeKeepsRightsThatABindingNeeds installs the chart where a TargetGroupBinding shares its target group, and where none does.
+// TestAnUpgradeKeepsRightsThatABindingNeeds installs the chart where a TargetGroupBinding shares its target group, and
+// where none does.
 func TestAnUpgradeKeepsRightsThatABindingNeeds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd", Installation: []*unstructured.Unstructured{}})
+	c, err := cluster.Start(ctx, cluster.Options{Dir: t.TempDir(), OnlyAPI: true, CRDs: "../../config/crd",
+		Installation: []*unstructured.Unstructured{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
 	client := must(manifest.NewClient(c.Plane.AdminConfig()))
-	release := Release{Upgrade: true, Cluster: c.Plane.AdminConfig(), APIs: []string{"elbv2.k8s.aws/v1beta1/TargetGroupBinding"}}
+	release := Release{Upgrade: true, Cluster: c.Plane.AdminConfig(), APIs: []string{
+		"elbv2.k8s.aws/v1beta1/TargetGroupBinding"}}
 	writes := func() bool {
-		return granted(t, render(t, load(t), base(), release).Object("ClusterRole", "aws-load-balancer-controller-role"))["update /configmaps"]
+		return granted(t, render(t, load(t), base(), release).Object("ClusterRole",
+			"aws-load-balancer-controller-role"))["update /configmaps"]
 	}
-	binding := "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %[1]s, namespace: default}\n" +
-		"spec: {targetGroupARN: 'arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/%[1]s/0123456789abcdef', targetType: ip, serviceRef: {name: web, port: 80}, multiClusterTargetGroup: %[2]t}\n"
+	binding := "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %[1]s, " +
+		"namespace: default}\n" +
+		"spec: {targetGroupARN: 'arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/%[1]s/0123456789abcdef', " +
+		"targetType: ip, serviceRef: {name: web, port: 80}, multiClusterTargetGroup: %[2]t}\n"
 	for _, shared := range []bool{false, true} {
 		objects := must(manifest.Parse("binding.yaml", fmt.Appendf(nil, binding, fmt.Sprintf("shared-%t", shared), shared)))
 		if err := client.Apply(ctx, objects...); err != nil {
@@ -218,13 +230,15 @@ func (h helm) publish(t *testing.T, rendering []*unstructured.Unstructured) {
 		webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
 		var patch []map[string]any
 		for i := range webhooks {
-			patch = append(patch, map[string]any{"op": "add", "path": fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), "value": []byte(certificate)})
+			patch = append(patch, map[string]any{"op": "add", "path": fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i),
+				"value": []byte(certificate)})
 		}
 		resource, err := h.client.Resource(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := resource.Patch(t.Context(), o.GetName(), types.JSONPatchType, must(json.Marshal(patch)), metav1.PatchOptions{FieldManager: "controller"}); err != nil {
+		if _, err := resource.Patch(t.Context(), o.GetName(), types.JSONPatchType, must(json.Marshal(patch)),
+			metav1.PatchOptions{FieldManager: "controller"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,7 +23,8 @@ func TestRulesAndDashboardAreThoseOfTheFiles(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	r := monitored(t, c)
-	ofVersion := strings.ReplaceAll(string(c.File("files/alerts.yaml")), "/blob/main/", "/blob/"+c.chart.Metadata.AppVersion+"/")
+	ofVersion := strings.ReplaceAll(string(c.File("files/alerts.yaml")), "/blob/main/", "/blob/"+
+		c.chart.Metadata.AppVersion+"/")
 	want := values(t, ofVersion)
 	if d := gocmp.Diff(want, r.Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
@@ -61,10 +62,12 @@ func TestEachAlertHasAPartOfThePageThatItLinksTo(t *testing.T) {
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
 			alerts = append(alerts, r.Alert)
-			if want := "/docs/tasks/monitoring.md#" + strings.ToLower(r.Alert); !strings.HasSuffix(r.Annotations["runbook_url"], want) {
+			if want := "/docs/tasks/monitoring.md#" + strings.ToLower(r.Alert); !strings.HasSuffix(r.Annotations["runbook_url"],
+				want) {
 				t.Errorf("%s: runbook_url is %q, want …%s", r.Alert, r.Annotations["runbook_url"], want)
 			}
-			if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) || r.Annotations["summary"] ==
+				"" || r.Annotations["description"] == "" {
 				t.Errorf("%s: labels %v, annotations %v", r.Alert, r.Labels, r.Annotations)
 			}
 		}
@@ -99,12 +102,14 @@ func TestDashboardSelectsClusters(t *testing.T) {
 				Targets []struct{ Expr string }
 			}
 		}
-		data := render(t, c, base(values(t, v)), Release{}).Object("ConfigMap", "aws-load-balancer-controller-dashboard").Object["data"].(map[string]any)
+		data := render(t, c, base(values(t, v)), Release{}).Object("ConfigMap", "aws-load-balancer-controller-dashboard").
+			Object["data"].(map[string]any)
 		if err := json.Unmarshal([]byte(data["aws-load-balancer-controller.json"].(string)), &shown); err != nil {
 			t.Fatal(err)
 		}
 		cluster, job := shown.Templating.List[1], shown.Templating.List[2]
-		if q := cluster.Query.(map[string]any)["query"]; cluster.Name != "cluster" || !cluster.IncludeAll || cluster.AllValue != ".*" || q != "label_values(lbc_build_info, "+label+")" {
+		if q := cluster.Query.(map[string]any)["query"]; cluster.Name != "cluster" || !cluster.IncludeAll ||
+			cluster.AllValue != ".*" || q != "label_values(lbc_build_info, "+label+")" {
 			t.Errorf("%s: the variable is %+v", label, cluster)
 		}
 		if q := job.Query.(map[string]any)["query"]; q != "label_values(lbc_build_info{"+label+`=~"$cluster"}, job)` {
@@ -137,7 +142,8 @@ func TestPageHasTheDefaultsOfEachAlert(t *testing.T) {
 			threshold = "(more|less|longer) than " + regexp.QuoteMeta(m[1]) + " ?[^|]*"
 		}
 		lasts, _ := rule["for"].(string)
-		row := `(?m)^\| \[` + name + `\]\(#` + strings.ToLower(name) + `\) \| ` + threshold + ` \| ` + cmp.Or(lasts, "none") + ` \| ` + rule["labels"].(map[string]any)["severity"].(string) + ` \|$`
+		row := `(?m)^\| \[` + name + `\]\(#` + strings.ToLower(name) + `\) \| ` + threshold + ` \| ` + cmp.Or(lasts, "none") +
+			` \| ` + rule["labels"].(map[string]any)["severity"].(string) + ` \|$`
 		if !regexp.MustCompile(row).MatchString(page) {
 			t.Errorf("docs/tasks/monitoring.md lacks a row %s", row)
 		}
@@ -148,7 +154,8 @@ func TestAlertsWithoutValuesStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	rules := func(v string) any {
-		return render(t, c, base(values(t, v)), Release{}).Object("PrometheusRule", "aws-load-balancer-controller").Object["spec"]
+		return render(t, c, base(values(t, v)), Release{}).Object("PrometheusRule", "aws-load-balancer-controller").
+			Object["spec"]
 	}
 	want := rules(`{prometheusRule: {enabled: true}}`)
 	for _, v := range []string{

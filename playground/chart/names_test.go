@@ -18,15 +18,18 @@ func objectsOf(r *Rendering) []string {
 	return out
 }
 
-// TestNamesAreThoseOfTheExistingChart covers names of releases and overrides; <full>, <name> and <prefix> stand for the names that are derived of them.
+// TestNamesAreThoseOfTheExistingChart covers names of releases and overrides; <full>, <name> and <prefix> stand for the
+// names that are derived of them.
 func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	long := strings.Repeat("x", 70)
 	for _, tc := range []struct{ release, values, full, name, prefix string }{
-		{"aws-load-balancer-controller", ``, "aws-load-balancer-controller", "aws-load-balancer-controller", "aws-load-balancer"},
+		{"aws-load-balancer-controller", ``, "aws-load-balancer-controller", "aws-load-balancer-controller",
+			"aws-load-balancer"},
 		{"lb", ``, "lb-aws-load-balancer-controller", "aws-load-balancer-controller", "aws-load-balancer"},
-		{"shop-aws-load-balancer-controller", ``, "shop-aws-load-balancer-controller", "aws-load-balancer-controller", "aws-load-balancer"},
+		{"shop-aws-load-balancer-controller", ``, "shop-aws-load-balancer-controller", "aws-load-balancer-controller",
+			"aws-load-balancer"},
 		{"lb", `nameOverride: balancer`, "lb-balancer", "balancer", "balancer"},
 		{"lb", `nameOverride: my-controller`, "lb-my-controller", "my-controller", "my-controller"},
 		{"lb", `fullnameOverride: balancer`, "balancer", "aws-load-balancer-controller", "aws-load-balancer"},
@@ -36,20 +39,27 @@ func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 	} {
 		v := values(t, tc.values)
 		v["clusterName"], v["enableCertManager"] = "demo-cluster", true
-		v["serviceMonitor"], v["podDisruptionBudget"] = map[string]any{"enabled": true, "honorLabels": true}, map[string]any{"maxUnavailable": 1}
+		v["serviceMonitor"], v["podDisruptionBudget"] = map[string]any{"enabled": true, "honorLabels": true}, map[string]any{
+			"maxUnavailable": 1}
 		v["prometheusRule"], v["grafanaDashboard"] = map[string]any{"enabled": true}, map[string]any{"enabled": true}
 		r := render(t, c, v, Release{Name: tc.release, Namespace: "networking"})
 		want := []string{
-			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full + "-lbc-reader", "ClusterRole " + tc.full + "-role",
-			"ClusterRoleBinding " + tc.full + "-rolebinding", "Deployment " + tc.full, "IngressClass alb", "IngressClassParams alb",
-			"Issuer " + tc.prefix + "-root-issuer", "Issuer " + tc.prefix + "-selfsigned-issuer", "MutatingWebhookConfiguration " + tc.prefix + "-webhook",
-			"PodDisruptionBudget " + tc.full, "PrometheusRule " + tc.full, "ConfigMap " + tc.full + "-dashboard", "Role " + tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",
-			"Service " + tc.full, "Service " + tc.prefix + "-webhook-service", "ServiceAccount " + tc.full, "ServiceMonitor " + tc.full,
+			"Certificate " + tc.prefix + "-root-cert", "Certificate " + tc.prefix + "-serving-cert", "ClusterRole " + tc.full +
+				"-lbc-reader", "ClusterRole " + tc.full + "-role",
+			"ClusterRoleBinding " + tc.full + "-rolebinding", "Deployment " + tc.full, "IngressClass alb",
+			"IngressClassParams alb",
+			"Issuer " + tc.prefix + "-root-issuer", "Issuer " + tc.prefix + "-selfsigned-issuer",
+			"MutatingWebhookConfiguration " + tc.prefix + "-webhook",
+			"PodDisruptionBudget " + tc.full, "PrometheusRule " + tc.full, "ConfigMap " + tc.full + "-dashboard", "Role " +
+				tc.full + "-leader-election-role", "RoleBinding " + tc.full + "-leader-election-rolebinding",
+			"Service " + tc.full, "Service " + tc.prefix + "-webhook-service", "ServiceAccount " + tc.full,
+			"ServiceMonitor " + tc.full,
 			"ValidatingWebhookConfiguration " + tc.prefix + "-webhook",
 		}
 		slices.Sort(want)
 		if got := objectsOf(r); !slices.Equal(got, want) {
-			t.Errorf("release %s, %s: objects\n%s\nwant\n%s", tc.release, tc.values, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("release %s, %s: objects\n%s\nwant\n%s", tc.release, tc.values, strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 			continue
 		}
 		selector := map[string]string{"app.kubernetes.io/name": tc.name, "app.kubernetes.io/instance": tc.release}
@@ -59,7 +69,8 @@ func TestNamesAreThoseOfTheExistingChart(t *testing.T) {
 				t.Errorf("release %s, %s: %v of the Deployment is %v", tc.release, tc.values, at, got)
 			}
 		}
-		if got, _, _ := unstructured.NestedStringMap(r.Object("Service", tc.prefix+"-webhook-service").Object, "spec", "selector"); value(got) != value(selector) {
+		if got, _, _ := unstructured.NestedStringMap(r.Object("Service", tc.prefix+"-webhook-service").Object, "spec",
+			"selector"); value(got) != value(selector) {
 			t.Errorf("release %s, %s: selector of the Service is %v", tc.release, tc.values, got)
 		}
 		if len(tc.full) < 50 {
@@ -88,8 +99,8 @@ func checkLabels(t *testing.T, r *Rendering, name, release string) {
 	}
 }
 
-// TestValuesOfOtherChartsRender: the values of a chart that contains this one, and --reuse-values with the values of the existing chart, which has none of
-// ours, render, once the image is another one.
+// TestValuesOfOtherChartsRender: the values of a chart that contains this one, and --reuse-values with the values of
+// the existing chart, which has none of ours, render, once the image is another one.
 func TestValuesOfOtherChartsRender(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -19,7 +19,8 @@ type follower struct {
 
 // eksctl makes a ServiceAccount unless told not to.
 func (f *follower) eksctl(arguments []string) {
-	if len(arguments) < 2 || arguments[0] != "create" || arguments[1] != "iamserviceaccount" || slices.Contains(arguments, "--role-only") {
+	if len(arguments) < 2 || arguments[0] != "create" || arguments[1] != "iamserviceaccount" ||
+		slices.Contains(arguments, "--role-only") {
 		return
 	}
 	for i, a := range arguments {
@@ -59,7 +60,8 @@ func (f *follower) helm(arguments []string, page string) error {
 	return nil
 }
 
-// TestCommandsOfAPageWorkInTheirOrder follows each page that installs the chart: eksctl and Helm know nothing of what the reader means.
+// TestCommandsOfAPageWorkInTheirOrder follows each page that installs the chart: eksctl and Helm know nothing of what
+// the reader means.
 func TestCommandsOfAPageWorkInTheirOrder(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -116,14 +118,18 @@ func TestCommandsInAWrongOrderAreFound(t *testing.T) {
 	for _, tc := range []struct{ commands, want string }{
 		{install, ""},
 		{install + "helm upgrade x " + chartOfThePages + " -f values.yaml\n", ""},
-		{install + "helm upgrade x " + chartOfThePages + " --set clusterName=demo\n", "the upgrade resets serviceAccount.create"},
+		{install + "helm upgrade x " + chartOfThePages + " --set clusterName=demo\n",
+			"the upgrade resets serviceAccount.create"},
 		{account + install, ""},
-		{account + "helm install x " + chartOfThePages + " --set clusterName=demo\n", "ServiceAccount aws-load-balancer-controller exists and cannot be imported"},
-		{strings.Replace(account, "--approve", "--role-only --approve", 1) + "helm install x " + chartOfThePages + " --set clusterName=demo\n", ""},
+		{account + "helm install x " + chartOfThePages + " --set clusterName=demo\n",
+			"ServiceAccount aws-load-balancer-controller exists and cannot be imported"},
+		{strings.Replace(account, "--approve", "--role-only --approve", 1) + "helm install x " + chartOfThePages +
+			" --set clusterName=demo\n", ""},
 	} {
 		f := follower{chart: c, accounts: map[string]bool{}}
 		errs := f.follow(values + "```console\n" + tc.commands + "```\n")
-		if tc.want == "" && len(errs) > 0 || tc.want != "" && (len(errs) != 1 || !strings.Contains(errs[0].Error(), tc.want)) {
+		if tc.want == "" && len(errs) > 0 || tc.want != "" &&
+			(len(errs) != 1 || !strings.Contains(errs[0].Error(), tc.want)) {
 			t.Errorf("%s: %v, want %q", tc.commands, errs, tc.want)
 		}
 	}

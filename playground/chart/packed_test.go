@@ -11,11 +11,14 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
-// TestTheChartOfAReleaseIsWhatHelmReadsOfTheDirectory has hack/release pack the chart, and Helm read it: an archive has no rules of .helmignore.
+// TestTheChartOfAReleaseIsWhatHelmReadsOfTheDirectory has hack/release pack the chart, and Helm read it: an archive has
+// no rules of .helmignore.
 func TestTheChartOfAReleaseIsWhatHelmReadsOfTheDirectory(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
-	cmd := exec.Command("go", "run", "./hack/release", "-version", "v9.9.9", "-image", "registry.example.com/lbc", "-out", out, "chart") //nolint:gosec // a test
+	//nolint:gosec // a test
+	cmd := exec.Command("go", "run", "./hack/release", "-version", "v9.9.9", "-image", "registry.example.com/lbc", "-out",
+		out, "chart")
 	cmd.Dir = "../.."
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -31,7 +34,8 @@ func TestTheChartOfAReleaseIsWhatHelmReadsOfTheDirectory(t *testing.T) {
 	if packed.Metadata.Version != "9.9.9" || packed.Metadata.AppVersion != "v9.9.9" {
 		t.Errorf("%+v", packed.Metadata)
 	}
-	if image, _ := packed.Values["image"].(map[string]any); image["repository"] != "registry.example.com/lbc" || image["tag"] != "" {
+	if image, _ := packed.Values["image"].(map[string]any); image["repository"] != "registry.example.com/lbc" ||
+		image["tag"] != "" {
 		t.Errorf("image %v", image)
 	}
 	contents := func(c *chartv2.Chart) map[string][]string {

@@ -31,8 +31,8 @@ func (r rights) add(group, resource string, verbs ...string) {
 // plurals corrects guesses.
 var plurals = strings.NewReplacer("gatewaies", "gateways", "paramses", "params")
 
-// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of readable.Kinds, and writes what the calls of the
-// packages that are named write.
+// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of readable.Kinds,
+// and writes what the calls of the packages that are named write.
 func needed(t *testing.T) rights {
 	t.Helper()
 	scheme := must(readable.Scheme())
@@ -49,7 +49,8 @@ func needed(t *testing.T) rights {
 			need.add(plural.Group, plural.Resource, "list", "watch")
 		}
 		if k.Optional && !k.Required {
-			need.add("apiextensions.k8s.io", "customresourcedefinitions "+plural.Resource+"."+plural.Group, "get") // controller/optional
+			// controller/optional
+			need.add("apiextensions.k8s.io", "customresourcedefinitions "+plural.Resource+"."+plural.Group, "get")
 		}
 	}
 	need.add("", "pods", "get", "list", "watch") // controller.setUpInformers
@@ -64,7 +65,8 @@ func needed(t *testing.T) rights {
 	need.add("", "services/status", "patch")
 	need.add("gateway.networking.k8s.io", "gateways", "patch")
 	need.add("gateway.networking.k8s.io", "gatewayclasses", "patch") // controller/gateway: finalizers
-	for _, r := range []string{"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tcproutes", "udproutes", "tlsroutes", "backendtlspolicies"} {
+	for _, r := range []string{"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tcproutes",
+		"udproutes", "tlsroutes", "backendtlspolicies"} {
 		need.add("gateway.networking.k8s.io", r+"/status", "patch") // controller/gateway
 	}
 	for _, r := range []string{"listenerruleconfigurations", "loadbalancerconfigurations", "targetgroupconfigurations"} {
@@ -178,12 +180,14 @@ func TestTheManifestsGrantWhatTheChartGrants(t *testing.T) {
 			}
 		}
 	}
-	for kind, name := range map[string]string{"ClusterRole": "aws-load-balancer-controller-role", "Role": "aws-load-balancer-controller-leader-election-role"} {
+	for kind, name := range map[string]string{"ClusterRole": "aws-load-balancer-controller-role",
+		"Role": "aws-load-balancer-controller-leader-election-role"} {
 		compare(t, "the "+kind+"s of config", manifests[kind], granted(t, rendered.Object(kind, name)))
 	}
 }
 
-// TestSharedTargetGroupsNeedThreeRightsMore compares what the value adds, or a binding in the cluster, with the manifest for it.
+// TestSharedTargetGroupsNeedThreeRightsMore compares what the value adds, or a binding in the cluster, with the
+// manifest for it.
 func TestSharedTargetGroupsNeedThreeRightsMore(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("../../config/multi-cluster/rbac.yaml")
@@ -219,7 +223,8 @@ func TestSecureMetricsNeedTwoRightsMore(t *testing.T) {
 	}
 }
 
-// TestTheReadersRoleReadsWhatLBCReads compares it with the kinds of lbc plan, and with what else lbc doctor asks for. Secrets are not part of it.
+// TestTheReadersRoleReadsWhatLBCReads compares it with the kinds of lbc plan, and with what else lbc doctor asks for.
+// Secrets are not part of it.
 func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
 	t.Parallel()
 	scheme := must(readable.Scheme())
@@ -237,7 +242,8 @@ func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
 		}
 	}
 	for group, resources := range map[string][]string{
-		"": {"events", "nodes", "pods", "serviceaccounts"}, "apps": {"deployments", "replicasets"}, "coordination.k8s.io": {"leases"}, "discovery.k8s.io": {"endpointslices"},
+		"": {"events", "nodes", "pods", "serviceaccounts"}, "apps": {"deployments", "replicasets"}, "coordination.k8s.io": {
+			"leases"}, "discovery.k8s.io": {"endpointslices"},
 		"elbv2.k8s.aws": {"albtargetcontrolconfigs", "loadbalancers"}, "apiextensions.k8s.io": {"customresourcedefinitions"},
 		"admissionregistration.k8s.io": {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"},
 	} {
@@ -247,5 +253,6 @@ func TestTheReadersRoleReadsWhatLBCReads(t *testing.T) {
 	}
 	want.add("authorization.k8s.io", "subjectaccessreviews", "create")
 	r := render(t, load(t), base(), Release{})
-	compare(t, "the readers' ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-lbc-reader")), want)
+	compare(t, "the readers' ClusterRole", granted(t, r.Object("ClusterRole", "aws-load-balancer-controller-lbc-reader")),
+		want)
 }

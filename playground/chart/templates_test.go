@@ -34,7 +34,8 @@ func TestTemplatesFindMethodsOfTheirValues(t *testing.T) {
 	listed := methods(t)
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[common.VersionSet](), reflect.TypeFor[*common.KubeVersion](), reflect.TypeFor[common.Values](),
-		reflect.TypeFor[*semver.Version](), reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration](), reflect.TypeFor[time.Month](),
+		reflect.TypeFor[*semver.Version](), reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration](),
+		reflect.TypeFor[time.Month](),
 	} {
 		for i := range typ.NumMethod() {
 			m := typ.Method(i)
@@ -49,15 +50,18 @@ func TestTemplatesFindMethodsOfTheirValues(t *testing.T) {
 func TestTemplatesOfKubectlFindTheirMethods(t *testing.T) {
 	t.Parallel()
 	listed := methods(t)
-	all := templates.MainHelpTemplate() + templates.MainUsageTemplate() + templates.OptionsHelpTemplate() + templates.OptionsUsageTemplate()
+	all := templates.MainHelpTemplate() + templates.MainUsageTemplate() + templates.OptionsHelpTemplate() +
+		templates.OptionsUsageTemplate()
 	for _, name := range regexp.MustCompile(`\.([A-Z]\w*)`).FindAllStringSubmatch(all, -1) {
-		if _, isField := reflect.TypeFor[cobra.Command]().FieldByName(name[1]); !isField && !slices.Contains(listed, name[1]) {
+		if _, isField := reflect.TypeFor[cobra.Command]().FieldByName(name[1]); !isField &&
+			!slices.Contains(listed, name[1]) {
 			t.Errorf("hack/overlay/methods.txt lacks %s, which kubectl's help calls", name[1])
 		}
 	}
 }
 
-// TestTemplatesCallListedMethods renders what the playground links: with make's flags its templates find listed methods only.
+// TestTemplatesCallListedMethods renders what the playground links: with make's flags its templates find listed methods
+// only.
 func TestTemplatesCallListedMethods(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -89,7 +93,8 @@ data:
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"has": "true", "kubernetes": "v1.37.0", "get": "first\nsecond\n", "lines": "first,second", "config": "note.txt: |\n  first\n  second",
+		"has": "true", "kubernetes": "v1.37.0", "get": "first\nsecond\n", "lines": "first,second",
+		"config":  "note.txt: |\n  first\n  second",
 		"secrets": "note.txt: Zmlyc3QKc2Vjb25kCg==", "values": "1", "minor": "2", "compared": "-1", "year": "2026",
 	}
 	if got := r.Object("ConfigMap", "m").Object["data"]; !reflect.DeepEqual(got, want) {

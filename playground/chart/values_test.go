@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
-// valueCase is a case of testdata/values.in.yaml: values over clusterName: demo-cluster, whose effect is in testdata/values.txt.
+// valueCase is a case of testdata/values.in.yaml: values over clusterName: demo-cluster, whose effect is in
+// testdata/values.txt.
 type valueCase struct {
 	Name     string         `json:"name"`     // the value that the case is about, as a dotted path
 	With     map[string]any `json:"with"`     // values that come before it, so that it has an effect
@@ -31,7 +32,8 @@ func valueCases(t *testing.T) []valueCase {
 }
 
 // container abbreviates the path of the container.
-var container = strings.NewReplacer("Deployment aws-load-balancer-controller spec.template.spec.containers.aws-load-balancer-controller.", "container ")
+var container = strings.NewReplacer("Deployment aws-load-balancer-controller "+
+	"spec.template.spec.containers.aws-load-balancer-controller.", "container ")
 
 // longestEffect bounds what testdata/values.txt shows of one effect: of the dashboard, the beginning.
 const longestEffect = 7000
@@ -45,8 +47,8 @@ func base(more ...map[string]any) map[string]any {
 	return v
 }
 
-// TestEachValueHasItsEffectAndNoOther holds the effect of each value on its own to testdata/values.txt. The arguments of each rendering are those
-// of a command line with which the controller starts.
+// TestEachValueHasItsEffectAndNoOther holds the effect of each value on its own to testdata/values.txt. The arguments
+// of each rendering are those of a command line with which the controller starts.
 func TestEachValueHasItsEffectAndNoOther(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -129,8 +131,8 @@ func TestEachValueHasACase(t *testing.T) {
 	}
 }
 
-// TestValuesSchemaAndNamesAgree: values.yaml, the schema and the names that are checked are three files, since templates can read neither of
-// the first two.
+// TestValuesSchemaAndNamesAgree: values.yaml, the schema and the names that are checked are three files, since
+// templates can read neither of the first two.
 func TestValuesSchemaAndNamesAgree(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -1,6 +1,6 @@
-// Package cluster is a whole simulated cluster: the control plane, simulated nodes and node ports on a virtual network, and
-// what an installation of the controller brings (CRDs, RBAC, IngressClass, the Gateway API). It has no AWS and does not run the controller.
-// It imports the other packages of this module and the virtual network.
+// Package cluster is a whole simulated cluster: the control plane, simulated nodes and node ports on a virtual network,
+// and what an installation of the controller brings (CRDs, RBAC, IngressClass, the Gateway API). It has no AWS and does
+// not run the controller. It imports the other packages of this module and the virtual network.
 package cluster
 
 import (
@@ -32,11 +32,11 @@ type Options struct {
 	Rights string
 	// GlobalAccelerator keeps the definition of GlobalAccelerators in CRDs, which no chart brings.
 	GlobalAccelerator bool
-	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs leaves the
-	// controller's own kinds for Gateways out too.
+	// GatewayAPI installs the definitions of the Gateway API and the GatewayClasses alb, nlb and auto. Without it, CRDs
+	// leaves the controller's own kinds for Gateways out too.
 	GatewayAPI bool
-	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
-	// the others in their order.
+	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs
+	// first, then the others in their order.
 	Manifests []string
 	// Installation is applied in place of Rights and IngressClass alb; nil: those.
 	Installation []*unstructured.Unstructured
@@ -47,9 +47,11 @@ type Options struct {
 	Launcher node.Launcher
 	// StandIns are images of which it is known what they serve, beside the built-in ones.
 	StandIns []node.StandIn
-	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
+	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not
+	// used.
 	OnlyAPI bool
-	// DualStack gives Services addresses of both families if they ask for them; nodes and pods have those that Nodes and Assign give them.
+	// DualStack gives Services addresses of both families if they ask for them; nodes and pods have those that Nodes and
+	// Assign give them.
 	DualStack bool
 	// Requests is a file that gets an audit event for each request of the load balancer controller; empty: none.
 	Requests string
@@ -73,7 +75,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI, DualStack: o.DualStack, Requests: o.Requests}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI,
+		DualStack: o.DualStack, Requests: o.Requests}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()
@@ -108,7 +111,8 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 		return err
 	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, StandIns: o.StandIns, Kubelet: serving, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall,
+		Launcher: o.Launcher, StandIns: o.StandIns, Kubelet: serving, Logf: o.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)
@@ -117,7 +121,8 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 	for _, n := range o.Nodes {
 		addresses[n.Name] = n.Addresses()
 	}
-	if c.proxy, err = nodeport.Start(ctx, nodeport.Options{Client: nodes, Network: o.Network, Nodes: addresses}); err != nil {
+	if c.proxy, err = nodeport.Start(ctx, nodeport.Options{Client: nodes, Network: o.Network, Nodes: addresses}); err !=
+		nil {
 		return fmt.Errorf("start node port forwarding: %w", err)
 	}
 	if o.Progress != nil {

@@ -107,11 +107,14 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	book := &addresses{next: netip.MustParseAddr("10.0.128.100"), taken: map[netip.Addr]bool{}}
 	host := netip.MustParseAddr("10.0.128.10")
 	c, err := Start(ctx, Options{
-		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd", Rights: "../../config/rbac", GatewayAPI: true,
+		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf,
+		CRDs: "../../config/crd", Rights: "../../config/rbac", GatewayAPI: true,
 		Manifests: []string{write(t, t.TempDir(), "added.yaml", added)},
 		Nodes: []node.Spec{
-			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a", Architecture: "amd64", Address: host},
-			{Name: "ip-10-0-144-10", Instance: "i-00000000000000b01", Region: "us-west-2", Zone: "us-west-2b", Architecture: "arm64", Address: netip.MustParseAddr("10.0.144.10")},
+			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a",
+				Architecture: "amd64", Address: host},
+			{Name: "ip-10-0-144-10", Instance: "i-00000000000000b01", Region: "us-west-2", Zone: "us-west-2b",
+				Architecture: "arm64", Address: netip.MustParseAddr("10.0.144.10")},
 		},
 		Progress: func(what string, after time.Duration) { t.Logf("%s after %v", what, after) },
 	})
@@ -137,18 +140,20 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		err := kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, args...)
+		err := kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out,
+			ErrOut: &out}, args...)
 		return out.String(), err
 	}
 	poll := func(what string, f func() (bool, error)) {
 		t.Helper()
 		began := time.Now()
 		var last error
-		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 3*time.Minute, true, func(context.Context) (bool, error) {
-			ok, err := f()
-			last = err
-			return ok, nil
-		})
+		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 3*time.Minute, true,
+			func(context.Context) (bool, error) {
+				ok, err := f()
+				last = err
+				return ok, nil
+			})
 		if err != nil {
 			pods, _ := run("get", "pods,endpointslices,events", "-o", "wide")
 			t.Fatalf("%s: %v (%v); %v\n%s", what, err, last, c.Plane.Failed(), pods)
@@ -161,7 +166,8 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	var pods []netip.Addr
 	poll("three endpoints are ready", func() (bool, error) {
-		slices, err := c.Client.DiscoveryV1().EndpointSlices("default").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=web"})
+		slices, err := c.Client.DiscoveryV1().EndpointSlices("default").List(ctx, metav1.ListOptions{
+			LabelSelector: "kubernetes.io/service-name=web"})
 		if err != nil {
 			return false, err
 		}
@@ -227,12 +233,16 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	if out, err := run("get", "targetgroupbindings", "-A"); err != nil {
 		t.Errorf("our CRDs: %v\n%s", err, out)
 	}
-	if out, err := run("get", "gatewayclasses,gateways,listenersets,httproutes,grpcroutes,tcproutes,udproutes,tlsroutes,referencegrants,loadbalancerconfigurations", "-A"); err != nil ||
+	if out,
+		err := run("get",
+		"gatewayclasses,gateways,listenersets,httproutes,grpcroutes,tcproutes,udproutes,tlsroutes,referencegrants,loadbalancerconfigurations", "-A"); err != nil ||
 		!strings.Contains(out, "gateway.k8s.aws/auto") {
 		t.Errorf("the Gateway API and its classes: %v\n%s", err, out)
 	}
-	// The API server would hold up the first TargetGroupBinding, and so the first answer of a load balancer, by two seconds.
-	crds, err := run("get", "customresourcedefinitions", "-o", `jsonpath={range .items[*]}{.metadata.creationTimestamp} {.status.conditions[?(@.type=="Established")].lastTransitionTime}{"\n"}{end}`)
+	// The API server would hold up the first TargetGroupBinding, and so the first answer of a load balancer, by two
+	// seconds.
+	crds, err := run("get", "customresourcedefinitions", "-o",
+		`jsonpath={range .items[*]}{.metadata.creationTimestamp} {.status.conditions[?(@.type=="Established")].lastTransitionTime}{"\n"}{end}`)
 	lines := strings.Split(strings.TrimSpace(crds), "\n")
 	if err != nil || len(lines) < 2 {
 		t.Errorf("the CRDs: %v\n%s", err, crds)
@@ -240,7 +250,8 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	for _, line := range lines {
 		var created, established metav1.Time
 		at, since, _ := strings.Cut(line, " ")
-		if err := errors.Join(created.UnmarshalQueryParameter(at), established.UnmarshalQueryParameter(since)); err != nil || established.After(created.Add(-creationDelay)) {
+		if err := errors.Join(created.UnmarshalQueryParameter(at), established.UnmarshalQueryParameter(since)); err != nil ||
+			established.After(created.Add(-creationDelay)) {
 			t.Errorf("a CRD is new to the API server: created %s, established %s, %v", at, since, err)
 		}
 	}
@@ -248,10 +259,11 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 		t.Errorf("an added object of an added kind: %v\n%s", err, out)
 	}
 	for verb, want := range map[string]bool{"list": true, "delete": false} {
-		review, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:               "system:serviceaccount:kube-system:aws-load-balancer-controller",
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: "try.example.com", Resource: "widgets"},
-		}}, metav1.CreateOptions{})
+		review, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{
+				User:               "system:serviceaccount:kube-system:aws-load-balancer-controller",
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: "try.example.com", Resource: "widgets"},
+			}}, metav1.CreateOptions{})
 		if err != nil || review.Status.Allowed != want {
 			t.Errorf("the controller may %s what was added: %+v, %v, want %v", verb, review, err, want)
 		}

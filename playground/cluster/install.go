@@ -25,11 +25,12 @@ var class []byte
 // kindDelay is how long after a CRD is established the API server may answer that it does not exist.
 const kindDelay = 10 * time.Second
 
-// creationDelay is how long after a CRD is established the API server holds up each creation of an object of its kind, and by how
-// long: another API server might not serve the CRD yet.
+// creationDelay is how long after a CRD is established the API server holds up each creation of an object of its kind,
+// and by how long: another API server might not serve the CRD yet.
 const creationDelay = 2 * time.Second
 
-// install applies the CRDs and, while the API server takes them up, the controller's rights; then GatewayClasses and what the user adds.
+// install applies the CRDs and, while the API server takes them up, the controller's rights; then GatewayClasses and
+// what the user adds.
 func install(ctx context.Context, c *Cluster, o Options) error {
 	client, err := manifest.NewClient(c.Plane.AdminConfig())
 	if err != nil {
@@ -163,8 +164,8 @@ func isDefinition(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "CustomResourceDefinition"
 }
 
-// ReadManifests reads the objects of files, and of the *.yaml, *.yml and *.json files of directories: CRDs first, namespaces next,
-// then the others in their order.
+// ReadManifests reads the objects of files, and of the *.yaml, *.yml and *.json files of directories: CRDs first,
+// namespaces next, then the others in their order.
 func ReadManifests(paths ...string) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, path := range paths {
@@ -222,8 +223,9 @@ func manifestsAt(path string) ([]string, error) {
 	return files, nil
 }
 
-// established waits until the API server serves the kinds of a CRD, and has it hold up no creation. As the API server is the only one,
-// nothing is lost; a first TargetGroupBinding, and with it the first answer of a load balancer, would come two seconds late.
+// established waits until the API server serves the kinds of a CRD, and has it hold up no creation. As the API server
+// is the only one, nothing is lost; a first TargetGroupBinding, and with it the first answer of a load balancer, would
+// come two seconds late.
 func established(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured) error {
 	for {
 		got, err := client.Get(ctx, crd)
@@ -248,7 +250,8 @@ func established(ctx context.Context, client *manifest.Client, crd *unstructured
 	}
 }
 
-func setConditions(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured, conditions []any) error {
+func setConditions(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured,
+	conditions []any) error {
 	if err := unstructured.SetNestedSlice(crd.Object, conditions, "status", "conditions"); err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 )
 
-// added is what another controller may bring: an object of a kind, in a namespace, both of which come later in the file.
+// added is what another controller may bring: an object of a kind, in a namespace, both of which come later in the
+// file.
 const added = `
 apiVersion: try.example.com/v1
 kind: Widget
@@ -73,7 +74,8 @@ func TestManifestsAreReadWithWhatOthersNeedFirst(t *testing.T) {
 	for _, o := range objects {
 		got = append(got, o.GetKind()+" "+o.GetName())
 	}
-	want := "CustomResourceDefinition widgets.try.example.com, Namespace widgets, Namespace late, ConfigMap settings, Widget first, ClusterRole widgets, ClusterRoleBinding widgets"
+	want := "CustomResourceDefinition widgets.try.example.com, Namespace widgets, Namespace late, ConfigMap settings, " +
+		"Widget first, ClusterRole widgets, ClusterRoleBinding widgets"
 	if text := strings.Join(got, ", "); text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
@@ -87,7 +89,8 @@ func TestManifestsThatCannotBeReadAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		broken: broken + ": document 1", filepath.Join(dir, "missing"): "missing: no such file", filepath.Join(dir, "empty"): "file in " + filepath.Join(dir, "empty"),
+		broken: broken + ": document 1", filepath.Join(dir, "missing"): "missing: no such file",
+		filepath.Join(dir, "empty"): "file in " + filepath.Join(dir, "empty"),
 	} {
 		if _, err := ReadManifests(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
@@ -126,7 +129,8 @@ func TestWithoutTheGatewayAPINoneOfItsDefinitionsAndOursIsInstalled(t *testing.T
 			_, group, _ := strings.Cut(crd.GetName(), ".")
 			groups[group]++
 		}
-		if (groups["gateway.networking.k8s.io"] == 10) != with || (groups[gatewayapi.Group] == 3) != with || (len(classes) == 3) != with || groups["elbv2.k8s.aws"] == 0 {
+		if (groups["gateway.networking.k8s.io"] == 10) != with || (groups[gatewayapi.Group] == 3) != with ||
+			(len(classes) == 3) != with || groups["elbv2.k8s.aws"] == 0 {
 			t.Errorf("with %t: %v, %d classes", with, groups, len(classes))
 		}
 	}

@@ -30,9 +30,9 @@ const runVariable = "LBC_CONFORMANCE"
 // longestRun bounds the suite.
 const longestRun = 30 * time.Minute
 
-// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets; those behind an ALB get the Host of
-// requests with its port, as the suite wants it, and match a Host with a port. The certificates of the suite are in Secrets, which the controller's manifests give no right to
-// read.
+// classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets; those
+// behind an ALB get the Host of requests with its port, as the suite wants it, and match a Host with a port. The
+// certificates of the suite are in Secrets, which the controller's manifests give no right to read.
 const classConfiguration = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -82,7 +82,8 @@ spec:
   parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}
 `
 
-// parallel is how many tests of the suite run at a time, of those that say that they can: they wait far more than they compute.
+// parallel is how many tests of the suite run at a time, of those that say that they can: they wait far more than they
+// compute.
 const parallel = "-test.parallel=8"
 
 // unknownAddress belongs to no account.
@@ -109,27 +110,33 @@ func TestConformance(t *testing.T) {
 		t.Run(r.Name, func(t *testing.T) {
 			o := order{
 				Run: r.Name, Kubeconfig: c.Env.Kubeconfig, Simulator: c.Env.URL, DNS: c.Simulator.DNS(),
-				Usable: usable, Unusable: []string{unknownAddress}, Version: cmp.Or(os.Getenv("LBC_VERSION"), "v0.0.0-dev"), Only: os.Getenv("LBC_CONFORMANCE_TEST"),
+				Usable: usable, Unusable: []string{unknownAddress}, Version: cmp.Or(os.Getenv("LBC_VERSION"), "v0.0.0-dev"),
+				Only:          os.Getenv("LBC_CONFORMANCE_TEST"),
 				ResultsOutput: filepath.Join(output, r.Name+".json"),
 			}
 			if r.Mode != "" {
 				o.ReportOutput = filepath.Join(output, fmt.Sprintf("standard-%s-%s-report.yaml", o.Version, r.Mode))
 			}
 			// A second run applies objects of the same names.
-			c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error { return noSuiteNamespace(ctx, c) })
+			c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error {
+				return noSuiteNamespace(ctx, c)
+			})
 			results, took := runSuite(t, o, filepath.Join(output, r.Name+".log"))
 			count := map[Outcome]int{}
 			for _, test := range r.Tests() {
 				count[cmp.Or(results[test], NotRun)]++
 			}
-			t.Logf("%s: %v in %v; the suite's log is %s", r.Name, count, took.Round(time.Second), filepath.Join(output, r.Name+".log"))
+			t.Logf("%s: %v in %v; the suite's log is %s", r.Name, count, took.Round(time.Second),
+				filepath.Join(output, r.Name+".log"))
 			if o.Only != "" {
 				t.Logf("%s %s", o.Only, cmp.Or(results[o.Only], NotRun))
 				return
 			}
 			for _, test := range again(r, results) {
 				t.Logf("%s %s beside others; it runs once more, alone", test, results[test])
-				c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error { return noSuiteNamespace(ctx, c) })
+				c.WaitFor(t, "the end of the namespaces of the run before", func(ctx context.Context) error {
+					return noSuiteNamespace(ctx, c)
+				})
 				o.Only, o.ReportOutput = test, ""
 				alone, _ := runSuite(t, o, filepath.Join(output, r.Name+"-"+test+".log"))
 				results[test] = alone[test]
@@ -144,9 +151,10 @@ func TestConformance(t *testing.T) {
 // mostAgain is how many tests may disturb one another.
 const mostAgain = 3
 
-// again are the tests that run once more, because they failed in the company of others: the suite does not wait until the objects of a test are gone. A route that
-// is made while one of the same match goes takes its rule over, and gets requests once its targets are healthy, a second later; HTTPRouteWeight takes the answers of
-// the other one's backend for its own until then. More failures than a few have another reason.
+// again are the tests that run once more, because they failed in the company of others: the suite does not wait until
+// the objects of a test are gone. A route that is made while one of the same match goes takes its rule over, and gets
+// requests once its targets are healthy, a second later; HTTPRouteWeight takes the answers of the other one's backend
+// for its own until then. More failures than a few have another reason.
 func again(r Run, results map[string]Outcome) (out []string) {
 	for _, test := range r.Passes {
 		if results[test] == Failed {
@@ -210,7 +218,8 @@ func runSuite(t *testing.T, o order, logPath string) (map[string]Outcome, time.D
 		t.Fatal(err)
 	}
 	began := time.Now()
-	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestSuite$", "-test.v", "-test.count=1", "-test.timeout="+longestRun.String(), parallel)
+	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestSuite$", "-test.v", "-test.count=1", "-test.timeout="+
+		longestRun.String(), parallel)
 	child.Env = append(os.Environ(), orderVariable+"="+path)
 	child.Stdout, child.Stderr = log, log
 	var exit *exec.ExitError
@@ -228,13 +237,14 @@ func runSuite(t *testing.T, o order, logPath string) (map[string]Outcome, time.D
 	return results, time.Since(began)
 }
 
-// realPorts ends a test that could not use the ports of load balancers: most of the suite's clients know no other way than an
-// address and the listener's port.
+// realPorts ends a test that could not use the ports of load balancers: most of the suite's clients know no other way
+// than an address and the listener's port.
 func realPorts(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.127.255.254:81")
 	if errors.Is(err, os.ErrPermission) {
-		t.Fatal("the suite's clients use ports below 1024: run it as root, or set the sysctl net.ipv4.ip_unprivileged_port_start=0")
+		t.Fatal("the suite's clients use ports below 1024: run it as root, or set the sysctl " +
+			"net.ipv4.ip_unprivileged_port_start=0")
 	}
 	if err == nil {
 		_ = l.Close()

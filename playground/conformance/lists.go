@@ -1,7 +1,7 @@
-// Package conformance runs the Gateway API's conformance tests in the playground, against the controller's real binary, and
-// compares the results with the lists that are kept here. The package itself only reads and compares; its tests run the suite
-// ("make conformance"), show that the suite's clients reach simulated load balancers, and write docs/conformance.md.
-// It imports no other package of the module.
+// Package conformance runs the Gateway API's conformance tests in the playground, against the controller's real binary,
+// and compares the results with the lists that are kept here. The package itself only reads and compares; its tests run
+// the suite ("make conformance"), show that the suite's clients reach simulated load balancers, and write
+// docs/conformance.md. It imports no other package of the module.
 package conformance
 
 import (
@@ -81,8 +81,8 @@ func (r Run) Tests() []string {
 	return slices.Sorted(slices.Values(slices.Concat(r.Passes, r.NotYet, slices.Collect(maps.Keys(r.Skipped)))))
 }
 
-// Differences are the results that are not as listed, one line each, with what to do. Results of tests that are not part of the
-// run are skipped ones; a test without a result did not run.
+// Differences are the results that are not as listed, one line each, with what to do. Results of tests that are not
+// part of the run are skipped ones; a test without a result did not run.
 func (r Run) Differences(results map[string]Outcome) []string {
 	var out []string
 	result := func(test string) Outcome {
@@ -98,7 +98,8 @@ func (r Run) Differences(results map[string]Outcome) []string {
 	}
 	for _, test := range r.NotYet {
 		if o := result(test); o == Passed || o == Left {
-			out = append(out, fmt.Sprintf("%s: %s %s, which is more than listed: move it from notYet to passes in playground/conformance/lists.yaml", r.Name, test, o))
+			out = append(out, fmt.Sprintf("%s: %s %s, which is more than listed: move it from notYet to passes in "+
+				"playground/conformance/lists.yaml", r.Name, test, o))
 		}
 	}
 	for test := range r.Skipped {
@@ -109,7 +110,8 @@ func (r Run) Differences(results map[string]Outcome) []string {
 	known := r.Tests()
 	for test, o := range results {
 		if o != Left && !slices.Contains(known, test) {
-			out = append(out, fmt.Sprintf("%s: %s %s and is not listed: add it to playground/conformance/lists.yaml", r.Name, test, o))
+			out = append(out, fmt.Sprintf("%s: %s %s and is not listed: add it to playground/conformance/lists.yaml",
+				r.Name, test, o))
 		}
 	}
 	slices.Sort(out)

@@ -54,14 +54,15 @@ func TestADifferenceFromTheListsIsReportedEitherWay(t *testing.T) {
 		results map[string]Outcome
 		want    []string
 	}{
-		"as listed":          {map[string]Outcome{"A": Passed, "B": Failed, "C": Left, "D": Left}, nil},
-		"not yet, not run":   {map[string]Outcome{"A": Passed}, nil},
-		"worse":              {map[string]Outcome{"A": Failed, "B": Failed}, []string{"r: A failed"}},
-		"nothing ran":        {nil, []string{"r: A not run"}},
-		"better":             {map[string]Outcome{"A": Passed, "B": Passed}, []string{"r: B passed"}},
-		"left out":           {map[string]Outcome{"A": Left, "B": Left}, []string{"r: A skipped", "r: B skipped"}},
-		"run all the same":   {map[string]Outcome{"A": Passed, "B": Failed, "C": Failed}, []string{"r: C failed"}},
-		"a test nobody knew": {map[string]Outcome{"A": Passed, "B": Failed, "D": Failed}, []string{"r: D failed and is not listed"}},
+		"as listed":        {map[string]Outcome{"A": Passed, "B": Failed, "C": Left, "D": Left}, nil},
+		"not yet, not run": {map[string]Outcome{"A": Passed}, nil},
+		"worse":            {map[string]Outcome{"A": Failed, "B": Failed}, []string{"r: A failed"}},
+		"nothing ran":      {nil, []string{"r: A not run"}},
+		"better":           {map[string]Outcome{"A": Passed, "B": Passed}, []string{"r: B passed"}},
+		"left out":         {map[string]Outcome{"A": Left, "B": Left}, []string{"r: A skipped", "r: B skipped"}},
+		"run all the same": {map[string]Outcome{"A": Passed, "B": Failed, "C": Failed}, []string{"r: C failed"}},
+		"a test nobody knew": {map[string]Outcome{"A": Passed, "B": Failed, "D": Failed},
+			[]string{"r: D failed and is not listed"}},
 	} {
 		got := r.Differences(c.results)
 		if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
@@ -92,7 +93,9 @@ func TestTheListsHoldEveryTestThatTheDeclaredFeaturesSelect(t *testing.T) {
 func TestOnlyWhatNoLoadBalancerOfAWSCanDoIsSkipped(t *testing.T) {
 	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	t.Parallel()
-	for name, skipped := range map[string][]string{"http": {"HTTPRouteRedirectPortAndScheme", "HTTPRouteRequestHeaderModifier"}, "layer4": {"TLSRouteHostnameIntersection"}} {
+	for name, skipped := range map[string][]string{
+		"http":   {"HTTPRouteRedirectPortAndScheme", "HTTPRouteRequestHeaderModifier"},
+		"layer4": {"TLSRouteHostnameIntersection"}} {
 		r, ok := load(t).Run(name)
 		if got := slices.Sorted(maps.Keys(r.Skipped)); !ok || !slices.Equal(got, skipped) {
 			t.Errorf("%s skips %q, want %q", name, got, skipped)

@@ -60,7 +60,8 @@ The goal is that all tests pass, except the skipped ones. Tests that are listed 
 `)
 	for _, r := range l.Runs {
 		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))
-		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet), len(r.Skipped))
+		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet),
+			len(r.Skipped))
 		if r.Mode == "" {
 			b.WriteString(" No report is written.")
 		}

@@ -33,8 +33,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// The suite's own setup runs with a hand in place of the controller: its base manifests are applied, and all of their pods become
-// ready. Then each of its clients reaches them through load balancers that are made by hand.
+// The suite's own setup runs with a hand in place of the controller: its base manifests are applied, and all of their
+// pods become ready. Then each of its clients reaches them through load balancers that are made by hand.
 func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	if testing.Short() {
@@ -76,19 +76,22 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passthrough, _, err := k8s.GetTLSSecret(options.Client, k8stypes.NamespacedName{Namespace: infra, Name: "tls-passthrough-checks-certificate"})
+	passthrough, _, err := k8s.GetTLSSecret(options.Client, k8stypes.NamespacedName{
+		Namespace: infra, Name: "tls-passthrough-checks-certificate"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, _, err := k8s.GetTLSSecret(options.Client, k8stypes.NamespacedName{Namespace: infra, Name: "tls-checks-certificate"})
+	certificate, _, err := k8s.GetTLSSecret(options.Client, k8stypes.NamespacedName{
+		Namespace: infra, Name: "tls-checks-certificate"})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	t.Run("HTTP", func(t *testing.T) {
-		http.MakeRequestAndExpectEventuallyConsistentResponse(t, s.RoundTripper, s.TimeoutConfig, at(alb, 80), http.ExpectedResponse{
-			Request: http.Request{Path: "/a?b=c"}, Backend: "infra-backend-v1", Namespace: infra,
-		})
+		http.MakeRequestAndExpectEventuallyConsistentResponse(t, s.RoundTripper, s.TimeoutConfig, at(alb, 80),
+			http.ExpectedResponse{
+				Request: http.Request{Path: "/a?b=c"}, Backend: "infra-backend-v1", Namespace: infra,
+			})
 	})
 	t.Run("WebSocket", func(t *testing.T) {
 		url := "ws://" + *alb.DNSName + "/ws"
@@ -104,19 +107,23 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 		}
 	})
 	t.Run("TCP", func(t *testing.T) {
-		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 3000), nil, "", false, tcp.ExpectedResponse{Backend: "tcp-backend", Namespace: infra})
+		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 3000), nil, "", false,
+			tcp.ExpectedResponse{Backend: "tcp-backend", Namespace: infra})
 	})
 	t.Run("TLS that the load balancer ends", func(t *testing.T) {
-		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 8443), ca, "example.com", true, tcp.ExpectedResponse{Backend: "tcp-backend", Namespace: infra})
+		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 8443), ca, "example.com", true,
+			tcp.ExpectedResponse{Backend: "tcp-backend", Namespace: infra})
 	})
 	t.Run("TLS that passes through", func(t *testing.T) {
-		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 8444), passthrough, "abc.example.com", true,
+		tcp.MakeTCPRequestAndExpectEventuallyValidResponse(t, s.TimeoutConfig, at(nlb, 8444), passthrough,
+			"abc.example.com", true,
 			tcp.ExpectedResponse{Backend: "tcp-backend", Namespace: infra, BackendIsTLS: true, Hostname: "abc.example.com"})
 	})
 	t.Run("HTTPS that passes through", func(t *testing.T) {
-		tls.MakeTLSRequestAndExpectEventuallyConsistentResponse(t, s.RoundTripper, s.TimeoutConfig, at(nlb, 443), certificate, nil, nil, "abc.example.com", http.ExpectedResponse{
-			Request: http.Request{Host: "abc.example.com", Path: "/"}, Backend: "tls-backend", Namespace: infra,
-		})
+		tls.MakeTLSRequestAndExpectEventuallyConsistentResponse(t, s.RoundTripper, s.TimeoutConfig, at(nlb, 443), certificate,
+			nil, nil, "abc.example.com", http.ExpectedResponse{
+				Request: http.Request{Host: "abc.example.com", Path: "/"}, Backend: "tls-backend", Namespace: infra,
+			})
 	})
 	t.Run("gRPC", func(t *testing.T) {
 		grpc.MakeRequestAndExpectEventuallyConsistentResponse(t, nil, s.TimeoutConfig, at(nlb, 50051), grpc.ExpectedResponse{
@@ -137,7 +144,8 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 func acceptAll(ctx context.Context, c client.Client) {
 	_ = wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		condition := func(kind string, generation int64) metav1.Condition {
-			return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: kind, ObservedGeneration: generation, LastTransitionTime: metav1.Now()}
+			return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: kind, ObservedGeneration: generation,
+				LastTransitionTime: metav1.Now()}
 		}
 		var classes gatewayv1.GatewayClassList
 		if c.List(ctx, &classes) == nil {
@@ -167,9 +175,11 @@ type hand struct {
 func (h hand) openNodes() {
 	h.t.Helper()
 	group := h.c.Simulator.Seed().SecurityGroups[0].ID
-	if _, err := h.c.Simulator.Compute.AuthorizeSecurityGroupIngress(h.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: &group, IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}},
-	}); err != nil {
+	if _, err := h.c.Simulator.Compute.AuthorizeSecurityGroupIngress(h.t.Context(),
+		&ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: &group, IpPermissions: []ec2types.IpPermission{
+				{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}},
+		}); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -196,7 +206,8 @@ func (h hand) balancer(name string, kind types.LoadBalancerTypeEnum) types.LoadB
 // group has the pods of the app as targets.
 func (h hand) group(name string, protocol types.ProtocolEnum, port int32, app string) string {
 	h.t.Helper()
-	in := &elb.CreateTargetGroupInput{Name: &name, Protocol: protocol, Port: &port, TargetType: types.TargetTypeEnumIp, VpcId: aws.String(h.c.Simulator.Seed().VPC.ID)}
+	in := &elb.CreateTargetGroupInput{Name: &name, Protocol: protocol, Port: &port, TargetType: types.TargetTypeEnumIp,
+		VpcId: aws.String(h.c.Simulator.Seed().VPC.ID)}
 	if protocol == types.ProtocolEnumHttp {
 		in.HealthCheckPath = aws.String("/health")
 	}
@@ -204,7 +215,8 @@ func (h hand) group(name string, protocol types.ProtocolEnum, port int32, app st
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	pods, err := h.c.Client.CoreV1().Pods(suite.InfrastructureNamespace).List(h.t.Context(), metav1.ListOptions{LabelSelector: "app=" + app})
+	pods, err := h.c.Client.CoreV1().Pods(suite.InfrastructureNamespace).List(h.t.Context(), metav1.ListOptions{
+		LabelSelector: "app=" + app})
 	if err != nil || len(pods.Items) == 0 {
 		h.t.Fatalf("no pods of %s: %v", app, err)
 	}
@@ -213,7 +225,8 @@ func (h hand) group(name string, protocol types.ProtocolEnum, port int32, app st
 		targets = append(targets, types.TargetDescription{Id: &p.Status.PodIP, Port: &port})
 	}
 	arn := tg.TargetGroups[0].TargetGroupArn
-	if _, err := h.c.Simulator.Balancing.RegisterTargets(h.t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: targets}); err != nil {
+	if _, err := h.c.Simulator.Balancing.RegisterTargets(h.t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: arn,
+		Targets: targets}); err != nil {
 		h.t.Fatal(err)
 	}
 	return *arn

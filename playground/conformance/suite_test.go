@@ -48,11 +48,12 @@ type order struct {
 	ResultsOutput, ReportOutput string
 }
 
-// classAccepted is how long a class may take until it is accepted: long for a controller that serves it, short when none does.
+// classAccepted is how long a class may take until it is accepted: long for a controller that serves it, short when
+// none does.
 const classAccepted = time.Minute
 
-// TestSuite runs the suite in a process of its own, which the lists' comparison starts: the suite ends the test that failed, and
-// its failures are not ours when they are listed.
+// TestSuite runs the suite in a process of its own, which the lists' comparison starts: the suite ends the test that
+// failed, and its failures are not ours when they are listed.
 func TestSuite(t *testing.T) {
 	longtest.Long(t, "make conformance runs the suite; this is about its lists and clients")
 	path := os.Getenv(orderVariable)
@@ -118,7 +119,8 @@ func suiteOptions(restConfig *rest.Config, o order) (suite.ConformanceOptions, e
 		return suite.ConformanceOptions{}, err
 	}
 	// The clients of TCP, UDP, TLS and gRPC have no other way in.
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (
+		net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, o.DNS)
 	}}

@@ -105,12 +105,12 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 	return nil
 }
 
-// startHooks bounds how long a start that is not wanted any more goes on: a server that is stopped while its start hooks run
-// ends the process with a trace of all goroutines.
+// startHooks bounds how long a start that is not wanted any more goes on: a server that is stopped while its start
+// hooks run ends the process with a trace of all goroutines.
 const startHooks = 10 * time.Second
 
-// waitReady polls /readyz; the server has no channel for it. When ctx ends first, it returns as soon as the server can be
-// stopped.
+// waitReady polls /readyz; the server has no channel for it. When ctx ends first, it returns as soon as the server can
+// be stopped.
 func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	transport, err := rest.TransportFor(cp.AdminConfig())
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 )
 
-// requestsPolicy has the API server record each request of the load balancer controller, watches when they are admitted.
+// requestsPolicy has the API server record each request of the load balancer controller, watches when they are
+// admitted.
 const requestsPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]

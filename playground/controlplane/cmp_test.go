@@ -35,7 +35,8 @@ func TestErrorsEqualWhatTheyWrap(t *testing.T) {
 	if !cmp.Equal(cause, wrapped, cmp.EquateErrors{}) || !cmp.Equal(wrapped, cause, cmp.EquateErrors{}) {
 		t.Error("an error is not equal to one that wraps it")
 	}
-	if cmp.Equal(cause, errors.New("cause"), cmp.EquateErrors{}) || cmp.Equal(cause, nil, cmp.EquateErrors{}) || cmp.Equal(cause, wrapped) {
+	if cmp.Equal(cause, errors.New("cause"), cmp.EquateErrors{}) || cmp.Equal(cause, nil, cmp.EquateErrors{}) ||
+		cmp.Equal(cause, wrapped) {
 		t.Error("different errors are equal")
 	}
 	if !cmp.Equal(error(nil), error(nil), cmp.EquateErrors{}) {

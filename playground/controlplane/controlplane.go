@@ -1,6 +1,7 @@
-// Package controlplane runs a real Kubernetes control plane inside this process: etcd without fsync, kube-apiserver with token
-// authentication and RBAC, the kube controllers that Ingress, Service and Pod objects need, and kube-scheduler, all on loopback.
-// It has no nodes, no AWS and no load balancer controller. It imports k8s.io/kubernetes, etcd and client-go, nothing of the root module.
+// Package controlplane runs a real Kubernetes control plane inside this process: etcd without fsync, kube-apiserver
+// with token authentication and RBAC, the kube controllers that Ingress, Service and Pod objects need, and
+// kube-scheduler, all on loopback. It has no nodes, no AWS and no load balancer controller. It imports
+// k8s.io/kubernetes, etcd and client-go, nothing of the root module.
 package controlplane
 
 import (
@@ -30,12 +31,13 @@ type Options struct {
 	DualStack bool
 	// Emulated is an older minor version, such as 1.33, that the API server emulates; empty: none.
 	Emulated string
-	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller; empty: none.
+	// Requests is a file that gets a line of JSON, an audit event, for each request of the load balancer controller;
+	// empty: none.
 	Requests string
 }
 
-// ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a process
-// runs one at a time.
+// ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a
+// process runs one at a time.
 type ControlPlane struct {
 	dir     string
 	creds   *credentials
@@ -57,8 +59,8 @@ type component struct {
 	stopping bool  // its end is no failure
 }
 
-// Start starts every part and returns when the API server is ready; controllers and scheduler may still be filling their
-// caches. ctx bounds the start only. The error names the component that failed and its log file.
+// Start starts every part and returns when the API server is ready; controllers and scheduler may still be filling
+// their caches. ctx bounds the start only. The error names the component that failed and its log file.
 func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	began := time.Now()
 	progress := opts.Progress
@@ -175,7 +177,8 @@ func (cp *ControlPlane) config(u user) *rest.Config {
 		UserAgent:       "playground/" + u.short,
 		QPS:             -1, // API priority and fairness is the limit that matters
 		TLSClientConfig: rest.TLSClientConfig{CAData: cp.creds.caPEM},
-		// Else what the components are warned of, such as the old kind Endpoints, goes wherever a kubectl in this process prints.
+		// Else what the components are warned of, such as the old kind Endpoints, goes wherever a kubectl in this process
+		// prints.
 		WarningHandler: rest.NoWarnings{},
 	}
 }
@@ -183,8 +186,8 @@ func (cp *ControlPlane) config(u user) *rest.Config {
 // AdminKubeconfig writes a kubeconfig with all rights and returns its path.
 func (cp *ControlPlane) AdminKubeconfig() (string, error) { return cp.kubeconfig(userAdmin) }
 
-// ControllerKubeconfig writes a kubeconfig of the service account that the load balancer controller's manifests use; its
-// rights are whatever RBAC gives to kube-system/aws-load-balancer-controller.
+// ControllerKubeconfig writes a kubeconfig of the service account that the load balancer controller's manifests use;
+// its rights are whatever RBAC gives to kube-system/aws-load-balancer-controller.
 func (cp *ControlPlane) ControllerKubeconfig() (string, error) { return cp.kubeconfig(userController) }
 
 // run starts f as a component with a context of its own.

@@ -25,7 +25,9 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	longtest.Long(t, "it is about the playground, which every end-to-end test uses")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	cp, err := Start(ctx, Options{Dir: t.TempDir(), Progress: func(c string, d time.Duration) { t.Logf("%s after %v", c, d) }})
+	cp, err := Start(ctx, Options{Dir: t.TempDir(), Progress: func(c string, d time.Duration) {
+		t.Logf("%s after %v", c, d)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	_, err = client.CoreV1().Nodes().Create(ctx, &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "one"},
 		Status: corev1.NodeStatus{
-			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}},
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
+				LastHeartbeatTime: metav1.Now()}},
 			Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("110")},
 		},
 	}, metav1.CreateOptions{})
@@ -91,7 +94,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	scale := func(replicas int32) {
 		t.Helper()
 		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-		if _, err := client.AppsV1().Deployments("default").Patch(ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		if _, err := client.AppsV1().Deployments("default").Patch(ctx, "web", types.MergePatchType, patch,
+			metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		poll(fmt.Sprintf("%d pods", replicas), func(ctx context.Context) (bool, error) {
@@ -109,7 +113,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	}
 	scale(4) // fewer pods would wait for a kubelet to end them
 
-	// etcd goes back to a snapshot: what was made since is gone, what was deleted is there again, and resource versions are lower.
+	// etcd goes back to a snapshot: what was made since is gone, what was deleted is there again, and resource versions
+	// are lower.
 	names := func() (all []string, version string) {
 		t.Helper()
 		list, err := client.CoreV1().ConfigMaps("default").List(ctx, metav1.ListOptions{LabelSelector: "of=test"})
@@ -123,7 +128,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	}
 	write := func(name string) {
 		t.Helper()
-		m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"of": "test"}}, Data: map[string]string{"is": "old"}}
+		m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"of": "test"}},
+			Data: map[string]string{"is": "old"}}
 		if _, err := client.CoreV1().ConfigMaps("default").Create(ctx, m, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +143,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	}
 	write("made")
 	for n := range 20 {
-		if _, err := client.CoreV1().ConfigMaps("default").Patch(ctx, "edited", types.MergePatchType, fmt.Appendf(nil, `{"data":{"is":"new %d"}}`, n), metav1.PatchOptions{}); err != nil {
+		if _, err := client.CoreV1().ConfigMaps("default").Patch(ctx, "edited", types.MergePatchType,
+			fmt.Appendf(nil, `{"data":{"is":"new %d"}}`, n), metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +159,8 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 		t.Fatal(err)
 	}
 	restored, version := names()
-	if order, err := resourceversion.CompareResourceVersion(version, last); !slices.Equal(restored, before) || err != nil || order >= 0 {
+	if order, err := resourceversion.CompareResourceVersion(version, last); !slices.Equal(restored, before) ||
+		err != nil || order >= 0 {
 		t.Errorf("restored: %v at version %s (%v), want %v before %s", restored, version, err, before, last)
 	}
 	t.Logf("restored after %v", time.Since(began))

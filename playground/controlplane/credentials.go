@@ -162,7 +162,8 @@ func (c *credentials) newTokens() (string, error) {
 }
 
 // newCertificate makes a key and a certificate for ten years, signed by parent or, if that is nil, by itself.
-func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate,
+	*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a key: %w", err)
@@ -185,7 +186,8 @@ func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.Private
 	return cert, key, err
 }
 
-// KubeletServing is the TLS configuration of the server of the kubelets, which answers to the API server only. Its name is localhost.
+// KubeletServing is the TLS configuration of the server of the kubelets, which answers to the API server only. Its name
+// is localhost.
 func (cp *ControlPlane) KubeletServing() (*tls.Config, error) {
 	certificate, err := tls.LoadX509KeyPair(cp.creds.kubeletCert, cp.creds.kubeletKey)
 	if err != nil {
@@ -193,13 +195,15 @@ func (cp *ControlPlane) KubeletServing() (*tls.Config, error) {
 	}
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM(cp.creds.caPEM)
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}, nil
 }
 
 // kubeconfig writes the file of a user. It replaces it as a whole: processes started before may be reading it.
 func (cp *ControlPlane) kubeconfig(u user) (string, error) {
 	config := clientcmdapi.NewConfig()
-	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + cp.address, CertificateAuthorityData: cp.creds.caPEM}
+	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + cp.address,
+		CertificateAuthorityData: cp.creds.caPEM}
 	config.AuthInfos[u.short] = &clientcmdapi.AuthInfo{Token: cp.creds.tokens[u.name]}
 	config.Contexts["playground"] = &clientcmdapi.Context{Cluster: "playground", AuthInfo: u.short}
 	config.CurrentContext = "playground"

@@ -7,9 +7,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// TestAKubeconfigIsNeverSeenHalfWritten: replicas of the controller are started at one moment, each after its kubeconfig was written.
+// TestAKubeconfigIsNeverSeenHalfWritten: replicas of the controller are started at one moment, each after its
+// kubeconfig was written.
 func TestAKubeconfigIsNeverSeenHalfWritten(t *testing.T) {
-	cp := &ControlPlane{dir: t.TempDir(), address: "127.0.0.1:6443", creds: &credentials{caPEM: []byte("authority"), tokens: map[string]string{}}}
+	cp := &ControlPlane{dir: t.TempDir(), address: "127.0.0.1:6443", creds: &credentials{caPEM: []byte("authority"),
+		tokens: map[string]string{}}}
 	path, err := cp.ControllerKubeconfig()
 	if err != nil {
 		t.Fatal(err)

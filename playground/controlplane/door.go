@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// door is the socket of the API server. It stays open while the server is restarted, so that no other program gets its port: without a server it ends
-// each connection at once. It can also hold all connections still, as they are while a server's process is suspended.
+// door is the socket of the API server. It stays open while the server is restarted, so that no other program gets its
+// port: without a server it ends each connection at once. It can also hold all connections still, as they are while a
+// server's process is suspended.
 type door struct {
 	socket net.Listener
 	held   atomic.Pointer[chan struct{}] // closed when connections go on; nil: they are not held

@@ -31,13 +31,15 @@ func TestEmulatedKubernetesTakesTheChart(t *testing.T) {
 		installOn(t, version)
 		return
 	}
-	longtest.Long(t, "it starts an API server for each version; a test of crdrules compiles the expressions for all of them")
+	longtest.Long(t, "it starts an API server for each version; a test of crdrules compiles the expressions "+
+		"for all of them")
 	for _, r := range support.Kubernetes {
 		if r.Test != support.Emulated {
 			continue
 		}
 		t.Run(r.String(), func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEmulatedKubernetesTakesTheChart$", "-test.v") //nolint:gosec // this program
+			//nolint:gosec // this program
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEmulatedKubernetesTakesTheChart$", "-test.v")
 			cmd.Env = append(os.Environ(), emulatedVariable+"="+r.String())
 			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "emulates "+r.String()) {
 				t.Errorf("%v\n%s", err, out)
@@ -68,7 +70,8 @@ func installOn(t *testing.T, version string) {
 			}
 		}
 	}
-	t.Logf("the API server emulates %s and has taken %d definitions and %d objects", version, len(definitions), len(objects))
+	t.Logf("the API server emulates %s and has taken %d definitions and %d objects", version, len(definitions),
+		len(objects))
 }
 
 // applied applies an object, and tries for a while what needs a namespace or a definition that has just been created.
@@ -111,7 +114,8 @@ func installation(t *testing.T, version string) (definitions, objects []*unstruc
 		t.Fatal(err)
 	}
 	gates := map[string]any{"ALBTargetControlAgent": true, "GlobalAcceleratorController": true}
-	rendered, err := c.Render(map[string]any{"clusterName": "demo-cluster", "controllerConfig": map[string]any{"featureGates": gates}}, chart.Release{Kubernetes: "v" + version + ".0"})
+	rendered, err := c.Render(map[string]any{"clusterName": "demo-cluster", "controllerConfig": map[string]any{
+		"featureGates": gates}}, chart.Release{Kubernetes: "v" + version + ".0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ type etcdServer struct {
 	url    string
 }
 
-// startEtcd starts a single-member etcd on free loopback ports, with the content of a directory if there is any. Nothing is synced to disk: a playground that loses power
-// is simply started again.
+// startEtcd starts a single-member etcd on free loopback ports, with the content of a directory if there is any.
+// Nothing is synced to disk: a playground that loses power is simply started again.
 func startEtcd(ctx context.Context, dir, log string) (*etcdServer, error) {
 	cfg := embed.NewConfig()
 	cfg.Dir = dir

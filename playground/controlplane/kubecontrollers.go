@@ -63,8 +63,8 @@ type constructor struct {
 	make func(*controllers, context.Context) (loop func(context.Context), err error)
 }
 
-// constructors are those that the life of a workload behind a load balancer needs. Storage, certificates, quotas and cloud
-// controllers have nothing to act on here.
+// constructors are those that the life of a workload behind a load balancer needs. Storage, certificates, quotas and
+// cloud controllers have nothing to act on here.
 var constructors = []constructor{
 	{"serviceaccount-token", (*controllers).serviceAccountTokens},
 	{"serviceaccount", (*controllers).serviceAccounts},
@@ -145,25 +145,29 @@ func (c *controllers) serviceAccountTokens(ctx context.Context) (func(context.Co
 	if err != nil {
 		return nil, err
 	}
-	k, err := serviceaccount.NewTokensController(klog.FromContext(ctx), c.shared.Core().V1().ServiceAccounts(), c.shared.Core().V1().Secrets(), c.client,
+	k, err := serviceaccount.NewTokensController(klog.FromContext(ctx), c.shared.Core().V1().ServiceAccounts(),
+		c.shared.Core().V1().Secrets(), c.client,
 		serviceaccount.TokensControllerOptions{TokenGenerator: generator, RootCA: c.ca})
 	return func(ctx context.Context) { k.Run(ctx, 5) }, err
 }
 
 func (c *controllers) serviceAccounts(ctx context.Context) (func(context.Context), error) {
-	k, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), c.shared.Core().V1().ServiceAccounts(), c.shared.Core().V1().Namespaces(), c.client,
+	k, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), c.shared.Core().V1().ServiceAccounts(),
+		c.shared.Core().V1().Namespaces(), c.client,
 		serviceaccount.DefaultServiceAccountsControllerOptions())
 	return func(ctx context.Context) { k.Run(ctx, 1) }, err
 }
 
 func (c *controllers) rootCertificates(context.Context) (func(context.Context), error) {
-	k, err := rootcacertpublisher.NewPublisher(c.shared.Core().V1().ConfigMaps(), c.shared.Core().V1().Namespaces(), c.client, c.ca)
+	k, err := rootcacertpublisher.NewPublisher(c.shared.Core().V1().ConfigMaps(), c.shared.Core().V1().Namespaces(),
+		c.client, c.ca)
 	return func(ctx context.Context) { k.Run(ctx, 1) }, err
 }
 
 func (c *controllers) namespaces(ctx context.Context) (func(context.Context), error) {
 	// Deleting a namespace must not wait for the default resync of discovery.
-	k := namespace.NewNamespaceController(ctx, c.client, c.metadata, c.client.Discovery().ServerPreferredNamespacedResources, c.shared.Core().V1().Namespaces(),
+	k := namespace.NewNamespaceController(ctx, c.client, c.metadata,
+		c.client.Discovery().ServerPreferredNamespacedResources, c.shared.Core().V1().Namespaces(),
 		time.Minute, corev1.FinalizerKubernetes)
 	return func(ctx context.Context) { k.Run(ctx, 10) }, nil
 }
@@ -185,23 +189,27 @@ func (c *controllers) garbage(ctx context.Context) (func(context.Context), error
 }
 
 func (c *controllers) deployments(ctx context.Context) (func(context.Context), error) {
-	k, err := deployment.NewDeploymentController(ctx, c.shared.Apps().V1().Deployments(), c.shared.Apps().V1().ReplicaSets(), c.shared.Core().V1().Pods(), c.client)
+	k, err := deployment.NewDeploymentController(ctx, c.shared.Apps().V1().Deployments(),
+		c.shared.Apps().V1().ReplicaSets(), c.shared.Core().V1().Pods(), c.client)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, err
 }
 
 func (c *controllers) replicaSets(ctx context.Context) (func(context.Context), error) {
-	k := replicaset.NewReplicaSetController(ctx, c.shared.Apps().V1().ReplicaSets(), c.shared.Core().V1().Pods(), c.client, replicaset.BurstReplicas)
+	k := replicaset.NewReplicaSetController(ctx, c.shared.Apps().V1().ReplicaSets(), c.shared.Core().V1().Pods(), c.client,
+		replicaset.BurstReplicas)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) statefulSets(ctx context.Context) (func(context.Context), error) {
-	k := statefulset.NewStatefulSetController(ctx, c.shared.Core().V1().Pods(), c.shared.Apps().V1().StatefulSets(), c.shared.Core().V1().PersistentVolumeClaims(),
+	k := statefulset.NewStatefulSetController(ctx, c.shared.Core().V1().Pods(), c.shared.Apps().V1().StatefulSets(),
+		c.shared.Core().V1().PersistentVolumeClaims(),
 		c.shared.Apps().V1().ControllerRevisions(), c.client)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) daemonSets(ctx context.Context) (func(context.Context), error) {
-	k, err := daemon.NewDaemonSetsController(ctx, c.shared.Apps().V1().DaemonSets(), c.shared.Apps().V1().ControllerRevisions(), c.shared.Core().V1().Pods(),
+	k, err := daemon.NewDaemonSetsController(ctx, c.shared.Apps().V1().DaemonSets(),
+		c.shared.Apps().V1().ControllerRevisions(), c.shared.Core().V1().Pods(),
 		c.shared.Core().V1().Nodes(), c.client, flowcontrol.NewBackOff(time.Second, 15*time.Minute))
 	return func(ctx context.Context) { k.Run(ctx, 2) }, err
 }
@@ -217,27 +225,33 @@ func (c *controllers) cronJobs(ctx context.Context) (func(context.Context), erro
 }
 
 func (c *controllers) disruption(ctx context.Context) (func(context.Context), error) {
-	scales, err := scale.NewForConfig(c.config, c.mapper, dynamic.LegacyAPIPathResolverFunc, scale.NewDiscoveryScaleKindResolver(c.client.Discovery()))
+	scales, err := scale.NewForConfig(c.config, c.mapper, dynamic.LegacyAPIPathResolverFunc,
+		scale.NewDiscoveryScaleKindResolver(c.client.Discovery()))
 	if err != nil {
 		return nil, err
 	}
-	k := disruption.NewDisruptionController(ctx, c.shared.Core().V1().Pods(), c.shared.Policy().V1().PodDisruptionBudgets(), c.shared.Core().V1().ReplicationControllers(),
-		c.shared.Apps().V1().ReplicaSets(), c.shared.Apps().V1().Deployments(), c.shared.Apps().V1().StatefulSets(), c.client, c.mapper, scales, c.client.Discovery())
+	k := disruption.NewDisruptionController(ctx, c.shared.Core().V1().Pods(),
+		c.shared.Policy().V1().PodDisruptionBudgets(), c.shared.Core().V1().ReplicationControllers(),
+		c.shared.Apps().V1().ReplicaSets(), c.shared.Apps().V1().Deployments(), c.shared.Apps().V1().StatefulSets(), c.client,
+		c.mapper, scales, c.client.Discovery())
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) endpoints(ctx context.Context) (func(context.Context), error) {
-	k := endpoint.NewEndpointController(ctx, c.shared.Core().V1().Pods(), c.shared.Core().V1().Services(), c.shared.Core().V1().Endpoints(), c.client, 0)
+	k := endpoint.NewEndpointController(ctx, c.shared.Core().V1().Pods(), c.shared.Core().V1().Services(),
+		c.shared.Core().V1().Endpoints(), c.client, 0)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) endpointSlices(ctx context.Context) (func(context.Context), error) {
-	k := endpointslice.NewController(ctx, c.shared.Core().V1().Pods(), c.shared.Core().V1().Services(), c.shared.Core().V1().Nodes(), c.shared.Discovery().V1().EndpointSlices(), 100, c.client, 0)
+	k := endpointslice.NewController(ctx, c.shared.Core().V1().Pods(), c.shared.Core().V1().Services(),
+		c.shared.Core().V1().Nodes(), c.shared.Discovery().V1().EndpointSlices(), 100, c.client, 0)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) mirroredEndpointSlices(ctx context.Context) (func(context.Context), error) {
-	k := endpointslicemirroring.NewController(ctx, c.shared.Core().V1().Endpoints(), c.shared.Discovery().V1().EndpointSlices(), c.shared.Core().V1().Services(), 1000, c.client, 0)
+	k := endpointslicemirroring.NewController(ctx, c.shared.Core().V1().Endpoints(),
+		c.shared.Discovery().V1().EndpointSlices(), c.shared.Core().V1().Services(), 1000, c.client, 0)
 	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
@@ -247,13 +261,15 @@ func (c *controllers) nodeLifecycle(ctx context.Context) (func(context.Context),
 		evictions, secondary    = 0.1, 0.01 // nodes a second
 		largeCluster, unhealthy = 50, 0.55  // nodes, share of a zone
 	)
-	k, err := nodelifecycle.NewNodeLifecycleController(ctx, c.shared.Coordination().V1().Leases(), c.shared.Core().V1().Pods(), c.shared.Core().V1().Nodes(),
+	k, err := nodelifecycle.NewNodeLifecycleController(ctx, c.shared.Coordination().V1().Leases(),
+		c.shared.Core().V1().Pods(), c.shared.Core().V1().Nodes(),
 		c.shared.Apps().V1().DaemonSets(), c.client, monitor, startup, grace, evictions, secondary, largeCluster, unhealthy)
 	return func(ctx context.Context) { k.Run(ctx) }, err
 }
 
 func (c *controllers) taintEviction(ctx context.Context) (func(context.Context), error) {
-	k, err := tainteviction.New(ctx, c.client, c.shared.Core().V1().Pods(), c.shared.Core().V1().Nodes(), "taint-eviction-controller")
+	k, err := tainteviction.New(ctx, c.client, c.shared.Core().V1().Pods(), c.shared.Core().V1().Nodes(),
+		"taint-eviction-controller")
 	if err != nil {
 		return nil, err
 	}

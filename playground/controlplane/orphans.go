@@ -15,8 +15,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// orphans removes pods that no kubelet removes: those of a node that is gone, and those that were deleted before they had a node.
-// A pod must be found so in two looks, since the caches of pods and nodes are not of one moment.
+// orphans removes pods that no kubelet removes: those of a node that is gone, and those that were deleted before they
+// had a node. A pod must be found so in two looks, since the caches of pods and nodes are not of one moment.
 type orphans struct {
 	client kubernetes.Interface
 	pods   coreinformers.PodInformer
@@ -64,7 +64,8 @@ func (o *orphans) look(ctx context.Context, before map[types.UID]bool) map[types
 			continue
 		}
 		var now int64
-		err := o.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
+		err := o.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now,
+			Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			klog.FromContext(ctx).Error(err, "an orphaned pod stays", "pod", klog.KObj(pod))
 		}

@@ -15,7 +15,8 @@ import (
 func TestOrphanedPodsAreRemovedAtTheSecondLook(t *testing.T) {
 	t.Parallel()
 	pod := func(name, node string, deleted bool) *corev1.Pod {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: corev1.PodSpec{NodeName: node}}
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)},
+			Spec: corev1.PodSpec{NodeName: node}}
 		if deleted {
 			p.DeletionTimestamp, p.Finalizers = &metav1.Time{Time: time.Unix(1, 0)}, []string{"test/keeps"}
 		}
@@ -23,7 +24,8 @@ func TestOrphanedPodsAreRemovedAtTheSecondLook(t *testing.T) {
 	}
 	ctx := t.Context()
 	client := fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "there"}},
-		pod("runs", "there", false), pod("ends", "there", true), pod("waits", "", false), pod("lost", "gone", false), pod("never-placed", "", true))
+		pod("runs", "there", false), pod("ends", "there", true), pod("waits", "", false), pod("lost", "gone", false),
+		pod("never-placed", "", true))
 	shared := informers.NewSharedInformerFactory(client, 0)
 	o := orphans{client: client, pods: shared.Core().V1().Pods(), nodes: shared.Core().V1().Nodes()}
 	o.informers()

@@ -13,8 +13,8 @@ const apiServerName = "kube-apiserver"
 // stopTime bounds how long a server may take to end.
 const stopTime = 20 * time.Second
 
-// RestartAPIServer stops the API server, which cuts all its connections, and starts it again at the same address. Until it is ready connections end
-// at once. Everything else keeps running.
+// RestartAPIServer stops the API server, which cuts all its connections, and starts it again at the same address. Until
+// it is ready connections end at once. Everything else keeps running.
 func (cp *ControlPlane) RestartAPIServer(ctx context.Context) error {
 	if err := cp.stopAPIServer(ctx); err != nil {
 		return err
@@ -34,7 +34,8 @@ func (cp *ControlPlane) startAgain(ctx context.Context) error {
 	return nil
 }
 
-// PauseAPIServer has the API server stand still, as a process that is suspended: connections stay, and nothing is answered.
+// PauseAPIServer has the API server stand still, as a process that is suspended: connections stay, and nothing is
+// answered.
 func (cp *ControlPlane) PauseAPIServer() error {
 	if !cp.door.hold() {
 		return errors.New("the API server is paused already")

@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 )
 
-// The files of etcd below its directory: the store, the snapshots of Raft, and the log of what came after the store was written last.
+// The files of etcd below its directory: the store, the snapshots of Raft, and the log of what came after the store was
+// written last.
 const (
 	etcdStore = "member/snap/db"
 	etcdSnaps = "member/snap/*.snap"
 	etcdLog   = "member/wal/*.wal"
 )
 
-// SnapshotEtcd copies the content of etcd to a directory that must not exist. What is written meanwhile may be part of it.
+// SnapshotEtcd copies the content of etcd to a directory that must not exist. What is written meanwhile may be part of
+// it.
 func (cp *ControlPlane) SnapshotEtcd(dir string) error {
 	if err := cp.etcd.snapshot(cp.etcdDir(), dir); err != nil {
 		return fmt.Errorf("copy the content of etcd: %w", err)

@@ -29,9 +29,11 @@ func acceleratorRows() []row {
 		{"an accelerator without a word", accelerator, "", "{}", ""},
 		{"a range", accelerator, "", ports("fromPort: 80, toPort: 90"), ""},
 		{"a port", accelerator, "", ports("fromPort: 80, toPort: 80"), ""},
-		{"a range backwards", accelerator, "", ports("fromPort: 90, toPort: 80"), "FromPort must be less than or equal to ToPort"},
+		{"a range backwards", accelerator, "", ports("fromPort: 90, toPort: 80"),
+			"FromPort must be less than or equal to ToPort"},
 		{"an id", accelerator, "", endpoint("type: EndpointID, endpointID: eipalloc-1"), ""},
-		{"an id with a namespace", accelerator, "", endpoint("type: EndpointID, endpointID: eipalloc-1, namespace: shop"), ""},
+		{"an id with a namespace", accelerator, "", endpoint("type: EndpointID, endpointID: eipalloc-1, namespace: shop"),
+			""},
 		{"no id", accelerator, "", endpoint("type: EndpointID"), id},
 		{"an id and a name", accelerator, "", endpoint("type: EndpointID, endpointID: eipalloc-1, name: web"), id},
 		{"a Service", accelerator, "", endpoint("type: Service, name: web"), ""},
@@ -111,8 +113,8 @@ spec:
 	}
 }
 
-// TestWhatTheSchemaOfGlobalAcceleratorsRefuses reads testdata/accelerator-refused.yaml, which the check without an API server has to refuse, too
-// (internal/kube/manifest/schema).
+// TestWhatTheSchemaOfGlobalAcceleratorsRefuses reads testdata/accelerator-refused.yaml, which the check without an API
+// server has to refuse, too (internal/kube/manifest/schema).
 func TestWhatTheSchemaOfGlobalAcceleratorsRefuses(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()
@@ -122,7 +124,8 @@ func TestWhatTheSchemaOfGlobalAcceleratorsRefuses(t *testing.T) {
 	c := definition(t, root, "aga.k8s.aws_globalaccelerators")
 	spec, known, refused := c.structural.Properties["spec"], map[string]bool{}, map[string]bool{}
 	fields(&spec, "spec", known)
-	testRefusals(t, "accelerator-refused.yaml", map[string]*configuration{"GlobalAccelerator": c}, map[string]map[string]bool{"GlobalAccelerator": known}, func(_, path string) { refused[path] = true })
+	testRefusals(t, "accelerator-refused.yaml", map[string]*configuration{"GlobalAccelerator": c},
+		map[string]map[string]bool{"GlobalAccelerator": known}, func(_, path string) { refused[path] = true })
 	for path, inner := range known {
 		if !inner && !refused[path] {
 			t.Errorf("no case has an invalid %s", path)

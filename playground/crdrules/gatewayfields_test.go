@@ -46,7 +46,8 @@ func configurations(t *testing.T, root repository.Root) map[string]*configuratio
 	t.Helper()
 	out := map[string]*configuration{}
 	for kind, plural := range map[string]string{
-		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations", "ListenerRuleConfiguration": "listenerruleconfigurations",
+		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations",
+		"ListenerRuleConfiguration": "listenerruleconfigurations",
 	} {
 		out[kind] = definition(t, root, "gateway.k8s.aws_"+plural)
 	}
@@ -65,7 +66,8 @@ func definition(t *testing.T, root repository.Root, file string) *configuration 
 		t.Fatal(err)
 	}
 	var props apiextensions.JSONSchemaProps
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+		crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
 		t.Fatal(err)
 	}
 	s, err := schema.NewStructural(&props)
@@ -81,7 +83,8 @@ func definition(t *testing.T, root repository.Root, file string) *configuration 
 
 // fields are the paths of a schema, with whether each has fields of its own. A selector of labels is Kubernetes'.
 func fields(s *schema.Structural, path string, into map[string]bool) {
-	inner := s.Items != nil || len(s.Properties) > 0 || s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil
+	inner := s.Items != nil || len(s.Properties) > 0 || s.AdditionalProperties != nil &&
+		s.AdditionalProperties.Structural != nil
 	if strings.HasSuffix(path, ".nodeSelector") {
 		inner = false
 	}
@@ -119,9 +122,9 @@ func set(v any, path string, known, into map[string]bool) {
 	}
 }
 
-// TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase walks the schemas, and finds each field in the golden cases of
-// internal/controller. The API server stores the objects of those. testdata/gateway-refused.yaml has values that it refuses by the
-// schema, for fields without any other invalid value.
+// TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase walks the schemas, and finds each field in the
+// golden cases of internal/controller. The API server stores the objects of those. testdata/gateway-refused.yaml has
+// values that it refuses by the schema, for fields without any other invalid value.
 func TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()
@@ -135,7 +138,8 @@ func TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase(t *testin
 		spec := c.structural.Properties["spec"]
 		fields(&spec, "spec", known[kind])
 	}
-	files, err := filepath.Glob(filepath.Join(string(root), "internal", "controller", "lab", "gateways", "testdata", "gateway", "*.in.yaml"))
+	files, err := filepath.Glob(filepath.Join(string(root), "internal", "controller", "lab", "gateways", "testdata",
+		"gateway", "*.in.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden cases: %v", err)
 	}
@@ -190,7 +194,8 @@ type refusal struct {
 }
 
 // testRefusals has the schemas refuse the specs of a file, and tells of the fields of each.
-func testRefusals(t *testing.T, file string, all map[string]*configuration, known map[string]map[string]bool, refused func(kind, path string)) {
+func testRefusals(t *testing.T, file string, all map[string]*configuration, known map[string]map[string]bool,
+	refused func(kind, path string)) {
 	t.Helper()
 	for _, r := range refusals(t, file) {
 		if _, ok := known[r.Kind][r.Field]; !ok {

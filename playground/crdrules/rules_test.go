@@ -1,5 +1,6 @@
-// Package crdrules holds the rules of our custom resources (CEL, in config/crd) to what the webhooks answer, with the API server's own
-// evaluator and without a cluster: they are what is left of the webhooks while these are out. It has tests only.
+// Package crdrules holds the rules of our custom resources (CEL, in config/crd) to what the webhooks answer, with the
+// API server's own evaluator and without a cluster: they are what is left of the webhooks while these are out. It has
+// tests only.
 package crdrules
 
 import (
@@ -48,7 +49,8 @@ func load(t *testing.T) map[string]*rules {
 		}
 		for _, v := range crd.Spec.Versions {
 			var props apiextensions.JSONSchemaProps
-			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema, &props, nil); err != nil {
+			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema,
+				&props, nil); err != nil {
 				t.Fatal(err)
 			}
 			s, err := schema.NewStructural(&props)
@@ -113,40 +115,51 @@ func gatewayRows(version string) []row {
 		{"mode: 'off'", ""},
 		{"mode: verify", "trustStore is required when mode is verify"},
 		{"mode: passthrough, trustStore: t", "trustStore is allowed only when mode is verify"},
-		{"mode: 'off', ignoreClientCertificateExpiry: true", "ignoreClientCertificateExpiry is allowed only when mode is verify"},
-		{"mode: passthrough, advertiseTrustStoreCaNames: 'on'", "advertiseTrustStoreCaNames is allowed only when mode is verify"},
+		{"mode: 'off', ignoreClientCertificateExpiry: true",
+			"ignoreClientCertificateExpiry is allowed only when mode is verify"},
+		{"mode: passthrough, advertiseTrustStoreCaNames: 'on'",
+			"advertiseTrustStoreCaNames is allowed only when mode is verify"},
 	} {
 		add("LoadBalancerConfiguration", c.text, mutual(c.text), c.says)
 	}
-	const forward, fixed = "{type: forward, forwardConfig: {}}", "{type: fixed-response, fixedResponseConfig: {statusCode: 404}}"
-	const jwt, cognito = "{type: jwt-validation, jwtValidationConfig: {}}", "{type: authenticate-cognito, authenticateCognitoConfig: {}}"
+	const forward, fixed = "{type: forward, forwardConfig: {}}",
+		"{type: fixed-response, fixedResponseConfig: {statusCode: 404}}"
+	const jwt, cognito = "{type: jwt-validation, jwtValidationConfig: {}}",
+		"{type: authenticate-cognito, authenticateCognitoConfig: {}}"
 	for _, c := range []struct{ actions, says string }{
 		{forward, ""},
 		{cognito + ", " + forward, ""},
 		{jwt + ", " + cognito, "actions may have at most one of authenticate-oidc, authenticate-cognito and jwt-validation"},
 		{forward + ", " + fixed, "actions may have at most one of fixed-response, forward and redirect"},
 		{"{type: fixed-response, fixedResponseConfig: {statusCode: 200}}", ""},
-		{"{type: fixed-response, fixedResponseConfig: {statusCode: 302}}", "statusCode must be from 200 to 299 or from 400 to 599"},
-		{"{type: fixed-response, fixedResponseConfig: {statusCode: 600}}", "statusCode must be from 200 to 299 or from 400 to 599"},
+		{"{type: fixed-response, fixedResponseConfig: {statusCode: 302}}",
+			"statusCode must be from 200 to 299 or from 400 to 599"},
+		{"{type: fixed-response, fixedResponseConfig: {statusCode: 600}}",
+			"statusCode must be from 200 to 299 or from 400 to 599"},
 		{"{type: forward}", "forwardConfig must be set when type is forward, and only then"},
-		{"{type: redirect, redirectConfig: {}, forwardConfig: {}}", "forwardConfig must be set when type is forward, and only then"},
+		{"{type: redirect, redirectConfig: {}, forwardConfig: {}}",
+			"forwardConfig must be set when type is forward, and only then"},
 		{"{type: redirect}", "redirectConfig must be set when type is redirect, and only then"},
 		{"{type: fixed-response}", "fixedResponseConfig must be set when type is fixed-response, and only then"},
-		{"{type: authenticate-cognito}", "authenticateCognitoConfig must be set when type is authenticate-cognito, and only then"},
+		{"{type: authenticate-cognito}", "authenticateCognitoConfig must be set when type is authenticate-cognito, " +
+			"and only then"},
 		{"{type: authenticate-oidc}", "authenticateOIDCConfig must be set when type is authenticate-oidc, and only then"},
 		{"{type: jwt-validation}", "jwtValidationConfig must be set when type is jwt-validation, and only then"},
 	} {
 		add("ListenerRuleConfiguration", c.actions, "{actions: ["+c.actions+"]}", c.says)
 	}
-	add("ListenerRuleConfiguration", "a source", "{conditions: [{field: source-ip, sourceIPConfig: {values: [192.0.2.0/24]}}]}", "")
-	add("ListenerRuleConfiguration", "no source", "{conditions: [{field: source-ip}]}", "sourceIPConfig must be set when field is source-ip, and only then")
+	add("ListenerRuleConfiguration", "a source", "{conditions: [{field: source-ip, sourceIPConfig: {values: "+
+		"[192.0.2.0/24]}}]}", "")
+	add("ListenerRuleConfiguration", "no source", "{conditions: [{field: source-ip}]}",
+		"sourceIPConfig must be set when field is source-ip, and only then")
 	return out
 }
 
 const (
 	params   = "IngressClassParams v1beta1"
 	binding  = "TargetGroupBinding v1beta1"
-	complete = "targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP, ipAddressType: ipv4, vpcID: vpc-0123456789abcdef0, serviceRef: {name: web, port: 80}"
+	complete = "targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP, ipAddressType: ipv4, vpcID: " +
+		"vpc-0123456789abcdef0, serviceRef: {name: web, port: 80}"
 )
 
 func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
@@ -157,31 +170,46 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 		{"subnets by id", params, "", "{subnets: {ids: [subnet-1]}}", ""},
 		{"subnets by tag", params, "", "{subnets: {tags: {a: [b]}}}", ""},
 		{"no subnets", params, "", "{subnets: {}}", "must have either `ids` or `tags`"},
-		{"ids and tags", params, "", "{subnets: {ids: [subnet-1], tags: {a: [b]}}}", "may not have both `ids` and `tags` set"},
+		{"ids and tags", params, "", "{subnets: {ids: [subnet-1], tags: {a: [b]}}}",
+			"may not have both `ids` and `tags` set"},
 		{"no tag", params, "", "{subnets: {tags: {}}}", "must have at least one tag key"},
 		{"prefix lists", params, "", "{prefixListsIDs: [pl-1]}", ""},
-		{"prefix lists in both spellings", params, "", "{prefixListsIDs: [pl-1], PrefixListsIDs: [pl-1]}", "cannot specify both 'prefixListsIDs' and 'PrefixListsIDs' fields"},
+		{"prefix lists in both spellings", params, "", "{prefixListsIDs: [pl-1], PrefixListsIDs: [pl-1]}",
+			"cannot specify both 'prefixListsIDs' and 'PrefixListsIDs' fields"},
 		{"a group of several load balancers", params, "", "{group: {name: " + strings.Repeat("a", 60) + ", shards: 2}}", ""},
 		{"a group with a long name", params, "", "{group: {name: " + strings.Repeat("a", 61) + "}}", ""},
-		{"a group with a long name of one load balancer", params, "", "{group: {name: " + strings.Repeat("a", 61) + ", shards: 1}}", ""},
-		{"a group with a long name of several load balancers", params, "", "{group: {name: " + strings.Repeat("a", 61) + ", shards: 2}}", "the name of a group with shards has 60 characters at most"},
+		{"a group with a long name of one load balancer", params, "", "{group: {name: " + strings.Repeat("a", 61) +
+			", shards: 1}}", ""},
+		{"a group with a long name of several load balancers", params, "", "{group: {name: " + strings.Repeat("a", 61) +
+			", shards: 2}}", "the name of a group with shards has 60 characters at most"},
 
 		{"a binding", binding, "", "{" + complete + "}", ""},
-		{"node selector with ip targets", binding, "", "{nodeSelector: {}, " + complete + "}", "TargetGroupBinding cannot set NodeSelector when TargetType is ip"},
-		{"node selector with instance targets", binding, "", "{nodeSelector: {}, targetGroupARN: arn:tg, targetType: instance}", ""},
+		{"node selector with ip targets", binding, "", "{nodeSelector: {}, " + complete + "}",
+			"TargetGroupBinding cannot set NodeSelector when TargetType is ip"},
+		{"node selector with instance targets", binding, "",
+			"{nodeSelector: {}, targetGroupARN: arn:tg, targetType: instance}", ""},
 		{"node selector before the type is known", binding, "", "{nodeSelector: {}, targetGroupARN: arn:tg}", ""},
 		{"other targets", binding, "{" + complete + "}", changed("80", "81"), ""},
 		{"completion", binding, "{targetGroupName: tg}", "{targetGroupName: tg, " + complete + "}", ""},
 		{"correction before that", binding, "{targetGroupARN: arn:wrong, targetType: instance}", "{" + complete + "}", ""},
 		{"another group", binding, "{" + complete + "}", changed("arn:tg", "arn:x"), "immutable fields: spec.targetGroupARN"},
-		{"no group", binding, "{" + complete + "}", changed("targetGroupARN: arn:tg, ", ""), "immutable fields: spec.targetGroupARN"},
-		{"another type", binding, "{" + complete + "}", changed("targetType: ip", "targetType: instance"), "immutable fields: spec.targetType"},
-		{"another address family", binding, "{" + complete + "}", changed("ipv4", "ipv6"), "immutable fields: spec.ipAddressType"},
-		{"another VPC", binding, "{" + complete + "}", changed("vpc-0123456789abcdef0", "vpc-01234567"), "immutable fields: spec.vpcID"},
-		{"a peer of each kind", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}, {securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}", ""},
-		{"a peer of both kinds", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}, securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}", "a peer is either an ipBlock or a securityGroup"},
-		{"a peer of no kind", binding, "", "{networking: {ingress: [{from: [{}], ports: []}]}, " + complete + "}", "a peer is either an ipBlock or a securityGroup"},
-		{"what old bindings lack", binding, "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP}", "{" + complete + "}", ""},
+		{"no group", binding, "{" + complete + "}", changed("targetGroupARN: arn:tg, ", ""),
+			"immutable fields: spec.targetGroupARN"},
+		{"another type", binding, "{" + complete + "}", changed("targetType: ip", "targetType: instance"),
+			"immutable fields: spec.targetType"},
+		{"another address family", binding, "{" + complete + "}", changed("ipv4", "ipv6"),
+			"immutable fields: spec.ipAddressType"},
+		{"another VPC", binding, "{" + complete + "}", changed("vpc-0123456789abcdef0", "vpc-01234567"),
+			"immutable fields: spec.vpcID"},
+		{"a peer of each kind", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}, " +
+			"{securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}", ""},
+		{"a peer of both kinds", binding, "", "{networking: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}, " +
+			"securityGroup: {groupID: sg-1}}], ports: []}]}, " + complete + "}",
+			"a peer is either an ipBlock or a securityGroup"},
+		{"a peer of no kind", binding, "", "{networking: {ingress: [{from: [{}], ports: []}]}, " + complete + "}",
+			"a peer is either an ipBlock or a securityGroup"},
+		{"what old bindings lack", binding, "{targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: HTTP}",
+			"{" + complete + "}", ""},
 	}
 	rows = append(rows, gatewayRows("v1")...)
 	rows = append(rows, gatewayRows("v1beta1")...)
@@ -195,7 +223,8 @@ func TestTheRulesOfTheCRDsRefuseWhatTheWebhooksDo(t *testing.T) {
 		if validator == nil {
 			t.Fatalf("%s has no rules", tc.kind)
 		}
-		found, _ := validator.Validate(t.Context(), field.NewPath(""), r.structural, spec(t, tc.new), spec(t, tc.old), celconfig.RuntimeCELCostBudget)
+		found, _ := validator.Validate(t.Context(), field.NewPath(""), r.structural, spec(t, tc.new), spec(t, tc.old),
+			celconfig.RuntimeCELCostBudget)
 		text := ""
 		if len(found) > 0 {
 			text = found.ToAggregate().Error()

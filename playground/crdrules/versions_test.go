@@ -25,8 +25,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// admitting is what an API server of a minor version compiles new expressions with: the libraries of the minor before, so that a downgrade by one
-// minor still compiles what is stored.
+// admitting is what an API server of a minor version compiles new expressions with: the libraries of the minor before,
+// so that a downgrade by one minor still compiles what is stored.
 func admitting(v support.Version) *environment.EnvSet {
 	return environment.MustBaseEnvSet(version.MajorMinor(uint(v.Major), uint(v.Minor-1))) //nolint:gosec // small numbers
 }
@@ -56,7 +56,8 @@ func matchConditions(t *testing.T, source string, objects []*unstructured.Unstru
 			for _, c := range w.MatchConditions {
 				condition := matchconditions.MatchCondition(c)
 				out = append(out, expression{source + ", " + w.Name + ", " + c.Name, func(env *environment.EnvSet) error {
-					found := plugincel.NewCompiler(env).CompileCELExpression(&condition, plugincel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions)
+					found := plugincel.NewCompiler(env).CompileCELExpression(&condition, plugincel.OptionalVariableDeclarations{
+						HasAuthorizer: true}, environment.NewExpressions)
 					if found.Error != nil {
 						return found.Error
 					}
@@ -72,7 +73,8 @@ func matchConditions(t *testing.T, source string, objects []*unstructured.Unstru
 func ruleExpressions(place string, s *schema.Structural, root bool) (out []expression) {
 	if len(s.XValidations) > 0 {
 		out = append(out, expression{place, func(env *environment.EnvSet) error {
-			results, err := cel.Compile(s, model.SchemaDeclType(s, root), celconfig.PerCallLimit, env, cel.NewExpressionsEnvLoader())
+			results, err := cel.Compile(s, model.SchemaDeclType(s, root), celconfig.PerCallLimit, env,
+				cel.NewExpressionsEnvLoader())
 			if err != nil {
 				return err
 			}
@@ -132,7 +134,8 @@ func expressions(t *testing.T, of support.Version) (out []expression) {
 		t.Fatal(err)
 	}
 	gates := map[string]any{"ALBTargetControlAgent": true, "GlobalAcceleratorController": true}
-	rendered, err := c.Render(map[string]any{"clusterName": "demo-cluster", "controllerConfig": map[string]any{"featureGates": gates}}, chart.Release{Kubernetes: "v" + of.String() + ".0"})
+	rendered, err := c.Render(map[string]any{"clusterName": "demo-cluster", "controllerConfig": map[string]any{
+		"featureGates": gates}}, chart.Release{Kubernetes: "v" + of.String() + ".0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +191,7 @@ func TestOldestKubernetesIsTheTrueMinimum(t *testing.T) {
 		}
 	}
 	if oldest != support.Oldest().Version {
-		t.Errorf("Kubernetes %s is the oldest that admits all expressions (%s), and %s the oldest that is supported", oldest, by, support.Oldest())
+		t.Errorf("Kubernetes %s is the oldest that admits all expressions (%s), and %s the oldest that is supported", oldest,
+			by, support.Oldest())
 	}
 }

@@ -164,7 +164,8 @@ func (t *transfer) traced(ctx context.Context) context.Context {
 	if !t.options.Verbose {
 		return ctx
 	}
-	line := func(format string, args ...any) { fmt.Fprintf(t.streams.Err, format+"\n", args...) } //nolint:errcheck // a terminal
+	//nolint:errcheck // a terminal
+	line := func(format string, args ...any) { fmt.Fprintf(t.streams.Err, format+"\n", args...) }
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { line("* Connected to %s", i.Conn.RemoteAddr()) },
 		TLSHandshakeDone: func(s tls.ConnectionState, err error) {

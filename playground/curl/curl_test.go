@@ -39,7 +39,8 @@ func balancer(t *testing.T) (Endpoints, []byte) {
 	endpoints := func(context.Context) ([]simclient.Endpoint, error) {
 		return []simclient.Endpoint{{
 			DNSName: strings.ToUpper(name), Address: netip.MustParseAddr("127.0.0.1"),
-			Listeners: []simclient.ListenerAddr{{Port: 80, Protocol: "HTTP", Address: at(plain)}, {Port: 443, Protocol: "HTTPS", Address: at(secure)}},
+			Listeners: []simclient.ListenerAddr{{Port: 80, Protocol: "HTTP", Address: at(plain)}, {Port: 443, Protocol: "HTTPS",
+				Address: at(secure)}},
 		}}, nil
 	}
 	return endpoints, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
@@ -54,19 +55,23 @@ func TestRunSendsTheRequestOfTheFlags(t *testing.T) {
 		want    string
 		code    int
 	}{
-		"plain":               {url: name + "/x", want: "GET " + name + " /x"},
-		"host header":         {options: Options{Headers: []string{"Host: shop.example.com", "X-A: 1"}}, url: "http://" + name, want: "GET shop.example.com / 1"},
-		"data":                {options: Options{Data: []string{"a=1", "b=2"}}, url: name, want: "POST " + name + " /  a=1&b=2"},
+		"plain": {url: name + "/x", want: "GET " + name + " /x"},
+		"host header": {options: Options{Headers: []string{"Host: shop.example.com", "X-A: 1"}}, url: "http://" +
+			name, want: "GET shop.example.com / 1"},
+		"data": {options: Options{Data: []string{"a=1", "b=2"}}, url: name, want: "POST " + name +
+			" /  a=1&b=2"},
 		"method":              {options: Options{Method: "DELETE"}, url: name, want: "DELETE"},
 		"status and headers":  {options: Options{Include: true}, url: name + "/missing", want: "HTTP/1.1 404 Not Found"},
 		"redirect is printed": {options: Options{Include: true}, url: name + "/away", want: "Location: /home"},
 		"redirect followed":   {options: Options{Follow: true}, url: name + "/away", want: "GET " + name + " /home"},
 		"write-out":           {options: Options{WriteOut: `%{http_code}\n`}, url: name + "/missing", want: "404\n"},
 		"resolve to a load balancer": {
-			options: Options{Resolve: []string{"example.com:443:" + name}}, url: "https://example.com/s", want: "GET example.com /s",
+			options: Options{Resolve: []string{"example.com:443:" + name}}, url: "https://example.com/s",
+			want: "GET example.com /s",
 		},
 		"connect to a load balancer": {
-			options: Options{ConnectTo: []string{"::" + name + ":80"}}, url: "http://shop.example.com:81/", want: "GET shop.example.com:81 /",
+			options: Options{ConnectTo: []string{"::" + name + ":80"}}, url: "http://shop.example.com:81/",
+			want: "GET shop.example.com:81 /",
 		},
 		"foreign certificate": {url: "https://" + name + "/", code: 60},
 		"not verified":        {options: Options{Insecure: true}, url: "https://" + name + "/s", want: "GET " + name + " /s"},
@@ -92,7 +97,8 @@ func TestVerbosePrintsRequestAndAnswer(t *testing.T) {
 	t.Parallel()
 	endpoints, ca := balancer(t)
 	var out, errOut bytes.Buffer
-	if err := Run(context.Background(), Simulator{endpoints, ca}, Options{Verbose: true, Insecure: true}, "https://"+name, Streams{&out, &errOut}); err != nil {
+	if err := Run(context.Background(), Simulator{endpoints, ca}, Options{Verbose: true, Insecure: true}, "https://"+name,
+		Streams{&out, &errOut}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"* Connected to 127.0.0.1:", "* TLS 1.3", "> ", "< HTTP/"} {
@@ -106,9 +112,11 @@ func TestFailuresToConnectNameWhatThereIsInstead(t *testing.T) {
 	t.Parallel()
 	endpoints, _ := balancer(t)
 	for target, want := range map[string]string{
-		"shop.example.com":                   "curl: (6) could not resolve host shop.example.com: only the names of simulated load balancers are known; to reach one under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:",
+		"shop.example.com": "curl: (6) could not resolve host shop.example.com: only the names of " +
+			"simulated load balancers are known; to reach one under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:",
 		"nobody.us-west-2.elb.amazonaws.com": "no active load balancer of the simulated account has this name",
-		name + ":9":                          "curl: (7) the load balancer has no listener at port 9, but HTTP 80, HTTPS 443: ",
+		name + ":9": "curl: (7) the load balancer has no listener at port 9, but HTTP " +
+			"80, HTTPS 443: ",
 	} {
 		err := Run(context.Background(), Simulator{endpoints, nil}, Options{}, target, Streams{io.Discard, io.Discard})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -125,7 +133,8 @@ func TestAPortWithoutListenerIsRefused(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(closed.Addr().String())
 	endpoints, _ := balancer(t)
-	if got, err := endpoints.Locate(context.Background(), net.JoinHostPort(name, port)); err != nil || got != closed.Addr().String() {
+	if got, err := endpoints.Locate(context.Background(), net.JoinHostPort(name, port)); err != nil ||
+		got != closed.Addr().String() {
 		t.Errorf("got %s, %v", got, err)
 	}
 	_ = closed.Close()

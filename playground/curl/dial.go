@@ -1,5 +1,5 @@
-// Package curl is a small HTTP client that finds simulated load balancers by their DNS names: the part of curl's command line
-// most used with load balancers, and a transport for tests. It imports the simulator's client.
+// Package curl is a small HTTP client that finds simulated load balancers by their DNS names: the part of curl's
+// command line most used with load balancers, and a transport for tests. It imports the simulator's client.
 package curl
 
 import (
@@ -21,19 +21,22 @@ import (
 // Endpoints lists the load balancers and the sockets behind their listeners.
 type Endpoints func(ctx context.Context) ([]simclient.Endpoint, error)
 
-// NoSuchHostError is returned for a name that belongs to no load balancer (any more). Other names are not resolved: a playground
-// connects to no other machine.
+// NoSuchHostError is returned for a name that belongs to no load balancer (any more). Other names are not resolved: a
+// playground connects to no other machine.
 type NoSuchHostError struct{ Host string }
 
 func (e *NoSuchHostError) Error() string {
 	if strings.HasSuffix(e.Host, ".amazonaws.com") {
-		return fmt.Sprintf("could not resolve host %s: no active load balancer of the simulated account has this name", e.Host)
+		return fmt.Sprintf("could not resolve host %s: no active load balancer of the simulated account has this name",
+			e.Host)
 	}
-	return fmt.Sprintf("could not resolve host %s: only the names of simulated load balancers are known; to reach one under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:", e.Host)
+	return fmt.Sprintf("could not resolve host %s: only the names of simulated load balancers are known; to reach one "+
+		"under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:", e.Host)
 }
 
-// Locate translates host:port to the address to dial: the socket of the listener for the name of a load balancer; addresses
-// and localhost stay as they are. A port on which a load balancer does not listen is one of its own address, which refuses.
+// Locate translates host:port to the address to dial: the socket of the listener for the name of a load balancer;
+// addresses and localhost stay as they are. A port on which a load balancer does not listen is one of its own address,
+// which refuses.
 func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -61,7 +64,8 @@ func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 	return "", &NoSuchHostError{Host: host}
 }
 
-// single is the name of an accelerator for IPv4, given the one for both families: its addresses of this machine are the same.
+// single is the name of an accelerator for IPv4, given the one for both families: its addresses of this machine are the
+// same.
 func single(host string) string {
 	if label, ok := strings.CutSuffix(host, ".dualstack.awsglobalaccelerator.com"); ok {
 		return label + ".awsglobalaccelerator.com"
@@ -107,7 +111,8 @@ func (e Endpoints) explain(ctx context.Context, address string, refusal error) e
 		if len(listens) == 0 {
 			return fmt.Errorf("the load balancer has no listener: %w", refusal)
 		}
-		return fmt.Errorf("the load balancer has no listener at port %s, but %s: %w", port, strings.Join(listens, ", "), refusal)
+		return fmt.Errorf("the load balancer has no listener at port %s, but %s: %w", port, strings.Join(listens, ", "),
+			refusal)
 	}
 	return refusal
 }

@@ -41,14 +41,18 @@ func (o *Options) AddFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "print what is sent and received to standard error")
 	f.StringVarP(&o.Method, "request", "X", "", "method (default GET, with -d POST)")
 	f.StringArrayVarP(&o.Data, "data", "d", nil, "request body; @FILE reads it from a file; several are joined by &")
-	f.StringArrayVar(&o.Resolve, "resolve", nil, "HOST:PORT:ADDRESS: connect to ADDRESS for HOST:PORT; here also the DNS name of a load balancer")
-	f.StringArrayVar(&o.ConnectTo, "connect-to", nil, "HOST1:PORT1:HOST2:PORT2: connect to HOST2:PORT2 for HOST1:PORT1; empty parts match any or keep")
+	f.StringArrayVar(&o.Resolve, "resolve", nil, "HOST:PORT:ADDRESS: connect to ADDRESS for HOST:PORT; here also the "+
+		"DNS name of a load balancer")
+	f.StringArrayVar(&o.ConnectTo, "connect-to", nil,
+		"HOST1:PORT1:HOST2:PORT2: connect to HOST2:PORT2 for HOST1:PORT1; empty parts match any or keep")
 	f.StringVar(&o.CACert, "cacert", "", "PEM file of additional certificate authorities (the simulator's is trusted)")
-	f.BoolVarP(&o.Fail, "fail", "f", false, "exit with status 22 and print no body if the response status is 400 or higher")
+	f.BoolVarP(&o.Fail, "fail", "f", false, "exit with status 22 and print no body if the response status is "+
+		"400 or higher")
 	f.BoolVarP(&o.Silent, "silent", "s", false, "print no error messages")
 	f.BoolVarP(&o.Follow, "location", "L", false, "follow redirects")
 	f.StringVarP(&o.Output, "output", "o", "", "write the body to this file")
-	f.StringVarP(&o.WriteOut, "write-out", "w", "", `print this at the end, with %{http_code}, %{remote_ip}, %{time_total} and \n`)
+	f.StringVarP(&o.WriteOut, "write-out", "w", "",
+		`print this at the end, with %{http_code}, %{remote_ip}, %{time_total} and \n`)
 	f.Float64VarP(&o.MaxTime, "max-time", "m", 0, "give up after this many seconds (0: never)")
 	f.BoolVar(&o.HTTP11, "http1.1", false, "use HTTP/1.1 on TLS too")
 	f.BoolVar(&o.HTTP2, "http2", false, "use HTTP/2 where TLS negotiates it (the default)")

@@ -87,8 +87,8 @@ func (e *Environment) StartController(args ...string) error {
 		"--cluster-name=" + seeded.Cluster.Name,
 		"--aws-region=" + seeded.Region,
 		"--aws-vpc-id=" + seeded.VPC.ID,
-		// No other process could lead. A leader ends when the API server takes ten seconds for an answer, as it may on a machine
-		// with much to do, and one that was killed keeps its successor waiting for fifteen.
+		// No other process could lead. A leader ends when the API server takes ten seconds for an answer, as it may on a
+		// machine with much to do, and one that was killed keeps its successor waiting for fifteen.
 		"--enable-leader-election=false",
 	}
 	ours := process.HasFlag(e.options.Controller, "webhook-bind-host")
@@ -107,19 +107,23 @@ func (e *Environment) StartController(args ...string) error {
 	return nil
 }
 
-// startReplica starts a process with the usual arguments, those of its addresses, those of the options, and further ones. The caller holds the lock.
+// startReplica starts a process with the usual arguments, those of its addresses, those of the options, and further
+// ones. The caller holds the lock.
 func (e *Environment) startReplica(r replica, usual, further []string) (replica, error) {
 	kubeconfig, err := e.Cluster.Plane.ControllerKubeconfig()
 	if err != nil {
 		return replica{}, err
 	}
 	if e.options.GlobalAccelerator {
-		usual = append(slices.Clone(usual), "--feature-gates=GlobalAcceleratorController=true") // those of the options are added to it
+		// those of the options are added to it
+		usual = append(slices.Clone(usual), "--feature-gates=GlobalAcceleratorController=true")
 	}
 	args := slices.Concat(usual, []string{
-		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health, "--metrics-bind-addr=" + r.metrics,
+		"--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + r.health,
+		"--metrics-bind-addr=" + r.metrics,
 	}, e.options.ControllerArgs, further)
-	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args, Env: append(e.controllerEnvironment(), r.env...), Log: e.LogPath(r.log)})
+	r.process, err = process.Start(process.Options{Path: e.options.Controller, Args: args,
+		Env: append(e.controllerEnvironment(), r.env...), Log: e.LogPath(r.log)})
 	if err == nil {
 		e.control.replicas = append(e.control.replicas, r)
 	}
@@ -172,8 +176,8 @@ func (e *Environment) controllerEnvironment() []string {
 	)
 }
 
-// WaitController returns when every replica of the controller reports that it is healthy and serves admission, if it is to; leadership and caches
-// may still be to come.
+// WaitController returns when every replica of the controller reports that it is healthy and serves admission, if it is
+// to; leadership and caches may still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
 	if e.options.Release != nil {
 		if err := e.waitFor(ctx, e.available); err != nil {
@@ -182,7 +186,9 @@ func (e *Environment) WaitController(ctx context.Context) error {
 		return e.waitFor(ctx, e.published)
 	}
 	for _, r := range e.control.current() {
-		if err := e.waitFor(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+r.health+e.control.ready) }); err != nil {
+		if err := e.waitFor(ctx, func(ctx context.Context) error {
+			return probe(ctx, "http://"+r.health+e.control.ready)
+		}); err != nil {
 			return err
 		}
 	}
@@ -248,7 +254,8 @@ func (e *Environment) KillController() {
 	}
 }
 
-// KillReplica ends one replica as a crash would, given the URL of its metrics; the others go on. Its container is started again.
+// KillReplica ends one replica as a crash would, given the URL of its metrics; the others go on. Its container is
+// started again.
 func (e *Environment) KillReplica(metrics string) error {
 	for _, r := range e.control.current() {
 		if metricsURL(r) == metrics {
@@ -269,8 +276,8 @@ func (e *Environment) ReplicaPID(metrics string) int {
 	return 0
 }
 
-// KillLeader ends the controller as a crash would and returns its process id; of several replicas the one that leads. The others go on, and a
-// container is started again; a single controller stays away until the next start.
+// KillLeader ends the controller as a crash would and returns its process id; of several replicas the one that leads.
+// The others go on, and a container is started again; a single controller stays away until the next start.
 func (e *Environment) KillLeader(ctx context.Context) (pid int, err error) {
 	all := e.control.current()
 	if e.options.Release == nil {
@@ -311,8 +318,8 @@ func (r replica) leads(ctx context.Context) (bool, error) {
 	return false, lines.Err()
 }
 
-// UpgradeController has another binary take over and returns when it is healthy: a single controller is stopped first, replicas are replaced one after
-// another, as by the rollout of a new image.
+// UpgradeController has another binary take over and returns when it is healthy: a single controller is stopped first,
+// replicas are replaced one after another, as by the rollout of a new image.
 func (e *Environment) UpgradeController(ctx context.Context, path string) error {
 	if err := e.UseController(path); err != nil {
 		return err
@@ -321,9 +328,12 @@ func (e *Environment) UpgradeController(ctx context.Context, path string) error 
 		e.StopController()
 		return e.RunController(ctx)
 	}
-	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`, time.Now().Format(time.RFC3339Nano))
+	patch := fmt.Appendf(nil,
+		`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
+		time.Now().Format(time.RFC3339Nano))
 	name := e.options.Release.deployment().GetName()
-	if _, err := e.Cluster.Client.AppsV1().Deployments(releaseNamespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	if _, err := e.Cluster.Client.AppsV1().Deployments(releaseNamespace).Patch(ctx, name, types.StrategicMergePatchType,
+		patch, metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("roll out the new binary: %w", err)
 	}
 	return e.WaitController(ctx)

@@ -1,6 +1,6 @@
-// Package environment is everything that a playground runs: the AWS simulator with its data plane, the simulated cluster on the
-// same virtual network, and the real controller binary as a child process. It has no command line and prints nothing. It
-// imports the other packages of this module, the simulator and Kubernetes' writer of volumes.
+// Package environment is everything that a playground runs: the AWS simulator with its data plane, the simulated
+// cluster on the same virtual network, and the real controller binary as a child process. It has no command line and
+// prints nothing. It imports the other packages of this module, the simulator and Kubernetes' writer of volumes.
 package environment
 
 import (
@@ -37,19 +37,21 @@ type Options struct {
 	FirstArgs      []string // of the first start only
 	// Manifests are files and directories that are applied before the controller starts, such as further CRDs and rights.
 	Manifests []string
-	// WithoutGatewayAPI leaves the definitions of the Gateway API, the controller's own for it, and the GatewayClasses out.
+	// WithoutGatewayAPI leaves the definitions of the Gateway API, the controller's own for it, and the GatewayClasses
+	// out.
 	WithoutGatewayAPI bool
 	// GlobalAccelerator installs the definition of GlobalAccelerators and has the controller serve them.
 	GlobalAccelerator bool
-	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and config/webhook.
+	// Release has the controller installed as the Helm chart does it; nil: by the rights of package cluster and
+	// config/webhook.
 	Release *Release
 	// Requests is a file that gets an audit event for each request of the controller to the API server; empty: none.
 	Requests string
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
-	// Speed is how much faster than the machine's the clock of the account runs, by which the times of Profile, deregistration delays and intervals
-	// of health checks pass; 0: it is the machine's.
+	// Speed is how much faster than the machine's the clock of the account runs, by which the times of Profile,
+	// deregistration delays and intervals of health checks pass; 0: it is the machine's.
 	Speed float64
 	// StandIns are images of which it is known what they serve, beside the built-in ones.
 	StandIns []node.StandIn
@@ -123,8 +125,11 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	}
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
+		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release,
+		Firewall: e.Simulator.Admits,
+		CRDs:     o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI,
+		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation,
+		Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
@@ -173,7 +178,8 @@ func (e *Environment) startSimulator() error {
 		scaled = clock.NewScaled(o.Speed)
 	}
 	e.Simulator, err = awssim.New(awssim.Options{
-		Seed: o.Account, Clock: scaled, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
+		Seed: o.Account, Clock: scaled, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval,
+		HealthTimeout:    o.HealthTimeout,
 		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf, LogDirectory: e.buckets(),
 	})
 	if err != nil {

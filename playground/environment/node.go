@@ -37,7 +37,8 @@ func (e *Environment) nodes() ([]node.Spec, error) {
 			}
 		}
 		specs = append(specs, node.Spec{
-			Name: n.Name, Instance: n.Instance, Region: s.Account.Region, Zone: n.Zone, Architecture: arch, Address: eni.Addresses[0].Addr, IPv6: second,
+			Name: n.Name, Instance: n.Instance, Region: s.Account.Region, Zone: n.Zone, Architecture: arch,
+			Address: eni.Addresses[0].Addr, IPv6: second,
 		})
 	}
 	if len(specs) == 0 {
@@ -65,7 +66,8 @@ func (e *Environment) KillNode(name string) error {
 	return nil
 }
 
-// ReviveNode starts a machine in the place of a node that was killed. The former one's Node object and pods are deleted.
+// ReviveNode starts a machine in the place of a node that was killed. The former one's Node object and pods are
+// deleted.
 func (e *Environment) ReviveNode(ctx context.Context, name string) error {
 	if !slices.Contains(e.NodeNames(), name) {
 		return fmt.Errorf("no node %q; there are: %s", name, strings.Join(e.NodeNames(), ", "))
@@ -73,7 +75,8 @@ func (e *Environment) ReviveNode(ctx context.Context, name string) error {
 	if !e.Cluster.NodeDead(name) {
 		return fmt.Errorf("node %s was not killed", name)
 	}
-	if err := e.Cluster.Client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	if err := e.Cluster.Client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}); err != nil &&
+		!apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete node %s: %w", name, err)
 	}
 	return e.Cluster.ReviveNode(ctx, name)

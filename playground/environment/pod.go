@@ -21,7 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// pods are those of the release's Deployment. Kubernetes' own controllers make them, and each runs the controller as a process.
+// pods are those of the release's Deployment. Kubernetes' own controllers make them, and each runs the controller as a
+// process.
 type pods struct {
 	applied bool          // the Deployment is in the cluster
 	running chan struct{} // closed while the controller is to run
@@ -80,8 +81,10 @@ func (e *Environment) available(ctx context.Context) error {
 		return err
 	}
 	s, want := d.Status, *d.Spec.Replicas
-	if running := len(e.control.current()); s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want || s.AvailableReplicas != want || s.Replicas != want || running != int(want) {
-		return fmt.Errorf("deployment %s: %d replicas, %d of the last version, %d available, %d processes, want %d", name, s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, running, want)
+	if running := len(e.control.current()); s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want ||
+		s.AvailableReplicas != want || s.Replicas != want || running != int(want) {
+		return fmt.Errorf("deployment %s: %d replicas, %d of the last version, %d available, %d processes, want %d", name,
+			s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, running, want)
 	}
 	for _, r := range e.control.current() { // statuses may be those of processes that are gone
 		if err := probe(ctx, "http://"+r.health+e.control.ready); err != nil {
@@ -117,11 +120,13 @@ func (l *launcher) Runs(pod *corev1.Pod, c corev1.Container) bool {
 	})
 }
 
-// crashTime is how long a replica that ends by itself must have run to be started again at once; others wait as long first.
+// crashTime is how long a replica that ends by itself must have run to be started again at once; others wait as long
+// first.
 const crashTime = 10 * time.Second
 
 // Launch implements node.Launcher.
-func (l *launcher) Launch(ctx context.Context, pod *corev1.Pod, c corev1.Container, files map[string][]byte) (node.Program, error) {
+func (l *launcher) Launch(ctx context.Context, pod *corev1.Pod, c corev1.Container, files map[string][]byte) (
+	node.Program, error) {
 	control := &l.env.control
 	for {
 		control.mu.Lock()
@@ -145,8 +150,8 @@ func (l *launcher) Launch(ctx context.Context, pod *corev1.Pod, c corev1.Contain
 	}
 }
 
-// start starts the process of a pod; nil: the controller was stopped meanwhile. What a pod has of its own, addresses and the API server's, is
-// replaced by that of a process.
+// start starts the process of a pod; nil: the controller was stopped meanwhile. What a pod has of its own, addresses
+// and the API server's, is replaced by that of a process.
 func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][]byte) (node.Program, error) {
 	control := &l.env.control
 	free, err := process.FreeAddresses(3)
@@ -188,14 +193,17 @@ func (l *launcher) start(pod *corev1.Pod, c corev1.Container, files map[string][
 	return p, nil
 }
 
-// podEnvironment are the variables of a container but for those of AWS, which would lead elsewhere. The name of the host and the mounted namespace,
-// by which a program finds its pod, are the machine's here, so that variables take their place.
+// podEnvironment are the variables of a container but for those of AWS, which would lead elsewhere. The name of the
+// host and the mounted namespace, by which a program finds its pod, are the machine's here, so that variables take
+// their place.
 func podEnvironment(pod *corev1.Pod, c corev1.Container) []string {
 	out := []string{"POD_NAMESPACE=" + pod.Namespace}
 	if !pod.Spec.HostNetwork {
 		out = append(out, "POD_NAME="+pod.Name)
 	}
-	return append(out, slices.DeleteFunc(node.Environment(pod, c), func(v string) bool { return strings.HasPrefix(v, "AWS_") })...)
+	return append(out, slices.DeleteFunc(node.Environment(pod, c), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_")
+	})...)
 }
 
 // await forgets the replica when it has ended, and notes whether it could not start.
@@ -216,7 +224,8 @@ func (l *launcher) await(p *podProcess, began time.Time) {
 // defaultCertificates is the directory of the webhooks' certificate in the pods.
 const defaultCertificates = "/tmp/k8s-webhook-server/serving-certs"
 
-// write copies the files of a pod's volumes to this machine as a kubelet does, all of a directory at once, and returns where each directory is.
+// write copies the files of a pod's volumes to this machine as a kubelet does, all of a directory at once, and returns
+// where each directory is.
 func (l *launcher) write(pod *corev1.Pod, files map[string][]byte) (map[string]string, error) {
 	dirs, volumes := map[string]string{}, map[string]map[string]util.FileProjection{}
 	for name, content := range files {

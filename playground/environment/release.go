@@ -35,16 +35,19 @@ func (r *Release) render(dir string, s seed.File) error {
 		return err
 	}
 	values := map[string]any{
-		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{"bucket": TrustStoreBucket},
+		"clusterName": s.Cluster.Name, "region": s.Region, "vpcId": s.VPC.ID, "trustStore": map[string]any{
+			"bucket": TrustStoreBucket},
 	}
-	rendering, err := c.Render(chart.Merge(values, r.Values), chart.Release{Name: releaseName, Namespace: releaseNamespace})
+	rendering, err := c.Render(chart.Merge(values, r.Values), chart.Release{
+		Name: releaseName, Namespace: releaseNamespace})
 	if err != nil {
 		return fmt.Errorf("render the chart: %w", err)
 	}
 	r.rendering.Store(rendering)
 	// Without a number, a HorizontalPodAutoscaler sets it.
 	if n, found, _ := unstructured.NestedFieldNoCopy(r.deployment().Object, "spec", "replicas"); found && n == float64(0) {
-		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use --no-controller instead")
+		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use " +
+			"--no-controller instead")
 	}
 	return nil
 }
@@ -59,8 +62,8 @@ func (r *Release) deployment() *unstructured.Unstructured {
 	return nil
 }
 
-// objects are those of the installation but for the Deployment, which is applied when the controller is to start, and the webhook configurations,
-// which API servers call at another address here.
+// objects are those of the installation but for the Deployment, which is applied when the controller is to start, and
+// the webhook configurations, which API servers call at another address here.
 func (r *Release) objects() []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(r.rendering.Load().Objects), func(o *unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || isWebhookConfiguration(o)
@@ -82,7 +85,8 @@ func isWebhookConfiguration(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "MutatingWebhookConfiguration" || o.GetKind() == "ValidatingWebhookConfiguration"
 }
 
-// Upgrade installs the chart again with other values in place of those of the release, as helm upgrade does, and returns when it is rolled out.
+// Upgrade installs the chart again with other values in place of those of the release, as helm upgrade does, and
+// returns when it is rolled out.
 func (e *Environment) Upgrade(ctx context.Context, values map[string]any) error {
 	if e.options.Release == nil {
 		return errors.New("upgrade the chart: the controller is not installed by it")
@@ -122,7 +126,8 @@ func (e *Environment) Upgrade(ctx context.Context, values map[string]any) error 
 	return e.WaitController(ctx)
 }
 
-// published reports why API servers cannot call the webhooks yet: the leader has not written its authority into the configurations.
+// published reports why API servers cannot call the webhooks yet: the leader has not written its authority into the
+// configurations.
 func (e *Environment) published(ctx context.Context) error {
 	admission := e.Cluster.Client.AdmissionregistrationV1()
 	for _, o := range e.options.Release.configurations() {
@@ -144,7 +149,9 @@ func (e *Environment) published(ctx context.Context) error {
 				clients = append(clients, w.ClientConfig)
 			}
 		}
-		if slices.ContainsFunc(clients, func(c admissionregistrationv1.WebhookClientConfig) bool { return len(c.CABundle) == 0 }) {
+		if slices.ContainsFunc(clients, func(c admissionregistrationv1.WebhookClientConfig) bool {
+			return len(c.CABundle) == 0
+		}) {
 			return fmt.Errorf("%s %s has no authority of the webhooks' certificate", o.GetKind(), o.GetName())
 		}
 	}

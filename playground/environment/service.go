@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// service is to the webhooks of several replicas what a Service is in a cluster: each connection to its address goes to a replica that takes it,
-// to another one each time.
+// service is to the webhooks of several replicas what a Service is in a cluster: each connection to its address goes to
+// a replica that takes it, to another one each time.
 type service struct {
 	listener net.Listener
 	done     chan struct{}

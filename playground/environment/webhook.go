@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// webhooks are the admission webhooks: the API server of the playground runs on this machine and calls them by address, not
-// through a Service.
+// webhooks are the admission webhooks: the API server of the playground runs on this machine and calls them by address,
+// not through a Service.
 type webhooks struct {
 	address string   // host:port, the same at every start of the controller; empty: there are none
 	dir     string   // of the certificate
@@ -78,7 +78,8 @@ func (e *Environment) prepareWebhooks() error {
 	if err != nil {
 		return err
 	}
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: certificateLifetime, Hosts: []string{"127.0.0.1"}}, time.Now())
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: certificateLifetime, Hosts: []string{
+		"127.0.0.1"}}, time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,8 @@ func (e *Environment) prepareWebhooks() error {
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return err
 	}
-	if err := errors.Join(os.WriteFile(filepath.Join(w.dir, "tls.crt"), b.Cert, 0o600), os.WriteFile(filepath.Join(w.dir, "tls.key"), b.Key, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(w.dir, "tls.crt"), b.Cert, 0o600),
+		os.WriteFile(filepath.Join(w.dir, "tls.key"), b.Key, 0o600)); err != nil {
 		return err
 	}
 	e.webhooks = w
@@ -121,7 +123,8 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 	return unstructured.SetNestedSlice(o.Object, hooks, "webhooks")
 }
 
-// args are the controller's. Only some controllers have a flag for the host: the others listen on all addresses of the machine.
+// args are the controller's. Only some controllers have a flag for the host: the others listen on all addresses of the
+// machine.
 func (w webhooks) args(takesHost bool) []string {
 	host, port, err := net.SplitHostPort(w.address)
 	if err != nil { // there are none

@@ -1,6 +1,6 @@
-// Package foreign runs programs that know nothing of the playground: test suites written for EKS, other controllers. Their environment, and where
-// permitted their network, lead to the cluster, the account and the load balancers of a running playground. It imports packages sandbox and state, and
-// the simulator's client.
+// Package foreign runs programs that know nothing of the playground: test suites written for EKS, other controllers.
+// Their environment, and where permitted their network, lead to the cluster, the account and the load balancers of a
+// running playground. It imports packages sandbox and state, and the simulator's client.
 package foreign
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
-// Run runs a command in a network of its own and returns its exit status. In the network, the playground's name server answers at port 53, and load
-// balancers listen at their own ports.
+// Run runs a command in a network of its own and returns its exit status. In the network, the playground's name server
+// answers at port 53, and load balancers listen at their own ports.
 func Run(ctx context.Context, e state.Endpoints, environ, command []string) (int, error) {
 	server, err := netip.ParseAddrPort(e.DNS)
 	if err != nil {
@@ -71,7 +71,8 @@ func parts(e state.Endpoints) ([]sandbox.Forward, error) {
 		}
 		at, err := netip.ParseAddrPort(u.Host)
 		if err != nil || !at.Addr().IsLoopback() {
-			return nil, fmt.Errorf("%s is not an address of loopback, and a network of its own has no other: start the playground without --aws-listen, or add --names none", text)
+			return nil, fmt.Errorf("%s is not an address of loopback, and a network of its own has no other: start the "+
+				"playground without --aws-listen, or add --names none", text)
 		}
 		out = append(out, sandbox.Forward{Network: "tcp", At: at, To: at})
 	}
@@ -90,7 +91,8 @@ func listeners(all []simclient.Endpoint) []sandbox.Forward {
 			if l.Protocol != "UDP" && l.Protocol != "QUIC" {
 				out = append(out, sandbox.Forward{Network: "tcp", At: at, To: l.Address})
 			}
-			if l.Protocol == "UDP" || strings.HasSuffix(l.Protocol, "QUIC") { // TCP_QUIC is both; of TCP_UDP there is one of each
+			// TCP_QUIC is both; of TCP_UDP there is one of each
+			if l.Protocol == "UDP" || strings.HasSuffix(l.Protocol, "QUIC") {
 				out = append(out, sandbox.Forward{Network: "udp", At: at, To: l.Address})
 			}
 		}

@@ -20,7 +20,8 @@ func TestListenersAreOpenAtTheirOwnPorts(t *testing.T) {
 	got := listeners([]simclient.Endpoint{
 		{Address: ip, Listeners: []simclient.ListenerAddr{
 			{Port: 80, Protocol: "HTTP", Address: at("127.64.0.1:8080")},
-			{Port: 53, Protocol: "TCP", Address: at("127.64.0.1:8053")}, {Port: 53, Protocol: "UDP", Address: at("127.64.0.1:8054")},
+			{Port: 53, Protocol: "TCP", Address: at("127.64.0.1:8053")},
+			{Port: 53, Protocol: "UDP", Address: at("127.64.0.1:8054")},
 			{Port: 444, Protocol: "QUIC", Address: at("127.64.0.1:8444")}, {Port: 81, Protocol: "HTTP"},
 		}},
 		{Listeners: []simclient.ListenerAddr{{Port: 80, Protocol: "HTTP"}}}, // it listens nowhere
@@ -42,7 +43,8 @@ func TestPartsMustBeOnLoopback(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].At.Port() != 6443 || got[1].To.Port() != 4580 {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := parts(state.Endpoints{Simulator: "http://192.0.2.1:4580"}); err == nil || !strings.Contains(err.Error(), "--names none") {
+	if _, err := parts(state.Endpoints{Simulator: "http://192.0.2.1:4580"}); err == nil || !strings.Contains(err.Error(),
+		"--names none") {
 		t.Errorf("another machine: %v", err)
 	}
 }
@@ -50,16 +52,20 @@ func TestPartsMustBeOnLoopback(t *testing.T) {
 func TestVariablesReachTheCommand(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "out")
-	e := state.Endpoints{Kubeconfig: "/k", Simulator: "http://127.0.0.1:1", Region: "us-west-2", VPC: "vpc-1", Cluster: "demo"}
-	script := `echo "$KUBECONFIG $AWS_ENDPOINT_URL $AWS_REGION $VPC_ID $CLUSTER_NAME ${AWS_PROFILE-unset}" >` + file + `; exit 5`
+	e := state.Endpoints{Kubeconfig: "/k", Simulator: "http://127.0.0.1:1", Region: "us-west-2", VPC: "vpc-1",
+		Cluster: "demo"}
+	script := `echo "$KUBECONFIG $AWS_ENDPOINT_URL $AWS_REGION $VPC_ID $CLUSTER_NAME ${AWS_PROFILE-unset}" >` +
+		file + `; exit 5`
 	status, err := RunWithVariables(t.Context(), e, append(os.Environ(), "AWS_PROFILE=mine"), []string{"sh", "-c", script})
 	if err != nil || status != 5 {
 		t.Errorf("status %d, %v", status, err)
 	}
-	if content, err := os.ReadFile(file); err != nil || string(content) != "/k http://127.0.0.1:1 us-west-2 vpc-1 demo unset\n" {
+	if content, err := os.ReadFile(file); err != nil ||
+		string(content) != "/k http://127.0.0.1:1 us-west-2 vpc-1 demo unset\n" {
 		t.Errorf("%q, %v", content, err)
 	}
-	if status, err := RunWithVariables(t.Context(), e, os.Environ(), []string{"no-such-program"}); status != 127 || err != nil {
+	if status, err := RunWithVariables(t.Context(), e, os.Environ(), []string{"no-such-program"}); status != 127 ||
+		err != nil {
 		t.Errorf("no such program: %d, %v", status, err)
 	}
 }

@@ -16,7 +16,8 @@ func (c *Cluster) admit(t *testing.T, into, from string) {
 	_, err := c.Simulator.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: &into,
 		IpPermissions: []types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &from}},
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535),
+			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &from}},
 		}},
 	})
 	var api smithy.APIError

@@ -16,10 +16,12 @@ import (
 	"github.com/k8s-lbc/lbc/playground/verify"
 )
 
-// Zone makes a hosted zone of Route 53, unless an earlier run of the test has left it: zones with records cannot be deleted.
+// Zone makes a hosted zone of Route 53, unless an earlier run of the test has left it: zones with records cannot be
+// deleted.
 func (c *Cluster) Zone(t testing.TB, name string) {
 	t.Helper()
-	_, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: &name, CallerReference: &name})
+	_, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{
+		Name: &name, CallerReference: &name})
 	var api smithy.APIError
 	if err != nil && (!errors.As(err, &api) || api.ErrorCode() != "HostedZoneAlreadyExists") {
 		t.Fatal(err)
@@ -49,15 +51,17 @@ func (c *Cluster) TargetGroups(lb simclient.LoadBalancer) []simclient.TargetGrou
 	return groups
 }
 
-// WaitHealthy waits until each target group of the load balancer has healthy targets, and no others in the zones of the load balancer. Targets elsewhere get no
-// requests: where pods are is up to the scheduler.
+// WaitHealthy waits until each target group of the load balancer has healthy targets, and no others in the zones of the
+// load balancer. Targets elsewhere get no requests: where pods are is up to the scheduler.
 func (c *Cluster) WaitHealthy(t testing.TB, lb simclient.LoadBalancer) {
 	t.Helper()
 	c.WaitFor(t, "healthy targets of "+lb.Name, func(context.Context) error {
 		for _, tg := range c.TargetGroups(lb) {
 			healthy := false
 			for _, target := range tg.Targets {
-				outside := target.State == "unused" && !slices.ContainsFunc(lb.Zones, func(z simclient.Zone) bool { return z.Name == target.Zone })
+				outside := target.State == "unused" && !slices.ContainsFunc(lb.Zones, func(z simclient.Zone) bool {
+					return z.Name == target.Zone
+				})
 				if healthy = healthy || target.State == "healthy"; target.State != "healthy" && !outside {
 					return fmt.Errorf("%s: %s:%d is %s %s", tg.Name, target.ID, target.Port, target.State, target.Reason)
 				}

@@ -15,8 +15,8 @@ type CallResponse struct {
 	Body   string // the messages as they came; those of stand-ins have the pod's name in them
 }
 
-// Call makes a gRPC call with an empty message. target is https, names the load balancer, and has the service and method as its path;
-// host is the authority and the server name asked for in TLS. headers are "name: value".
+// Call makes a gRPC call with an empty message. target is https, names the load balancer, and has the service and
+// method as its path; host is the authority and the server name asked for in TLS. headers are "name: value".
 func (c *Cluster) Call(ctx context.Context, target, host string, headers ...string) (CallResponse, error) {
 	const prefix = 5 // of a message: whether it is compressed, and its length
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(make([]byte, prefix)))

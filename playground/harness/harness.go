@@ -1,6 +1,6 @@
-// Package harness gives end-to-end tests a whole playground: a real API server, simulated nodes, the AWS simulator with its
-// data plane and the controller's real binary. A test binary starts one and shares it among its tests; Main stops it. It
-// imports environment, trial and testing.
+// Package harness gives end-to-end tests a whole playground: a real API server, simulated nodes, the AWS simulator with
+// its data plane and the controller's real binary. A test binary starts one and shares it among its tests; Main stops
+// it. It imports environment, trial and testing.
 package harness
 
 import (
@@ -32,8 +32,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/trial"
 )
 
-// Timeout bounds each wait of a test. It is far beyond what a wait takes, because a machine may have much else to do: only what
-// never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
+// Timeout bounds each wait of a test. It is far beyond what a wait takes, because a machine may have much else to do:
+// only what never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
 const Timeout = 3 * time.Minute
 
 // Options are what to start. Account and Profile of the first test count for all; other ones later are an error.
@@ -44,13 +44,16 @@ type Options struct {
 	ExtraArgs []string
 	// NoController leaves the controller out.
 	NoController bool
-	// WithoutGatewayAPI leaves the definitions of the Gateway API and of the controller for it out. It counts for all tests, as Account does.
+	// WithoutGatewayAPI leaves the definitions of the Gateway API and of the controller for it out. It counts for all
+	// tests, as Account does.
 	WithoutGatewayAPI bool
-	// GlobalAccelerator installs the definition of GlobalAccelerators and has the controller serve them. It counts for all tests, as Account does.
+	// GlobalAccelerator installs the definition of GlobalAccelerators and has the controller serve them. It counts for all
+	// tests, as Account does.
 	GlobalAccelerator bool
 	// Release has the controller installed as the Helm chart does it. It counts for all tests, as Account does.
 	Release *environment.Release
-	// Requests has the API server record each request of the controller: see Cluster.Requests. It counts for all tests, as Account does.
+	// Requests has the API server record each request of the controller: see Cluster.Requests. It counts for all tests, as
+	// Account does.
 	Requests bool
 	// DualStack gives nodes and pods IPv6 addresses too. It counts for all tests, as Account does.
 	DualStack bool
@@ -58,10 +61,11 @@ type Options struct {
 	Account string
 	// Profile is how long AWS takes; the zero value means account.Instant.
 	Profile account.Profile
-	// Speed is how much faster than the machine's the clock of the account runs, so that Profile can have AWS's own times; health checks then come at
-	// the intervals of their target groups. It counts for all tests, as Account does.
+	// Speed is how much faster than the machine's the clock of the account runs, so that Profile can have AWS's own times;
+	// health checks then come at the intervals of their target groups. It counts for all tests, as Account does.
 	Speed float64
-	// Policy is what the controller may do in AWS. Calls that it denies fail the tests. It counts for all tests, as Account does.
+	// Policy is what the controller may do in AWS. Calls that it denies fail the tests. It counts for all tests, as
+	// Account does.
 	Policy Policy
 }
 
@@ -101,9 +105,14 @@ func Start(t testing.TB, o Options) *Cluster {
 	shared.Lock()
 	defer shared.Unlock()
 	if c := shared.cluster; c != nil {
-		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController || o.Release != shared.options.Release || o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
-			o.GlobalAccelerator != shared.options.GlobalAccelerator || o.Speed != shared.options.Speed || o.Policy != shared.options.Policy || o.Requests != shared.options.Requests || o.DualStack != shared.options.DualStack {
-			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
+		if o.Account != shared.options.Account || o.Profile != shared.options.Profile ||
+			o.NoController != shared.options.NoController || o.Release != shared.options.Release ||
+			o.WithoutGatewayAPI != shared.options.WithoutGatewayAPI ||
+			o.GlobalAccelerator != shared.options.GlobalAccelerator || o.Speed != shared.options.Speed ||
+			o.Policy != shared.options.Policy || o.Requests != shared.options.Requests ||
+			o.DualStack != shared.options.DualStack {
+			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a "+
+				"package of its own", shared.options, o)
 		}
 		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.controllerEnded()) {
 			c.RestartController(t, o.ExtraArgs...)
@@ -118,8 +127,8 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
-// Parallel sets how many tests of a package run at a time, unless the command line does: the tests wait far more than they
-// compute.
+// Parallel sets how many tests of a package run at a time, unless the command line does: the tests wait far more than
+// they compute.
 func Parallel(n int) {
 	flag.Parse()
 	set := false
@@ -132,15 +141,16 @@ func Parallel(n int) {
 	}
 }
 
-// Main runs the tests of a package, stops the playground that they shared and ends the process. Logs stay behind (and their
-// place is printed) if a test failed.
+// Main runs the tests of a package, stops the playground that they shared and ends the process. Logs stay behind (and
+// their place is printed) if a test failed.
 func Main(m *testing.M) {
 	code := m.Run()
 	shared.Lock()
 	if c := shared.cluster; c != nil {
 		if shared.options.Policy != Unrestricted {
 			for _, call := range c.Denied(0) {
-				fmt.Fprintf(os.Stderr, "FAIL: the %s policy denied the controller %s %s: %s\n", shared.options.Policy, call.Service, call.Action, call.Message)
+				fmt.Fprintf(os.Stderr, "FAIL: the %s policy denied the controller %s %s: %s\n", shared.options.Policy, call.Service,
+					call.Action, call.Message)
 				code = 1
 			}
 		}
@@ -181,7 +191,8 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Config: env.Cluster.Plane.AdminConfig(), Client: env.Cluster.Client, Simulator: env.Simulator, Env: env, Repo: root, dir: dir, alone: !o.NoController && o.Release == nil, args: o.ExtraArgs}
+	c := &Cluster{Config: env.Cluster.Plane.AdminConfig(), Client: env.Cluster.Client, Simulator: env.Simulator, Env: env,
+		Repo: root, dir: dir, alone: !o.NoController && o.Release == nil, args: o.ExtraArgs}
 	defer func() {
 		if err != nil {
 			env.Stop()
@@ -216,8 +227,10 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 // environment are the options of the environment of a cluster.
 func (o Options) environment(dir string, root repository.Root) (_ environment.Options, err error) {
 	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
-		Grace: time.Minute,
+		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI,
+		GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond,
+		HealthTimeout: 5 * time.Second,
+		Grace:         time.Minute,
 	}
 	if o.Speed > 0 {
 		options.Speed, options.HealthInterval, options.HealthTimeout = o.Speed, 0, 0
@@ -266,7 +279,8 @@ func (o Options) environment(dir string, root repository.Root) (_ environment.Op
 // Environ is the environment of this process with the variables that "playground env" prints.
 func (c *Cluster) Environ() []string {
 	seeded := c.Simulator.Seed()
-	return state.Endpoints{Kubeconfig: c.Env.Kubeconfig, Simulator: c.Env.URL, Region: seeded.Region, VPC: seeded.VPC.ID, Cluster: seeded.Cluster.Name}.Environ(os.Environ())
+	return state.Endpoints{Kubeconfig: c.Env.Kubeconfig, Simulator: c.Env.URL, Region: seeded.Region, VPC: seeded.VPC.ID,
+		Cluster: seeded.Cluster.Name}.Environ(os.Environ())
 }
 
 // RestartController ends the controller, if it runs, and starts it with the arguments. It returns when the new one is
@@ -296,8 +310,8 @@ func (c *Cluster) controllerEnded() bool {
 	return c.Env.ControllerPID() == 0 || c.Env.ControllerFailed() != nil
 }
 
-// EnsureController starts the controller again, with the arguments of its latest start, if a test has left none or it has ended by itself: without one,
-// finalizers keep objects from going.
+// EnsureController starts the controller again, with the arguments of its latest start, if a test has left none or it
+// has ended by itself: without one, finalizers keep objects from going.
 func (c *Cluster) EnsureController(t testing.TB) {
 	t.Helper()
 	c.mu.Lock()
@@ -332,11 +346,13 @@ var endings = []string{
 // endsToReturn reports whether the controller ended in one of these ways.
 func (c *Cluster) endsToReturn() bool {
 	err := c.Env.ControllerFailed()
-	return c.alone && err != nil && slices.ContainsFunc(endings, func(text string) bool { return strings.Contains(err.Error(), text) })
+	return c.alone && err != nil && slices.ContainsFunc(endings, func(text string) bool {
+		return strings.Contains(err.Error(), text)
+	})
 }
 
-// supervise starts a controller that endsToReturn again, as a cluster does, until ctx ends: on a machine with much to do, the API server may take the ten seconds
-// for an answer after which a leader ends.
+// supervise starts a controller that endsToReturn again, as a cluster does, until ctx ends: on a machine with much to
+// do, the API server may take the ten seconds for an answer after which a leader ends.
 func (c *Cluster) supervise(ctx context.Context) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()

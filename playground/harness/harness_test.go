@@ -128,7 +128,8 @@ func TestNodesAreReadyAndHaveTheirInstances(t *testing.T) {
 }
 
 // balancer makes an ALB with one listener for the targets, as the controller would.
-func balancer(t *testing.T, c *Cluster, name string, targets []string, port int32, targetType types.TargetTypeEnum) string {
+func balancer(t *testing.T, c *Cluster, name string, targets []string, port int32,
+	targetType types.TargetTypeEnum) string {
 	t.Helper()
 	ctx := t.Context()
 	service := c.Simulator.Balancing
@@ -142,7 +143,8 @@ func balancer(t *testing.T, c *Cluster, name string, targets []string, port int3
 	node, web := seeded.SecurityGroups[0].ID, seeded.SecurityGroups[1].ID
 	c.admit(t, node, web)
 	tg, err := service.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: types.ProtocolEnumHttp, Port: &port, TargetType: targetType, VpcId: &seeded.VPC.ID, HealthCheckPath: aws.String("/health"),
+		Name: &name, Protocol: types.ProtocolEnumHttp, Port: &port, TargetType: targetType, VpcId: &seeded.VPC.ID,
+		HealthCheckPath: aws.String("/health"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,18 +154,21 @@ func balancer(t *testing.T, c *Cluster, name string, targets []string, port int3
 	for _, id := range targets {
 		descriptions = append(descriptions, types.TargetDescription{Id: &id, Port: &port})
 	}
-	if _, err := service.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: descriptions}); err != nil {
+	if _, err := service.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn,
+		Targets: descriptions}); err != nil {
 		t.Fatal(err)
 	}
 	lb, err := service.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
-		Name: &name, Type: types.LoadBalancerTypeEnumApplication, Scheme: types.LoadBalancerSchemeEnumInternetFacing, Subnets: subnets, SecurityGroups: []string{web},
+		Name: &name, Type: types.LoadBalancerTypeEnumApplication, Scheme: types.LoadBalancerSchemeEnumInternetFacing,
+		Subnets: subnets, SecurityGroups: []string{web},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx := context.Background()
-		_, err := service.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn})
+		_, err := service.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{
+			LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn})
 		_, err2 := service.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: arn})
 		if err := errors.Join(err, err2); err != nil {
 			t.Error(err)
@@ -196,13 +201,16 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		"pods":      balancer(t, c, "reach-pods", pods, 8080, types.TargetTypeEnumIp),
 		"node port": balancer(t, c, "reach-nodes", instances, svc.Spec.Ports[0].NodePort, types.TargetTypeEnumInstance),
 	} {
-		r := c.WaitAnswer(t, Request{Target: "http://" + host + "/deep/path?x=1", Host: "shop.example.com", Headers: []string{"X-Test: yes"}}, http.StatusOK, "web")
-		if r.Pod.Path != "/deep/path" || r.Pod.Host != "shop.example.com" || r.Pod.Headers.Get("X-Test") != "yes" || r.Pod.Headers.Get("X-Forwarded-For") == "" {
+		r := c.WaitAnswer(t, Request{Target: "http://" + host + "/deep/path?x=1", Host: "shop.example.com", Headers: []string{
+			"X-Test: yes"}}, http.StatusOK, "web")
+		if r.Pod.Path != "/deep/path" || r.Pod.Host != "shop.example.com" || r.Pod.Headers.Get("X-Test") != "yes" ||
+			r.Pod.Headers.Get("X-Forwarded-For") == "" {
 			t.Errorf("%s: the pod saw %+v", name, r.Pod)
 		}
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
 		seen := map[string]bool{}
-		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may get a pod a little later
+		// a node's proxy may get a pod a little later
+		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error {
 			r, err := c.Get(ctx, "http://"+host+"/", "")
 			if err != nil {
 				return err

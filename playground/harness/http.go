@@ -26,8 +26,9 @@ type Response struct {
 	TLS    []string       // DNS names of the server's certificate
 }
 
-// Get makes one request. target names the load balancer; host, if not empty, is the Host header and, with https, the server
-// name asked for in TLS. headers are "Name: value". Of a certificate the chain is verified but not the name: see Response.TLS.
+// Get makes one request. target names the load balancer; host, if not empty, is the Host header and, with https, the
+// server name asked for in TLS. headers are "Name: value". Of a certificate the chain is verified but not the name: see
+// Response.TLS.
 func (c *Cluster) Get(ctx context.Context, target, host string, headers ...string) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
@@ -105,15 +106,16 @@ func (c *Cluster) WaitGet(t testing.TB, target, host string, status int, service
 func (c *Cluster) WaitAnswer(t testing.TB, q Request, status int, service string) Response {
 	t.Helper()
 	var r Response
-	c.WaitFor(t, fmt.Sprintf("%d %s from %s (Host %q)", status, service, q.Target, q.Host), func(ctx context.Context) error {
-		var err error
-		if r, err = c.Get(ctx, q.Target, q.Host, q.Headers...); err != nil {
-			return err
-		}
-		if r.Status != status || service != "" && r.Pod.Service != service {
-			return fmt.Errorf("got %d from service %q: %.200s", r.Status, r.Pod.Service, r.Body)
-		}
-		return nil
-	})
+	c.WaitFor(t, fmt.Sprintf("%d %s from %s (Host %q)", status, service, q.Target, q.Host),
+		func(ctx context.Context) error {
+			var err error
+			if r, err = c.Get(ctx, q.Target, q.Host, q.Headers...); err != nil {
+				return err
+			}
+			if r.Status != status || service != "" && r.Pod.Service != service {
+				return fmt.Errorf("got %d from service %q: %.200s", r.Status, r.Pod.Service, r.Body)
+			}
+			return nil
+		})
 	return r
 }

@@ -44,8 +44,8 @@ func (c *Cluster) TryKubectl(t testing.TB, args ...string) (string, error) {
 	return c.trial.Kubectl(t.Context(), args...)
 }
 
-// ApplyFile applies a file as "kubectl apply -f" does, and deletes it at the end of the test if the test did not. Files may
-// overlap with those of other tests only if these do not run at the same time.
+// ApplyFile applies a file as "kubectl apply -f" does, and deletes it at the end of the test if the test did not. Files
+// may overlap with those of other tests only if these do not run at the same time.
 func (c *Cluster) ApplyFile(t testing.TB, path string) {
 	t.Helper()
 	objects, err := parse(path)

@@ -21,15 +21,16 @@ const (
 	Unrestricted Policy = ""
 	// Standard is the published policy.
 	Standard Policy = "standard"
-	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features but those for what belongs to others. Accelerators have a policy of
-	// their own.
+	// Minimal is what lbc iam-policy prints for the account's cluster and VPC, with all features but those for what
+	// belongs to others. Accelerators have a policy of their own.
 	Minimal Policy = "minimal"
 	// Bindings is Minimal, and the feature for TargetGroupBindings to target groups of others.
 	Bindings Policy = "minimal with target groups of others"
 )
 
 // ofOthers are the features for what has no tag of the cluster.
-var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups, iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
+var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups,
+	iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
 
 // ControllerKey is the access key that an environment gives its controller.
 const ControllerKey = "AKIAPLAYGROUND000001"
@@ -51,7 +52,8 @@ func (p Policy) restrict(f *seed.File) error {
 			}
 		}
 		d, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{
-			Cluster: f.Cluster.Name, VPC: f.VPC.ID, Bucket: environment.TrustStoreBucket, Prefix: "trust-stores", Features: features,
+			Cluster: f.Cluster.Name, VPC: f.VPC.ID, Bucket: environment.TrustStoreBucket, Prefix: "trust-stores",
+			Features: features,
 		})
 		if err != nil {
 			return err
@@ -60,7 +62,8 @@ func (p Policy) restrict(f *seed.File) error {
 		if p == Bindings {
 			apart = append(apart, iampolicy.ForeignTargetGroups)
 		}
-		beside, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: f.Cluster.Name, Features: apart, Apart: true})
+		beside, err = iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: f.Cluster.Name, Features: apart,
+			Apart: true})
 	default:
 		err = fmt.Errorf("no policy %q", p)
 	}
@@ -83,8 +86,8 @@ func (p Policy) restrict(f *seed.File) error {
 	return nil
 }
 
-// Denied are the calls of the controller after a mark that its policy did not allow, without those about target groups that are deleted:
-// conditions on their tags do not hold any more.
+// Denied are the calls of the controller after a mark that its policy did not allow, without those about target groups
+// that are deleted: conditions on their tags do not hold any more.
 func (c *Cluster) Denied(after uint64) (out []gate.Call) {
 	here := map[string]bool{}
 	for _, tg := range c.Simulator.Resources().TargetGroups {

@@ -20,7 +20,8 @@ type Process struct {
 	Health, Metrics string // URLs without path
 }
 
-// StartProcess starts a controller that the end of the test ends. Its environment has no AWS but what env adds; args win over the usual arguments.
+// StartProcess starts a controller that the end of the test ends. Its environment has no AWS but what env adds; args
+// win over the usual arguments.
 func (c *Cluster) StartProcess(t *testing.T, env []string, args ...string) *Process {
 	t.Helper()
 	binary := os.Getenv("CONTROLLER")
@@ -38,14 +39,17 @@ func (c *Cluster) StartProcess(t *testing.T, env []string, args ...string) *Proc
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{Log: filepath.Join(t.TempDir(), "controller.log"), Health: "http://" + free[0], Metrics: "http://" + free[1]}
+	p := &Process{Log: filepath.Join(t.TempDir(), "controller.log"), Health: "http://" + free[0],
+		Metrics: "http://" + free[1]}
 	p.Process, err = process.Start(process.Options{
 		Path: binary, Log: p.Log,
 		Args: slices.Concat([]string{
-			"--cluster-name=" + c.Simulator.Seed().Cluster.Name, "--kubeconfig=" + kubeconfig, "--leader-election-namespace=kube-system",
+			"--cluster-name=" + c.Simulator.Seed().Cluster.Name, "--kubeconfig=" + kubeconfig,
+			"--leader-election-namespace=kube-system",
 			"--health-probe-bind-addr=" + free[0], "--metrics-bind-addr=" + free[1],
 		}, args),
-		Env: append([]string{"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "HOME=" + t.TempDir()}, env...),
+		Env: append([]string{"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "HOME=" +
+			t.TempDir()}, env...),
 	})
 	if err != nil {
 		t.Fatal(err)

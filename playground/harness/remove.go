@@ -18,7 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-// finalized are the kinds of namespaces that the controller puts finalizers on: when none is left, AWS holds nothing of a namespace.
+// finalized are the kinds of namespaces that the controller puts finalizers on: when none is left, AWS holds nothing of
+// a namespace.
 var finalized = []schema.GroupVersionResource{
 	{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"},
@@ -67,9 +68,9 @@ func (c *Cluster) awaitNamespaces(t testing.TB, objects []*unstructured.Unstruct
 	}
 }
 
-// remove deletes the objects of a file and all that the controller looks after in their namespaces, and waits until these are gone.
-// It does not wait for the namespaces themselves: Kubernetes lets 13 to 21 seconds pass before a namespace goes, for pods and
-// finalizers that are gone after one.
+// remove deletes the objects of a file and all that the controller looks after in their namespaces, and waits until
+// these are gone. It does not wait for the namespaces themselves: Kubernetes lets 13 to 21 seconds pass before a
+// namespace goes, for pods and finalizers that are gone after one.
 func (c *Cluster) remove(ctx context.Context, path string, objects []*unstructured.Unstructured) error {
 	if out, err := c.patientKubectl(ctx, "delete", "-f", path, "--ignore-not-found", "--wait=false"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -91,8 +92,10 @@ func (c *Cluster) remove(ctx context.Context, path string, objects []*unstructur
 	}
 }
 
-// left lists what is left of the objects, and of what the controller looks after in namespaces that go, which it deletes.
-func (c *Cluster) left(ctx context.Context, objects []*unstructured.Unstructured, going map[string]bool) (left []string, err error) {
+// left lists what is left of the objects, and of what the controller looks after in namespaces that go, which it
+// deletes.
+func (c *Cluster) left(ctx context.Context, objects []*unstructured.Unstructured, going map[string]bool) (left []string,
+	err error) {
 	for ns := range going {
 		for _, resource := range finalized {
 			in := c.Dynamic.Resource(resource).Namespace(ns)
@@ -125,7 +128,8 @@ func (c *Cluster) left(ctx context.Context, objects []*unstructured.Unstructured
 }
 
 // others lists the objects that are left outside the namespaces that go.
-func (c *Cluster) others(ctx context.Context, objects []*unstructured.Unstructured, going map[string]bool) (left []string, err error) {
+func (c *Cluster) others(ctx context.Context, objects []*unstructured.Unstructured, going map[string]bool) (
+	left []string, err error) {
 	var client *manifest.Client
 	for _, o := range objects {
 		if going[o.GetNamespace()] || o.GetKind() == "Namespace" {

@@ -17,8 +17,8 @@ var (
 	errNoEvent   = errors.New("no such event yet")
 )
 
-// WaitFor repeats f until it returns nil. After Timeout it fails the test with f's last error, the Warning events, the end
-// of the controller's log and the account's resources.
+// WaitFor repeats f until it returns nil. After Timeout it fails the test with f's last error, the Warning events, the
+// end of the controller's log and the account's resources.
 func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
@@ -41,7 +41,8 @@ func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, last, c.Report(context.WithoutCancel(ctx)))
+			t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, last,
+				c.Report(context.WithoutCancel(ctx)))
 		}
 	}
 }

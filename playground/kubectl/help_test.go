@@ -9,11 +9,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// TestHelpCallsMethodsInTemplates runs kubectl's help with the flags of make, with which templates find listed methods only.
+// TestHelpCallsMethodsInTemplates runs kubectl's help with the flags of make, with which templates find listed methods
+// only.
 func TestHelpCallsMethodsInTemplates(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string][]string{
-		"create --help":   {"Examples:", "Available Commands:", "Options:", "Usage:", `Use "kubectl create <command> --help"`},
+		"create --help": {"Examples:", "Available Commands:", "Options:", "Usage:",
+			`Use "kubectl create <command> --help"`},
 		"get --help":      {"Examples:", "Options:", "Usage:\n  kubectl get", `Use "kubectl options"`},
 		"options":         {"The following options can be passed to any command", "--kubeconfig"},
 		"rollout undo -h": {"Usage:\n  kubectl rollout undo"},

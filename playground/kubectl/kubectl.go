@@ -27,9 +27,10 @@ var takeExit = sync.OnceFunc(func() {
 	cmdutil.BehaviorOnFatal(func(message string, code int) { panic(&ExitError{code, message}) })
 })
 
-// Run runs kubectl with the arguments against the cluster of the kubeconfig file. An error is an *ExitError where kubectl
-// would have ended with a status other than 0. A --kubeconfig among the arguments wins.
-func Run(ctx context.Context, kubeconfig, cacheDir string, streams genericiooptions.IOStreams, args ...string) (err error) {
+// Run runs kubectl with the arguments against the cluster of the kubeconfig file. An error is an *ExitError where
+// kubectl would have ended with a status other than 0. A --kubeconfig among the arguments wins.
+func Run(ctx context.Context, kubeconfig, cacheDir string, streams genericiooptions.IOStreams, args ...string) (
+	err error) {
 	takeExit()
 	defer func() {
 		switch e := recover().(type) {
@@ -40,8 +41,10 @@ func Run(ctx context.Context, kubeconfig, cacheDir string, streams genericioopti
 			panic(e)
 		}
 	}()
-	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(1000).WithDiscoveryQPS(1000).WithWarningPrinter(streams)
-	// cobra keeps the completions of flags of every command that was ever made, and these keep the configuration: its caches of discovery take megabytes.
+	flags := genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(1000).WithDiscoveryQPS(
+		1000).WithWarningPrinter(streams)
+	// cobra keeps the completions of flags of every command that was ever made, and these keep the configuration: its
+	// caches of discovery take megabytes.
 	defer func() { *flags = genericclioptions.ConfigFlags{} }()
 	flags.KubeConfig = &kubeconfig
 	// kubectl prints warnings through a handler of the whole process; runs side by side would get each other's.
@@ -51,7 +54,8 @@ func Run(ctx context.Context, kubeconfig, cacheDir string, streams genericioopti
 		return c
 	}
 	flags.CacheDir = &cacheDir
-	command := cmd.NewKubectlCommand(cmd.KubectlOptions{ConfigFlags: flags, IOStreams: streams, Arguments: append([]string{"kubectl"}, args...)})
+	command := cmd.NewKubectlCommand(cmd.KubectlOptions{ConfigFlags: flags, IOStreams: streams,
+		Arguments: append([]string{"kubectl"}, args...)})
 	command.SetArgs(args)
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)

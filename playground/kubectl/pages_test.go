@@ -15,8 +15,10 @@ import (
 func TestCommandsOfThePagesAreThoseOfKubectl(t *testing.T) {
 	t.Parallel()
 	command := func() *cobra.Command {
-		c := cmd.NewKubectlCommand(cmd.KubectlOptions{ConfigFlags: genericclioptions.NewConfigFlags(true), IOStreams: genericiooptions.NewTestIOStreamsDiscard()})
-		c.AddCommand(&cobra.Command{Use: "lbc", DisableFlagParsing: true, Run: func(*cobra.Command, []string) {}}) // the plugin
+		c := cmd.NewKubectlCommand(cmd.KubectlOptions{ConfigFlags: genericclioptions.NewConfigFlags(true),
+			IOStreams: genericiooptions.NewTestIOStreamsDiscard()})
+		// the plugin
+		c.AddCommand(&cobra.Command{Use: "lbc", DisableFlagParsing: true, Run: func(*cobra.Command, []string) {}})
 		return c
 	}
 	for _, err := range usage.Wrong(os.DirFS("../.."), command) {

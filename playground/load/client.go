@@ -50,14 +50,16 @@ const (
 
 // Requests gets a URL.
 func Requests(dial Dial, url string, on Connections) Client {
-	t := &http.Transport{DialContext: dial, DisableKeepAlives: on == Fresh, MaxConnsPerHost: 1, TLSClientConfig: unverified()}
+	t := &http.Transport{DialContext: dial, DisableKeepAlives: on == Fresh, MaxConnsPerHost: 1,
+		TLSClientConfig: unverified()}
 	return &requests{client: &http.Client{Transport: t, Timeout: timeout}, transport: t, url: url, on: on}
 }
 
 // Call implements Client.
 func (r *requests) Call(ctx context.Context) error {
 	reused := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
 	if err != nil {
 		return err
@@ -89,9 +91,11 @@ type grpcStreams struct {
 	lasts     time.Duration
 }
 
-// GRPCStreams calls a method, the path of an https URL, that answers each message with a message. Each Call is a stream of the length, on a connection that is kept.
+// GRPCStreams calls a method, the path of an https URL, that answers each message with a message. Each Call is a stream
+// of the length, on a connection that is kept.
 func GRPCStreams(dial Dial, url string, lasts time.Duration) Client {
-	return &grpcStreams{&http.Transport{DialContext: dial, ForceAttemptHTTP2: true, TLSClientConfig: unverified()}, url, lasts}
+	return &grpcStreams{&http.Transport{DialContext: dial, ForceAttemptHTTP2: true, TLSClientConfig: unverified()}, url,
+		lasts}
 }
 
 // Call implements Client.
@@ -179,7 +183,8 @@ func (w *webSockets) Call(ctx context.Context) error {
 		return err
 	}
 	answered := &firstLine{Conn: conn}
-	socket, err := websocket.NewClient(&websocket.Config{Location: w.url, Origin: &url.URL{Scheme: "http", Host: w.url.Host}, Version: websocket.ProtocolVersionHybi13}, answered)
+	socket, err := websocket.NewClient(&websocket.Config{Location: w.url, Origin: &url.URL{
+		Scheme: "http", Host: w.url.Host}, Version: websocket.ProtocolVersionHybi13}, answered)
 	if errors.Is(err, websocket.ErrBadStatus) {
 		return fmt.Errorf("the handshake was answered %q", answered)
 	}
@@ -233,7 +238,8 @@ type datagrams struct {
 	lasts   time.Duration
 }
 
-// Datagrams sends datagrams to an address that answers each. Each Call is a flow, with a port of its own, of the length.
+// Datagrams sends datagrams to an address that answers each. Each Call is a flow, with a port of its own, of the
+// length.
 func Datagrams(dial Dial, address string, lasts time.Duration) Client {
 	return &datagrams{dial, address, lasts}
 }

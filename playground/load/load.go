@@ -21,7 +21,8 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Client makes requests, one after the other.
 type Client interface {
-	// Call makes one request and waits for its end; its error is a failure of what is called. A Call of a stream lasts as long as the stream.
+	// Call makes one request and waits for its end; its error is a failure of what is called. A Call of a stream lasts as
+	// long as the stream.
 	Call(ctx context.Context) error
 	Close()
 }
@@ -116,7 +117,8 @@ func (c *Clients) count(err error) {
 	c.result.How[text]++
 }
 
-// withoutAddresses is the text of an error of a connection by what was done and what came of it: ports differ each time.
+// withoutAddresses is the text of an error of a connection by what was done and what came of it: ports differ each
+// time.
 func withoutAddresses(err error) string {
 	if failed, ok := errors.AsType[*net.OpError](err); ok {
 		return failed.Op + ": " + failed.Err.Error()

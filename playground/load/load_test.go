@@ -31,7 +31,8 @@ func TestRequestsThatFailAreCountedByTheirText(t *testing.T) {
 	clients.Add(1, time.Millisecond, func() Client { return Requests(dial, server.URL, Kept) })
 	await.Until(t, "ten requests", func() bool { return clients.Requests() >= 10 })
 	r := clients.Stop()
-	if r.Requests < 10 || r.Failed != r.Requests/2 || r.How["503 Service Unavailable"] != r.Failed || r.First.IsZero() || r.Last.Before(r.First) {
+	if r.Requests < 10 || r.Failed != r.Requests/2 || r.How["503 Service Unavailable"] != r.Failed || r.First.IsZero() ||
+		r.Last.Before(r.First) {
 		t.Error(r)
 	}
 }
@@ -58,7 +59,8 @@ func TestFailuresOfConnectionsAreCountedByWhatHappenedNotByTheirPorts(t *testing
 	t.Parallel()
 	clients := Start(t.Context())
 	for port := range 5 {
-		refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{Port: port}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{Port: port}, Err: os.NewSyscallError("connect",
+			syscall.ECONNREFUSED)}
 		clients.count(fmt.Errorf("a datagram was not sent: %w", refused))
 	}
 	if r := clients.Stop(); r.How["dial: connect: connection refused"] != 5 {
@@ -68,7 +70,9 @@ func TestFailuresOfConnectionsAreCountedByWhatHappenedNotByTheirPorts(t *testing
 
 func TestTheEndOfAConnectionIsAFailureWhereItIsHeldOnly(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+	}))
 	defer server.Close()
 	for on, fails := range map[Connections]bool{Fresh: false, Kept: false, Held: true} {
 		c := Requests(dial, server.URL, on)
@@ -115,7 +119,8 @@ func TestARefusedHandshakeNamesTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := WebSockets(dial, u, beat).Call(t.Context()); err == nil || !strings.Contains(err.Error(), `"HTTP/1.1 404 Not Found"`) {
+	if err := WebSockets(dial, u, beat).Call(t.Context()); err == nil || !strings.Contains(err.Error(),
+		`"HTTP/1.1 404 Not Found"`) {
 		t.Errorf("%v", err)
 	}
 }

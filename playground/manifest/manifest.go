@@ -1,5 +1,5 @@
-// Package manifest reads YAML files of Kubernetes objects and puts them into a cluster by server-side apply. It is for what the
-// playground itself installs; what users apply goes through kubectl. It imports client-go.
+// Package manifest reads YAML files of Kubernetes objects and puts them into a cluster by server-side apply. It is for
+// what the playground itself installs; what users apply goes through kubectl. It imports client-go.
 package manifest
 
 import (
@@ -23,7 +23,8 @@ import (
 // fieldManager owns the fields that Apply sets.
 const fieldManager = "playground"
 
-// Parse reads the objects of a YAML or JSON stream in their order; members of lists count singly. name is used in errors.
+// Parse reads the objects of a YAML or JSON stream in their order; members of lists count singly. name is used in
+// errors.
 func Parse(name string, content []byte) ([]*unstructured.Unstructured, error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
 	var objects []*unstructured.Unstructured
@@ -71,7 +72,8 @@ func NewClient(config *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a discovery client: %w", err)
 	}
-	return &Client{dynamic: d, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(k.Discovery()))}, nil
+	return &Client{dynamic: d, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(k.Discovery()))},
+		nil
 }
 
 // Resource is the client of the object's kind in its namespace ("default" if it names none and needs one).
@@ -98,7 +100,8 @@ func (c *Client) Apply(ctx context.Context, objects ...*unstructured.Unstructure
 		if err != nil {
 			return err
 		}
-		if _, err := resource.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil {
+		if _, err := resource.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err !=
+			nil {
 			return fmt.Errorf("apply %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
 	}

@@ -31,7 +31,8 @@ func agentOf(pod *corev1.Pod, c corev1.Container) (agent, bool) {
 		{&a.data, env(pod, c, "TARGET_CONTROL_DATA_ADDRESS")},
 		{&a.control, env(pod, c, "TARGET_CONTROL_CONTROL_ADDRESS")},
 		// The second name is what guides print.
-		{&a.destination, cmp.Or(env(pod, c, "TARGET_CONTROL_DESTINATION_ADDRESS"), env(pod, c, "TARGET_CONTROL_DESTINATION"))},
+		{&a.destination, cmp.Or(env(pod, c, "TARGET_CONTROL_DESTINATION_ADDRESS"),
+			env(pod, c, "TARGET_CONTROL_DESTINATION"))},
 	} {
 		_, port, err := net.SplitHostPort(v.text)
 		if err != nil {

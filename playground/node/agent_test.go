@@ -22,12 +22,17 @@ func TestAContainerWithTheVariablesOfAnAgentIsOne(t *testing.T) {
 		env  map[string]string
 		want *agent
 	}{
-		"as injected": {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80", "TARGET_CONTROL_CONTROL_ADDRESS": "[::]:3000",
-			"TARGET_CONTROL_DESTINATION_ADDRESS": "127.0.0.1:8080", "TARGET_CONTROL_MAX_CONCURRENCY": "7", "TARGET_CONTROL_PROTOCOL_VERSION": "GRPC"},
+		"as injected": {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80",
+			"TARGET_CONTROL_CONTROL_ADDRESS":     "[::]:3000",
+			"TARGET_CONTROL_DESTINATION_ADDRESS": "127.0.0.1:8080", "TARGET_CONTROL_MAX_CONCURRENCY": "7",
+			"TARGET_CONTROL_PROTOCOL_VERSION": "GRPC"},
 			&agent{80, 3000, 8080, 7, true}},
-		"by hand":     {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80", "TARGET_CONTROL_CONTROL_ADDRESS": "0.0.0.0:4000", "TARGET_CONTROL_DESTINATION": "localhost:81"}, &agent{80, 4000, 81, 1, false}},
-		"not all":     {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80"}, nil},
-		"no port":     {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80", "TARGET_CONTROL_CONTROL_ADDRESS": "x:y", "TARGET_CONTROL_DESTINATION": "localhost:81"}, nil},
+		"by hand": {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80",
+			"TARGET_CONTROL_CONTROL_ADDRESS": "0.0.0.0:4000", "TARGET_CONTROL_DESTINATION": "localhost:81"},
+			&agent{80, 4000, 81, 1, false}},
+		"not all": {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80"}, nil},
+		"no port": {map[string]string{"TARGET_CONTROL_DATA_ADDRESS": "0.0.0.0:80",
+			"TARGET_CONTROL_CONTROL_ADDRESS": "x:y", "TARGET_CONTROL_DESTINATION": "localhost:81"}, nil},
 		"none at all": {nil, nil},
 	} {
 		var c corev1.Container
@@ -47,13 +52,16 @@ func TestAnAgentStandsBetweenTheLoadBalancerAndTheApplication(t *testing.T) {
 	pod, balancer := netip.MustParseAddr("10.0.1.5"), netip.MustParseAddr("10.0.0.9")
 	network.AddAddress(pod)
 	// A pod reaches itself whatever its security groups admit.
-	if err := network.SetFirewall(pod, func(_ string, from, _ netip.AddrPort) bool { return from.Addr() == balancer }); err != nil {
+	if err := network.SetFirewall(pod, func(_ string, from, _ netip.AddrPort) bool {
+		return from.Addr() == balancer
+	}); err != nil {
 		t.Fatal(err)
 	}
 	ports, err := servedPorts(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{
 		{Name: "app", Ports: []corev1.ContainerPort{{ContainerPort: 8080}}},
 		{Name: "agent", Ports: []corev1.ContainerPort{{ContainerPort: 80}, {ContainerPort: 3000}}, Env: []corev1.EnvVar{
-			{Name: "TARGET_CONTROL_DATA_ADDRESS", Value: "0.0.0.0:80"}, {Name: "TARGET_CONTROL_CONTROL_ADDRESS", Value: "0.0.0.0:3000"},
+			{Name: "TARGET_CONTROL_DATA_ADDRESS", Value: "0.0.0.0:80"}, {Name: "TARGET_CONTROL_CONTROL_ADDRESS",
+				Value: "0.0.0.0:3000"},
 			{Name: "TARGET_CONTROL_DESTINATION_ADDRESS", Value: "127.0.0.1:8080"},
 		}},
 	}}}, nil, nil)

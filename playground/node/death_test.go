@@ -43,7 +43,8 @@ func TestADeadNodeAnswersNothingAndChangesNoObjectUntilItIsRevived(t *testing.T)
 	t.Cleanup(f.Stop)
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default", UID: "1"},
-		Spec:       corev1.PodSpec{NodeName: name, Containers: []corev1.Container{{Name: "app", Image: "app", Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}}},
+		Spec: corev1.PodSpec{NodeName: name, Containers: []corev1.Container{
+			{Name: "app", Image: "app", Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}}},
 	}
 	if _, err := client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

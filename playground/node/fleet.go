@@ -1,6 +1,6 @@
-// Package node simulates kubelets: Node objects with leases, and for each scheduled pod an address of the node's subnet,
-// stand-in servers, probes, status, readiness gates and an orderly end. It has no AWS: addresses come from functions.
-// It imports client-go, the virtual network and the stand-ins.
+// Package node simulates kubelets: Node objects with leases, and for each scheduled pod an address of the node's
+// subnet, stand-in servers, probes, status, readiness gates and an orderly end. It has no AWS: addresses come from
+// functions. It imports client-go, the virtual network and the stand-ins.
 package node
 
 import (
@@ -51,14 +51,15 @@ type Options struct {
 	Release func(node string, addrs []netip.Addr) error
 	// Firewall, if not nil, is the firewall in front of every pod and node.
 	Firewall vnet.Firewall
-	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
-	// the 30 s of the Amazon VPC CNI plugin.
+	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0
+	// means the 30 s of the Amazon VPC CNI plugin.
 	Cooldown time.Duration
 	// Launcher, if not nil, runs some containers as real programs.
 	Launcher Launcher
 	// StandIns are images of which it is known what they serve, beside the built-in ones.
 	StandIns []StandIn
-	// Kubelet, if not nil, is the TLS configuration of the server that API servers read logs of containers from, by the name KubeletHost.
+	// Kubelet, if not nil, is the TLS configuration of the server that API servers read logs of containers from, by the
+	// name KubeletHost.
 	Kubelet *tls.Config
 	// Logf gets what a kubelet would log.
 	Logf func(format string, args ...any)
@@ -91,7 +92,8 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 	if options.Cooldown == 0 {
 		options.Cooldown = 30 * time.Second
 	}
-	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}, dead: map[string]bool{}, beats: map[string]context.CancelFunc{}}
+	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}, dead: map[string]bool{},
+		beats: map[string]context.CancelFunc{}}
 	if options.Kubelet != nil {
 		if err := f.serveKubelet(options.Kubelet); err != nil {
 			return nil, err
@@ -171,7 +173,8 @@ func (f *Fleet) observe(ctx context.Context, object any) {
 	}()
 }
 
-// forget ends the worker of a pod that is gone from the API server: it was force deleted, or the worker deleted it itself.
+// forget ends the worker of a pod that is gone from the API server: it was force deleted, or the worker deleted it
+// itself.
 func (f *Fleet) forget(object any) {
 	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = gone.Obj

@@ -32,7 +32,8 @@ type imagePort struct {
 // isImage reports whether a container's image has that name, in any registry and version.
 func isImage(c corev1.Container, name string) bool {
 	image, _, _ := strings.Cut(c.Image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') { // the colon of a registry's port is before a slash
+	// the colon of a registry's port is before a slash
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
 		image = image[:i]
 	}
 	return image == name || strings.HasSuffix(image, "/"+name)
@@ -91,7 +92,9 @@ func echoBasic(pod *corev1.Pod, c corev1.Container, id standin.Identity, files m
 	if !is("GRPC_ECHO_SERVER") {
 		ports = append(ports, stream(port("H2C_PORT", h2c), func(l net.Listener) standin.Server { return e.ServeH2C(l) }))
 	}
-	return append(ports, securely(port("HTTPS_PORT", secure), config, err, func(l net.Listener) standin.Server { return e.ServeHTTP(l, config) })...)
+	return append(ports, securely(port("HTTPS_PORT", secure), config, err, func(l net.Listener) standin.Server {
+		return e.ServeHTTP(l, config)
+	})...)
 }
 
 // packets is a UDP port.
@@ -116,18 +119,22 @@ func stream(port uint16, serve func(net.Listener) standin.Server) imagePort {
 	}}
 }
 
-// securely is a TCP port with TLS; none without a certificate. A certificate that cannot be used is reported when the port starts.
+// securely is a TCP port with TLS; none without a certificate. A certificate that cannot be used is reported when the
+// port starts.
 func securely(port uint16, config *tls.Config, problem error, serve func(net.Listener) standin.Server) []imagePort {
 	switch {
 	case problem != nil:
-		return []imagePort{{endpoint{port, false}, func(*vnet.Network, netip.Addr) (standin.Server, error) { return nil, problem }}}
+		return []imagePort{{endpoint{port, false}, func(*vnet.Network, netip.Addr) (standin.Server, error) {
+			return nil, problem
+		}}}
 	case config == nil:
 		return nil
 	}
 	return []imagePort{stream(port, serve)}
 }
 
-// tlsConfig is made of files, by their paths; nil without a certificate or its key. Clients may show a certificate if there are CAs.
+// tlsConfig is made of files, by their paths; nil without a certificate or its key. Clients may show a certificate if
+// there are CAs.
 func (m mounted) tlsConfig(certificate, key, clientCAs string) (*tls.Config, error) {
 	if certificate == "" || key == "" {
 		return nil, nil

@@ -33,7 +33,8 @@ func TestImagesAreKnownByNameInAnyRegistryAndVersion(t *testing.T) {
 // webCertificate are the files of a certificate.
 func webCertificate(t *testing.T) servingcert.Bundle {
 	t.Helper()
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 100 * time.Hour, Hosts: []string{"abc.example.com"}}, time.Now())
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 100 * time.Hour, Hosts: []string{
+		"abc.example.com"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,15 +50,22 @@ func TestTheConformanceImageServesThePortsOfItsEnvironmentWithoutDeclaration(t *
 		declared []corev1.ContainerPort
 		want     []string
 	}{
-		"HTTP":                     {nil, nil, []string{"3000 own", "3001 own"}},
-		"HTTP on other ports":      {map[string]string{"HTTP_PORT": "80", "H2C_PORT": "81"}, nil, []string{"80 own", "81 own"}},
-		"a declared port also":     {nil, []corev1.ContainerPort{{ContainerPort: 8080}}, []string{"3000 own", "3001 own", "8080 http"}},
-		"HTTPS":                    {map[string]string{"TLS_SERVER_CERT": "/c/crt", "TLS_SERVER_PRIVKEY": "/c/key", "TLS_CLIENT_CACERTS": "/c/ca"}, nil, []string{"3000 own", "3001 own", "8443 own"}},
-		"gRPC":                     {map[string]string{"GRPC_ECHO_SERVER": "1"}, nil, []string{"3000 own"}},
-		"TCP":                      {map[string]string{"TCP_ECHO_SERVER": "1", "TLS_SERVER_CERT": "/c/crt"}, nil, []string{"3000 own"}},
-		"TCP with TLS":             {map[string]string{"TCP_ECHO_SERVER": "1", "TLS_SERVER_CERT": "/c/crt", "TLS_SERVER_PRIV_KEY": "/c/key"}, nil, []string{"3000 own", "8443 own"}},
-		"UDP, which is declared":   {map[string]string{"UDP_ECHO_SERVER": "1"}, []corev1.ContainerPort{{ContainerPort: 8080, Protocol: corev1.ProtocolUDP}}, []string{"8080 udp own"}},
-		"a certificate is missing": {map[string]string{"TLS_SERVER_CERT": "/x", "TLS_SERVER_PRIVKEY": "/c/key"}, nil, []string{"3000 own", "3001 own", "8443 own"}},
+		"HTTP": {nil, nil, []string{"3000 own", "3001 own"}},
+		"HTTP on other ports": {map[string]string{"HTTP_PORT": "80", "H2C_PORT": "81"}, nil,
+			[]string{"80 own", "81 own"}},
+		"a declared port also": {nil, []corev1.ContainerPort{{ContainerPort: 8080}}, []string{"3000 own", "3001 own",
+			"8080 http"}},
+		"HTTPS": {map[string]string{"TLS_SERVER_CERT": "/c/crt", "TLS_SERVER_PRIVKEY": "/c/key",
+			"TLS_CLIENT_CACERTS": "/c/ca"}, nil, []string{"3000 own", "3001 own", "8443 own"}},
+		"gRPC": {map[string]string{"GRPC_ECHO_SERVER": "1"}, nil, []string{"3000 own"}},
+		"TCP": {map[string]string{"TCP_ECHO_SERVER": "1", "TLS_SERVER_CERT": "/c/crt"}, nil,
+			[]string{"3000 own"}},
+		"TCP with TLS": {map[string]string{"TCP_ECHO_SERVER": "1", "TLS_SERVER_CERT": "/c/crt",
+			"TLS_SERVER_PRIV_KEY": "/c/key"}, nil, []string{"3000 own", "8443 own"}},
+		"UDP, which is declared": {map[string]string{"UDP_ECHO_SERVER": "1"}, []corev1.ContainerPort{
+			{ContainerPort: 8080, Protocol: corev1.ProtocolUDP}}, []string{"8080 udp own"}},
+		"a certificate is missing": {map[string]string{"TLS_SERVER_CERT": "/x", "TLS_SERVER_PRIVKEY": "/c/key"}, nil,
+			[]string{"3000 own", "3001 own", "8443 own"}},
 	} {
 		container := corev1.Container{Image: "registry.k8s.io/gateway-api/echo-basic:v1.5.1", Ports: c.declared}
 		for k, v := range c.env {
@@ -87,19 +95,26 @@ func TestAPodWithVolumesOfTheConformanceImageWaitsForTheirSecrets(t *testing.T) 
 		ObjectMeta: metav1.ObjectMeta{Namespace: "infra", Name: "tls-backend"},
 		Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{
-				Image:        "registry.k8s.io/gateway-api/echo-basic:v1.5.1",
-				VolumeMounts: []corev1.VolumeMount{{Name: "secret", MountPath: "/etc/secret"}, {Name: "config", MountPath: "/etc/ca.pem", SubPath: "ca"}, {Name: "none", MountPath: "/none"}},
+				Image: "registry.k8s.io/gateway-api/echo-basic:v1.5.1",
+				VolumeMounts: []corev1.VolumeMount{{Name: "secret", MountPath: "/etc/secret"},
+					{Name: "config", MountPath: "/etc/ca.pem", SubPath: "ca"}, {Name: "none", MountPath: "/none"}},
 			}},
 			Volumes: []corev1.Volume{
-				{Name: "secret", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "certificate", Items: []corev1.KeyToPath{{Key: "tls.crt", Path: "crt"}}}}},
-				{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "ca"}}}},
-				{Name: "none", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "none"}, Optional: new(true)}}},
+				{Name: "secret", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "certificate",
+					Items: []corev1.KeyToPath{{Key: "tls.crt", Path: "crt"}}}}},
+				{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+					LocalObjectReference: corev1.LocalObjectReference{Name: "ca"}}}},
+				{Name: "none", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+					LocalObjectReference: corev1.LocalObjectReference{Name: "none"}, Optional: new(true)}}},
 			},
 		},
 	}
-	client := fake.NewClientset(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "infra", Name: "ca"}, Data: map[string]string{"ca": "CA"}})
+	client := fake.NewClientset(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "infra", Name: "ca"},
+		Data: map[string]string{"ca": "CA"}})
 	waits := make(chan string, 1)
-	f := &Fleet{options: Options{Client: client, Logf: func(format string, args ...any) { waits <- fmt.Sprintf(format, args...) }}}
+	f := &Fleet{options: Options{Client: client, Logf: func(format string, args ...any) {
+		waits <- fmt.Sprintf(format, args...)
+	}}}
 	w := newWorker(f, Spec{}, pod, func() {})
 	done := make(chan mounted, 1)
 	mount := func() {
@@ -112,7 +127,8 @@ func TestAPodWithVolumesOfTheConformanceImageWaitsForTheirSecrets(t *testing.T) 
 	go mount()
 	t.Log(<-waits)
 	if _, err := client.CoreV1().Secrets("infra").Create(t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "certificate"}, Data: map[string][]byte{"tls.crt": []byte("C"), "tls.key": []byte("K")},
+		ObjectMeta: metav1.ObjectMeta{Name: "certificate"}, Data: map[string][]byte{"tls.crt": []byte("C"),
+			"tls.key": []byte("K")},
 	}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -34,10 +34,12 @@ func (f *Fleet) serveKubelet(config *tls.Config) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", f.containerLogs)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "containers are stand-ins here: their logs can be read, and nothing else is served", http.StatusNotImplemented)
+		http.Error(w, "containers are stand-ins here: their logs can be read, and nothing else is served",
+			http.StatusNotImplemented)
 	})
 	k := &kubelet{
-		server: &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}, port: int32(l.Addr().(*net.TCPAddr).Port), served: make(chan struct{}),
+		server: &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}, port: int32(l.Addr().(*net.TCPAddr).Port),
+		served: make(chan struct{}),
 	}
 	go func() {
 		defer close(k.served)
@@ -111,7 +113,8 @@ type logOptions struct {
 func logOptionsOf(q url.Values) (o logOptions, err error) {
 	for _, option := range []string{"sinceSeconds", "sinceTime", "timestamps"} {
 		if v := q.Get(option); v != "" && v != "false" {
-			return o, fmt.Errorf("%s is not possible: the times of lines are not kept here; the lines of the controller contain theirs", option)
+			return o, fmt.Errorf("%s is not possible: the times of lines are not kept here; the lines of the controller "+
+				"contain theirs", option)
 		}
 	}
 	o = logOptions{follow: q.Get("follow") == "true", previous: q.Get("previous") == "true", lines: -1}
@@ -151,7 +154,8 @@ func (f *Fleet) log(ctx context.Context, namespace, name, container string, o lo
 		}
 		return program.Log(ctx, o.follow, o.lines)
 	}
-	return nil, fmt.Errorf("container %q in pod %q has no log: only those of its ordinary containers can be read here", container, name)
+	return nil, fmt.Errorf("container %q in pod %q has no log: only those of its ordinary containers can be read here",
+		container, name)
 }
 
 // worker is that of the pod with a name, the last one; nil: there is none.
@@ -168,7 +172,8 @@ func (f *Fleet) worker(namespace, name string) (found *worker) {
 	return found
 }
 
-// program is that of a container, or the one before; nil: there is none. After its end, it is the one that a log is read of.
+// program is that of a container, or the one before; nil: there is none. After its end, it is the one that a log is
+// read of.
 func (w *worker) program(container int, previous bool) Program {
 	w.mu.Lock()
 	p := w.programs[container]

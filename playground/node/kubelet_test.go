@@ -26,9 +26,11 @@ func (launching) Launch(context.Context, *corev1.Pod, corev1.Container, map[stri
 
 func TestLogsAreThoseOfProgramsAndWhatIsNotPossibleIsAnswered(t *testing.T) {
 	t.Parallel()
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u"}, Spec: corev1.PodSpec{Containers: []corev1.Container{
-		{Name: "runs", Image: "program"}, {Name: "waits", Image: "program"}, {Name: "crashed", Image: "program"}, {Name: "stand-in", Image: "nginx"},
-	}}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u"}, Spec: corev1.PodSpec{
+		Containers: []corev1.Container{
+			{Name: "runs", Image: "program"}, {Name: "waits", Image: "program"}, {Name: "crashed", Image: "program"},
+			{Name: "stand-in", Image: "nginx"},
+		}}}
 	f := &Fleet{options: Options{Launcher: launching{}}, workers: map[types.UID]*worker{}}
 	w := newWorker(f, Spec{}, pod, func() {})
 	w.programs = map[int]*launched{0: {program: &stoppable{}}, 1: {}, 2: {previous: &stoppable{}}}
@@ -61,7 +63,8 @@ func TestLogsAreThoseOfProgramsAndWhatIsNotPossibleIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != tc.status || tc.status == 200 && string(body) != tc.want || !strings.Contains(string(body), tc.want) {
+		if err != nil || resp.StatusCode != tc.status || tc.status == 200 && string(body) != tc.want ||
+			!strings.Contains(string(body), tc.want) {
 			t.Errorf("%s: %s, %q, %v", tc.path, resp.Status, body, err)
 		}
 		if err := resp.Body.Close(); err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/pages"
 )
 
-// TestThePageOfForeignSuitesHasAFileOfImages reads the file of the page as "playground up --images" does, and compares its table with the built-in images.
+// TestThePageOfForeignSuitesHasAFileOfImages reads the file of the page as "playground up --images" does, and compares
+// its table with the built-in images.
 func TestThePageOfForeignSuitesHasAFileOfImages(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/tasks/foreign-suites.md")

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/standin"
 )
 
-// StandInAnnotation of a pod overrides what is served: comma-separated PORT=KIND, where KIND is http, tcp, udp or none, such
-// as "8080=http,9000=tcp,9001=none". Ports that no container declares are served too.
+// StandInAnnotation of a pod overrides what is served: comma-separated PORT=KIND, where KIND is http, tcp, udp or none,
+// such as "8080=http,9000=tcp,9001=none". Ports that no container declares are served too.
 const StandInAnnotation = "playground.k8s-lbc.dev/stand-in"
 
 // kind of a stand-in server.
@@ -46,11 +46,11 @@ type endpoint struct {
 }
 
 // servedPorts lists what the pod's containers serve. The name of a container port decides (tcp-…: pod name on connect,
-// udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
-// in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
-// control agent is one, and gives its requests to the port that they name. Some images are known by name and choose their
-// ports themselves; others are in tables: images, and then the built-in one. files are what they find in volumes. err names the
-// malformed part of the annotation; the rest is returned all the same.
+// udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves
+// the one in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables
+// of a target control agent is one, and gives its requests to the port that they name. Some images are known by name
+// and choose their ports themselves; others are in tables: images, and then the built-in one. files are what they find
+// in volumes. err names the malformed part of the annotation; the rest is returned all the same.
 func servedPorts(pod *corev1.Pod, files mounted, images []StandIn) (ports []served, err error) {
 	chosen := map[endpoint]served{}
 	base := standin.Identity{Namespace: pod.Namespace, Pod: pod.Name, Node: pod.Spec.NodeName}
@@ -98,7 +98,8 @@ func servedPorts(pod *corev1.Pod, files mounted, images []StandIn) (ports []serv
 }
 
 // containerPorts lists what one container serves; what comes later counts.
-func containerPorts(pod *corev1.Pod, c corev1.Container, id standin.Identity, files mounted, images []StandIn) (ports []served) {
+func containerPorts(pod *corev1.Pod, c corev1.Container, id standin.Identity, files mounted, images []StandIn) (
+	ports []served) {
 	if a, ok := agentOf(pod, c); ok {
 		return []served{{port: a.data, kind: kindOwn, id: id, start: a.serve}}
 	}
@@ -162,7 +163,8 @@ func env(pod *corev1.Pod, c corev1.Container, name string) string {
 		case "spec.nodeName":
 			return pod.Spec.NodeName
 		}
-		for prefix, values := range map[string]map[string]string{"metadata.labels": pod.Labels, "metadata.annotations": pod.Annotations} {
+		for prefix, values := range map[string]map[string]string{"metadata.labels": pod.Labels,
+			"metadata.annotations": pod.Annotations} {
 			if key, ok := strings.CutPrefix(path, prefix+"['"); ok {
 				return values[strings.TrimSuffix(key, "']")]
 			}
@@ -171,8 +173,8 @@ func env(pod *corev1.Pod, c corev1.Container, name string) string {
 	return ""
 }
 
-// serve starts the stand-ins on the address. A port that cannot be taken (two pods on the node's own address) is reported;
-// the others are served.
+// serve starts the stand-ins on the address. A port that cannot be taken (two pods on the node's own address) is
+// reported; the others are served.
 func serve(network *vnet.Network, addr netip.Addr, ports []served, logf func(string, ...any)) []standin.Server {
 	var servers []standin.Server
 	for _, p := range ports {

@@ -30,9 +30,11 @@ func TestContainerPortsDecideWhatIsServed(t *testing.T) {
 		},
 		"the name's prefix chooses": {
 			container: corev1.Container{Ports: []corev1.ContainerPort{
-				named("http", 8080, ""), named("tcp-db", 5432, ""), named("udp-dns", 5353, corev1.ProtocolUDP), named("tcp-dns", 5353, ""),
+				named("http", 8080, ""), named("tcp-db", 5432, ""), named("udp-dns", 5353, corev1.ProtocolUDP),
+				named("tcp-dns", 5353, ""),
 			}},
-			want: []served{{port: 5353, kind: kindTCP, id: id}, {port: 5353, kind: kindUDP, id: id}, {port: 5432, kind: kindTCP, id: id}, {port: 8080, kind: kindHTTP, id: id}},
+			want: []served{{port: 5353, kind: kindTCP, id: id}, {port: 5353, kind: kindUDP, id: id},
+				{port: 5432, kind: kindTCP, id: id}, {port: 8080, kind: kindHTTP, id: id}},
 		},
 		"UDP by protocol": {
 			container: corev1.Container{Ports: []corev1.ContainerPort{named("dns", 53, corev1.ProtocolUDP)}},
@@ -55,8 +57,9 @@ func TestContainerPortsDecideWhatIsServed(t *testing.T) {
 	} {
 		c.container.Env = append(c.container.Env, service...)
 		got, err := servedPorts(&corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Annotations: map[string]string{StandInAnnotation: c.annotation}},
-			Spec:       corev1.PodSpec{NodeName: "node-a", Containers: []corev1.Container{c.container}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Annotations: map[string]string{
+				StandInAnnotation: c.annotation}},
+			Spec: corev1.PodSpec{NodeName: "node-a", Containers: []corev1.Container{c.container}},
 		}, nil, nil)
 		if (err == nil) != (c.wantErr == "") || err != nil && !strings.Contains(err.Error(), c.wantErr) {
 			t.Errorf("%s: error %v, want %q", name, err, c.wantErr)
@@ -77,7 +80,8 @@ func TestEnvironmentVariablesFollowReferencesToThePodItself(t *testing.T) {
 		Spec:       corev1.PodSpec{NodeName: "node-a"},
 	}
 	for path, want := range map[string]string{
-		"metadata.name": "web-1", "metadata.namespace": "shop", "spec.nodeName": "node-a", "metadata.labels['app']": "web", "status.hostIP": "",
+		"metadata.name": "web-1", "metadata.namespace": "shop", "spec.nodeName": "node-a", "metadata.labels['app']": "web",
+		"status.hostIP": "",
 	} {
 		c := corev1.Container{Env: []corev1.EnvVar{{
 			Name: "X", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}},

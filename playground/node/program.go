@@ -21,8 +21,8 @@ type Program interface {
 	Done() <-chan struct{}
 	// Ready is the answer to a readiness probe.
 	Ready(ctx context.Context) error
-	// Log is what the program has written, from its last lines on; all of it with a negative number. With follow, reading waits for more until
-	// the program or ctx ends.
+	// Log is what the program has written, from its last lines on; all of it with a negative number. With follow, reading
+	// waits for more until the program or ctx ends.
 	Log(ctx context.Context, follow bool, lines int) (io.ReadCloser, error)
 	// Mount replaces the files of its volumes.
 	Mount(files map[string][]byte) error
@@ -32,8 +32,8 @@ type Program interface {
 type Launcher interface {
 	// Runs reports whether the container is one of its programs.
 	Runs(pod *corev1.Pod, container corev1.Container) bool
-	// Launch starts the program of a container with the files of its volumes, by their paths in the container. It returns when it may start: one
-	// that crashed a moment ago waits.
+	// Launch starts the program of a container with the files of its volumes, by their paths in the container. It returns
+	// when it may start: one that crashed a moment ago waits.
 	Launch(ctx context.Context, pod *corev1.Pod, container corev1.Container, files map[string][]byte) (Program, error)
 }
 
@@ -214,6 +214,8 @@ func (w *worker) withoutPrograms(pod *corev1.Pod) *corev1.Pod {
 		return pod
 	}
 	rest := pod.DeepCopy()
-	rest.Spec.Containers = slices.DeleteFunc(rest.Spec.Containers, func(c corev1.Container) bool { return launcher.Runs(pod, c) })
+	rest.Spec.Containers = slices.DeleteFunc(rest.Spec.Containers, func(c corev1.Container) bool {
+		return launcher.Runs(pod, c)
+	})
 	return rest
 }

@@ -51,7 +51,8 @@ func TestAProgramThatEndsIsNotReadyAndStartedAgainUntilItsPodEnds(t *testing.T) 
 			got = s.State.Waiting.Reason
 		}
 		if got != reason || s.RestartCount != restarts || s.Ready != (reason == "") {
-			t.Errorf("the container waits for %q after %d restarts, ready: %t; want %q after %d", got, s.RestartCount, s.Ready, reason, restarts)
+			t.Errorf("the container waits for %q after %d restarts, ready: %t; want %q after %d", got, s.RestartCount, s.Ready,
+				reason, restarts)
 		}
 	}
 	state("ContainerCreating", 0)

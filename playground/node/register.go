@@ -30,8 +30,10 @@ func (s Spec) object(now metav1.Time) *corev1.Node {
 		corev1.ResourceEphemeralStorage: resource.MustParse("1Ti"),
 		corev1.ResourcePods:             resource.MustParse("1000"),
 	}
-	condition := func(t corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
-		return corev1.NodeCondition{Type: t, Status: status, Reason: reason, Message: message, LastHeartbeatTime: now, LastTransitionTime: now}
+	condition := func(t corev1.NodeConditionType, status corev1.ConditionStatus, reason,
+		message string) corev1.NodeCondition {
+		return corev1.NodeCondition{Type: t, Status: status, Reason: reason, Message: message, LastHeartbeatTime: now,
+			LastTransitionTime: now}
 	}
 	var internal []corev1.NodeAddress
 	for _, a := range s.Addresses() {
@@ -128,10 +130,11 @@ func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
 	}
 }
 
-// renew writes the lease. last is what the previous call returned, nil at first and after an error: an update has to name the
-// version that it replaces. The lease is made at the first renewal, since its namespace may appear a moment after the API
-// server became ready.
-func renew(ctx context.Context, leases coordinationclient.LeaseInterface, last, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+// renew writes the lease. last is what the previous call returned, nil at first and after an error: an update has to
+// name the version that it replaces. The lease is made at the first renewal, since its namespace may appear a moment
+// after the API server became ready.
+func renew(ctx context.Context, leases coordinationclient.LeaseInterface, last, lease *coordinationv1.Lease) (
+	*coordinationv1.Lease, error) {
 	if last == nil {
 		written, err := leases.Create(ctx, lease, metav1.CreateOptions{})
 		if !apierrors.IsAlreadyExists(err) {

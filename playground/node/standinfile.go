@@ -54,7 +54,8 @@ func (s StandIn) problem() string {
 	case err != nil:
 		return fmt.Sprintf("image %q is no pattern: *, ? and [a-z] stand for text", s.Image)
 	case len(s.Ports) == 0:
-		return fmt.Sprintf("image %s has no ports: write a list of them, such as {port: 80, serve: text, text: hello}", s.Image)
+		return fmt.Sprintf("image %s has no ports: write a list of them, such as {port: 80, serve: text, text: hello}",
+			s.Image)
 	}
 	return ""
 }

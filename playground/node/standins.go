@@ -13,14 +13,14 @@ import (
 
 // StandIn says what containers of some images serve in place of their programs.
 type StandIn struct {
-	// Image is a pattern of an image's name: its last parts, of which * stands for any text without a slash. Registry, tag and digest do
-	// not count, unless the pattern has a tag.
+	// Image is a pattern of an image's name: its last parts, of which * stands for any text without a slash. Registry, tag
+	// and digest do not count, unless the pattern has a tag.
 	Image string        `yaml:"image"`
 	Ports []StandInPort `yaml:"ports"`
 }
 
-// StandInPort is a port of a StandIn. PortFrom and TextFrom name an environment variable of the container, or an argument of its command if
-// they begin with a hyphen. If the container has it, it counts in place of Port and Text.
+// StandInPort is a port of a StandIn. PortFrom and TextFrom name an environment variable of the container, or an
+// argument of its command if they begin with a hyphen. If the container has it, it counts in place of Port and Text.
 type StandInPort struct {
 	Port     uint16 `yaml:"port"`
 	PortFrom string `yaml:"portFrom"`
@@ -32,7 +32,8 @@ type StandInPort struct {
 // Serves is what a port of a StandIn answers.
 type Serves string
 
-// What ports answer: a fixed text, the request as JSON, gRPC calls their messages, connections and datagrams the name of the pod, or nothing.
+// What ports answer: a fixed text, the request as JSON, gRPC calls their messages, connections and datagrams the name
+// of the pod, or nothing.
 const (
 	ServesText Serves = "text"
 	ServesEcho Serves = "echo"
@@ -44,18 +45,23 @@ const (
 
 // builtIn are the images that suites and guides of this field use, beside those that ofImage knows.
 var builtIn = []StandIn{
-	{"colorteller", []StandInPort{{Port: 8080, PortFrom: "SERVER_PORT", Serve: ServesText, Text: "black", TextFrom: "COLOR"}}},
+	{"colorteller", []StandInPort{{Port: 8080, PortFrom: "SERVER_PORT", Serve: ServesText, Text: "black",
+		TextFrom: "COLOR"}}},
 	{"hello-multi", []StandInPort{
 		{Port: 80, Serve: ServesText, Text: helloWorld}, {Port: 333, Serve: ServesText, Text: helloWorld},
 		{Port: 443, Serve: ServesText, Text: helloWorld}, {Port: 8080, Serve: ServesText, Text: helloWorld},
 	}},
-	{"google-samples/hello-app", []StandInPort{{Port: 8080, PortFrom: "PORT", Serve: ServesText, Text: "Hello, world!\n"}}},
-	{"hashicorp/http-echo", []StandInPort{{Port: 5678, PortFrom: "-listen", Serve: ServesText, Text: "hello-world\n", TextFrom: "-text"}}},
-	{"cert-manager-acmesolver", []StandInPort{{Port: 8089, PortFrom: "--listen-port", Serve: ServesText, TextFrom: "--key"}}},
+	{"google-samples/hello-app", []StandInPort{{Port: 8080, PortFrom: "PORT", Serve: ServesText,
+		Text: "Hello, world!\n"}}},
+	{"hashicorp/http-echo", []StandInPort{{Port: 5678, PortFrom: "-listen", Serve: ServesText, Text: "hello-world\n",
+		TextFrom: "-text"}}},
+	{"cert-manager-acmesolver", []StandInPort{{Port: 8089, PortFrom: "--listen-port", Serve: ServesText,
+		TextFrom: "--key"}}},
 	{"mccutchen/go-httpbin", []StandInPort{{Port: 8080, PortFrom: "PORT", Serve: ServesEcho}}},
 	{"kennethreitz/httpbin", []StandInPort{{Port: 80, Serve: ServesEcho}}},
 	{"traefik/whoami", []StandInPort{{Port: 80, PortFrom: "WHOAMI_PORT_NUMBER", Serve: ServesEcho}}},
-	{"e2e-test-images/agnhost", []StandInPort{{PortFrom: "--http-port", Serve: ServesEcho}, {PortFrom: "--udp-port", Serve: ServesUDP}}},
+	{"e2e-test-images/agnhost", []StandInPort{{PortFrom: "--http-port", Serve: ServesEcho},
+		{PortFrom: "--udp-port", Serve: ServesUDP}}},
 	{"ingressconformance/echoserver", []StandInPort{{Port: 3000, PortFrom: "HTTP_PORT", Serve: ServesEcho}}},
 	{"echoserver", []StandInPort{{Port: 8080, Serve: ServesEcho}}},
 	{"nginx", []StandInPort{{Port: 80, Serve: ServesEcho}}},
@@ -71,7 +77,8 @@ const helloWorld = "Hello World!"
 func (s StandIn) matches(image string) bool {
 	image, _, _ = strings.Cut(image, "@")
 	name, tag := image, ""
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') { // the colon of a registry's port is before a slash
+	// the colon of a registry's port is before a slash
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
 		name, tag = image[:i], image[i:]
 	}
 	if strings.Contains(path.Base(s.Image), ":") {

@@ -66,13 +66,16 @@ func TestKnownImagesServeWhatTheirProgramsServe(t *testing.T) {
 		port      uint16
 		want      string // part of the answer
 	}{
-		"a text and port of variables": {container("970805265562.dkr.ecr.us-west-2.amazonaws.com/colorteller:latest", map[string]string{"COLOR": "green", "SERVER_PORT": "9080"}), 9080, "green"},
-		"without variables":            {container("colorteller", nil), 8080, "black"},
-		"one of several ports":         {container("kishorj/hello-multi:v1", nil), 333, "Hello World!"},
-		"arguments":                    {container("docker.io/hashicorp/http-echo:1.0", nil, "-listen=127.0.0.1:9000", "-text=hi there"), 9000, "hi there"},
-		"arguments of two words":       {container("hashicorp/http-echo@sha256:00", nil, "--text", "hi"), 5678, "hi"},
-		"the key of a challenge":       {container("quay.io/jetstack/cert-manager-acmesolver:v1.21.2", nil, "--listen-port=8089", "--domain=a.dev", "--token=t", "--key=t.print"), 8089, "t.print"},
-		"an echo":                      {container("registry:5000/nginx", nil), 80, `"host": "shop.example.com"`},
+		"a text and port of variables": {container("970805265562.dkr.ecr.us-west-2.amazonaws.com/colorteller:latest",
+			map[string]string{"COLOR": "green", "SERVER_PORT": "9080"}), 9080, "green"},
+		"without variables":    {container("colorteller", nil), 8080, "black"},
+		"one of several ports": {container("kishorj/hello-multi:v1", nil), 333, "Hello World!"},
+		"arguments": {container("docker.io/hashicorp/http-echo:1.0", nil, "-listen=127.0.0.1:9000",
+			"-text=hi there"), 9000, "hi there"},
+		"arguments of two words": {container("hashicorp/http-echo@sha256:00", nil, "--text", "hi"), 5678, "hi"},
+		"the key of a challenge": {container("quay.io/jetstack/cert-manager-acmesolver:v1.21.2", nil,
+			"--listen-port=8089", "--domain=a.dev", "--token=t", "--key=t.print"), 8089, "t.print"},
+		"an echo": {container("registry:5000/nginx", nil), 80, `"host": "shop.example.com"`},
 	} {
 		if status, body := get(t, tc.container, nil, tc.port); status != http.StatusOK || !strings.Contains(body, tc.want) {
 			t.Errorf("%s: %d %q, want %q", name, status, body, tc.want)
@@ -123,17 +126,26 @@ func TestMistakesInAFileOfImagesAreNamedWithTheirLine(t *testing.T) {
 		"":                                   "images.yaml: no images",
 		"images: []\n":                       "images.yaml: no images",
 		"images:\n- image: a\n  prots: []\n": `images.yaml: line 3: unknown field "prots"`,
-		"images:\n- image: a\n  ports:\n  - port: many\n":                                        "images.yaml: line 4: cannot unmarshal",
-		"images:\n- image: a\n  ports:\n  - {port: 70000, serve: echo}\n":                        "images.yaml: line 4: cannot unmarshal",
+		"images:\n- image: a\n  ports:\n  - port: many\n": "images.yaml: line 4: " +
+			"cannot unmarshal",
+		"images:\n- image: a\n  ports:\n  - {port: 70000, serve: echo}\n": "images.yaml: line 4: " +
+			"cannot unmarshal",
 		"images:\n- image: a\n  ports:\n  - {port: 80, serve: echo}\n  - {port: 81, serve: ftp}": `images.yaml: line 5: serve "ftp" is not text, echo, grpc, tcp, udp or none`,
-		"images:\n- ports:\n  - {port: 80, serve: echo}\n":                                       "images.yaml: line 2: image is missing",
-		"images:\n\n- image: a\n":                                                                "images.yaml: line 3: image a has no ports",
-		"images:\n- image: '[a'\n  ports: [{port: 80, serve: echo}]\n":                           `images.yaml: line 2: image "[a" is no pattern`,
-		"images:\n- image: a\n  ports:\n  - serve: echo\n":                                       "images.yaml: line 4: a port has neither port nor portFrom",
-		"images:\n- image: a\n  ports:\n  - {port: 80, serve: text}\n":                           "images.yaml: line 4: serve text needs text or textFrom",
-		"images:\n- image: a\n  ports:\n  - {port: 80, serve: tcp, text: x}\n":                   "images.yaml: line 4: text and textFrom are for serve text, not tcp",
-		"images:\n- image: a\n ports: 1\n":                                                       "images.yaml: line 2: did not find expected key",
-		"- image: a\n":                                                                           "images.yaml: line 1: cannot unmarshal",
+		"images:\n- ports:\n  - {port: 80, serve: echo}\n": "images.yaml: line 2: " +
+			"image is missing",
+		"images:\n\n- image: a\n": "images.yaml: line 3: " +
+			"image a has no ports",
+		"images:\n- image: '[a'\n  ports: [{port: 80, serve: echo}]\n": `images.yaml: line 2: image "[a" is no pattern`,
+		"images:\n- image: a\n  ports:\n  - serve: echo\n": "images.yaml: line 4: a " +
+			"port has neither port nor portFrom",
+		"images:\n- image: a\n  ports:\n  - {port: 80, serve: text}\n": "images.yaml: line 4: " +
+			"serve text needs text or textFrom",
+		"images:\n- image: a\n  ports:\n  - {port: 80, serve: tcp, text: x}\n": "images.yaml: line 4: " +
+			"text and textFrom are for serve text, not tcp",
+		"images:\n- image: a\n ports: 1\n": "images.yaml: line 2: " +
+			"did not find expected key",
+		"- image: a\n": "images.yaml: line 1: " +
+			"cannot unmarshal",
 	} {
 		if _, err := ParseStandIns("images.yaml", []byte(content)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", content, err, want)

@@ -16,8 +16,8 @@ type observation struct {
 	programs     map[int]*launched // by container
 }
 
-// observed is the status that a kubelet writes for a running pod. Transition times of before (the status written last) are
-// kept where nothing changed. A pod that is not restarted and serves nothing has done its work.
+// observed is the status that a kubelet writes for a running pod. Transition times of before (the status written last)
+// are kept where nothing changed. A pod that is not restarted and serves nothing has done its work.
 func observed(pod *corev1.Pod, before corev1.PodStatus, o observation) corev1.PodStatus {
 	s := corev1.PodStatus{
 		ObservedGeneration: pod.Generation,
@@ -79,7 +79,8 @@ func ended(pod *corev1.Pod, before corev1.PodStatus, now metav1.Time) corev1.Pod
 	return s
 }
 
-func conditions(pod *corev1.Pod, before corev1.PodStatus, containersReady, done bool, now metav1.Time) []corev1.PodCondition {
+func conditions(pod *corev1.Pod, before corev1.PodStatus, containersReady, done bool,
+	now metav1.Time) []corev1.PodCondition {
 	status := func(ok bool) corev1.ConditionStatus {
 		if ok {
 			return corev1.ConditionTrue
@@ -142,5 +143,6 @@ func containerStatus(c corev1.Container, pod *corev1.Pod, started metav1.Time) c
 }
 
 func finished(started, now metav1.Time) corev1.ContainerState {
-	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: started, FinishedAt: now}}
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: started,
+		FinishedAt: now}}
 }

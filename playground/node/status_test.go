@@ -16,7 +16,8 @@ var (
 
 func observe(pod *corev1.Pod, before corev1.PodStatus, now metav1.Time, ready, serves bool) corev1.PodStatus {
 	return observed(pod, before, observation{
-		now: now, started: began, addrs: []netip.Addr{netip.MustParseAddr("10.0.128.20")}, hosts: []netip.Addr{netip.MustParseAddr("10.0.128.10")},
+		now: now, started: began, addrs: []netip.Addr{netip.MustParseAddr("10.0.128.20")}, hosts: []netip.Addr{
+			netip.MustParseAddr("10.0.128.10")},
 		ready: []bool{ready}, serves: serves,
 	})
 }
@@ -57,8 +58,10 @@ func TestAReadinessGateHoldsBackThePodButNotItsContainers(t *testing.T) {
 
 func TestAPodThatServesNothingAndIsNotRestartedSucceeds(t *testing.T) {
 	t.Parallel()
-	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "job"}}}}
-	if s := observe(pod, corev1.PodStatus{}, began, true, false); s.Phase != corev1.PodSucceeded || s.ContainerStatuses[0].State.Terminated == nil {
+	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{
+		{Name: "job"}}}}
+	if s := observe(pod, corev1.PodStatus{}, began, true, false); s.Phase != corev1.PodSucceeded ||
+		s.ContainerStatuses[0].State.Terminated == nil {
 		t.Errorf("%+v", s)
 	}
 	if s := observe(pod, corev1.PodStatus{}, began, true, true); s.Phase != corev1.PodRunning {
@@ -68,16 +71,19 @@ func TestAPodThatServesNothingAndIsNotRestartedSucceeds(t *testing.T) {
 
 func TestAnEndedPodIsNotReadyAnyMore(t *testing.T) {
 	t.Parallel()
-	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{{Name: "web"}}}}
+	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{
+		{Name: "web"}}}}
 	s := ended(pod, observe(pod, corev1.PodStatus{}, began, true, true), later)
-	if condition(s, corev1.PodReady).Status != corev1.ConditionFalse || s.ContainerStatuses[0].Ready || s.ContainerStatuses[0].State.Terminated == nil {
+	if condition(s, corev1.PodReady).Status != corev1.ConditionFalse || s.ContainerStatuses[0].Ready ||
+		s.ContainerStatuses[0].State.Terminated == nil {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestReadinessFollowsTheThresholds(t *testing.T) {
 	t.Parallel()
-	p := newProber(corev1.Container{ReadinessProbe: &corev1.Probe{SuccessThreshold: 2, FailureThreshold: 3, PeriodSeconds: 10, InitialDelaySeconds: 4}})
+	p := newProber(corev1.Container{ReadinessProbe: &corev1.Probe{SuccessThreshold: 2, FailureThreshold: 3,
+		PeriodSeconds: 10, InitialDelaySeconds: 4}})
 	if p.delay(false) != 4*time.Second || p.delay(true) != firstPeriod {
 		t.Errorf("delays before the first success: %v, %v", p.delay(false), p.delay(true))
 	}

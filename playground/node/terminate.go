@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// terminate ends a pod as a kubelet does: preStop within the grace period, then the request to stop, then, when everything
-// ended or the grace period is over, not ready any more and the object removed.
+// terminate ends a pod as a kubelet does: preStop within the grace period, then the request to stop, then, when
+// everything ended or the grace period is over, not ready any more and the object removed.
 func (w *worker) terminate(ctx context.Context, results <-chan result) error {
 	began := time.Now()
 	pause := preStop(w.current())
@@ -73,8 +73,8 @@ func grace(pod *corev1.Pod) time.Duration {
 
 var sleepCommand = regexp.MustCompile(`(?:^|[\s/;&])sleep\s+(\d+(?:\.\d+)?)`)
 
-// preStop is how long the longest preStop hook of the pod sleeps: the sleep action, or a command that calls sleep. Other
-// hooks take no time here.
+// preStop is how long the longest preStop hook of the pod sleeps: the sleep action, or a command that calls sleep.
+// Other hooks take no time here.
 func preStop(pod *corev1.Pod) time.Duration {
 	var longest time.Duration
 	for _, c := range pod.Spec.Containers {

@@ -18,8 +18,9 @@ import (
 // mounted are files of volumes by their paths in the container. A path is the same file in all containers of a pod.
 type mounted map[string][]byte
 
-// mount reads the files that programs and those of known images use. As with a kubelet, the pod does not start before the Secrets and ConfigMaps
-// of these volumes exist; files do not change under a stand-in that runs. It returns when the pod is being deleted, too.
+// mount reads the files that programs and those of known images use. As with a kubelet, the pod does not start before
+// the Secrets and ConfigMaps of these volumes exist; files do not change under a stand-in that runs. It returns when
+// the pod is being deleted, too.
 func (w *worker) mount(ctx context.Context) (mounted, error) {
 	for reported := ""; ; {
 		pod := w.current()
@@ -112,14 +113,17 @@ func (w *worker) volume(ctx context.Context, namespace string, v corev1.Volume) 
 
 // mounts reports whether a pod has volumes whose files may change.
 func mounts(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Secret != nil || v.ConfigMap != nil })
+	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.Secret != nil || v.ConfigMap != nil
+	})
 }
 
-// refreshInterval is how often volumes of programs are read again. Kubelets take up to two minutes, for which a user would wait in vain here.
+// refreshInterval is how often volumes of programs are read again. Kubelets take up to two minutes, for which a user
+// would wait in vain here.
 const refreshInterval = time.Second
 
-// refresh writes what Secrets and ConfigMaps contain now to the volumes of the pod's programs, until ctx ends. Of those that are gone the files
-// stay, as with a kubelet.
+// refresh writes what Secrets and ConfigMaps contain now to the volumes of the pod's programs, until ctx ends. Of those
+// that are gone the files stay, as with a kubelet.
 func (w *worker) refresh(ctx context.Context, files mounted) {
 	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()

@@ -39,7 +39,8 @@ type worker struct {
 }
 
 func newWorker(f *Fleet, spec Spec, pod *corev1.Pod, cancel context.CancelFunc) *worker {
-	w := &worker{fleet: f, spec: spec, cancel: cancel, changed: make(chan struct{}, 1), pod: pod, programs: map[int]*launched{}}
+	w := &worker{fleet: f, spec: spec, cancel: cancel, changed: make(chan struct{}, 1), pod: pod,
+		programs: map[int]*launched{}}
 	for _, c := range pod.Spec.Containers {
 		w.probers = append(w.probers, newProber(c))
 	}
@@ -250,7 +251,8 @@ func (w *worker) write(ctx context.Context, pod *corev1.Pod) error {
 		ready[i] = p.ready
 	}
 	status := observed(pod, w.status, observation{
-		now: metav1.Now(), started: w.started, addrs: w.addrs, hosts: w.spec.Addresses(), ready: ready, serves: len(w.servers) > 0, programs: w.programs,
+		now: metav1.Now(), started: w.started, addrs: w.addrs, hosts: w.spec.Addresses(), ready: ready,
+		serves: len(w.servers) > 0, programs: w.programs,
 	})
 	return w.patch(ctx, pod, status)
 }
@@ -270,7 +272,8 @@ func (w *worker) patch(ctx context.Context, pod *corev1.Pod, status corev1.PodSt
 		case err == nil:
 			w.written, w.status = body, status
 			return nil
-		case apierrors.IsNotFound(err), apierrors.IsConflict(err): // gone, or another pod of that name: forget ends the worker
+		// gone, or another pod of that name: forget ends the worker
+		case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 			return nil
 		case apierrors.IsInvalid(err):
 			return fmt.Errorf("write status: %w", err)

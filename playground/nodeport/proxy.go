@@ -142,9 +142,11 @@ func (p *Proxy) forwarder(node string) vnet.Forwarder {
 		}
 		target, ok := e.pick(node, to.Addr().Is6(), p.turn.Add(1))
 		if !ok {
-			return nil, fmt.Errorf("service %s has no ready endpoint for node port %d on %s: %w", e.service, to.Port(), node, vnet.ErrRefused)
+			return nil, fmt.Errorf("service %s has no ready endpoint for node port %d on %s: %w", e.service, to.Port(), node,
+				vnet.ErrRefused)
 		}
-		if e.local { // the client's address stays, but what reaches a pod of the same node passes no firewall of the VPC any more
+		// the client's address stays, but what reaches a pod of the same node passes no firewall of the VPC any more
+		if e.local {
 			ctx = vnet.WithSender(ctx, to.Addr())
 		} else { // masquerade: pods see the node, not the client
 			from = netip.AddrPortFrom(to.Addr(), 0)

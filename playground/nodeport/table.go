@@ -1,6 +1,6 @@
-// Package nodeport plays kube-proxy's part for node ports: a connection to a port of a node on the virtual network reaches a
-// ready endpoint of the Service that owns the port. No cluster addresses, no session affinity by address range. It imports
-// client-go and the virtual network.
+// Package nodeport plays kube-proxy's part for node ports: a connection to a port of a node on the virtual network
+// reaches a ready endpoint of the Service that owns the port. No cluster addresses, no session affinity by address
+// range. It imports client-go and the virtual network.
 package nodeport
 
 import (
@@ -75,7 +75,8 @@ func endpointsOf(slices []*discoveryv1.EndpointSlice, port string, protocol core
 	var out []endpoint
 	for _, s := range slices {
 		for _, p := range s.Ports {
-			if p.Port == nil || p.Name != nil && *p.Name != port || p.Name == nil && port != "" || p.Protocol != nil && *p.Protocol != protocol {
+			if p.Port == nil || p.Name != nil && *p.Name != port || p.Name == nil && port != "" || p.Protocol != nil &&
+				*p.Protocol != protocol {
 				continue
 			}
 			for _, e := range s.Endpoints {
@@ -122,8 +123,9 @@ func isTrue(b *bool, unset bool) bool {
 	return *b
 }
 
-// pick chooses the n-th endpoint for a connection to an address of the node, in turn: one of the same family, and on the same node if the Service says so. As
-// kube-proxy does, it takes those that terminate if none of these is ready: a node whose last pod ends goes on to forward to it.
+// pick chooses the n-th endpoint for a connection to an address of the node, in turn: one of the same family, and on
+// the same node if the Service says so. As kube-proxy does, it takes those that terminate if none of these is ready: a
+// node whose last pod ends goes on to forward to it.
 func (e entry) pick(node string, six bool, n uint64) (endpoint, bool) {
 	var candidates, terminating []endpoint
 	for _, c := range e.endpoints {

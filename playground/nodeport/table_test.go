@@ -49,7 +49,8 @@ func TestANodePortReachesReadyEndpointsElseThoseThatStillServe(t *testing.T) {
 			}, []string{"10.0.128.7:8080", "10.0.144.7:8080"},
 		},
 		"terminating ones when none is ready": {
-			[]*discoveryv1.EndpointSlice{slice("http", 8080, at("10.0.128.8", "a", terminating), at("10.0.128.9", "a", notReady))},
+			[]*discoveryv1.EndpointSlice{slice("http", 8080, at("10.0.128.8", "a", terminating),
+				at("10.0.128.9", "a", notReady))},
 			[]string{"10.0.128.8:8080"},
 		},
 		"other ports do not count": {[]*discoveryv1.EndpointSlice{slice("metrics", 9090, at("10.0.128.8", "a", ready))}, nil},
@@ -57,7 +58,8 @@ func TestANodePortReachesReadyEndpointsElseThoseThatStillServe(t *testing.T) {
 		got := build([]*corev1.Service{svc}, map[string][]*discoveryv1.EndpointSlice{"shop/web": c.slices})
 		var addresses []string
 		for n := range uint64(4) {
-			if e, ok := got.ports[portKey{"tcp", 30080}].pick("a", false, n); ok && !slices.Contains(addresses, e.address.String()) {
+			if e, ok := got.ports[portKey{"tcp", 30080}].pick("a", false, n); ok &&
+				!slices.Contains(addresses, e.address.String()) {
 				addresses = append(addresses, e.address.String())
 			}
 		}
@@ -93,12 +95,14 @@ func TestLocalTrafficPolicyUsesEndpointsOfTheSameNodeOnly(t *testing.T) {
 	svc := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec: corev1.ServiceSpec{
-			Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal, HealthCheckNodePort: 32000,
-			Ports: []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, NodePort: 30080}},
+			Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal,
+			HealthCheckNodePort: 32000,
+			Ports:               []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, NodePort: 30080}},
 		},
 	}
 	table := build([]*corev1.Service{svc}, map[string][]*discoveryv1.EndpointSlice{
-		"shop/web": {slice("http", 8080, at("10.0.128.7", "a", ready), at("10.0.144.7", "b", ready), at("10.0.144.8", "b", ready), at("10.0.160.7", "d", terminating))},
+		"shop/web": {slice("http", 8080, at("10.0.128.7", "a", ready), at("10.0.144.7", "b", ready),
+			at("10.0.144.8", "b", ready), at("10.0.160.7", "d", terminating))},
 	})
 	e := table.ports[portKey{"tcp", 30080}]
 	if got, ok := e.pick("d", false, 0); !ok || got.address.String() != "10.0.160.7:8080" {

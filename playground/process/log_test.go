@@ -36,7 +36,8 @@ func TestALogHasTheLinesOfItsChildFromTheLastOnesOn(t *testing.T) {
 	if _, err := f.WriteString("\nlater\n"); err != nil {
 		t.Fatal(err)
 	}
-	for lines, want := range map[int]string{-1: "one\ntwo\nthree", 0: "", 1: "three", 2: "two\nthree", 3: "one\ntwo\nthree", 9: "one\ntwo\nthree"} {
+	for lines, want := range map[int]string{-1: "one\ntwo\nthree", 0: "", 1: "three", 2: "two\nthree",
+		3: "one\ntwo\nthree", 9: "one\ntwo\nthree"} {
 		for _, follow := range []bool{false, true} { // the child has ended
 			r, err := p.Log(t.Context(), follow, lines)
 			if err != nil {

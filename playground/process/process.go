@@ -1,5 +1,5 @@
-// Package process runs the load balancer controller's binary as a child that never outlives this process. It imports only the
-// standard library.
+// Package process runs the load balancer controller's binary as a child that never outlives this process. It imports
+// only the standard library.
 package process
 
 import (
@@ -81,7 +81,8 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
-// helpTime bounds how long a program may take to print its help, on a machine that has much else to do, too: a flag that is not found is not given.
+// helpTime bounds how long a program may take to print its help, on a machine that has much else to do, too: a flag
+// that is not found is not given.
 const helpTime = time.Minute
 
 // HasFlag reports whether the help of a program lists a flag, given without hyphens. A program without help has none.

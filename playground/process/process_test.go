@@ -11,7 +11,8 @@ import (
 
 func start(t *testing.T, script string) *Process {
 	t.Helper()
-	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), Log: filepath.Join(t.TempDir(), "log")})
+	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(),
+		Log: filepath.Join(t.TempDir(), "log")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,8 @@ func TestTheErrorOfAChildThatEndsHasItsStatusAndOutput(t *testing.T) {
 	t.Parallel()
 	p := start(t, "echo starting; echo unable to load controller config >&2; exit 3")
 	<-p.Done()
-	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "unable to load") {
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(),
+		"unable to load") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -34,12 +36,14 @@ func TestTheErrorOfAChildThatEndsHasNoOutputOfAFormerOne(t *testing.T) {
 	if err := os.WriteFile(log, []byte("former\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", "echo unknown flag; exit 2"}, Env: os.Environ(), Log: log})
+	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", "echo unknown flag; exit 2"},
+		Env: os.Environ(), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-p.Done()
-	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "unknown flag") || strings.Contains(err.Error(), "former") {
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "unknown flag") ||
+		strings.Contains(err.Error(), "former") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -101,7 +105,8 @@ func TestAProgramHasTheFlagsOfItsHelp(t *testing.T) {
 		want       bool
 	}{
 		{helpful, "webhook-bind-host", true}, {helpful, "webhook-bind", false},
-		{program("silent", "exit 1"), "webhook-bind-host", false}, {filepath.Join(dir, "missing"), "webhook-bind-host", false},
+		{program("silent", "exit 1"), "webhook-bind-host", false}, {filepath.Join(dir, "missing"),
+			"webhook-bind-host", false},
 	} {
 		if got := HasFlag(tt.path, tt.flag); got != tt.want {
 			t.Errorf("%s has --%s: %v, want %v", tt.path, tt.flag, got, tt.want)

@@ -21,8 +21,8 @@ const maxParameters = 58
 // arnPrefix is the part of an ARN that is the same for all of an account.
 var arnPrefix = regexp.MustCompile(`arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:`)
 
-// Calls prints recorded calls, one a line. wide shows parameters and messages in full. The caller is shown if there was more
-// than one, or wide is set.
+// Calls prints recorded calls, one a line. wide shows parameters and messages in full. The caller is shown if there was
+// more than one, or wide is set.
 func Calls(w io.Writer, calls []simclient.Call, wide bool) error {
 	p := printer{w: w}
 	if len(calls) == 0 {
@@ -33,7 +33,8 @@ func Calls(w io.Writer, calls []simclient.Call, wide bool) error {
 	rows := [][]string{{"TIME", "CALL", "RESULT", "TOOK", "CALLER", "PARAMETERS"}}
 	for _, c := range calls {
 		rows = append(rows, []string{
-			c.Time.Local().Format("15:04:05.000"), c.Service + " " + c.Action, result(c), rounded(c.Duration), c.Caller, parameters(c.Parameters, wide),
+			c.Time.Local().Format("15:04:05.000"), c.Service + " " + c.Action, result(c), rounded(c.Duration), c.Caller,
+			parameters(c.Parameters, wide),
 		})
 	}
 	if !callers {

@@ -24,14 +24,17 @@ func TestTheSummaryShowsALoadBalancerWithItsTargets(t *testing.T) {
 		}},
 		TargetGroups: []simclient.TargetGroup{
 			{Name: "other", LoadBalancer: "arn:other"},
-			{Name: "k8s-tg", Protocol: "HTTP", Port: 8080, TargetType: "ip", HealthCheck: "HTTP /", LoadBalancer: "arn:lb", Targets: []simclient.Target{
-				{ID: "10.0.0.1", Port: 8080, Zone: "a", State: "unhealthy", Reason: "Target.Timeout", Description: "Request timed out"},
-			}},
+			{Name: "k8s-tg", Protocol: "HTTP", Port: 8080, TargetType: "ip", HealthCheck: "HTTP /", LoadBalancer: "arn:lb",
+				Targets: []simclient.Target{
+					{ID: "10.0.0.1", Port: 8080, Zone: "a", State: "unhealthy", Reason: "Target.Timeout",
+						Description: "Request timed out"},
+				}},
 		},
 	}
-	endpoints := []simclient.Endpoint{{ARN: "arn:lb", Address: netip.MustParseAddr("127.64.0.1"), Listeners: []simclient.ListenerAddr{
-		{Port: 80, Address: netip.MustParseAddrPort("127.64.0.1:8080")},
-	}}}
+	endpoints := []simclient.Endpoint{{ARN: "arn:lb", Address: netip.MustParseAddr("127.64.0.1"),
+		Listeners: []simclient.ListenerAddr{
+			{Port: 80, Address: netip.MustParseAddrPort("127.64.0.1:8080")},
+		}}}
 	want := `  k8s-web  application, internal, active
     DNS name  k8s-web.elb  (here: 127.64.0.1)
     subnets   subnet-1 (a)
@@ -56,9 +59,13 @@ func TestCallsAreOneLineEach(t *testing.T) {
 	at := time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local)
 	var b bytes.Buffer
 	if err := Calls(&b, []simclient.Call{
-		{Time: at, Service: "ec2", Action: "DescribeSubnets", Status: 200, Duration: "1.2345ms", Caller: "AKIA", Parameters: json.RawMessage("{\"MaxResults\":5,\n\"Filters\":[\n  {\"Name\": \"vpc-id\"}]}")},
-		{Time: at, Service: "elasticloadbalancing", Action: "CreateRule", Status: 400, Code: "PriorityInUse", Duration: "12µs", Parameters: json.RawMessage(`{}`)},
-		{Time: at, Service: "elasticloadbalancing", Action: "DeleteRule", Duration: "70ms", Parameters: json.RawMessage(`{}`)}, // the caller is gone
+		{Time: at, Service: "ec2", Action: "DescribeSubnets", Status: 200, Duration: "1.2345ms", Caller: "AKIA",
+			Parameters: json.RawMessage("{\"MaxResults\":5,\n\"Filters\":[\n  {\"Name\": \"vpc-id\"}]}")},
+		{Time: at, Service: "elasticloadbalancing", Action: "CreateRule", Status: 400, Code: "PriorityInUse",
+			Duration: "12µs", Parameters: json.RawMessage(`{}`)},
+		// the caller is gone
+		{Time: at, Service: "elasticloadbalancing", Action: "DeleteRule", Duration: "70ms",
+			Parameters: json.RawMessage(`{}`)},
 	}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +82,10 @@ func TestCallsAreOneLineEach(t *testing.T) {
 func TestCallsOfOneCallerShowNeitherItNorTheAccount(t *testing.T) {
 	t.Parallel()
 	calls := []simclient.Call{{
-		Time: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local), Service: "elasticloadbalancing", Action: "DeleteTargetGroup", Status: 200, Duration: "12µs", Caller: "AKIA",
-		Parameters: json.RawMessage(`{"TargetGroupArn":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/k8s-shop-blue-e9d1054f38/0123456789abcdef"}`),
+		Time: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local), Service: "elasticloadbalancing", Action: "DeleteTargetGroup",
+		Status: 200, Duration: "12µs", Caller: "AKIA",
+		Parameters: json.RawMessage(
+			`{"TargetGroupArn":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/k8s-shop-blue-e9d1054f38/0123456789abcdef"}`),
 	}}
 	for wide, want := range map[bool]string{
 		false: `TIME          CALL                                    RESULT  TOOK  PARAMETERS

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// Resources prints load balancers with listeners and rules, target groups with targets, and security groups. endpoints adds
-// where the load balancers listen on this machine; it may be nil.
+// Resources prints load balancers with listeners and rules, target groups with targets, and security groups. endpoints
+// adds where the load balancers listen on this machine; it may be nil.
 func Resources(w io.Writer, r simclient.Resources, endpoints []simclient.Endpoint) error {
 	p := printer{w: w}
 	p.line("Account %s, region %s", r.Account, r.Region)
@@ -133,10 +133,12 @@ func (p *printer) targetGroup(tg simclient.TargetGroup) {
 	if tg.ProtocolVersion != "" && tg.ProtocolVersion != "HTTP1" {
 		protocol += " (" + tg.ProtocolVersion + ")"
 	}
-	p.line("  target group %s  %s %d to %s targets, health check %s", tg.Name, protocol, tg.Port, tg.TargetType, tg.HealthCheck)
+	p.line("  target group %s  %s %d to %s targets, health check %s", tg.Name, protocol, tg.Port, tg.TargetType,
+		tg.HealthCheck)
 	var rows [][]string
 	for _, t := range tg.Targets {
-		rows = append(rows, []string{"      target", fmt.Sprintf("%s:%d", t.ID, t.Port), t.Zone, t.State, strings.TrimSpace(t.Reason + " " + t.Description)})
+		rows = append(rows, []string{"      target", fmt.Sprintf("%s:%d", t.ID, t.Port), t.Zone, t.State,
+			strings.TrimSpace(t.Reason + " " + t.Description)})
 	}
 	if len(rows) == 0 {
 		rows = [][]string{{"      no targets"}}

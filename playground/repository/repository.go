@@ -1,5 +1,5 @@
-// Package repository finds the files of this repository that the playground uses at run time: CRDs, examples, binaries. It
-// imports only the standard library.
+// Package repository finds the files of this repository that the playground uses at run time: CRDs, examples, binaries.
+// It imports only the standard library.
 package repository
 
 import (
@@ -34,7 +34,8 @@ func Find(dirs ...string) (Root, error) {
 			dir = parent
 		}
 	}
-	return "", errors.New("the playground's files (config/crd, examples) were not found: run it inside of a checkout of the repository, or name the checkout with --repo")
+	return "", errors.New("the playground's files (config/crd, examples) were not found: run it inside of a checkout of " +
+		"the repository, or name the checkout with --repo")
 }
 
 // FindFromProcess looks from the working directory and from the running binary.
@@ -83,7 +84,8 @@ func CheckBinary(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("the controller's binary %s does not exist: run \"make build\", or name one with --controller", path)
+		return fmt.Errorf("the controller's binary %s does not exist: run \"make build\", or name one with --controller",
+			path)
 	case err != nil:
 		return fmt.Errorf("the controller's binary: %w", err)
 	case info.IsDir() || info.Mode()&0o111 == 0:

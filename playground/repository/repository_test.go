@@ -14,7 +14,8 @@ func TestFindLooksUpwardsAndPassesOtherModules(t *testing.T) {
 	if err := os.MkdirAll(nested, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for dir, content := range map[string]string{root: module + "\ngo 1.26\n", filepath.Join(root, "playground"): "module github.com/k8s-lbc/lbc/playground\n"} {
+	for dir, content := range map[string]string{root: module + "\ngo 1.26\n",
+		filepath.Join(root, "playground"): "module github.com/k8s-lbc/lbc/playground\n"} {
 		if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

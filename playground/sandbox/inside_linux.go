@@ -31,7 +31,8 @@ type reply struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Inside reports whether this process was started by Run to prepare the network: its program must then call Main and end.
+// Inside reports whether this process was started by Run to prepare the network: its program must then call Main and
+// end.
 func Inside() bool { return len(os.Args) > 2 && os.Args[0] == marker }
 
 // Main prepares the network, opens sockets as Run asks for them, runs the command, and returns its exit status.
@@ -65,8 +66,8 @@ func Main() int {
 	return runCommand(os.Args[2:], terminate, gone)
 }
 
-// runCommand runs the command until it ends. It passes SIGTERM on, which Run sends; what a terminal sends reaches the command anyway. The command ends
-// with Run.
+// runCommand runs the command until it ends. It passes SIGTERM on, which Run sends; what a terminal sends reaches the
+// command anyway. The command ends with Run.
 func runCommand(words []string, terminate <-chan os.Signal, gone <-chan struct{}) int {
 	command := exec.Command(words[0], words[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -29,16 +29,19 @@ const (
 // local is where the name server answers in the command's network.
 var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// Run runs the command and returns its exit status. The end of ctx sends SIGTERM to it, and SIGKILL later. The error is a *NotPermittedError where the
-// machine permits no network namespace. The calling program must call Main early if Inside.
+// Run runs the command and returns its exit status. The end of ctx sends SIGTERM to it, and SIGKILL later. The error is
+// a *NotPermittedError where the machine permits no network namespace. The calling program must call Main early if
+// Inside.
 func Run(ctx context.Context, o Options) (int, error) {
 	dir, err := os.MkdirTemp("", "playground-exec-")
 	if err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n", "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil { //nolint:gosec // anyone may read it
+	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n",
+		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
+		//nolint:gosec // anyone may read it
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return 0, err
 		}
 	}
@@ -78,8 +81,8 @@ func Run(ctx context.Context, o Options) (int, error) {
 	return 128 + int(syscall.SIGKILL), nil
 }
 
-// start starts this program again, in namespaces of its own. Root needs no user namespace, in which other users would not exist; where root is not
-// permitted to do without, it gets one as everybody else.
+// start starts this program again, in namespaces of its own. Root needs no user namespace, in which other users would
+// not exist; where root is not permitted to do without, it gets one as everybody else.
 func start(o Options, dir string) (*exec.Cmd, *net.UnixConn, error) {
 	const needed = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
 	attempts := []uintptr{needed | syscall.CLONE_NEWUSER}
@@ -180,7 +183,8 @@ type relay struct {
 // begin opens what the command needs from its start, and starts it.
 func (r *relay) begin() error {
 	names := netip.AddrPortFrom(local, dnsPort)
-	for _, f := range append([]Forward{{"tcp", names, r.options.NameServer}, {"udp", names, r.options.NameServer}}, r.options.Fixed...) {
+	for _, f := range append([]Forward{{"tcp", names, r.options.NameServer}, {"udp", names, r.options.NameServer}},
+		r.options.Fixed...) {
 		if err := r.add(f); err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@ type Options struct {
 	Stdin, Stdout, Err *os.File
 	Fixed              []Forward      // open before the command starts
 	NameServer         netip.AddrPort // what answers at port 53
-	// Forwards are further ones at the moment. They are asked for again and again, and before each answer of the name server. What is open stays open.
+	// Forwards are further ones at the moment. They are asked for again and again, and before each answer of the name
+	// server. What is open stays open.
 	Forwards func(ctx context.Context) ([]Forward, error)
 }
 

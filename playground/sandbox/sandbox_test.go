@@ -23,7 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
-// probeVariable has this test binary be the command of a sandbox: it does what its arguments say, and prints what it finds.
+// probeVariable has this test binary be the command of a sandbox: it does what its arguments say, and prints what it
+// finds.
 const probeVariable = "SANDBOX_PROBE"
 
 func TestMain(m *testing.M) {
@@ -125,7 +126,9 @@ func names(t *testing.T, address string, asked func()) netip.AddrPort {
 // served is an HTTP server of this machine that answers a text.
 func served(t *testing.T, text string) netip.AddrPort {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, text)
+	}))
 	t.Cleanup(s.Close)
 	return netip.MustParseAddrPort(s.Listener.Addr().String())
 }
@@ -139,7 +142,8 @@ func TestACommandResolvesNamesAndReachesLowPorts(t *testing.T) {
 			return []Forward{{"tcp", netip.MustParseAddrPort("127.64.0.1:80"), target}}, nil
 		},
 	}
-	if status, out := run(t.Context(), t, o, "get", "http://web-1.us-west-2.elb.amazonaws.com/"); status != 0 || out != "answered" {
+	if status, out := run(t.Context(), t, o, "get", "http://web-1.us-west-2.elb.amazonaws.com/"); status != 0 ||
+		out != "answered" {
 		t.Errorf("status %d, %q", status, out)
 	}
 }
@@ -236,7 +240,8 @@ func TestNoDescriptorsAreLeft(t *testing.T) {
 		return len(entries)
 	}
 	target := served(t, "answered")
-	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{{"tcp", netip.MustParseAddrPort("127.64.0.1:80"), target}}}
+	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{
+		{"tcp", netip.MustParseAddrPort("127.64.0.1:80"), target}}}
 	run(t.Context(), t, o, "get", "http://127.64.0.1/")
 	before := count()
 	for range 3 {

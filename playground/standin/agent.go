@@ -10,13 +10,15 @@ import (
 	"sync"
 )
 
-// Agent describes the stand-in of a target control agent: it takes requests from a load balancer and gives the application at
-// most so many at a time. As long as it holds the load balancer's connection to its control port open, it takes requests.
+// Agent describes the stand-in of a target control agent: it takes requests from a load balancer and gives the
+// application at most so many at a time. As long as it holds the load balancer's connection to its control port open,
+// it takes requests.
 type Agent struct {
 	Data, Control net.Listener
 	// Dial connects to the application.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Concurrency is how many requests the application gets at a time. An agent with 0 takes none: it admits no control connection.
+	// Concurrency is how many requests the application gets at a time. An agent with 0 takes none: it admits no control
+	// connection.
 	Concurrency int
 	// HTTP2 has the application spoken to in HTTP/2 without TLS, as for gRPC.
 	HTTP2 bool
@@ -32,7 +34,8 @@ func ServeAgent(a Agent) Server {
 	proxy := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: "application"})
 		r.Out.Host = r.In.Host
-		for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} { // those of the load balancer
+		// those of the load balancer
+		for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 			if v, ok := r.In.Header[h]; ok {
 				r.Out.Header[h] = v
 			}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// EchoBasic describes a container of the image registry.k8s.io/gateway-api/echo-basic, which the Gateway API's conformance tests and
-// many examples use.
+// EchoBasic describes a container of the image registry.k8s.io/gateway-api/echo-basic, which the Gateway API's
+// conformance tests and many examples use.
 type EchoBasic struct {
 	Identity
 	Ingress string // the environment variable INGRESS_NAME
@@ -73,7 +73,8 @@ func tlsAnswer(s *tls.ConnectionState) *TLSAnswer {
 		NegotiatedProtocol: s.NegotiatedProtocol, CipherSuite: tls.CipherSuiteName(s.CipherSuite),
 	}
 	for _, c := range s.PeerCertificates {
-		a.PeerCertificates = append(a.PeerCertificates, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})))
+		a.PeerCertificates = append(a.PeerCertificates,
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})))
 	}
 	return a
 }

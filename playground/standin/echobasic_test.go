@@ -52,8 +52,9 @@ func certificate(t *testing.T, name string) (*tls.Config, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true,
+		BasicConstraintsValid: true,
+		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -78,10 +79,12 @@ func TestTheConformanceImageAnswersWhatItsClientsCompare(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Path != "/a//b?x=1&delay=1ms" || got.HTTPPort != "3000" || got.Pod != "web-1" || got.Namespace != "shop" || got.TLS != nil {
+	if got.Path != "/a//b?x=1&delay=1ms" || got.HTTPPort != "3000" || got.Pod != "web-1" || got.Namespace != "shop" ||
+		got.TLS != nil {
 		t.Errorf("%+v", got)
 	}
-	if h := map[string][]string(w.Header()); len(h["X-One"]) != 1 || h["X-One"][0] != "1" || len(h["x-two"]) != 1 || h["x-two"][0] != "a,b" || w.Header().Get("Content-Type") != "application/json" {
+	if h := map[string][]string(w.Header()); len(h["X-One"]) != 1 || h["X-One"][0] != "1" || len(h["x-two"]) != 1 ||
+		h["x-two"][0] != "a,b" || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v", h)
 	}
 	r = httptest.NewRequest(http.MethodGet, "/?delay=1m", nil)
@@ -118,7 +121,8 @@ func TestTheConformanceImageDescribesTheTLSConnection(t *testing.T) {
 	l := loopback(t)
 	endsWithTest(t, echoBasic.ServeHTTP(l, config))
 	for _, h2 := range []bool{false, true} {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "abc.example.com"}, ForceAttemptHTTP2: h2}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "abc.example.com"},
+			ForceAttemptHTTP2: h2}
 		resp, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Get("https://" + l.Addr().String() + "/")
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +131,8 @@ func TestTheConformanceImageDescribesTheTLSConnection(t *testing.T) {
 		err = json.NewDecoder(resp.Body).Decode(&got)
 		_ = resp.Body.Close()
 		transport.CloseIdleConnections()
-		if err != nil || got.TLS == nil || got.TLS.ServerName != "abc.example.com" || got.TLS.Version != "TLSv1.3" || (got.Proto == "HTTP/2.0") != h2 {
+		if err != nil || got.TLS == nil || got.TLS.ServerName != "abc.example.com" || got.TLS.Version != "TLSv1.3" ||
+			(got.Proto == "HTTP/2.0") != h2 {
 			t.Errorf("%+v %+v, %v", got, got.TLS, err)
 		}
 	}
@@ -180,7 +185,8 @@ func TestTheConformanceImagesTCPServerSpeaksItsProtocol(t *testing.T) {
 				t.Errorf("TLS %t: %q, want %q", secure, lines.Text(), want)
 			}
 		}
-		if got := lines.Text(); strings.Contains(got, `"serverName":"abc.example.com"`) != secure || !strings.Contains(got, `"tcpport":"3000"`) {
+		if got := lines.Text(); strings.Contains(got, `"serverName":"abc.example.com"`) != secure ||
+			!strings.Contains(got, `"tcpport":"3000"`) {
 			t.Errorf("TLS %t: %s", secure, got)
 		}
 		_ = c.Close()
@@ -194,7 +200,8 @@ func TestTheConformanceImagesUDPServerAndANameServerAnswerEachDatagram(t *testin
 		serve      func(net.PacketConn) Server
 		sent, want string
 	}{
-		"UDP": {echoBasic.ServeUDP, "hello", `{"request":"hello","namespace":"shop","ingress":"","service":"web","pod":"web-1"}`},
+		"UDP": {echoBasic.ServeUDP, "hello",
+			`{"request":"hello","namespace":"shop","ingress":"","service":"web","pod":"web-1"}`},
 		"DNS": {ServeDNS, query, "\x12\x34\x81" + query[3:]},
 	} {
 		p, err := net.ListenPacket("udp", "127.0.0.1:0")

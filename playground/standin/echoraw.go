@@ -24,8 +24,8 @@ func (e EchoBasic) pod() pod {
 	return pod{Namespace: e.Namespace, Ingress: e.Ingress, Service: e.Service, Pod: e.Pod}
 }
 
-// ServeTCP speaks the image's line protocol: after a line of welcome, PING is answered with PONG, IS_TLS with true or false and TEST
-// with JSON about the server and the connection.
+// ServeTCP speaks the image's line protocol: after a line of welcome, PING is answered with PONG, IS_TLS with true or
+// false and TEST with JSON about the server and the connection.
 func (e EchoBasic) ServeTCP(l net.Listener, config *tls.Config) Server {
 	return serveConnections(l, func(c net.Conn) {
 		if config != nil {

@@ -32,10 +32,11 @@ func isGRPC(r *http.Request) bool {
 	return t == "application/grpc" || strings.HasPrefix(t, "application/grpc+")
 }
 
-// serveGRPC answers any method with the messages it gets, one by one as they come, and status 0; the headers x-pod, x-service,
-// x-namespace and x-node of the answer name the server. The standard health service answers SERVING for every service, and the
-// Gateway API's echo service answers as its clients expect. A path that is no method, and that of load balancers' health
-// checks, gets status 12. The request's header X-Grpc-Status, a code from 1 to 16, is answered with that status and no message.
+// serveGRPC answers any method with the messages it gets, one by one as they come, and status 0; the headers x-pod,
+// x-service, x-namespace and x-node of the answer name the server. The standard health service answers SERVING for
+// every service, and the Gateway API's echo service answers as its clients expect. A path that is no method, and that
+// of load balancers' health checks, gets status 12. The request's header X-Grpc-Status, a code from 1 to 16, is
+// answered with that status and no message.
 func serveGRPC(w http.ResponseWriter, r *http.Request, id Identity) {
 	w.Header().Set("Content-Type", "application/grpc")
 	if !delay(r) {
@@ -46,11 +47,13 @@ func serveGRPC(w http.ResponseWriter, r *http.Request, id Identity) {
 	case err == nil && code >= 1 && code <= 16:
 		refuseGRPC(w, code, "as the request asks for")
 		return
-	case r.Method != http.MethodPost || service == "" || method == "" || strings.Contains(method, "/") || r.URL.Path == healthCheckPath:
+	case r.Method != http.MethodPost || service == "" || method == "" || strings.Contains(method, "/") ||
+		r.URL.Path == healthCheckPath:
 		refuseGRPC(w, grpcUnimplemented, "unknown method "+r.URL.Path)
 		return
 	}
-	for name, value := range map[string]string{"X-Pod": id.Pod, "X-Service": id.Service, "X-Namespace": id.Namespace, "X-Node": id.Node} {
+	for name, value := range map[string]string{"X-Pod": id.Pod, "X-Service": id.Service, "X-Namespace": id.Namespace,
+		"X-Node": id.Node} {
 		w.Header().Set(name, value)
 	}
 	switch {
@@ -122,8 +125,8 @@ func answerOnce(w http.ResponseWriter, r *http.Request, message []byte) {
 
 var errLongMessage = errors.New("message larger than " + strconv.Itoa(maxMessage) + " bytes")
 
-// readMessage reads one length-prefixed message with its prefix. It returns io.EOF when there is none, io.ErrUnexpectedEOF
-// when it is cut off.
+// readMessage reads one length-prefixed message with its prefix. It returns io.EOF when there is none,
+// io.ErrUnexpectedEOF when it is cut off.
 func readMessage(r io.Reader) ([]byte, error) {
 	var prefix [5]byte // compressed or not; length
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {

@@ -82,7 +82,8 @@ func TestAnyUnaryMethodGetsItsMessageBackAndTheStatusOK(t *testing.T) {
 	if err != nil || string(got[5:]) != "hello" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if s := c.status(t); s != "0" || c.Header.Get("X-Pod") != "web-1" || c.Header.Get("Grpc-Encoding") != "gzip" || c.Header.Get("Content-Type") != "application/grpc" {
+	if s := c.status(t); s != "0" || c.Header.Get("X-Pod") != "web-1" || c.Header.Get("Grpc-Encoding") != "gzip" ||
+		c.Header.Get("Content-Type") != "application/grpc" {
 		t.Errorf("status %q, headers %v", s, c.Header)
 	}
 }

@@ -1,6 +1,6 @@
-// Package standin is what simulated containers run instead of their images: small servers that answer with the pod's name. HTTP and
-// gRPC echo, a TCP server, a UDP server, and the image of the Gateway API's conformance tests. It has no Kubernetes and no network; it is given listeners.
-// It imports the standard library and a WebSocket server.
+// Package standin is what simulated containers run instead of their images: small servers that answer with the pod's
+// name. HTTP and gRPC echo, a TCP server, a UDP server, and the image of the Gateway API's conformance tests. It has no
+// Kubernetes and no network; it is given listeners. It imports the standard library and a WebSocket server.
 package standin
 
 import (
@@ -47,8 +47,9 @@ type Answer struct {
 // maxDelay bounds what a request may ask for, so that no test leaves a sleeping handler behind.
 const maxDelay = 5 * time.Minute
 
-// Handler answers any path with 200 and an Answer, /health with "OK", and /status/NNN with that status (200–599). The header
-// X-Delay, a Go duration of at most five minutes, holds the answer back. gRPC calls of any method get their messages back.
+// Handler answers any path with 200 and an Answer, /health with "OK", and /status/NNN with that status (200–599). The
+// header X-Delay, a Go duration of at most five minutes, holds the answer back. gRPC calls of any method get their
+// messages back.
 func Handler(id Identity) http.Handler { return handler(id, func(*http.Request, *Answer) {}) }
 
 // handler is Handler with answers that complete changes.
@@ -114,7 +115,8 @@ func pause(r *http.Request, duration string) bool {
 
 // Server is a running stand-in.
 type Server interface {
-	// Shutdown refuses new connections at once, lets requests in flight finish until ctx ends, and then closes what is left.
+	// Shutdown refuses new connections at once, lets requests in flight finish until ctx ends, and then closes what is
+	// left.
 	Shutdown(ctx context.Context)
 }
 
@@ -129,8 +131,9 @@ func serve(l net.Listener, h http.Handler) Server {
 	protocols.SetUnencryptedHTTP2(true)
 	s := &httpServer{
 		// A health check that only connects is an error of TLS each time.
-		server: &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)},
-		done:   make(chan struct{}),
+		server: &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: time.Minute,
+			ErrorLog: log.New(io.Discard, "", 0)},
+		done: make(chan struct{}),
 	}
 	go func() {
 		defer close(s.done)

@@ -69,8 +69,8 @@ func (s *tcpServer) serve(c net.Conn) {
 	s.handle(c)
 }
 
-// Shutdown implements Server. A TCP conversation has no request that could finish: connections end at once, as with most
-// servers that are asked to terminate.
+// Shutdown implements Server. A TCP conversation has no request that could finish: connections end at once, as with
+// most servers that are asked to terminate.
 func (s *tcpServer) Shutdown(context.Context) {
 	_ = s.listener.Close()
 	s.mu.Lock()

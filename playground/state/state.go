@@ -64,7 +64,8 @@ type RunningError struct {
 }
 
 func (e *RunningError) Error() string {
-	return fmt.Sprintf("another playground is running (process %d, state directory %s): use it (\"playground status\"), stop it (\"playground down\"), or name another directory with --state-dir", e.PID, e.Dir)
+	return fmt.Sprintf("another playground is running (process %d, state directory %s): use it (\"playground status\"), "+
+		"stop it (\"playground down\"), or name another directory with --state-dir", e.PID, e.Dir)
 }
 
 // Lock is held by a playground as long as it runs; the kernel releases it with the process, however that ends.
@@ -73,7 +74,8 @@ type Lock struct {
 	dir  Dir
 }
 
-// Take locks the directory for this process and empties it of what an earlier playground left. It fails with *RunningError.
+// Take locks the directory for this process and empties it of what an earlier playground left. It fails with
+// *RunningError.
 func (d Dir) Take() (*Lock, error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("create the state directory: %w", err)
@@ -100,7 +102,8 @@ func (d Dir) Take() (*Lock, error) {
 	return &Lock{f, d}, nil
 }
 
-// lock takes the lock. A running playground holds it exclusively, which is an error at once; a check for one shares it briefly, which is waited for.
+// lock takes the lock. A running playground holds it exclusively, which is an error at once; a check for one shares it
+// briefly, which is waited for.
 func lock(f *os.File) error {
 	const attempts, pause = 1000, 10 * time.Millisecond
 	for n := 1; ; n++ {
@@ -118,14 +121,16 @@ func lock(f *os.File) error {
 // Release removes everything but the logs and gives the directory free.
 func (l *Lock) Release() {
 	_ = l.dir.sweep() // the next playground tries again
-	// A child that another goroutine forks has the file until it executes its program; closing this one alone would leave the lock to it.
+	// A child that another goroutine forks has the file until it executes its program; closing this one alone would leave
+	// the lock to it.
 	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 	_ = l.file.Close()
 }
 
 // sweep removes what is of use only to a running playground.
 func (d Dir) sweep() error {
-	names := []string{d.path("endpoints.json"), d.path("data"), d.path("pki"), d.path("cache"), d.path("webhook"), d.path("buckets")}
+	names := []string{d.path("endpoints.json"), d.path("data"), d.path("pki"), d.path("cache"), d.path("webhook"),
+		d.path("buckets")}
 	kubeconfigs, err := filepath.Glob(d.path("*.kubeconfig"))
 	for _, name := range append(names, kubeconfigs...) {
 		err = errors.Join(err, os.RemoveAll(name))
@@ -133,8 +138,8 @@ func (d Dir) sweep() error {
 	return err
 }
 
-// Running reads the description of the playground that runs; the error is a *NotRunningError if none does. A playground that
-// is just starting may have no description yet: Endpoints is then zero but for what is known.
+// Running reads the description of the playground that runs; the error is a *NotRunningError if none does. A playground
+// that is just starting may have no description yet: Endpoints is then zero but for what is known.
 func (d Dir) Running() (Endpoints, error) {
 	f, err := os.Open(d.path("lock"))
 	if errors.Is(err, os.ErrNotExist) {

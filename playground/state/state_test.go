@@ -37,8 +37,10 @@ func TestOnePlaygroundAtATimeOwnsADirectory(t *testing.T) {
 	if _, err := d.Take(); !errors.As(err, &running) || running.PID != 42 {
 		t.Errorf("a second one: %v", err)
 	}
-	for _, name := range []string{"admin.kubeconfig", "logs/controller.log", "data/etcd", "webhook/tls.key", "buckets/logs/file"} {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(d.path(name)), 0o700), os.WriteFile(d.path(name), nil, 0o600)); err != nil {
+	for _, name := range []string{"admin.kubeconfig", "logs/controller.log", "data/etcd", "webhook/tls.key",
+		"buckets/logs/file"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(d.path(name)), 0o700), os.WriteFile(d.path(name), nil, 0o600)); err !=
+			nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +83,8 @@ func TestAGlanceAtTheLockDoesNotKeepAPlaygroundFromStarting(t *testing.T) {
 func TestTheDefaultDirectoryFollowsTheXDGSpecification(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
 	for xdg, want := range map[string]Dir{
-		"/var/me": "/var/me/lbc-playground", "": "/home/me/.local/state/lbc-playground", "relative": "/home/me/.local/state/lbc-playground",
+		"/var/me": "/var/me/lbc-playground", "": "/home/me/.local/state/lbc-playground",
+		"relative": "/home/me/.local/state/lbc-playground",
 	} {
 		t.Setenv("XDG_STATE_HOME", xdg)
 		if got, err := Default(); err != nil || got != want {

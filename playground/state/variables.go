@@ -9,8 +9,8 @@ import (
 // UserKey is the access key with which variables have programs call the simulated account.
 const UserKey = "AKIAPLAYGROUNDUSER01"
 
-// Variables point other programs at the cluster and the account, as NAME=VALUE. Those without a value are to be unset: together they replace all that could lead
-// to an account of the user's own.
+// Variables point other programs at the cluster and the account, as NAME=VALUE. Those without a value are to be unset:
+// together they replace all that could lead to an account of the user's own.
 func (e Endpoints) Variables() []string {
 	return []string{
 		"KUBECONFIG=" + e.Kubeconfig, "CLUSTER_NAME=" + e.Cluster, "VPC_ID=" + e.VPC,

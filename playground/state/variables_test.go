@@ -7,14 +7,19 @@ import (
 	"testing"
 )
 
-// TestProgramsAndShellsGetTheSameVariablesAndNothingOfTheUsers compares the environment for programs with that of a shell that evaluates the assignments.
+// TestProgramsAndShellsGetTheSameVariablesAndNothingOfTheUsers compares the environment for programs with that of a
+// shell that evaluates the assignments.
 func TestProgramsAndShellsGetTheSameVariablesAndNothingOfTheUsers(t *testing.T) {
 	t.Parallel()
-	e := Endpoints{Kubeconfig: "/s s/admin.kubeconfig", Simulator: "http://127.0.0.1:1", Region: "us-west-2", VPC: "vpc-1", Cluster: "demo"}
-	users := []string{"PATH=/bin:/usr/bin", "AWS_PROFILE=prod", "AWS_SESSION_TOKEN=x", "AWS_ACCESS_KEY_ID=theirs", "KUBECONFIG=/theirs"}
+	e := Endpoints{Kubeconfig: "/s s/admin.kubeconfig", Simulator: "http://127.0.0.1:1", Region: "us-west-2", VPC: "vpc-1",
+		Cluster: "demo"}
+	users := []string{"PATH=/bin:/usr/bin", "AWS_PROFILE=prod", "AWS_SESSION_TOKEN=x", "AWS_ACCESS_KEY_ID=theirs",
+		"KUBECONFIG=/theirs"}
 	want := []string{
-		"AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_DEFAULT_REGION=us-west-2", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=us-west-2",
-		"AWS_SECRET_ACCESS_KEY=playground", "CLUSTER_NAME=demo", "KUBECONFIG=/s s/admin.kubeconfig", "PATH=/bin:/usr/bin", "VPC_ID=vpc-1",
+		"AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_DEFAULT_REGION=us-west-2", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=us-west-2",
+		"AWS_SECRET_ACCESS_KEY=playground", "CLUSTER_NAME=demo", "KUBECONFIG=/s s/admin.kubeconfig", "PATH=/bin:/usr/bin",
+		"VPC_ID=vpc-1",
 	}
 	if got := slices.Sorted(slices.Values(e.Environ(users))); !slices.Equal(got, want) {
 		t.Errorf("programs: %q", got)
@@ -26,7 +31,8 @@ func TestProgramsAndShellsGetTheSameVariablesAndNothingOfTheUsers(t *testing.T) 
 		t.Fatal(err)
 	}
 	got := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(v string) bool {
-		return strings.HasPrefix(v, "PWD=") || strings.HasPrefix(v, "_=") || strings.HasPrefix(v, "SHLVL=") || strings.HasPrefix(v, "OLDPWD=")
+		return strings.HasPrefix(v, "PWD=") || strings.HasPrefix(v, "_=") || strings.HasPrefix(v, "SHLVL=") ||
+			strings.HasPrefix(v, "OLDPWD=")
 	})
 	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("a shell: %q", got)

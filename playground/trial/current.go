@@ -62,7 +62,8 @@ func (t *Trial) read(ctx context.Context, o *unstructured.Unstructured, now *cur
 		if g.Annotations["gateway.k8s.aws/dry-run"] != "true" {
 			now.gateways = append(now.gateways, g)
 		}
-	case "HTTPRoute.gateway.networking.k8s.io", "GRPCRoute.gateway.networking.k8s.io", "TCPRoute.gateway.networking.k8s.io", "UDPRoute.gateway.networking.k8s.io",
+	case "HTTPRoute.gateway.networking.k8s.io", "GRPCRoute.gateway.networking.k8s.io",
+		"TCPRoute.gateway.networking.k8s.io", "UDPRoute.gateway.networking.k8s.io",
 		"TLSRoute.gateway.networking.k8s.io":
 		r := &verify.Route{}
 		if err := t.get(ctx, o, namespace, r); err != nil {

@@ -1,5 +1,5 @@
-// Package trial applies manifests to a running environment as a user would, waits until their load balancers answer, and
-// deletes them again. It imports environment, verify and kubectl.
+// Package trial applies manifests to a running environment as a user would, waits until their load balancers answer,
+// and deletes them again. It imports environment, verify and kubectl.
 package trial
 
 import (
@@ -102,8 +102,8 @@ func (t *Trial) Delete(ctx context.Context, files ...string) error {
 	return nil
 }
 
-// WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address, and every Gateway is
-// programmed and its routes have a status. found, if not nil, is called once for each.
+// WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address, and every
+// Gateway is programmed and its routes have a status. found, if not nil, is called once for each.
 func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host string)) error {
 	seen := map[string]bool{}
 	return t.wait(ctx, "an address", func(ctx context.Context) error {
@@ -151,7 +151,8 @@ func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host strin
 	})
 }
 
-// Refused lists the conditions that listeners and routes of the applied Gateways do not meet; the rest of the Gateways serves.
+// Refused lists the conditions that listeners and routes of the applied Gateways do not meet; the rest of the Gateways
+// serves.
 func (t *Trial) Refused(ctx context.Context) ([]string, error) {
 	now, err := t.current(ctx)
 	if err != nil {
@@ -171,8 +172,8 @@ func (t *Trial) Refused(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// WaitAnswers tries every request that the applied objects must answer until all answer as expected, and returns their number.
-// tried, if not nil, is called for each success.
+// WaitAnswers tries every request that the applied objects must answer until all answer as expected, and returns their
+// number. tried, if not nil, is called for each success.
 func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (int, error) {
 	requests, err := t.requests(ctx)
 	if err != nil {
@@ -192,7 +193,8 @@ func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (in
 	return len(requests), nil
 }
 
-// Settle waits, but not longer than d, until every load balancer is active and every target has a verdict on its health.
+// Settle waits, but not longer than d, until every load balancer is active and every target has a verdict on its
+// health.
 func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -249,7 +251,8 @@ func (t *Trial) requests(ctx context.Context) ([]verify.Request, error) {
 		all = append(all, r...)
 	}
 	for _, s := range now.services {
-		pods, err := t.env.Cluster.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labelSelector(s.Spec.Selector)})
+		pods, err := t.env.Cluster.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{
+			LabelSelector: labelSelector(s.Spec.Selector)})
 		if err != nil {
 			return nil, fmt.Errorf("list the pods of Service %s/%s: %w", s.Namespace, s.Name, err)
 		}
@@ -299,14 +302,15 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 	}
 }
 
-// Report is what helps to find out why something did not happen: targets that are not healthy, Warning events, and without
-// either the end of the controller's log.
+// Report is what helps to find out why something did not happen: targets that are not healthy, Warning events, and
+// without either the end of the controller's log.
 func (t *Trial) Report(ctx context.Context) string {
 	var b strings.Builder
 	for _, tg := range t.env.Simulator.Resources().TargetGroups {
 		for _, target := range tg.Targets {
 			if target.State != "healthy" {
-				fmt.Fprintf(&b, "Target %s:%d of target group %s is %s: %s\n", target.ID, target.Port, tg.Name, target.State, strings.TrimSpace(target.Reason+" "+target.Description))
+				fmt.Fprintf(&b, "Target %s:%d of target group %s is %s: %s\n", target.ID, target.Port, tg.Name, target.State,
+					strings.TrimSpace(target.Reason+" "+target.Description))
 			}
 		}
 	}
@@ -314,7 +318,8 @@ func (t *Trial) Report(ctx context.Context) string {
 	if err == nil && len(events.Items) > 0 {
 		b.WriteString("Warning events:\n")
 		for _, e := range events.Items {
-			fmt.Fprintf(&b, "  %s %s/%s %s: %s\n", e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name, e.Reason, e.Message)
+			fmt.Fprintf(&b, "  %s %s/%s %s: %s\n", e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name,
+				e.Reason, e.Message)
 		}
 	}
 	path := t.env.LogPath("controller")
@@ -328,8 +333,8 @@ func labelSelector(selector map[string]string) string {
 	return labels.SelectorFromSet(selector).String()
 }
 
-// speaksHTTP reports whether the container port behind a Service port is one of the HTTP stand-ins; a port that no container
-// declares is not.
+// speaksHTTP reports whether the container port behind a Service port is one of the HTTP stand-ins; a port that no
+// container declares is not.
 func speaksHTTP(p corev1.ServicePort, pods []corev1.Pod) bool {
 	for _, pod := range pods {
 		for _, c := range pod.Spec.Containers {
@@ -338,10 +343,12 @@ func speaksHTTP(p corev1.ServicePort, pods []corev1.Pod) bool {
 				if target.Type == intstr.Int && target.IntVal == 0 {
 					target = intstr.FromInt32(p.Port)
 				}
-				if target.Type == intstr.Int && target.IntVal != cp.ContainerPort || target.Type == intstr.String && target.StrVal != cp.Name {
+				if target.Type == intstr.Int && target.IntVal != cp.ContainerPort || target.Type == intstr.String &&
+					target.StrVal != cp.Name {
 					continue
 				}
-				return cp.Protocol != corev1.ProtocolUDP && !strings.HasPrefix(cp.Name, "tcp-") && !strings.HasPrefix(cp.Name, "udp-")
+				return cp.Protocol != corev1.ProtocolUDP && !strings.HasPrefix(cp.Name, "tcp-") &&
+					!strings.HasPrefix(cp.Name, "udp-")
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/report"
 )
 
-// Difference lists what the account has more (+) and less (-) than before: load balancers, listeners, rules, target groups,
-// targets, security groups and their rules, and tags of all these.
+// Difference lists what the account has more (+) and less (-) than before: load balancers, listeners, rules, target
+// groups, targets, security groups and their rules, and tags of all these.
 func Difference(before, after simclient.Resources) []string {
 	b, a := items(before), items(after)
 	var lines []string

@@ -12,14 +12,17 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Programmed returns the address of a Gateway whose current version is programmed, else an error that has the conditions that are not met.
+// Programmed returns the address of a Gateway whose current version is programmed, else an error that has the
+// conditions that are not met.
 func Programmed(g *gatewayv1.Gateway) (string, error) {
 	c := apimeta.FindStatusCondition(g.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed))
 	switch {
 	case c == nil || c.ObservedGeneration < g.Generation && c.Reason != string(gatewayv1.GatewayReasonPending):
-		return "", fmt.Errorf("%s of class %s has no status of its current version", nameOf("Gateway", g), g.Spec.GatewayClassName)
+		return "", fmt.Errorf("%s of class %s has no status of its current version", nameOf("Gateway", g),
+			g.Spec.GatewayClassName)
 	case c.Status != metav1.ConditionTrue:
-		return "", fmt.Errorf("%s of class %s is not programmed: %s: %s", nameOf("Gateway", g), g.Spec.GatewayClassName, c.Reason, c.Message)
+		return "", fmt.Errorf("%s of class %s is not programmed: %s: %s", nameOf("Gateway", g), g.Spec.GatewayClassName,
+			c.Reason, c.Message)
 	case len(g.Status.Addresses) == 0:
 		return "", fmt.Errorf("%s has no address", nameOf("Gateway", g))
 	}
@@ -31,8 +34,10 @@ func Refused(g *gatewayv1.Gateway) []string {
 	var out []string
 	for _, l := range g.Status.Listeners {
 		for _, c := range l.Conditions {
-			if c.Status == metav1.ConditionFalse && c.Type != string(gatewayv1.ListenerConditionConflicted) && c.Type != string(gatewayv1.ListenerConditionProgrammed) {
-				out = append(out, fmt.Sprintf("listener %s of %s: %s is False, %s: %s", l.Name, nameOf("Gateway", g), c.Type, c.Reason, c.Message))
+			if c.Status == metav1.ConditionFalse && c.Type != string(gatewayv1.ListenerConditionConflicted) &&
+				c.Type != string(gatewayv1.ListenerConditionProgrammed) {
+				out = append(out, fmt.Sprintf("listener %s of %s: %s is False, %s: %s", l.Name, nameOf("Gateway", g), c.Type,
+					c.Reason, c.Message))
 			}
 		}
 	}
@@ -49,8 +54,8 @@ type Route struct {
 	Status gatewayv1.RouteStatus `json:"status"`
 }
 
-// Judged returns nil if each parentRef of the route to one of the Gateways has conditions of the route's current version; refused are those that
-// are not met, or say that a part of the route has no effect.
+// Judged returns nil if each parentRef of the route to one of the Gateways has conditions of the route's current
+// version; refused are those that are not met, or say that a part of the route has no effect.
 func Judged(r *Route, gateways []*gatewayv1.Gateway) (refused []string, err error) {
 	for _, ref := range r.Spec.ParentRefs {
 		g := parent(ref, r.Namespace, gateways)
@@ -64,14 +69,16 @@ func Judged(r *Route, gateways []*gatewayv1.Gateway) (refused []string, err erro
 		for _, c := range s.Conditions {
 			partly := c.Type == string(gatewayv1.RouteConditionPartiallyInvalid)
 			if partly == (c.Status == metav1.ConditionTrue) {
-				refused = append(refused, fmt.Sprintf("%s at %s: %s is %s, %s: %s", nameOf(r.Kind, r), nameOf("Gateway", g), c.Type, c.Status, c.Reason, c.Message))
+				refused = append(refused, fmt.Sprintf("%s at %s: %s is %s, %s: %s", nameOf(r.Kind, r), nameOf("Gateway", g), c.Type,
+					c.Status, c.Reason, c.Message))
 			}
 		}
 	}
 	return refused, nil
 }
 
-// OfHTTPRoute lists the requests that the rules of the route must answer at the listeners of the Gateways that it is attached to.
+// OfHTTPRoute lists the requests that the rules of the route must answer at the listeners of the Gateways that it is
+// attached to.
 func OfHTTPRoute(r *gatewayv1.HTTPRoute, gateways []*gatewayv1.Gateway) []Request {
 	var requests []Request
 	common := Route{ObjectMeta: r.ObjectMeta, Status: r.Status.RouteStatus}
@@ -81,13 +88,15 @@ func OfHTTPRoute(r *gatewayv1.HTTPRoute, gateways []*gatewayv1.Gateway) []Reques
 			continue
 		}
 		for _, l := range g.Spec.Listeners {
-			if l.Protocol != gatewayv1.HTTPProtocolType && l.Protocol != gatewayv1.HTTPSProtocolType || !programmed(g, l.Name) || !admits(l, ref, r.Namespace == g.Namespace, "HTTPRoute") {
+			if l.Protocol != gatewayv1.HTTPProtocolType && l.Protocol != gatewayv1.HTTPSProtocolType || !programmed(g, l.Name) ||
+				!admits(l, ref, r.Namespace == g.Namespace, "HTTPRoute") {
 				continue
 			}
 			for _, host := range hosts(l.Hostname, r.Spec.Hostnames) {
 				for _, rule := range r.Spec.Rules {
 					requests = append(requests, ofRule(rule, Request{
-						Object: nameOf("HTTPRoute", r), Scheme: strings.ToLower(string(l.Protocol)), Host: strings.Replace(host, "*", "any", 1),
+						Object: nameOf("HTTPRoute", r), Scheme: strings.ToLower(string(l.Protocol)),
+						Host:    strings.Replace(host, "*", "any", 1),
 						Address: net.JoinHostPort(g.Status.Addresses[0].Value, strconv.Itoa(int(l.Port))),
 					})...)
 				}
@@ -102,14 +111,17 @@ func OfGateway(g *gatewayv1.Gateway) []Request {
 	var requests []Request
 	for _, l := range g.Spec.Listeners {
 		i := slices.IndexFunc(g.Status.Listeners, func(s gatewayv1.ListenerStatus) bool { return s.Name == l.Name })
-		if (l.Protocol == gatewayv1.TCPProtocolType || l.Protocol == gatewayv1.TLSProtocolType) && programmed(g, l.Name) && g.Status.Listeners[i].AttachedRoutes > 0 {
-			requests = append(requests, Request{Object: nameOf("Gateway", g), Kind: Connect, Address: net.JoinHostPort(g.Status.Addresses[0].Value, strconv.Itoa(int(l.Port)))})
+		if (l.Protocol == gatewayv1.TCPProtocolType || l.Protocol == gatewayv1.TLSProtocolType) && programmed(g, l.Name) &&
+			g.Status.Listeners[i].AttachedRoutes > 0 {
+			requests = append(requests, Request{Object: nameOf("Gateway", g), Kind: Connect,
+				Address: net.JoinHostPort(g.Status.Addresses[0].Value, strconv.Itoa(int(l.Port)))})
 		}
 	}
 	return requests
 }
 
-// ofRule lists one request for each path of a rule. Filters decide what is answered, and requests that need more than a path are left out.
+// ofRule lists one request for each path of a rule. Filters decide what is answered, and requests that need more than a
+// path are left out.
 func ofRule(rule gatewayv1.HTTPRouteRule, r Request) []Request {
 	if len(rule.Filters) > 0 || len(rule.BackendRefs) == 0 {
 		r.Kind = Answer
@@ -164,7 +176,8 @@ func covers(wildcard, host string) bool {
 	return ok && strings.HasSuffix(host, suffix)
 }
 
-// admits reports whether the listener is known to take routes of the kind by the reference; a selector of namespaces is not evaluated.
+// admits reports whether the listener is known to take routes of the kind by the reference; a selector of namespaces is
+// not evaluated.
 func admits(l gatewayv1.Listener, ref gatewayv1.ParentReference, same bool, kind gatewayv1.Kind) bool {
 	if ref.SectionName != nil && *ref.SectionName != l.Name || ref.Port != nil && *ref.Port != l.Port {
 		return false
@@ -172,7 +185,9 @@ func admits(l gatewayv1.Listener, ref gatewayv1.ParentReference, same bool, kind
 	if l.AllowedRoutes == nil {
 		return same
 	}
-	if k := l.AllowedRoutes.Kinds; len(k) > 0 && !slices.ContainsFunc(k, func(k gatewayv1.RouteGroupKind) bool { return k.Kind == kind }) {
+	if k := l.AllowedRoutes.Kinds; len(k) > 0 && !slices.ContainsFunc(k, func(k gatewayv1.RouteGroupKind) bool {
+		return k.Kind == kind
+	}) {
 		return false
 	}
 	if n := l.AllowedRoutes.Namespaces; n != nil && n.From != nil {
@@ -221,12 +236,14 @@ func equal[T comparable](a, b *T, otherwise T) bool {
 
 func accepted(s *gatewayv1.RouteParentStatus) bool {
 	return s != nil && apimeta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionAccepted)) &&
-		apimeta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionResolvedRefs)) && !apimeta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionPartiallyInvalid))
+		apimeta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionResolvedRefs)) &&
+		!apimeta.IsStatusConditionTrue(s.Conditions, string(gatewayv1.RouteConditionPartiallyInvalid))
 }
 
 func programmed(g *gatewayv1.Gateway, listener gatewayv1.SectionName) bool {
 	return slices.ContainsFunc(g.Status.Listeners, func(l gatewayv1.ListenerStatus) bool {
-		return l.Name == listener && apimeta.IsStatusConditionTrue(l.Conditions, string(gatewayv1.ListenerConditionProgrammed))
+		return l.Name == listener && apimeta.IsStatusConditionTrue(l.Conditions,
+			string(gatewayv1.ListenerConditionProgrammed))
 	})
 }
 

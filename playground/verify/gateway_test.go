@@ -46,7 +46,8 @@ func TestAGatewayIsProgrammedInItsCurrentVersionOnly(t *testing.T) {
 	if host, err := Programmed(g); err != nil || host != "lb.elb" {
 		t.Errorf("%q, %v", host, err)
 	}
-	if d := cmp.Diff([]string{"listener broken of Gateway shop/web: ResolvedRefs is False, InvalidCertificateRef: no Secret"}, Refused(g)); d != "" {
+	if d := cmp.Diff([]string{"listener broken of Gateway shop/web: ResolvedRefs is False, " +
+		"InvalidCertificateRef: no Secret"}, Refused(g)); d != "" {
 		t.Error(d)
 	}
 	older := g.DeepCopy()
@@ -88,7 +89,8 @@ spec:
     backendRefs: [{name: api, port: 80}]
   - filters: [{type: RequestRedirect}]
   - matches: [{path: {value: /none}}]` + accepted, []string{
-			"200 http://a.example.com:80/api", "any http://a.example.com:80/", "200 http://b.example.org:80/api", "any http://b.example.org:80/",
+			"200 http://a.example.com:80/api", "any http://a.example.com:80/", "200 http://b.example.org:80/api",
+			"any http://b.example.org:80/",
 			"200 https://a.example.com:443/api", "any https://a.example.com:443/",
 		}},
 		"without hosts, those of listeners": {`
@@ -106,7 +108,8 @@ metadata: {namespace: shop, name: r}
 spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: api, port: 80}]}]}
 status:
   parents:
-  - {parentRef: {name: web}, conditions: [{type: Accepted, status: "False"}, {type: ResolvedRefs, status: "True"}]}`, nil},
+  - {parentRef: {name: web}, conditions: [{type: Accepted, status: "False"}, {type: ResolvedRefs, status: "True"}]}`,
+			nil},
 	} {
 		if d := cmp.Diff(c.want, texts(OfHTTPRoute(parse[gatewayv1.HTTPRoute](t, c.route), gateways))); d != "" {
 			t.Errorf("%s: %s", name, d)
@@ -128,7 +131,8 @@ status:
   parents:
   - {parentRef: {name: web, namespace: shop, sectionName: http}, conditions: [{type: Accepted, status: "False", reason: NotAllowedByListeners, message: not admitted, observedGeneration: 1}]}`)
 	got, err := Judged(r, gateways)
-	if d := cmp.Diff([]string{"TCPRoute shop/r at Gateway shop/web: Accepted is False, NotAllowedByListeners: not admitted"}, got); err != nil || d != "" {
+	if d := cmp.Diff([]string{"TCPRoute shop/r at Gateway shop/web: Accepted is False, " +
+		"NotAllowedByListeners: not admitted"}, got); err != nil || d != "" {
 		t.Error(err, d)
 	}
 	r.Generation = 2

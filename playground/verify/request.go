@@ -1,6 +1,6 @@
-// Package verify checks what users expect of applied manifests: every load balancer gets an address and answers, and after
-// deletion nothing is left in the account. It makes requests; starting and applying is the caller's. It imports API types and
-// the simulator's client types.
+// Package verify checks what users expect of applied manifests: every load balancer gets an address and answers, and
+// after deletion nothing is left in the account. It makes requests; starting and applying is the caller's. It imports
+// API types and the simulator's client types.
 package verify
 
 import (
@@ -57,8 +57,8 @@ func (r Request) String() string {
 
 const albPrefix = "alb.ingress.kubernetes.io/"
 
-// OfIngress lists the requests that the Ingress's rules must answer, one for each path at each listener. The status must hold
-// the load balancer's name.
+// OfIngress lists the requests that the Ingress's rules must answer, one for each path at each listener. The status
+// must hold the load balancer's name.
 func OfIngress(i *networkingv1.Ingress) ([]Request, error) {
 	object := "Ingress " + i.Namespace + "/" + i.Name
 	if len(i.Status.LoadBalancer.Ingress) == 0 || i.Status.LoadBalancer.Ingress[0].Hostname == "" {
@@ -97,8 +97,8 @@ type listener struct {
 	port   int32
 }
 
-// listenersOf reads the listen-ports annotation as far as needed; without it the ports of the status count, where 443 or a
-// certificate alone means HTTPS.
+// listenersOf reads the listen-ports annotation as far as needed; without it the ports of the status count, where 443
+// or a certificate alone means HTTPS.
 func listenersOf(i *networkingv1.Ingress) ([]listener, error) {
 	var listeners []listener
 	if text := i.Annotations[albPrefix+"listen-ports"]; text != "" {
@@ -131,7 +131,8 @@ func listenersOf(i *networkingv1.Ingress) ([]listener, error) {
 }
 
 func kindOf(i *networkingv1.Ingress, b networkingv1.IngressBackend) Kind {
-	if b.Service == nil || b.Service.Port.Name == "use-annotation" || i.Annotations[albPrefix+"conditions."+b.Service.Name] != "" {
+	if b.Service == nil || b.Service.Port.Name == "use-annotation" || i.Annotations[albPrefix+"conditions."+
+		b.Service.Name] != "" {
 		return Answer
 	}
 	return OK
@@ -149,8 +150,8 @@ func pathOf(p networkingv1.HTTPIngressPath) string {
 	return path
 }
 
-// OfService lists one request for each TCP port of a Service with a load balancer. isHTTP reports whether the pods behind a
-// port speak HTTP.
+// OfService lists one request for each TCP port of a Service with a load balancer. isHTTP reports whether the pods
+// behind a port speak HTTP.
 func OfService(s *corev1.Service, isHTTP func(corev1.ServicePort) bool) ([]Request, error) {
 	object := "Service " + s.Namespace + "/" + s.Name
 	if len(s.Status.LoadBalancer.Ingress) == 0 || s.Status.LoadBalancer.Ingress[0].Hostname == "" {

@@ -13,8 +13,8 @@ import (
 // Dialer connects to host:port, where host may be the name of a load balancer.
 type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Try makes the request once and returns what is wrong with the answer; nil if it is as expected. transport is copied, and its
-// certificates are not verified.
+// Try makes the request once and returns what is wrong with the answer; nil if it is as expected. transport is copied,
+// and its certificates are not verified.
 func Try(ctx context.Context, transport *http.Transport, dial Dialer, r Request) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -51,7 +51,8 @@ func Try(ctx context.Context, transport *http.Transport, dial Dialer, r Request)
 	if err != nil {
 		return fmt.Errorf("%s, then: %w", resp.Status, err)
 	}
-	redirect := resp.StatusCode/100 == 3 && strings.HasPrefix(resp.Header.Get("Location"), "https://") && r.Scheme == "http"
+	redirect := resp.StatusCode/100 == 3 && strings.HasPrefix(resp.Header.Get("Location"), "https://") &&
+		r.Scheme == "http"
 	if resp.StatusCode == http.StatusOK || r.Kind == Answer && resp.StatusCode < 500 || redirect {
 		return nil
 	}

@@ -69,11 +69,14 @@ status: {loadBalancer: {ingress: [{hostname: lb.elb}]}}`,
 func TestAServicePromisesItsPorts(t *testing.T) {
 	t.Parallel()
 	s := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{nlbPrefix + "ssl-cert": "arn", nlbPrefix + "ssl-ports": "443, secure"}},
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{nlbPrefix + "ssl-cert": "arn", nlbPrefix +
+			"ssl-ports": "443, secure"}},
 		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
-			{Name: "http", Port: 80}, {Name: "a", Port: 443}, {Name: "secure", Port: 8443}, {Name: "raw", Port: 9000}, {Port: 53, Protocol: corev1.ProtocolUDP},
+			{Name: "http", Port: 80}, {Name: "a", Port: 443}, {Name: "secure", Port: 8443}, {Name: "raw", Port: 9000},
+			{Port: 53, Protocol: corev1.ProtocolUDP},
 		}},
-		Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{Hostname: "lb.elb"}}}},
+		Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{
+			{Hostname: "lb.elb"}}}},
 	}
 	got, err := OfService(s, func(p corev1.ServicePort) bool { return p.Name != "raw" })
 	want := []string{"200 http://lb.elb:80/", "200 https://lb.elb:443/", "200 https://lb.elb:8443/", "connect lb.elb:9000"}
@@ -84,15 +87,18 @@ func TestAServicePromisesItsPorts(t *testing.T) {
 
 func TestTheDifferenceNamesWhatWasLeftAndWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	before := simclient.Resources{SecurityGroups: []simclient.SecurityGroup{{ID: "sg-1", Name: "node", Ingress: []simclient.Permission{
-		{Protocol: "tcp", From: 80, To: 80, Peer: "sg-2"},
-	}}}}
+	before := simclient.Resources{SecurityGroups: []simclient.SecurityGroup{
+		{ID: "sg-1", Name: "node", Ingress: []simclient.Permission{
+			{Protocol: "tcp", From: 80, To: 80, Peer: "sg-2"},
+		}}}}
 	after := simclient.Resources{
 		SecurityGroups: []simclient.SecurityGroup{{ID: "sg-1", Name: "node", Tags: map[string]string{"a": "b"}}},
-		TargetGroups:   []simclient.TargetGroup{{ARN: "arn:tg", Name: "tg", Targets: []simclient.Target{{ID: "i-1", Port: 80}}}},
+		TargetGroups: []simclient.TargetGroup{
+			{ARN: "arn:tg", Name: "tg", Targets: []simclient.Target{{ID: "i-1", Port: 80}}}},
 	}
 	want := []string{
-		"+ security group sg-1 (node) tag a=b", "+ target group arn:tg", "+ target i-1:80 of tg", `- inbound rule of sg-1: tcp 80 from sg-2 ""`,
+		"+ security group sg-1 (node) tag a=b", "+ target group arn:tg", "+ target i-1:80 of tg",
+		`- inbound rule of sg-1: tcp 80 from sg-2 ""`,
 	}
 	if d := cmp.Diff(want, Difference(before, after)); d != "" {
 		t.Error(d)

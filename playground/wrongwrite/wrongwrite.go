@@ -1,5 +1,6 @@
-// Package wrongwrite finds calls to AWS that no object justifies: in a record of calls, and a history of the objects of a cluster. It says nothing
-// about calls that are missing, and nothing about the values of modifications. It is pure, and may import awssim/gate.
+// Package wrongwrite finds calls to AWS that no object justifies: in a record of calls, and a history of the objects of
+// a cluster. It says nothing about calls that are missing, and nothing about the values of modifications. It is pure,
+// and may import awssim/gate.
 package wrongwrite
 
 import (
@@ -28,14 +29,15 @@ type Version struct {
 
 // Bounds are what a controller may be late.
 type Bounds struct {
-	// Late is how long ago that may have been which a controller acts by: its cache is late, it repeats calls, it waits in a queue.
+	// Late is how long ago that may have been which a controller acts by: its cache is late, it repeats calls, it waits in
+	// a queue.
 	Late time.Duration
 	// Ahead is how much later than the controller the history may have noticed a change.
 	Ahead time.Duration
 }
 
-// Find returns the successful calls that take away or make what no object justified, each with the reason. The calls have to begin with an empty
-// account: what a resource belongs to is known by the call that made it.
+// Find returns the successful calls that take away or make what no object justified, each with the reason. The calls
+// have to begin with an empty account: what a resource belongs to is known by the call that made it.
 func Find(history []Version, calls []gate.Call, b Bounds) (wrong []string) {
 	j := judge{bounds: b, history: slices.Clone(history), owners: map[string]map[string]bool{}}
 	slices.SortStableFunc(j.history, func(a, b Version) int { return a.Time.Compare(b.Time) })
@@ -51,7 +53,8 @@ func Find(history []Version, calls []gate.Call, b Bounds) (wrong []string) {
 		j.learn(c.Action, in)
 		if why := j.wrong(c, in); why != "" {
 			text, _ := json.Marshal(c.Input) // parse has done so
-			wrong = append(wrong, fmt.Sprintf("call %d at %s, %s: %s: %s", c.Number, c.Time.Format("15:04:05.000"), c.Action, why, text))
+			wrong = append(wrong, fmt.Sprintf("call %d at %s, %s: %s: %s", c.Number, c.Time.Format("15:04:05.000"),
+				c.Action, why, text))
 		}
 	}
 	return wrong
@@ -91,8 +94,8 @@ func (in input) stack() string {
 	return ""
 }
 
-// resource is what a call is about: a load balancer or a target group by its name, a security group by its id. Listeners and rules are their load
-// balancer's.
+// resource is what a call is about: a load balancer or a target group by its name, a security group by its id.
+// Listeners and rules are their load balancer's.
 func (in input) resource() string {
 	arn := cmp.Or(in.RuleArn, in.ListenerArn, in.LoadBalancerArn, in.TargetGroupArn, in.GroupId)
 	if arn == "" && len(in.ResourceArns) > 0 {
@@ -147,7 +150,8 @@ func (j *judge) learn(action string, in input) {
 	}
 }
 
-// rules say what justifies a call, by its action: the longest prefix counts. Actions that are not here change values only.
+// rules say what justifies a call, by its action: the longest prefix counts. Actions that are not here change values
+// only.
 var rules = map[string]func(*judge, gate.Call, input) string{
 	"Create":              (*judge).asked,
 	"CreateTags":          nil,
@@ -199,7 +203,8 @@ func (j *judge) states(at time.Time) (all []state) {
 	return append(all, now)
 }
 
-// sometime reports whether a stack was asked for at some time that counts, or was asked for no more. Before its objects were made it was neither.
+// sometime reports whether a stack was asked for at some time that counts, or was asked for no more. Before its objects
+// were made it was neither.
 func (j *judge) sometime(at time.Time, stack string, asked bool) bool {
 	return slices.ContainsFunc(j.states(at), func(s state) bool {
 		known, is := false, false
@@ -218,7 +223,8 @@ func (j *judge) of(in input) []string {
 	return slices.Sorted(maps.Keys(j.owners[in.resource()]))
 }
 
-// asked: what is made belongs to an object that there was; what belongs to no stack, such as the group of the backends, needs any object.
+// asked: what is made belongs to an object that there was; what belongs to no stack, such as the group of the backends,
+// needs any object.
 func (j *judge) asked(c gate.Call, in input) string {
 	stacks := j.of(in)
 	if len(stacks) == 0 {

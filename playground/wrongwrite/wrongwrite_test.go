@@ -49,7 +49,8 @@ func call(second int, action string, in any) gate.Call {
 var ingressTag = []types.Tag{{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}}
 
 func create(second int) gate.Call {
-	return call(second, "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("k8s-web"), Tags: ingressTag, SecurityGroups: []string{"sg-1", "sg-shared"}})
+	return call(second, "CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: aws.String("k8s-web"), Tags: ingressTag,
+		SecurityGroups: []string{"sg-1", "sg-shared"}})
 }
 
 func createGroup(second int) gate.Call {
@@ -58,7 +59,8 @@ func createGroup(second int) gate.Call {
 
 func createOther(second int) gate.Call {
 	return call(second, "CreateLoadBalancer", &elb.CreateLoadBalancerInput{
-		Name: aws.String("k8s-other"), SecurityGroups: []string{"sg-shared"}, Tags: []types.Tag{{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/other")}},
+		Name: aws.String("k8s-other"), SecurityGroups: []string{"sg-shared"}, Tags: []types.Tag{
+			{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/other")}},
 	})
 }
 
@@ -75,11 +77,13 @@ func removeGroup(second int, id string) gate.Call {
 }
 
 func register(second int, address string) gate.Call {
-	return call(second, "RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(tg), Targets: []types.TargetDescription{{Id: aws.String(address)}}})
+	return call(second, "RegisterTargets", &elb.RegisterTargetsInput{TargetGroupArn: aws.String(tg),
+		Targets: []types.TargetDescription{{Id: aws.String(address)}}})
 }
 
 func deregister(second int, address string) gate.Call {
-	return call(second, "DeregisterTargets", &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(tg), Targets: []types.TargetDescription{{Id: aws.String(address)}}})
+	return call(second, "DeregisterTargets", &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(tg),
+		Targets: []types.TargetDescription{{Id: aws.String(address)}}})
 }
 
 func revoke(second int, id string) gate.Call {
@@ -97,56 +101,92 @@ func TestWritesThatNoObjectJustifiesAreFound(t *testing.T) {
 		want    string // part of the only finding; empty: there is none
 	}{
 		{"a load balancer is made for an Ingress", first, []gate.Call{create(1)}, ""},
-		{"the history notices the Ingress a moment later than the controller", []Version{asks(2, "v1")}, []gate.Call{create(1)}, ""},
+		{"the history notices the Ingress a moment later than the controller", []Version{asks(2, "v1")}, []gate.Call{
+			create(1)}, ""},
 		{"a load balancer is made for nothing", nil, []gate.Call{create(1)}, "no object asked"},
 		{"a load balancer is made before its Ingress", []Version{asks(20, "v1")}, []gate.Call{create(1)}, "no object asked"},
 		{"a load balancer is made for another Ingress", []Version{other}, []gate.Call{create(1)}, "no object asked"},
-		{"a load balancer is made for an Ingress that has just gone", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(55)}, ""},
-		{"a load balancer is made for an Ingress of long ago", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(100)}, "no object asked"},
-		{"a creation that AWS refused", nil, []gate.Call{{Time: at(1), Action: "CreateLoadBalancer", Status: 400, Code: "TooManyLoadBalancers"}}, ""},
+		{"a load balancer is made for an Ingress that has just gone", []Version{asks(0, "v1"), gone(50)}, []gate.Call{
+			create(55)}, ""},
+		{"a load balancer is made for an Ingress of long ago", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(100)},
+			"no object asked"},
+		{"a creation that AWS refused", nil, []gate.Call{{Time: at(1), Action: "CreateLoadBalancer", Status: 400,
+			Code: "TooManyLoadBalancers"}}, ""},
 		{"values are modified, tags are set, things are read", first, []gate.Call{
-			create(1), call(2, "ModifyRule", &elb.ModifyRuleInput{RuleArn: aws.String(rule)}), call(3, "DescribeRules", &elb.DescribeRulesInput{}),
+			create(1), call(2, "ModifyRule", &elb.ModifyRuleInput{RuleArn: aws.String(rule)}),
+			call(3, "DescribeRules", &elb.DescribeRulesInput{}),
 			call(3, "CreateTags", &ec2.CreateTagsInput{Resources: []string{"sg-9"}}),
 		}, ""},
 
-		{"the load balancer of a deleted Ingress goes", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(1), remove(51)}, ""},
+		{"the load balancer of a deleted Ingress goes", []Version{asks(0, "v1"), gone(50)}, []gate.Call{
+			create(1), remove(51)}, ""},
 		{"… long after, too", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(1), remove(500)}, ""},
 		{"the load balancer of an Ingress goes", first, []gate.Call{create(1), remove(51)}, "asks for it"},
-		{"… of one that was edited", []Version{asks(0, "v1"), asks(9, "v2")}, []gate.Call{create(1), remove(51)}, "asks for it"},
-		{"… of one that is deleted later", []Version{asks(0, "v1"), gone(70)}, []gate.Call{create(1), remove(51)}, "asks for it"},
-		{"… of one that came back just now", []Version{asks(0, "v1"), gone(40), asks(45, "v1")}, []gate.Call{create(1), remove(51)}, ""},
-		{"… of one that came back long ago", []Version{asks(0, "v1"), gone(40), asks(45, "v1")}, []gate.Call{create(1), remove(151)}, "asks for it"},
+		{"… of one that was edited", []Version{asks(0, "v1"), asks(9, "v2")}, []gate.Call{create(1), remove(51)},
+			"asks for it"},
+		{"… of one that is deleted later", []Version{asks(0, "v1"), gone(70)}, []gate.Call{create(1), remove(51)},
+			"asks for it"},
+		{"… of one that came back just now", []Version{asks(0, "v1"), gone(40), asks(45, "v1")}, []gate.Call{
+			create(1), remove(51)}, ""},
+		{"… of one that came back long ago", []Version{asks(0, "v1"), gone(40), asks(45, "v1")}, []gate.Call{
+			create(1), remove(151)}, "asks for it"},
 		{"… of one that was made just now", []Version{asks(0, "v1")}, []gate.Call{create(1), remove(2)}, "asks for it"},
-		{"a load balancer that nobody knows goes", []Version{asks(0, "v1"), gone(1)}, []gate.Call{remove(51)}, "no call of the record"},
+		{"a load balancer that nobody knows goes", []Version{asks(0, "v1"), gone(1)}, []gate.Call{remove(51)},
+			"no call of the record"},
 
 		{"a rule goes after an edit", []Version{asks(0, "v1"), asks(9, "v2")}, []gate.Call{create(1), removeRule(10)}, ""},
 		{"a rule goes with its Ingress", []Version{asks(0, "v1"), gone(9)}, []gate.Call{create(1), removeRule(10)}, ""},
 		{"a rule goes", first, []gate.Call{create(1), removeRule(10)}, "was not edited"},
-		{"a rule goes before the edit", []Version{asks(0, "v1"), asks(19, "v2")}, []gate.Call{create(1), removeRule(10)}, "was not edited"},
-		{"a rule goes after a version that says the same", []Version{asks(0, "v1"), asks(9, "v1")}, []gate.Call{create(1), removeRule(10)}, "was not edited"},
-		{"a rule goes after an edit of another Ingress", []Version{asks(0, "v1"), other, {Time: at(5), Object: other.Object, Stack: other.Stack, Asks: true, Spec: "v2"}}, []gate.Call{create(1), removeRule(10)}, "was not edited"},
+		{"a rule goes before the edit", []Version{asks(0, "v1"), asks(19, "v2")}, []gate.Call{create(1), removeRule(10)},
+			"was not edited"},
+		{"a rule goes after a version that says the same", []Version{asks(0, "v1"), asks(9, "v1")}, []gate.Call{
+			create(1), removeRule(10)}, "was not edited"},
+		{"a rule goes after an edit of another Ingress", []Version{asks(0, "v1"), other, {Time: at(5), Object: other.Object,
+			Stack: other.Stack, Asks: true, Spec: "v2"}}, []gate.Call{create(1), removeRule(10)}, "was not edited"},
 
-		{"the security group of a deleted Ingress goes", []Version{asks(0, "v1"), gone(50)}, []gate.Call{create(1), removeGroup(51, "sg-1")}, ""},
+		{"the security group of a deleted Ingress goes", []Version{asks(0, "v1"), gone(50)}, []gate.Call{
+			create(1), removeGroup(51, "sg-1")}, ""},
 		{"the security group of an Ingress goes", first, []gate.Call{create(1), removeGroup(51, "sg-1")}, "asks for it"},
-		{"a shared group goes while one of its stacks is left", []Version{other, asks(0, "v1"), gone(50)}, []gate.Call{create(1), createOther(1), removeGroup(51, "sg-shared")}, `stack "shop/other" asks for it`},
-		{"a group is made for its stack", first, []gate.Call{call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{TagSpecifications: []ec2types.TagSpecification{{Tags: []ec2types.Tag{{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}}}}})}, ""},
-		{"a shared group is made while there is any stack", first, []gate.Call{call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{})}, ""},
-		{"a shared group is made without any stack", nil, []gate.Call{call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{})}, "no object asked"},
-		{"a rule of a foreign group goes after an edit", []Version{asks(0, "v1"), asks(9, "v2")}, []gate.Call{revoke(10, "sg-nodes")}, ""},
+		{"a shared group goes while one of its stacks is left", []Version{other, asks(0, "v1"), gone(50)}, []gate.Call{
+			create(1), createOther(1), removeGroup(51, "sg-shared")}, `stack "shop/other" asks for it`},
+		{"a group is made for its stack", first, []gate.Call{call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{
+			TagSpecifications: []ec2types.TagSpecification{
+				{Tags: []ec2types.Tag{{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}}}}})}, ""},
+		{"a shared group is made while there is any stack", first, []gate.Call{
+			call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{})}, ""},
+		{"a shared group is made without any stack", nil, []gate.Call{
+			call(1, "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{})}, "no object asked"},
+		{"a rule of a foreign group goes after an edit", []Version{asks(0, "v1"), asks(9, "v2")}, []gate.Call{
+			revoke(10, "sg-nodes")}, ""},
 		{"a rule of a foreign group goes", first, []gate.Call{revoke(10, "sg-nodes")}, "no object was edited"},
 		{"a rule of the stack's group goes", first, []gate.Call{create(1), revoke(10, "sg-1")}, "was not edited"},
 
-		{"an endpoint is registered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", false)}, []gate.Call{createGroup(1), register(4, "10.0.0.1")}, ""},
-		{"a target is registered that is no endpoint", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true)}, []gate.Call{createGroup(1), register(4, "10.0.0.2")}, "no EndpointSlice had 10.0.0.2"},
-		{"an endpoint of long ago is registered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.2", true), endpoints(9, "10.0.0.1", true)}, []gate.Call{createGroup(1), register(90, "10.0.0.2")}, "no EndpointSlice had 10.0.0.2"},
-		{"an endpoint that is ready no more is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true), endpoints(9, "10.0.0.1", false)}, []gate.Call{createGroup(1), deregister(10, "10.0.0.1")}, ""},
-		{"an endpoint that is no more is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true), endpoints(9, "10.0.0.2", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, ""},
-		{"a ready endpoint is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, "10.0.0.1 is a ready endpoint"},
-		{"… which was not ready long ago", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", false), endpoints(9, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, "10.0.0.1 is a ready endpoint"},
-		{"… which was not ready just before", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", false), endpoints(80, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, "10.0.0.1 is a ready endpoint"},
-		{"… which was not ready for a moment", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", true), endpoints(80, "10.0.0.1", false), endpoints(81, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, ""},
-		{"an endpoint that never was ready is deregistered", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", false)}, []gate.Call{createGroup(1), register(71, "10.0.0.1"), deregister(90, "10.0.0.1")}, ""},
-		{"… of a deleted Ingress", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true), gone(80)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, ""},
+		{"an endpoint is registered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", false)}, []gate.Call{
+			createGroup(1), register(4, "10.0.0.1")}, ""},
+		{"a target is registered that is no endpoint", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true)}, []gate.Call{
+			createGroup(1), register(4, "10.0.0.2")}, "no EndpointSlice had 10.0.0.2"},
+		{"an endpoint of long ago is registered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.2", true),
+			endpoints(9, "10.0.0.1", true)}, []gate.Call{createGroup(1), register(90, "10.0.0.2")},
+			"no EndpointSlice had 10.0.0.2"},
+		{"an endpoint that is ready no more is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true),
+			endpoints(9, "10.0.0.1", false)}, []gate.Call{createGroup(1), deregister(10, "10.0.0.1")}, ""},
+		{"an endpoint that is no more is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true),
+			endpoints(9, "10.0.0.2", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")}, ""},
+		{"a ready endpoint is deregistered", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true)}, []gate.Call{
+			createGroup(1), deregister(90, "10.0.0.1")}, "10.0.0.1 is a ready endpoint"},
+		{"… which was not ready long ago", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", false),
+			endpoints(9, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")},
+			"10.0.0.1 is a ready endpoint"},
+		{"… which was not ready just before", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", false),
+			endpoints(80, "10.0.0.1", true)}, []gate.Call{createGroup(1), deregister(90, "10.0.0.1")},
+			"10.0.0.1 is a ready endpoint"},
+		{"… which was not ready for a moment", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", true),
+			endpoints(80, "10.0.0.1", false), endpoints(81, "10.0.0.1", true)}, []gate.Call{
+			createGroup(1), deregister(90, "10.0.0.1")}, ""},
+		{"an endpoint that never was ready is deregistered", []Version{asks(0, "v1"), endpoints(70, "10.0.0.1", false)},
+			[]gate.Call{createGroup(1), register(71, "10.0.0.1"), deregister(90, "10.0.0.1")}, ""},
+		{"… of a deleted Ingress", []Version{asks(0, "v1"), endpoints(3, "10.0.0.1", true), gone(80)}, []gate.Call{
+			createGroup(1), deregister(90, "10.0.0.1")}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -69,21 +69,24 @@ type PortOverride struct {
 	EndpointPort int32 `json:"endpointPort"`
 }
 
-// Endpoint is where an endpoint group sends traffic to: the load balancer of a Service, an Ingress or a Gateway, or what endpointID names.
+// Endpoint is where an endpoint group sends traffic to: the load balancer of a Service, an Ingress or a Gateway, or
+// what endpointID names.
 // +kubebuilder:validation:XValidation:rule="self.type != 'EndpointID' || (has(self.endpointID) && !has(self.name))",message="endpointID is required and name must not be set when type is EndpointID"
 // +kubebuilder:validation:XValidation:rule="self.type == 'EndpointID' || (has(self.name) && !has(self.endpointID))",message="name is required and endpointID must not be set when type is Service/Ingress/Gateway"
 type Endpoint struct {
-	// Type of the endpoint: Service, Ingress or Gateway for the load balancer of such an object, EndpointID for what endpointID names.
+	// Type of the endpoint: Service, Ingress or Gateway for the load balancer of such an object, EndpointID for what
+	// endpointID names.
 	Type EndpointType `json:"type"`
-	// EndpointID is the ARN of an Application or Network Load Balancer, the allocation id of an Elastic IP address or the id of an EC2
-	// instance. Type EndpointID only.
+	// EndpointID is the ARN of an Application or Network Load Balancer, the allocation id of an Elastic IP address or the
+	// id of an EC2 instance. Type EndpointID only.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	EndpointID *string `json:"endpointID,omitempty"`
 	// Name of the Service, Ingress or Gateway. All types but EndpointID.
 	// +optional
 	Name *string `json:"name,omitempty"`
-	// Namespace of the Service, Ingress or Gateway; by default that of the GlobalAccelerator. Another one needs a ReferenceGrant there.
+	// Namespace of the Service, Ingress or Gateway; by default that of the GlobalAccelerator. Another one needs a
+	// ReferenceGrant there.
 	// +optional
 	Namespace *string `json:"namespace,omitempty"`
 	// Weight is the endpoint's share of the traffic of its endpoint group, of the sum of the weights. 0 sends it none.
@@ -100,12 +103,13 @@ type Endpoint struct {
 
 // EndpointGroup holds the endpoints of one listener in one region.
 type EndpointGroup struct {
-	// Region of the endpoints; by default that of the cluster. Each endpoint group of a listener has another one. Services, Ingresses
-	// and Gateways are of the cluster's region; those of others are given by endpointID.
+	// Region of the endpoints; by default that of the cluster. Each endpoint group of a listener has another one.
+	// Services, Ingresses and Gateways are of the cluster's region; those of others are given by endpointID.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Region *string `json:"region,omitempty"`
-	// TrafficDialPercentage is how much of the traffic that would reach this region is sent to it; the rest goes to other regions.
+	// TrafficDialPercentage is how much of the traffic that would reach this region is sent to it; the rest goes to other
+	// regions.
 	// +optional
 	// +kubebuilder:default=100
 	// +kubebuilder:validation:Minimum=0
@@ -121,8 +125,8 @@ type EndpointGroup struct {
 
 // Listener takes connections at the addresses of the accelerator.
 type Listener struct {
-	// Protocol of the listener. It may be absent where the accelerator has one listener with one endpoint group with one endpoint: it
-	// is then read off the load balancer, and a load balancer with both protocols gets a listener for each.
+	// Protocol of the listener. It may be absent where the accelerator has one listener with one endpoint group with one
+	// endpoint: it is then read off the load balancer, and a load balancer with both protocols gets a listener for each.
 	// +optional
 	Protocol *Protocol `json:"protocol,omitempty"`
 	// PortRanges of the listener. They may be absent where protocol may.
@@ -147,8 +151,8 @@ type GlobalAcceleratorSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_-]{1,64}$`
 	Name *string `json:"name,omitempty"`
-	// IPAddresses are static IPv4 addresses from address ranges that the account brought to AWS (BYOIP). They take effect when the
-	// accelerator is created. By default AWS assigns addresses.
+	// IPAddresses are static IPv4 addresses from address ranges that the account brought to AWS (BYOIP). They take effect
+	// when the accelerator is created. By default AWS assigns addresses.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=2

@@ -1,6 +1,6 @@
-// Package v1beta1 holds the custom resource of group aga.k8s.aws, version v1beta1: GlobalAccelerator, a whole accelerator of AWS
-// Global Accelerator with its listeners, endpoint groups and endpoints. Schema, defaults and printer columns are what users of the
-// existing controller have. It imports only k8s.io/apimachinery.
+// Package v1beta1 holds the custom resource of group aga.k8s.aws, version v1beta1: GlobalAccelerator, a whole
+// accelerator of AWS Global Accelerator with its listeners, endpoint groups and endpoints. Schema, defaults and printer
+// columns are what users of the existing controller have. It imports only k8s.io/apimachinery.
 //
 // +kubebuilder:object:generate=true
 // +groupName=aga.k8s.aws

@@ -58,7 +58,8 @@ func read(t *testing.T) definition {
 	return d
 }
 
-// list writes each field as one line: path, type and what the schema asks of a value; and each rule. Conditions are Kubernetes'.
+// list writes each field as one line: path, type and what the schema asks of a value; and each rule. Conditions are
+// Kubernetes'.
 func (s *openAPI) list(path string, into *[]string) {
 	line := path + " " + s.Type
 	add := func(format string, args ...any) { line += " " + fmt.Sprintf(format, args...) }
@@ -113,7 +114,8 @@ func TestTheDefinitionIsThatOfTheExistingController(t *testing.T) {
 	t.Parallel()
 	d := read(t)
 	n := d.Spec.Names
-	if d.Spec.Scope != "Namespaced" || n.Kind != "GlobalAccelerator" || n.ListKind != "GlobalAcceleratorList" || n.Plural != "globalaccelerators" || n.Singular != "globalaccelerator" || len(d.Spec.Versions) != 1 {
+	if d.Spec.Scope != "Namespaced" || n.Kind != "GlobalAccelerator" || n.ListKind != "GlobalAcceleratorList" ||
+		n.Plural != "globalaccelerators" || n.Singular != "globalaccelerator" || len(d.Spec.Versions) != 1 {
 		t.Fatalf("%+v", d.Spec)
 	}
 	v := d.Spec.Versions[0]
@@ -126,7 +128,8 @@ func TestTheDefinitionIsThatOfTheExistingController(t *testing.T) {
 	}
 	// TYPE was read of .spec.type, which does not exist.
 	if diff := cmp.Diff([]string{
-		"ACCELERATOR-NAME string .spec.name 0", "DNS-NAME string .status.dnsName 0", "TYPE string .spec.ipAddressType 0", "STATUS string .status.status 0",
+		"ACCELERATOR-NAME string .spec.name 0", "DNS-NAME string .status.dnsName 0", "TYPE string .spec.ipAddressType 0",
+		"STATUS string .status.status 0",
 		"ARN string .status.acceleratorARN 1", "AGE date .metadata.creationTimestamp 0",
 	}, columns); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
@@ -143,7 +146,8 @@ func TestTheDefinitionIsThatOfTheExistingController(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), got); diff != "" {
-		t.Errorf("against testdata/globalaccelerators.txt, which is checked by hand against the contract (-want +got):\n%s", diff)
+		t.Errorf("against testdata/globalaccelerators.txt, which is checked by hand against the contract (-want +got):\n%s",
+			diff)
 	}
 }
 

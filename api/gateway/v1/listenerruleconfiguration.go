@@ -252,7 +252,8 @@ type ListenerRuleConfigurationStatus struct {
 	Message *string `json:"message,omitempty"`
 }
 
-// ListenerRuleConfiguration completes the rules of HTTPRoutes and GRPCRoutes that refer to it by an ExtensionRef filter.
+// ListenerRuleConfiguration completes the rules of HTTPRoutes and GRPCRoutes that refer to it by an ExtensionRef
+// filter.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion

@@ -43,7 +43,8 @@ const (
 // +kubebuilder:validation:Enum=on;off
 type AdvertiseTrustStoreCANames string
 
-// Attribute is an attribute of a load balancer, listener or target group, by the name that Elastic Load Balancing has for it.
+// Attribute is an attribute of a load balancer, listener or target group, by the name that Elastic Load Balancing has
+// for it.
 type Attribute struct {
 	// Key of the attribute.
 	Key string `json:"key"`
@@ -51,7 +52,8 @@ type Attribute struct {
 	Value string `json:"value"`
 }
 
-// SubnetConfiguration is a subnet of the load balancer and its addresses there. Each field is set for all subnets or for none.
+// SubnetConfiguration is a subnet of the load balancer and its addresses there. Each field is set for all subnets or
+// for none.
 type SubnetConfiguration struct {
 	// Identifier is the id or the Name tag of the subnet.
 	// +optional
@@ -65,7 +67,8 @@ type SubnetConfiguration struct {
 	// IPv6Allocation is an IPv6 address of the subnet. Dualstack Network Load Balancers only.
 	// +optional
 	IPv6Allocation *string `json:"ipv6Allocation,omitempty"`
-	// SourceNatIPv6Prefix is the prefix for source NAT of UDP traffic: an /80 of the subnet, or auto_assigned. Network Load Balancers only.
+	// SourceNatIPv6Prefix is the prefix for source NAT of UDP traffic: an /80 of the subnet, or auto_assigned. Network
+	// Load Balancers only.
 	// +optional
 	SourceNatIPv6Prefix *string `json:"sourceNatIPv6Prefix,omitempty"`
 }
@@ -91,8 +94,8 @@ type MutualAuthentication struct {
 
 // ListenerConfiguration configures the listener of one protocol and port.
 type ListenerConfiguration struct {
-	// ProtocolPort names the listener, such as HTTPS:443. A passthrough listener of protocol TLS is TCP here, and listeners for
-	// TCP and UDP on one port are TCP_UDP.
+	// ProtocolPort names the listener, such as HTTPS:443. A passthrough listener of protocol TLS is TCP here, and
+	// listeners for TCP and UDP on one port are TCP_UDP.
 	ProtocolPort ProtocolPort `json:"protocolPort"`
 	// DefaultCertificate is the ARN of the certificate for clients that name no host.
 	// +optional
@@ -146,10 +149,11 @@ type DefaultTargetGroupConfiguration struct {
 	Name string `json:"name"`
 }
 
-// LoadBalancerConfigurationSpec configures the load balancers of the Gateways that refer to it, directly or by their GatewayClass.
+// LoadBalancerConfigurationSpec configures the load balancers of the Gateways that refer to it, directly or by their
+// GatewayClass.
 type LoadBalancerConfigurationSpec struct {
-	// MergingMode decides whose values hold where GatewayClass and Gateway have a configuration each. It is read from the configuration
-	// of the GatewayClass; prefer-gateway-class by default.
+	// MergingMode decides whose values hold where GatewayClass and Gateway have a configuration each. It is read from the
+	// configuration of the GatewayClass; prefer-gateway-class by default.
 	// +optional
 	MergingMode *MergingMode `json:"mergingMode,omitempty"`
 	// LoadBalancerName is the name of the load balancer. It takes effect when the load balancer is created.
@@ -160,13 +164,15 @@ type LoadBalancerConfigurationSpec struct {
 	// Scheme of the load balancer. By default that of --default-load-balancer-scheme. A change replaces the load balancer.
 	// +optional
 	Scheme *Scheme `json:"scheme,omitempty"`
-	// IPAddressType of the load balancer; ipv4 by default. dualstack-without-public-ipv4 is for Application Load Balancers only.
+	// IPAddressType of the load balancer; ipv4 by default. dualstack-without-public-ipv4 is for Application Load Balancers
+	// only.
 	// +optional
 	IPAddressType *IPAddressType `json:"ipAddressType,omitempty"`
 	// EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is on or off. Network Load Balancers only.
 	// +optional
 	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic *string `json:"enforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitempty"`
-	// CustomerOwnedIPv4Pool is the id of an address pool of an Outpost. Application Load Balancers only; it takes effect at creation.
+	// CustomerOwnedIPv4Pool is the id of an address pool of an Outpost. Application Load Balancers only; it takes effect
+	// at creation.
 	// +optional
 	CustomerOwnedIPv4Pool *string `json:"customerOwnedIpv4Pool,omitempty"`
 	// IPv4IPAMPoolID is the id of an IPAM pool of public IPv4 addresses. Application Load Balancers only.
@@ -203,7 +209,8 @@ type LoadBalancerConfigurationSpec struct {
 	// EnableICMP admits path MTU discovery through the controller's security group.
 	// +optional
 	EnableICMP *bool `json:"enableICMP,omitempty"`
-	// ManageBackendSecurityGroupRules adds the backend security group to securityGroups and its rules to those of the targets.
+	// ManageBackendSecurityGroupRules adds the backend security group to securityGroups and its rules to those of the
+	// targets.
 	// +optional
 	ManageBackendSecurityGroupRules *bool `json:"manageBackendSecurityGroupRules,omitempty"`
 	// MinimumLoadBalancerCapacity is reserved capacity.
@@ -215,7 +222,8 @@ type LoadBalancerConfigurationSpec struct {
 	// ShieldConfiguration is the AWS Shield Advanced protection of an Application Load Balancer.
 	// +optional
 	ShieldConfiguration *ShieldConfiguration `json:"shieldConfiguration,omitempty"`
-	// DefaultTargetGroupConfiguration names the configuration of target groups that have none of their own, or not that field.
+	// DefaultTargetGroupConfiguration names the configuration of target groups that have none of their own, or not that
+	// field.
 	// +optional
 	DefaultTargetGroupConfiguration *DefaultTargetGroupConfiguration `json:"defaultTargetGroupConfiguration,omitempty"`
 }

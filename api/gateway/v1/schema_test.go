@@ -58,7 +58,8 @@ func read(t *testing.T, plural string) definition {
 	return d
 }
 
-// list writes each field below spec as one line: path, type and what the schema asks of a value. Labels of a selector are Kubernetes'.
+// list writes each field below spec as one line: path, type and what the schema asks of a value. Labels of a selector
+// are Kubernetes'.
 func (s *openAPI) list(path string, into *[]string) {
 	if path != "" {
 		line := path + " " + s.Type
@@ -78,7 +79,8 @@ func (s *openAPI) list(path string, into *[]string) {
 		for _, b := range []struct {
 			name string
 			n    *int
-		}{{"minLength", s.MinLength}, {"maxLength", s.MaxLength}, {"minItems", s.MinItems}, {"maxItems", s.MaxItems}, {"maxProperties", s.MaxProperties}} {
+		}{{"minLength", s.MinLength}, {"maxLength", s.MaxLength}, {"minItems", s.MinItems}, {"maxItems", s.MaxItems},
+			{"maxProperties", s.MaxProperties}} {
 			if b.n != nil {
 				add("%s=%d", b.name, *b.n)
 			}
@@ -119,10 +121,12 @@ var additions = map[string][]string{
 func TestTheSchemasAreThoseOfTheExistingControllerWithTheAdditionsAlone(t *testing.T) {
 	t.Parallel()
 	for kind, plural := range map[string]string{
-		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations", "ListenerRuleConfiguration": "listenerruleconfigurations",
+		"LoadBalancerConfiguration": "loadbalancerconfigurations", "TargetGroupConfiguration": "targetgroupconfigurations",
+		"ListenerRuleConfiguration": "listenerruleconfigurations",
 	} {
 		d := read(t, plural)
-		if d.Spec.Scope != "Namespaced" || d.Spec.Names.Kind != kind || d.Spec.Names.Plural != plural || d.Spec.Names.Singular != strings.ToLower(kind) {
+		if d.Spec.Scope != "Namespaced" || d.Spec.Names.Kind != kind || d.Spec.Names.Plural != plural ||
+			d.Spec.Names.Singular != strings.ToLower(kind) {
 			t.Errorf("%s: scope %s, names %+v", kind, d.Spec.Scope, d.Spec.Names)
 		}
 		var got []string
@@ -148,7 +152,8 @@ func TestTheSchemasAreThoseOfTheExistingControllerWithTheAdditionsAlone(t *testi
 
 func TestBothVersionsAreServedWithOneSchemaAndV1IsStored(t *testing.T) {
 	t.Parallel()
-	for _, plural := range []string{"loadbalancerconfigurations", "targetgroupconfigurations", "listenerruleconfigurations"} {
+	for _, plural := range []string{"loadbalancerconfigurations", "targetgroupconfigurations",
+		"listenerruleconfigurations"} {
 		d := read(t, plural)
 		if len(d.Spec.Versions) != 2 {
 			t.Fatalf("%s has %d versions, want 2", plural, len(d.Spec.Versions))
@@ -159,7 +164,8 @@ func TestBothVersionsAreServedWithOneSchemaAndV1IsStored(t *testing.T) {
 		}
 		warning := "gateway.k8s.aws/v1beta1 " + d.Spec.Names.Kind + " is deprecated; use gateway.k8s.aws/v1 instead"
 		if old.Name != "v1beta1" || !old.Served || old.Storage || !old.Deprecated || old.DeprecationWarning != warning {
-			t.Errorf("%s: v1beta1 is served %v, stored %v, deprecated %v: %s", plural, old.Served, old.Storage, old.Deprecated, old.DeprecationWarning)
+			t.Errorf("%s: v1beta1 is served %v, stored %v, deprecated %v: %s", plural, old.Served, old.Storage, old.Deprecated,
+				old.DeprecationWarning)
 		}
 		if diff := cmp.Diff(v1.Schema.OpenAPIV3Schema.Properties, old.Schema.OpenAPIV3Schema.Properties); diff != "" {
 			t.Errorf("%s: the versions differ:\n%s", plural, diff)

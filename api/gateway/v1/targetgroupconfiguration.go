@@ -53,9 +53,11 @@ type HealthCheckSource string
 // FromReadinessProbe has health checks do what readiness probes of the pods do.
 const FromReadinessProbe HealthCheckSource = "ReadinessProbe"
 
-// HealthCheckConfiguration is how a target group checks its targets. Elastic Load Balancing has the bounds of the numbers.
+// HealthCheckConfiguration is how a target group checks its targets. Elastic Load Balancing has the bounds of the
+// numbers.
 type HealthCheckConfiguration struct {
-	// HealthCheckFrom has the check made from something else; other fields take precedence. ReadinessProbe is the readiness probe of the pods.
+	// HealthCheckFrom has the check made from something else; other fields take precedence. ReadinessProbe is the
+	// readiness probe of the pods.
 	// +optional
 	HealthCheckFrom *HealthCheckSource `json:"healthCheckFrom,omitempty"`
 	// HealthyThresholdCount is the number of successes that make a target healthy.
@@ -145,8 +147,8 @@ type RouteConfiguration struct {
 
 // TargetGroupConfigurationSpec configures the target groups of a Service or a Gateway.
 type TargetGroupConfigurationSpec struct {
-	// TargetReference names the object whose target groups are configured. A configuration without one serves as the default of a
-	// LoadBalancerConfiguration.
+	// TargetReference names the object whose target groups are configured. A configuration without one serves as the
+	// default of a LoadBalancerConfiguration.
 	// +optional
 	TargetReference *TargetReference `json:"targetReference,omitempty"`
 	// DefaultConfiguration applies to all routes.

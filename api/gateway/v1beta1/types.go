@@ -1,5 +1,5 @@
-// Package v1beta1 holds the custom resources of group gateway.k8s.aws in their deprecated version, which is served for manifests that
-// name it. Their content is that of version v1. It imports only k8s.io/apimachinery and version v1.
+// Package v1beta1 holds the custom resources of group gateway.k8s.aws in their deprecated version, which is served for
+// manifests that name it. Their content is that of version v1. It imports only k8s.io/apimachinery and version v1.
 //
 // +kubebuilder:object:generate=true
 // +groupName=gateway.k8s.aws
@@ -40,7 +40,8 @@ type TargetGroupConfiguration struct {
 	Status v1.ConfigurationStatus          `json:"status,omitempty"`
 }
 
-// ListenerRuleConfiguration completes the rules of HTTPRoutes and GRPCRoutes that refer to it by an ExtensionRef filter.
+// ListenerRuleConfiguration completes the rules of HTTPRoutes and GRPCRoutes that refer to it by an ExtensionRef
+// filter.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:deprecatedversion:warning="gateway.k8s.aws/v1beta1 ListenerRuleConfiguration is deprecated; use gateway.k8s.aws/v1 instead"

@@ -1,5 +1,5 @@
-// Package domainname is domain names in the form in which Route 53 writes, orders and refuses them. It has no zones and no
-// records, and imports only the standard library.
+// Package domainname is domain names in the form in which Route 53 writes, orders and refuses them. It has no zones and
+// no records, and imports only the standard library.
 package domainname
 
 import (
@@ -21,8 +21,8 @@ func (p *Problem) Error() string {
 }
 
 // Canonical is a domain name as Route 53 answers it: in lower case, with a dot at the end, and with an octal escape for
-// everything but letters, digits, "-", "_" and dots, so that "*.Example.com" is `\052.example.com.`. Escapes in name are
-// octal, too. Errors are *Problem.
+// everything but letters, digits, "-", "_" and dots, so that "*.Example.com" is `\052.example.com.`. Escapes in name
+// are octal, too. Errors are *Problem.
 func Canonical(name string) (string, error) {
 	problem := func(code, text string) error { return &Problem{code, text, name} }
 	labels, err := splitName(name)

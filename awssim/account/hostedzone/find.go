@@ -25,7 +25,8 @@ func (d *Domains) Find(name, vpc string, synced func(*Change) bool) (Found, bool
 	}
 	f := Found{Zone: z}
 	published, _ := z.published(synced)
-	for cut := domainname.Parent(name); !z.Private && domainname.Within(cut, z.Name) && cut != z.Name; cut = domainname.Parent(cut) {
+	for cut := domainname.Parent(name); !z.Private && domainname.Within(cut, z.Name) &&
+		cut != z.Name; cut = domainname.Parent(cut) {
 		f.Referral = delegation(published, cut, f.Referral)
 	}
 	if name != z.Name {
@@ -51,7 +52,8 @@ func (d *Domains) Find(name, vpc string, synced func(*Change) bool) (Found, bool
 // delegation is the NS record set of a name, or other when it has none. The one nearest to the zone's apex wins.
 func delegation(records []*RecordSet, name string, other *RecordSet) *RecordSet {
 	at, _ := recordsAt(records, name)
-	if i := slices.IndexFunc(at, func(r *RecordSet) bool { return r.Type == NS }); i >= 0 && (other == nil || len(name) < len(other.Name)) {
+	if i := slices.IndexFunc(at, func(r *RecordSet) bool { return r.Type == NS }); i >= 0 &&
+		(other == nil || len(name) < len(other.Name)) {
 		return at[i]
 	}
 	return other

@@ -1,5 +1,6 @@
-// Package hostedzone is Route 53's hosted zones with their record sets: what the API shows, what name servers have of it by now,
-// and which record sets answer a name. It takes no calls and speaks no DNS. It imports only awssim/account/domainname.
+// Package hostedzone is Route 53's hosted zones with their record sets: what the API shows, what name servers have of
+// it by now, and which record sets answer a name. It takes no calls and speaks no DNS. It imports only
+// awssim/account/domainname.
 package hostedzone
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
-// Domains is what Route 53 holds: hosted zones with their record sets, and the changes made to them. Its methods need the
-// account's lock. The zero value is empty and ready.
+// Domains is what Route 53 holds: hosted zones with their record sets, and the changes made to them. Its methods need
+// the account's lock. The zero value is empty and ready.
 type Domains struct {
 	HostedZones   map[string]*Zone   // by id, without "/hostedzone/"
 	RecordChanges map[string]*Change // by id, without "/change/"
@@ -111,7 +112,8 @@ const (
 
 // order is the order in which Route 53 lists record sets.
 func (r *RecordSet) order(o *RecordSet) int {
-	return cmp.Or(cmp.Compare(domainname.Key(r.Name), domainname.Key(o.Name)), cmp.Compare(r.Type, o.Type), cmp.Compare(r.SetIdentifier, o.SetIdentifier))
+	return cmp.Or(cmp.Compare(domainname.Key(r.Name), domainname.Key(o.Name)), cmp.Compare(r.Type, o.Type),
+		cmp.Compare(r.SetIdentifier, o.SetIdentifier))
 }
 
 // Records are the zone's record sets as the API shows them, in Route 53's order. The slice must not be changed.
@@ -122,11 +124,13 @@ func (z *Zone) Records() []*RecordSet {
 	return z.versions[len(z.versions)-1].records
 }
 
-// recordsAt are the record sets of a canonical name among sorted ones, and whether the name exists: it does also when there
-// are names below it.
+// recordsAt are the record sets of a canonical name among sorted ones, and whether the name exists: it does also when
+// there are names below it.
 func recordsAt(sorted []*RecordSet, name string) (found []*RecordSet, exists bool) {
 	key := domainname.Key(name)
-	i, _ := slices.BinarySearchFunc(sorted, key, func(r *RecordSet, k string) int { return cmp.Compare(domainname.Key(r.Name), k) })
+	i, _ := slices.BinarySearchFunc(sorted, key, func(r *RecordSet, k string) int {
+		return cmp.Compare(domainname.Key(r.Name), k)
+	})
 	for ; i < len(sorted) && sorted[i].Name == name; i++ {
 		found = append(found, sorted[i])
 	}
@@ -154,7 +158,8 @@ func (z *Zone) published(synced func(*Change) bool) ([]*RecordSet, bool) {
 	return nil, false
 }
 
-// SetRecords makes the zone's content be records from the change on. Record sets that were there before keep their Since.
+// SetRecords makes the zone's content be records from the change on. Record sets that were there before keep their
+// Since.
 func (z *Zone) SetRecords(records []*RecordSet, c *Change, synced func(*Change) bool) {
 	for _, r := range records {
 		if r.Since.IsZero() {

@@ -1,5 +1,6 @@
-// Package pki is the certificate authority of a simulated account: it makes keys of ACM's algorithms and signs certificates for
-// servers. What ACM answers about a certificate, and when it issues one, is in awssim/account. It imports only the standard library.
+// Package pki is the certificate authority of a simulated account: it makes keys of ACM's algorithms and signs
+// certificates for servers. What ACM answers about a certificate, and when it issues one, is in awssim/account. It
+// imports only the standard library.
 package pki
 
 import (
@@ -61,7 +62,8 @@ func makeECDSA(curve elliptic.Curve) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(curve, rand.Reader) }
 }
 
-// What is signed is valid at any time that a simulated clock may show as well as at the true time, by which TLS clients verify.
+// What is signed is valid at any time that a simulated clock may show as well as at the true time, by which TLS clients
+// verify.
 var (
 	validFrom  = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	validUntil = time.Date(2099, 12, 31, 0, 0, 0, 0, time.UTC)
@@ -76,8 +78,9 @@ func (a *Authority) ready() error {
 		return fmt.Errorf("make the authority's key: %w", err)
 	}
 	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "AWS simulator certificate authority", Organization: []string{"AWS simulator"}},
+		SerialNumber: big.NewInt(1),
+		Subject: pkix.Name{CommonName: "AWS simulator certificate authority", Organization: []string{
+			"AWS simulator"}},
 		NotBefore:             validFrom,
 		NotAfter:              validUntil,
 		IsCA:                  true,
@@ -118,8 +121,8 @@ func (a *Authority) Pool() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// Issue makes a server certificate for the names (DNS names, wildcards, or IP addresses); the first is the common name. Algorithm is
-// that of its key, as ACM names it. Certificates with RSA keys of one size share the key.
+// Issue makes a server certificate for the names (DNS names, wildcards, or IP addresses); the first is the common name.
+// Algorithm is that of its key, as ACM names it. Certificates with RSA keys of one size share the key.
 func (a *Authority) Issue(names []string, algorithm string) (*tls.Certificate, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("issue a certificate: no name given")
@@ -173,7 +176,8 @@ func (a *Authority) Issue(names []string, algorithm string) (*tls.Certificate, e
 	return &tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// keyUsage admits the key exchanges of TLS that a key can do: without encipherment, clients of RSA key exchange refuse a certificate.
+// keyUsage admits the key exchanges of TLS that a key can do: without encipherment, clients of RSA key exchange refuse
+// a certificate.
 func keyUsage(key crypto.Signer) x509.KeyUsage {
 	if _, ok := key.(*rsa.PrivateKey); ok {
 		return x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment

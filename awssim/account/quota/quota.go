@@ -1,5 +1,5 @@
-// Package quota is the limits of a simulated account that AWS raises on request: AWS's defaults, and what was set instead. The
-// services enforce them. It imports only awssim/account/resource.
+// Package quota is the limits of a simulated account that AWS raises on request: AWS's defaults, and what was set
+// instead. The services enforce them. It imports only awssim/account/resource.
 package quota
 
 import (

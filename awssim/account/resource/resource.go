@@ -1,5 +1,6 @@
-// Package resource is what resources of every simulated service have in common: ids, the order in which lists answer, and the
-// errors of a lookup and of a deletion, tags. It has no service and no account, and imports only the standard library.
+// Package resource is what resources of every simulated service have in common: ids, the order in which lists answer,
+// and the errors of a lookup and of a deletion, tags. It has no service and no account, and imports only the standard
+// library.
 package resource
 
 import (
@@ -31,8 +32,8 @@ func NotFound(kind, id string) error { return &NotFoundError{Kind: kind, ID: id}
 // InUse is a *DependencyError.
 func InUse(id, by string) error { return &DependencyError{ID: id, By: by} }
 
-// IDs makes the ids of an account's resources. They depend only on how many were made before, so that a run can be repeated.
-// The zero value is ready.
+// IDs makes the ids of an account's resources. They depend only on how many were made before, so that a run can be
+// repeated. The zero value is ready.
 type IDs struct{ made uint64 }
 
 // StartAt has the next ids made as if so many had been made before.
@@ -110,14 +111,17 @@ func Put[K comparable, T any](m *map[K]T, id K, v T) {
 // MaxTags is how many tags a resource of most services may have.
 const MaxTags = 50
 
-// MergeTags is tags with more added, each as key and value. It fails with the error of malformed if a key or value is empty, too long or
-// reserved, and with that of tooMany if there would be more than MaxTags. The given tags stay as they are.
-func MergeTags[T any](tags map[string]string, more []T, pair func(T) (key, value string), malformed func(key string) error, tooMany func() error) (map[string]string, error) {
+// MergeTags is tags with more added, each as key and value. It fails with the error of malformed if a key or value is
+// empty, too long or reserved, and with that of tooMany if there would be more than MaxTags. The given tags stay as
+// they are.
+func MergeTags[T any](tags map[string]string, more []T, pair func(T) (key, value string),
+	malformed func(key string) error, tooMany func() error) (map[string]string, error) {
 	merged := make(map[string]string, len(tags)+len(more))
 	maps.Copy(merged, tags)
 	for _, t := range more {
 		key, value := pair(t)
-		if key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
+		if key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256 ||
+			strings.HasPrefix(strings.ToLower(key), "aws:") {
 			return nil, malformed(key)
 		}
 		merged[key] = value

@@ -21,7 +21,8 @@ func TestIdsHaveAWSsFormAndRepeatFromRunToRun(t *testing.T) {
 			t.Fatalf("got %s and %s", id, again)
 		}
 	}
-	if uuid := one.NewUUID(); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(uuid) {
+	if uuid := one.NewUUID(); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).
+		MatchString(uuid) {
 		t.Errorf("uuid %q", uuid)
 	}
 }
@@ -29,7 +30,8 @@ func TestIdsHaveAWSsFormAndRepeatFromRunToRun(t *testing.T) {
 func TestAnswerOrderIsStableAndUnrelatedToTheIds(t *testing.T) {
 	t.Parallel()
 	m := map[string]int{}
-	for _, id := range []string{"subnet-1", "subnet-2", "subnet-3", "subnet-4", "subnet-5", "subnet-6", "subnet-7", "subnet-8"} {
+	for _, id := range []string{"subnet-1", "subnet-2", "subnet-3", "subnet-4", "subnet-5", "subnet-6", "subnet-7",
+		"subnet-8"} {
 		m[id] = 0
 	}
 	order := AnswerOrder(m)

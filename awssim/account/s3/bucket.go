@@ -1,5 +1,6 @@
-// Package s3 is what a simulated account needs of S3: buckets from which bundles of certificates are read and to which logs are
-// written, in memory or in a directory. The actions on objects are in awssim/s3. It imports only awssim/account/resource.
+// Package s3 is what a simulated account needs of S3: buckets from which bundles of certificates are read and to which
+// logs are written, in memory or in a directory. The actions on objects are in awssim/s3. It imports only
+// awssim/account/resource.
 package s3
 
 import (
@@ -14,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
-// Buckets is what the account needs of S3: bundles of certificates are read from it, logs are written to it. A bucket is a
-// folder of Directory, an object a file in it; what is put in without a directory stays in memory. It needs the account's
-// lock. The zero value has no object, and takes logs for any bucket.
+// Buckets is what the account needs of S3: bundles of certificates are read from it, logs are written to it. A bucket
+// is a folder of Directory, an object a file in it; what is put in without a directory stays in memory. It needs the
+// account's lock. The zero value has no object, and takes logs for any bucket.
 type Buckets struct {
 	// Directory has a folder for each bucket; "" for none.
 	Directory string
@@ -35,7 +36,8 @@ var ErrNoObject = errors.New("there is no such object")
 // ErrTooLarge is returned for an object that is larger than the caller takes.
 var ErrTooLarge = errors.New("the object is too large")
 
-// AllowLogs lets load balancers write logs to that bucket under that prefix. With a directory, the bucket's folder is made.
+// AllowLogs lets load balancers write logs to that bucket under that prefix. With a directory, the bucket's folder is
+// made.
 func (b *Buckets) AllowLogs(bucket, prefix string) error {
 	if b.Logs == nil {
 		b.Logs = map[string][]string{}
@@ -131,7 +133,8 @@ func (b *Buckets) Object(bucket, key string, limit int64) ([]byte, error) {
 	return content, nil
 }
 
-// Put writes an object: into the bucket's folder, which is made when it is not there, or into memory without a directory.
+// Put writes an object: into the bucket's folder, which is made when it is not there, or into memory without a
+// directory.
 func (b *Buckets) Put(bucket, key string, content []byte) error {
 	name := bucket + "/" + key
 	if !isBucketName(bucket) || !fs.ValidPath(key) {

@@ -49,7 +49,8 @@ type PrefixList struct {
 	Descriptions map[netip.Prefix]string
 }
 
-// Associate makes an Elastic IP the public address of a private address of an interface. What either had before is gone.
+// Associate makes an Elastic IP the public address of a private address of an interface. What either had before is
+// gone.
 func (c *Network) Associate(e *ElasticAddress, n *Interface, private netip.Addr) {
 	c.Dissociate(e)
 	for i := range n.Addresses {

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// NetworkFaults lists references between networks, interfaces and addresses that dangle, and addresses that are taken twice
-// or by no interface. It needs the account's lock, and is for tests.
+// NetworkFaults lists references between networks, interfaces and addresses that dangle, and addresses that are taken
+// twice or by no interface. It needs the account's lock, and is for tests.
 func (c *Network) NetworkFaults() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }

@@ -23,7 +23,9 @@ func (c *Network) VPCDependent(id string) string {
 		dependent(c.InternetGateways, func(g *InternetGateway) bool { return len(g.VPCs) > 0 && g.VPCs[0] == id }),
 		dependent(c.RouteTables, func(t *RouteTable) bool { return t.VPC == id && !t.Main }),
 		dependent(c.SecurityGroups, func(g *SecurityGroup) bool { return g.VPC == id && !g.Default }),
-		dependent(c.Peerings, func(p *Peering) bool { return p.Status == "active" && (p.Requester == id || p.Accepter == id) }),
+		dependent(c.Peerings, func(p *Peering) bool {
+			return p.Status == "active" && (p.Requester == id || p.Accepter == id)
+		}),
 	} {
 		if by != "" {
 			return by
@@ -35,8 +37,8 @@ func (c *Network) VPCDependent(id string) string {
 	return ""
 }
 
-// DeleteVPC removes a VPC with its main route table and default group. It fails with *NotFoundError, or *DependencyError
-// while something is in it.
+// DeleteVPC removes a VPC with its main route table and default group. It fails with *NotFoundError, or
+// *DependencyError while something is in it.
 func (c *Network) DeleteVPC(id string) error {
 	if _, ok := c.VPCs[id]; !ok {
 		return resource.NotFound("vpc", id)

@@ -25,7 +25,8 @@ type Instance struct {
 }
 
 // instanceStates are the codes that EC2 gives with each state name.
-var instanceStates = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+var instanceStates = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48,
+	"stopping": 64, "stopped": 80}
 
 // StateCode is EC2's number for the state.
 func (i *Instance) StateCode() int32 { return instanceStates[i.State] }

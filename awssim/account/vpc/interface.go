@@ -84,10 +84,11 @@ func (c *Network) InterfaceAt(vpc string, addr netip.Addr) (*Interface, bool) {
 	return n, ok
 }
 
-// NewInterface makes an interface in the subnet with a free address and the security groups. Interfaces that load balancers
-// request (requesterManaged) are described as "ELB app/NAME/ID" or "ELB net/NAME/ID", which decides their type. It fails
-// with *NotFoundError for an unknown subnet or group and with ErrNoFreeAddress for a full subnet.
-func (c *Network) NewInterface(subnet string, groups []string, description string, requesterManaged bool) (*Interface, error) {
+// NewInterface makes an interface in the subnet with a free address and the security groups. Interfaces that load
+// balancers request (requesterManaged) are described as "ELB app/NAME/ID" or "ELB net/NAME/ID", which decides their
+// type. It fails with *NotFoundError for an unknown subnet or group and with ErrNoFreeAddress for a full subnet.
+func (c *Network) NewInterface(subnet string, groups []string, description string, requesterManaged bool) (
+	*Interface, error) {
 	n := &Interface{Description: description, RequesterManaged: requesterManaged, SourceDestCheck: true}
 	if requesterManaged {
 		n.RequesterID = "amazon-elb"
@@ -103,8 +104,8 @@ func (c *Network) NewInterface(subnet string, groups []string, description strin
 	return n, nil
 }
 
-// AddInterface puts n, whose descriptive fields the caller filled, into the subnet with the primary address addr (invalid:
-// any free one). Errors as of NewInterface, and *AddressInUseError, ErrAddressOutside for addr.
+// AddInterface puts n, whose descriptive fields the caller filled, into the subnet with the primary address addr
+// (invalid: any free one). Errors as of NewInterface, and *AddressInUseError, ErrAddressOutside for addr.
 func (c *Network) AddInterface(n *Interface, subnet string, groups []string, addr netip.Addr) error {
 	s, ok := c.Subnets[subnet]
 	if !ok {
@@ -171,8 +172,8 @@ func (c *Network) releasePrefix(s *Subnet, p netip.Prefix) {
 	}
 }
 
-// AssignAddress adds a secondary private address to the interface: addr, or any free one of its subnet if addr is invalid.
-// Errors as of AddInterface.
+// AssignAddress adds a secondary private address to the interface: addr, or any free one of its subnet if addr is
+// invalid. Errors as of AddInterface.
 func (c *Network) AssignAddress(eni string, addr netip.Addr) (netip.Addr, error) {
 	n, ok := c.Interfaces[eni]
 	if !ok {
@@ -248,7 +249,8 @@ func (c *Network) UnassignPrefix(eni string, prefix netip.Prefix) error {
 func (n *Interface) Clone() *Interface {
 	was := *n
 	was.Groups, was.Addresses, was.Prefixes = slices.Clone(n.Groups), slices.Clone(n.Addresses), slices.Clone(n.Prefixes)
-	was.IPv6Addresses, was.IPv6Prefixes, was.Tags = slices.Clone(n.IPv6Addresses), slices.Clone(n.IPv6Prefixes), maps.Clone(n.Tags)
+	was.IPv6Addresses, was.IPv6Prefixes, was.Tags = slices.Clone(n.IPv6Addresses), slices.Clone(n.IPv6Prefixes),
+		maps.Clone(n.Tags)
 	if n.Attachment != nil {
 		attachment := *n.Attachment
 		was.Attachment = &attachment

@@ -46,8 +46,8 @@ func (c *Network) AssignIPv6Address(eni string, addr netip.Addr) error {
 	return nil
 }
 
-// AssignIPv6Prefix delegates an IPv6 /80 of the interface's subnet to it: prefix, or any free one if prefix is invalid. Errors
-// as of AssignIPv6Address, and ErrNoFreeAddress.
+// AssignIPv6Prefix delegates an IPv6 /80 of the interface's subnet to it: prefix, or any free one if prefix is invalid.
+// Errors as of AssignIPv6Address, and ErrNoFreeAddress.
 func (c *Network) AssignIPv6Prefix(eni string, prefix netip.Prefix) (netip.Prefix, error) {
 	n, s, err := c.inSubnet(eni)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package vpc is the networks of a simulated account as EC2 holds them: VPCs, subnets, routes, security groups, network
-// interfaces, instances and addresses, with the book of which interface has which address. It validates no request and has
-// no clock: times and transitions of instances are awssim/account's. It imports only awssim/account/resource.
+// interfaces, instances and addresses, with the book of which interface has which address. It validates no request and
+// has no clock: times and transitions of instances are awssim/account's. It imports only awssim/account/resource.
 package vpc
 
 import (
@@ -58,8 +58,8 @@ var (
 	ErrAddressOutside = errors.New("address is not an assignable address of the subnet")
 )
 
-// TagsOf finds the tag map of any EC2 resource by id. ok is false if no resource has the id; the map is never nil otherwise
-// and may be changed in place.
+// TagsOf finds the tag map of any EC2 resource by id. ok is false if no resource has the id; the map is never nil
+// otherwise and may be changed in place.
 func (c *Network) TagsOf(id string) (tags map[string]string, ok bool) {
 	p := c.tagField(id)
 	if p == nil {

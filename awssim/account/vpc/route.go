@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
-// RouteTable holds the routes of the subnets that are associated with it. Subnets without an association use the main one.
+// RouteTable holds the routes of the subnets that are associated with it. Subnets without an association use the main
+// one.
 type RouteTable struct {
 	ID      string
 	VPC     string
@@ -133,7 +134,8 @@ func (c *Network) RoutesToInternet(s *Subnet) bool {
 		return false
 	}
 	for _, r := range t.Routes {
-		if r.State == "active" && strings.HasPrefix(r.Gateway, "igw-") && (r.Destination == "0.0.0.0/0" || r.Destination == "::/0") {
+		if r.State == "active" && strings.HasPrefix(r.Gateway, "igw-") && (r.Destination == "0.0.0.0/0" ||
+			r.Destination == "::/0") {
 			return true
 		}
 	}

@@ -27,8 +27,8 @@ func (g *SecurityGroup) UsableIn(vpc string) bool {
 	return g.VPC == vpc || slices.Contains(g.AssociatedVPCs, vpc)
 }
 
-// PermissionKey is what makes two permissions the same to EC2: everything but the description. Exactly one of CIDR, Group
-// and PrefixList is set.
+// PermissionKey is what makes two permissions the same to EC2: everything but the description. Exactly one of CIDR,
+// Group and PrefixList is set.
 type PermissionKey struct {
 	Protocol   string // "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all
 	From, To   int32  // ports; ICMP type and code; -1 where they do not apply
@@ -47,9 +47,10 @@ type Permission struct {
 	Tags        map[string]string
 }
 
-// Permits reports whether the permission covers the protocol ("tcp" or "udp"), the port and the peer address. A permission for
-// a group covers the addresses for which member is true; prefix lists likewise.
-func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, member func(p PermissionKey, peer netip.Addr) bool) bool {
+// Permits reports whether the permission covers the protocol ("tcp" or "udp"), the port and the peer address. A
+// permission for a group covers the addresses for which member is true; prefix lists likewise.
+func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr,
+	member func(p PermissionKey, peer netip.Addr) bool) bool {
 	if p.Protocol != "-1" {
 		if p.Protocol != protocol || port < p.From || port > p.To {
 			return false
@@ -61,8 +62,8 @@ func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, mem
 	return member != nil && member(p, peer)
 }
 
-// Permits reports whether any ingress permission of the groups lets peer reach the protocol and port. Groups and prefix lists
-// that permissions refer to are resolved through the interfaces of the account.
+// Permits reports whether any ingress permission of the groups lets peer reach the protocol and port. Groups and prefix
+// lists that permissions refer to are resolved through the interfaces of the account.
 func (c *Network) Permits(groups []string, protocol string, port int32, peer netip.Addr) bool {
 	for _, id := range groups {
 		g, ok := c.SecurityGroups[id]
@@ -92,8 +93,8 @@ func (c *Network) SecurityGroup(id string) (*SecurityGroup, bool) {
 	return g, ok
 }
 
-// NewSecurityGroup makes a group as EC2 does: no ingress, all egress. An empty id is replaced by a new one. It fails with
-// *NotFoundError for an unknown VPC; whether the name is free is the caller's to check (see GroupNamed).
+// NewSecurityGroup makes a group as EC2 does: no ingress, all egress. An empty id is replaced by a new one. It fails
+// with *NotFoundError for an unknown VPC; whether the name is free is the caller's to check (see GroupNamed).
 func (c *Network) NewSecurityGroup(vpc, id, name, description string) (*SecurityGroup, error) {
 	v, ok := c.VPCs[vpc]
 	if !ok {
@@ -135,8 +136,8 @@ func (c *Network) DefaultGroup(vpc string) (*SecurityGroup, bool) {
 	return c.GroupNamed(vpc, "default")
 }
 
-// GroupDependent names something that keeps the group from being deleted: an interface that uses it, another group's rule
-// that refers to it, or another VPC that it is associated with. It is empty if nothing does.
+// GroupDependent names something that keeps the group from being deleted: an interface that uses it, another group's
+// rule that refers to it, or another VPC that it is associated with. It is empty if nothing does.
 func (c *Network) GroupDependent(id string) string {
 	first := "" // the lowest id, so that answers repeat
 	found := func(other string) {
@@ -194,7 +195,8 @@ func (g *SecurityGroup) Dissociate(vpc string) {
 // Clone is a copy that changes of the group leave as it is.
 func (g *SecurityGroup) Clone() *SecurityGroup {
 	was := *g
-	was.Ingress, was.Egress, was.AssociatedVPCs = slices.Clone(g.Ingress), slices.Clone(g.Egress), slices.Clone(g.AssociatedVPCs)
+	was.Ingress, was.Egress, was.AssociatedVPCs = slices.Clone(g.Ingress), slices.Clone(g.Egress),
+		slices.Clone(g.AssociatedVPCs)
 	was.Tags = maps.Clone(g.Tags)
 	return &was
 }

@@ -92,8 +92,8 @@ func (s *Subnet) AvailableIPs() int32 {
 
 func (s *Subnet) size() int { return 1 << (32 - s.CIDR.Bits()) }
 
-// UseAddresses marks n more addresses as taken by something that is not simulated (negative: gives them back). It lets a
-// test fill a subnet.
+// UseAddresses marks n more addresses as taken by something that is not simulated (negative: gives them back). It lets
+// a test fill a subnet.
 func (s *Subnet) UseAddresses(n int) { s.used += n }
 
 func (s *Subnet) at(offset int) netip.Addr {
@@ -204,12 +204,14 @@ func (c *Network) SubnetAt(vpc string, addr netip.Addr) (*Subnet, bool) {
 	return nil, false
 }
 
-// ResolverOf is the VPC whose resolver a machine at that address uses, and the machine's availability zone; "" when no VPC
-// has the address, which is then one of the internet.
+// ResolverOf is the VPC whose resolver a machine at that address uses, and the machine's availability zone; "" when no
+// VPC has the address, which is then one of the internet.
 func (c *Network) ResolverOf(address netip.Addr) (vpc, zone string) {
 	for _, id := range slices.Sorted(maps.Keys(c.VPCs)) {
 		v := c.VPCs[id]
-		if !slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6CIDRs), func(block CIDR) bool { return block.Prefix.Contains(address) }) {
+		if !slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6CIDRs), func(block CIDR) bool {
+			return block.Prefix.Contains(address)
+		}) {
 			continue
 		}
 		for _, s := range slices.Sorted(maps.Keys(c.Subnets)) {

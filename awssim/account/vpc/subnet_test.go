@@ -13,11 +13,13 @@ func newNetwork(t *testing.T, block string) (*Network, *Subnet) {
 	for _, z := range StandardZones("us-west-2") {
 		a.AddZone(z)
 	}
-	v := &VPC{ID: "vpc-00000001", CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}, IPv6CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("2001:db8::/56")}}}
+	v := &VPC{ID: "vpc-00000001", CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}, IPv6CIDRs: []CIDR{
+		{Prefix: netip.MustParsePrefix("2001:db8::/56")}}}
 	if err := a.AddVPC(v); err != nil {
 		t.Fatal(err)
 	}
-	s := &Subnet{VPC: v.ID, Zone: "us-west-2a", CIDR: netip.MustParsePrefix(block), IPv6CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("2001:db8::/64")}}}
+	s := &Subnet{VPC: v.ID, Zone: "us-west-2a", CIDR: netip.MustParsePrefix(block), IPv6CIDRs: []CIDR{
+		{Prefix: netip.MustParsePrefix("2001:db8::/64")}}}
 	if err := a.AddSubnet(s); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +119,8 @@ func TestSubnetsLieInTheirVPCAndDoNotOverlap(t *testing.T) {
 			t.Errorf("%s was accepted", bad)
 		}
 	}
-	if err := a.AddSubnet(&Subnet{VPC: s.VPC, Zone: "us-east-1a", CIDR: netip.MustParsePrefix("10.0.2.0/24")}); err == nil {
+	if err := a.AddSubnet(&Subnet{VPC: s.VPC, Zone: "us-east-1a", CIDR: netip.MustParsePrefix("10.0.2.0/24")}); err ==
+		nil {
 		t.Error("a zone of another region was accepted")
 	}
 }
@@ -153,7 +156,8 @@ func TestPermitsFollowsCIDRsGroupsAndPrefixLists(t *testing.T) {
 		{"tcp", 53, "192.0.2.9", false},
 	}
 	for _, tt := range tests {
-		if got := a.Permits([]string{"sg-missing", g.ID}, tt.protocol, tt.port, netip.MustParseAddr(tt.peer)); got != tt.want {
+		if got := a.Permits([]string{"sg-missing", g.ID}, tt.protocol, tt.port, netip.MustParseAddr(tt.peer)); got !=
+			tt.want {
 			t.Errorf("%s %d from %s: %v", tt.protocol, tt.port, tt.peer, got)
 		}
 	}

@@ -33,8 +33,8 @@ func (c *Network) VPC(id string) (*VPC, bool) {
 	return v, ok
 }
 
-// AddVPC adds a VPC with a main route table (local route only) and the default security group, as EC2 does. An empty id is
-// replaced by a new one.
+// AddVPC adds a VPC with a main route table (local route only) and the default security group, as EC2 does. An empty id
+// is replaced by a new one.
 func (c *Network) AddVPC(v *VPC) error {
 	if len(v.CIDRs) == 0 {
 		return fmt.Errorf("vpc %s has no CIDR block", v.ID)
@@ -53,7 +53,8 @@ func (c *Network) AddVPC(v *VPC) error {
 	resource.Put(&c.RouteTables, main.ID, main)
 	g := c.newGroup(v, c.NewID("sg"), "default", "default VPC security group")
 	g.Default = true
-	g.Ingress = append(g.Ingress, Permission{ID: c.NewID("sgr"), PermissionKey: PermissionKey{Protocol: "-1", From: -1, To: -1, Group: g.ID}})
+	g.Ingress = append(g.Ingress, Permission{ID: c.NewID("sgr"), PermissionKey: PermissionKey{Protocol: "-1", From: -1,
+		To: -1, Group: g.ID}})
 	return nil
 }
 

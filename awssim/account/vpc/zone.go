@@ -27,7 +27,8 @@ var constrained = map[string]bool{"use1-az3": true, "usw1-az2": true, "apne1-az3
 // Constrained reports whether the zone cannot host network and gateway load balancers.
 func (z *AvailabilityZone) Constrained() bool { return constrained[z.ID] }
 
-// StandardZones are the four availability zones that a region has here. None is constrained: AWS gives those to few accounts.
+// StandardZones are the four availability zones that a region has here. None is constrained: AWS gives those to few
+// accounts.
 func StandardZones(region string) []*AvailabilityZone {
 	var zones []*AvailabilityZone
 	for _, z := range zoneLetters {

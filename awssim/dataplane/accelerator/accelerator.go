@@ -24,8 +24,8 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// sourceAddress is what endpoints see as the client of flows whose client's address is not preserved, an address of Global
-// Accelerator's.
+// sourceAddress is what endpoints see as the client of flows whose client's address is not preserved, an address of
+// Global Accelerator's.
 var sourceAddress = netip.AddrFrom4([4]byte{99, 82, 175, 1})
 
 // accelerator is an accelerator at work: sockets on two loopback addresses, and a way in for the virtual network.
@@ -259,7 +259,8 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-// dial connects a flow on a listener's port to the endpoint that is chosen for it. Without a listener the port is closed.
+// dial connects a flow on a listener's port to the endpoint that is chosen for it. Without a listener the port is
+// closed.
 func (e *accelerator) dial(ctx context.Context, t flow.Tuple, port int32) (net.Conn, error) {
 	protocol := "TCP"
 	if t.Network == "udp" {

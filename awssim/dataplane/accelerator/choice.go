@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// draws makes the random numbers of one flow's choices: the same ones for the same tuple and, with client affinity, for the
-// same client at the same address.
+// draws makes the random numbers of one flow's choices: the same ones for the same tuple and, with client affinity, for
+// the same client at the same address.
 func (o *Options) draws(l *topology.AcceleratorListener, t flow.Tuple) func() uint64 {
 	if l.Sticky {
 		t = flow.Tuple{Client: netip.AddrPortFrom(t.Client.Addr(), 0), Local: netip.AddrPortFrom(t.Local.Addr(), 0)}
@@ -24,10 +24,11 @@ func (o *Options) draws(l *topology.AcceleratorListener, t flow.Tuple) func() ui
 	}
 }
 
-// endpointFor chooses the endpoint of a flow: the nearest endpoint group that has a healthy endpoint gets the share of its dial,
-// the next one its share of the rest, and so on; what is left goes to the nearest. In a group weights decide. When no group
-// has a healthy endpoint, any endpoint of a group that is not dialled down to nothing may get the flow.
-func (o *Options) endpointFor(l *topology.AcceleratorListener, draw func() uint64) (*topology.EndpointGroup, *topology.Endpoint) {
+// endpointFor chooses the endpoint of a flow: the nearest endpoint group that has a healthy endpoint gets the share of
+// its dial, the next one its share of the rest, and so on; what is left goes to the nearest. In a group weights decide.
+// When no group has a healthy endpoint, any endpoint of a group that is not dialled down to nothing may get the flow.
+func (o *Options) endpointFor(l *topology.AcceleratorListener, draw func() uint64) (*topology.EndpointGroup,
+	*topology.Endpoint) {
 	var rest *topology.EndpointGroup
 	var among []*topology.Endpoint
 	for i := range l.Groups {
@@ -66,7 +67,8 @@ func (o *Options) endpointFor(l *topology.AcceleratorListener, draw func() uint6
 	return c.group, c.endpoint
 }
 
-// able are the healthy endpoints of a group that have a weight, or all healthy ones when none of the group has a weight.
+// able are the healthy endpoints of a group that have a weight, or all healthy ones when none of the group has a
+// weight.
 func (o *Options) able(g *topology.EndpointGroup) []*topology.Endpoint {
 	var healthy, weighted []*topology.Endpoint
 	weightless := true
@@ -106,8 +108,8 @@ func byWeight(endpoints []*topology.Endpoint, n uint64) *topology.Endpoint {
 	return endpoints[0]
 }
 
-// reach is where a flow enters the endpoint: a node of a load balancer in a zone that DNS would answer with, or the address
-// itself. It reports false when there is none of the client's address family.
+// reach is where a flow enters the endpoint: a node of a load balancer in a zone that DNS would answer with, or the
+// address itself. It reports false when there is none of the client's address family.
 func (o *Options) reach(e *topology.Endpoint, draw func() uint64, v6 bool) (netip.Addr, bool) {
 	if e.LoadBalancer == "" {
 		return e.Address, e.Address.IsValid() && e.Address.Is6() == v6

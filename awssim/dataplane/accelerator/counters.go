@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// Path is what a metric of Global Accelerator is about: an accelerator, and of it a listener, and of that the endpoint group in
-// a region, each "" for all.
+// Path is what a metric of Global Accelerator is about: an accelerator, and of it a listener, and of that the endpoint
+// group in a region, each "" for all.
 type Path struct{ Accelerator, Listener, Region string }
 
 // metric is an index into counters.
@@ -28,7 +28,8 @@ const (
 
 // names are CloudWatch's.
 var names = [metrics]string{
-	"NewFlowCount", "ActiveFlowCount", "ProcessedBytesIn", "ProcessedBytesOut", "PacketsDropCount", "Flows_Dropped_No_Endpoint_Found",
+	"NewFlowCount", "ActiveFlowCount", "ProcessedBytesIn", "ProcessedBytesOut", "PacketsDropCount",
+	"Flows_Dropped_No_Endpoint_Found",
 }
 
 type counters [metrics]atomic.Int64

@@ -4,13 +4,13 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// maxLoopbackPorts is how many ports an accelerator opens on loopback without a reason to believe that something answers there. Each
-// port takes two sockets, and a listener may have all 65,535 ports.
+// maxLoopbackPorts is how many ports an accelerator opens on loopback without a reason to believe that something
+// answers there. Each port takes two sockets, and a listener may have all 65,535 ports.
 const maxLoopbackPorts = 256
 
-// wantedPorts are the ports to open on loopback: all of a deployed accelerator, unless these are more than maxLoopbackPorts. Then they
-// are those that lead to a listener of a load balancer, however many, and up to maxLoopbackPorts of those that lead to an address, at
-// which any port may answer. The lock is held.
+// wantedPorts are the ports to open on loopback: all of a deployed accelerator, unless these are more than
+// maxLoopbackPorts. Then they are those that lead to a listener of a load balancer, however many, and up to
+// maxLoopbackPorts of those that lead to an address, at which any port may answer. The lock is held.
 func (e *accelerator) wantedPorts(a *topology.Accelerator) map[portKey]bool {
 	wanted := map[portKey]bool{}
 	if !a.Deployed {
@@ -76,7 +76,8 @@ func (e *accelerator) wantLowest(wanted map[portKey]bool, l *topology.Accelerato
 			}
 			if !e.told && !wanted[portKey{l.Protocol, port}] {
 				e.told = true
-				e.Logf("data plane: accelerator %s: more than %d ports lead to addresses, the others are open on the virtual network only", e.arn, maxLoopbackPorts)
+				e.Logf("data plane: accelerator %s: more than %d ports lead to addresses, the others are open on the "+
+					"virtual network only", e.arn, maxLoopbackPorts)
 			}
 			return
 		}

@@ -18,7 +18,9 @@ func (s *Set) Addresses() []flow.Address {
 	for _, e := range s.list() {
 		out = append(out, e.reached()...)
 	}
-	slices.SortFunc(out, func(a, b flow.Address) int { return cmp.Or(cmp.Compare(a.DNSName, b.DNSName), a.IP.Compare(b.IP)) })
+	slices.SortFunc(out, func(a, b flow.Address) int {
+		return cmp.Or(cmp.Compare(a.DNSName, b.DNSName), a.IP.Compare(b.IP))
+	})
 	return out
 }
 
@@ -32,7 +34,8 @@ func (e *accelerator) reached() []flow.Address {
 	}
 	var out []flow.Address
 	for i, loop := range e.loops {
-		a := flow.Address{ARN: e.arn, Name: c.Name, DNSName: c.DNSName, IP: loop.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+		a := flow.Address{ARN: e.arn, Name: c.Name, DNSName: c.DNSName, IP: loop.Address, TCP: map[int32]int32{},
+			UDP: map[int32]int32{}}
 		for key, d := range e.ports {
 			switch {
 			case d.bound[i] == 0:
@@ -63,8 +66,8 @@ func (s *Set) find(name string) (e *accelerator, dualStack bool) {
 	return nil, false
 }
 
-// Resolve is the loopback addresses of a name, for the dual-stack name in IPv4-mapped form as well. It reports false for a name
-// that no accelerator has.
+// Resolve is the loopback addresses of a name, for the dual-stack name in IPv4-mapped form as well. It reports false
+// for a name that no accelerator has.
 func (s *Set) Resolve(name string) ([]netip.Addr, bool) {
 	e, dualStack := s.find(name)
 	if e == nil {
@@ -80,8 +83,8 @@ func (s *Set) Resolve(name string) ([]netip.Addr, bool) {
 	return out, true
 }
 
-// Dial connects to a port of an accelerator at one of its addresses, for clients in the same process. It reports false for a
-// name that no accelerator has.
+// Dial connects to a port of an accelerator at one of its addresses, for clients in the same process. It reports false
+// for a name that no accelerator has.
 func (s *Set) Dial(ctx context.Context, name, network string, port int32) (net.Conn, bool, error) {
 	e, _ := s.find(name)
 	if e == nil {
@@ -100,7 +103,8 @@ func (s *Set) Dial(ctx context.Context, name, network string, port int32) (net.C
 	return c, true, err
 }
 
-// inside is a static address of the accelerator with the port, if a listener has the port and loopback does not: see wantedPorts.
+// inside is a static address of the accelerator with the port, if a listener has the port and loopback does not: see
+// wantedPorts.
 func (e *accelerator) inside(loop flow.Address, network string, port int32, n uint64) (netip.AddrPort, bool) {
 	protocol, bound := "TCP", loop.TCP
 	if strings.HasPrefix(network, "udp") {

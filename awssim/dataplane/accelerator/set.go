@@ -1,6 +1,6 @@
-// Package accelerator carries flows through accelerators of Global Accelerator: static and loopback addresses, the choice of an
-// endpoint, counters by CloudWatch's names. Of load balancers it has what its interface LoadBalancers returns. It may import
-// awssim/clock, awssim/vnet, awssim/dataplane/flow and awssim/dataplane/topology.
+// Package accelerator carries flows through accelerators of Global Accelerator: static and loopback addresses, the
+// choice of an endpoint, counters by CloudWatch's names. Of load balancers it has what its interface LoadBalancers
+// returns. It may import awssim/clock, awssim/vnet, awssim/dataplane/flow and awssim/dataplane/topology.
 package accelerator
 
 import (
@@ -20,10 +20,11 @@ import (
 
 // LoadBalancers is what accelerators ask about the load balancers that are endpoints, by ARN.
 type LoadBalancers interface {
-	// Healthy reports whether a load balancer is active, has a healthy target, and has one in each of its target groups that
-	// has targets.
+	// Healthy reports whether a load balancer is active, has a healthy target, and has one in each of its target groups
+	// that has targets.
 	Healthy(arn string) bool
-	// EntryPoints are the addresses of a load balancer at which flows enter it: of its zones in service, of an address family.
+	// EntryPoints are the addresses of a load balancer at which flows enter it: of its zones in service, of an address
+	// family.
 	EntryPoints(arn string, v6 bool) []netip.Addr
 	// Ports are the ports of the listeners of an active load balancer that take flows of a network, "tcp" or "udp".
 	Ports(arn, network string) []int32

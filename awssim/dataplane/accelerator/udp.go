@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 )
 
-// receive carries the datagrams of one socket: each client address and port is a flow with an endpoint of its own until nothing
-// moved for the idle time.
+// receive carries the datagrams of one socket: each client address and port is a flow with an endpoint of its own until
+// nothing moved for the idle time.
 func (e *accelerator) receive(socket *net.UDPConn, d *openPort) {
 	var mu sync.Mutex
 	flows := map[netip.AddrPort]*udpFlow{}

@@ -24,8 +24,10 @@ type Sessions struct {
 	authenticator *authn.Authenticator
 }
 
-// NewSessions makes new keys. Transport reaches identity providers and key sets, nil none; each call may take the timeout. Now is the clock of tokens.
-func NewSessions(random func() uint64, now func() time.Time, transport http.RoundTripper, timeout time.Duration) *Sessions {
+// NewSessions makes new keys. Transport reaches identity providers and key sets, nil none; each call may take the
+// timeout. Now is the clock of tokens.
+func NewSessions(random func() uint64, now func() time.Time, transport http.RoundTripper,
+	timeout time.Duration) *Sessions {
 	if transport == nil {
 		transport = unreachable{}
 	}
@@ -47,8 +49,8 @@ func (unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
 // PublicKey is the PEM of the key with the id that signs x-amzn-oidc-data.
 func (s *Sessions) PublicKey(id string) ([]byte, bool) { return s.authenticator.PublicKey(id) }
 
-// signedIn answers the way back from an identity provider and reports whether the request was that. It comes before rules, on
-// listeners that sign clients in.
+// signedIn answers the way back from an identity provider and reports whether the request was that. It comes before
+// rules, on listeners that sign clients in.
 func (x *exchange) signedIn() bool {
 	if x.path != authn.ResponsePath || !x.secure || !x.signsIn() {
 		return false
@@ -88,7 +90,8 @@ func (x *exchange) settle(v authn.Verdict) bool {
 		metric counter.Metric
 		moved  bool
 	}{
-		{counter.AuthSuccessCount, v.Counts.Success}, {counter.AuthFailureCount, v.Counts.Failure}, {counter.AuthErrorCount, v.Counts.Error},
+		{counter.AuthSuccessCount, v.Counts.Success}, {counter.AuthFailureCount, v.Counts.Failure},
+		{counter.AuthErrorCount, v.Counts.Error},
 		{counter.AuthRefreshCount, v.Counts.RefreshSuccess}, {counter.AuthClaimsSizeCount, v.Counts.ClaimsSizeExceeded},
 	} {
 		if m.moved {
@@ -99,7 +102,8 @@ func (x *exchange) settle(v authn.Verdict) bool {
 		x.conn.Counts.Add(counter.AuthLatency, int64((v.Counts.Latency+time.Millisecond-1)/time.Millisecond))
 	}
 	if v.Cause != nil {
-		x.server.LoadBalancer.Logf("data plane: load balancer %s, listener %d: %s: %v", x.snapshot.Name, x.snapshot.Listener.Port, v.Reason, v.Cause)
+		x.server.LoadBalancer.Logf("data plane: load balancer %s, listener %d: %s: %v", x.snapshot.Name,
+			x.snapshot.Listener.Port, v.Reason, v.Cause)
 	}
 	if v.Status == 0 {
 		return true
@@ -126,7 +130,8 @@ const (
 	claimsHeader      = "X-Amzn-Oidc-Data"
 )
 
-// identityHeaders sets the headers with the identity of the client. Those that the client sends are removed, whatever the rule.
+// identityHeaders sets the headers with the identity of the client. Those that the client sends are removed, whatever
+// the rule.
 func (x *exchange) identityHeaders(h http.Header) {
 	c := x.identity.claims
 	if c == nil {
@@ -135,7 +140,8 @@ func (x *exchange) identityHeaders(h http.Header) {
 		delete(h, claimsHeader)
 		return
 	}
-	h[accessTokenHeader], h[identityHeader], h[claimsHeader] = []string{c.AccessToken}, []string{c.Identity}, []string{c.Data}
+	h[accessTokenHeader], h[identityHeader], h[claimsHeader] = []string{c.AccessToken}, []string{c.Identity},
+		[]string{c.Data}
 }
 
 // signsIn reports whether some rule signs clients in.

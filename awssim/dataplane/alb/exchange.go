@@ -53,7 +53,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.LoadBalancer.End() // once the exchange is logged
 	conn := connOf(r)
-	x := exchange{server: s, snapshot: s.Snapshot(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil, account: newAccount()}
+	x := exchange{server: s, snapshot: s.Snapshot(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil,
+		account: newAccount()}
 	defer x.finish()
 	number := conn.requests.Add(1)
 	if conn.wire != nil {
@@ -61,7 +62,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.begun, x.received = x.head.Begun, int64(x.head.Size)
 		x.closes = x.head.Closes || r.ProtoMinor == 0
 	}
-	if life := x.snapshot.Settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.Since) > life || x.head == nil && number >= maxStreamsPerLife {
+	if life := x.snapshot.Settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.Since) > life || x.head == nil &&
+		number >= maxStreamsPerLife {
 		x.closes = true
 	}
 	x.splitURI()
@@ -125,7 +127,8 @@ func (x *exchange) refusal() int {
 }
 
 // ready leaves of the targets those that a target optimizer lets take a request.
-func (x *exchange) ready(g *targetgroup.Group, config *targetgroup.Config, targets []*targetgroup.Target) []*targetgroup.Target {
+func (x *exchange) ready(g *targetgroup.Group, config *targetgroup.Config,
+	targets []*targetgroup.Target) []*targetgroup.Target {
 	if config.ControlPort == 0 || x.snapshot.Type != stack.Application {
 		return targets
 	}
@@ -149,8 +152,8 @@ func controlled(targets []*targetgroup.Target) []*targetgroup.Target {
 // longestWait bounds the wait for agents, as that for a connection to a target is bounded.
 const longestWait = 10 * time.Second
 
-// awaitAgents waits while the agent of no target is known to be there or not: a request may come before the first attempts to reach the
-// agents of new targets have ended. It reports whether it has waited.
+// awaitAgents waits while the agent of no target is known to be there or not: a request may come before the first
+// attempts to reach the agents of new targets have ended. It reports whether it has waited.
 func (x *exchange) awaitAgents(targets []*targetgroup.Target) (waited bool) {
 	limit := time.NewTimer(longestWait)
 	defer limit.Stop()
@@ -218,7 +221,8 @@ func (x *exchange) route() {
 	}
 }
 
-// hostForRules is the host without the port at which the listener is bound on loopback, where that is not the listener's.
+// hostForRules is the host without the port at which the listener is bound on loopback, where that is not the
+// listener's.
 func (x *exchange) hostForRules() string {
 	bound := netip.MustParseAddrPort(x.conn.LocalAddr().String()).Port()
 	if int32(bound) != x.snapshot.Listener.Port {
@@ -320,7 +324,8 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	x.proxy(g, t, targets, host, uri)
 }
 
-// outdated takes over the listener as it is now, and reports whether it changed since the request came: the targets that it led to may have left meanwhile.
+// outdated takes over the listener as it is now, and reports whether it changed since the request came: the targets
+// that it led to may have left meanwhile.
 func (x *exchange) outdated() bool {
 	now := x.server.Snapshot()
 	changed := now != x.snapshot
@@ -357,8 +362,8 @@ func (x *exchange) unavailable(version string) {
 	x.conn.Counts.AddGenerated(http.StatusServiceUnavailable)
 }
 
-// hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the listener's port
-// just when that is not the default one.
+// hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the
+// listener's port just when that is not the default one.
 func (x *exchange) hostForTarget() string {
 	if x.snapshot.Settings.PreserveHost {
 		return x.host

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
-// blocked evaluates the load balancer's web ACL before any rule of the listener. It answers, and reports true, when the web ACL
-// blocks the request.
+// blocked evaluates the load balancer's web ACL before any rule of the listener. It answers, and reports true, when the
+// web ACL blocks the request.
 func (x *exchange) blocked() bool {
 	acl := x.snapshot.Firewall
 	if acl == nil {

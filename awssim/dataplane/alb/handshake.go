@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 )
 
-// handshake makes a client's connection secure, counts and logs the attempt. It returns nil when that failed; the connection
-// is closed then.
+// handshake makes a client's connection secure, counts and logs the attempt. It returns nil when that failed; the
+// connection is closed then.
 func (s *Server) handshake(c *conn) *tls.Conn {
 	begun := time.Now()
 	secure := tls.Server(c, s.TLS())

@@ -75,8 +75,8 @@ func (x *exchange) forwardedFor(h http.Header) {
 	h["X-Forwarded-For"] = []string{httpwire.AppendForwarded(before, x.conn.Client, s.XFFPort)}
 }
 
-// traceID makes or completes an X-Amzn-Trace-Id: a client's Root is kept behind a Self of ours, other fields are kept, a
-// client's Self is replaced.
+// traceID makes or completes an X-Amzn-Trace-Id: a client's Root is kept behind a Self of ours, other fields are kept,
+// a client's Self is replaced.
 func (x *exchange) traceID(before string) string {
 	random := x.server.LoadBalancer.Random
 	id := fmt.Sprintf("1-%08x-%08x%016x", uint32(x.now().Unix()), uint32(random()), random())

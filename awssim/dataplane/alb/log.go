@@ -79,11 +79,13 @@ func (x *exchange) finish() {
 	place := x.snapshot.Settings.AccessLog
 	if logs := x.server.LoadBalancer.Logs; logs != nil && place.Bucket != "" {
 		entry := x.entry()
-		logs.Add(place.Stream(accesslog.Access, x.server.LoadBalancer.ARN, x.snapshot.PrivateAddress(x.conn.Zone, false)), entry.Line())
+		logs.Add(place.Stream(accesslog.Access, x.server.LoadBalancer.ARN, x.snapshot.PrivateAddress(x.conn.Zone, false)),
+			entry.Line())
 	}
 }
 
-// Abandoned implements httpwire.Client: it logs the beginning of a request whose client went before its head was complete.
+// Abandoned implements httpwire.Client: it logs the beginning of a request whose client went before its head was
+// complete.
 func (c *conn) Abandoned(received int, begun time.Time) {
 	b := c.Listener.LoadBalancer
 	config := b.Config()
@@ -92,7 +94,8 @@ func (c *conn) Abandoned(received int, begun time.Time) {
 		return
 	}
 	e := accesslog.Request{
-		Type: "http", Time: time.Now(), LoadBalancer: topology.ResourceName(b.ARN), Client: c.Client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
+		Type: "http", Time: time.Now(), LoadBalancer: topology.ResourceName(b.ARN), Client: c.Client, RequestTime: -1,
+		TargetTime: -1, ResponseTime: -1,
 		Received: int64(received), Priority: accesslog.NoRule, Created: begun, ConnectionTrace: c.traceID(),
 	}
 	if c.tls != nil {
@@ -108,10 +111,12 @@ func (x *exchange) entry() accesslog.Request {
 		x.traceID(x.r.Header.Get("X-Amzn-Trace-Id"))
 	}
 	e := accesslog.Request{
-		Type: x.kind(), Time: now, LoadBalancer: topology.ResourceName(x.server.LoadBalancer.ARN), Client: x.conn.Client, Target: x.target,
+		Type: x.kind(), Time: now, LoadBalancer: topology.ResourceName(x.server.LoadBalancer.ARN), Client: x.conn.Client,
+		Target:      x.target,
 		RequestTime: -1, TargetTime: -1, ResponseTime: -1, Status: x.status, TargetStatus: x.targetStatus,
-		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto, UserAgent: x.r.UserAgent(),
-		TraceID: x.trace, Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
+		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto,
+		UserAgent: x.r.UserAgent(),
+		TraceID:   x.trace, Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
 		RedirectURL: x.location, ConnectionTrace: x.conn.traceID(),
 		TransformedHost: x.newHost, TransformedURI: x.newURI, TransformStatus: x.transform,
 	}
@@ -144,7 +149,8 @@ func (x *exchange) entry() accesslog.Request {
 		e.TargetGroup = x.group.ARN
 	}
 	if s := x.conn.tls; s != nil {
-		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite), handshake.VersionName(s.Version), s.ServerName, x.conn.Hello.Certificate
+		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite),
+			handshake.VersionName(s.Version), s.ServerName, x.conn.Hello.Certificate
 		if s.DidResume {
 			e.Certificate = "session-reused"
 		}

@@ -93,8 +93,8 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	x.respond(res, *buf, buffered, idle)
 }
 
-// buffer reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced is found
-// while another status may still be sent. It returns how much it read: nothing of other answers.
+// buffer reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced
+// is found while another status may still be sent. It returns how much it read: nothing of other answers.
 func (x *exchange) buffer(res *http.Response, buf []byte, idle *flow.IdleTimer) (buffered int, err error) {
 	if x.r.Method == http.MethodHead || res.ContentLength <= 0 || res.ContentLength > int64(len(buf)) {
 		return 0, nil
@@ -112,7 +112,8 @@ func (x *exchange) buffer(res *http.Response, buf []byte, idle *flow.IdleTimer) 
 }
 
 // send does one attempt at one target.
-func (x *exchange) send(t *targetgroup.Target, out *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
+func (x *exchange) send(t *targetgroup.Target, out *http.Request, cancel context.CancelCauseFunc) (
+	*http.Response, error) {
 	t.InFlight.Add(1)
 	defer t.InFlight.Add(-1)
 	defer context.AfterFunc(t.Gone, func() { cancel(errDrained) })()
@@ -120,11 +121,12 @@ func (x *exchange) send(t *targetgroup.Target, out *http.Request, cancel context
 	x.target, x.sentAt = to, x.now()
 	out.URL.Host = to.String()
 	if out.URL.Scheme == "https" {
-		out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			if err != nil {
-				x.groupCounts(t.Group).Add(counter.TargetTLSErrorCount, 1)
-			}
-		}}))
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
+			TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+				if err != nil {
+					x.groupCounts(t.Group).Add(counter.TargetTLSErrorCount, 1)
+				}
+			}}))
 	}
 	return t.Transport().RoundTrip(out)
 }
@@ -246,8 +248,8 @@ func (x *exchange) setCopiedHeaders(res *http.Response) {
 	}
 }
 
-// respond sends a target's answer to the client, after its headers were set. The first buffered bytes of its body are in buf.
-// It closes the client's connection if the target breaks off.
+// respond sends a target's answer to the client, after its headers were set. The first buffered bytes of its body are
+// in buf. It closes the client's connection if the target breaks off.
 func (x *exchange) respond(res *http.Response, buf []byte, buffered int, idle *flow.IdleTimer) {
 	h, announced := x.w.Header(), len(res.Trailer)
 	x.insertHeaders()

@@ -15,8 +15,8 @@ const (
 	unreadTime = 200 * time.Millisecond
 )
 
-// readUnread reads a small body that comes soon. A stream of HTTP/2 whose body was not read ends with RST_STREAM right behind the
-// answer, which older clients take for a failure.
+// readUnread reads a small body that comes soon. A stream of HTTP/2 whose body was not read ends with RST_STREAM right
+// behind the answer, which older clients take for a failure.
 func (x *exchange) readUnread() {
 	if x.r.ProtoMajor != 2 || x.r.ContentLength == 0 || x.body != nil {
 		return

@@ -1,6 +1,7 @@
-// Package alb serves the requests that reach listeners of Application Load Balancers: TLS with clients, rules, sign-in, web ACLs, choice of a target,
-// stickiness, the exchange with the target, headers, access and connection logs. Connections come from the data plane, which owns the sockets; health
-// checks are in the package targetgroup, the inspection of HTTP below net/http in httpwire. It may import awssim/accesslog, awssim/authn, awssim/clock,
+// Package alb serves the requests that reach listeners of Application Load Balancers: TLS with clients, rules, sign-in,
+// web ACLs, choice of a target, stickiness, the exchange with the target, headers, access and connection logs.
+// Connections come from the data plane, which owns the sockets; health checks are in the package targetgroup, the
+// inspection of HTTP below net/http in httpwire. It may import awssim/accesslog, awssim/authn, awssim/clock,
 // awssim/webacl, internal/model/stack, internal/model/traffic and the packages of the data plane below it.
 package alb
 
@@ -25,8 +26,8 @@ const (
 	stopGrace  = 5 * time.Second
 )
 
-// Server serves the HTTP of one listener. A change of what an HTTP server fixes at its start makes a new one for further
-// connections; the older ones keep theirs.
+// Server serves the HTTP of one listener. A change of what an HTTP server fixes at its start makes a new one for
+// further connections; the older ones keep theirs.
 type Server struct {
 	*loadbalancer.Listener
 	sessions *Sessions
@@ -84,7 +85,8 @@ func (s *Server) Configure(snapshot *loadbalancer.Snapshot) {
 	}
 }
 
-// current is the queue of the server for new connections of a protocol, which begins with the first of them; nil when there is to be none.
+// current is the queue of the server for new connections of a protocol, which begins with the first of them; nil when
+// there is to be none.
 func (s *Server) current(http2 bool) *flow.Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -135,8 +135,8 @@ func (x *exchange) appTargets() []stuck {
 	return out
 }
 
-// sticks reports whether clients stick to targets of the chosen group. Application cookies do not work where several target
-// groups share the requests.
+// sticks reports whether clients stick to targets of the chosen group. Application cookies do not work where several
+// target groups share the requests.
 func (x *exchange) sticks(s *topology.TargetGroupSettings) bool {
 	return s.Sticky && (s.StickyType != "app_cookie" || !x.shared)
 }
@@ -227,5 +227,6 @@ func (x *exchange) setTwins(name, cors, value string, now time.Time, secure bool
 }
 
 func (x *exchange) addCookie(name, value string, now time.Time, suffix string) {
-	x.w.Header().Add("Set-Cookie", name+"="+value+"; Expires="+now.Add(cookieLife).UTC().Format(http.TimeFormat)+"; Path=/"+suffix)
+	x.w.Header().Add("Set-Cookie", name+"="+value+"; Expires="+now.Add(cookieLife).UTC().Format(http.TimeFormat)+
+		"; Path=/"+suffix)
 }

@@ -19,7 +19,8 @@ func TestCookiesExpireAndCannotBeMade(t *testing.T) {
 		value string
 		at    time.Time
 	}{
-		"expired": {value, now.Add(time.Minute)}, "cut": {value[:len(value)-4], now}, "empty": {"", now}, "not base64": {"%%%", now},
+		"expired": {value, now.Add(time.Minute)}, "cut": {value[:len(value)-4], now}, "empty": {"", now}, "not base64": {
+			"%%%", now},
 		"url-encoded": {strings.ReplaceAll(value, "=", "%3D") + "%3D", now},
 	} {
 		if _, ok := s.open(tc.value, tc.at); ok {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Usage is looked at every window; capacity units are those of a minute, CloudWatch's period, peaks those of its best window.
+// Usage is looked at every window; capacity units are those of a minute, CloudWatch's period, peaks those of its best
+// window.
 const (
 	MeterWindow  = 10 * time.Second
 	meterWindows = 6
@@ -20,7 +21,8 @@ type Usage struct{ opened, active, bytes, packets, rules int64 }
 
 // since is what happened after an earlier look; what is open stays.
 func (u Usage) since(before Usage) Usage {
-	return Usage{u.opened - before.opened, u.active, u.bytes - before.bytes, u.packets - before.packets, u.rules - before.rules}
+	return Usage{u.opened - before.opened, u.active, u.bytes - before.bytes, u.packets - before.packets,
+		u.rules - before.rules}
 }
 
 // unit is how much of each dimension one load balancer capacity unit holds; 0: the dimension does not count.
@@ -52,8 +54,8 @@ func (c unit) units(u Usage, over time.Duration) float64 {
 	return most
 }
 
-// Meter keeps how much of a load balancer was used at the end of each of the last windows, the oldest first. Those of load
-// balancers that were never used hold nothing.
+// Meter keeps how much of a load balancer was used at the end of each of the last windows, the oldest first. Those of
+// load balancers that were never used hold nothing.
 type Meter struct {
 	mu   sync.Mutex
 	past [][Transports]Usage // at most meterWindows+1
@@ -107,7 +109,8 @@ func RequestUsage(c *Requests) (now [Transports]Usage) {
 // FlowUsage is what an NLB did so far, by transport.
 func FlowUsage(c *Flows) (now [Transports]Usage) {
 	for t := range Transports {
-		now[t] = Usage{opened: c[NewFlows.By(t)].Load(), active: c[ActiveFlows.By(t)].Load(), bytes: c[FlowBytes.By(t)].Load()}
+		now[t] = Usage{opened: c[NewFlows.By(t)].Load(), active: c[ActiveFlows.By(t)].Load(),
+			bytes: c[FlowBytes.By(t)].Load()}
 	}
 	now[0].packets = c[FlowPackets].Load() // of all transports
 	return now

@@ -65,8 +65,9 @@ const (
 // flowNames are CloudWatch's names of the counters that are not by transport.
 var flowNames = map[FlowMetric]string{
 	FlowPackets: "ProcessedPackets", ClientResets: "TCP_Client_Reset_Count", BalancerResets: "TCP_ELB_Reset_Count",
-	TargetResets: "TCP_Target_Reset_Count", UnhealthyFlows: "UnhealthyRoutingFlowCount", RejectedFlows: "RejectedFlowCount",
-	PortErrors: "PortAllocationErrorCount", blockedInTCP: "SecurityGroupBlockedFlowCount_Inbound_TCP",
+	TargetResets: "TCP_Target_Reset_Count", UnhealthyFlows: "UnhealthyRoutingFlowCount",
+	RejectedFlows: "RejectedFlowCount",
+	PortErrors:    "PortAllocationErrorCount", blockedInTCP: "SecurityGroupBlockedFlowCount_Inbound_TCP",
 	blockedInUDP: "SecurityGroupBlockedFlowCount_Inbound_UDP", blockedOutTCP: "SecurityGroupBlockedFlowCount_Outbound_TCP",
 	blockedOutUDP: "SecurityGroupBlockedFlowCount_Outbound_UDP", ClientTLSErrors: "ClientTLSNegotiationErrorCount",
 	TargetTLSErrors: "TargetTLSNegotiationErrorCount", UnknownServers: "QUIC_Unknown_Server_ID_Packet_Drop_Count",
@@ -141,7 +142,8 @@ func (c *Flows) Named() map[string]int64 {
 			out[name] = n
 		}
 	}
-	for name, first := range map[string]FlowMetric{"NewFlowCount": NewFlows, "ActiveFlowCount": ActiveFlows, "ProcessedBytes": FlowBytes} {
+	for name, first := range map[string]FlowMetric{"NewFlowCount": NewFlows, "ActiveFlowCount": ActiveFlows,
+		"ProcessedBytes": FlowBytes} {
 		for t := range Transports {
 			n := c[first.By(t)].Load()
 			if n == 0 {

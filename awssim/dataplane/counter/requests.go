@@ -1,6 +1,6 @@
-// Package counter counts what load balancers and target groups do, by CloudWatch's metrics: requests of ALBs, flows of NLBs, the
-// capacity units of both. It has neither load balancers nor targets: callers report what happens. It imports no other
-// package of this module.
+// Package counter counts what load balancers and target groups do, by CloudWatch's metrics: requests of ALBs, flows of
+// NLBs, the capacity units of both. It has neither load balancers nor targets: callers report what happens. It imports
+// no other package of this module.
 package counter
 
 import (
@@ -60,7 +60,8 @@ const (
 	metrics
 )
 
-// applicationNames are what the counters are called; an absent name is not reported. NLBs have their own, see flowNames.
+// applicationNames are what the counters are called; an absent name is not reported. NLBs have their own, see
+// flowNames.
 var applicationNames = map[Metric]string{
 	RequestCount: "RequestCount", NewConnectionCount: "NewConnectionCount", ActiveConnectionCount: "ActiveConnectionCount",
 	RejectedConnectionCount: "RejectedConnectionCount", ProcessedBytes: "ProcessedBytes",

@@ -1,5 +1,6 @@
-// Package flow carries bytes: sockets and addresses on loopback, datagrams, flows that can be cut together, idle time-outs,
-// PROXY protocol headers. It has no load balancer, no target and no protocol above TLS. It may import awssim/clock.
+// Package flow carries bytes: sockets and addresses on loopback, datagrams, flows that can be cut together, idle
+// time-outs, PROXY protocol headers. It has no load balancer, no target and no protocol above TLS. It may import
+// awssim/clock.
 package flow
 
 import (

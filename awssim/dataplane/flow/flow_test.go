@@ -30,8 +30,10 @@ func TestLoopbackAddressesAreStableAndDoNotCollide(t *testing.T) {
 
 func TestProxyHeaderOfTheDocumentedExample(t *testing.T) {
 	t.Parallel()
-	got := hex.EncodeToString(ProxyHeader(ProxyTCP, netip.MustParseAddrPort("203.0.113.7:51234"), netip.MustParseAddrPort("10.0.1.10:443")))
-	want := "0d0a0d0a000d0a515549540a" + "21" + "11" + "0054" + "cb007107" + "0a00010a" + "c822" + "01bb" + "030004ed5c9da3" + "04003e" + strings.Repeat("00", 62)
+	got := hex.EncodeToString(ProxyHeader(ProxyTCP, netip.MustParseAddrPort("203.0.113.7:51234"),
+		netip.MustParseAddrPort("10.0.1.10:443")))
+	want := "0d0a0d0a000d0a515549540a" + "21" + "11" + "0054" + "cb007107" + "0a00010a" + "c822" + "01bb" +
+		"030004ed5c9da3" + "04003e" + strings.Repeat("00", 62)
 	if got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
 	}

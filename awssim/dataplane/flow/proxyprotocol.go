@@ -44,7 +44,8 @@ func ProxyHeader(transport byte, client, balancer netip.AddrPort) []byte {
 	return h
 }
 
-// LocalProxyHeader stands in front of what the load balancer sends on its own behalf, such as a health check: no addresses, a CRC32C.
+// LocalProxyHeader stands in front of what the load balancer sends on its own behalf, such as a health check: no
+// addresses, a CRC32C.
 func LocalProxyHeader() []byte {
 	h := append(append([]byte(nil), proxySignature...), 0x20, 0x00, 0, 7, 0x03, 0, 4, 0, 0, 0, 0)
 	binary.BigEndian.PutUint32(h[len(h)-4:], crc32.Checksum(h, castagnoli))

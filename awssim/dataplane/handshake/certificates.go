@@ -52,8 +52,9 @@ func leafOf(c *tls.Certificate) *x509.Certificate {
 	return leaf
 }
 
-// choose prefers, among the certificates that cover the server name, one that the client can use, ECDSA, unexpired, with a stronger hash,
-// a longer key, and valid for longer. It returns its index. No server name or no match gives the default certificate.
+// choose prefers, among the certificates that cover the server name, one that the client can use, ECDSA, unexpired,
+// with a stronger hash, a longer key, and valid for longer. It returns its index. No server name or no match gives the
+// default certificate.
 func (c *certificates) choose(hello *tls.ClientHelloInfo) (int, error) {
 	if len(c.all) == 0 {
 		return 0, errNoCertificate

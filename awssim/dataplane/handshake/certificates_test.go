@@ -37,7 +37,8 @@ func TestOfSeveralCertificatesForANameTheBestIsShown(t *testing.T) {
 		return key
 	}
 	keys := map[int]crypto.Signer{256: keyOf(256), 384: keyOf(384), 1024: keyOf(1024), 2048: keyOf(2048)}
-	certificate := func(bits int, hash x509.SignatureAlgorithm, until time.Duration, names ...string) topology.Certificate {
+	certificate := func(bits int, hash x509.SignatureAlgorithm, until time.Duration,
+		names ...string) topology.Certificate {
 		key := keys[bits]
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 			NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(until), SignatureAlgorithm: hash}
@@ -75,7 +76,8 @@ func TestOfSeveralCertificatesForANameTheBestIsShown(t *testing.T) {
 		"the name of the default":      {[]topology.Certificate{other, plain}, 0, false, "DEFAULT.example.com."},
 	} {
 		hello := &tls.ClientHelloInfo{
-			ServerName: tc.ask, SupportedVersions: []uint16{tls.VersionTLS12}, SupportedCurves: []tls.CurveID{tls.CurveP256}, SupportedPoints: []uint8{0},
+			ServerName: tc.ask, SupportedVersions: []uint16{tls.VersionTLS12}, SupportedCurves: []tls.CurveID{tls.CurveP256},
+			SupportedPoints:  []uint8{0},
 			SignatureSchemes: []tls.SignatureScheme{tls.PKCS1WithSHA256, tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256},
 			CipherSuites:     []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
 		}
@@ -99,10 +101,12 @@ func TestCipherSuitesAreTakenInThePolicysOrder(t *testing.T) {
 		want   []uint16
 	}{
 		"the first of each kind of certificate": {"ELBSecurityPolicy-FS-1-2-2019-08",
-			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}, curves,
+			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+				tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}, curves,
 			[]uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256}},
 		"without a curve no ephemeral keys": {"ELBSecurityPolicy-2016-08",
-			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_CBC_SHA}, nil, []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA}},
+			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_CBC_SHA}, nil,
+			[]uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA}},
 	} {
 		c := &tls.Config{}
 		applyPolicy(c, tc.policy)

@@ -94,11 +94,13 @@ func verifyClient(a *topology.ClientAuth, chain []*x509.Certificate, now time.Ti
 		return refuse("ClientCertExpired", "expired %s", leaf.NotAfter)
 	}
 	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 &&
-		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
+		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage,
+		x509.ExtKeyUsageAny) {
 		return refuse("ClientCertPurposeInvalid", "not for the authentication of clients")
 	}
 	paths, err := leaf.Verify(x509.VerifyOptions{
-		Roots: poolOf(a.Authorities), Intermediates: poolOf(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: poolOf(a.Authorities), Intermediates: poolOf(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{
+			x509.ExtKeyUsageAny},
 	})
 	var invalid x509.CertificateInvalidError
 	switch {
@@ -122,7 +124,8 @@ func verifyClient(a *topology.ClientAuth, chain []*x509.Certificate, now time.Ti
 // permits checks one path from a leaf to an authority.
 func permits(a *topology.ClientAuth, path []*x509.Certificate) *CertificateError {
 	if len(path) > maxChainDepth {
-		return &CertificateError{"ClientCertMaxChainDepthExceeded", fmt.Errorf("%d certificates to an authority, at most %d may be", len(path), maxChainDepth)}
+		return &CertificateError{"ClientCertMaxChainDepthExceeded",
+			fmt.Errorf("%d certificates to an authority, at most %d may be", len(path), maxChainDepth)}
 	}
 	for _, c := range path {
 		if a.Revoked != nil && a.Revoked(c) {

@@ -24,7 +24,8 @@ func chainOf(t *testing.T, now time.Time, length int, leaf func(*x509.Certificat
 		if err != nil {
 			t.Fatal(err)
 		}
-		template := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{CommonName: string(rune('a' + i))},
+		template := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{
+			CommonName: string(rune('a' + i))},
 			NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IsCA: i < length-1, BasicConstraintsValid: true}
 		public := any(own.Public())
 		if i == length-1 {
@@ -70,18 +71,28 @@ func TestClientCertificatesAreRefusedForTheReasonsThatLogsName(t *testing.T) {
 		foreign bool
 		want    string
 	}{
-		"good":          {length: 2},
-		"three above":   {length: 4},
-		"too deep":      {length: 5, want: "ClientCertMaxChainDepthExceeded"},
-		"expired":       {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }, want: "ClientCertExpired"},
-		"expired, fine": {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }, auth: topology.ClientAuth{IgnoreExpiry: true}},
-		"not yet":       {length: 2, leaf: func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) }, want: "ClientCertNotYetValid"},
-		"for servers":   {length: 2, leaf: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, want: "ClientCertPurposeInvalid"},
-		"for clients":   {length: 2, leaf: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }},
+		"good":        {length: 2},
+		"three above": {length: 4},
+		"too deep":    {length: 5, want: "ClientCertMaxChainDepthExceeded"},
+		"expired": {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) },
+			want: "ClientCertExpired"},
+		"expired, fine": {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) },
+			auth: topology.ClientAuth{IgnoreExpiry: true}},
+		"not yet": {length: 2, leaf: func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) },
+			want: "ClientCertNotYetValid"},
+		"for servers": {length: 2, leaf: func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}, want: "ClientCertPurposeInvalid"},
+		"for clients": {length: 2, leaf: func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		}},
 		"of a stranger": {length: 2, foreign: true, want: "ClientCertUntrusted"},
-		"revoked":       {length: 2, auth: topology.ClientAuth{Revoked: func(c *x509.Certificate) bool { return c.SerialNumber.Int64() == 2 }}, want: "ClientCertCrlHit"},
-		"other key":     {length: 2, key: edKey, want: "ClientCertTypeUnsupported"},
-		"large":         {length: 2, leaf: func(c *x509.Certificate) { c.DNSNames = manyNames() }, want: "ClientCertMaxSizeExceeded"},
+		"revoked": {length: 2, auth: topology.ClientAuth{Revoked: func(c *x509.Certificate) bool {
+			return c.SerialNumber.Int64() == 2
+		}}, want: "ClientCertCrlHit"},
+		"other key": {length: 2, key: edKey, want: "ClientCertTypeUnsupported"},
+		"large": {length: 2, leaf: func(c *x509.Certificate) { c.DNSNames = manyNames() },
+			want: "ClientCertMaxSizeExceeded"},
 	} {
 		chain := chainOf(t, now, tc.length, tc.leaf, tc.key)
 		tc.auth.Authorities = chain[len(chain)-1:]

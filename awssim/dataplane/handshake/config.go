@@ -1,6 +1,6 @@
-// Package handshake is how clients and load balancers agree on TLS: which certificate and cipher suite a client gets, whether its
-// own certificate is accepted, and what the first packet of QUIC names. It opens no socket and writes no log. It
-// may import awssim/dataplane/topology and awssim/sslpolicy.
+// Package handshake is how clients and load balancers agree on TLS: which certificate and cipher suite a client gets,
+// whether its own certificate is accepted, and what the first packet of QUIC names. It opens no socket and writes no
+// log. It may import awssim/dataplane/topology and awssim/sslpolicy.
 package handshake
 
 import (
@@ -42,8 +42,8 @@ type Client struct {
 	Refused     *CertificateError
 }
 
-// Config makes the configuration of a listener. There is one for its life, since it holds the keys of session tickets. Each
-// handshake is served by the handshakes of its moment and notes what it finds at the client of its connection.
+// Config makes the configuration of a listener. There is one for its life, since it holds the keys of session tickets.
+// Each handshake is served by the handshakes of its moment and notes what it finds at the client of its connection.
 func Config(current func() *Server, clientOf func(net.Conn) *Client) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS10, // the security policy of the moment decides
@@ -78,7 +78,8 @@ func (h *Server) configFor(hello *tls.ClientHelloInfo, to *Client) *tls.Config {
 	return c
 }
 
-// applyPolicy sets versions, the cipher suites that crypto/tls has, and key exchanges. Those of TLS 1.3 cannot be chosen.
+// applyPolicy sets versions, the cipher suites that crypto/tls has, and key exchanges. Those of TLS 1.3 cannot be
+// chosen.
 func applyPolicy(c *tls.Config, name string) {
 	policy, ok := sslpolicy.Named(name)
 	if !ok {
@@ -97,10 +98,12 @@ func applyPolicy(c *tls.Config, name string) {
 	c.CurvePreferences = append(c.CurvePreferences, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521)
 }
 
-// preferred keeps, of a policy's cipher suites that a client offers, the first for each kind of certificate: the order is the
-// policy's, while crypto/tls has one of its own. That of TLS 1.3 stays.
+// preferred keeps, of a policy's cipher suites that a client offers, the first for each kind of certificate: the order
+// is the policy's, while crypto/tls has one of its own. That of TLS 1.3 stays.
 func preferred(c *tls.Config, hello *tls.ClientHelloInfo) []uint16 {
-	curves := slices.ContainsFunc(c.CurvePreferences, func(id tls.CurveID) bool { return slices.Contains(hello.SupportedCurves, id) })
+	curves := slices.ContainsFunc(c.CurvePreferences, func(id tls.CurveID) bool {
+		return slices.Contains(hello.SupportedCurves, id)
+	})
 	var out []uint16
 	found := map[string]bool{}
 	for _, id := range c.CipherSuites {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cipherSuites are those of crypto/tls by OpenSSL's names, which security policies, headers and logs use; suites of TLS 1.3 have the same
-// name everywhere.
+// cipherSuites are those of crypto/tls by OpenSSL's names, which security policies, headers and logs use; suites of TLS
+// 1.3 have the same name everywhere.
 var cipherSuites = map[string]uint16{
 	"ECDHE-ECDSA-AES128-GCM-SHA256": tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 	"ECDHE-RSA-AES128-GCM-SHA256":   tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -54,5 +54,6 @@ func VersionName(version uint16) string {
 // KeyExchangeNames are the names of key exchanges in connection logs.
 var KeyExchangeNames = map[tls.CurveID]string{
 	tls.X25519: "x25519", tls.CurveP256: "secp256r1", tls.CurveP384: "secp384r1", tls.CurveP521: "secp521r1",
-	tls.X25519MLKEM768: "X25519MLKEM768", tls.SecP256r1MLKEM768: "SecP256r1MLKEM768", tls.SecP384r1MLKEM1024: "SecP384r1MLKEM1024",
+	tls.X25519MLKEM768: "X25519MLKEM768", tls.SecP256r1MLKEM768: "SecP256r1MLKEM768",
+	tls.SecP384r1MLKEM1024: "SecP384r1MLKEM1024",
 }

@@ -1,7 +1,7 @@
 package httpwire
 
-// chunkScanner follows a chunked body (RFC 9112 §7.1) through pieces of any size to its end, trailers included. A body that
-// is not well-formed has no end: the HTTP server finds that by itself and closes the connection.
+// chunkScanner follows a chunked body (RFC 9112 §7.1) through pieces of any size to its end, trailers included. A body
+// that is not well-formed has no end: the HTTP server finds that by itself and closes the connection.
 type chunkScanner struct {
 	state chunkState
 	left  int64 // of the chunk's data and its line end, or the size read so far

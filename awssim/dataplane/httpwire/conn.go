@@ -1,6 +1,6 @@
-// Package httpwire is HTTP between clients and a load balancer as far as net/http hides it: requests inspected as they came
-// (desync mitigation, limits, HTTP/0.9, forbidden fields of HTTP/2), headers, error pages, status lines. It has no load
-// balancer, no rule and no target. It may import awssim/dataplane/flow.
+// Package httpwire is HTTP between clients and a load balancer as far as net/http hides it: requests inspected as they
+// came (desync mitigation, limits, HTTP/0.9, forbidden fields of HTTP/2), headers, error pages, status lines. It has no
+// load balancer, no rule and no target. It may import awssim/dataplane/flow.
 package httpwire
 
 import (
@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Conn is what an HTTP/1 server reads a client's connection through: it looks at the head of each request before net/http
-// does, which hides or refuses what a load balancer distinguishes. It never hands out bytes of two messages at once, so that
-// the inspection of a request is always there before its handler runs.
+// Conn is what an HTTP/1 server reads a client's connection through: it looks at the head of each request before
+// net/http does, which hides or refuses what a load balancer distinguishes. It never hands out bytes of two messages at
+// once, so that the inspection of a request is always there before its handler runs.
 type Conn struct {
 	net.Conn // of TLS where the client speaks it
 	client   Client
@@ -292,8 +292,8 @@ func (c *Conn) NextHead() *Head {
 	return i
 }
 
-// EndTunnel ends the tunnel that a request asked for and did not get: further bytes are requests again. It reports false if
-// bytes of the tunnel were handed out already.
+// EndTunnel ends the tunnel that a request asked for and did not get: further bytes are requests again. It reports
+// false if bytes of the tunnel were handed out already.
 func (c *Conn) EndTunnel() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

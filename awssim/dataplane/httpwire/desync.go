@@ -78,8 +78,8 @@ type headLine struct {
 	fold        bool // continues the line before; value holds all of it
 }
 
-// inspect reads the head of a request, up to and with its empty line, under a desync mitigation mode. It returns the head
-// that net/http is to see: the same bytes unless something in them must go.
+// inspect reads the head of a request, up to and with its empty line, under a desync mitigation mode. It returns the
+// head that net/http is to see: the same bytes unless something in them must go.
 func inspect(head []byte, mode string) (*Head, []byte) {
 	i := &Head{Size: len(head)}
 	first, rest := cutLine(head)

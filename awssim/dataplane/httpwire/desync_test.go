@@ -15,41 +15,48 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 		head, reason, class           string
 		monitor, defensive, strictest int // status to refuse with
 	}{
-		"compliant":                {get("Accept: */*\r\nX-Y: a\tb\r\n"), "", "", 0, 0, 0},
-		"post with length":         {post("Content-Length: 5\r\n"), "", "", 0, 0, 0},
-		"post in chunks":           {post("Transfer-Encoding: Chunked\r\n"), "", "", 0, 0, 0},
-		"identity":                 {post("Transfer-Encoding: identity\r\nContent-Length: 5\r\n"), "", "", 0, 0, 0},
-		"bare line feeds":          {"GET / HTTP/1.1\nHost: a\n\n", "", "", 0, 0, 0},
-		"control in URI":           {"GET /a\x01b HTTP/1.1\r\n" + host + "\r\n", "AmbiguousUri", "Ambiguous", 0, 0, 400},
-		"length with sign":         {post("Content-Length: +5\r\n"), "BadContentLength", "Severe", 0, 400, 400},
-		"length not a number":      {post("Content-Length: five\r\n"), "BadContentLength", "Severe", 0, 400, 400},
-		"empty length":             {post("Content-Length:\r\n"), "BadContentLength", "Severe", 0, 400, 400},
-		"NUL in header":            {get("X: a\x00b\r\n"), "BadHeader", "Severe", 0, 400, 400},
-		"CR in header":             {get("X: a\rb\r\n"), "BadHeader", "Severe", 0, 400, 400},
-		"bad encoding":             {post("Transfer-Encoding: chunked\x0b\r\n"), "BadTransferEncoding", "Severe", 0, 400, 400},
-		"NUL in URI":               {"GET /a\x00b HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 0, 400, 400},
-		"URI without slash":        {"GET a HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 400, 400, 400},
-		"bad method":               {"G(T / HTTP/1.1\r\n" + host + "\r\n", "BadMethod", "Severe", 400, 400, 400},
-		"no version":               {"GET a\r\n", "BadVersion", "Severe", 400, 400, 400},
-		"no version of POST":       {"POST /\r\n", "BadVersion", "Severe", 400, 400, 400},
-		"no URI":                   {"GET\r\n", "BadMethod", "Severe", 400, 400, 400},
-		"HTTP/0.9":                 {"GET /\r\n", "", "", 0, 0, 0},
-		"NUL in HTTP/0.9":          {"GET /a\x00b\n", "BadUri", "Severe", 0, 400, 400},
-		"bad version":              {"GET / HTTP/11\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
-		"both":                     {post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), "BothTeClPresent", "Ambiguous", 0, 0, 400},
-		"same length twice":        {post("Content-Length: 5\r\nContent-Length: 5\r\n"), "DuplicateContentLength", "Ambiguous", 0, 0, 400},
-		"empty name":               {get(": x\r\n"), "EmptyHeader", "Ambiguous", 0, 0, 400},
-		"spaces only":              {get("A: b\r\n  \t\r\n"), "EmptyHeader", "Ambiguous", 0, 0, 400},
-		"length 0 on GET":          {get("Content-Length: 0\r\n"), "GetHeadZeroContentLength", "Acceptable", 0, 0, 400},
-		"length 0 on POST":         {post("Content-Length: 0\r\n"), "", "", 0, 0, 0},
-		"two lengths":              {post("Content-Length: 5\r\nContent-Length: 6\r\n"), "MultipleContentLength", "Severe", 0, 400, 400},
-		"chunked twice":            {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), "MultipleTransferEncodingChunked", "Severe", 0, 400, 400},
-		"non-ASCII header":         {get("X: \xc3\xa9\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
-		"control in header":        {get("X: a\x01b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
-		"folded header":            {get("X: a\r\n b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
-		"folded Host":              {"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", "NonCompliantHeader", "Acceptable", 400, 400, 400},
-		"folded length":            {post("Content-Length: 5\r\n 6\r\n"), "NonCompliantHeader", "Acceptable", 400, 400, 400},
-		"folded encoding":          {post("Transfer-Encoding: chunked\r\n\t, gzip\r\n"), "NonCompliantHeader", "Acceptable", 400, 400, 400},
+		"compliant":           {get("Accept: */*\r\nX-Y: a\tb\r\n"), "", "", 0, 0, 0},
+		"post with length":    {post("Content-Length: 5\r\n"), "", "", 0, 0, 0},
+		"post in chunks":      {post("Transfer-Encoding: Chunked\r\n"), "", "", 0, 0, 0},
+		"identity":            {post("Transfer-Encoding: identity\r\nContent-Length: 5\r\n"), "", "", 0, 0, 0},
+		"bare line feeds":     {"GET / HTTP/1.1\nHost: a\n\n", "", "", 0, 0, 0},
+		"control in URI":      {"GET /a\x01b HTTP/1.1\r\n" + host + "\r\n", "AmbiguousUri", "Ambiguous", 0, 0, 400},
+		"length with sign":    {post("Content-Length: +5\r\n"), "BadContentLength", "Severe", 0, 400, 400},
+		"length not a number": {post("Content-Length: five\r\n"), "BadContentLength", "Severe", 0, 400, 400},
+		"empty length":        {post("Content-Length:\r\n"), "BadContentLength", "Severe", 0, 400, 400},
+		"NUL in header":       {get("X: a\x00b\r\n"), "BadHeader", "Severe", 0, 400, 400},
+		"CR in header":        {get("X: a\rb\r\n"), "BadHeader", "Severe", 0, 400, 400},
+		"bad encoding": {post("Transfer-Encoding: chunked\x0b\r\n"), "BadTransferEncoding", "Severe",
+			0, 400, 400},
+		"NUL in URI":         {"GET /a\x00b HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 0, 400, 400},
+		"URI without slash":  {"GET a HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 400, 400, 400},
+		"bad method":         {"G(T / HTTP/1.1\r\n" + host + "\r\n", "BadMethod", "Severe", 400, 400, 400},
+		"no version":         {"GET a\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"no version of POST": {"POST /\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"no URI":             {"GET\r\n", "BadMethod", "Severe", 400, 400, 400},
+		"HTTP/0.9":           {"GET /\r\n", "", "", 0, 0, 0},
+		"NUL in HTTP/0.9":    {"GET /a\x00b\n", "BadUri", "Severe", 0, 400, 400},
+		"bad version":        {"GET / HTTP/11\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"both": {post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), "BothTeClPresent",
+			"Ambiguous", 0, 0, 400},
+		"same length twice": {post("Content-Length: 5\r\nContent-Length: 5\r\n"), "DuplicateContentLength",
+			"Ambiguous", 0, 0, 400},
+		"empty name":       {get(": x\r\n"), "EmptyHeader", "Ambiguous", 0, 0, 400},
+		"spaces only":      {get("A: b\r\n  \t\r\n"), "EmptyHeader", "Ambiguous", 0, 0, 400},
+		"length 0 on GET":  {get("Content-Length: 0\r\n"), "GetHeadZeroContentLength", "Acceptable", 0, 0, 400},
+		"length 0 on POST": {post("Content-Length: 0\r\n"), "", "", 0, 0, 0},
+		"two lengths": {post("Content-Length: 5\r\nContent-Length: 6\r\n"), "MultipleContentLength", "Severe",
+			0, 400, 400},
+		"chunked twice": {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+			"MultipleTransferEncodingChunked", "Severe", 0, 400, 400},
+		"non-ASCII header":  {get("X: \xc3\xa9\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
+		"control in header": {get("X: a\x01b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
+		"folded header":     {get("X: a\r\n b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
+		"folded Host": {"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", "NonCompliantHeader", "Acceptable",
+			400, 400, 400},
+		"folded length": {post("Content-Length: 5\r\n 6\r\n"), "NonCompliantHeader", "Acceptable", 400, 400, 400},
+		"folded encoding": {post("Transfer-Encoding: chunked\r\n\t, gzip\r\n"), "NonCompliantHeader", "Acceptable",
+			400, 400, 400},
 		"a comma for the dot":      {"GET / HTTP/1,1\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
 		"another protocol":         {"GET / HTTX/1.1\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
 		"a letter for a digit":     {"GET / HTTP/a.1\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
@@ -67,17 +74,19 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 		"underscore for hyphen":    {post("Transfer_Encoding: chunked\r\n"), "SuspiciousHeader", "Ambiguous", 0, 0, 400},
 		"space before colon":       {post("Content-Length : 5\r\n"), "SuspiciousHeader", "Ambiguous", 0, 0, 400},
 		"length on GET":            {get("Content-Length: 5\r\n"), "UndefinedContentLengthSemantics", "Ambiguous", 0, 0, 400},
-		"chunked on HEAD":          {"HEAD / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n", "UndefinedTransferEncodingSemantics", "Ambiguous", 0, 0, 400},
-		"worst of several":         {"GET /a b HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n", "BadContentLength", "Severe", 0, 400, 400},
-		"unsupported encoding":     {post("Transfer-Encoding: gzip, chunked\r\n"), "", "", 501, 501, 501},
-		"HTTP/3":                   {"GET / HTTP/3.0\r\n" + host + "\r\n", "", "", 505, 505, 505},
-		"no Host":                  {"GET / HTTP/1.1\r\n\r\n", "", "", 400, 400, 400},
-		"HTTP/1.0 without Host":    {"GET / HTTP/1.0\r\n\r\n", "", "", 0, 0, 0},
-		"encodings of HTTP/1.0":    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "", "", 0, 0, 0},
-		"percent without digits":   {"GET /100% HTTP/1.1\r\n" + host + "\r\n", "", "", 0, 0, 0},
-		"absolute form":            {"GET http://b/x HTTP/1.1\r\n" + host + "\r\n", "", "", 0, 0, 0},
-		"name that is no token":    {get("a b: c\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
-		"name of odd punctuation":  {get("a(b: c\r\n"), "", "", 0, 0, 0},
+		"chunked on HEAD": {"HEAD / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n",
+			"UndefinedTransferEncodingSemantics", "Ambiguous", 0, 0, 400},
+		"worst of several": {"GET /a b HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n", "BadContentLength",
+			"Severe", 0, 400, 400},
+		"unsupported encoding":    {post("Transfer-Encoding: gzip, chunked\r\n"), "", "", 501, 501, 501},
+		"HTTP/3":                  {"GET / HTTP/3.0\r\n" + host + "\r\n", "", "", 505, 505, 505},
+		"no Host":                 {"GET / HTTP/1.1\r\n\r\n", "", "", 400, 400, 400},
+		"HTTP/1.0 without Host":   {"GET / HTTP/1.0\r\n\r\n", "", "", 0, 0, 0},
+		"encodings of HTTP/1.0":   {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "", "", 0, 0, 0},
+		"percent without digits":  {"GET /100% HTTP/1.1\r\n" + host + "\r\n", "", "", 0, 0, 0},
+		"absolute form":           {"GET http://b/x HTTP/1.1\r\n" + host + "\r\n", "", "", 0, 0, 0},
+		"name that is no token":   {get("a b: c\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
+		"name of odd punctuation": {get("a(b: c\r\n"), "", "", 0, 0, 0},
 	} {
 		for mode, want := range map[string]int{"monitor": tc.monitor, "defensive": tc.defensive, "strictest": tc.strictest} {
 			i, out := inspect([]byte(tc.head), mode)
@@ -100,18 +109,27 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 func TestWhatIsHandedOutIsWhatALibraryTakes(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"POST /a b HTTP/1.9\r\nHost: a\r\nX: a\x01b\r\nTransfer-Encoding: chunked\r\nContent-Length: 7\r\n: x\r\nb c: d\r\nExpect: 200-ok\r\n\r\n": "POST / HTTP/1.1\r\nHost: a\r\nX: a b\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nContent-Length: 7\r\nY:z\r\n\r\n":                                                      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nY: z\r\n\r\n",
-		"GET /%zz HTTP/1.0\r\nX: a\r\n  b\r\n\r\n":                                           "GET / HTTP/1.0\r\nX: a\r\n b\r\n\r\n",
-		"GET /%aF%09%f0%0A HTTP/1.1\r\nHost: a\r\nX: \xe4\r\n\r\n":                           "GET /%aF%09%f0%0A HTTP/1.1\r\nHost: a\r\nX: \xe4\r\n\r\n", // nothing in it must go
-		"GET /%4g HTTP/1.1\r\nHost: a\r\n\r\n":                                               "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET /%g4 HTTP/1.1\r\nHost: a\r\n\r\n":                                               "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET /%4` HTTP/1.1\r\nHost: a\r\n\r\n":                                               "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\xe4\x02\x7f\r\n\r\n":                           "GET / HTTP/1.1\r\nHost: a\r\nX:  \xe4  \r\n\r\n",
-		"GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n":                                               "GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nb c: d\r\n e\r\n \r\n f\r\nY: z\r\n g\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nY: z\r\n g\r\n\r\n", // a line that goes takes its continuation along
-		"GET / HTTP/1.1\r\n first\r\nHost: a\r\n\r\n":                                        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n":           "PUT / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n",
+		"POST /a b HTTP/1.9\r\nHost: a\r\nX: a\x01b\r\nTransfer-Encoding: chunked\r\nContent-Length: 7\r\n: x\r\nb c: " +
+			"d\r\nExpect: 200-ok\r\n\r\n": "POST / HTTP/1.1\r\nHost: a\r\nX: a b\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nContent-Length: 7\r\nY:z\r\n\r\n": "POST / HTTP/1.1\r\nHost: " +
+			"a\r\nContent-Length: 7\r\nY: z\r\n\r\n",
+		"GET /%zz HTTP/1.0\r\nX: a\r\n  b\r\n\r\n": "GET / HTTP/1.0\r\nX: " +
+			"a\r\n b\r\n\r\n",
+		// nothing in it must go
+		"GET /%aF%09%f0%0A HTTP/1.1\r\nHost: a\r\nX: \xe4\r\n\r\n": "GET /%aF%09%f0%0A HTTP/1.1\r\nHost: " +
+			"a\r\nX: \xe4\r\n\r\n",
+		"GET /%4g HTTP/1.1\r\nHost: a\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /%g4 HTTP/1.1\r\nHost: a\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /%4` HTTP/1.1\r\nHost: a\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\xe4\x02\x7f\r\n\r\n": "GET / HTTP/1.1\r\nHost: " +
+			"a\r\nX:  \xe4  \r\n\r\n",
+		"GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n": "GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n",
+		// a line that goes takes its continuation along
+		"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nb c: d\r\n e\r\n \r\n f\r\nY: z\r\n g\r\n\r\n": "GET / HTTP/1.1\r\nHost: " +
+			"a\r\nX: a\r\nY: z\r\n g\r\n\r\n",
+		"GET / HTTP/1.1\r\n first\r\nHost: a\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n": "PUT / HTTP/1.1\r\nHost: " +
+			"a\r\nA: b\r\n\r\n",
 		"GET /%41\n":      "GET /%41 HTTP/1.0\r\n\r\n",
 		"GET /a\x01b\r\n": "GET / HTTP/1.0\r\n\r\n",
 	} {
@@ -156,13 +174,17 @@ func TestChunkedBodiesEndWhereTheyEnd(t *testing.T) {
 func TestServerErrorPagesAreReplacedAndNothingElse(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n431 …":         "400 Bad Request",
-		"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nUnsupported transfer encoding": "501 Not Implemented",
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: x\r\n\r\nfrom a target":          "",
+		"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: " +
+			"close\r\n\r\n431 …": "400 Bad Request",
+		"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nUnsupported " +
+			"transfer encoding": "501 Not Implemented",
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: " +
+			"x\r\n\r\nfrom a target": "",
 		"HTTP/1.1 200 OK\r\n\r\n": "",
 	} {
 		got, ok := replaceErrorPage([]byte(in))
-		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") || !strings.Contains(string(got), "<h1>"+want+"</h1>")) {
+		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") ||
+			!strings.Contains(string(got), "<h1>"+want+"</h1>")) {
 			t.Errorf("%q: %q, %v", in, got, ok)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 // simpleVersion is the version that logs have for a request without one.
 const simpleVersion = "HTTP/0.9"
 
-// versionless is the length of a first line that names no version, or 0. It is the whole request: of HTTP/0.9, which has no headers
-// (RFC 1945 §5), or of nothing. What follows it has no meaning.
+// versionless is the length of a first line that names no version, or 0. It is the whole request: of HTTP/0.9, which
+// has no headers (RFC 1945 §5), or of nothing. What follows it has no meaning.
 func versionless(in []byte) int {
 	end := bytes.IndexByte(in, '\n') + 1
 	_, rest, _ := bytes.Cut(in[:end], []byte{' '})

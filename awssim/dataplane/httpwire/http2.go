@@ -21,7 +21,8 @@ const (
 	maxFields = 8 * MaxHead
 )
 
-// refusalHeader marks an HTTP/2 request that the handler must refuse. Its value is a secret of the process: clients may send any header.
+// refusalHeader marks an HTTP/2 request that the handler must refuse. Its value is a secret of the process: clients may
+// send any header.
 const refusalHeader = "Awssim-Refusal"
 
 var refusalValue = rand.Text()
@@ -126,7 +127,8 @@ func (c *HTTP2Conn) frame() error {
 		if err != nil {
 			return err
 		}
-		if http2.FrameType(next[3]) != http2.FrameContinuation || !bytes.Equal(next[5:9], stream) || len(block)+int(length) > maxHeaderFrame {
+		if http2.FrameType(next[3]) != http2.FrameContinuation || !bytes.Equal(next[5:9], stream) || len(block)+
+			int(length) > maxHeaderFrame {
 			// The server gets the beginning of the block, so that it finds the continuation missing.
 			c.pass(append(header(nil, 0, http2.FrameHeaders, 0, stream), next...))
 			return nil
@@ -226,7 +228,8 @@ func (c *HTTP2Conn) encode() {
 		_ = c.encoder.WriteField(f) // into memory
 	}
 	if refused && request {
-		_ = c.encoder.WriteField(hpack.HeaderField{Name: strings.ToLower(refusalHeader), Value: refusalValue, Sensitive: true})
+		_ = c.encoder.WriteField(hpack.HeaderField{Name: strings.ToLower(refusalHeader), Value: refusalValue,
+			Sensitive: true})
 	}
 }
 

@@ -49,7 +49,8 @@ func (i *Head) checkURI(uri []byte) {
 		i.note("BadUri")
 	case odd && !absolute:
 		i.URIRewritten, i.changed = true, true
-	case absolute && !readable(i.URI), i.Method == http.MethodConnect && !strings.HasPrefix(i.URI, "/") && !readable("http://"+i.URI):
+	case absolute && !readable(i.URI), i.Method == http.MethodConnect && !strings.HasPrefix(i.URI, "/") &&
+		!readable("http://"+i.URI):
 		i.refusal(http.StatusBadRequest) // net/http would answer it, past logs and metrics
 	}
 }
@@ -190,7 +191,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// isHost reports whether a Host holds nothing but what RFC 3986 has in hosts and ports. net/http answers all else itself.
+// isHost reports whether a Host holds nothing but what RFC 3986 has in hosts and ports. net/http answers all else
+// itself.
 func isHost(b []byte) bool {
 	for _, c := range b {
 		if !PlainName([]byte{c}) && strings.IndexByte("!$%&'()*+,.:;=[]_~", c) < 0 {

@@ -40,12 +40,15 @@ func Status(status int) string {
 // ErrorPage is the HTML body of a generated answer.
 func ErrorPage(status int) string {
 	t := Status(status)
-	return "<html>\r\n<head><title>" + t + "</title></head>\r\n<body>\r\n<center><h1>" + t + "</h1></center>\r\n</body>\r\n</html>\r\n"
+	return "<html>\r\n<head><title>" + t + "</title></head>\r\n<body>\r\n<center><h1>" + t +
+		"</h1></center>\r\n</body>\r\n</html>\r\n"
 }
 
 // PlainHTTPPage is the answer to HTTP on an HTTPS port.
-const PlainHTTPPage = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n" +
-	"<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n</body>\r\n</html>\r\n"
+const PlainHTTPPage = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS " +
+	"port</title></head>\r\n<body>\r\n" +
+	"<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS " +
+	"port</center>\r\n</body>\r\n</html>\r\n"
 
 // What net/http writes, past any handler, to requests that it cannot read.
 var (
@@ -73,7 +76,8 @@ func replaceErrorPage(p []byte) ([]byte, bool) {
 	return RawAnswer(status, ErrorPage(status)), true
 }
 
-// retitled is the beginning of an answer with words for its status, code included, where net/http has others or makes some up.
+// retitled is the beginning of an answer with words for its status, code included, where net/http has others or makes
+// some up.
 func retitled(p []byte, words string) ([]byte, bool) {
 	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
 	version, _, is := bytes.Cut(line, []byte{' '})
@@ -88,13 +92,16 @@ func retitled(p []byte, words string) ([]byte, bool) {
 
 // RawAnswer is an HTML answer that is written past net/http, after which the connection closes.
 func RawAnswer(status int, body string) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: "+
+		"close\r\n\r\n%s",
 		Status(status), ServerName, len(body), body)
 }
 
-// OwnStatus is a target's status with its own words, "" where they are the usual ones or could not stand in a status line.
+// OwnStatus is a target's status with its own words, "" where they are the usual ones or could not stand in a status
+// line.
 func OwnStatus(res *http.Response) string {
-	if res.ProtoMajor != 1 || strings.IndexFunc(res.Status, unicode.IsControl) >= 0 || res.Status == strconv.Itoa(res.StatusCode)+" "+http.StatusText(res.StatusCode) {
+	if res.ProtoMajor != 1 || strings.IndexFunc(res.Status, unicode.IsControl) >= 0 ||
+		res.Status == strconv.Itoa(res.StatusCode)+" "+http.StatusText(res.StatusCode) {
 		return ""
 	}
 	return res.Status

@@ -9,11 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 )
 
-// lingerTime is how long a client that is not read any more may go on sending before its connection is cut, so that it sees the answer.
+// lingerTime is how long a client that is not read any more may go on sending before its connection is cut, so that it
+// sees the answer.
 const lingerTime = 500 * time.Millisecond
 
-// Write implements net.Conn. The HTTP server's own error pages become the load balancer's, and its status lines those of the
-// load balancer or the target.
+// Write implements net.Conn. The HTTP server's own error pages become the load balancer's, and its status lines those
+// of the load balancer or the target.
 func (c *Conn) Write(p []byte) (int, error) {
 	if cutter := c.cutter.Load(); cutter != nil {
 		if _, err := c.Conn.Write(cutter.body(p)); err != nil {
@@ -39,7 +40,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close implements net.Conn. A client that is not read any more is given time to read the answer: closing with bytes unread resets.
+// Close implements net.Conn. A client that is not read any more is given time to read the answer: closing with bytes
+// unread resets.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	linger := c.refused

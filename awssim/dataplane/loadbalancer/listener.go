@@ -20,8 +20,8 @@ import (
 
 // Snapshot is an immutable picture of one listener: all that a request or a flow needs, taken once at its start.
 //
-// Every update makes new snapshots of everything, most of which serve no request before the next; what is expensive to make is
-// made at first use.
+// Every update makes new snapshots of everything, most of which serve no request before the next; what is expensive to
+// make is made at first use.
 type Snapshot struct {
 	*Config
 	Listener     topology.Listener
@@ -34,7 +34,8 @@ type Snapshot struct {
 
 // Snapshot makes the snapshot of a listener.
 func (b *LoadBalancer) Snapshot(l *topology.Listener) *Snapshot {
-	s := &Snapshot{Config: b.config.Load(), Listener: *l, TargetGroups: map[string]*targetgroup.Group{}, ListenerSettings: l.Settings()}
+	s := &Snapshot{Config: b.config.Load(), Listener: *l, TargetGroups: map[string]*targetgroup.Group{},
+		ListenerSettings: l.Settings()}
 	for arn := range l.TargetGroups() {
 		if g := b.TargetGroup(arn); g != nil {
 			s.TargetGroups[arn] = g

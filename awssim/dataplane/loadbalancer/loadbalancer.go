@@ -1,7 +1,7 @@
-// Package loadbalancer is what Application and Network Load Balancers have in common: configuration and counters, the zone that a
-// client reaches, what security groups permit, snapshots of listeners, connections of clients. It opens no socket and speaks no
-// protocol. It may import awssim/accesslog, awssim/clock, awssim/vnet, internal/model/stack, internal/model/traffic and the packages of the
-// data plane below it.
+// Package loadbalancer is what Application and Network Load Balancers have in common: configuration and counters, the
+// zone that a client reaches, what security groups permit, snapshots of listeners, connections of clients. It opens no
+// socket and speaks no protocol. It may import awssim/accesslog, awssim/clock, awssim/vnet, internal/model/stack,
+// internal/model/traffic and the packages of the data plane below it.
 package loadbalancer
 
 import (
@@ -114,8 +114,8 @@ func (b *LoadBalancer) Permits(network string, from, to netip.AddrPort) bool {
 	return c == nil || !c.Filtered || topology.Permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
 }
 
-// Admits is the firewall of the load balancer's addresses on the virtual network. It drops without an answer what the security
-// groups do not permit and, as an NLB does, what no listener is for.
+// Admits is the firewall of the load balancer's addresses on the virtual network. It drops without an answer what the
+// security groups do not permit and, as an NLB does, what no listener is for.
 func (b *LoadBalancer) Admits(network string, from, to netip.AddrPort) bool {
 	c := b.config.Load()
 	if c == nil {
@@ -153,8 +153,8 @@ func (b *LoadBalancer) Client(peer net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ip, at.Port())
 }
 
-// HasHealthyTargets reports whether, for an accelerator, an active load balancer can serve: some target group has a healthy target, and none has
-// unhealthy ones only.
+// HasHealthyTargets reports whether, for an accelerator, an active load balancer can serve: some target group has a
+// healthy target, and none has unhealthy ones only.
 func (b *LoadBalancer) HasHealthyTargets() bool {
 	c := b.Active()
 	if c == nil {

@@ -13,8 +13,8 @@ type ZoneState struct {
 	topology.Zone
 	// Healthy is set if every target group in use has, in this zone, the healthy targets that DNS failover requires.
 	Healthy bool
-	// InService is set if the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it, or
-	// that holds for no zone (then all are in service, so that the name keeps addresses).
+	// InService is set if the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it,
+	// or that holds for no zone (then all are in service, so that the name keeps addresses).
 	InService bool
 }
 
@@ -48,8 +48,8 @@ func (b *LoadBalancer) inService() []topology.Zone {
 	return zones
 }
 
-// EntryPoints are the addresses of one family, of the zones in service, at which accelerators reach an active load balancer. Those of an
-// internet-facing load balancer are the public ones.
+// EntryPoints are the addresses of one family, of the zones in service, at which accelerators reach an active load
+// balancer. Those of an internet-facing load balancer are the public ones.
 func (b *LoadBalancer) EntryPoints(v6 bool) []netip.Addr {
 	c := b.Active()
 	if c == nil {
@@ -71,8 +71,8 @@ func (b *LoadBalancer) EntryPoints(v6 bool) []netip.Addr {
 	return nodes
 }
 
-// healthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without any
-// target does not count.
+// healthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without
+// any target does not count.
 func (c *Config) healthyIn(zone string) bool {
 	for _, g := range c.groups {
 		pool, s := g.Pool(), &g.Config().Settings
@@ -87,7 +87,8 @@ func (c *Config) healthyIn(zone string) bool {
 }
 
 // Zone finds the zone whose node a connection reached: by its address on the virtual network, else in turn as DNS would
-// answer: of the zones in service those with a healthy target of the listener if there are any, else zones with a target, else all.
+// answer: of the zones in service those with a healthy target of the listener if there are any, else zones with a
+// target, else all.
 func (b *LoadBalancer) Zone(local netip.Addr, s *Snapshot, client netip.AddrPort) string {
 	for _, z := range b.config.Load().Zones {
 		if local == z.Private || local == z.Public || local == z.IPv6 {
@@ -95,7 +96,8 @@ func (b *LoadBalancer) Zone(local netip.Addr, s *Snapshot, client netip.AddrPort
 		}
 	}
 	for _, g := range s.TargetGroups {
-		if settings := &g.Config().Settings; settings.Sticky && settings.StickyType == "source_ip" { // a client resolves the name once and stays at one node
+		// a client resolves the name once and stays at one node
+		if settings := &g.Config().Settings; settings.Sticky && settings.StickyType == "source_ip" {
 			return b.resolvedZone(s, b.HashOf(client.Addr()))
 		}
 	}
@@ -109,7 +111,8 @@ func (b *LoadBalancer) resolvedZone(s *Snapshot, n uint64) string {
 		return ""
 	}
 	start := int(n % uint64(len(zones)))
-	for _, good := range []func(*targetgroup.Pool, string) bool{(*targetgroup.Pool).HealthyIn, (*targetgroup.Pool).RegisteredIn} {
+	for _, good := range []func(*targetgroup.Pool, string) bool{(*targetgroup.Pool).HealthyIn,
+		(*targetgroup.Pool).RegisteredIn} {
 		for i := range zones {
 			z := zones[(start+i)%len(zones)]
 			for _, g := range s.TargetGroups {

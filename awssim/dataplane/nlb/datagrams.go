@@ -17,15 +17,15 @@ import (
 
 const udpIdle = 120 * time.Second
 
-// packetKey identifies a flow of datagrams: UDP flows by the client alone, QUIC's by the target as well, since the connection
-// ids of one client's packets may lead to several.
+// packetKey identifies a flow of datagrams: UDP flows by the client alone, QUIC's by the target as well, since the
+// connection ids of one client's packets may lead to several.
 type packetKey struct {
 	peer   netip.AddrPort
 	target *targetgroup.Target // nil: what the hash of the client chose
 }
 
-// Datagrams are the flows of one socket: each client address and port is a flow with a target of its own until nothing moved for
-// the idle time.
+// Datagrams are the flows of one socket: each client address and port is a flow with a target of its own until nothing
+// moved for the idle time.
 type Datagrams struct {
 	Socket   net.PacketConn // by which answers leave; set before the first datagram
 	listener *Listener
@@ -37,7 +37,8 @@ type Datagrams struct {
 
 // Datagrams carries the datagrams that come to an address.
 func (l *Listener) Datagrams(at netip.Addr) *Datagrams {
-	return &Datagrams{listener: l, local: netip.AddrPortFrom(at.Unmap(), uint16(l.Port)), open: map[packetKey]*packetFlow{}}
+	return &Datagrams{listener: l, local: netip.AddrPortFrom(at.Unmap(), uint16(l.Port)),
+		open: map[packetKey]*packetFlow{}}
 }
 
 // Take carries one datagram of a client. It is called for one at a time.
@@ -69,8 +70,10 @@ func (p *Datagrams) udp(from net.Addr) *packetFlow {
 	return p.admit(from, p.listener.routeTo, func(*route) []packetKey { return []packetKey{key} })
 }
 
-// admit opens a flow for a client that the security groups let in: choose finds its route, keys are what it is found by.
-func (p *Datagrams) admit(from net.Addr, choose func(*loadbalancer.Snapshot, string, flow.Tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
+// admit opens a flow for a client that the security groups let in: choose finds its route, keys are what it is found
+// by.
+func (p *Datagrams) admit(from net.Addr, choose func(*loadbalancer.Snapshot, string, flow.Tuple) (*route, bool),
+	keys func(*route) []packetKey) *packetFlow {
 	b, s := p.listener.LoadBalancer, p.listener.Snapshot()
 	client := b.Client(from)
 	if !b.Permits("udp", client, p.local) {
@@ -87,7 +90,8 @@ func (p *Datagrams) admit(from net.Addr, choose func(*loadbalancer.Snapshot, str
 }
 
 // openFlow connects a new flow to its target.
-func (p *Datagrams) openFlow(from net.Addr, client netip.AddrPort, s *loadbalancer.Snapshot, r *route, keys []packetKey) *packetFlow {
+func (p *Datagrams) openFlow(from net.Addr, client netip.AddrPort, s *loadbalancer.Snapshot, r *route,
+	keys []packetKey) *packetFlow {
 	l, b := p.listener, p.listener.LoadBalancer
 	if !r.group.User().Permits("udp", r.to) {
 		r.counts(b).AddBlockedOut("udp")

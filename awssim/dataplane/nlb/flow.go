@@ -1,6 +1,7 @@
-// Package nlb carries the flows that reach listeners of Network Load Balancers: choice of a target, TCP and TLS connections, flows of datagrams and of
-// QUIC, their records and the log of TLS connections. Connections and datagrams come from the data plane, which owns the sockets; health checks are in the
-// package targetgroup. It may import awssim/accesslog, awssim/vnet, internal/model/traffic and the packages of the data plane below it.
+// Package nlb carries the flows that reach listeners of Network Load Balancers: choice of a target, TCP and TLS
+// connections, flows of datagrams and of QUIC, their records and the log of TLS connections. Connections and datagrams
+// come from the data plane, which owns the sockets; health checks are in the package targetgroup. It may import
+// awssim/accesslog, awssim/vnet, internal/model/traffic and the packages of the data plane below it.
 package nlb
 
 import (
@@ -42,12 +43,14 @@ func (l *Listener) Serve(conn *loadbalancer.Conn, s *loadbalancer.Snapshot) {
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	t := flow.Tuple{Network: "tcp", Client: conn.Client, Local: local}
 	r, ok := l.routeTo(s, conn.Zone, t)
-	for now := l.Snapshot(); !ok && now != s; now = l.Snapshot() { // the targets left while the connection was on its way, and the listener has others
+	// the targets left while the connection was on its way, and the listener has others
+	for now := l.Snapshot(); !ok && now != s; now = l.Snapshot() {
 		s = now
 		r, ok = l.routeTo(s, conn.Zone, t)
 	}
 	if !ok {
-		r, ok = l.routeTo(s, b.Zone(local.Addr().Unmap(), s, conn.Client), t) // the targets of the zone left meanwhile, and DNS leaves it out now
+		// the targets of the zone left meanwhile, and DNS leaves it out now
+		r, ok = l.routeTo(s, b.Zone(local.Addr().Unmap(), s, conn.Client), t)
 	}
 	if !ok {
 		b.Flows.Add(counter.RejectedFlows, 1)
@@ -102,7 +105,8 @@ func (l *Listener) refuse(c net.Conn) {
 	flow.Abort(c)
 }
 
-// unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's reset.
+// unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's
+// reset.
 func (l *Listener) unreachable(c net.Conn, r *route, err error) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		r.counts(l.LoadBalancer).Add(counter.TargetResets, 1)
@@ -176,8 +180,8 @@ type carried struct {
 	forgotten atomic.Bool // idle for too long: the side that speaks next is reset
 }
 
-// carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an idle TCP
-// flow is forgotten: its ends get a reset when they next send.
+// carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an
+// idle TCP flow is forgotten: its ends get a reset when they next send.
 func (l *Listener) carry(client, target net.Conn, s *loadbalancer.Snapshot, fl *carried) {
 	secure := s.Listener.Protocol == "TLS"
 	idle := flow.NewIdleTimer(l.LoadBalancer.Clock, idleAfter(s), func() {

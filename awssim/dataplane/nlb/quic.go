@@ -20,8 +20,9 @@ func server(s *loadbalancer.Snapshot, id handshake.ServerID) (*targetgroup.Group
 	return nil, nil
 }
 
-// quic is the flow of a client's QUIC packet; nil when it is dropped. Packets go to the target whose server id they name, from
-// whatever address they come; the first ones of a connection, which cannot name any, by the hash of the addresses.
+// quic is the flow of a client's QUIC packet; nil when it is dropped. Packets go to the target whose server id they
+// name, from whatever address they come; the first ones of a connection, which cannot name any, by the hash of the
+// addresses.
 func (p *Datagrams) quic(from net.Addr, datagram []byte) *packetFlow {
 	packet, ok := handshake.ParsePacket(datagram)
 	if !ok {

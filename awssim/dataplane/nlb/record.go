@@ -43,9 +43,11 @@ func (l *Listener) newRecord(s *loadbalancer.Snapshot, r *route, client netip.Ad
 	return l.record(s, r, client, counter.TransportOf(s.Listener.Protocol, "tcp"))
 }
 
-func (l *Listener) record(s *loadbalancer.Snapshot, r *route, client netip.AddrPort, kind counter.Transport) *flowRecord {
+func (l *Listener) record(s *loadbalancer.Snapshot, r *route, client netip.AddrPort,
+	kind counter.Transport) *flowRecord {
 	b := l.LoadBalancer
-	record := &flowRecord{open: l.open, route: r, listener: s.Listener.ARN, kind: kind, client: client, since: b.Clock.Now()}
+	record := &flowRecord{open: l.open, route: r, listener: s.Listener.ARN, kind: kind, client: client,
+		since: b.Clock.Now()}
 	record.counts = r.counts(b)
 	record.counts.Add(counter.NewFlows.By(kind), 1)
 	record.counts.Add(counter.ActiveFlows.By(kind), 1)
@@ -100,8 +102,9 @@ func (o *OpenFlows) List(loadBalancer string) []Flow {
 	flows := make([]Flow, 0, len(o.records))
 	for r := range o.records {
 		flows = append(flows, Flow{
-			LoadBalancer: loadBalancer, Listener: r.listener, TargetGroup: r.route.group.ARN, Protocol: counter.TransportNames[r.kind],
-			Client: r.client, TargetID: r.route.target.Key.ID, Target: r.route.to, Since: r.since,
+			LoadBalancer: loadBalancer, Listener: r.listener, TargetGroup: r.route.group.ARN,
+			Protocol: counter.TransportNames[r.kind],
+			Client:   r.client, TargetID: r.route.target.Key.ID, Target: r.route.to, Since: r.since,
 			Received: r.received.Load(), Sent: r.sent.Load(),
 		})
 	}

@@ -56,7 +56,8 @@ func (l *Listener) routeTo(s *loadbalancer.Snapshot, zone string, t flow.Tuple) 
 }
 
 // routeVia is the route to a target that is chosen already.
-func (l *Listener) routeVia(s *loadbalancer.Snapshot, zone string, t flow.Tuple, g *targetgroup.Group, to *targetgroup.Target) (*route, bool) {
+func (l *Listener) routeVia(s *loadbalancer.Snapshot, zone string, t flow.Tuple, g *targetgroup.Group,
+	to *targetgroup.Target) (*route, bool) {
 	settings := &g.Config().Settings
 	r := &route{group: g, target: to, zone: zone}
 	var ok bool

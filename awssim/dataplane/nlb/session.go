@@ -88,12 +88,16 @@ func (s *session) log(conn *loadbalancer.Conn) {
 	listener := s.record.listener[strings.LastIndexByte(s.record.listener, '/')+1:]
 	e := accesslog.TLSConnection{
 		Time: now, LoadBalancer: at.LoadBalancer, Listener: listener, Client: conn.Client, Destination: s.record.route.at,
-		Duration: time.Since(conn.Since), Handshake: s.handshake, Received: s.record.received.Load(), Sent: s.record.sent.Load(),
-		Alert: s.alert, Certificate: conn.Hello.Certificate, Domain: conn.Hello.ServerName, BackProtocol: s.back, Offered: conn.Hello.Protocols, Created: s.record.since,
+		Duration: time.Since(conn.Since), Handshake: s.handshake, Received: s.record.received.Load(),
+		Sent:  s.record.sent.Load(),
+		Alert: s.alert, Certificate: conn.Hello.Certificate, Domain: conn.Hello.ServerName, BackProtocol: s.back,
+		Offered: conn.Hello.Protocols, Created: s.record.since,
 	}
 	if s.handshake >= 0 {
 		state := s.conn.ConnectionState()
-		e.Cipher, e.Version, e.NamedGroup = handshake.CipherName(state.CipherSuite), strings.ToLower(strings.ReplaceAll(handshake.VersionName(state.Version), ".", "")), handshake.KeyExchangeNames[state.CurveID]
+		e.Cipher, e.Version, e.NamedGroup = handshake.CipherName(state.CipherSuite),
+			strings.ToLower(strings.ReplaceAll(handshake.VersionName(state.Version), ".", "")),
+			handshake.KeyExchangeNames[state.CurveID]
 		e.FrontProtocol = state.NegotiatedProtocol
 	}
 	b.Logs.Add(at, e.Line())

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Automatic target weights: what AWS documents of them is the rhythm, the least number of targets and that a target which
-// fails more often than its peers gets less; the numbers are estimates.
+// Automatic target weights: what AWS documents of them is the rhythm, the least number of targets and that a target
+// which fails more often than its peers gets less; the numbers are estimates.
 const (
 	weighInterval    = 5 * time.Second
 	leastForAnomaly  = 3    // healthy targets
@@ -57,8 +57,8 @@ func (g *Group) weighted(targets []*Target) *Target {
 	return targets[0]
 }
 
-// weigh compares the targets' failures. Anomalies are found for every group with weighted_random; only anomaly mitigation acts
-// on them.
+// weigh compares the targets' failures. Anomalies are found for every group with weighted_random; only anomaly
+// mitigation acts on them.
 func (g *Group) weigh(targets []*Target) {
 	now := g.groups.Clock.Now()
 	if now.UnixNano() < g.scales.next.Load() {
@@ -82,7 +82,8 @@ func (g *Group) weigh(targets []*Target) {
 	for i, t := range targets {
 		p, c := &t.Performance, counts[i]
 		others := share(failures-c.failures, requests-c.requests)
-		anomalous := len(targets) >= leastForAnomaly && c.failures >= leastFailures && share(c.failures, c.requests) > others+anomalousFailing
+		anomalous := len(targets) >= leastForAnomaly && c.failures >= leastFailures && share(c.failures, c.requests) > others+
+			anomalousFailing
 		p.anomalous.Store(anomalous)
 		weight := min(p.weight()+weightRegained, fullWeight)
 		if anomalous {

@@ -43,7 +43,8 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 		share := round(200)
 		anomalous, mitigated := g.AnomalousHosts()
 		if anomalous != 1 || mitigate != (mitigated == 1) || mitigate != (share < 40) {
-			t.Errorf("mitigation %v: %d anomalous, %d mitigated, the failing target got %d of 300", mitigate, anomalous, mitigated, share)
+			t.Errorf("mitigation %v: %d anomalous, %d mitigated, the failing target got %d of 300", mitigate, anomalous,
+				mitigated, share)
 		}
 		for range 8 {
 			round(200)

@@ -11,13 +11,13 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// leastChannelTimeout bounds an attempt to open a control channel from below: a connection that the agent's security groups admit a moment
-// later is made by a second SYN, after a second.
+// leastChannelTimeout bounds an attempt to open a control channel from below: a connection that the agent's security
+// groups admit a moment later is made by a second SYN, after a second.
 const leastChannelTimeout = 2 * time.Second
 
-// control keeps the control channel to the agent of a target optimizer open: a TCP connection to the target group's control
-// port, tried again beside each health check. AWS does not publish its protocol; here an agent that holds the connection
-// open takes requests.
+// control keeps the control channel to the agent of a target optimizer open: a TCP connection to the target group's
+// control port, tried again beside each health check. AWS does not publish its protocol; here an agent that holds the
+// connection open takes requests.
 func (c *checker) control(config *Config, user *User, t *Target, timeout time.Duration) {
 	if config.ControlPort == 0 || user.Network || !t.beginChannel() {
 		return

@@ -204,8 +204,9 @@ func (g *Group) rebuild() {
 	g.servers.Store(&servers)
 }
 
-// unshifted leaves out the targets in zones that a zonal shift leads away from, unless no others are left; the lock is held.
-// A node of such a zone still serves its own without cross-zone balancing: it is DNS that leads away from it then.
+// unshifted leaves out the targets in zones that a zonal shift leads away from, unless no others are left; the lock is
+// held. A node of such a zone still serves its own without cross-zone balancing: it is DNS that leads away from it
+// then.
 func (g *Group) unshifted(targets []*Target) []*Target {
 	user := g.User()
 	if user == nil || !slices.ContainsFunc(user.zones, func(z topology.Zone) bool { return z.Shifted }) {
@@ -224,7 +225,8 @@ func (u *User) shifted(t *Target) bool {
 	return slices.ContainsFunc(u.zones, func(z topology.Zone) bool { return z.Shifted && z.Name == zone })
 }
 
-// eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing requires (fail open).
+// eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing requires (fail
+// open).
 func eligible(s *topology.TargetGroupSettings, registered []*Target) []*Target {
 	healthy := make([]*Target, 0, len(registered))
 	for _, t := range registered {
@@ -275,8 +277,8 @@ func (g *Group) Choose(zone string, targets []*Target, avoid *Target) *Target {
 	return t
 }
 
-// rampUp replaces a target in slow start by one that is not, as long as there is one, so that its share grows linearly over
-// the slow start's duration.
+// rampUp replaces a target in slow start by one that is not, as long as there is one, so that its share grows linearly
+// over the slow start's duration.
 func (g *Group) rampUp(t *Target, targets []*Target, slow time.Duration) *Target {
 	now := g.groups.Clock.Now().UnixNano()
 	age := func(t *Target) time.Duration { return time.Duration(now - t.rampFrom.Load()) }

@@ -88,12 +88,16 @@ func TestFewHealthyTargetsOpenTheGroupByCountOrShare(t *testing.T) {
 		healthy    int // of four
 		want       int // eligible
 	}{
-		"one is enough":             {nil, 1, 1},
-		"none":                      {nil, 0, 4},
-		"three are asked for":       {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 2, 4},
-		"three are there":           {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 3, 3},
-		"half of them is asked for": {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 1, 4},
-		"half of them is there":     {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 2, 2},
+		"one is enough": {nil, 1, 1},
+		"none":          {nil, 0, 4},
+		"three are asked for": {
+			map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 2, 4},
+		"three are there": {
+			map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 3, 3},
+		"half of them is asked for": {
+			map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 1, 4},
+		"half of them is there": {
+			map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 2, 2},
 	} {
 		s := (&topology.TargetGroup{Attributes: tc.attributes}).Settings()
 		var targets []*Target

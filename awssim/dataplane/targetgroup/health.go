@@ -146,8 +146,8 @@ func (c *checker) stop() {
 	}
 }
 
-// check does one check of a target and schedules the next, unless the target is no longer to be checked or its checks began
-// again under another ticket.
+// check does one check of a target and schedules the next, unless the target is no longer to be checked or its checks
+// began again under another ticket.
 func (c *checker) check(t *Target, ticket int) {
 	g := t.Group
 	g.mu.Lock()
@@ -198,14 +198,16 @@ func (c *checker) check(t *Target, ticket int) {
 	c.add(t, ticket, started.Add(interval))
 }
 
-// subject is a target under check, with the load balancer that uses its group and the group's configuration at that time.
+// subject is a target under check, with the load balancer that uses its group and the group's configuration at that
+// time.
 type subject struct {
 	target *Target
 	user   *User
 	config *Config
 }
 
-// round is one check by the node of every zone at once. A target passes when it passes the checks of more than half of the nodes.
+// round is one check by the node of every zone at once. A target passes when it passes the checks of more than half of
+// the nodes.
 func (c *checker) round(ctx context.Context, s subject) verdict {
 	at := s.config.checkPort(s.target)
 	nodes := topology.OwnAddresses(s.user.zones, at.Addr().Is6())

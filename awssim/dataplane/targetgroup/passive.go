@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// passiveFailures is how many flows in a row a target must fail to take for the load balancer to call it unhealthy without
-// waiting for its checks.
+// passiveFailures is how many flows in a row a target must fail to take for the load balancer to call it unhealthy
+// without waiting for its checks.
 const passiveFailures = 3
 
 // Observe is the passive health check: it counts the connection attempts of real flows. It does nothing for target
@@ -15,7 +15,8 @@ const passiveFailures = 3
 func (g *Group) Observe(t *Target, err error) {
 	config := g.Config()
 	var dial *net.OpError
-	if config.Settings.Sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
+	if config.Settings.Sticky || errors.Is(err, errBlocked) || err != nil &&
+		(!errors.As(err, &dial) || dial.Op != "dial") {
 		return
 	}
 	g.mu.Lock()
@@ -36,7 +37,8 @@ func (g *Group) Observe(t *Target, err error) {
 	ticket := t.ticket
 	g.mu.Unlock()
 	if turned {
-		g.groups.checks.turned(subject{t, user, config}, ticket, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
+		g.groups.checks.turned(subject{t, user, config}, ticket, stateUnhealthy,
+			verdict{reason: reasonFailed, description: "Health checks failed"})
 	}
 }
 

@@ -69,8 +69,8 @@ func (p probe) send(ctx context.Context) verdict {
 	}
 }
 
-// dial connects to the target, wherever a caller wants to go. Targets that expect a PROXY protocol header get one of the
-// load balancer's own.
+// dial connects to the target, wherever a caller wants to go. Targets that expect a PROXY protocol header get one of
+// the load balancer's own.
 func (p probe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	c, err := p.network.DialTCP(ctx, p.node, p.at)
 	if err != nil || !p.user.Network || !p.config.Settings.ProxyProtocol {
@@ -102,12 +102,14 @@ func (g *Config) checkPort(t *Target) netip.AddrPort {
 }
 
 func mismatch(code int) verdict {
-	return verdict{reason: reasonMismatch, description: fmt.Sprintf("Health checks failed with these codes: [%d]", code), status: code}
+	return verdict{reason: reasonMismatch, description: fmt.Sprintf("Health checks failed with these codes: [%d]", code),
+		status: code}
 }
 
 func failure(err error) verdict {
 	var timeout net.Error
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) &&
+		timeout.Timeout() {
 		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
 	return verdict{reason: reasonFailed, description: "Health checks failed"}
@@ -129,7 +131,8 @@ func (p probe) request(ctx context.Context, secure bool) (code int, grpc bool, e
 	case p.at.Port() != port:
 		host = p.at.String()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+p.at.String()+cmp.Or(group.HealthCheck.Path, "/"), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+p.at.String()+
+		cmp.Or(group.HealthCheck.Path, "/"), nil)
 	if err != nil {
 		return 0, false, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// TargetFor chooses a target for a flow. A hash goes to the same target as long as that one may be chosen, whatever happens
-// to the others.
+// TargetFor chooses a target for a flow. A hash goes to the same target as long as that one may be chosen, whatever
+// happens to the others.
 func (g *Group) TargetFor(lb *topology.LoadBalancerSettings, zone string, t flow.Tuple, n uint64) *Target {
 	s := &g.Config().Settings
 	targets := g.Pool().From(zone, s.CrossesZones(lb))
@@ -68,8 +68,8 @@ func (g *Group) stickTo(key pin, targets []*Target) *Target {
 	return t
 }
 
-// NodeAddress is the address to which traffic from a zone goes: the target's own, or for a load balancer as target one of its
-// nodes' – the one in the zone without cross-zone balancing.
+// NodeAddress is the address to which traffic from a zone goes: the target's own, or for a load balancer as target one
+// of its nodes' – the one in the zone without cross-zone balancing.
 func (t *Target) NodeAddress(zone string, crossZone bool, n uint64) (netip.AddrPort, bool) {
 	spec := t.Spec()
 	if len(spec.Nodes) == 0 {

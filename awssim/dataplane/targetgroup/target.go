@@ -121,8 +121,9 @@ func (t *Target) AddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(t.Spec().Address, uint16(t.Key.Port))
 }
 
-// end closes what is idle, and with cut every flow too. Requests in flight get what AWS would have given them: when the account let the
-// target drain for the whole deregistration delay they are cut, else – its profile makes time short – they end by themselves.
+// end closes what is idle, and with cut every flow too. Requests in flight get what AWS would have given them: when the
+// account let the target drain for the whole deregistration delay they are cut, else – its profile makes time short –
+// they end by themselves.
 func (t *Target) end(cut bool, delay time.Duration) {
 	if t.Spec().Draining && t.Group.groups.Clock.Now().Sub(t.drainedAt) >= delay {
 		t.cutRequests()

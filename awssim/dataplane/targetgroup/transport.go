@@ -59,8 +59,8 @@ func (t *Target) Transport() *http.Transport {
 // errBlocked is a connection attempt that the load balancer's security groups keep from leaving.
 var errBlocked error = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}
 
-// Leaves waits for the attempt's time-out when the security groups of the load balancer that uses the group do not let it
-// speak to an address.
+// Leaves waits for the attempt's time-out when the security groups of the load balancer that uses the group do not let
+// it speak to an address.
 func (g *Group) Leaves(ctx context.Context, network string, to netip.AddrPort) error {
 	if g.User().Permits(network, to) {
 		return nil

@@ -66,7 +66,8 @@ func (a attributes) place(log string) LogPlace {
 
 // Stream is the log that a node of a load balancer writes there.
 func (p LogPlace) Stream(kind accesslog.Kind, loadBalancer string, node netip.Addr) accesslog.Stream {
-	return accesslog.Stream{Bucket: p.Bucket, Prefix: p.Prefix, Kind: kind, LoadBalancer: ResourceName(loadBalancer), Node: node}
+	return accesslog.Stream{Bucket: p.Bucket, Prefix: p.Prefix, Kind: kind, LoadBalancer: ResourceName(loadBalancer),
+		Node: node}
 }
 
 // ResourceName is a load balancer's part of logs and metrics, by its ARN: app/NAME/ID.

@@ -90,9 +90,11 @@ func (tg *TargetGroup) Settings() TargetGroupSettings {
 		minHealthyShare: a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", 0),
 		PreserveClientIP: a.flag("preserve_client_ip.enabled",
 			tg.TargetType == stack.TargetInstance || tg.TargetType == targetALB || datagrams(tg.Protocol)),
-		ProxyProtocol:   a.flag("proxy_protocol_v2.enabled", false),
-		CutDeregistered: a.flag("deregistration_delay.connection_termination.enabled", tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
-		CutUnhealthy:    a.flag("target_health_state.unhealthy.connection_termination.enabled", tg.Protocol == "TCP" || tg.Protocol == "TLS"),
+		ProxyProtocol: a.flag("proxy_protocol_v2.enabled", false),
+		CutDeregistered: a.flag("deregistration_delay.connection_termination.enabled", tg.Protocol == "UDP" ||
+			tg.Protocol == "TCP_UDP"),
+		CutUnhealthy: a.flag("target_health_state.unhealthy.connection_termination.enabled", tg.Protocol == "TCP" ||
+			tg.Protocol == "TLS"),
 		UnhealthyDrain:  a.seconds("target_health_state.unhealthy.draining_interval_seconds", 0),
 		dnsHealthy:      a.threshold("target_group_health.dns_failover.minimum_healthy_targets.count", 1),
 		dnsHealthyShare: a.threshold("target_group_health.dns_failover.minimum_healthy_targets.percentage", 0),

@@ -1,6 +1,6 @@
-// Package topology is the input of the data plane: load balancers, listeners, target groups, accelerators as plain structs, and
-// their attributes read with AWS's defaults. It holds no state, opens no socket and has no account. It may import
-// awssim/accesslog, awssim/authn, awssim/webacl and internal/model/stack.
+// Package topology is the input of the data plane: load balancers, listeners, target groups, accelerators as plain
+// structs, and their attributes read with AWS's defaults. It holds no state, opens no socket and has no account. It may
+// import awssim/accesslog, awssim/authn, awssim/webacl and internal/model/stack.
 package topology
 
 import (
@@ -59,8 +59,8 @@ type LoadBalancer struct {
 	Listeners     []Listener
 }
 
-// Zone is one enabled availability zone with the addresses of the load balancer's interface in it. Invalid addresses are
-// left out.
+// Zone is one enabled availability zone with the addresses of the load balancer's interface in it. Invalid addresses
+// are left out.
 type Zone struct {
 	Name    string
 	Private netip.Addr
@@ -69,8 +69,8 @@ type Zone struct {
 	Shifted bool       // a zonal shift keeps traffic away from it
 }
 
-// Permission admits peers of one address range: clients, or targets. References to security groups and prefix lists are resolved by the
-// caller into ranges (a /32 for each member interface).
+// Permission admits peers of one address range: clients, or targets. References to security groups and prefix lists are
+// resolved by the caller into ranges (a /32 for each member interface).
 type Permission struct {
 	Protocol string // "tcp", "udp" or "-1"
 	FromPort int32
@@ -132,7 +132,8 @@ func (z *Zone) own(v6 bool) netip.Addr {
 	return z.Private
 }
 
-// OwnAddress is the load balancer's own address in a zone, or in another one if it has none there, of an address family.
+// OwnAddress is the load balancer's own address in a zone, or in another one if it has none there, of an address
+// family.
 func OwnAddress(zones []Zone, zone string, v6 bool) netip.Addr {
 	var found netip.Addr
 	for _, z := range zones {

@@ -28,7 +28,8 @@ func TestPermissions(t *testing.T) {
 func TestInsideAddressIsTheLastOfTheVPC(t *testing.T) {
 	t.Parallel()
 	for cidr, want := range map[string]string{
-		"10.0.0.0/16": "10.0.255.254", "192.168.4.0/22": "192.168.7.254", "172.31.0.0/28": "172.31.0.14", "2001:db8::/56": "10.255.255.254",
+		"10.0.0.0/16": "10.0.255.254", "192.168.4.0/22": "192.168.7.254", "172.31.0.0/28": "172.31.0.14",
+		"2001:db8::/56": "10.255.255.254",
 	} {
 		if got := (&LoadBalancer{VPC: []netip.Prefix{netip.MustParsePrefix(cidr)}}).InsideAddress().String(); got != want {
 			t.Errorf("%s: %s, want %s", cidr, got, want)

@@ -1,5 +1,5 @@
-// Package filter is what the Describe actions of EC2 have in common: ids, filters with wildcards, pages. Which filters a kind
-// of resource has is beside its actions. It imports awssim/account, ec2/request and ec2/kind.
+// Package filter is what the Describe actions of EC2 have in common: ids, filters with wildcards, pages. Which filters
+// a kind of resource has is beside its actions. It imports awssim/account, ec2/request and ec2/kind.
 package filter
 
 import (
@@ -41,8 +41,8 @@ type Query struct {
 	Token   *string
 }
 
-// Describe finds the resources that have one of the ids (if any are given) and pass all filters, in AWS's lack of order,
-// and the token of the next page.
+// Describe finds the resources that have one of the ids (if any are given) and pass all filters, in AWS's lack of
+// order, and the token of the next page.
 func (c Collection[R]) Describe(a *account.Account, q Query) ([]R, *string, error) {
 	if err := request.DryRun(q.DryRun); err != nil {
 		return nil, nil, err
@@ -52,7 +52,8 @@ func (c Collection[R]) Describe(a *account.Account, q Query) ([]R, *string, erro
 		return nil, nil, err
 	}
 	if len(q.IDs) > 0 && q.Max != nil {
-		return nil, nil, apierr.New("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", c.IDParam)
+		return nil, nil, apierr.New("InvalidParameterCombination",
+			"The parameter %s cannot be used with the parameter maxResults", c.IDParam)
 	}
 	all := c.All(a)
 	found, err := Choose(c.Kind, q.IDs, all, a.Described)
@@ -120,8 +121,8 @@ func Choose[R any](k kind.Kind, asked []string, all map[string]R, seen func(id s
 }
 
 // pageOf is the part of ids, which are in answer order, that follows the token. Tokens name the id that they follow, so
-// that what comes or goes between two calls makes no page skip or repeat anything. No page is larger than most, if that is
-// not 0.
+// that what comes or goes between two calls makes no page skip or repeat anything. No page is larger than most, if that
+// is not 0.
 func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]string, *string, error) {
 	limit := maxPage
 	if whole {
@@ -129,10 +130,12 @@ func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]s
 	}
 	if size != nil {
 		if *size < minPage {
-			return nil, nil, request.InvalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", *size, minPage)
+			return nil, nil, request.InvalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value "+
+				"greater than or equal to %d.", *size, minPage)
 		}
 		if *size > maxPage {
-			return nil, nil, request.InvalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", *size, maxPage)
+			return nil, nil, request.InvalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less "+
+				"than or equal to %d.", *size, maxPage)
 		}
 		limit = int(*size)
 	}

@@ -65,11 +65,12 @@ func (c Condition[R]) matches(a *account.Account, r R, tags map[string]string) b
 	return false
 }
 
-// CompileFilters checks the filters of a call against the table of its accessors and, for resources that have tags, those of
-// tags.
+// CompileFilters checks the filters of a call against the table of its accessors and, for resources that have tags,
+// those of tags.
 func CompileFilters[R any](filters []types.Filter, table map[string]Accessor[R], tagged bool) ([]Condition[R], error) {
 	if len(filters) > maxFilters {
-		return nil, apierr.New("FilterLimitExceeded", "The maximum number of filters specified on a single call is %d", maxFilters)
+		return nil, apierr.New("FilterLimitExceeded", "The maximum number of filters specified on a single call is %d",
+			maxFilters)
 	}
 	total := 0
 	conditions := make([]Condition[R], 0, len(filters))
@@ -86,7 +87,8 @@ func CompileFilters[R any](filters []types.Filter, table map[string]Accessor[R],
 			return nil, request.InvalidValue("The filter '%s' is null", name)
 		}
 		if total += len(f.Values); total > maxFilterValues {
-			return nil, apierr.New("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d", maxFilterValues)
+			return nil, apierr.New("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d",
+				maxFilterValues)
 		}
 		for _, v := range f.Values {
 			if g := parseGlob(v); g.literal {

@@ -18,19 +18,23 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
 
-// AssignPrivateIpAddresses gives an interface more private addresses, chosen by the caller or by number, or /28 prefixes.
-func (s *Instances) AssignPrivateIpAddresses(ctx context.Context, in *ec2.AssignPrivateIpAddressesInput, _ ...func(*ec2.Options)) (*ec2.AssignPrivateIpAddressesOutput, error) {
+// AssignPrivateIpAddresses gives an interface more private addresses, chosen by the caller or by number, or /28
+// prefixes.
+func (s *Instances) AssignPrivateIpAddresses(ctx context.Context, in *ec2.AssignPrivateIpAddressesInput,
+	_ ...func(*ec2.Options)) (*ec2.AssignPrivateIpAddressesOutput, error) {
 	return call.Write(ctx, s.entry, "AssignPrivateIpAddresses", in, s.assignPrivateIPAddresses)
 }
 
-func (s *Instances) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInput) (*ec2.AssignPrivateIpAddressesOutput, error) {
+func (s *Instances) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInput) (
+	*ec2.AssignPrivateIpAddressesOutput, error) {
 	n, err := s.ownInterface(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
 	}
 	count, prefixes := int(aws.ToInt32(in.SecondaryPrivateIpAddressCount)), int(aws.ToInt32(in.Ipv4PrefixCount))
 	if len(in.PrivateIpAddresses) > 0 && count > 0 {
-		return nil, apierr.New("InvalidParameterCombination", "You can't specify both privateIpAddresses and secondaryPrivateIpAddressCount")
+		return nil, apierr.New("InvalidParameterCombination",
+			"You can't specify both privateIpAddresses and secondaryPrivateIpAddressCount")
 	}
 	if len(in.PrivateIpAddresses) == 0 && count == 0 && prefixes == 0 {
 		return nil, request.Missing("privateIpAddresses or secondaryPrivateIpAddressCount")
@@ -44,7 +48,8 @@ func (s *Instances) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInp
 	return out, nil
 }
 
-// mostAssigned is how many addresses or prefixes one call assigns by number: more than an interface of any instance type holds.
+// mostAssigned is how many addresses or prefixes one call assigns by number: more than an interface of any instance
+// type holds.
 const mostAssigned = 1000
 
 // countable refuses numbers of addresses and prefixes that no interface holds.
@@ -59,7 +64,8 @@ func countable(addresses, prefixes int) error {
 }
 
 // assign adds all addresses of a request, or none.
-func (s *Instances) assign(n *vpc.Interface, addresses []string, count, prefixes int) (*ec2.AssignPrivateIpAddressesOutput, error) {
+func (s *Instances) assign(n *vpc.Interface, addresses []string, count, prefixes int) (
+	*ec2.AssignPrivateIpAddressesOutput, error) {
 	if err := countable(count, prefixes); err != nil {
 		return nil, err
 	}
@@ -89,7 +95,8 @@ func (s *Instances) assign(n *vpc.Interface, addresses []string, count, prefixes
 			return nil, fail(err)
 		}
 		done = append(done, got)
-		out.AssignedPrivateIpAddresses = append(out.AssignedPrivateIpAddresses, types.AssignedPrivateIpAddress{PrivateIpAddress: aws.String(got.String())})
+		out.AssignedPrivateIpAddresses = append(out.AssignedPrivateIpAddresses, types.AssignedPrivateIpAddress{
+			PrivateIpAddress: aws.String(got.String())})
 	}
 	var delegated []netip.Prefix
 	for range prefixes {
@@ -101,17 +108,20 @@ func (s *Instances) assign(n *vpc.Interface, addresses []string, count, prefixes
 			return nil, fail(err)
 		}
 		delegated = append(delegated, p)
-		out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes, types.Ipv4PrefixSpecification{Ipv4Prefix: aws.String(p.String())})
+		out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes, types.Ipv4PrefixSpecification{
+			Ipv4Prefix: aws.String(p.String())})
 	}
 	return out, nil
 }
 
 // UnassignPrivateIpAddresses takes secondary private addresses and prefixes away from an interface.
-func (s *Instances) UnassignPrivateIpAddresses(ctx context.Context, in *ec2.UnassignPrivateIpAddressesInput, _ ...func(*ec2.Options)) (*ec2.UnassignPrivateIpAddressesOutput, error) {
+func (s *Instances) UnassignPrivateIpAddresses(ctx context.Context, in *ec2.UnassignPrivateIpAddressesInput,
+	_ ...func(*ec2.Options)) (*ec2.UnassignPrivateIpAddressesOutput, error) {
 	return call.Write(ctx, s.entry, "UnassignPrivateIpAddresses", in, s.unassignPrivateIPAddresses)
 }
 
-func (s *Instances) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddressesInput) (*ec2.UnassignPrivateIpAddressesOutput, error) {
+func (s *Instances) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddressesInput) (
+	*ec2.UnassignPrivateIpAddressesOutput, error) {
 	n, err := s.ownInterface(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
@@ -175,7 +185,8 @@ var addresses = filter.Collection[*vpc.ElasticAddress]{
 }
 
 // DescribeAddresses lists Elastic IP addresses.
-func (s *Instances) DescribeAddresses(ctx context.Context, in *ec2.DescribeAddressesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAddressesOutput, error) {
+func (s *Instances) DescribeAddresses(ctx context.Context, in *ec2.DescribeAddressesInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeAddressesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeAddresses", in, s.describeAddresses)
 }
 
@@ -203,7 +214,8 @@ func (s *Instances) describeAddresses(in *ec2.DescribeAddressesInput) (*ec2.Desc
 	for _, e := range found {
 		item := types.Address{
 			AllocationId: aws.String(e.Allocation), PublicIp: aws.String(e.Public.String()), Domain: types.DomainTypeVpc,
-			NetworkBorderGroup: aws.String(s.account.Region), PublicIpv4Pool: aws.String("amazon"), Tags: request.TagList(e.Tags),
+			NetworkBorderGroup: aws.String(s.account.Region), PublicIpv4Pool: aws.String("amazon"),
+			Tags: request.TagList(e.Tags),
 		}
 		if e.Association != "" {
 			item.AssociationId, item.NetworkInterfaceId = aws.String(e.Association), aws.String(e.Interface)

@@ -17,7 +17,8 @@ import (
 )
 
 // AllocateAddress gives the account a public address.
-func (s *Instances) AllocateAddress(ctx context.Context, in *ec2.AllocateAddressInput, _ ...func(*ec2.Options)) (*ec2.AllocateAddressOutput, error) {
+func (s *Instances) AllocateAddress(ctx context.Context, in *ec2.AllocateAddressInput, _ ...func(*ec2.Options)) (
+	*ec2.AllocateAddressOutput, error) {
 	return call.Write(ctx, s.entry, "AllocateAddress", in, s.allocateAddress)
 }
 
@@ -30,7 +31,8 @@ func (s *Instances) allocateAddress(in *ec2.AllocateAddressInput) (*ec2.Allocate
 		return nil, request.InvalidValue("Invalid value '%s' for networkBorderGroup", *g)
 	}
 	e := &vpc.ElasticAddress{Tags: tags}
-	out := &ec2.AllocateAddressOutput{Domain: types.DomainTypeVpc, NetworkBorderGroup: aws.String(s.account.Region), PublicIpv4Pool: aws.String("amazon")}
+	out := &ec2.AllocateAddressOutput{Domain: types.DomainTypeVpc, NetworkBorderGroup: aws.String(s.account.Region),
+		PublicIpv4Pool: aws.String("amazon")}
 	if in.Address != nil {
 		if e.Public, err = netip.ParseAddr(*in.Address); err != nil || !e.Public.Is4() {
 			return nil, request.InvalidValue("Invalid value '%s' for address", *in.Address)
@@ -90,8 +92,10 @@ func (s *Instances) elastic(allocation, public *string) (*vpc.ElasticAddress, er
 }
 
 // ReleaseAddress gives a public address back that nothing uses.
-func (s *Instances) ReleaseAddress(ctx context.Context, in *ec2.ReleaseAddressInput, _ ...func(*ec2.Options)) (*ec2.ReleaseAddressOutput, error) {
-	return call.Write(ctx, s.entry, "ReleaseAddress", in, func(in *ec2.ReleaseAddressInput) (*ec2.ReleaseAddressOutput, error) {
+func (s *Instances) ReleaseAddress(ctx context.Context, in *ec2.ReleaseAddressInput, _ ...func(*ec2.Options)) (
+	*ec2.ReleaseAddressOutput, error) {
+	return call.Write(ctx, s.entry, "ReleaseAddress", in, func(in *ec2.ReleaseAddressInput) (
+		*ec2.ReleaseAddressOutput, error) {
 		e, err := s.elastic(in.AllocationId, in.PublicIp)
 		if err != nil {
 			return nil, err
@@ -108,7 +112,8 @@ func (s *Instances) ReleaseAddress(ctx context.Context, in *ec2.ReleaseAddressIn
 }
 
 // AssociateAddress makes a public address that of an interface, or of an instance's only one.
-func (s *Instances) AssociateAddress(ctx context.Context, in *ec2.AssociateAddressInput, _ ...func(*ec2.Options)) (*ec2.AssociateAddressOutput, error) {
+func (s *Instances) AssociateAddress(ctx context.Context, in *ec2.AssociateAddressInput, _ ...func(*ec2.Options)) (
+	*ec2.AssociateAddressOutput, error) {
 	return call.Write(ctx, s.entry, "AssociateAddress", in, s.associateAddress)
 }
 
@@ -124,7 +129,8 @@ func (s *Instances) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associ
 			return nil, err
 		}
 		if len(i.Interfaces) != 1 {
-			return nil, apierr.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+			return nil, apierr.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please "+
+				"specify an interface ID for the operation instead.", i.ID)
 		}
 		id = &i.Interfaces[0]
 	}
@@ -147,11 +153,13 @@ func (s *Instances) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associ
 	}
 	at := slices.IndexFunc(n.Addresses, func(p vpc.PrivateAddress) bool { return p.Addr == private })
 	if at < 0 {
-		return nil, request.InvalidValue("Invalid value '%s' for privateIpAddress. The address is not assigned to interface %s", private, n.ID)
+		return nil, request.InvalidValue("Invalid value '%s' for privateIpAddress. The address is not assigned "+
+			"to interface %s", private, n.ID)
 	}
 	again := e.Association != "" || n.Addresses[at].Allocation != ""
 	if again && in.AllowReassociation != nil && !*in.AllowReassociation && (e.Interface != n.ID || e.Private != private) {
-		return nil, apierr.New("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", e.Allocation, e.Association)
+		return nil, apierr.New("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s",
+			e.Allocation, e.Association)
 	}
 	if owner, ok := s.account.Interface(e.Interface); ok && owner.RequesterManaged {
 		return nil, apierr.New("AuthFailure", "You do not have permission to access the specified resource.")
@@ -164,8 +172,10 @@ func (s *Instances) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associ
 }
 
 // DisassociateAddress frees a public address, but not one that a load balancer or a NAT gateway uses.
-func (s *Instances) DisassociateAddress(ctx context.Context, in *ec2.DisassociateAddressInput, _ ...func(*ec2.Options)) (*ec2.DisassociateAddressOutput, error) {
-	return call.Write(ctx, s.entry, "DisassociateAddress", in, func(in *ec2.DisassociateAddressInput) (*ec2.DisassociateAddressOutput, error) {
+func (s *Instances) DisassociateAddress(ctx context.Context, in *ec2.DisassociateAddressInput,
+	_ ...func(*ec2.Options)) (*ec2.DisassociateAddressOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateAddress", in, func(in *ec2.DisassociateAddressInput) (
+		*ec2.DisassociateAddressOutput, error) {
 		e, err := s.associatedAddress(in.AssociationId, in.PublicIp)
 		if err != nil {
 			return nil, err

@@ -1,5 +1,5 @@
-// Package instance is the actions on instances, network interfaces and addresses: started and stopped, attached, assigned,
-// elastic addresses and the pools that they come from. Of ec2 it imports filter, request and kind.
+// Package instance is the actions on instances, network interfaces and addresses: started and stopped, attached,
+// assigned, elastic addresses and the pools that they come from. Of ec2 it imports filter, request and kind.
 package instance
 
 import (
@@ -92,19 +92,22 @@ func primaryOf(a *account.Account, i *vpc.Instance) *vpc.Interface {
 }
 
 // DescribeInstances lists instances, each in a reservation of its own.
-func (s *Instances) DescribeInstances(ctx context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+func (s *Instances) DescribeInstances(ctx context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeInstancesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeInstances", in, s.describeInstances)
 }
 
 func (s *Instances) describeInstances(in *ec2.DescribeInstancesInput) (*ec2.DescribeInstancesOutput, error) {
-	found, next, err := instances.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InstanceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := instances.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InstanceIds,
+		Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2.DescribeInstancesOutput{NextToken: next}
 	for _, i := range found {
 		out.Reservations = append(out.Reservations, types.Reservation{
-			ReservationId: aws.String("r" + i.ID[1:]), OwnerId: aws.String(s.account.ID), Instances: []types.Instance{instanceOut(s.account, i)},
+			ReservationId: aws.String("r" + i.ID[1:]), OwnerId: aws.String(s.account.ID), Instances: []types.Instance{
+				instanceOut(s.account, i)},
 		})
 	}
 	return out, nil
@@ -112,12 +115,13 @@ func (s *Instances) describeInstances(in *ec2.DescribeInstancesInput) (*ec2.Desc
 
 func instanceOut(a *account.Account, i *vpc.Instance) types.Instance {
 	out := types.Instance{
-		InstanceId:     aws.String(i.ID),
-		InstanceType:   types.InstanceType(i.Type),
-		Architecture:   types.ArchitectureValues(i.Architecture),
-		State:          stateOut(i.State, i.StateCode()),
-		LaunchTime:     aws.Time(i.Launched.UTC().Truncate(time.Second)),
-		Placement:      &types.Placement{AvailabilityZone: aws.String(i.Zone), AvailabilityZoneId: aws.String(request.ZoneID(a, i.Zone)), Tenancy: types.TenancyDefault},
+		InstanceId:   aws.String(i.ID),
+		InstanceType: types.InstanceType(i.Type),
+		Architecture: types.ArchitectureValues(i.Architecture),
+		State:        stateOut(i.State, i.StateCode()),
+		LaunchTime:   aws.Time(i.Launched.UTC().Truncate(time.Second)),
+		Placement: &types.Placement{AvailabilityZone: aws.String(i.Zone), AvailabilityZoneId: aws.String(
+			request.ZoneID(a, i.Zone)), Tenancy: types.TenancyDefault},
 		Tags:           request.TagList(i.Tags),
 		PrivateDnsName: aws.String(""),
 	}
@@ -171,9 +175,11 @@ func instanceInterfaceOut(a *account.Account, n *vpc.Interface) types.InstanceNe
 		Groups:             full.Groups,
 	}
 	for _, p := range full.PrivateIpAddresses {
-		item := types.InstancePrivateIpAddress{Primary: p.Primary, PrivateIpAddress: p.PrivateIpAddress, PrivateDnsName: p.PrivateDnsName}
+		item := types.InstancePrivateIpAddress{Primary: p.Primary, PrivateIpAddress: p.PrivateIpAddress,
+			PrivateDnsName: p.PrivateDnsName}
 		if p.Association != nil {
-			item.Association = &types.InstanceNetworkInterfaceAssociation{PublicIp: p.Association.PublicIp, IpOwnerId: p.Association.IpOwnerId}
+			item.Association = &types.InstanceNetworkInterfaceAssociation{PublicIp: p.Association.PublicIp,
+				IpOwnerId: p.Association.IpOwnerId}
 		}
 		out.PrivateIpAddresses = append(out.PrivateIpAddresses, item)
 	}

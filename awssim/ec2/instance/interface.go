@@ -135,16 +135,22 @@ func groupIdentifiers(a *account.Account, ids []string) []types.GroupIdentifier 
 }
 
 // DescribeNetworkInterfaces lists network interfaces.
-func (s *Instances) DescribeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+func (s *Instances) DescribeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeNetworkInterfaces", in, s.describeNetworkInterfaces)
 }
 
-func (s *Instances) describeNetworkInterfaces(in *ec2.DescribeNetworkInterfacesInput) (*ec2.DescribeNetworkInterfacesOutput, error) {
-	found, next, err := interfaces.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NetworkInterfaceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Instances) describeNetworkInterfaces(in *ec2.DescribeNetworkInterfacesInput) (
+	*ec2.DescribeNetworkInterfacesOutput, error) {
+	found, next, err := interfaces.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NetworkInterfaceIds,
+		Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeNetworkInterfacesOutput{NetworkInterfaces: filter.Answer(found, func(n *vpc.Interface) types.NetworkInterface { return interfaceOut(s.account, n) }), NextToken: next}, nil
+	return &ec2.DescribeNetworkInterfacesOutput{
+		NetworkInterfaces: filter.Answer(found, func(n *vpc.Interface) types.NetworkInterface {
+			return interfaceOut(s.account, n)
+		}), NextToken: next}, nil
 }
 
 func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
@@ -173,10 +179,12 @@ func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
 	}
 	for i, p := range n.Addresses {
 		item := types.NetworkInterfacePrivateIpAddress{
-			Primary: aws.Bool(i == 0), PrivateIpAddress: aws.String(p.Addr.String()), PrivateDnsName: aws.String(privateName(a, p.Addr)),
+			Primary: aws.Bool(i == 0), PrivateIpAddress: aws.String(p.Addr.String()),
+			PrivateDnsName: aws.String(privateName(a, p.Addr)),
 		}
 		if p.Public.IsValid() {
-			item.Association = &types.NetworkInterfaceAssociation{PublicIp: aws.String(p.Public.String()), IpOwnerId: aws.String(p.PublicOwner)}
+			item.Association = &types.NetworkInterfaceAssociation{PublicIp: aws.String(p.Public.String()),
+				IpOwnerId: aws.String(p.PublicOwner)}
 			if p.Allocation != "" {
 				item.Association.AllocationId, item.Association.AssociationId = aws.String(p.Allocation), aws.String(p.Association)
 			}
@@ -193,7 +201,8 @@ func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
 		if i == 0 {
 			out.Ipv6Address = aws.String(addr.String())
 		}
-		out.Ipv6Addresses = append(out.Ipv6Addresses, types.NetworkInterfaceIpv6Address{Ipv6Address: aws.String(addr.String())})
+		out.Ipv6Addresses = append(out.Ipv6Addresses, types.NetworkInterfaceIpv6Address{
+			Ipv6Address: aws.String(addr.String())})
 	}
 	for _, p := range n.IPv6Prefixes {
 		out.Ipv6Prefixes = append(out.Ipv6Prefixes, types.Ipv6PrefixSpecification{Ipv6Prefix: aws.String(p.String())})
@@ -201,7 +210,8 @@ func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
 	if t := n.Attachment; t != nil {
 		out.Attachment = &types.NetworkInterfaceAttachment{
 			AttachmentId: aws.String(t.ID), InstanceOwnerId: aws.String(t.InstanceOwner), DeviceIndex: aws.Int32(t.DeviceIndex),
-			NetworkCardIndex: aws.Int32(t.NetworkCard), Status: types.AttachmentStatus(t.Status), DeleteOnTermination: aws.Bool(t.DeleteWith),
+			NetworkCardIndex: aws.Int32(t.NetworkCard), Status: types.AttachmentStatus(t.Status), DeleteOnTermination: aws.Bool(
+				t.DeleteWith),
 		}
 		if t.Instance != "" {
 			out.Attachment.InstanceId = aws.String(t.Instance)

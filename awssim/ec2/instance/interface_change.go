@@ -16,11 +16,13 @@ import (
 )
 
 // CreateNetworkInterface makes an interface in a subnet; without groups it gets the default one of the VPC.
-func (s *Instances) CreateNetworkInterface(ctx context.Context, in *ec2.CreateNetworkInterfaceInput, _ ...func(*ec2.Options)) (*ec2.CreateNetworkInterfaceOutput, error) {
+func (s *Instances) CreateNetworkInterface(ctx context.Context, in *ec2.CreateNetworkInterfaceInput,
+	_ ...func(*ec2.Options)) (*ec2.CreateNetworkInterfaceOutput, error) {
 	return call.Write(ctx, s.entry, "CreateNetworkInterface", in, s.createNetworkInterface)
 }
 
-func (s *Instances) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) (*ec2.CreateNetworkInterfaceOutput, error) {
+func (s *Instances) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) (*ec2.CreateNetworkInterfaceOutput,
+	error) {
 	id := aws.ToString(in.SubnetId)
 	if id == "" {
 		return nil, request.Missing("subnetId")
@@ -66,7 +68,8 @@ func (s *Instances) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) 
 	if err := s.account.AddInterface(n, id, groups, primary); err != nil {
 		return nil, request.AWSError(err)
 	}
-	if _, err := s.assign(n, secondary, int(aws.ToInt32(in.SecondaryPrivateIpAddressCount)), int(aws.ToInt32(in.Ipv4PrefixCount))); err != nil {
+	if _, err := s.assign(n, secondary, int(aws.ToInt32(in.SecondaryPrivateIpAddressCount)),
+		int(aws.ToInt32(in.Ipv4PrefixCount))); err != nil {
 		_ = s.account.DeleteInterface(n.ID) // it was just made
 		return nil, err
 	}
@@ -97,7 +100,8 @@ func (s *Instances) interfaceGroups(vpc string, ids []string) ([]string, error) 
 		return []string{g.ID}, nil
 	}
 	if len(ids) > s.account.Quota("security-groups-per-network-interface") {
-		return nil, apierr.New("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+		return nil, apierr.New("SecurityGroupsPerInterfaceLimitExceeded",
+			"The maximum number of security groups per interface has been reached.")
 	}
 	usable := request.UsableGroups(s.account, vpc)
 	for _, id := range ids {
@@ -112,11 +116,13 @@ func (s *Instances) interfaceGroups(vpc string, ids []string) ([]string, error) 
 }
 
 // ModifyNetworkInterfaceAttribute changes security groups, description or source/destination check of an interface.
-func (s *Instances) ModifyNetworkInterfaceAttribute(ctx context.Context, in *ec2.ModifyNetworkInterfaceAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifyNetworkInterfaceAttributeOutput, error) {
+func (s *Instances) ModifyNetworkInterfaceAttribute(ctx context.Context, in *ec2.ModifyNetworkInterfaceAttributeInput,
+	_ ...func(*ec2.Options)) (*ec2.ModifyNetworkInterfaceAttributeOutput, error) {
 	return call.Write(ctx, s.entry, "ModifyNetworkInterfaceAttribute", in, s.modifyNetworkInterfaceAttribute)
 }
 
-func (s *Instances) modifyNetworkInterfaceAttribute(in *ec2.ModifyNetworkInterfaceAttributeInput) (*ec2.ModifyNetworkInterfaceAttributeOutput, error) {
+func (s *Instances) modifyNetworkInterfaceAttribute(in *ec2.ModifyNetworkInterfaceAttributeInput) (
+	*ec2.ModifyNetworkInterfaceAttributeOutput, error) {
 	n, err := s.ownInterface(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
@@ -157,11 +163,13 @@ func (s *Instances) ownInterface(id *string) (*vpc.Interface, error) {
 }
 
 // DeleteNetworkInterface deletes an interface that is not attached.
-func (s *Instances) DeleteNetworkInterface(ctx context.Context, in *ec2.DeleteNetworkInterfaceInput, _ ...func(*ec2.Options)) (*ec2.DeleteNetworkInterfaceOutput, error) {
+func (s *Instances) DeleteNetworkInterface(ctx context.Context, in *ec2.DeleteNetworkInterfaceInput,
+	_ ...func(*ec2.Options)) (*ec2.DeleteNetworkInterfaceOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteNetworkInterface", in, s.deleteNetworkInterface)
 }
 
-func (s *Instances) deleteNetworkInterface(in *ec2.DeleteNetworkInterfaceInput) (*ec2.DeleteNetworkInterfaceOutput, error) {
+func (s *Instances) deleteNetworkInterface(in *ec2.DeleteNetworkInterfaceInput) (*ec2.DeleteNetworkInterfaceOutput,
+	error) {
 	n, err := s.ownInterface(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
@@ -180,8 +188,10 @@ func (s *Instances) deleteNetworkInterface(in *ec2.DeleteNetworkInterfaceInput) 
 }
 
 // AttachNetworkInterface attaches a free interface to an instance of the same zone.
-func (s *Instances) AttachNetworkInterface(ctx context.Context, in *ec2.AttachNetworkInterfaceInput, _ ...func(*ec2.Options)) (*ec2.AttachNetworkInterfaceOutput, error) {
-	return call.Write(ctx, s.entry, "AttachNetworkInterface", in, func(in *ec2.AttachNetworkInterfaceInput) (*ec2.AttachNetworkInterfaceOutput, error) {
+func (s *Instances) AttachNetworkInterface(ctx context.Context, in *ec2.AttachNetworkInterfaceInput,
+	_ ...func(*ec2.Options)) (*ec2.AttachNetworkInterfaceOutput, error) {
+	return call.Write(ctx, s.entry, "AttachNetworkInterface", in, func(in *ec2.AttachNetworkInterfaceInput) (
+		*ec2.AttachNetworkInterfaceOutput, error) {
 		n, err := s.ownInterface(in.NetworkInterfaceId)
 		if err != nil {
 			return nil, err
@@ -200,11 +210,13 @@ func (s *Instances) AttachNetworkInterface(ctx context.Context, in *ec2.AttachNe
 			return nil, apierr.New("IncorrectState", "Instance '%s' is not 'running' or 'stopped'.", i.ID)
 		}
 		if n.Zone != i.Zone {
-			return nil, apierr.New("InvalidParameterCombination", "Networkinterface '%s' and instance '%s' are not in the same availability zone", n.ID, i.ID)
+			return nil, apierr.New("InvalidParameterCombination",
+				"Networkinterface '%s' and instance '%s' are not in the same availability zone", n.ID, i.ID)
 		}
 		for _, eni := range i.Interfaces {
 			if o, ok := s.account.Interface(eni); ok && o.Attachment.DeviceIndex == *in.DeviceIndex {
-				return nil, request.InvalidValue("Instance '%s' already has an interface attached at device index '%d'.", i.ID, *in.DeviceIndex)
+				return nil, request.InvalidValue("Instance '%s' already has an interface attached at device index '%d'.", i.ID,
+					*in.DeviceIndex)
 			}
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
@@ -215,13 +227,16 @@ func (s *Instances) AttachNetworkInterface(ctx context.Context, in *ec2.AttachNe
 			return nil, request.AWSError(err)
 		}
 		n.Attachment.DeviceIndex, n.Attachment.NetworkCard = *in.DeviceIndex, aws.ToInt32(in.NetworkCardIndex)
-		return &ec2.AttachNetworkInterfaceOutput{AttachmentId: aws.String(n.Attachment.ID), NetworkCardIndex: aws.Int32(n.Attachment.NetworkCard)}, nil
+		return &ec2.AttachNetworkInterfaceOutput{AttachmentId: aws.String(n.Attachment.ID), NetworkCardIndex: aws.Int32(
+			n.Attachment.NetworkCard)}, nil
 	})
 }
 
 // DetachNetworkInterface detaches any but the primary interface from its instance.
-func (s *Instances) DetachNetworkInterface(ctx context.Context, in *ec2.DetachNetworkInterfaceInput, _ ...func(*ec2.Options)) (*ec2.DetachNetworkInterfaceOutput, error) {
-	return call.Write(ctx, s.entry, "DetachNetworkInterface", in, func(in *ec2.DetachNetworkInterfaceInput) (*ec2.DetachNetworkInterfaceOutput, error) {
+func (s *Instances) DetachNetworkInterface(ctx context.Context, in *ec2.DetachNetworkInterfaceInput,
+	_ ...func(*ec2.Options)) (*ec2.DetachNetworkInterfaceOutput, error) {
+	return call.Write(ctx, s.entry, "DetachNetworkInterface", in, func(in *ec2.DetachNetworkInterfaceInput) (
+		*ec2.DetachNetworkInterfaceOutput, error) {
 		n, err := s.attachedAs(in.AttachmentId)
 		if err != nil {
 			return nil, err

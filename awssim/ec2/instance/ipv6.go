@@ -15,8 +15,10 @@ import (
 )
 
 // AssignIpv6Addresses gives an interface IPv6 addresses, chosen by the caller or by number, or /80 prefixes by number.
-func (s *Instances) AssignIpv6Addresses(ctx context.Context, in *ec2.AssignIpv6AddressesInput, _ ...func(*ec2.Options)) (*ec2.AssignIpv6AddressesOutput, error) {
-	return call.Write(ctx, s.entry, "AssignIpv6Addresses", in, func(in *ec2.AssignIpv6AddressesInput) (*ec2.AssignIpv6AddressesOutput, error) {
+func (s *Instances) AssignIpv6Addresses(ctx context.Context, in *ec2.AssignIpv6AddressesInput,
+	_ ...func(*ec2.Options)) (*ec2.AssignIpv6AddressesOutput, error) {
+	return call.Write(ctx, s.entry, "AssignIpv6Addresses", in, func(in *ec2.AssignIpv6AddressesInput) (
+		*ec2.AssignIpv6AddressesOutput, error) {
 		n, err := s.ownInterface(in.NetworkInterfaceId)
 		if err != nil {
 			return nil, err
@@ -38,7 +40,8 @@ func (s *Instances) AssignIpv6Addresses(ctx context.Context, in *ec2.AssignIpv6A
 }
 
 // assignIPv6 adds all addresses of a request, or none.
-func (s *Instances) assignIPv6(n *vpc.Interface, addresses []string, count, prefixes int) (*ec2.AssignIpv6AddressesOutput, error) {
+func (s *Instances) assignIPv6(n *vpc.Interface, addresses []string, count, prefixes int) (
+	*ec2.AssignIpv6AddressesOutput, error) {
 	if err := countable(count, prefixes); err != nil {
 		return nil, err
 	}
@@ -86,8 +89,10 @@ func (s *Instances) assignIPv6(n *vpc.Interface, addresses []string, count, pref
 }
 
 // UnassignIpv6Addresses takes IPv6 addresses and prefixes away from an interface, all or none.
-func (s *Instances) UnassignIpv6Addresses(ctx context.Context, in *ec2.UnassignIpv6AddressesInput, _ ...func(*ec2.Options)) (*ec2.UnassignIpv6AddressesOutput, error) {
-	return call.Write(ctx, s.entry, "UnassignIpv6Addresses", in, func(in *ec2.UnassignIpv6AddressesInput) (*ec2.UnassignIpv6AddressesOutput, error) {
+func (s *Instances) UnassignIpv6Addresses(ctx context.Context, in *ec2.UnassignIpv6AddressesInput,
+	_ ...func(*ec2.Options)) (*ec2.UnassignIpv6AddressesOutput, error) {
+	return call.Write(ctx, s.entry, "UnassignIpv6Addresses", in, func(in *ec2.UnassignIpv6AddressesInput) (
+		*ec2.UnassignIpv6AddressesOutput, error) {
 		n, err := s.ownInterface(in.NetworkInterfaceId)
 		if err != nil {
 			return nil, err

@@ -27,9 +27,12 @@ var customerPools = filter.Collection[*vpc.CustomerPool]{
 }
 
 // DescribeCoipPools lists pools of customer-owned addresses.
-func (s *Instances) DescribeCoipPools(ctx context.Context, in *ec2.DescribeCoipPoolsInput, _ ...func(*ec2.Options)) (*ec2.DescribeCoipPoolsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeCoipPools", in, func(in *ec2.DescribeCoipPoolsInput) (*ec2.DescribeCoipPoolsOutput, error) {
-		found, next, err := customerPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Instances) DescribeCoipPools(ctx context.Context, in *ec2.DescribeCoipPoolsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeCoipPoolsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeCoipPools", in, func(in *ec2.DescribeCoipPoolsInput) (
+		*ec2.DescribeCoipPoolsOutput, error) {
+		found, next, err := customerPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PoolIds,
+			Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
@@ -50,15 +53,19 @@ func (s *Instances) DescribeCoipPools(ctx context.Context, in *ec2.DescribeCoipP
 
 // coipUsageFilters are those of addresses in use.
 var coipUsageFilters = map[string]filter.Accessor[*vpc.ElasticAddress]{
-	"coip-address-usage.allocation-id":  filter.One(func(e *vpc.ElasticAddress) string { return e.Allocation }),
-	"coip-address-usage.co-ip":          filter.One(func(e *vpc.ElasticAddress) string { return e.Public.String() }),
-	"coip-address-usage.aws-account-id": func(a *account.Account, _ *vpc.ElasticAddress) []string { return []string{a.ID} },
-	"coip-address-usage.aws-service":    func(*account.Account, *vpc.ElasticAddress) []string { return nil },
+	"coip-address-usage.allocation-id": filter.One(func(e *vpc.ElasticAddress) string { return e.Allocation }),
+	"coip-address-usage.co-ip":         filter.One(func(e *vpc.ElasticAddress) string { return e.Public.String() }),
+	"coip-address-usage.aws-account-id": func(a *account.Account, _ *vpc.ElasticAddress) []string {
+		return []string{a.ID}
+	},
+	"coip-address-usage.aws-service": func(*account.Account, *vpc.ElasticAddress) []string { return nil },
 }
 
 // GetCoipPoolUsage lists the addresses of a pool that are allocated.
-func (s *Instances) GetCoipPoolUsage(ctx context.Context, in *ec2.GetCoipPoolUsageInput, _ ...func(*ec2.Options)) (*ec2.GetCoipPoolUsageOutput, error) {
-	return call.Read(ctx, s.entry, "GetCoipPoolUsage", in, func(in *ec2.GetCoipPoolUsageInput) (*ec2.GetCoipPoolUsageOutput, error) {
+func (s *Instances) GetCoipPoolUsage(ctx context.Context, in *ec2.GetCoipPoolUsageInput, _ ...func(*ec2.Options)) (
+	*ec2.GetCoipPoolUsageOutput, error) {
+	return call.Read(ctx, s.entry, "GetCoipPoolUsage", in, func(in *ec2.GetCoipPoolUsageInput) (
+		*ec2.GetCoipPoolUsageOutput, error) {
 		p, err := request.Named(s.account, kind.CustomerPool, "poolId", in.PoolId, s.account.CustomerPools)
 		if err != nil {
 			return nil, err
@@ -66,20 +73,22 @@ func (s *Instances) GetCoipPoolUsage(ctx context.Context, in *ec2.GetCoipPoolUsa
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		c := filter.Collection[*vpc.ElasticAddress]{Kind: kind.Address, Filters: coipUsageFilters, All: func(a *account.Account) map[string]*vpc.ElasticAddress {
-			used := map[string]*vpc.ElasticAddress{}
-			for id, e := range a.Addresses {
-				if e.CustomerPool == p.ID {
-					used[id] = e
+		c := filter.Collection[*vpc.ElasticAddress]{Kind: kind.Address, Filters: coipUsageFilters,
+			All: func(a *account.Account) map[string]*vpc.ElasticAddress {
+				used := map[string]*vpc.ElasticAddress{}
+				for id, e := range a.Addresses {
+					if e.CustomerPool == p.ID {
+						used[id] = e
+					}
 				}
-			}
-			return used
-		}}
+				return used
+			}}
 		found, next, err := c.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
-		out := &ec2.GetCoipPoolUsageOutput{CoipPoolId: aws.String(p.ID), LocalGatewayRouteTableId: aws.String(p.RouteTable), NextToken: next}
+		out := &ec2.GetCoipPoolUsageOutput{CoipPoolId: aws.String(p.ID), LocalGatewayRouteTableId: aws.String(p.RouteTable),
+			NextToken: next}
 		for _, e := range found {
 			out.CoipAddressUsages = append(out.CoipAddressUsages, types.CoipAddressUsage{
 				AllocationId: aws.String(e.Allocation), CoIp: aws.String(e.Public.String()), AwsAccountId: aws.String(s.account.ID),
@@ -113,18 +122,24 @@ func scopeOf(p *vpc.IPAMPool) string {
 }
 
 // DescribeIpamPools lists pools of addresses that IPAM manages.
-func (s *Instances) DescribeIpamPools(ctx context.Context, in *ec2.DescribeIpamPoolsInput, _ ...func(*ec2.Options)) (*ec2.DescribeIpamPoolsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeIpamPools", in, func(in *ec2.DescribeIpamPoolsInput) (*ec2.DescribeIpamPoolsOutput, error) {
-		found, next, err := ipamPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.IpamPoolIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Instances) DescribeIpamPools(ctx context.Context, in *ec2.DescribeIpamPoolsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeIpamPoolsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeIpamPools", in, func(in *ec2.DescribeIpamPoolsInput) (
+		*ec2.DescribeIpamPoolsOutput, error) {
+		found, next, err := ipamPools.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.IpamPoolIds,
+			Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
 		out := &ec2.DescribeIpamPoolsOutput{NextToken: next}
 		for _, p := range found {
 			out.IpamPools = append(out.IpamPools, types.IpamPool{
-				IpamPoolId: aws.String(p.ID), IpamPoolArn: aws.String(s.account.ARN("ec2", "ipam-pool/"+p.ID)), OwnerId: aws.String(s.account.ID),
-				Description: aws.String(p.Description), AddressFamily: types.AddressFamily(p.Family), IpamScopeType: types.IpamScopeType(scopeOf(p)),
-				IpamRegion: aws.String(s.account.Region), Locale: aws.String(s.account.Region), State: types.IpamPoolStateCreateComplete, Tags: request.TagList(p.Tags),
+				IpamPoolId: aws.String(p.ID), IpamPoolArn: aws.String(s.account.ARN("ec2", "ipam-pool/"+p.ID)),
+				OwnerId:     aws.String(s.account.ID),
+				Description: aws.String(p.Description), AddressFamily: types.AddressFamily(p.Family),
+				IpamScopeType: types.IpamScopeType(scopeOf(p)),
+				IpamRegion:    aws.String(s.account.Region), Locale: aws.String(s.account.Region),
+				State: types.IpamPoolStateCreateComplete, Tags: request.TagList(p.Tags),
 			})
 		}
 		return out, nil

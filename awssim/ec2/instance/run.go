@@ -39,7 +39,8 @@ type launch struct {
 }
 
 // RunInstances starts instances in a subnet. Only what belongs to the network is looked at; any image and type will do.
-func (s *Instances) RunInstances(ctx context.Context, in *ec2.RunInstancesInput, _ ...func(*ec2.Options)) (*ec2.RunInstancesOutput, error) {
+func (s *Instances) RunInstances(ctx context.Context, in *ec2.RunInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.RunInstancesOutput, error) {
 	return call.Write(ctx, s.entry, "RunInstances", in, s.runInstances)
 }
 
@@ -48,10 +49,12 @@ func (s *Instances) runInstances(in *ec2.RunInstancesInput) (*ec2.RunInstancesOu
 		return nil, request.Missing("MinCount and MaxCount")
 	}
 	if *in.MinCount < 1 || *in.MaxCount < *in.MinCount {
-		return nil, request.InvalidValue("Invalid value '%d' for maxCount. It must be at least minCount, '%d', and that at least 1.", *in.MaxCount, *in.MinCount)
+		return nil, request.InvalidValue("Invalid value '%d' for maxCount. It must be at least minCount, '%d', and "+
+			"that at least 1.", *in.MaxCount, *in.MinCount)
 	}
 	if *in.MaxCount > MaxRun {
-		return nil, apierr.New("InstanceLimitExceeded", "You have requested more instances (%d) than your current instance limit of %d allows", *in.MaxCount, MaxRun)
+		return nil, apierr.New("InstanceLimitExceeded", "You have requested more instances (%d) than your current instance "+
+			"limit of %d allows", *in.MaxCount, MaxRun)
 	}
 	if aws.ToString(in.ImageId) == "" && in.LaunchTemplate == nil {
 		return nil, request.Missing("ImageId")
@@ -104,14 +107,18 @@ func (s *Instances) launch(in *ec2.RunInstancesInput) (launch, error) {
 	}
 	if len(in.NetworkInterfaces) > 0 {
 		if subnet != nil || len(in.SecurityGroupIds) > 0 || private != nil {
-			return l, apierr.New("InvalidParameterCombination", "Network interfaces and an instance-level subnet ID, security groups or private address may not be specified on the same request")
+			return l, apierr.New("InvalidParameterCombination",
+				"Network interfaces and an instance-level subnet ID, security groups or private address may not be specified on "+
+					"the same request")
 		}
 		n := in.NetworkInterfaces[0]
 		if len(in.NetworkInterfaces) > 1 || aws.ToInt32(n.DeviceIndex) != 0 {
-			return l, request.InvalidValue("One network interface at device index 0 can be given; attach others with AttachNetworkInterface")
+			return l, request.InvalidValue("One network interface at device index 0 can be given; attach others with " +
+				"AttachNetworkInterface")
 		}
 		subnet, private, l.groups = n.SubnetId, n.PrivateIpAddress, n.Groups
-		l.count, l.prefixes, l.ipv6Count = int(aws.ToInt32(n.SecondaryPrivateIpAddressCount)), int(aws.ToInt32(n.Ipv4PrefixCount)), int(aws.ToInt32(n.Ipv6AddressCount))
+		l.count, l.prefixes, l.ipv6Count = int(aws.ToInt32(n.SecondaryPrivateIpAddressCount)),
+			int(aws.ToInt32(n.Ipv4PrefixCount)), int(aws.ToInt32(n.Ipv6AddressCount))
 		l.public, l.keep = aws.ToBool(n.AssociatePublicIpAddress), n.DeleteOnTermination != nil && !*n.DeleteOnTermination
 		for _, p := range n.PrivateIpAddresses {
 			if aws.ToBool(p.Primary) {
@@ -140,7 +147,8 @@ func (s *Instances) launch(in *ec2.RunInstancesInput) (launch, error) {
 	if l.subnet.AssignIPv6 && l.ipv6Count == 0 && len(l.ipv6) == 0 {
 		l.ipv6Count = 1
 	}
-	l.public = l.public || l.subnet.MapPublicIPOnLaunch && (len(in.NetworkInterfaces) == 0 || in.NetworkInterfaces[0].AssociatePublicIpAddress == nil)
+	l.public = l.public || l.subnet.MapPublicIPOnLaunch && (len(in.NetworkInterfaces) == 0 ||
+		in.NetworkInterfaces[0].AssociatePublicIpAddress == nil)
 	return l, nil
 }
 
@@ -173,7 +181,8 @@ func (s *Instances) launchWith(l launch, n types.InstanceNetworkInterfaceSpecifi
 		return l, apierr.New("InvalidNetworkInterface.InUse", "Interface: %s in use.", eni.ID)
 	}
 	if n.SubnetId != nil || len(n.Groups) > 0 {
-		return l, apierr.New("InvalidParameterCombination", "A network interface may not specify both a network interface ID and a subnet or security groups")
+		return l, apierr.New("InvalidParameterCombination",
+			"A network interface may not specify both a network interface ID and a subnet or security groups")
 	}
 	l.eni, l.keep, l.subnet = eni, n.DeleteOnTermination == nil || !*n.DeleteOnTermination, s.account.Subnets[eni.Subnet]
 	return l, nil
@@ -190,13 +199,15 @@ func (s *Instances) launchSubnet(id *string, placement *types.Placement) (*vpc.S
 			return n, nil
 		}
 	}
-	return nil, apierr.New("MissingInput", "No subnets found for the default VPC '%s'. Please specify a subnet.", request.DefaultVPC(s.account))
+	return nil, apierr.New("MissingInput", "No subnets found for the default VPC '%s'. Please specify a subnet.",
+		request.DefaultVPC(s.account))
 }
 
 // architectureOf guesses the architecture by the type's family: those with a g after the generation are Graviton's.
 func architectureOf(instanceType string) string {
 	family, _, _ := strings.Cut(instanceType, ".")
-	if i := strings.IndexAny(family, "0123456789"); i > 0 && strings.HasPrefix(family[i+1:], "g") || strings.HasPrefix(family, "a1") {
+	if i := strings.IndexAny(family, "0123456789"); i > 0 && strings.HasPrefix(family[i+1:], "g") ||
+		strings.HasPrefix(family, "a1") {
 		return "arm64"
 	}
 	return "x86_64"

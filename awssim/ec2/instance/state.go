@@ -16,8 +16,10 @@ import (
 )
 
 // StartInstances starts stopped instances.
-func (s *Instances) StartInstances(ctx context.Context, in *ec2.StartInstancesInput, _ ...func(*ec2.Options)) (*ec2.StartInstancesOutput, error) {
-	return call.Write(ctx, s.entry, "StartInstances", in, func(in *ec2.StartInstancesInput) (*ec2.StartInstancesOutput, error) {
+func (s *Instances) StartInstances(ctx context.Context, in *ec2.StartInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.StartInstancesOutput, error) {
+	return call.Write(ctx, s.entry, "StartInstances", in, func(in *ec2.StartInstancesInput) (
+		*ec2.StartInstancesOutput, error) {
 		changes, err := s.changeState(in.InstanceIds, "pending", in.DryRun, "stopped", "running", "pending")
 		if err != nil {
 			return nil, err
@@ -27,8 +29,10 @@ func (s *Instances) StartInstances(ctx context.Context, in *ec2.StartInstancesIn
 }
 
 // StopInstances stops running instances.
-func (s *Instances) StopInstances(ctx context.Context, in *ec2.StopInstancesInput, _ ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error) {
-	return call.Write(ctx, s.entry, "StopInstances", in, func(in *ec2.StopInstancesInput) (*ec2.StopInstancesOutput, error) {
+func (s *Instances) StopInstances(ctx context.Context, in *ec2.StopInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.StopInstancesOutput, error) {
+	return call.Write(ctx, s.entry, "StopInstances", in, func(in *ec2.StopInstancesInput) (
+		*ec2.StopInstancesOutput, error) {
 		changes, err := s.changeState(in.InstanceIds, "stopping", in.DryRun, "running", "pending", "stopping", "stopped")
 		if err != nil {
 			return nil, err
@@ -38,9 +42,12 @@ func (s *Instances) StopInstances(ctx context.Context, in *ec2.StopInstancesInpu
 }
 
 // TerminateInstances ends instances for good.
-func (s *Instances) TerminateInstances(ctx context.Context, in *ec2.TerminateInstancesInput, _ ...func(*ec2.Options)) (*ec2.TerminateInstancesOutput, error) {
-	return call.Write(ctx, s.entry, "TerminateInstances", in, func(in *ec2.TerminateInstancesInput) (*ec2.TerminateInstancesOutput, error) {
-		changes, err := s.changeState(in.InstanceIds, "shutting-down", in.DryRun, "running", "pending", "stopping", "stopped", "shutting-down", "terminated")
+func (s *Instances) TerminateInstances(ctx context.Context, in *ec2.TerminateInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.TerminateInstancesOutput, error) {
+	return call.Write(ctx, s.entry, "TerminateInstances", in, func(in *ec2.TerminateInstancesInput) (
+		*ec2.TerminateInstancesOutput, error) {
+		changes, err := s.changeState(in.InstanceIds, "shutting-down", in.DryRun, "running", "pending", "stopping", "stopped",
+			"shutting-down", "terminated")
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +63,8 @@ var settled = map[string][]string{
 }
 
 // changeState moves instances that are in one of the allowed states, all or none.
-func (s *Instances) changeState(ids []string, state string, dry *bool, allowed ...string) ([]types.InstanceStateChange, error) {
+func (s *Instances) changeState(ids []string, state string, dry *bool, allowed ...string) ([]types.InstanceStateChange,
+	error) {
 	if len(ids) == 0 {
 		return nil, request.Missing("InstanceId")
 	}
@@ -66,7 +74,8 @@ func (s *Instances) changeState(ids []string, state string, dry *bool, allowed .
 	}
 	for _, id := range ids {
 		if i := s.account.Instances[id]; !slices.Contains(allowed, i.State) {
-			return nil, apierr.New("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be changed: it is %s.", id, i.State)
+			return nil, apierr.New("IncorrectInstanceState",
+				"The instance '%s' is not in a state from which it can be changed: it is %s.", id, i.State)
 		}
 	}
 	if err := request.DryRun(dry); err != nil {
@@ -92,8 +101,10 @@ func stateOut(name string, code int32) *types.InstanceState {
 }
 
 // ModifyInstanceAttribute changes the security groups, the source/destination check or the type of an instance.
-func (s *Instances) ModifyInstanceAttribute(ctx context.Context, in *ec2.ModifyInstanceAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifyInstanceAttributeOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyInstanceAttribute", in, func(in *ec2.ModifyInstanceAttributeInput) (*ec2.ModifyInstanceAttributeOutput, error) {
+func (s *Instances) ModifyInstanceAttribute(ctx context.Context, in *ec2.ModifyInstanceAttributeInput,
+	_ ...func(*ec2.Options)) (*ec2.ModifyInstanceAttributeOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyInstanceAttribute", in, func(in *ec2.ModifyInstanceAttributeInput) (
+		*ec2.ModifyInstanceAttributeOutput, error) {
 		i, err := request.Named(s.account, kind.Instance, "instanceId", in.InstanceId, s.account.Instances)
 		if err != nil {
 			return nil, err
@@ -104,7 +115,8 @@ func (s *Instances) ModifyInstanceAttribute(ctx context.Context, in *ec2.ModifyI
 		}
 		if len(in.Groups) > 0 {
 			if len(i.Interfaces) > 1 {
-				return nil, apierr.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+				return nil, apierr.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please "+
+					"specify an interface ID for the operation instead.", i.ID)
 			}
 			if _, err := s.interfaceGroups(n.VPC, in.Groups); err != nil {
 				return nil, err

@@ -1,5 +1,5 @@
-// Package kind is how EC2 names kinds of resources: prefixes of ids, codes and nouns of errors, types of tags. It has no
-// account; it imports awssim/apierr.
+// Package kind is how EC2 names kinds of resources: prefixes of ids, codes and nouns of errors, types of tags. It has
+// no account; it imports awssim/apierr.
 package kind
 
 import (
@@ -20,20 +20,32 @@ type Kind struct {
 
 // The kinds of resources.
 var (
-	VPC             = Kind{"vpc", "vpc", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed", "vpc ID", "vpc"}
-	Subnet          = Kind{"subnet", "subnet", "InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed", "subnet ID", "subnet"}
-	RouteTable      = Kind{"route table", "rtb", "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed", "routeTable ID", "route-table"}
-	InternetGateway = Kind{"internet gateway", "igw", "InvalidInternetGatewayID.NotFound", "InvalidInternetGatewayId.Malformed", "internetGateway ID", "internet-gateway"}
-	SecurityGroup   = Kind{"security group", "sg", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "security group", "security-group"}
-	GroupRule       = Kind{"security group rule", "sgr", "InvalidSecurityGroupRuleId.NotFound", "InvalidSecurityGroupRuleId.Malformed", "security group rule ID", "security-group-rule"}
-	Interface       = Kind{"network interface", "eni", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed", "networkInterface ID", "network-interface"}
-	Instance        = Kind{"instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID", "instance"}
-	PrefixList      = Kind{"prefix list", "pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed", "prefix list ID", "prefix-list"}
-	NATGateway      = Kind{"NAT gateway", "nat", "NatGatewayNotFound", "NatGatewayMalformed", "NAT gateway", "natgateway"}
-	Peering         = Kind{"peering connection", "pcx", "InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.Malformed", "vpcPeeringConnection ID", "vpc-peering-connection"}
-	CustomerPool    = Kind{"customer-owned pool", "ipv4pool-coip", "InvalidCoipPoolId.NotFound", "InvalidCoipPoolId.Malformed", "coip pool ID", "coip-pool"}
-	IPAMPool        = Kind{"IPAM pool", "ipam-pool", "InvalidIpamPoolId.NotFound", "InvalidIpamPoolId.Malformed", "ipam pool ID", "ipam-pool"}
-	Address         = Kind{"elastic address", "eipalloc", "InvalidAllocationID.NotFound", "InvalidAllocationID.Malformed", "allocation ID", "elastic-ip"}
+	VPC    = Kind{"vpc", "vpc", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed", "vpc ID", "vpc"}
+	Subnet = Kind{"subnet", "subnet", "InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed",
+		"subnet ID", "subnet"}
+	RouteTable = Kind{"route table", "rtb", "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed",
+		"routeTable ID", "route-table"}
+	InternetGateway = Kind{"internet gateway", "igw", "InvalidInternetGatewayID.NotFound",
+		"InvalidInternetGatewayId.Malformed", "internetGateway ID", "internet-gateway"}
+	SecurityGroup = Kind{"security group", "sg", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "security group",
+		"security-group"}
+	GroupRule = Kind{"security group rule", "sgr", "InvalidSecurityGroupRuleId.NotFound",
+		"InvalidSecurityGroupRuleId.Malformed", "security group rule ID", "security-group-rule"}
+	Interface = Kind{"network interface", "eni", "InvalidNetworkInterfaceID.NotFound",
+		"InvalidNetworkInterfaceId.Malformed", "networkInterface ID", "network-interface"}
+	Instance = Kind{"instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed",
+		"instance ID", "instance"}
+	PrefixList = Kind{"prefix list", "pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed",
+		"prefix list ID", "prefix-list"}
+	NATGateway = Kind{"NAT gateway", "nat", "NatGatewayNotFound", "NatGatewayMalformed", "NAT gateway", "natgateway"}
+	Peering    = Kind{"peering connection", "pcx", "InvalidVpcPeeringConnectionID.NotFound",
+		"InvalidVpcPeeringConnectionId.Malformed", "vpcPeeringConnection ID", "vpc-peering-connection"}
+	CustomerPool = Kind{"customer-owned pool", "ipv4pool-coip", "InvalidCoipPoolId.NotFound",
+		"InvalidCoipPoolId.Malformed", "coip pool ID", "coip-pool"}
+	IPAMPool = Kind{"IPAM pool", "ipam-pool", "InvalidIpamPoolId.NotFound", "InvalidIpamPoolId.Malformed",
+		"ipam pool ID", "ipam-pool"}
+	Address = Kind{"elastic address", "eipalloc", "InvalidAllocationID.NotFound", "InvalidAllocationID.Malformed",
+		"allocation ID", "elastic-ip"}
 )
 
 // All is the kinds of resources.

@@ -36,20 +36,25 @@ var internetGateways = filter.Collection[*vpc.InternetGateway]{
 }
 
 // DescribeInternetGateways lists internet gateways.
-func (s *Networks) DescribeInternetGateways(ctx context.Context, in *ec2.DescribeInternetGatewaysInput, _ ...func(*ec2.Options)) (*ec2.DescribeInternetGatewaysOutput, error) {
+func (s *Networks) DescribeInternetGateways(ctx context.Context, in *ec2.DescribeInternetGatewaysInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeInternetGatewaysOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeInternetGateways", in, s.describeInternetGateways)
 }
 
-func (s *Networks) describeInternetGateways(in *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput, error) {
-	found, next, err := internetGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Networks) describeInternetGateways(in *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput,
+	error) {
+	found, next, err := internetGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.InternetGatewayIds,
+		Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2.DescribeInternetGatewaysOutput{NextToken: next}
 	for _, g := range found {
-		item := types.InternetGateway{InternetGatewayId: aws.String(g.ID), OwnerId: aws.String(g.Owner), Tags: request.TagList(g.Tags)}
+		item := types.InternetGateway{InternetGatewayId: aws.String(g.ID), OwnerId: aws.String(g.Owner),
+			Tags: request.TagList(g.Tags)}
 		for _, v := range g.VPCs {
-			item.Attachments = append(item.Attachments, types.InternetGatewayAttachment{State: "available", VpcId: aws.String(v)})
+			item.Attachments = append(item.Attachments, types.InternetGatewayAttachment{State: "available",
+				VpcId: aws.String(v)})
 		}
 		out.InternetGateways = append(out.InternetGateways, item)
 	}
@@ -57,8 +62,10 @@ func (s *Networks) describeInternetGateways(in *ec2.DescribeInternetGatewaysInpu
 }
 
 // CreateInternetGateway makes an internet gateway that is attached to nothing.
-func (s *Networks) CreateInternetGateway(ctx context.Context, in *ec2.CreateInternetGatewayInput, _ ...func(*ec2.Options)) (*ec2.CreateInternetGatewayOutput, error) {
-	return call.Write(ctx, s.entry, "CreateInternetGateway", in, func(in *ec2.CreateInternetGatewayInput) (*ec2.CreateInternetGatewayOutput, error) {
+func (s *Networks) CreateInternetGateway(ctx context.Context, in *ec2.CreateInternetGatewayInput,
+	_ ...func(*ec2.Options)) (*ec2.CreateInternetGatewayOutput, error) {
+	return call.Write(ctx, s.entry, "CreateInternetGateway", in, func(in *ec2.CreateInternetGatewayInput) (
+		*ec2.CreateInternetGatewayOutput, error) {
 		tags, err := request.SpecifiedTags(in.TagSpecifications, kind.InternetGateway)
 		if err != nil {
 			return nil, err
@@ -79,14 +86,17 @@ func (s *Networks) CreateInternetGateway(ctx context.Context, in *ec2.CreateInte
 }
 
 // AttachInternetGateway attaches a free gateway to a VPC that has none.
-func (s *Networks) AttachInternetGateway(ctx context.Context, in *ec2.AttachInternetGatewayInput, _ ...func(*ec2.Options)) (*ec2.AttachInternetGatewayOutput, error) {
-	return call.Write(ctx, s.entry, "AttachInternetGateway", in, func(in *ec2.AttachInternetGatewayInput) (*ec2.AttachInternetGatewayOutput, error) {
+func (s *Networks) AttachInternetGateway(ctx context.Context, in *ec2.AttachInternetGatewayInput,
+	_ ...func(*ec2.Options)) (*ec2.AttachInternetGatewayOutput, error) {
+	return call.Write(ctx, s.entry, "AttachInternetGateway", in, func(in *ec2.AttachInternetGatewayInput) (
+		*ec2.AttachInternetGatewayOutput, error) {
 		g, v, err := s.gatewayAndVPC(in.InternetGatewayId, in.VpcId)
 		if err != nil {
 			return nil, err
 		}
 		if len(g.VPCs) > 0 {
-			return nil, apierr.New("Resource.AlreadyAssociated", "resource %s is already attached to network %s", g.ID, g.VPCs[0])
+			return nil, apierr.New("Resource.AlreadyAssociated", "resource %s is already attached to network %s",
+				g.ID, g.VPCs[0])
 		}
 		for _, o := range s.account.InternetGateways {
 			if slices.Contains(o.VPCs, v.ID) {
@@ -102,8 +112,10 @@ func (s *Networks) AttachInternetGateway(ctx context.Context, in *ec2.AttachInte
 }
 
 // DetachInternetGateway detaches a gateway from a VPC without public addresses; routes to it lead nowhere then.
-func (s *Networks) DetachInternetGateway(ctx context.Context, in *ec2.DetachInternetGatewayInput, _ ...func(*ec2.Options)) (*ec2.DetachInternetGatewayOutput, error) {
-	return call.Write(ctx, s.entry, "DetachInternetGateway", in, func(in *ec2.DetachInternetGatewayInput) (*ec2.DetachInternetGatewayOutput, error) {
+func (s *Networks) DetachInternetGateway(ctx context.Context, in *ec2.DetachInternetGatewayInput,
+	_ ...func(*ec2.Options)) (*ec2.DetachInternetGatewayOutput, error) {
+	return call.Write(ctx, s.entry, "DetachInternetGateway", in, func(in *ec2.DetachInternetGatewayInput) (
+		*ec2.DetachInternetGatewayOutput, error) {
 		g, v, err := s.gatewayAndVPC(in.InternetGatewayId, in.VpcId)
 		if err != nil {
 			return nil, err
@@ -112,7 +124,8 @@ func (s *Networks) DetachInternetGateway(ctx context.Context, in *ec2.DetachInte
 			return nil, apierr.New("Gateway.NotAttached", "resource %s is not attached to network %s", g.ID, v.ID)
 		}
 		if s.account.PublicAddressIn(v.ID) != "" {
-			return nil, apierr.New("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", v.ID)
+			return nil, apierr.New("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those "+
+				"public address(es) before detaching the gateway.", v.ID)
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
@@ -133,14 +146,18 @@ func (s *Networks) gatewayAndVPC(gateway, vpc *string) (*vpc.InternetGateway, *v
 }
 
 // DeleteInternetGateway deletes a gateway that is attached to nothing.
-func (s *Networks) DeleteInternetGateway(ctx context.Context, in *ec2.DeleteInternetGatewayInput, _ ...func(*ec2.Options)) (*ec2.DeleteInternetGatewayOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteInternetGateway", in, func(in *ec2.DeleteInternetGatewayInput) (*ec2.DeleteInternetGatewayOutput, error) {
-		g, err := request.Named(s.account, kind.InternetGateway, "internetGatewayId", in.InternetGatewayId, s.account.InternetGateways)
+func (s *Networks) DeleteInternetGateway(ctx context.Context, in *ec2.DeleteInternetGatewayInput,
+	_ ...func(*ec2.Options)) (*ec2.DeleteInternetGatewayOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteInternetGateway", in, func(in *ec2.DeleteInternetGatewayInput) (
+		*ec2.DeleteInternetGatewayOutput, error) {
+		g, err := request.Named(s.account, kind.InternetGateway, "internetGatewayId", in.InternetGatewayId,
+			s.account.InternetGateways)
 		if err != nil {
 			return nil, err
 		}
 		if len(g.VPCs) > 0 {
-			return nil, apierr.New("DependencyViolation", "The internetGateway '%s' has dependencies and cannot be deleted.", g.ID)
+			return nil, apierr.New("DependencyViolation", "The internetGateway '%s' has dependencies and cannot be deleted.",
+				g.ID)
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err

@@ -30,7 +30,8 @@ var natGateways = filter.Collection[*vpc.NATGateway]{
 }
 
 // CreateNatGateway makes a NAT gateway in a subnet. It is available at once and carries no traffic.
-func (s *Networks) CreateNatGateway(ctx context.Context, in *ec2.CreateNatGatewayInput, _ ...func(*ec2.Options)) (*ec2.CreateNatGatewayOutput, error) {
+func (s *Networks) CreateNatGateway(ctx context.Context, in *ec2.CreateNatGatewayInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateNatGatewayOutput, error) {
 	return call.Write(ctx, s.entry, "CreateNatGateway", in, s.createNatGateway)
 }
 
@@ -43,17 +44,20 @@ func (s *Networks) createNatGateway(in *ec2.CreateNatGatewayInput) (*ec2.CreateN
 	if err != nil {
 		return nil, err
 	}
-	g := &vpc.NATGateway{VPC: subnet.VPC, Subnet: subnet.ID, Private: in.ConnectivityType == types.ConnectivityTypePrivate, State: "available", Tags: tags}
+	g := &vpc.NATGateway{VPC: subnet.VPC, Subnet: subnet.ID, Private: in.ConnectivityType == types.ConnectivityTypePrivate,
+		State: "available", Tags: tags}
 	var address *vpc.ElasticAddress
 	switch {
 	case g.Private && in.AllocationId != nil:
 		return nil, apierr.New("InvalidParameterCombination", "Private NAT gateways have no allocationId")
 	case !g.Private:
-		if address, err = request.Named(s.account, kind.Address, "allocationId", in.AllocationId, s.account.Addresses); err != nil {
+		if address, err = request.Named(s.account, kind.Address, "allocationId", in.AllocationId, s.account.Addresses); err !=
+			nil {
 			return nil, err
 		}
 		if address.Association != "" {
-			return nil, apierr.New("Resource.AlreadyAssociated", "Elastic IP address [%s] is already associated", address.Allocation)
+			return nil, apierr.New("Resource.AlreadyAssociated", "Elastic IP address [%s] is already associated",
+				address.Allocation)
 		}
 	}
 	if err := request.DryRun(in.DryRun); err != nil {
@@ -61,8 +65,10 @@ func (s *Networks) createNatGateway(in *ec2.CreateNatGatewayInput) (*ec2.CreateN
 	}
 	g.ID = s.account.NewID("nat")
 	n := &vpc.Interface{
-		Type: "nat_gateway", Description: "Interface for NAT Gateway " + g.ID, RequesterManaged: true, RequesterID: s.account.ID,
-		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
+		Type: "nat_gateway", Description: "Interface for NAT Gateway " + g.ID, RequesterManaged: true,
+		RequesterID: s.account.ID,
+		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1,
+			Status: "attached"},
 	}
 	private, err := request.OptionalAddress(in.PrivateIpAddress)
 	if err != nil {
@@ -83,8 +89,10 @@ func (s *Networks) createNatGateway(in *ec2.CreateNatGatewayInput) (*ec2.CreateN
 }
 
 // DeleteNatGateway deletes a NAT gateway; it is still described, as deleted.
-func (s *Networks) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGatewayInput, _ ...func(*ec2.Options)) (*ec2.DeleteNatGatewayOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteNatGateway", in, func(in *ec2.DeleteNatGatewayInput) (*ec2.DeleteNatGatewayOutput, error) {
+func (s *Networks) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGatewayInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteNatGatewayOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteNatGateway", in, func(in *ec2.DeleteNatGatewayInput) (
+		*ec2.DeleteNatGatewayOutput, error) {
 		g, err := request.Named(s.account, kind.NATGateway, "natGatewayId", in.NatGatewayId, s.account.NATGateways)
 		if err != nil {
 			return nil, err
@@ -102,19 +110,25 @@ func (s *Networks) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGatewa
 }
 
 // DescribeNatGateways lists NAT gateways.
-func (s *Networks) DescribeNatGateways(ctx context.Context, in *ec2.DescribeNatGatewaysInput, _ ...func(*ec2.Options)) (*ec2.DescribeNatGatewaysOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeNatGateways", in, func(in *ec2.DescribeNatGatewaysInput) (*ec2.DescribeNatGatewaysOutput, error) {
-		found, next, err := natGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NatGatewayIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
+func (s *Networks) DescribeNatGateways(ctx context.Context, in *ec2.DescribeNatGatewaysInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeNatGatewaysOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeNatGateways", in, func(in *ec2.DescribeNatGatewaysInput) (
+		*ec2.DescribeNatGatewaysOutput, error) {
+		found, next, err := natGateways.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.NatGatewayIds,
+			Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
-		return &ec2.DescribeNatGatewaysOutput{NatGateways: filter.Answer(found, func(g *vpc.NATGateway) types.NatGateway { return natGatewayOut(s.account, g) }), NextToken: next}, nil
+		return &ec2.DescribeNatGatewaysOutput{
+			NatGateways: filter.Answer(found, func(g *vpc.NATGateway) types.NatGateway { return natGatewayOut(s.account, g) }),
+			NextToken:   next}, nil
 	})
 }
 
 func natGatewayOut(a *account.Account, g *vpc.NATGateway) types.NatGateway {
 	out := types.NatGateway{
-		NatGatewayId: aws.String(g.ID), VpcId: aws.String(g.VPC), SubnetId: aws.String(g.Subnet), State: types.NatGatewayState(g.State),
+		NatGatewayId: aws.String(g.ID), VpcId: aws.String(g.VPC), SubnetId: aws.String(g.Subnet),
+		State:            types.NatGatewayState(g.State),
 		ConnectivityType: types.ConnectivityTypePublic, Tags: request.TagList(g.Tags),
 	}
 	if g.Private {

@@ -46,8 +46,10 @@ func peerBlocks(a *account.Account, vpc string) []string {
 }
 
 // CreateVpcPeeringConnection requests a connection to a VPC, which may belong to another account or region.
-func (s *Networks) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcPeeringConnectionInput, _ ...func(*ec2.Options)) (*ec2.CreateVpcPeeringConnectionOutput, error) {
-	return call.Write(ctx, s.entry, "CreateVpcPeeringConnection", in, func(in *ec2.CreateVpcPeeringConnectionInput) (*ec2.CreateVpcPeeringConnectionOutput, error) {
+func (s *Networks) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcPeeringConnectionInput,
+	_ ...func(*ec2.Options)) (*ec2.CreateVpcPeeringConnectionOutput, error) {
+	return call.Write(ctx, s.entry, "CreateVpcPeeringConnection", in, func(in *ec2.CreateVpcPeeringConnectionInput) (
+		*ec2.CreateVpcPeeringConnectionOutput, error) {
 		v, err := request.Named(s.account, kind.VPC, "vpcId", in.VpcId, s.account.VPCs)
 		if err != nil {
 			return nil, err
@@ -77,8 +79,10 @@ func (s *Networks) CreateVpcPeeringConnection(ctx context.Context, in *ec2.Creat
 			}
 		}
 		for _, o := range s.account.Peerings {
-			if o.Status != "deleted" && (o.Requester == p.Requester && o.Accepter == p.Accepter || o.Requester == p.Accepter && o.Accepter == p.Requester) {
-				return nil, apierr.New("VpcPeeringConnectionAlreadyExists", "A VPC peering connection between '%s' and '%s' exists already: %s", p.Requester, p.Accepter, o.ID)
+			if o.Status != "deleted" && (o.Requester == p.Requester && o.Accepter == p.Accepter || o.Requester == p.Accepter &&
+				o.Accepter == p.Requester) {
+				return nil, apierr.New("VpcPeeringConnectionAlreadyExists",
+					"A VPC peering connection between '%s' and '%s' exists already: %s", p.Requester, p.Accepter, o.ID)
 			}
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
@@ -91,14 +95,18 @@ func (s *Networks) CreateVpcPeeringConnection(ctx context.Context, in *ec2.Creat
 }
 
 // AcceptVpcPeeringConnection makes a connection active.
-func (s *Networks) AcceptVpcPeeringConnection(ctx context.Context, in *ec2.AcceptVpcPeeringConnectionInput, _ ...func(*ec2.Options)) (*ec2.AcceptVpcPeeringConnectionOutput, error) {
-	return call.Write(ctx, s.entry, "AcceptVpcPeeringConnection", in, func(in *ec2.AcceptVpcPeeringConnectionInput) (*ec2.AcceptVpcPeeringConnectionOutput, error) {
-		p, err := request.Named(s.account, kind.Peering, "vpcPeeringConnectionId", in.VpcPeeringConnectionId, s.account.Peerings)
+func (s *Networks) AcceptVpcPeeringConnection(ctx context.Context, in *ec2.AcceptVpcPeeringConnectionInput,
+	_ ...func(*ec2.Options)) (*ec2.AcceptVpcPeeringConnectionOutput, error) {
+	return call.Write(ctx, s.entry, "AcceptVpcPeeringConnection", in, func(in *ec2.AcceptVpcPeeringConnectionInput) (
+		*ec2.AcceptVpcPeeringConnectionOutput, error) {
+		p, err := request.Named(s.account, kind.Peering, "vpcPeeringConnectionId", in.VpcPeeringConnectionId,
+			s.account.Peerings)
 		if err != nil {
 			return nil, err
 		}
 		if p.Status == "deleted" {
-			return nil, apierr.New("InvalidStateTransition", "Invalid state transition for %s, attempted to transition from deleted to active", p.ID)
+			return nil, apierr.New("InvalidStateTransition",
+				"Invalid state transition for %s, attempted to transition from deleted to active", p.ID)
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
@@ -109,9 +117,12 @@ func (s *Networks) AcceptVpcPeeringConnection(ctx context.Context, in *ec2.Accep
 }
 
 // DeleteVpcPeeringConnection ends a connection; it is still described, as deleted.
-func (s *Networks) DeleteVpcPeeringConnection(ctx context.Context, in *ec2.DeleteVpcPeeringConnectionInput, _ ...func(*ec2.Options)) (*ec2.DeleteVpcPeeringConnectionOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteVpcPeeringConnection", in, func(in *ec2.DeleteVpcPeeringConnectionInput) (*ec2.DeleteVpcPeeringConnectionOutput, error) {
-		p, err := request.Named(s.account, kind.Peering, "vpcPeeringConnectionId", in.VpcPeeringConnectionId, s.account.Peerings)
+func (s *Networks) DeleteVpcPeeringConnection(ctx context.Context, in *ec2.DeleteVpcPeeringConnectionInput,
+	_ ...func(*ec2.Options)) (*ec2.DeleteVpcPeeringConnectionOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteVpcPeeringConnection", in, func(in *ec2.DeleteVpcPeeringConnectionInput) (
+		*ec2.DeleteVpcPeeringConnectionOutput, error) {
+		p, err := request.Named(s.account, kind.Peering, "vpcPeeringConnectionId", in.VpcPeeringConnectionId,
+			s.account.Peerings)
 		if err != nil {
 			return nil, err
 		}
@@ -125,19 +136,26 @@ func (s *Networks) DeleteVpcPeeringConnection(ctx context.Context, in *ec2.Delet
 }
 
 // DescribeVpcPeeringConnections lists connections between VPCs.
-func (s *Networks) DescribeVpcPeeringConnections(ctx context.Context, in *ec2.DescribeVpcPeeringConnectionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeVpcPeeringConnections", in, func(in *ec2.DescribeVpcPeeringConnectionsInput) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
-		found, next, err := peerings.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Networks) DescribeVpcPeeringConnections(ctx context.Context, in *ec2.DescribeVpcPeeringConnectionsInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeVpcPeeringConnections", in, func(in *ec2.DescribeVpcPeeringConnectionsInput) (
+		*ec2.DescribeVpcPeeringConnectionsOutput, error) {
+		found, next, err := peerings.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcPeeringConnectionIds,
+			Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
-		return &ec2.DescribeVpcPeeringConnectionsOutput{VpcPeeringConnections: filter.Answer(found, func(p *vpc.Peering) types.VpcPeeringConnection { return *peeringOut(s.account, p) }), NextToken: next}, nil
+		return &ec2.DescribeVpcPeeringConnectionsOutput{
+			VpcPeeringConnections: filter.Answer(found, func(p *vpc.Peering) types.VpcPeeringConnection {
+				return *peeringOut(s.account, p)
+			}), NextToken: next}, nil
 	})
 }
 
 func peeringOut(a *account.Account, p *vpc.Peering) *types.VpcPeeringConnection {
 	side := func(vpc, owner, region string) *types.VpcPeeringConnectionVpcInfo {
-		info := &types.VpcPeeringConnectionVpcInfo{VpcId: aws.String(vpc), OwnerId: aws.String(owner), Region: aws.String(region)}
+		info := &types.VpcPeeringConnectionVpcInfo{VpcId: aws.String(vpc), OwnerId: aws.String(owner),
+			Region: aws.String(region)}
 		v, ok := a.VPC(vpc)
 		if !ok {
 			return info
@@ -147,13 +165,15 @@ func peeringOut(a *account.Account, p *vpc.Peering) *types.VpcPeeringConnection 
 			info.CidrBlockSet = append(info.CidrBlockSet, types.CidrBlock{CidrBlock: aws.String(c.Prefix.String())})
 		}
 		for _, c := range v.IPv6CIDRs {
-			info.Ipv6CidrBlockSet = append(info.Ipv6CidrBlockSet, types.Ipv6CidrBlock{Ipv6CidrBlock: aws.String(c.Prefix.String())})
+			info.Ipv6CidrBlockSet = append(info.Ipv6CidrBlockSet, types.Ipv6CidrBlock{
+				Ipv6CidrBlock: aws.String(c.Prefix.String())})
 		}
 		return info
 	}
 	return &types.VpcPeeringConnection{
 		VpcPeeringConnectionId: aws.String(p.ID), Tags: request.TagList(p.Tags),
-		Status:           &types.VpcPeeringConnectionStateReason{Code: types.VpcPeeringConnectionStateReasonCode(p.Status), Message: aws.String(p.Status)},
+		Status: &types.VpcPeeringConnectionStateReason{Code: types.VpcPeeringConnectionStateReasonCode(p.Status),
+			Message: aws.String(p.Status)},
 		RequesterVpcInfo: side(p.Requester, a.ID, a.Region),
 		AccepterVpcInfo:  side(p.Accepter, p.PeerOwner, p.PeerRegion),
 	}

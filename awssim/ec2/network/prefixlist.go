@@ -35,16 +35,22 @@ var prefixLists = filter.Collection[*vpc.PrefixList]{
 }
 
 // DescribeManagedPrefixLists lists prefix lists without their entries.
-func (s *Networks) DescribeManagedPrefixLists(ctx context.Context, in *ec2.DescribeManagedPrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
+func (s *Networks) DescribeManagedPrefixLists(ctx context.Context, in *ec2.DescribeManagedPrefixListsInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeManagedPrefixLists", in, s.describeManagedPrefixLists)
 }
 
-func (s *Networks) describeManagedPrefixLists(in *ec2.DescribeManagedPrefixListsInput) (*ec2.DescribeManagedPrefixListsOutput, error) {
-	found, next, err := prefixLists.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Networks) describeManagedPrefixLists(in *ec2.DescribeManagedPrefixListsInput) (
+	*ec2.DescribeManagedPrefixListsOutput, error) {
+	found, next, err := prefixLists.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.PrefixListIds,
+		Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeManagedPrefixListsOutput{PrefixLists: filter.Answer(found, func(l *vpc.PrefixList) types.ManagedPrefixList { return *prefixListOut(s.account, l) }), NextToken: next}, nil
+	return &ec2.DescribeManagedPrefixListsOutput{
+		PrefixLists: filter.Answer(found, func(l *vpc.PrefixList) types.ManagedPrefixList {
+			return *prefixListOut(s.account, l)
+		}), NextToken: next}, nil
 }
 
 func prefixListOut(a *account.Account, l *vpc.PrefixList) *types.ManagedPrefixList {
@@ -53,8 +59,9 @@ func prefixListOut(a *account.Account, l *vpc.PrefixList) *types.ManagedPrefixLi
 		state = types.PrefixListStateModifyComplete
 	}
 	return &types.ManagedPrefixList{
-		PrefixListId: aws.String(l.ID), PrefixListName: aws.String(l.Name), OwnerId: aws.String(l.Owner), AddressFamily: aws.String(l.AddressFamily()),
-		MaxEntries: aws.Int32(int32(l.MaxEntries)), PrefixListArn: aws.String(a.ARN("ec2", "prefix-list/"+l.ID)),
+		PrefixListId: aws.String(l.ID), PrefixListName: aws.String(l.Name), OwnerId: aws.String(l.Owner),
+		AddressFamily: aws.String(l.AddressFamily()),
+		MaxEntries:    aws.Int32(int32(l.MaxEntries)), PrefixListArn: aws.String(a.ARN("ec2", "prefix-list/"+l.ID)),
 		State: state, Version: aws.Int64(l.Version + 1), Tags: request.TagList(l.Tags),
 	}
 }
@@ -63,20 +70,24 @@ func prefixListOut(a *account.Account, l *vpc.PrefixList) *types.ManagedPrefixLi
 const maxEntriesPerCall = 100
 
 // CreateManagedPrefixList makes a prefix list.
-func (s *Networks) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateManagedPrefixListInput, _ ...func(*ec2.Options)) (*ec2.CreateManagedPrefixListOutput, error) {
-	return call.Write(ctx, s.entry, "CreateManagedPrefixList", in, func(in *ec2.CreateManagedPrefixListInput) (*ec2.CreateManagedPrefixListOutput, error) {
+func (s *Networks) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateManagedPrefixListInput,
+	_ ...func(*ec2.Options)) (*ec2.CreateManagedPrefixListOutput, error) {
+	return call.Write(ctx, s.entry, "CreateManagedPrefixList", in, func(in *ec2.CreateManagedPrefixListInput) (
+		*ec2.CreateManagedPrefixListOutput, error) {
 		name, family, most := aws.ToString(in.PrefixListName), aws.ToString(in.AddressFamily), int(aws.ToInt32(in.MaxEntries))
 		switch {
 		case name == "":
 			return nil, request.Missing("PrefixListName")
 		case strings.HasPrefix(name, "com.amazonaws"), len(name) > maxPrefixListText:
-			return nil, request.InvalidValue("Invalid value '%s' for PrefixListName. It must be up to 255 characters long and must not begin with 'com.amazonaws'.", name)
+			return nil, request.InvalidValue("Invalid value '%s' for PrefixListName. It must be up to 255 characters long and "+
+				"must not begin with 'com.amazonaws'.", name)
 		case family != "IPv4" && family != "IPv6":
 			return nil, request.InvalidValue("Invalid value '%s' for AddressFamily. Valid values: [IPv4, IPv6]", family)
 		case in.MaxEntries == nil:
 			return nil, request.Missing("MaxEntries")
 		case most < 1 || most > s.account.Quota("entries-per-prefix-list"):
-			return nil, request.InvalidValue("Invalid value '%d' for MaxEntries. It must be between 1 and %d.", most, s.account.Quota("entries-per-prefix-list"))
+			return nil, request.InvalidValue("Invalid value '%d' for MaxEntries. It must be between 1 and %d.", most,
+				s.account.Quota("entries-per-prefix-list"))
 		}
 		tags, err := request.SpecifiedTags(in.TagSpecifications, kind.PrefixList)
 		if err != nil {
@@ -91,7 +102,8 @@ func (s *Networks) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateMa
 		if own >= s.account.Quota("prefix-lists") {
 			return nil, apierr.New("PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.")
 		}
-		l := &vpc.PrefixList{Name: name, Owner: s.account.ID, MaxEntries: most, Family: family, Tags: tags, Descriptions: map[netip.Prefix]string{}}
+		l := &vpc.PrefixList{Name: name, Owner: s.account.ID, MaxEntries: most, Family: family, Tags: tags,
+			Descriptions: map[netip.Prefix]string{}}
 		if err := change(l, in.Entries, nil); err != nil {
 			return nil, err
 		}
@@ -143,7 +155,8 @@ func change(l *vpc.PrefixList, add []types.AddPrefixListEntry, remove []types.Re
 		words[p] = aws.ToString(e.Description)
 	}
 	if len(entries) > l.MaxEntries {
-		return apierr.New("PrefixListMaxEntriesExceeded", "You've reached the maximum number of entries for the prefix list, %d", l.MaxEntries)
+		return apierr.New("PrefixListMaxEntriesExceeded",
+			"You've reached the maximum number of entries for the prefix list, %d", l.MaxEntries)
 	}
 	l.Entries, l.Descriptions = entries, words
 	return nil
@@ -159,8 +172,10 @@ func (s *Networks) ownList(id *string) (*vpc.PrefixList, error) {
 }
 
 // ModifyManagedPrefixList changes name, size or entries of a list.
-func (s *Networks) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyManagedPrefixListInput, _ ...func(*ec2.Options)) (*ec2.ModifyManagedPrefixListOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyManagedPrefixList", in, func(in *ec2.ModifyManagedPrefixListInput) (*ec2.ModifyManagedPrefixListOutput, error) {
+func (s *Networks) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyManagedPrefixListInput,
+	_ ...func(*ec2.Options)) (*ec2.ModifyManagedPrefixListOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyManagedPrefixList", in, func(in *ec2.ModifyManagedPrefixListInput) (
+		*ec2.ModifyManagedPrefixListOutput, error) {
 		l, err := s.ownList(in.PrefixListId)
 		if err != nil {
 			return nil, err
@@ -170,10 +185,12 @@ func (s *Networks) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyMa
 		case entries && in.CurrentVersion == nil:
 			return nil, request.Missing("CurrentVersion")
 		case in.CurrentVersion != nil && *in.CurrentVersion != l.Version+1:
-			return nil, apierr.New("PrefixListVersionMismatch", "The prefix list has the version %d, not %d", l.Version+1, *in.CurrentVersion)
+			return nil, apierr.New("PrefixListVersionMismatch", "The prefix list has the version %d, not %d", l.Version+1,
+				*in.CurrentVersion)
 		case in.MaxEntries != nil && entries:
 			return nil, apierr.New("InvalidParameterCombination", "You can't change the entries and MaxEntries at the same time")
-		case in.MaxEntries != nil && (int(*in.MaxEntries) < max(1, len(l.Entries)) || int(*in.MaxEntries) > s.account.Quota("entries-per-prefix-list")):
+		case in.MaxEntries != nil && (int(*in.MaxEntries) < max(1, len(l.Entries)) || int(*in.MaxEntries) > s.account.Quota(
+			"entries-per-prefix-list")):
 			return nil, request.InvalidValue("Invalid value '%d' for MaxEntries", *in.MaxEntries)
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
@@ -196,14 +213,18 @@ func (s *Networks) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyMa
 }
 
 // DeleteManagedPrefixList deletes a list that no rule and no route refers to.
-func (s *Networks) DeleteManagedPrefixList(ctx context.Context, in *ec2.DeleteManagedPrefixListInput, _ ...func(*ec2.Options)) (*ec2.DeleteManagedPrefixListOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteManagedPrefixList", in, func(in *ec2.DeleteManagedPrefixListInput) (*ec2.DeleteManagedPrefixListOutput, error) {
+func (s *Networks) DeleteManagedPrefixList(ctx context.Context, in *ec2.DeleteManagedPrefixListInput,
+	_ ...func(*ec2.Options)) (*ec2.DeleteManagedPrefixListOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteManagedPrefixList", in, func(in *ec2.DeleteManagedPrefixListInput) (
+		*ec2.DeleteManagedPrefixListOutput, error) {
 		l, err := s.ownList(in.PrefixListId)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range s.account.SecurityGroups {
-			if slices.ContainsFunc(slices.Concat(g.Ingress, g.Egress), func(p vpc.Permission) bool { return p.PrefixList == l.ID }) {
+			if slices.ContainsFunc(slices.Concat(g.Ingress, g.Egress), func(p vpc.Permission) bool {
+				return p.PrefixList == l.ID
+			}) {
 				return nil, apierr.New("DependencyViolation", "The prefix list '%s' is in use by %s.", l.ID, g.ID)
 			}
 		}
@@ -223,8 +244,10 @@ func (s *Networks) DeleteManagedPrefixList(ctx context.Context, in *ec2.DeleteMa
 }
 
 // GetManagedPrefixListEntries lists the entries of a list's present version.
-func (s *Networks) GetManagedPrefixListEntries(ctx context.Context, in *ec2.GetManagedPrefixListEntriesInput, _ ...func(*ec2.Options)) (*ec2.GetManagedPrefixListEntriesOutput, error) {
-	return call.Read(ctx, s.entry, "GetManagedPrefixListEntries", in, func(in *ec2.GetManagedPrefixListEntriesInput) (*ec2.GetManagedPrefixListEntriesOutput, error) {
+func (s *Networks) GetManagedPrefixListEntries(ctx context.Context, in *ec2.GetManagedPrefixListEntriesInput,
+	_ ...func(*ec2.Options)) (*ec2.GetManagedPrefixListEntriesOutput, error) {
+	return call.Read(ctx, s.entry, "GetManagedPrefixListEntries", in, func(in *ec2.GetManagedPrefixListEntriesInput) (
+		*ec2.GetManagedPrefixListEntriesOutput, error) {
 		l, err := request.Named(s.account, kind.PrefixList, "PrefixListId", in.PrefixListId, s.account.PrefixLists)
 		if err != nil {
 			return nil, err
@@ -259,8 +282,10 @@ func (s *Networks) GetManagedPrefixListEntries(ctx context.Context, in *ec2.GetM
 }
 
 // DescribePrefixLists lists the prefix lists of AWS's services with their ranges.
-func (s *Networks) DescribePrefixLists(ctx context.Context, in *ec2.DescribePrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribePrefixListsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribePrefixLists", in, func(in *ec2.DescribePrefixListsInput) (*ec2.DescribePrefixListsOutput, error) {
+func (s *Networks) DescribePrefixLists(ctx context.Context, in *ec2.DescribePrefixListsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribePrefixListsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribePrefixLists", in, func(in *ec2.DescribePrefixListsInput) (
+		*ec2.DescribePrefixListsOutput, error) {
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
@@ -275,7 +300,8 @@ func (s *Networks) DescribePrefixLists(ctx context.Context, in *ec2.DescribePref
 			}
 			return all
 		}
-		found, next, err := c.Describe(s.account, filter.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		found, next, err := c.Describe(s.account, filter.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults,
+			Token: in.NextToken})
 		if err != nil {
 			return nil, err
 		}

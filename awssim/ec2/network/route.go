@@ -16,7 +16,8 @@ import (
 )
 
 // CreateRoute adds a route. The same route again is no error; another way to the same destination is.
-func (s *Networks) CreateRoute(ctx context.Context, in *ec2.CreateRouteInput, _ ...func(*ec2.Options)) (*ec2.CreateRouteOutput, error) {
+func (s *Networks) CreateRoute(ctx context.Context, in *ec2.CreateRouteInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateRouteOutput, error) {
 	return call.Write(ctx, s.entry, "CreateRoute", in, func(in *ec2.CreateRouteInput) (*ec2.CreateRouteOutput, error) {
 		t, err := request.Named(s.account, kind.RouteTable, "routeTableId", in.RouteTableId, s.account.RouteTables)
 		if err != nil {
@@ -44,23 +45,28 @@ func (s *Networks) CreateRoute(ctx context.Context, in *ec2.CreateRouteInput, _ 
 }
 
 // ReplaceRoute changes where an existing route leads.
-func (s *Networks) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput, _ ...func(*ec2.Options)) (*ec2.ReplaceRouteOutput, error) {
+func (s *Networks) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput, _ ...func(*ec2.Options)) (
+	*ec2.ReplaceRouteOutput, error) {
 	return call.Write(ctx, s.entry, "ReplaceRoute", in, func(in *ec2.ReplaceRouteInput) (*ec2.ReplaceRouteOutput, error) {
 		t, err := request.Named(s.account, kind.RouteTable, "routeTableId", in.RouteTableId, s.account.RouteTables)
 		if err != nil {
 			return nil, err
 		}
 		r, err := s.route(t, &ec2.CreateRouteInput{
-			DestinationCidrBlock: in.DestinationCidrBlock, DestinationIpv6CidrBlock: in.DestinationIpv6CidrBlock, DestinationPrefixListId: in.DestinationPrefixListId,
-			GatewayId: in.GatewayId, NatGatewayId: in.NatGatewayId, VpcPeeringConnectionId: in.VpcPeeringConnectionId,
-			NetworkInterfaceId: in.NetworkInterfaceId, EgressOnlyInternetGatewayId: in.EgressOnlyInternetGatewayId, TransitGatewayId: in.TransitGatewayId,
+			DestinationCidrBlock: in.DestinationCidrBlock, DestinationIpv6CidrBlock: in.DestinationIpv6CidrBlock,
+			DestinationPrefixListId: in.DestinationPrefixListId,
+			GatewayId:               in.GatewayId, NatGatewayId: in.NatGatewayId,
+			VpcPeeringConnectionId: in.VpcPeeringConnectionId,
+			NetworkInterfaceId:     in.NetworkInterfaceId, EgressOnlyInternetGatewayId: in.EgressOnlyInternetGatewayId,
+			TransitGatewayId: in.TransitGatewayId,
 		})
 		if err != nil {
 			return nil, err
 		}
 		i := routeTo(t, r.Destination)
 		if i < 0 {
-			return nil, request.InvalidValue("There is no route defined for '%s' in the route table. Use CreateRoute instead.", r.Destination)
+			return nil, request.InvalidValue("There is no route defined for '%s' in the route table. Use CreateRoute instead.",
+				r.Destination)
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
@@ -71,7 +77,8 @@ func (s *Networks) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput, 
 }
 
 // DeleteRoute removes a route, but no local one.
-func (s *Networks) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput, _ ...func(*ec2.Options)) (*ec2.DeleteRouteOutput, error) {
+func (s *Networks) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteRouteOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteRoute", in, func(in *ec2.DeleteRouteInput) (*ec2.DeleteRouteOutput, error) {
 		t, err := request.Named(s.account, kind.RouteTable, "routeTableId", in.RouteTableId, s.account.RouteTables)
 		if err != nil {
@@ -83,7 +90,8 @@ func (s *Networks) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput, _ 
 		}
 		i := routeTo(t, destination)
 		if i < 0 {
-			return nil, apierr.New("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", destination, t.ID)
+			return nil, apierr.New("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s",
+				destination, t.ID)
 		}
 		if t.Routes[i].Gateway == "local" {
 			return nil, request.InvalidValue("cannot remove local route %s in route table %s", destination, t.ID)
@@ -109,7 +117,8 @@ func (s *Networks) destination(v4, v6, list *string) (string, error) {
 		}
 	}
 	if given != 1 {
-		return "", apierr.New("InvalidParameterCombination", "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock, destinationPrefixListId")
+		return "", apierr.New("InvalidParameterCombination",
+			"The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock, destinationPrefixListId")
 	}
 	if list != nil {
 		if _, ok := s.account.PrefixLists[*list]; !ok {
@@ -123,7 +132,8 @@ func (s *Networks) destination(v4, v6, list *string) (string, error) {
 	}
 	p, err := netip.ParsePrefix(*text)
 	if err != nil || !family(p.Addr()) {
-		return "", request.InvalidValue("Value (%s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.", *text)
+		return "", request.InvalidValue("Value (%s) for parameter destinationCidrBlock is invalid. This is not a "+
+			"valid CIDR block.", *text)
 	}
 	return p.Masked().String(), nil
 }
@@ -132,7 +142,8 @@ func (s *Networks) destination(v4, v6, list *string) (string, error) {
 func (s *Networks) route(t *vpc.RouteTable, in *ec2.CreateRouteInput) (vpc.Route, error) {
 	r := vpc.Route{State: "active"}
 	var err error
-	if r.Destination, err = s.destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId); err != nil {
+	if r.Destination, err = s.destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock,
+		in.DestinationPrefixListId); err != nil {
 		return r, err
 	}
 	given := 0
@@ -149,7 +160,9 @@ func (s *Networks) route(t *vpc.RouteTable, in *ec2.CreateRouteInput) (vpc.Route
 		}
 	}
 	if given != 1 {
-		return r, apierr.New("InvalidParameterCombination", "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, egressOnlyInternetGatewayId, transitGatewayId")
+		return r, apierr.New("InvalidParameterCombination",
+			"The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, "+
+				"egressOnlyInternetGatewayId, transitGatewayId")
 	}
 	if g := in.GatewayId; g != nil && kind.InternetGateway.WellFormed(*g) {
 		gateway, ok := s.account.InternetGateways[*g]

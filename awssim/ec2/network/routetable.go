@@ -29,8 +29,10 @@ var routeTables = filter.Collection[*vpc.RouteTable]{
 		"route-table-id": filter.One(func(t *vpc.RouteTable) string { return t.ID }),
 		"owner-id":       filter.One(func(t *vpc.RouteTable) string { return t.Owner }),
 
-		"association.main":      filter.Flag(func(t *vpc.RouteTable) bool { return t.Main }),
-		"association.subnet-id": func(_ *account.Account, t *vpc.RouteTable) []string { return slices.Sorted(maps.Keys(t.Subnets)) },
+		"association.main": filter.Flag(func(t *vpc.RouteTable) bool { return t.Main }),
+		"association.subnet-id": func(_ *account.Account, t *vpc.RouteTable) []string {
+			return slices.Sorted(maps.Keys(t.Subnets))
+		},
 		"association.route-table-id": func(_ *account.Account, t *vpc.RouteTable) []string {
 			if !t.Main && len(t.Subnets) == 0 {
 				return nil
@@ -86,12 +88,14 @@ func routeValues(read func(vpc.Route) string) filter.Accessor[*vpc.RouteTable] {
 }
 
 // DescribeRouteTables lists route tables. Only explicit associations and the main one are listed.
-func (s *Networks) DescribeRouteTables(ctx context.Context, in *ec2.DescribeRouteTablesInput, _ ...func(*ec2.Options)) (*ec2.DescribeRouteTablesOutput, error) {
+func (s *Networks) DescribeRouteTables(ctx context.Context, in *ec2.DescribeRouteTablesInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeRouteTablesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeRouteTables", in, s.describeRouteTables)
 }
 
 func (s *Networks) describeRouteTables(in *ec2.DescribeRouteTablesInput) (*ec2.DescribeRouteTablesOutput, error) {
-	found, next, err := routeTables.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.RouteTableIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := routeTables.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.RouteTableIds,
+		Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
@@ -99,11 +103,13 @@ func (s *Networks) describeRouteTables(in *ec2.DescribeRouteTablesInput) (*ec2.D
 }
 
 func routeTableOut(t *vpc.RouteTable) types.RouteTable {
-	out := types.RouteTable{RouteTableId: aws.String(t.ID), VpcId: aws.String(t.VPC), OwnerId: aws.String(t.Owner), Tags: request.TagList(t.Tags)}
+	out := types.RouteTable{RouteTableId: aws.String(t.ID), VpcId: aws.String(t.VPC), OwnerId: aws.String(t.Owner),
+		Tags: request.TagList(t.Tags)}
 	associated := &types.RouteTableAssociationState{State: types.RouteTableAssociationStateCodeAssociated}
 	if t.Main {
 		out.Associations = append(out.Associations, types.RouteTableAssociation{
-			Main: aws.Bool(true), RouteTableAssociationId: aws.String(t.MainID), RouteTableId: aws.String(t.ID), AssociationState: associated,
+			Main: aws.Bool(true), RouteTableAssociationId: aws.String(t.MainID), RouteTableId: aws.String(t.ID),
+			AssociationState: associated,
 		})
 	}
 	for _, subnet := range slices.Sorted(maps.Keys(t.Subnets)) {
@@ -147,8 +153,10 @@ func routeTableOut(t *vpc.RouteTable) types.RouteTable {
 }
 
 // CreateRouteTable makes a table with the local routes of its VPC.
-func (s *Networks) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTableInput, _ ...func(*ec2.Options)) (*ec2.CreateRouteTableOutput, error) {
-	return call.Write(ctx, s.entry, "CreateRouteTable", in, func(in *ec2.CreateRouteTableInput) (*ec2.CreateRouteTableOutput, error) {
+func (s *Networks) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTableInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateRouteTableOutput, error) {
+	return call.Write(ctx, s.entry, "CreateRouteTable", in, func(in *ec2.CreateRouteTableInput) (
+		*ec2.CreateRouteTableOutput, error) {
 		v, err := request.Named(s.account, kind.VPC, "vpcId", in.VpcId, s.account.VPCs)
 		if err != nil {
 			return nil, err
@@ -169,7 +177,8 @@ func (s *Networks) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTabl
 		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		t := &vpc.RouteTable{VPC: v.ID, Owner: v.Owner, Subnets: map[string]string{}, Routes: s.account.LocalRoutes(v), Tags: tags}
+		t := &vpc.RouteTable{VPC: v.ID, Owner: v.Owner, Subnets: map[string]string{}, Routes: s.account.LocalRoutes(v),
+			Tags: tags}
 		s.account.AddRouteTable(t)
 		s.account.CreatedCompute(t.ID)
 		out := routeTableOut(t)
@@ -178,8 +187,10 @@ func (s *Networks) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTabl
 }
 
 // DeleteRouteTable deletes a table that no subnet uses and that is not the main one.
-func (s *Networks) DeleteRouteTable(ctx context.Context, in *ec2.DeleteRouteTableInput, _ ...func(*ec2.Options)) (*ec2.DeleteRouteTableOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteRouteTable", in, func(in *ec2.DeleteRouteTableInput) (*ec2.DeleteRouteTableOutput, error) {
+func (s *Networks) DeleteRouteTable(ctx context.Context, in *ec2.DeleteRouteTableInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteRouteTableOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteRouteTable", in, func(in *ec2.DeleteRouteTableInput) (
+		*ec2.DeleteRouteTableOutput, error) {
 		t, err := request.Named(s.account, kind.RouteTable, "routeTableId", in.RouteTableId, s.account.RouteTables)
 		if err != nil {
 			return nil, err
@@ -196,8 +207,10 @@ func (s *Networks) DeleteRouteTable(ctx context.Context, in *ec2.DeleteRouteTabl
 }
 
 // AssociateRouteTable makes a subnet that uses the main table use another one.
-func (s *Networks) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRouteTableInput, _ ...func(*ec2.Options)) (*ec2.AssociateRouteTableOutput, error) {
-	return call.Write(ctx, s.entry, "AssociateRouteTable", in, func(in *ec2.AssociateRouteTableInput) (*ec2.AssociateRouteTableOutput, error) {
+func (s *Networks) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRouteTableInput, _ ...func(*ec2.Options)) (
+	*ec2.AssociateRouteTableOutput, error) {
+	return call.Write(ctx, s.entry, "AssociateRouteTable", in, func(in *ec2.AssociateRouteTableInput) (
+		*ec2.AssociateRouteTableOutput, error) {
 		t, err := request.Named(s.account, kind.RouteTable, "routeTableId", in.RouteTableId, s.account.RouteTables)
 		if err != nil {
 			return nil, err
@@ -214,7 +227,8 @@ func (s *Networks) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRou
 		}
 		for _, o := range s.account.RouteTables {
 			if _, ok := o.Subnets[n.ID]; ok && o != t {
-				return nil, apierr.New("Resource.AlreadyAssociated", "the specified association for route table %s conflicts with an existing association", t.ID)
+				return nil, apierr.New("Resource.AlreadyAssociated",
+					"the specified association for route table %s conflicts with an existing association", t.ID)
 			}
 		}
 		if err := request.DryRun(in.DryRun); err != nil {
@@ -257,8 +271,10 @@ func (s *Networks) association(id *string) (*vpc.RouteTable, string, error) {
 }
 
 // DisassociateRouteTable makes a subnet use the main table again.
-func (s *Networks) DisassociateRouteTable(ctx context.Context, in *ec2.DisassociateRouteTableInput, _ ...func(*ec2.Options)) (*ec2.DisassociateRouteTableOutput, error) {
-	return call.Write(ctx, s.entry, "DisassociateRouteTable", in, func(in *ec2.DisassociateRouteTableInput) (*ec2.DisassociateRouteTableOutput, error) {
+func (s *Networks) DisassociateRouteTable(ctx context.Context, in *ec2.DisassociateRouteTableInput,
+	_ ...func(*ec2.Options)) (*ec2.DisassociateRouteTableOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateRouteTable", in, func(in *ec2.DisassociateRouteTableInput) (
+		*ec2.DisassociateRouteTableOutput, error) {
 		t, subnet, err := s.association(in.AssociationId)
 		if err != nil {
 			return nil, err
@@ -275,8 +291,10 @@ func (s *Networks) DisassociateRouteTable(ctx context.Context, in *ec2.Disassoci
 }
 
 // ReplaceRouteTableAssociation makes a subnet, or the VPC, use another table.
-func (s *Networks) ReplaceRouteTableAssociation(ctx context.Context, in *ec2.ReplaceRouteTableAssociationInput, _ ...func(*ec2.Options)) (*ec2.ReplaceRouteTableAssociationOutput, error) {
-	return call.Write(ctx, s.entry, "ReplaceRouteTableAssociation", in, func(in *ec2.ReplaceRouteTableAssociationInput) (*ec2.ReplaceRouteTableAssociationOutput, error) {
+func (s *Networks) ReplaceRouteTableAssociation(ctx context.Context, in *ec2.ReplaceRouteTableAssociationInput,
+	_ ...func(*ec2.Options)) (*ec2.ReplaceRouteTableAssociationOutput, error) {
+	return call.Write(ctx, s.entry, "ReplaceRouteTableAssociation", in, func(in *ec2.ReplaceRouteTableAssociationInput) (
+		*ec2.ReplaceRouteTableAssociationOutput, error) {
 		old, subnet, err := s.association(in.AssociationId)
 		if err != nil {
 			return nil, err
@@ -294,10 +312,12 @@ func (s *Networks) ReplaceRouteTableAssociation(ctx context.Context, in *ec2.Rep
 		if subnet == "" {
 			old.Main, old.MainID = false, ""
 			t.Main, t.MainID = true, s.account.NewID("rtbassoc")
-			return &ec2.ReplaceRouteTableAssociationOutput{NewAssociationId: aws.String(t.MainID), AssociationState: associated()}, nil
+			return &ec2.ReplaceRouteTableAssociationOutput{NewAssociationId: aws.String(t.MainID),
+				AssociationState: associated()}, nil
 		}
 		delete(old.Subnets, subnet)
 		associate(s.account, t, subnet)
-		return &ec2.ReplaceRouteTableAssociationOutput{NewAssociationId: aws.String(t.Subnets[subnet]), AssociationState: associated()}, nil
+		return &ec2.ReplaceRouteTableAssociationOutput{NewAssociationId: aws.String(t.Subnets[subnet]),
+			AssociationState: associated()}, nil
 	})
 }

@@ -71,16 +71,20 @@ func subnetBlock(s *vpc.Subnet) string {
 func subnetARN(a *account.Account, s *vpc.Subnet) string { return a.ARN("ec2", "subnet/"+s.ID) }
 
 // DescribeSubnets lists subnets.
-func (s *Networks) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+func (s *Networks) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeSubnetsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeSubnets", in, s.describeSubnets)
 }
 
 func (s *Networks) describeSubnets(in *ec2.DescribeSubnetsInput) (*ec2.DescribeSubnetsOutput, error) {
-	found, next, err := subnets.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := subnets.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.SubnetIds, Filters: in.Filters,
+		Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeSubnetsOutput{Subnets: filter.Answer(found, func(n *vpc.Subnet) types.Subnet { return subnetOut(s.account, n) }), NextToken: next}, nil
+	return &ec2.DescribeSubnetsOutput{
+			Subnets: filter.Answer(found, func(n *vpc.Subnet) types.Subnet { return subnetOut(s.account, n) }), NextToken: next},
+		nil
 }
 
 func subnetOut(a *account.Account, s *vpc.Subnet) types.Subnet {
@@ -124,7 +128,8 @@ func subnetOut(a *account.Account, s *vpc.Subnet) types.Subnet {
 const subnetIPv6Bits = 64
 
 // CreateSubnet makes a subnet in a zone of a VPC; without a zone AWS chooses one.
-func (s *Networks) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput, _ ...func(*ec2.Options)) (*ec2.CreateSubnetOutput, error) {
+func (s *Networks) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateSubnetOutput, error) {
 	return call.Write(ctx, s.entry, "CreateSubnet", in, s.createSubnet)
 }
 
@@ -146,7 +151,8 @@ func (s *Networks) createSubnet(in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOut
 			return nil, err
 		}
 	} else if in.CidrBlock != nil || in.Ipv6CidrBlock == nil {
-		return nil, apierr.New("InvalidParameterCombination", "When specifying ipv6Native, you must specify ipv6CidrBlock and not cidrBlock.")
+		return nil, apierr.New("InvalidParameterCombination",
+			"When specifying ipv6Native, you must specify ipv6CidrBlock and not cidrBlock.")
 	}
 	if in.Ipv6CidrBlock != nil {
 		block, err := s.subnetBlock6(v, *in.Ipv6CidrBlock)
@@ -178,7 +184,8 @@ func (s *Networks) createSubnet(in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOut
 // zoneFor is the name of the zone that the caller names by name or id, or the first of the region.
 func (s *Networks) zoneFor(name, id *string) (string, error) {
 	if name != nil && id != nil {
-		return "", apierr.New("InvalidParameterCombination", "You may specify either availabilityZone or availabilityZoneId, but not both.")
+		return "", apierr.New("InvalidParameterCombination",
+			"You may specify either availabilityZone or availabilityZoneId, but not both.")
 	}
 	for _, n := range slices.Sorted(maps.Keys(s.account.Zones)) {
 		z := s.account.Zones[n]
@@ -189,7 +196,8 @@ func (s *Networks) zoneFor(name, id *string) (string, error) {
 			return n, nil
 		}
 	}
-	return "", request.InvalidValue("Value (%s) for parameter availabilityZone is invalid.", aws.ToString(name)+aws.ToString(id))
+	return "", request.InvalidValue("Value (%s) for parameter availabilityZone is invalid.", aws.ToString(name)+
+		aws.ToString(id))
 }
 
 func (s *Networks) subnetBlock4(v *vpc.VPC, text *string) (netip.Prefix, error) {
@@ -198,7 +206,8 @@ func (s *Networks) subnetBlock4(v *vpc.VPC, text *string) (netip.Prefix, error) 
 	}
 	p, err := netip.ParsePrefix(*text)
 	if err != nil || !p.Addr().Is4() {
-		return p, request.InvalidValue("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
+		return p, request.InvalidValue("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
+			*text)
 	}
 	p = p.Masked()
 	within := slices.ContainsFunc(v.CIDRs, func(c vpc.CIDR) bool {
@@ -216,10 +225,13 @@ func (s *Networks) subnetBlock4(v *vpc.VPC, text *string) (netip.Prefix, error) 
 func (s *Networks) subnetBlock6(v *vpc.VPC, text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil || !p.Addr().Is6() {
-		return p, request.InvalidValue("Value (%s) for parameter ipv6CidrBlock is invalid. This is not a valid CIDR block.", text)
+		return p, request.InvalidValue("Value (%s) for parameter ipv6CidrBlock is invalid. This is not a valid CIDR block.",
+			text)
 	}
 	p = p.Masked()
-	within := slices.ContainsFunc(v.IPv6CIDRs, func(c vpc.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(p.Addr()) })
+	within := slices.ContainsFunc(v.IPv6CIDRs, func(c vpc.CIDR) bool {
+		return c.State == "associated" && c.Prefix.Contains(p.Addr())
+	})
 	if p.Bits() != subnetIPv6Bits || !within {
 		return p, apierr.New("InvalidSubnet.Range", "The CIDR '%s' is invalid.", text)
 	}
@@ -230,7 +242,8 @@ func (s *Networks) subnetBlock6(v *vpc.VPC, text string) (netip.Prefix, error) {
 }
 
 // DeleteSubnet deletes a subnet without interfaces.
-func (s *Networks) DeleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput, _ ...func(*ec2.Options)) (*ec2.DeleteSubnetOutput, error) {
+func (s *Networks) DeleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteSubnetOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteSubnet", in, func(in *ec2.DeleteSubnetInput) (*ec2.DeleteSubnetOutput, error) {
 		n, err := request.Named(s.account, kind.Subnet, "subnetId", in.SubnetId, s.account.Subnets)
 		if err != nil {
@@ -249,8 +262,10 @@ func (s *Networks) DeleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput, 
 }
 
 // ModifySubnetAttribute changes one attribute of a subnet.
-func (s *Networks) ModifySubnetAttribute(ctx context.Context, in *ec2.ModifySubnetAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifySubnetAttributeOutput, error) {
-	return call.Write(ctx, s.entry, "ModifySubnetAttribute", in, func(in *ec2.ModifySubnetAttributeInput) (*ec2.ModifySubnetAttributeOutput, error) {
+func (s *Networks) ModifySubnetAttribute(ctx context.Context, in *ec2.ModifySubnetAttributeInput,
+	_ ...func(*ec2.Options)) (*ec2.ModifySubnetAttributeOutput, error) {
+	return call.Write(ctx, s.entry, "ModifySubnetAttribute", in, func(in *ec2.ModifySubnetAttributeInput) (
+		*ec2.ModifySubnetAttributeOutput, error) {
 		n, err := request.Named(s.account, kind.Subnet, "subnetId", in.SubnetId, s.account.Subnets)
 		if err != nil {
 			return nil, err
@@ -269,12 +284,14 @@ func (s *Networks) ModifySubnetAttribute(ctx context.Context, in *ec2.ModifySubn
 		}
 		six := in.AssignIpv6AddressOnCreation != nil && aws.ToBool(in.AssignIpv6AddressOnCreation.Value)
 		if six && len(n.IPv6CIDRs) == 0 {
-			return nil, request.InvalidValue("Invalid value 'true' for assignIpv6AddressOnCreation. Subnet %s does not have an IPv6 CIDR block.", n.ID)
+			return nil, request.InvalidValue("Invalid value 'true' for assignIpv6AddressOnCreation. Subnet %s does not have "+
+				"an IPv6 CIDR block.", n.ID)
 		}
 		for _, c := range []struct {
 			value *types.AttributeBooleanValue
 			into  *bool
-		}{{in.AssignIpv6AddressOnCreation, &n.AssignIPv6}, {in.EnableDns64, &n.EnableDNS64}, {in.MapPublicIpOnLaunch, &n.MapPublicIPOnLaunch}} {
+		}{{in.AssignIpv6AddressOnCreation, &n.AssignIPv6}, {in.EnableDns64, &n.EnableDNS64},
+			{in.MapPublicIpOnLaunch, &n.MapPublicIPOnLaunch}} {
 			if c.value != nil {
 				*c.into = aws.ToBool(c.value.Value)
 			}
@@ -292,8 +309,10 @@ func (s *Networks) ModifySubnetAttribute(ctx context.Context, in *ec2.ModifySubn
 }
 
 // AssociateSubnetCidrBlock gives a subnet an IPv6 block of its VPC.
-func (s *Networks) AssociateSubnetCidrBlock(ctx context.Context, in *ec2.AssociateSubnetCidrBlockInput, _ ...func(*ec2.Options)) (*ec2.AssociateSubnetCidrBlockOutput, error) {
-	return call.Write(ctx, s.entry, "AssociateSubnetCidrBlock", in, func(in *ec2.AssociateSubnetCidrBlockInput) (*ec2.AssociateSubnetCidrBlockOutput, error) {
+func (s *Networks) AssociateSubnetCidrBlock(ctx context.Context, in *ec2.AssociateSubnetCidrBlockInput,
+	_ ...func(*ec2.Options)) (*ec2.AssociateSubnetCidrBlockOutput, error) {
+	return call.Write(ctx, s.entry, "AssociateSubnetCidrBlock", in, func(in *ec2.AssociateSubnetCidrBlockInput) (
+		*ec2.AssociateSubnetCidrBlockOutput, error) {
 		n, err := request.Named(s.account, kind.Subnet, "subnetId", in.SubnetId, s.account.Subnets)
 		if err != nil {
 			return nil, err
@@ -310,13 +329,16 @@ func (s *Networks) AssociateSubnetCidrBlock(ctx context.Context, in *ec2.Associa
 		}
 		n.IPv6CIDRs = []vpc.CIDR{{Prefix: block, State: "associated", Association: s.account.NewID("subnet-cidr-assoc")}}
 		d := subnetOut(s.account, n)
-		return &ec2.AssociateSubnetCidrBlockOutput{SubnetId: aws.String(n.ID), Ipv6CidrBlockAssociation: &d.Ipv6CidrBlockAssociationSet[0]}, nil
+		return &ec2.AssociateSubnetCidrBlockOutput{SubnetId: aws.String(n.ID),
+			Ipv6CidrBlockAssociation: &d.Ipv6CidrBlockAssociationSet[0]}, nil
 	})
 }
 
 // DisassociateSubnetCidrBlock takes the IPv6 block away from a subnet in which no interface has an IPv6 address.
-func (s *Networks) DisassociateSubnetCidrBlock(ctx context.Context, in *ec2.DisassociateSubnetCidrBlockInput, _ ...func(*ec2.Options)) (*ec2.DisassociateSubnetCidrBlockOutput, error) {
-	return call.Write(ctx, s.entry, "DisassociateSubnetCidrBlock", in, func(in *ec2.DisassociateSubnetCidrBlockInput) (*ec2.DisassociateSubnetCidrBlockOutput, error) {
+func (s *Networks) DisassociateSubnetCidrBlock(ctx context.Context, in *ec2.DisassociateSubnetCidrBlockInput,
+	_ ...func(*ec2.Options)) (*ec2.DisassociateSubnetCidrBlockOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateSubnetCidrBlock", in, func(in *ec2.DisassociateSubnetCidrBlockInput) (
+		*ec2.DisassociateSubnetCidrBlockOutput, error) {
 		id := aws.ToString(in.AssociationId)
 		for _, n := range s.account.Subnets {
 			i := slices.IndexFunc(n.IPv6CIDRs, func(c vpc.CIDR) bool { return c.Association == id })
@@ -325,7 +347,8 @@ func (s *Networks) DisassociateSubnetCidrBlock(ctx context.Context, in *ec2.Disa
 			}
 			for _, eni := range s.account.Interfaces {
 				if eni.Subnet == n.ID && len(eni.IPv6Addresses)+len(eni.IPv6Prefixes) > 0 {
-					return nil, apierr.New("InvalidSubnetCidrBlock.InUse", "The IPv6 CIDR block of subnet '%s' is in use by %s", n.ID, eni.ID)
+					return nil, apierr.New("InvalidSubnetCidrBlock.InUse", "The IPv6 CIDR block of subnet '%s' is in use by %s",
+						n.ID, eni.ID)
 				}
 			}
 			d := subnetOut(s.account, n).Ipv6CidrBlockAssociationSet[i]
@@ -334,6 +357,7 @@ func (s *Networks) DisassociateSubnetCidrBlock(ctx context.Context, in *ec2.Disa
 			n.AssignIPv6 = false
 			return &ec2.DisassociateSubnetCidrBlockOutput{SubnetId: aws.String(n.ID), Ipv6CidrBlockAssociation: &d}, nil
 		}
-		return nil, apierr.New("InvalidSubnetCidrBlockAssociationID.NotFound", "The subnet CIDR block association ID '%s' does not exist", id)
+		return nil, apierr.New("InvalidSubnetCidrBlockAssociationID.NotFound",
+			"The subnet CIDR block association ID '%s' does not exist", id)
 	})
 }

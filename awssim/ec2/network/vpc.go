@@ -1,5 +1,5 @@
-// Package network is the actions on networks: VPCs, subnets, zones, route tables, gateways, peering, prefix lists. What is in the
-// networks is in ec2/instance and ec2/securitygroup; of ec2 it imports filter, request and kind.
+// Package network is the actions on networks: VPCs, subnets, zones, route tables, gateways, peering, prefix lists. What
+// is in the networks is in ec2/instance and ec2/securitygroup; of ec2 it imports filter, request and kind.
 package network
 
 import (
@@ -76,12 +76,14 @@ func blocks[R any](list func(R) []vpc.CIDR, read func(vpc.CIDR) string) filter.A
 }
 
 // DescribeVpcs lists VPCs.
-func (s *Networks) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+func (s *Networks) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeVpcsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeVpcs", in, s.describeVpcs)
 }
 
 func (s *Networks) describeVpcs(in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
-	found, next, err := vpcs.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := vpcs.Describe(s.account, filter.Query{DryRun: in.DryRun, IDs: in.VpcIds, Filters: in.Filters,
+		Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +126,8 @@ const (
 )
 
 // CreateVpc makes a VPC with its main route table and default security group.
-func (s *Networks) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput, _ ...func(*ec2.Options)) (*ec2.CreateVpcOutput, error) {
+func (s *Networks) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput, _ ...func(*ec2.Options)) (
+	*ec2.CreateVpcOutput, error) {
 	return call.Write(ctx, s.entry, "CreateVpc", in, s.createVpc)
 }
 
@@ -162,7 +165,8 @@ func vpcBlock(text *string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(*text)
 	if err != nil || !p.Addr().Is4() {
-		return p, request.InvalidValue("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
+		return p, request.InvalidValue("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
+			*text)
 	}
 	if p.Bits() < shortestBlock || p.Bits() > longestBlock {
 		return p, apierr.New("InvalidVpc.Range", "The CIDR '%s' is invalid.", *text)
@@ -171,7 +175,8 @@ func vpcBlock(text *string) (netip.Prefix, error) {
 }
 
 // DeleteVpc deletes an empty VPC.
-func (s *Networks) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput, _ ...func(*ec2.Options)) (*ec2.DeleteVpcOutput, error) {
+func (s *Networks) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput, _ ...func(*ec2.Options)) (
+	*ec2.DeleteVpcOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteVpc", in, func(in *ec2.DeleteVpcInput) (*ec2.DeleteVpcOutput, error) {
 		v, err := request.Named(s.account, kind.VPC, "vpcId", in.VpcId, s.account.VPCs)
 		if err != nil {
@@ -188,14 +193,17 @@ func (s *Networks) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput, _ ...f
 }
 
 // ModifyVpcAttribute switches a VPC's name resolution.
-func (s *Networks) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifyVpcAttributeOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyVpcAttribute", in, func(in *ec2.ModifyVpcAttributeInput) (*ec2.ModifyVpcAttributeOutput, error) {
+func (s *Networks) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttributeInput, _ ...func(*ec2.Options)) (
+	*ec2.ModifyVpcAttributeOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyVpcAttribute", in, func(in *ec2.ModifyVpcAttributeInput) (
+		*ec2.ModifyVpcAttributeOutput, error) {
 		v, err := request.Named(s.account, kind.VPC, "vpcId", in.VpcId, s.account.VPCs)
 		if err != nil {
 			return nil, err
 		}
 		if in.EnableDnsHostnames != nil && in.EnableDnsSupport != nil {
-			return nil, apierr.New("InvalidParameterCombination", "Fields for multiple attribute types specified: enableDnsHostnames, enableDnsSupport")
+			return nil, apierr.New("InvalidParameterCombination",
+				"Fields for multiple attribute types specified: enableDnsHostnames, enableDnsSupport")
 		}
 		if in.EnableDnsHostnames != nil {
 			v.DNSHostnames = aws.ToBool(in.EnableDnsHostnames.Value)
@@ -208,8 +216,10 @@ func (s *Networks) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttr
 }
 
 // DescribeVpcAttribute answers one attribute of a VPC.
-func (s *Networks) DescribeVpcAttribute(ctx context.Context, in *ec2.DescribeVpcAttributeInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcAttributeOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeVpcAttribute", in, func(in *ec2.DescribeVpcAttributeInput) (*ec2.DescribeVpcAttributeOutput, error) {
+func (s *Networks) DescribeVpcAttribute(ctx context.Context, in *ec2.DescribeVpcAttributeInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeVpcAttributeOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeVpcAttribute", in, func(in *ec2.DescribeVpcAttributeInput) (
+		*ec2.DescribeVpcAttributeOutput, error) {
 		v, err := request.Named(s.account, kind.VPC, "vpcId", in.VpcId, s.account.VPCs)
 		if err != nil {
 			return nil, err
@@ -233,7 +243,8 @@ func (s *Networks) DescribeVpcAttribute(ctx context.Context, in *ec2.DescribeVpc
 }
 
 // AssociateVpcCidrBlock gives a VPC another block.
-func (s *Networks) AssociateVpcCidrBlock(ctx context.Context, in *ec2.AssociateVpcCidrBlockInput, _ ...func(*ec2.Options)) (*ec2.AssociateVpcCidrBlockOutput, error) {
+func (s *Networks) AssociateVpcCidrBlock(ctx context.Context, in *ec2.AssociateVpcCidrBlockInput,
+	_ ...func(*ec2.Options)) (*ec2.AssociateVpcCidrBlockOutput, error) {
 	return call.Write(ctx, s.entry, "AssociateVpcCidrBlock", in, s.associateVpcCidrBlock)
 }
 
@@ -244,7 +255,8 @@ func (s *Networks) associateVpcCidrBlock(in *ec2.AssociateVpcCidrBlockInput) (*e
 	}
 	six := aws.ToBool(in.AmazonProvidedIpv6CidrBlock)
 	if six == (in.CidrBlock != nil) {
-		return nil, apierr.New("InvalidParameterCombination", "Either cidrBlock or amazonProvidedIpv6CidrBlock must be specified")
+		return nil, apierr.New("InvalidParameterCombination",
+			"Either cidrBlock or amazonProvidedIpv6CidrBlock must be specified")
 	}
 	list := &v.CIDRs
 	c := vpc.CIDR{State: "associated", Association: s.account.NewID("vpc-cidr-assoc")}
@@ -255,7 +267,8 @@ func (s *Networks) associateVpcCidrBlock(in *ec2.AssociateVpcCidrBlockInput) (*e
 		return nil, err
 	}
 	if len(*list) >= s.account.Quota("cidr-blocks-per-vpc") {
-		return nil, apierr.New("CidrLimitExceeded", "This network '%s' has met its maximum number of allowed CIDRs: %d", v.ID, len(*list))
+		return nil, apierr.New("CidrLimitExceeded", "This network '%s' has met its maximum number of allowed CIDRs: %d",
+			v.ID, len(*list))
 	}
 	for _, have := range *list {
 		if have.Prefix.Overlaps(c.Prefix) {
@@ -278,11 +291,13 @@ func (s *Networks) associateVpcCidrBlock(in *ec2.AssociateVpcCidrBlockInput) (*e
 }
 
 // DisassociateVpcCidrBlock takes a block away from a VPC, unless it is the primary one or a subnet is in it.
-func (s *Networks) DisassociateVpcCidrBlock(ctx context.Context, in *ec2.DisassociateVpcCidrBlockInput, _ ...func(*ec2.Options)) (*ec2.DisassociateVpcCidrBlockOutput, error) {
+func (s *Networks) DisassociateVpcCidrBlock(ctx context.Context, in *ec2.DisassociateVpcCidrBlockInput,
+	_ ...func(*ec2.Options)) (*ec2.DisassociateVpcCidrBlockOutput, error) {
 	return call.Write(ctx, s.entry, "DisassociateVpcCidrBlock", in, s.disassociateVpcCidrBlock)
 }
 
-func (s *Networks) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInput) (*ec2.DisassociateVpcCidrBlockOutput, error) {
+func (s *Networks) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInput) (*ec2.DisassociateVpcCidrBlockOutput,
+	error) {
 	id := aws.ToString(in.AssociationId)
 	is := func(c vpc.CIDR) bool { return c.Association == id }
 	for _, v := range s.account.VPCs {
@@ -293,7 +308,9 @@ func (s *Networks) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInpu
 				continue
 			}
 			if !six && i == 0 {
-				return nil, apierr.New("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC", id)
+				return nil, apierr.New("OperationNotPermitted",
+					"The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC",
+					id)
 			}
 			if by := s.subnetIn(v, (*list)[i].Prefix); by != "" {
 				return nil, apierr.New("DependencyViolation", "The CIDR '%s' has subnet %s in it", (*list)[i].Prefix, by)
@@ -310,14 +327,17 @@ func (s *Networks) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInpu
 			gone := (*list)[i].Prefix.String()
 			for _, t := range s.account.RouteTables {
 				if t.VPC == v.ID {
-					t.Routes = slices.DeleteFunc(t.Routes, func(r vpc.Route) bool { return r.Gateway == "local" && r.Destination == gone })
+					t.Routes = slices.DeleteFunc(t.Routes, func(r vpc.Route) bool {
+						return r.Gateway == "local" && r.Destination == gone
+					})
 				}
 			}
 			*list = slices.Delete(*list, i, i+1)
 			return out, nil
 		}
 	}
-	return nil, apierr.New("InvalidVpcCidrBlockAssociationID.NotFound", "The vpc CIDR block association ID '%s' does not exist", id)
+	return nil, apierr.New("InvalidVpcCidrBlockAssociationID.NotFound",
+		"The vpc CIDR block association ID '%s' does not exist", id)
 }
 
 // subnetIn names a subnet of the VPC that lies in the block, "" if none does.

@@ -32,11 +32,13 @@ var zoneFilters = map[string]filter.Accessor[*vpc.AvailabilityZone]{
 }
 
 // DescribeAvailabilityZones lists zones; those that the account has not opted in to, only with AllAvailabilityZones.
-func (s *Networks) DescribeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
+func (s *Networks) DescribeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeAvailabilityZones", in, s.describeAvailabilityZones)
 }
 
-func (s *Networks) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInput) (*ec2.DescribeAvailabilityZonesOutput, error) {
+func (s *Networks) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInput) (
+	*ec2.DescribeAvailabilityZonesOutput, error) {
 	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
@@ -59,7 +61,8 @@ func (s *Networks) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesIn
 	out := &ec2.DescribeAvailabilityZonesOutput{}
 	for _, name := range resource.AnswerOrder(byName) {
 		z := s.account.Zones[name]
-		asked := (len(in.ZoneNames) == 0 || slices.Contains(in.ZoneNames, z.Name)) && (len(in.ZoneIds) == 0 || slices.Contains(in.ZoneIds, z.ID))
+		asked := (len(in.ZoneNames) == 0 || slices.Contains(in.ZoneNames, z.Name)) &&
+			(len(in.ZoneIds) == 0 || slices.Contains(in.ZoneIds, z.ID))
 		if asked && filter.Passes(s.account, z, nil, conditions) {
 			out.AvailabilityZones = append(out.AvailabilityZones, zoneOut(s.account, z))
 		}

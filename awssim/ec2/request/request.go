@@ -1,5 +1,5 @@
-// Package request is what the actions of EC2 do alike with their requests: dry runs, required parameters, resources by id,
-// addresses and blocks, tags, codes of errors. It answers no action; it imports awssim/account and ec2/kind.
+// Package request is what the actions of EC2 do alike with their requests: dry runs, required parameters, resources by
+// id, addresses and blocks, tags, codes of errors. It answers no action; it imports awssim/account and ec2/kind.
 package request
 
 import (
@@ -24,7 +24,8 @@ const ServiceName = "ec2"
 // DryRun is the error of a dry run whose call would be allowed.
 func DryRun(flag *bool) error {
 	if flag != nil && *flag {
-		return apierr.WithStatus(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+		return apierr.WithStatus(http.StatusPreconditionFailed, "DryRunOperation",
+			"Request would have succeeded, but DryRun flag is set.")
 	}
 	return nil
 }
@@ -58,7 +59,8 @@ func AWSError(err error) error {
 	case errors.As(err, &inUse):
 		return apierr.New("InvalidIPAddress.InUse", "Address %s is in use.", inUse.Addr)
 	case errors.Is(err, vpc.ErrNoFreeAddress):
-		return apierr.New("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
+		return apierr.New("InsufficientFreeAddressesInSubnet",
+			"The specified subnet does not have enough free addresses to satisfy the request.")
 	case errors.Is(err, vpc.ErrAddressOutside):
 		return InvalidValue("Address does not fall within the subnet's address range")
 	}

@@ -19,8 +19,10 @@ import (
 )
 
 // AssociateSecurityGroupVpc lets things in another VPC use the group.
-func (s *SecurityGroups) AssociateSecurityGroupVpc(ctx context.Context, in *ec2.AssociateSecurityGroupVpcInput, _ ...func(*ec2.Options)) (*ec2.AssociateSecurityGroupVpcOutput, error) {
-	return call.Write(ctx, s.entry, "AssociateSecurityGroupVpc", in, func(in *ec2.AssociateSecurityGroupVpcInput) (*ec2.AssociateSecurityGroupVpcOutput, error) {
+func (s *SecurityGroups) AssociateSecurityGroupVpc(ctx context.Context, in *ec2.AssociateSecurityGroupVpcInput,
+	_ ...func(*ec2.Options)) (*ec2.AssociateSecurityGroupVpcOutput, error) {
+	return call.Write(ctx, s.entry, "AssociateSecurityGroupVpc", in, func(in *ec2.AssociateSecurityGroupVpcInput) (
+		*ec2.AssociateSecurityGroupVpcOutput, error) {
 		g, v, err := s.groupAndVPC(in.GroupId, in.VpcId)
 		if err != nil {
 			return nil, err
@@ -43,14 +45,17 @@ func (s *SecurityGroups) AssociateSecurityGroupVpc(ctx context.Context, in *ec2.
 }
 
 // DisassociateSecurityGroupVpc ends an association that nothing in the VPC needs.
-func (s *SecurityGroups) DisassociateSecurityGroupVpc(ctx context.Context, in *ec2.DisassociateSecurityGroupVpcInput, _ ...func(*ec2.Options)) (*ec2.DisassociateSecurityGroupVpcOutput, error) {
-	return call.Write(ctx, s.entry, "DisassociateSecurityGroupVpc", in, func(in *ec2.DisassociateSecurityGroupVpcInput) (*ec2.DisassociateSecurityGroupVpcOutput, error) {
+func (s *SecurityGroups) DisassociateSecurityGroupVpc(ctx context.Context, in *ec2.DisassociateSecurityGroupVpcInput,
+	_ ...func(*ec2.Options)) (*ec2.DisassociateSecurityGroupVpcOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateSecurityGroupVpc", in, func(in *ec2.DisassociateSecurityGroupVpcInput) (
+		*ec2.DisassociateSecurityGroupVpcOutput, error) {
 		g, v, err := s.groupAndVPC(in.GroupId, in.VpcId)
 		if err != nil {
 			return nil, err
 		}
 		if !slices.Contains(g.AssociatedVPCs, v.ID) {
-			return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' is not associated with VPC '%s'", g.ID, v.ID)
+			return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' is not associated with VPC '%s'", g.ID,
+				v.ID)
 		}
 		for _, n := range s.account.Interfaces {
 			if n.VPC == v.ID && slices.Contains(n.Groups, g.ID) {
@@ -89,31 +94,36 @@ var groupAssociationFilters = map[string]filter.Accessor[groupAssociation]{
 }
 
 // DescribeSecurityGroupVpcAssociations lists which groups may be used in which other VPCs.
-func (s *SecurityGroups) DescribeSecurityGroupVpcAssociations(ctx context.Context, in *ec2.DescribeSecurityGroupVpcAssociationsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupVpcAssociationsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeSecurityGroupVpcAssociations", in, func(in *ec2.DescribeSecurityGroupVpcAssociationsInput) (*ec2.DescribeSecurityGroupVpcAssociationsOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		c := filter.Collection[groupAssociation]{Filters: groupAssociationFilters, All: func(a *account.Account) map[string]groupAssociation {
-			all := map[string]groupAssociation{}
-			for id, g := range a.SecurityGroups {
-				for _, v := range g.AssociatedVPCs {
-					all[id+"/"+v] = groupAssociation{g, v}
-				}
+func (s *SecurityGroups) DescribeSecurityGroupVpcAssociations(ctx context.Context,
+	in *ec2.DescribeSecurityGroupVpcAssociationsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeSecurityGroupVpcAssociationsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeSecurityGroupVpcAssociations", in,
+		func(in *ec2.DescribeSecurityGroupVpcAssociationsInput) (*ec2.DescribeSecurityGroupVpcAssociationsOutput, error) {
+			if err := request.DryRun(in.DryRun); err != nil {
+				return nil, err
 			}
-			return all
-		}}
-		found, next, err := c.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
-		if err != nil {
-			return nil, err
-		}
-		out := &ec2.DescribeSecurityGroupVpcAssociationsOutput{NextToken: next}
-		for _, x := range found {
-			out.SecurityGroupVpcAssociations = append(out.SecurityGroupVpcAssociations, types.SecurityGroupVpcAssociation{
-				GroupId: aws.String(x.group.ID), GroupOwnerId: aws.String(x.group.Owner), VpcId: aws.String(x.vpc), VpcOwnerId: aws.String(s.account.ID),
-				State: types.SecurityGroupVpcAssociationStateAssociated,
-			})
-		}
-		return out, nil
-	})
+			c := filter.Collection[groupAssociation]{Filters: groupAssociationFilters,
+				All: func(a *account.Account) map[string]groupAssociation {
+					all := map[string]groupAssociation{}
+					for id, g := range a.SecurityGroups {
+						for _, v := range g.AssociatedVPCs {
+							all[id+"/"+v] = groupAssociation{g, v}
+						}
+					}
+					return all
+				}}
+			found, next, err := c.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+			if err != nil {
+				return nil, err
+			}
+			out := &ec2.DescribeSecurityGroupVpcAssociationsOutput{NextToken: next}
+			for _, x := range found {
+				out.SecurityGroupVpcAssociations = append(out.SecurityGroupVpcAssociations, types.SecurityGroupVpcAssociation{
+					GroupId: aws.String(x.group.ID), GroupOwnerId: aws.String(x.group.Owner), VpcId: aws.String(x.vpc),
+					VpcOwnerId: aws.String(s.account.ID),
+					State:      types.SecurityGroupVpcAssociationStateAssociated,
+				})
+			}
+			return out, nil
+		})
 }

@@ -60,8 +60,8 @@ func parsePermissions(list []types.IpPermission) ([]vpc.Permission, error) {
 	return all, nil
 }
 
-// parsePorts reads protocol and ports in EC2's canonical form: names for the four protocols that have one, -1 for all, and
-// ports of -1 where a protocol has none.
+// parsePorts reads protocol and ports in EC2's canonical form: names for the four protocols that have one, -1 for all,
+// and ports of -1 where a protocol has none.
 func parsePorts(p types.IpPermission) (protocol string, from, to int32, err error) {
 	protocol = strings.ToLower(aws.ToString(p.IpProtocol))
 	if protocol == "" {
@@ -75,11 +75,13 @@ func parsePorts(p types.IpPermission) (protocol string, from, to int32, err erro
 		return protocol, anyPort, anyPort, nil
 	case "tcp", "udp":
 		if p.FromPort == nil || p.ToPort == nil || *p.FromPort == anyPort || *p.ToPort == anyPort {
-			return "", 0, 0, request.InvalidValue("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
+			return "", 0, 0, request.InvalidValue("Invalid value 'Must specify both from and to ports with TCP/UDP.' " +
+				"for portRange.")
 		}
 		for _, port := range []int32{*p.FromPort, *p.ToPort} {
 			if port < 0 || port > maxPort {
-				return "", 0, 0, request.InvalidValue("Invalid value '%d' for portRange. Ports must be between 0 and %d.", port, maxPort)
+				return "", 0, 0, request.InvalidValue("Invalid value '%d' for portRange. Ports must be between 0 and %d.",
+					port, maxPort)
 			}
 		}
 		if *p.FromPort > *p.ToPort {
@@ -113,21 +115,24 @@ func parsePeers(p types.IpPermission) ([]vpc.Permission, error) {
 		if err != nil {
 			return nil, err
 		}
-		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix},
+			Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.Ipv6Ranges {
 		prefix, err := request.ParseCIDR(aws.ToString(r.CidrIpv6), netip.Addr.Is6)
 		if err != nil {
 			return nil, err
 		}
-		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix},
+			Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.PrefixListIds {
 		id := aws.ToString(r.PrefixListId)
 		if id == "" {
 			return nil, request.Missing("prefixListId")
 		}
-		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{PrefixList: id}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{PrefixList: id},
+			Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.UserIdGroupPairs {
 		id := aws.ToString(r.GroupId)
@@ -154,7 +159,8 @@ func checkDescription(what, text string) error {
 	for _, r := range text {
 		alphanumeric := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		if !alphanumeric && !strings.ContainsRune(descriptionChars, r) {
-			return request.InvalidValue("Invalid %s. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9%s", what, descriptionChars)
+			return request.InvalidValue("Invalid %s. Valid descriptions are strings less than 256 characters from the "+
+				"following set:  a-zA-Z0-9%s", what, descriptionChars)
 		}
 	}
 	return nil
@@ -179,7 +185,8 @@ func (s *SecurityGroups) checkPeers(g *vpc.SecurityGroup, list []vpc.Permission)
 	return nil
 }
 
-// together reports whether rules of g may refer to peer: it is of the same VPC, may be used in it, or is of a peered one.
+// together reports whether rules of g may refer to peer: it is of the same VPC, may be used in it, or is of a peered
+// one.
 func (s *SecurityGroups) together(g, peer *vpc.SecurityGroup) bool {
 	return peer.UsableIn(g.VPC) || slices.Contains(g.AssociatedVPCs, peer.VPC) ||
 		s.account.Peered(g.VPC, peer.VPC)
@@ -210,7 +217,8 @@ func (s *SecurityGroups) checkQuota(list []vpc.Permission) error {
 		}
 	}
 	if max(v4, v6) > s.account.Quota("rules-per-security-group") {
-		return apierr.New("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+		return apierr.New("RulesPerSecurityGroupLimitExceeded",
+			"The maximum number of rules per security group has been reached.")
 	}
 	return nil
 }
@@ -247,7 +255,8 @@ func groupPermissions(list []vpc.Permission) []types.IpPermission {
 			i = len(out)
 			index[key] = i
 			out = append(out, types.IpPermission{IpProtocol: aws.String(p.Protocol),
-				IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{}, PrefixListIds: []types.PrefixListId{}, UserIdGroupPairs: []types.UserIdGroupPair{}})
+				IpRanges: []types.IpRange{}, Ipv6Ranges: []types.Ipv6Range{}, PrefixListIds: []types.PrefixListId{},
+				UserIdGroupPairs: []types.UserIdGroupPair{}})
 			if hasPorts(p.PermissionKey) {
 				out[i].FromPort, out[i].ToPort = aws.Int32(p.From), aws.Int32(p.To)
 			}
@@ -279,10 +288,12 @@ func addPeer(out *types.IpPermission, p vpc.Permission) {
 		}
 		out.UserIdGroupPairs = append(out.UserIdGroupPairs, pair)
 	case p.PrefixList != "":
-		out.PrefixListIds = append(out.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(p.PrefixList), Description: description})
+		out.PrefixListIds = append(out.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(p.PrefixList),
+			Description: description})
 	case p.CIDR.Addr().Is4():
 		out.IpRanges = append(out.IpRanges, types.IpRange{CidrIp: aws.String(p.CIDR.String()), Description: description})
 	default:
-		out.Ipv6Ranges = append(out.Ipv6Ranges, types.Ipv6Range{CidrIpv6: aws.String(p.CIDR.String()), Description: description})
+		out.Ipv6Ranges = append(out.Ipv6Ranges, types.Ipv6Range{CidrIpv6: aws.String(p.CIDR.String()),
+			Description: description})
 	}
 }

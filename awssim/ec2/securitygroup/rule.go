@@ -33,8 +33,10 @@ func rulesOf(g *vpc.SecurityGroup, dir direction) *[]vpc.Permission {
 }
 
 // AuthorizeSecurityGroupIngress adds ingress rules, all or none.
-func (s *SecurityGroups) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
-	return call.Write(ctx, s.entry, "AuthorizeSecurityGroupIngress", in, func(in *ec2.AuthorizeSecurityGroupIngressInput) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+func (s *SecurityGroups) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput,
+	_ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	return call.Write(ctx, s.entry, "AuthorizeSecurityGroupIngress", in, func(in *ec2.AuthorizeSecurityGroupIngressInput) (
+		*ec2.AuthorizeSecurityGroupIngressOutput, error) {
 		g, err := s.group(in.GroupId, in.GroupName)
 		if err != nil {
 			return nil, err
@@ -49,8 +51,10 @@ func (s *SecurityGroups) AuthorizeSecurityGroupIngress(ctx context.Context, in *
 }
 
 // AuthorizeSecurityGroupEgress adds egress rules, all or none.
-func (s *SecurityGroups) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
-	return call.Write(ctx, s.entry, "AuthorizeSecurityGroupEgress", in, func(in *ec2.AuthorizeSecurityGroupEgressInput) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+func (s *SecurityGroups) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput,
+	_ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	return call.Write(ctx, s.entry, "AuthorizeSecurityGroupEgress", in, func(in *ec2.AuthorizeSecurityGroupEgressInput) (
+		*ec2.AuthorizeSecurityGroupEgressOutput, error) {
 		g, err := s.group(in.GroupId, nil)
 		if err != nil {
 			return nil, err
@@ -73,7 +77,8 @@ func withFlat(list []types.IpPermission, flat types.IpPermission, cidr *string) 
 	return []types.IpPermission{flat}
 }
 
-func (s *SecurityGroups) authorize(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
+func (s *SecurityGroups) authorize(g *vpc.SecurityGroup, dir direction, list []types.IpPermission,
+	specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
 	added, err := parsePermissions(list)
 	if err != nil {
 		return nil, err
@@ -89,7 +94,8 @@ func (s *SecurityGroups) authorize(g *vpc.SecurityGroup, dir direction, list []t
 	present := keysOf(*rules)
 	for _, p := range added {
 		if present[p.PermissionKey] {
-			return nil, apierr.New("InvalidPermission.Duplicate", "the specified rule %q already exists", describeKey(p.PermissionKey))
+			return nil, apierr.New("InvalidPermission.Duplicate", "the specified rule %q already exists",
+				describeKey(p.PermissionKey))
 		}
 	}
 	if err := s.checkQuota(slices.Concat(*rules, added)); err != nil {
@@ -123,42 +129,52 @@ func keysOf(list []vpc.Permission) map[vpc.PermissionKey]bool {
 }
 
 // RevokeSecurityGroupIngress removes ingress rules, all or none.
-func (s *SecurityGroups) RevokeSecurityGroupIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
-	return call.Write(ctx, s.entry, "RevokeSecurityGroupIngress", in, func(in *ec2.RevokeSecurityGroupIngressInput) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+func (s *SecurityGroups) RevokeSecurityGroupIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput,
+	_ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+	return call.Write(ctx, s.entry, "RevokeSecurityGroupIngress", in, func(in *ec2.RevokeSecurityGroupIngressInput) (
+		*ec2.RevokeSecurityGroupIngressOutput, error) {
 		g, err := s.group(in.GroupId, in.GroupName)
 		if err != nil {
 			return nil, err
 		}
 		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
-		revoked, unknown, err := s.revoke(g, ingress, withFlat(in.IpPermissions, flat, in.CidrIp), in.SecurityGroupRuleIds, in.DryRun)
+		revoked, unknown, err := s.revoke(g, ingress, withFlat(in.IpPermissions, flat, in.CidrIp),
+			in.SecurityGroupRuleIds, in.DryRun)
 		if err != nil {
 			return nil, err
 		}
-		return &ec2.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked, UnknownIpPermissions: unknown}, nil
+		return &ec2.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked,
+			UnknownIpPermissions: unknown}, nil
 	})
 }
 
 // RevokeSecurityGroupEgress removes egress rules, all or none.
-func (s *SecurityGroups) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
-	return call.Write(ctx, s.entry, "RevokeSecurityGroupEgress", in, func(in *ec2.RevokeSecurityGroupEgressInput) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+func (s *SecurityGroups) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput,
+	_ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+	return call.Write(ctx, s.entry, "RevokeSecurityGroupEgress", in, func(in *ec2.RevokeSecurityGroupEgressInput) (
+		*ec2.RevokeSecurityGroupEgressOutput, error) {
 		g, err := s.group(in.GroupId, nil)
 		if err != nil {
 			return nil, err
 		}
 		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
-		revoked, unknown, err := s.revoke(g, egress, withFlat(in.IpPermissions, flat, in.CidrIp), in.SecurityGroupRuleIds, in.DryRun)
+		revoked, unknown, err := s.revoke(g, egress, withFlat(in.IpPermissions, flat, in.CidrIp),
+			in.SecurityGroupRuleIds, in.DryRun)
 		if err != nil {
 			return nil, err
 		}
-		return &ec2.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked, UnknownIpPermissions: unknown}, nil
+		return &ec2.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked,
+			UnknownIpPermissions: unknown}, nil
 	})
 }
 
 // revoke removes the rules that the permissions or ids name. What a permission names and the group lacks is an error,
 // except in a default VPC, where it is only listed in the answer.
-func (s *SecurityGroups) revoke(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
+func (s *SecurityGroups) revoke(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, ids []string,
+	dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
 	if len(list) > 0 && len(ids) > 0 {
-		return nil, nil, apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleIds")
+		return nil, nil, apierr.New("InvalidParameterCombination",
+			"You can't specify both ipPermissions and securityGroupRuleIds")
 	}
 	rules := rulesOf(g, dir)
 	gone := map[string]bool{} // rule ids
@@ -184,7 +200,8 @@ func (s *SecurityGroups) revoke(g *vpc.SecurityGroup, dir direction, list []type
 			gone[(*rules)[i].ID] = true
 		}
 		if v, ok := s.account.VPC(g.VPC); len(absent) > 0 && (!ok || !v.Default) {
-			return nil, nil, apierr.New("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+			return nil, nil, apierr.New("InvalidPermission.NotFound",
+				"The specified rule does not exist in this security group.")
 		}
 		unknown = groupPermissions(absent)
 	}
@@ -237,7 +254,8 @@ func ruleOut(a *account.Account, r groupRule) types.SecurityGroupRule {
 	}
 	switch {
 	case r.Group != "":
-		out.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: aws.String(r.Group), UserId: aws.String(r.PeerOwner)}
+		out.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: aws.String(r.Group),
+			UserId: aws.String(r.PeerOwner)}
 	case r.PrefixList != "":
 		out.PrefixListId = aws.String(r.PrefixList)
 	case r.CIDR.Addr().Is4():
@@ -254,11 +272,13 @@ var groupRuleFilters = map[string]filter.Accessor[groupRule]{
 }
 
 // DescribeSecurityGroupRules lists rules one by one.
-func (s *SecurityGroups) DescribeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+func (s *SecurityGroups) DescribeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeSecurityGroupRules", in, s.describeSecurityGroupRules)
 }
 
-func (s *SecurityGroups) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+func (s *SecurityGroups) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesInput) (
+	*ec2.DescribeSecurityGroupRulesOutput, error) {
 	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
@@ -280,9 +300,12 @@ func (s *SecurityGroups) describeSecurityGroupRules(in *ec2.DescribeSecurityGrou
 		Tags:    func(r groupRule) map[string]string { return r.Tags },
 		Filters: groupRuleFilters,
 	}
-	found, next, err := c.Describe(s.account, filter.Query{IDs: in.SecurityGroupRuleIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := c.Describe(s.account, filter.Query{IDs: in.SecurityGroupRuleIds, Filters: in.Filters,
+		Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: filter.Answer(found, func(r groupRule) types.SecurityGroupRule { return ruleOut(s.account, r) }), NextToken: next}, nil
+	return &ec2.DescribeSecurityGroupRulesOutput{
+		SecurityGroupRules: filter.Answer(found, func(r groupRule) types.SecurityGroupRule { return ruleOut(s.account, r) }),
+		NextToken:          next}, nil
 }

@@ -16,37 +16,47 @@ import (
 )
 
 // UpdateSecurityGroupRuleDescriptionsIngress changes descriptions of ingress rules, all or none.
-func (s *SecurityGroups) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateSecurityGroupRuleDescriptionsIngress", in, func(in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput) (*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-		g, err := s.group(in.GroupId, in.GroupName)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.describeRules(g, ingress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
-			return nil, err
-		}
-		return &ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: aws.Bool(true)}, nil
-	})
+func (s *SecurityGroups) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context,
+	in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput, _ ...func(*ec2.Options)) (
+	*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateSecurityGroupRuleDescriptionsIngress", in,
+		func(in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput) (*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput,
+			error) {
+			g, err := s.group(in.GroupId, in.GroupName)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.describeRules(g, ingress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
+				return nil, err
+			}
+			return &ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: aws.Bool(true)}, nil
+		})
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgress changes descriptions of egress rules, all or none.
-func (s *SecurityGroups) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-	return call.Write(ctx, s.entry, "UpdateSecurityGroupRuleDescriptionsEgress", in, func(in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput) (*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-		g, err := s.group(in.GroupId, in.GroupName)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.describeRules(g, egress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
-			return nil, err
-		}
-		return &ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: aws.Bool(true)}, nil
-	})
+func (s *SecurityGroups) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context,
+	in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput, _ ...func(*ec2.Options)) (
+	*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateSecurityGroupRuleDescriptionsEgress", in,
+		func(in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput) (*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput,
+			error) {
+			g, err := s.group(in.GroupId, in.GroupName)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.describeRules(g, egress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
+				return nil, err
+			}
+			return &ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: aws.Bool(true)}, nil
+		})
 }
 
 // describeRules sets the descriptions of rules, named by what they permit or by id.
-func (s *SecurityGroups) describeRules(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, byID []types.SecurityGroupRuleDescription, dry *bool) error {
+func (s *SecurityGroups) describeRules(g *vpc.SecurityGroup, dir direction, list []types.IpPermission,
+	byID []types.SecurityGroupRuleDescription, dry *bool) error {
 	if len(list) > 0 && len(byID) > 0 {
-		return apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleDescriptions")
+		return apierr.New("InvalidParameterCombination",
+			"You can't specify both ipPermissions and securityGroupRuleDescriptions")
 	}
 	rules := *rulesOf(g, dir)
 	words := map[int]string{}
@@ -85,11 +95,13 @@ func (s *SecurityGroups) describeRules(g *vpc.SecurityGroup, dir direction, list
 }
 
 // ModifySecurityGroupRules changes what rules permit, all or none; they keep their ids and directions.
-func (s *SecurityGroups) ModifySecurityGroupRules(ctx context.Context, in *ec2.ModifySecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.ModifySecurityGroupRulesOutput, error) {
+func (s *SecurityGroups) ModifySecurityGroupRules(ctx context.Context, in *ec2.ModifySecurityGroupRulesInput,
+	_ ...func(*ec2.Options)) (*ec2.ModifySecurityGroupRulesOutput, error) {
 	return call.Write(ctx, s.entry, "ModifySecurityGroupRules", in, s.modifySecurityGroupRules)
 }
 
-func (s *SecurityGroups) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput) (*ec2.ModifySecurityGroupRulesOutput, error) {
+func (s *SecurityGroups) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput) (
+	*ec2.ModifySecurityGroupRulesOutput, error) {
 	g, err := s.group(in.GroupId, nil)
 	if err != nil {
 		return nil, err
@@ -159,7 +171,8 @@ func parseRule(r *types.SecurityGroupRuleRequest) (vpc.Permission, error) {
 		return vpc.Permission{}, err
 	}
 	if len(parsed) != 1 {
-		return vpc.Permission{}, apierr.New("InvalidParameterCombination", "Only one of cidrIpv4, cidrIpv6, prefixListId, or referencedGroupId can be specified")
+		return vpc.Permission{}, apierr.New("InvalidParameterCombination",
+			"Only one of cidrIpv4, cidrIpv6, prefixListId, or referencedGroupId can be specified")
 	}
 	return parsed[0], nil
 }

@@ -1,5 +1,6 @@
-// Package securitygroup is the actions on security groups: their rules, what these are checked against, and the further VPCs
-// in which a group is used. It lets no traffic pass, which awssim/dataplane does; of ec2 it imports filter, request and kind.
+// Package securitygroup is the actions on security groups: their rules, what these are checked against, and the further
+// VPCs in which a group is used. It lets no traffic pass, which awssim/dataplane does; of ec2 it imports filter,
+// request and kind.
 package securitygroup
 
 import (
@@ -63,8 +64,12 @@ func groupFilters() map[string]filter.Accessor[*vpc.SecurityGroup] {
 		},
 	}
 	for name, read := range attributes {
-		table["ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission { return g.Ingress })
-		table["egress.ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission { return g.Egress })
+		table["ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission {
+			return g.Ingress
+		})
+		table["egress.ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission {
+			return g.Egress
+		})
 	}
 	return table
 }
@@ -84,7 +89,8 @@ func portOf(p vpc.Permission, port int32) string {
 }
 
 // permissionValues reads one attribute of all permissions of a direction, leaving out those that lack it.
-func permissionValues(read func(*account.Account, vpc.Permission) string, list func(*vpc.SecurityGroup) []vpc.Permission) filter.Accessor[*vpc.SecurityGroup] {
+func permissionValues(read func(*account.Account, vpc.Permission) string,
+	list func(*vpc.SecurityGroup) []vpc.Permission) filter.Accessor[*vpc.SecurityGroup] {
 	return func(a *account.Account, g *vpc.SecurityGroup) []string {
 		var values []string
 		for _, p := range list(g) {
@@ -97,7 +103,8 @@ func permissionValues(read func(*account.Account, vpc.Permission) string, list f
 }
 
 // CreateSecurityGroup makes a group without ingress and with all egress.
-func (s *SecurityGroups) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
+func (s *SecurityGroups) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput,
+	_ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
 	return call.Write(ctx, s.entry, "CreateSecurityGroup", in, s.createSecurityGroup)
 }
 
@@ -148,7 +155,8 @@ func (s *SecurityGroups) createSecurityGroup(in *ec2.CreateSecurityGroupInput) (
 	}
 	g.Tags = tags
 	s.account.CreatedCompute(g.ID)
-	return &ec2.CreateSecurityGroupOutput{GroupId: aws.String(g.ID), SecurityGroupArn: aws.String(groupARN(s.account, g)), Tags: request.TagList(tags)}, nil
+	return &ec2.CreateSecurityGroupOutput{GroupId: aws.String(g.ID), SecurityGroupArn: aws.String(groupARN(s.account, g)),
+		Tags: request.TagList(tags)}, nil
 }
 
 func groupARN(a *account.Account, g *vpc.SecurityGroup) string {
@@ -156,11 +164,13 @@ func groupARN(a *account.Account, g *vpc.SecurityGroup) string {
 }
 
 // DescribeSecurityGroups lists groups with their permissions merged by protocol and ports.
-func (s *SecurityGroups) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (s *SecurityGroups) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeSecurityGroups", in, s.describeSecurityGroups)
 }
 
-func (s *SecurityGroups) describeSecurityGroups(in *ec2.DescribeSecurityGroupsInput) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (s *SecurityGroups) describeSecurityGroups(in *ec2.DescribeSecurityGroupsInput) (*ec2.DescribeSecurityGroupsOutput,
+	error) {
 	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
@@ -168,11 +178,13 @@ func (s *SecurityGroups) describeSecurityGroups(in *ec2.DescribeSecurityGroupsIn
 	for _, name := range in.GroupNames {
 		g, ok := s.account.GroupNamed(request.DefaultVPC(s.account), name)
 		if !ok {
-			return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", name, request.DefaultVPC(s.account))
+			return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", name,
+				request.DefaultVPC(s.account))
 		}
 		ids = append(ids, g.ID)
 	}
-	found, next, err := securityGroups.Describe(s.account, filter.Query{IDs: ids, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := securityGroups.Describe(s.account, filter.Query{IDs: ids, Filters: in.Filters, Max: in.MaxResults,
+		Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +206,8 @@ func (s *SecurityGroups) describeSecurityGroups(in *ec2.DescribeSecurityGroupsIn
 }
 
 // DeleteSecurityGroup deletes a group that nothing uses or refers to.
-func (s *SecurityGroups) DeleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.DeleteSecurityGroupOutput, error) {
+func (s *SecurityGroups) DeleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput,
+	_ ...func(*ec2.Options)) (*ec2.DeleteSecurityGroupOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteSecurityGroup", in, s.deleteSecurityGroup)
 }
 
@@ -237,17 +250,20 @@ func (s *SecurityGroups) group(id, name *string) (*vpc.SecurityGroup, error) {
 	}
 	g, ok := s.account.GroupNamed(vpc, *name)
 	if !ok {
-		return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
+		return nil, apierr.New("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", *name,
+			vpc)
 	}
 	return g, nil
 }
 
 // GetSecurityGroupsForVpc lists the groups that things in a VPC may use: its own and those associated with it.
-func (s *SecurityGroups) GetSecurityGroupsForVpc(ctx context.Context, in *ec2.GetSecurityGroupsForVpcInput, _ ...func(*ec2.Options)) (*ec2.GetSecurityGroupsForVpcOutput, error) {
+func (s *SecurityGroups) GetSecurityGroupsForVpc(ctx context.Context, in *ec2.GetSecurityGroupsForVpcInput,
+	_ ...func(*ec2.Options)) (*ec2.GetSecurityGroupsForVpcOutput, error) {
 	return call.Read(ctx, s.entry, "GetSecurityGroupsForVpc", in, s.getSecurityGroupsForVpc)
 }
 
-func (s *SecurityGroups) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) (*ec2.GetSecurityGroupsForVpcOutput, error) {
+func (s *SecurityGroups) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) (
+	*ec2.GetSecurityGroupsForVpcOutput, error) {
 	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
@@ -268,7 +284,8 @@ func (s *SecurityGroups) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpc
 		"owner-id":       securityGroups.Filters["owner-id"],
 		"primary-vpc-id": securityGroups.Filters["vpc-id"],
 	}
-	found, next, err := usable.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	found, next, err := usable.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults,
+		Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}

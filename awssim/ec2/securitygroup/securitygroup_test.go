@@ -23,14 +23,18 @@ var peers = []string{"sg-0a1de000000000001", "sg-0a1de000000000002"}
 
 // drawPermission makes one permission for one peer out of a small world, so that collisions are frequent.
 func drawPermission(t *rapid.T) types.IpPermission {
-	p := types.IpPermission{IpProtocol: aws.String(rapid.SampledFrom([]string{"tcp", "6", "udp", "-1", "icmp"}).Draw(t, "protocol"))}
+	p := types.IpPermission{IpProtocol: aws.String(rapid.SampledFrom([]string{"tcp", "6", "udp", "-1", "icmp"}).Draw(
+		t, "protocol"))}
 	from := rapid.Int32Range(1, 3).Draw(t, "from")
 	p.FromPort, p.ToPort = aws.Int32(from), aws.Int32(from+rapid.Int32Range(0, 1).Draw(t, "width"))
 	switch rapid.IntRange(0, 2).Draw(t, "peer") {
 	case 0:
-		p.IpRanges = []types.IpRange{{CidrIp: aws.String(fmt.Sprintf("10.0.0.%d/%d", rapid.IntRange(0, 3).Draw(t, "host"), rapid.SampledFrom([]int{8, 31, 32}).Draw(t, "bits")))}}
+		p.IpRanges = []types.IpRange{
+			{CidrIp: aws.String(fmt.Sprintf("10.0.0.%d/%d", rapid.IntRange(0, 3).Draw(t, "host"),
+				rapid.SampledFrom([]int{8, 31, 32}).Draw(t, "bits")))}}
 	case 1:
-		p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String(rapid.SampledFrom([]string{"::/0", "2001:db8::1/64"}).Draw(t, "block"))}}
+		p.Ipv6Ranges = []types.Ipv6Range{
+			{CidrIpv6: aws.String(rapid.SampledFrom([]string{"::/0", "2001:db8::1/64"}).Draw(t, "block"))}}
 	default:
 		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(rapid.SampledFrom(peers).Draw(t, "group"))}}
 	}
@@ -67,12 +71,14 @@ func newGroup(t *rapid.T) held {
 }
 
 func (g held) authorize(p types.IpPermission) error {
-	_, err := g.AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: g.id, IpPermissions: []types.IpPermission{p}})
+	_, err := g.AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: g.id, IpPermissions: []types.IpPermission{p}})
 	return err
 }
 
 func (g held) revoke(list ...types.IpPermission) error {
-	_, err := g.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{GroupId: g.id, IpPermissions: list})
+	_, err := g.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{
+		GroupId: g.id, IpPermissions: list})
 	return err
 }
 

@@ -1,5 +1,5 @@
-// Package attribute is tables of attributes: which keys a resource has, their defaults, which values they take, and how a
-// request changes them. The tables themselves are beside the resources that they are of. It imports elbv2/check.
+// Package attribute is tables of attributes: which keys a resource has, their defaults, which values they take, and how
+// a request changes them. The tables themselves are beside the resources that they are of. It imports elbv2/check.
 package attribute
 
 import (
@@ -25,7 +25,8 @@ func New[S any](key string, applies func(S) bool, initial string, check func(key
 }
 
 // Depending is New with a default that depends on the resource.
-func Depending[S any](key string, applies func(S) bool, initial func(S) string, check func(key, value string) error) Attribute[S] {
+func Depending[S any](key string, applies func(S) bool, initial func(S) string,
+	check func(key, value string) error) Attribute[S] {
 	return Attribute[S]{key, applies, initial, check}
 }
 
@@ -91,13 +92,15 @@ func (t *Table[S]) Check(settings []Setting) error {
 	return nil
 }
 
-// Change is what have becomes by settings that check accepts; have itself is left alone, so that a refused call changes nothing.
+// Change is what have becomes by settings that check accepts; have itself is left alone, so that a refused call changes
+// nothing.
 func (t *Table[S]) Change(subject S, have map[string]string, settings []Setting) (map[string]string, error) {
 	out := t.Complete(subject, have)
 	for _, s := range settings {
 		i := slices.IndexFunc(t.Rows, func(a Attribute[S]) bool { return a.key == s.Key })
 		if !t.Rows[i].applies(subject) {
-			return nil, check.InvalidConfiguration("%s attribute key '%s' is not supported on %s", t.Noun, s.Key, t.Unsupported(subject))
+			return nil, check.InvalidConfiguration("%s attribute key '%s' is not supported on %s", t.Noun, s.Key,
+				t.Unsupported(subject))
 		}
 		if t.Resets && s.Value == "" {
 			out[s.Key] = t.Rows[i].initial(subject)
@@ -123,7 +126,8 @@ func SettingsOf[A any](in []A, split func(A) (key, value *string)) []Setting {
 
 // Bool accepts true and false.
 func Bool(key, value string) error {
-	return check.When(value != "true" && value != "false", check.Invalid("'%s' value '%s' must be one of: 'true', 'false'", key, value))
+	return check.When(value != "true" && value != "false", check.Invalid("'%s' value '%s' must be one of: 'true', 'false'",
+		key, value))
 }
 
 // OneOf accepts the values of a list.
@@ -155,6 +159,7 @@ func Or(literal string, check func(key, value string) error) func(key, value str
 // AtMost accepts values of no more than n bytes.
 func AtMost(n int) func(key, value string) error {
 	return func(key, value string) error {
-		return check.When(len(value) > n, check.Invalid("'%s' value '%s' cannot be longer than '%d' characters", key, value, n))
+		return check.When(len(value) > n, check.Invalid("'%s' value '%s' cannot be longer than '%d' characters",
+			key, value, n))
 	}
 }

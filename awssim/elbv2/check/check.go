@@ -47,7 +47,8 @@ func When(condition bool, err error) error {
 // Present refuses a missing required parameter.
 func Present[T any](field string, p *T) error {
 	if p == nil {
-		return Invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", field)
+		return Invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member "+
+			"must not be null", field)
 	}
 	return nil
 }
@@ -55,7 +56,8 @@ func Present[T any](field string, p *T) error {
 // Some refuses an empty required list.
 func Some[T any](field string, list []T) error {
 	if len(list) == 0 {
-		return Invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", field)
+		return Invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member "+
+			"must not be null", field)
 	}
 	return nil
 }
@@ -93,8 +95,8 @@ func AtMost(field, v string, n int) error {
 	return nil
 }
 
-// ResourceName checks the name of a load balancer or target group; noun begins the sentence, chars is AWS's list of what
-// is allowed.
+// ResourceName checks the name of a load balancer or target group; noun begins the sentence, chars is AWS's list of
+// what is allowed.
 func ResourceName(noun, chars, name string) error {
 	allowed := func(r rune) bool {
 		return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -105,7 +107,8 @@ func ResourceName(noun, chars, name string) error {
 	case utf8.RuneCountInString(name) > 32:
 		return Invalid("%s '%s' cannot be longer than '32' characters", noun, name)
 	case strings.ContainsFunc(name, func(r rune) bool { return !allowed(r) }):
-		return Invalid("%s '%s' can only contain characters that are alphanumeric characters %s hyphens(-)", noun, name, chars)
+		return Invalid("%s '%s' can only contain characters that are alphanumeric characters %s hyphens(-)", noun,
+			name, chars)
 	case strings.HasPrefix(name, "-") || strings.HasSuffix(name, "-"):
 		return Invalid("%s '%s' cannot begin or end with '-'", noun, name)
 	}

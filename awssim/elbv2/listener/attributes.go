@@ -20,7 +20,8 @@ func onHTTP(l *account.Listener) bool  { return l.Protocol == "HTTP" || l.Protoc
 
 // hasTCPIdle: the TCP side of a network listener, and gateway listeners; TLS and UDP have fixed timeouts.
 func hasTCPIdle(l *account.Listener) bool {
-	return l.Protocol == "TCP" || l.Protocol == "TCP_UDP" || l.Protocol == "TCP_QUIC" || l.LoadBalancer.Type == request.Gateway
+	return l.Protocol == "TCP" || l.Protocol == "TCP_UDP" || l.Protocol == "TCP_QUIC" ||
+		l.LoadBalancer.Type == request.Gateway
 }
 
 const (
@@ -39,11 +40,16 @@ var listenerAttributes = attribute.Table[*account.Listener]{
 	},
 	Rows: []attribute.Attribute[*account.Listener]{
 		attribute.New("tcp.idle_timeout.seconds", hasTCPIdle, "350", attribute.Between(60, 6000)),
-		attribute.New(requestHeader+"x_amzn_mtls_clientcert_serial_number.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Serial-Number", isHeaderName),
-		attribute.New(requestHeader+"x_amzn_mtls_clientcert_issuer.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Issuer", isHeaderName),
-		attribute.New(requestHeader+"x_amzn_mtls_clientcert_subject.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Subject", isHeaderName),
-		attribute.New(requestHeader+"x_amzn_mtls_clientcert_validity.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Validity", isHeaderName),
-		attribute.New(requestHeader+"x_amzn_mtls_clientcert_leaf.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Leaf", isHeaderName),
+		attribute.New(requestHeader+"x_amzn_mtls_clientcert_serial_number.header_name", onHTTPS,
+			"X-Amzn-Mtls-Clientcert-Serial-Number", isHeaderName),
+		attribute.New(requestHeader+"x_amzn_mtls_clientcert_issuer.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Issuer",
+			isHeaderName),
+		attribute.New(requestHeader+"x_amzn_mtls_clientcert_subject.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Subject",
+			isHeaderName),
+		attribute.New(requestHeader+"x_amzn_mtls_clientcert_validity.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Validity",
+			isHeaderName),
+		attribute.New(requestHeader+"x_amzn_mtls_clientcert_leaf.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert-Leaf",
+			isHeaderName),
 		attribute.New(requestHeader+"x_amzn_mtls_clientcert.header_name", onHTTPS, "X-Amzn-Mtls-Clientcert", isHeaderName),
 		attribute.New(requestHeader+"x_amzn_tls_version.header_name", onHTTPS, "X-Amzn-Tls-Version", isHeaderName),
 		attribute.New(requestHeader+"x_amzn_tls_cipher_suite.header_name", onHTTPS, "X-Amzn-Tls-Cipher-Suite", isHeaderName),
@@ -66,11 +72,13 @@ var headerValue = regexp.MustCompile("^[a-zA-Z0-9_ :;.,\\\\/'?!(){}\\[\\]@<>=+*#
 const maxHeader = 1024 // bytes of a header's name or value
 
 func isHeaderName(key, value string) error {
-	return check.When(len(value) > maxHeader || !routing.HeaderToken.MatchString(value), check.Invalid("'%s' value '%s' is not a valid header name", key, value))
+	return check.When(len(value) > maxHeader || !routing.HeaderToken.MatchString(value),
+		check.Invalid("'%s' value '%s' is not a valid header name", key, value))
 }
 
 func isHeaderValue(key, value string) error {
-	return check.When(len(value) > maxHeader || !headerValue.MatchString(value), check.Invalid("'%s' value '%s' is not a valid header value", key, value))
+	return check.When(len(value) > maxHeader || !headerValue.MatchString(value),
+		check.Invalid("'%s' value '%s' is not a valid header value", key, value))
 }
 
 func listenerAttributesOut(l *account.Listener) []types.ListenerAttribute {
@@ -80,8 +88,10 @@ func listenerAttributesOut(l *account.Listener) []types.ListenerAttribute {
 }
 
 // DescribeListenerAttributes answers every attribute that the listener has, defaults included.
-func (s *Listeners) DescribeListenerAttributes(ctx context.Context, in *elb.DescribeListenerAttributesInput, _ ...func(*elb.Options)) (*elb.DescribeListenerAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeListenerAttributes", in, func(in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
+func (s *Listeners) DescribeListenerAttributes(ctx context.Context, in *elb.DescribeListenerAttributesInput,
+	_ ...func(*elb.Options)) (*elb.DescribeListenerAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListenerAttributes", in, func(in *elb.DescribeListenerAttributesInput) (
+		*elb.DescribeListenerAttributesOutput, error) {
 		l, err := request.FindListener(s.account, in.ListenerArn)
 		if err != nil {
 			return nil, err
@@ -91,9 +101,13 @@ func (s *Listeners) DescribeListenerAttributes(ctx context.Context, in *elb.Desc
 }
 
 // ModifyListenerAttributes sets attributes, all or none.
-func (s *Listeners) ModifyListenerAttributes(ctx context.Context, in *elb.ModifyListenerAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyListenerAttributesOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyListenerAttributes", in, func(in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
-		settings := attribute.SettingsOf(in.Attributes, func(a types.ListenerAttribute) (*string, *string) { return a.Key, a.Value })
+func (s *Listeners) ModifyListenerAttributes(ctx context.Context, in *elb.ModifyListenerAttributesInput,
+	_ ...func(*elb.Options)) (*elb.ModifyListenerAttributesOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyListenerAttributes", in, func(in *elb.ModifyListenerAttributesInput) (
+		*elb.ModifyListenerAttributesOutput, error) {
+		settings := attribute.SettingsOf(in.Attributes, func(a types.ListenerAttribute) (*string, *string) {
+			return a.Key, a.Value
+		})
 		if err := check.First(check.Present("listenerArn", in.ListenerArn), listenerAttributes.Check(settings)); err != nil {
 			return nil, err
 		}

@@ -16,7 +16,8 @@ import (
 )
 
 // keyAlgorithms is the keys that load balancers can use.
-var keyAlgorithms = []string{"RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"}
+var keyAlgorithms = []string{"RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1",
+	"EC_secp521r1"}
 
 // checkCertificate requires an issued certificate of this account and region with a key that load balancers can use.
 func (s *Listeners) checkCertificate(arn string) error {
@@ -26,12 +27,15 @@ func (s *Listeners) checkCertificate(arn string) error {
 	}
 	usable := c.Status == "ISSUED" && (c.KeyAlgorithm == "" || slices.Contains(keyAlgorithms, c.KeyAlgorithm))
 	return check.When(!usable, apierr.New("UnsupportedCertificate",
-		"The certificate '%s' must have a fully-qualified domain name, a supported signature, and a supported key size.", arn))
+		"The certificate '%s' must have a fully-qualified domain name, a supported signature, and a supported key size.",
+		arn))
 }
 
 // AddListenerCertificates adds certificates that are chosen by server name; those that are there are no error.
-func (s *Listeners) AddListenerCertificates(ctx context.Context, in *elb.AddListenerCertificatesInput, _ ...func(*elb.Options)) (*elb.AddListenerCertificatesOutput, error) {
-	return call.Write(ctx, s.entry, "AddListenerCertificates", in, func(in *elb.AddListenerCertificatesInput) (*elb.AddListenerCertificatesOutput, error) {
+func (s *Listeners) AddListenerCertificates(ctx context.Context, in *elb.AddListenerCertificatesInput,
+	_ ...func(*elb.Options)) (*elb.AddListenerCertificatesOutput, error) {
+	return call.Write(ctx, s.entry, "AddListenerCertificates", in, func(in *elb.AddListenerCertificatesInput) (
+		*elb.AddListenerCertificatesOutput, error) {
 		l, err := s.secureListener(in.ListenerArn, in.Certificates)
 		if err != nil {
 			return nil, err
@@ -46,7 +50,8 @@ func (s *Listeners) AddListenerCertificates(ctx context.Context, in *elb.AddList
 			if !slices.Contains(after, arn) {
 				after = append(after, arn)
 			}
-			out.Certificates = append(out.Certificates, types.Certificate{CertificateArn: aws.String(arn), IsDefault: aws.Bool(false)})
+			out.Certificates = append(out.Certificates, types.Certificate{CertificateArn: aws.String(arn),
+				IsDefault: aws.Bool(false)})
 		}
 		most := s.account.Quota(request.QuotaCertificatesPerALB)
 		if l.LoadBalancer.Type == request.Network {
@@ -59,7 +64,8 @@ func (s *Listeners) AddListenerCertificates(ctx context.Context, in *elb.AddList
 			}
 		}
 		if total > most && len(after) > len(l.Certificates) {
-			return nil, apierr.New("TooManyCertificates", "The maximum number of certificates per load balancer, '%d', would be exceeded", most)
+			return nil, apierr.New("TooManyCertificates", "The maximum number of certificates per load balancer, '%d', "+
+				"would be exceeded", most)
 		}
 		l.Certificates = after
 		return out, nil
@@ -73,7 +79,8 @@ func (s *Listeners) secureListener(arn *string, certificates []types.Certificate
 	}
 	for _, c := range certificates {
 		if err := check.First(check.Present("certificates.member.certificateArn", c.CertificateArn),
-			check.When(c.IsDefault != nil, check.Invalid("IsDefault cannot be specified for certificates of a listener"))); err != nil {
+			check.When(c.IsDefault != nil,
+				check.Invalid("IsDefault cannot be specified for certificates of a listener"))); err != nil {
 			return nil, err
 		}
 	}
@@ -81,12 +88,16 @@ func (s *Listeners) secureListener(arn *string, certificates []types.Certificate
 	if err != nil {
 		return nil, err
 	}
-	return l, check.When(!secure(l.Protocol), check.Invalid("A certificate cannot be specified for %s listeners", l.Protocol))
+	return l, check.When(!secure(l.Protocol), check.Invalid("A certificate cannot be specified for %s listeners",
+		l.Protocol))
 }
 
-// RemoveListenerCertificates removes certificates that are chosen by server name; those that are not there are no error.
-func (s *Listeners) RemoveListenerCertificates(ctx context.Context, in *elb.RemoveListenerCertificatesInput, _ ...func(*elb.Options)) (*elb.RemoveListenerCertificatesOutput, error) {
-	return call.Write(ctx, s.entry, "RemoveListenerCertificates", in, func(in *elb.RemoveListenerCertificatesInput) (*elb.RemoveListenerCertificatesOutput, error) {
+// RemoveListenerCertificates removes certificates that are chosen by server name; those that are not there are no
+// error.
+func (s *Listeners) RemoveListenerCertificates(ctx context.Context, in *elb.RemoveListenerCertificatesInput,
+	_ ...func(*elb.Options)) (*elb.RemoveListenerCertificatesOutput, error) {
+	return call.Write(ctx, s.entry, "RemoveListenerCertificates", in, func(in *elb.RemoveListenerCertificatesInput) (
+		*elb.RemoveListenerCertificatesOutput, error) {
 		l, err := s.secureListener(in.ListenerArn, in.Certificates)
 		if err != nil {
 			return nil, err
@@ -105,8 +116,10 @@ func (s *Listeners) RemoveListenerCertificates(ctx context.Context, in *elb.Remo
 }
 
 // DescribeListenerCertificates answers the default certificate and then the others.
-func (s *Listeners) DescribeListenerCertificates(ctx context.Context, in *elb.DescribeListenerCertificatesInput, _ ...func(*elb.Options)) (*elb.DescribeListenerCertificatesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeListenerCertificates", in, func(in *elb.DescribeListenerCertificatesInput) (*elb.DescribeListenerCertificatesOutput, error) {
+func (s *Listeners) DescribeListenerCertificates(ctx context.Context, in *elb.DescribeListenerCertificatesInput,
+	_ ...func(*elb.Options)) (*elb.DescribeListenerCertificatesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListenerCertificates", in, func(in *elb.DescribeListenerCertificatesInput) (
+		*elb.DescribeListenerCertificatesOutput, error) {
 		l, err := request.FindListener(s.account, in.ListenerArn)
 		if err != nil {
 			return nil, err

@@ -52,15 +52,19 @@ func (s *Listeners) fit(lb *account.LoadBalancer, protocol string, actions []acc
 			return check.InvalidConfiguration("Target group stickiness is not supported on TLS listeners")
 		}
 		sticky := func(tg *account.TargetGroup) bool { return tg.Attributes["stickiness.enabled"] == "true" }
-		if f := a.Forward; f != nil && len(f.TargetGroups) > 1 && !f.Stickiness.Enabled && lb.Type == request.Application && slices.ContainsFunc(groups, sticky) {
-			return routing.InvalidAction("You must enable target group stickiness on the action, because a target group of it has stickiness enabled")
+		if f := a.Forward; f != nil && len(f.TargetGroups) > 1 && !f.Stickiness.Enabled && lb.Type == request.Application &&
+			slices.ContainsFunc(groups, sticky) {
+			return routing.InvalidAction("You must enable target group stickiness on the action, because a target group of it " +
+				"has stickiness enabled")
 		}
 	}
 	for _, tg := range groups {
 		if err := fitGroup(lb, protocol, tg, len(actions) > 1); err != nil {
 			return err
 		}
-		if reference := slices.IndexFunc(groups, func(o *account.TargetGroup) bool { return o.IPAddressType != "" }); tg.IPAddressType != "" &&
+		if reference := slices.IndexFunc(groups, func(o *account.TargetGroup) bool {
+			return o.IPAddressType != ""
+		}); tg.IPAddressType != "" &&
 			tg.IPAddressType != groups[reference].IPAddressType {
 			return check.InvalidConfiguration("The target groups of an action must have the same IP address type")
 		}
@@ -79,17 +83,23 @@ func fitGroup(lb *account.LoadBalancer, protocol string, tg *account.TargetGroup
 	case tg.TargetType == "alb" && protocol != "TCP":
 		return incompatible(tg)
 	case (tg.ProtocolVersion == "GRPC" || tg.ProtocolVersion == "HTTP2") && protocol != "HTTPS":
-		return routing.InvalidAction("Listener protocol '%s' is not supported with a target group with the protocol-version '%s'", protocol, tg.ProtocolVersion)
+		return routing.InvalidAction("Listener protocol '%s' is not supported with a target group with the "+
+			"protocol-version '%s'", protocol, tg.ProtocolVersion)
 	case tg.ProtocolVersion == "GRPC" && identifies:
 		return routing.InvalidAction("Target groups with the protocol-version 'GRPC' support actions of type 'forward' only")
 	case tg.VPC != "" && tg.VPC != lb.VPC:
-		return check.InvalidConfiguration("The following target groups are not in the same VPC as the load balancer: '%s'", tg.ARN)
+		return check.InvalidConfiguration("The following target groups are not in the same VPC as the load balancer: '%s'",
+			tg.ARN)
 	case tg.IPAddressType == "ipv6" && lb.IPAddressType == "ipv4":
-		return check.InvalidConfiguration("The following target groups have the IP address type 'ipv6', which a load balancer with the IP address type 'ipv4' does not support: '%s'", tg.ARN)
-	case (targetgroup.IsUDP(protocol) || targetgroup.IsQUIC(protocol)) && lb.IPAddressType == "dualstack" && lb.SourceNAT != "on":
-		return check.InvalidConfiguration("%s listeners of dualstack load balancers require EnablePrefixForIpv6SourceNat to be 'on'", protocol)
+		return check.InvalidConfiguration("The following target groups have the IP address type 'ipv6', which a load "+
+			"balancer with the IP address type 'ipv4' does not support: '%s'", tg.ARN)
+	case (targetgroup.IsUDP(protocol) || targetgroup.IsQUIC(protocol)) && lb.IPAddressType == "dualstack" &&
+		lb.SourceNAT != "on":
+		return check.InvalidConfiguration("%s listeners of dualstack load balancers require "+
+			"EnablePrefixForIpv6SourceNat to be 'on'", protocol)
 	case targetgroup.IsUDP(protocol) && lb.IPAddressType == "dualstack" && tg.IPAddressType != "ipv6":
-		return check.InvalidConfiguration("%s listeners of dualstack load balancers support target groups with the IP address type 'ipv6' only: '%s'", protocol, tg.ARN)
+		return check.InvalidConfiguration("%s listeners of dualstack load balancers support target groups with the IP "+
+			"address type 'ipv6' only: '%s'", protocol, tg.ARN)
 	}
 	return nil
 }
@@ -98,14 +108,15 @@ func incompatible(tg *account.TargetGroup) error {
 	return apierr.New("IncompatibleProtocols", "The following target groups have incompatible protocols: '%s'", tg.ARN)
 }
 
-// associable requires that the target groups of actions are, or may become, lb's. replaced is the rule whose actions they
-// will be; nil for a new one.
+// associable requires that the target groups of actions are, or may become, lb's. replaced is the rule whose actions
+// they will be; nil for a new one.
 func (s *Listeners) associable(lb *account.LoadBalancer, actions []account.Action, replaced *account.Rule) error {
 	arns := account.TargetGroupsOf(actions)
 	for _, arn := range arns {
 		tg := s.account.TargetGroups[arn]
 		if tg.LoadBalancer != nil && tg.LoadBalancer != lb {
-			return apierr.New("TargetGroupAssociationLimit", "The following target groups cannot be associated with more than one load balancer: %s", arn)
+			return apierr.New("TargetGroupAssociationLimit",
+				"The following target groups cannot be associated with more than one load balancer: %s", arn)
 		}
 	}
 	if err := targetgroup.CheckAssociatedTargets(s.account, lb, arns); err != nil {

@@ -1,6 +1,6 @@
 // Package listener is the actions on listeners and their rules: protocols, certificates, security policies, attributes,
-// priorities, and which target groups actions may name. Conditions and actions of rules are in elbv2/routing; of elbv2 it imports routing,
-// targetgroup, attribute, request and check.
+// priorities, and which target groups actions may name. Conditions and actions of rules are in elbv2/routing; of elbv2
+// it imports routing, targetgroup, attribute, request and check.
 package listener
 
 import (
@@ -47,14 +47,17 @@ func settingsOfListener(l *account.Listener) listenerSettings {
 }
 
 // CreateListener creates a listener with its default rule, or answers the one on the port if it has the same settings.
-func (s *Listeners) CreateListener(ctx context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
+func (s *Listeners) CreateListener(ctx context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (
+	*elb.CreateListenerOutput, error) {
 	return call.Write(ctx, s.entry, "CreateListener", in, s.createListener)
 }
 
 func (s *Listeners) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
 	tags, err := request.NewTags(in.Tags)
-	if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.Some("defaultActions", in.DefaultActions),
-		check.OneOf("protocol", in.Protocol, in.Protocol.Values()), check.Between("port", in.Port, 1, 65535), err); err != nil {
+	if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn),
+		check.Some("defaultActions", in.DefaultActions),
+		check.OneOf("protocol", in.Protocol, in.Protocol.Values()), check.Between("port", in.Port, 1, 65535),
+		err); err != nil {
 		return nil, err
 	}
 	lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
@@ -63,14 +66,17 @@ func (s *Listeners) createListener(in *elb.CreateListenerInput) (*elb.CreateList
 	}
 	want := listenerSettings{port: aws.ToInt32(in.Port), protocol: string(in.Protocol)}
 	if lb.Type == request.Gateway {
-		err = check.When(in.Port != nil || in.Protocol != "", check.Invalid("A listener protocol and port cannot be specified for load balancers with type 'gateway'"))
+		err = check.When(in.Port != nil || in.Protocol != "",
+			check.Invalid("A listener protocol and port cannot be specified for load balancers with type 'gateway'"))
 	} else {
-		err = check.First(check.When(in.Protocol == "", check.Invalid("A listener protocol must be specified")), check.When(in.Port == nil, check.Invalid("A listener port must be specified")))
+		err = check.First(check.When(in.Protocol == "", check.Invalid("A listener protocol must be specified")),
+			check.When(in.Port == nil, check.Invalid("A listener port must be specified")))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.setTLS(lb, nil, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication}); err != nil {
+	if err := s.setTLS(lb, nil, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy,
+		in.MutualAuthentication}); err != nil {
 		return nil, err
 	}
 	if want.actions, err = routing.Actions(s.account, lb.Type, in.DefaultActions, nil); err != nil {
@@ -89,7 +95,8 @@ func (s *Listeners) createListener(in *elb.CreateListenerInput) (*elb.CreateList
 		return nil, err
 	}
 	if most := s.maxListeners(lb.Type); len(lb.Listeners) >= most {
-		return nil, apierr.New("TooManyListeners", "The maximum number of listeners per load balancer, '%d', has been reached", most)
+		return nil, apierr.New("TooManyListeners", "The maximum number of listeners per load balancer, '%d', "+
+			"has been reached", most)
 	}
 	path := "listener/" + request.TypePath[lb.Type] + "/" + lb.Name + "/" + lb.ID
 	l := &account.Listener{LoadBalancer: lb, ID: s.account.NewBalancingID(path), Tags: tags}
@@ -118,16 +125,19 @@ func (s *Listeners) maxListeners(lbType string) int {
 
 // setListener gives a listener its settings, the actions aside.
 func setListener(l *account.Listener, want listenerSettings) {
-	l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS = want.port, want.protocol, want.certificate, want.policy, want.alpn, want.mutual
+	l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS = want.port, want.protocol, want.certificate,
+		want.policy, want.alpn, want.mutual
 }
 
 // ModifyListener changes a listener; what is not given stays, as far as the protocol has it.
-func (s *Listeners) ModifyListener(ctx context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (*elb.ModifyListenerOutput, error) {
+func (s *Listeners) ModifyListener(ctx context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (
+	*elb.ModifyListenerOutput, error) {
 	return call.Write(ctx, s.entry, "ModifyListener", in, s.modifyListener)
 }
 
 func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
-	if err := check.First(check.Present("listenerArn", in.ListenerArn), check.OneOf("protocol", in.Protocol, in.Protocol.Values()), check.Between("port", in.Port, 1, 65535)); err != nil {
+	if err := check.First(check.Present("listenerArn", in.ListenerArn), check.OneOf("protocol", in.Protocol,
+		in.Protocol.Values()), check.Between("port", in.Port, 1, 65535)); err != nil {
 		return nil, err
 	}
 	l, err := request.FindListener(s.account, in.ListenerArn)
@@ -145,7 +155,8 @@ func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyList
 	if in.Certificates != nil && len(in.Certificates) == 0 && secure(want.protocol) {
 		return nil, check.Invalid("A certificate must be specified for %s listeners", want.protocol)
 	}
-	if err := s.setTLS(lb, l, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication}); err != nil {
+	if err := s.setTLS(lb, l, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy,
+		in.MutualAuthentication}); err != nil {
 		return nil, err
 	}
 	if len(in.DefaultActions) > 0 {
@@ -182,8 +193,10 @@ func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyList
 }
 
 // DescribeListeners answers the listeners of a load balancer, or those of the given ARNs.
-func (s *Listeners) DescribeListeners(ctx context.Context, in *elb.DescribeListenersInput, _ ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeListeners", in, func(in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
+func (s *Listeners) DescribeListeners(ctx context.Context, in *elb.DescribeListenersInput, _ ...func(*elb.Options)) (
+	*elb.DescribeListenersOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListeners", in, func(in *elb.DescribeListenersInput) (
+		*elb.DescribeListenersOutput, error) {
 		if err := request.CheckPageSize(in.PageSize); err != nil {
 			return nil, err
 		}
@@ -201,7 +214,8 @@ func (s *Listeners) DescribeListeners(ctx context.Context, in *elb.DescribeListe
 		} else {
 			var lb *account.LoadBalancer
 			if lb, err = request.FindLoadBalancer(s.account, in.LoadBalancerArn); err == nil {
-				list, next, err = request.Page(lb.Listeners, func(l *account.Listener) uint64 { return l.Seq }, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage))
+				list, next, err = request.Page(lb.Listeners, func(l *account.Listener) uint64 { return l.Seq }, in.Marker,
+					in.PageSize, request.PagesOf(s.account, request.LargePage))
 			}
 		}
 		if err != nil {
@@ -218,7 +232,8 @@ func (s *Listeners) DescribeListeners(ctx context.Context, in *elb.DescribeListe
 // describeListener converts to the SDK's form.
 func describeListener(l *account.Listener) types.Listener {
 	out := types.Listener{
-		ListenerArn: aws.String(l.ARN), LoadBalancerArn: aws.String(l.LoadBalancer.ARN), Protocol: types.ProtocolEnum(l.Protocol),
+		ListenerArn: aws.String(l.ARN), LoadBalancerArn: aws.String(l.LoadBalancer.ARN), Protocol: types.ProtocolEnum(
+			l.Protocol),
 		SslPolicy: request.Optional(l.SSLPolicy), DefaultActions: routing.DescribeActions(l.Default().Actions),
 	}
 	if l.Port != 0 {
@@ -254,8 +269,10 @@ func owner(arn string) string {
 }
 
 // DeleteListener deletes a listener with its rules.
-func (s *Listeners) DeleteListener(ctx context.Context, in *elb.DeleteListenerInput, _ ...func(*elb.Options)) (*elb.DeleteListenerOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
+func (s *Listeners) DeleteListener(ctx context.Context, in *elb.DeleteListenerInput, _ ...func(*elb.Options)) (
+	*elb.DeleteListenerOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *elb.DeleteListenerInput) (
+		*elb.DeleteListenerOutput, error) {
 		l, err := request.FindListener(s.account, in.ListenerArn)
 		if err != nil {
 			return nil, err
@@ -270,6 +287,7 @@ func (s *Listeners) DeleteListener(ctx context.Context, in *elb.DeleteListenerIn
 
 // same reports whether two listeners have the same settings, which makes the second request a repetition.
 func (x listenerSettings) same(y listenerSettings) bool {
-	return x.port == y.port && x.protocol == y.protocol && x.certificate == y.certificate && x.policy == y.policy && x.alpn == y.alpn &&
+	return x.port == y.port && x.protocol == y.protocol && x.certificate == y.certificate && x.policy == y.policy &&
+		x.alpn == y.alpn &&
 		x.mutual == y.mutual && slices.EqualFunc(x.actions, y.actions, routing.SameAction)
 }

@@ -26,7 +26,8 @@ func priorityInUse(priority int32) error {
 }
 
 // CreateRule creates a rule. A repeated call finds its priority in use.
-func (s *Listeners) CreateRule(ctx context.Context, in *elb.CreateRuleInput, _ ...func(*elb.Options)) (*elb.CreateRuleOutput, error) {
+func (s *Listeners) CreateRule(ctx context.Context, in *elb.CreateRuleInput, _ ...func(*elb.Options)) (
+	*elb.CreateRuleOutput, error) {
 	return call.Write(ctx, s.entry, "CreateRule", in, s.createRule)
 }
 
@@ -37,10 +38,12 @@ func (s *Listeners) createRule(in *elb.CreateRuleInput) (*elb.CreateRuleOutput, 
 	}
 	lb := l.LoadBalancer
 	if lb.Type != request.Application {
-		return nil, apierr.New("UnsupportedProtocol", "Rules are not supported for listeners of load balancers with type '%s'", lb.Type)
+		return nil, apierr.New("UnsupportedProtocol", "Rules are not supported for listeners of load balancers "+
+			"with type '%s'", lb.Type)
 	}
 	tags, err := request.NewTags(in.Tags)
-	if err := check.First(check.Present("priority", in.Priority), check.Between("priority", in.Priority, 1, maxPriority), err); err != nil {
+	if err := check.First(check.Present("priority", in.Priority), check.Between("priority", in.Priority, 1, maxPriority),
+		err); err != nil {
 		return nil, err
 	}
 	r := &account.Rule{Listener: l, Priority: *in.Priority, Tags: tags}
@@ -82,12 +85,14 @@ func countRules(lb *account.LoadBalancer) int {
 // identifyRule gives a rule its ARN.
 func (s *Listeners) identifyRule(r *account.Rule) {
 	l := r.Listener
-	path := "listener-rule/" + request.TypePath[l.LoadBalancer.Type] + "/" + l.LoadBalancer.Name + "/" + l.LoadBalancer.ID + "/" + l.ID
+	path := "listener-rule/" + request.TypePath[l.LoadBalancer.Type] + "/" + l.LoadBalancer.Name + "/" +
+		l.LoadBalancer.ID + "/" + l.ID
 	r.ARN = s.account.BalancingARN(path + "/" + s.account.NewBalancingID(path))
 }
 
 // ModifyRule replaces conditions, actions or transforms; what is not given stays.
-func (s *Listeners) ModifyRule(ctx context.Context, in *elb.ModifyRuleInput, _ ...func(*elb.Options)) (*elb.ModifyRuleOutput, error) {
+func (s *Listeners) ModifyRule(ctx context.Context, in *elb.ModifyRuleInput, _ ...func(*elb.Options)) (
+	*elb.ModifyRuleOutput, error) {
 	return call.Write(ctx, s.entry, "ModifyRule", in, s.modifyRule)
 }
 
@@ -140,7 +145,8 @@ func (s *Listeners) modifyRule(in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, 
 }
 
 // SetRulePriorities permutes priorities of one listener's rules in one step.
-func (s *Listeners) SetRulePriorities(ctx context.Context, in *elb.SetRulePrioritiesInput, _ ...func(*elb.Options)) (*elb.SetRulePrioritiesOutput, error) {
+func (s *Listeners) SetRulePriorities(ctx context.Context, in *elb.SetRulePrioritiesInput, _ ...func(*elb.Options)) (
+	*elb.SetRulePrioritiesOutput, error) {
 	return call.Write(ctx, s.entry, "SetRulePriorities", in, s.setRulePriorities)
 }
 
@@ -151,7 +157,8 @@ func (s *Listeners) setRulePriorities(in *elb.SetRulePrioritiesInput) (*elb.SetR
 	var rules []*account.Rule
 	moved, taken := map[*account.Rule]int32{}, map[int32]bool{}
 	for _, p := range in.RulePriorities {
-		if err := check.First(check.Present("rulePriorities.member.ruleArn", p.RuleArn), check.Present("rulePriorities.member.priority", p.Priority),
+		if err := check.First(check.Present("rulePriorities.member.ruleArn", p.RuleArn),
+			check.Present("rulePriorities.member.priority", p.Priority),
 			check.Between("rulePriorities.member.priority", p.Priority, 1, maxPriority)); err != nil {
 			return nil, err
 		}
@@ -195,8 +202,10 @@ func (s *Listeners) setRulePriorities(in *elb.SetRulePrioritiesInput) (*elb.SetR
 }
 
 // DescribeRules answers the rules of a listener by priority, the default one last, or those of the given ARNs.
-func (s *Listeners) DescribeRules(ctx context.Context, in *elb.DescribeRulesInput, _ ...func(*elb.Options)) (*elb.DescribeRulesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeRules", in, func(in *elb.DescribeRulesInput) (*elb.DescribeRulesOutput, error) {
+func (s *Listeners) DescribeRules(ctx context.Context, in *elb.DescribeRulesInput, _ ...func(*elb.Options)) (
+	*elb.DescribeRulesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeRules", in, func(in *elb.DescribeRulesInput) (
+		*elb.DescribeRulesOutput, error) {
 		if err := request.CheckPageSize(in.PageSize); err != nil {
 			return nil, err
 		}
@@ -214,7 +223,8 @@ func (s *Listeners) DescribeRules(ctx context.Context, in *elb.DescribeRulesInpu
 		} else {
 			var l *account.Listener
 			if l, err = request.FindListener(s.account, in.ListenerArn); err == nil {
-				list, next, err = request.Page(l.Rules, rulePosition, in.Marker, in.PageSize, request.PagesOf(s.account, request.SmallPage))
+				list, next, err = request.Page(l.Rules, rulePosition, in.Marker, in.PageSize,
+					request.PagesOf(s.account, request.SmallPage))
 			}
 		}
 		if err != nil {
@@ -239,7 +249,8 @@ func rulePosition(r *account.Rule) uint64 {
 func describeRule(r *account.Rule) types.Rule {
 	out := types.Rule{
 		RuleArn: aws.String(r.ARN), IsDefault: aws.Bool(r.Default), Priority: aws.String("default"),
-		Conditions: routing.DescribeConditions(r.Conditions), Actions: routing.DescribeActions(r.Actions), Transforms: routing.DescribeTransforms(r.Transforms),
+		Conditions: routing.DescribeConditions(r.Conditions), Actions: routing.DescribeActions(r.Actions),
+		Transforms: routing.DescribeTransforms(r.Transforms),
 	}
 	if !r.Default {
 		out.Priority = aws.String(strconv.Itoa(int(r.Priority)))
@@ -248,7 +259,8 @@ func describeRule(r *account.Rule) types.Rule {
 }
 
 // DeleteRule deletes a rule that is not a default one.
-func (s *Listeners) DeleteRule(ctx context.Context, in *elb.DeleteRuleInput, _ ...func(*elb.Options)) (*elb.DeleteRuleOutput, error) {
+func (s *Listeners) DeleteRule(ctx context.Context, in *elb.DeleteRuleInput, _ ...func(*elb.Options)) (
+	*elb.DeleteRuleOutput, error) {
 	return call.Write(ctx, s.entry, "DeleteRule", in, func(in *elb.DeleteRuleInput) (*elb.DeleteRuleOutput, error) {
 		r, err := request.FindRule(s.account, in.RuleArn)
 		if err != nil {

@@ -31,9 +31,10 @@ type tlsInput struct {
 	mutual       *types.MutualAuthenticationAttributes
 }
 
-// setTLS checks the protocol and the given TLS settings, and sets them in want; the rest of want stays. self is the listener
-// that is changed; nil for a new one.
-func (s *Listeners) setTLS(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, given tlsInput) error {
+// setTLS checks the protocol and the given TLS settings, and sets them in want; the rest of want stays. self is the
+// listener that is changed; nil for a new one.
+func (s *Listeners) setTLS(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings,
+	given tlsInput) error {
 	if allowed := listenerProtocols[lb.Type]; lb.Type != request.Gateway && !slices.Contains(allowed, want.protocol) {
 		return check.Invalid("Listener protocol '%s' must be one of '%s'", want.protocol, strings.Join(allowed, ", "))
 	}
@@ -69,7 +70,8 @@ func (g tlsInput) withoutTLS(protocol string) error {
 		check.When(len(g.certificates) > 0, check.Invalid("A certificate cannot be specified for %s listeners", protocol)),
 		check.When(g.policy != nil, check.Invalid("An SSL policy cannot be specified for %s listeners", protocol)),
 		check.When(len(g.alpn) > 0, check.Invalid("An ALPN policy cannot be specified for %s listeners", protocol)),
-		check.When(g.mutual != nil && aws.ToString(g.mutual.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
+		check.When(g.mutual != nil && aws.ToString(g.mutual.Mode) != "off",
+			check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
 	)
 }
 
@@ -91,10 +93,12 @@ func (s *Listeners) setCertificate(want *listenerSettings, certificates []types.
 }
 
 // setMutual sets the authentication of clients.
-func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, in *types.MutualAuthenticationAttributes) error {
+func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings,
+	in *types.MutualAuthenticationAttributes) error {
 	if want.protocol != "HTTPS" {
 		want.mutual = account.MutualTLS{}
-		return check.When(in != nil && aws.ToString(in.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only"))
+		return check.When(in != nil && aws.ToString(in.Mode) != "off",
+			check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only"))
 	}
 	if in == nil {
 		want.mutual.Mode = cmp.Or(want.mutual.Mode, "off")
@@ -108,7 +112,8 @@ func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, 
 	case m.Mode == "verify" && m.TrustStore == "":
 		return check.Invalid("A trust store ARN must be specified for the mutual authentication mode 'verify'")
 	case m.Mode != "verify" && (m.TrustStore != "" || m.IgnoreExpiry || m.AdvertiseName == "on"):
-		return check.InvalidConfiguration("A trust store and settings for client certificates can be specified for the mutual authentication mode 'verify' only")
+		return check.InvalidConfiguration("A trust store and settings for client certificates can be specified for the " +
+			"mutual authentication mode 'verify' only")
 	}
 	if m.Mode == "verify" {
 		store, err := request.FindTrustStore(s.account, &m.TrustStore)
@@ -126,7 +131,8 @@ func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, 
 		m.AdvertiseName = ""
 	}
 	want.mutual = m
-	return check.OneOf("mutualAuthentication.advertiseTrustStoreCaNames", in.AdvertiseTrustStoreCaNames, in.AdvertiseTrustStoreCaNames.Values())
+	return check.OneOf("mutualAuthentication.advertiseTrustStoreCaNames", in.AdvertiseTrustStoreCaNames,
+		in.AdvertiseTrustStoreCaNames.Values())
 }
 
 // checkVerifying requires that few other listeners of the load balancer verify clients.
@@ -137,5 +143,6 @@ func checkVerifying(lb *account.LoadBalancer, self *account.Listener) error {
 			others++
 		}
 	}
-	return check.When(others >= maxVerifying, check.InvalidConfiguration("The maximum number of listeners of a load balancer in the mutual authentication mode 'verify', '%d', would be exceeded", maxVerifying))
+	return check.When(others >= maxVerifying, check.InvalidConfiguration("The maximum number of listeners of a load "+
+		"balancer in the mutual authentication mode 'verify', '%d', would be exceeded", maxVerifying))
 }

@@ -20,9 +20,11 @@ func policyNotFound(name string) error {
 }
 
 func describePolicy(p sslpolicy.Policy) types.SslPolicy {
-	out := types.SslPolicy{Name: aws.String(p.Name), SupportedLoadBalancerTypes: []string{request.Application, request.Network}}
+	out := types.SslPolicy{Name: aws.String(p.Name), SupportedLoadBalancerTypes: []string{request.Application,
+		request.Network}}
 	for version := p.High; version >= p.Low; version-- {
-		out.SslProtocols = append(out.SslProtocols, []string{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}[version-tls.VersionTLS10])
+		out.SslProtocols = append(out.SslProtocols, []string{"TLSv1", "TLSv1.1", "TLSv1.2",
+			"TLSv1.3"}[version-tls.VersionTLS10])
 	}
 	for i, c := range p.Ciphers {
 		out.Ciphers = append(out.Ciphers, types.Cipher{Name: aws.String(c), Priority: aws.Int32(int32(i + 1))})
@@ -31,8 +33,10 @@ func describePolicy(p sslpolicy.Policy) types.SslPolicy {
 }
 
 // DescribeSSLPolicies answers the security policies that exist, or those of the given names.
-func (s *Listeners) DescribeSSLPolicies(ctx context.Context, in *elb.DescribeSSLPoliciesInput, _ ...func(*elb.Options)) (*elb.DescribeSSLPoliciesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeSSLPolicies", in, func(in *elb.DescribeSSLPoliciesInput) (*elb.DescribeSSLPoliciesOutput, error) {
+func (s *Listeners) DescribeSSLPolicies(ctx context.Context, in *elb.DescribeSSLPoliciesInput,
+	_ ...func(*elb.Options)) (*elb.DescribeSSLPoliciesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeSSLPolicies", in, func(in *elb.DescribeSSLPoliciesInput) (
+		*elb.DescribeSSLPoliciesOutput, error) {
 		if err := check.OneOf("loadBalancerType", in.LoadBalancerType, in.LoadBalancerType.Values()); err != nil {
 			return nil, err
 		}

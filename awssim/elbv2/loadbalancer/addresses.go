@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-// setSourceNAT gives the interfaces of zones the prefixes that source NAT of IPv6 takes addresses from, or takes them away
-// when lb has none. The zones then name what they have. What zones ask for was checked.
+// setSourceNAT gives the interfaces of zones the prefixes that source NAT of IPv6 takes addresses from, or takes them
+// away when lb has none. The zones then name what they have. What zones ask for was checked.
 func (s *LoadBalancers) setSourceNAT(lb *account.LoadBalancer, zones []account.Zone) error {
 	for i := range zones {
 		n, ok := s.account.Interface(zones[i].Interface)
@@ -39,8 +39,8 @@ func (s *LoadBalancers) setSourceNAT(lb *account.LoadBalancer, zones []account.Z
 // secondaryAddresses is the attribute that gives network load balancers more addresses in each subnet.
 const secondaryAddresses = "secondary_ips.auto_assigned.per_subnet"
 
-// setSecondary gives each interface of the load balancer that many private addresses besides the primary one; it never takes
-// any away. It fails, and changes nothing, when a subnet has too few.
+// setSecondary gives each interface of the load balancer that many private addresses besides the primary one; it never
+// takes any away. It fails, and changes nothing, when a subnet has too few.
 func (s *LoadBalancers) setSecondary(lb *account.LoadBalancer, attributes map[string]string) error {
 	want, _ := strconv.Atoi(attributes[secondaryAddresses]) // others have none
 	missing := func(z account.Zone) (int, *vpc.Subnet) {

@@ -48,12 +48,14 @@ var loadBalancerAttributes = attribute.Table[*account.LoadBalancer]{
 		attribute.New("health_check_logs.s3.enabled", albOnly, "false", attribute.Bool),
 		attribute.New("health_check_logs.s3.bucket", albOnly, "", attribute.AtMost(63)),
 		attribute.New("health_check_logs.s3.prefix", albOnly, "", isLogPrefix),
-		attribute.New("routing.http.desync_mitigation_mode", albOnly, "defensive", attribute.OneOf("monitor", "defensive", "strictest")),
+		attribute.New("routing.http.desync_mitigation_mode", albOnly, "defensive", attribute.OneOf("monitor", "defensive",
+			"strictest")),
 		attribute.New("routing.http.drop_invalid_header_fields.enabled", albOnly, "false", attribute.Bool),
 		attribute.New("routing.http.preserve_host_header.enabled", albOnly, "false", attribute.Bool),
 		attribute.New("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", albOnly, "false", attribute.Bool),
 		attribute.New("routing.http.xff_client_port.enabled", albOnly, "false", attribute.Bool),
-		attribute.New("routing.http.xff_header_processing.mode", albOnly, "append", attribute.OneOf("append", "preserve", "remove")),
+		attribute.New("routing.http.xff_header_processing.mode", albOnly, "append",
+			attribute.OneOf("append", "preserve", "remove")),
 		attribute.New("routing.http2.enabled", albOnly, "true", attribute.Bool),
 		attribute.New("waf.fail_open.enabled", albOnly, "false", attribute.Bool),
 		attribute.New("dns_record.client_routing_policy", nlbOnly, "any_availability_zone",
@@ -82,7 +84,8 @@ func shownAttributes(lb *account.LoadBalancer) []types.LoadBalancerAttribute {
 		return types.LoadBalancerAttribute{Key: key, Value: value}
 	})
 	return slices.DeleteFunc(all, func(a types.LoadBalancerAttribute) bool {
-		return *a.Key == "ipv6.deny_all_igw_traffic" && lb.IPAddressType == "ipv4" || *a.Key == secondaryAddresses && *a.Value == "0"
+		return *a.Key == "ipv6.deny_all_igw_traffic" && lb.IPAddressType == "ipv4" || *a.Key == secondaryAddresses &&
+			*a.Value == "0"
 	})
 }
 
@@ -92,10 +95,12 @@ var logFamilies = []string{"access_logs.s3.", "connection_logs.s3.", "health_che
 // checkLoadBalancerAttributes holds the rules between attributes; before and after are complete.
 func (s *LoadBalancers) checkLoadBalancerAttributes(lb *account.LoadBalancer, before, after map[string]string) error {
 	if lb.Type == request.Application && after["load_balancing.cross_zone.enabled"] == "false" {
-		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled on load balancers with type 'application'; disable it on the target group")
+		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled on load balancers with type " +
+			"'application'; disable it on the target group")
 	}
 	if a, b := after[secondaryAddresses], before[secondaryAddresses]; a < b {
-		return check.InvalidConfiguration("The number of secondary IP addresses per subnet cannot be decreased from '%s' to '%s'", b, a)
+		return check.InvalidConfiguration("The number of secondary IP addresses per subnet cannot be decreased "+
+			"from '%s' to '%s'", b, a)
 	}
 	for _, family := range logFamilies {
 		if after[family+"enabled"] != "true" || sameLogs(family, before, after) {
@@ -120,35 +125,44 @@ func sameLogs(family string, before, after map[string]string) bool {
 
 // logTests is the object that ELB writes to a bucket when logs of each family are switched on, to see that it can.
 var logTests = map[string]string{
-	"access_logs.s3.": "ELBAccessLogTestFile", "connection_logs.s3.": "ELBConnectionLogTestFile", "health_check_logs.s3.": "ELBHealthCheckLogTestFile",
+	"access_logs.s3.": "ELBAccessLogTestFile", "connection_logs.s3.": "ELBConnectionLogTestFile",
+	"health_check_logs.s3.": "ELBHealthCheckLogTestFile",
 }
 
 // testLogs writes the test object of that family.
 func (s *LoadBalancers) testLogs(family, bucket, prefix string) error {
 	key := path.Join(prefix, "AWSLogs", s.account.ID, logTests[family])
 	text := "Enable AccessLog for ELB: " + s.account.Clock.Now().UTC().Format(time.RFC3339) + "\n"
-	if !s.account.Buckets.TakesLogs(bucket, prefix) || s.account.Buckets.Directory != "" && s.account.Buckets.Put(bucket, key, []byte(text)) != nil {
+	if !s.account.Buckets.TakesLogs(bucket, prefix) || s.account.Buckets.Directory != "" &&
+		s.account.Buckets.Put(bucket, key, []byte(text)) != nil {
 		return check.InvalidConfiguration("Access Denied for bucket: %s. Please check S3bucket permission", bucket)
 	}
 	return nil
 }
 
 // DescribeLoadBalancerAttributes answers every attribute that the load balancer has, defaults included.
-func (s *LoadBalancers) DescribeLoadBalancerAttributes(ctx context.Context, in *elb.DescribeLoadBalancerAttributesInput, _ ...func(*elb.Options)) (*elb.DescribeLoadBalancerAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeLoadBalancerAttributes", in, func(in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
-		lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
-		if err != nil {
-			return nil, err
-		}
-		return &elb.DescribeLoadBalancerAttributesOutput{Attributes: shownAttributes(lb)}, nil
-	})
+func (s *LoadBalancers) DescribeLoadBalancerAttributes(ctx context.Context, in *elb.DescribeLoadBalancerAttributesInput,
+	_ ...func(*elb.Options)) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeLoadBalancerAttributes", in,
+		func(in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+			lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
+			if err != nil {
+				return nil, err
+			}
+			return &elb.DescribeLoadBalancerAttributesOutput{Attributes: shownAttributes(lb)}, nil
+		})
 }
 
 // ModifyLoadBalancerAttributes sets attributes, all or none.
-func (s *LoadBalancers) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyLoadBalancerAttributesOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyLoadBalancerAttributes", in, func(in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
-		settings := attribute.SettingsOf(in.Attributes, func(a types.LoadBalancerAttribute) (*string, *string) { return a.Key, a.Value })
-		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), loadBalancerAttributes.Check(settings)); err != nil {
+func (s *LoadBalancers) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput,
+	_ ...func(*elb.Options)) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyLoadBalancerAttributes", in, func(in *elb.ModifyLoadBalancerAttributesInput) (
+		*elb.ModifyLoadBalancerAttributesOutput, error) {
+		settings := attribute.SettingsOf(in.Attributes, func(a types.LoadBalancerAttribute) (*string, *string) {
+			return a.Key, a.Value
+		})
+		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), loadBalancerAttributes.Check(
+			settings)); err != nil {
 			return nil, err
 		}
 		lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)

@@ -26,8 +26,10 @@ const (
 )
 
 // DescribeCapacityReservation answers what is reserved for a load balancer.
-func (s *LoadBalancers) DescribeCapacityReservation(ctx context.Context, in *elb.DescribeCapacityReservationInput, _ ...func(*elb.Options)) (*elb.DescribeCapacityReservationOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeCapacityReservation", in, func(in *elb.DescribeCapacityReservationInput) (*elb.DescribeCapacityReservationOutput, error) {
+func (s *LoadBalancers) DescribeCapacityReservation(ctx context.Context, in *elb.DescribeCapacityReservationInput,
+	_ ...func(*elb.Options)) (*elb.DescribeCapacityReservationOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeCapacityReservation", in, func(in *elb.DescribeCapacityReservationInput) (
+		*elb.DescribeCapacityReservationOutput, error) {
 		lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
 		if err != nil {
 			return nil, err
@@ -38,11 +40,13 @@ func (s *LoadBalancers) DescribeCapacityReservation(ctx context.Context, in *elb
 }
 
 // ModifyCapacityReservation reserves capacity for a load balancer, or gives it back.
-func (s *LoadBalancers) ModifyCapacityReservation(ctx context.Context, in *elb.ModifyCapacityReservationInput, _ ...func(*elb.Options)) (*elb.ModifyCapacityReservationOutput, error) {
+func (s *LoadBalancers) ModifyCapacityReservation(ctx context.Context, in *elb.ModifyCapacityReservationInput,
+	_ ...func(*elb.Options)) (*elb.ModifyCapacityReservationOutput, error) {
 	return call.Write(ctx, s.entry, "ModifyCapacityReservation", in, s.modifyCapacity)
 }
 
-func (s *LoadBalancers) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.ModifyCapacityReservationOutput, error) {
+func (s *LoadBalancers) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.ModifyCapacityReservationOutput,
+	error) {
 	reset := aws.ToBool(in.ResetCapacityReservation)
 	if reset == (in.MinimumLoadBalancerCapacity != nil) {
 		return nil, check.Invalid("You must specify either a minimum capacity or ResetCapacityReservation")
@@ -58,20 +62,24 @@ func (s *LoadBalancers) modifyCapacity(in *elb.ModifyCapacityReservationInput) (
 	zones := int32(len(lb.Zones))
 	switch {
 	case lb.Type == request.Gateway:
-		return nil, check.InvalidConfiguration("Capacity reservations are not supported for load balancers with type 'gateway'")
+		return nil, check.InvalidConfiguration("Capacity reservations are not supported for load balancers with " +
+			"type 'gateway'")
 	case s.onOutpost(lb):
 		return nil, check.InvalidConfiguration("Capacity reservations are not supported for load balancers on Outposts")
 	case now.Before(have.ReadyAt):
-		return nil, apierr.WithStatus(http.StatusTooManyRequests, "PriorRequestNotComplete", "A prior capacity request is not complete")
+		return nil, apierr.WithStatus(http.StatusTooManyRequests, "PriorRequestNotComplete",
+			"A prior capacity request is not complete")
 	case lb.Type == request.Application && !reset && (units < minALBUnits || units > maxALBUnits):
 		return nil, check.Invalid("The capacity units '%d' must be between '%d' and '%d'", units, minALBUnits, maxALBUnits)
 	case lb.Type == request.Network && !reset && units < minNLBUnits*zones:
-		return nil, check.Invalid("The capacity units '%d' must be at least '%d' for each of '%d' Availability Zones", units, minNLBUnits, zones)
+		return nil, check.Invalid("The capacity units '%d' must be at least '%d' for each of '%d' Availability Zones", units,
+			minNLBUnits, zones)
 	}
 	have.Decreases = decreases(have, now)
 	if units < have.Units {
 		if have.Decreases >= maxDecreases {
-			return nil, apierr.New("CapacityDecreaseRequestLimitExceeded", "The maximum number of decreases per day, '%d', has been reached", maxDecreases)
+			return nil, apierr.New("CapacityDecreaseRequestLimitExceeded",
+				"The maximum number of decreases per day, '%d', has been reached", maxDecreases)
 		}
 		have.Decreases++
 	}
@@ -82,7 +90,8 @@ func (s *LoadBalancers) modifyCapacity(in *elb.ModifyCapacityReservationInput) (
 		}
 	}
 	if units > have.Units && int(total) > s.account.Quota(quotaCapacity) {
-		return nil, apierr.New("CapacityUnitsLimitExceeded", "The maximum number of reserved capacity units, '%d', would be exceeded", s.account.Quota(quotaCapacity))
+		return nil, apierr.New("CapacityUnitsLimitExceeded",
+			"The maximum number of reserved capacity units, '%d', would be exceeded", s.account.Quota(quotaCapacity))
 	}
 	have.Units, have.Modified, have.ReadyAt = units, now, now.Add(s.account.Profile.CapacityReservation)
 	lb.Capacity = have
@@ -110,7 +119,8 @@ func (s *LoadBalancers) onOutpost(lb *account.LoadBalancer) bool {
 
 func (s *LoadBalancers) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacityReservationOutput {
 	c, now := lb.Capacity, s.account.Clock.Now()
-	out := elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{}, DecreaseRequestsRemaining: aws.Int32(maxDecreases - decreases(c, now))}
+	out := elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{},
+		DecreaseRequestsRemaining: aws.Int32(maxDecreases - decreases(c, now))}
 	if c.Modified.IsZero() {
 		return out
 	}

@@ -26,8 +26,10 @@ func checkPoolID(pools *types.IpamPools) error {
 		return nil
 	}
 	id := aws.ToString(pools.Ipv4IpamPoolId)
-	return check.First(check.Present("ipamPools.ipv4IpamPoolId", pools.Ipv4IpamPoolId), check.AtMost("ipamPools.ipv4IpamPoolId", id, 1000),
-		check.When(!ipamPoolID.MatchString(id), check.Constraint("ipamPools.ipv4IpamPoolId", id, "satisfy regular expression pattern: %s", ipamPoolID)))
+	return check.First(check.Present("ipamPools.ipv4IpamPoolId", pools.Ipv4IpamPoolId),
+		check.AtMost("ipamPools.ipv4IpamPoolId", id, 1000),
+		check.When(!ipamPoolID.MatchString(id), check.Constraint("ipamPools.ipv4IpamPoolId", id,
+			"satisfy regular expression pattern: %s", ipamPoolID)))
 }
 
 // checkPool refuses a pool that does not exist or has the wrong addresses.
@@ -36,7 +38,8 @@ func (s *LoadBalancers) checkPool(id string) error {
 		return nil
 	}
 	pool, ok := s.account.IPAMPools[id]
-	return check.When(!ok || !pool.Public || pool.Family != "ipv4", check.InvalidConfiguration("The IPAM pool '%s' does not exist or is not a public IPv4 pool of the region", id))
+	return check.When(!ok || !pool.Public || pool.Family != "ipv4",
+		check.InvalidConfiguration("The IPAM pool '%s' does not exist or is not a public IPv4 pool of the region", id))
 }
 
 // publicAddress is an address of the load balancer's pool or, when it has none or the pool is exhausted, of Amazon.
@@ -62,8 +65,10 @@ func (s *LoadBalancers) publicAddress(lb *account.LoadBalancer) netip.Addr {
 }
 
 // ModifyIpPools changes the pool that an application load balancer's public addresses come from.
-func (s *LoadBalancers) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (*elb.ModifyIpPoolsOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (*elb.ModifyIpPoolsOutput, error) {
+func (s *LoadBalancers) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (
+	*elb.ModifyIpPoolsOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (
+		*elb.ModifyIpPoolsOutput, error) {
 		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), checkPoolID(in.IpamPools)); err != nil {
 			return nil, err
 		}
@@ -80,7 +85,8 @@ func (s *LoadBalancers) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPools
 			return nil, err
 		}
 		if lb.Type != request.Application || lb.Scheme != "internet-facing" {
-			return nil, check.InvalidConfiguration("IPAM pools are supported for internet-facing load balancers with type 'application' only")
+			return nil, check.InvalidConfiguration("IPAM pools are supported for internet-facing load balancers with type " +
+				"'application' only")
 		}
 		pool, out := "", &elb.ModifyIpPoolsOutput{}
 		if in.IpamPools != nil {

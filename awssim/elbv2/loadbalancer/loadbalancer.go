@@ -1,6 +1,6 @@
-// Package loadbalancer is the actions on load balancers: names, zones, network interfaces and addresses, security groups,
-// attributes, reserved capacity. Of listeners it has only what a change must suit; of elbv2 it imports targetgroup,
-// attribute, request and check.
+// Package loadbalancer is the actions on load balancers: names, zones, network interfaces and addresses, security
+// groups, attributes, reserved capacity. Of listeners it has only what a change must suit; of elbv2 it imports
+// targetgroup, attribute, request and check.
 package loadbalancer
 
 import (
@@ -35,10 +35,12 @@ type LoadBalancers struct {
 func New(e call.Entry) *LoadBalancers { return &LoadBalancers{account: e.Account, entry: e} }
 
 // typeQuota is the quota on the load balancers of a type.
-var typeQuota = map[string]string{request.Application: request.QuotaALBs, request.Network: request.QuotaNLBs, request.Gateway: request.QuotaGWLBs}
+var typeQuota = map[string]string{request.Application: request.QuotaALBs, request.Network: request.QuotaNLBs,
+	request.Gateway: request.QuotaGWLBs}
 
 // CreateLoadBalancer creates a load balancer, or answers the one that has the name if it has the same settings.
-func (s *LoadBalancers) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBalancerInput, _ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
+func (s *LoadBalancers) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBalancerInput,
+	_ ...func(*elb.Options)) (*elb.CreateLoadBalancerOutput, error) {
 	return call.Write(ctx, s.entry, "CreateLoadBalancer", in, s.createLoadBalancer)
 }
 
@@ -52,7 +54,8 @@ func (s *LoadBalancers) createLoadBalancer(in *elb.CreateLoadBalancerInput) (*el
 		return nil, err
 	}
 	lb.VPC = where.vpc
-	if err := check.First(s.checkGroups(lb.VPC, lb.SecurityGroups, "InvalidConfigurationRequest"), s.checkPool(lb.IPAMPool)); err != nil {
+	if err := check.First(s.checkGroups(lb.VPC, lb.SecurityGroups, "InvalidConfigurationRequest"),
+		s.checkPool(lb.IPAMPool)); err != nil {
 		return nil, err
 	}
 	if lb.Type == request.Application && len(lb.SecurityGroups) == 0 {
@@ -62,12 +65,14 @@ func (s *LoadBalancers) createLoadBalancer(in *elb.CreateLoadBalancerInput) (*el
 	}
 	if have := s.account.LoadBalancerNamed(lb.Name); have != nil {
 		if !sameLoadBalancer(have, lb, where.zones) {
-			return nil, apierr.New("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", lb.Name)
+			return nil, apierr.New("DuplicateLoadBalancerName",
+				"A load balancer with the same name '%s' exists, but with different settings", lb.Name)
 		}
 		return &elb.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.describeLoadBalancer(have)}}, nil
 	}
 	if n := s.countLoadBalancers(lb.Type); n >= s.account.Quota(typeQuota[lb.Type]) {
-		return nil, apierr.New("TooManyLoadBalancers", "The maximum number of load balancers with type '%s', '%d', has been reached", lb.Type, n)
+		return nil, apierr.New("TooManyLoadBalancers", "The maximum number of load balancers with type '%s', '%d', "+
+			"has been reached", lb.Type, n)
 	}
 	if err := s.checkRoom(lb, where); err != nil {
 		return nil, err
@@ -99,13 +104,16 @@ func wantedLoadBalancer(in *elb.CreateLoadBalancerInput) (*account.LoadBalancer,
 		check.OneOf("type", in.Type, in.Type.Values()),
 		check.OneOf("scheme", in.Scheme, in.Scheme.Values()),
 		check.OneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
-		check.OneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat, in.EnablePrefixForIpv6SourceNat.Values()),
+		check.OneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat,
+			in.EnablePrefixForIpv6SourceNat.Values()),
 		check.AtMost("customerOwnedIpv4Pool", pool, 256),
-		check.When(pool != "" && !customerPool.MatchString(pool), check.Constraint("customerOwnedIpv4Pool", pool, "satisfy regular expression pattern: %s", customerPool)),
+		check.When(pool != "" && !customerPool.MatchString(pool), check.Constraint("customerOwnedIpv4Pool", pool,
+			"satisfy regular expression pattern: %s", customerPool)),
 		checkPoolID(in.IpamPools),
 		err,
 		check.ResourceName("The load balancer name", "and", name),
-		check.When(strings.HasPrefix(name, "internal-"), check.Invalid("The load balancer name '%s' cannot start with 'internal-'", name)),
+		check.When(strings.HasPrefix(name, "internal-"),
+			check.Invalid("The load balancer name '%s' cannot start with 'internal-'", name)),
 	); err != nil {
 		return nil, err
 	}
@@ -134,11 +142,14 @@ func wantedLoadBalancer(in *elb.CreateLoadBalancerInput) (*account.LoadBalancer,
 	case lb.Type == request.Gateway && len(in.SecurityGroups) > 0:
 		return nil, check.InvalidConfiguration("Security groups are not supported for load balancers with type 'gateway'")
 	case lb.SourceNAT == "on" && (lb.Type != request.Network || lb.IPAddressType != "dualstack"):
-		return nil, check.InvalidConfiguration("EnablePrefixForIpv6SourceNat is supported for dualstack load balancers with type 'network' only")
+		return nil, check.InvalidConfiguration("EnablePrefixForIpv6SourceNat is supported for dualstack load balancers " +
+			"with type 'network' only")
 	case lb.CustomerPool != "" && lb.Type != request.Application:
-		return nil, check.InvalidConfiguration("A customer-owned address pool is supported for load balancers with type 'application' only")
+		return nil, check.InvalidConfiguration("A customer-owned address pool is supported for load balancers with type " +
+			"'application' only")
 	case lb.IPAMPool != "" && (lb.Type != request.Application || lb.Scheme != "internet-facing"):
-		return nil, check.InvalidConfiguration("IPAM pools are supported for internet-facing load balancers with type 'application' only")
+		return nil, check.InvalidConfiguration("IPAM pools are supported for internet-facing load balancers with type " +
+			"'application' only")
 	}
 	return lb, checkAddressType(lb, lb.IPAddressType)
 }
@@ -149,7 +160,8 @@ func checkAddressType(lb *account.LoadBalancer, want string) error {
 		return nil
 	}
 	return check.When(lb.Type != request.Application || lb.Scheme != "internet-facing",
-		check.InvalidConfiguration("The IP address type '%s' is supported for internet-facing load balancers with type 'application' only", want))
+		check.InvalidConfiguration("The IP address type '%s' is supported for internet-facing load balancers with type "+
+			"'application' only", want))
 }
 
 // identify gives a load balancer its ARN and DNS name, whose forms depend on its type.
@@ -175,7 +187,8 @@ func (s *LoadBalancers) identify(lb *account.LoadBalancer) {
 	}
 }
 
-// dnsNumber is a number of ten digits, as in the names of application load balancers, from which the ARN's id does not follow.
+// dnsNumber is a number of ten digits, as in the names of application load balancers, from which the ARN's id does not
+// follow.
 func dnsNumber(arn string) uint64 {
 	sum := sha256.Sum256([]byte("dns\x00" + arn))
 	return 1_000_000_000 + binary.BigEndian.Uint64(sum[:8])%9_000_000_000
@@ -203,11 +216,13 @@ func (s *LoadBalancers) countLoadBalancers(typ string) int {
 }
 
 // DescribeLoadBalancers answers all load balancers, in pages, or those of the given ARNs or names.
-func (s *LoadBalancers) DescribeLoadBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput, _ ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error) {
+func (s *LoadBalancers) DescribeLoadBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput,
+	_ ...func(*elb.Options)) (*elb.DescribeLoadBalancersOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeLoadBalancers", in, s.describeLoadBalancers)
 }
 
-func (s *LoadBalancers) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
+func (s *LoadBalancers) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput,
+	error) {
 	arns, names := in.LoadBalancerArns, in.Names
 	if err := request.CheckPageSize(in.PageSize); err != nil {
 		return nil, err
@@ -235,7 +250,8 @@ func (s *LoadBalancers) describeLoadBalancers(in *elb.DescribeLoadBalancersInput
 	out := &elb.DescribeLoadBalancersOutput{}
 	entries := request.Current[types.LoadBalancer](list)
 	if len(arns)+len(names) == 0 {
-		entries, out.NextMarker, err = request.ListedPage[account.LoadBalancer, types.LoadBalancer](s.account, s.account.LoadBalancersInOrder(),
+		entries, out.NextMarker, err = request.ListedPage[account.LoadBalancer, types.LoadBalancer](s.account,
+			s.account.LoadBalancersInOrder(),
 			func(lb *account.LoadBalancer) (string, uint64) { return lb.ARN, lb.Seq }, in.Marker, in.PageSize)
 	}
 	if err != nil {
@@ -254,14 +270,15 @@ func (s *LoadBalancers) changing(lb *account.LoadBalancer) {
 func (s *LoadBalancers) describeLoadBalancer(lb *account.LoadBalancer) types.LoadBalancer {
 	code, reason := lb.StateAt(s.account.Clock.Now())
 	out := types.LoadBalancer{
-		LoadBalancerArn:              aws.String(lb.ARN),
-		LoadBalancerName:             aws.String(lb.Name),
-		DNSName:                      request.Optional(lb.DNSName),
-		CanonicalHostedZoneId:        request.Optional(lb.HostedZone),
-		CreatedTime:                  aws.Time(lb.Created),
-		Scheme:                       types.LoadBalancerSchemeEnum(lb.Scheme),
-		VpcId:                        aws.String(lb.VPC),
-		State:                        &types.LoadBalancerState{Code: types.LoadBalancerStateEnum(code), Reason: request.Optional(reason)},
+		LoadBalancerArn:       aws.String(lb.ARN),
+		LoadBalancerName:      aws.String(lb.Name),
+		DNSName:               request.Optional(lb.DNSName),
+		CanonicalHostedZoneId: request.Optional(lb.HostedZone),
+		CreatedTime:           aws.Time(lb.Created),
+		Scheme:                types.LoadBalancerSchemeEnum(lb.Scheme),
+		VpcId:                 aws.String(lb.VPC),
+		State: &types.LoadBalancerState{Code: types.LoadBalancerStateEnum(code),
+			Reason: request.Optional(reason)},
 		Type:                         types.LoadBalancerTypeEnum(lb.Type),
 		AvailabilityZones:            s.describeZones(lb),
 		SecurityGroups:               slices.Clone(lb.SecurityGroups),
@@ -280,7 +297,8 @@ func (s *LoadBalancers) describeLoadBalancer(lb *account.LoadBalancer) types.Loa
 func (s *LoadBalancers) describeZones(lb *account.LoadBalancer) []types.AvailabilityZone {
 	out := make([]types.AvailabilityZone, len(lb.Zones))
 	for i, z := range lb.Zones {
-		out[i] = types.AvailabilityZone{ZoneName: aws.String(z.Name), SubnetId: aws.String(z.Subnet), LoadBalancerAddresses: []types.LoadBalancerAddress{}}
+		out[i] = types.AvailabilityZone{ZoneName: aws.String(z.Name), SubnetId: aws.String(z.Subnet),
+			LoadBalancerAddresses: []types.LoadBalancerAddress{}}
 		if z.AllocationID != "" || z.PrivateIPv4 != "" || z.IPv6 != "" {
 			out[i].LoadBalancerAddresses = []types.LoadBalancerAddress{{
 				AllocationId: request.Optional(z.AllocationID), IpAddress: request.Optional(z.PublicIPv4),
@@ -301,8 +319,10 @@ func (s *LoadBalancers) describeZones(lb *account.LoadBalancer) []types.Availabi
 func outpostID(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // DeleteLoadBalancer deletes a load balancer with its listeners and rules; one that does not exist is no error.
-func (s *LoadBalancers) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput, _ ...func(*elb.Options)) (*elb.DeleteLoadBalancerOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteLoadBalancer", in, func(in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
+func (s *LoadBalancers) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput,
+	_ ...func(*elb.Options)) (*elb.DeleteLoadBalancerOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteLoadBalancer", in, func(in *elb.DeleteLoadBalancerInput) (
+		*elb.DeleteLoadBalancerOutput, error) {
 		lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
 		if e := apierr.As(err); e != nil && e.Code == request.KindLoadBalancer.Code {
 			return &elb.DeleteLoadBalancerOutput{}, nil
@@ -314,7 +334,8 @@ func (s *LoadBalancers) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLo
 			return nil, err
 		}
 		if len(lb.Associated) > 0 || targetgroup.TargetedBy(s.account, lb, 0) != nil {
-			return nil, apierr.New("ResourceInUse", "Load balancer '%s' cannot be deleted because it is currently associated with another service", lb.ARN)
+			return nil, apierr.New("ResourceInUse", "Load balancer '%s' cannot be deleted because it is currently associated "+
+				"with another service", lb.ARN)
 		}
 		s.changing(lb)
 		s.account.RemoveLoadBalancer(lb)

@@ -31,7 +31,8 @@ type placement struct {
 }
 
 // place resolves the subnets of a request for lb, whose type, scheme and address type are set.
-func (s *LoadBalancers) place(lb *account.LoadBalancer, subnets []string, mappings []types.SubnetMapping) (placement, error) {
+func (s *LoadBalancers) place(lb *account.LoadBalancer, subnets []string, mappings []types.SubnetMapping) (
+	placement, error) {
 	var p placement
 	if len(subnets) > 0 && len(mappings) > 0 {
 		return p, check.Invalid("You can specify either subnets or subnet mappings, not both")
@@ -62,7 +63,8 @@ func (s *LoadBalancers) place(lb *account.LoadBalancer, subnets []string, mappin
 		case subnet.VPC != p.vpc:
 			return p, check.InvalidConfiguration("The subnets '%s' and '%s' are not in the same VPC", found[0].ID, subnet.ID)
 		case seen[subnet.Zone]:
-			return p, check.InvalidConfiguration("A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+			return p, check.InvalidConfiguration("A load balancer cannot be attached to multiple subnets in the same " +
+				"Availability Zone")
 		case strings.HasPrefix(lb.IPAddressType, "dualstack") && !hasIPv6(subnet):
 			return p, check.InvalidConfiguration("You must specify subnets with an associated IPv6 CIDR block.")
 		}
@@ -86,7 +88,8 @@ func (s *LoadBalancers) checkZones(lb *account.LoadBalancer, subnets []*vpc.Subn
 	for _, subnet := range subnets {
 		zone := s.account.Zones[subnet.Zone]
 		switch {
-		case zone != nil && zone.Type == "wavelength-zone", zone != nil && zone.Type == "local-zone" && lb.Type != request.Application:
+		case zone != nil && zone.Type == "wavelength-zone", zone != nil && zone.Type == "local-zone" &&
+			lb.Type != request.Application:
 			return zoneNotSupported(subnet.Zone, lb.Type)
 		case zone != nil && zone.Constrained() && lb.Type != request.Application:
 			return zoneNotSupported(subnet.Zone, lb.Type)
@@ -105,7 +108,8 @@ func (s *LoadBalancers) checkZones(lb *account.LoadBalancer, subnets []*vpc.Subn
 	case lb.CustomerPool != "" && outposts == 0:
 		return check.InvalidConfiguration("A customer-owned address pool is supported for subnets in Outposts only")
 	case lb.Type == request.Application && edge > 0 && edge < len(subnets):
-		return check.InvalidConfiguration("Subnets in Outposts and Local Zones cannot be combined with subnets in other Availability Zones")
+		return check.InvalidConfiguration("Subnets in Outposts and Local Zones cannot be combined with subnets in other " +
+			"Availability Zones")
 	case lb.Type == request.Application && edge == 0 && len(subnets) < 2:
 		return check.Invalid("At least two subnets in two different Availability Zones must be specified")
 	}
@@ -113,31 +117,40 @@ func (s *LoadBalancers) checkZones(lb *account.LoadBalancer, subnets []*vpc.Subn
 }
 
 func zoneNotSupported(zone, lbType string) error {
-	return apierr.New("AvailabilityZoneNotSupported", "The Availability Zone '%s' does not support load balancers with type '%s'", zone, lbType)
+	return apierr.New("AvailabilityZoneNotSupported",
+		"The Availability Zone '%s' does not support load balancers with type '%s'", zone, lbType)
 }
 
 // zone checks one mapping.
-func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m types.SubnetMapping) (account.Zone, error) {
+func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m types.SubnetMapping) (
+	account.Zone, error) {
 	z := account.Zone{
-		Name: subnet.Zone, Subnet: subnet.ID, AllocationID: aws.ToString(m.AllocationId), PrivateIPv4: aws.ToString(m.PrivateIPv4Address),
-		IPv6: aws.ToString(m.IPv6Address), SourceNATIPv6: aws.ToString(m.SourceNatIpv6Prefix),
+		Name: subnet.Zone, Subnet: subnet.ID, AllocationID: aws.ToString(m.AllocationId),
+		PrivateIPv4: aws.ToString(m.PrivateIPv4Address),
+		IPv6:        aws.ToString(m.IPv6Address), SourceNATIPv6: aws.ToString(m.SourceNatIpv6Prefix),
 	}
 	private, _ := netip.ParseAddr(z.PrivateIPv4)
 	v6, _ := netip.ParseAddr(z.IPv6)
 	external := lb.Type == request.Network && lb.Scheme == "internet-facing"
 	switch {
 	case z.AllocationID != "" && !external:
-		return z, check.InvalidConfiguration("Allocation IDs can be specified for internet-facing load balancers with type 'network' only")
+		return z, check.InvalidConfiguration("Allocation IDs can be specified for internet-facing load balancers with type " +
+			"'network' only")
 	case z.PrivateIPv4 != "" && (lb.Type != request.Network || lb.Scheme != "internal"):
-		return z, check.InvalidConfiguration("Private IPv4 addresses can be specified for internal load balancers with type 'network' only")
+		return z, check.InvalidConfiguration("Private IPv4 addresses can be specified for internal load balancers with " +
+			"type 'network' only")
 	case z.PrivateIPv4 != "" && (!private.Is4() || !subnet.CIDR.Contains(private)):
-		return z, check.InvalidConfiguration("The private IPv4 address '%s' is not in the CIDR block of the subnet '%s'", z.PrivateIPv4, subnet.ID)
+		return z, check.InvalidConfiguration("The private IPv4 address '%s' is not in the CIDR block of the subnet '%s'",
+			z.PrivateIPv4, subnet.ID)
 	case z.IPv6 != "" && (lb.Type != request.Network || lb.IPAddressType != "dualstack"):
-		return z, check.InvalidConfiguration("IPv6 addresses can be specified for dualstack load balancers with type 'network' only")
+		return z, check.InvalidConfiguration("IPv6 addresses can be specified for dualstack load balancers with type " +
+			"'network' only")
 	case z.IPv6 != "" && !inIPv6(subnet, v6):
-		return z, check.InvalidConfiguration("The IPv6 address '%s' is not in an IPv6 CIDR block of the subnet '%s'", z.IPv6, subnet.ID)
+		return z, check.InvalidConfiguration("The IPv6 address '%s' is not in an IPv6 CIDR block of the subnet '%s'",
+			z.IPv6, subnet.ID)
 	case z.SourceNATIPv6 != "" && lb.SourceNAT != "on":
-		return z, check.InvalidConfiguration("A source NAT IPv6 prefix can be specified only when EnablePrefixForIpv6SourceNat is 'on'")
+		return z, check.InvalidConfiguration("A source NAT IPv6 prefix can be specified only when " +
+			"EnablePrefixForIpv6SourceNat is 'on'")
 	}
 	if z.AllocationID != "" {
 		address := s.account.Addresses[z.AllocationID]
@@ -149,7 +162,8 @@ func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m typ
 	if p := z.SourceNATIPv6; p != "" && p != "auto_assigned" {
 		prefix, err := netip.ParsePrefix(p)
 		if err != nil || prefix.Bits() != 80 || prefix != prefix.Masked() || !inIPv6(subnet, prefix.Addr()) {
-			return z, check.InvalidConfiguration("The source NAT IPv6 prefix '%s' is not a /80 block of the subnet '%s'", p, subnet.ID)
+			return z, check.InvalidConfiguration("The source NAT IPv6 prefix '%s' is not a /80 block of the subnet '%s'",
+				p, subnet.ID)
 		}
 	}
 	return z, nil
@@ -180,7 +194,9 @@ func hasIPv6(subnet *vpc.Subnet) bool {
 }
 
 func inIPv6(subnet *vpc.Subnet, addr netip.Addr) bool {
-	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c vpc.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(addr) })
+	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c vpc.CIDR) bool {
+		return c.State == "associated" && c.Prefix.Contains(addr)
+	})
 }
 
 // checkRoom requires an internet gateway where one is needed, and free addresses, given and own, in the zones that are
@@ -191,7 +207,8 @@ func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
 	}
 	for _, z := range p.zones {
 		subnet, _ := s.account.Subnet(z.Subnet)
-		if address := s.account.Addresses[z.AllocationID]; address != nil && address.Interface != "" && !isOwn(lb, subnet.Zone, address.Interface) {
+		if address := s.account.Addresses[z.AllocationID]; address != nil && address.Interface != "" &&
+			!isOwn(lb, subnet.Zone, address.Interface) {
 			return apierr.New("ResourceInUse", "The allocation ID '%s' is already in use", z.AllocationID)
 		}
 		if prefix, err := netip.ParsePrefix(z.SourceNATIPv6); err == nil {
@@ -199,11 +216,13 @@ func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
 				return check.InvalidConfiguration("The source NAT IPv6 prefix '%s' is already in use", prefix)
 			}
 		}
-		if slices.ContainsFunc(lb.Zones, func(have account.Zone) bool { return have.Subnet == z.Subnet }) || subnet.IPv6Native {
+		if slices.ContainsFunc(lb.Zones, func(have account.Zone) bool { return have.Subnet == z.Subnet }) ||
+			subnet.IPv6Native {
 			continue
 		}
 		if lb.Type == request.Application && subnet.CIDR.Bits() > longestALBPrefix {
-			return apierr.New("InvalidSubnet", "The CIDR block of %s is too small: it must have a prefix length of at most /%d", subnet.ID, longestALBPrefix)
+			return apierr.New("InvalidSubnet", "The CIDR block of %s is too small: it must have a prefix length of at most /%d",
+				subnet.ID, longestALBPrefix)
 		}
 		chosen := lb.Type == request.Network && z.PrivateIPv4 != ""
 		if !chosen && subnet.AvailableIPs() < minFreeAddresses {
@@ -214,7 +233,8 @@ func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
 }
 
 func noRoom(subnet *vpc.Subnet) error {
-	return apierr.New("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", subnet.ID, minFreeAddresses)
+	return apierr.New("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses "+
+		"in each subnet.", subnet.ID, minFreeAddresses)
 }
 
 // checkInterfaces holds the quotas per VPC: on interfaces of network load balancers, and on gateway load balancers.
@@ -232,10 +252,12 @@ func (s *LoadBalancers) checkInterfaces(lb *account.LoadBalancer, p placement) e
 		}
 	}
 	if most := s.account.Quota(request.QuotaInterfaces); lb.Type == request.Network && interfaces > most {
-		return apierr.New("TooManyLoadBalancers", "The maximum number of network interfaces of load balancers with type 'network' in the VPC '%s', '%d', would be exceeded", p.vpc, most)
+		return apierr.New("TooManyLoadBalancers", "The maximum number of network interfaces of load balancers with type "+
+			"'network' in the VPC '%s', '%d', would be exceeded", p.vpc, most)
 	}
 	if most := s.account.Quota(request.QuotaGWLBsPerVPC); lb.Type == request.Gateway && gateways > most {
-		return apierr.New("TooManyLoadBalancers", "The maximum number of load balancers with type 'gateway' in the VPC '%s', '%d', would be exceeded", p.vpc, most)
+		return apierr.New("TooManyLoadBalancers", "The maximum number of load balancers with type 'gateway' in the VPC "+
+			"'%s', '%d', would be exceeded", p.vpc, most)
 	}
 	return nil
 }
@@ -252,10 +274,12 @@ func (s *LoadBalancers) checkGroups(vpc string, groups []string, unknown string)
 		}
 	}
 	most := s.account.Quota(quotaGroups)
-	return check.When(len(groups) > most, check.InvalidConfiguration("You cannot specify more than '%d' security groups", most))
+	return check.When(len(groups) > most, check.InvalidConfiguration("You cannot specify more than '%d' security groups",
+		most))
 }
 
-// attach gives lb a network interface in each of the zones that has none yet; on an error there are none of the new ones.
+// attach gives lb a network interface in each of the zones that has none yet; on an error there are none of the new
+// ones.
 func (s *LoadBalancers) attach(lb *account.LoadBalancer, zones []account.Zone) error {
 	var made []string
 	err := func() error {
@@ -283,9 +307,11 @@ func (s *LoadBalancers) attach(lb *account.LoadBalancer, zones []account.Zone) e
 
 func (s *LoadBalancers) newInterface(lb *account.LoadBalancer, z account.Zone) (*vpc.Interface, error) {
 	n := &vpc.Interface{
-		Description: "ELB " + request.TypePath[lb.Type] + "/" + lb.Name + "/" + lb.ID, RequesterManaged: true, RequesterID: "amazon-elb",
+		Description: "ELB " + request.TypePath[lb.Type] + "/" + lb.Name + "/" + lb.ID, RequesterManaged: true,
+		RequesterID:     "amazon-elb",
 		SourceDestCheck: lb.Type != request.Network,
-		Attachment:      &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"},
+		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1,
+			Status: "attached"},
 	}
 	switch lb.Type {
 	case request.Network:
@@ -348,8 +374,8 @@ func (s *LoadBalancers) release(lb *account.LoadBalancer, zones []account.Zone) 
 	s.after(lb, s.account.Profile.InterfaceRelease, s.account.Profile.NetworkInterfaceRelease, remove)
 }
 
-// after runs f, which finds the account locked, when the time that such a transition takes for the load balancer's type is
-// over: at once if it takes none, else announcing the change.
+// after runs f, which finds the account locked, when the time that such a transition takes for the load balancer's type
+// is over: at once if it takes none, else announcing the change.
 func (s *LoadBalancers) after(lb *account.LoadBalancer, applicationTime, networkTime time.Duration, f func()) {
 	d := applicationTime
 	if lb.Type == request.Network {

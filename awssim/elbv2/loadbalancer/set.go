@@ -19,13 +19,16 @@ import (
 )
 
 // SetSubnets replaces the subnets of a load balancer.
-func (s *LoadBalancers) SetSubnets(ctx context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (*elb.SetSubnetsOutput, error) {
+func (s *LoadBalancers) SetSubnets(ctx context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (
+	*elb.SetSubnetsOutput, error) {
 	return call.Write(ctx, s.entry, "SetSubnets", in, s.setSubnets)
 }
 
 func (s *LoadBalancers) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
-	if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.OneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
-		check.OneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat, in.EnablePrefixForIpv6SourceNat.Values())); err != nil {
+	if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn),
+		check.OneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
+		check.OneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat,
+			in.EnablePrefixForIpv6SourceNat.Values())); err != nil {
 		return nil, err
 	}
 	lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
@@ -33,7 +36,8 @@ func (s *LoadBalancers) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutp
 		return nil, err
 	}
 	if s.account.Clock.Now().Before(lb.Capacity.ReadyAt) {
-		return nil, apierr.New("CapacityReservationPending", "The capacity reservation of the load balancer '%s' is pending", lb.ARN)
+		return nil, apierr.New("CapacityReservationPending", "The capacity reservation of the load balancer '%s' is pending",
+			lb.ARN)
 	}
 	want := *lb
 	want.IPAddressType = cmp.Or(string(in.IpAddressType), lb.IPAddressType)
@@ -87,10 +91,13 @@ func (s *LoadBalancers) checkSwap(lb, want *account.LoadBalancer, zones []accoun
 		switch {
 		case i < 0:
 		case lb.Zones[i].Subnet != z.Subnet:
-			return check.Invalid("You cannot specify an additional subnet from an Availability Zone that is already associated with the load balancer. "+
-				"The Availability Zone '%s' corresponding to the new subnet '%s' is already associated with the load balancer.", z.Name, z.Subnet)
+			return check.Invalid("You cannot specify an additional subnet from an Availability Zone that is already "+
+				"associated with the load balancer. "+
+				"The Availability Zone '%s' corresponding to the new subnet '%s' is already associated with the load balancer.",
+				z.Name, z.Subnet)
 		case !sameMapping(lb.Zones[i], z) && !sameButIPv6(lb, want, lb.Zones[i], z):
-			return check.InvalidConfiguration("You cannot change the addresses of the Availability Zone '%s', which is already associated with the load balancer", z.Name)
+			return check.InvalidConfiguration("You cannot change the addresses of the Availability Zone '%s', which is "+
+				"already associated with the load balancer", z.Name)
 		}
 	}
 	for _, have := range lb.Zones {
@@ -98,7 +105,8 @@ func (s *LoadBalancers) checkSwap(lb, want *account.LoadBalancer, zones []accoun
 			continue
 		}
 		if lb.Type == request.Network && s.account.FixedSubnets {
-			return check.Invalid("Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones")
+			return check.Invalid("Subnet removal is not supported for Network Load Balancers. You must specify all existing " +
+				"subnets along with any new ones")
 		}
 		if lb.Type == request.Gateway || len(lb.Associated) > 0 {
 			return check.InvalidConfiguration("You cannot remove the Availability Zone '%s' from the load balancer", have.Name)
@@ -107,17 +115,21 @@ func (s *LoadBalancers) checkSwap(lb, want *account.LoadBalancer, zones []accoun
 	return nil
 }
 
-// sameButIPv6 reports whether a zone differs by the IPv6 address that it gets, or loses, with another address type of its load balancer.
+// sameButIPv6 reports whether a zone differs by the IPv6 address that it gets, or loses, with another address type of
+// its load balancer.
 func sameButIPv6(lb, want *account.LoadBalancer, have, z account.Zone) bool {
 	have.IPv6, z.IPv6 = "", ""
 	return lb.IPAddressType != want.IPAddressType && sameMapping(have, z)
 }
 
 // SetSecurityGroups replaces the security groups of a load balancer.
-func (s *LoadBalancers) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
-	return call.Write(ctx, s.entry, "SetSecurityGroups", in, func(in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
+func (s *LoadBalancers) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGroupsInput,
+	_ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
+	return call.Write(ctx, s.entry, "SetSecurityGroups", in, func(in *elb.SetSecurityGroupsInput) (
+		*elb.SetSecurityGroupsOutput, error) {
 		enforce := in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic
-		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.OneOf("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", enforce, enforce.Values())); err != nil {
+		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn),
+			check.OneOf("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", enforce, enforce.Values())); err != nil {
 			return nil, err
 		}
 		lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
@@ -129,11 +141,13 @@ func (s *LoadBalancers) SetSecurityGroups(ctx context.Context, in *elb.SetSecuri
 		case lb.Type == request.Gateway:
 			return nil, check.InvalidConfiguration("Security groups are not supported for load balancers with type 'gateway'")
 		case lb.Type == request.Network && len(lb.SecurityGroups) == 0:
-			return nil, check.InvalidConfiguration("You cannot set security groups on a Network Load Balancer that was created without security groups")
+			return nil, check.InvalidConfiguration("You cannot set security groups on a Network Load Balancer that was " +
+				"created without security groups")
 		case len(groups) == 0:
 			return nil, check.Invalid("At least one security group must be specified")
 		case enforce != "" && lb.Type != request.Network:
-			return nil, check.InvalidConfiguration("The inbound rules on PrivateLink traffic can be set for load balancers with type 'network' only")
+			return nil, check.InvalidConfiguration("The inbound rules on PrivateLink traffic can be set for load balancers " +
+				"with type 'network' only")
 		}
 		if err := s.checkGroups(lb.VPC, groups, "InvalidSecurityGroup"); err != nil {
 			return nil, err
@@ -148,15 +162,19 @@ func (s *LoadBalancers) SetSecurityGroups(ctx context.Context, in *elb.SetSecuri
 		}
 		return &elb.SetSecurityGroupsOutput{
 			SecurityGroupIds: slices.Clone(groups),
-			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(lb.EnforceInbound),
+			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(
+				lb.EnforceInbound),
 		}, nil
 	})
 }
 
 // SetIpAddressType changes which families of addresses clients may use.
-func (s *LoadBalancers) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressTypeInput, _ ...func(*elb.Options)) (*elb.SetIpAddressTypeOutput, error) {
-	return call.Write(ctx, s.entry, "SetIpAddressType", in, func(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
-		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.When(in.IpAddressType == "", check.Present[string]("ipAddressType", nil)),
+func (s *LoadBalancers) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressTypeInput, _ ...func(*elb.Options)) (
+	*elb.SetIpAddressTypeOutput, error) {
+	return call.Write(ctx, s.entry, "SetIpAddressType", in, func(in *elb.SetIpAddressTypeInput) (
+		*elb.SetIpAddressTypeOutput, error) {
+		if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.When(in.IpAddressType == "",
+			check.Present[string]("ipAddressType", nil)),
 			check.OneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values())); err != nil {
 			return nil, err
 		}
@@ -170,7 +188,8 @@ func (s *LoadBalancers) SetIpAddressType(ctx context.Context, in *elb.SetIpAddre
 			return nil, err
 		}
 		for _, z := range lb.Zones {
-			if subnet, ok := s.account.Subnet(z.Subnet); ok && strings.HasPrefix(want.IPAddressType, "dualstack") && !hasIPv6(subnet) {
+			if subnet, ok := s.account.Subnet(z.Subnet); ok && strings.HasPrefix(want.IPAddressType, "dualstack") &&
+				!hasIPv6(subnet) {
 				return nil, check.InvalidConfiguration("You must specify subnets with an associated IPv6 CIDR block.")
 			}
 		}
@@ -188,12 +207,14 @@ func (s *LoadBalancers) checkNewAddressType(lb, want *account.LoadBalancer) erro
 		return err
 	}
 	if want.SourceNAT == "on" && (lb.Type != request.Network || want.IPAddressType != "dualstack") {
-		return check.InvalidConfiguration("EnablePrefixForIpv6SourceNat is supported for dualstack load balancers with type 'network' only")
+		return check.InvalidConfiguration("EnablePrefixForIpv6SourceNat is supported for dualstack load balancers with " +
+			"type 'network' only")
 	}
 	for _, l := range lb.Listeners {
 		connectionless := targetgroup.IsUDP(l.Protocol) || targetgroup.IsQUIC(l.Protocol)
 		if connectionless && want.IPAddressType == "dualstack" && want.SourceNAT != "on" {
-			return check.InvalidConfiguration("The %s listener on port '%d' requires EnablePrefixForIpv6SourceNat to be 'on' on dualstack load balancers", l.Protocol, l.Port)
+			return check.InvalidConfiguration("The %s listener on port '%d' requires EnablePrefixForIpv6SourceNat to be 'on' "+
+				"on dualstack load balancers", l.Protocol, l.Port)
 		}
 	}
 	if want.IPAddressType != "ipv4" {
@@ -201,14 +222,15 @@ func (s *LoadBalancers) checkNewAddressType(lb, want *account.LoadBalancer) erro
 	}
 	for arn := range lb.TargetGroups() {
 		if tg := s.account.TargetGroups[arn]; tg != nil && tg.IPAddressType == "ipv6" {
-			return check.InvalidConfiguration("The IP address type cannot be 'ipv4' while the target group '%s' with the IP address type 'ipv6' is in use", arn)
+			return check.InvalidConfiguration("The IP address type cannot be 'ipv4' while the target group '%s' with the IP "+
+				"address type 'ipv6' is in use", arn)
 		}
 	}
 	return nil
 }
 
-// readdress gives the interfaces of a load balancer the addresses that the new type needs. Of type ipv4 it has no IPv6 addresses;
-// others that it does not need stay with the interfaces, which AWS does not guarantee otherwise.
+// readdress gives the interfaces of a load balancer the addresses that the new type needs. Of type ipv4 it has no IPv6
+// addresses; others that it does not need stay with the interfaces, which AWS does not guarantee otherwise.
 func (s *LoadBalancers) readdress(lb *account.LoadBalancer, addressType string) error {
 	lb.IPAddressType = addressType
 	for i, z := range lb.Zones {

@@ -20,13 +20,17 @@ type Kind struct {
 
 // The kinds of resources.
 var (
-	KindLoadBalancer = Kind{"load balancer", "loadBalancerArn", regexp.MustCompile(`^loadbalancer/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+$`),
+	KindLoadBalancer = Kind{"load balancer", "loadBalancerArn",
+		regexp.MustCompile(`^loadbalancer/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+$`),
 		"LoadBalancerNotFound", "Load balancers '[%s]' not found"}
-	KindTargetGroup = Kind{"target group", "targetGroupArn", regexp.MustCompile(`^targetgroup/[0-9A-Za-z-]+/[0-9A-Za-z]+$`),
+	KindTargetGroup = Kind{"target group", "targetGroupArn",
+		regexp.MustCompile(`^targetgroup/[0-9A-Za-z-]+/[0-9A-Za-z]+$`),
 		"TargetGroupNotFound", "One or more target groups not found"}
-	KindListener = Kind{"listener", "listenerArn", regexp.MustCompile(`^listener/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+/[0-9A-Za-z]+$`),
+	KindListener = Kind{"listener", "listenerArn",
+		regexp.MustCompile(`^listener/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+/[0-9A-Za-z]+$`),
 		"ListenerNotFound", "One or more listeners not found"}
-	KindRule = Kind{"listener rule", "ruleArn", regexp.MustCompile(`^listener-rule/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+/[0-9A-Za-z]+/[0-9A-Za-z]+$`),
+	KindRule = Kind{"listener rule", "ruleArn",
+		regexp.MustCompile(`^listener-rule/(app|net|gwy)/[0-9A-Za-z-]+/[0-9A-Za-z]+/[0-9A-Za-z]+/[0-9A-Za-z]+$`),
 		"RuleNotFound", "One or more rules not found"}
 	KindTrustStore = Kind{"trust store", "trustStoreArn", regexp.MustCompile(`^truststore/[0-9A-Za-z-]+/[0-9A-Za-z]+$`),
 		"TrustStoreNotFound", "Trust store '%s' not found"}
@@ -43,11 +47,13 @@ func (k Kind) NotFound(what string) error {
 // WellFormed refuses an ARN that cannot be one of that kind here. Another account's is well-formed, and unknown.
 func WellFormed(a *account.Account, k Kind, arn string) error {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[1] != a.Partition || parts[2] != ServiceName || !k.path.MatchString(parts[5]) {
+	if len(parts) != 6 || parts[0] != "arn" || parts[1] != a.Partition || parts[2] != ServiceName ||
+		!k.path.MatchString(parts[5]) {
 		return check.Invalid("'%s' is not a valid %s ARN", arn, k.noun)
 	}
 	if parts[3] != a.Region {
-		return check.Invalid("'%s' is not a valid %s ARN: the region '%s' does not match '%s'", arn, k.noun, parts[3], a.Region)
+		return check.Invalid("'%s' is not a valid %s ARN: the region '%s' does not match '%s'", arn, k.noun,
+			parts[3], a.Region)
 	}
 	return nil
 }

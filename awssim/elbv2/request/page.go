@@ -17,8 +17,8 @@ const (
 	SmallPage = 100
 )
 
-// Page is the part of all that follows marker, and the marker of the next part. all ascends by key; a marker names the key
-// that it follows, so that what is deleted or created between two calls makes no page skip or repeat anything.
+// Page is the part of all that follows marker, and the marker of the next part. all ascends by key; a marker names the
+// key that it follows, so that what is deleted or created between two calls makes no page skip or repeat anything.
 func Page[T any](all []T, key func(T) uint64, marker *string, size *int32, p Pages) ([]T, *string, error) {
 	if err := CheckPageSize(size); err != nil {
 		return nil, nil, err
@@ -63,12 +63,13 @@ type Entry[R, T any] struct {
 }
 
 // ListedPage is a page of a list of everything. all ascends by creation.
-func ListedPage[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64), marker *string, size *int32) ([]Entry[R, T], *string, error) {
+func ListedPage[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64), marker *string,
+	size *int32) ([]Entry[R, T], *string, error) {
 	return Page(listed[R, T](a, all, id), func(e Entry[R, T]) uint64 { return e.seq }, marker, size, PagesOf(a, LargePage))
 }
 
-// listed is what a list of everything shows of all, which ascends by creation: not what was just made, what was just changed as it
-// was, and what was just deleted.
+// listed is what a list of everything shows of all, which ascends by creation: not what was just made, what was just
+// changed as it was, and what was just deleted.
 func listed[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64)) []Entry[R, T] {
 	former := a.FormerBalancing()
 	out := make([]Entry[R, T], 0, len(all))

@@ -1,5 +1,6 @@
-// Package request is what the actions of Elastic Load Balancing do alike with their requests: find resources by ARN, cut
-// lists into pages, check tags, name types and quotas. It answers no action; it imports awssim/account and elbv2/check.
+// Package request is what the actions of Elastic Load Balancing do alike with their requests: find resources by ARN,
+// cut lists into pages, check tags, name types and quotas. It answers no action; it imports awssim/account and
+// elbv2/check.
 package request
 
 import (

@@ -42,9 +42,11 @@ func MergeTags(have map[string]string, in []types.Tag) (map[string]string, error
 		case utf8.RuneCountInString(value) > 256:
 			return nil, check.Constraint("tags.member.value", value, "have length less than or equal to 256")
 		case !tagCharacters.MatchString(key):
-			return nil, check.Constraint("tags.member.key", key, `satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`)
+			return nil, check.Constraint("tags.member.key", key,
+				`satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`)
 		case !tagCharacters.MatchString(value):
-			return nil, check.Constraint("tags.member.value", value, `satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`)
+			return nil, check.Constraint("tags.member.value", value,
+				`satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`)
 		case strings.HasPrefix(strings.ToLower(key), SystemTags):
 			return nil, check.Invalid("The tag key '%s' is reserved: keys cannot begin with '%s'", key, SystemTags)
 		case seen[key]:

@@ -1,6 +1,6 @@
-// Package routing is what rules and listeners do with a request: conditions, actions and transforms, converted from the SDK's
-// form and checked, compared, and converted back. It holds no rule and changes no account; it imports awssim/account,
-// internal/model/stack, elbv2/request and elbv2/check.
+// Package routing is what rules and listeners do with a request: conditions, actions and transforms, converted from the
+// SDK's form and checked, compared, and converted back. It holds no rule and changes no account; it imports
+// awssim/account, internal/model/stack, elbv2/request and elbv2/check.
 package routing
 
 import (
@@ -44,13 +44,16 @@ func Actions(a *account.Account, lbType string, in []types.Action, before []acco
 	out := make([]account.Action, len(in))
 	orders := map[int32]bool{}
 	for i, asked := range in {
-		if err := check.First(check.When(asked.Type == "", check.Present[string]("actions.member.type", nil)), check.OneOf("actions.member.type", asked.Type, asked.Type.Values()),
+		if err := check.First(check.When(asked.Type == "", check.Present[string]("actions.member.type", nil)),
+			check.OneOf("actions.member.type", asked.Type, asked.Type.Values()),
 			check.Between("actions.member.order", asked.Order, 1, maxOrder),
-			check.When(asked.Order == nil && len(in) > 1, check.Invalid("An action order must be specified when there is more than one action"))); err != nil {
+			check.When(asked.Order == nil && len(in) > 1, check.Invalid("An action order must be specified when there is more "+
+				"than one action"))); err != nil {
 			return nil, err
 		}
 		if lbType != request.Application && (asked.Type != types.ActionTypeEnumForward || len(in) > 1) {
-			return nil, InvalidAction("Listeners of load balancers with type '%s' must have exactly one action, of type 'forward'", lbType)
+			return nil, InvalidAction("Listeners of load balancers with type '%s' must have exactly one action, of "+
+				"type 'forward'", lbType)
 		}
 		converted, err := action(a, lbType, asked, before)
 		if err != nil {
@@ -86,7 +89,8 @@ func checkSequence(actions []account.Action) error {
 	case !Terminal(actions[len(actions)-1]):
 		return check.Invalid("The action of type 'forward', 'redirect' or 'fixed-response' must have the highest order")
 	case identifies > 1:
-		return check.Invalid("Actions can include only one of the types 'authenticate-oidc', 'authenticate-cognito' and 'jwt-validation'")
+		return check.Invalid("Actions can include only one of the types 'authenticate-oidc', 'authenticate-cognito' and " +
+			"'jwt-validation'")
 	}
 	return nil
 }
@@ -143,7 +147,8 @@ func forward(a *account.Account, lbType string, in types.Action) (*stack.Forward
 			groups = []types.TargetGroupTuple{{TargetGroupArn: aws.String(arn)}}
 		}
 		if len(groups) != 1 || aws.ToString(groups[0].TargetGroupArn) != arn {
-			return nil, check.Invalid("The target group '%s' must be the only one of the forward configuration when both are specified", arn)
+			return nil, check.Invalid("The target group '%s' must be the only one of the forward configuration when both "+
+				"are specified", arn)
 		}
 	}
 	if len(groups) == 0 {
@@ -154,14 +159,17 @@ func forward(a *account.Account, lbType string, in types.Action) (*stack.Forward
 		most = a.Quota(request.QuotaGroupsPerNLBAction)
 	}
 	if len(groups) > most {
-		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups per action, '%d', would be exceeded", most)
+		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups per action, '%d', "+
+			"would be exceeded", most)
 	}
 	out := &stack.Forward{}
 	seen := map[string]bool{}
 	for _, g := range groups {
 		arn := aws.ToString(g.TargetGroupArn)
-		if err := check.First(check.Present("targetGroupArn", g.TargetGroupArn), check.Between("weight", g.Weight, 0, maxWeight),
-			request.WellFormed(a, request.KindTargetGroup, arn), check.When(seen[arn], check.Invalid("The target group '%s' is specified more than once", arn))); err != nil {
+		if err := check.First(check.Present("targetGroupArn", g.TargetGroupArn), check.Between("weight", g.Weight,
+			0, maxWeight),
+			request.WellFormed(a, request.KindTargetGroup, arn),
+			check.When(seen[arn], check.Invalid("The target group '%s' is specified more than once", arn))); err != nil {
 			return nil, err
 		}
 		seen[arn] = true
@@ -169,7 +177,8 @@ func forward(a *account.Account, lbType string, in types.Action) (*stack.Forward
 		if g.Weight != nil {
 			weight = *g.Weight
 		}
-		out.TargetGroups = append(out.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Weight: &weight})
+		out.TargetGroups = append(out.TargetGroups, stack.WeightedTargetGroup{
+			TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Weight: &weight})
 	}
 	out.Stickiness = &stack.Stickiness{}
 	if c := config.TargetGroupStickinessConfig; c != nil {
@@ -208,8 +217,10 @@ func redirect(c *types.RedirectActionConfig) (*stack.Redirect, error) {
 		check.When(c.StatusCode == "", check.Present[string]("redirectConfig.statusCode", nil)),
 		check.OneOf("redirectConfig.statusCode", c.StatusCode, c.StatusCode.Values()),
 		check.When(!slices.Contains([]string{"HTTP", "HTTPS", sameProtocol}, r.Protocol),
-			check.Constraint("redirectConfig.protocol", r.Protocol, `satisfy regular expression pattern: ^(HTTPS?|#\{protocol\})$`)),
-		check.When(!decimal && r.Port != samePort, InvalidAction("The Port parameter must be a value from 1 to 65535 or '%s'", samePort)),
+			check.Constraint("redirectConfig.protocol", r.Protocol,
+				`satisfy regular expression pattern: ^(HTTPS?|#\{protocol\})$`)),
+		check.When(!decimal && r.Port != samePort, InvalidAction("The Port parameter must be a value from 1 to 65535 or '%s'",
+			samePort)),
 		check.When(r.Host == "", check.Constraint("redirectConfig.host", "", "have length greater than or equal to 1")),
 		check.AtMost("redirectConfig.host", r.Host, 128),
 		check.AtMost("redirectConfig.path", r.Path, 128),
@@ -220,7 +231,8 @@ func redirect(c *types.RedirectActionConfig) (*stack.Redirect, error) {
 	}
 	for _, p := range []string{"#{path}", sameHost, samePort} {
 		if !strings.HasPrefix(r.Path, "/") || strings.Count(r.Path, p) > 1 {
-			return nil, InvalidAction("The Path parameter must be a valid path, should start with a '/', and may contain up to one of each of these placeholders: '#{path}', '#{host}', '#{port}'.")
+			return nil, InvalidAction("The Path parameter must be a valid path, should start with a '/', and may contain up " +
+				"to one of each of these placeholders: '#{path}', '#{host}', '#{port}'.")
 		}
 	}
 	if r.Protocol == sameProtocol && r.Port == samePort && r.Host == sameHost && r.Path == samePath {
@@ -235,14 +247,18 @@ var (
 )
 
 func fixedResponse(c *types.FixedResponseActionConfig) (*stack.FixedResponse, error) {
-	r := &stack.FixedResponse{StatusCode: aws.ToString(c.StatusCode), ContentType: aws.ToString(c.ContentType), MessageBody: aws.ToString(c.MessageBody)}
+	r := &stack.FixedResponse{StatusCode: aws.ToString(c.StatusCode), ContentType: aws.ToString(c.ContentType),
+		MessageBody: aws.ToString(c.MessageBody)}
 	if r.ContentType == "" && r.MessageBody != "" {
 		r.ContentType = "text/plain"
 	}
 	return r, check.First(
 		check.Present("fixedResponseConfig.statusCode", c.StatusCode),
-		check.When(!fixedStatus.MatchString(r.StatusCode), check.Constraint("fixedResponseConfig.statusCode", r.StatusCode, `satisfy regular expression pattern: ^(2|4|5)\d\d$`)),
-		check.When(r.ContentType != "" && !slices.Contains(contentTypes, r.ContentType), InvalidAction("The ContentType must be one of:%s", check.Quoted(contentTypes))),
-		check.When(len(r.MessageBody) > maxMessageBody, check.Constraint("fixedResponseConfig.messageBody", r.MessageBody, "have length less than or equal to %d", maxMessageBody)),
+		check.When(!fixedStatus.MatchString(r.StatusCode), check.Constraint("fixedResponseConfig.statusCode", r.StatusCode,
+			`satisfy regular expression pattern: ^(2|4|5)\d\d$`)),
+		check.When(r.ContentType != "" && !slices.Contains(contentTypes, r.ContentType),
+			InvalidAction("The ContentType must be one of:%s", check.Quoted(contentTypes))),
+		check.When(len(r.MessageBody) > maxMessageBody, check.Constraint("fixedResponseConfig.messageBody", r.MessageBody,
+			"have length less than or equal to %d", maxMessageBody)),
 	)
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // session checks and completes what both ways to authenticate have in common.
-func session(cookie, scope *string, timeout *int64, behaviour string, extra map[string]string) (account.Session, error) {
+func session(cookie, scope *string, timeout *int64, behaviour string, extra map[string]string) (
+	account.Session, error) {
 	out := account.Session{
 		Cookie: cmp.Or(aws.ToString(cookie), "AWSELBAuthSessionCookie"), Scope: cmp.Or(aws.ToString(scope), "openid"),
 		TimeoutSeconds: 604800, OnUnauthenticated: cmp.Or(behaviour, "authenticate"), ExtraParams: maps.Clone(extra),
@@ -24,7 +25,8 @@ func session(cookie, scope *string, timeout *int64, behaviour string, extra map[
 		out.TimeoutSeconds = *timeout
 	}
 	return out, check.First(
-		check.When(out.TimeoutSeconds < 1 || out.TimeoutSeconds > 604800, check.Constraint("sessionTimeout", fmt.Sprint(out.TimeoutSeconds), "be between 1 and 604800")),
+		check.When(out.TimeoutSeconds < 1 || out.TimeoutSeconds > 604800, check.Constraint("sessionTimeout",
+			fmt.Sprint(out.TimeoutSeconds), "be between 1 and 604800")),
 		check.When(len(extra) > 10, check.Invalid("You cannot specify more than '10' extra request parameters")),
 	)
 }
@@ -35,7 +37,8 @@ func endpoint(field string, v *string) error {
 		return check.Present(field, v)
 	}
 	u, err := url.Parse(*v)
-	return check.When(err != nil || u.Scheme != "https" || u.Host == "", InvalidAction("The %s '%s' must be a valid https URL", field, *v))
+	return check.When(err != nil || u.Scheme != "https" || u.Host == "",
+		InvalidAction("The %s '%s' must be a valid https URL", field, *v))
 }
 
 func oidc(c *types.AuthenticateOidcActionConfig, before []account.Action) (*account.OIDC, error) {
@@ -66,9 +69,11 @@ func cognito(c *types.AuthenticateCognitoActionConfig) (*account.Cognito, error)
 	on := c.OnUnauthenticatedRequest
 	common, err := session(c.SessionCookieName, c.Scope, c.SessionTimeout, string(on), c.AuthenticationRequestExtraParams)
 	return &account.Cognito{
-		Session: common, UserPoolARN: aws.ToString(c.UserPoolArn), UserPoolClientID: aws.ToString(c.UserPoolClientId), UserPoolDomain: aws.ToString(c.UserPoolDomain),
-	}, check.First(check.OneOf("onUnauthenticatedRequest", on, on.Values()), err, check.Present("userPoolArn", c.UserPoolArn),
-		check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain))
+			Session: common, UserPoolARN: aws.ToString(c.UserPoolArn), UserPoolClientID: aws.ToString(c.UserPoolClientId),
+			UserPoolDomain: aws.ToString(c.UserPoolDomain),
+		}, check.First(check.OneOf("onUnauthenticatedRequest", on, on.Values()), err,
+			check.Present("userPoolArn", c.UserPoolArn),
+			check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain))
 }
 
 // checkUserPool holds an authenticate-cognito action against the account's user pools, as a load balancer does by
@@ -83,8 +88,10 @@ func checkUserPool(a *account.Account, c *account.Cognito) error {
 	}
 	secret, ok := pool.Clients[c.UserPoolClientID]
 	return check.First(
-		check.When(!ok, InvalidAction("The user pool client '%s' does not exist in the user pool '%s'", c.UserPoolClientID, c.UserPoolARN)),
-		check.When(pool.Domain != c.UserPoolDomain, InvalidAction("The user pool domain '%s' is not that of the user pool '%s'", c.UserPoolDomain, c.UserPoolARN)),
+		check.When(!ok, InvalidAction("The user pool client '%s' does not exist in the user pool '%s'", c.UserPoolClientID,
+			c.UserPoolARN)),
+		check.When(pool.Domain != c.UserPoolDomain, InvalidAction("The user pool domain '%s' is not that of the "+
+			"user pool '%s'", c.UserPoolDomain, c.UserPoolARN)),
 		check.When(secret == "", InvalidAction("The user pool client '%s' must have a client secret", c.UserPoolClientID)),
 	)
 }
@@ -96,15 +103,19 @@ func jwt(c *types.JwtValidationActionConfig) (*account.JWT, error) {
 	out := &account.JWT{JWKSEndpoint: aws.ToString(c.JwksEndpoint), Issuer: aws.ToString(c.Issuer)}
 	if err := check.First(endpoint("jwksEndpoint", c.JwksEndpoint), check.AtMost("jwksEndpoint", out.JWKSEndpoint, 256),
 		check.Present("issuer", c.Issuer), check.AtMost("issuer", out.Issuer, 256),
-		check.When(len(c.AdditionalClaims) > 10, InvalidAction("You cannot specify more than '10' additional claims"))); err != nil {
+		check.When(len(c.AdditionalClaims) > 10,
+			InvalidAction("You cannot specify more than '10' additional claims"))); err != nil {
 		return nil, err
 	}
 	for _, claim := range c.AdditionalClaims {
 		name := aws.ToString(claim.Name)
 		if err := check.First(check.Present("additionalClaims.member.name", claim.Name),
-			check.When(claim.Format == "", check.Present[string]("additionalClaims.member.format", nil)), check.OneOf("additionalClaims.member.format", claim.Format, claim.Format.Values()),
-			check.When(slices.Contains(reservedClaims, name), InvalidAction("The claim '%s' cannot be an additional claim", name)),
-			check.When(len(claim.Values) == 0 || len(claim.Values) > 10, InvalidAction("The claim '%s' must have from '1' to '10' values", name))); err != nil {
+			check.When(claim.Format == "", check.Present[string]("additionalClaims.member.format", nil)),
+			check.OneOf("additionalClaims.member.format", claim.Format, claim.Format.Values()),
+			check.When(slices.Contains(reservedClaims, name), InvalidAction("The claim '%s' cannot be an additional claim",
+				name)),
+			check.When(len(claim.Values) == 0 || len(claim.Values) > 10, InvalidAction("The claim '%s' must have from '1' "+
+				"to '10' values", name))); err != nil {
 			return nil, err
 		}
 		for _, v := range claim.Values {
@@ -112,7 +123,8 @@ func jwt(c *types.JwtValidationActionConfig) (*account.JWT, error) {
 				return nil, err
 			}
 		}
-		out.Claims = append(out.Claims, account.JWTClaim{Name: name, Format: string(claim.Format), Values: slices.Clone(claim.Values)})
+		out.Claims = append(out.Claims, account.JWTClaim{Name: name, Format: string(claim.Format),
+			Values: slices.Clone(claim.Values)})
 	}
 	return out, nil
 }

@@ -43,7 +43,8 @@ var (
 var HeaderToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 // fieldNames is the fields in the order that AWS lists them in messages.
-var fieldNames = []string{"path-pattern", "host-header", "http-header", "http-request-method", "query-string", "source-ip"}
+var fieldNames = []string{"path-pattern", "host-header", "http-header", "http-request-method", "query-string",
+	"source-ip"}
 
 var conditionFields = map[stack.ConditionField]conditionField{
 	stack.HostHeader:    {"HostHeaderConfig", true, true, true, checkHost, countWildcards},
@@ -58,22 +59,27 @@ func checkHost(v string) error {
 	end := v[strings.LastIndex(v, ".")+1:]
 	return check.First(
 		check.AtMost("hostHeaderConfig.values.member", v, maxConditionValue),
-		check.When(!hostCharacters.MatchString(v), check.Invalid("The host header value '%s' contains invalid characters", v)),
-		check.When(!strings.Contains(v, "."), check.Invalid("The host header value '%s' must contain at least one '.' character", v)),
-		check.When(!hostEnd.MatchString(end), check.Invalid("The host header value '%s' can contain only alphabetic characters after the final '.' character", v)),
+		check.When(!hostCharacters.MatchString(v), check.Invalid("The host header value '%s' contains invalid characters",
+			v)),
+		check.When(!strings.Contains(v, "."), check.Invalid("The host header value '%s' must contain at least one "+
+			"'.' character", v)),
+		check.When(!hostEnd.MatchString(end), check.Invalid("The host header value '%s' can contain only alphabetic "+
+			"characters after the final '.' character", v)),
 	)
 }
 
 func checkPath(v string) error {
 	return check.First(check.AtMost("pathPatternConfig.values.member", v, maxConditionValue),
-		check.When(!pathCharacters.MatchString(v), check.Invalid("The path pattern value '%s' contains invalid characters", v)))
+		check.When(!pathCharacters.MatchString(v), check.Invalid("The path pattern value '%s' contains invalid characters",
+			v)))
 }
 
 func checkValue(v string) error { return check.AtMost("values.member", v, maxConditionValue) }
 
 func checkMethod(v string) error {
 	return check.First(check.AtMost("httpRequestMethodConfig.values.member", v, maxMethod),
-		check.When(!methodCharacters.MatchString(v), check.Invalid("The HTTP request method '%s' is not valid: it can contain only uppercase letters, hyphens and underscores", v)))
+		check.When(!methodCharacters.MatchString(v), check.Invalid("The HTTP request method '%s' is not valid: it can "+
+			"contain only uppercase letters, hyphens and underscores", v)))
 }
 
 func checkSource(v string) error {
@@ -116,8 +122,10 @@ func Conditions(a *account.Account, in []types.RuleCondition) ([]stack.Condition
 		out = append(out, converted)
 	}
 	return out, check.First(
-		check.When(values > a.Quota(request.QuotaConditionValues), check.Invalid("A rule can only have '%d' condition values", a.Quota(request.QuotaConditionValues))),
-		check.When(wildcards > a.Quota(request.QuotaConditionWildcards), check.Invalid("A rule can only have '%d' condition wildcards", a.Quota(request.QuotaConditionWildcards))),
+		check.When(values > a.Quota(request.QuotaConditionValues), check.Invalid("A rule can only have '%d' condition values",
+			a.Quota(request.QuotaConditionValues))),
+		check.When(wildcards > a.Quota(request.QuotaConditionWildcards),
+			check.Invalid("A rule can only have '%d' condition wildcards", a.Quota(request.QuotaConditionWildcards))),
 	)
 }
 
@@ -133,11 +141,13 @@ func condition(c types.RuleCondition) (stack.Condition, error) {
 	case err != nil:
 		return out, err
 	case configured && len(c.Values) > 0:
-		return out, check.Invalid("You cannot provide both Values and '%s' for a condition of type '%s'", field.config, out.Field)
+		return out, check.Invalid("You cannot provide both Values and '%s' for a condition of type '%s'",
+			field.config, out.Field)
 	case !configured && len(c.Values) > 0 && !field.legacy:
 		return out, check.Invalid("The 'Values' field is not compatible with '%s'", out.Field)
 	case !configured && len(c.Values) > 1:
-		return out, check.Invalid("A condition of type '%s' can have only one value in 'Values': use '%s'", out.Field, field.config)
+		return out, check.Invalid("A condition of type '%s' can have only one value in 'Values': use '%s'", out.Field,
+			field.config)
 	case !configured:
 		out.Values, out.Regex = c.Values, c.RegexValues
 	}
@@ -145,7 +155,8 @@ func condition(c types.RuleCondition) (stack.Condition, error) {
 	case len(out.Values)+len(out.Regex)+len(out.Query) == 0:
 		return out, check.Invalid("A condition value must be specified")
 	case len(out.Values) > 0 && len(out.Regex) > 0:
-		return out, check.Invalid("A condition of type '%s' can have either values or regular expression values, not both", out.Field)
+		return out, check.Invalid("A condition of type '%s' can have either values or regular expression values, not both",
+			out.Field)
 	case len(out.Regex) > 0 && !field.regexes:
 		return out, check.Invalid("The 'RegexValues' field is not compatible with '%s'", out.Field)
 	}
@@ -154,12 +165,14 @@ func condition(c types.RuleCondition) (stack.Condition, error) {
 
 func checkCondition(field conditionField, c stack.Condition) error {
 	for _, v := range c.Values {
-		if err := check.First(check.When(v == "", check.Invalid("A condition value must be specified")), field.check(v)); err != nil {
+		if err := check.First(check.When(v == "", check.Invalid("A condition value must be specified")),
+			field.check(v)); err != nil {
 			return err
 		}
 	}
 	for _, q := range c.Query {
-		if err := check.First(check.When(q.Value == "", check.Invalid("A condition value must be specified")), field.check(q.Key), field.check(q.Value)); err != nil {
+		if err := check.First(check.When(q.Value == "", check.Invalid("A condition value must be specified")),
+			field.check(q.Key), field.check(q.Value)); err != nil {
 			return err
 		}
 	}
@@ -171,18 +184,22 @@ func checkCondition(field conditionField, c stack.Condition) error {
 	return nil
 }
 
-// checkRegex requires a regular expression of AWS's dialect, which is near enough to Go's: neither looks around or back.
+// checkRegex requires a regular expression of AWS's dialect, which is near enough to Go's: neither looks around or
+// back.
 func checkRegex(field, v string, longest int) error {
 	_, err := regexp.Compile(v)
-	return check.First(check.AtMost(field, v, longest), check.When(err != nil || v == "", check.Invalid("The regular expression '%s' is not valid", v)))
+	return check.First(check.AtMost(field, v, longest), check.When(err != nil || v == "",
+		check.Invalid("The regular expression '%s' is not valid", v)))
 }
 
 // configure reads the configuration of the condition's field, and reports whether there is one. Configurations of other
 // fields are refused.
 func configure(out *stack.Condition, c types.RuleCondition) (bool, error) {
 	given := map[stack.ConditionField]bool{
-		stack.HostHeader: c.HostHeaderConfig != nil, stack.PathPattern: c.PathPatternConfig != nil, stack.HTTPHeader: c.HttpHeaderConfig != nil,
-		stack.RequestMethod: c.HttpRequestMethodConfig != nil, stack.QueryString: c.QueryStringConfig != nil, stack.SourceIP: c.SourceIpConfig != nil,
+		stack.HostHeader: c.HostHeaderConfig != nil, stack.PathPattern: c.PathPatternConfig != nil,
+		stack.HTTPHeader:    c.HttpHeaderConfig != nil,
+		stack.RequestMethod: c.HttpRequestMethodConfig != nil, stack.QueryString: c.QueryStringConfig != nil,
+		stack.SourceIP: c.SourceIpConfig != nil,
 	}
 	for _, name := range fieldNames {
 		if field := stack.ConditionField(name); given[field] && field != out.Field {
@@ -203,8 +220,10 @@ func configure(out *stack.Condition, c types.RuleCondition) (bool, error) {
 		return true, check.First(
 			check.When(out.HeaderName == "", check.Invalid("An HTTP header name must be specified")),
 			check.AtMost("httpHeaderConfig.httpHeaderName", out.HeaderName, maxHeaderName),
-			check.When(!HeaderToken.MatchString(out.HeaderName), check.Invalid("The HTTP header name '%s' is not valid", out.HeaderName)),
-			check.When(strings.EqualFold(out.HeaderName, "host"), check.Invalid("The HTTP header name 'host' is not supported: use a condition of type 'host-header'")),
+			check.When(!HeaderToken.MatchString(out.HeaderName), check.Invalid("The HTTP header name '%s' is not valid",
+				out.HeaderName)),
+			check.When(strings.EqualFold(out.HeaderName, "host"),
+				check.Invalid("The HTTP header name 'host' is not supported: use a condition of type 'host-header'")),
 		)
 	case stack.RequestMethod:
 		out.Values = c.HttpRequestMethodConfig.Values
@@ -233,13 +252,15 @@ func DescribeConditions(conditions []stack.Condition) []types.RuleCondition {
 			d.PathPatternConfig = &types.PathPatternConditionConfig{Values: c.Values, RegexValues: c.Regex}
 		case stack.HTTPHeader:
 			d.RegexValues = c.Regex
-			d.HttpHeaderConfig = &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String(c.HeaderName), Values: c.Values, RegexValues: c.Regex}
+			d.HttpHeaderConfig = &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String(c.HeaderName), Values: c.Values,
+				RegexValues: c.Regex}
 		case stack.RequestMethod:
 			d.HttpRequestMethodConfig = &types.HttpRequestMethodConditionConfig{Values: c.Values}
 		case stack.QueryString:
 			d.QueryStringConfig = &types.QueryStringConditionConfig{}
 			for _, q := range c.Query {
-				d.QueryStringConfig.Values = append(d.QueryStringConfig.Values, types.QueryStringKeyValuePair{Key: request.Optional(q.Key), Value: aws.String(q.Value)})
+				d.QueryStringConfig.Values = append(d.QueryStringConfig.Values, types.QueryStringKeyValuePair{
+					Key: request.Optional(q.Key), Value: aws.String(q.Value)})
 			}
 		case stack.SourceIP:
 			d.SourceIpConfig = &types.SourceIpConditionConfig{Values: c.Values}

@@ -29,12 +29,14 @@ func DescribeActions(actions []account.Action) []types.Action {
 		case a.FixedResponse != nil:
 			r := a.FixedResponse
 			out[i].FixedResponseConfig = &types.FixedResponseActionConfig{
-				StatusCode: aws.String(r.StatusCode), ContentType: request.Optional(r.ContentType), MessageBody: request.Optional(r.MessageBody),
+				StatusCode: aws.String(r.StatusCode), ContentType: request.Optional(r.ContentType), MessageBody: request.Optional(
+					r.MessageBody),
 			}
 		case a.OIDC != nil:
 			c := a.OIDC
 			out[i].AuthenticateOidcConfig = &types.AuthenticateOidcActionConfig{
-				Issuer: aws.String(c.Issuer), AuthorizationEndpoint: aws.String(c.AuthorizationEndpoint), TokenEndpoint: aws.String(c.TokenEndpoint),
+				Issuer: aws.String(c.Issuer), AuthorizationEndpoint: aws.String(c.AuthorizationEndpoint),
+				TokenEndpoint:    aws.String(c.TokenEndpoint),
 				UserInfoEndpoint: aws.String(c.UserInfoEndpoint), ClientId: aws.String(c.ClientID),
 				SessionCookieName: aws.String(c.Cookie), Scope: aws.String(c.Scope), SessionTimeout: aws.Int64(c.TimeoutSeconds),
 				OnUnauthenticatedRequest:         types.AuthenticateOidcActionConditionalBehaviorEnum(c.OnUnauthenticated),
@@ -43,17 +45,21 @@ func DescribeActions(actions []account.Action) []types.Action {
 		case a.Cognito != nil:
 			c := a.Cognito
 			out[i].AuthenticateCognitoConfig = &types.AuthenticateCognitoActionConfig{
-				UserPoolArn: aws.String(c.UserPoolARN), UserPoolClientId: aws.String(c.UserPoolClientID), UserPoolDomain: aws.String(c.UserPoolDomain),
+				UserPoolArn: aws.String(c.UserPoolARN), UserPoolClientId: aws.String(c.UserPoolClientID),
+				UserPoolDomain:    aws.String(c.UserPoolDomain),
 				SessionCookieName: aws.String(c.Cookie), Scope: aws.String(c.Scope), SessionTimeout: aws.Int64(c.TimeoutSeconds),
 				OnUnauthenticatedRequest:         types.AuthenticateCognitoActionConditionalBehaviorEnum(c.OnUnauthenticated),
 				AuthenticationRequestExtraParams: maps.Clone(c.ExtraParams),
 			}
 		case a.JWT != nil:
-			out[i].JwtValidationConfig = &types.JwtValidationActionConfig{JwksEndpoint: aws.String(a.JWT.JWKSEndpoint), Issuer: aws.String(a.JWT.Issuer)}
+			out[i].JwtValidationConfig = &types.JwtValidationActionConfig{JwksEndpoint: aws.String(a.JWT.JWKSEndpoint),
+				Issuer: aws.String(a.JWT.Issuer)}
 			for _, c := range a.JWT.Claims {
-				out[i].JwtValidationConfig.AdditionalClaims = append(out[i].JwtValidationConfig.AdditionalClaims, types.JwtValidationActionAdditionalClaim{
-					Name: aws.String(c.Name), Format: types.JwtValidationActionAdditionalClaimFormatEnum(c.Format), Values: slices.Clone(c.Values),
-				})
+				out[i].JwtValidationConfig.AdditionalClaims = append(out[i].JwtValidationConfig.AdditionalClaims,
+					types.JwtValidationActionAdditionalClaim{
+						Name: aws.String(c.Name), Format: types.JwtValidationActionAdditionalClaimFormatEnum(c.Format),
+						Values: slices.Clone(c.Values),
+					})
 			}
 		}
 	}
@@ -61,12 +67,14 @@ func DescribeActions(actions []account.Action) []types.Action {
 }
 
 func describeForward(out *types.Action, f *stack.Forward) {
-	config := &types.ForwardActionConfig{TargetGroupStickinessConfig: &types.TargetGroupStickinessConfig{Enabled: aws.Bool(f.Stickiness.Enabled)}}
+	config := &types.ForwardActionConfig{TargetGroupStickinessConfig: &types.TargetGroupStickinessConfig{
+		Enabled: aws.Bool(f.Stickiness.Enabled)}}
 	if f.Stickiness.DurationSeconds != 0 {
 		config.TargetGroupStickinessConfig.DurationSeconds = aws.Int32(f.Stickiness.DurationSeconds)
 	}
 	for _, g := range f.TargetGroups {
-		config.TargetGroups = append(config.TargetGroups, types.TargetGroupTuple{TargetGroupArn: aws.String(g.TargetGroup.Literal), Weight: aws.Int32(*g.Weight)})
+		config.TargetGroups = append(config.TargetGroups, types.TargetGroupTuple{
+			TargetGroupArn: aws.String(g.TargetGroup.Literal), Weight: aws.Int32(*g.Weight)})
 	}
 	if len(f.TargetGroups) == 1 {
 		out.TargetGroupArn = aws.String(f.TargetGroups[0].TargetGroup.Literal)

@@ -26,27 +26,33 @@ func both[T any](x, y *T, same func(x, y T) bool) bool {
 }
 
 func sameForward(x, y stack.Forward) bool {
-	return *x.Stickiness == *y.Stickiness && slices.EqualFunc(x.TargetGroups, y.TargetGroups, func(x, y stack.WeightedTargetGroup) bool {
-		return x.TargetGroup == y.TargetGroup && *x.Weight == *y.Weight
-	})
+	return *x.Stickiness == *y.Stickiness && slices.EqualFunc(x.TargetGroups, y.TargetGroups,
+		func(x, y stack.WeightedTargetGroup) bool {
+			return x.TargetGroup == y.TargetGroup && *x.Weight == *y.Weight
+		})
 }
 
 func sameSession(x, y account.Session) bool {
-	return x.Cookie == y.Cookie && x.Scope == y.Scope && x.TimeoutSeconds == y.TimeoutSeconds && x.OnUnauthenticated == y.OnUnauthenticated &&
+	return x.Cookie == y.Cookie && x.Scope == y.Scope && x.TimeoutSeconds == y.TimeoutSeconds &&
+		x.OnUnauthenticated == y.OnUnauthenticated &&
 		maps.Equal(x.ExtraParams, y.ExtraParams)
 }
 
 func sameOIDC(x, y account.OIDC) bool {
-	return sameSession(x.Session, y.Session) && x.Issuer == y.Issuer && x.AuthorizationEndpoint == y.AuthorizationEndpoint &&
-		x.TokenEndpoint == y.TokenEndpoint && x.UserInfoEndpoint == y.UserInfoEndpoint && x.ClientID == y.ClientID && x.ClientSecret == y.ClientSecret
+	return sameSession(x.Session, y.Session) && x.Issuer == y.Issuer && x.AuthorizationEndpoint ==
+		y.AuthorizationEndpoint &&
+		x.TokenEndpoint == y.TokenEndpoint && x.UserInfoEndpoint == y.UserInfoEndpoint && x.ClientID == y.ClientID &&
+		x.ClientSecret == y.ClientSecret
 }
 
 func sameCognito(x, y account.Cognito) bool {
-	return sameSession(x.Session, y.Session) && x.UserPoolARN == y.UserPoolARN && x.UserPoolClientID == y.UserPoolClientID && x.UserPoolDomain == y.UserPoolDomain
+	return sameSession(x.Session, y.Session) && x.UserPoolARN == y.UserPoolARN &&
+		x.UserPoolClientID == y.UserPoolClientID && x.UserPoolDomain == y.UserPoolDomain
 }
 
 func sameJWT(x, y account.JWT) bool {
-	return x.JWKSEndpoint == y.JWKSEndpoint && x.Issuer == y.Issuer && slices.EqualFunc(x.Claims, y.Claims, func(x, y account.JWTClaim) bool {
-		return x.Name == y.Name && x.Format == y.Format && slices.Equal(x.Values, y.Values)
-	})
+	return x.JWKSEndpoint == y.JWKSEndpoint && x.Issuer == y.Issuer && slices.EqualFunc(x.Claims, y.Claims,
+		func(x, y account.JWTClaim) bool {
+			return x.Name == y.Name && x.Format == y.Format && slices.Equal(x.Values, y.Values)
+		})
 }

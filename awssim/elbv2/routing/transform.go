@@ -15,7 +15,8 @@ func Transforms(in []types.RuleTransform) ([]stack.Transform, error) {
 	var out []stack.Transform
 	seen := map[types.TransformTypeEnum]bool{}
 	for _, t := range in {
-		if err := check.First(check.When(t.Type == "", check.Present[string]("transforms.member.type", nil)), check.OneOf("transforms.member.type", t.Type, t.Type.Values()),
+		if err := check.First(check.When(t.Type == "", check.Present[string]("transforms.member.type", nil)),
+			check.OneOf("transforms.member.type", t.Type, t.Type.Values()),
 			check.When(seen[t.Type], check.Invalid("A rule can only have one '%s' transform", t.Type))); err != nil {
 			return nil, err
 		}
@@ -31,11 +32,14 @@ func Transforms(in []types.RuleTransform) ([]stack.Transform, error) {
 			return nil, check.Invalid("A transform of type '%s' must have exactly one rewrite", t.Type)
 		}
 		r := rewrites[0]
-		if err := check.First(check.Present("rewrites.member.regex", r.Regex), check.Present("rewrites.member.replace", r.Replace),
-			checkRegex("rewrites.member.regex", aws.ToString(r.Regex), maxRewrite), check.AtMost("rewrites.member.replace", aws.ToString(r.Replace), maxRewrite)); err != nil {
+		if err := check.First(check.Present("rewrites.member.regex", r.Regex),
+			check.Present("rewrites.member.replace", r.Replace),
+			checkRegex("rewrites.member.regex", aws.ToString(r.Regex), maxRewrite), check.AtMost("rewrites.member.replace",
+				aws.ToString(r.Replace), maxRewrite)); err != nil {
 			return nil, err
 		}
-		out = append(out, stack.Transform{Type: string(t.Type), Rewrites: []stack.Rewrite{{Regex: *r.Regex, Replace: *r.Replace}}})
+		out = append(out, stack.Transform{Type: string(t.Type), Rewrites: []stack.Rewrite{
+			{Regex: *r.Regex, Replace: *r.Replace}}})
 	}
 	return out, nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
-// Families of target groups, by which load balancer they are for. It follows from the protocol alone: a target group that
-// nothing uses has one, too.
+// Families of target groups, by which load balancer they are for. It follows from the protocol alone: a target group
+// that nothing uses has one, too.
 const (
 	httpFamily    = "application"
 	lambdaFamily  = "lambda"
@@ -85,15 +85,20 @@ var targetGroupAttributes = attribute.Table[*account.TargetGroup]{
 	},
 	Rows: []attribute.Attribute[*account.TargetGroup]{
 		attribute.New(deregDelay, forInstancesIPs, "300", attribute.Between(0, 3600)),
-		attribute.Depending("deregistration_delay.connection_termination.enabled", forNetwork, terminateOnDrain, attribute.Bool),
+		attribute.Depending("deregistration_delay.connection_termination.enabled", forNetwork, terminateOnDrain,
+			attribute.Bool),
 		attribute.New("stickiness.enabled", stickable, "false", attribute.Bool),
-		attribute.Depending("stickiness.type", stickable, stickinessDefault, attribute.OneOf("lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto")),
+		attribute.Depending("stickiness.type", stickable, stickinessDefault, attribute.OneOf("lb_cookie", "app_cookie",
+			"source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto")),
 		attribute.New("stickiness.lb_cookie.duration_seconds", forHTTPLambda, "86400", attribute.Between(1, 604800)),
 		attribute.New(appCookie+"cookie_name", forHTTP, "", isCookieName),
 		attribute.New(appCookie+"duration_seconds", forHTTP, "86400", attribute.Between(1, 604800)),
-		attribute.New(targetCrossZone, func(tg *account.TargetGroup) bool { return family(tg) != geneveFamily && tg.TargetType != "alb" }, "use_load_balancer_configuration",
+		attribute.New(targetCrossZone, func(tg *account.TargetGroup) bool {
+			return family(tg) != geneveFamily && tg.TargetType != "alb"
+		}, "use_load_balancer_configuration",
 			attribute.OneOf("true", "false", "use_load_balancer_configuration")),
-		attribute.New(algorithm+"type", forHTTP, "round_robin", attribute.OneOf("round_robin", "least_outstanding_requests", "weighted_random")),
+		attribute.New(algorithm+"type", forHTTP, "round_robin", attribute.OneOf("round_robin", "least_outstanding_requests",
+			"weighted_random")),
 		attribute.New(algorithm+"anomaly_mitigation", forHTTP, "off", attribute.OneOf("on", "off")),
 		attribute.New("slow_start.duration_seconds", forHTTP, "0", attribute.Or("0", attribute.Between(30, 900))),
 		attribute.New("lambda.multi_value_headers.enabled", tgFamilies(lambdaFamily), "false", attribute.Bool),
@@ -107,8 +112,10 @@ var targetGroupAttributes = attribute.Table[*account.TargetGroup]{
 		attribute.New(unhealthyRoute+"percentage", forHTTPNetwork, "off", attribute.Or("off", attribute.Between(1, 100))),
 		attribute.New(terminate, forTCPTLS, "true", attribute.Bool),
 		attribute.New(drainInterval, forTCPTLS, "0", attribute.Between(0, 360000)),
-		attribute.New("target_failover.on_deregistration", forGeneve, "no_rebalance", attribute.OneOf("rebalance", "no_rebalance")),
-		attribute.New("target_failover.on_unhealthy", forGeneve, "no_rebalance", attribute.OneOf("rebalance", "no_rebalance")),
+		attribute.New("target_failover.on_deregistration", forGeneve, "no_rebalance",
+			attribute.OneOf("rebalance", "no_rebalance")),
+		attribute.New("target_failover.on_unhealthy", forGeneve, "no_rebalance",
+			attribute.OneOf("rebalance", "no_rebalance")),
 	},
 }
 
@@ -140,7 +147,8 @@ func isCookieName(key, value string) error {
 			return check.Invalid("'%s' value '%s' cannot begin with the reserved prefix '%s'", key, value, reserved)
 		}
 	}
-	return check.When(!cookieToken.MatchString(value), check.Invalid("'%s' value '%s' is not a valid cookie name", key, value))
+	return check.When(!cookieToken.MatchString(value), check.Invalid("'%s' value '%s' is not a valid cookie name",
+		key, value))
 }
 
 // stickinessTypes is which types each family may be sticky by.
@@ -160,22 +168,28 @@ func checkTargetGroupAttributes(tg *account.TargetGroup, after map[string]string
 	case tg.TargetType == "alb":
 		return check.InvalidConfiguration("The attributes of target groups with target type 'alb' cannot be modified")
 	case IsQUIC(tg.Protocol) && after[deregDelay] != "300":
-		return check.InvalidConfiguration("The deregistration delay of target groups with the %s protocol cannot be changed", tg.Protocol)
+		return check.InvalidConfiguration("The deregistration delay of target groups with the %s protocol cannot be changed",
+			tg.Protocol)
 	case kind != "" && !slices.Contains(stickinessTypes[family(tg)], kind):
 		if tg.Protocol == "" {
-			return check.InvalidConfiguration("Stickiness type '%s' is not supported for target groups with target type 'lambda'", kind)
+			return check.InvalidConfiguration("Stickiness type '%s' is not supported for target groups with target "+
+				"type 'lambda'", kind)
 		}
-		return check.InvalidConfiguration("Stickiness type '%s' is not supported for target groups with the %s protocol", kind, tg.Protocol)
+		return check.InvalidConfiguration("Stickiness type '%s' is not supported for target groups with the %s protocol",
+			kind, tg.Protocol)
 	case sticky && tg.Protocol == "TLS":
 		return check.InvalidConfiguration("You cannot enable stickiness on target groups with the TLS protocol")
 	case sticky && kind == "app_cookie" && after[appCookie+"cookie_name"] == "":
 		return check.Invalid("You must specify '%scookie_name' when the stickiness type is 'app_cookie'", appCookie)
 	case apart && family(tg) == lambdaFamily:
-		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled for target groups with target type 'lambda'")
+		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled for target groups with target " +
+			"type 'lambda'")
 	case apart && sticky && family(tg) == httpFamily:
-		return check.InvalidConfiguration("You cannot enable stickiness when cross-zone load balancing is disabled on the target group")
+		return check.InvalidConfiguration("You cannot enable stickiness when cross-zone load balancing is disabled on " +
+			"the target group")
 	case apart && slices.ContainsFunc(tg.Targets, func(t *account.Target) bool { return t.Zone == "all" }):
-		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled while targets are registered with the Availability Zone 'all'")
+		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled while targets are registered with " +
+			"the Availability Zone 'all'")
 	}
 	return check.First(checkAlgorithm(tg, after), thresholds(after, "count"), thresholds(after, "percentage"))
 }
@@ -189,17 +203,21 @@ func checkAlgorithm(tg *account.TargetGroup, after map[string]string) error {
 	case weighted && sticky:
 		return check.InvalidConfiguration("You cannot enable stickiness with the load balancing algorithm 'weighted_random'")
 	case slow && after[algorithm+"type"] != "round_robin":
-		return check.InvalidConfiguration("Slow start is not supported with the load balancing algorithm '%s'", after[algorithm+"type"])
+		return check.InvalidConfiguration("Slow start is not supported with the load balancing algorithm '%s'",
+			after[algorithm+"type"])
 	case after[algorithm+"anomaly_mitigation"] == "on" && !weighted:
 		return check.InvalidConfiguration("Anomaly mitigation requires the load balancing algorithm 'weighted_random'")
 	case tg.ControlPort != 0 && after[algorithm+"type"] != "round_robin":
-		return check.InvalidConfiguration("Target groups with a target control port support the load balancing algorithm 'round_robin' only")
+		return check.InvalidConfiguration("Target groups with a target control port support the load balancing algorithm " +
+			"'round_robin' only")
 	case after[preserveClient] == "false" && (IsUDP(tg.Protocol) || IsQUIC(tg.Protocol)):
-		return check.InvalidConfiguration("Client IP preservation cannot be disabled for target groups with the %s protocol", tg.Protocol)
+		return check.InvalidConfiguration("Client IP preservation cannot be disabled for target groups with the %s protocol",
+			tg.Protocol)
 	case after[drainInterval] != "" && after[drainInterval] != "0" && on(terminate):
 		return check.InvalidConfiguration("'%s' requires '%s' to be 'false'", drainInterval, terminate)
 	case after["target_failover.on_deregistration"] != after["target_failover.on_unhealthy"]:
-		return check.InvalidConfiguration("'target_failover.on_deregistration' and 'target_failover.on_unhealthy' must have the same value")
+		return check.InvalidConfiguration("'target_failover.on_deregistration' and 'target_failover.on_unhealthy' must " +
+			"have the same value")
 	}
 	return nil
 }
@@ -220,8 +238,10 @@ func tgAttributesOut(tg *account.TargetGroup) []types.TargetGroupAttribute {
 }
 
 // DescribeTargetGroupAttributes answers every attribute that the target group has, defaults included.
-func (s *TargetGroups) DescribeTargetGroupAttributes(ctx context.Context, in *elb.DescribeTargetGroupAttributesInput, _ ...func(*elb.Options)) (*elb.DescribeTargetGroupAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeTargetGroupAttributes", in, func(in *elb.DescribeTargetGroupAttributesInput) (*elb.DescribeTargetGroupAttributesOutput, error) {
+func (s *TargetGroups) DescribeTargetGroupAttributes(ctx context.Context, in *elb.DescribeTargetGroupAttributesInput,
+	_ ...func(*elb.Options)) (*elb.DescribeTargetGroupAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeTargetGroupAttributes", in, func(in *elb.DescribeTargetGroupAttributesInput) (
+		*elb.DescribeTargetGroupAttributesOutput, error) {
 		tg, err := request.FindTargetGroup(s.account, in.TargetGroupArn)
 		if err != nil {
 			return nil, err
@@ -231,10 +251,15 @@ func (s *TargetGroups) DescribeTargetGroupAttributes(ctx context.Context, in *el
 }
 
 // ModifyTargetGroupAttributes sets attributes, all or none.
-func (s *TargetGroups) ModifyTargetGroupAttributes(ctx context.Context, in *elb.ModifyTargetGroupAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupAttributesOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyTargetGroupAttributes", in, func(in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
-		settings := attribute.SettingsOf(in.Attributes, func(a types.TargetGroupAttribute) (*string, *string) { return a.Key, a.Value })
-		if err := check.First(check.Present("targetGroupArn", in.TargetGroupArn), targetGroupAttributes.Check(settings)); err != nil {
+func (s *TargetGroups) ModifyTargetGroupAttributes(ctx context.Context, in *elb.ModifyTargetGroupAttributesInput,
+	_ ...func(*elb.Options)) (*elb.ModifyTargetGroupAttributesOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyTargetGroupAttributes", in, func(in *elb.ModifyTargetGroupAttributesInput) (
+		*elb.ModifyTargetGroupAttributesOutput, error) {
+		settings := attribute.SettingsOf(in.Attributes, func(a types.TargetGroupAttribute) (*string, *string) {
+			return a.Key, a.Value
+		})
+		if err := check.First(check.Present("targetGroupArn", in.TargetGroupArn), targetGroupAttributes.Check(
+			settings)); err != nil {
 			return nil, err
 		}
 		tg, err := request.FindTargetGroup(s.account, in.TargetGroupArn)

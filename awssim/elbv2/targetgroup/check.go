@@ -21,8 +21,9 @@ import (
 const everyZone = "all"
 
 var (
-	instanceID   = regexp.MustCompile(`^i-[0-9a-f]{8}([0-9a-f]{9})?$`)
-	functionARN  = regexp.MustCompile(`^arn:[a-z-]+:lambda:([a-z0-9-]+):\d{12}:function:[a-zA-Z0-9-_.$]+(:[a-zA-Z0-9-_$]+)?$`)
+	instanceID  = regexp.MustCompile(`^i-[0-9a-f]{8}([0-9a-f]{9})?$`)
+	functionARN = regexp.MustCompile(
+		`^arn:[a-z-]+:lambda:([a-z0-9-]+):\d{12}:function:[a-zA-Z0-9-_.$]+(:[a-zA-Z0-9-_$]+)?$`)
 	quicServerID = regexp.MustCompile(`^0x[0-9a-f]{16}$`)
 )
 
@@ -38,15 +39,18 @@ var oldGenerations = []string{"c1", "cc1", "cc2", "cg1", "cg2", "cr1", "g1", "g2
 
 // wantedTarget is the target that a description means, checked against the account.
 func (s *TargetGroups) wantedTarget(tg *account.TargetGroup, d types.TargetDescription) (*account.Target, error) {
-	t := &account.Target{ID: *d.Id, Port: tg.Port, Zone: aws.ToString(d.AvailabilityZone), QUICServerID: aws.ToString(d.QuicServerId)}
+	t := &account.Target{ID: *d.Id, Port: tg.Port, Zone: aws.ToString(d.AvailabilityZone),
+		QUICServerID: aws.ToString(d.QuicServerId)}
 	if d.Port != nil {
 		t.Port = *d.Port
 	}
 	switch {
 	case IsQUIC(tg.Protocol) && !quicServerID.MatchString(t.QUICServerID):
-		return nil, check.Invalid("A QUIC server ID of the form 0x and 16 lowercase hexadecimal digits must be specified for targets of target groups with the %s protocol", tg.Protocol)
+		return nil, check.Invalid("A QUIC server ID of the form 0x and 16 lowercase hexadecimal digits must be specified "+
+			"for targets of target groups with the %s protocol", tg.Protocol)
 	case !IsQUIC(tg.Protocol) && t.QUICServerID != "":
-		return nil, check.Invalid("A QUIC server ID cannot be specified for targets of target groups with the %s protocol", tg.Protocol)
+		return nil, check.Invalid("A QUIC server ID cannot be specified for targets of target groups with the %s protocol",
+			tg.Protocol)
 	}
 	switch tg.TargetType {
 	case "instance":
@@ -72,7 +76,8 @@ func (s *TargetGroups) checkInstance(tg *account.TargetGroup, t *account.Target)
 	case i.State != "running":
 		return invalidTarget("The following targets are not in a running state and cannot be registered: '%s'", t.ID)
 	case keepsClientIP(tg) && slices.Contains(oldGenerations, instanceFamily(i.Type)):
-		return invalidTarget("The following targets have an instance type that does not support client IP preservation: '%s'", t.ID)
+		return invalidTarget("The following targets have an instance type that does not support client IP preservation: '%s'",
+			t.ID)
 	case tg.IPAddressType == "ipv6" && !s.hasPrimaryIPv6(i):
 		return invalidTarget("The following targets do not have a primary IPv6 address: '%s'", t.ID)
 	}
@@ -104,13 +109,15 @@ func (s *TargetGroups) checkAddress(tg *account.TargetGroup, t *account.Target) 
 		return check.Invalid("The IP address '%s' is not valid", t.ID)
 	}
 	if addr.Is4() != (tg.IPAddressType == "ipv4") {
-		return check.Invalid("The IP address '%s' does not have the IP address type '%s' of the target group", t.ID, tg.IPAddressType)
+		return check.Invalid("The IP address '%s' does not have the IP address type '%s' of the target group", t.ID,
+			tg.IPAddressType)
 	}
 	t.ID = addr.String()
 	apart := tg.Attributes[targetCrossZone] == "false"
 	if vpc, ok := s.account.VPC(tg.VPC); ok && vpc.InVPC(addr) {
 		if t.Zone == everyZone {
-			return check.Invalid("The Availability Zone '%s' cannot be specified for the IP address '%s', which is within the VPC", everyZone, t.ID)
+			return check.Invalid("The Availability Zone '%s' cannot be specified for the IP address '%s', which is "+
+				"within the VPC", everyZone, t.ID)
 		}
 		subnet, ok := s.account.SubnetAt(tg.VPC, addr)
 		if !ok {
@@ -123,13 +130,16 @@ func (s *TargetGroups) checkAddress(tg *account.TargetGroup, t *account.Target) 
 		return nil
 	}
 	if !private(addr) {
-		return check.Invalid("The IP address '%s' is not valid: it must be a private IP address of the VPC '%s' or of the ranges of RFC 1918 and RFC 6598", t.ID, tg.VPC)
+		return check.Invalid("The IP address '%s' is not valid: it must be a private IP address of the VPC '%s' or of the "+
+			"ranges of RFC 1918 and RFC 6598", t.ID, tg.VPC)
 	}
 	if t.Zone == "" {
-		return check.Invalid("The IP address '%s' is not within a range of the VPC: you must specify an Availability Zone", t.ID)
+		return check.Invalid("The IP address '%s' is not within a range of the VPC: you must specify an Availability Zone",
+			t.ID)
 	}
 	if t.Zone == everyZone {
-		return check.When(apart, check.InvalidConfiguration("The Availability Zone '%s' cannot be specified while cross-zone load balancing is disabled on the target group", everyZone))
+		return check.When(apart, check.InvalidConfiguration("The Availability Zone '%s' cannot be specified while "+
+			"cross-zone load balancing is disabled on the target group", everyZone))
 	}
 	return check.When(s.account.Zones[t.Zone] == nil, check.Invalid("The Availability Zone '%s' is not valid", t.Zone))
 }
@@ -155,7 +165,8 @@ func (s *TargetGroups) checkFunction(t *account.Target, d types.TargetDescriptio
 		return check.Invalid("The Availability Zone '%s' is not valid for targets with target type 'lambda'", t.Zone)
 	}
 	return check.When(s.account.Invocable != nil && !s.account.Invocable[t.ID],
-		apierr.WithStatus(http.StatusForbidden, "AccessDenied", "elasticloadbalancing principal does not have permission to invoke %s", t.ID))
+		apierr.WithStatus(http.StatusForbidden, "AccessDenied", "elasticloadbalancing principal does not have "+
+			"permission to invoke %s", t.ID))
 }
 
 // checkBalancer checks an application load balancer behind a network load balancer.

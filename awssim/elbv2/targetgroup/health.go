@@ -16,11 +16,13 @@ import (
 )
 
 // DescribeTargetHealth answers the state of all targets, or of the given ones.
-func (s *TargetGroups) DescribeTargetHealth(ctx context.Context, in *elb.DescribeTargetHealthInput, _ ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
+func (s *TargetGroups) DescribeTargetHealth(ctx context.Context, in *elb.DescribeTargetHealthInput,
+	_ ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeTargetHealth", in, s.describeTargetHealth)
 }
 
-func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput, error) {
+func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput,
+	error) {
 	if err := check.Present("targetGroupArn", in.TargetGroupArn); err != nil {
 		return nil, err
 	}
@@ -45,13 +47,15 @@ func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (
 		}
 		if overrides {
 			d.AdministrativeOverride = &types.AdministrativeOverride{
-				State:  types.TargetAdministrativeOverrideStateEnumNoOverride,
-				Reason: types.TargetAdministrativeOverrideReasonEnumNoOverrideEngaged, Description: aws.String("No override is currently active on target"),
+				State:       types.TargetAdministrativeOverrideStateEnumNoOverride,
+				Reason:      types.TargetAdministrativeOverrideReasonEnumNoOverrideEngaged,
+				Description: aws.String("No override is currently active on target"),
 			}
 			if s.account.TargetShifted(tg, t) {
 				d.AdministrativeOverride = &types.AdministrativeOverride{
-					State:  types.TargetAdministrativeOverrideStateEnumZonalShiftActive,
-					Reason: types.TargetAdministrativeOverrideReasonEnumZonalShiftEngaged, Description: aws.String("Zonal shift is currently active on target"),
+					State:       types.TargetAdministrativeOverrideStateEnumZonalShiftActive,
+					Reason:      types.TargetAdministrativeOverrideReasonEnumZonalShiftEngaged,
+					Description: aws.String("Zonal shift is currently active on target"),
 				}
 				if zonal(tg) { // only DNS leads away from it
 					d.AdministrativeOverride.State = types.TargetAdministrativeOverrideStateEnumZonalShiftDelegatedToDns
@@ -86,7 +90,8 @@ func (s *TargetGroups) describeTargetHealth(in *elb.DescribeTargetHealthInput) (
 
 // anomaly is what is known of a healthy target's failures.
 func (s *TargetGroups) anomaly(tg *account.TargetGroup, t *account.Target) *types.AnomalyDetection {
-	out := &types.AnomalyDetection{Result: types.AnomalyResultEnumNormal, MitigationInEffect: types.MitigationInEffectEnumNo}
+	out := &types.AnomalyDetection{Result: types.AnomalyResultEnumNormal,
+		MitigationInEffect: types.MitigationInEffectEnumNo}
 	if s.account.Anomaly == nil {
 		return out
 	}
@@ -104,7 +109,8 @@ func describeTarget(tg *account.TargetGroup, t *account.Target, h account.Health
 	out := types.TargetHealthDescription{
 		Target: &types.TargetDescription{Id: aws.String(t.ID), QuicServerId: request.Optional(t.QUICServerID)},
 		TargetHealth: &types.TargetHealth{
-			State: types.TargetHealthStateEnum(h.State), Reason: types.TargetHealthReasonEnum(h.Reason), Description: request.Optional(h.Description),
+			State: types.TargetHealthStateEnum(h.State), Reason: types.TargetHealthReasonEnum(h.Reason),
+			Description: request.Optional(h.Description),
 		},
 	}
 	if t.Port != 0 {

@@ -22,12 +22,14 @@ type healthCheckRequest struct {
 }
 
 func createdHealthCheck(in *elb.CreateTargetGroupInput) healthCheckRequest {
-	return healthCheckRequest{in.HealthCheckEnabled, in.HealthCheckProtocol, in.HealthCheckPort, in.HealthCheckPath, in.HealthCheckIntervalSeconds,
+	return healthCheckRequest{in.HealthCheckEnabled, in.HealthCheckProtocol, in.HealthCheckPort, in.HealthCheckPath,
+		in.HealthCheckIntervalSeconds,
 		in.HealthCheckTimeoutSeconds, in.HealthyThresholdCount, in.UnhealthyThresholdCount, in.Matcher}
 }
 
 func modifiedHealthCheck(in *elb.ModifyTargetGroupInput) healthCheckRequest {
-	return healthCheckRequest{in.HealthCheckEnabled, in.HealthCheckProtocol, in.HealthCheckPort, in.HealthCheckPath, in.HealthCheckIntervalSeconds,
+	return healthCheckRequest{in.HealthCheckEnabled, in.HealthCheckProtocol, in.HealthCheckPort, in.HealthCheckPath,
+		in.HealthCheckIntervalSeconds,
 		in.HealthCheckTimeoutSeconds, in.HealthyThresholdCount, in.UnhealthyThresholdCount, in.Matcher}
 }
 
@@ -43,7 +45,8 @@ func (r healthCheckRequest) shape() error {
 		check.Between("unhealthyThresholdCount", r.unhealthy, 2, 10),
 	}
 	if r.path != nil {
-		errs = append(errs, check.When(*r.path == "", check.Constraint("healthCheckPath", "", "have length greater than or equal to 1")), check.AtMost("healthCheckPath", *r.path, 1024))
+		errs = append(errs, check.When(*r.path == "", check.Constraint("healthCheckPath", "", "have length greater than "+
+			"or equal to 1")), check.AtMost("healthCheckPath", *r.path, 1024))
 	}
 	return check.First(errs...)
 }
@@ -67,18 +70,22 @@ func healthCheckRulesOf(tg *account.TargetGroup) healthCheckRules {
 	net := map[string]int32{"TCP": 10, "HTTP": 6, "HTTPS": 10}
 	switch {
 	case tg.TargetType == "lambda":
-		return healthCheckRules{timeouts: map[string]int32{"": 30}, interval: 35, path: "/", codes: "200", low: 200, high: 499}
+		return healthCheckRules{timeouts: map[string]int32{"": 30}, interval: 35, path: "/", codes: "200",
+			low: 200, high: 499}
 	case tg.TargetType == "alb":
-		return healthCheckRules{[]string{"HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true, false}
+		return healthCheckRules{[]string{"HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false,
+			true, false}
 	case tg.ProtocolVersion == "GRPC":
-		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/AWS.ALB/healthcheck", "12", 0, 99, true, false, false}
+		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/AWS.ALB/healthcheck", "12", 0, 99, true,
+			false, false}
 	case family(tg) == httpFamily:
 		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/", "200", 200, 499, false, false, false}
 	case family(tg) == geneveFamily:
 		five := map[string]int32{"TCP": 5, "HTTP": 5, "HTTPS": 5}
 		return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, five, 10, "80", "/", "200-399", 200, 599, false, true, true}
 	}
-	return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true, false}
+	return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false,
+		true, false}
 }
 
 // initial is AWS's defaults for that protocol.
@@ -119,7 +126,8 @@ func newHealthCheck(tg *account.TargetGroup, r healthCheckRequest) (account.Heal
 }
 
 // apply is h changed by a request, and checked.
-func (k healthCheckRules) apply(tg *account.TargetGroup, h account.HealthCheck, r healthCheckRequest) (account.HealthCheck, error) {
+func (k healthCheckRules) apply(tg *account.TargetGroup, h account.HealthCheck, r healthCheckRequest) (
+	account.HealthCheck, error) {
 	if err := r.shape(); err != nil {
 		return h, err
 	}
@@ -129,11 +137,13 @@ func (k healthCheckRules) apply(tg *account.TargetGroup, h account.HealthCheck, 
 			if len(k.protocols) == 0 {
 				return h, check.Invalid("A health check protocol cannot be specified for target groups with target type 'lambda'")
 			}
-			return h, check.Invalid("Health check protocol '%s' must be one of '%s'", h.Protocol, strings.Join(k.protocols, ", "))
+			return h, check.Invalid("Health check protocol '%s' must be one of '%s'", h.Protocol,
+				strings.Join(k.protocols, ", "))
 		}
 	}
 	if h.Protocol == "TCP" && (r.path != nil || r.matcher != nil) {
-		return h, check.InvalidConfiguration("A health check path or matcher cannot be specified for health checks with the TCP protocol")
+		return h, check.InvalidConfiguration("A health check path or matcher cannot be specified for health checks with " +
+			"the TCP protocol")
 	}
 	if r.enabled != nil {
 		if !*r.enabled && tg.TargetType != "lambda" {
@@ -164,7 +174,8 @@ func (k healthCheckRules) apply(tg *account.TargetGroup, h account.HealthCheck, 
 	h.UnhealthyThreshold = fromRequest(r.unhealthy, h.UnhealthyThreshold)
 	switch {
 	case h.Timeout > h.Interval:
-		return h, check.Invalid("Health check timeout '%d' must be smaller than%s the interval '%d'", h.Timeout, map[bool]string{true: " or equal to"}[k.equal], h.Interval)
+		return h, check.Invalid("Health check timeout '%d' must be smaller than%s the interval '%d'", h.Timeout,
+			map[bool]string{true: " or equal to"}[k.equal], h.Interval)
 	case h.Timeout == h.Interval && !k.equal:
 		return h, check.Invalid("Health check timeout '%d' must be smaller than the interval '%d'", h.Timeout, h.Interval)
 	}
@@ -179,16 +190,20 @@ func (k healthCheckRules) match(h *account.HealthCheck, m *types.Matcher) error 
 	case m.GrpcCode == nil && m.HttpCode == nil:
 		return check.Invalid("A matcher must specify a code")
 	case (m.GrpcCode != nil) != k.grpc && k.grpc:
-		return check.InvalidConfiguration("An HTTP code cannot be specified for target groups with the protocol version 'GRPC'")
+		return check.InvalidConfiguration("An HTTP code cannot be specified for target groups with the protocol " +
+			"version 'GRPC'")
 	case (m.GrpcCode != nil) != k.grpc:
-		return check.InvalidConfiguration("A GRPC code can be specified for target groups with the protocol version 'GRPC' only")
+		return check.InvalidConfiguration("A GRPC code can be specified for target groups with the protocol " +
+			"version 'GRPC' only")
 	}
 	codes := aws.ToString(m.HttpCode) + aws.ToString(m.GrpcCode)
 	if k.fixed && codes != k.codes {
-		return check.InvalidConfiguration("The health check matcher of target groups with the GENEVE protocol must be '%s'", k.codes)
+		return check.InvalidConfiguration("The health check matcher of target groups with the GENEVE protocol must be '%s'",
+			k.codes)
 	}
 	if !validCodes(codes, k.low, k.high) {
-		return check.Invalid("Health check matcher '%s' must be values or ranges of values between '%d-%d', separated by commas", codes, k.low, k.high)
+		return check.Invalid("Health check matcher '%s' must be values or ranges of values between '%d-%d', "+
+			"separated by commas", codes, k.low, k.high)
 	}
 	if k.grpc {
 		h.GRPCCodes = codes

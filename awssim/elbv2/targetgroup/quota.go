@@ -65,9 +65,10 @@ func targetsOf(tg *account.TargetGroup) map[targetID]string {
 	return out
 }
 
-// checkBalancedTargets holds the quotas of a load balancer over the targets of its groups. A target counts once for each
-// target group that it is in.
-func checkBalancedTargets(a *account.Account, lb *account.LoadBalancer, groups map[*account.TargetGroup]map[targetID]string) error {
+// checkBalancedTargets holds the quotas of a load balancer over the targets of its groups. A target counts once for
+// each target group that it is in.
+func checkBalancedTargets(a *account.Account, lb *account.LoadBalancer,
+	groups map[*account.TargetGroup]map[targetID]string) error {
 	total, instances, zones, same := 0, 0, map[string]int{}, map[string]int{}
 	for tg, targets := range groups {
 		total += len(targets)
@@ -112,7 +113,8 @@ func checkRegistrations(a *account.Account, same map[string]int) error {
 	most := a.Quota(request.QuotaRegistrations)
 	for id, n := range same {
 		if n > most {
-			return apierr.New("TooManyRegistrationsForTargetId", "The maximum number of registrations of the target '%s', '%d', would be exceeded", id, most)
+			return apierr.New("TooManyRegistrationsForTargetId",
+				"The maximum number of registrations of the target '%s', '%d', would be exceeded", id, most)
 		}
 	}
 	return nil

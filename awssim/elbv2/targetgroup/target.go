@@ -32,7 +32,8 @@ func invalidTarget(format string, args ...any) error {
 
 // RegisterTargets registers all given targets or none. Registered targets do not change. Draining targets are
 // registered again, with the given zone and server id.
-func (s *TargetGroups) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput, _ ...func(*elb.Options)) (*elb.RegisterTargetsOutput, error) {
+func (s *TargetGroups) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput, _ ...func(*elb.Options)) (
+	*elb.RegisterTargetsOutput, error) {
 	return call.Write(ctx, s.entry, "RegisterTargets", in, s.registerTargets)
 }
 
@@ -77,19 +78,21 @@ func (s *TargetGroups) registerTargets(in *elb.RegisterTargetsInput) (*elb.Regis
 // checkDescriptions checks the shape of the targets of a request.
 func checkDescriptions(targets []types.TargetDescription) error {
 	if err := check.First(check.Some("targets", targets),
-		check.When(len(targets) > maxTargetsPerCall, check.Invalid("You cannot specify more than '%d' targets", maxTargetsPerCall))); err != nil {
+		check.When(len(targets) > maxTargetsPerCall, check.Invalid("You cannot specify more than '%d' targets",
+			maxTargetsPerCall))); err != nil {
 		return err
 	}
 	for _, d := range targets {
-		if err := check.First(check.Present("targets.member.id", d.Id), check.Between("targets.member.port", d.Port, 1, 65535)); err != nil {
+		if err := check.First(check.Present("targets.member.id", d.Id), check.Between("targets.member.port", d.Port, 1,
+			65535)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkServerIDs requires that QUIC targets of one listener have server ids of their own. The same target may have the same
-// id in several target groups and at several ports.
+// checkServerIDs requires that QUIC targets of one listener have server ids of their own. The same target may have the
+// same id in several target groups and at several ports.
 func (s *TargetGroups) checkServerIDs(tg *account.TargetGroup, wanted []*account.Target) error {
 	if !IsQUIC(tg.Protocol) {
 		return nil
@@ -128,8 +131,10 @@ func (s *TargetGroups) besides(tg *account.TargetGroup) []*account.TargetGroup {
 }
 
 // DeregisterTargets lets targets drain; those that are not registered are no error.
-func (s *TargetGroups) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput, _ ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error) {
-	return call.Write(ctx, s.entry, "DeregisterTargets", in, func(in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
+func (s *TargetGroups) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput, _ ...func(*elb.Options)) (
+	*elb.DeregisterTargetsOutput, error) {
+	return call.Write(ctx, s.entry, "DeregisterTargets", in, func(in *elb.DeregisterTargetsInput) (
+		*elb.DeregisterTargetsOutput, error) {
 		if err := check.First(check.Present("targetGroupArn", in.TargetGroupArn), checkDescriptions(in.Targets)); err != nil {
 			return nil, err
 		}
@@ -170,7 +175,8 @@ func (s *TargetGroups) DeregisterTargets(ctx context.Context, in *elb.Deregister
 
 // identity is the target that a description names.
 func identity(tg *account.TargetGroup, d types.TargetDescription) (targetID, error) {
-	if err := check.First(check.Present("targets.member.id", d.Id), check.Between("targets.member.port", d.Port, 1, 65535)); err != nil {
+	if err := check.First(check.Present("targets.member.id", d.Id), check.Between("targets.member.port", d.Port, 1,
+		65535)); err != nil {
 		return targetID{}, err
 	}
 	id := targetID{*d.Id, tg.Port}
@@ -183,7 +189,8 @@ func identity(tg *account.TargetGroup, d types.TargetDescription) (targetID, err
 	return id, nil
 }
 
-// TargetedBy is a target group that has the load balancer as a target, on that port or on any (0); nil if there is none.
+// TargetedBy is a target group that has the load balancer as a target, on that port or on any (0); nil if there is
+// none.
 func TargetedBy(a *account.Account, lb *account.LoadBalancer, port int32) *account.TargetGroup {
 	for _, tg := range a.TargetGroups {
 		if tg.TargetType != "alb" || port != 0 && tg.Port != port {

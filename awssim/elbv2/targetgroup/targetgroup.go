@@ -1,5 +1,6 @@
-// Package targetgroup is the actions on target groups and their targets: health checks, attributes, registration, health,
-// quotas. It checks no targets by itself, which awssim/dataplane does; of elbv2 it imports attribute, request and check.
+// Package targetgroup is the actions on target groups and their targets: health checks, attributes, registration,
+// health, quotas. It checks no targets by itself, which awssim/dataplane does; of elbv2 it imports attribute, request
+// and check.
 package targetgroup
 
 import (
@@ -29,7 +30,8 @@ type TargetGroups struct {
 func New(e call.Entry) *TargetGroups { return &TargetGroups{account: e.Account, entry: e} }
 
 // CreateTargetGroup creates a target group, or answers the one that has the name if it has the same settings.
-func (s *TargetGroups) CreateTargetGroup(ctx context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (*elb.CreateTargetGroupOutput, error) {
+func (s *TargetGroups) CreateTargetGroup(ctx context.Context, in *elb.CreateTargetGroupInput, _ ...func(*elb.Options)) (
+	*elb.CreateTargetGroupOutput, error) {
 	return call.Write(ctx, s.entry, "CreateTargetGroup", in, s.createTargetGroup)
 }
 
@@ -44,7 +46,8 @@ func (s *TargetGroups) createTargetGroup(in *elb.CreateTargetGroupInput) (*elb.C
 			return nil, check.Invalid("The VPC ID '%s' is not found", tg.VPC)
 		}
 		if tg.IPAddressType == "ipv6" && len(vpc.IPv6CIDRs) == 0 {
-			return nil, check.InvalidConfiguration("The VPC '%s' has no IPv6 CIDR block, which target groups with the IP address type 'ipv6' need", tg.VPC)
+			return nil, check.InvalidConfiguration("The VPC '%s' has no IPv6 CIDR block, which target groups with the IP "+
+				"address type 'ipv6' need", tg.VPC)
 		}
 	}
 	out := func(tg *account.TargetGroup) *elb.CreateTargetGroupOutput {
@@ -52,7 +55,8 @@ func (s *TargetGroups) createTargetGroup(in *elb.CreateTargetGroupInput) (*elb.C
 	}
 	if have := s.account.TargetGroupNamed(tg.Name); have != nil {
 		if !sameTargetGroup(have, tg) {
-			return nil, apierr.New("DuplicateTargetGroupName", "A target group with the same name '%s' exists, but with different settings", tg.Name)
+			return nil, apierr.New("DuplicateTargetGroupName",
+				"A target group with the same name '%s' exists, but with different settings", tg.Name)
 		}
 		return out(have), nil
 	}
@@ -60,7 +64,8 @@ func (s *TargetGroups) createTargetGroup(in *elb.CreateTargetGroupInput) (*elb.C
 		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups, '%d', has been reached", n)
 	}
 	if most := s.account.Quota(request.QuotaGeneveGroups); tg.Protocol == "GENEVE" && s.countGeneve() >= most {
-		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups with the GENEVE protocol, '%d', has been reached", most)
+		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups with the GENEVE protocol, '%d', "+
+			"has been reached", most)
 	}
 	path := "targetgroup/" + tg.Name
 	tg.ARN = s.account.BalancingARN(path + "/" + s.account.NewBalancingID(path))
@@ -93,14 +98,17 @@ func wantedTargetGroup(in *elb.CreateTargetGroupInput) (*account.TargetGroup, er
 		check.Between("targetControlPort", in.TargetControlPort, 1, 65535),
 		err,
 		check.ResourceName("Target group name", "or", name),
-		check.When(strings.Contains(name, "--"), check.Invalid("Target group name '%s' cannot contain consecutive hyphens", name)),
+		check.When(strings.Contains(name, "--"), check.Invalid("Target group name '%s' cannot contain consecutive hyphens",
+			name)),
 	); err != nil {
 		return nil, err
 	}
 	tg := &account.TargetGroup{
-		Name: name, TargetType: cmp.Or(string(in.TargetType), "instance"), Protocol: string(in.Protocol), ProtocolVersion: version,
-		Port: aws.ToInt32(in.Port), VPC: aws.ToString(in.VpcId), IPAddressType: cmp.Or(string(in.IpAddressType), "ipv4"),
-		ControlPort: aws.ToInt32(in.TargetControlPort), Tags: tags,
+		Name: name, TargetType: cmp.Or(string(in.TargetType), "instance"), Protocol: string(in.Protocol),
+		ProtocolVersion: version,
+		Port:            aws.ToInt32(in.Port), VPC: aws.ToString(in.VpcId),
+		IPAddressType: cmp.Or(string(in.IpAddressType), "ipv4"),
+		ControlPort:   aws.ToInt32(in.TargetControlPort), Tags: tags,
 	}
 	if tg.TargetType == "lambda" {
 		if err := notForLambda(in); err != nil {
@@ -139,25 +147,34 @@ func notForLambda(in *elb.CreateTargetGroupInput) error {
 func checkTargetGroup(tg *account.TargetGroup) error {
 	web := family(tg) == httpFamily
 	return check.First(
-		check.When(tg.Protocol == "GENEVE" && tg.Port != 6081, check.Invalid("The port of target groups with the GENEVE protocol must be '6081'")),
-		check.When(tg.TargetType == "alb" && tg.Protocol != "TCP", check.InvalidConfiguration("Target groups with target type 'alb' must have the TCP protocol")),
-		check.When(tg.TargetType == "alb" && tg.IPAddressType != "ipv4", check.InvalidConfiguration("Target groups with target type 'alb' must have the IP address type 'ipv4'")),
+		check.When(tg.Protocol == "GENEVE" && tg.Port != 6081,
+			check.Invalid("The port of target groups with the GENEVE protocol must be '6081'")),
+		check.When(tg.TargetType == "alb" && tg.Protocol != "TCP",
+			check.InvalidConfiguration("Target groups with target type 'alb' must have the TCP protocol")),
+		check.When(tg.TargetType == "alb" && tg.IPAddressType != "ipv4",
+			check.InvalidConfiguration("Target groups with target type 'alb' must have the IP address type 'ipv4'")),
 		check.When(IsQUIC(tg.Protocol) && tg.IPAddressType != "ipv4",
 			check.InvalidConfiguration("Target groups with the %s protocol must have the IP address type 'ipv4'", tg.Protocol)),
-		check.When(tg.ProtocolVersion != "" && !web, check.InvalidConfiguration("A protocol version cannot be specified for target groups with the %s protocol", tg.Protocol)),
-		check.When(tg.ControlPort != 0 && !web, check.InvalidConfiguration("A target control port cannot be specified for target groups with the %s protocol", tg.Protocol)),
+		check.When(tg.ProtocolVersion != "" && !web, check.InvalidConfiguration("A protocol version cannot be specified "+
+			"for target groups with the %s protocol", tg.Protocol)),
+		check.When(tg.ControlPort != 0 && !web, check.InvalidConfiguration("A target control port cannot be specified for "+
+			"target groups with the %s protocol", tg.Protocol)),
 	)
 }
 
 func sameTargetGroup(have, want *account.TargetGroup) bool {
-	return have.Protocol == want.Protocol && have.Port == want.Port && have.VPC == want.VPC && have.TargetType == want.TargetType &&
-		have.ProtocolVersion == want.ProtocolVersion && have.IPAddressType == want.IPAddressType && have.ControlPort == want.ControlPort &&
+	return have.Protocol == want.Protocol && have.Port == want.Port && have.VPC == want.VPC &&
+		have.TargetType == want.TargetType &&
+		have.ProtocolVersion == want.ProtocolVersion && have.IPAddressType == want.IPAddressType &&
+		have.ControlPort == want.ControlPort &&
 		have.HealthCheck == want.HealthCheck
 }
 
 // ModifyTargetGroup changes the health check.
-func (s *TargetGroups) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error) {
-	return call.Write(ctx, s.entry, "ModifyTargetGroup", in, func(in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
+func (s *TargetGroups) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (
+	*elb.ModifyTargetGroupOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyTargetGroup", in, func(in *elb.ModifyTargetGroupInput) (
+		*elb.ModifyTargetGroupOutput, error) {
 		r := modifiedHealthCheck(in)
 		if err := check.First(check.Present("targetGroupArn", in.TargetGroupArn), r.shape(),
 			check.When(r.empty(), check.Invalid("At least one health check setting must be specified"))); err != nil {
@@ -178,11 +195,13 @@ func (s *TargetGroups) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTarg
 }
 
 // DescribeTargetGroups answers all target groups, in pages, or those of a load balancer or of the given ARNs or names.
-func (s *TargetGroups) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput, _ ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error) {
+func (s *TargetGroups) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput,
+	_ ...func(*elb.Options)) (*elb.DescribeTargetGroupsOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeTargetGroups", in, s.describeTargetGroups)
 }
 
-func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
+func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput,
+	error) {
 	if err := request.CheckPageSize(in.PageSize); err != nil {
 		return nil, err
 	}
@@ -193,7 +212,8 @@ func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (
 		}
 	}
 	if ways > 1 {
-		return nil, check.Invalid("Target group names, target group ARNs and a load balancer ARN cannot be specified at the same time")
+		return nil, check.Invalid("Target group names, target group ARNs and a load balancer ARN cannot be specified at " +
+			"the same time")
 	}
 	if len(in.TargetGroupArns) > request.MaxNamed || len(in.Names) > request.MaxNamed {
 		return nil, check.Invalid("You cannot specify more than '%d' target groups", request.MaxNamed)
@@ -221,13 +241,15 @@ func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (
 			list = append(list, s.account.TargetGroups[arn])
 		}
 		slices.SortFunc(list, func(x, y *account.TargetGroup) int { return cmp.Compare(x.Seq, y.Seq) })
-		if list, out.NextMarker, err = request.Page(list, func(tg *account.TargetGroup) uint64 { return tg.Seq }, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage)); err != nil {
+		if list, out.NextMarker, err = request.Page(list, func(tg *account.TargetGroup) uint64 { return tg.Seq }, in.Marker,
+			in.PageSize, request.PagesOf(s.account, request.LargePage)); err != nil {
 			return nil, err
 		}
 	}
 	entries := request.Current[types.TargetGroup](list)
 	if ways == 0 {
-		entries, out.NextMarker, err = request.ListedPage[account.TargetGroup, types.TargetGroup](s.account, s.account.TargetGroupsInOrder(),
+		entries, out.NextMarker, err = request.ListedPage[account.TargetGroup, types.TargetGroup](s.account,
+			s.account.TargetGroupsInOrder(),
 			func(tg *account.TargetGroup) (string, uint64) { return tg.ARN, tg.Seq }, in.Marker, in.PageSize)
 	}
 	if err != nil {
@@ -246,12 +268,16 @@ func (s *TargetGroups) changingGroup(tg *account.TargetGroup) {
 func (s *TargetGroups) describeTargetGroup(tg *account.TargetGroup) types.TargetGroup {
 	h := tg.HealthCheck
 	out := types.TargetGroup{
-		TargetGroupArn: aws.String(tg.ARN), TargetGroupName: aws.String(tg.Name), TargetType: types.TargetTypeEnum(tg.TargetType),
-		Protocol: types.ProtocolEnum(tg.Protocol), ProtocolVersion: request.Optional(tg.ProtocolVersion), VpcId: request.Optional(tg.VPC),
+		TargetGroupArn: aws.String(tg.ARN), TargetGroupName: aws.String(tg.Name), TargetType: types.TargetTypeEnum(
+			tg.TargetType),
+		Protocol: types.ProtocolEnum(tg.Protocol), ProtocolVersion: request.Optional(tg.ProtocolVersion),
+		VpcId:         request.Optional(tg.VPC),
 		IpAddressType: types.TargetGroupIpAddressTypeEnum(tg.IPAddressType), LoadBalancerArns: []string{},
-		HealthCheckEnabled: aws.Bool(h.Enabled), HealthCheckProtocol: types.ProtocolEnum(h.Protocol), HealthCheckPort: request.Optional(h.Port),
-		HealthCheckPath: request.Optional(h.Path), HealthCheckIntervalSeconds: aws.Int32(h.Interval), HealthCheckTimeoutSeconds: aws.Int32(h.Timeout),
-		HealthyThresholdCount: aws.Int32(h.HealthyThreshold), UnhealthyThresholdCount: aws.Int32(h.UnhealthyThreshold),
+		HealthCheckEnabled: aws.Bool(h.Enabled), HealthCheckProtocol: types.ProtocolEnum(h.Protocol),
+		HealthCheckPort: request.Optional(h.Port),
+		HealthCheckPath: request.Optional(h.Path), HealthCheckIntervalSeconds: aws.Int32(h.Interval),
+		HealthCheckTimeoutSeconds: aws.Int32(h.Timeout),
+		HealthyThresholdCount:     aws.Int32(h.HealthyThreshold), UnhealthyThresholdCount: aws.Int32(h.UnhealthyThreshold),
 	}
 	if tg.Port != 0 {
 		out.Port = aws.Int32(tg.Port)
@@ -271,8 +297,10 @@ func (s *TargetGroups) describeTargetGroup(tg *account.TargetGroup) types.Target
 }
 
 // DeleteTargetGroup deletes a target group that no rule names; one that does not exist is no error.
-func (s *TargetGroups) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput, _ ...func(*elb.Options)) (*elb.DeleteTargetGroupOutput, error) {
-	return call.Write(ctx, s.entry, "DeleteTargetGroup", in, func(in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
+func (s *TargetGroups) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput, _ ...func(*elb.Options)) (
+	*elb.DeleteTargetGroupOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteTargetGroup", in, func(in *elb.DeleteTargetGroupInput) (
+		*elb.DeleteTargetGroupOutput, error) {
 		tg, err := request.FindTargetGroup(s.account, in.TargetGroupArn)
 		if e := apierr.As(err); e != nil && e.Code == request.KindTargetGroup.Code {
 			return &elb.DeleteTargetGroupOutput{}, nil

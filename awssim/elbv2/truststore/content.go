@@ -23,7 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// Limits of what trust stores are made of: Elastic Load Balancing user guide, "Quotas for your Application Load Balancers".
+// Limits of what trust stores are made of: Elastic Load Balancing user guide, "Quotas for your Application Load
+// Balancers".
 const (
 	maxAuthorities = 25                                  // certificates of one bundle
 	maxCertificate = 16 << 10                            // bytes of one certificate
@@ -44,11 +45,13 @@ func bundleMissing(err error, bucket, key string) error {
 	if errors.Is(err, s3.ErrTooLarge) {
 		return badBundle("it is longer than '%d' bytes", maxBundle)
 	}
-	return apierr.New("CaCertificatesBundleNotFound", "The CA certificates bundle '%s' could not be found in the bucket '%s'", key, bucket)
+	return apierr.New("CaCertificatesBundleNotFound",
+		"The CA certificates bundle '%s' could not be found in the bucket '%s'", key, bucket)
 }
 
 func badBundle(format string, args ...any) error {
-	return apierr.New("InvalidCaCertificatesBundle", "The CA certificates bundle is not valid: %s", fmt.Sprintf(format, args...))
+	return apierr.New("InvalidCaCertificatesBundle", "The CA certificates bundle is not valid: %s",
+		fmt.Sprintf(format, args...))
 }
 
 // parseBundle reads the certificates of authorities from PEM.
@@ -110,7 +113,8 @@ func badRevocations(format string, args ...any) error {
 	return apierr.New("InvalidRevocationContent", "The revocation file is not valid: %s", fmt.Sprintf(format, args...))
 }
 
-// pemBlocks is the content of the first blocks of a PEM file, which must all be of that type; text between them is ignored.
+// pemBlocks is the content of the first blocks of a PEM file, which must all be of that type; text between them is
+// ignored.
 func pemBlocks(content []byte, typ string, most int) ([][]byte, bool) {
 	var out [][]byte
 	for len(out) < most {
@@ -151,37 +155,44 @@ func (s *TrustStores) TrustStoreRevocation(path string, id int64) ([]byte, bool)
 	return nil, false
 }
 
-// location is where the simulator serves what belongs to a trust store; AWS answers a signed URL of S3. In the process, where
-// there is no server, it is the path alone.
+// location is where the simulator serves what belongs to a trust store; AWS answers a signed URL of S3. In the process,
+// where there is no server, it is the path alone.
 func location(ctx context.Context, t *account.TrustStore, file string) *string {
 	_, path, _ := strings.Cut(t.ARN, ":truststore/")
 	return aws.String(gate.Endpoint(ctx) + "/_sim/truststores/" + path + "/" + file)
 }
 
 // GetTrustStoreCaCertificatesBundle answers where the bundle can be fetched.
-func (s *TrustStores) GetTrustStoreCaCertificatesBundle(ctx context.Context, in *elb.GetTrustStoreCaCertificatesBundleInput, _ ...func(*elb.Options)) (*elb.GetTrustStoreCaCertificatesBundleOutput, error) {
-	return call.Read(ctx, s.entry, "GetTrustStoreCaCertificatesBundle", in, func(in *elb.GetTrustStoreCaCertificatesBundleInput) (*elb.GetTrustStoreCaCertificatesBundleOutput, error) {
-		t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
-		if err != nil {
-			return nil, err
-		}
-		return &elb.GetTrustStoreCaCertificatesBundleOutput{Location: location(ctx, t, "bundle.pem")}, nil
-	})
+func (s *TrustStores) GetTrustStoreCaCertificatesBundle(ctx context.Context,
+	in *elb.GetTrustStoreCaCertificatesBundleInput, _ ...func(*elb.Options)) (*elb.GetTrustStoreCaCertificatesBundleOutput,
+	error) {
+	return call.Read(ctx, s.entry, "GetTrustStoreCaCertificatesBundle", in,
+		func(in *elb.GetTrustStoreCaCertificatesBundleInput) (*elb.GetTrustStoreCaCertificatesBundleOutput, error) {
+			t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
+			if err != nil {
+				return nil, err
+			}
+			return &elb.GetTrustStoreCaCertificatesBundleOutput{Location: location(ctx, t, "bundle.pem")}, nil
+		})
 }
 
 // GetTrustStoreRevocationContent answers where a revocation file can be fetched.
-func (s *TrustStores) GetTrustStoreRevocationContent(ctx context.Context, in *elb.GetTrustStoreRevocationContentInput, _ ...func(*elb.Options)) (*elb.GetTrustStoreRevocationContentOutput, error) {
-	return call.Read(ctx, s.entry, "GetTrustStoreRevocationContent", in, func(in *elb.GetTrustStoreRevocationContentInput) (*elb.GetTrustStoreRevocationContentOutput, error) {
-		if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn), check.Present("revocationId", in.RevocationId)); err != nil {
-			return nil, err
-		}
-		t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
-		if err != nil {
-			return nil, err
-		}
-		if revocation(t, *in.RevocationId) == nil {
-			return nil, noRevocation(*in.RevocationId)
-		}
-		return &elb.GetTrustStoreRevocationContentOutput{Location: location(ctx, t, fmt.Sprintf("revocations/%d.pem", *in.RevocationId))}, nil
-	})
+func (s *TrustStores) GetTrustStoreRevocationContent(ctx context.Context, in *elb.GetTrustStoreRevocationContentInput,
+	_ ...func(*elb.Options)) (*elb.GetTrustStoreRevocationContentOutput, error) {
+	return call.Read(ctx, s.entry, "GetTrustStoreRevocationContent", in,
+		func(in *elb.GetTrustStoreRevocationContentInput) (*elb.GetTrustStoreRevocationContentOutput, error) {
+			if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn),
+				check.Present("revocationId", in.RevocationId)); err != nil {
+				return nil, err
+			}
+			t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
+			if err != nil {
+				return nil, err
+			}
+			if revocation(t, *in.RevocationId) == nil {
+				return nil, noRevocation(*in.RevocationId)
+			}
+			return &elb.GetTrustStoreRevocationContentOutput{
+				Location: location(ctx, t, fmt.Sprintf("revocations/%d.pem", *in.RevocationId))}, nil
+		})
 }

@@ -18,17 +18,22 @@ import (
 )
 
 // AddTrustStoreRevocations adds revocation lists of a bucket to a trust store, all or none.
-func (s *TrustStores) AddTrustStoreRevocations(ctx context.Context, in *elb.AddTrustStoreRevocationsInput, _ ...func(*elb.Options)) (*elb.AddTrustStoreRevocationsOutput, error) {
+func (s *TrustStores) AddTrustStoreRevocations(ctx context.Context, in *elb.AddTrustStoreRevocationsInput,
+	_ ...func(*elb.Options)) (*elb.AddTrustStoreRevocationsOutput, error) {
 	return call.Write(ctx, s.entry, "AddTrustStoreRevocations", in, s.addRevocations)
 }
 
-func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*elb.AddTrustStoreRevocationsOutput, error) {
-	if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn), check.Some("revocationContents", in.RevocationContents)); err != nil {
+func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*elb.AddTrustStoreRevocationsOutput,
+	error) {
+	if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn), check.Some("revocationContents",
+		in.RevocationContents)); err != nil {
 		return nil, err
 	}
 	for _, c := range in.RevocationContents {
-		if err := check.First(check.OneOf("revocationContents.member.revocationType", c.RevocationType, c.RevocationType.Values()),
-			check.Present("revocationContents.member.s3Bucket", c.S3Bucket), check.Present("revocationContents.member.s3Key", c.S3Key)); err != nil {
+		if err := check.First(check.OneOf("revocationContents.member.revocationType", c.RevocationType,
+			c.RevocationType.Values()),
+			check.Present("revocationContents.member.s3Bucket", c.S3Bucket), check.Present("revocationContents.member.s3Key",
+				c.S3Key)); err != nil {
 			return nil, err
 		}
 	}
@@ -38,7 +43,8 @@ func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*el
 	}
 	after, total, next := slices.Clone(t.Revocations), t.RevokedEntries(), t.LastRevocation
 	if len(after)+len(in.RevocationContents) > maxRevocationLists {
-		return nil, apierr.New("TooManyTrustStoreRevocationEntries", "The maximum number of revocation lists of a trust store, '%d', would be exceeded", maxRevocationLists)
+		return nil, apierr.New("TooManyTrustStoreRevocationEntries",
+			"The maximum number of revocation lists of a trust store, '%d', would be exceeded", maxRevocationLists)
 	}
 	out := &elb.AddTrustStoreRevocationsOutput{TrustStoreRevocations: []types.TrustStoreRevocation{}}
 	for _, c := range in.RevocationContents {
@@ -47,7 +53,8 @@ func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*el
 			return nil, badRevocations("it is longer than '%d' bytes", maxRevocations)
 		}
 		if err != nil {
-			return nil, apierr.New("RevocationContentNotFound", "The revocation file '%s' could not be found in the bucket '%s'", *c.S3Key, *c.S3Bucket)
+			return nil, apierr.New("RevocationContentNotFound", "The revocation file '%s' could not be found in the bucket '%s'",
+				*c.S3Key, *c.S3Bucket)
 		}
 		lists, err := parseRevocations(content)
 		if err != nil {
@@ -56,11 +63,13 @@ func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*el
 		next++
 		r := account.NewRevocation(next, content, lists)
 		if total += r.Entries; total > maxRevokedEntries {
-			return nil, apierr.New("TooManyTrustStoreRevocationEntries", "The maximum number of revocation entries of a trust store, '%d', would be exceeded", maxRevokedEntries)
+			return nil, apierr.New("TooManyTrustStoreRevocationEntries",
+				"The maximum number of revocation entries of a trust store, '%d', would be exceeded", maxRevokedEntries)
 		}
 		after = append(after, r)
 		out.TrustStoreRevocations = append(out.TrustStoreRevocations, types.TrustStoreRevocation{
-			TrustStoreArn: aws.String(t.ARN), RevocationId: aws.Int64(r.ID), RevocationType: types.RevocationTypeCrl, NumberOfRevokedEntries: aws.Int64(r.Entries),
+			TrustStoreArn: aws.String(t.ARN), RevocationId: aws.Int64(r.ID), RevocationType: types.RevocationTypeCrl,
+			NumberOfRevokedEntries: aws.Int64(r.Entries),
 		})
 	}
 	t.Revocations, t.LastRevocation = after, next
@@ -97,9 +106,12 @@ func revocations(t *account.TrustStore, ids []int64) ([]*account.Revocation, err
 }
 
 // RemoveTrustStoreRevocations removes revocation lists, all or none.
-func (s *TrustStores) RemoveTrustStoreRevocations(ctx context.Context, in *elb.RemoveTrustStoreRevocationsInput, _ ...func(*elb.Options)) (*elb.RemoveTrustStoreRevocationsOutput, error) {
-	return call.Write(ctx, s.entry, "RemoveTrustStoreRevocations", in, func(in *elb.RemoveTrustStoreRevocationsInput) (*elb.RemoveTrustStoreRevocationsOutput, error) {
-		if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn), check.Some("revocationIds", in.RevocationIds)); err != nil {
+func (s *TrustStores) RemoveTrustStoreRevocations(ctx context.Context, in *elb.RemoveTrustStoreRevocationsInput,
+	_ ...func(*elb.Options)) (*elb.RemoveTrustStoreRevocationsOutput, error) {
+	return call.Write(ctx, s.entry, "RemoveTrustStoreRevocations", in, func(in *elb.RemoveTrustStoreRevocationsInput) (
+		*elb.RemoveTrustStoreRevocationsOutput, error) {
+		if err := check.First(check.Present("trustStoreArn", in.TrustStoreArn),
+			check.Some("revocationIds", in.RevocationIds)); err != nil {
 			return nil, err
 		}
 		t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
@@ -110,14 +122,18 @@ func (s *TrustStores) RemoveTrustStoreRevocations(ctx context.Context, in *elb.R
 		if err != nil {
 			return nil, err
 		}
-		t.Revocations = slices.DeleteFunc(slices.Clone(t.Revocations), func(r *account.Revocation) bool { return slices.Contains(gone, r) })
+		t.Revocations = slices.DeleteFunc(slices.Clone(t.Revocations), func(r *account.Revocation) bool {
+			return slices.Contains(gone, r)
+		})
 		return &elb.RemoveTrustStoreRevocationsOutput{}, nil
 	})
 }
 
 // DescribeTrustStoreRevocations answers the revocation lists of a trust store, in pages, or those of the given ids.
-func (s *TrustStores) DescribeTrustStoreRevocations(ctx context.Context, in *elb.DescribeTrustStoreRevocationsInput, _ ...func(*elb.Options)) (*elb.DescribeTrustStoreRevocationsOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeTrustStoreRevocations", in, func(in *elb.DescribeTrustStoreRevocationsInput) (*elb.DescribeTrustStoreRevocationsOutput, error) {
+func (s *TrustStores) DescribeTrustStoreRevocations(ctx context.Context, in *elb.DescribeTrustStoreRevocationsInput,
+	_ ...func(*elb.Options)) (*elb.DescribeTrustStoreRevocationsOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeTrustStoreRevocations", in, func(in *elb.DescribeTrustStoreRevocationsInput) (
+		*elb.DescribeTrustStoreRevocationsOutput, error) {
 		t, err := request.FindTrustStore(s.account, in.TrustStoreArn)
 		if err != nil {
 			return nil, err
@@ -129,13 +145,15 @@ func (s *TrustStores) DescribeTrustStoreRevocations(ctx context.Context, in *elb
 		out := &elb.DescribeTrustStoreRevocationsOutput{TrustStoreRevocations: []types.DescribeTrustStoreRevocation{}}
 		if len(in.RevocationIds) == 0 {
 			number := func(r *account.Revocation) uint64 { return uint64(r.ID) }
-			if list, out.NextMarker, err = request.Page(t.Revocations, number, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage)); err != nil {
+			if list, out.NextMarker, err = request.Page(t.Revocations, number, in.Marker, in.PageSize,
+				request.PagesOf(s.account, request.LargePage)); err != nil {
 				return nil, err
 			}
 		}
 		for _, r := range list {
 			out.TrustStoreRevocations = append(out.TrustStoreRevocations, types.DescribeTrustStoreRevocation{
-				TrustStoreArn: aws.String(t.ARN), RevocationId: aws.Int64(r.ID), RevocationType: types.RevocationTypeCrl, NumberOfRevokedEntries: aws.Int64(r.Entries),
+				TrustStoreArn: aws.String(t.ARN), RevocationId: aws.Int64(r.ID), RevocationType: types.RevocationTypeCrl,
+				NumberOfRevokedEntries: aws.Int64(r.Entries),
 			})
 		}
 		return out, nil

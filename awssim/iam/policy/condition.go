@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Condition is one operator over one key: it holds when a value of the key in the request compares with one of Values, or
-// with none of them for the negated operators.
+// Condition is one operator over one key: it holds when a value of the key in the request compares with one of Values,
+// or with none of them for the negated operators.
 type Condition struct {
 	Operator string // as written, such as ForAllValues:StringLikeIfExists
 	Key      string // in lower case, since keys are compared without regard to it

@@ -1,5 +1,5 @@
-// Package policy reads IAM policy documents and decides by them. It has the language of policies and no service: the caller
-// gives action, resource and condition keys of a call. It is pure and imports only the standard library.
+// Package policy reads IAM policy documents and decides by them. It has the language of policies and no service: the
+// caller gives action, resource and condition keys of a call. It is pure and imports only the standard library.
 package policy
 
 import (
@@ -70,7 +70,8 @@ var (
 	trustKind    = kind{name: "trust policy", principals: true, longest: 4096}
 )
 
-// ParseIdentity reads a policy to attach to a user, a role, a session, or as a permissions boundary. Errors name the element.
+// ParseIdentity reads a policy to attach to a user, a role, a session, or as a permissions boundary. Errors name the
+// element.
 func ParseIdentity(text []byte) (*Document, error) { return parse(text, identityKind) }
 
 // ParseTrust reads the trust policy of a role. Errors name the element.
@@ -209,7 +210,8 @@ func (p *Principals) read(raw json.RawMessage) error {
 	}
 	var canonical []string
 	err := members(raw, map[string]func(json.RawMessage) error{
-		"AWS": texts(&p.AWS), "Federated": texts(&p.Federated), "Service": texts(&p.Service), "CanonicalUser": texts(&canonical),
+		"AWS": texts(&p.AWS), "Federated": texts(&p.Federated), "Service": texts(&p.Service),
+		"CanonicalUser": texts(&canonical),
 	})
 	if err != nil {
 		return err
@@ -220,7 +222,8 @@ func (p *Principals) read(raw json.RawMessage) error {
 	})
 	for _, a := range p.AWS {
 		if strings.ContainsAny(a, "*?") {
-			return fmt.Errorf("AWS: %q: a principal may not hold wildcards; name it, or name its account and use a condition on aws:PrincipalArn", a)
+			return fmt.Errorf("AWS: %q: a principal may not hold wildcards; name it, or name its account and use a condition "+
+				"on aws:PrincipalArn", a)
 		}
 	}
 	return nil

@@ -149,7 +149,9 @@ func (p Principals) trust(who Principal) Trust {
 		who.Federated != "" && slices.Contains(p.Federated, who.Federated),
 		who.Service != "" && slices.Contains(p.Service, who.Service):
 		return ByIdentity
-	case p.Anyone, who.Account != "" && slices.ContainsFunc(p.AWS, func(a string) bool { return accountOf(a) == who.Account }):
+	case p.Anyone, who.Account != "" && slices.ContainsFunc(p.AWS, func(a string) bool {
+		return accountOf(a) == who.Account
+	}):
 		return ByAccount
 	}
 	return Untrusted

@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// Wildcards of a pattern after expansion, from Unicode's private use area, so that the values of variables, which stand for
-// themselves, may hold asterisks and question marks.
+// Wildcards of a pattern after expansion, from Unicode's private use area, so that the values of variables, which stand
+// for themselves, may hold asterisks and question marks.
 const (
 	anyRun = '\uE000' // *
 	anyOne = '\uE001' // ?
@@ -11,9 +11,9 @@ const (
 
 var wildcards = strings.NewReplacer("*", string(anyRun), "?", string(anyOne))
 
-// expand replaces the variables of a value: ${aws:username}, ${aws:PrincipalTag/team, 'none'} with a default, and ${*}, ${?}
-// and ${$} for the characters themselves. With wild, asterisks and question marks outside of variables become wildcards.
-// It fails for a variable that the context has no single value for: such a value matches nothing.
+// expand replaces the variables of a value: ${aws:username}, ${aws:PrincipalTag/team, 'none'} with a default, and ${*},
+// ${?} and ${$} for the characters themselves. With wild, asterisks and question marks outside of variables become
+// wildcards. It fails for a variable that the context has no single value for: such a value matches nothing.
 func expand(v string, context Context, variables, wild bool) (string, bool) {
 	plain := func(s string) string {
 		if wild {
@@ -83,9 +83,9 @@ func glob(pattern, s string) bool {
 // arnParts is the number of parts of an ARN: arn, partition, service, region, account, resource.
 const arnParts = 6
 
-// arnMatches compares an ARN with an expanded pattern part by part, so that a wildcard does not reach over the colons before
-// the last part. A lone * matches anything; what is no ARN, such as the * that a call without resource is checked on, is
-// matched by nothing else.
+// arnMatches compares an ARN with an expanded pattern part by part, so that a wildcard does not reach over the colons
+// before the last part. A lone * matches anything; what is no ARN, such as the * that a call without resource is
+// checked on, is matched by nothing else.
 func arnMatches(pattern, arn string) bool {
 	if pattern == string(anyRun) {
 		return true

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// operator is a condition operator without quantifier and IfExists. IAM User Guide, "IAM JSON policy elements: Condition
-// operators".
+// operator is a condition operator without quantifier and IfExists. IAM User Guide, "IAM JSON policy elements:
+// Condition operators".
 type operator struct {
 	name    string
 	compare func(have, want string) bool
@@ -46,7 +46,8 @@ var operators = func() map[string]operator {
 	} {
 		not := map[string]string{"Equals": "NotEquals"}[name]
 		number := operator{compare: ordered(number, holds), valid: parses(number), wants: "a number"}
-		date := operator{compare: ordered(moment, holds), valid: parses(moment), wants: "a time such as 2026-01-02T15:04:05Z, or seconds since 1970"}
+		date := operator{compare: ordered(moment, holds), valid: parses(moment),
+			wants: "a time such as 2026-01-02T15:04:05Z, or seconds since 1970"}
 		if not == "" {
 			add("Numeric"+name, "", number)
 			add("Date"+name, "", date)

@@ -50,9 +50,11 @@ func TestConditionsHoldByTheirOperators(t *testing.T) {
 		{"not present", `{"Null":{"k":"false"}}`, none, false},
 		{"bool", `{"Bool":{"aws:SecureTransport":"true"}}`, context("aws:SecureTransport", "True"), true},
 		{"arn like", `{"ArnLike":{"k":"arn:aws:ec2:*:1:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:1:vpc/vpc-1"), true},
-		{"arn like does not cross colons", `{"ArnLike":{"k":"arn:aws:ec2:*:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:1:vpc/vpc-1"), false},
+		{"arn like does not cross colons", `{"ArnLike":{"k":"arn:aws:ec2:*:vpc/*"}}`,
+			context("k", "arn:aws:ec2:us-west-2:1:vpc/vpc-1"), false},
 		{"arn equals", `{"ArnEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-1"), true},
-		{"arn not equals", `{"ArnNotEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-1"), false},
+		{"arn not equals", `{"ArnNotEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-1"),
+			false},
 		{"number", `{"NumericLessThanEquals":{"k":10}}`, context("k", "10"), true},
 		{"greater number", `{"NumericLessThan":{"k":"10"}}`, context("k", "10"), false},
 		{"no number", `{"NumericGreaterThan":{"k":"10"}}`, context("k", "many"), false},
@@ -71,19 +73,24 @@ func TestConditionsHoldByTheirOperators(t *testing.T) {
 		{"date equals", `{"DateEquals":{"k":"2026-01-02"}}`, context("k", "2026-01-02T00:00Z"), true},
 		{"date does not equal", `{"DateNotEquals":{"k":"2026-01-02"}}`, context("k", "2026-01-02T00:00:00Z"), false},
 		{"date too late", `{"DateLessThanEquals":{"k":"2026-01-01T00:00:00Z"}}`, context("k", "2026-01-02T00:00:00Z"), false},
-		{"date at least", `{"DateGreaterThanEquals":{"k":"2026-01-01T00:00:00.500Z"}}`, context("k", "2026-01-01T00:00:00Z"), false},
+		{"date at least", `{"DateGreaterThanEquals":{"k":"2026-01-01T00:00:00.500Z"}}`, context("k", "2026-01-01T00:00:00Z"),
+			false},
 		{"bytes", `{"BinaryEquals":{"k":"QUI="}}`, context("k", "QUI="), true},
 		{"other bytes", `{"BinaryEquals":{"k":"QUI="}}`, context("k", "QUJD"), false},
-		{"arn not like", `{"ArnNotLike":{"k":"arn:aws:ec2:*:1:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:2:vpc/vpc-1"), true},
-		{"arn equals another", `{"ArnEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-2"), false},
-		{"arn equals with a wildcard", `{"ArnEquals":{"k":"arn:aws:ec2:*:1:vpc/vpc-?"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-2"), true},
+		{"arn not like", `{"ArnNotLike":{"k":"arn:aws:ec2:*:1:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:2:vpc/vpc-1"),
+			true},
+		{"arn equals another", `{"ArnEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-2"),
+			false},
+		{"arn equals with a wildcard", `{"ArnEquals":{"k":"arn:aws:ec2:*:1:vpc/vpc-?"}}`,
+			context("k", "arn:aws:ec2:r:1:vpc/vpc-2"), true},
 		{"arn that is none", `{"ArnEquals":{"k":"arn:aws:ec2:*:*:*"}}`, context("k", "arn:aws:ec2"), false},
 		{"date", `{"DateGreaterThan":{"k":"2026-01-01T00:00:00Z"}}`, context("k", "2026-01-02T00:00:00Z"), true},
 		{"date in seconds", `{"DateLessThan":{"k":"2026-01-01T00:00:00Z"}}`, context("k", "1700000000"), true},
 		{"address", `{"IpAddress":{"k":["10.0.0.0/8","::1"]}}`, context("k", "10.1.2.3"), true},
 		{"address by itself", `{"IpAddress":{"k":["10.0.0.0/8","2001:db8::1"]}}`, context("k", "2001:db8::1"), true},
 		{"address beside it", `{"IpAddress":{"k":["10.0.0.0/8","2001:db8::1"]}}`, context("k", "2001:db8::2"), false},
-		{"address of the older protocol in the newer's form", `{"IpAddress":{"k":"10.0.0.0/8"}}`, context("k", "::ffff:10.1.2.3"), true},
+		{"address of the older protocol in the newer's form", `{"IpAddress":{"k":"10.0.0.0/8"}}`,
+			context("k", "::ffff:10.1.2.3"), true},
 		{"address that is none", `{"IpAddress":{"k":"0.0.0.0/0"}}`, context("k", "somewhere"), false},
 		{"other address", `{"NotIpAddress":{"k":"10.0.0.0/8"}}`, context("k", "10.1.2.3"), false},
 		{"all values", `{"ForAllValues:StringEquals":{"aws:TagKeys":["a","b","c"]}}`, keys, true},
@@ -98,16 +105,20 @@ func TestConditionsHoldByTheirOperators(t *testing.T) {
 		{"one of several values of a key", `{"StringEquals":{"aws:TagKeys":"b"}}`, keys, true},
 		{"all values, one if exists", `{"ForAllValues:StringEqualsIfExists":{"aws:TagKeys":"a"}}`, keys, false},
 		{"not false", `{"Bool":{"aws:SecureTransport":"false"}}`, context("aws:SecureTransport", "true"), false},
-		{"variable with space around", `{"StringEquals":{"k":"${ aws:username }"}}`, context("k", "ann", "aws:username", "ann"), true},
+		{"variable with space around", `{"StringEquals":{"k":"${ aws:username }"}}`, context("k", "ann", "aws:username",
+			"ann"), true},
 		{"variable that is not closed", `{"StringLike":{"k":"a*${b"}}`, context("k", "a-${b"), true},
 		{"variable that is not closed is text", `{"StringLike":{"k":"a*${b"}}`, context("k", "a-${c"), false},
 		{"a star that is none", `{"StringEquals":{"k":"a*"}}`, context("k", "a*"), true},
 		{"like is about the whole", `{"StringLike":{"k":"b"}}`, context("k", "ab"), false},
-		{"variable of several values", `{"StringEquals":{"k":"${aws:TagKeys}"}}`, context("k", "a", "aws:TagKeys", "a", "aws:TagKeys", "b"), false},
+		{"variable of several values", `{"StringEquals":{"k":"${aws:TagKeys}"}}`, context("k", "a", "aws:TagKeys", "a",
+			"aws:TagKeys", "b"), false},
 		{"any value if exists", `{"ForAnyValue:StringLikeIfExists":{"aws:TagKeys":"x*"}}`, none, true},
 		{"variable", `{"StringEquals":{"k":"${aws:username}"}}`, context("k", "ann", "aws:username", "ann"), true},
-		{"a variable's value has no wildcards", `{"StringLike":{"k":"${aws:username}"}}`, context("k", "anna", "aws:username", "ann*"), false},
-		{"variable beside a wildcard", `{"StringLike":{"k":"${aws:username}-*"}}`, context("k", "ann-1", "aws:username", "ann"), true},
+		{"a variable's value has no wildcards", `{"StringLike":{"k":"${aws:username}"}}`, context("k", "anna", "aws:username",
+			"ann*"), false},
+		{"variable beside a wildcard", `{"StringLike":{"k":"${aws:username}-*"}}`, context("k", "ann-1", "aws:username",
+			"ann"), true},
 		{"variable without value", `{"StringEquals":{"k":"${aws:username}"}}`, context("k", ""), false},
 		{"variable with default", `{"StringEquals":{"k":"${aws:PrincipalTag/team, 'none'}"}}`, context("k", "none"), true},
 		{"literal asterisk", `{"StringLike":{"k":"a${*}${$}"}}`, context("k", "a*$"), true},
@@ -116,7 +127,9 @@ func TestConditionsHoldByTheirOperators(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, err := ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + tt.condition + `}}`))
+			d, err := ParseIdentity(
+				[]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` +
+					tt.condition + `}}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,18 +154,26 @@ func TestStatementsCoverActionsAndResources(t *testing.T) {
 		{"one character", `"Action":"ec2:DescribeVpc?","Resource":"*"`, "ec2:DescribeVpcs", "*", true},
 		{"service wildcard", `"Action":"ec2:*","Resource":"*"`, "elasticloadbalancing:AddTags", "*", false},
 		{"resource wildcard", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/*"`, "ec2:CreateTags", group, true},
-		{"resource with regard to case", `"Action":"*","Resource":"arn:aws:ec2:*:*:Security-group/*"`, "ec2:CreateTags", group, false},
-		{"wildcard does not cross colons", `"Action":"*","Resource":"arn:aws:ec2:*:security-group/*:"`, "ec2:CreateTags", group, false},
-		{"a wildcard needs the rest as well", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/*-2"`, "ec2:CreateTags", group, false},
-		{"wildcard does cross colons at the end", `"Action":"*","Resource":"arn:aws:logs:r:1:log-group:*"`, "logs:CreateLogStream", "arn:aws:logs:r:1:log-group:g:log-stream:s", true},
-		{"another partition", `"Action":"*","Resource":"arn:aws-cn:ec2:*:*:security-group/*"`, "ec2:CreateTags", group, false},
-		{"ARNs do not cover calls without resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:*"`, "ec2:DescribeVpcs", "*", false},
+		{"resource with regard to case", `"Action":"*","Resource":"arn:aws:ec2:*:*:Security-group/*"`, "ec2:CreateTags",
+			group, false},
+		{"wildcard does not cross colons", `"Action":"*","Resource":"arn:aws:ec2:*:security-group/*:"`, "ec2:CreateTags",
+			group, false},
+		{"a wildcard needs the rest as well", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/*-2"`,
+			"ec2:CreateTags", group, false},
+		{"wildcard does cross colons at the end", `"Action":"*","Resource":"arn:aws:logs:r:1:log-group:*"`,
+			"logs:CreateLogStream", "arn:aws:logs:r:1:log-group:g:log-stream:s", true},
+		{"another partition", `"Action":"*","Resource":"arn:aws-cn:ec2:*:*:security-group/*"`, "ec2:CreateTags",
+			group, false},
+		{"ARNs do not cover calls without resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:*"`, "ec2:DescribeVpcs",
+			"*", false},
 		{"not action", `"NotAction":["iam:*","sts:*"],"Resource":"*"`, "ec2:DescribeVpcs", "*", true},
 		{"not action, named", `"NotAction":["iam:*","ec2:*"],"Resource":"*"`, "ec2:DescribeVpcs", "*", false},
 		{"not resource", `"Action":"*","NotResource":"arn:aws:ec2:*:*:vpc/*"`, "ec2:CreateTags", group, true},
 		{"not resource, named", `"Action":"*","NotResource":"` + group + `"`, "ec2:CreateTags", group, false},
-		{"variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/${aws:username}"`, "ec2:CreateTags", group, true},
-		{"unknown variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:${aws:PrincipalTag/x}"`, "ec2:CreateTags", group, false},
+		{"variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/${aws:username}"`,
+			"ec2:CreateTags", group, true},
+		{"unknown variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:${aws:PrincipalTag/x}"`,
+			"ec2:CreateTags", group, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,7 +192,9 @@ func TestStatementsCoverActionsAndResources(t *testing.T) {
 
 func TestTheOlderLanguageHasNoVariables(t *testing.T) {
 	t.Parallel()
-	d, err := ParseIdentity([]byte(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"k":"${aws:username}"}}}}`))
+	d, err := ParseIdentity(
+		[]byte(
+			`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"k":"${aws:username}"}}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +207,8 @@ func TestTheOlderLanguageHasNoVariables(t *testing.T) {
 func TestADenyWinsAndEveryLayerMustAllow(t *testing.T) {
 	t.Parallel()
 	document := func(effect, action string) *Document {
-		d, err := ParseIdentity(fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":"*"}]}`, effect, action))
+		d, err := ParseIdentity(
+			fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":"*"}]}`, effect, action))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,11 +227,16 @@ func TestADenyWinsAndEveryLayerMustAllow(t *testing.T) {
 		{"one allows", []Layer{{Identity, []*Document{describe, all}}}, true, false, Identity},
 		{"none allows", []Layer{{Identity, []*Document{describe}}}, false, false, Identity},
 		{"a later one denies", []Layer{{Identity, []*Document{all, deny}}}, false, true, Identity},
-		{"the boundary does not allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{describe}}}, false, false, Boundary},
-		{"the session denies", []Layer{{Identity, []*Document{all}}, {Session, []*Document{all, deny}}}, false, true, Session},
-		{"a deny is told rather than a lack", []Layer{{Identity, []*Document{describe}}, {Organization, []*Document{deny}}}, false, true, Organization},
-		{"the first layer that lacks it is told", []Layer{{Identity, []*Document{describe}}, {Boundary, []*Document{describe}}}, false, false, Identity},
-		{"all allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{all}}, {Session, []*Document{all}}}, true, false, Identity},
+		{"the boundary does not allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{describe}}}, false,
+			false, Boundary},
+		{"the session denies", []Layer{{Identity, []*Document{all}}, {Session, []*Document{all, deny}}}, false,
+			true, Session},
+		{"a deny is told rather than a lack", []Layer{{Identity, []*Document{describe}}, {Organization, []*Document{deny}}},
+			false, true, Organization},
+		{"the first layer that lacks it is told", []Layer{{Identity, []*Document{describe}},
+			{Boundary, []*Document{describe}}}, false, false, Identity},
+		{"all allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{all}}, {Session, []*Document{all}}}, true,
+			false, Identity},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -228,30 +257,51 @@ func TestBrokenPoliciesAreRefusedWithTheirElement(t *testing.T) {
 		{"no statement", `{"Version":"2012-10-17"}`, "Statement: is missing"},
 		{"empty", `{"Statement":[]}`, "Statement: is missing"},
 		{"version", `{"Version":"2020-01-01","Statement":[]}`, `Version: "2020-01-01"`},
-		{"element", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Conditions":{}}]}`, "Statement[0].Conditions: is no element"},
+		{"element", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Conditions":{}}]}`,
+			"Statement[0].Conditions: is no element"},
 		{"case of an element", `{"Statement":[{"effect":"Allow","Action":"*","Resource":"*"}]}`, "effect: is no element"},
 		{"effect", `{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}`, `Effect: "allow"`},
 		{"no action", `{"Statement":[{"Effect":"Allow","Resource":"*"}]}`, "give either Action or NotAction"},
-		{"both actions", `{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}]}`, "give either Action or NotAction"},
-		{"action form", `{"Statement":[{"Effect":"Allow","Action":"DescribeVpcs","Resource":"*"}]}`, `Action: "DescribeVpcs"`},
+		{"both actions", `{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}]}`,
+			"give either Action or NotAction"},
+		{"action form", `{"Statement":[{"Effect":"Allow","Action":"DescribeVpcs","Resource":"*"}]}`,
+			`Action: "DescribeVpcs"`},
 		{"wild service", `{"Statement":[{"Effect":"Allow","Action":"e*:Describe","Resource":"*"}]}`, `Action: "e*:Describe"`},
 		{"no resource", `{"Statement":[{"Effect":"Allow","Action":"*"}]}`, "give either Resource or NotResource"},
 		{"resource form", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"sg-1"}]}`, `Resource: "sg-1"`},
 		{"resource type", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":1}]}`, "Resource: 1 is not a string"},
-		{"principal", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`, "an identity-based policy has none"},
-		{"operator", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"k":"v"}}}]}`, "StringIs: is no condition operator"},
-		{"null if exists", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NullIfExists":{"k":"true"}}}]}`, "NullIfExists: is no condition operator"},
-		{"null value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k":"yes"}}}]}`, `"yes" is not true or false`},
-		{"no value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"k":[]}}}]}`, "has no value"},
-		{"same sid", `{"Statement":[{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"}]}`, `Statement[1].Sid: "a" is used already`},
-		{"two operators' values", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"k":"10.0.0.0/33"}}}]}`, `"10.0.0.0/33" is not an address or a CIDR block`},
-		{"no number", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"k":"few"}}}]}`, `"few" is not a number`},
-		{"no time", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"DateLessThan":{"k":"soon"}}}]}`, `"soon" is not a time`},
-		{"sid", `{"Statement":[{"Sid":"a b","Effect":"Allow","Action":"*","Resource":"*"}]}`, `Sid: "a b" holds more than letters and digits`},
-		{"both resources", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","NotResource":"*"}]}`, "give either Resource or NotResource"},
-		{"who it is not about", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","NotPrincipal":{"AWS":"1"}}]}`, "an identity-based policy has none"},
-		{"short ARN", `{"Statement":[{"Effect":"Allow","Action":"*","NotResource":"arn:aws:ec2:*:*"}]}`, `"arn:aws:ec2:*:*" is neither * nor an ARN`},
-		{"other action form", `{"Statement":[{"Effect":"Allow","NotAction":["ec2:*","nothing"],"Resource":"*"}]}`, `"nothing" is neither`},
+		{"principal", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`,
+			"an identity-based policy has none"},
+		{"operator", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"k":"v"}}}]}`,
+			"StringIs: is no condition operator"},
+		{"null if exists",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NullIfExists":{"k":"true"}}}]}`,
+			"NullIfExists: is no condition operator"},
+		{"null value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k":"yes"}}}]}`,
+			`"yes" is not true or false`},
+		{"no value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"k":[]}}}]}`,
+			"has no value"},
+		{"same sid",
+			`{"Statement":[{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"}]}`, `Statement[1].Sid: "a" is used already`},
+		{"two operators' values",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"k":"10.0.0.0/33"}}}]}`,
+			`"10.0.0.0/33" is not an address or a CIDR block`},
+		{"no number",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"k":"few"}}}]}`,
+			`"few" is not a number`},
+		{"no time",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"DateLessThan":{"k":"soon"}}}]}`,
+			`"soon" is not a time`},
+		{"sid", `{"Statement":[{"Sid":"a b","Effect":"Allow","Action":"*","Resource":"*"}]}`,
+			`Sid: "a b" holds more than letters and digits`},
+		{"both resources", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","NotResource":"*"}]}`,
+			"give either Resource or NotResource"},
+		{"who it is not about", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","NotPrincipal":{"AWS":"1"}}]}`,
+			"an identity-based policy has none"},
+		{"short ARN", `{"Statement":[{"Effect":"Allow","Action":"*","NotResource":"arn:aws:ec2:*:*"}]}`,
+			`"arn:aws:ec2:*:*" is neither * nor an ARN`},
+		{"other action form", `{"Statement":[{"Effect":"Allow","NotAction":["ec2:*","nothing"],"Resource":"*"}]}`,
+			`"nothing" is neither`},
 		{"too long", `{"Id":"` + strings.Repeat("x", 7000) + `"}`, "more than the 6144"},
 	}
 	for _, tt := range tests {
@@ -285,22 +335,31 @@ func TestTrustPoliciesNameTheCallersThatMayAssume(t *testing.T) {
 		{"another account", `"Principal":{"AWS":"2"}`, role, "sts:AssumeRole", Untrusted},
 		{"another action", `"Principal":{"AWS":"arn:aws:iam::1:role/lbc"}`, role, "sts:GetFederationToken", Untrusted},
 		{"anybody's account", `"Principal":{"AWS":["*","2"]}`, role, "sts:AssumeRole", ByAccount},
-		{"a user of another account by name", `"Principal":{"AWS":["arn:aws:iam::2:root","arn:aws:iam::1:user/root"]}`, role, "sts:AssumeRole", Untrusted},
-		{"no service is not everyone", `"Principal":{"Service":"pods.eks.amazonaws.com","Federated":"arn:aws:iam::1:oidc-provider/other"}`, role, "sts:AssumeRole", Untrusted},
+		{"a user of another account by name", `"Principal":{"AWS":["arn:aws:iam::2:root","arn:aws:iam::1:user/root"]}`, role,
+			"sts:AssumeRole", Untrusted},
+		{"no service is not everyone",
+			`"Principal":{"Service":"pods.eks.amazonaws.com","Federated":"arn:aws:iam::1:oidc-provider/other"}`, role,
+			"sts:AssumeRole", Untrusted},
 		{"everybody", `"Principal":"*"`, role, "sts:AssumeRole", ByAccount},
 		{"all but one", `"NotPrincipal":{"AWS":"arn:aws:iam::1:role/lbc"}`, role, "sts:AssumeRole", Untrusted},
 		{"all but another", `"NotPrincipal":{"AWS":"arn:aws:iam::1:role/other"}`, role, "sts:AssumeRole", ByAccount},
-		{"external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"blue"}}`, role, "sts:AssumeRole", ByAccount},
-		{"another external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"red"}}`, role, "sts:AssumeRole", Untrusted},
+		{"external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"blue"}}`, role,
+			"sts:AssumeRole", ByAccount},
+		{"another external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"red"}}`, role,
+			"sts:AssumeRole", Untrusted},
 		{"service", `"Principal":{"Service":"pods.eks.amazonaws.com"}`, pod, "sts:TagSession", ByIdentity},
 		{"another service", `"Principal":{"Service":"ec2.amazonaws.com"}`, pod, "sts:AssumeRole", Untrusted},
-		{"provider", `"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringLike":{"oidc.example:sub":"system:serviceaccount:kube-system:*"}}`, token, "sts:AssumeRoleWithWebIdentity", ByIdentity},
-		{"provider, another subject", `"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringEquals":{"oidc.example:sub":"system:serviceaccount:default:x"}}`, token, "sts:AssumeRoleWithWebIdentity", Untrusted},
+		{"provider",
+			`"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringLike":{"oidc.example:sub":"system:serviceaccount:kube-system:*"}}`, token, "sts:AssumeRoleWithWebIdentity", ByIdentity},
+		{"provider, another subject",
+			`"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringEquals":{"oidc.example:sub":"system:serviceaccount:default:x"}}`, token, "sts:AssumeRoleWithWebIdentity", Untrusted},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, err := ParseTrust([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole*","sts:TagSession"],` + tt.statement + `}]}`))
+			d, err := ParseTrust(
+				[]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole*","sts:TagSession"],` +
+					tt.statement + `}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -309,23 +368,29 @@ func TestTrustPoliciesNameTheCallersThatMayAssume(t *testing.T) {
 			}
 		})
 	}
-	d, err := ParseTrust([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*"},{"Effect":"Deny","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/lbc"}}]}`))
+	d, err := ParseTrust(
+		[]byte(
+			`{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*"},{"Effect":"Deny","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/lbc"}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := d.Trusts(role, "sts:AssumeRole", claims); got != Refused {
 		t.Errorf("denied: %v", got)
 	}
-	if d, err = ParseTrust([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*"},{"Effect":"Deny","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/other"}}]}`)); err != nil {
+	if d,
+		err = ParseTrust(
+		[]byte(
+			`{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*"},{"Effect":"Deny","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/other"}}]}`)); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.Trusts(role, "sts:AssumeRole", claims); got != ByAccount {
 		t.Errorf("another is denied: %v", got)
 	}
 	for text, want := range map[string]string{
-		`{"Statement":{"Effect":"Allow","Action":"*","Principal":"*","NotPrincipal":{"AWS":"1"}}}`:                  "give either Principal",
-		`{"Statement":{"Effect":"Allow","Action":"*","NotResource":"*","Principal":"*"}}`:                           "a trust policy has none",
-		`{"Id":"` + strings.Repeat("x", 5000) + `"}`:                                                                "more than the 4096",
+		`{"Statement":{"Effect":"Allow","Action":"*","Principal":"*","NotPrincipal":{"AWS":"1"}}}`: "give either Principal",
+		`{"Statement":{"Effect":"Allow","Action":"*","NotResource":"*","Principal":"*"}}`:          "a trust policy has none",
+		`{"Id":"` + strings.Repeat("x", 5000) +
+			`"}`: "more than the 4096",
 		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}}`:                              "a trust policy has none",
 		`{"Statement":{"Effect":"Allow","Action":"*"}}`:                                                             "give either Principal",
 		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/*"}}}`:                 "may not hold wildcards",

@@ -1,5 +1,5 @@
-// Package links checks that the links of the repository's pages lead to files and headings that are there, and parses pages for it and for the
-// site. It imports goldmark and package pages.
+// Package links checks that the links of the repository's pages lead to files and headings that are there, and parses
+// pages for it and for the site. It imports goldmark and package pages.
 package links
 
 import (
@@ -55,7 +55,8 @@ func Walk(page ast.Node, visit func(destination *[]byte) error) error {
 	})
 }
 
-// Local is the file of the repository and the anchor that a link of a page leads to. It is false for a link to elsewhere.
+// Local is the file of the repository and the anchor that a link of a page leads to. It is false for a link to
+// elsewhere.
 func Local(page, link string) (file, anchor string, local bool) {
 	file, anchor, _ = strings.Cut(link, "#")
 	switch {

@@ -17,10 +17,11 @@ func TestALinkThatLeadsNowhereIsNamed(t *testing.T) {
 		"a directory":                  {"[x](../examples)", ""},
 		"another site":                 {"[x](https://example.org/y#z)", ""},
 		"code":                         {"`[x](missing.md)`", ""},
-		"a comment in a block":         {"```sh\n# Nothing\n```\n[x](#nothing)", "docs/a.md: docs/a.md has no heading nothing"},
-		"a missing file":               {"[x](missing.md)", "docs/a.md: the link missing.md leads nowhere"},
-		"a missing picture":            {"![x](x.svg)", "docs/a.md: the link x.svg leads nowhere"},
-		"a missing heading":            {"[x](../README.md#nothing)", "docs/a.md: README.md has no heading nothing"},
+		"a comment in a block": {"```sh\n# Nothing\n```\n[x](#nothing)",
+			"docs/a.md: docs/a.md has no heading nothing"},
+		"a missing file":    {"[x](missing.md)", "docs/a.md: the link missing.md leads nowhere"},
+		"a missing picture": {"![x](x.svg)", "docs/a.md: the link x.svg leads nowhere"},
+		"a missing heading": {"[x](../README.md#nothing)", "docs/a.md: README.md has no heading nothing"},
 	} {
 		err := Check(fstest.MapFS{
 			"README.md":       {Data: []byte("# Two words\n\n## Two words\n\n- # Deep\n")},

@@ -1,5 +1,5 @@
-// Package usage checks commands of the pages against a program's own commands and flags. The tests of each program call it. It imports cobra and
-// package pages.
+// Package usage checks commands of the pages against a program's own commands and flags. The tests of each program call
+// it. It imports cobra and package pages.
 package usage
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/pages"
 )
 
-// Wrong returns an error for each command of the pages that the program would refuse. root makes the program's command anew, as flags keep
-// their values. There is an error, too, if the pages have no command of the program.
+// Wrong returns an error for each command of the pages that the program would refuse. root makes the program's command
+// anew, as flags keep their values. There is an error, too, if the pages have no command of the program.
 func Wrong(repository fs.FS, root func() *cobra.Command) []error {
 	commands, err := pages.Commands(repository, root().Name())
 	if err != nil {
@@ -50,7 +50,8 @@ func check(root *cobra.Command, c pages.Command) error {
 		return err
 	}
 	positional := command.Flags().Args()
-	if len(positional) > 0 && command.HasSubCommands() && command.Args == nil && !strings.HasPrefix(positional[0], "help") {
+	if len(positional) > 0 && command.HasSubCommands() && command.Args == nil &&
+		!strings.HasPrefix(positional[0], "help") {
 		return fmt.Errorf("%s has no command %s", command.CommandPath(), positional[0])
 	}
 	if !c.Whole || command.Flags().Changed("help") {

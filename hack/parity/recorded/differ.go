@@ -17,8 +17,8 @@ func (d Difference) String() string {
 	return fmt.Sprintf("\n\ttoday %s\n\tours  %s", Text(d.Today), Text(d.Ours))
 }
 
-// Differ are the paths at which plain JSON differs from what was recorded, such as loadBalancers/web/scheme. A slash within a key is
-// written as ~. Lists of unequal length differ as a whole.
+// Differ are the paths at which plain JSON differs from what was recorded, such as loadBalancers/web/scheme. A slash
+// within a key is written as ~. Lists of unequal length differ as a whole.
 func Differ(today, ours any) map[string]Difference {
 	found := map[string]Difference{}
 	differ("", today, ours, found)

@@ -18,12 +18,16 @@ func TestDifferencesAreTheSmallestPlacesThatDiffer(t *testing.T) {
 		today, ours any
 		want        []string
 	}{
-		"equal":                                 {recorded.Tree{"a": list("x")}, recorded.Tree{"a": list("x")}, nil},
-		"a value":                               {recorded.Tree{"a": recorded.Tree{"b": 1.0, "c": 2.0}}, recorded.Tree{"a": recorded.Tree{"b": 1.0, "c": 3.0}}, []string{"a/c"}},
-		"a key that only one has":               {recorded.Tree{"a": "x"}, recorded.Tree{"b": "x"}, []string{"a", "b"}},
-		"a slash in a key":                      {recorded.Tree{"k8s.aws/x": "1"}, recorded.Tree{"k8s.aws/x": "2"}, []string{"k8s.aws~x"}},
-		"one of a list":                         {recorded.Tree{"a": list("x", "y")}, recorded.Tree{"a": list("x", "z")}, []string{"a/1"}},
-		"a list of another length, as a whole":  {recorded.Tree{"a": list("x", "y")}, recorded.Tree{"a": list("x")}, []string{"a"}},
+		"equal": {recorded.Tree{"a": list("x")}, recorded.Tree{"a": list("x")}, nil},
+		"a value": {recorded.Tree{"a": recorded.Tree{"b": 1.0, "c": 2.0}}, recorded.Tree{
+			"a": recorded.Tree{"b": 1.0, "c": 3.0}}, []string{"a/c"}},
+		"a key that only one has": {recorded.Tree{"a": "x"}, recorded.Tree{"b": "x"}, []string{"a", "b"}},
+		"a slash in a key": {recorded.Tree{"k8s.aws/x": "1"}, recorded.Tree{"k8s.aws/x": "2"},
+			[]string{"k8s.aws~x"}},
+		"one of a list": {recorded.Tree{"a": list("x", "y")}, recorded.Tree{"a": list("x", "z")},
+			[]string{"a/1"}},
+		"a list of another length, as a whole": {recorded.Tree{"a": list("x", "y")}, recorded.Tree{"a": list("x")},
+			[]string{"a"}},
 		"a list and what is none":               {recorded.Tree{"a": list("x")}, recorded.Tree{"a": "x"}, []string{"a"}},
 		"a number and the text of that number":  {recorded.Tree{"a": 1.0}, recorded.Tree{"a": "1"}, []string{"a"}},
 		"what is empty and what is not there":   {recorded.Tree{"a": ""}, recorded.Tree{}, []string{"a"}},
@@ -46,10 +50,12 @@ func TestListsAreSortedButThoseOfRules(t *testing.T) {
 	}
 }
 
-// TestACaseThatIsNotWholeIsRefused leaves out a result, and has one too many: a step that nobody compares would pass unseen.
+// TestACaseThatIsNotWholeIsRefused leaves out a result, and has one too many: a step that nobody compares would pass
+// unseen.
 func TestACaseThatIsNotWholeIsRefused(t *testing.T) {
 	t.Parallel()
-	const object, step = "kind: Service\nmetadata: {name: web}\n", "---\nstep: edit\ndo: [{annotate: Service/web, alb: {scheme: internal}}]\n"
+	const object, step = "kind: Service\nmetadata: {name: web}\n",
+		"---\nstep: edit\ndo: [{annotate: Service/web, alb: {scheme: internal}}]\n"
 	for name, c := range map[string]struct{ manifest, results, want string }{
 		"whole":              {object + step, `{"steps": {"0 create": {}, "1 edit": {}}}`, ""},
 		"a result is absent": {object + step, `{"steps": {"0 create": {}}}`, "no result of step 1 edit"},
@@ -76,7 +82,8 @@ func TestACaseThatIsNotWholeIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Name != "area/001-case" || got.Namespace != "a001-case" || len(got.Edits) != 2 || len(got.After) != 2 {
+			if err != nil || got.Name != "area/001-case" || got.Namespace != "a001-case" || len(got.Edits) != 2 ||
+				len(got.After) != 2 {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})

@@ -1,5 +1,6 @@
-// Command cert-manager runs the controllers of cert-manager that issue and renew certificates by ACME. Their modules have no program of their own that
-// the Go module proxy serves, so this one starts them as cert-manager's own does, without leader election and metrics. The tests of companions run it.
+// Command cert-manager runs the controllers of cert-manager that issue and renew certificates by ACME. Their modules
+// have no program of their own that the Go module proxy serves, so this one starts them as cert-manager's own does,
+// without leader election and metrics. The tests of companions run it.
 package main
 
 import (
@@ -36,7 +37,8 @@ import (
 // controllers are those that an Issuer of ACME, an annotated Ingress and an annotated Gateway need.
 var controllers = []string{
 	issuers.ControllerName, ingresses.ControllerName, gateways.ControllerName,
-	trigger.ControllerName, keymanager.ControllerName, requestmanager.ControllerName, issuing.ControllerName, readiness.ControllerName, revisionmanager.ControllerName,
+	trigger.ControllerName, keymanager.ControllerName, requestmanager.ControllerName, issuing.ControllerName,
+	readiness.ControllerName, revisionmanager.ControllerName,
 	approver.ControllerName, acme.CRControllerName, acmeorders.ControllerName, acmechallenges.ControllerName,
 }
 
@@ -46,7 +48,8 @@ const workers = 5
 func main() {
 	klog.InitFlags(nil)
 	kubeconfig := flag.String("kubeconfig", "", "file with the cluster and the credentials")
-	image := flag.String("acme-http01-solver-image", "quay.io/jetstack/cert-manager-acmesolver:v1.21.2", "image of the pods that answer challenges")
+	image := flag.String("acme-http01-solver-image", "quay.io/jetstack/cert-manager-acmesolver:v1.21.2",
+		"image of the pods that answer challenges")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -70,9 +73,11 @@ func options(kubeconfig, image string) controller.ContextOptions {
 			ACMEHTTP01SolverRunAsNonRoot:      true,
 			DNS01CheckRetryPeriod:             10 * time.Second,
 		},
-		IngressShimOptions: controller.IngressShimOptions{DefaultIssuerKind: "Issuer", DefaultIssuerGroup: "cert-manager.io", GatewayAPIExtraProtocols: sets.New[string]()},
+		IngressShimOptions: controller.IngressShimOptions{DefaultIssuerKind: "Issuer", DefaultIssuerGroup: "cert-manager.io",
+			GatewayAPIExtraProtocols: sets.New[string]()},
 		CertificateOptions: controller.CertificateOptions{
-			CopiedAnnotationPrefixes:                 []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
+			CopiedAnnotationPrefixes: []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/",
+				"-argocd.argoproj.io/"},
 			CertificateRequestMinimumBackoffDuration: time.Hour,
 			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
 		},

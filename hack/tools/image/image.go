@@ -71,7 +71,8 @@ func (s source) build() (built, error) {
 	programs := []executable{controller, lbc}
 	add := func(l v1.Layer, by string) {
 		layers = append(layers, mutate.Addendum{
-			Layer: l, MediaType: types.OCILayer, History: v1.History{CreatedBy: "hack/tools/image", Comment: by, Created: v1.Time{Time: created}},
+			Layer: l, MediaType: types.OCILayer, History: v1.History{CreatedBy: "hack/tools/image", Comment: by,
+				Created: v1.Time{Time: created}},
 		})
 	}
 	add(roots, "certificate authorities and licences")
@@ -82,7 +83,8 @@ func (s source) build() (built, error) {
 		}
 		add(l, strings.TrimPrefix(p.path, "/")+" "+s.version)
 	}
-	image, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layers...)
+	image, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		types.OCIConfigJSON), layers...)
 	if err != nil {
 		return built{}, err
 	}
@@ -145,7 +147,8 @@ func (s source) inspect(content []byte) (*buildinfo.BuildInfo, error) {
 	}
 	for _, b := range info.Settings {
 		if b.Key == "-gcflags" && b.Value != "" {
-			return nil, fmt.Errorf("was compiled with -gcflags=%s, which are for the playground: build it by make image", b.Value)
+			return nil, fmt.Errorf("was compiled with -gcflags=%s, which are for the playground: build it by make image",
+				b.Value)
 		}
 	}
 	return info, nil
@@ -242,7 +245,8 @@ func layer(created time.Time, files ...file) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }, tarball.WithMediaType(types.OCILayer))
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil },
+		tarball.WithMediaType(types.OCILayer))
 }
 
 // index joins the images of all platforms.

@@ -40,10 +40,12 @@ func program(architecture string, flags ...string) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.26.0\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.26.0\n"),
+		0o600); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", append(append([]string{"build", "-trimpath"}, flags...), "-o", "program", ".")...) //nolint:gosec // a test
+	//nolint:gosec // a test
+	cmd := exec.Command("go", append(append([]string{"build", "-trimpath"}, flags...), "-o", "program", ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -54,7 +56,8 @@ func program(architecture string, flags ...string) (string, error) {
 
 var programs = sync.OnceValues(func() (map[string]string, error) {
 	out := map[string]string{}
-	for name, build := range map[string][]string{"amd64": {"amd64"}, "again": {"amd64"}, "arm64": {"arm64"}, "slow": {"amd64", "-gcflags=example.com/...=-l"}} {
+	for name, build := range map[string][]string{"amd64": {"amd64"}, "again": {"amd64"}, "arm64": {"arm64"},
+		"slow": {"amd64", "-gcflags=example.com/...=-l"}} {
 		path, err := program(build[0], build[1:]...)
 		if err != nil {
 			return nil, err
@@ -93,7 +96,8 @@ func layoutOf(t *testing.T, amd64 string) string {
 	}
 	out := filepath.Join(dir, "image")
 	r := release{version: "v1.2.3", source: "https://example.com/lbc", licenses: license, binaries: []string{
-		"linux/amd64=" + binaries(t)[amd64] + "," + binaries(t)["amd64"], "linux/arm64=" + binaries(t)["arm64"] + "," + binaries(t)["arm64"],
+		"linux/amd64=" + binaries(t)[amd64] + "," + binaries(t)["amd64"], "linux/arm64=" + binaries(t)["arm64"] + "," +
+			binaries(t)["arm64"],
 	}}
 	if err := run(r, out, "", io.Discard); err != nil {
 		t.Fatal(err)
@@ -173,10 +177,13 @@ func checkImage(t *testing.T, image v1.Image, architecture string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Architecture != architecture || c.OS != "linux" || c.Config.User != "65532:65532" || !slices.Equal(c.Config.Entrypoint, []string{"/controller"}) || len(c.Config.Cmd) > 0 {
+	if c.Architecture != architecture || c.OS != "linux" || c.Config.User != "65532:65532" ||
+		!slices.Equal(c.Config.Entrypoint, []string{"/controller"}) || len(c.Config.Cmd) > 0 {
 		t.Errorf("%+v", c)
 	}
-	if c.Config.Labels["org.opencontainers.image.version"] != "v1.2.3" || c.Config.Labels["org.opencontainers.image.source"] != "https://example.com/lbc" || c.Config.Labels["org.opencontainers.image.revision"] == "" {
+	if c.Config.Labels["org.opencontainers.image.version"] != "v1.2.3" ||
+		c.Config.Labels["org.opencontainers.image.source"] != "https://example.com/lbc" ||
+		c.Config.Labels["org.opencontainers.image.revision"] == "" {
 		t.Errorf("labels %v", c.Config.Labels)
 	}
 	files := map[string]int64{}
@@ -211,7 +218,8 @@ func checkImage(t *testing.T, image v1.Image, architecture string) {
 			}
 		}
 	}
-	if want := map[string]int64{"controller": 0o755, "lbc": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644, "licenses/LICENSE": 0o644}; !maps.Equal(files, want) {
+	if want := map[string]int64{"controller": 0o755, "lbc": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644,
+		"licenses/LICENSE": 0o644}; !maps.Equal(files, want) {
 		t.Errorf("the image has %v", files)
 	}
 	if layers, err := image.Layers(); err != nil || len(layers) != 3 {
@@ -230,17 +238,21 @@ func checkAttachment(t *testing.T, all v1.ImageIndex, d v1.Descriptor, of v1.Has
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Subject == nil || m.Subject.Digest != of || m.Config.MediaType != spdx || len(m.Layers) != 1 || m.Layers[0].MediaType != spdx {
+	if m.Subject == nil || m.Subject.Digest != of || m.Config.MediaType != spdx || len(m.Layers) != 1 ||
+		m.Layers[0].MediaType != spdx {
 		t.Errorf("%+v is no list of components of %s", m, of)
 	}
 }
 
 func TestComponentsAreThoseOfTheProgram(t *testing.T) {
 	t.Parallel()
-	info := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Path: "github.com/k8s-lbc/lbc"}, Deps: []*debug.Module{
-		{Path: "k8s.io/api", Version: "v0.36.2", Sum: "h1:x"}, {Path: "example.com/old", Version: "v1.0.0", Replace: &debug.Module{Path: "example.com/new", Version: "v1.0.1"}},
-	}}
-	other := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: info.Main, Deps: append([]*debug.Module{{Path: "example.com/cli", Version: "v1.0.0"}}, info.Deps...)}
+	info := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Path: "github.com/k8s-lbc/lbc"},
+		Deps: []*debug.Module{
+			{Path: "k8s.io/api", Version: "v0.36.2", Sum: "h1:x"}, {Path: "example.com/old", Version: "v1.0.0",
+				Replace: &debug.Module{Path: "example.com/new", Version: "v1.0.1"}},
+		}}
+	other := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: info.Main,
+		Deps: append([]*debug.Module{{Path: "example.com/cli", Version: "v1.0.0"}}, info.Deps...)}
 	text, err := components(source{version: "v1.2.3", platform: v1.Platform{OS: "linux", Architecture: "arm64"}},
 		[]executable{{"/controller", []byte("program"), info}, {"/lbc", []byte("another"), other}}, time.Unix(0, 0).UTC())
 	if err != nil {
@@ -265,7 +277,8 @@ func TestComponentsAreThoseOfTheProgram(t *testing.T) {
 	for _, p := range d.Packages {
 		got = append(got, p.Refs[0].Locator)
 	}
-	want := []string{"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3#cmd/controller", "pkg:golang/stdlib@1.26.8", "pkg:golang/k8s.io/api@v0.36.2", "pkg:golang/example.com/new@v1.0.1",
+	want := []string{"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3#cmd/controller", "pkg:golang/stdlib@1.26.8",
+		"pkg:golang/k8s.io/api@v0.36.2", "pkg:golang/example.com/new@v1.0.1",
 		"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3#cmd/lbc", "pkg:golang/example.com/cli@v1.0.0"}
 	if d.SPDXVersion != "SPDX-2.3" || !slices.Equal(got, want) || len(d.Relationships) != 2+3+4 {
 		t.Errorf("%s\ngot  %v\nwant %v", text, got, want)
@@ -289,7 +302,8 @@ func TestWhatCannotRunInTheImageIsRefused(t *testing.T) {
 		{"linux/amd64=" + binaries(t)["amd64"], "write OS/ARCHITECTURE=CONTROLLER,LBC"},
 		{script, "write OS/ARCHITECTURE=CONTROLLER,LBC"},
 	} {
-		if err := run(release{version: "v1", binaries: []string{tt.binary}}, filepath.Join(t.TempDir(), "image"), "", io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := run(release{version: "v1", binaries: []string{tt.binary}}, filepath.Join(t.TempDir(), "image"), "",
+			io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.binary, err, tt.want)
 		}
 	}

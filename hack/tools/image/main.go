@@ -1,7 +1,9 @@
-// Command image makes the container image of the controller: an OCI layout with an image for each platform, made of the controller and lbc as static
-// binaries, each in a layer of its own, the authorities that web servers' certificates are checked with, and licences. The same binaries make the same bytes. With -push it is copied to a registry, too.
+// Command image makes the container image of the controller: an OCI layout with an image for each platform, made of the
+// controller and lbc as static binaries, each in a layer of its own, the authorities that web servers' certificates are
+// checked with, and licences. The same binaries make the same bytes. With -push it is copied to a registry, too.
 //
-//	image -version v1.2.3 -out dist/image linux/amd64=bin/linux-amd64/controller,bin/linux-amd64/lbc linux/arm64=bin/linux-arm64/controller,bin/linux-arm64/lbc
+//	image -version v1.2.3 -out dist/image linux/amd64=bin/linux-amd64/controller,bin/linux-amd64/lbc \
+//		linux/arm64=bin/linux-arm64/controller,bin/linux-arm64/lbc
 package main
 
 import (
@@ -100,7 +102,8 @@ func (r release) images() ([]built, error) {
 	return images, nil
 }
 
-// write makes a layout with the index of all platforms, and beside it the list of components of each image, which the layout has, too.
+// write makes a layout with the index of all platforms, and beside it the list of components of each image, which the
+// layout has, too.
 func write(out, version string, images []built) (v1.Hash, error) {
 	if err := os.RemoveAll(out); err != nil {
 		return v1.Hash{}, err
@@ -110,7 +113,8 @@ func write(out, version string, images []built) (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	all := index(images)
-	if err := l.AppendIndex(all, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version})); err != nil {
+	if err := l.AppendIndex(all,
+		layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version})); err != nil {
 		return v1.Hash{}, err
 	}
 	for _, b := range images {
@@ -129,7 +133,8 @@ func write(out, version string, images []built) (v1.Hash, error) {
 	return all.Digest()
 }
 
-// copyTo writes the image and its lists of components to a registry, with the credentials of the user's configuration of Docker.
+// copyTo writes the image and its lists of components to a registry, with the credentials of the user's configuration
+// of Docker.
 func copyTo(ref string, images []built) error {
 	to, err := name.ParseReference(ref)
 	if err != nil {

@@ -11,14 +11,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// addOnTimeout is how long the call of an add-on may wait for the limiter before its step is put off, so that services with low
-// limits do not delay passes.
+// addOnTimeout is how long the call of an add-on may wait for the limiter before its step is put off, so that services
+// with low limits do not delay passes.
 const addOnTimeout = 2 * time.Second
 
-// mostPropagationWaits bounds the consecutive waits for a new resource to be visible everywhere in AWS: about three minutes.
+// mostPropagationWaits bounds the consecutive waits for a new resource to be visible everywhere in AWS: about three
+// minutes.
 const mostPropagationWaits = 14
 
-// prepareAddOn puts an operation off that needs an active load balancer. The state of a new one is read once per Stabilize.
+// prepareAddOn puts an operation off that needs an active load balancer. The state of a new one is read once per
+// Stabilize.
 func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 	op, ok := s.Op.(awsop.ModifyCapacityReservation)
 	if !ok {
@@ -46,7 +48,8 @@ func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 
 func starting(state string) bool { return state == "" || state == "provisioning" }
 
-// judgeAddOn decides the outcome of a failed operation on an add-on of a load balancer. Nothing else of the stack is read again.
+// judgeAddOn decides the outcome of a failed operation on an add-on of a load balancer. Nothing else of the stack is
+// read again.
 func (r *run) judgeAddOn(s plan.Step, e awsclient.Error, failed Outcome, lb string, on awsop.AddOn) Outcome {
 	switch {
 	case e.Class == diag.Throttled:

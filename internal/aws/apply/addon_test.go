@@ -29,7 +29,8 @@ import (
 func (w *world) webACL(name string) string {
 	w.t.Helper()
 	out, err := w.sim.Firewall.CreateWebACL(w.t.Context(), &wafv2.CreateWebACLInput{
-		Name: aws.String(name), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		Name: aws.String(name), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{
+			Allow: &waftypes.AllowAction{}},
 		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(name)},
 	})
 	if err != nil {
@@ -64,7 +65,8 @@ func (w *world) over() (webACL string, protected bool, units int32) {
 	if got.WebACL != nil {
 		webACL = aws.ToString(got.WebACL.ARN)
 	}
-	capacity, err := w.sim.Balancing.DescribeCapacityReservation(w.t.Context(), &elbv2.DescribeCapacityReservationInput{LoadBalancerArn: arn})
+	capacity, err := w.sim.Balancing.DescribeCapacityReservation(w.t.Context(), &elbv2.DescribeCapacityReservationInput{
+		LoadBalancerArn: arn})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -120,7 +122,8 @@ func TestAddOnsAreSetKeptAndRemovedAsDesired(t *testing.T) {
 	mark := w.mark()
 	w.settle(want)
 	reads, writes := w.calls(mark)
-	if len(writes) > 0 || reads["GetWebACLForResource"] != 1 || reads["DescribeProtection"] != 1 || reads["DescribeCapacityReservation"] != 1 || reads["GetSubscriptionState"] != 1 {
+	if len(writes) > 0 || reads["GetWebACLForResource"] != 1 || reads["DescribeProtection"] != 1 ||
+		reads["DescribeCapacityReservation"] != 1 || reads["GetSubscriptionState"] != 1 {
 		t.Errorf("after a restart: reads %v, writes %v", reads, writes)
 	}
 	mark = w.mark()
@@ -134,7 +137,8 @@ func TestAddOnsAreSetKeptAndRemovedAsDesired(t *testing.T) {
 	mark = w.mark()
 	plain := shop("web", "/a/*")
 	w.settle(plain)
-	if reads, writes := w.calls(mark); len(writes) > 0 || reads["GetWebACLForResource"]+reads["DescribeProtection"]+reads["DescribeCapacityReservation"] > 0 {
+	if reads, writes := w.calls(mark); len(writes) > 0 || reads["GetWebACLForResource"]+reads["DescribeProtection"]+
+		reads["DescribeCapacityReservation"] > 0 {
 		t.Errorf("without add-ons: reads %v, writes %v", reads, writes)
 	}
 	if acl, protected, units = w.over(); acl == "" || !protected || units != 500 {
@@ -163,7 +167,8 @@ func TestAnAssociationIsTriedAgainUntilAWSFindsTheNewLoadBalancer(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"AssociateWebACL LoadBalancer": apply.Waiting}, 1), states(r)); d != "" {
+	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"AssociateWebACL LoadBalancer": apply.Waiting}, 1),
+		states(r)); d != "" {
 		t.Error(d)
 	}
 	w.settle(want)
@@ -179,7 +184,8 @@ func TestTryingAgainEndsWhenAWSNeverFindsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	acl := w.webACL("guard")
-	w.fault(gate.Fault{Service: "wafv2", Action: "AssociateWebACL", Code: "WAFUnavailableEntityException", Message: "not yet"})
+	w.fault(gate.Fault{Service: "wafv2", Action: "AssociateWebACL", Code: "WAFUnavailableEntityException",
+		Message: "not yet"})
 	want := shop("web", "/a/*")
 	want.LoadBalancers[0].WebACL = &acl
 	begun := w.clock.Now()
@@ -214,7 +220,8 @@ func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNoStepWaitsForIt(t *tes
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[plan.StepID]apply.State{"ModifyCapacityReservation LoadBalancer": apply.Waiting}, states(r)); d != "" {
+	if d := cmp.Diff(map[plan.StepID]apply.State{"ModifyCapacityReservation LoadBalancer": apply.Waiting},
+		states(r)); d != "" {
 		t.Fatal(d)
 	}
 	if until, _ := r.Wait(); until.Sub(w.clock.Now()) != 2*time.Minute {
@@ -248,7 +255,8 @@ func TestACapacityChangeUnderWayIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := r.Outcomes["ModifyCapacityReservation LoadBalancer"]; o.State != apply.Waiting || !strings.Contains(o.On, "capacity") {
+	if o := r.Outcomes["ModifyCapacityReservation LoadBalancer"]; o.State != apply.Waiting ||
+		!strings.Contains(o.On, "capacity") {
 		t.Fatalf("%+v", o)
 	}
 	w.settle(want)
@@ -276,12 +284,14 @@ func TestOutageOfAddOnsOpensNoLoadBalancer(t *testing.T) {
 	for _, f := range []gate.Fault{
 		{Service: "wafv2", Code: "WAFInternalErrorException", Status: 500, Message: "out"},
 		{Service: "shield", Action: "CreateProtection", Code: "AccessDeniedException", Message: "no"},
-		{Service: "elasticloadbalancing", Action: "ModifyCapacityReservation", Code: "CapacityUnitsLimitExceeded", Message: "too many"},
+		{Service: "elasticloadbalancing", Action: "ModifyCapacityReservation", Code: "CapacityUnitsLimitExceeded",
+			Message: "too many"},
 	} {
 		w.fault(f)
 	}
 	failing := map[plan.StepID]apply.State{
-		"AssociateWebACL LoadBalancer": apply.Failed, "CreateProtection LoadBalancer": apply.Failed, "ModifyCapacityReservation LoadBalancer": apply.Failed,
+		"AssociateWebACL LoadBalancer": apply.Failed, "CreateProtection LoadBalancer": apply.Failed,
+		"ModifyCapacityReservation LoadBalancer": apply.Failed,
 	}
 	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
@@ -290,7 +300,8 @@ func TestOutageOfAddOnsOpensNoLoadBalancer(t *testing.T) {
 	if d := cmp.Diff(unopened(failing, 1), states(r)); d != "" {
 		t.Error(d)
 	}
-	if p := r.Outcomes["CreateProtection LoadBalancer"].Problem; p.Code != diag.AccessDenied || p.Remedy != "allow the controller's role the action shield:CreateProtection (statement AddOns of lbc iam-policy)" {
+	if p := r.Outcomes["CreateProtection LoadBalancer"].Problem; p.Code != diag.AccessDenied ||
+		p.Remedy != "allow the controller's role the action shield:CreateProtection (statement AddOns of lbc iam-policy)" {
 		t.Errorf("problem: %+v", p)
 	}
 
@@ -305,7 +316,8 @@ func TestOutageOfAddOnsOpensNoLoadBalancer(t *testing.T) {
 	if d := cmp.Diff(unopened(failing, 2), states(r)); d != "" {
 		t.Error(d)
 	}
-	if p := r.Outcomes["AssociateWebACL LoadBalancer"].Problem; p.Code != diag.AWSUnavailable || !strings.Contains(p.Text, "GetWebACLForResource: WAFInternalErrorException: out") {
+	if p := r.Outcomes["AssociateWebACL LoadBalancer"].Problem; p.Code != diag.AWSUnavailable ||
+		!strings.Contains(p.Text, "GetWebACLForResource: WAFInternalErrorException: out") {
 		t.Errorf("problem: %+v", p)
 	}
 	mark := w.mark()
@@ -341,7 +353,8 @@ func TestWithoutASubscriptionNothingIsProtectedAndThatIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"CreateProtection LoadBalancer": apply.Refused}, 1), states(r)); d != "" {
+	if d := cmp.Diff(unopened(map[plan.StepID]apply.State{"CreateProtection LoadBalancer": apply.Refused}, 1),
+		states(r)); d != "" {
 		t.Error(d)
 	}
 	if p := r.Outcomes["CreateProtection LoadBalancer"].Problem; p.Code != diag.NotSubscribed {

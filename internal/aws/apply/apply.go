@@ -1,5 +1,6 @@
-// Package apply executes plans: every step as soon as the steps that it needs are done, a bounded number at a time, and writes each
-// result through to the inventory. It never sleeps: the outcome of a step that cannot succeed now has the time of the next attempt.
+// Package apply executes plans: every step as soon as the steps that it needs are done, a bounded number at a time, and
+// writes each result through to the inventory. It never sleeps: the outcome of a step that cannot succeed now has the
+// time of the next attempt.
 package apply
 
 import (
@@ -17,18 +18,21 @@ import (
 // ErrBindingExists is the error of Bindings.CreateBinding if an object of that name exists; it may be in deletion.
 var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 
-// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted: what the object is for is about to go.
+// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted: what the object is for is
+// about to go.
 var ErrNamespaceEnds = errors.New("the namespace is being deleted")
 
 // errAssumed is the error of all steps of a plan that was made of state that is not verified.
 var errAssumed = errors.New("the plan uses a checkpoint that is not compared with AWS yet")
 
 // ErrBindingsUndefined is the error of Bindings if the API server does not serve TargetGroupBindings.
-var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of elbv2.k8s.aws/v1beta1: its definition is missing")
+var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of " +
+	"elbv2.k8s.aws/v1beta1: its definition is missing")
 
 // BindingsUndefined is the diagnostic of ErrBindingsUndefined.
 func BindingsUndefined() diag.Diagnostic {
-	return diag.New(diag.Object{}, "", diag.DefinitionMissing, ErrBindingsUndefined.Error(), "apply the definitions: kubectl apply -f config/crd; it is tried again")
+	return diag.New(diag.Object{}, "", diag.DefinitionMissing, ErrBindingsUndefined.Error(),
+		"apply the definitions: kubectl apply -f config/crd; it is tried again")
 }
 
 // Bindings writes TargetGroupBinding objects. References in its arguments are literals.
@@ -61,9 +65,11 @@ type Deps struct {
 	Expected func(targetGroup string) Expected
 	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
 	Stabilize time.Duration
-	// Hold refuses an operation at the moment in which it would be sent, as an administrator holds what it is about; nil = nothing is refused.
+	// Hold refuses an operation at the moment in which it would be sent, as an administrator holds what it is about; nil =
+	// nothing is refused.
 	Hold func(key stack.Key, op plan.Operation) *plan.Guard
-	// Objects identifies the objects that a step comes from as far as a problem of it is about them, in their versions; nil = they are not known.
+	// Objects identifies the objects that a step comes from as far as a problem of it is about them, in their versions;
+	// nil = they are not known.
 	Objects func(step plan.Step, problem diag.Diagnostic) string
 	// Concurrency bounds the steps under way at once; 0 = 8.
 	Concurrency int
@@ -84,8 +90,8 @@ const (
 // Outcome is the end of one step.
 type Outcome struct {
 	State State
-	// Until is the time of the next attempt at a waiting step. For a failed step it is the time before which an attempt makes sense
-	// only after an edit; zero = the caller decides.
+	// Until is the time of the next attempt at a waiting step. For a failed step it is the time before which an attempt
+	// makes sense only after an edit; zero = the caller decides.
 	Until time.Time
 	On    string      // waiting: for what, e.g. "the network interfaces of the load balancer to go"
 	By    plan.StepID // blocked: the nearest step that is not done
@@ -120,9 +126,9 @@ func (r Result) Count(s State) int {
 	return n
 }
 
-// Run executes a plan: each step as soon as its needs are done and the steps before it have ended. A step that is not done blocks
-// only the steps that need it. Run returns when every step has an outcome; it waits for calls, but never for time to pass. The end
-// of ctx ends the calls under way. If the plan rests on assumptions, no step is executed.
+// Run executes a plan: each step as soon as its needs are done and the steps before it have ended. A step that is not
+// done blocks only the steps that need it. Run returns when every step has an outcome; it waits for calls, but never
+// for time to pass. The end of ctx ends the calls under way. If the plan rests on assumptions, no step is executed.
 func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 	r := newRun(p, d)
 	if p.Assumed {
@@ -150,8 +156,8 @@ type HoldError struct{ Problem diag.Diagnostic }
 // Error implements error.
 func (e HoldError) Error() string { return e.Problem.Text }
 
-// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references are literals. key and id
-// name it through all attempts, by which refusals and pauses are counted.
+// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references
+// are literals. key and id name it through all attempts, by which refusals and pauses are counted.
 type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
 
 // Write is a Writer. It goes before the calls of plans that wait for AWS.

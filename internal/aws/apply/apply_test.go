@@ -45,7 +45,8 @@ func TestAStackIsCreatedChangedAndDeletedWithTheFewestCalls(t *testing.T) {
 			"CreateListener": 2, "AddListenerCertificates": 1, "CreateRule": 1}},
 		{"touch", shop("web", "/b/*"), map[string]int{}, map[string]int{}},
 		{"attribute", attribute(shop("web", "/b/*")), map[string]int{}, map[string]int{"ModifyLoadBalancerAttributes": 1}},
-		{"path in front", attribute(shop("web", "/a/*", "/b/*")), map[string]int{}, map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "SetRulePriorities": 1}},
+		{"path in front", attribute(shop("web", "/a/*", "/b/*")), map[string]int{}, map[string]int{"CreateTargetGroup": 1,
+			"CreateRule": 1, "SetRulePriorities": 1}},
 		{"reorder", attribute(shop("web", "/b/*", "/a/*")), map[string]int{}, map[string]int{"SetRulePriorities": 1}},
 		{"second", shop("blog", "/c/*"), map[string]int{}, map[string]int{
 			"CreateSecurityGroup": 1, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
@@ -106,22 +107,30 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 		{"another scheme", func() *stack.Stack { return shop("web", "/a/*") }, func() *stack.Stack {
 			s := shop("web", "/a/*")
 			s.LoadBalancers[0].Scheme, s.LoadBalancers[0].Name = stack.Internal, "k8s-shop-web-internal"
-			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"}, {Subnet: "subnet-0a1de0000000000b2"}}
+			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"},
+				{Subnet: "subnet-0a1de0000000000b2"}}
 			return s
 		}},
 		{"a frontend", func() *stack.Stack { return shop("web", "/a/*") }, func() *stack.Stack {
 			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80, 8443: 443})
 		}},
-		{"other ports of a frontend", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80, 8443: 443}) }, func() *stack.Stack {
+		{"other ports of a frontend", func() *stack.Stack {
+			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80, 8443: 443})
+		}, func() *stack.Stack {
 			return fronted(shop("web", "/a/*"), map[int32]int32{80: 443})
 		}},
-		{"another scheme behind a frontend", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80}) }, func() *stack.Stack {
+		{"another scheme behind a frontend", func() *stack.Stack {
+			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
+		}, func() *stack.Stack {
 			s := fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
 			s.LoadBalancers[0].Scheme, s.LoadBalancers[0].Name = stack.Internal, "k8s-shop-web-internal"
-			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"}, {Subnet: "subnet-0a1de0000000000b2"}}
+			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"},
+				{Subnet: "subnet-0a1de0000000000b2"}}
 			return s
 		}},
-		{"delete a frontend with its ALB", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80}) }, func() *stack.Stack {
+		{"delete a frontend with its ALB", func() *stack.Stack {
+			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
+		}, func() *stack.Stack {
 			return stack.Removed(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
 		}},
 		{"delete", func() *stack.Stack { return shop("web", "/a/*", "/b/*") }, func() *stack.Stack {
@@ -163,10 +172,14 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 // TestALostAnswerIsCured loses the answer of, or breaks the connection before, the first call of each action.
 func TestALostAnswerIsCured(t *testing.T) {
 	t.Parallel()
-	for _, action := range []string{"CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener",
-		"CreateRule", "AddListenerCertificates", "ModifyLoadBalancerAttributes", "DeleteLoadBalancer", "DeleteTargetGroup", "DeleteSecurityGroup"} {
-		for _, f := range []gate.Fault{{ID: "lost", Action: action, Times: 1, Lose: true}, {ID: "reset", Action: action, Times: 1, Reset: true},
-			{ID: "refused", Action: action, Times: 1, Code: "InternalFailure", Status: 500}, {ID: "throttled", Action: action, Times: 1, Code: "Throttling"}} {
+	for _, action := range []string{"CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateTargetGroup",
+		"CreateLoadBalancer", "CreateListener",
+		"CreateRule", "AddListenerCertificates", "ModifyLoadBalancerAttributes", "DeleteLoadBalancer", "DeleteTargetGroup",
+		"DeleteSecurityGroup"} {
+		for _, f := range []gate.Fault{{ID: "lost", Action: action, Times: 1, Lose: true},
+			{ID: "reset", Action: action, Times: 1, Reset: true},
+			{ID: "refused", Action: action, Times: 1, Code: "InternalFailure", Status: 500}, {ID: "throttled", Action: action,
+				Times: 1, Code: "Throttling"}} {
 			if action == "CreateSecurityGroup" {
 				f.Times = 2 // a stack creates two, its own and the cluster's backend group
 			}
@@ -221,7 +234,9 @@ func TestAFailureBlocksOnlyWhatNeedsIt(t *testing.T) {
 		t.Error(diff)
 	}
 	d := r.Outcomes["CreateTargetGroup shop/web-b:80"].Problem
-	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.Remedy != "allow the controller's role the action elasticloadbalancing:CreateTargetGroup (statement Create of lbc iam-policy)" {
+	if d.Code != diag.AccessDenied || d.Class != diag.Denied ||
+		d.Remedy != "allow the controller's role the action elasticloadbalancing:CreateTargetGroup (statement Create of "+
+			"lbc iam-policy)" {
 		t.Errorf("problem: %+v", d)
 	}
 }
@@ -230,7 +245,8 @@ func TestACertificateThatDoesNotExistFailsItsListenerOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	want := shop("web", "/a/*")
-	want.Listeners[0].Certificates = []string{"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000bad"}
+	want.Listeners[0].Certificates = []string{
+		"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000bad"}
 	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +268,8 @@ func TestWhatVanishedBehindOurBackIsCreatedAgain(t *testing.T) {
 	want := shop("web", "/a/*")
 	w.settle(want)
 	lb := w.sim.Resources().LoadBalancers[0].ARN
-	if _, err := w.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &lb}); err != nil {
+	if _, err := w.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: &lb}); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(want) // not noticed: nothing is to be done
@@ -267,7 +284,8 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	made, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("k8s-web-a" + generated), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)})
+		Name: aws.String("k8s-web-a" + generated), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1),
+		VpcId: aws.String(testVPC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,19 +299,22 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 		_, writes := w.calls(mark)
 		return r.Outcomes["CreateTargetGroup shop/web-a:80"], writes["CreateTargetGroup"]
 	}
-	pauses := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute}
+	pauses := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second,
+		5 * time.Minute, 5 * time.Minute}
 	for n, pause := range pauses {
 		o, sent := attempt()
 		if o.State != apply.Failed || o.Problem.Code != diag.NameTaken || o.Until.Sub(w.clock.Now()) != pause || sent != 1 {
 			t.Errorf("attempt %d: %+v, sent %d", n+1, o, sent)
 		}
 		w.clock.Advance(pause - time.Second)
-		if again, sent := attempt(); sent != 0 || again.State != apply.Failed || again.Until != o.Until || again.Problem != o.Problem {
+		if again, sent := attempt(); sent != 0 || again.State != apply.Failed || again.Until != o.Until ||
+			again.Problem != o.Problem {
 			t.Errorf("before its time: %+v, sent %d", again, sent)
 		}
 		w.clock.Advance(time.Second)
 	}
-	if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
+	if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{
+		TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
 		t.Fatal(err)
 	}
 	w.inv.Refusals().Edited(want.Key) // somebody edits an object
@@ -315,14 +336,16 @@ func TestANameThatTheStackItselfHoldsIsTakenOverAtOnce(t *testing.T) {
 		tags = append(tags, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	if _, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(tg.Name), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(1), VpcId: aws.String(testVPC), Tags: tags}); err != nil {
+		Name: aws.String(tg.Name), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(1), VpcId: aws.String(testVPC),
+		Tags: tags}); err != nil {
 		t.Fatal(err)
 	}
 	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := r.Outcomes["CreateTargetGroup shop/web-a:80"]; o.State != apply.Waiting || o.Until.Sub(w.clock.Now()) > time.Second {
+	if o := r.Outcomes["CreateTargetGroup shop/web-a:80"]; o.State != apply.Waiting || o.Until.Sub(w.clock.Now()) >
+		time.Second {
 		t.Errorf("outcome %+v", o)
 	}
 	w.settle(want)
@@ -357,12 +380,14 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; o.State != apply.Refused || o.Problem.Code != diag.DeletionProtected {
+		if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; o.State != apply.Refused ||
+			o.Problem.Code != diag.DeletionProtected {
 			t.Errorf("%s: outcome %+v", life, o)
 		}
 		w.restart()
 	}
-	if _, r, err := w.pass(gone, diff.Options{Unprotect: []string{stack.LoadBalancerIdentity}}, 8); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
+	if _, r, err := w.pass(gone, diff.Options{Unprotect: []string{stack.LoadBalancerIdentity}}, 8); err != nil ||
+		r.Count(apply.Done) != len(r.Outcomes) {
 		t.Errorf("lifted: %+v %v", r.Outcomes, err)
 	}
 }
@@ -410,7 +435,8 @@ func TestStacksThatStartTogetherShareOneBackendGroup(t *testing.T) {
 	for k := range n {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			if _, r, err := w.pass(shop(fmt.Sprintf("s%d", k), "/a/*"), diff.Options{}, 4); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
+			if _, r, err := w.pass(shop(fmt.Sprintf("s%d", k), "/a/*"), diff.Options{}, 4); err != nil ||
+				r.Count(apply.Done) != len(r.Outcomes) {
 				t.Errorf("stack %d: %v %v", k, err, r.Outcomes)
 			}
 		}()
@@ -430,7 +456,8 @@ func TestARuleThatLosesItsTransformsKeepsNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	rewriting, plain := shop("web", "/a/*"), shop("web", "/a/*")
-	rewriting.Rules[0].Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/a/(.*)$", Replace: "/$1"}}}}
+	rewriting.Rules[0].Transforms = []stack.Transform{
+		{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/a/(.*)$", Replace: "/$1"}}}}
 	for _, c := range []struct {
 		want       *stack.Stack
 		transforms int

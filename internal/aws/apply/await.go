@@ -15,22 +15,24 @@ import (
 
 // The largest numbers of reads of the health of targets that are to take over. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
-	mostWarming      = 11 // two minutes, enough for the slowest common health checks of web services
-	mostRegistering  = 22 // five minutes, the longest that network load balancers take to register targets, as far as is known
+	mostWarming = 11 // two minutes, enough for the slowest common health checks of web services
+	// five minutes, the longest that network load balancers take to register targets, as far as is known
+	mostRegistering  = 22
 	mostEmpty        = 4  // 15 s, as no target is expected, or the health cannot be read
 	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
 
-// withheldPause is the pause before the next look whether any endpoint can be registered. Until one can, what serves goes on serving, however long that takes.
+// withheldPause is the pause before the next look whether any endpoint can be registered. Until one can, what serves
+// goes on serving, however long that takes.
 const withheldPause = 30 * time.Second
 
-// awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its first health check.
-// After a number of reads it is done in any case, so that a group that never becomes healthy gets its requests. If AWS denies the
-// read, that number is small once the targets are registered. The health is not read in the run in which the group is first used,
-// because the first health check begins only then.
+// awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its
+// first health check. After a number of reads it is done in any case, so that a group that never becomes healthy gets
+// its requests. If AWS denies the read, that number is small once the targets are registered. The health is not read in
+// the run in which the group is first used, because the first health check begins only then.
 //
-// Several listeners may wait for the same group: one step reads, and the others wait for its outcome. Steps that await occupy no slot
-// of the run; see loop.
+// Several listeners may wait for the same group: one step reads, and the others wait for its outcome. Steps that await
+// occupy no slot of the run; see loop.
 func (r *run) awaitTargets(ctx context.Context, op awsop.AwaitTargets, begun bool) Outcome {
 	arn := r.resolve(op.TargetGroup)
 	r.mu.Lock()
@@ -74,7 +76,8 @@ type healthRead struct {
 
 // readHealth reads the health once, most times in all.
 func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, most int, expected Expected) Outcome {
-	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+		TargetGroupArn: aws.String(arn)})
 	n := r.d.Inventory.Backoff(r.key, count)
 	ready := false
 	unseen := err != nil // no target was seen
@@ -99,17 +102,19 @@ func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, mos
 }
 
 func (r *run) warming(n int, err error) Outcome {
-	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the new targets to become healthy", Err: err}
+	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)),
+		On: "the new targets to become healthy", Err: err}
 }
 
-// mostLeaving bounds the pauses, as above, before a delayed deletion of a target group: two minutes, which nodes of network load balancers may take to
-// learn that their listener forwards to another one. Another process begins again.
+// mostLeaving bounds the pauses, as above, before a delayed deletion of a target group: two minutes, which nodes of
+// network load balancers may take to learn that their listener forwards to another one. Another process begins again.
 const mostLeaving = 11
 
 // delayDeletion puts the deletion of a target group off that nodes of a load balancer may still use.
 func (r *run) delayDeletion(s plan.Step) (o Outcome, wait bool) {
 	n := r.d.Inventory.Backoff(r.key, delayOf(s))
-	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "all nodes of the load balancer to use the new targets"}
+	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)),
+		On: "all nodes of the load balancer to use the new targets"}
 	return o, n <= mostLeaving
 }
 
@@ -129,7 +134,8 @@ func readiness(all []elbv2types.TargetHealthDescription) (ready, empty bool) {
 			return false, false
 		case elbv2types.TargetHealthStateEnumUnhealthy:
 			empty = false
-		case elbv2types.TargetHealthStateEnumUnused, elbv2types.TargetHealthStateEnumDraining, elbv2types.TargetHealthStateEnumUnhealthyDraining:
+		case elbv2types.TargetHealthStateEnumUnused, elbv2types.TargetHealthStateEnumDraining,
+			elbv2types.TargetHealthStateEnumUnhealthyDraining:
 		}
 	}
 	return ready, empty

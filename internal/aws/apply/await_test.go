@@ -29,17 +29,20 @@ type clinic struct {
 	states func(look int) ([]elbv2types.TargetHealthStateEnum, error)
 }
 
-func (c *clinic) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (c *clinic) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	c.looks++
 	states, err := c.states(c.looks)
 	out := &elbv2.DescribeTargetHealthOutput{}
 	for _, s := range states {
-		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbv2types.TargetHealthDescription{TargetHealth: &elbv2types.TargetHealth{State: s}})
+		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbv2types.TargetHealthDescription{
+			TargetHealth: &elbv2types.TargetHealth{State: s}})
 	}
 	return out, err
 }
 
-// withheldFor is what is known of a target group none of whose endpoints can be registered when it is asked for the first times.
+// withheldFor is what is known of a target group none of whose endpoints can be registered when it is asked for the
+// first times.
 func withheldFor(times int) func(string) apply.Expected {
 	return func(string) apply.Expected {
 		times--
@@ -81,13 +84,17 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 			}
 			return states{"healthy"}, nil
 		}, missing, 6, 47 * time.Second},
-		{"all are healthy that can be registered, and others cannot", always("healthy"), known(apply.Expected{Any: true, Registered: true, Withheld: true}), 41, 607 * time.Second},
+		{"all are healthy that can be registered, and others cannot", always("healthy"),
+			known(apply.Expected{Any: true, Registered: true, Withheld: true}), 41, 607 * time.Second},
 		{"none can be registered for an hour", always("healthy"), withheldFor(120), 1, time.Hour + time.Second},
 		{"not checked at all", always("unavailable"), nil, 1, time.Second},
 		{"the read is forbidden", fails("AccessDenied"), nil, 4, 15 * time.Second},
-		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"), known(apply.Expected{Any: true, Registered: true}), 4, 15 * time.Second},
-		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 41, 607 * time.Second},
-		{"never healthy, and some of what is wanted cannot be registered", always("unhealthy"), missing, 11, 127 * time.Second},
+		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"),
+			known(apply.Expected{Any: true, Registered: true}), 4, 15 * time.Second},
+		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 41,
+			607 * time.Second},
+		{"never healthy, and some of what is wanted cannot be registered", always("unhealthy"), missing, 11,
+			127 * time.Second},
 		{"the read is forbidden for a while", func(n int) (states, error) {
 			if n < 3 {
 				return fails("AccessDenied")(n)
@@ -122,7 +129,8 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 				if p.Empty() {
 					break
 				}
-				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Expected: tc.expected})
+				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings,
+					Now: w.clock.Now, Expected: tc.expected})
 				until, waits := r.Wait()
 				if waits {
 					serves := func(s plan.Step) bool {
@@ -153,7 +161,8 @@ func TestAtAQuotaRulesGoOneByOneToMakeRoom(t *testing.T) {
 			r := rule
 			r.Order = int32(i + 1)
 			r.ID = "443:" + string(rune('0'+i/10)) + string(rune('0'+i%10))
-			r.Conditions = []stack.Condition{{Field: stack.PathPattern, Values: []string{prefix + r.ID[4:]}}, {Field: stack.HostHeader, Values: []string{"*.test"}}}
+			r.Conditions = []stack.Condition{{Field: stack.PathPattern, Values: []string{prefix + r.ID[4:]}},
+				{Field: stack.HostHeader, Values: []string{"*.test"}}}
 			s.Rules = append(s.Rules, r)
 		}
 		return s
@@ -174,13 +183,16 @@ type busyTargets struct {
 	looks      atomic.Int32
 }
 
-func (b *busyTargets) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (b *busyTargets) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	b.looks.Add(1)
 	<-b.registered
-	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbv2types.TargetHealthDescription{{TargetHealth: &elbv2types.TargetHealth{State: "healthy"}}}}, nil
+	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbv2types.TargetHealthDescription{
+		{TargetHealth: &elbv2types.TargetHealth{State: "healthy"}}}}, nil
 }
 
-func (b *busyTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
+func (b *busyTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (
+	*elbv2.RegisterTargetsOutput, error) {
 	close(b.registered)
 	return &elbv2.RegisterTargetsOutput{}, nil
 }
@@ -191,10 +203,13 @@ func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
 	b := &busyTargets{registered: make(chan struct{})}
 	p := plan.Plan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "x"}}}
 	for i, arn := range []string{"arn:a", "arn:b", "arn:b"} {
-		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Action: plan.Await, Op: awsop.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
+		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Action: plan.Await,
+			Op: awsop.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
 	}
-	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: awsop.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []awsop.Target{{ID: "10.0.0.1", Port: 80}}}})
-	r := apply.Run(t.Context(), p, apply.Deps{Clients: awsclient.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now, Concurrency: 1})
+	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: awsop.RegisterTargets{
+		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []awsop.Target{{ID: "10.0.0.1", Port: 80}}}})
+	r := apply.Run(t.Context(), p, apply.Deps{Clients: awsclient.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now,
+		Concurrency: 1})
 	if r.Count(apply.Done) != 4 || b.looks.Load() != 2 {
 		t.Errorf("%d looks, %+v", b.looks.Load(), r.Outcomes)
 	}
@@ -213,7 +228,8 @@ func TestATakeoverOfANetworkLoadBalancerTakesFiveMinutesAtMostAndTwoMoreForItsNo
 			TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}}},
 		}}}
 		tg.Protocol, tg.ProtocolVersion, tg.TargetType, tg.Name = "TCP", "", targetType, name
-		tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}
+		tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10,
+			HealthyThreshold: 3, UnhealthyThreshold: 3}
 		b.Protocol, b.TargetType, b.Name = "TCP", targetType, name
 		return s
 	}

@@ -54,13 +54,15 @@ func (w certified) zone(name string, private bool) {
 
 // requesting is a stack that owns a requested certificate, and nothing else.
 func requesting(name, ca string, names ...string) *stack.Stack {
-	s := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}, Cluster: testCluster, VPC: testVPC}
+	s := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}},
+		Cluster: testCluster, VPC: testVPC}
 	if len(names) == 0 {
 		s.Removal = stack.ObjectsDeleted
 	} else {
 		id := naming.CertificateID(ca != "", names[0], "shop", name)
 		s.Certificates = []stack.Certificate{{
-			ID: id, Domain: names[0], Names: names, Authority: ca, Tags: naming.Tracking(stack.Ingress, testCluster, "shop/"+name, id),
+			ID: id, Domain: names[0], Names: names, Authority: ca, Tags: naming.Tracking(stack.Ingress, testCluster,
+				"shop/"+name, id),
 		}}
 	}
 	return s
@@ -75,7 +77,8 @@ func (w certified) certificates(of *stack.Stack) []acmtypes.CertificateDetail {
 	}
 	var all []acmtypes.CertificateDetail
 	for _, s := range out.CertificateSummaryList {
-		tags, err := w.sim.Trust.ListTagsForCertificate(w.t.Context(), &acm.ListTagsForCertificateInput{CertificateArn: s.CertificateArn})
+		tags, err := w.sim.Trust.ListTagsForCertificate(w.t.Context(), &acm.ListTagsForCertificateInput{
+			CertificateArn: s.CertificateArn})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -83,7 +86,8 @@ func (w certified) certificates(of *stack.Stack) []acmtypes.CertificateDetail {
 			if *tag.Key != naming.StackTag(stack.Ingress) || aws.ToString(tag.Value) != of.Key.ID.String() {
 				continue
 			}
-			d, err := w.sim.Trust.DescribeCertificate(w.t.Context(), &acm.DescribeCertificateInput{CertificateArn: s.CertificateArn})
+			d, err := w.sim.Trust.DescribeCertificate(w.t.Context(), &acm.DescribeCertificateInput{
+				CertificateArn: s.CertificateArn})
 			if err != nil {
 				w.t.Fatal(err)
 			}
@@ -125,7 +129,8 @@ func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testi
 	w := newCertified(t)
 	want := requesting("web", "", "*.certified.dev", "certified.dev", "www.certified.dev")
 	w.settle(want)
-	if c := w.one(want); c.Status != acmtypes.CertificateStatusPendingValidation || *c.DomainName != "*.certified.dev" || len(c.SubjectAlternativeNames) != 3 {
+	if c := w.one(want); c.Status != acmtypes.CertificateStatusPendingValidation || *c.DomainName != "*.certified.dev" ||
+		len(c.SubjectAlternativeNames) != 3 {
 		t.Fatalf("requested: %s %s %v", c.Status, *c.DomainName, c.SubjectAlternativeNames)
 	}
 	if r := w.records(); len(r) != 2 { // the wildcard shares its apex's record
@@ -201,7 +206,8 @@ func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	w.settle(private)
 	c = w.one(private)
-	if aws.ToString(c.CertificateAuthorityArn) != authority || c.Status != acmtypes.CertificateStatusIssued || len(w.records()) != 0 {
+	if aws.ToString(c.CertificateAuthorityArn) != authority || c.Status != acmtypes.CertificateStatusIssued ||
+		len(w.records()) != 0 {
 		t.Errorf("authority %s, status %s, records %v", aws.ToString(c.CertificateAuthorityArn), c.Status, w.records())
 	}
 	other := requesting("web", authority+"1", "www.certified.dev")
@@ -308,8 +314,10 @@ func (w certified) useElsewhere(arn string) {
 	}
 	_, err = w.sim.Balancing.CreateListener(w.t.Context(), &elbv2.CreateListenerInput{
 		LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Port: aws.Int32(443), Protocol: elbv2types.ProtocolEnumHttps,
-		Certificates:   []elbv2types.Certificate{{CertificateArn: aws.String(arn)}},
-		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbv2types.FixedResponseActionConfig{StatusCode: aws.String("404")}}},
+		Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(arn)}},
+		DefaultActions: []elbv2types.Action{
+			{Type: elbv2types.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbv2types.FixedResponseActionConfig{
+				StatusCode: aws.String("404")}}},
 	})
 	if err != nil {
 		w.t.Fatal(err)

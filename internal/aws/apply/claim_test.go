@@ -18,14 +18,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// TestCreateNeverTakesOverByName has an attacker declare names and settings of a victim's load balancer and target group. AWS
-// answers such a call with the victim's resource.
+// TestCreateNeverTakesOverByName has an attacker declare names and settings of a victim's load balancer and target
+// group. AWS answers such a call with the victim's resource.
 func TestCreateNeverTakesOverByName(t *testing.T) {
 	t.Parallel()
 	likeVictim := func(w *world, s *stack.Stack) {
 		s.LoadBalancers[0].Name, s.LoadBalancers[0].SecurityGroups = "k8s-shop-web"+generated, nil
 		for _, g := range w.sim.Resources().LoadBalancers[0].SecurityGroups {
-			s.LoadBalancers[0].SecurityGroups = append(s.LoadBalancers[0].SecurityGroups, stack.Literal(stack.KindSecurityGroup, g))
+			s.LoadBalancers[0].SecurityGroups = append(s.LoadBalancers[0].SecurityGroups,
+				stack.Literal(stack.KindSecurityGroup, g))
 		}
 	}
 	for _, c := range []struct {
@@ -43,8 +44,10 @@ func TestCreateNeverTakesOverByName(t *testing.T) {
 		{name: "target group that the cluster does not own", step: "CreateTargetGroup shop/mal-m:80", before: func(w *world) {
 			hc := shop("x", "/x").TargetGroups[0].HealthCheck
 			if _, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-				Name: aws.String("payroll"), TargetType: "ip", Protocol: "HTTP", ProtocolVersion: aws.String("HTTP1"), Port: aws.Int32(8080), VpcId: aws.String(testVPC),
-				HealthCheckEnabled: aws.Bool(true), HealthCheckProtocol: "HTTP", HealthCheckPort: aws.String(hc.Port), HealthCheckPath: aws.String("/"),
+				Name: aws.String("payroll"), TargetType: "ip", Protocol: "HTTP", ProtocolVersion: aws.String("HTTP1"),
+				Port: aws.Int32(8080), VpcId: aws.String(testVPC),
+				HealthCheckEnabled: aws.Bool(true), HealthCheckProtocol: "HTTP", HealthCheckPort: aws.String(hc.Port),
+				HealthCheckPath:            aws.String("/"),
 				HealthCheckIntervalSeconds: &hc.IntervalSeconds, HealthCheckTimeoutSeconds: &hc.TimeoutSeconds,
 				HealthyThresholdCount: &hc.HealthyThreshold, UnhealthyThresholdCount: &hc.UnhealthyThreshold}); err != nil {
 				t.Fatal(err)
@@ -77,7 +80,8 @@ func TestCreateNeverTakesOverByName(t *testing.T) {
 				}
 				w.inv.Refusals().Edited(attacker.Key)
 			}
-			if d := cmp.Diff(picture(t, before, "k8s-shop-web"+generated), picture(t, w.sim.Resources(), "k8s-shop-web"+generated)); d != "" {
+			if d := cmp.Diff(picture(t, before, "k8s-shop-web"+generated), picture(t, w.sim.Resources(), "k8s-shop-web"+
+				generated)); d != "" {
 				t.Errorf("the victim's load balancer changed:\n%s", d)
 			}
 			w.settle(stack.Removed(attacker.Key, "", "", stack.ObjectsDeleted))

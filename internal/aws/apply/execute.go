@@ -19,7 +19,8 @@ var priorities = map[plan.Lane]awsclient.Priority{plan.Vital: awsclient.Vital, p
 func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	for _, ref := range s.Op.Refs() {
 		if r.resolve(ref) == "" {
-			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", plan.NameOf(s.Op), ref.Kind, ref.ID))
+			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan",
+				plan.NameOf(s.Op), ref.Kind, ref.ID))
 		}
 	}
 	if s.NotBefore.After(r.d.Now()) {
@@ -124,13 +125,14 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) 
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":
-		return failedToStart("the load balancer "+active.Role, "see the state of the new load balancer in AWS; usually its subnets lack addresses"), true
+		return failedToStart("the load balancer "+active.Role,
+			"see the state of the new load balancer in AWS; usually its subnets lack addresses"), true
 	}
 	return r.wait(s, "the load balancer "+active.Role+" to become active", nil), true
 }
 
-// Attempts at a waiting step are frequent at first: most waits end within waitsOften pauses of at most 16 s, which are about three
-// minutes. Longer waits have other causes than the time that AWS takes.
+// Attempts at a waiting step are frequent at first: most waits end within waitsOften pauses of at most 16 s, which are
+// about three minutes. Longer waits have other causes than the time that AWS takes.
 var (
 	often  = backoff.Policy{First: time.Second, Longest: 16 * time.Second}
 	seldom = backoff.Policy{First: 30 * time.Second, Longest: 5 * time.Minute}
@@ -138,7 +140,8 @@ var (
 
 const waitsOften = 14
 
-// pause is the pause after a step was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5 min.
+// pause is the pause after a step was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5
+// min.
 func pause(n int) time.Duration {
 	if n > waitsOften {
 		return seldom.Pause(n - waitsOften)

@@ -24,7 +24,8 @@ func fronted(s *stack.Stack, ports map[int32]int32) *stack.Stack {
 	ref := func(k stack.Kind, id string) stack.Ref { return stack.Ref{Kind: k, ID: id} }
 	alb := s.LoadBalancers[0]
 	s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{
-		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(alb.Name), Type: stack.Network, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
+		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(alb.Name), Type: stack.Network,
+		Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
 		Subnets: alb.Subnets, SecurityGroups: alb.SecurityGroups, Tags: tags(stack.FrontendIdentity),
 	})
 	for port := range int32(10000) {
@@ -34,9 +35,11 @@ func fronted(s *stack.Stack, ports map[int32]int32) *stack.Stack {
 		}
 		tg, l := naming.FrontendTargetGroupID(port), naming.FrontendListenerID(port)
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
-			ID: tg, Name: naming.FrontendTargetGroup(testCluster, s.Key.ID, port, stack.TrafficPort, "HTTP"), TargetType: stack.TargetALB, Port: target, Protocol: "TCP",
-			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
-			Tags:        tags(tg), Balancer: ref(stack.KindLoadBalancer, stack.LoadBalancerIdentity),
+			ID: tg, Name: naming.FrontendTargetGroup(testCluster, s.Key.ID, port, stack.TrafficPort, "HTTP"),
+			TargetType: stack.TargetALB, Port: target, Protocol: "TCP",
+			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+			Tags: tags(tg), Balancer: ref(stack.KindLoadBalancer, stack.LoadBalancerIdentity),
 		})
 		s.Listeners = append(s.Listeners, stack.Listener{
 			ID: l, LoadBalancer: ref(stack.KindLoadBalancer, stack.FrontendIdentity), Port: port, Protocol: "TCP", Tags: tags(l),
@@ -96,7 +99,8 @@ func TestAnALBIsRegisteredOnceItIsActiveAndNoStepWaitsForThat(t *testing.T) {
 		for _, s := range p.Steps {
 			o := r.Outcomes[s.ID]
 			_, registers := s.Op.(awsop.RegisterLoadBalancer)
-			waited = waited || registers && o.State == apply.Waiting && strings.Contains(o.On, "to become active") && o.Until.Sub(w.clock.Now()) <= 16*time.Second
+			waited = waited || registers && o.State == apply.Waiting && strings.Contains(o.On, "to become active") &&
+				o.Until.Sub(w.clock.Now()) <= 16*time.Second
 			if o.State == apply.Failed {
 				t.Errorf("%s: %v", s.ID, o.Err)
 			}
@@ -135,8 +139,10 @@ func TestTargetsThatOthersTookOutOfAFrontendComeBackAtTheNextLook(t *testing.T) 
 	}
 	i := slices.IndexFunc(obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.TargetType == stack.TargetALB })
 	tg := obs.TargetGroups[i]
-	op := awsop.DeregisterLoadBalancer{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, tg.Targets[0].ID), Port: 80}
-	r := apply.Run(context.Background(), plan.Plan{Steps: []plan.Step{{ID: "theirs", Op: op}}}, apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
+	op := awsop.DeregisterLoadBalancer{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN),
+		LoadBalancer: stack.Literal(stack.KindLoadBalancer, tg.Targets[0].ID), Port: 80}
+	r := apply.Run(context.Background(), plan.Plan{Steps: []plan.Step{{ID: "theirs", Op: op}}},
+		apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
 	if r.Count(apply.Done) != 1 || len(w.behind()) > 0 {
 		t.Fatalf("%+v", r.Outcomes)
 	}

@@ -32,7 +32,8 @@ func (w certified) importing(n int64) *stack.Stack {
 		w.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: "www.certified.dev"}, DNSNames: []string{"www.certified.dev"},
+		SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: "www.certified.dev"}, DNSNames: []string{
+			"www.certified.dev"},
 		NotBefore: w.clock.Now().Add(-time.Hour), NotAfter: w.clock.Now().AddDate(2, 0, 0),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -47,11 +48,12 @@ func (w certified) importing(n int64) *stack.Stack {
 	id := naming.ImportedCertificateID("shop", "web-tls")
 	tags := naming.Tracking(stack.Ingress, testCluster, "shop/web", id)
 	tags[naming.ContentTag] = fmt.Sprint("hash-", n)
-	s.Certificates = []stack.Certificate{{ID: id, Domain: "www.certified.dev", Names: []string{"www.certified.dev"}, Tags: tags, Import: &stack.KeyPair{
-		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		Key:         stack.NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), ""),
-		Algorithm:   "EC_prime256v1", Hash: fmt.Sprint("hash-", n),
-	}}}
+	s.Certificates = []stack.Certificate{{ID: id, Domain: "www.certified.dev", Names: []string{"www.certified.dev"},
+		Tags: tags, Import: &stack.KeyPair{
+			Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+			Key:         stack.NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), ""),
+			Algorithm:   "EC_prime256v1", Hash: fmt.Sprint("hash-", n),
+		}}}
 	return s
 }
 
@@ -91,7 +93,8 @@ func TestASecretThatIsRewrittenInALoopWaitsLongerAndLongerForItsImport(t *testin
 		n++
 		s := w.importing(n)
 		d := w.refusal(s)
-		if d.Code != diag.ImportsHeld || !strings.Contains(d.Text, "www.certified.dev") || !strings.Contains(d.Text, "waits until") || d.Remedy == "" {
+		if d.Code != diag.ImportsHeld || !strings.Contains(d.Text, "www.certified.dev") ||
+			!strings.Contains(d.Text, "waits until") || d.Remedy == "" {
 			t.Fatalf("refused with %+v", d)
 		}
 		before := w.imports()
@@ -136,7 +139,8 @@ func TestImportsOfAnyProcessAreCountedUntilAYearHasPassed(t *testing.T) {
 		w.settle(w.importing(n + 1))
 	}
 	foreign := w.importing(100).Certificates[0].Import
-	if _, err := w.sim.Trust.ImportCertificate(t.Context(), &acm.ImportCertificateInput{Certificate: []byte(foreign.Certificate), PrivateKey: []byte(foreign.Key.Reveal())}); err != nil {
+	if _, err := w.sim.Trust.ImportCertificate(t.Context(), &acm.ImportCertificateInput{
+		Certificate: []byte(foreign.Certificate), PrivateKey: []byte(foreign.Key.Reveal())}); err != nil {
 		t.Fatal(err)
 	}
 	look := func(want int, why string) {
@@ -162,7 +166,8 @@ func TestImportsOfAnyProcessAreCountedUntilAYearHasPassed(t *testing.T) {
 	}
 	again := w.importing(101).Certificates[0].Import
 	if _, err := w.sim.Trust.ImportCertificate(t.Context(), &acm.ImportCertificateInput{
-		CertificateArn: &obs.Certificates[0].ARN, Certificate: []byte(again.Certificate), PrivateKey: []byte(again.Key.Reveal()),
+		CertificateArn: &obs.Certificates[0].ARN, Certificate: []byte(again.Certificate),
+		PrivateKey: []byte(again.Key.Reveal()),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// longest is the longest pause in which a new resource may not be visible everywhere in AWS; after a longer one the step fails.
+// longest is the longest pause in which a new resource may not be visible everywhere in AWS; after a longer one the
+// step fails.
 const longest = 8 * time.Second
 
 // judge decides the outcome of a step that failed with an error.
@@ -55,7 +56,8 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 			o.Until = most
 		}
 		return o
-	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget && is[awsop.RegisterLoadBalancer](s.Op):
+	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget &&
+		is[awsop.RegisterLoadBalancer](s.Op):
 		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
 		if o := r.wait(s, "the new resource to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
@@ -72,11 +74,12 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 
 // judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
 func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome {
-	// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the next
-	// plan switches it off where that is declared. The second time the deletion is refused.
+	// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the
+	// next plan switches it off where that is declared. The second time the deletion is refused.
 	known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
 	if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
-		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the deletion protection to be read again", Err: err}
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond),
+			On: "the deletion protection to be read again", Err: err}
 	}
 	g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
 	d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
@@ -90,7 +93,8 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 	wait := o.Until.Sub(r.d.Now())
 	switch {
 	case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
-		failed.Problem.Remedy = "detach the certificate from the resources that its description in ACM lists; the controller then deletes it"
+		failed.Problem.Remedy = "detach the certificate from the resources that its description in ACM lists; the " +
+			"controller then deletes it"
 	case wait <= often.Longest:
 		return o
 	default:
@@ -100,10 +104,10 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 	return failed
 }
 
-// disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the plan. The first
-// time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the stack is read again and planned
-// again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
-// pause that grows to minutes.
+// disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the
+// plan. The first time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the
+// stack is read again and planned again at once. If it belongs to another owner, or AWS rejects the same write again,
+// the step fails, and is not sent again before a pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	obstacle := r.refusal(s, failed, refusal.Obstacle)
 	obstacle.Group = r.boundElsewhere(s.Op, e)
@@ -120,13 +124,15 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, fai
 	r.d.Inventory.Invalidate(r.key)
 	if n == 1 && err == nil {
 		r.d.Inventory.Refusals().Edited(r.key)
-		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again", Err: failed.Err}
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again",
+			Err: failed.Err}
 	}
 	r.d.Inventory.Refuted(e)
 	return failed
 }
 
-// boundElsewhere is the ARN of the target group of an operation that AWS rejects because another load balancer uses the group.
+// boundElsewhere is the ARN of the target group of an operation that AWS rejects because another load balancer uses the
+// group.
 func (r *run) boundElsewhere(op plan.Operation, e awsclient.Error) string {
 	if e.Code != awsclient.CodeTargetGroupAssociation {
 		return ""
@@ -145,8 +151,8 @@ func is[T plan.Operation](op plan.Operation) bool {
 	return ok
 }
 
-// ours reports whether a missing resource is one that the controller manages. Target groups and security groups may also be named by
-// users: if these do not exist, reading the stack again does not help.
+// ours reports whether a missing resource is one that the controller manages. Target groups and security groups may
+// also be named by users: if these do not exist, reading the stack again does not help.
 func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
@@ -163,19 +169,21 @@ func problemOf(op plan.Operation, err error) diag.Diagnostic {
 	return d
 }
 
-// protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and made again would close the port,
-// for good if AWS refuses the new protocol itself; so that is left to the user.
+// protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and
+// made again would close the port, for good if AWS refuses the new protocol itself; so that is left to the user.
 func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
 	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
-		fmt.Sprintf("port %s stays %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From, p.To, d.Text),
-		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the port, wait until its listener is gone, and add it again as %s, "+
+		fmt.Sprintf("port %s stays %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From,
+			p.To, d.Text),
+		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the "+
+			"port, wait until its listener is gone, and add it again as %s, "+
 			"or declare %s on another port", p.From, p.To, p.To, p.To))
 	out.RequestID = d.RequestID
 	return out
 }
 
-// refusedByAPI is the finding that the API server refuses a TargetGroupBinding, by a policy of the cluster or for lack of a right; ok is false if an
-// error has another cause.
+// refusedByAPI is the finding that the API server refuses a TargetGroupBinding, by a policy of the cluster or for lack
+// of a right; ok is false if an error has another cause.
 func refusedByAPI(op plan.Operation, err error) (_ diag.Diagnostic, ok bool) {
 	status := apierrors.APIStatus(nil)
 	if !errors.As(err, &status) {

@@ -29,7 +29,8 @@ func (p paced) DeleteBinding(context.Context, string, string) error            {
 
 func pacedStep(name string) plan.Step {
 	group := stack.Literal(stack.KindTargetGroup, "arn:of:a:group")
-	return plan.Step{ID: plan.StepID(name), Action: plan.Create, Op: awsop.CreateBinding{Binding: stack.Binding{Name: name, TargetGroup: group}}}
+	return plan.Step{ID: plan.StepID(name), Action: plan.Create, Op: awsop.CreateBinding{
+		Binding: stack.Binding{Name: name, TargetGroup: group}}}
 }
 
 // runPaced runs steps, n at a time.
@@ -38,8 +39,8 @@ func (w *world) runPaced(n int, b apply.Bindings, steps ...plan.Step) apply.Resu
 		apply.Deps{Clients: w.clients(), Inventory: w.inv, Bindings: b, Now: w.clock.Now, Concurrency: n})
 }
 
-// TestAStepWaitsForAllThatItNeedsOrFollows has the last of them end first, and the first one only when a fourth step has run. That
-// one finds no place unless the step that must wait does.
+// TestAStepWaitsForAllThatItNeedsOrFollows has the last of them end first, and the first one only when a fourth step
+// has run. That one finds no place unless the step that must wait does.
 func TestAStepWaitsForAllThatItNeedsOrFollows(t *testing.T) {
 	t.Parallel()
 	for name, order := range map[string]func(*plan.Step){
@@ -80,9 +81,12 @@ func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
 	}
 	fresh := shop("web", "/a/*").Rules[0]
 	fresh.Listener = stack.Literal(stack.KindListener, listener)
-	fresh.Actions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404"}}}
-	create := plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"}, Op: awsop.CreateRule{Rule: fresh, Priority: 7}}
-	remove := plan.Step{ID: "remove", Action: plan.Delete, Op: awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)}, Needs: []plan.StepID{"other", "create"}}
+	fresh.Actions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "404"}}}
+	create := plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"},
+		Op: awsop.CreateRule{Rule: fresh, Priority: 7}}
+	remove := plan.Step{ID: "remove", Action: plan.Delete, Op: awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)},
+		Needs: []plan.StepID{"other", "create"}}
 	r := w.runPaced(1, paced{"other": func() error { return errors.New("no") }}, create, pacedStep("other"), remove)
 	if o := r.Outcomes["remove"]; o.State != apply.Blocked || o.By != "other" {
 		t.Errorf("the removal: %+v", o)
@@ -90,7 +94,8 @@ func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
 	if o := r.Outcomes["create"]; o.State != apply.Blocked || o.By != "remove" {
 		t.Errorf("what met the quota: %+v", o)
 	}
-	if _, err := w.sim.Balancing.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{rule}}); err != nil {
+	if _, err := w.sim.Balancing.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{RuleArns: []string{rule}}); err !=
+		nil {
 		t.Errorf("the rule is gone: %v", err)
 	}
 }
@@ -113,15 +118,18 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 	want := shop("web", "/a/*")
 	w.settle(want)
 	lb := w.sim.Resources().LoadBalancers[0].ARN
-	if _, err := w.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &lb}); err != nil {
+	if _, err := w.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: &lb}); err != nil {
 		t.Fatal(err)
 	}
 	for _, g := range w.sim.Resources().TargetGroups {
-		if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: &g.ARN}); err != nil {
+		if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{
+			TargetGroupArn: &g.ARN}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "DeleteTargetGroup", Code: "TargetGroupNotFound", Message: "gone"}); err != nil {
+	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "DeleteTargetGroup", Code: "TargetGroupNotFound",
+		Message: "gone"}); err != nil {
 		t.Fatal(err)
 	}
 	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Options{}, 8)
@@ -134,23 +142,27 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 func TestATargetGroupThatUsersNameAndThatIsNotThereFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	forward := func(s *stack.Stack, to stack.Ref) {
-		s.Rules[1].Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: to}}}}}
+		s.Rules[1].Actions = []stack.Action{
+			{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: to}}}}}
 	}
 	for name, c := range map[string]struct {
 		change func(s *stack.Stack)
 		state  apply.State
 	}{
 		"by ARN": {func(s *stack.Stack) {
-			forward(s, stack.Literal(stack.KindTargetGroup, "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/theirs/0123456789abcdef"))
+			forward(s, stack.Literal(stack.KindTargetGroup,
+				"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/theirs/0123456789abcdef"))
 		}, apply.Failed},
-		"of ours": {func(s *stack.Stack) { forward(s, stack.Ref{Kind: stack.KindTargetGroup, ID: s.TargetGroups[0].ID}) }, apply.Waiting},
+		"of ours": {func(s *stack.Stack) { forward(s, stack.Ref{Kind: stack.KindTargetGroup, ID: s.TargetGroups[0].ID}) },
+			apply.Waiting},
 	} {
 		w := newWorld(t, account.Instant())
 		w.settle(shop("web", "/a/*"))
 		want := shop("web", "/a/*", "/b/*")
 		want.TargetGroups, want.Bindings = want.TargetGroups[:1], want.Bindings[:1]
 		c.change(want)
-		if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TargetGroupNotFound", Message: "One or more target groups not found"}); err != nil {
+		if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TargetGroupNotFound",
+			Message: "One or more target groups not found"}); err != nil {
 			t.Fatal(err)
 		}
 		p, r, err := w.pass(want, diff.Options{}, 8)
@@ -180,7 +192,8 @@ func TestThousandsOfStepsThatWaitForOthersTakeLittleTime(t *testing.T) {
 	if got := r.Count(apply.Done); got != n+1 {
 		t.Errorf("%d of %d steps are done", got, n+1)
 	}
-	if took := time.Since(begun); took > 2*time.Minute { // a tenth of a second on an idle machine; it runs in several goroutines
+	// a tenth of a second on an idle machine; it runs in several goroutines
+	if took := time.Since(begun); took > 2*time.Minute {
 		t.Errorf("they take %s", took)
 	}
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// lookAgain is the pause before the plan is made again after the first refusal of a write: the refusal may have shown that facts are out of date. The
-// same write is not sent then.
+// lookAgain is the pause before the plan is made again after the first refusal of a write: the refusal may have shown
+// that facts are out of date. The same write is not sent then.
 const lookAgain = time.Second
 
-// remembered is the outcome of a step that failed, of which the memory of refusals takes note if AWS will refuse the same write again.
+// remembered is the outcome of a step that failed, of which the memory of refusals takes note if AWS will refuse the
+// same write again.
 func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome {
 	cause, lasts := r.causeOf(s.Op, e)
 	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
@@ -35,7 +36,8 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 	if e.Code == "" || e.Credentials || e.Class != diag.Invalid && e.Class != diag.NotFound {
 		return "", false
 	}
-	if e.Code == awsclient.CodeInvalidTarget { // an instance, or a load balancer, gets fit for registration without an event
+	// an instance, or a load balancer, gets fit for registration without an event
+	if e.Code == awsclient.CodeInvalidTarget {
 		return "", false
 	}
 	switch op.(type) {
@@ -53,7 +55,8 @@ func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, la
 	return refusal.Content, true
 }
 
-// madeNow reports whether an operation refers to anything that this run has created, which may not be known everywhere in AWS.
+// madeNow reports whether an operation refers to anything that this run has created, which may not be known everywhere
+// in AWS.
 func (r *run) madeNow(op plan.Operation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +91,8 @@ func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
 	if !r.d.Inventory.Refusals().Any(r.key) {
 		return Outcome{}, false
 	}
-	until, err := r.d.Inventory.Refusals().Before(r.key, plan.Fingerprint(s.Op, r.resolve), func(err error) string { return r.objectsOf(s, err) })
+	until, err := r.d.Inventory.Refusals().Before(r.key, plan.Fingerprint(s.Op, r.resolve),
+		func(err error) string { return r.objectsOf(s, err) })
 	if err == nil {
 		return Outcome{}, false
 	}

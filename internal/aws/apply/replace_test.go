@@ -23,7 +23,8 @@ func TestALoadBalancerServesUntilItsSuccessorIsActive(t *testing.T) {
 		t.Errorf("%d load balancers while the new one starts, want both", n)
 	}
 	w.settle(want)
-	if all := w.sim.Resources().LoadBalancers; len(all) != 1 || all[0].Name != "k8s-shop-web-internal" || all[0].State != "active" {
+	if all := w.sim.Resources().LoadBalancers; len(all) != 1 || all[0].Name != "k8s-shop-web-internal" ||
+		all[0].State != "active" {
 		t.Errorf("in the end: %+v", all)
 	}
 }

@@ -98,7 +98,8 @@ func (r *run) settle(id plan.StepID, o Outcome) {
 	r.outcomes[id] = o
 	for _, d := range r.waiting[id] {
 		r.open[d.place]--
-		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.Traits().Ordered && r.putOff(o) {
+		if r.open[d.place] <= 0 || d.needs && o.State != Done || !d.needs && r.steps[d.place].Op.Traits().Ordered &&
+			r.putOff(o) {
 			r.unsettled[d.place] = true
 		}
 	}
@@ -173,7 +174,8 @@ func (r *run) stopped(err error) Outcome {
 	return Outcome{State: Waiting, Until: r.d.Now(), On: "a controller that leads", Err: err}
 }
 
-// ready reports whether a step may start. by is a need that is not done, or, for an ordered step, an earlier step that is put off.
+// ready reports whether a step may start. by is a need that is not done, or, for an ordered step, an earlier step that
+// is put off.
 func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	ready = true
 	for _, n := range s.Needs {
@@ -193,8 +195,8 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	return ready, ""
 }
 
-// putOff reports whether a step is tried again soon, or waits for one that is. A step that AWS rejects for good is not: it must not
-// delay steps that only come later.
+// putOff reports whether a step is tried again soon, or waits for one that is. A step that AWS rejects for good is not:
+// it must not delay steps that only come later.
 func (r *run) putOff(o Outcome) bool {
 	for o.State == Blocked {
 		o = r.outcomes[o.By]
@@ -204,14 +206,15 @@ func (r *run) putOff(o Outcome) bool {
 
 // end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
-	if err := f.outcome.Err; f.outcome.State == Failed && err != nil && awsclient.Classify(err).Full() && r.postpone(f.id) {
+	if err := f.outcome.Err; f.outcome.State == Failed && err != nil && awsclient.Classify(err).Full() &&
+		r.postpone(f.id) {
 		return
 	}
 	r.settle(f.id, f.outcome)
 }
 
-// postpone orders one removal under the same quota before the step, and the step once more after it. Only removals from the same load
-// balancer or security group make room. It reports false if there is none left.
+// postpone orders one removal under the same quota before the step, and the step once more after it. Only removals from
+// the same load balancer or security group make room. It reports false if there is none left.
 func (r *run) postpone(id plan.StepID) bool {
 	at := r.places[id]
 	failed := &r.steps[at]
@@ -221,7 +224,8 @@ func (r *run) postpone(id plan.StepID) bool {
 	}
 	for _, i := range r.removals {
 		s := &r.steps[i]
-		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.Traits().Quota) || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
+		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.Traits().Quota) || s.Guard != nil || r.started[s.ID] ||
+			r.yielded[s.ID] {
 			continue
 		}
 		r.release(s, id)
@@ -241,7 +245,8 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	for changed := true; changed; {
 		changed = false
 		for _, s := range r.steps {
-			if s.ID != removal.ID && !waits[s.ID] && slices.ContainsFunc(slices.Concat(s.Needs, s.After), func(n plan.StepID) bool { return waits[n] }) {
+			if s.ID != removal.ID && !waits[s.ID] && slices.ContainsFunc(slices.Concat(s.Needs, s.After),
+				func(n plan.StepID) bool { return waits[n] }) {
 				waits[s.ID], changed = true, true
 			}
 		}
@@ -252,15 +257,15 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
 }
 
-// limited is the load balancer or security group to which a quota applies. The quotas of rules, listeners and certificates are per load
-// balancer (Elastic Load Balancing's quotas).
+// limited is the load balancer or security group to which a quota applies. The quotas of rules, listeners and
+// certificates are per load balancer (Elastic Load Balancing's quotas).
 func (r *run) limited(q plan.Quota) string {
 	id := r.resolve(q.Of)
 	return cmp.Or(balancerOf(id), id)
 }
 
-// balancerOf is the part of an ARN that names the load balancer, such as "app/web/50dc6c495c0c9188", whether the ARN is of the load
-// balancer, of a listener or of a rule.
+// balancerOf is the part of an ARN that names the load balancer, such as "app/web/50dc6c495c0c9188", whether the ARN is
+// of the load balancer, of a listener or of a rule.
 func balancerOf(arn string) string {
 	parts := strings.SplitN(arn, "/", 5)
 	if len(parts) < 4 {

@@ -21,10 +21,13 @@ func TestAtAQuotaOnlyTheSameLoadBalancerMakesRoom(t *testing.T) {
 		"rule": {awsop.CreateRule{Rule: stack.Rule{Listener: listener("app/web/1")}},
 			awsop.DeleteRule{Rule: rule("app/old/2")}, awsop.DeleteRule{Rule: rule("app/web/1")}},
 		"certificate": {awsop.AddListenerCertificates{Listener: listener("app/web/1")},
-			awsop.RemoveListenerCertificates{Listener: listener("app/old/2")}, awsop.RemoveListenerCertificates{Listener: listener("app/web/1")}},
-		"security group rule": {awsop.AuthorizeSecurityGroupIngress{Group: group("sg-1")}, awsop.RevokeSecurityGroupIngress{Group: group("sg-2")}, awsop.RevokeSecurityGroupIngress{Group: group("sg-1")}},
+			awsop.RemoveListenerCertificates{Listener: listener("app/old/2")}, awsop.RemoveListenerCertificates{
+				Listener: listener("app/web/1")}},
+		"security group rule": {awsop.AuthorizeSecurityGroupIngress{Group: group("sg-1")}, awsop.RevokeSecurityGroupIngress{
+			Group: group("sg-2")}, awsop.RevokeSecurityGroupIngress{Group: group("sg-1")}},
 	} {
-		p := plan.Plan{Steps: []plan.Step{{ID: "comes", Op: tc.comes}, {ID: "other", Op: tc.other}, {ID: "same", Op: tc.same}}}
+		p := plan.Plan{Steps: []plan.Step{{ID: "comes", Op: tc.comes}, {ID: "other", Op: tc.other},
+			{ID: "same", Op: tc.same}}}
 		r := newRun(p, Deps{})
 		r.started["comes"] = true
 		if !r.postpone("comes") || !r.yielded["same"] || r.yielded["other"] {

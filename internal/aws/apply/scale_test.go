@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// TestFortyStacksTogetherStayWithinTheBudget creates, touches and deletes as many load balancers as fit below the quota.
+// TestFortyStacksTogetherStayWithinTheBudget creates, touches and deletes as many load balancers as fit below the
+// quota.
 func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	const n = 40
@@ -46,8 +47,9 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	if diff := cmp.Diff(none, reads); diff != "" {
 		t.Errorf("creating reads %s", diff)
 	}
-	want := map[string]int{"CreateSecurityGroup": n + 1, "AuthorizeSecurityGroupIngress": n, "CreateTargetGroup": n, "CreateLoadBalancer": n,
-		"CreateListener": 2 * n, "AddListenerCertificates": n, "CreateRule": n}
+	want := map[string]int{"CreateSecurityGroup": n + 1, "AuthorizeSecurityGroupIngress": n, "CreateTargetGroup": n,
+		"CreateLoadBalancer": n,
+		"CreateListener":     2 * n, "AddListenerCertificates": n, "CreateRule": n}
 	if diff := cmp.Diff(want, writes); diff != "" {
 		t.Error(diff)
 	}
@@ -58,7 +60,8 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	if diff := cmp.Diff(none, reads); diff != "" {
 		t.Errorf("deleting reads %s", diff)
 	}
-	if diff := cmp.Diff(map[string]int{"DeleteLoadBalancer": n, "DeleteTargetGroup": n, "DeleteSecurityGroup": n}, writes); diff != "" {
+	if diff := cmp.Diff(map[string]int{"DeleteLoadBalancer": n, "DeleteTargetGroup": n, "DeleteSecurityGroup": n},
+		writes); diff != "" {
 		t.Error(diff)
 	}
 }

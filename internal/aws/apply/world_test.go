@@ -57,10 +57,12 @@ func isWrite(action string) bool { return !awsclient.IsRead(action) }
 
 func newWorld(t testing.TB, profile account.Profile) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), perStack: map[stack.Key]*stack.Stack{}}
+	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+		perStack: map[stack.Key]*stack.Stack{}}
 	w.budget.Store(-1)
 	w.bindings = &bindings{w: w, objects: map[string]stack.Binding{}}
-	sim, err := awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(_ context.Context, _, action, _ string, _ any) error {
+	sim, err := awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(_ context.Context, _, action,
+		_ string, _ any) error {
 		if isWrite(action) {
 			return w.spend()
 		}
@@ -103,7 +105,8 @@ func (w *world) clients() awsclient.Clients {
 		WAFv2: w.sim.Firewall, Shield: w.sim.Shield, Route53: w.sim.Names}
 }
 
-// restart begins a new life that knows nothing. A process takes longer to start than AWS's lists take to name what is new.
+// restart begins a new life that knows nothing. A process takes longer to start than AWS's lists take to name what is
+// new.
 func (w *world) restart() {
 	w.budget.Store(-1)
 	w.clock.Advance(time.Second)
@@ -166,7 +169,8 @@ func (w *world) remove(key stack.Key) {
 		w.t.Fatal(err)
 	}
 	for _, g := range obs.SecurityGroups {
-		r := apply.Run(context.Background(), diff.DeleteShared(key, g), apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
+		r := apply.Run(context.Background(), diff.DeleteShared(key, g), apply.Deps{Clients: w.clients(), Inventory: w.inv,
+			Now: w.clock.Now})
 		if r.Count(apply.Done) != 1 {
 			w.t.Fatalf("deleting the shared group: %+v", r.Outcomes)
 		}
@@ -208,7 +212,8 @@ func (w *world) picture() string {
 	r := w.sim.Resources()
 	slices.SortFunc(r.LoadBalancers, func(a, b simclient.LoadBalancer) int { return strings.Compare(a.Name, b.Name) })
 	for _, lb := range r.LoadBalancers {
-		fmt.Fprintf(&b, "load balancer %s %s %s groups=%d attributes=%v tags=%v\n", lb.Name, lb.Type, lb.Scheme, len(lb.SecurityGroups), lb.Attributes["idle_timeout.timeout_seconds"], lb.Tags)
+		fmt.Fprintf(&b, "load balancer %s %s %s groups=%d attributes=%v tags=%v\n", lb.Name, lb.Type, lb.Scheme,
+			len(lb.SecurityGroups), lb.Attributes["idle_timeout.timeout_seconds"], lb.Tags)
 		slices.SortFunc(lb.Listeners, func(a, b simclient.Listener) int { return int(a.Port - b.Port) })
 		for _, l := range lb.Listeners {
 			fmt.Fprintf(&b, "  listener %d %s rules=%d certificates=%d\n", l.Port, l.Protocol, len(l.Rules), len(l.Certificates))
@@ -311,40 +316,56 @@ func shop(name string, paths ...string) *stack.Stack {
 	}
 	ref := func(k stack.Kind, id string) stack.Ref { return stack.Ref{Kind: k, ID: id} }
 	lb := ref(stack.KindLoadBalancer, stack.LoadBalancerIdentity)
-	managed, backend := ref(stack.KindSecurityGroup, stack.ManagedSecurityGroup), ref(stack.KindSecurityGroup, stack.BackendSecurityGroup)
+	managed, backend := ref(stack.KindSecurityGroup, stack.ManagedSecurityGroup),
+		ref(stack.KindSecurityGroup, stack.BackendSecurityGroup)
 	s := &stack.Stack{Key: key, Cluster: testCluster, VPC: testVPC}
 	s.SecurityGroups = []stack.SecurityGroup{
-		{ID: managed.ID, Name: "k8s-shop-" + name, Description: naming.ManagedSecurityGroupDescription, Tags: tags(managed.ID), Ingress: []stack.Permission{
-			{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "0.0.0.0/0"}, {Protocol: "tcp", FromPort: 443, ToPort: 443, CIDR: "0.0.0.0/0"}}},
-		{ID: backend.ID, Name: naming.BackendSecurityGroup(testCluster), Description: naming.BackendSecurityGroupDescription, Shared: true, Tags: naming.BackendTracking(testCluster)},
+		{ID: managed.ID, Name: "k8s-shop-" + name, Description: naming.ManagedSecurityGroupDescription,
+			Tags: tags(managed.ID), Ingress: []stack.Permission{
+				{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "0.0.0.0/0"}, {Protocol: "tcp", FromPort: 443, ToPort: 443,
+					CIDR: "0.0.0.0/0"}}},
+		{ID: backend.ID, Name: naming.BackendSecurityGroup(testCluster), Description: naming.BackendSecurityGroupDescription,
+			Shared: true, Tags: naming.BackendTracking(testCluster)},
 	}
 	s.LoadBalancers = []stack.LoadBalancer{{
-		ID: lb.ID, Name: "k8s-shop-" + name + generated, Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
+		ID: lb.ID, Name: "k8s-shop-" + name + generated, Type: stack.Application, Scheme: stack.InternetFacing,
+		IPAddressType:  stack.IPv4,
 		Subnets:        []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a1"}, {Subnet: "subnet-0a1de0000000000b1"}},
 		SecurityGroups: []stack.Ref{managed, backend}, Tags: tags(lb.ID),
 	}}
 	s.Listeners = []stack.Listener{
-		{ID: "443", LoadBalancer: lb, Port: 443, Protocol: "HTTPS", SSLPolicy: "ELBSecurityPolicy-2016-08", Certificates: []string{certificate}, SNI: []string{other},
-			DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}, Tags: tags("443")},
+		{ID: "443", LoadBalancer: lb, Port: 443, Protocol: "HTTPS", SSLPolicy: "ELBSecurityPolicy-2016-08",
+			Certificates: []string{certificate}, SNI: []string{other},
+			DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "404", ContentType: "text/plain"}}}, Tags: tags("443")},
 		{ID: "80", LoadBalancer: lb, Port: 80, Protocol: "HTTP",
-			DefaultActions: []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}, Tags: tags("80")},
+			DefaultActions: []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443",
+				StatusCode: "HTTP_301"}}}, Tags: tags("80")},
 	}
 	for i, p := range paths {
 		id := fmt.Sprintf("shop/%s-%s:80", name, strings.Trim(p, "/*"))
 		tg := "k8s-" + name + "-" + strings.Trim(p, "/*") + generated
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
-			ID: id, Name: tg, TargetType: stack.TargetIP, Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1", IPAddressType: stack.IPv4, Tags: tags(id),
-			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+			ID: id, Name: tg, TargetType: stack.TargetIP, Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1",
+			IPAddressType: stack.IPv4, Tags: tags(id),
+			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
 		})
 		s.Rules = append(s.Rules, stack.Rule{
-			ID: fmt.Sprintf("443:%d", i+1), Listener: ref(stack.KindListener, "443"), Order: int32(i + 1), Tags: tags(fmt.Sprintf("443:%d", i+1)),
-			Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{"www.example.com"}}, {Field: stack.PathPattern, Values: []string{p}}},
-			Actions:    []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: ref(stack.KindTargetGroup, id)}}}}},
+			ID: fmt.Sprintf("443:%d", i+1), Listener: ref(stack.KindListener, "443"), Order: int32(i + 1),
+			Tags: tags(fmt.Sprintf("443:%d", i+1)),
+			Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{"www.example.com"}},
+				{Field: stack.PathPattern, Values: []string{p}}},
+			Actions: []stack.Action{
+				{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+					{TargetGroup: ref(stack.KindTargetGroup, id)}}}}},
 		})
 		s.Bindings = append(s.Bindings, stack.Binding{
-			ID: id, Name: tg, Namespace: "shop", TargetGroup: ref(stack.KindTargetGroup, id), TargetType: stack.TargetIP, Protocol: "HTTP",
+			ID: id, Name: tg, Namespace: "shop", TargetGroup: ref(stack.KindTargetGroup, id), TargetType: stack.TargetIP,
+			Protocol:    "HTTP",
 			ServiceName: "svc", ServicePort: "80", IPAddress: stack.IPv4, VPC: testVPC, Labels: naming.Labels(key),
-			Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{backend}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
+			Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{backend}, Ports: []stack.NetworkingPort{
+				{Protocol: "TCP", Port: "8080"}}}},
 		})
 	}
 	return s

@@ -18,30 +18,41 @@ const acceleratorRegion = "us-west-2"
 // Accelerators is what the controller calls of Global Accelerator.
 type Accelerators interface {
 	AddEndpoints(context.Context, *aga.AddEndpointsInput, ...func(*aga.Options)) (*aga.AddEndpointsOutput, error)
-	CreateAccelerator(context.Context, *aga.CreateAcceleratorInput, ...func(*aga.Options)) (*aga.CreateAcceleratorOutput, error)
-	CreateEndpointGroup(context.Context, *aga.CreateEndpointGroupInput, ...func(*aga.Options)) (*aga.CreateEndpointGroupOutput, error)
+	CreateAccelerator(context.Context, *aga.CreateAcceleratorInput, ...func(*aga.Options)) (*aga.CreateAcceleratorOutput,
+		error)
+	CreateEndpointGroup(context.Context, *aga.CreateEndpointGroupInput, ...func(*aga.Options)) (
+		*aga.CreateEndpointGroupOutput, error)
 	CreateListener(context.Context, *aga.CreateListenerInput, ...func(*aga.Options)) (*aga.CreateListenerOutput, error)
-	DeleteAccelerator(context.Context, *aga.DeleteAcceleratorInput, ...func(*aga.Options)) (*aga.DeleteAcceleratorOutput, error)
-	DeleteEndpointGroup(context.Context, *aga.DeleteEndpointGroupInput, ...func(*aga.Options)) (*aga.DeleteEndpointGroupOutput, error)
+	DeleteAccelerator(context.Context, *aga.DeleteAcceleratorInput, ...func(*aga.Options)) (*aga.DeleteAcceleratorOutput,
+		error)
+	DeleteEndpointGroup(context.Context, *aga.DeleteEndpointGroupInput, ...func(*aga.Options)) (
+		*aga.DeleteEndpointGroupOutput, error)
 	DeleteListener(context.Context, *aga.DeleteListenerInput, ...func(*aga.Options)) (*aga.DeleteListenerOutput, error)
-	DescribeAccelerator(context.Context, *aga.DescribeAcceleratorInput, ...func(*aga.Options)) (*aga.DescribeAcceleratorOutput, error)
-	ListAccelerators(context.Context, *aga.ListAcceleratorsInput, ...func(*aga.Options)) (*aga.ListAcceleratorsOutput, error)
-	ListEndpointGroups(context.Context, *aga.ListEndpointGroupsInput, ...func(*aga.Options)) (*aga.ListEndpointGroupsOutput, error)
+	DescribeAccelerator(context.Context, *aga.DescribeAcceleratorInput, ...func(*aga.Options)) (
+		*aga.DescribeAcceleratorOutput, error)
+	ListAccelerators(context.Context, *aga.ListAcceleratorsInput, ...func(*aga.Options)) (*aga.ListAcceleratorsOutput,
+		error)
+	ListEndpointGroups(context.Context, *aga.ListEndpointGroupsInput, ...func(*aga.Options)) (
+		*aga.ListEndpointGroupsOutput, error)
 	ListListeners(context.Context, *aga.ListListenersInput, ...func(*aga.Options)) (*aga.ListListenersOutput, error)
-	ListTagsForResource(context.Context, *aga.ListTagsForResourceInput, ...func(*aga.Options)) (*aga.ListTagsForResourceOutput, error)
+	ListTagsForResource(context.Context, *aga.ListTagsForResourceInput, ...func(*aga.Options)) (
+		*aga.ListTagsForResourceOutput, error)
 	RemoveEndpoints(context.Context, *aga.RemoveEndpointsInput, ...func(*aga.Options)) (*aga.RemoveEndpointsOutput, error)
 	TagResource(context.Context, *aga.TagResourceInput, ...func(*aga.Options)) (*aga.TagResourceOutput, error)
 	UntagResource(context.Context, *aga.UntagResourceInput, ...func(*aga.Options)) (*aga.UntagResourceOutput, error)
-	UpdateAccelerator(context.Context, *aga.UpdateAcceleratorInput, ...func(*aga.Options)) (*aga.UpdateAcceleratorOutput, error)
-	UpdateEndpointGroup(context.Context, *aga.UpdateEndpointGroupInput, ...func(*aga.Options)) (*aga.UpdateEndpointGroupOutput, error)
+	UpdateAccelerator(context.Context, *aga.UpdateAcceleratorInput, ...func(*aga.Options)) (*aga.UpdateAcceleratorOutput,
+		error)
+	UpdateEndpointGroup(context.Context, *aga.UpdateEndpointGroupInput, ...func(*aga.Options)) (
+		*aga.UpdateEndpointGroupOutput, error)
 	UpdateListener(context.Context, *aga.UpdateListenerInput, ...func(*aga.Options)) (*aga.UpdateListenerOutput, error)
 }
 
 // CodeAcceleratorNotDisabled is the code of a deletion before AWS has disabled the accelerator everywhere.
 const CodeAcceleratorNotDisabled = "AcceleratorNotDisabledException"
 
-// acceleratorService is Global Accelerator, which is called only with gate GlobalAcceleratorController. Actions of Elastic Load Balancing have the same names as some of
-// its own, so that keys of its operations have its name before them.
+// acceleratorService is Global Accelerator, which is called only with gate GlobalAcceleratorController. Actions of
+// Elastic Load Balancing have the same names as some of its own, so that keys of its operations have its name before
+// them.
 var acceleratorService = addOnService{
 	id: ServiceGlobalAccelerator,
 	operations: acceleratorOperations(map[string]string{
@@ -65,12 +76,15 @@ var acceleratorService = addOnService{
 		"UpdateListener":      "change a listener of an accelerator",
 	}),
 	codes: map[string]diag.Class{
-		"AcceleratorNotFoundException": diag.NotFound, "ListenerNotFoundException": diag.NotFound, "EndpointGroupNotFoundException": diag.NotFound,
-		"EndpointNotFoundException": diag.NotFound, "ByoipCidrNotFoundException": diag.NotFound,
-		CodeAcceleratorNotDisabled: diag.Conflict, "AssociatedListenerFoundException": diag.Conflict, "AssociatedEndpointGroupFoundException": diag.Conflict,
-		"EndpointGroupAlreadyExistsException": diag.Conflict, "EndpointAlreadyExistsException": diag.Conflict,
-		"InvalidArgumentException": diag.Invalid, "InvalidPortRangeException": diag.Invalid, "IncorrectCidrStateException": diag.Invalid,
-		"InvalidNextTokenException": diag.Transient, "InternalServiceErrorException": diag.Transient,
+		"AcceleratorNotFoundException": diag.NotFound, "ListenerNotFoundException": diag.NotFound,
+		"EndpointGroupNotFoundException": diag.NotFound,
+		"EndpointNotFoundException":      diag.NotFound, "ByoipCidrNotFoundException": diag.NotFound,
+		CodeAcceleratorNotDisabled: diag.Conflict, "AssociatedListenerFoundException": diag.Conflict,
+		"AssociatedEndpointGroupFoundException": diag.Conflict,
+		"EndpointGroupAlreadyExistsException":   diag.Conflict, "EndpointAlreadyExistsException": diag.Conflict,
+		"InvalidArgumentException": diag.Invalid, "InvalidPortRangeException": diag.Invalid,
+		"IncorrectCidrStateException": diag.Invalid,
+		"InvalidNextTokenException":   diag.Transient, "InternalServiceErrorException": diag.Transient,
 		"TransactionInProgressException": diag.Throttled, // an accelerator takes one change at a time
 	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
@@ -85,13 +99,15 @@ var acceleratorService = addOnService{
 func acceleratorOperations(purposes map[string]string) map[string]Operation {
 	out := map[string]Operation{}
 	for name, purpose := range purposes {
-		out[ServiceGlobalAccelerator+" "+name] = Operation{ServiceGlobalAccelerator, "globalaccelerator:" + name, purpose + ", only with gate GlobalAcceleratorController"}
+		out[ServiceGlobalAccelerator+" "+name] = Operation{ServiceGlobalAccelerator, "globalaccelerator:" + name, purpose +
+			", only with gate GlobalAcceleratorController"}
 	}
 	return out
 }
 
 // WriteAccelerator sends one operation on an accelerator to AWS. The error is the SDK's own, for Classify.
-func WriteAccelerator(ctx context.Context, c Accelerators, op operation.Operation, resolve operation.Resolve) (operation.Output, error) {
+func WriteAccelerator(ctx context.Context, c Accelerators, op operation.Operation, resolve operation.Resolve) (
+	operation.Output, error) {
 	s := acceleratorSender{c: c, resolve: resolve}
 	op.Send(&s)
 	return s.send(ctx)
@@ -105,7 +121,8 @@ type acceleratorSender struct {
 }
 
 // exchange sets the request of an operation, and how its answer is read; nil = it is of no interest.
-func exchange[I, O any](s *acceleratorSender, action func(context.Context, *I, ...func(*aga.Options)) (*O, error), in *I, read func(*O) operation.Output) {
+func exchange[I, O any](s *acceleratorSender, action func(context.Context, *I, ...func(*aga.Options)) (*O, error),
+	in *I, read func(*O) operation.Output) {
 	s.send = func(ctx context.Context) (operation.Output, error) {
 		out, err := action(ctx, in)
 		if err != nil || read == nil {
@@ -117,7 +134,8 @@ func exchange[I, O any](s *acceleratorSender, action func(context.Context, *I, .
 
 func (s *acceleratorSender) CreateAccelerator(op operation.CreateAccelerator) {
 	exchange(s, s.c.CreateAccelerator, &aga.CreateAcceleratorInput{
-		Name: aws.String(op.Name), IpAddressType: agatypes.IpAddressType(op.IPAddressType), IpAddresses: op.IPAddresses, Enabled: aws.Bool(true),
+		Name: aws.String(op.Name), IpAddressType: agatypes.IpAddressType(op.IPAddressType), IpAddresses: op.IPAddresses,
+		Enabled:          aws.Bool(true),
 		IdempotencyToken: optional(op.Token), Tags: acceleratorTags(op.Tags),
 	}, func(out *aga.CreateAcceleratorOutput) operation.Output {
 		o := FromAccelerator(out.Accelerator)
@@ -127,7 +145,8 @@ func (s *acceleratorSender) CreateAccelerator(op operation.CreateAccelerator) {
 
 func (s *acceleratorSender) UpdateAccelerator(op operation.UpdateAccelerator) {
 	exchange(s, s.c.UpdateAccelerator, &aga.UpdateAcceleratorInput{
-		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Name: aws.String(op.Name), IpAddressType: agatypes.IpAddressType(op.IPAddressType), Enabled: aws.Bool(op.Enabled),
+		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Name: aws.String(op.Name),
+		IpAddressType: agatypes.IpAddressType(op.IPAddressType), Enabled: aws.Bool(op.Enabled),
 	}, func(out *aga.UpdateAcceleratorOutput) operation.Output {
 		o := FromAccelerator(out.Accelerator)
 		return operation.Output{Accelerator: &o}
@@ -135,20 +154,24 @@ func (s *acceleratorSender) UpdateAccelerator(op operation.UpdateAccelerator) {
 }
 
 func (s *acceleratorSender) DeleteAccelerator(op operation.DeleteAccelerator) {
-	exchange(s, s.c.DeleteAccelerator, &aga.DeleteAcceleratorInput{AcceleratorArn: aws.String(s.resolve(op.Accelerator))}, nil)
+	exchange(s, s.c.DeleteAccelerator, &aga.DeleteAcceleratorInput{AcceleratorArn: aws.String(s.resolve(op.Accelerator))},
+		nil)
 }
 
 func (s *acceleratorSender) TagResource(op operation.TagResource) {
-	exchange(s, s.c.TagResource, &aga.TagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)), Tags: acceleratorTags(op.Tags)}, nil)
+	exchange(s, s.c.TagResource, &aga.TagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)),
+		Tags: acceleratorTags(op.Tags)}, nil)
 }
 
 func (s *acceleratorSender) UntagResource(op operation.UntagResource) {
-	exchange(s, s.c.UntagResource, &aga.UntagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)), TagKeys: op.Keys}, nil)
+	exchange(s, s.c.UntagResource, &aga.UntagResourceInput{ResourceArn: aws.String(s.resolve(op.Accelerator)),
+		TagKeys: op.Keys}, nil)
 }
 
 func (s *acceleratorSender) CreateListener(op operation.CreateListener) {
 	exchange(s, s.c.CreateListener, &aga.CreateListenerInput{
-		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Protocol: agatypes.Protocol(op.Protocol), PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
+		AcceleratorArn: aws.String(s.resolve(op.Accelerator)), Protocol: agatypes.Protocol(op.Protocol),
+		PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
 	}, func(out *aga.CreateListenerOutput) operation.Output {
 		return operation.Output{ID: value(value(out.Listener).ListenerArn)}
 	})
@@ -156,7 +179,8 @@ func (s *acceleratorSender) CreateListener(op operation.CreateListener) {
 
 func (s *acceleratorSender) UpdateListener(op operation.UpdateListener) {
 	exchange(s, s.c.UpdateListener, &aga.UpdateListenerInput{
-		ListenerArn: aws.String(s.resolve(op.Listener)), Protocol: agatypes.Protocol(op.Protocol), PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
+		ListenerArn: aws.String(s.resolve(op.Listener)), Protocol: agatypes.Protocol(op.Protocol),
+		PortRanges: portRanges(op.Ports), ClientAffinity: agatypes.ClientAffinity(op.Affinity),
 	}, nil)
 }
 
@@ -166,14 +190,16 @@ func (s *acceleratorSender) DeleteListener(op operation.DeleteListener) {
 
 func (s *acceleratorSender) CreateEndpointGroup(op operation.CreateEndpointGroup) {
 	exchange(s, s.c.CreateEndpointGroup, &aga.CreateEndpointGroupInput{
-		ListenerArn: aws.String(s.resolve(op.Listener)), EndpointGroupRegion: aws.String(op.Region), TrafficDialPercentage: aws.Float32(op.Dial), PortOverrides: portOverrides(op.Overrides),
+		ListenerArn: aws.String(s.resolve(op.Listener)), EndpointGroupRegion: aws.String(op.Region),
+		TrafficDialPercentage: aws.Float32(op.Dial), PortOverrides: portOverrides(op.Overrides),
 	}, func(out *aga.CreateEndpointGroupOutput) operation.Output {
 		return operation.Output{ID: value(value(out.EndpointGroup).EndpointGroupArn)}
 	})
 }
 
 func (s *acceleratorSender) UpdateEndpointGroup(op operation.UpdateEndpointGroup) {
-	in := &aga.UpdateEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group)), TrafficDialPercentage: op.Dial, PortOverrides: portOverrides(op.Overrides), EndpointConfigurations: endpoints(op.Endpoints)}
+	in := &aga.UpdateEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group)), TrafficDialPercentage: op.Dial,
+		PortOverrides: portOverrides(op.Overrides), EndpointConfigurations: endpoints(op.Endpoints)}
 	if op.NoOverrides {
 		in.PortOverrides = []agatypes.PortOverride{}
 	}
@@ -183,11 +209,13 @@ func (s *acceleratorSender) UpdateEndpointGroup(op operation.UpdateEndpointGroup
 }
 
 func (s *acceleratorSender) DeleteEndpointGroup(op operation.DeleteEndpointGroup) {
-	exchange(s, s.c.DeleteEndpointGroup, &aga.DeleteEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group))}, nil)
+	exchange(s, s.c.DeleteEndpointGroup, &aga.DeleteEndpointGroupInput{EndpointGroupArn: aws.String(s.resolve(op.Group))},
+		nil)
 }
 
 func (s *acceleratorSender) AddEndpoints(op operation.AddEndpoints) {
-	exchange(s, s.c.AddEndpoints, &aga.AddEndpointsInput{EndpointGroupArn: aws.String(s.resolve(op.Group)), EndpointConfigurations: endpoints(op.Endpoints)},
+	exchange(s, s.c.AddEndpoints, &aga.AddEndpointsInput{EndpointGroupArn: aws.String(s.resolve(op.Group)),
+		EndpointConfigurations: endpoints(op.Endpoints)},
 		func(out *aga.AddEndpointsOutput) operation.Output {
 			return operation.Output{Endpoints: fromEndpoints(out.EndpointDescriptions)}
 		})
@@ -221,7 +249,8 @@ func portRanges(list []accelerator.PortRange) []agatypes.PortRange {
 func portOverrides(list []accelerator.Override) []agatypes.PortOverride {
 	var out []agatypes.PortOverride
 	for _, o := range list {
-		out = append(out, agatypes.PortOverride{ListenerPort: aws.Int32(o.ListenerPort), EndpointPort: aws.Int32(o.EndpointPort)})
+		out = append(out, agatypes.PortOverride{ListenerPort: aws.Int32(o.ListenerPort),
+			EndpointPort: aws.Int32(o.EndpointPort)})
 	}
 	return out
 }
@@ -229,7 +258,8 @@ func portOverrides(list []accelerator.Override) []agatypes.PortOverride {
 func endpoints(list []accelerator.Endpoint) []agatypes.EndpointConfiguration {
 	var out []agatypes.EndpointConfiguration
 	for _, e := range list {
-		out = append(out, agatypes.EndpointConfiguration{EndpointId: aws.String(e.ID), Weight: aws.Int32(e.Weight), ClientIPPreservationEnabled: e.PreserveClientIP})
+		out = append(out, agatypes.EndpointConfiguration{EndpointId: aws.String(e.ID), Weight: aws.Int32(e.Weight),
+			ClientIPPreservationEnabled: e.PreserveClientIP})
 	}
 	return out
 }
@@ -237,7 +267,8 @@ func endpoints(list []accelerator.Endpoint) []agatypes.EndpointConfiguration {
 func fromEndpoints(list []agatypes.EndpointDescription) []accelerator.Endpoint {
 	var out []accelerator.Endpoint
 	for _, e := range list {
-		out = append(out, accelerator.Endpoint{ID: value(e.EndpointId), Weight: value(e.Weight), PreserveClientIP: e.ClientIPPreservationEnabled})
+		out = append(out, accelerator.Endpoint{ID: value(e.EndpointId), Weight: value(e.Weight),
+			PreserveClientIP: e.ClientIPPreservationEnabled})
 	}
 	return out
 }
@@ -246,7 +277,8 @@ func fromEndpoints(list []agatypes.EndpointDescription) []accelerator.Endpoint {
 func FromAccelerator(x *agatypes.Accelerator) accelerator.Observed {
 	a := value(x)
 	out := accelerator.Observed{
-		ARN: value(a.AcceleratorArn), Name: value(a.Name), IPAddressType: string(a.IpAddressType), Enabled: value(a.Enabled), Status: string(a.Status),
+		ARN: value(a.AcceleratorArn), Name: value(a.Name), IPAddressType: string(a.IpAddressType), Enabled: value(a.Enabled),
+		Status:  string(a.Status),
 		DNSName: value(a.DnsName), DualStackDNSName: value(a.DualStackDnsName),
 	}
 	for _, s := range a.IpSets {
@@ -258,7 +290,8 @@ func FromAccelerator(x *agatypes.Accelerator) accelerator.Observed {
 
 // FromAcceleratorListener turns a listener of AWS into ours, without endpoint groups.
 func FromAcceleratorListener(l agatypes.Listener) accelerator.Listener {
-	out := accelerator.Listener{ARN: value(l.ListenerArn), Protocol: string(l.Protocol), Affinity: string(l.ClientAffinity)}
+	out := accelerator.Listener{ARN: value(l.ListenerArn), Protocol: string(l.Protocol),
+		Affinity: string(l.ClientAffinity)}
 	for _, r := range l.PortRanges {
 		out.Ports = append(out.Ports, accelerator.PortRange{From: value(r.FromPort), To: value(r.ToPort)})
 	}
@@ -267,9 +300,11 @@ func FromAcceleratorListener(l agatypes.Listener) accelerator.Listener {
 
 // FromEndpointGroup turns an endpoint group of AWS into ours.
 func FromEndpointGroup(g agatypes.EndpointGroup) accelerator.Group {
-	out := accelerator.Group{ARN: value(g.EndpointGroupArn), Region: value(g.EndpointGroupRegion), Dial: value(g.TrafficDialPercentage), Endpoints: fromEndpoints(g.EndpointDescriptions)}
+	out := accelerator.Group{ARN: value(g.EndpointGroupArn), Region: value(g.EndpointGroupRegion),
+		Dial: value(g.TrafficDialPercentage), Endpoints: fromEndpoints(g.EndpointDescriptions)}
 	for _, o := range g.PortOverrides {
-		out.Overrides = append(out.Overrides, accelerator.Override{ListenerPort: value(o.ListenerPort), EndpointPort: value(o.EndpointPort)})
+		out.Overrides = append(out.Overrides, accelerator.Override{ListenerPort: value(o.ListenerPort),
+			EndpointPort: value(o.EndpointPort)})
 	}
 	return out
 }

@@ -51,12 +51,14 @@ func (s *sender) forward(f *stack.Forward) *elbv2types.ForwardActionConfig {
 
 func redirect(r *stack.Redirect) *elbv2types.RedirectActionConfig {
 	return &elbv2types.RedirectActionConfig{
-		Host: optional(r.Host), Path: optional(r.Path), Port: optional(r.Port), Protocol: optional(r.Protocol), Query: optional(r.Query),
+		Host: optional(r.Host), Path: optional(r.Path), Port: optional(r.Port), Protocol: optional(r.Protocol),
+		Query:      optional(r.Query),
 		StatusCode: elbv2types.RedirectActionStatusCodeEnum(r.StatusCode),
 	}
 }
 
-// FromActions turns observed actions into ours, in their order. An action of a kind that we do not know keeps its type only.
+// FromActions turns observed actions into ours, in their order. An action of a kind that we do not know keeps its type
+// only.
 func FromActions(as []elbv2types.Action) []stack.Action {
 	as = slices.Clone(as)
 	sorting.StableBy(as, func(a, b elbv2types.Action) int { return cmp.Compare(value(a.Order), value(b.Order)) })

@@ -15,10 +15,12 @@ func authentication(e *elbv2types.Action, a stack.Action) {
 	case a.OIDC != nil:
 		o := a.OIDC
 		e.AuthenticateOidcConfig = &elbv2types.AuthenticateOidcActionConfig{
-			Issuer: aws.String(o.Issuer), AuthorizationEndpoint: aws.String(o.AuthorizationEndpoint), TokenEndpoint: aws.String(o.TokenEndpoint),
+			Issuer: aws.String(o.Issuer), AuthorizationEndpoint: aws.String(o.AuthorizationEndpoint),
+			TokenEndpoint:    aws.String(o.TokenEndpoint),
 			UserInfoEndpoint: aws.String(o.UserInfoEndpoint), ClientId: aws.String(o.ClientID.Reveal()),
 			OnUnauthenticatedRequest: elbv2types.AuthenticateOidcActionConditionalBehaviorEnum(o.OnUnauthenticated),
-			Scope:                    optional(o.Scope), SessionCookieName: optional(o.Cookie), SessionTimeout: optional(o.TimeoutSeconds),
+			Scope:                    optional(o.Scope), SessionCookieName: optional(o.Cookie),
+			SessionTimeout:                   optional(o.TimeoutSeconds),
 			AuthenticationRequestExtraParams: maps.Clone(o.ExtraParams),
 		}
 		if o.ClientSecret.Known() {
@@ -29,17 +31,22 @@ func authentication(e *elbv2types.Action, a stack.Action) {
 	case a.Cognito != nil:
 		c := a.Cognito
 		e.AuthenticateCognitoConfig = &elbv2types.AuthenticateCognitoActionConfig{
-			UserPoolArn: aws.String(c.UserPoolARN), UserPoolClientId: aws.String(c.UserPoolClientID), UserPoolDomain: aws.String(c.UserPoolDomain),
+			UserPoolArn: aws.String(c.UserPoolARN), UserPoolClientId: aws.String(c.UserPoolClientID),
+			UserPoolDomain:           aws.String(c.UserPoolDomain),
 			OnUnauthenticatedRequest: elbv2types.AuthenticateCognitoActionConditionalBehaviorEnum(c.OnUnauthenticated),
-			Scope:                    optional(c.Scope), SessionCookieName: optional(c.Cookie), SessionTimeout: optional(c.TimeoutSeconds),
+			Scope:                    optional(c.Scope), SessionCookieName: optional(c.Cookie),
+			SessionTimeout:                   optional(c.TimeoutSeconds),
 			AuthenticationRequestExtraParams: maps.Clone(c.ExtraParams),
 		}
 	case a.JWT != nil:
-		e.JwtValidationConfig = &elbv2types.JwtValidationActionConfig{JwksEndpoint: aws.String(a.JWT.JWKSEndpoint), Issuer: aws.String(a.JWT.Issuer)}
+		e.JwtValidationConfig = &elbv2types.JwtValidationActionConfig{JwksEndpoint: aws.String(a.JWT.JWKSEndpoint),
+			Issuer: aws.String(a.JWT.Issuer)}
 		for _, c := range a.JWT.Claims {
-			e.JwtValidationConfig.AdditionalClaims = append(e.JwtValidationConfig.AdditionalClaims, elbv2types.JwtValidationActionAdditionalClaim{
-				Format: elbv2types.JwtValidationActionAdditionalClaimFormatEnum(c.Format), Name: aws.String(c.Name), Values: c.Values,
-			})
+			e.JwtValidationConfig.AdditionalClaims = append(e.JwtValidationConfig.AdditionalClaims,
+				elbv2types.JwtValidationActionAdditionalClaim{
+					Format: elbv2types.JwtValidationActionAdditionalClaimFormatEnum(c.Format), Name: aws.String(c.Name),
+					Values: c.Values,
+				})
 		}
 	}
 }
@@ -50,7 +57,8 @@ func fromAuthentication(s *stack.Action, a elbv2types.Action) {
 	case a.AuthenticateOidcConfig != nil:
 		o := a.AuthenticateOidcConfig
 		s.OIDC = &stack.AuthenticateOIDC{
-			Issuer: value(o.Issuer), AuthorizationEndpoint: value(o.AuthorizationEndpoint), TokenEndpoint: value(o.TokenEndpoint),
+			Issuer: value(o.Issuer), AuthorizationEndpoint: value(o.AuthorizationEndpoint),
+			TokenEndpoint:    value(o.TokenEndpoint),
 			UserInfoEndpoint: value(o.UserInfoEndpoint), ClientID: stack.NewSecret(value(o.ClientId), ""),
 			Session: stack.Session{
 				OnUnauthenticated: string(o.OnUnauthenticatedRequest), Scope: value(o.Scope), Cookie: value(o.SessionCookieName),
@@ -60,7 +68,8 @@ func fromAuthentication(s *stack.Action, a elbv2types.Action) {
 	case a.AuthenticateCognitoConfig != nil:
 		c := a.AuthenticateCognitoConfig
 		s.Cognito = &stack.AuthenticateCognito{
-			UserPoolARN: value(c.UserPoolArn), UserPoolClientID: value(c.UserPoolClientId), UserPoolDomain: value(c.UserPoolDomain),
+			UserPoolARN: value(c.UserPoolArn), UserPoolClientID: value(c.UserPoolClientId),
+			UserPoolDomain: value(c.UserPoolDomain),
 			Session: stack.Session{
 				OnUnauthenticated: string(c.OnUnauthenticatedRequest), Scope: value(c.Scope), Cookie: value(c.SessionCookieName),
 				TimeoutSeconds: value(c.SessionTimeout), ExtraParams: c.AuthenticationRequestExtraParams,

@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// bucket is a token bucket whose waiters are served by priority; those of one priority take turns by tenant. What adds capacity goes before
-// other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
-// Calls of normal priority get one token in two to four while others go before them, so that the targets of one tenant do not stop the edits of another.
-// With a rate of +Inf, which is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
+// bucket is a token bucket whose waiters are served by priority; those of one priority take turns by tenant. What adds
+// capacity goes before other calls of the highest priority, which get one token in capacityTurns all the same: targets
+// that come serve, those that go must not serve for long. Calls of normal priority get one token in two to four while
+// others go before them, so that the targets of one tenant do not stop the edits of another. With a rate of +Inf, which
+// is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
 // first: if AWS's own bucket is empty, all of them are refused.
 type bucket struct {
 	clock Clock
 
-	mu      sync.Mutex
-	rate    float64 // tokens per second
-	burst   float64
-	floor   float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
-	tokens  float64
-	calls   int         // under way
-	paid    int         // of them, those that took a token: they count as the first to end
-	beyond  int         // how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
+	mu     sync.Mutex
+	rate   float64 // tokens per second
+	burst  float64
+	floor  float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
+	tokens float64
+	calls  int // under way
+	paid   int // of them, those that took a token: they count as the first to end
+	// how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
+	beyond  int
 	at      time.Time   // when tokens was computed
 	waiting [4]turns    // by rank
 	turns   int         // tokens that capacity got in a row while others of the highest priority waited
@@ -41,7 +43,8 @@ const (
 	normal
 )
 
-// firstBeyond is how many calls are under way at once at first where there is no token, and again after restOfBeyond without a call.
+// firstBeyond is how many calls are under way at once at first where there is no token, and again after restOfBeyond
+// without a call.
 const (
 	firstBeyond  = 4
 	restOfBeyond = time.Second
@@ -53,7 +56,8 @@ const capacityTurns = 3
 // normalWait is how long calls of normal priority wait for a token at most, in seconds, because others go before them.
 const normalWait = 0.6
 
-// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them. The lock is held.
+// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them.
+// The lock is held.
 func (b *bucket) normalTurns() int { return min(4, max(2, int(b.pace()*normalWait))) }
 
 // rankOf is the rank of a call.
@@ -226,8 +230,8 @@ func (b *bucket) arm() {
 	})
 }
 
-// throttled slows down after AWS refused a call: to the published rate from above it, by halves below, but at most once a
-// second, since calls that were under way together are refused together.
+// throttled slows down after AWS refused a call: to the published rate from above it, by halves below, but at most once
+// a second, since calls that were under way together are refused together.
 func (b *bucket) throttled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -245,7 +249,8 @@ func (b *bucket) throttled() {
 	b.rate = math.Max(b.rate/2, b.floor/8)
 }
 
-// exceeds reports whether calls go faster than AWS's published rate, or did until a refusal just now: then AWS refuses because of this bucket.
+// exceeds reports whether calls go faster than AWS's published rate, or did until a refusal just now: then AWS refuses
+// because of this bucket.
 func (b *bucket) exceeds() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -253,12 +258,12 @@ func (b *bucket) exceeds() bool {
 	return b.rate > b.floor && b.tokens < 1 || !b.cutAt.IsZero() && b.clock.Now().Sub(b.cutAt) < time.Second
 }
 
-// trialPause is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try costs a
-// refused call where the rate is the limit, as it is nearly everywhere.
+// trialPause is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try
+// costs a refused call where the rate is the limit, as it is nearly everywhere.
 const trialPause = 30
 
-// succeeded speeds a slowed bucket up again by a tenth for each second's worth of successes: to AWS's published rate at once,
-// beyond it after trialPause, and without limit once it goes ten times that rate.
+// succeeded speeds a slowed bucket up again by a tenth for each second's worth of successes: to AWS's published rate at
+// once, beyond it after trialPause, and without limit once it goes ten times that rate.
 func (b *bucket) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

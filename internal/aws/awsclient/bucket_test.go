@@ -87,7 +87,9 @@ func TestACallerThatGaveUpTakesNoTurn(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	gone, stays := make(chan error, 1), make(chan error, 1)
-	for n, wait := range []func(){func() { gone <- b.take(ctx, rankOf("", Normal)) }, func() { stays <- b.take(context.Background(), rankOf("", Normal)) }} {
+	for n, wait := range []func(){func() { gone <- b.take(ctx, rankOf("", Normal)) }, func() {
+		stays <- b.take(context.Background(), rankOf("", Normal))
+	}} {
 		go wait()
 		for standing(b) <= n {
 			runtime.Gosched()
@@ -109,7 +111,8 @@ func TestTargetsThatComeGoBeforeThoseThatGoWhichHaveTheirTurnsAllTheSame(t *test
 	b := newBucket(c, 4, 1)
 	b.tokens = 0
 	served := make(chan string, 20)
-	for n, call := range []string{"DeregisterTargets", "DeregisterTargets", "DescribeTargetHealth", "RegisterTargets", "RegisterTargets", "RegisterTargets", "RegisterTargets", "RegisterTargets"} {
+	for n, call := range []string{"DeregisterTargets", "DeregisterTargets", "DescribeTargetHealth", "RegisterTargets",
+		"RegisterTargets", "RegisterTargets", "RegisterTargets", "RegisterTargets"} {
 		priority := Vital
 		if call == "DescribeTargetHealth" {
 			priority = Cosmetic
@@ -124,7 +127,8 @@ func TestTargetsThatComeGoBeforeThoseThatGoWhichHaveTheirTurnsAllTheSame(t *test
 			runtime.Gosched()
 		}
 	}
-	for n, want := range []string{"RegisterTargets", "RegisterTargets", "DeregisterTargets", "RegisterTargets", "RegisterTargets", "DeregisterTargets", "RegisterTargets", "DescribeTargetHealth"} {
+	for n, want := range []string{"RegisterTargets", "RegisterTargets", "DeregisterTargets", "RegisterTargets",
+		"RegisterTargets", "DeregisterTargets", "RegisterTargets", "DescribeTargetHealth"} {
 		c.Advance(250 * time.Millisecond)
 		if got := <-served; got != want {
 			t.Errorf("call %d: %s, want %s", n, got, want)
@@ -208,8 +212,8 @@ func TestAFamilyThatRestedBeginsWithFewCallsBeyondItsBurstAgain(t *testing.T) {
 	}
 }
 
-// TestABurstOfRegistrationsIsNotRefusedAtOnce has the targets of two hundred groups change at once in an account that takes ten registrations a
-// second: 1.05 times the calls are sent, and AWS takes them at its published rate.
+// TestABurstOfRegistrationsIsNotRefusedAtOnce has the targets of two hundred groups change at once in an account that
+// takes ten registrations a second: 1.05 times the calls are sent, and AWS takes them at its published rate.
 func TestABurstOfRegistrationsIsNotRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // its clock goes on only once all calls wait

@@ -21,7 +21,8 @@ const (
 
 // Causes are the causes beside passes, and the one of calls under a context without a cause.
 func Causes() []Cause {
-	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules, SharedGroup, otherCause}
+	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules,
+		SharedGroup, otherCause}
 }
 
 type causeKey struct{}

@@ -52,7 +52,8 @@ func (s *sender) ImportCertificate(op awsop.ImportCertificate) {
 }
 
 func (s *sender) AddTagsToCertificate(op awsop.AddTagsToCertificate) {
-	request(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate), Tags: certificateTags(op.Tags)})
+	request(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate),
+		Tags: certificateTags(op.Tags)})
 }
 
 func (s *sender) DeleteCertificate(op awsop.DeleteCertificate) {
@@ -78,19 +79,22 @@ func (s *sender) WithdrawValidation(op awsop.WithdrawValidation) {
 func (s *sender) changeRecords(zone string, action route53types.ChangeAction, records []awsop.ValidationRecord) {
 	batch := &route53types.ChangeBatch{}
 	for _, r := range records {
-		batch.Changes = append(batch.Changes, route53types.Change{Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
-			Name: aws.String(r.Name), Type: route53types.RRTypeCname, TTL: aws.Int64(validationTTL),
-			ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
-		}})
+		batch.Changes = append(batch.Changes, route53types.Change{
+			Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
+				Name: aws.String(r.Name), Type: route53types.RRTypeCname, TTL: aws.Int64(validationTTL),
+				ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
+			}})
 	}
-	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: batch})
+	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone),
+		ChangeBatch: batch})
 }
 
 // notThere reports whether a record could not be deleted because it is gone, or by now has another value.
 func notThere(err error) bool {
 	var batch *route53types.InvalidChangeBatch
 	var api smithy.APIError
-	if !errors.As(err, &batch) && (!errors.As(err, &api) || api.ErrorCode() != "NoSuchHostedZone" && api.ErrorCode() != "InvalidChangeBatch") {
+	if !errors.As(err, &batch) && (!errors.As(err, &api) || api.ErrorCode() != "NoSuchHostedZone" &&
+		api.ErrorCode() != "InvalidChangeBatch") {
 		return false
 	}
 	texts := []string{err.Error()}
@@ -98,7 +102,8 @@ func notThere(err error) bool {
 		texts = append(texts, batch.Messages...)
 	}
 	return slices.ContainsFunc(texts, func(s string) bool {
-		return strings.Contains(s, "not found") || strings.Contains(s, "do not match the current values") || strings.Contains(s, "NoSuchHostedZone")
+		return strings.Contains(s, "not found") || strings.Contains(s, "do not match the current values") ||
+			strings.Contains(s, "NoSuchHostedZone")
 	})
 }
 
@@ -110,8 +115,10 @@ func certificateTags(tags map[string]string) []acmtypes.Tag {
 func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
 	out := awsop.Certificate{
 		ARN: value(c.CertificateArn), Status: string(c.Status), Reason: string(c.FailureReason),
-		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm), Serial: serialNumber(value(c.Serial)),
-		Certificate: stack.Certificate{Domain: value(c.DomainName), Names: slices.Clone(c.SubjectAlternativeNames), Authority: value(c.CertificateAuthorityArn)},
+		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm),
+		Serial: serialNumber(value(c.Serial)),
+		Certificate: stack.Certificate{Domain: value(c.DomainName), Names: slices.Clone(c.SubjectAlternativeNames),
+			Authority: value(c.CertificateAuthorityArn)},
 	}
 	if out.Domain != "" {
 		out.Names = append(out.Names, out.Domain)

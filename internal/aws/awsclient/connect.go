@@ -46,7 +46,8 @@ type ConnectOptions struct {
 	Anonymous bool
 	// Logger takes what the SDK logs, such as credentials that it looks for in vain; nil = standard error.
 	Logger logging.Logger
-	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts them only calls show.
+	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts
+	// them only calls show.
 	CheckCredentials bool
 }
 
@@ -81,8 +82,10 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	if err != nil {
 		return Connection{}, unreadableConfig(err)
 	}
-	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
-	transport, _ := cfg.HTTPClient.(*awshttp.BuildableClient)    // with AWS_CA_BUNDLE, which loading adds to a client of the SDK only
+	// after loading, which gives the retryer to what fetches credentials
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	// with AWS_CA_BUNDLE, which loading adds to a client of the SDK only
+	transport, _ := cfg.HTTPClient.(*awshttp.BuildableClient)
 	wrap := func(c aws.HTTPClient) aws.HTTPClient {
 		if c = sdkhttp.Client(c); o.Transport != nil {
 			c = o.Transport(c)
@@ -107,7 +110,8 @@ func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	return c, nil
 }
 
-// Clients are the scope's clients. They make one attempt per call and leave it to the limiter to repeat it; nil = nothing limits or repeats calls.
+// Clients are the scope's clients. They make one attempt per call and leave it to the limiter to repeat it; nil =
+// nothing limits or repeats calls.
 func (c Connection) Clients(l *Limiter) Clients {
 	cfg := c.config.Copy()
 	if l != nil {
@@ -119,15 +123,16 @@ func (c Connection) Clients(l *Limiter) Clients {
 	return clients(cfg, c.endpoints)
 }
 
-// credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is tried again
-// for some three seconds before the call that needs the credentials fails.
+// credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is
+// tried again for some three seconds before the call that needs the credentials fails.
 func credentialRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
 }
 
 // httpClient ends a call that AWS does not answer, and keeps as many connections as a burst of work needs.
 func httpClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTimeout(30 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
+	return awshttp.NewBuildableClient().WithTimeout(30 * time.Second).WithTransportOptions(
+		func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
 }
 
 func clients(cfg aws.Config, endpoints map[string]string) Clients {
@@ -164,7 +169,8 @@ func override(to **string, v *string) {
 // partitions are those of regions by prefix; all others are of "aws".
 var partitions = []struct{ prefix, partition string }{
 	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
-	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"},
+	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"},
+	{"eu-isof-", "aws-iso-f"},
 }
 
 // PartitionOf is the partition of a Region, by its name.
@@ -190,12 +196,13 @@ func RegionPrefixes(partition string) (out []string) {
 // userAgent replaces the whole User-Agent header, as the existing controller does: people filter audit logs by it.
 func userAgent(value string) func(*middleware.Stack) error {
 	return func(s *middleware.Stack) error {
-		return s.Build.Add(middleware.BuildMiddlewareFunc("ReplaceUserAgent", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
-			middleware.BuildOutput, middleware.Metadata, error) {
-			if r, ok := in.Request.(*smithyhttp.Request); ok {
-				r.Header.Set("User-Agent", value)
-			}
-			return next.HandleBuild(ctx, in)
-		}), middleware.After)
+		return s.Build.Add(middleware.BuildMiddlewareFunc("ReplaceUserAgent",
+			func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
+				middleware.BuildOutput, middleware.Metadata, error) {
+				if r, ok := in.Request.(*smithyhttp.Request); ok {
+					r.Header.Set("User-Agent", value)
+				}
+				return next.HandleBuild(ctx, in)
+			}), middleware.After)
 	}
 }

@@ -49,11 +49,13 @@ func TestConnectFindsTheVPCAndNamesItself(t *testing.T) {
 	url, agents := aws(t)
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // the flag wins
 	endpoints := map[string]string{awsclient.ServiceEC2: url, awsclient.ServiceELBV2: url}
-	connection, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{VPCTags: map[string]string{"Name": "demo"}, Endpoints: endpoints, Version: "v3.5.0"})
+	connection, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{VPCTags: map[string]string{"Name": "demo"},
+		Endpoints: endpoints, Version: "v3.5.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (awsclient.Scope{Partition: "aws", Region: "us-west-2", VPC: "vpc-0a1de000000000001"}); connection.Scope != want {
+	if want := (awsclient.Scope{Partition: "aws", Region: "us-west-2", VPC: "vpc-0a1de000000000001"}); connection.Scope !=
+		want {
 		t.Errorf("scope %+v, want %+v", connection.Scope, want)
 	}
 	c := connection.Clients(nil)
@@ -72,7 +74,8 @@ func TestConnectFindsTheVPCAndNamesItself(t *testing.T) {
 	if len(agents()) != 3 {
 		t.Errorf("%d requests: the clients must not retry", len(agents()))
 	}
-	for tags, want := range map[string]string{"nothing": "no VPC exists with tags map[Name:nothing]", "": "failed to get VPC ID"} {
+	for tags, want := range map[string]string{"nothing": "no VPC exists with tags map[Name:nothing]",
+		"": "failed to get VPC ID"} {
 		o := awsclient.ConnectOptions{Endpoints: endpoints, Version: "v"}
 		if tags != "" {
 			o.VPCTags = map[string]string{"Name": tags}

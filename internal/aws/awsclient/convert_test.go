@@ -17,11 +17,15 @@ func TestActionsSurviveTheWayToAWSAndBack(t *testing.T) {
 	w := int32(20)
 	tg := stack.Literal(stack.KindTargetGroup, "arn:tg")
 	as := []stack.Action{
-		{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: tg, Weight: &w}, {TargetGroup: tg}},
+		{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+			{TargetGroup: tg, Weight: &w}, {TargetGroup: tg}},
 			Stickiness: &stack.Stickiness{Enabled: true, DurationSeconds: 60}}},
-		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "h", Path: "/p", Port: "443", Protocol: "HTTPS", Query: "q", StatusCode: "HTTP_301"}},
-		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain", MessageBody: "no"}},
-		{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d", Session: session()}},
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "h", Path: "/p", Port: "443", Protocol: "HTTPS",
+			Query: "q", StatusCode: "HTTP_301"}},
+		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain",
+			MessageBody: "no"}},
+		{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p",
+			UserPoolClientID: "c", UserPoolDomain: "d", Session: session()}},
 		{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a",
 			Claims: []stack.Claim{{Format: "string-array", Name: "groups", Values: []string{"a", "b"}}}}},
 	}
@@ -31,14 +35,17 @@ func TestActionsSurviveTheWayToAWSAndBack(t *testing.T) {
 }
 
 func session() stack.Session {
-	return stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "c", TimeoutSeconds: 60, ExtraParams: map[string]string{"k": "v"}}
+	return stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "c", TimeoutSeconds: 60,
+		ExtraParams: map[string]string{"k": "v"}}
 }
 
 func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 	t.Parallel()
 	o := stack.AuthenticateOIDC{
-		Issuer: "https://a.example.com", AuthorizationEndpoint: "https://a.example.com/a", TokenEndpoint: "https://a.example.com/t", UserInfoEndpoint: "https://a.example.com/u",
-		Session: session(), ClientID: stack.NewSecret("id", ""), ClientSecret: stack.NewSecret("s3cret", "key"), SecretName: "shop/idp",
+		Issuer: "https://a.example.com", AuthorizationEndpoint: "https://a.example.com/a",
+		TokenEndpoint: "https://a.example.com/t", UserInfoEndpoint: "https://a.example.com/u",
+		Session: session(), ClientID: stack.NewSecret("id", ""), ClientSecret: stack.NewSecret("s3cret", "key"),
+		SecretName: "shop/idp",
 	}
 	sent := (&sender{resolve: byLiteral}).actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
 	if c := sent[0].AuthenticateOidcConfig; value(c.ClientSecret) != "s3cret" || c.UseExistingClientSecret != nil {
@@ -52,7 +59,8 @@ func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 	}
 	// What was read can be written again: AWS keeps the secret that it has.
 	sent = (&sender{resolve: byLiteral}).actions(got)
-	if c := sent[0].AuthenticateOidcConfig; c.ClientSecret != nil || !value(c.UseExistingClientSecret) || value(c.ClientId) != "id" {
+	if c := sent[0].AuthenticateOidcConfig; c.ClientSecret != nil || !value(c.UseExistingClientSecret) ||
+		value(c.ClientId) != "id" {
 		t.Errorf("sent again: %v, %v", c.ClientSecret, c.UseExistingClientSecret)
 	}
 }
@@ -86,10 +94,12 @@ func TestConditionsSurviveTheWayToAWSAndBack(t *testing.T) {
 func TestALegacyMirrorOfConditionValuesIsIgnored(t *testing.T) {
 	t.Parallel()
 	got := FromConditions([]elbv2types.RuleCondition{
-		{Field: aws.String("path-pattern"), Values: []string{"/a"}, PathPatternConfig: &elbv2types.PathPatternConditionConfig{Values: []string{"/a"}}},
+		{Field: aws.String("path-pattern"), Values: []string{"/a"}, PathPatternConfig: &elbv2types.PathPatternConditionConfig{
+			Values: []string{"/a"}}},
 		{Field: aws.String("host-header"), Values: []string{"old.example.com"}},
 	})
-	want := []stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}}, {Field: stack.HostHeader, Values: []string{"old.example.com"}}}
+	want := []stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}},
+		{Field: stack.HostHeader, Values: []string{"old.example.com"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

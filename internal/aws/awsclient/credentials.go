@@ -10,19 +10,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// credentialFaults are what is wrong with credentials that AWS does not accept. Services have different codes and sentences for the same cause.
+// credentialFaults are what is wrong with credentials that AWS does not accept. Services have different codes and
+// sentences for the same cause.
 var credentialFaults = map[string]string{
-	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired", CodeRequestExpired: "they have expired",
-	"SignatureDoesNotMatch": "their signature is wrong", "InvalidSignatureException": "their signature is wrong", "IncompleteSignature": "their signature is wrong",
-	"AuthFailure": "AWS does not know them", "InvalidClientTokenId": "AWS does not know them", "UnrecognizedClientException": "AWS does not know them",
-	"MissingAuthenticationToken": "AWS does not know them",
+	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired",
+	CodeRequestExpired:      "they have expired",
+	"SignatureDoesNotMatch": "their signature is wrong", "InvalidSignatureException": "their signature is wrong",
+	"IncompleteSignature": "their signature is wrong",
+	"AuthFailure":         "AWS does not know them", "InvalidClientTokenId": "AWS does not know them",
+	"UnrecognizedClientException": "AWS does not know them",
+	"MissingAuthenticationToken":  "AWS does not know them",
 }
 
 // rejectsCredentials reports whether AWS refused a call for its credentials and not for what it does.
 func (e Error) rejectsCredentials() bool { return !e.Credentials && credentialFaults[e.Code] != "" }
 
-// Lack is what the error of a call shows that the controller lacks: credentials, or the permission for an action. ok is false if it shows
-// neither. The condition of a permission has the action as its Text.
+// Lack is what the error of a call shows that the controller lacks: credentials, or the permission for an action. ok is
+// false if it shows neither. The condition of a permission has the action as its Text.
 func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 	e := Classify(err)
 	switch {
@@ -44,7 +48,8 @@ func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 // Its text is the same for all calls that fail for one cause.
 func rejectedCondition(err error) impairment.Condition {
 	if e := Classify(err); !e.Credentials {
-		return impairment.Condition{Reason: impairment.Credentials, Text: "AWS does not accept the credentials: " + credentialFaults[e.Code], Remedy: impairment.CheckCredentials}
+		return impairment.Condition{Reason: impairment.Credentials, Text: "AWS does not accept the credentials: " +
+			credentialFaults[e.Code], Remedy: impairment.CheckCredentials}
 	}
 	if sent := (*smithy.OperationError)(nil); errors.As(err, &sent) {
 		err = sent.Err
@@ -66,13 +71,17 @@ func credentialsCondition(err error) impairment.Condition {
 		text, remedy = "WebIdentityErr: "+call.Operation()+": "+codeAnd(classify(err)), impairment.TrustServiceAccount
 	case strings.Contains(text, "failed to retrieve jwt"), strings.Contains(text, "WebIdentity"):
 		remedy = impairment.TrustServiceAccount
-	case strings.Contains(text, "endpoint credentials"), strings.Contains(text, "failed to load credentials"), strings.Contains(text, "authorization token"):
+	case strings.Contains(text, "endpoint credentials"), strings.Contains(text, "failed to load credentials"),
+		strings.Contains(text, "authorization token"):
 		remedy = impairment.AssociateRole
 	}
-	return impairment.Condition{Reason: impairment.Credentials, Text: "no credentials for AWS: " + strings.TrimRight(text, ". "), Remedy: remedy}
+	return impairment.Condition{Reason: impairment.Credentials, Text: "no credentials for AWS: " + strings.TrimRight(text,
+		". "), Remedy: remedy}
 }
 
 // unreadableConfig is the condition of AWS configuration that cannot be loaded.
 func unreadableConfig(err error) error {
-	return impairment.Condition{Reason: impairment.Credentials, Text: "loading AWS configuration: " + SteadyText(err.Error()), Remedy: "correct what it names: a file, or a variable of the environment such as AWS_PROFILE"}
+	return impairment.Condition{Reason: impairment.Credentials, Text: "loading AWS configuration: " +
+		SteadyText(err.Error()), Remedy: "correct what it names: a file, or a variable of the environment such " +
+		"as AWS_PROFILE"}
 }

@@ -23,8 +23,10 @@ func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs(
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent",
-		"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/lbc", "AWS_WEB_IDENTITY_TOKEN_FILE": token,
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE":             "/nonexistent",
+		"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/lbc",
+		"AWS_WEB_IDENTITY_TOKEN_FILE": token,
 	} {
 		t.Setenv(name, value)
 	}
@@ -34,9 +36,12 @@ func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs(
 		class    diag.Class
 		texts    []string
 	}{
-		"throttled":  {gate.Fault{Code: "Throttling", Message: "Rate exceeded"}, 5, diag.Transient, []string{"no credentials for AWS", "AssumeRoleWithWebIdentity", "Throttling"}},
-		"denied":     {gate.Fault{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity", Status: 403}, 1, diag.Credentials, []string{"no credentials for AWS", "AccessDenied", "trust policy"}},
-		"unanswered": {gate.Fault{Reset: true}, 5, diag.Transient, []string{"no credentials for AWS", "broke the connection before it answered"}},
+		"throttled": {gate.Fault{Code: "Throttling", Message: "Rate exceeded"}, 5, diag.Transient,
+			[]string{"no credentials for AWS", "AssumeRoleWithWebIdentity", "Throttling"}},
+		"denied": {gate.Fault{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+			Status: 403}, 1, diag.Credentials, []string{"no credentials for AWS", "AccessDenied", "trust policy"}},
+		"unanswered": {gate.Fault{Reset: true}, 5, diag.Transient, []string{"no credentials for AWS",
+			"broke the connection before it answered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sim, err := awssim.New(awssim.Options{})
@@ -55,12 +60,14 @@ func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndReportedAsWhatItIs(
 			if _, err := sim.Gate.AddFault(tc.fault); err != nil {
 				t.Fatal(err)
 			}
-			c, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: "vpc-0a1de000000000001", Version: "v",
+			c, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: "vpc-0a1de000000000001",
+				Version:   "v",
 				Endpoints: map[string]string{awsclient.ServiceEC2: srv.URL}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{})).EC2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{})
+			_, err = c.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{})).EC2.DescribeSubnets(t.Context(),
+				&ec2.DescribeSubnetsInput{})
 			if err == nil {
 				t.Fatal("the call has credentials")
 			}

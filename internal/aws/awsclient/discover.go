@@ -22,8 +22,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// metadata is the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT and
-// AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) counts for it as for the SDK's own.
+// metadata is the client of the instance metadata service. The environment (AWS_EC2_METADATA_DISABLED,
+// AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE) counts for it as for the SDK's own.
 func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSEndpointMode(metadataMode()), config.WithLogger(o.Logger))
 	if err != nil {
@@ -31,7 +31,9 @@ func metadata(ctx context.Context, o ConnectOptions) (*imds.Client, error) {
 	}
 	cfg.APIOptions = nil // of AWS's services
 	return imds.NewFromConfig(cfg, func(to *imds.Options) {
-		to.Retryer = retry.AddWithMaxBackoffDelay(retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts = min(max(o.MaxAttempts, 1), 3) }), maxMetadataPause)
+		to.Retryer = retry.AddWithMaxBackoffDelay(
+			retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts = min(max(o.MaxAttempts, 1), 3) }),
+			maxMetadataPause)
 		if e := o.Endpoints[serviceIMDS]; e != "" {
 			to.Endpoint = e
 		}
@@ -62,7 +64,8 @@ func findRegion(ctx context.Context, meta *imds.Client) (string, error) {
 	out, err := meta.GetRegion(ctx, &imds.GetRegionInput{})
 	if err != nil {
 		return "", impairment.Condition{Reason: impairment.Region, Remedy: impairment.NameRegion,
-			Text: "failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: " + metadataCause(err)}
+			Text: "failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: " +
+				metadataCause(err)}
 	}
 	return out.Region, nil
 }
@@ -110,15 +113,18 @@ func vpcByTags(ctx context.Context, client EC2, tags map[string]string) (string,
 		if e.Credentials || e.rejectsCredentials() {
 			return "", rejectedCondition(err)
 		}
-		return "", impairment.Condition{Reason: impairment.VPC, Text: "failed to fetch VPC ID with tags: " + p.Text, Remedy: p.Remedy + ", or set --aws-vpc-id (vpcId in the chart)"}
+		return "", impairment.Condition{Reason: impairment.VPC, Text: "failed to fetch VPC ID with tags: " + p.Text,
+			Remedy: p.Remedy + ", or set --aws-vpc-id (vpcId in the chart)"}
 	}
 	switch len(out.Vpcs) {
 	case 0:
-		return "", impairment.Condition{Reason: impairment.VPC, Text: fmt.Sprintf("no VPC exists with tags %v", tags), Remedy: impairment.ChooseVPC}
+		return "", impairment.Condition{Reason: impairment.VPC, Text: fmt.Sprintf("no VPC exists with tags %v", tags),
+			Remedy: impairment.ChooseVPC}
 	case 1:
 		return value(out.Vpcs[0].VpcId), nil
 	}
-	return "", impairment.Condition{Reason: impairment.VPC, Text: fmt.Sprintf("multiple VPCs exist with tags %v", tags), Remedy: impairment.ChooseVPC}
+	return "", impairment.Condition{Reason: impairment.VPC, Text: fmt.Sprintf("multiple VPCs exist with tags %v", tags),
+		Remedy: impairment.ChooseVPC}
 }
 
 func vpcOfMetadata(ctx context.Context, meta *imds.Client) (string, error) {

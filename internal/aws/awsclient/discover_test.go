@@ -16,8 +16,10 @@ import (
 func nowhere(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "NODENAME": "", "AWS_CONFIG_FILE": "/nonexistent",
-		"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "",
+		"NODENAME": "", "AWS_CONFIG_FILE": "/nonexistent",
+		"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "",
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -29,7 +31,8 @@ func TestWhatIsMissingIsASentenceWithARemedy(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	denying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation.</Message></Error></Errors></Response>`)
+		_, _ = io.WriteString(
+			w, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation.</Message></Error></Errors></Response>`)
 	}))
 	defer denying.Close()
 	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -40,11 +43,18 @@ func TestWhatIsMissingIsASentenceWithARemedy(t *testing.T) {
 		reason impairment.Reason
 		texts  []string
 	}{
-		"region":      {nil, ConnectOptions{}, impairment.Region, []string{"failed to introspect region from EC2Metadata", "--aws-region", "hop limit of 2"}},
-		"credentials": {nil, ConnectOptions{Region: "us-west-2", VPC: "vpc-1", CheckCredentials: true}, impairment.Credentials, []string{"no credentials for AWS: no EC2 IMDS role found", "eks.amazonaws.com/role-arn"}},
-		"VPC":         {keys, ConnectOptions{Region: "us-west-2", CheckCredentials: true}, impairment.VPC, []string{"failed to get VPC ID", "--aws-vpc-id (vpcId in the chart)"}},
-		"permission":  {keys, ConnectOptions{Region: "us-west-2", VPCTags: map[string]string{"Name": "x"}, Endpoints: endpoint, CheckCredentials: true}, impairment.VPC, []string{"UnauthorizedOperation", "ec2:DescribeVpcs", "--aws-vpc-id"}},
-		"token file": {map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/lbc", "AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent"}, ConnectOptions{Region: "us-west-2", VPC: "vpc-1", CheckCredentials: true},
+		"region": {nil, ConnectOptions{}, impairment.Region, []string{"failed to introspect region from EC2Metadata",
+			"--aws-region", "hop limit of 2"}},
+		"credentials": {nil, ConnectOptions{Region: "us-west-2", VPC: "vpc-1", CheckCredentials: true},
+			impairment.Credentials, []string{"no credentials for AWS: no EC2 IMDS role found", "eks.amazonaws.com/role-arn"}},
+		"VPC": {keys, ConnectOptions{Region: "us-west-2", CheckCredentials: true}, impairment.VPC,
+			[]string{"failed to get VPC ID", "--aws-vpc-id (vpcId in the chart)"}},
+		"permission": {keys, ConnectOptions{Region: "us-west-2", VPCTags: map[string]string{"Name": "x"},
+			Endpoints: endpoint, CheckCredentials: true}, impairment.VPC, []string{"UnauthorizedOperation", "ec2:DescribeVpcs",
+			"--aws-vpc-id"}},
+		"token file": {map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/lbc",
+			"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent"}, ConnectOptions{Region: "us-west-2", VPC: "vpc-1",
+			CheckCredentials: true},
 			impairment.Credentials, []string{"no credentials for AWS", "/nonexistent", "trust policy"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +75,8 @@ func TestWhatIsMissingIsASentenceWithARemedy(t *testing.T) {
 	}
 }
 
-// TestTheMetadataServiceIsReadOverIPv6WhereThereIsNoIPv4 looks at the mode of the endpoint, by the environment and by addresses.
+// TestTheMetadataServiceIsReadOverIPv6WhereThereIsNoIPv4 looks at the mode of the endpoint, by the environment and by
+// addresses.
 func TestTheMetadataServiceIsAskedOverIPv6WhereThereIsNoIPv4(t *testing.T) {
 	nowhere(t)
 	proxied := ""
@@ -98,7 +109,8 @@ func TestTheMetadataServiceIsAskedOverIPv6WhereThereIsNoIPv4(t *testing.T) {
 	}
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", proxy.URL) // the endpoint beats the mode
-	if _, err := Connect(t.Context(), ConnectOptions{}); err == nil || !strings.HasPrefix(proxy.URL, "http://"+proxied) || proxied == "" {
+	if _, err := Connect(t.Context(), ConnectOptions{}); err == nil || !strings.HasPrefix(proxy.URL, "http://"+proxied) ||
+		proxied == "" {
 		t.Errorf("%v by %s", err, proxied)
 	}
 }

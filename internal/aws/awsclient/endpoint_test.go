@@ -17,7 +17,8 @@ import (
 func reached(c Clients) map[string][2]string {
 	out := map[string][2]string{}
 	for service, client := range map[string]any{
-		ServiceELBV2: c.ELBV2, ServiceEC2: c.EC2, ServiceACM: c.ACM, ServiceSTS: c.STS, ServiceWAFv2: c.WAFv2, ServiceShield: c.Shield, ServiceRoute53: c.Route53,
+		ServiceELBV2: c.ELBV2, ServiceEC2: c.EC2, ServiceACM: c.ACM, ServiceSTS: c.STS, ServiceWAFv2: c.WAFv2,
+		ServiceShield: c.Shield, ServiceRoute53: c.Route53,
 	} {
 		switch c := client.(type) {
 		case *elbv2.Client:
@@ -42,7 +43,8 @@ func reached(c Clients) map[string][2]string {
 func TestEachServiceIsReachedAtTheEndpointThatIsGivenForIt(t *testing.T) {
 	t.Parallel()
 	endpoints := map[string]string{}
-	for _, s := range []string{ServiceELBV2, ServiceEC2, ServiceACM, ServiceSTS, ServiceWAFv2, ServiceShield, ServiceRoute53} {
+	for _, s := range []string{ServiceELBV2, ServiceEC2, ServiceACM, ServiceSTS, ServiceWAFv2, ServiceShield,
+		ServiceRoute53} {
 		endpoints[s] = "http://127.0.0.1:1/" + s
 	}
 	got := reached(clients(aws.Config{Region: "eu-west-1"}, endpoints))
@@ -69,12 +71,15 @@ func TestServicesOfAllRegionsAreThoseOfThePartition(t *testing.T) {
 		global    string // region that Shield and Route 53 are asked in; the SDK finds the partition's endpoint by it
 	}{
 		"us-west-2": {"aws", "us-east-1"}, "ap-southeast-7": {"aws", "us-east-1"},
-		"cn-north-1": {"aws-cn", "cn-north-1"}, "us-gov-east-1": {"aws-us-gov", "us-gov-east-1"}, "eusc-de-east-1": {"aws-eusc", "eusc-de-east-1"},
-		"us-iso-east-1": {"aws-iso", "us-iso-east-1"}, "us-isob-east-1": {"aws-iso-b", "us-isob-east-1"}, "eu-isoe-west-1": {"aws-iso-e", "eu-isoe-west-1"},
+		"cn-north-1": {"aws-cn", "cn-north-1"}, "us-gov-east-1": {"aws-us-gov", "us-gov-east-1"}, "eusc-de-east-1": {
+			"aws-eusc", "eusc-de-east-1"},
+		"us-iso-east-1": {"aws-iso", "us-iso-east-1"}, "us-isob-east-1": {"aws-iso-b", "us-isob-east-1"}, "eu-isoe-west-1": {
+			"aws-iso-e", "eu-isoe-west-1"},
 		"us-isof-south-1": {"aws-iso-f", "us-isof-south-1"},
 	} {
 		got := reached(clients(aws.Config{Region: region}, nil))
-		if p := PartitionOf(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] != want.global {
+		if p := PartitionOf(region); p != want.partition || got[ServiceShield][1] != want.global || got[ServiceRoute53][1] !=
+			want.global {
 			t.Errorf("%s is of %s, Shield in %s, Route 53 in %s", region, p, got[ServiceShield][1], got[ServiceRoute53][1])
 		}
 	}

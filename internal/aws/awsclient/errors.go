@@ -18,8 +18,8 @@ type Error struct {
 	Code      string // AWS's code; empty when AWS did not answer
 	Message   string
 	RequestID string
-	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the call that
-	// was to give them, such as AssumeRoleWithWebIdentity.
+	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the
+	// call that was to give them, such as AssumeRoleWithWebIdentity.
 	Credentials bool
 	// Unanswered is why AWS did not answer, if it did not; Message says it in words that are the same for each attempt.
 	Unanswered NoAnswer
@@ -41,7 +41,8 @@ func Passing(err error) bool {
 	return c == diag.Throttled || c == diag.Transient
 }
 
-// Remembered is the error of an earlier call, possibly of an earlier process, which is not sent again. Classify returns Answer.
+// Remembered is the error of an earlier call, possibly of an earlier process, which is not sent again. Classify returns
+// Answer.
 type Remembered struct{ Answer Error }
 
 // Error implements error.
@@ -68,7 +69,8 @@ func Classify(err error) Error {
 	case diag.Denied, diag.Credentials:
 		e.Class = diag.Credentials
 	default:
-		e.Class = diag.Transient // what STS throttles says nothing about the rate of the call, and what it refuses may be allowed soon
+		// what STS throttles says nothing about the rate of the call, and what it refuses may be allowed soon
+		e.Class = diag.Transient
 	}
 	return e
 }

@@ -17,13 +17,14 @@ import (
 )
 
 func answered(status int, code, message string) error {
-	return fmt.Errorf("doing something: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "CreateRule", Err: &awshttp.ResponseError{
-		RequestID: "req-1",
-		ResponseError: &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-			Err:      &smithy.GenericAPIError{Code: code, Message: message},
-		},
-	}})
+	return fmt.Errorf("doing something: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "CreateRule",
+		Err: &awshttp.ResponseError{
+			RequestID: "req-1",
+			ResponseError: &smithyhttp.ResponseError{
+				Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+				Err:      &smithy.GenericAPIError{Code: code, Message: message},
+			},
+		}})
 }
 
 func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
@@ -32,17 +33,28 @@ func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
 		err  error
 		want Error
 	}{
-		{answered(400, "Throttling", "Rate exceeded"), Error{Class: diag.Throttled, Code: "Throttling", Message: "Rate exceeded", RequestID: "req-1"}},
-		{answered(503, "RequestLimitExceeded", "slow"), Error{Class: diag.Throttled, Code: "RequestLimitExceeded", Message: "slow", RequestID: "req-1"}},
-		{answered(403, "AccessDenied", "no"), Error{Class: diag.Denied, Code: "AccessDenied", Message: "no", RequestID: "req-1"}},
-		{answered(403, "SomethingNew", "no"), Error{Class: diag.Denied, Code: "SomethingNew", Message: "no", RequestID: "req-1"}},
-		{answered(500, "SomethingNew", "oops"), Error{Class: diag.Transient, Code: "SomethingNew", Message: "oops", RequestID: "req-1"}},
-		{answered(429, "SomethingNew", "slow"), Error{Class: diag.Throttled, Code: "SomethingNew", Message: "slow", RequestID: "req-1"}},
-		{answered(400, "SomethingNew", "bad"), Error{Class: diag.Invalid, Code: "SomethingNew", Message: "bad", RequestID: "req-1"}},
-		{answered(400, "TooManyRules", "full"), Error{Class: diag.Quota, Code: "TooManyRules", Message: "full", RequestID: "req-1"}},
-		{answered(400, "LimitExceededException", "full"), Error{Class: diag.Quota, Code: "LimitExceededException", Message: "full", RequestID: "req-1"}},
-		{answered(400, "CertificateNotFound", "gone"), Error{Class: diag.NotFound, Code: "CertificateNotFound", Message: "gone", RequestID: "req-1"}},
-		{answered(400, "InvalidPermission.Duplicate", "there"), Error{Class: diag.Conflict, Code: "InvalidPermission.Duplicate", Message: "there", RequestID: "req-1"}},
+		{answered(400, "Throttling", "Rate exceeded"), Error{Class: diag.Throttled, Code: "Throttling",
+			Message: "Rate exceeded", RequestID: "req-1"}},
+		{answered(503, "RequestLimitExceeded", "slow"), Error{Class: diag.Throttled, Code: "RequestLimitExceeded",
+			Message: "slow", RequestID: "req-1"}},
+		{answered(403, "AccessDenied", "no"), Error{Class: diag.Denied, Code: "AccessDenied", Message: "no",
+			RequestID: "req-1"}},
+		{answered(403, "SomethingNew", "no"), Error{Class: diag.Denied, Code: "SomethingNew", Message: "no",
+			RequestID: "req-1"}},
+		{answered(500, "SomethingNew", "oops"), Error{Class: diag.Transient, Code: "SomethingNew", Message: "oops",
+			RequestID: "req-1"}},
+		{answered(429, "SomethingNew", "slow"), Error{Class: diag.Throttled, Code: "SomethingNew", Message: "slow",
+			RequestID: "req-1"}},
+		{answered(400, "SomethingNew", "bad"), Error{Class: diag.Invalid, Code: "SomethingNew", Message: "bad",
+			RequestID: "req-1"}},
+		{answered(400, "TooManyRules", "full"), Error{Class: diag.Quota, Code: "TooManyRules", Message: "full",
+			RequestID: "req-1"}},
+		{answered(400, "LimitExceededException", "full"), Error{Class: diag.Quota, Code: "LimitExceededException",
+			Message: "full", RequestID: "req-1"}},
+		{answered(400, "CertificateNotFound", "gone"), Error{Class: diag.NotFound, Code: "CertificateNotFound",
+			Message: "gone", RequestID: "req-1"}},
+		{answered(400, "InvalidPermission.Duplicate", "there"),
+			Error{Class: diag.Conflict, Code: "InvalidPermission.Duplicate", Message: "there", RequestID: "req-1"}},
 		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "AWS does not answer in time", Unanswered: Timeout}},
 		{errors.New("connection reset"), Error{Class: diag.Transient, Message: "connection reset"}},
 	} {
@@ -55,7 +67,8 @@ func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
 func TestADenialNamesTheMissingPermission(t *testing.T) {
 	t.Parallel()
 	d := Problem("CreateRule", answered(403, "AccessDenied", "User x is not authorized"))
-	if d.Code != diag.AccessDenied || d.RequestID != "req-1" || !strings.Contains(d.Remedy, "elasticloadbalancing:CreateRule") {
+	if d.Code != diag.AccessDenied || d.RequestID != "req-1" ||
+		!strings.Contains(d.Remedy, "elasticloadbalancing:CreateRule") {
 		t.Errorf("%+v", d)
 	}
 	if d.Text != "CreateRule: AccessDenied: User x is not authorized" {
@@ -65,7 +78,8 @@ func TestADenialNamesTheMissingPermission(t *testing.T) {
 
 func TestADenialNamesTheActionThatAWSNames(t *testing.T) {
 	t.Parallel()
-	d := Problem("CreateRule", answered(403, "AccessDenied", "User: arn:aws:sts::1:assumed-role/lbc is not authorized to perform: cognito-idp:DescribeUserPoolClient on resource: arn:pool"))
+	d := Problem("CreateRule", answered(403, "AccessDenied", "User: arn:aws:sts::1:assumed-role/lbc is not authorized "+
+		"to perform: cognito-idp:DescribeUserPoolClient on resource: arn:pool"))
 	if d.Code != diag.AccessDenied || !strings.Contains(d.Remedy, "cognito-idp:DescribeUserPoolClient") {
 		t.Errorf("%+v", d)
 	}
@@ -73,9 +87,11 @@ func TestADenialNamesTheActionThatAWSNames(t *testing.T) {
 
 func TestAProblemOfAnUnnamedCallTakesTheNameFromTheSDK(t *testing.T) {
 	t.Parallel()
-	err := fmt.Errorf("targets: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "RegisterTargets", Err: answered(403, "AccessDenied", "no")})
+	err := fmt.Errorf("targets: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "RegisterTargets",
+		Err: answered(403, "AccessDenied", "no")})
 	d := Problem("", err)
-	if d.Text != "RegisterTargets: AccessDenied: no" || !strings.Contains(d.Remedy, "elasticloadbalancing:RegisterTargets") {
+	if d.Text != "RegisterTargets: AccessDenied: no" ||
+		!strings.Contains(d.Remedy, "elasticloadbalancing:RegisterTargets") {
 		t.Errorf("%+v", d)
 	}
 }
@@ -83,8 +99,10 @@ func TestAProblemOfAnUnnamedCallTakesTheNameFromTheSDK(t *testing.T) {
 func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]diag.Code{
-		"DuplicateLoadBalancerName": diag.NameTaken, "TooManyLoadBalancers": diag.QuotaExceeded, "ValidationError": diag.AWSRejected,
-		"CertificateNotFound": diag.CertificateNotFound, "InternalFailure": diag.AWSUnavailable, "Throttling": diag.RateExceeded,
+		"DuplicateLoadBalancerName": diag.NameTaken, "TooManyLoadBalancers": diag.QuotaExceeded,
+		"ValidationError":     diag.AWSRejected,
+		"CertificateNotFound": diag.CertificateNotFound, "InternalFailure": diag.AWSUnavailable,
+		"Throttling":    diag.RateExceeded,
 		"InvalidSubnet": diag.InvalidSubnets,
 	} {
 		if got := Problem("CreateLoadBalancer", answered(400, code, "m")); got.Code != want {
@@ -95,7 +113,9 @@ func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
 
 func TestEveryCallHasItsPermission(t *testing.T) {
 	t.Parallel()
-	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](), reflect.TypeFor[STS](), reflect.TypeFor[Route53](), reflect.TypeFor[Tagging](), reflect.TypeFor[WAFv2](), reflect.TypeFor[Shield]()} {
+	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](),
+		reflect.TypeFor[STS](), reflect.TypeFor[Route53](), reflect.TypeFor[Tagging](), reflect.TypeFor[WAFv2](),
+		reflect.TypeFor[Shield]()} {
 		for i := range c.NumMethod() {
 			name := c.Method(i).Name
 			if o, ok := Operations[name]; !ok || o.Permission == "" || o.Purpose == "" {

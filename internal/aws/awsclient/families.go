@@ -39,12 +39,15 @@ var elbv2Families = map[string]apiFamily{
 	"DescribeTrustStores": {"elbv2/trust-store-reads", 10, 40},
 }
 
-// sharedFamilies are the buckets that all calls of a service take a token from, besides that of their family, as AWS publishes them.
+// sharedFamilies are the buckets that all calls of a service take a token from, besides that of their family, as AWS
+// publishes them.
 var sharedFamilies = map[string]apiFamily{ServiceELBV2: {"elbv2", 10, 40}}
 
-// IsRead reports whether an operation changes nothing, by AWS's naming. AssumeRole gives credentials out, and changes nothing else.
+// IsRead reports whether an operation changes nothing, by AWS's naming. AssumeRole gives credentials out, and changes
+// nothing else.
 func IsRead(operation string) bool {
-	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Get") || operation == "AssumeRole"
+	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") ||
+		strings.HasPrefix(operation, "Get") || operation == "AssumeRole"
 }
 
 // Family names the operations that AWS meters together with one of a service.

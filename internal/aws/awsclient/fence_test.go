@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest suspends no process: the answer of the fence changes after it was asked once.
+// TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest suspends no process: the answer of the
+// fence changes after it was asked once.
 func TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest(t *testing.T) {
 	t.Parallel()
 	var received atomic.Int32
@@ -24,7 +25,8 @@ func TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest(
 		_, _ = fmt.Fprintf(w, "<%[1]sResponse><%[1]sResult></%[1]sResult></%[1]sResponse>", r.FormValue("Action"))
 	}))
 	defer server.Close()
-	connection, err := Connect(t.Context(), ConnectOptions{Region: "us-west-2", VPC: "vpc-1", Anonymous: true, Endpoints: map[string]string{ServiceELBV2: server.URL}})
+	connection, err := Connect(t.Context(), ConnectOptions{Region: "us-west-2", VPC: "vpc-1", Anonymous: true,
+		Endpoints: map[string]string{ServiceELBV2: server.URL}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,8 @@ func TestNothingIsSentByAProcessThatIsDeposedBetweenTheTurnOfACallAndItsRequest(
 	c := connection.Clients(l).ELBV2
 	write := func() error {
 		asked = 0
-		_, err := c.CreateRule(t.Context(), &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"), Priority: aws.Int32(7), Conditions: []types.RuleCondition{}, Actions: []types.Action{}})
+		_, err := c.CreateRule(t.Context(), &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"),
+			Priority: aws.Int32(7), Conditions: []types.RuleCondition{}, Actions: []types.Action{}})
 		return err
 	}
 	for _, connection := range []string{"a new connection", "a connection that was used"} {

@@ -62,8 +62,8 @@ var ErrBusy = errors.New("other calls of the same kind go first; this one has no
 
 type maxWaitKey struct{}
 
-// WithMaxWait bounds how long each call made under the returned context waits for its turn, instead of holding its caller
-// for as long as a slow service (AWS WAF takes one association in two seconds) makes it queue. See ErrBusy.
+// WithMaxWait bounds how long each call made under the returned context waits for its turn, instead of holding its
+// caller for as long as a slow service (AWS WAF takes one association in two seconds) makes it queue. See ErrBusy.
 func WithMaxWait(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, maxWaitKey{}, d)
 }
@@ -100,10 +100,11 @@ type Throttle struct {
 	Burst     int            // 0 = not limited
 }
 
-// Limiter paces calls. A family of operations that AWS meters together has one bucket, and a service whose calls share one has it
-// besides; a bucket is unlimited until AWS throttles its calls, then goes at AWS's published rate and speeds up again while calls succeed. Buckets that the user asked for
-// (Throttle) hold always and in addition. It retries what AWS throttled, and reads that failed transiently; a write with an
-// unknown outcome is never repeated here, because only a fresh look at the account can tell what to do.
+// Limiter paces calls. A family of operations that AWS meters together has one bucket, and a service whose calls share
+// one has it besides; a bucket is unlimited until AWS throttles its calls, then goes at AWS's published rate and speeds
+// up again while calls succeed. Buckets that the user asked for (Throttle) hold always and in addition. It retries what
+// AWS throttled, and reads that failed transiently; a write with an unknown outcome is never repeated here, because
+// only a fresh look at the account can tell what to do.
 type Limiter struct {
 	clock    Clock
 	attempts int
@@ -136,14 +137,16 @@ type LimiterOptions struct {
 	Sending  func(Call) // called before each request of a call is sent; must not wait; may be nil
 	Attempt  func(Call) // called after each request of a call, with its own duration and error; may be nil
 	// Trace is called after each call of an SDK client, with the context of the call; may be nil.
-	Trace    func(context.Context, Call)
-	MayWrite func() error   // asked before each request that is no read; its error ends the call, and nothing is sent; may be nil
+	Trace func(context.Context, Call)
+	// asked before each request that is no read; its error ends the call, and nothing is sent; may be nil
+	MayWrite func() error
 	Random   func() float64 // in [0,1), for jitter; nil = math/rand
 }
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, account: o.Account, observe: o.Observe, sending: o.Sending, attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, account: o.Account, observe: o.Observe, sending: o.Sending,
+		attempt: o.Attempt, trace: o.Trace, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -163,30 +166,33 @@ func NewLimiter(o LimiterOptions) *Limiter {
 	return l
 }
 
-// middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the input is complete and checked: what
-// follows it, from the serialization on, is done again for each attempt.
+// middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the input
+// is complete and checked: what follows it, from the serialization on, is done again for each attempt.
 func (l *Limiter) middleware(s *middleware.Stack) error {
-	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
-		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
-		call, err := l.do(ctx, service, operation, func(ctx context.Context) (err error) {
-			if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
-				err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err} // as callers of the client see it
+	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+			out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+			service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
+			call, err := l.do(ctx, service, operation, func(ctx context.Context) (err error) {
+				if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
+					// as callers of the client see it
+					err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err}
+				}
+				return err
+			})
+			if l.trace != nil {
+				call.RequestID, _ = awsmiddleware.GetRequestIDMetadata(meta)
+				l.trace(ctx, call)
 			}
-			return err
-		})
-		if l.trace != nil {
-			call.RequestID, _ = awsmiddleware.GetRequestIDMetadata(meta)
-			l.trace(ctx, call)
-		}
-		if sent, ok := err.(*smithy.OperationError); ok { //nolint:errorlint // the client wraps it again
-			err = sent.Err
-		}
-		return out, meta, err
-	}), middleware.After)
+			if sent, ok := err.(*smithy.OperationError); ok { //nolint:errorlint // the client wraps it again
+				err = sent.Err
+			}
+			return out, meta, err
+		}), middleware.After)
 }
 
-// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
+// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may
+// help.
 func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
 	_, err := l.do(ctx, service, operation, send)
 	return err
@@ -216,7 +222,8 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 		sent := l.clock.Now()
 		err = send(ctx)
 		if l.attempt != nil {
-			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Account: l.account, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
+			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Account: l.account, Attempts: 1,
+				Duration: l.clock.Now().Sub(sent), Err: err})
 		}
 		if err == nil {
 			m.succeeded()
@@ -228,7 +235,8 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 			m.throttled()
 		}
 		m.ended(false)
-		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation) && !e.Credentials) // STS was asked again already
+		// STS was asked again already
+		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation) && !e.Credentials)
 		if !retry || rec.Attempts >= l.attempts || ctx.Err() != nil {
 			break
 		}
@@ -236,7 +244,7 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 			if rec.Attempts >= 3 {
 				break
 			}
-			if werr := l.pause(ctx, time.Duration(float64(50*time.Millisecond)*math.Pow(2, float64(rec.Attempts))*(0.5+l.random()))); werr != nil {
+			if werr := l.pause(ctx, l.backoff(rec.Attempts)); werr != nil {
 				break
 			}
 		}
@@ -246,6 +254,11 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 		l.observe(rec)
 	}
 	return rec, err
+}
+
+// backoff is the pause after attempt n: 50 ms, doubled for each attempt, from half to one and a half of that.
+func (l *Limiter) backoff(n int) time.Duration {
+	return time.Duration(float64(50*time.Millisecond) * math.Pow(2, float64(n)) * (0.5 + l.random()))
 }
 
 // wait waits for the buckets that AWS meters the operation with, and for every fixed bucket that covers it.

@@ -78,7 +78,8 @@ func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 			t.Parallel()
 			c, s := newClock(), &scripted{errs: tc.errs}
 			var seen []Call
-			l := NewLimiter(LimiterOptions{Clock: c, Attempts: 4, Observe: func(x Call) { seen = append(seen, x) }, Random: func() float64 { return 0.5 }})
+			l := NewLimiter(LimiterOptions{Clock: c, Attempts: 4, Observe: func(x Call) { seen = append(seen, x) },
+				Random: func() float64 { return 0.5 }})
 			done := make(chan struct{})
 			var err error
 			go func() { defer close(done); err = s.call(context.Background(), l, tc.does) }()
@@ -96,12 +97,14 @@ func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 // TestEachCallOfAnSDKClientPassesTheLimiter has AWS throttle the first request of a call.
 func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
 	t.Parallel()
-	answers := []string{`400 <ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`,
+	answers := []string{
+		`400 <ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`,
 		`200 <CreateRuleResponse><CreateRuleResult><Rules><member><RuleArn>arn:rule</RuleArn></member></Rules></CreateRuleResult></CreateRuleResponse>`}
 	var bodies []string
 	sent := 0
 	c, seen := newClock(), []Call(nil)
-	connection := Connection{config: aws.Config{Region: "eu-west-1", Credentials: aws.AnonymousCredentials{}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+	connection := Connection{config: aws.Config{Region: "eu-west-1", Credentials: aws.AnonymousCredentials{},
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
 			body, err := io.ReadAll(r.Body)
 			bodies = append(bodies, string(body))
@@ -110,8 +113,10 @@ func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
 			code, _ := strconv.Atoi(status)
 			return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(text))}, err
 		})}}
-	clients := connection.Clients(NewLimiter(LimiterOptions{Clock: c, Observe: func(x Call) { seen = append(seen, x) }, Sending: func(Call) { sent++ }}))
-	in := &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"), Priority: aws.Int32(7), Conditions: []elbv2types.RuleCondition{}, Actions: []elbv2types.Action{}}
+	clients := connection.Clients(NewLimiter(LimiterOptions{Clock: c, Observe: func(x Call) { seen = append(seen, x) },
+		Sending: func(Call) { sent++ }}))
+	in := &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"), Priority: aws.Int32(7),
+		Conditions: []elbv2types.RuleCondition{}, Actions: []elbv2types.Action{}}
 	var out *elbv2.CreateRuleOutput
 	var err error
 	done := make(chan struct{})
@@ -127,10 +132,12 @@ func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
 		t.Errorf("requests %q", bodies)
 	}
 	busy := connection.Clients(NewLimiter(LimiterOptions{Clock: c, MayWrite: func() error { return ErrBusy }}))
-	if _, err := busy.ELBV2.CreateRule(t.Context(), in); !errors.Is(err, ErrBusy) || Classify(err).Message != ErrBusy.Error() || len(bodies) != 2 {
+	if _, err := busy.ELBV2.CreateRule(t.Context(), in); !errors.Is(err, ErrBusy) ||
+		Classify(err).Message != ErrBusy.Error() || len(bodies) != 2 {
 		t.Errorf("a call that may not be sent: %v", err)
 	}
-	if sent != 2 || len(seen) != 1 || seen[0].Service != ServiceELBV2 || seen[0].Operation != "CreateRule" || seen[0].Attempts != 2 {
+	if sent != 2 || len(seen) != 1 || seen[0].Service != ServiceELBV2 || seen[0].Operation != "CreateRule" ||
+		seen[0].Attempts != 2 {
 		t.Errorf("sent %d times, observed %+v", sent, seen)
 	}
 }
@@ -229,7 +236,8 @@ func TestSendingIsCalledWhenTheTurnHasCome(t *testing.T) {
 	begun := c.Now()
 	var waits []time.Duration
 	sending := func(Call) { waits = append(waits, c.Now().Sub(begun)) }
-	l := NewLimiter(LimiterOptions{Clock: c, Sending: sending, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
+	l := NewLimiter(LimiterOptions{Clock: c, Sending: sending, Throttle: []Throttle{
+		{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

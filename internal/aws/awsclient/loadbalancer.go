@@ -49,9 +49,10 @@ func (s *sender) CreateLoadBalancer(op awsop.CreateLoadBalancer) {
 }
 
 func (s *sender) SetSecurityGroups(op awsop.SetSecurityGroups) {
+	enforced := elbv2types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(op.PrivateLinkRules)
 	request(s, s.c.ELBV2.SetSecurityGroups, &elbv2.SetSecurityGroupsInput{
 		LoadBalancerArn: s.id(op.LoadBalancer), SecurityGroups: s.all(op.Groups),
-		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: elbv2types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(op.PrivateLinkRules),
+		EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: enforced,
 	})
 }
 
@@ -84,7 +85,8 @@ func (s *sender) DeleteLoadBalancer(op awsop.DeleteLoadBalancer) {
 // FromLoadBalancer is an observed load balancer; identity, tags and attributes are the caller's to fill in.
 func FromLoadBalancer(l elbv2types.LoadBalancer) awsop.LoadBalancer {
 	lb := awsop.LoadBalancer{
-		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId), Created: value(l.CreatedTime),
+		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId),
+		Created: value(l.CreatedTime),
 		LoadBalancer: stack.LoadBalancer{
 			Name:             value(l.LoadBalancerName),
 			Type:             stack.LoadBalancerType(l.Type),

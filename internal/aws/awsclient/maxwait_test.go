@@ -16,7 +16,8 @@ func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
 	t.Parallel()
 	ticks := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	const perCall = time.Hour // so rare that the test cannot overtake it
-	throttles := []awsclient.Throttle{{Service: awsclient.ServiceWAFv2, Operation: regexp.MustCompile("^AssociateWebACL"), Rate: 1 / perCall.Seconds(), Burst: 1}}
+	throttles := []awsclient.Throttle{{Service: awsclient.ServiceWAFv2, Operation: regexp.MustCompile("^AssociateWebACL"),
+		Rate: 1 / perCall.Seconds(), Burst: 1}}
 	limiter, associations := awsclient.NewLimiter(awsclient.LimiterOptions{Clock: ticks, Throttle: throttles}), 0
 	associate := func(ctx context.Context) error {
 		return limiter.Do(ctx, awsclient.ServiceWAFv2, "AssociateWebACL", func(context.Context) error {

@@ -28,7 +28,8 @@ func (e Error) Missing() stack.Kind {
 // disagreements are the codes that say: something is there that, as far as we know, is not, or the reverse.
 var disagreements = map[string]bool{
 	CodeDuplicatePermission: true, CodePermissionNotFound: true,
-	"DuplicateListener": true, "DuplicateLoadBalancerName": true, "DuplicateTargetGroupName": true, "InvalidGroup.Duplicate": true, "DuplicateTrustStoreName": true,
+	"DuplicateListener": true, "DuplicateLoadBalancerName": true, "DuplicateTargetGroupName": true,
+	"InvalidGroup.Duplicate": true, "DuplicateTrustStoreName": true,
 	"PriorityInUse": true, CodeTargetGroupAssociation: true, CodeAlreadyExists: true,
 }
 
@@ -56,5 +57,6 @@ func (e Error) Protected() bool {
 
 // InUse reports whether something still uses the resource, which therefore cannot be deleted yet.
 func (e Error) InUse() bool {
-	return e.Code == CodeDependencyViolation || e.Code == CodeResourceInUse || e.Code == CodeCertificateInUse || e.Code == CodeTrustStoreInUse
+	return e.Code == CodeDependencyViolation || e.Code == CodeResourceInUse || e.Code == CodeCertificateInUse ||
+		e.Code == CodeTrustStoreInUse
 }

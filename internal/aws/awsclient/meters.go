@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// meters are the buckets that AWS meters an operation with: that of its family, and, if the service has one, that of all its calls.
+// meters are the buckets that AWS meters an operation with: that of its family, and, if the service has one, that of
+// all its calls.
 type meters struct {
 	family *bucket
 	shared *bucket // nil = the service has none
@@ -33,7 +34,8 @@ func (l *Limiter) bucketOf(f apiFamily) *bucket {
 	return b
 }
 
-// take waits for a token of each bucket. The scarce one comes first: who waits for it holds no token that others could use.
+// take waits for a token of each bucket. The scarce one comes first: who waits for it holds no token that others could
+// use.
 func (m meters) take(ctx context.Context, rank int) error {
 	if err := m.family.take(ctx, rank); err != nil {
 		return err
@@ -63,8 +65,9 @@ func (m meters) succeeded() {
 	}
 }
 
-// throttled slows down the bucket that AWS refused a call of. AWS does not say which one it was: the shared bucket if calls of all
-// families together exceed its published rate, and that of the family if its own calls do, or if none explains the refusal.
+// throttled slows down the bucket that AWS refused a call of. AWS does not say which one it was: the shared bucket if
+// calls of all families together exceed its published rate, and that of the family if its own calls do, or if none
+// explains the refusal.
 func (m meters) throttled() {
 	shared := m.shared != nil && m.shared.exceeds()
 	family := !shared || m.family.exceeds()

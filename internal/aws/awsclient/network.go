@@ -15,8 +15,9 @@ import (
 	"syscall"
 )
 
-// networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that differs
-// from one attempt to the next, such as ports and addresses, because findings are distinguished by their texts; %s is the host.
+// networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that
+// differs from one attempt to the next, such as ports and addresses, because findings are distinguished by their texts;
+// %s is the host.
 var networkKinds = []struct {
 	is    func(error) bool
 	cause NoAnswer
@@ -32,7 +33,8 @@ var networkKinds = []struct {
 	{isErr(syscall.ECONNREFUSED), NoConnection, "%s refuses connections"},
 	{isErr(syscall.ENETUNREACH, syscall.EHOSTUNREACH), NoConnection, "there is no route to %s"},
 	{timedOut, Timeout, "%s does not answer in time"},
-	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), NoConnection, "%s broke the connection before it answered"},
+	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), NoConnection,
+		"%s broke the connection before it answered"},
 	{isErr(context.Canceled), Canceled, "the call to %s was canceled"},
 }
 
@@ -49,7 +51,8 @@ func isErr(targets ...error) func(error) bool {
 
 func timedOut(err error) bool {
 	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &n) && n.Timeout()
 }
 
 // networkText says why AWS did not answer; cause is "" if the error is of no kind in the table.
@@ -68,15 +71,15 @@ func networkText(err error) (text string, cause NoAnswer) {
 	return "", ""
 }
 
-// passing are the parts of an error's text that differ from one attempt to the next, times is the same for AWS's own messages: a
-// signature that expired is reported with the time of the call.
+// passing are the parts of an error's text that differ from one attempt to the next, times is the same for AWS's own
+// messages: a signature that expired is reported with the time of the call.
 var (
 	passing = regexp.MustCompile(`,? ?RequestID: [^, ]*|:\d{4,5}\b`)
 	times   = regexp.MustCompile(`\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 )
 
-// SteadyText is the text of an error of AWS or of the API server without request ids, ports and times, so that the same trouble has the
-// same text at each attempt.
+// SteadyText is the text of an error of AWS or of the API server without request ids, ports and times, so that the same
+// trouble has the same text at each attempt.
 func SteadyText(text string) string { return withoutTimes(passing.ReplaceAllString(text, "")) }
 
 func withoutTimes(text string) string { return times.ReplaceAllString(text, "(time)") }

@@ -19,15 +19,17 @@ import (
 
 // unanswered is an error of the SDK about a request that came to no answer.
 func unanswered(cause error) error {
-	return &smithy.OperationError{ServiceID: ServiceEC2, OperationName: "DescribeSubnets", Err: &smithyhttp.RequestSendError{
-		Err: &url.Error{Op: "Post", URL: "https://ec2.us-west-2.amazonaws.com/", Err: cause},
-	}}
+	return &smithy.OperationError{ServiceID: ServiceEC2, OperationName: "DescribeSubnets",
+		Err: &smithyhttp.RequestSendError{
+			Err: &url.Error{Op: "Post", URL: "https://ec2.us-west-2.amazonaws.com/", Err: cause},
+		}}
 }
 
 func TestARequestWithoutAnswerIsReportedByItsKindWithoutPortsAndAddresses(t *testing.T) {
 	t.Parallel()
 	at := func(port int) (local, remote *net.TCPAddr) {
-		return &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: port}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, byte(port%250)), Port: 443}
+		return &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: port}, &net.TCPAddr{
+			IP: net.IPv4(192, 0, 2, byte(port%250)), Port: 443}
 	}
 	const host = "ec2.us-west-2.amazonaws.com"
 	for want, cause := range map[string]func(port int) error{
@@ -44,10 +46,13 @@ func TestARequestWithoutAnswerIsReportedByItsKindWithoutPortsAndAddresses(t *tes
 			return &net.OpError{Op: "dial", Net: "tcp", Addr: remote, Err: timeout{}}
 		},
 		"the name " + host + " cannot be resolved": func(port int) error {
-			return &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: host, Server: fmt.Sprintf("10.0.0.2:%d", port)}}
+			return &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: host,
+				Server: fmt.Sprintf("10.0.0.2:%d", port)}}
 		},
 		"there is no route to " + host: func(int) error { return &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH} },
-		"the certificate of " + host + " is signed by an authority that is not trusted": func(int) error { return x509.UnknownAuthorityError{} },
+		"the certificate of " + host + " is signed by an authority that is not trusted": func(int) error {
+			return x509.UnknownAuthorityError{}
+		},
 	} {
 		for _, port := range []int{40001, 40002} {
 			d := Problem("DescribeSubnets", unanswered(cause(port)))
@@ -59,7 +64,8 @@ func TestARequestWithoutAnswerIsReportedByItsKindWithoutPortsAndAddresses(t *tes
 	if d := Problem("", unanswered(io.EOF)); !strings.Contains(d.Text, "broke the connection") {
 		t.Errorf("text %q", d.Text)
 	}
-	if d := Problem("X", errors.New("read udp 10.0.0.1:54321: odd, RequestID: 7-8, why")); strings.Contains(d.Text, "54321") || strings.Contains(d.Text, "7-8") {
+	if d := Problem("X", errors.New("read udp 10.0.0.1:54321: odd, RequestID: 7-8, why")); strings.Contains(d.Text,
+		"54321") || strings.Contains(d.Text, "7-8") {
 		t.Errorf("text %q", d.Text)
 	}
 }
@@ -73,7 +79,8 @@ func (timeout) Temporary() bool { return true }
 
 func TestAnEncodedRefusalIsLeftToTheLog(t *testing.T) {
 	t.Parallel()
-	d := Problem("CreateSecurityGroup", answered(403, "UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: AbC123"))
+	d := Problem("CreateSecurityGroup", answered(403, "UnauthorizedOperation", "You are not authorized to perform this "+
+		"operation. Encoded authorization failure message: AbC123"))
 	if strings.Contains(d.Text, "AbC123") || !strings.Contains(d.Text, "not authorized to perform this operation") {
 		t.Errorf("text %q", d.Text)
 	}

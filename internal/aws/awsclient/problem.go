@@ -52,8 +52,9 @@ var remedies = map[diag.Code]string{
 	diag.AWSUnavailable:        "nothing to do: the controller tries again",
 }
 
-// Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it may be
-// empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill in.
+// Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it
+// may be empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill
+// in.
 func Problem(operation string, err error) diag.Diagnostic {
 	if role := (*RoleError)(nil); errors.As(err, &role) {
 		return roleProblem(role)
@@ -88,21 +89,22 @@ func Problem(operation string, err error) diag.Diagnostic {
 	return d
 }
 
-// withoutEncoded leaves out what EC2 adds to a refusal, some hundred characters that differ each time. The log has them, for
-// aws sts decode-authorization-message.
+// withoutEncoded leaves out what EC2 adds to a refusal, some hundred characters that differ each time. The log has
+// them, for aws sts decode-authorization-message.
 func withoutEncoded(text string) string {
 	text, _, _ = strings.Cut(text, " Encoded authorization failure message:")
 	return text
 }
 
-// deniedAction and deniedResource are how AWS names what it denies. The action may be another one than that of the call: a rule with a Cognito login
-// needs cognito-idp:DescribeUserPoolClient.
+// deniedAction and deniedResource are how AWS names what it denies. The action may be another one than that of the
+// call: a rule with a Cognito login needs cognito-idp:DescribeUserPoolClient.
 var (
 	deniedAction   = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 	deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)
 )
 
-// Denial returns the action and the ARN of the resource that the message of a denied call names; each is empty if the message does not name it.
+// Denial returns the action and the ARN of the resource that the message of a denied call names; each is empty if the
+// message does not name it.
 func Denial(message string) (action, resource string) {
 	if m := deniedAction.FindStringSubmatch(message); m != nil {
 		action = m[1]

@@ -54,15 +54,17 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(from, to)
 }
 
-// TestCallsPassAProxyWithAPrivateAuthority shows that HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE hold for calls of AWS, as docs/tasks/install-others.md says.
-// The proxy inspects TLS: its certificate is of an authority that only the bundle has.
+// TestCallsPassAProxyWithAPrivateAuthority shows that HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE hold for calls of AWS, as
+// docs/tasks/install-others.md says. The proxy inspects TLS: its certificate is of an authority that only the bundle
+// has.
 func TestCallsPassAProxyWithAPrivateAuthority(t *testing.T) {
 	if os.Getenv(behindProxy) != "" {
 		describeThroughProxy(t)
 		return
 	}
 	aws := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `<DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><vpcSet/></DescribeVpcsResponse>`)
+		_, _ = io.WriteString(
+			w, `<DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><vpcSet/></DescribeVpcsResponse>`)
 	}))
 	aws.Config.ErrorLog = log.New(io.Discard, "", 0) // a client refuses the certificate
 	aws.StartTLS()
@@ -71,7 +73,8 @@ func TestCallsPassAProxyWithAPrivateAuthority(t *testing.T) {
 	front := httptest.NewServer(p)
 	defer front.Close()
 	bundle := filepath.Join(t.TempDir(), "ca.crt")
-	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: aws.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: aws.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	proxied := []string{"HTTPS_PROXY=" + front.URL, "AWS_CA_BUNDLE=" + bundle}
@@ -103,8 +106,11 @@ func TestCallsPassAProxyWithAPrivateAuthority(t *testing.T) {
 // called runs this test in a process of its own with variables.
 func called(t *testing.T, env []string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCallsPassAProxyWithAPrivateAuthority$", "-test.v") //nolint:gosec // itself
-	cmd.Env = append([]string{behindProxy + "=1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_EC2_METADATA_DISABLED=true", "HOME=" + t.TempDir()}, env...)
+	//nolint:gosec // itself
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCallsPassAProxyWithAPrivateAuthority$",
+		"-test.v")
+	cmd.Env = append([]string{behindProxy + "=1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
+		"AWS_EC2_METADATA_DISABLED=true", "HOME=" + t.TempDir()}, env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -113,7 +119,8 @@ func describeThroughProxy(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c, err := Connect(ctx, ConnectOptions{Region: "us-west-2", VPC: "vpc-1", Version: "v0", Endpoints: map[string]string{"EC2": "https://ec2.example.com"}})
+	c, err := Connect(ctx, ConnectOptions{Region: "us-west-2", VPC: "vpc-1", Version: "v0", Endpoints: map[string]string{
+		"EC2": "https://ec2.example.com"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// renewBefore is how long before their end the credentials of a role are renewed, while they serve on, and lastUse how long before their
-	// end a call may still begin with them.
+	// renewBefore is how long before their end the credentials of a role are renewed, while they serve on, and lastUse how
+	// long before their end a call may still begin with them.
 	renewBefore = 5 * time.Minute
 	lastUse     = 30 * time.Second
 	// assumeTimeout bounds a call of AssumeRole with its attempts.
@@ -48,8 +48,8 @@ func OfRole(err error) bool {
 	return errors.As(err, &e)
 }
 
-// roleCredentials are those of one scope's role. STS is asked once for all calls that need them at the same time, and again before they end; calls
-// do not wait for that while the former ones serve. It is safe for concurrent use.
+// roleCredentials are those of one scope's role. STS is asked once for all calls that need them at the same time, and
+// again before they end; calls do not wait for that while the former ones serve. It is safe for concurrent use.
 type roleCredentials struct {
 	scope   Scope
 	session string
@@ -108,7 +108,8 @@ func (c *roleCredentials) Retrieve(ctx context.Context) (aws.Credentials, error)
 func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
 	ctx, cancel := context.WithTimeout(WithPriority(ctx, Vital), assumeTimeout)
 	defer cancel()
-	in := &sts.AssumeRoleInput{RoleArn: aws.String(c.scope.Role), RoleSessionName: aws.String(c.session), ExternalId: optional(c.scope.ExternalID)}
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(c.scope.Role), RoleSessionName: aws.String(c.session),
+		ExternalId: optional(c.scope.ExternalID)}
 	out, err := c.sts.AssumeRole(ctx, in)
 	if err == nil && (out.Credentials == nil || out.Credentials.Expiration == nil) {
 		err = errors.New("the answer of AssumeRole has no credentials")
@@ -119,8 +120,10 @@ func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
 		c.failure, c.retry = &RoleError{c.scope.Role, err}, c.clock.Now().Add(assumePause)
 	} else {
 		c.current = aws.Credentials{
-			AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
-			SessionToken: aws.ToString(out.Credentials.SessionToken), Source: "AssumeRole", CanExpire: true, Expires: *out.Credentials.Expiration,
+			AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(
+				out.Credentials.SecretAccessKey),
+			SessionToken: aws.ToString(out.Credentials.SessionToken), Source: "AssumeRole", CanExpire: true,
+			Expires: *out.Credentials.Expiration,
 		}
 	}
 	c.flight = nil
@@ -147,23 +150,24 @@ func (c *roleCredentials) reject(refused aws.Credentials) {
 	}
 }
 
-// middleware has a call wait for credentials before the limiter admits it: calls of a role that cannot be assumed take no turn of others. A call whose
-// credentials AWS rejects is sent once more with new ones, since it had no effect.
+// middleware has a call wait for credentials before the limiter admits it: calls of a role that cannot be assumed take
+// no turn of others. A call whose credentials AWS rejects is sent once more with new ones, since it had no effect.
 func (c *roleCredentials) middleware(s *middleware.Stack) error {
-	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("AssumedRole", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
-		for attempt := 0; ; attempt++ {
-			credentials, err := c.Retrieve(ctx)
-			if err != nil {
-				return out, meta, err
+	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("AssumedRole",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+			out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+			for attempt := 0; ; attempt++ {
+				credentials, err := c.Retrieve(ctx)
+				if err != nil {
+					return out, meta, err
+				}
+				out, meta, err = next.HandleInitialize(ctx, in)
+				if err == nil || attempt > 0 || !Classify(err).rejectsCredentials() {
+					return out, meta, err
+				}
+				c.reject(credentials)
 			}
-			out, meta, err = next.HandleInitialize(ctx, in)
-			if err == nil || attempt > 0 || !Classify(err).rejectsCredentials() {
-				return out, meta, err
-			}
-			c.reject(credentials)
-		}
-	}), middleware.After)
+		}), middleware.After)
 }
 
 // assumed is the connection of a role's scope.
@@ -177,16 +181,20 @@ func (c Connection) assumed(credentials *roleCredentials) Connection {
 // roleProblem is the diagnostic of a role that could not be assumed.
 func roleProblem(e *RoleError) diag.Diagnostic {
 	inner := classifyRole(e)
-	d := diag.New(diag.Object{}, "", diag.RoleNotAssumed, strings.TrimRight(fmt.Sprintf("role %s cannot be assumed: AssumeRole: %s", e.Role, inner.Message), ". "), roleRemedies[inner.Class])
+	d := diag.New(diag.Object{}, "", diag.RoleNotAssumed,
+		strings.TrimRight(fmt.Sprintf("role %s cannot be assumed: AssumeRole: %s", e.Role, inner.Message), ". "),
+		roleRemedies[inner.Class])
 	d.Class, d.RequestID = inner.Class, inner.RequestID
 	return d
 }
 
-// roleRemedies are by the class of STS's answer. STS refuses a role that does not exist, one that does not trust the caller and a wrong external id in the
-// same words.
+// roleRemedies are by the class of STS's answer. STS refuses a role that does not exist, one that does not trust the
+// caller and a wrong external id in the same words.
 var roleRemedies = map[diag.Class]string{
-	diag.Denied: "allow the controller's role the action sts:AssumeRole on it (lbc iam-policy --assumable-roles), and look whether the role exists, " +
-		"whether its trust policy names the controller's role, and whether it asks for another external id than spec.assumeRoleExternalId",
+	diag.Denied: "allow the controller's role the action sts:AssumeRole on it (lbc iam-policy --assumable-roles), and " +
+		"look whether the role exists, " +
+		"whether its trust policy names the controller's role, and whether it asks for another external id than " +
+		"spec.assumeRoleExternalId",
 	diag.Invalid:   "correct the ARN of the role, or the external id",
 	diag.Transient: "nothing to do: STS is asked again every ten seconds",
 }
@@ -195,7 +203,8 @@ var roleRemedies = map[diag.Class]string{
 func classifyRole(e *RoleError) Error {
 	out := classify(e.Err)
 	switch {
-	case out.Class == diag.Credentials, out.Class == diag.Throttled: // of the controller's own role; and what STS throttles says nothing about the rate of the call
+	// of the controller's own role; and what STS throttles says nothing about the rate of the call
+	case out.Class == diag.Credentials, out.Class == diag.Throttled:
 		out.Class = diag.Transient
 	case out.Class != diag.Denied && out.Class != diag.Transient:
 		out.Class = diag.Invalid

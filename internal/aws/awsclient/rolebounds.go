@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	// mostRoles is how many scopes of roles have clients at the same time. One that is used less is connected again at its next use.
+	// mostRoles is how many scopes of roles have clients at the same time. One that is used less is connected again at its
+	// next use.
 	mostRoles = 256
-	// assumeRate and assumeBurst bound how often AssumeRole is called for one tenant, per second and at once. Who names more roles or external ids waits;
-	// AWS admits 600 calls per second of an account, which its other programs need, too.
+	// assumeRate and assumeBurst bound how often AssumeRole is called for one tenant, per second and at once. Who names
+	// more roles or external ids waits; AWS admits 600 calls per second of an account, which its other programs need, too.
 	assumeRate  = 5
 	assumeBurst = 100
 )
@@ -33,7 +34,8 @@ type spentTurns struct {
 	at    time.Time
 }
 
-// take takes a turn of a tenant. An error says that the tenant has none left; it does not wait. A nil assumeTurns bounds nothing.
+// take takes a turn of a tenant. An error says that the tenant has none left; it does not wait. A nil assumeTurns
+// bounds nothing.
 func (a *assumeTurns) take(tenant string) error {
 	if a == nil {
 		return nil
@@ -43,7 +45,8 @@ func (a *assumeTurns) take(tenant string) error {
 	now := a.clock.Now()
 	s := a.spent[tenant].left(now)
 	if s.turns+1 > assumeBurst {
-		return fmt.Errorf("%w: STS is asked for those of namespace %s at most %d times per second", errManyRoles, tenant, assumeRate)
+		return fmt.Errorf("%w: STS is asked for those of namespace %s at most %d times per second", errManyRoles,
+			tenant, assumeRate)
 	}
 	if _, known := a.spent[tenant]; !known {
 		a.forgetIdle(now)
@@ -67,8 +70,8 @@ func (a *assumeTurns) forgetIdle(now time.Time) {
 	}
 }
 
-// makeRoom drops scopes until one more may be connected: of the tenant that has the most of them, the one that was used least recently. Nobody loses the clients
-// of his role because somebody else names many. The lock is held.
+// makeRoom drops scopes until one more may be connected: of the tenant that has the most of them, the one that was used
+// least recently. Nobody loses the clients of his role because somebody else names many. The lock is held.
 func (s *Scopes) makeRoom() {
 	for len(s.roles) >= mostRoles {
 		count := map[string]int{}

@@ -35,7 +35,8 @@ func useRole(t *testing.T, s *Scopes, tenant, role, id string) error {
 	return err
 }
 
-// TestManyExternalIDsOfATenantEvictOnlyHisOwn has one tenant name far more external ids than are kept, while another one calls as his role now and then.
+// TestManyExternalIDsOfATenantEvictOnlyHisOwn has one tenant name far more external ids than are kept, while another
+// one calls as his role now and then.
 func TestManyExternalIDsOfATenantEvictOnlyHisOwn(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Unix(0, 0))
@@ -89,7 +90,8 @@ func TestATenantWithoutTurnsStopsNobodyAtTheSameRole(t *testing.T) {
 		}
 	}
 	err := useRole(t, s, "mal", otherRole, "blue")
-	if d := Problem("", err); !OfRole(err) || d.Code != diag.RoleNotAssumed || !strings.Contains(d.Message(), "of namespace mal at most 5 times per second") {
+	if d := Problem("", err); !OfRole(err) || d.Code != diag.RoleNotAssumed || !strings.Contains(d.Message(),
+		"of namespace mal at most 5 times per second") {
 		t.Errorf("%v: %s", err, d.Message())
 	}
 	if err := useRole(t, s, "shop", otherRole, "blue"); err != nil {

@@ -21,7 +21,8 @@ func conditions(cs []stack.Condition) []elbv2types.RuleCondition {
 		case stack.PathPattern:
 			e.PathPatternConfig = &elbv2types.PathPatternConditionConfig{Values: c.Values, RegexValues: c.Regex}
 		case stack.HTTPHeader:
-			e.HttpHeaderConfig = &elbv2types.HttpHeaderConditionConfig{HttpHeaderName: aws.String(c.HeaderName), Values: c.Values, RegexValues: c.Regex}
+			e.HttpHeaderConfig = &elbv2types.HttpHeaderConditionConfig{HttpHeaderName: aws.String(c.HeaderName),
+				Values: c.Values, RegexValues: c.Regex}
 		case stack.RequestMethod:
 			e.HttpRequestMethodConfig = &elbv2types.HttpRequestMethodConditionConfig{Values: c.Values}
 		case stack.SourceIP:
@@ -151,7 +152,8 @@ func (s *sender) DeleteRule(op awsop.DeleteRule) {
 	request(s, s.c.ELBV2.DeleteRule, &elbv2.DeleteRuleInput{RuleArn: s.id(op.Rule)})
 }
 
-// FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default rules.
+// FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default
+// rules.
 func FromRule(listener string, r elbv2types.Rule) (rule awsop.Rule, ok bool) {
 	n, err := strconv.ParseInt(value(r.Priority), 10, 32)
 	if value(r.IsDefault) || err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 )
 
-// Scope is one account, Region and VPC, as one role sees them. Clients, limits and caches belong to a scope; decision 18 says what else does.
-// The zero value of Role is the controller's own role.
+// Scope is one account, Region and VPC, as one role sees them. Clients, limits and caches belong to a scope; decision
+// 18 says what else does. The zero value of Role is the controller's own role.
 type Scope struct {
 	Partition string // aws, aws-cn, aws-us-gov
 	Region    string
@@ -68,7 +68,8 @@ type connected struct {
 
 // NewScopes makes a Scopes of the connection of the controller's own role.
 func NewScopes(own Connection, options ScopesOptions) *Scopes {
-	s := &Scopes{own: own, options: options, clock: options.Limiter.Clock, roles: map[Scope]*connected{}, limiters: map[string]*Limiter{}}
+	s := &Scopes{own: own, options: options, clock: options.Limiter.Clock, roles: map[Scope]*connected{},
+		limiters: map[string]*Limiter{}}
 	if s.clock == nil {
 		s.clock = WallClock{}
 	}
@@ -79,8 +80,9 @@ func NewScopes(own Connection, options ScopesOptions) *Scopes {
 // Own is the scope of the controller's own role.
 func (s *Scopes) Own() Scope { return s.own.Scope }
 
-// Clients are the clients of a scope: the own one, or that of a role for the same Region and VPC. All calls of the own scope pass one limiter, and so do those of all
-// roles of one account. It makes no call: the first call of a client assumes the role. An error is that of a scope that no role could reach.
+// Clients are the clients of a scope: the own one, or that of a role for the same Region and VPC. All calls of the own
+// scope pass one limiter, and so do those of all roles of one account. It makes no call: the first call of a client
+// assumes the role. An error is that of a scope that no role could reach.
 func (s *Scopes) Clients(scope Scope) (Clients, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +91,8 @@ func (s *Scopes) Clients(scope Scope) (Clients, error) {
 	}
 	account, isRole := iamroles.Account(scope.Role)
 	if !isRole || scope != s.own.Scope.As(scope.Role, scope.ExternalID) {
-		return Clients{}, fmt.Errorf("%s cannot be reached from %s: it takes the ARN of a role for the same Region and VPC", scope, s.own.Scope)
+		return Clients{}, fmt.Errorf("%s cannot be reached from %s: it takes the ARN of a role for the same Region and VPC",
+			scope, s.own.Scope)
 	}
 	now := s.clock.Now()
 	c := s.roles[scope]
@@ -97,7 +100,8 @@ func (s *Scopes) Clients(scope Scope) (Clients, error) {
 		s.makeRoom()
 		s.forgetIdle(now)
 		credentials := &roleCredentials{
-			scope: scope, session: naming.RoleSession(s.options.Cluster), sts: s.ownClients().STS, clock: s.clock, came: s.options.Came, turns: s.turns,
+			scope: scope, session: naming.RoleSession(s.options.Cluster), sts: s.ownClients().STS, clock: s.clock,
+			came: s.options.Came, turns: s.turns,
 		}
 		c = &connected{clients: s.own.assumed(credentials).Clients(s.limiter(account)), credentials: credentials}
 		s.roles[scope] = c

@@ -40,7 +40,8 @@ func TestAScopeIsConnectedOnceAndWhatNoRoleReachesIsRefused(t *testing.T) {
 		ownScope.As("targets", "s3cret"),
 	} {
 		_, err := s.Clients(other)
-		if err == nil || !strings.Contains(err.Error(), other.String()+" cannot be reached") || strings.Contains(err.Error(), "s3cret") {
+		if err == nil || !strings.Contains(err.Error(), other.String()+" cannot be reached") ||
+			strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%v: %v", other, err)
 		}
 	}
@@ -79,7 +80,8 @@ type tokens struct {
 	answer func() (*sts.AssumeRoleOutput, error)
 }
 
-func (f *tokens) AssumeRole(_ context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+func (f *tokens) AssumeRole(_ context.Context, in *sts.AssumeRoleInput, _ ...func(*sts.Options)) (
+	*sts.AssumeRoleOutput, error) {
 	f.mu.Lock()
 	f.asked = append(f.asked, in)
 	answer := f.answer
@@ -99,7 +101,8 @@ func roleOf(now *clock.Stepped, externalID string) (*roleCredentials, *tokens) {
 	f.answer = func() (*sts.AssumeRoleOutput, error) {
 		n := string(rune('a' + f.calls()))
 		return &sts.AssumeRoleOutput{Credentials: &ststypes.Credentials{
-			AccessKeyId: aws.String("ASIA" + n), SecretAccessKey: aws.String("s"), SessionToken: aws.String(n), Expiration: aws.Time(now.Now().Add(time.Hour)),
+			AccessKeyId: aws.String("ASIA" + n), SecretAccessKey: aws.String("s"), SessionToken: aws.String(n),
+			Expiration: aws.Time(now.Now().Add(time.Hour)),
 		}}, nil
 	}
 	return &roleCredentials{scope: ownScope.As(otherRole, externalID), session: "AWS-LBC-demo", sts: f, clock: now}, f
@@ -125,7 +128,8 @@ func TestManyCallsThatNeedARoleAtOnceAssumeItOnceWithAnExternalIDIfThereIsOne(t 
 		if f.calls() != 1 {
 			t.Errorf("%d calls", f.calls())
 		}
-		if in := f.asked[0]; aws.ToString(in.RoleArn) != otherRole || aws.ToString(in.RoleSessionName) != "AWS-LBC-demo" || aws.ToString(in.ExternalId) != id || (in.ExternalId != nil) != (id != "") {
+		if in := f.asked[0]; aws.ToString(in.RoleArn) != otherRole || aws.ToString(in.RoleSessionName) != "AWS-LBC-demo" ||
+			aws.ToString(in.ExternalId) != id || (in.ExternalId != nil) != (id != "") {
 			t.Errorf("asked %+v", in)
 		}
 	}
@@ -173,13 +177,15 @@ func TestARoleThatCannotBeAssumedIsAskedForOnceInTenSecondsAndItsReturnIsReporte
 	c.came = func(s Scope) { came <- s }
 	granted := f.answer
 	f.answer = func() (*sts.AssumeRoleOutput, error) {
-		return nil, &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "User is not authorized to perform: sts:AssumeRole"}}
+		return nil, &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{
+			Code: "AccessDenied", Message: "User is not authorized to perform: sts:AssumeRole"}}
 	}
 	for range 5 {
 		_, err := c.Retrieve(t.Context())
 		d := Problem("RegisterTargets", err)
 		if e := Classify(err); !OfRole(err) || e.Class != diag.Denied || e.Code != "" || d.Code != diag.RoleNotAssumed ||
-			!strings.Contains(d.Message(), "role "+otherRole+" cannot be assumed: AssumeRole: AccessDenied: ") || !strings.Contains(d.Remedy, "trust policy") {
+			!strings.Contains(d.Message(), "role "+otherRole+" cannot be assumed: AssumeRole: AccessDenied: ") ||
+			!strings.Contains(d.Remedy, "trust policy") {
 			t.Fatalf("%+v %s", e, d.Message())
 		}
 	}
@@ -210,12 +216,14 @@ func TestTheAnswerOfSTSDecidesWhatIsReportedOfARole(t *testing.T) {
 		"Throttling":              {diag.Transient, "STS is asked again"},
 		"ExpiredToken":            {diag.Transient, "STS is asked again"}, // the controller's own
 	} {
-		err := &RoleError{otherRole, &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{Code: code, Message: "no"}}}
+		err := &RoleError{otherRole, &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole",
+			Err: &smithy.GenericAPIError{Code: code, Message: "no"}}}
 		if d := Problem("", err); d.Class != c.class || !strings.Contains(d.Message(), c.says) || Classify(err).Code != "" {
 			t.Errorf("%s: %s %s", code, d.Class, d.Message())
 		}
 	}
-	if err := (&RoleError{otherRole, context.DeadlineExceeded}); Classify(err).Class != diag.Transient || !errors.Is(err, context.DeadlineExceeded) {
+	if err := (&RoleError{otherRole, context.DeadlineExceeded}); Classify(err).Class != diag.Transient ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%+v", Classify(err))
 	}
 }
@@ -224,12 +232,14 @@ func TestACallWhoseCredentialsAWSRejectsIsSentOnceMoreWithNewOnes(t *testing.T) 
 	t.Parallel()
 	c, f := roleOf(clock.NewStepped(time.Now()), "")
 	var keys []string
-	cfg := aws.Config{Region: "us-west-2", Retryer: func() aws.Retryer { return aws.NopRetryer{} }, HTTPClient: refusing(func(key string) bool {
-		keys = append(keys, key)
-		return len(keys) == 1
-	})}
+	cfg := aws.Config{Region: "us-west-2", Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient: refusing(func(key string) bool {
+			keys = append(keys, key)
+			return len(keys) == 1
+		})}
 	clients := Connection{Scope: ownScope, config: cfg}.assumed(c).Clients(NewLimiter(LimiterOptions{}))
-	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String("arn")}); err == nil || OfRole(err) {
+	if _, err := clients.ELBV2.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{
+		TargetGroupArn: aws.String("arn")}); err == nil || OfRole(err) {
 		t.Fatalf("%v", err) // the input has no targets, which is found before anything is sent
 	}
 	if _, err := clients.ELBV2.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{}); err != nil {

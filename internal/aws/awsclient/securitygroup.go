@@ -65,7 +65,8 @@ func (s *sender) CreateSecurityGroup(op awsop.CreateSecurityGroup) {
 		VpcId: aws.String(op.VPC), GroupName: aws.String(op.Group.Name), Description: aws.String(op.Group.Description),
 	}
 	if len(op.Group.Tags) > 0 {
-		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: computeTags(op.Group.Tags)}}
+		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: computeTags(op.Group.Tags)}}
 	}
 	create(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) awsop.Output {
 		return awsop.Output{ID: value(out.GroupId)}

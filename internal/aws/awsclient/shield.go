@@ -12,20 +12,26 @@ import (
 
 // Shield is what the controller calls of Shield Advanced.
 type Shield interface {
-	CreateProtection(context.Context, *shield.CreateProtectionInput, ...func(*shield.Options)) (*shield.CreateProtectionOutput, error)
-	DeleteProtection(context.Context, *shield.DeleteProtectionInput, ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error)
-	DescribeProtection(context.Context, *shield.DescribeProtectionInput, ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error)
-	GetSubscriptionState(context.Context, *shield.GetSubscriptionStateInput, ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error)
+	CreateProtection(context.Context, *shield.CreateProtectionInput, ...func(*shield.Options)) (
+		*shield.CreateProtectionOutput, error)
+	DeleteProtection(context.Context, *shield.DeleteProtectionInput, ...func(*shield.Options)) (
+		*shield.DeleteProtectionOutput, error)
+	DescribeProtection(context.Context, *shield.DescribeProtectionInput, ...func(*shield.Options)) (
+		*shield.DescribeProtectionOutput, error)
+	GetSubscriptionState(context.Context, *shield.GetSubscriptionStateInput, ...func(*shield.Options)) (
+		*shield.GetSubscriptionStateOutput, error)
 }
 
 // shieldService is Shield Advanced.
 var shieldService = addOnService{
 	id: ServiceShield,
 	operations: map[string]Operation{
-		"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-		"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
-		"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "read whether a load balancer is protected, if an annotation asks for it"},
-		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+		"CreateProtection": {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
+		"DeleteProtection": {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+		"DescribeProtection": {ServiceShield, "shield:DescribeProtection",
+			"read whether a load balancer is protected, if an annotation asks for it"},
+		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState",
+			"know whether the account subscribes to Shield Advanced"},
 	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {

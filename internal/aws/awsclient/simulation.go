@@ -40,9 +40,11 @@ type Simulated struct {
 
 const simulatePrincipalPolicy = "SimulatePrincipalPolicy"
 
-// Simulate asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does without IAM's client of the SDK.
+// Simulate asks IAM whether the policies of a role allow calls. It is the one call of IAM, so that it does without
+// IAM's client of the SDK.
 func (c Connection) Simulate(ctx context.Context, role string, q iampolicy.Question) (out []Simulated, err error) {
-	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {role}, "ResourceArns.member.1": {q.Resource}}
+	form := url.Values{"Action": {simulatePrincipalPolicy}, "Version": {"2010-05-08"}, "PolicySourceArn": {role},
+		"ResourceArns.member.1": {q.Resource}}
 	for i, a := range q.Actions {
 		form.Set(fmt.Sprintf("ActionNames.member.%d", i+1), a)
 	}
@@ -121,10 +123,12 @@ func (c Connection) postIAM(ctx context.Context, form url.Values) ([]byte, error
 	at := iamEndpoints[c.Scope.Partition]
 	endpoint := cmp.Or(c.endpoints["IAM"], os.Getenv("AWS_ENDPOINT_URL_IAM"), aws.ToString(c.config.BaseEndpoint), at.url)
 	if endpoint == "" {
-		return nil, fmt.Errorf("the endpoint of IAM in partition %s is not known: set AWS_ENDPOINT_URL_IAM", c.Scope.Partition)
+		return nil, fmt.Errorf("the endpoint of IAM in partition %s is not known: set AWS_ENDPOINT_URL_IAM",
+			c.Scope.Partition)
 	}
 	text := form.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/", strings.NewReader(text))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/",
+		strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +138,8 @@ func (c Connection) postIAM(ctx context.Context, form url.Values) ([]byte, error
 		return nil, fmt.Errorf("get identity: %w", err)
 	}
 	sum := sha256.Sum256([]byte(text))
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "iam", cmp.Or(at.region, c.Scope.Region), time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "iam",
+		cmp.Or(at.region, c.Scope.Region), time.Now()); err != nil {
 		return nil, err
 	}
 	resp, err := c.config.HTTPClient.Do(r)

@@ -39,7 +39,8 @@ func simulating(t *testing.T) (Connection, *awssim.Simulator) {
 	sim.Account.Unlock()
 	return Connection{
 		Scope: Scope{Partition: "aws", Region: "us-west-2"}, endpoints: map[string]string{"IAM": server.URL},
-		config: aws.Config{HTTPClient: httpClient(), Credentials: credentials.NewStaticCredentialsProvider("AKIAPLAYGROUNDUSER01", "playground", "")},
+		config: aws.Config{HTTPClient: httpClient(), Credentials: credentials.NewStaticCredentialsProvider(
+			"AKIAPLAYGROUNDUSER01", "playground", "")},
 	}, sim
 }
 
@@ -47,12 +48,14 @@ func TestIAMSimulatesThePoliciesOfARole(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
 	role := sim.Account.IAMARN("role/lbc")
-	q := iampolicy.Question{Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"}, Resource: "*", Keys: map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
+	q := iampolicy.Question{Actions: []string{"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:CreateTags"}, Resource: "*",
+		Keys: map[string][]string{"aws:ResourceTag/a": {"b & c"}, "aws:TagKeys": {"x", "y"}}}
 	got, err := c.Simulate(t.Context(), role, q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Simulated{{"ec2:DescribeSubnets", "*", true, false}, {"ec2:DescribeVpcs", "*", false, true}, {"ec2:CreateTags", "*", false, false}}
+	want := []Simulated{{"ec2:DescribeSubnets", "*", true, false}, {"ec2:DescribeVpcs", "*", false, true},
+		{"ec2:CreateTags", "*", false, false}}
 	for i := range want {
 		if len(got) != len(want) || got[i] != want[i] {
 			t.Fatalf("%+v", got)
@@ -71,13 +74,15 @@ func TestWhatIAMRefusesToSimulateIsAnErrorOfItsClass(t *testing.T) {
 	t.Parallel()
 	c, sim := simulating(t)
 	q := iampolicy.Question{Actions: []string{"ec2:DescribeVpcs"}, Resource: "*"}
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/none"), q); err == nil || Classify(err).Code != "NoSuchEntity" {
+	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/none"), q); err == nil ||
+		Classify(err).Code != "NoSuchEntity" {
 		t.Errorf("no such role: %v", err)
 	}
 	sim.Account.Lock()
 	sim.Account.Enforced = true
 	sim.Account.Unlock()
-	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil || Classify(err).Class != diag.Credentials {
+	if _, err := c.Simulate(t.Context(), sim.Account.IAMARN("role/lbc"), q); err == nil ||
+		Classify(err).Class != diag.Credentials {
 		t.Errorf("a caller without the right: %v", err)
 	}
 	c.endpoints, c.Scope.Partition = nil, "aws-iso"

@@ -13,11 +13,14 @@ import (
 
 // answeredWith is an error of the SDK about a request that AWS answered.
 func answeredWith(status int, id string, cause error) error {
-	return &smithy.OperationError{ServiceID: ServiceEC2, OperationName: "DescribeSubnets", Err: &awshttp.ResponseError{RequestID: id,
-		ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: cause}}}
+	return &smithy.OperationError{ServiceID: ServiceEC2, OperationName: "DescribeSubnets", Err: &awshttp.ResponseError{
+		RequestID: id,
+		ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+			Err: cause}}}
 }
 
-// TestTheSameTroubleHasTheSameTextAtEachAttempt has the parts that AWS, the SDK and the kernel vary differ between two attempts.
+// TestTheSameTroubleHasTheSameTextAtEachAttempt has the parts that AWS, the SDK and the kernel vary differ between two
+// attempts.
 func TestTheSameTroubleHasTheSameTextAtEachAttempt(t *testing.T) {
 	t.Parallel()
 	refused := func(status int, code, format string, args ...any) func(int) error {
@@ -30,14 +33,17 @@ func TestTheSameTroubleHasTheSameTextAtEachAttempt(t *testing.T) {
 		}
 	}
 	for name, attempt := range map[string]func(n int) error{
-		"denied":            refused(403, "UnauthorizedOperation", "You are not authorized. Encoded authorization failure message: %s", "aaaa", "bbbb"),
-		"throttled":         refused(400, "Throttling", "Rate exceeded"),
-		"invalid":           refused(400, "ValidationError", "'port' must be below 65536"),
-		"quota":             refused(400, "TooManyTargets", "too many"),
-		"not found":         refused(400, "TargetGroupNotFound", "not found"),
-		"expired signature": refused(403, "SignatureDoesNotMatch", "Signature expired: %s is now earlier than the limit", "20260101T000000Z", "20260101T000100Z"),
-		"expired token":     refused(400, "ExpiredToken", "Token expired at %s", "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"),
-		"a server's error":  refused(503, "ServiceUnavailable", "try again"),
+		"denied": refused(403, "UnauthorizedOperation",
+			"You are not authorized. Encoded authorization failure message: %s", "aaaa", "bbbb"),
+		"throttled": refused(400, "Throttling", "Rate exceeded"),
+		"invalid":   refused(400, "ValidationError", "'port' must be below 65536"),
+		"quota":     refused(400, "TooManyTargets", "too many"),
+		"not found": refused(400, "TargetGroupNotFound", "not found"),
+		"expired signature": refused(403, "SignatureDoesNotMatch", "Signature expired: %s is now earlier than the limit",
+			"20260101T000000Z", "20260101T000100Z"),
+		"expired token": refused(400, "ExpiredToken", "Token expired at %s", "2026-01-01T00:00:00Z",
+			"2026-01-01T00:01:00Z"),
+		"a server's error": refused(503, "ServiceUnavailable", "try again"),
 		"an answer that is no XML": func(n int) error {
 			return answeredWith(502, fmt.Sprintf("7e1a-%d", n), errors.New("deserialization failed"))
 		},

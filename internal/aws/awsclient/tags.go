@@ -62,15 +62,18 @@ func ResourceTags(tags []taggingtypes.Tag) map[string]string {
 }
 
 func (s *sender) AddTags(op awsop.AddTags) {
-	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, Tags: balancingPairs[elbv2types.Tag](op.Tags)})
+	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
+		Tags: balancingPairs[elbv2types.Tag](op.Tags)})
 }
 
 func (s *sender) RemoveTags(op awsop.RemoveTags) {
-	request(s, s.c.ELBV2.RemoveTags, &elbv2.RemoveTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, TagKeys: op.Keys})
+	request(s, s.c.ELBV2.RemoveTags, &elbv2.RemoveTagsInput{ResourceArns: []string{s.resolve(op.Resource)},
+		TagKeys: op.Keys})
 }
 
 func (s *sender) CreateTags(op awsop.CreateTags) {
-	request(s, s.c.EC2.CreateTags, &ec2.CreateTagsInput{Resources: []string{s.resolve(op.Group)}, Tags: computeTags(op.Tags)})
+	request(s, s.c.EC2.CreateTags, &ec2.CreateTagsInput{Resources: []string{s.resolve(op.Group)},
+		Tags: computeTags(op.Tags)})
 }
 
 func (s *sender) DeleteTags(op awsop.DeleteTags) {

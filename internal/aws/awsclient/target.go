@@ -11,7 +11,8 @@ import (
 func targetDescriptions(ts []awsop.Target) []elbv2types.TargetDescription {
 	out := make([]elbv2types.TargetDescription, len(ts))
 	for i, t := range ts {
-		out[i] = elbv2types.TargetDescription{Id: aws.String(t.ID), Port: optional(t.Port), AvailabilityZone: optional(t.Zone), QuicServerId: optional(t.ServerID)}
+		out[i] = elbv2types.TargetDescription{Id: aws.String(t.ID), Port: optional(t.Port),
+			AvailabilityZone: optional(t.Zone), QuicServerId: optional(t.ServerID)}
 	}
 	return out
 }
@@ -32,9 +33,11 @@ func (s *sender) DeregisterTargets(op awsop.DeregisterTargets) {
 }
 
 func (s *sender) RegisterLoadBalancer(op awsop.RegisterLoadBalancer) {
-	s.RegisterTargets(awsop.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
+	s.RegisterTargets(awsop.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{
+		{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
 }
 
 func (s *sender) DeregisterLoadBalancer(op awsop.DeregisterLoadBalancer) {
-	s.DeregisterTargets(awsop.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
+	s.DeregisterTargets(awsop.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []awsop.Target{
+		{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
 }

@@ -19,7 +19,8 @@ type S3 interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// lazyS3 is a client of S3 that is made at the first call: most controllers never need it, and its tables of endpoints take memory.
+// lazyS3 is a client of S3 that is made at the first call: most controllers never need it, and its tables of endpoints
+// take memory.
 type lazyS3 struct{ client func() S3 }
 
 func newLazyS3(cfg aws.Config, endpoint *string) S3 {
@@ -32,18 +33,21 @@ func newLazyS3(cfg aws.Config, endpoint *string) S3 {
 	})}
 }
 
-func (l *lazyS3) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, o ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+func (l *lazyS3) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, o ...func(*s3.Options)) (
+	*s3.DeleteObjectOutput, error) {
 	return l.client().DeleteObject(ctx, in, o...)
 }
 
-func (l *lazyS3) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+func (l *lazyS3) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (
+	*s3.PutObjectOutput, error) {
 	return l.client().PutObject(ctx, in, o...)
 }
 
 func (s *sender) PutObject(op awsop.PutObject) {
 	s.send = func(ctx context.Context) (awsop.Output, error) {
 		_, err := s.c.S3.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: aws.String(op.Bucket), Key: aws.String(op.Key), Body: strings.NewReader(op.Content), ContentType: aws.String("application/x-pem-file"),
+			Bucket: aws.String(op.Bucket), Key: aws.String(op.Key), Body: strings.NewReader(op.Content),
+			ContentType: aws.String("application/x-pem-file"),
 		})
 		return awsop.Output{}, err
 	}
@@ -59,7 +63,8 @@ func (s *sender) DeleteObject(op awsop.DeleteObject) {
 func (s *sender) CreateTrustStore(op awsop.CreateTrustStore) {
 	t := op.TrustStore
 	create(s, s.c.ELBV2.CreateTrustStore, &elbv2.CreateTrustStoreInput{
-		Name: aws.String(t.Name), CaCertificatesBundleS3Bucket: aws.String(t.Bucket), CaCertificatesBundleS3Key: aws.String(t.Key), Tags: balancingPairs[elbv2types.Tag](t.Tags),
+		Name: aws.String(t.Name), CaCertificatesBundleS3Bucket: aws.String(t.Bucket), CaCertificatesBundleS3Key: aws.String(
+			t.Key), Tags: balancingPairs[elbv2types.Tag](t.Tags),
 	}, func(out *elbv2.CreateTrustStoreOutput) awsop.Output {
 		made := first(out.TrustStores)
 		return awsop.Output{ID: value(made.TrustStoreArn), State: string(made.Status)}
@@ -68,7 +73,8 @@ func (s *sender) CreateTrustStore(op awsop.CreateTrustStore) {
 
 func (s *sender) ModifyTrustStore(op awsop.ModifyTrustStore) {
 	request(s, s.c.ELBV2.ModifyTrustStore, &elbv2.ModifyTrustStoreInput{
-		TrustStoreArn: s.id(op.Ref), CaCertificatesBundleS3Bucket: aws.String(op.TrustStore.Bucket), CaCertificatesBundleS3Key: aws.String(op.TrustStore.Key),
+		TrustStoreArn: s.id(op.Ref), CaCertificatesBundleS3Bucket: aws.String(op.TrustStore.Bucket),
+		CaCertificatesBundleS3Key: aws.String(op.TrustStore.Key),
 	})
 }
 

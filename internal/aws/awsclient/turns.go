@@ -7,13 +7,14 @@ import (
 
 type tenantKey struct{}
 
-// WithTenant names the tenant on whose behalf the calls under the returned context are made: the namespace, or the group of
-// several namespaces. Calls of one priority that wait for the same bucket take turns by tenant.
+// WithTenant names the tenant on whose behalf the calls under the returned context are made: the namespace, or the
+// group of several namespaces. Calls of one priority that wait for the same bucket take turns by tenant.
 func WithTenant(ctx context.Context, tenant string) context.Context {
 	return context.WithValue(ctx, tenantKey{}, tenant)
 }
 
-// TenantOf is the tenant of calls under a context. Calls without one are those of the controller itself, which is a tenant as any other.
+// TenantOf is the tenant of calls under a context. Calls without one are those of the controller itself, which is a
+// tenant as any other.
 func TenantOf(ctx context.Context) string {
 	tenant, _ := ctx.Value(tenantKey{}).(string)
 	return tenant
@@ -21,8 +22,8 @@ func TenantOf(ctx context.Context) string {
 
 type queuedKey struct{}
 
-// WithQueued has a function called whenever a call made under the returned context has to wait for its turn. The function must
-// not wait.
+// WithQueued has a function called whenever a call made under the returned context has to wait for its turn. The
+// function must not wait.
 func WithQueued(ctx context.Context, queued func()) context.Context {
 	return context.WithValue(ctx, queuedKey{}, queued)
 }
@@ -40,8 +41,9 @@ type waiter struct {
 	low   bool // the other calls of its tenant go first
 }
 
-// turns is a queue in which tenants take turns in rounds. In a round each tenant that waits has one turn. A tenant that comes while
-// others wait joins the current round, before those that had their turn in it: it waits for at most one turn of each other tenant.
+// turns is a queue in which tenants take turns in rounds. In a round each tenant that waits has one turn. A tenant that
+// comes while others wait joins the current round, before those that had their turn in it: it waits for at most one
+// turn of each other tenant.
 type turns struct {
 	round []string             // the tenants that wait for their turn in this round, first come first
 	later []string             // the tenants that had their turn in this round and wait for the next one

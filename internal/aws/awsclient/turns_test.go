@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// TestTenantsTakeTurns reads scripts: "a" is a call of tenant a that waits, "+a" one that did not have to wait, "~a" one of low
-// priority, "-a" has the last waiting call of a leave, and "." serves one.
+// TestTenantsTakeTurns reads scripts: "a" is a call of tenant a that waits, "+a" one that did not have to wait, "~a"
+// one of low priority, "-a" has the last waiting call of a leave, and "." serves one.
 func TestTenantsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ script, want string }{
@@ -112,30 +112,34 @@ type metered struct {
 }
 
 func newMetered() *metered {
-	return &metered{Limiter: NewLimiter(LimiterOptions{Clock: WallClock{}, Attempts: 100}), aws: gate.New(gate.Options{Clock: clock.Real{}, Throttle: true})}
+	return &metered{Limiter: NewLimiter(LimiterOptions{Clock: WallClock{}, Attempts: 100}),
+		aws: gate.New(gate.Options{Clock: clock.Real{}, Throttle: true})}
 }
 
 // call makes a call on behalf of a tenant and returns how long it took.
 func (m *metered) call(t *testing.T, tenant, operation string, p Priority) time.Duration {
 	t.Helper()
 	begun := time.Now()
-	err := m.Do(WithPriority(WithTenant(context.Background(), tenant), p), ServiceELBV2, operation, func(ctx context.Context) error {
-		m.sent.Add(1)
-		_, err := gate.Do(ctx, m.aws, gate.Operation{Service: "elasticloadbalancing", Action: operation}, &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
-		time.Sleep(20 * time.Millisecond)
-		if err != nil {
-			m.refused.Add(1)
-			return answered(400, "Throttling", "Rate exceeded")
-		}
-		return nil
-	})
+	err := m.Do(WithPriority(WithTenant(context.Background(), tenant), p), ServiceELBV2, operation,
+		func(ctx context.Context) error {
+			m.sent.Add(1)
+			_, err := gate.Do(ctx, m.aws, gate.Operation{Service: "elasticloadbalancing", Action: operation}, &struct{}{},
+				func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
+			time.Sleep(20 * time.Millisecond)
+			if err != nil {
+				m.refused.Add(1)
+				return answered(400, "Throttling", "Rate exceeded")
+			}
+			return nil
+		})
 	if err != nil {
 		t.Error(err)
 	}
 	return time.Since(begun)
 }
 
-// TestATenantsBurstDelaysNoOtherTenant has a tenant make hundreds of calls at once under AWS's real limits, and another one a call soon after.
+// TestATenantsBurstDelaysNoOtherTenant has a tenant make hundreds of calls at once under AWS's real limits, and another
+// one a call soon after.
 func TestATenantsBurstDelaysNoOtherTenant(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -144,14 +148,21 @@ func TestATenantsBurstDelaysNoOtherTenant(t *testing.T) {
 		priority Priority
 		most     time.Duration
 	}{
-		"an edit beside edits":              {map[string]Priority{"ModifyRule": Normal}, "ModifyRule", Normal, time.Second},
-		"an edit beside edits and reads":    {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal}, "ModifyRule", Normal, time.Second},
-		"an edit beside targets":            {map[string]Priority{"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
-		"an attribute beside rules":         {map[string]Priority{"CreateRule": Normal}, "ModifyLoadBalancerAttributes", Cosmetic, time.Second},
-		"an attribute beside what is vital": {map[string]Priority{"CreateRule": Vital}, "ModifyLoadBalancerAttributes", Cosmetic, time.Second},
-		"an edit beside everything":         {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal, "RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
-		"targets beside everything":         {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal, "RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "RegisterTargets", Vital, time.Second},
-		"a read beside the look at targets": {map[string]Priority{"DescribeTargetHealth": Vital}, "DescribeRules", Normal, time.Second},
+		"an edit beside edits": {map[string]Priority{"ModifyRule": Normal}, "ModifyRule", Normal, time.Second},
+		"an edit beside edits and reads": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal},
+			"ModifyRule", Normal, time.Second},
+		"an edit beside targets": {map[string]Priority{"RegisterTargets": Vital, "DescribeTargetHealth": Vital},
+			"ModifyRule", Normal, time.Second},
+		"an attribute beside rules": {map[string]Priority{"CreateRule": Normal}, "ModifyLoadBalancerAttributes",
+			Cosmetic, time.Second},
+		"an attribute beside what is vital": {map[string]Priority{"CreateRule": Vital}, "ModifyLoadBalancerAttributes",
+			Cosmetic, time.Second},
+		"an edit beside everything": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal,
+			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
+		"targets beside everything": {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal,
+			"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "RegisterTargets", Vital, time.Second},
+		"a read beside the look at targets": {map[string]Priority{"DescribeTargetHealth": Vital}, "DescribeRules", Normal,
+			time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +187,8 @@ func TestATenantsBurstDelaysNoOtherTenant(t *testing.T) {
 	}
 }
 
-// TestTheSharedBucketIsBlamedForWhatAllFamiliesExceed has reads, writes and targets each keep to their own rate, and together exceed that of the service.
+// TestTheSharedBucketIsBlamedForWhatAllFamiliesExceed has reads, writes and targets each keep to their own rate, and
+// together exceed that of the service.
 func TestTheSharedBucketIsBlamedForWhatAllFamiliesExceed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,9 +12,12 @@ import (
 
 // WAFv2 is what the controller calls of AWS WAF.
 type WAFv2 interface {
-	AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error)
-	DisassociateWebACL(context.Context, *wafv2.DisassociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.DisassociateWebACLOutput, error)
-	GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error)
+	AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput,
+		error)
+	DisassociateWebACL(context.Context, *wafv2.DisassociateWebACLInput, ...func(*wafv2.Options)) (
+		*wafv2.DisassociateWebACLOutput, error)
+	GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (
+		*wafv2.GetWebACLForResourceOutput, error)
 	ListWebACLs(context.Context, *wafv2.ListWebACLsInput, ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error)
 }
 
@@ -22,10 +25,11 @@ type WAFv2 interface {
 var wafv2Service = addOnService{
 	id: ServiceWAFv2,
 	operations: map[string]Operation{
-		"AssociateWebACL":      {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
-		"DisassociateWebACL":   {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
-		"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource", "know the web ACL of a load balancer for which an annotation names one"},
-		"ListWebACLs":          {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
+		"AssociateWebACL":    {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
+		"DisassociateWebACL": {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
+		"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource",
+			"know the web ACL of a load balancer for which an annotation names one"},
+		"ListWebACLs": {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
 	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.WAFv2 = wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, endpoint) })
@@ -34,7 +38,8 @@ var wafv2Service = addOnService{
 }
 
 func (s *sender) AssociateWebACL(op awsop.AssociateWebACL) {
-	request(s, s.c.WAFv2.AssociateWebACL, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: s.id(op.LoadBalancer)})
+	request(s, s.c.WAFv2.AssociateWebACL, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL),
+		ResourceArn: s.id(op.LoadBalancer)})
 }
 
 func (s *sender) DisassociateWebACL(op awsop.DisassociateWebACL) {

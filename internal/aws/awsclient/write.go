@@ -15,8 +15,8 @@ import (
 // Resolve gives the ARN or group id behind a reference of an operation.
 type Resolve func(stack.Ref) string
 
-// Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes nothing: they are an
-// error. The error is the SDK's own, for Classify.
+// Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes
+// nothing: they are an error. The error is the SDK's own, for Classify.
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (awsop.Output, error) {
 	s := sender{c: c, resolve: resolve}
 	s.refuse(op)
@@ -45,7 +45,8 @@ func request[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F
 }
 
 // create is a call that creates what output finds in its answer.
-func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I, output func(*O) awsop.Output) {
+func create[I, O, F any](s *sender, action func(context.Context, *I, ...func(*F)) (*O, error), in *I,
+	output func(*O) awsop.Output) {
 	s.send = func(ctx context.Context) (awsop.Output, error) {
 		out, err := action(ctx, in)
 		if err != nil {

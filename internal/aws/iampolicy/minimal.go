@@ -43,25 +43,32 @@ type Info struct {
 
 // Features are all features.
 var Features = []Info{
-	{AccountLimits, true, "reads the account's limits and the size of prefix lists, so that the controller leaves out an excess before it calls AWS; without the feature, AWS refuses the excess"},
+	{AccountLimits, true, "reads the account's limits and the size of prefix lists, so that the controller leaves out " +
+		"an excess before it calls AWS; without the feature, AWS refuses the excess"},
 	{AssumedRoles, false, "target groups of other accounts: flag `--assumable-roles` with the ARNs of their roles"},
 	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
 	{Discovery, true, "certificates of ACM that the controller finds by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
-	{ExistingBalancers, false, "existing load balancers that objects share or adopt: flag `--existing-load-balancers` with their names or ARNs"},
-	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag `kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
-	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: flag `--bindable-target-groups` with their names or ARNs"},
-	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; `--only global-accelerator` prints their separate policy"},
+	{ExistingBalancers, false, "existing load balancers that objects share or adopt: flag `--existing-load-balancers` " +
+		"with their names or ARNs"},
+	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag " +
+		"`kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
+	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: " +
+		"flag `--bindable-target-groups` with their names or ARNs"},
+	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; `--only " +
+		"global-accelerator` prints their separate policy"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
 	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
-	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses with flag `--enable-tls-secret-import`"},
+	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses " +
+		"with flag `--enable-tls-secret-import`"},
 	{Shield, true, "Shield Advanced: `shield-advanced-protection`"},
 	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
 	{TrustStores, true, "mutual TLS with trust stores that objects name"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
-	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
+	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, " +
+		"or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
 }
 
@@ -87,26 +94,29 @@ type Options struct {
 	TargetGroups   []string // names or ARNs of ForeignTargetGroups, in which * stands for any characters; none = all
 	SecurityGroups []string // ids of ForeignSecurityGroups; none = all
 	Features       []Feature
-	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside another one. IAM takes less in
-	// one policy than all features need.
+	// Apart leaves out what every controller needs: the policy is for what only the features need, and stands beside
+	// another one. IAM takes less in one policy than all features need.
 	Apart bool
 }
 
 // ErrTooLong is the error of a policy that is longer than IAM takes, which comes with the policy.
 var ErrTooLong = errors.New("the policy is too long: move features to a second policy with --without and --only")
 
-// Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not among the options are left out.
-// It fails for an action that has no rule, and for a policy that is longer than IAM takes.
+// Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not
+// among the options are left out. It fails for an action that has no rule, and for a policy that is longer than IAM
+// takes.
 func Minimal(actions []string, o Options) (Document, error) {
 	if o.Partition == "" {
 		o.Partition = "aws"
 	}
 	if !slices.ContainsFunc(Partitions, func(p Partition) bool { return p.Name == o.Partition }) {
-		return Document{}, fmt.Errorf("partition %q: must be %s", o.Partition, listed(Partitions, func(p Partition) string { return p.Name }))
+		return Document{}, fmt.Errorf("partition %q: must be %s", o.Partition,
+			listed(Partitions, func(p Partition) string { return p.Name }))
 	}
 	for _, f := range o.Features {
 		if !slices.ContainsFunc(Features, func(i Info) bool { return i.Name == f }) {
-			return Document{}, fmt.Errorf("feature %q: must be %s", f, listed(Features, func(i Info) string { return string(i.Name) }))
+			return Document{}, fmt.Errorf("feature %q: must be %s", f,
+				listed(Features, func(i Info) string { return string(i.Name) }))
 		}
 	}
 	if uploads := slices.Contains(o.Features, TrustStoreUploads); uploads != (o.Bucket != "") {
@@ -115,7 +125,8 @@ func Minimal(actions []string, o Options) (Document, error) {
 	var d Document
 	var unknown []error
 	for _, a := range actions {
-		if !slices.ContainsFunc(rules, func(r rule) bool { return r.within == "" && slices.Contains(r.actions, a) }) && !allowedAlways[a] {
+		if !slices.ContainsFunc(rules, func(r rule) bool { return r.within == "" && slices.Contains(r.actions, a) }) &&
+			!allowedAlways[a] {
 			unknown = append(unknown, fmt.Errorf("action %s has no rule", a))
 		}
 	}
@@ -184,7 +195,8 @@ func Statements(action string) (out []string) {
 	return slices.Compact(out)
 }
 
-// Place says which statements of the smallest policy have an action, and which features those need that are about what belongs to others; empty = none has it.
+// Place says which statements of the smallest policy have an action, and which features those need that are about what
+// belongs to others; empty = none has it.
 func Place(action string) string {
 	var own, others []string
 	for _, sid := range Statements(action) {
@@ -198,7 +210,8 @@ func Place(action string) string {
 				features = append(features, string(r.feature))
 			}
 		}
-		others = append(others, sid+" with feature "+strings.Join(slices.Compact(slices.Sorted(slices.Values(features))), " or "))
+		others = append(others, sid+" with feature "+strings.Join(slices.Compact(slices.Sorted(slices.Values(features))),
+			" or "))
 	}
 	switch {
 	case len(own)+len(others) == 0:

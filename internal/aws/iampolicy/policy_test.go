@@ -15,8 +15,8 @@ import (
 // foreign are the features for what has no tag of the cluster.
 var foreign = []Feature{ExistingBalancers, ForeignSecurityGroups, ForeignTargetGroups, UntaggedListeners}
 
-// all are the names of all features that fit into one policy. Accelerators, for which existing installations have another one, would be too much, and so would what
-// belongs to others.
+// all are the names of all features that fit into one policy. Accelerators, for which existing installations have
+// another one, would be too much, and so would what belongs to others.
 func all() (out []Feature) {
 	for _, f := range Features {
 		if f.Name != GlobalAccelerator && !slices.Contains(foreign, f.Name) {
@@ -58,7 +58,8 @@ func unordered(v any) any {
 		if len(v) == 1 {
 			return v[0]
 		}
-		slices.SortFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) // maps print in the order of their keys
+		// maps print in the order of their keys
+		slices.SortFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	}
 	return v
 }
@@ -67,7 +68,8 @@ func unordered(v any) any {
 func TestPublishedPoliciesAreThoseOfExistingInstallations(t *testing.T) {
 	t.Parallel()
 	witness := map[string]string{
-		"iam_policy_v1_to_v2_additional.json": "migration", "iam_policy_certificates.json": "certificates", "iam_policy_globalaccelerator.json": "accelerators", "iam_policy_targetgroupbindings.json": "bindings",
+		"iam_policy_v1_to_v2_additional.json": "migration", "iam_policy_certificates.json": "certificates",
+		"iam_policy_globalaccelerator.json": "accelerators", "iam_policy_targetgroupbindings.json": "bindings",
 	}
 	for _, p := range Partitions {
 		witness["iam_policy"+p.File+".json"] = "controller." + p.Name
@@ -143,7 +145,8 @@ func TestAFeatureThatIsLeftOutTakesItsActionsAway(t *testing.T) {
 				}
 			}
 		}
-		if taken == 0 && f != Discovery && f != TrustStores && f != ExistingBalancers { // requests, imports and uploads read the same; load balancers of others are tagged as ours are
+		// requests, imports and uploads read the same; load balancers of others are tagged as ours are
+		if taken == 0 && f != Discovery && f != TrustStores && f != ExistingBalancers {
 			t.Errorf("%s has no action of its own", f)
 		}
 	}
@@ -151,14 +154,16 @@ func TestAFeatureThatIsLeftOutTakesItsActionsAway(t *testing.T) {
 
 func TestAPolicyIsScopedToItsClusterVPCAndBucket(t *testing.T) {
 	t.Parallel()
-	d := minimal(t, Options{Partition: "aws-us-gov", Cluster: "prod", VPC: "vpc-1", Bucket: "authorities", Prefix: "trust-stores", Features: all(),
+	d := minimal(t, Options{Partition: "aws-us-gov", Cluster: "prod", VPC: "vpc-1", Bucket: "authorities",
+		Prefix: "trust-stores", Features: all(),
 		Roles: []string{"arn:aws-us-gov:iam::222222222222:role/targets-*"}})
 	text, err := d.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"aws:RequestTag/elbv2.k8s.aws/cluster": "prod"`, `"aws:ResourceTag/elbv2.k8s.aws/cluster": "prod"`, `"arn:aws-us-gov:ec2:*:*:vpc/vpc-1"`,
+		`"aws:RequestTag/elbv2.k8s.aws/cluster": "prod"`, `"aws:ResourceTag/elbv2.k8s.aws/cluster": "prod"`,
+		`"arn:aws-us-gov:ec2:*:*:vpc/vpc-1"`,
 		`"ec2:Vpc": "arn:aws-us-gov:ec2:*:*:vpc/vpc-1"`, `"arn:aws-us-gov:s3:::authorities/trust-stores/prod/*"`,
 	} {
 		if !strings.Contains(text, want) {
@@ -172,14 +177,16 @@ func TestAPolicyIsScopedToItsClusterVPCAndBucket(t *testing.T) {
 		t.Errorf("an ARN of another partition:\n%s", text)
 	}
 	whichever := minimal(t, Options{Features: Defaults()})
-	if text, err := whichever.JSON(); err != nil || strings.Contains(text, "StringEquals\": {\n        \"aws:") || !strings.Contains(text, `"aws:ResourceTag/elbv2.k8s.aws/cluster": "false"`) {
+	if text, err := whichever.JSON(); err != nil || strings.Contains(text, "StringEquals\": {\n        \"aws:") ||
+		!strings.Contains(text, `"aws:ResourceTag/elbv2.k8s.aws/cluster": "false"`) {
 		t.Errorf("without a cluster, the tag of any cluster counts: %v\n%s", err, text)
 	}
 }
 
 func TestTheLongestNameOfAClusterFits(t *testing.T) {
 	t.Parallel()
-	o := Options{Partition: "aws-us-gov", Cluster: strings.Repeat("c", 100), VPC: "vpc-0123456789abcdef0", Features: Defaults()}
+	o := Options{Partition: "aws-us-gov", Cluster: strings.Repeat("c", 100), VPC: "vpc-0123456789abcdef0",
+		Features: Defaults()}
 	minimal(t, o)
 	o.Cluster, o.Bucket, o.Features = strings.Repeat("c", 16), strings.Repeat("b", 63), all()
 	minimal(t, o)
@@ -231,7 +238,8 @@ func TestOptionsThatDoNotFitAreRefused(t *testing.T) {
 		{nil, Options{Features: []Feature{TrustStoreUploads}}, "needs a bucket"},
 		{nil, Options{Bucket: "b"}, "a bucket needs the feature"},
 		{[]string{"ec2:RebootInstances"}, Options{}, "ec2:RebootInstances has no rule"},
-		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"}, "move features to a second policy"},
+		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"},
+			"move features to a second policy"},
 	} {
 		if _, err := Minimal(tt.actions, tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.o, err, tt.want)
@@ -284,7 +292,8 @@ func TestCloudFormationHasTheDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Type != "AWS::IAM::ManagedPolicy" || !reflect.DeepEqual(value(t, p.Properties.PolicyDocument), value(t, []byte(want))) {
+	if p.Type != "AWS::IAM::ManagedPolicy" || !reflect.DeepEqual(value(t, p.Properties.PolicyDocument),
+		value(t, []byte(want))) {
 		t.Errorf("got\n%s", text)
 	}
 }

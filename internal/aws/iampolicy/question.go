@@ -20,7 +20,8 @@ type Subject struct{ Partition, Region, Account, Cluster, VPC, Role string }
 // anyCluster is the value of the cluster's tag where the name of the cluster is not known.
 const anyCluster = "example"
 
-// examples are resources below the partition, as a controller names them, by kind. R, A and V stand for Region, account and VPC.
+// examples are resources below the partition, as a controller names them, by kind. R, A and V stand for Region, account
+// and VPC.
 var examples = map[string]string{
 	"application":   "elasticloadbalancing:R:A:loadbalancer/app/k8s-example/0123456789abcdef",
 	"network":       "elasticloadbalancing:R:A:loadbalancer/net/k8s-example/0123456789abcdef",
@@ -42,26 +43,35 @@ var examples = map[string]string{
 	"endpoint-group":       "globalaccelerator::A:accelerator/01234567-89ab-4def-8123-456789abcdef/listener/0123abcd/endpoint-group/0123456789ab",
 }
 
-// kinds are those of the resources of actions. Actions that are not among them are about none, or about one that policies do not restrict them to.
+// kinds are those of the resources of actions. Actions that are not among them are about none, or about one that
+// policies do not restrict them to.
 var kinds = func() map[string][]string {
 	all := map[string][]string{
-		"acm:DescribeCertificate": {"certificate"}, "acm:DeleteCertificate": {"certificate"}, "acm:AddTagsToCertificate": {"certificate"}, "acm:ListTagsForCertificate": {"certificate"},
+		"acm:DescribeCertificate": {"certificate"}, "acm:DeleteCertificate": {"certificate"}, "acm:AddTagsToCertificate": {
+			"certificate"}, "acm:ListTagsForCertificate": {"certificate"},
 		"acm:RequestCertificate": {"certificate"}, "acm:ImportCertificate": {"certificate"},
-		"wafv2:AssociateWebACL": {"web-acl", "application"}, "wafv2:DisassociateWebACL": {"application"}, "wafv2:GetWebACL": {"web-acl"}, "wafv2:GetWebACLForResource": {"application"},
-		"shield:CreateProtection": {"protection"}, "shield:DeleteProtection": {"protection"}, "shield:DescribeProtection": {"protection"},
+		"wafv2:AssociateWebACL": {"web-acl", "application"}, "wafv2:DisassociateWebACL": {"application"}, "wafv2:GetWebACL": {
+			"web-acl"}, "wafv2:GetWebACLForResource": {"application"},
+		"shield:CreateProtection": {"protection"}, "shield:DeleteProtection": {"protection"}, "shield:DescribeProtection": {
+			"protection"},
 		"route53:ChangeResourceRecordSets": {"zone"}, "iam:CreateServiceLinkedRole": {"linked-role"},
 	}
 	for _, x := range []struct{ actions, kinds []string }{
-		{elb("CreateLoadBalancer", "CreateListener", "DeleteLoadBalancer", "ModifyLoadBalancerAttributes", "SetIpAddressType", "SetSecurityGroups", "SetSubnets", "ModifyCapacityReservation"), []string{"application", "network"}},
+		{elb("CreateLoadBalancer", "CreateListener", "DeleteLoadBalancer", "ModifyLoadBalancerAttributes", "SetIpAddressType",
+			"SetSecurityGroups", "SetSubnets", "ModifyCapacityReservation"), []string{"application", "network"}},
 		{elb("ModifyIpPools"), []string{"application"}},
-		{elb("CreateTargetGroup", "DeleteTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "DeregisterTargets"), []string{"target-group"}},
+		{elb("CreateTargetGroup", "DeleteTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets",
+			"DeregisterTargets"), []string{"target-group"}},
 		{elb("CreateTrustStore", "DeleteTrustStore", "ModifyTrustStore"), []string{"trust-store"}},
-		{elb("AddListenerCertificates", "CreateRule", "DeleteListener", "ModifyListener", "ModifyListenerAttributes", "RemoveListenerCertificates"), []string{"listener"}},
+		{elb("AddListenerCertificates", "CreateRule", "DeleteListener", "ModifyListener", "ModifyListenerAttributes",
+			"RemoveListenerCertificates"), []string{"listener"}},
 		{elb("DeleteRule", "ModifyRule", "SetRulePriorities"), []string{"listener-rule"}},
 		{elb("AddTags", "RemoveTags"), []string{"application", "network", "target-group", "listener", "listener-rule"}},
-		{ec2("CreateSecurityGroup", "DeleteSecurityGroup", "CreateTags", "DeleteTags", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), []string{"group"}},
+		{ec2("CreateSecurityGroup", "DeleteSecurityGroup", "CreateTags", "DeleteTags", "AuthorizeSecurityGroupIngress",
+			"RevokeSecurityGroupIngress"), []string{"group"}},
 		{ec2("GetSecurityGroupsForVpc"), []string{"vpc"}},
-		{aga("CreateListener", "DeleteAccelerator", "DescribeAccelerator", "TagResource", "UntagResource", "UpdateAccelerator"), []string{"accelerator"}},
+		{aga("CreateListener", "DeleteAccelerator", "DescribeAccelerator", "TagResource", "UntagResource",
+			"UpdateAccelerator"), []string{"accelerator"}},
 		{aga("CreateEndpointGroup", "DeleteListener", "UpdateListener"), []string{"accelerator-listener"}},
 		{aga("AddEndpoints", "DeleteEndpointGroup", "RemoveEndpoints", "UpdateEndpointGroup"), []string{"endpoint-group"}},
 	} {
@@ -72,7 +82,8 @@ var kinds = func() map[string][]string {
 	return all
 }()
 
-// kindsOf are those of the resources of an action in a statement, which differ from those of kinds where several statements allow it.
+// kindsOf are those of the resources of an action in a statement, which differ from those of kinds where several
+// statements allow it.
 func kindsOf(sid, action string) []string {
 	switch sid {
 	case "CreateInVPC":
@@ -85,7 +96,8 @@ func kindsOf(sid, action string) []string {
 	return kinds[action]
 }
 
-// createdKinds are those of what a call creates, which differ from those of kinds where AWS authorises the call on what it is created below.
+// createdKinds are those of what a call creates, which differ from those of kinds where AWS authorises the call on what
+// it is created below.
 func createdKinds(call string) []string {
 	switch call {
 	case "CreateListener":
@@ -97,9 +109,11 @@ func createdKinds(call string) []string {
 }
 
 // ofOthers are the statements for what has no tag of the cluster.
-var ofOthers = map[string]bool{"TagUntagged": true, "ChangeUntagged": true, "ForeignTargetGroups": true, "ForeignSecurityGroups": true}
+var ofOthers = map[string]bool{"TagUntagged": true, "ChangeUntagged": true, "ForeignTargetGroups": true,
+	"ForeignSecurityGroups": true}
 
-// Questions ask for all that a policy of Minimal allows, with resources and condition keys as in the calls that a controller makes about what is its own.
+// Questions ask for all that a policy of Minimal allows, with resources and condition keys as in the calls that a
+// controller makes about what is its own.
 func Questions(d Document, of Subject) (out []Question) {
 	for _, s := range d.Statement {
 		for _, keys := range of.keysOf(s, d) {
@@ -149,8 +163,8 @@ func (of Subject) resources(s Statement, action string) []string {
 	return []string{"*"}
 }
 
-// fitting are resources of a statement for what belongs to others, named as its patterns have it: the examples with the parts that a pattern gives. A pattern of another
-// kind of resource gives none.
+// fitting are resources of a statement for what belongs to others, named as its patterns have it: the examples with the
+// parts that a pattern gives. A pattern of another kind of resource gives none.
 func fitting(examples []string, patterns Values) (out []string) {
 	for _, pattern := range patterns {
 		for _, example := range examples {
@@ -174,7 +188,8 @@ func filled(pattern, example string) (string, bool) {
 		}
 	}
 	given, path := strings.Split(want[5], "/"), strings.Split(have[5], "/")
-	if kind, ends := strings.CutSuffix(given[0], "*"); given[0] != path[0] && (!ends || !strings.HasPrefix(path[0], kind)) {
+	if kind, ends := strings.CutSuffix(given[0], "*"); given[0] != path[0] &&
+		(!ends || !strings.HasPrefix(path[0], kind)) {
 		return "", false
 	}
 	for i := 1; i < min(len(given), len(path)); i++ {
@@ -211,7 +226,8 @@ func (of Subject) vpc() string {
 	return of.VPC
 }
 
-// keysOf are the condition keys with which a statement allows calls: of each call that creates something, where it is about what such a call tags.
+// keysOf are the condition keys with which a statement allows calls: of each call that creates something, where it is
+// about what such a call tags.
 func (of Subject) keysOf(s Statement, d Document) (out []map[string][]string) {
 	keys := map[string][]string{}
 	var created []string
@@ -242,7 +258,8 @@ func (of Subject) keysOf(s Statement, d Document) (out []map[string][]string) {
 	return out
 }
 
-// complete adds the keys that every call has, and the tags of what a controller has created. What belongs to others has none.
+// complete adds the keys that every call has, and the tags of what a controller has created. What belongs to others has
+// none.
 func (of Subject) complete(keys map[string][]string, sid, action, resource string) map[string][]string {
 	all := maps.Clone(keys)
 	set := func(key, value string) {
@@ -286,8 +303,8 @@ func (of Subject) complete(keys map[string][]string, sid, action, resource strin
 	return all
 }
 
-// Needed reports how much a controller needs an action that a statement of the smallest policy allows: whether all do, and, of one that serves features,
-// whether the standard policy has it.
+// Needed reports how much a controller needs an action that a statement of the smallest policy allows: whether all do,
+// and, of one that serves features, whether the standard policy has it.
 func Needed(partition, sid, action string) (always, standard bool) {
 	for _, r := range rules {
 		always = always || r.sid == sid && r.feature == "" && slices.Contains(r.actions, action)

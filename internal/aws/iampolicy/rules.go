@@ -11,17 +11,21 @@ type rule struct {
 	sid     string
 	feature Feature // empty: whatever the controller serves
 	actions []string
-	within  string                 // action of the call on whose way AWS checks them; empty: the controller calls them itself
-	on      func(Options) []string // resources below the partition; nil = all
-	when    func(Options) Condition
-	unless  func(Options) bool // another rule allows as much; nil = never
+	// action of the call on whose way AWS checks them; empty: the controller calls them itself
+	within string
+	on     func(Options) []string // resources below the partition; nil = all
+	when   func(Options) Condition
+	unless func(Options) bool // another rule allows as much; nil = never
 }
 
 // rules are those of all actions. Services that know neither resources nor tags in their conditions have rules without.
 var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustStoreRules, []rule{
-	{sid: "AddOns", feature: WAFv2, actions: []string{"wafv2:AssociateWebACL", "wafv2:DisassociateWebACL", "wafv2:GetWebACLForResource", "wafv2:ListWebACLs"}},
-	{sid: "AddOns", feature: WAFv2, actions: []string{"elasticloadbalancing:SetWebAcl", "wafv2:GetWebACL"}, within: "wafv2:AssociateWebACL"},
-	{sid: "AddOns", feature: Shield, actions: []string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"}},
+	{sid: "AddOns", feature: WAFv2, actions: []string{"wafv2:AssociateWebACL", "wafv2:DisassociateWebACL",
+		"wafv2:GetWebACLForResource", "wafv2:ListWebACLs"}},
+	{sid: "AddOns", feature: WAFv2, actions: []string{"elasticloadbalancing:SetWebAcl", "wafv2:GetWebACL"},
+		within: "wafv2:AssociateWebACL"},
+	{sid: "AddOns", feature: Shield, actions: []string{"shield:GetSubscriptionState", "shield:DescribeProtection",
+		"shield:CreateProtection", "shield:DeleteProtection"}},
 	{sid: "AddOns", feature: Cognito, actions: []string{"cognito-idp:DescribeUserPoolClient"}},
 	{sid: "Read", feature: TaggingAPI, actions: []string{"tag:GetResources"}},
 	{sid: "AssumeRoles", feature: AssumedRoles, actions: []string{"sts:AssumeRole"}, on: roles},
@@ -31,7 +35,8 @@ var rules = slices.Concat(balancingRules, computeRules, certificateRules, trustS
 )
 
 var balancingRules = []rule{
-	{sid: "Read", actions: elb("DescribeListenerAttributes", "DescribeListenerCertificates", "DescribeListeners", "DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
+	{sid: "Read", actions: elb("DescribeListenerAttributes", "DescribeListenerCertificates", "DescribeListeners",
+		"DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
 		"DescribeRules", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups", "DescribeTargetHealth")},
 	{sid: "Read", feature: AccountLimits, actions: elb("DescribeAccountLimits")},
 	{sid: "Read", feature: Capacity, actions: elb("DescribeCapacityReservation")},
@@ -39,15 +44,19 @@ var balancingRules = []rule{
 	{sid: "Read", actions: elb("DescribeSSLPolicies"), within: "elasticloadbalancing:CreateListener"},
 
 	{sid: "Create", actions: elb("CreateLoadBalancer", "CreateTargetGroup"), when: givesTag},
-	{sid: "TagCreated", actions: elb("AddTags"), when: created("elasticloadbalancing", "CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup", "CreateTrustStore")},
+	{sid: "TagCreated", actions: elb("AddTags"), when: created("elasticloadbalancing", "CreateListener",
+		"CreateLoadBalancer", "CreateRule", "CreateTargetGroup", "CreateTrustStore")},
 	{sid: "TagOwn", actions: elb("AddTags", "RemoveTags"), when: keepsTag},
-	{sid: "ChangeOwn", actions: elb("CreateListener", "DeleteLoadBalancer", "DeleteTargetGroup", "DeregisterTargets", "ModifyLoadBalancerAttributes", "ModifyTargetGroup",
-		"ModifyTargetGroupAttributes", "RegisterTargets", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"), when: owned},
+	{sid: "ChangeOwn", actions: elb("CreateListener", "DeleteLoadBalancer", "DeleteTargetGroup", "DeregisterTargets",
+		"ModifyLoadBalancerAttributes", "ModifyTargetGroup",
+		"ModifyTargetGroupAttributes", "RegisterTargets", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"),
+		when: owned},
 	{sid: "ChangeOwn", actions: listening, when: owned},
 	{sid: "ChangeOwn", feature: Capacity, actions: elb("ModifyCapacityReservation"), when: owned},
 	{sid: "ChangeOwn", feature: IPAM, actions: elb("ModifyIpPools"), when: owned},
 	{
-		sid: "ServiceLinkedRole", actions: []string{"iam:CreateServiceLinkedRole"}, within: "elasticloadbalancing:CreateLoadBalancer",
+		sid: "ServiceLinkedRole", actions: []string{"iam:CreateServiceLinkedRole"},
+		within: "elasticloadbalancing:CreateLoadBalancer",
 		when: func(Options) Condition {
 			return Condition{"StringEquals": {"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}}}
 		},
@@ -55,12 +64,15 @@ var balancingRules = []rule{
 }
 
 var computeRules = []rule{
-	{sid: "Read", actions: ec2("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstances", "DescribeNetworkInterfaces", "DescribeRouteTables", "DescribeSecurityGroups",
+	{sid: "Read", actions: ec2("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstances",
+		"DescribeNetworkInterfaces", "DescribeRouteTables", "DescribeSecurityGroups",
 		"DescribeSubnets", "DescribeVpcs")},
 	{sid: "Read", feature: AccountLimits, actions: ec2("DescribeManagedPrefixLists")},
-	{sid: "Read", actions: ec2("DescribeAccountAttributes", "DescribeInternetGateways", "DescribeTags", "DescribeVpcPeeringConnections", "GetSecurityGroupsForVpc"),
+	{sid: "Read", actions: ec2("DescribeAccountAttributes", "DescribeInternetGateways", "DescribeTags",
+		"DescribeVpcPeeringConnections", "GetSecurityGroupsForVpc"),
 		within: "elasticloadbalancing:CreateLoadBalancer"},
-	{sid: "Read", feature: Outposts, actions: ec2("DescribeCoipPools", "GetCoipPoolUsage"), within: "elasticloadbalancing:CreateLoadBalancer"},
+	{sid: "Read", feature: Outposts, actions: ec2("DescribeCoipPools", "GetCoipPoolUsage"),
+		within: "elasticloadbalancing:CreateLoadBalancer"},
 	{sid: "Read", feature: IPAM, actions: ec2("DescribeIpamPools"), within: "elasticloadbalancing:CreateLoadBalancer"},
 
 	// A security group is authorised with its tags, and its VPC without.
@@ -68,29 +80,38 @@ var computeRules = []rule{
 	{sid: "CreateInVPC", actions: ec2("CreateSecurityGroup"), on: vpc},
 	{sid: "TagCreatedSecurityGroup", actions: ec2("CreateTags"), when: created("ec2", "CreateSecurityGroup")},
 	{sid: "TagOwn", actions: ec2("CreateTags", "DeleteTags"), when: keepsTag},
-	{sid: "ChangeOwn", actions: ec2("AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "RevokeSecurityGroupIngress"), when: owned},
+	{sid: "ChangeOwn", actions: ec2("AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "RevokeSecurityGroupIngress"),
+		when: owned},
 	// The security groups of nodes and pods belong to others, who tag them for the cluster.
-	{sid: "NodeSecurityGroups", actions: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"), on: fixed(securityGroups...), when: ofNodes, unless: opensAll},
+	{sid: "NodeSecurityGroups", actions: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"),
+		on: fixed(securityGroups...), when: ofNodes, unless: opensAll},
 }
 
 var certificateRules = []rule{
 	{sid: "Read", feature: Discovery, actions: []string{"acm:DescribeCertificate", "acm:ListCertificates"}},
-	{sid: "Read", feature: CertificateRequests, actions: []string{"acm:DescribeCertificate", "acm:ListCertificates", "acm:ListTagsForCertificate", "route53:ListHostedZones"}},
-	{sid: "Read", feature: SecretImport, actions: []string{"acm:DescribeCertificate", "acm:ListCertificates", "acm:ListTagsForCertificate"}},
-	{sid: "Read", feature: IAMCertificates, actions: []string{"iam:GetServerCertificate", "iam:ListServerCertificates"}, within: "elasticloadbalancing:CreateListener"},
+	{sid: "Read", feature: CertificateRequests, actions: []string{"acm:DescribeCertificate", "acm:ListCertificates",
+		"acm:ListTagsForCertificate", "route53:ListHostedZones"}},
+	{sid: "Read", feature: SecretImport, actions: []string{"acm:DescribeCertificate", "acm:ListCertificates",
+		"acm:ListTagsForCertificate"}},
+	{sid: "Read", feature: IAMCertificates, actions: []string{"iam:GetServerCertificate", "iam:ListServerCertificates"},
+		within: "elasticloadbalancing:CreateListener"},
 
 	{sid: "Create", feature: CertificateRequests, actions: []string{"acm:RequestCertificate"}, when: givesTag},
 	{sid: "Create", feature: SecretImport, actions: []string{"acm:ImportCertificate"}, when: givesTag},
 	{sid: "ChangeOwn", feature: CertificateRequests, actions: []string{"acm:DeleteCertificate"}, when: owned},
-	{sid: "ChangeOwn", feature: SecretImport, actions: []string{"acm:DeleteCertificate", "acm:ImportCertificate"}, when: owned},
+	{sid: "ChangeOwn", feature: SecretImport, actions: []string{"acm:DeleteCertificate", "acm:ImportCertificate"},
+		when: owned},
 	{sid: "TagOwn", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"}, when: keepsTag},
 	{sid: "TagOwn", feature: SecretImport, actions: []string{"acm:AddTagsToCertificate"}, when: keepsTag},
 	// ACM has no condition by which a certificate that is being created differs from one that no cluster owns.
-	{sid: "TagCreatedCertificates", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"}, when: takesTag},
+	{sid: "TagCreatedCertificates", feature: CertificateRequests, actions: []string{"acm:AddTagsToCertificate"},
+		when: takesTag},
 	{sid: "TagCreatedCertificates", feature: SecretImport, actions: []string{"acm:AddTagsToCertificate"}, when: takesTag},
-	{sid: "AddOns", feature: CertificateRequests, actions: []string{"acm-pca:GetCertificate", "acm-pca:IssueCertificate", "acm-pca:ListPermissions"}, within: "acm:RequestCertificate"},
+	{sid: "AddOns", feature: CertificateRequests, actions: []string{"acm-pca:GetCertificate", "acm-pca:IssueCertificate",
+		"acm-pca:ListPermissions"}, within: "acm:RequestCertificate"},
 	{
-		sid: "ValidationRecords", feature: CertificateRequests, actions: []string{"route53:ChangeResourceRecordSets"}, on: fixed("route53:::hostedzone/*"),
+		sid: "ValidationRecords", feature: CertificateRequests, actions: []string{"route53:ChangeResourceRecordSets"},
+		on: fixed("route53:::hostedzone/*"),
 		when: func(Options) Condition {
 			return Condition{"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": {"CNAME"}}}
 		},
@@ -101,7 +122,8 @@ var trustStoreRules = []rule{
 	{sid: "Read", feature: TrustStoreUploads, actions: elb("DescribeTrustStores")},
 	{sid: "Create", feature: TrustStoreUploads, actions: elb("CreateTrustStore"), when: givesTag},
 	{sid: "ChangeOwn", feature: TrustStoreUploads, actions: elb("DeleteTrustStore", "ModifyTrustStore"), when: owned},
-	{sid: "TrustStoreObjects", feature: TrustStoreUploads, actions: []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, on: objects},
+	{sid: "TrustStoreObjects", feature: TrustStoreUploads, actions: []string{"s3:DeleteObject", "s3:GetObject",
+		"s3:PutObject"}, on: objects},
 }
 
 // fixed are resources that no option changes.

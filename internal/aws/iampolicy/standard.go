@@ -25,7 +25,8 @@ var Partitions = []Partition{
 
 // isolated are the actions that the partitions aws-iso… do not have.
 var isolated = []string{
-	"elasticloadbalancing:DescribeTrustStores", "elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:DescribeCapacityReservation",
+	"elasticloadbalancing:DescribeTrustStores", "elasticloadbalancing:DescribeListenerAttributes",
+	"elasticloadbalancing:DescribeCapacityReservation",
 	"elasticloadbalancing:ModifyListenerAttributes", "elasticloadbalancing:ModifyCapacityReservation",
 }
 
@@ -52,7 +53,8 @@ const (
 	absent  = "true"
 )
 
-// null is the condition that a call gives a tag and that its resource has it, each present or absent, or empty for no condition.
+// null is the condition that a call gives a tag and that its resource has it, each present or absent, or empty for no
+// condition.
 func null(request, resource, tag string) Condition {
 	keys := map[string]Values{}
 	if request != "" {
@@ -66,7 +68,8 @@ func null(request, resource, tag string) Condition {
 
 var (
 	securityGroups = []string{"ec2:*:*:security-group/*"}
-	balancing      = []string{"elasticloadbalancing:*:*:targetgroup/*/*", "elasticloadbalancing:*:*:loadbalancer/net/*/*", "elasticloadbalancing:*:*:loadbalancer/app/*/*"}
+	balancing      = []string{"elasticloadbalancing:*:*:targetgroup/*/*", "elasticloadbalancing:*:*:loadbalancer/net/*/*",
+		"elasticloadbalancing:*:*:loadbalancer/app/*/*"}
 	listenersRules = []string{
 		"elasticloadbalancing:*:*:listener/net/*/*/*", "elasticloadbalancing:*:*:listener/app/*/*/*",
 		"elasticloadbalancing:*:*:listener-rule/net/*/*/*", "elasticloadbalancing:*:*:listener-rule/app/*/*/*",
@@ -85,15 +88,19 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
-// Standard is the policy that installations of the existing controller have, statement by statement and in its order. Its actions and conditions are
-// copied by many, so that they do not change with the controller.
+// Standard is the policy that installations of the existing controller have, statement by statement and in its order.
+// Its actions and conditions are copied by many, so that they do not change with the controller.
 func Standard(partition string) Document {
 	at := func(resources []string) Values { return arns(partition, resources...) }
 	addOns := slices.Concat(
-		[]string{"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate", "iam:ListServerCertificates", "iam:GetServerCertificate"},
-		[]string{"waf-regional:GetWebACL", "waf-regional:GetWebACLForResource", "waf-regional:AssociateWebACL", "waf-regional:DisassociateWebACL"}, // as published; no call needs them
+		[]string{"cognito-idp:DescribeUserPoolClient", "acm:ListCertificates", "acm:DescribeCertificate",
+			"iam:ListServerCertificates", "iam:GetServerCertificate"},
+		// as published; no call needs them
+		[]string{"waf-regional:GetWebACL", "waf-regional:GetWebACLForResource", "waf-regional:AssociateWebACL",
+			"waf-regional:DisassociateWebACL"},
 		[]string{"wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL"},
-		[]string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection", "shield:DeleteProtection"},
+		[]string{"shield:GetSubscriptionState", "shield:DescribeProtection", "shield:CreateProtection",
+			"shield:DeleteProtection"},
 	)
 	creating := func(action string, of ...string) Condition {
 		c := null(present, "", clusterTag)
@@ -106,37 +113,48 @@ func Standard(partition string) Document {
 			Condition: Condition{"StringEquals": {"iam:AWSServiceName": {"elasticloadbalancing.amazonaws.com"}}},
 		},
 		Statement{Resource: at(nil), Action: slices.Concat(
-			ec2("DescribeAccountAttributes", "DescribeAddresses", "DescribeAvailabilityZones", "DescribeInternetGateways", "DescribeVpcs", "DescribeVpcPeeringConnections",
-				"DescribeSubnets", "DescribeSecurityGroups", "DescribeInstances", "DescribeNetworkInterfaces", "DescribeTags", "GetCoipPoolUsage", "DescribeCoipPools",
+			ec2("DescribeAccountAttributes", "DescribeAddresses", "DescribeAvailabilityZones", "DescribeInternetGateways",
+				"DescribeVpcs", "DescribeVpcPeeringConnections",
+				"DescribeSubnets", "DescribeSecurityGroups", "DescribeInstances", "DescribeNetworkInterfaces", "DescribeTags",
+				"GetCoipPoolUsage", "DescribeCoipPools",
 				"GetSecurityGroupsForVpc", "DescribeIpamPools", "DescribeRouteTables"),
-			elb("DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeListenerCertificates", "DescribeSSLPolicies", "DescribeRules",
-				"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth", "DescribeTags", "DescribeTrustStores", "DescribeListenerAttributes",
+			elb("DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeListenerCertificates",
+				"DescribeSSLPolicies", "DescribeRules",
+				"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth", "DescribeTags",
+				"DescribeTrustStores", "DescribeListenerAttributes",
 				"DescribeCapacityReservation"),
 		)},
 		Statement{Resource: at(nil), Action: addOns},
 		Statement{Resource: at(nil), Action: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")},
 		Statement{Resource: at(nil), Action: ec2("CreateSecurityGroup")},
-		Statement{Resource: at(securityGroups), Action: ec2("CreateTags"), Condition: creating("ec2:CreateAction", "CreateSecurityGroup")},
-		Statement{Resource: at(securityGroups), Action: ec2("CreateTags", "DeleteTags"), Condition: null(absent, present, clusterTag)},
+		Statement{Resource: at(securityGroups), Action: ec2("CreateTags"), Condition: creating("ec2:CreateAction",
+			"CreateSecurityGroup")},
+		Statement{Resource: at(securityGroups), Action: ec2("CreateTags", "DeleteTags"), Condition: null(absent, present,
+			clusterTag)},
 		Statement{
 			Resource: at(nil), Action: ec2("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "DeleteSecurityGroup"),
 			Condition: null("", present, clusterTag),
 		},
-		Statement{Resource: at(nil), Action: elb("CreateLoadBalancer", "CreateTargetGroup"), Condition: null(present, "", clusterTag)},
+		Statement{Resource: at(nil), Action: elb("CreateLoadBalancer", "CreateTargetGroup"),
+			Condition: null(present, "", clusterTag)},
 		Statement{Resource: at(nil), Action: elb("CreateListener", "DeleteListener", "CreateRule", "DeleteRule")},
-		Statement{Resource: at(balancing), Action: elb("AddTags", "RemoveTags"), Condition: null(absent, present, clusterTag)},
+		Statement{Resource: at(balancing), Action: elb("AddTags", "RemoveTags"), Condition: null(absent, present,
+			clusterTag)},
 		Statement{Resource: at(listenersRules), Action: elb("AddTags", "RemoveTags")},
 		Statement{
 			Resource: at(nil), Condition: null("", present, clusterTag),
-			Action: elb("ModifyLoadBalancerAttributes", "SetIpAddressType", "SetSecurityGroups", "SetSubnets", "DeleteLoadBalancer", "ModifyTargetGroup",
-				"ModifyTargetGroupAttributes", "DeleteTargetGroup", "ModifyListenerAttributes", "ModifyCapacityReservation", "ModifyIpPools"),
+			Action: elb("ModifyLoadBalancerAttributes", "SetIpAddressType", "SetSecurityGroups", "SetSubnets",
+				"DeleteLoadBalancer", "ModifyTargetGroup",
+				"ModifyTargetGroupAttributes", "DeleteTargetGroup", "ModifyListenerAttributes", "ModifyCapacityReservation",
+				"ModifyIpPools"),
 		},
 		Statement{
 			Resource: at(balancing), Action: elb("AddTags"),
 			Condition: creating("elasticloadbalancing:CreateAction", "CreateTargetGroup", "CreateLoadBalancer"),
 		},
 		Statement{Resource: at(balancing[:1]), Action: elb("RegisterTargets", "DeregisterTargets")},
-		Statement{Resource: at(nil), Action: elb("SetWebAcl", "ModifyListener", "AddListenerCertificates", "RemoveListenerCertificates", "ModifyRule", "SetRulePriorities")},
+		Statement{Resource: at(nil), Action: elb("SetWebAcl", "ModifyListener", "AddListenerCertificates",
+			"RemoveListenerCertificates", "ModifyRule", "SetRulePriorities")},
 	)
 	for i := range d.Statement {
 		d.Statement[i].Action = slices.DeleteFunc(d.Statement[i].Action, func(a string) bool { return lacks(partition, a) })
@@ -144,7 +162,8 @@ func Standard(partition string) Document {
 	return d
 }
 
-// Published are the policies of docs/install by the names of their files: the standard one of each partition, and additions to it.
+// Published are the policies of docs/install by the names of their files: the standard one of each partition, and
+// additions to it.
 func Published() map[string]Document {
 	out := map[string]Document{
 		"iam_policy_v1_to_v2_additional.json": Migration("aws"),
@@ -163,7 +182,8 @@ func Migration(partition string) Document {
 	own := null("", present, "ingress.k8s.aws/cluster")
 	return document(
 		Statement{Action: ec2("CreateTags", "DeleteTags"), Resource: arns(partition, securityGroups...), Condition: own},
-		Statement{Action: elb("AddTags", "RemoveTags", "DeleteTargetGroup"), Resource: arns(partition, balancing...), Condition: own},
+		Statement{Action: elb("AddTags", "RemoveTags", "DeleteTargetGroup"), Resource: arns(partition, balancing...),
+			Condition: own},
 	)
 }
 
@@ -171,11 +191,15 @@ func Migration(partition string) Document {
 func Certificates(partition string) Document {
 	return document(
 		Statement{Resource: arns(partition), Action: []string{
-			"acm:ListTagsForCertificate", "acm:AddTagsToCertificate", "route53:ListHostedZones", "route53:ListHostedZonesByName", "route53:ChangeResourceRecordSets",
+			"acm:ListTagsForCertificate", "acm:AddTagsToCertificate", "route53:ListHostedZones", "route53:ListHostedZonesByName",
+			"route53:ChangeResourceRecordSets",
 		}},
-		Statement{Resource: arns(partition), Action: []string{"acm:RequestCertificate"}, Condition: null(present, "", clusterTag)},
-		Statement{Resource: arns(partition), Action: []string{"acm:DeleteCertificate"}, Condition: null("", present, clusterTag)},
-		Statement{Resource: arns(partition), Action: []string{"acm-pca:IssueCertificate", "acm-pca:GetCertificate", "acm-pca:ListPermissions"}},
+		Statement{Resource: arns(partition), Action: []string{"acm:RequestCertificate"},
+			Condition: null(present, "", clusterTag)},
+		Statement{Resource: arns(partition), Action: []string{"acm:DeleteCertificate"},
+			Condition: null("", present, clusterTag)},
+		Statement{Resource: arns(partition), Action: []string{"acm-pca:IssueCertificate", "acm-pca:GetCertificate",
+			"acm-pca:ListPermissions"}},
 	)
 }
 
@@ -183,6 +207,7 @@ func Certificates(partition string) Document {
 func Bindings(partition string) Document {
 	return document(Statement{Resource: arns(partition), Action: slices.Concat(
 		ec2("DescribeVpcs", "DescribeSecurityGroups", "DescribeInstances"),
-		elb("DescribeTargetGroups", "DescribeTargetHealth", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets", "DeregisterTargets"),
+		elb("DescribeTargetGroups", "DescribeTargetHealth", "ModifyTargetGroup", "ModifyTargetGroupAttributes",
+			"RegisterTargets", "DeregisterTargets"),
 	)})
 }

@@ -45,7 +45,8 @@ func (d Document) Terraform() string {
 		if s.Sid != "" {
 			fmt.Fprintf(&b, "    sid       = %s\n", quoted(s.Sid))
 		}
-		fmt.Fprintf(&b, "    effect    = %s\n    actions   = %s\n    resources = %s\n", quoted(s.Effect), quotedList(s.Action), quotedList(s.Resource))
+		fmt.Fprintf(&b, "    effect    = %s\n    actions   = %s\n    resources = %s\n", quoted(s.Effect),
+			quotedList(s.Action), quotedList(s.Resource))
 		for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
 			for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
 				fmt.Fprintf(&b, "\n    condition {\n      test     = %s\n      variable = %s\n      values   = %s\n    }\n",

@@ -40,7 +40,8 @@ func (f *fixture) observed(want *stack.Stack) awsop.Observed {
 func (f *fixture) webACL(name string) string {
 	f.Helper()
 	out, err := f.sim.Firewall.CreateWebACL(f.Context(), &wafv2.CreateWebACLInput{
-		Name: aws.String(name), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		Name: aws.String(name), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{
+			Allow: &waftypes.AllowAction{}},
 		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(name)},
 	})
 	if err != nil {
@@ -70,7 +71,8 @@ func TestAddOnsAreReadOnlyWhereTheyAreWanted(t *testing.T) {
 		o = f.observed(plain)
 	}
 	got = f.reads()
-	if lb := o.LoadBalancers[0]; lb.WebACL == nil || lb.Shield == nil || lb.Capacity == nil || got["GetWebACLForResource"] != 1 {
+	if lb := o.LoadBalancers[0]; lb.WebACL == nil || lb.Shield == nil || lb.Capacity == nil ||
+		got["GetWebACLForResource"] != 1 {
 		t.Errorf("known: %+v, reads %v", lb, got)
 	}
 	f.clock.Advance(11 * time.Minute)
@@ -85,14 +87,16 @@ func TestAnAddOnThatCannotBeReadIsReportedAndNotReadAtOnceAgain(t *testing.T) {
 	f := newFixture(t)
 	none := ""
 	want := guarded(f, "web", stack.AddOns{WebACL: &none})
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "GetWebACLForResource", Code: "AccessDeniedException", Status: 400, Message: "no"}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "GetWebACLForResource", Code: "AccessDeniedException", Status: 400,
+		Message: "no"}); err != nil {
 		t.Fatal(err)
 	}
 	f.reads()
 	for range 3 {
 		o := f.observed(want)
 		g := o.LoadBalancers[0].Unread
-		if g[awsop.AddOnWebACL].Code != diag.AccessDenied || g[awsop.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource (statement AddOns of lbc iam-policy)" {
+		if g[awsop.AddOnWebACL].Code != diag.AccessDenied || g[awsop.AddOnWebACL].Remedy !=
+			"allow the controller's role the action wafv2:GetWebACLForResource (statement AddOns of lbc iam-policy)" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}
@@ -112,12 +116,14 @@ type slowWAF struct {
 	let chan struct{}
 }
 
-func (w slowWAF) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput, o ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
+func (w slowWAF) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput,
+	o ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
 	<-w.let
 	return w.WAFv2.GetWebACLForResource(ctx, in, o...)
 }
 
-func (w slowWAF) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, o ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
+func (w slowWAF) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, o ...func(*wafv2.Options)) (
+	*wafv2.ListWebACLsOutput, error) {
 	<-w.let
 	return w.WAFv2.ListWebACLs(ctx, in, o...)
 }
@@ -126,7 +132,8 @@ func TestNoPassWaitsForASlowAddOn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	slow := slowWAF{f.sim.Firewall, make(chan struct{})}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity, WAFv2: slow},
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
+		STS: f.sim.Identity, WAFv2: slow},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, AddOnTimeout: 10 * time.Millisecond})
 	none := ""
 	want := guarded(f, "web", stack.AddOns{WebACL: &none})
@@ -159,7 +166,8 @@ type lateWAF struct {
 	meanwhile func()
 }
 
-func (w lateWAF) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput, o ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
+func (w lateWAF) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput,
+	o ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
 	out, err := w.WAFv2.GetWebACLForResource(ctx, in, o...)
 	w.meanwhile()
 	return out, err
@@ -173,9 +181,11 @@ func TestAReadThatBeganBeforeAWriteDoesNotHideIt(t *testing.T) {
 	arn := f.observed(&stack.Stack{Key: want.Key}).LoadBalancers[0].ARN
 	var inv *inventory.Inventory
 	late := lateWAF{f.sim.Firewall, func() {
-		inv.Record(want.Key, awsop.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl}, awsop.Output{}, func(r stack.Ref) string { return r.Literal })
+		inv.Record(want.Key, awsop.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl},
+			awsop.Output{}, func(r stack.Ref) string { return r.Literal })
 	}}
-	inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: late}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: late}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	o, err := inv.Observed(t.Context(), want.Key, want)
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +229,8 @@ type stuckWAF struct {
 	let   chan struct{}
 }
 
-func (w stuckWAF) GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
+func (w stuckWAF) GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (
+	*wafv2.GetWebACLForResourceOutput, error) {
 	select {
 	case w.calls <- struct{}{}:
 	default:
@@ -245,7 +256,9 @@ func TestWhatCouldNotBeReadIsReportedWhileItIsTriedAgain(t *testing.T) {
 	}
 	f.clock.Advance(time.Minute)
 	again := f.observed(want)
-	if !again.Pending || again.LoadBalancers[0].Unread[awsop.AddOnWebACL] != first.LoadBalancers[0].Unread[awsop.AddOnWebACL] {
-		t.Errorf("pending %v, unread %+v; before: %+v", again.Pending, again.LoadBalancers[0].Unread, first.LoadBalancers[0].Unread)
+	if !again.Pending || again.LoadBalancers[0].Unread[awsop.AddOnWebACL] !=
+		first.LoadBalancers[0].Unread[awsop.AddOnWebACL] {
+		t.Errorf("pending %v, unread %+v; before: %+v", again.Pending, again.LoadBalancers[0].Unread,
+			first.LoadBalancers[0].Unread)
 	}
 }

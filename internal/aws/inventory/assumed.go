@@ -8,8 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in listings. Assumed tags
-// stay: they say which resources are the stack's, and are read again before any of them is deleted (Disowned).
+// withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in
+// listings. Assumed tags stay: they say which resources are the stack's, and are read again before any of them is
+// deleted (Disowned).
 func withoutAssumed(obs awsop.Observed) awsop.Observed {
 	o := obs.Clone()
 	forget := func(p *awsop.Parts, x awsop.Part) bool {

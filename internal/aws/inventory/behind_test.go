@@ -35,7 +35,8 @@ type hanging struct {
 func newHanging(t *testing.T) *hanging {
 	t.Helper()
 	h := &hanging{fixture: &fixture{T: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}}
-	sim, err := awssim.New(awssim.Options{Clock: h.clock, Authorize: func(ctx context.Context, _, _, _ string, _ any) error {
+	sim, err := awssim.New(awssim.Options{Clock: h.clock, Authorize: func(ctx context.Context, _, _, _ string,
+		_ any) error {
 		until := h.until.Load()
 		if until == nil {
 			return nil
@@ -57,7 +58,8 @@ func newHanging(t *testing.T) *hanging {
 		}
 	})
 	h.sim = sim
-	h.inv = inventory.New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity, WAFv2: sim.Firewall, Shield: sim.Shield},
+	h.inv = inventory.New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+		WAFv2: sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: h.clock.Now, Moment: 20 * time.Millisecond})
 	h.interfaces = network.NewInterfaces(sim.Compute, h.clock.Now)
 	instances, err := sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
@@ -80,7 +82,8 @@ func (h *hanging) answers() {
 	}
 }
 
-// TestWhatWasKnownServesAtOnceWhileAWSHangs asks for everything that passes ask for, after its time is over, while no call comes back.
+// TestWhatWasKnownServesAtOnceWhileAWSHangs asks for everything that passes ask for, after its time is over, while no
+// call comes back.
 func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 	t.Parallel()
 	ask := func(kind facts.NeedKind, key string) func(context.Context, *hanging) error {
@@ -128,7 +131,8 @@ func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 			}
 			h := newHanging(t)
 			_, err := h.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-				Name: aws.String("theirs"), TargetType: elbv2types.TargetTypeEnumIp, Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc)})
+				Name: aws.String("theirs"), TargetType: elbv2types.TargetTypeEnumIp, Protocol: "HTTP", Port: aws.Int32(80),
+				VpcId: aws.String(vpc)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +174,8 @@ func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 	}
 }
 
-// TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs has nobody conclude from an old answer that something does not exist.
+// TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs has nobody conclude from an old answer that something does not
+// exist.
 func TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs(t *testing.T) {
 	t.Parallel()
 	absent := facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}
@@ -206,7 +211,8 @@ func TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs(t *testing.T) {
 	}
 }
 
-// TestRulesAtHandAreWholeWhileTheyAreWritten is for the race detector: rules past their lifetime are asked for while writes are recorded.
+// TestRulesAtHandAreWholeWhileTheyAreWritten is for the race detector: rules past their lifetime are asked for while
+// writes are recorded.
 func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	h := newHanging(t)
@@ -219,7 +225,8 @@ func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		op := awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
+		op := awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup),
+			Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
 		for {
 			select {
 			case <-stop:

@@ -19,14 +19,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// namedLifetime is how old what is known of a load balancer of others may be: its owner's listeners decide which ports are free.
+// namedLifetime is how old what is known of a load balancer of others may be: its owner's listeners decide which ports
+// are free.
 const namedLifetime = 5 * time.Minute
 
 // newNamed caches load balancers that objects name, by ARN or name.
 func (i *Inventory) newNamed() *cache.Cache[string, *facts.NamedLoadBalancer] {
 	return cache.New(cache.Config[string, *facts.NamedLoadBalancer]{
-		Now: i.cfg.Now, Lifetime: namedLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
-		Batch: 1, Read: cache.One(i.readNamed),
+		Now: i.cfg.Now, Lifetime: namedLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment,
+		Passing: awsclient.Passing,
+		Batch:   1, Read: cache.One(i.readNamed),
 	})
 }
 
@@ -93,8 +95,8 @@ func (i *Inventory) findNamed(ctx context.Context, name string) (*foundBalancer,
 	return nil, nil
 }
 
-// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules, and the one that it takes over, part of what is known of it.
-// They carry no tags of the stack, so that no listing shows them.
+// readBeside makes the load balancers of others on which a stack has, or may have, listeners and rules, and the one
+// that it takes over, part of what is known of it. They carry no tags of the stack, so that no listing shows them.
 func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Stack) error {
 	if desired == nil || len(desired.Beside) == 0 && desired.Adopts == "" {
 		return nil
@@ -104,7 +106,8 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 		if name == "" {
 			return true
 		}
-		return slices.Contains(e.absent, name) || slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == name || lb.Name == name })
+		return slices.Contains(e.absent, name) || slices.ContainsFunc(e.obs.LoadBalancers,
+			func(lb awsop.LoadBalancer) bool { return lb.ARN == name || lb.Name == name })
 	})
 	i.mu.Unlock()
 	for _, name := range missing {
@@ -133,7 +136,8 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 	return nil
 }
 
-// adopted has the load balancer of others that a stack takes over for that of the stack, which it is once it has its tags.
+// adopted has the load balancer of others that a stack takes over for that of the stack, which it is once it has its
+// tags.
 func adopted(o *awsop.Observed, desired *stack.Stack) {
 	if desired == nil || desired.Adopts == "" {
 		return
@@ -145,7 +149,8 @@ func adopted(o *awsop.Observed, desired *stack.Stack) {
 	}
 }
 
-// ConsentTags are the tags by which load balancers consent to what is done with them, by ARN, as AWS has them now. One that is gone has none.
+// ConsentTags are the tags by which load balancers consent to what is done with them, by ARN, as AWS has them now. One
+// that is gone has none.
 func (i *Inventory) ConsentTags(ctx context.Context, arns map[string]bool) (map[string]map[string]string, error) {
 	tags, err := i.allTags(ctx, slices.Sorted(maps.Keys(arns)))
 	if err != nil {

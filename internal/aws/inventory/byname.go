@@ -17,11 +17,13 @@ const targetGroupLifetime = 20 * time.Minute
 // absentPauses are those between reads of what was asked for by name and does not exist: people fix that.
 var absentPauses = backoff.Policy{First: absentLifetime, Longest: absentLifetime}
 
-// newTargetGroups caches target groups of users by name. Each is one call: a missing name would fail a call for several.
+// newTargetGroups caches target groups of users by name. Each is one call: a missing name would fail a call for
+// several.
 func (i *Inventory) newTargetGroups() *cache.Cache[string, *facts.TargetGroup] {
 	return cache.New(cache.Config[string, *facts.TargetGroup]{
-		Now: i.cfg.Now, Lifetime: targetGroupLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment, Passing: awsclient.Passing,
-		Batch: 1, Read: cache.One(i.targetGroupByName),
+		Now: i.cfg.Now, Lifetime: targetGroupLifetime, Absence: absentPauses, Stale: cache.Stale, Wait: i.cfg.Moment,
+		Passing: awsclient.Passing,
+		Batch:   1, Read: cache.One(i.targetGroupByName),
 	})
 }
 

@@ -9,15 +9,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// arrivals are the load balancers and target groups with tags of the cluster that were made while this process leads, and not by it. Inventory.mu guards them.
+// arrivals are the load balancers and target groups with tags of the cluster that were made while this process leads,
+// and not by it. Inventory.mu guards them.
 type arrivals struct {
-	seen    map[string]bool        // ARNs that listings have shown, of the whole VPC
-	of      map[stack.Key][]string // ARNs by stack
-	written map[stack.Key]bool     // stacks that this process has written to: what it made may be found before its answer is known
+	seen map[string]bool        // ARNs that listings have shown, of the whole VPC
+	of   map[stack.Key][]string // ARNs by stack
+	// stacks that this process has written to: what it made may be found before its answer is known
+	written map[stack.Key]bool
 }
 
-// Came are the ARNs of what came into the account of a stack since this process had listed it completely, and was not made by this process. A listing that shows it is
-// the next one that is made for another reason.
+// Came are the ARNs of what came into the account of a stack since this process had listed it completely, and was not
+// made by this process. A listing that shows it is the next one that is made for another reason.
 func (i *Inventory) Came(key stack.Key) []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// TestWhatOthersMakeOfAStackIsKnownFromTheNextListing has load balancers come before the first listing, before the second one, and after.
+// TestWhatOthersMakeOfAStackIsKnownFromTheNextListing has load balancers come before the first listing, before the
+// second one, and after.
 func TestWhatOthersMakeOfAStackIsKnownFromTheNextListing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -28,13 +28,16 @@ import (
 // tagsDenied is an ACM whose tags may not be read.
 type tagsDenied struct{ awsclient.ACM }
 
-func (tagsDenied) ListTagsForCertificate(context.Context, *acm.ListTagsForCertificateInput, ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
-	return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: acm:ListTagsForCertificate"}
+func (tagsDenied) ListTagsForCertificate(context.Context, *acm.ListTagsForCertificateInput, ...func(*acm.Options)) (
+	*acm.ListTagsForCertificateOutput, error) {
+	return nil, &smithy.GenericAPIError{Code: "AccessDeniedException",
+		Message: "not authorized to perform: acm:ListTagsForCertificate"}
 }
 
 // managing lets stacks own certificates.
 func (f *fixture) managing(trust awsclient.ACM) {
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: trust, STS: f.sim.Identity, Route53: f.sim.Names},
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: trust, STS: f.sim.Identity,
+		Route53: f.sim.Names},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
 }
 
@@ -94,7 +97,8 @@ type listHeld struct {
 	release chan struct{}
 }
 
-func (a listHeld) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, o ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+func (a listHeld) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, o ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
 	a.begun <- struct{}{}
 	<-a.release
 	return a.ACM.ListCertificates(ctx, in, o...)
@@ -149,7 +153,8 @@ func TestHostedZonesAreReadToTheLastPage(t *testing.T) {
 	f := newFixture(t)
 	for n := range 120 {
 		name := fmt.Sprintf("zone-%03d.dev", n)
-		if _, err := f.sim.Names.CreateHostedZone(f.Context(), &route53.CreateHostedZoneInput{Name: aws.String(name), CallerReference: aws.String(name)}); err != nil {
+		if _, err := f.sim.Names.CreateHostedZone(f.Context(), &route53.CreateHostedZoneInput{Name: aws.String(name),
+			CallerReference: aws.String(name)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,16 +174,20 @@ type privateTrust struct {
 	refuse    int // how many descriptions are refused after the first two
 }
 
-func (p *privateTrust) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+func (p *privateTrust) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
 	out := &acm.ListCertificatesOutput{}
 	for _, arn := range p.arns {
-		out.CertificateSummaryList = append(out.CertificateSummaryList, acmtypes.CertificateSummary{CertificateArn: aws.String(arn), Status: acmtypes.CertificateStatusIssued,
-			Type: acmtypes.CertificateTypePrivate, DomainName: aws.String(arn + ".example.com"), SubjectAlternativeNameSummaries: []string{arn + ".example.com"}})
+		out.CertificateSummaryList = append(out.CertificateSummaryList, acmtypes.CertificateSummary{
+			CertificateArn: aws.String(arn), Status: acmtypes.CertificateStatusIssued,
+			Type: acmtypes.CertificateTypePrivate, DomainName: aws.String(arn + ".example.com"),
+			SubjectAlternativeNameSummaries: []string{arn + ".example.com"}})
 	}
 	return out, nil
 }
 
-func (p *privateTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
+func (p *privateTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput,
+	_ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.described) >= 2 && p.refuse > 0 {
@@ -186,8 +195,10 @@ func (p *privateTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCe
 		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
 	}
 	p.described[*in.CertificateArn]++
-	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn, Status: acmtypes.CertificateStatusIssued, Type: acmtypes.CertificateTypePrivate,
-		DomainName: aws.String(*in.CertificateArn + ".example.com"), CertificateAuthorityArn: aws.String("ca of " + *in.CertificateArn)}}, nil
+	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn,
+		Status: acmtypes.CertificateStatusIssued, Type: acmtypes.CertificateTypePrivate,
+		DomainName: aws.String(*in.CertificateArn + ".example.com"), CertificateAuthorityArn: aws.String(
+			"ca of " + *in.CertificateArn)}}, nil
 }
 
 // admit ends the refusals. Descriptions that were under way when a listing failed may still go on.
@@ -211,7 +222,8 @@ func TestCertificatesThatWereDescribedBeforeAListingFailedAreNotDescribedAgain(t
 	for n := range 20 {
 		p.arns = append(p.arns, fmt.Sprint("arn", n))
 	}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: p}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Authorities: true})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: p}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, Authorities: true})
 	need := facts.Need{Kind: facts.NeedCertificates}
 	if got, err := f.inv.Answer(t.Context(), []facts.Need{need}); err != nil || got.Errors[need] == nil {
 		t.Fatal("nothing failed", err)
@@ -256,7 +268,8 @@ type shownTrust struct {
 	calls    int
 }
 
-func (s *shownTrust) ListCertificates(_ context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+func (s *shownTrust) ListCertificates(_ context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (
+	*acm.ListCertificatesOutput, error) {
 	s.calls++
 	s.statuses = in.CertificateStatuses
 	if s.refused != "" {
@@ -272,12 +285,14 @@ func (s *shownTrust) ListCertificates(_ context.Context, in *acm.ListCertificate
 	return out, nil
 }
 
-func (s *shownTrust) ListTagsForCertificate(_ context.Context, in *acm.ListTagsForCertificateInput, _ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
+func (s *shownTrust) ListTagsForCertificate(_ context.Context, in *acm.ListTagsForCertificateInput,
+	_ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
 	return &acm.ListTagsForCertificateOutput{Tags: s.tags[*in.CertificateArn]}, nil
 }
 
 func (s *shownTrust) show(arn string, status acmtypes.CertificateStatus, names ...string) {
-	s.shown[arn] = acmtypes.CertificateSummary{Status: status, Type: acmtypes.CertificateTypeAmazonIssued, DomainName: aws.String(names[0]), SubjectAlternativeNameSummaries: names}
+	s.shown[arn] = acmtypes.CertificateSummary{Status: status, Type: acmtypes.CertificateTypeAmazonIssued,
+		DomainName: aws.String(names[0]), SubjectAlternativeNameSummaries: names}
 }
 
 func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
@@ -286,8 +301,12 @@ func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
 		f := newFixture(t)
 		s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 		var news []string
-		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now,
-			RequestCertificates: manages, CertificatesChanged: func(names []string) { news = append(news, "told"); news = append(news, names...) }})
+		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+			Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+			RequestCertificates: manages, CertificatesChanged: func(names []string) {
+				news = append(news, "told")
+				news = append(news, names...)
+			}})
 		covering := func(host string) string {
 			arns, _ := facts.DiscoverCertificates(f.answer(facts.Need{Kind: facts.NeedCertificates}), []string{host}, nil)
 			return strings.Join(arns, " ")
@@ -303,13 +322,17 @@ func TestCertificatesThatComeGoOrChangeAreReportedToSubscribers(t *testing.T) {
 		}{
 			{"the first listing", func() {}, nil, "a.example.com", "a"},
 			{"nothing", func() {}, nil, "b.example.com", "a"},
-			{"one came", func() { s.show("c", "ISSUED", "c.example.com") }, []string{"told", "c.example.com"}, "c.example.com", "c"},
+			{"one came", func() { s.show("c", "ISSUED", "c.example.com") }, []string{"told", "c.example.com"},
+				"c.example.com", "c"},
 			{"one was replaced by other names", func() { s.show("c", "ISSUED", "c.example.com", "d.example.com") },
 				[]string{"told", "c.example.com", "d.example.com"}, "d.example.com", "c"},
-			{"one expired", func() { s.show("a", "EXPIRED", "a.example.com", "b.example.com") }, []string{"told", "a.example.com", "b.example.com"}, "a.example.com", ""},
+			{"one expired", func() { s.show("a", "EXPIRED", "a.example.com", "b.example.com") },
+				[]string{"told", "a.example.com", "b.example.com"}, "a.example.com", ""},
 			{"an unfit one went", func() { delete(s.shown, "a") }, nil, "a.example.com", ""},
-			{"one was issued", func() { s.show("p", "ISSUED", "p.example.com") }, []string{"told", "p.example.com"}, "p.example.com", "p"},
-			{"one went", func() { delete(s.shown, "c") }, []string{"told", "c.example.com", "d.example.com"}, "c.example.com", ""},
+			{"one was issued", func() { s.show("p", "ISSUED", "p.example.com") }, []string{"told", "p.example.com"},
+				"p.example.com", "p"},
+			{"one went", func() { delete(s.shown, "c") }, []string{"told", "c.example.com", "d.example.com"},
+				"c.example.com", ""},
 			{"AWS does not answer", func() { s.refused = "ThrottlingException" }, nil, "p.example.com", "p"},
 		} {
 			step.change()
@@ -346,13 +369,15 @@ func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *te
 	t.Parallel()
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
 	known := func() bool {
 		_, ok := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["mine"]
 		return ok
 	}
 	known()
-	f.inv.Record(key(stack.Ingress, "web"), awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, awsop.Output{ID: "mine"}, literally)
+	f.inv.Record(key(stack.Ingress, "web"), awsop.RequestCertificate{Certificate: stack.Certificate{
+		ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, awsop.Output{ID: "mine"}, literally)
 	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
 	if !known() {
 		t.Error("what was just made is forgotten")
@@ -374,7 +399,8 @@ func TestAStackThatOwnsACertificateTakesItFromDiscovery(t *testing.T) {
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
 	var news []string
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now,
 		RequestCertificates: true, CertificatesChanged: func(names []string) { news = append(news, names...) }})
 	s.show("a", "ISSUED", "a.example.com")
 	need := facts.Need{Kind: facts.NeedCertificates}
@@ -394,12 +420,14 @@ func TestAStackThatOwnsACertificateTakesItFromDiscovery(t *testing.T) {
 	}
 }
 
-func (s *shownTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
+func (s *shownTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (
+	*acm.DescribeCertificateOutput, error) {
 	c, there := s.shown[*in.CertificateArn]
 	if !there {
 		return nil, &smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "no such certificate"}
 	}
-	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn, Status: c.Status, Type: c.Type, DomainName: c.DomainName,
+	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn,
+		Status: c.Status, Type: c.Type, DomainName: c.DomainName,
 		SubjectAlternativeNames: c.SubjectAlternativeNameSummaries}}, nil
 }
 
@@ -407,7 +435,8 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, ImportCertificates: true})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, ImportCertificates: true})
 	k := key(stack.Ingress, "web")
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
@@ -415,29 +444,36 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 		return stack.Certificate{ID: "x", Domain: name, Names: []string{name}, Tags: tags, Import: &stack.KeyPair{Hash: hash}}
 	}
 	own := func() []awsop.Certificate {
-		return must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, &stack.Stack{Key: k, Certificates: []stack.Certificate{secret("h", "a.example.com")}})).Certificates
+		return must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, &stack.Stack{Key: k, Certificates: []stack.Certificate{
+			secret("h", "a.example.com")}})).Certificates
 	}
 	if got := own(); len(got) > 0 {
 		t.Fatalf("%+v", got)
 	}
-	f.inv.Record(k, awsop.ImportCertificate{Certificate: secret("h1", "a.example.com")}, awsop.Output{ID: "arn"}, literally)
-	if got := own(); len(got) != 1 || got[0].Content != "h1" || got[0].ID != "x" || got[0].Status != "ISSUED" || !got[0].Imported || got[0].Import != nil {
+	f.inv.Record(k, awsop.ImportCertificate{Certificate: secret("h1", "a.example.com")}, awsop.Output{
+		ID: "arn"}, literally)
+	if got := own(); len(got) != 1 || got[0].Content != "h1" || got[0].ID != "x" || got[0].Status != "ISSUED" ||
+		!got[0].Imported || got[0].Import != nil {
 		t.Errorf("%+v", got)
 	}
-	f.inv.Record(k, awsop.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, awsop.Output{}, literally)
+	f.inv.Record(k, awsop.ImportCertificate{Certificate: secret("h2", "b.example.com"),
+		At: stack.Literal(stack.KindCertificate, "arn")}, awsop.Output{}, literally)
 	if got := own(); len(got) != 1 || got[0].Content != "h2" || !slices.Equal(got[0].Names, []string{"b.example.com"}) {
 		t.Errorf("%+v", got)
 	}
-	if got := f.answer(facts.Need{Kind: facts.NeedOwnCertificates, Key: k.String()}); !got.OwnKnown || len(got.Own) != 1 || got.Own[0].ARN != "arn" || !got.Own[0].Issued() || got.ImportsLastYear != 2 {
+	if got := f.answer(facts.Need{Kind: facts.NeedOwnCertificates, Key: k.String()}); !got.OwnKnown || len(got.Own) != 1 ||
+		got.Own[0].ARN != "arn" || !got.Own[0].Issued() || got.ImportsLastYear != 2 {
 		t.Errorf("%+v", got)
 	}
-	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; !c.Owned || !slices.Equal(c.Domains, []string{"b.example.com"}) || c.Type != "IMPORTED" {
+	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; !c.Owned ||
+		!slices.Equal(c.Domains, []string{"b.example.com"}) || c.Type != "IMPORTED" {
 		t.Errorf("%+v", c)
 	}
 	if wait := f.inv.Certificates().Wait(k); wait != 0 {
 		t.Errorf("waits %v for what is issued", wait)
 	}
-	f.inv.Record(k, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, awsop.Output{}, literally)
+	f.inv.Record(k, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")},
+		awsop.Output{}, literally)
 	if got := own(); len(got) > 0 || f.inv.Certificates().ImportsLastYear() != 2 {
 		t.Errorf("%+v, %d imports", got, f.inv.Certificates().ImportsLastYear())
 	}
@@ -447,22 +483,28 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
 	k, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
-	desired := &stack.Stack{Key: k, Certificates: []stack.Certificate{{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
+	desired := &stack.Stack{Key: k, Certificates: []stack.Certificate{
+		{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
 	own := func() []awsop.Certificate {
 		return must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, desired)).Certificates
 	}
 	own()
-	f.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, awsop.Output{ID: "arn"}, literally)
+	f.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com",
+		Names: []string{"a.example.com"}, Tags: tags}}, awsop.Output{ID: "arn"}, literally)
 	s.show("arn", "PENDING_VALIDATION", "a.example.com")
-	for age, want := range map[time.Duration]time.Duration{0: time.Second, 20 * time.Second: 5 * time.Second, 2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
+	for age, want := range map[time.Duration]time.Duration{0: time.Second, 20 * time.Second: 5 * time.Second,
+		2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
 		g := newFixture(t)
-		g.inv = inventory.New(awsclient.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
+		g.inv = inventory.New(awsclient.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{
+			Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
 		must[awsop.Observed](t)(g.inv.Observed(t.Context(), k, nil))
-		g.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, awsop.Output{ID: "arn"}, literally)
+		g.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com",
+			Tags: tags}}, awsop.Output{ID: "arn"}, literally)
 		g.clock.Advance(age)
 		if got := g.inv.Certificates().Wait(k); got != want {
 			t.Errorf("after %v waits %v, want %v", age, got, want)
@@ -488,14 +530,16 @@ func TestACertificateThatVanishedIsNobodys(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{
+		Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
 	k := key(stack.Ingress, "web")
 	tags := tracking("web")
 	own := func() []awsop.Certificate {
 		return must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, nil)).Certificates
 	}
 	own()
-	f.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, awsop.Output{ID: "arn"}, literally)
+	f.inv.Record(k, awsop.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}},
+		awsop.Output{ID: "arn"}, literally)
 	f.clock.Advance(time.Second)
 	if got := own(); len(got) > 0 { // somebody deleted it at once
 		t.Errorf("%+v", got)

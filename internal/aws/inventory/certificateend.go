@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 )
 
-// FirstCertificateEnd is when the first of ACM's certificates expires that listeners of stacks have, as of the last list of certificates; zero = that
-// is not known. It reads nothing.
+// FirstCertificateEnd is when the first of ACM's certificates expires that listeners of stacks have, as of the last
+// list of certificates; zero = that is not known. It reads nothing.
 func (i *Inventory) FirstCertificateEnd() (first time.Time) {
 	for _, u := range i.CertificateUses() {
 		if first.IsZero() || u.NotAfter.Before(first) {
@@ -26,7 +26,8 @@ type CertificateUse struct {
 	Stacks []string // sorted
 }
 
-// CertificateUses are the certificates that listeners of stacks have and whose end is known, as of the last list of certificates, sorted by ARN. It reads nothing.
+// CertificateUses are the certificates that listeners of stacks have and whose end is known, as of the last list of
+// certificates, sorted by ARN. It reads nothing.
 func (i *Inventory) CertificateUses() (out []CertificateUse) {
 	of := map[string][]string{}
 	i.mu.Lock()

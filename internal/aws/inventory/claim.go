@@ -12,10 +12,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Claim checks that what a create call answered belongs to the stack that asked for it. AWS answers CreateLoadBalancer and
-// CreateTargetGroup with the resource that already has the name if its settings are the same, whoever owns it. A tenant who
-// declares the name of another's resource would get that resource, with everything that is on it. The error is that of a name
-// which is taken. Only a declared name costs a call: nobody else's resource has a generated one, except of this cluster.
+// Claim checks that what a create call answered belongs to the stack that asked for it. AWS answers CreateLoadBalancer
+// and CreateTargetGroup with the resource that already has the name if its settings are the same, whoever owns it. A
+// tenant who declares the name of another's resource would get that resource, with everything that is on it. The error
+// is that of a name which is taken. Only a declared name costs a call: nobody else's resource has a generated one,
+// except of this cluster.
 func (i *Inventory) Claim(ctx context.Context, key stack.Key, op plan.Operation, arn string) error {
 	name, code, tags := created(op)
 	if name == "" || arn == "" {
@@ -56,8 +57,8 @@ func created(op plan.Operation) (name, code string, tags map[string]string) {
 	return "", "", nil
 }
 
-// claim returns the tags that a resource is known to have. One that is not known gets the tags of who asks, so that of two who
-// get the same answer at the same time only the first keeps it.
+// claim returns the tags that a resource is known to have. One that is not known gets the tags of who asks, so that of
+// two who get the same answer at the same time only the first keeps it.
 func (i *Inventory) claim(arn string, tags map[string]string) (known map[string]string, existed bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

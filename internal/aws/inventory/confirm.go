@@ -22,7 +22,8 @@ type confirmation struct {
 	gone  bool // it does not exist
 }
 
-// confirmations are what was read again before deletions. Inventory.mu guards them. Those older than confirmedFor are dropped.
+// confirmations are what was read again before deletions. Inventory.mu guards them. Those older than confirmedFor are
+// dropped.
 type confirmations struct {
 	of     map[string]confirmation // by ARN or group id
 	asked  map[string]bool         // what callers wait for
@@ -53,7 +54,10 @@ func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) (
 		if !waiting {
 			return i.disown(key, ids), nil
 		}
-		if _, err := shared(ctx, i, "tags before deletion", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readAsked(ctx) }); err != nil {
+		if _, err := shared(ctx, i, "tags before deletion", func(ctx context.Context) (struct{}, error) {
+			return struct{}{},
+				i.readAsked(ctx)
+		}); err != nil {
 			return nil, fmt.Errorf("reading tags again before a deletion: %w", err)
 		}
 	}
@@ -160,9 +164,9 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 	return out
 }
 
-// ConfirmAbsence makes sure, before the caller creates a load balancer for a stack, that the listing which holds none is not older
-// than absenceConfirmedFor. news reports that something of the stack was found, so that the caller must make a new plan. Stacks that create
-// load balancers at about the same time share one listing.
+// ConfirmAbsence makes sure, before the caller creates a load balancer for a stack, that the listing which holds none
+// is not older than absenceConfirmedFor. news reports that something of the stack was found, so that the caller must
+// make a new plan. Stacks that create load balancers at about the same time share one listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
 	if i.cfg.Now().Sub(i.listed.at) < absenceConfirmedFor && !i.assumesTags() {
@@ -184,8 +188,9 @@ func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news boo
 	return e != nil && e.stale != 0, nil
 }
 
-// Missed reads target groups by ARN that no listing had, and reports whether any of them exists and is the stack's: AWS's lists lag behind
-// writes, those of a former process among them. The next Observed has it. A group that this process deleted is not asked for.
+// Missed reads target groups by ARN that no listing had, and reports whether any of them exists and is the stack's:
+// AWS's lists lag behind writes, those of a former process among them. The next Observed has it. A group that this
+// process deleted is not asked for.
 func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
 	for _, arn := range arns {
 		if i.Gone(arn) {

@@ -19,7 +19,8 @@ type writtenTo struct {
 	meanwhile func()
 }
 
-func (w *writtenTo) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTagsOutput, error) {
+func (w *writtenTo) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, o ...func(*elbv2.Options)) (
+	*elbv2.DescribeTagsOutput, error) {
 	if w.meanwhile != nil {
 		w.meanwhile()
 	}

@@ -10,12 +10,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// EnsureConsistent proves that nothing of a stack is overlooked, for a caller that is about to release its objects for good. AWS's lists lag
-// behind writes, so that a listing may miss what a former process wrote just before this one began to read, what a write of
-// unknown outcome made, or what this process made a moment before the stack was invalidated. Without proof, look again after wait,
-// and make a new plan. An object that is younger than this process's first listing had no former process; since is when the oldest object
-// of the stack was made. It costs one listing for all stacks together.
-func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest absence.Absence, wait time.Duration, err error) {
+// EnsureConsistent proves that nothing of a stack is overlooked, for a caller that is about to release its objects for
+// good. AWS's lists lag behind writes, so that a listing may miss what a former process wrote just before this one
+// began to read, what a write of unknown outcome made, or what this process made a moment before the stack was
+// invalidated. Without proof, look again after wait, and make a new plan. An object that is younger than this process's
+// first listing had no former process; since is when the oldest object of the stack was made. It costs one listing for
+// all stacks together.
+func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest absence.Absence,
+	wait time.Duration, err error) {
 	e := i.entry(key)
 	i.mu.Lock()
 	rest, wait = i.consistent(e, since)
@@ -41,8 +43,8 @@ func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since t
 	return rest, wait, nil
 }
 
-// consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a listing can be that; 0 =
-// one that begins now. i.mu is held.
+// consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a
+// listing can be that; 0 = one that begins now. i.mu is held.
 func (i *Inventory) consistent(e *entry, since time.Time) (absence.Absence, time.Duration) {
 	from := i.lagFrom(e, since)
 	if from.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
@@ -64,14 +66,15 @@ func (i *Inventory) lagFrom(e *entry, since time.Time) time.Time {
 	return e.lagFrom
 }
 
-// sufficesSoon reports whether a listing is under way that is proof for a stack when it ends: it began late enough, and a stack that waits for a listing takes it over. i.mu is held.
+// sufficesSoon reports whether a listing is under way that is proof for a stack when it ends: it began late enough, and
+// a stack that waits for a listing takes it over. i.mu is held.
 func (i *Inventory) sufficesSoon(e *entry, since time.Time) bool {
 	takesOver := e.stale == 0 || e.stale <= i.underWay.invalidations && e.wrote <= i.underWay.writes
 	return i.lists > 0 && takesOver && absence.OfList(i.underWay.at, i.lagFrom(e, since), listLag).Proven()
 }
 
-// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there was one since. Config.Freed is
-// called with the stacks of resources that come to light.
+// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there
+// was one since. Config.Freed is called with the stacks of resources that come to light.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
 	if i.listed.invalidations > 0 && absence.OfList(i.listed.at, i.firstListing, listLag).Proven() {
@@ -95,8 +98,8 @@ func (i *Inventory) confirm(e *entry, found *awsop.Observed, began version) (ok 
 	return true
 }
 
-// hasMore reports whether an observation has a load balancer, target group or security group that another one lacks; except what is gone,
-// which nil means nothing is.
+// hasMore reports whether an observation has a load balancer, target group or security group that another one lacks;
+// except what is gone, which nil means nothing is.
 func hasMore(has, lacks *awsop.Observed, gone func(id string) bool) bool {
 	there := map[string]bool{}
 	for _, id := range idsOf(lacks) {

@@ -21,7 +21,8 @@ import (
 
 // lagging is AWS where lists miss what was just made, for as long as they really do.
 func lagging() account.Profile {
-	return account.Profile{Name: "lagging", BalancingListed: account.Real().BalancingListed, ComputeDescribed: account.Real().ComputeDescribed}
+	return account.Profile{Name: "lagging", BalancingListed: account.Real().BalancingListed,
+		ComputeDescribed: account.Real().ComputeDescribed}
 }
 
 func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *testing.T) {
@@ -31,37 +32,46 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 	for name, create := range map[string]func(f *fixture){
 		"target group": func(f *fixture) {
 			out, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
-				Name: aws.String("web"), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp,
+				Name: aws.String("web"), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc),
+				TargetType: elbv2types.TargetTypeEnumIp,
 				Tags: []elbv2types.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)},
-					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}, {Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("shop/web:80")}},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
+					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("shop/web:80")}},
 			})
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, awsop.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
+			f.inv.Record(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, awsop.Output{
+				ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
 		},
 		"load balancer": func(f *fixture) {
 			out, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
-				Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{webGroup},
+				Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"},
+				SecurityGroups: []string{webGroup},
 				Tags: []elbv2types.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)},
-					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}, {Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String(stack.LoadBalancerIdentity)}},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
+					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String(stack.LoadBalancerIdentity)}},
 			})
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, awsop.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, awsop.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
+			f.inv.Record(k, awsop.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}},
+				awsop.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
 		},
 		"security group": func(f *fixture) {
 			out, err := f.sim.Compute.CreateSecurityGroup(f.Context(), &ec2.CreateSecurityGroupInput{
 				GroupName: aws.String("web"), Description: aws.String("d"), VpcId: aws.String(vpc),
-				TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
-					{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
-					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("ManagedLBSecurityGroup")}}}},
+				TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+					Tags: []ec2types.Tag{
+						{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("ingress.k8s.aws/stack"),
+							Value: aws.String("shop/web")},
+						{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("ManagedLBSecurityGroup")}}}},
 			})
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, awsop.Output{ID: *out.GroupId}, byLiteral)
+			f.inv.Record(k, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, awsop.Output{
+				ID: *out.GroupId}, byLiteral)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,13 +117,15 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 	}
 }
 
-// TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof has two stacks of a former process let go of at about the same time.
+// TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof has two stacks of a former process let go of at about the
+// same time.
 func TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixtureWith(t, account.Profile{})
 		late := &lateGroups{EC2: f.sim.Compute}
-		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
+			inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 		before := f.clock.Now().Add(-time.Hour)
 		if err := f.inv.Load(t.Context()); err != nil {
 			t.Fatal(err)
@@ -121,7 +133,8 @@ func TestStacksThatGoWhileAListingIsUnderWayShareItAsTheProof(t *testing.T) {
 		f.clock.Advance(time.Minute)
 		f.reads()
 		certain := func(name string) {
-			if gone, wait, err := f.inv.EnsureConsistent(t.Context(), key(stack.Ingress, name), before); !gone.Proven() || err != nil {
+			if gone, wait, err := f.inv.EnsureConsistent(t.Context(), key(stack.Ingress, name), before); !gone.Proven() ||
+				err != nil {
 				t.Errorf("%s: %q, %v, %v", name, gone, wait, err)
 			}
 		}

@@ -15,7 +15,8 @@ import (
 )
 
 // describeLoadBalancers makes one call, which names load balancers.
-func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (out []awsop.LoadBalancer, err error) {
+func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (
+	out []awsop.LoadBalancer, err error) {
 	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing load balancers: %w", err)
@@ -27,7 +28,8 @@ func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.Describ
 }
 
 // describeTargetGroups makes one call, which names target groups.
-func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (out []awsop.TargetGroup, err error) {
+func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (
+	out []awsop.TargetGroup, err error) {
 	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing target groups: %w", err)
@@ -49,19 +51,23 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 	}
 	switch kind {
 	case stack.KindLoadBalancer:
-		found.LoadBalancers, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
+		found.LoadBalancers, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids,
+			Names: names})
 	case stack.KindTargetGroup:
-		found.TargetGroups, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
+		found.TargetGroups, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids,
+			Names: names})
 	case stack.KindSecurityGroup:
 		if id == "" {
 			found.SecurityGroups, err = i.groups.Named(ctx, name)
 		} else {
 			found.SecurityGroups, err = i.groups.Read(ctx, id)
 		}
-	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // read in other ways
+	// read in other ways
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
 	}
 	missing := err != nil && vanished(err)
-	if id == "" || kind == stack.KindSecurityGroup { // answers that lack a name, or a group of a filter, are no contradiction
+	// answers that lack a name, or a group of a filter, are no contradiction
+	if id == "" || kind == stack.KindSecurityGroup {
 		if missing {
 			err = nil
 		}
@@ -79,17 +85,20 @@ func (i *Inventory) describeAttributes(ctx context.Context, arn string) (out map
 	switch kindOf(arn) {
 	case stack.KindLoadBalancer:
 		var got *elbv2.DescribeLoadBalancerAttributesOutput
-		if got, err = i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn}); err == nil {
+		if got, err = i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{
+			LoadBalancerArn: &arn}); err == nil {
 			return awsclient.BalancingPairs(got.Attributes), nil
 		}
 	case stack.KindTargetGroup:
 		var got *elbv2.DescribeTargetGroupAttributesOutput
-		if got, err = i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn}); err == nil {
+		if got, err = i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{
+			TargetGroupArn: &arn}); err == nil {
 			return awsclient.BalancingPairs(got.Attributes), nil
 		}
 	default:
 		var got *elbv2.DescribeListenerAttributesOutput
-		if got, err = i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: &arn}); err == nil {
+		if got, err = i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{
+			ListenerArn: &arn}); err == nil {
 			return awsclient.BalancingPairs(got.Attributes), nil
 		}
 	}
@@ -116,7 +125,8 @@ func arnsOf(o *awsop.Observed) (arns []string) {
 }
 
 // byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN.
-func (i *Inventory) byStack(found awsop.Observed, tags func(arn string) map[string]string) map[stack.Key]*awsop.Observed {
+func (i *Inventory) byStack(found awsop.Observed,
+	tags func(arn string) map[string]string) map[stack.Key]*awsop.Observed {
 	of := map[stack.Key]*awsop.Observed{}
 	owner := func(name string, tags map[string]string, identity *string) *awsop.Observed {
 		key, id, ours := naming.StackOf(i.cfg.Cluster, name, tags)

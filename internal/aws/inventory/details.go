@@ -19,8 +19,8 @@ import (
 // readers bounds the reads that one question has under way.
 const readers = 8
 
-// readDetails reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this process
-// created is known to the bottom.
+// readDetails reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this
+// process created is known to the bottom.
 func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.Stack) error {
 	if desired == nil {
 		return nil
@@ -37,7 +37,8 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 			d.targetsOf = append(d.targetsOf, tg.ARN)
 		}
 	}
-	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 { // deletion needs no more
+	// deletion needs no more
+	if !desired.Empty() || desired.Retention == stack.RetainWithoutTags || len(desired.Beside) > 0 {
 		d.plan()
 	}
 	i.mu.Unlock()
@@ -50,11 +51,18 @@ func (i *Inventory) readDetails(ctx context.Context, e *entry, desired *stack.St
 	return nil
 }
 
-// managesAttributes reports whether a stack has attributes for its resource of an identity: only of such a one they are read.
+// managesAttributes reports whether a stack has attributes for its resource of an identity: only of such a one they are
+// read.
 func managesAttributes(s *stack.Stack, kind stack.Kind, id string) bool {
-	return kind == stack.KindLoadBalancer && slices.ContainsFunc(s.LoadBalancers, func(w stack.LoadBalancer) bool { return w.ID == id && len(w.Attributes) > 0 }) ||
-		kind == stack.KindTargetGroup && slices.ContainsFunc(s.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == id && len(w.Attributes) > 0 }) ||
-		kind == stack.KindListener && slices.ContainsFunc(s.Listeners, func(w stack.Listener) bool { return w.ID == id && len(w.Attributes) > 0 })
+	return kind == stack.KindLoadBalancer && slices.ContainsFunc(s.LoadBalancers,
+		func(w stack.LoadBalancer) bool { return w.ID == id && len(w.Attributes) > 0 }) ||
+		kind == stack.KindTargetGroup && slices.ContainsFunc(s.TargetGroups, func(w stack.TargetGroup) bool {
+			return w.ID == id && len(w.Attributes) > 0
+		}) ||
+		kind == stack.KindListener && slices.ContainsFunc(s.Listeners, func(w stack.Listener) bool {
+			return w.ID == id &&
+				len(w.Attributes) > 0
+		})
 }
 
 // details is one reading below the level of listings: what to read, and what came back.
@@ -136,7 +144,8 @@ func (d *details) run(ctx context.Context) error {
 }
 
 // each runs one read per ARN, some at a time, and enters the results once all have succeeded.
-func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error), into map[string]T) error {
+func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error),
+	into map[string]T) error {
 	results := make([]T, len(arns))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
@@ -186,7 +195,8 @@ func (d *details) readTags(ctx context.Context) error {
 
 func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]awsop.Listener, error) {
 	var out []awsop.Listener
-	for p := elbv2.NewDescribeListenersPaginator(i.clients.ELBV2, &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(lb)}); p.HasMorePages(); {
+	for p := elbv2.NewDescribeListenersPaginator(i.clients.ELBV2, &elbv2.DescribeListenersInput{
+		LoadBalancerArn: aws.String(lb)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("describing listeners of %s: %w", lb, err)
@@ -200,7 +210,8 @@ func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]awsop.L
 
 func (i *Inventory) describeRules(ctx context.Context, listener string) ([]awsop.Rule, error) {
 	var out []awsop.Rule
-	for p := elbv2.NewDescribeRulesPaginator(i.clients.ELBV2, &elbv2.DescribeRulesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+	for p := elbv2.NewDescribeRulesPaginator(i.clients.ELBV2, &elbv2.DescribeRulesInput{
+		ListenerArn: aws.String(listener)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("describing rules of %s: %w", listener, err)
@@ -217,7 +228,8 @@ func (i *Inventory) describeRules(ctx context.Context, listener string) ([]awsop
 // describeCertificates lists the further certificates of a listener, sorted, never nil.
 func (i *Inventory) describeCertificates(ctx context.Context, listener string) ([]string, error) {
 	out := []string{}
-	for p := elbv2.NewDescribeListenerCertificatesPaginator(i.clients.ELBV2, &elbv2.DescribeListenerCertificatesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+	for p := elbv2.NewDescribeListenerCertificatesPaginator(i.clients.ELBV2, &elbv2.DescribeListenerCertificatesInput{
+		ListenerArn: aws.String(listener)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("describing certificates of %s: %w", listener, err)
@@ -239,14 +251,16 @@ func (i *Inventory) Registered(ctx context.Context, targetGroup string) ([]awsop
 
 // describeTargets lists what is registered and does not drain, never nil.
 func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]awsop.Target, error) {
-	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(targetGroup)})
+	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+		TargetGroupArn: aws.String(targetGroup)})
 	if err != nil {
 		return nil, fmt.Errorf("describing targets of %s: %w", targetGroup, err)
 	}
 	out := []awsop.Target{}
 	for _, t := range got.TargetHealthDescriptions {
 		if t.Target != nil && (t.TargetHealth == nil || t.TargetHealth.State != elbv2types.TargetHealthStateEnumDraining) {
-			out = append(out, awsop.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port), ServerID: aws.ToString(t.Target.QuicServerId)})
+			out = append(out, awsop.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port),
+				ServerID: aws.ToString(t.Target.QuicServerId)})
 		}
 	}
 	return out, nil

@@ -44,40 +44,54 @@ func tagged(resource string) []elbv2types.Tag {
 	return out
 }
 
-// fronted makes an ALB with a listener of two further certificates, and a network load balancer in front of it, and returns a desired
-// that manages all of it.
+// fronted makes an ALB with a listener of two further certificates, and a network load balancer in front of it, and
+// returns a desired that manages all of it.
 func (f *fixture) fronted() *stack.Stack {
 	f.Helper()
 	b, ctx := f.sim.Balancing, f.Context()
 	subnets := []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}
 	alb := must[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
-		Name: aws.String("web"), Subnets: subnets, SecurityGroups: []string{webGroup}, Tags: tagged(stack.LoadBalancerIdentity)})).LoadBalancers[0]
+		Name: aws.String("web"), Subnets: subnets, SecurityGroups: []string{webGroup},
+		Tags: tagged(stack.LoadBalancerIdentity)})).LoadBalancers[0]
 	nlb := must[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
-		Name: aws.String("front"), Subnets: subnets, Type: elbv2types.LoadBalancerTypeEnumNetwork, Tags: tagged(stack.FrontendIdentity)})).LoadBalancers[0]
-	group := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("pods"), Port: aws.Int32(80),
-		Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp, Tags: tagged("pods")})).TargetGroups[0]
-	front := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("alb"), Port: aws.Int32(443),
-		Protocol: elbv2types.ProtocolEnumTcp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumAlb, Tags: tagged("alb")})).TargetGroups[0]
-	https := must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: alb.LoadBalancerArn, Port: aws.Int32(443),
-		Protocol: elbv2types.ProtocolEnumHttps, Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(certificate(1))}}, Tags: tagged("443"),
-		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}})).Listeners[0]
+		Name: aws.String("front"), Subnets: subnets, Type: elbv2types.LoadBalancerTypeEnumNetwork,
+		Tags: tagged(stack.FrontendIdentity)})).LoadBalancers[0]
+	group := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{
+		Name: aws.String("pods"), Port: aws.Int32(80),
+		Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp,
+		Tags: tagged("pods")})).TargetGroups[0]
+	front := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{
+		Name: aws.String("alb"), Port: aws.Int32(443),
+		Protocol: elbv2types.ProtocolEnumTcp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumAlb,
+		Tags: tagged("alb")})).TargetGroups[0]
+	https := must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{
+		LoadBalancerArn: alb.LoadBalancerArn, Port: aws.Int32(443),
+		Protocol: elbv2types.ProtocolEnumHttps, Certificates: []elbv2types.Certificate{
+			{CertificateArn: aws.String(certificate(1))}}, Tags: tagged("443"),
+		DefaultActions: []elbv2types.Action{
+			{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}})).Listeners[0]
 	for _, n := range []int{3, 2} {
-		must[*elbv2.AddListenerCertificatesOutput](f.T)(b.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{ListenerArn: https.ListenerArn,
+		must[*elbv2.AddListenerCertificatesOutput](f.T)(b.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{
+			ListenerArn:  https.ListenerArn,
 			Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(certificate(n))}}}))
 	}
-	must[*elbv2.CreateRuleOutput](f.T)(b.CreateRule(ctx, &elbv2.CreateRuleInput{ListenerArn: https.ListenerArn, Priority: aws.Int32(1), Tags: tagged("443:1"),
+	must[*elbv2.CreateRuleOutput](f.T)(b.CreateRule(ctx, &elbv2.CreateRuleInput{ListenerArn: https.ListenerArn,
+		Priority: aws.Int32(1), Tags: tagged("443:1"),
 		Conditions: []elbv2types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/a"}}},
 		Actions:    []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}}))
-	must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: nlb.LoadBalancerArn, Port: aws.Int32(443),
+	must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{
+		LoadBalancerArn: nlb.LoadBalancerArn, Port: aws.Int32(443),
 		Protocol: elbv2types.ProtocolEnumTcp, Tags: tagged("front:443"),
 		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: front.TargetGroupArn}}}))
-	must[*elbv2.RegisterTargetsOutput](f.T)(b.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: front.TargetGroupArn,
-		Targets: []elbv2types.TargetDescription{{Id: alb.LoadBalancerArn, Port: aws.Int32(443)}}}))
+	must[*elbv2.RegisterTargetsOutput](f.T)(b.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{
+		TargetGroupArn: front.TargetGroupArn,
+		Targets:        []elbv2types.TargetDescription{{Id: alb.LoadBalancerArn, Port: aws.Int32(443)}}}))
 	some := map[string]string{"any": "thing"}
 	return &stack.Stack{Key: key(stack.Ingress, "web"),
-		LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application, Attributes: some}, {ID: stack.FrontendIdentity, Type: stack.Network, Attributes: some}},
-		TargetGroups:  []stack.TargetGroup{{ID: "pods", Attributes: some}, {ID: "alb"}},
-		Listeners:     []stack.Listener{{ID: "443", Attributes: some}, {ID: naming.FrontendListenerID(443)}},
+		LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application, Attributes: some},
+			{ID: stack.FrontendIdentity, Type: stack.Network, Attributes: some}},
+		TargetGroups: []stack.TargetGroup{{ID: "pods", Attributes: some}, {ID: "alb"}},
+		Listeners:    []stack.Listener{{ID: "443", Attributes: some}, {ID: naming.FrontendListenerID(443)}},
 	}
 }
 
@@ -85,13 +99,16 @@ func (f *fixture) fronted() *stack.Stack {
 func deepShape(o awsop.Observed) map[string]string {
 	out := map[string]string{}
 	for _, lb := range o.LoadBalancers {
-		out["balancer "+lb.ID] = fmt.Sprint("idle ", lb.Attributes["idle_timeout.timeout_seconds"], " cross zone ", lb.Attributes["load_balancing.cross_zone.enabled"])
+		out["balancer "+lb.ID] = fmt.Sprint("idle ", lb.Attributes["idle_timeout.timeout_seconds"], " cross zone ",
+			lb.Attributes["load_balancing.cross_zone.enabled"])
 	}
 	for _, tg := range o.TargetGroups {
-		out["group "+tg.ID] = fmt.Sprint("delay ", tg.Attributes["deregistration_delay.timeout_seconds"], " targets ", len(tg.Targets))
+		out["group "+tg.ID] = fmt.Sprint("delay ", tg.Attributes["deregistration_delay.timeout_seconds"], " targets ",
+			len(tg.Targets))
 	}
 	for _, l := range o.Listeners {
-		out["listener "+l.ID] = fmt.Sprint(l.SNI, " attributes ", l.Attributes != nil, " tag ", l.Tags["ingress.k8s.aws/resource"])
+		out["listener "+l.ID] = fmt.Sprint(l.SNI, " attributes ", l.Attributes != nil, " tag ",
+			l.Tags["ingress.k8s.aws/resource"])
 	}
 	for _, r := range o.Rules {
 		out["rule "+r.ID] = fmt.Sprint(r.Priority)
@@ -118,15 +135,18 @@ func TestAllThatAStackManagesIsReadAndNothingTwice(t *testing.T) {
 		"listener " + naming.FrontendListenerID(443): "[] attributes false tag front:443",
 		"rule 443:1": "1",
 	}
-	shallow := look(f.inv, &stack.Stack{Key: desired.Key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application}}})
-	if shallow.LoadBalancers[0].Attributes != nil || shallow.LoadBalancers[1].Attributes != nil || shallow.TargetGroups[0].Attributes != nil || shallow.Listeners[0].Attributes != nil {
+	shallow := look(f.inv, &stack.Stack{Key: desired.Key, LoadBalancers: []stack.LoadBalancer{
+		{ID: stack.LoadBalancerIdentity, Type: stack.Application}}})
+	if shallow.LoadBalancers[0].Attributes != nil || shallow.LoadBalancers[1].Attributes != nil ||
+		shallow.TargetGroups[0].Attributes != nil || shallow.Listeners[0].Attributes != nil {
 		t.Errorf("attributes were read that nobody manages: %v", deepShape(shallow))
 	}
 	f.reads()
 	if diff := cmp.Diff(want, deepShape(look(f.inv, desired))); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]int{"DescribeLoadBalancerAttributes": 2, "DescribeTargetGroupAttributes": 1, "DescribeListenerAttributes": 1}, f.reads()); diff != "" {
+	if diff := cmp.Diff(map[string]int{"DescribeLoadBalancerAttributes": 2, "DescribeTargetGroupAttributes": 1,
+		"DescribeListenerAttributes": 1}, f.reads()); diff != "" {
 		t.Errorf("beyond what was read for a smaller desired: %s", diff)
 	}
 	if look(f.inv, desired); len(f.reads()) > 0 {
@@ -139,13 +159,16 @@ func TestAllThatAStackManagesIsReadAndNothingTwice(t *testing.T) {
 	if diff := cmp.Diff(want, deepShape(look(f.inv, desired))); diff != "" {
 		t.Errorf("read again for drift: %s", diff)
 	}
-	if diff := cmp.Diff(map[string]int{"DescribeTargetHealth": 1}, f.reads()); diff != "" { // which a rereading leaves to the pass after it
+	// which a rereading leaves to the pass after it
+	if diff := cmp.Diff(map[string]int{"DescribeTargetHealth": 1}, f.reads()); diff != "" {
 		t.Error(diff)
 	}
-	if calls["DescribeListenerCertificates"] != 1 || calls["DescribeRules"] != 1 || calls["DescribeListeners"] != 2 || calls["DescribeTargetGroupAttributes"] != 1 {
+	if calls["DescribeListenerCertificates"] != 1 || calls["DescribeRules"] != 1 || calls["DescribeListeners"] != 2 ||
+		calls["DescribeTargetGroupAttributes"] != 1 {
 		t.Errorf("%v", calls)
 	}
-	for _, action := range []string{"DescribeListenerCertificates", "DescribeTargetGroupAttributes", "DescribeListenerAttributes", "DescribeTargetHealth", "DescribeRules"} {
+	for _, action := range []string{"DescribeListenerCertificates", "DescribeTargetGroupAttributes",
+		"DescribeListenerAttributes", "DescribeTargetHealth", "DescribeRules"} {
 		f := newFixture(t)
 		desired := f.fronted()
 		f.refuse(action)
@@ -164,7 +187,8 @@ func TestAllThatAStackManagesIsReadAndNothingTwice(t *testing.T) {
 // refuse has one kind of call denied.
 func (f *fixture) refuse(action string) {
 	f.Helper()
-	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "AccessDenied", Status: 403}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "AccessDenied", Status: 403}); err !=
+		nil {
 		f.Fatal(err)
 	}
 }
@@ -177,7 +201,8 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	desired := f.fronted() // by this process, as it tells:
-	o, err := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}).Observed(t.Context(), k, desired)
+	o, err := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}).Observed(t.Context(), k, desired)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +225,8 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	if !f.inv.Fresh(o.TargetGroups[0].ARN) || f.inv.Fresh("another") {
 		t.Error("nobody knows who made the target groups")
 	}
-	f.inv.Record(k, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)}, awsop.Output{}, literally)
+	f.inv.Record(k, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)},
+		awsop.Output{}, literally)
 	if f.inv.Fresh(o.TargetGroups[0].ARN) || !f.inv.Gone(o.TargetGroups[0].ARN) {
 		t.Error("what is deleted is thought to be there")
 	}
@@ -215,13 +241,15 @@ func TestTheLoadBalancerThatExistsIsAFact(t *testing.T) {
 	if !got.ExistingKnown || got.Existing == nil || got.ExistingFrontend == nil {
 		t.Fatalf("%+v", got)
 	}
-	if e := got.Existing; e.Type != stack.Application || e.Scheme != "internet-facing" || len(e.Subnets) != 2 || len(e.SecurityGroups) != 1 || e.SecurityGroups[0] != webGroup {
+	if e := got.Existing; e.Type != stack.Application || e.Scheme != "internet-facing" || len(e.Subnets) != 2 ||
+		len(e.SecurityGroups) != 1 || e.SecurityGroups[0] != webGroup {
 		t.Errorf("%+v", e)
 	}
 	if e := got.ExistingFrontend; e.Type != stack.Network || e.ARN == got.Existing.ARN {
 		t.Errorf("%+v", e)
 	}
-	if got := f.answer(facts.Need{Kind: facts.NeedStack, Key: key(stack.Ingress, "none").String()}); !got.ExistingKnown || got.Existing != nil || got.ExistingFrontend != nil {
+	if got := f.answer(facts.Need{Kind: facts.NeedStack, Key: key(stack.Ingress, "none").String()}); !got.ExistingKnown ||
+		got.Existing != nil || got.ExistingFrontend != nil {
 		t.Errorf("%+v", got)
 	}
 }
@@ -248,11 +276,15 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 	f.managing(f.sim.Trust)
 	f.fronted()
 	for need, call := range map[facts.Need]string{
-		{Kind: facts.NeedVPC}: "DescribeVpcs", {Kind: facts.NeedAddresses}: "DescribeAddresses", {Kind: facts.NeedSubnets}: "DescribeSubnets", {Kind: facts.NeedRoutes}: "DescribeRouteTables",
-		{Kind: facts.NeedSecurityGroups}: "DescribeSecurityGroups", {Kind: facts.NeedCertificates}: "ListCertificates", {Kind: facts.NeedHostedZones}: "ListHostedZones",
-		{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}: "DescribeSubnets", {Kind: facts.NeedForeignGroup, Key: webGroup}: "DescribeSecurityGroups",
-		{Kind: facts.NeedPrefixList, Key: "pl-82a045eb"}: "DescribeManagedPrefixLists",
-		{Kind: facts.NeedTargetGroupName, Key: "pods"}:   "DescribeTargetGroups", {Kind: facts.NeedTrustStore, Key: "x"}: "DescribeTrustStores",
+		{Kind: facts.NeedVPC}: "DescribeVpcs", {Kind: facts.NeedAddresses}: "DescribeAddresses",
+		{Kind: facts.NeedSubnets}: "DescribeSubnets", {Kind: facts.NeedRoutes}: "DescribeRouteTables",
+		{Kind: facts.NeedSecurityGroups}: "DescribeSecurityGroups", {Kind: facts.NeedCertificates}: "ListCertificates",
+		{Kind: facts.NeedHostedZones}:                                    "ListHostedZones",
+		{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}: "DescribeSubnets", {Kind: facts.NeedForeignGroup,
+			Key: webGroup}: "DescribeSecurityGroups",
+		{Kind: facts.NeedPrefixList, Key: "pl-82a045eb"}:                        "DescribeManagedPrefixLists",
+		{Kind: facts.NeedTargetGroupName, Key: "pods"}:                          "DescribeTargetGroups",
+		{Kind: facts.NeedTrustStore, Key: "x"}:                                  "DescribeTrustStores",
 		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
 		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
 	} {
@@ -278,8 +310,10 @@ func TestAListingShowsWhatOthersChangedInSecurityGroups(t *testing.T) {
 		return len(must[[]stack.Permission](t)(f.inv.SecurityGroups().Rules(t.Context(), nodeGroup)))
 	}
 	before := rules()
-	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: aws.String(nodeGroup), IpPermissions: awsclient.Permissions([]stack.Permission{{Protocol: "tcp", FromPort: 81, ToPort: 81, CIDR: "10.0.0.0/8"}}, literally)}))
+	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(),
+		&ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String(nodeGroup), IpPermissions: awsclient.Permissions([]stack.Permission{
+				{Protocol: "tcp", FromPort: 81, ToPort: 81, CIDR: "10.0.0.0/8"}}, literally)}))
 	if rules() != before {
 		t.Error("read again within the lifetime")
 	}
@@ -295,9 +329,11 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.fronted()
-	group, subnet, name := facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup}, facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
+	group, subnet, name := facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup},
+		facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
 		facts.Need{Kind: facts.NeedTargetGroupName, Key: "pods"}
-	all := []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedTrustStore, Key: "x"},
+	all := []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups},
+		{Kind: facts.NeedCertificates}, {Kind: facts.NeedTrustStore, Key: "x"},
 		group, subnet, name}
 	f.answer(all...)
 	f.reads()
@@ -308,7 +344,8 @@ func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
 		{"SubnetNotFound", "", map[string]int{"DescribeSubnets": 2, "DescribeRouteTables": 1}},
 		{"InvalidSubnet", "", map[string]int{"DescribeSubnets": 2, "DescribeRouteTables": 1}},
 		{"InvalidGroup.NotFound", "", map[string]int{"DescribeSecurityGroups": 2}},
-		{"InvalidConfigurationRequest", "One or more security groups are invalid", map[string]int{"DescribeSecurityGroups": 2}},
+		{"InvalidConfigurationRequest", "One or more security groups are invalid", map[string]int{
+			"DescribeSecurityGroups": 2}},
 		{"CertificateNotFound", "", map[string]int{"ListCertificates": 1}},
 		{"TrustStoreNotFound", "", map[string]int{"DescribeTrustStores": 1}},
 		{"TargetGroupNotFound", "", map[string]int{"DescribeTargetGroups": 1}},

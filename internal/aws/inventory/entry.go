@@ -7,8 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// version is a point in the history of the inventory: how many invalidations and writes there were before, and when it was. What began to be
-// read at a version shows what was written up to it, as far as AWS's reads show it at once; see listLag.
+// version is a point in the history of the inventory: how many invalidations and writes there were before, and when it
+// was. What began to be read at a version shows what was written up to it, as far as AWS's reads show it at once; see
+// listLag.
 type version struct {
 	invalidations, writes int64
 	at                    time.Time
@@ -29,11 +30,12 @@ func (i *Inventory) markStale(e *entry) {
 
 // entry is one stack.
 type entry struct {
-	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer, and its callers may
-	// give up.
+	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer,
+	// and its callers may give up.
 	reading chan struct{}
 
-	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never changed.
+	// The rest is guarded by Inventory.mu. Copies of obs are handed out, and its maps are shared: they are replaced, never
+	// changed.
 	obs       awsop.Observed
 	stale     int64     // version.invalidations at the newest invalidation; 0 = trustworthy
 	wrote     int64     // version.writes at the newest write-through
@@ -86,8 +88,8 @@ func (i *Inventory) Forget(key stack.Key) {
 	}
 }
 
-// ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals: none of its steps waits any more. A count that stayed
-// would make the next wait of that name as long as the last one.
+// ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals: none of its steps waits any more. A
+// count that stayed would make the next wait of that name as long as the last one.
 func (i *Inventory) ResetBackoff(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -104,7 +106,8 @@ func (e *entry) empty() bool {
 	if len(e.obs.LoadBalancers) > 0 && !e.obs.Owned() { // what is left on those of others was planned to go
 		return len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
 	}
-	return len(e.obs.LoadBalancers)+len(e.obs.Listeners)+len(e.obs.Rules)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
+	return len(e.obs.LoadBalancers)+len(e.obs.Listeners)+len(e.obs.Rules)+len(e.obs.TargetGroups)+
+		len(e.obs.SecurityGroups) == 0
 }
 
 // RereadCost is about how many reads Reread of a stack takes; 0 = there is nothing to read.
@@ -118,7 +121,8 @@ func (i *Inventory) RereadCost(key stack.Key) int {
 	calls := func(n, batch int) int { return (n + batch - 1) / batch }
 	o := &e.obs
 	balancers, groups := len(o.LoadBalancers), len(o.TargetGroups)
-	n := calls(balancers, tagBatch) + calls(groups, tagBatch) + calls(balancers+groups, tagBatch) + calls(len(o.SecurityGroups), tagBatch) +
+	n := calls(balancers, tagBatch) + calls(groups, tagBatch) + calls(balancers+groups, tagBatch) +
+		calls(len(o.SecurityGroups), tagBatch) +
 		calls(len(o.Listeners)+len(o.Rules), tagBatch)
 	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindListener) {
 		for _, x := range []awsop.Part{awsop.PartListeners, awsop.PartRules, awsop.PartCertificates, awsop.PartAttributes} {

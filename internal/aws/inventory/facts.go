@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is that of
-// ctx. The maps of the answer must not be changed.
+// Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is
+// that of ctx. The maps of the answer must not be changed.
 func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error) {
 	keys := map[facts.NeedKind][]string{}
 	for _, n := range needs {
@@ -34,7 +34,8 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 				put(&out)
 				return
 			}
-			// A diagnostic names the missing permission, and its text is the same for each attempt that fails for the same reason.
+			// A diagnostic names the missing permission, and its text is the same for each attempt that fails for the same
+			// reason.
 			if known := (diag.Diagnostic{}); !errors.As(err, &known) {
 				err = awsclient.Problem("", err)
 			}
@@ -55,8 +56,10 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	return out, nil
 }
 
-// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is asked for at a time.
-func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts), err error) {
+// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is
+// asked for at a time.
+func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts),
+	err error) {
 	switch kind {
 	case facts.NeedVPC:
 		v, err := i.network.VPC(ctx)
@@ -149,7 +152,8 @@ func (i *Inventory) ownCertificateFacts(ctx context.Context, name string) (put f
 		f.OwnKnown, f.ImportsLastYear = true, i.certificates.ImportsLastYear()
 		for _, c := range own {
 			f.Own = append(f.Own, facts.OwnCertificate{
-				ARN: c.ARN, ID: c.ID, Status: c.Status, Reason: c.Reason, Names: c.Names, Authority: c.Authority, Since: i.certificates.CreatedAt(c.ARN),
+				ARN: c.ARN, ID: c.ID, Status: c.Status, Reason: c.Reason, Names: c.Names, Authority: c.Authority,
+				Since: i.certificates.CreatedAt(c.ARN),
 			})
 		}
 	}, nil
@@ -164,7 +168,8 @@ func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put fu
 	return func(f *facts.Facts) {
 		f.OwnTrustStoresKnown = true
 		for _, t := range own {
-			f.OwnTrustStores = append(f.OwnTrustStores, facts.OwnTrustStore{ARN: t.ARN, ID: t.ID, Active: t.Status == awsop.TrustStoreActive})
+			f.OwnTrustStores = append(f.OwnTrustStores, facts.OwnTrustStore{ARN: t.ARN, ID: t.ID,
+				Active: t.Status == awsop.TrustStoreActive})
 		}
 	}, err
 }
@@ -182,7 +187,8 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 	return func(f *facts.Facts) {
 		f.ExistingKnown = true
 		for _, lb := range o.LoadBalancers {
-			place := map[string]**facts.LoadBalancer{stack.LoadBalancerIdentity: &f.Existing, stack.FrontendIdentity: &f.ExistingFrontend}[lb.ID]
+			place := map[string]**facts.LoadBalancer{stack.LoadBalancerIdentity: &f.Existing,
+				stack.FrontendIdentity: &f.ExistingFrontend}[lb.ID]
 			if place == nil || *place != nil {
 				continue
 			}
@@ -212,7 +218,8 @@ func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*fact
 
 // balancerFacts is what the compiler may know of a load balancer, whose ever it is.
 func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
-	x := facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
+	x := facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType,
+		IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
 	for _, m := range lb.Subnets {
 		x.Subnets = append(x.Subnets, m.Subnet)
 		if m.Fixed() {
@@ -225,7 +232,8 @@ func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
 	return x
 }
 
-// stackDetailFacts answers from the reading that a diff of the stack needs as well: what is read here is not read again for the diff.
+// stackDetailFacts answers from the reading that a diff of the stack needs as well: what is read here is not read again
+// for the diff.
 func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
 	key, err := stack.ParseKey(name)
 	if err != nil {
@@ -255,8 +263,8 @@ func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func
 	return func(f *facts.Facts) { f.Details = d }, nil
 }
 
-// InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that gives none is
-// all of its kind.
+// InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that
+// gives none is all of its kind.
 func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	for _, n := range needs {
 		switch n.Kind {
@@ -276,7 +284,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.certificates.ForgetHostedZones()
 		case facts.NeedAddresses:
 			i.network.ForgetAddresses()
-		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits, facts.NeedTargetGroupOwner: // pending ones are read again by themselves
+		// pending ones are read again by themselves
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits, facts.NeedTargetGroupOwner:
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:
@@ -318,10 +327,12 @@ var refuted = map[string][]facts.Need{
 	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
 	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // one may have got more entries
 	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
-	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},
+	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {
+		{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},
 }
 
-// Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with them again.
+// Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with
+// them again.
 func (i *Inventory) Refuted(e awsclient.Error) {
 	if e.Missing() == stack.KindSecurityGroup {
 		i.InvalidateFacts(groupFacts...)

@@ -26,20 +26,25 @@ import (
 func TestFactsDescribeTheNetwork(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	got := f.answer(facts.Need{Kind: facts.NeedVPC}, facts.Need{Kind: facts.NeedSubnets}, facts.Need{Kind: facts.NeedRoutes}, facts.Need{Kind: facts.NeedCertificates},
-		facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
-		facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup},
+	got := f.answer(facts.Need{Kind: facts.NeedVPC}, facts.Need{Kind: facts.NeedSubnets},
+		facts.Need{Kind: facts.NeedRoutes}, facts.Need{Kind: facts.NeedCertificates},
+		facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignSubnet,
+			Key: "subnet-0a1de0000000000a1"},
+		facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignGroup,
+			Key: webGroup},
 		facts.Need{Kind: facts.NeedTargetGroupName, Key: "nobody"}, facts.Need{Kind: facts.NeedSecurityGroups})
 	if got.VPC == nil || !slices.Equal(got.VPC.CIDRs, []string{"10.0.0.0/16"}) || len(got.VPC.IPv6CIDRs) != 1 {
 		t.Errorf("VPC %+v", got.VPC)
 	}
 	public, private := got.Subnets["subnet-0a1de0000000000a1"], got.Subnets["subnet-0a1de0000000000a2"]
-	if len(got.Subnets) != 7 || !got.Routes || !public.Public || private.Public || public.Zone != "us-west-2a" || public.Locale != facts.AvailabilityZone ||
+	if len(got.Subnets) != 7 || !got.Routes || !public.Public || private.Public || public.Zone != "us-west-2a" ||
+		public.Locale != facts.AvailabilityZone ||
 		public.Tags["kubernetes.io/role/elb"] != "1" || public.AvailableIPs == 0 || len(public.IPv6CIDRs) != 1 {
 		t.Errorf("subnets %+v", got.Subnets)
 	}
 	c := got.Certificates["arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"]
-	if len(got.Certificates) != 3 || c.Status != "ISSUED" || !slices.Equal(c.Domains, []string{"example.com", "*.example.com"}) {
+	if len(got.Certificates) != 3 || c.Status != "ISSUED" ||
+		!slices.Equal(c.Domains, []string{"example.com", "*.example.com"}) {
 		t.Errorf("certificates %+v", got.Certificates)
 	}
 	if s, ok := got.ForeignSubnets["subnet-00000000000000bad"]; !ok || s != nil {
@@ -65,13 +70,15 @@ func TestFactsDescribeTheNetwork(t *testing.T) {
 // associating is an EC2 in which the IPv6 range of one subnet is on its way, and that of another one on its way out.
 type associating struct{ awsclient.EC2 }
 
-func (e associating) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, opts ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+func (e associating) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, opts ...func(*ec2.Options)) (
+	*ec2.DescribeSubnetsOutput, error) {
 	out, err := e.EC2.DescribeSubnets(ctx, in, opts...)
 	if err != nil {
 		return nil, err
 	}
 	states := map[string]ec2types.SubnetCidrBlockStateCode{
-		"subnet-0a1de0000000000a1": ec2types.SubnetCidrBlockStateCodeAssociating, "subnet-0a1de0000000000b1": ec2types.SubnetCidrBlockStateCodeDisassociating,
+		"subnet-0a1de0000000000a1": ec2types.SubnetCidrBlockStateCodeAssociating,
+		"subnet-0a1de0000000000b1": ec2types.SubnetCidrBlockStateCodeDisassociating,
 	}
 	for i := range out.Subnets {
 		if state, ok := states[*out.Subnets[i].SubnetId]; ok {
@@ -84,10 +91,12 @@ func (e associating) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnet
 func TestAnIPv6RangeCountsOnceItIsAssociated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: associating{f.sim.Compute}, ACM: f.sim.Trust, STS: f.sim.Identity},
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: associating{f.sim.Compute}, ACM: f.sim.Trust,
+		STS: f.sim.Identity},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	got := f.answer(facts.Need{Kind: facts.NeedSubnets})
-	for id, n := range map[string]int{"subnet-0a1de0000000000a1": 0, "subnet-0a1de0000000000b1": 0, "subnet-0a1de0000000000c1": 1} {
+	for id, n := range map[string]int{"subnet-0a1de0000000000a1": 0, "subnet-0a1de0000000000b1": 0,
+		"subnet-0a1de0000000000c1": 1} {
 		if ranges := got.Subnets[id].IPv6CIDRs; len(ranges) != n {
 			t.Errorf("%s has %v", id, ranges)
 		}
@@ -133,7 +142,8 @@ func TestAnswersAgeAndCanBeForgotten(t *testing.T) {
 func TestAFailedReadIsTheAnswerToItsNeedsOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "ListCertificates", Code: "AccessDeniedException", Status: 403}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "ListCertificates", Code: "AccessDeniedException",
+		Status: 403}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := f.inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedCertificates}, {Kind: facts.NeedSubnets}})
@@ -141,7 +151,8 @@ func TestAFailedReadIsTheAnswerToItsNeedsOnly(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	var d diag.Diagnostic
-	if !errors.As(got.Errors[facts.Need{Kind: facts.NeedCertificates}], &d) || d.Code != diag.AccessDenied || len(got.Errors) != 1 {
+	if !errors.As(got.Errors[facts.Need{Kind: facts.NeedCertificates}], &d) || d.Code != diag.AccessDenied ||
+		len(got.Errors) != 1 {
 		t.Errorf("errors %v", got.Errors)
 	}
 }
@@ -151,7 +162,8 @@ func TestAnOldAnswerServesWhileAWSDoesNot(t *testing.T) {
 	f := newFixture(t)
 	f.answer(facts.Need{Kind: facts.NeedSubnets})
 	f.clock.Advance(time.Hour)
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeSubnets", Code: "RequestLimitExceeded", Status: 503}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeSubnets", Code: "RequestLimitExceeded",
+		Status: 503}); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.answer(facts.Need{Kind: facts.NeedSubnets}); len(got.Subnets) != 7 {
@@ -170,7 +182,8 @@ func TestTrustStoresAreFoundByNameWithOneRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := f.sim.Balancing.CreateTrustStore(t.Context(), &elbv2.CreateTrustStoreInput{
-			Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")})
+			Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"),
+			CaCertificatesBundleS3Key: aws.String("ca.pem")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,32 +236,38 @@ func (f *fixture) authority() []byte {
 func TestAnOldAnswerAboutWhatIsOutsideTheVPCServesWhileAWSDoesNot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	subnet, group := facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}, facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup}
+	subnet, group := facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
+		facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup}
 	absent := facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}
 	f.answer(subnet, group, absent)
 	for _, action := range []string{"DescribeSubnets", "DescribeSecurityGroups"} {
-		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "RequestLimitExceeded", Status: 503}); err != nil {
+		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "RequestLimitExceeded",
+			Status: 503}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.clock.Advance(time.Hour)
 	got := f.answer(subnet, group, absent)
-	if got.ForeignSubnets[subnet.Key] == nil || got.ForeignGroups[group.Key] == nil || got.ForeignGroups[absent.Key] != nil {
+	if got.ForeignSubnets[subnet.Key] == nil || got.ForeignGroups[group.Key] == nil ||
+		got.ForeignGroups[absent.Key] != nil {
 		t.Errorf("%+v", got)
 	}
-	for _, unknown := range []facts.Need{{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000b1"}, {Kind: facts.NeedForeignGroup, Key: nodeGroup}} {
+	for _, unknown := range []facts.Need{{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000b1"},
+		{Kind: facts.NeedForeignGroup, Key: nodeGroup}} {
 		got, err := f.inv.Answer(t.Context(), []facts.Need{unknown, subnet, group})
 		if err != nil || got.Errors[unknown] == nil {
 			t.Errorf("%v is answered by %+v %v", unknown, got, err)
 		}
 	}
 	for _, action := range []string{"DescribeSubnets", "DescribeSecurityGroups"} {
-		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "UnauthorizedOperation", Status: 403}); err != nil {
+		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "UnauthorizedOperation",
+			Status: 403}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.clock.Advance(15 * time.Second) // after a failure it is read again
-	if got, err := f.inv.Answer(t.Context(), []facts.Need{subnet, group}); err != nil || got.Errors[subnet] == nil || got.Errors[group] == nil {
+	if got, err := f.inv.Answer(t.Context(), []facts.Need{subnet, group}); err != nil || got.Errors[subnet] == nil ||
+		got.Errors[group] == nil {
 		t.Errorf("what may not be read is answered by %+v %v", got, err)
 	}
 }
@@ -259,7 +278,8 @@ type lateSubnets struct {
 	meanwhile func()
 }
 
-func (l *lateSubnets) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, o ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+func (l *lateSubnets) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, o ...func(*ec2.Options)) (
+	*ec2.DescribeSubnetsOutput, error) {
 	out, err := l.EC2.DescribeSubnets(ctx, in, o...)
 	if f := l.meanwhile; f != nil {
 		l.meanwhile = nil
@@ -273,7 +293,8 @@ func TestAnAnswerThatIsForgottenWhileItIsReadIsNotBelieved(t *testing.T) {
 	f := newFixture(t)
 	need := facts.Need{Kind: facts.NeedSubnets}
 	l := &lateSubnets{EC2: f.sim.Compute}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: l}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: l}, inventory.Config{Cluster: cluster, VPC: vpc,
+		Now: f.clock.Now})
 	l.meanwhile = func() { f.inv.InvalidateFacts(need) } // AWS has just said that a subnet is gone
 	f.answer(need)
 	f.reads()
@@ -285,7 +306,8 @@ func TestAnAnswerThatIsForgottenWhileItIsReadIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestTrustStoresOfStacksAreNotFoundByName has an object name the trust store of a Gateway, which AWS would not delete then.
+// TestTrustStoresOfStacksAreNotFoundByName has an object name the trust store of a Gateway, which AWS would not delete
+// then.
 func TestTrustStoresOfStacksAreNotFoundByName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -297,7 +319,8 @@ func TestTrustStoresOfStacksAreNotFoundByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name := range want {
-		in := &elbv2.CreateTrustStoreInput{Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")}
+		in := &elbv2.CreateTrustStoreInput{Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"),
+			CaCertificatesBundleS3Key: aws.String("ca.pem")}
 		if name == "k8s-shop-gw-0123456789" {
 			key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "gw"}}
 			for k, v := range naming.Tracking(key.Owner, cluster, key.ID.String(), "TrustStore:443") {
@@ -313,7 +336,8 @@ func TestTrustStoresOfStacksAreNotFoundByName(t *testing.T) {
 		}
 	}
 	for range 2 {
-		got := f.answer(facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-shop-gw-0123456789"}, facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-of-a-user"}).TrustStores
+		got := f.answer(facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-shop-gw-0123456789"},
+			facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-of-a-user"}).TrustStores
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}

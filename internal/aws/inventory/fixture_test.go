@@ -85,7 +85,8 @@ func key(owner stack.Owner, name string) stack.Key {
 	return stack.Key{Owner: owner, ID: stack.ID{Namespace: "shop", Name: name}}
 }
 
-// balancer creates a load balancer with an HTTP listener and a target group behind a rule, as another controller would have.
+// balancer creates a load balancer with an HTTP listener and a target group behind a rule, as another controller would
+// have.
 func (f *fixture) balancer(name string, tags map[string]string) (lb, tg string) {
 	f.Helper()
 	var ts []elbv2types.Tag
@@ -93,13 +94,15 @@ func (f *fixture) balancer(name string, tags map[string]string) (lb, tg string) 
 		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
 	}
 	out, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
-		Name: aws.String(name), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{webGroup}, Tags: ts,
+		Name: aws.String(name), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"},
+		SecurityGroups: []string{webGroup}, Tags: ts,
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
 	group, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp, Tags: ts,
+		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc),
+		TargetType: elbv2types.TargetTypeEnumIp, Tags: ts,
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -107,7 +110,9 @@ func (f *fixture) balancer(name string, tags map[string]string) (lb, tg string) 
 	lb, tg = *out.LoadBalancers[0].LoadBalancerArn, *group.TargetGroups[0].TargetGroupArn
 	l, err := f.sim.Balancing.CreateListener(f.Context(), &elbv2.CreateListenerInput{
 		LoadBalancerArn: aws.String(lb), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, Tags: ts,
-		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbv2types.FixedResponseActionConfig{StatusCode: aws.String("404")}}},
+		DefaultActions: []elbv2types.Action{
+			{Type: elbv2types.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbv2types.FixedResponseActionConfig{
+				StatusCode: aws.String("404")}}},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -124,5 +129,6 @@ func (f *fixture) balancer(name string, tags map[string]string) (lb, tg string) 
 }
 
 func tracking(name string) map[string]string {
-	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "shop/" + name, "ingress.k8s.aws/resource": stack.LoadBalancerIdentity}
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "shop/" + name,
+		"ingress.k8s.aws/resource": stack.LoadBalancerIdentity}
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The oldest come first.
+// foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The
+// oldest come first.
 const foreignInAListing = 10 * tagBatch
 
-// Foreigners are load balancers and target groups whose tags name no stack of this cluster, by the first eight bytes of the hash of their ARN, which
-// take a tenth of the room of the ARN in a checkpoint.
+// Foreigners are load balancers and target groups whose tags name no stack of this cluster, by the first eight bytes of
+// the hash of their ARN, which take a tenth of the room of the ARN in a checkpoint.
 type Foreigners []uint64
 
 func foreigner(arn string) uint64 {
@@ -33,7 +34,8 @@ func (i *Inventory) Foreign() Foreigners {
 	defer i.mu.Unlock()
 	out := Foreigners{}
 	for arn, t := range i.tags {
-		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed && !naming.Contested(i.cfg.Cluster, t.tags) {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, arn, t.tags); !ours && !t.assumed &&
+			!naming.Contested(i.cfg.Cluster, t.tags) {
 			out = append(out, foreigner(arn))
 		}
 	}
@@ -41,8 +43,9 @@ func (i *Inventory) Foreign() Foreigners {
 	return out
 }
 
-// AssumeForeign takes over what an earlier process knew to be foreign at a time. The first listing does not read the tags of those; they are
-// read again in the background as those that this process has read at that time would be. Later it has no effect.
+// AssumeForeign takes over what an earlier process knew to be foreign at a time. The first listing does not read the
+// tags of those; they are read again in the background as those that this process has read at that time would be. Later
+// it has no effect.
 func (i *Inventory) AssumeForeign(kept Foreigners, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -65,8 +68,9 @@ func (i *Inventory) assumedForeign(arns []string) map[string]readTags {
 	return out
 }
 
-// aged are the resources whose tags are due to be read again, those read longest ago first: foreign ones, and those of which only an earlier
-// process has read them. Foreign are those whose tags name no stack of this cluster: others may tag them for it at any time. i.mu is held.
+// aged are the resources whose tags are due to be read again, those read longest ago first: foreign ones, and those of
+// which only an earlier process has read them. Foreign are those whose tags name no stack of this cluster: others may
+// tag them for it at any time. i.mu is held.
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
@@ -80,8 +84,8 @@ func (i *Inventory) aged(due func(arn string) bool) []string {
 	return out
 }
 
-// agedForAListing are the foreign load balancers whose tags a listing reads again, so that a load balancer is not created for a stack
-// that has got one. i.mu is held.
+// agedForAListing are the foreign load balancers whose tags a listing reads again, so that a load balancer is not
+// created for a stack that has got one. i.mu is held.
 func (i *Inventory) agedForAListing() []string {
 	now := i.cfg.Now()
 	old := i.aged(func(arn string) bool {
@@ -90,9 +94,10 @@ func (i *Inventory) agedForAListing() []string {
 	return old[:min(len(old), foreignInAListing)]
 }
 
-// RereadTags reads again the tags of the foreign load balancers and target groups, one call at most, that were read longest ago, if
-// that is longer than foreignLifetime, and of those whose tags an earlier process left. What
-// turns out to be of a stack is read by the stack's next Observed, and Config.Freed is called with it. read reports whether a call was made.
+// RereadTags reads again the tags of the foreign load balancers and target groups, one call at most, that were read
+// longest ago, if that is longer than foreignLifetime, and of those whose tags an earlier process left. What turns out
+// to be of a stack is read by the stack's next Observed, and Config.Freed is called with it. read reports whether a
+// call was made.
 func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
@@ -111,7 +116,8 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	for _, arn := range old {
 		t, exists := tags[arn]
-		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes { // written or read meanwhile
+		// written or read meanwhile
+		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes {
 			continue
 		}
 		left, differs := i.takeTags(arn, readTags{tags: t, version: begun.version})

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// foreign is an inventory that has listed a number of load balancers of others, with a target group each. It tells whom it wakes.
+// foreign is an inventory that has listed a number of load balancers of others, with a target group each. It tells whom
+// it wakes.
 func (f *fixture) foreign(balancers int) (arns []string, woken func() []stack.Key) {
 	f.Helper()
 	for n := range balancers {
@@ -23,8 +24,11 @@ func (f *fixture) foreign(balancers int) (arns []string, woken func() []stack.Ke
 		arns = append(arns, lb)
 	}
 	var keys []stack.Key
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) { keys = append(keys, k...) }})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
+		STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) {
+			keys = append(keys, k...)
+		}})
 	if err := f.inv.Load(f.Context()); err != nil {
 		f.Fatal(err)
 	}
@@ -38,7 +42,8 @@ func (f *fixture) tag(arn string, tags map[string]string) {
 	for k, v := range tags {
 		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
-	if _, err := f.sim.Balancing.AddTags(f.Context(), &elbv2.AddTagsInput{ResourceArns: []string{arn}, Tags: ts}); err != nil {
+	if _, err := f.sim.Balancing.AddTags(f.Context(), &elbv2.AddTagsInput{ResourceArns: []string{arn}, Tags: ts}); err !=
+		nil {
 		f.Fatal(err)
 	}
 }
@@ -82,8 +87,11 @@ func TestWhatAnEarlierProcessKnewToBeForeignIsReadAgainInTheBackground(t *testin
 	arns, _ := f.foreign(30)
 	kept := f.inv.Foreign()
 	var woken []stack.Key
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) { woken = append(woken, keys...) }})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
+		STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
+			woken = append(woken, keys...)
+		}})
 	f.inv.AssumeForeign(kept, f.clock.Now())
 	f.reads()
 	if err := f.inv.Load(t.Context()); err != nil {

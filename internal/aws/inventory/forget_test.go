@@ -16,8 +16,10 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 		spoil func(*Inventory)
 		kept  bool
 	}{
-		"nothing is left":                      {func(*Inventory) {}, false},
-		"AWS holds something of it":            {func(i *Inventory) { i.stacks[web].obs.TargetGroups = []awsop.TargetGroup{{ARN: "x"}} }, true},
+		"nothing is left": {func(*Inventory) {}, false},
+		"AWS holds something of it": {func(i *Inventory) {
+			i.stacks[web].obs.TargetGroups = []awsop.TargetGroup{{ARN: "x"}}
+		}, true},
 		"what is known of it is not certain":   {func(i *Inventory) { i.Invalidate(web) }, true},
 		"a listing is under way":               {func(i *Inventory) { i.lists++ }, true},
 		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].stale = 1 }, true},
@@ -55,7 +57,8 @@ func TestADeletedTargetGroupIsRememberedForAWhile(t *testing.T) {
 	now := time.Unix(0, 0)
 	i := New(awsclient.Clients{}, Config{Now: func() time.Time { return now }})
 	remove := func(arn string) {
-		i.Record(stack.Key{}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, awsop.Output{}, func(r stack.Ref) string { return r.Literal })
+		i.Record(stack.Key{}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, awsop.Output{},
+			func(r stack.Ref) string { return r.Literal })
 	}
 	remove("a")
 	now = now.Add(goneLifetime)

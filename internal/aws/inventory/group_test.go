@@ -27,7 +27,8 @@ type lateGroups struct {
 	byID      func() // the same for groups that are asked for by id
 }
 
-func (l *lateGroups) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (l *lateGroups) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput,
+	o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	out, err := l.EC2.DescribeSecurityGroups(ctx, in, o...)
 	if f := l.meanwhile; len(in.GroupIds) == 0 && f != nil {
 		l.meanwhile = nil
@@ -70,7 +71,8 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 			GroupId: aws.String(nodeGroup), IpPermissions: awsclient.Permissions(allow, literally)}); err != nil {
 			f.Fatal(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), awsop.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow}, awsop.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), awsop.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow},
+			awsop.Output{}, literally)
 	}
 	rules := func(f *fixture) int {
 		ps, err := f.inv.SecurityGroups().Rules(f.Context(), nodeGroup)
@@ -100,23 +102,28 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	made, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"), VpcId: aws.String(vpc),
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("web")}}}}})
+	made, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"),
+		Description: aws.String("d"), VpcId: aws.String(vpc),
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("web")}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := *made.GroupId
 	l := f.late()
 	groups := f.listGroups(l, func() {
-		if _, err := f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)}); err != nil {
+		if _, err := f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{
+			GroupId: aws.String(id)}); err != nil {
 			t.Error(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)}, awsop.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)},
+			awsop.Output{}, literally)
 	})
 	if _, there := groups[id]; there {
 		t.Error("a group that was deleted is back")
 	}
-	if _, err := f.inv.SecurityGroups().Rules(t.Context(), id); err == nil || awsclient.Classify(err).Code != awsclient.CodeGroupNotFound {
+	if _, err := f.inv.SecurityGroups().Rules(t.Context(), id); err == nil || awsclient.Classify(err).Code !=
+		awsclient.CodeGroupNotFound {
 		t.Errorf("reading its rules: %v", err)
 	}
 }
@@ -126,7 +133,8 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	f := newFixture(t)
 	l := f.late()
 	k := key(stack.Ingress, "web")
-	allow := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Group: stack.Ref{Kind: stack.KindSecurityGroup, ID: "ours"}}}
+	allow := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Group: stack.Ref{Kind: stack.KindSecurityGroup,
+		ID: "ours"}}}
 	group := func(id string) stack.Ref { return stack.Literal(stack.KindSecurityGroup, id) }
 	resolve := func(r stack.Ref) string {
 		if r.ID == "ours" {
@@ -140,9 +148,11 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	before := rules(nodeGroup)
 	f.inv.SecurityGroups().ForgetRules(nodeGroup)
 	l.byID = func() {
-		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
-			GroupId: aws.String(nodeGroup), IpPermissions: awsclient.Permissions(allow, resolve)}))
-		f.inv.Record(k, awsop.AuthorizeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, awsop.Output{}, resolve)
+		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(),
+			&ec2.AuthorizeSecurityGroupIngressInput{
+				GroupId: aws.String(nodeGroup), IpPermissions: awsclient.Permissions(allow, resolve)}))
+		f.inv.Record(k, awsop.AuthorizeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow},
+			awsop.Output{}, resolve)
 	}
 	rules(nodeGroup) // as of before
 	f.reads()
@@ -156,7 +166,8 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	if got := rules(nodeGroup); len(got) != len(before) {
 		t.Errorf("after the revocation %+v", got)
 	}
-	f.inv.Record(k, awsop.CreateTags{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, awsop.Output{}, resolve)
+	f.inv.Record(k, awsop.CreateTags{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}},
+		awsop.Output{}, resolve)
 	f.inv.Record(k, awsop.DeleteTags{Group: group(webGroup), Keys: []string{"a"}}, awsop.Output{}, resolve)
 	tags := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup].Tags
 	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
@@ -195,11 +206,13 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 	if got := must[[]string](t)(f.inv.SecurityGroups().OfCluster(t.Context())); !slices.Equal(got, want) {
 		t.Errorf("the cluster's groups are %v, want %v (not %s)", got, want, marked)
 	}
-	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.SecurityGroups().OfAnotherCluster(t.Context(), young) {
+	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.SecurityGroups().OfAnotherCluster(
+		t.Context(), young) {
 		t.Error("a group that another cluster has just made may be robbed of its rules")
 	}
 	f.clock.Advance(time.Hour)
-	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: "DescribeSecurityGroups", Action: "DescribeSecurityGroups", Code: "RequestLimitExceeded", Status: 503}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: "DescribeSecurityGroups", Action: "DescribeSecurityGroups",
+		Code: "RequestLimitExceeded", Status: 503}); err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]bool{ours: false, theirs: true, "sg-0123456789abcdef0": true} {
@@ -236,9 +249,12 @@ func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
 		for k, v := range tracking("web") {
 			tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 		}
-		out := must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"),
-			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}}))
-		f.inv.Record(web, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, awsop.Output{ID: *out.GroupId}, literally)
+		out := must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(),
+			&ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"),
+				VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{
+					{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}}))
+		f.inv.Record(web, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, awsop.Output{
+			ID: *out.GroupId}, literally)
 	}
 	groups(other)
 	if n := groups(web); n != 1 {
@@ -252,7 +268,9 @@ func TestGroupsThatAreForgottenWhileTheyAreReadAreReadAgain(t *testing.T) {
 	l := f.late()
 	var id string
 	groups := f.listGroups(l, func() {
-		id = *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("new"), Description: aws.String("d"), VpcId: aws.String(vpc)})).GroupId
+		id = *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(),
+			&ec2.CreateSecurityGroupInput{GroupName: aws.String("new"), Description: aws.String("d"), VpcId: aws.String(vpc)})).
+			GroupId
 		f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
 	})
 	if _, there := groups[id]; !there {
@@ -270,8 +288,10 @@ func TestTheBackendGroupIsTheOneThatWasWrittenOrListedLast(t *testing.T) {
 		tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	create := func(name string) string {
-		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String(naming.BackendSecurityGroupDescription),
-			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(),
+			&ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String(naming.BackendSecurityGroupDescription),
+				VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{
+					{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
 	}
 	list := func(meanwhile func()) {
 		f.inv.Invalidate(web)
@@ -282,15 +302,18 @@ func TestTheBackendGroupIsTheOneThatWasWrittenOrListedLast(t *testing.T) {
 	var id string
 	list(func() {
 		id = create("own")
-		f.inv.Record(web, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true}}, awsop.Output{ID: id}, literally)
+		f.inv.Record(web, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true}},
+			awsop.Output{ID: id}, literally)
 	})
 	if got, ok := f.inv.SharedGroup(); !ok || got != id {
 		t.Errorf("after a listing that began before the group was made: %q, want %q", got, id)
 	}
-	must[*ec2.DeleteSecurityGroupOutput](t)(f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id}))
+	must[*ec2.DeleteSecurityGroupOutput](t)(f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{
+		GroupId: &id}))
 	id = create("of another process")
 	list(func() {
-		f.inv.Record(key(stack.Ingress, "other"), awsop.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, webGroup), Tags: map[string]string{"a": "1"}}, awsop.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "other"), awsop.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, webGroup),
+			Tags: map[string]string{"a": "1"}}, awsop.Output{}, literally)
 	})
 	if got, ok := f.inv.SharedGroup(); !ok || got != id {
 		t.Errorf("after a listing during which another group was written: %q, want %q", got, id)
@@ -308,13 +331,17 @@ func TestBackendGroupIsNotOfUsersTags(t *testing.T) {
 		for k, v := range all {
 			tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 		}
-		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description,
-			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(),
+			&ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description,
+				VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{
+					{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}})).GroupId
 	}
 	open := func(id string) {
 		t.Helper()
-		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id,
-			IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}}))
+		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(),
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id,
+				IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80),
+					ToPort: aws.Int32(80), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}}))
 	}
 	backend := func() []string {
 		t.Helper()
@@ -327,7 +354,8 @@ func TestBackendGroupIsNotOfUsersTags(t *testing.T) {
 		return ids
 	}
 	name := naming.BackendSecurityGroup(cluster)
-	create("k8s-mal-web-0123456789", naming.ManagedSecurityGroupDescription, naming.Tracking(stack.Ingress, cluster, "mal/web", "ManagedLBSecurityGroup"))
+	create("k8s-mal-web-0123456789", naming.ManagedSecurityGroupDescription, naming.Tracking(stack.Ingress, cluster,
+		"mal/web", "ManagedLBSecurityGroup"))
 	create("k8s-mal-db-0123456789", naming.ManagedSecurityGroupDescription, nil)
 	opened := create(name, naming.BackendSecurityGroupDescription, nil)
 	open(opened)

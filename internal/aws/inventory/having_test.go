@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// TestOwnerJustWrittenIsFoundByTheIndex shows that no stack is looked at but that of the index, and that the index proves nothing by itself.
+// TestOwnerJustWrittenIsFoundByTheIndex shows that no stack is looked at but that of the index, and that the index
+// proves nothing by itself.
 func TestOwnerJustWrittenIsFoundByTheIndex(t *testing.T) {
 	t.Parallel()
 	i := New(awsclient.Clients{}, Config{Cluster: "demo", Now: time.Now})
@@ -28,7 +29,8 @@ func TestOwnerJustWrittenIsFoundByTheIndex(t *testing.T) {
 	}
 	expect := func(what string, group, mine string) {
 		t.Helper()
-		if got := []string{of("arn:group"), of("arn:mine"), of("arn:foreign")}; !slices.Equal(got, []string{group, mine, "unknown"}) {
+		if got := []string{of("arn:group"), of("arn:mine"), of("arn:foreign")}; !slices.Equal(got,
+			[]string{group, mine, "unknown"}) {
 			t.Errorf("%s: %q", what, got)
 		}
 	}

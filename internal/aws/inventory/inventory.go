@@ -49,17 +49,20 @@ type Inventory struct {
 	partial *listing
 	// unlisted are the tags of target groups that were read for themselves, as no listing shows them.
 	unlisted map[string]readTags
-	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are under way.
+	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are
+	// under way.
 	retagged map[string]int64
 	tagReads int
 	stacks   map[stack.Key]*entry
-	having   map[string]stack.Key // by ARN: the stack that had a target group or load balancer last; listings drop what is gone
-	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
-	created  map[string]time.Time // target groups that this process created, and when
-	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	// by ARN: the stack that had a target group or load balancer last; listings drop what is gone
+	having  map[string]stack.Key
+	tags    map[string]readTags  // by ARN, of every load balancer and target group of the VPC
+	created map[string]time.Time // target groups that this process created, and when
+	gone    map[string]time.Time // load balancers and target groups that this process deleted lately, and when
 	// came is what another writer made of stacks since a listing that could not miss anything.
 	came arrivals
-	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and deleted since.
+	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and
+	// deleted since.
 	inAccount map[quota.Limit]int
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
@@ -107,28 +110,33 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
 		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
-		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
+		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{},
+			written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
 		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()
 	i.named = i.newNamed()
-	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Tags: i.allTags})
+	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment,
+		Tags: i.allTags})
 	i.limits = i.newLimits()
 	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
-		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
+		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error {
+			return i.list(ctx, 1)
+		},
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
 	i.certificates = certificate.New(clients, certificate.Config{
-		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates, Without: cfg.WithoutCertificates,
+		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates,
+		Import: cfg.ImportCertificates, Without: cfg.WithoutCertificates,
 		Authorities: cfg.Authorities, Changed: cfg.CertificatesChanged,
 	})
 	return i
 }
 
-// Load reads in bulk what the cluster owns, and the network facts that nearly every stack needs, unless an earlier call has read
-// them already.
+// Load reads in bulk what the cluster owns, and the network facts that nearly every stack needs, unless an earlier call
+// has read them already.
 func (i *Inventory) Load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.list(ctx, 1) })
@@ -137,8 +145,8 @@ func (i *Inventory) Load(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Observed is what AWS holds for a stack. Desired says how deep to look: what it does not manage is not read; nil reads the
-// bulk listing only. Bindings are not filled in.
+// Observed is what AWS holds for a stack. Desired says how deep to look: what it does not manage is not read; nil reads
+// the bulk listing only. Bindings are not filled in.
 func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error) {
 	e := i.entry(key)
 	select {
@@ -193,17 +201,21 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	return out, nil
 }
 
-// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, the list is known so that looking
-// costs nothing, or trust stores are made at all, so that one may be left that a process was about to delete.
+// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, the
+// list is known so that looking costs nothing, or trust stores are made at all, so that one may be left that a process
+// was about to delete.
 func (i *Inventory) readsTrustStores(o *awsop.Observed, desired *stack.Stack) bool {
 	if desired == nil || !owner.Of(desired.Key.Owner).OwnsTrustStores {
 		return false
 	}
 	return len(desired.TrustStores) > 0 || i.trustStores.Listed() || i.cfg.TrustStores ||
-		slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool { return l.Mutual != nil && naming.MayBeTrustStore(l.Mutual.TrustStore) })
+		slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool {
+			return l.Mutual != nil && naming.MayBeTrustStore(l.Mutual.TrustStore)
+		})
 }
 
-// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is uncertain.
+// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in
+// it is uncertain.
 func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
@@ -219,8 +231,8 @@ func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
 	}
 }
 
-// RefusedFirstListing reports whether an error says that the role may not read the account, which this process has not listed before. Where nothing asks for load
-// balancers, that is an answer: the role is for TargetGroupBindings alone.
+// RefusedFirstListing reports whether an error says that the role may not read the account, which this process has not
+// listed before. Where nothing asks for load balancers, that is an answer: the role is for TargetGroupBindings alone.
 func (i *Inventory) RefusedFirstListing(err error) bool {
 	known := diag.Diagnostic{}
 	if err == nil || !denied(err) && (!errors.As(err, &known) || known.Class != diag.Denied) {
@@ -248,7 +260,8 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	return out, nil
 }
 
-// Listed is what the last listing and the writes since show of a stack: load balancers, target groups and security groups. It reads nothing.
+// Listed is what the last listing and the writes since show of a stack: load balancers, target groups and security
+// groups. It reads nothing.
 func (i *Inventory) Listed(key stack.Key) awsop.Observed {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -272,7 +285,8 @@ func (i *Inventory) TrustStores() *truststore.TrustStores { return i.trustStores
 func (i *Inventory) Invalidate(key stack.Key) {
 	i.invalidate(key)
 	i.trustStores.ForgetOf(key)
-	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) && !slices.Contains(i.cfg.WithoutCertificates, key.Owner) {
+	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) &&
+		!slices.Contains(i.cfg.WithoutCertificates, key.Owner) {
 		i.certificates.Forget()
 	}
 }
@@ -286,13 +300,15 @@ func (i *Inventory) invalidate(key stack.Key) {
 	}
 }
 
-// NotFound takes note that a target group of a stack does not exist any more, and reports whether that is news: then the stack is
-// read again. Of one that this process has just created it is not believed: AWS may not know it everywhere.
+// NotFound takes note that a target group of a stack does not exist any more, and reports whether that is news: then
+// the stack is read again. Of one that this process has just created it is not believed: AWS may not know it
+// everywhere.
 func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	i.mu.Lock()
 	e := i.stacks[key]
 	at, made := i.created[arn]
-	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN == arn })
+	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups,
+		func(tg awsop.TargetGroup) bool { return tg.ARN == arn })
 	i.mu.Unlock()
 	if news {
 		i.Invalidate(key)
@@ -324,8 +340,8 @@ func (i *Inventory) SharedGroup() (id string, ok bool) {
 	return "", false
 }
 
-// CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.
-// create must record what it does before it returns.
+// CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one
+// creates it. create must record what it does before it returns.
 func (i *Inventory) CreateShared(ctx context.Context, create func() (awsop.Output, error)) (awsop.Output, error) {
 	select {
 	case i.sharing <- struct{}{}:

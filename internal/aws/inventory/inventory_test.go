@@ -29,12 +29,14 @@ func TestAnEmptyAccountIsReadInEightCallsAndThenKnown(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"DescribeLoadBalancers": 1, "DescribeTargetGroups": 1, "DescribeSecurityGroups": 1, "DescribeSubnets": 1,
+	want := map[string]int{"DescribeLoadBalancers": 1, "DescribeTargetGroups": 1, "DescribeSecurityGroups": 1,
+		"DescribeSubnets":           1,
 		"DescribeAvailabilityZones": 1, "DescribeVpcs": 1}
 	if diff := cmp.Diff(want, f.reads()); diff != "" {
 		t.Error(diff)
 	}
-	f.answer(facts.Need{Kind: facts.NeedSubnets}, facts.Need{Kind: facts.NeedVPC}, facts.Need{Kind: facts.NeedSecurityGroups},
+	f.answer(facts.Need{Kind: facts.NeedSubnets}, facts.Need{Kind: facts.NeedVPC},
+		facts.Need{Kind: facts.NeedSecurityGroups},
 		facts.Need{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()})
 	if _, err := f.inv.Observed(t.Context(), key(stack.Ingress, "web"), nil); err != nil {
 		t.Error(err)
@@ -80,15 +82,18 @@ func TestWhatOthersCreatedIsFoundByItsTagsOldAndNew(t *testing.T) {
 	if diff := cmp.Diff([]stack.Key{key(stack.Ingress, "old"), key(stack.Ingress, "web")}, keys); diff != "" {
 		t.Error(diff)
 	}
-	desired := &stack.Stack{Key: key(stack.Ingress, "web"), LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
+	desired := &stack.Stack{Key: key(stack.Ingress, "web"), LoadBalancers: []stack.LoadBalancer{
+		{ID: stack.LoadBalancerIdentity}}}
 	o, err := f.inv.Observed(t.Context(), desired.Key, desired)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.LoadBalancers) != 1 || o.LoadBalancers[0].Name != "ours" || len(o.TargetGroups) != 1 || len(o.Listeners) != 1 || len(o.Rules) != 1 {
+	if len(o.LoadBalancers) != 1 || o.LoadBalancers[0].Name != "ours" || len(o.TargetGroups) != 1 ||
+		len(o.Listeners) != 1 || len(o.Rules) != 1 {
 		t.Fatalf("%+v", o)
 	}
-	if r := o.Rules[0]; r.Priority != 1 || r.Tags["ingress.k8s.aws/stack"] != "shop/web" || r.Actions[0].Forward.TargetGroups[0].TargetGroup.Literal != o.TargetGroups[0].ARN {
+	if r := o.Rules[0]; r.Priority != 1 || r.Tags["ingress.k8s.aws/stack"] != "shop/web" ||
+		r.Actions[0].Forward.TargetGroups[0].TargetGroup.Literal != o.TargetGroups[0].ARN {
 		t.Errorf("%+v", r)
 	}
 	if o.LoadBalancers[0].Attributes != nil {
@@ -105,7 +110,8 @@ func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsIsDesired(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.reads()
-	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"a": "b"}}}}
+	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{
+		{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"a": "b"}}}}
 	for n, want := range []map[string]int{
 		{"DescribeListeners": 1, "DescribeRules": 1, "DescribeTags": 1, "DescribeLoadBalancerAttributes": 1}, {},
 	} {
@@ -121,7 +127,8 @@ func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsIsDesired(t *testing.T) {
 	if err != nil || len(o.Rules) != 1 {
 		t.Fatal(o, err)
 	}
-	want := map[string]int{"DescribeLoadBalancers": 1, "DescribeTargetGroups": 1, "DescribeSecurityGroups": 1, "DescribeTags": 2,
+	want := map[string]int{"DescribeLoadBalancers": 1, "DescribeTargetGroups": 1, "DescribeSecurityGroups": 1,
+		"DescribeTags":      2,
 		"DescribeListeners": 1, "DescribeRules": 1, "DescribeLoadBalancerAttributes": 1}
 	if diff := cmp.Diff(want, f.reads()); diff != "" {
 		t.Errorf("after invalidation: %s", diff)
@@ -137,10 +144,12 @@ func TestChangesBehindOurBackAreSeenAfterInvalidation(t *testing.T) {
 	if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(lb)}); err != nil {
+	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: aws.String(lb)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{tg}, Tags: []elbv2types.Tag{{Key: aws.String("x"), Value: aws.String("y")}}}); err != nil {
+	if _, err := f.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{tg},
+		Tags: []elbv2types.Tag{{Key: aws.String("x"), Value: aws.String("y")}}}); err != nil {
 		t.Fatal(err)
 	}
 	f.inv.Invalidate(k)
@@ -148,7 +157,8 @@ func TestChangesBehindOurBackAreSeenAfterInvalidation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.LoadBalancers)+len(o.Listeners)+len(o.Rules) != 0 || len(o.TargetGroups) != 1 || o.TargetGroups[0].Tags["x"] != "y" {
+	if len(o.LoadBalancers)+len(o.Listeners)+len(o.Rules) != 0 || len(o.TargetGroups) != 1 ||
+		o.TargetGroups[0].Tags["x"] != "y" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -161,7 +171,8 @@ func TestALoadBalancerThatVanishesWhileItIsReadIsNoError(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(lb)}); err != nil {
+	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: aws.String(lb)}); err != nil {
 		t.Fatal(err)
 	}
 	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
@@ -181,7 +192,8 @@ func TestTogetherManyQuestionsCauseOneListing(t *testing.T) {
 			if _, err := f.inv.Observed(context.Background(), key(stack.Ingress, "web"), nil); err != nil {
 				t.Error(err)
 			}
-			if _, err := f.inv.Answer(context.Background(), []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}}); err != nil {
+			if _, err := f.inv.Answer(context.Background(), []facts.Need{{Kind: facts.NeedSubnets},
+				{Kind: facts.NeedRoutes}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -229,7 +241,8 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"DescribeSecurityGroups": 1}, f.reads()); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := f.inv.SecurityGroups().Rules(t.Context(), "sg-00000000000000bad"); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound {
+	if _, err := f.inv.SecurityGroups().Rules(t.Context(), "sg-00000000000000bad"); awsclient.Classify(err).Code !=
+		awsclient.CodeGroupNotFound {
 		t.Errorf("error %v", err)
 	}
 	got, err := f.inv.SecurityGroups().OfCluster(t.Context())
@@ -244,7 +257,8 @@ func TestTheSharedGroupIsCreatedOnce(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	op := awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
+	op := awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared",
+		Shared: true}}
 	var wg sync.WaitGroup
 	created := 0 // guarded by CreateShared
 	for range 10 {
@@ -276,7 +290,8 @@ type silent struct {
 	asked, speak chan struct{}
 }
 
-func (s *silent) DescribeListeners(ctx context.Context, in *elbv2.DescribeListenersInput, o ...func(*elbv2.Options)) (*elbv2.DescribeListenersOutput, error) {
+func (s *silent) DescribeListeners(ctx context.Context, in *elbv2.DescribeListenersInput, o ...func(*elbv2.Options)) (
+	*elbv2.DescribeListenersOutput, error) {
 	s.asked <- struct{}{}
 	<-s.speak
 	return s.ELBV2.DescribeListeners(ctx, in, o...)
@@ -286,7 +301,8 @@ func TestACallerThatGivesUpDoesNotWaitForTheAnswerToAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	balancing := &silent{ELBV2: f.sim.Balancing, asked: make(chan struct{}, 10), speak: make(chan struct{})}
-	f.inv = inventory.New(awsclient.Clients{ELBV2: balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	want := f.fronted()
 	var first sync.WaitGroup
 	first.Go(func() {
@@ -318,9 +334,12 @@ func TestAGroupOfTheClusterIsFoundAfterARestart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	out, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String("k8s-traffic"), Description: aws.String(naming.BackendSecurityGroupDescription), VpcId: aws.String(vpc),
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
-			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("elbv2.k8s.aws/resource"), Value: aws.String("backend-sg")}}}},
+		GroupName: aws.String("k8s-traffic"), Description: aws.String(naming.BackendSecurityGroupDescription),
+		VpcId: aws.String(vpc),
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: []ec2types.Tag{
+				{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("elbv2.k8s.aws/resource"),
+					Value: aws.String("backend-sg")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)

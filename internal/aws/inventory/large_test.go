@@ -19,7 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// largeAccount is an account of load balancers and target groups of others, with pages of 400 as AWS has, that answers ten reads a second.
+// largeAccount is an account of load balancers and target groups of others, with pages of 400 as AWS has, that answers
+// ten reads a second.
 type largeAccount struct {
 	awsclient.ELBV2
 	awsclient.EC2
@@ -60,25 +61,30 @@ func page(marker *string, of int) (from, to int, next *string) {
 	return from, of, nil
 }
 
-func (a *largeAccount) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+func (a *largeAccount) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
 	from, to, next := page(in.Marker, a.balancers)
 	out := &elbv2.DescribeLoadBalancersOutput{NextMarker: next}
 	for n := from; n < to; n++ {
-		out.LoadBalancers = append(out.LoadBalancers, elbv2types.LoadBalancer{LoadBalancerArn: aws.String(fmt.Sprintf("lb-%d", n)), VpcId: aws.String(vpc)})
+		out.LoadBalancers = append(out.LoadBalancers, elbv2types.LoadBalancer{
+			LoadBalancerArn: aws.String(fmt.Sprintf("lb-%d", n)), VpcId: aws.String(vpc)})
 	}
 	return out, a.read(ctx, "DescribeLoadBalancers")
 }
 
-func (a *largeAccount) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+func (a *largeAccount) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput,
+	_ ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
 	from, to, next := page(in.Marker, a.groups)
 	out := &elbv2.DescribeTargetGroupsOutput{NextMarker: next}
 	for n := from; n < to; n++ {
-		out.TargetGroups = append(out.TargetGroups, elbv2types.TargetGroup{TargetGroupArn: aws.String(fmt.Sprintf("tg-%d", n)), VpcId: aws.String(vpc)})
+		out.TargetGroups = append(out.TargetGroups, elbv2types.TargetGroup{
+			TargetGroupArn: aws.String(fmt.Sprintf("tg-%d", n)), VpcId: aws.String(vpc)})
 	}
 	return out, a.read(ctx, "DescribeTargetGroups")
 }
 
-func (a *largeAccount) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTagsOutput, error) {
+func (a *largeAccount) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, _ ...func(*elbv2.Options)) (
+	*elbv2.DescribeTagsOutput, error) {
 	out := &elbv2.DescribeTagsOutput{}
 	for _, arn := range in.ResourceArns {
 		d := elbv2types.TagDescription{ResourceArn: aws.String(arn)}
@@ -90,13 +96,15 @@ func (a *largeAccount) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsI
 	return out, a.read(ctx, "DescribeTags")
 }
 
-func (a *largeAccount) DescribeSecurityGroups(ctx context.Context, _ *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (a *largeAccount) DescribeSecurityGroups(ctx context.Context, _ *ec2.DescribeSecurityGroupsInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	return &ec2.DescribeSecurityGroupsOutput{}, a.read(ctx, "DescribeSecurityGroups")
 }
 
 func (a *largeAccount) inventory(progress func(read, of int)) *inventory.Inventory {
 	a.reads, a.turn = map[string]int{}, make(chan struct{}, 1)
-	return inventory.New(awsclient.Clients{ELBV2: a, EC2: a}, inventory.Config{Cluster: cluster, VPC: vpc, Progress: progress})
+	return inventory.New(awsclient.Clients{ELBV2: a, EC2: a}, inventory.Config{Cluster: cluster, VPC: vpc,
+		Progress: progress})
 }
 
 // writing is the fast lane, which writes after every read: targets, and rules of security groups.
@@ -208,7 +216,8 @@ func TestAFirstListingThatFailsAgainAndAgainGoesOnWhereItWas(t *testing.T) {
 func TestAListingThatAWSLeavesHangingEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &hangingTags{largeAccount: largeAccount{balancers: 1, groups: 1, reads: map[string]int{}, turn: make(chan struct{}, 1)}}
+		a := &hangingTags{largeAccount: largeAccount{balancers: 1, groups: 1, reads: map[string]int{},
+			turn: make(chan struct{}, 1)}}
 		inv := inventory.New(awsclient.Clients{ELBV2: a, EC2: a}, inventory.Config{Cluster: cluster, VPC: vpc})
 		begun := time.Now()
 		if _, err := inv.Keys(t.Context()); err == nil || time.Since(begun) > 2*time.Minute {
@@ -220,7 +229,8 @@ func TestAListingThatAWSLeavesHangingEnds(t *testing.T) {
 // hangingTags is an account that answers no question for tags.
 type hangingTags struct{ largeAccount }
 
-func (h *hangingTags) DescribeTags(ctx context.Context, _ *elbv2.DescribeTagsInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTagsOutput, error) {
+func (h *hangingTags) DescribeTags(ctx context.Context, _ *elbv2.DescribeTagsInput, _ ...func(*elbv2.Options)) (
+	*elbv2.DescribeTagsOutput, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

@@ -29,8 +29,11 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	if f.inv.NotFound(k, "another") {
 		t.Error("news of another's target group")
 	}
-	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0].ARN)}))
-	must[*elbv2.DeleteTargetGroupOutput](t)(f.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(tg)}))
+	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(),
+		&elbv2.DeleteLoadBalancerInput{
+			LoadBalancerArn: aws.String(must[awsop.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0].ARN)}))
+	must[*elbv2.DeleteTargetGroupOutput](t)(f.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{
+		TargetGroupArn: aws.String(tg)}))
 	if !f.inv.NotFound(k, tg) || f.inv.NotFound(k, tg) {
 		t.Error("it is news once")
 	}
@@ -40,7 +43,8 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	if f.inv.NotFound(k, tg) {
 		t.Error("news of what is known not to be there")
 	}
-	f.inv.Record(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, awsop.Output{ID: "young"}, literally)
+	f.inv.Record(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, awsop.Output{
+		ID: "young"}, literally)
 	f.clock.Advance(5 * time.Second)
 	if f.inv.NotFound(k, "young") {
 		t.Error("AWS may not know everywhere what was made a moment ago")
@@ -75,24 +79,28 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 		t.Error(diff)
 	}
 	f.clock.Advance(2 * time.Minute)
-	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" || f.inv.State(keys[0], a.ARN) != "active" || f.inv.State(keys[1], b.ARN) != "provisioning" {
+	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" ||
+		f.inv.State(keys[0], a.ARN) != "active" || f.inv.State(keys[1], b.ARN) != "provisioning" {
 		t.Errorf("%q %v", state, err)
 	}
 	if changed := must[[]stack.Key](t)(f.inv.RefreshStates(t.Context(), starting)); !slices.Equal(changed, keys[1:]) {
 		t.Errorf("%v changed", changed)
 	}
 	f.reads()
-	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" || len(f.reads()) > 0 || len(f.inv.Provisioning()) > 0 {
+	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "active" || len(f.reads()) > 0 ||
+		len(f.inv.Provisioning()) > 0 {
 		t.Errorf("%q %v", state, err)
 	}
 	if a.State != "provisioning" {
 		t.Error("an observation changed in the hands of whoever had it")
 	}
-	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(a.ARN)}))
+	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(),
+		&elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(a.ARN)}))
 	if changed := must[[]stack.Key](t)(f.inv.RefreshStates(t.Context(), starting)); !slices.Equal(changed, keys) {
 		t.Errorf("%v are to be read again", changed)
 	}
-	if o := must[awsop.Observed](t)(f.inv.Observed(t.Context(), keys[0], nil)); len(o.LoadBalancers) > 0 || f.inv.State(keys[0], a.ARN) != "" {
+	if o := must[awsop.Observed](t)(f.inv.Observed(t.Context(), keys[0], nil)); len(o.LoadBalancers) > 0 ||
+		f.inv.State(keys[0], a.ARN) != "" {
 		t.Errorf("%+v", o.LoadBalancers)
 	}
 	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "" {
@@ -153,7 +161,8 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	doubted := begin()
 	must[awsop.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
 	doubted.f.clock.Advance(time.Hour)
-	doubted.f.inv.MarkUncertain(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
+	doubted.f.inv.MarkUncertain(k, awsop.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}},
+		func(r stack.Ref) string { return r.Literal })
 	if got := doubted.wait(doubted.at); got != 5*time.Second {
 		t.Errorf("after a write of unknown outcome waits %v", got)
 	}
@@ -170,7 +179,8 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	failing := begin()
 	failing.f.clock.Advance(time.Minute)
 	failing.f.refuse("DescribeTargetGroups")
-	if rest, _, err := failing.f.inv.EnsureConsistent(t.Context(), k, failing.at.Add(-time.Hour)); err == nil || rest.Proven() {
+	if rest, _, err := failing.f.inv.EnsureConsistent(t.Context(), k, failing.at.Add(-time.Hour)); err == nil ||
+		rest.Proven() {
 		t.Error("it is certain of what it cannot read")
 	}
 
@@ -181,7 +191,8 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	if got := late.wait(late.at.Add(-time.Hour)); got == 0 {
 		t.Error("there is something to be planned")
 	}
-	if o := must[awsop.Observed](t)(late.f.inv.Observed(t.Context(), k, nil)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 {
+	if o := must[awsop.Observed](t)(late.f.inv.Observed(t.Context(), k, nil)); len(o.LoadBalancers) != 1 ||
+		len(o.TargetGroups) != 1 {
 		t.Errorf("%+v", o)
 	}
 	if got := late.wait(late.at.Add(-time.Hour)); got != 0 {
@@ -196,13 +207,16 @@ func TestTheSharedGroupIsForgottenWhenItIsDeleted(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	op := awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
+	op := awsop.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared",
+		Shared: true}}
 	f.inv.Record(k, op, awsop.Output{ID: "sg-1"}, literally)
-	f.inv.Record(k, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")}, awsop.Output{}, literally)
+	f.inv.Record(k, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")},
+		awsop.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); !ok || id != "sg-1" {
 		t.Errorf("%q %t", id, ok)
 	}
-	f.inv.Record(k, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}, awsop.Output{}, literally)
+	f.inv.Record(k, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")},
+		awsop.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); ok {
 		t.Errorf("%q", id)
 	}
@@ -220,14 +234,18 @@ func TestTheSharedGroupIsForgottenWhenItIsDeleted(t *testing.T) {
 func TestStacksOfServicesHaveTheirOwnTags(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.balancer("svc", map[string]string{"elbv2.k8s.aws/cluster": cluster, "service.k8s.aws/stack": "shop/web", "service.k8s.aws/resource": "LoadBalancer"})
+	f.balancer("svc", map[string]string{"elbv2.k8s.aws/cluster": cluster, "service.k8s.aws/stack": "shop/web",
+		"service.k8s.aws/resource": "LoadBalancer"})
 	f.balancer("incomplete", map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "shop/web"})
-	f.balancer("group", map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "team", "ingress.k8s.aws/resource": "LoadBalancer"})
+	f.balancer("group", map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "team",
+		"ingress.k8s.aws/resource": "LoadBalancer"})
 	keys := must[[]stack.Key](t)(f.inv.Keys(t.Context()))
-	if diff := cmp.Diff([]stack.Key{{Owner: stack.Ingress, ID: stack.ID{Name: "team"}}, key(stack.Service, "web")}, keys); diff != "" {
+	if diff := cmp.Diff([]stack.Key{{Owner: stack.Ingress, ID: stack.ID{Name: "team"}}, key(stack.Service, "web")},
+		keys); diff != "" {
 		t.Error(diff)
 	}
-	other := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, inventory.Config{Cluster: cluster, VPC: "vpc-other", Now: f.clock.Now})
+	other := inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, inventory.Config{
+		Cluster: cluster, VPC: "vpc-other", Now: f.clock.Now})
 	if keys := must[[]stack.Key](t)(other.Keys(t.Context())); len(keys) > 0 {
 		t.Errorf("of another VPC: %v", keys)
 	}

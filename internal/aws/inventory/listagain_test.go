@@ -16,7 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// TestWhatTheFirstListingMissedWakesItsStack has a former process make a load balancer a moment before the first listing.
+// TestWhatTheFirstListingMissedWakesItsStack has a former process make a load balancer a moment before the first
+// listing.
 func TestWhatTheFirstListingMissedWakesItsStack(t *testing.T) {
 	t.Parallel()
 	web := key(stack.Ingress, "web")
@@ -28,7 +29,10 @@ func TestWhatTheFirstListingMissedWakesItsStack(t *testing.T) {
 		"a stack that a pass was made over":             {known: true},
 		"a stack that nobody asked for":                 {},
 		"a stack that is written to while it is listed": {known: true, written: true},
-		"a listing that another stack calls for":        {known: true, list: func(f *fixture) error { f.inv.Invalidate(key(stack.Ingress, "other")); return f.observe("other") }},
+		"a listing that another stack calls for": {known: true, list: func(f *fixture) error {
+			f.inv.Invalidate(key(stack.Ingress, "other"))
+			return f.observe("other")
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +40,9 @@ func TestWhatTheFirstListingMissedWakesItsStack(t *testing.T) {
 			late := &lateGroups{EC2: f.sim.Compute}
 			var woken []stack.Key
 			f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
-				inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) { woken = append(woken, keys...) }})
+				inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
+					woken = append(woken, keys...)
+				}})
 			f.balancer("web", tracking("web"))
 			if err := f.inv.Load(t.Context()); err != nil {
 				t.Fatal(err)
@@ -80,9 +86,11 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 	lb, tg := f.balancer("web", tracking("web"))
 	out, err := f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("web"), Description: aws.String("d"), VpcId: aws.String(vpc),
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
-			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
-			{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("ManagedLBSecurityGroup")}}}},
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: []ec2types.Tag{
+				{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("ingress.k8s.aws/stack"),
+					Value: aws.String("shop/web")},
+				{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("ManagedLBSecurityGroup")}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,13 +98,16 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 	late := &lateGroups{EC2: f.sim.Compute}
 	var woken []stack.Key
 	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: late, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) { woken = append(woken, keys...) }})
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(keys []stack.Key) {
+			woken = append(woken, keys...)
+		}})
 	if o := f.listed(web); len(o.LoadBalancers)+len(o.TargetGroups)+len(o.SecurityGroups) != 3 {
 		t.Fatalf("observed are %+v", o)
 	}
 	late.meanwhile = func() {
 		for _, op := range []plan.Operation{
-			awsop.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)},
+			awsop.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}, awsop.DeleteTargetGroup{
+				TargetGroup: stack.Literal(stack.KindTargetGroup, tg)},
 			awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, *out.GroupId)},
 		} {
 			f.inv.Record(web, op, awsop.Output{}, literally)
@@ -110,7 +121,8 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNoStack(t *testing.T) {
 		t.Errorf("observed are %+v", o)
 	}
 	f.reads()
-	if gone, _, err := f.inv.EnsureConsistent(t.Context(), web, f.clock.Now().Add(-time.Hour)); !gone.Proven() || err != nil || len(f.reads()) > 0 {
+	if gone, _, err := f.inv.EnsureConsistent(t.Context(), web, f.clock.Now().Add(-time.Hour)); !gone.Proven() ||
+		err != nil || len(f.reads()) > 0 {
 		t.Errorf("that listing is no proof: %q, %v", gone, err)
 	}
 }

@@ -40,8 +40,8 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 	}
 }
 
-// shared runs a read once for all callers that need it at the same time, for loadTimeout at most; a caller that gives up does not end it for
-// the others.
+// shared runs a read once for all callers that need it at the same time, for loadTimeout at most; a caller that gives
+// up does not end it for the others.
 func shared[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
 	return unbounded(ctx, i, name, func(ctx context.Context) (T, error) {
 		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
@@ -51,7 +51,8 @@ func shared[T any](ctx context.Context, i *Inventory, name string, read func(con
 }
 
 // unbounded is shared for a read that bounds itself.
-func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
+func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (
+	T, error) {
 	ch := i.flight.DoChan(name, func() (any, error) { return read(context.WithoutCancel(ctx)) })
 	var zero T
 	select {
@@ -86,7 +87,8 @@ func (l *listing) arns() []string {
 }
 
 // listLoadBalancers reads a page of those of the account, and returns those of the VPC.
-func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []awsop.LoadBalancer, more *string, err error) {
+func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []awsop.LoadBalancer,
+	more *string, err error) {
 	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
 	if err != nil {
 		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
@@ -106,7 +108,8 @@ func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *str
 }
 
 // listTargetGroups reads a page of those of the account, and returns those of the VPC.
-func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []awsop.TargetGroup, more *string, err error) {
+func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []awsop.TargetGroup,
+	more *string, err error) {
 	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
 	if err != nil {
 		return nil, nil, fmt.Errorf("describing target groups: %w", err)
@@ -141,13 +144,15 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 	return nil
 }
 
-// readList makes a listing for callers that need one that began after need invalidations or later. It has no bound in time, for a large account
-// whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout. What an attempt has read that a passing error
-// ended, the next one does not read again.
+// readList makes a listing for callers that need one that began after need invalidations or later. It has no bound in
+// time, for a large account whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout.
+// What an attempt has read that a passing error ended, the next one does not read again.
 func (i *Inventory) readList(ctx context.Context, need int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stall := time.AfterFunc(loadTimeout, func() { cancel(fmt.Errorf("AWS answers nothing for %v: %w", loadTimeout, context.DeadlineExceeded)) })
+	stall := time.AfterFunc(loadTimeout, func() {
+		cancel(fmt.Errorf("AWS answers nothing for %v: %w", loadTimeout, context.DeadlineExceeded))
+	})
 	defer stall.Stop()
 	progressed := func() { stall.Reset(loadTimeout) }
 
@@ -170,7 +175,9 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		})
 	})
 	g.Go(func() error {
-		return l.groups.read(progressed, func(next *string) ([]awsop.SecurityGroup, *string, error) { return i.groups.Page(gctx, next) })
+		return l.groups.read(progressed, func(next *string) ([]awsop.SecurityGroup, *string, error) {
+			return i.groups.Page(gctx, next)
+		})
 	})
 	err := g.Wait()
 	var tags map[string]readTags
@@ -211,13 +218,14 @@ func (i *Inventory) beginList(need int64) *listing {
 	return l
 }
 
-// merge takes a listing over: for stacks that are stale or new. Others are written through and need none; news are those of which it holds
-// what no listing before it had.
+// merge takes a listing over: for stacks that are stale or new. Others are written through and need none; news are
+// those of which it holds what no listing before it had.
 func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	began := l.began
-	found := i.byStack(awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
+	found := i.byStack(awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items,
+		SecurityGroups: l.groups.items},
 		func(arn string) map[string]string { return tags[arn].tags })
 	i.noteArrivals(l, found)
 	i.groups.Replace(l.groups.items, l.groupsBegan)
@@ -270,7 +278,8 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		}
 	}
 	i.tags, i.listed = all, began
-	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications, quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
+	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications,
+		quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
 	i.kept, i.keptForeign = nil, nil
 	return news
 }

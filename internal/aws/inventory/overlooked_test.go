@@ -29,7 +29,8 @@ func TestAnEmptyPageForgetsNoCertificate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	covered := func() bool {
-		_, uncovered := facts.DiscoverCertificates(f.answer(facts.Need{Kind: facts.NeedCertificates}), []string{"www.example.com"}, nil)
+		_, uncovered := facts.DiscoverCertificates(f.answer(facts.Need{Kind: facts.NeedCertificates}),
+			[]string{"www.example.com"}, nil)
 		return len(uncovered) == 0
 	}
 	if !covered() {
@@ -58,9 +59,12 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 		lacks            inventory.Parts
 		found            bool
 	}{
-		{"certificate", "ListCertificates", "DescribeCertificate", facts.NeedCertificates, inventory.Parts{Certificates: []string{listedCertificate}},
-			inventory.Parts{Certificates: []string{listedCertificate[:len(listedCertificate)-4] + "dead", "arn:aws:iam::123456789012:server-certificate/web"}}, true},
-		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.Parts{SecurityGroups: []string{webGroup}},
+		{"certificate", "ListCertificates", "DescribeCertificate", facts.NeedCertificates, inventory.Parts{
+			Certificates: []string{listedCertificate}},
+			inventory.Parts{Certificates: []string{listedCertificate[:len(listedCertificate)-4] + "dead",
+				"arn:aws:iam::123456789012:server-certificate/web"}}, true},
+		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.Parts{
+			SecurityGroups: []string{webGroup}},
 			inventory.Parts{SecurityGroups: []string{"sg-0a1de00000000dead"}}, true},
 		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets, inventory.Parts{Subnets: []string{publicSubnet}},
 			inventory.Parts{Subnets: []string{"subnet-0a1de00000000dead"}}, false},
@@ -81,7 +85,8 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 			if found, err := f.inv.Overlooked(t.Context(), c.lacks); found || err != nil {
 				t.Errorf("what does not exist: %v, %v", found, err)
 			}
-			if found, err := f.inv.Overlooked(t.Context(), c.has); found != c.found || errors.Is(err, absence.ErrUnknown) == c.found {
+			if found, err := f.inv.Overlooked(t.Context(), c.has); found != c.found ||
+				errors.Is(err, absence.ErrUnknown) == c.found {
 				t.Errorf("what exists: %v, %v", found, err)
 			}
 			f.answer(facts.Need{Kind: c.need})
@@ -92,7 +97,8 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 	}
 }
 
-// TestTargetGroupThatAnEmptyAnswerLacksIsNotGone asks for a target group by its ARN: only AWS's error says that it does not exist.
+// TestTargetGroupThatAnEmptyAnswerLacksIsNotGone asks for a target group by its ARN: only AWS's error says that it does
+// not exist.
 func TestTargetGroupThatAnEmptyAnswerLacksIsNotGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -22,8 +22,8 @@ type Owner struct {
 	Stack stack.Key
 	// TargetGroup is its identity in the stack.
 	TargetGroup string
-	// Contested are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing tells which one it
-	// belongs to.
+	// Contested are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing
+	// tells which one it belongs to.
 	Contested string
 }
 
@@ -41,9 +41,9 @@ func (o Owner) Placed() bool { return naming.NamespaceOfTargetGroup(o.TargetGrou
 // BindsIn reports whether the binding of the target group belongs to a namespace, if the identity decides about it.
 func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGroup, namespace) }
 
-// TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a target group that no
-// listing shows: because none is complete, or because the target group is younger or of another VPC. An error means that AWS did not answer,
-// and nothing may be concluded.
+// TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a
+// target group that no listing shows: because none is complete, or because the target group is younger or of another
+// VPC. An error means that AWS did not answer, and nothing may be concluded.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
 	owner, known := i.KnownOwner(arn)
 	if known && !i.outdated(arn) {
@@ -103,8 +103,8 @@ func (i *Inventory) outdated(arn string) bool {
 	return read && i.cfg.Now().Sub(t.at) >= foreignLifetime
 }
 
-// KnownOwner returns the stack of this cluster to which a target group or a load balancer belongs, without asking AWS. known is false for a resource of
-// which no tags were read.
+// KnownOwner returns the stack of this cluster to which a target group or a load balancer belongs, without asking AWS.
+// known is false for a resource of which no tags were read.
 func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -134,7 +134,8 @@ func (i *Inventory) noteHaving(e *entry) {
 		i.having[e.obs.TargetGroups[n].ARN] = e.obs.Key
 	}
 	for n := range e.obs.LoadBalancers {
-		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil { // its own stack goes before those that show it
+		// its own stack goes before those that show it
+		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil {
 			i.having[lb.ARN] = e.obs.Key
 		}
 	}
@@ -142,14 +143,19 @@ func (i *Inventory) noteHaving(e *entry) {
 
 // owns reports whether a load balancer was created for the stack.
 func (e *entry) owns(arn string) bool {
-	return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == arn && !lb.Foreign })
+	return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {
+		return lb.ARN == arn &&
+			!lb.Foreign
+	})
 }
 
 // askable is the form of an ARN of a target group or load balancer for which AWS can be asked.
-var askable = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:(targetgroup|loadbalancer/(app|net|gwy))/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
+var askable = regexp.MustCompile(
+	`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:(targetgroup|loadbalancer/(app|net|gwy))/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
 
-// ownerFacts answers, for target groups and load balancers, from the bulk listing, and asks AWS about what that does not show: it may be younger. An ARN that AWS would not take costs no
-// call, and what AWS refuses to tell is not of this cluster. Without an answer nothing is known.
+// ownerFacts answers, for target groups and load balancers, from the bulk listing, and asks AWS about what that does
+// not show: it may be younger. An ARN that AWS would not take costs no call, and what AWS refuses to tell is not of
+// this cluster. Without an answer nothing is known.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
@@ -214,7 +220,8 @@ func (i *Inventory) LoadBalancers() int {
 	return n
 }
 
-// Holder is the stack of this cluster that has a load balancer or target group of a name, as far as that is known without asking AWS.
+// Holder is the stack of this cluster that has a load balancer or target group of a name, as far as that is known
+// without asking AWS.
 func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

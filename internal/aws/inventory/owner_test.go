@@ -19,7 +19,8 @@ func (f *fixture) tagged(name string, tags map[string]string) (arn string) {
 		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	out, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp, Tags: ts,
+		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc),
+		TargetType: elbv2types.TargetTypeEnumIp, Tags: ts,
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -28,7 +29,8 @@ func (f *fixture) tagged(name string, tags map[string]string) (arn string) {
 }
 
 func ofStack(kind, stack, id string) map[string]string {
-	return map[string]string{"elbv2.k8s.aws/cluster": cluster, kind + ".k8s.aws/stack": stack, kind + ".k8s.aws/resource": id}
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, kind + ".k8s.aws/stack": stack,
+		kind + ".k8s.aws/resource": id}
 }
 
 func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
@@ -43,7 +45,8 @@ func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
 		t.Errorf("known to be of %+v", owner)
 	}
 	need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "InternalFailure", Status: 500}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "InternalFailure", Status: 500}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn)})
@@ -77,7 +80,8 @@ func TestContestedTargetGroupIsNotExternal(t *testing.T) {
 		t.Fatal(err)
 	}
 	owner, known := f.inv.KnownOwner(arn)
-	if !known || owner.External() || !owner.ClaimedBy("shop") || !owner.ClaimedBy("blog") || owner.ClaimedBy("evil") || owner.ClaimedBy("") {
+	if !known || owner.External() || !owner.ClaimedBy("shop") || !owner.ClaimedBy("blog") || owner.ClaimedBy("evil") ||
+		owner.ClaimedBy("") {
 		t.Errorf("%+v, known %t", owner, known)
 	}
 	need := facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}

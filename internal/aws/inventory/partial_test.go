@@ -13,7 +13,8 @@ func TestTagsThatWereReadBeforeAListingFailedAreNotReadAgain(t *testing.T) {
 	for n := range 30 { // sixty resources: three batches
 		f.balancer(fmt.Sprintf("lb%02d", n), tracking(fmt.Sprintf("web%02d", n)))
 	}
-	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: "late", Action: "DescribeTags", Skip: 2, Times: 1, Code: "Throttling"}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: "late", Action: "DescribeTags", Skip: 2, Times: 1,
+		Code: "Throttling"}); err != nil {
 		t.Fatal(err)
 	}
 	f.reads()

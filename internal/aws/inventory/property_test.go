@@ -21,7 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// meanwhile is what others do while AWS is being read: one thing before each call of a listing, and one before its answer arrives.
+// meanwhile is what others do while AWS is being read: one thing before each call of a listing, and one before its
+// answer arrives.
 type meanwhile struct {
 	mu   sync.Mutex
 	todo []func()
@@ -42,19 +43,22 @@ type busyBalancing struct {
 	m *meanwhile
 }
 
-func (b busyBalancing) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput, o ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+func (b busyBalancing) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput,
+	o ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
 	b.m.next()
 	defer b.m.next()
 	return b.ELBV2.DescribeLoadBalancers(ctx, in, o...)
 }
 
-func (b busyBalancing) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+func (b busyBalancing) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput,
+	o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
 	b.m.next()
 	defer b.m.next()
 	return b.ELBV2.DescribeTargetGroups(ctx, in, o...)
 }
 
-func (b busyBalancing) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTagsOutput, error) {
+func (b busyBalancing) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, o ...func(*elbv2.Options)) (
+	*elbv2.DescribeTagsOutput, error) {
 	b.m.next()
 	defer b.m.next()
 	return b.ELBV2.DescribeTags(ctx, in, o...)
@@ -65,7 +69,8 @@ type busyCompute struct {
 	m *meanwhile
 }
 
-func (b busyCompute) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (b busyCompute) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput,
+	o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	b.m.next()
 	defer b.m.next()
 	return b.EC2.DescribeSecurityGroups(ctx, in, o...)
@@ -81,10 +86,12 @@ type busyAccount struct {
 }
 
 func (a *busyAccount) tags(k stack.Key, id string) map[string]string {
-	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": k.ID.String(), "ingress.k8s.aws/resource": id}
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": k.ID.String(),
+		"ingress.k8s.aws/resource": id}
 }
 
-// write sends an operation; told tells whether this process does it, or somebody else, after which the stack is to be read again.
+// write sends an operation; told tells whether this process does it, or somebody else, after which the stack is to be
+// read again.
 func (a *busyAccount) write(k stack.Key, op plan.Operation, told bool) awsop.Output {
 	out, err := awsclient.Write(context.Background(), a.raw, op, literally)
 	if err != nil {
@@ -116,16 +123,20 @@ func (a *busyAccount) change(k stack.Key, what int, told bool) {
 	case what == 2 && len(tgs) > 0:
 		a.write(k, awsop.AddTags{Resource: target(tgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what == 3 && len(sgs) > 0:
-		a.write(k, awsop.AuthorizeSecurityGroupIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
+		a.write(k, awsop.AuthorizeSecurityGroupIngress{Group: group(sgs[0]), Permissions: []stack.Permission{
+			{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
 	case what == 4 && len(sgs) > 0:
 		a.write(k, awsop.CreateTags{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what < 8:
-		out := a.write(k, awsop.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name, TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
-			IPAddressType: "ipv4", HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2, Matcher: "200"},
+		out := a.write(k, awsop.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name,
+			TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
+			IPAddressType: "ipv4", HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2, Matcher: "200"},
 			Tags: a.tags(k, name)}}, told)
 		a.tgs[k] = append(a.tgs[k], out.ID)
 	default:
-		out := a.write(k, awsop.CreateSecurityGroup{VPC: vpc, Group: stack.SecurityGroup{ID: name, Name: name, Description: "d", Tags: a.tags(k, name)}}, told)
+		out := a.write(k, awsop.CreateSecurityGroup{VPC: vpc, Group: stack.SecurityGroup{ID: name, Name: name,
+			Description: "d", Tags: a.tags(k, name)}}, told)
 		a.sgs[k] = append(a.sgs[k], out.ID)
 	}
 }
@@ -135,7 +146,8 @@ func newBusyAccount(t *testing.T) (*busyAccount, *meanwhile) {
 	f, m := newFixture(t), &meanwhile{}
 	f.inv = inventory.New(awsclient.Clients{ELBV2: busyBalancing{f.sim.Balancing, m}, EC2: busyCompute{f.sim.Compute, m}},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
-	return &busyAccount{fixture: f, raw: awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}, m
+	return &busyAccount{fixture: f, raw: awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute},
+		tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}, m
 }
 
 func TestTagsOfWhatIsNotKnownOfAStackYetAreReadAgainWithIt(t *testing.T) {

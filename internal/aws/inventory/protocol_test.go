@@ -47,7 +47,8 @@ func newProtocol(t *testing.T) *protocol {
 		}
 	})
 	p.sim = sim
-	p.inv = New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}, Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001", Now: p.clock.Now})
+	p.inv = New(awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}, Config{Cluster: "demo-cluster",
+		VPC: "vpc-0a1de000000000001", Now: p.clock.Now})
 	p.group = p.create("first")
 	return p
 }
@@ -55,13 +56,15 @@ func newProtocol(t *testing.T) *protocol {
 // create makes a target group with the tags of the stack, as another process would.
 func (p *protocol) create(name string) (arn string) {
 	p.Helper()
-	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web", "ingress.k8s.aws/resource": name}
+	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web",
+		"ingress.k8s.aws/resource": name}
 	var ts []elbv2types.Tag
 	for k, v := range tags {
 		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	out, err := p.sim.Balancing.CreateTargetGroup(p.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(p.inv.cfg.VPC), Tags: ts,
+		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(p.inv.cfg.VPC),
+		Tags: ts,
 	})
 	if err != nil {
 		p.Fatal(err)
@@ -71,7 +74,8 @@ func (p *protocol) create(name string) (arn string) {
 
 func (p *protocol) delete() {
 	p.Helper()
-	if _, err := p.sim.Balancing.DeleteTargetGroup(p.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(p.group)}); err != nil {
+	if _, err := p.sim.Balancing.DeleteTargetGroup(p.Context(), &elbv2.DeleteTargetGroupInput{
+		TargetGroupArn: aws.String(p.group)}); err != nil {
 		p.Fatal(err)
 	}
 }
@@ -142,7 +146,8 @@ func TestEventsLeadFromStateToStateAsInTheTable(t *testing.T) {
 	uncertain := func(p *protocol) { p.observe(); p.inv.MarkUncertain(web, modify(p), literal) }
 	invalid := func(p *protocol) { p.observe(); p.inv.Invalidate(web) }
 	assumed := func(p *protocol) {
-		p.inv.Assume(map[stack.Key]Snapshot{web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}, p.clock.Now())
+		p.inv.Assume(map[stack.Key]Snapshot{
+			web: {Attributes: map[string]map[string]string{p.group: {"stickiness.enabled": "true"}}}}, p.clock.Now())
 		p.observe()
 	}
 	for name, tc := range map[string]struct {
@@ -151,30 +156,44 @@ func TestEventsLeadFromStateToStateAsInTheTable(t *testing.T) {
 		event func(*protocol)
 		then  stackState
 	}{
-		"unlisted, a question":                      {func(*protocol) {}, stackUnlisted, (*protocol).observe, stackListed},
-		"unlisted, invalidated":                     {func(*protocol) {}, stackUnlisted, func(p *protocol) { p.inv.Invalidate(web) }, stackUnlisted},
-		"listed, a listing shows the same":          {(*protocol).observe, stackListed, (*protocol).list, stackListed},
-		"listed, a listing shows more":              {(*protocol).observe, stackListed, func(p *protocol) { p.create("second"); p.list() }, stackInvalid},
-		"listed, a listing shows less":              {(*protocol).observe, stackListed, func(p *protocol) { p.delete(); p.list() }, stackListed},
-		"listed, written":                           {(*protocol).observe, stackListed, func(p *protocol) { p.inv.Record(web, modify(p), awsop.Output{}, literal) }, stackListed},
-		"listed, a write of unknown outcome":        {(*protocol).observe, stackListed, uncertain, stackUncertain},
-		"listed, invalidated":                       {(*protocol).observe, stackListed, invalid, stackInvalid},
-		"listed, read again":                        {(*protocol).observe, stackListed, (*protocol).reread, stackListed},
-		"listed, read again, something is gone":     {(*protocol).observe, stackListed, func(p *protocol) { p.delete(); p.reread() }, stackInvalid},
-		"listed, a target group was not found":      {(*protocol).observe, stackListed, func(p *protocol) { p.inv.NotFound(web, p.group) }, stackInvalid},
-		"listed, tagged for the stack by others":    {(*protocol).observe, stackListed, func(p *protocol) { p.inv.mu.Lock(); p.inv.gain(web, p.group); p.inv.mu.Unlock() }, stackUncertain},
-		"uncertain, a question":                     {uncertain, stackUncertain, (*protocol).observe, stackListed},
-		"uncertain, a listing":                      {uncertain, stackUncertain, (*protocol).list, stackUncertain},
-		"uncertain, invalidated":                    {uncertain, stackUncertain, invalid, stackInvalid},
-		"invalid, a question":                       {invalid, stackInvalid, (*protocol).observe, stackListed},
-		"invalid, a listing":                        {invalid, stackInvalid, (*protocol).list, stackListed},
-		"invalid, a write of unknown outcome":       {invalid, stackInvalid, func(p *protocol) { p.inv.MarkUncertain(web, modify(p), literal) }, stackInvalid},
-		"invalid, read again by name":               {invalid, stackInvalid, (*protocol).reread, stackInvalid},
-		"assumed, a question":                       {assumed, stackAssumed, (*protocol).observe, stackAssumed},
-		"assumed, verified":                         {assumed, stackAssumed, func(p *protocol) { p.inv.Verify(web) }, stackListed},
-		"assumed, read again":                       {assumed, stackAssumed, (*protocol).reread, stackListed},
-		"assumed, invalidated":                      {assumed, stackAssumed, invalid, stackInvalid},
-		"listed, forgotten while something is left": {(*protocol).observe, stackListed, func(p *protocol) { p.inv.Forget(web) }, stackListed},
+		"unlisted, a question": {func(*protocol) {}, stackUnlisted, (*protocol).observe, stackListed},
+		"unlisted, invalidated": {func(*protocol) {}, stackUnlisted,
+			func(p *protocol) { p.inv.Invalidate(web) }, stackUnlisted},
+		"listed, a listing shows the same": {(*protocol).observe, stackListed, (*protocol).list, stackListed},
+		"listed, a listing shows more": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.create("second"); p.list() }, stackInvalid},
+		"listed, a listing shows less": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.delete(); p.list() }, stackListed},
+		"listed, written": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.inv.Record(web, modify(p), awsop.Output{}, literal) }, stackListed},
+		"listed, a write of unknown outcome": {(*protocol).observe, stackListed, uncertain, stackUncertain},
+		"listed, invalidated":                {(*protocol).observe, stackListed, invalid, stackInvalid},
+		"listed, read again":                 {(*protocol).observe, stackListed, (*protocol).reread, stackListed},
+		"listed, read again, something is gone": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.delete(); p.reread() }, stackInvalid},
+		"listed, a target group was not found": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.inv.NotFound(web, p.group) }, stackInvalid},
+		"listed, tagged for the stack by others": {(*protocol).observe, stackListed, func(p *protocol) {
+			p.inv.mu.Lock()
+			p.inv.gain(web, p.group)
+			p.inv.mu.Unlock()
+		}, stackUncertain},
+		"uncertain, a question":  {uncertain, stackUncertain, (*protocol).observe, stackListed},
+		"uncertain, a listing":   {uncertain, stackUncertain, (*protocol).list, stackUncertain},
+		"uncertain, invalidated": {uncertain, stackUncertain, invalid, stackInvalid},
+		"invalid, a question":    {invalid, stackInvalid, (*protocol).observe, stackListed},
+		"invalid, a listing":     {invalid, stackInvalid, (*protocol).list, stackListed},
+		"invalid, a write of unknown outcome": {invalid, stackInvalid, func(p *protocol) {
+			p.inv.MarkUncertain(web, modify(p), literal)
+		}, stackInvalid},
+		"invalid, read again by name": {invalid, stackInvalid, (*protocol).reread, stackInvalid},
+		"assumed, a question":         {assumed, stackAssumed, (*protocol).observe, stackAssumed},
+		"assumed, verified": {assumed, stackAssumed, func(p *protocol) { p.inv.Verify(web) },
+			stackListed},
+		"assumed, read again":  {assumed, stackAssumed, (*protocol).reread, stackListed},
+		"assumed, invalidated": {assumed, stackAssumed, invalid, stackInvalid},
+		"listed, forgotten while something is left": {(*protocol).observe, stackListed,
+			func(p *protocol) { p.inv.Forget(web) }, stackListed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +216,8 @@ type lateDescribe struct {
 	meanwhile func()
 }
 
-func (l *lateDescribe) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+func (l *lateDescribe) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput,
+	o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
 	out, err := l.ELBV2.DescribeTargetGroups(ctx, in, o...)
 	if f := l.meanwhile; f != nil {
 		l.meanwhile = nil
@@ -211,7 +231,8 @@ func TestReadsThatBeganBeforeAnEventDoNotHideIt(t *testing.T) {
 	t.Parallel()
 	remove := func(p *protocol) {
 		p.delete()
-		p.inv.Record(web, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, p.group)}, awsop.Output{}, literal)
+		p.inv.Record(web, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, p.group)},
+			awsop.Output{}, literal)
 	}
 	for name, tc := range map[string]struct {
 		from, read, event func(*protocol)
@@ -219,11 +240,15 @@ func TestReadsThatBeganBeforeAnEventDoNotHideIt(t *testing.T) {
 		groups            int
 	}{
 		"a listing of a listed stack, a write": {(*protocol).observe, (*protocol).list, remove, stackListed, 0},
-		"a listing of an invalid stack, invalidated again": {func(p *protocol) { p.observe(); p.inv.Invalidate(web) }, (*protocol).list,
+		"a listing of an invalid stack, invalidated again": {func(p *protocol) { p.observe(); p.inv.Invalidate(web) },
+			(*protocol).list,
 			func(p *protocol) { p.inv.Invalidate(web) }, stackInvalid, 1},
-		"a listing of an invalid stack, a write": {func(p *protocol) { p.observe(); p.inv.Invalidate(web) }, (*protocol).list, remove, stackInvalid, 0},
-		"a reread, a write of unknown outcome":   {(*protocol).observe, (*protocol).reread, func(p *protocol) { p.inv.MarkUncertain(web, modify(p), literal) }, stackUncertain, 1},
-		"a reread, a write":                      {(*protocol).observe, (*protocol).reread, func(p *protocol) { p.inv.Record(web, modify(p), awsop.Output{}, literal) }, stackListed, 1},
+		"a listing of an invalid stack, a write": {func(p *protocol) { p.observe(); p.inv.Invalidate(web) }, (*protocol).list,
+			remove, stackInvalid, 0},
+		"a reread, a write of unknown outcome": {(*protocol).observe, (*protocol).reread,
+			func(p *protocol) { p.inv.MarkUncertain(web, modify(p), literal) }, stackUncertain, 1},
+		"a reread, a write": {(*protocol).observe, (*protocol).reread,
+			func(p *protocol) { p.inv.Record(web, modify(p), awsop.Output{}, literal) }, stackListed, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

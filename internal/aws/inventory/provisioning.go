@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// balancersPerRead is how many load balancers one DescribeLoadBalancers names at most (Elastic Load Balancing API reference).
+// balancersPerRead is how many load balancers one DescribeLoadBalancers names at most (Elastic Load Balancing API
+// reference).
 const balancersPerRead = 20
 
 // Provisioning lists the load balancers that AWS was still making when they were seen last, with their stacks.
@@ -31,8 +32,9 @@ func (i *Inventory) Provisioning() map[string]stack.Key {
 	return out
 }
 
-// RefreshStates reads the states of load balancers, twenty in a call, and returns the stacks of those that changed. If one of them
-// is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read before an error counts.
+// RefreshStates reads the states of load balancers, twenty in a call, and returns the stacks of those that changed. If
+// one of them is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read
+// before an error counts.
 func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.Key) (changed []stack.Key, err error) {
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(stacks)), balancersPerRead) {
 		balancers, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
@@ -65,8 +67,8 @@ func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 	})
 }
 
-// ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It reports whether
-// anything was known. They are read again when a stack manages them.
+// ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It
+// reports whether anything was known. They are read again when a stack manages them.
 func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
 	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
 		known := lb.Attributes != nil
@@ -94,13 +96,15 @@ func (i *Inventory) State(key stack.Key, arn string) (state string) {
 	return state
 }
 
-// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known to be
-// active stays so, and is not read.
+// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known
+// to be active stays so, and is not read.
 func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
 	if i.State(key, arn) == "active" {
 		return "active", nil
 	}
-	found, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (awsop.Observed, error) { return i.find(ctx, stack.KindLoadBalancer, arn, "") })
+	found, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (awsop.Observed, error) {
+		return i.find(ctx, stack.KindLoadBalancer, arn, "")
+	})
 	if err != nil {
 		return "", err
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// QuotaUse is what is used of AWS's limits, as far as it is known: of those for the account by all of it, of those for a load balancer by the one
-// of the stacks that uses most. It takes a step for each listener: only where a stack has several load balancers its rules are gone through.
+// QuotaUse is what is used of AWS's limits, as far as it is known: of those for the account by all of it, of those for
+// a load balancer by the one of the stacks that uses most. It takes a step for each listener: only where a stack has
+// several load balancers its rules are gone through.
 func (i *Inventory) QuotaUse() (uses []quota.Use) {
 	all := []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}} // so that each limit is shown
 	i.mu.Lock()

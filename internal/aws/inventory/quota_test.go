@@ -37,20 +37,24 @@ func (f *fixture) networkBalancer(name string, tags map[string]string) {
 		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	lb, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
-		Name: aws.String(name), Subnets: []string{"subnet-0a1de0000000000a1"}, Type: elbv2types.LoadBalancerTypeEnumNetwork, Tags: ts,
+		Name: aws.String(name), Subnets: []string{"subnet-0a1de0000000000a1"}, Type: elbv2types.LoadBalancerTypeEnumNetwork,
+		Tags: ts,
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
 	group, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumTcp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumAlb, Tags: ts,
+		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumTcp, VpcId: aws.String(vpc),
+		TargetType: elbv2types.TargetTypeEnumAlb, Tags: ts,
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
 	if _, err := f.sim.Balancing.CreateListener(f.Context(), &elbv2.CreateListenerInput{
-		LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumTcp, Tags: ts,
-		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
+		LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumTcp,
+		Tags: ts,
+		DefaultActions: []elbv2types.Action{
+			{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
 	}); err != nil {
 		f.Fatal(err)
 	}
@@ -69,11 +73,13 @@ func TestUseOfLimitsIsThatOfTheFullestLoadBalancerAndOfTheWholeAccount(t *testin
 	front := tracking("front")
 	front["ingress.k8s.aws/resource"] = "FrontendNLB"
 	f.networkBalancer("front", front)
-	behind, err := f.sim.Balancing.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{Names: []string{"behind"}})
+	behind, err := f.sim.Balancing.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{
+		Names: []string{"behind"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	listeners, err := f.sim.Balancing.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: behind.LoadBalancers[0].LoadBalancerArn})
+	listeners, err := f.sim.Balancing.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{
+		LoadBalancerArn: behind.LoadBalancers[0].LoadBalancerArn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,15 +94,17 @@ func TestUseOfLimitsIsThatOfTheFullestLoadBalancerAndOfTheWholeAccount(t *testin
 	}
 	for _, name := range []string{"alone", "front"} {
 		k := key(stack.Ingress, name)
-		desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}, {ID: "FrontendNLB"}}}
+		desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity},
+			{ID: "FrontendNLB"}}}
 		if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := map[quota.Limit]int{
 		quota.ApplicationLoadBalancers: 3, quota.NetworkLoadBalancers: 1, quota.TargetGroups: 4,
-		"listeners-per-application-load-balancer": 1, quota.RulesOfApplicationLoadBalancer: 3, "target-groups-per-application-load-balancer": 1,
-		"listeners-per-network-load-balancer": 1,
+		"listeners-per-application-load-balancer": 1, quota.RulesOfApplicationLoadBalancer: 3,
+		"target-groups-per-application-load-balancer": 1,
+		"listeners-per-network-load-balancer":         1,
 	}
 	if d := cmp.Diff(want, f.used()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -108,7 +116,8 @@ func TestUseOfLimitsIsThatOfTheFullestLoadBalancerAndOfTheWholeAccount(t *testin
 	if got := f.used()[quota.TargetGroups]; got != 5 {
 		t.Errorf("%d target groups after one is made", got)
 	}
-	f.inv.Record(key(stack.Ingress, "alone"), awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, awsop.Output{}, resolve)
+	f.inv.Record(key(stack.Ingress, "alone"), awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup,
+		arn)}, awsop.Output{}, resolve)
 	if got := f.used()[quota.TargetGroups]; got != 4 {
 		t.Errorf("%d target groups after one is deleted", got)
 	}

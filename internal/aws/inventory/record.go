@@ -63,22 +63,28 @@ func (i *Inventory) record(key stack.Key, effect awsop.Effect, id string, advanc
 	after := advance(e.obs)
 	switch effect.Kind {
 	case stack.KindSecurityGroup:
-		if slices.ContainsFunc(after.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.GroupID == id && g.Shared }) {
+		if slices.ContainsFunc(after.SecurityGroups, func(g awsop.SecurityGroup) bool {
+			return g.GroupID == id &&
+				g.Shared
+		}) {
 			return // no stack's, see securitygroup.Groups.Backend
 		}
 	case stack.KindLoadBalancer, stack.KindTargetGroup:
 		i.recordListed(&after, effect, id)
-	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // no listing shows them
+	// no listing shows them
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
 	}
 	e.wrote = i.history.writes
 	e.obs = after
 	i.noteHaving(e)
-	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb == awsop.Creates && slices.Contains(listed, effect.Kind) {
+	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb ==
+		awsop.Creates && slices.Contains(listed, effect.Kind) {
 		e.createdAt = i.cfg.Now()
 	}
 }
 
-// recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is held.
+// recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is
+// held.
 func (i *Inventory) recordListed(after *awsop.Observed, effect awsop.Effect, arn string) {
 	now := i.cfg.Now()
 	switch effect.Verb {

@@ -99,7 +99,8 @@ func textsOf(o awsop.Observed) (out []string) {
 	return out
 }
 
-// again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an error.
+// again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an
+// error.
 func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
 	out, err := i.listedAgain(ctx, known)
 	if err != nil {
@@ -176,8 +177,11 @@ func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awso
 		own = &awsop.Observed{Key: known.Key}
 	}
 	for _, lb := range found.LoadBalancers {
-		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool { return k.ARN == lb.ARN && k.Foreign }) &&
-			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) { // which has become the stack's
+		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool {
+			return k.ARN == lb.ARN && k.Foreign
+		}) &&
+			// which has become the stack's
+			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) {
 			lb.Foreign, lb.Tags = true, tags[lb.ARN]
 			lb.Set(awsop.Read, awsop.PartTags)
 			own.LoadBalancers = append(own.LoadBalancers, lb)

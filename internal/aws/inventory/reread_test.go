@@ -12,12 +12,14 @@ import (
 )
 
 func webTags() map[string]string {
-	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "shop/web", "ingress.k8s.aws/resource": "LoadBalancer"}
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": "shop/web",
+		"ingress.k8s.aws/resource": "LoadBalancer"}
 }
 
 // webStack is a wish that manages attributes of the load balancer and of nothing else.
 func webStack(k stack.Key) *stack.Stack {
-	return &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: "LoadBalancer", Type: stack.Application, Attributes: map[string]string{"idle_timeout.timeout_seconds": "60"}}}}
+	return &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{
+		{ID: "LoadBalancer", Type: stack.Application, Attributes: map[string]string{"idle_timeout.timeout_seconds": "60"}}}}
 }
 
 func TestWhatIsChangedByHandIsSeenWithoutAListing(t *testing.T) {
@@ -35,14 +37,17 @@ func TestWhatIsChangedByHandIsSeenWithoutAListing(t *testing.T) {
 	before := look()
 	f.reads()
 	if _, err := f.sim.Balancing.ModifyLoadBalancerAttributes(f.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
-		LoadBalancerArn: aws.String(lb), Attributes: []elbv2types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("99")}},
+		LoadBalancerArn: aws.String(lb), Attributes: []elbv2types.LoadBalancerAttribute{
+			{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("99")}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.DeleteRule(f.Context(), &elbv2.DeleteRuleInput{RuleArn: aws.String(before.Rules[0].ARN)}); err != nil {
+	if _, err := f.sim.Balancing.DeleteRule(f.Context(), &elbv2.DeleteRuleInput{
+		RuleArn: aws.String(before.Rules[0].ARN)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.AddTags(f.Context(), &elbv2.AddTagsInput{ResourceArns: []string{lb}, Tags: []elbv2types.Tag{{Key: aws.String("by"), Value: aws.String("hand")}}}); err != nil {
+	if _, err := f.sim.Balancing.AddTags(f.Context(), &elbv2.AddTagsInput{ResourceArns: []string{lb},
+		Tags: []elbv2types.Tag{{Key: aws.String("by"), Value: aws.String("hand")}}}); err != nil {
 		t.Fatal(err)
 	}
 	f.reads()
@@ -51,11 +56,13 @@ func TestWhatIsChangedByHandIsSeenWithoutAListing(t *testing.T) {
 		t.Fatal(read, err)
 	}
 	calls := f.reads()
-	if calls["DescribeTargetGroupAttributes"]+calls["DescribeListenerAttributes"] != 0 || calls["DescribeLoadBalancers"] != 1 {
+	if calls["DescribeTargetGroupAttributes"]+calls["DescribeListenerAttributes"] != 0 ||
+		calls["DescribeLoadBalancers"] != 1 {
 		t.Errorf("calls: %v", calls)
 	}
 	o := look()
-	if len(o.Rules) != 0 || o.LoadBalancers[0].Attributes["idle_timeout.timeout_seconds"] != "99" || o.LoadBalancers[0].Tags["by"] != "hand" || len(o.Listeners) != 1 {
+	if len(o.Rules) != 0 || o.LoadBalancers[0].Attributes["idle_timeout.timeout_seconds"] != "99" ||
+		o.LoadBalancers[0].Tags["by"] != "hand" || len(o.Listeners) != 1 {
 		t.Errorf("observed %+v", o)
 	}
 	if more := f.reads(); len(more) != 0 {
@@ -71,7 +78,8 @@ func TestWhatVanishedIsListedAgain(t *testing.T) {
 	if _, err := f.inv.Observed(f.Context(), k, webStack(k)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.DeleteLoadBalancer(f.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(lb)}); err != nil {
+	if _, err := f.sim.Balancing.DeleteLoadBalancer(f.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: aws.String(lb)}); err != nil {
 		t.Fatal(err)
 	}
 	if read, err := f.inv.Reread(f.Context(), k); err != nil || !read {
@@ -91,7 +99,8 @@ func TestWhatWasTakenAwayByItsTagsIsNoLongerTheStacks(t *testing.T) {
 	if _, err := f.inv.Observed(f.Context(), k, webStack(k)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.sim.Balancing.RemoveTags(f.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{lb}, TagKeys: []string{"ingress.k8s.aws/stack"}}); err != nil {
+	if _, err := f.sim.Balancing.RemoveTags(f.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{lb},
+		TagKeys: []string{"ingress.k8s.aws/stack"}}); err != nil {
 		t.Fatal(err)
 	}
 	if read, err := f.inv.Reread(f.Context(), k); err != nil || !read {

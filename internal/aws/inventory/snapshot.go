@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Snapshot is what is known of a stack below the level of listings, in a form that outlives the process: its JSON is in checkpoints. What is
-// missing was not known. There is no secret in it: of what has one, nothing is in it.
+// Snapshot is what is known of a stack below the level of listings, in a form that outlives the process: its JSON is in
+// checkpoints. What is missing was not known. There is no secret in it: of what has one, nothing is in it.
 type Snapshot struct {
 	Listeners map[string][]awsop.Listener `json:",omitempty"` // by ARN of the load balancer; an entry lists all
 	Rules     map[string][]awsop.Rule     `json:",omitempty"` // by ARN of the listener; likewise, default rules left out
@@ -25,7 +25,8 @@ type Snapshot struct {
 func newSnapshot() Snapshot {
 	return Snapshot{
 		Listeners: map[string][]awsop.Listener{}, Rules: map[string][]awsop.Rule{}, Certificates: map[string][]string{},
-		Attributes: map[string]map[string]string{}, Targets: map[string][]awsop.Target{}, Tags: map[string]map[string]string{},
+		Attributes: map[string]map[string]string{}, Targets: map[string][]awsop.Target{},
+		Tags: map[string]map[string]string{},
 	}
 }
 
@@ -34,8 +35,8 @@ func (d Snapshot) Empty() bool {
 	return len(d.Listeners)+len(d.Rules)+len(d.Certificates)+len(d.Attributes)+len(d.Targets)+len(d.Tags) == 0
 }
 
-// Snapshot is what is known of a stack below the level of listings. It is empty while the stack is uncertain or invalid. What it returns must
-// not be changed.
+// Snapshot is what is known of a stack below the level of listings. It is empty while the stack is uncertain or
+// invalid. What it returns must not be changed.
 func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	i.mu.Lock()
 	e := i.stacks[key]
@@ -98,8 +99,8 @@ func (i *Inventory) Snapshot(key stack.Key) Snapshot {
 	return d
 }
 
-// dropSecrets leaves out the lists in which anything signs users in: it would be read back without the client's credentials, and look
-// as if it were changed.
+// dropSecrets leaves out the lists in which anything signs users in: it would be read back without the client's
+// credentials, and look as if it were changed.
 func (d *Snapshot) dropSecrets(o awsop.Observed) {
 	for _, r := range o.Rules {
 		if signsIn(r.Actions) {
@@ -117,8 +118,9 @@ func signsIn(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil })
 }
 
-// Assume takes over what an earlier process knew, and wrote down at a time. It is for the first listing, which shows what of it still
-// exists; later it has no effect. Of what a listing shows only tags are assumed, as they take a call for twenty resources.
+// Assume takes over what an earlier process knew, and wrote down at a time. It is for the first listing, which shows
+// what of it still exists; later it has no effect. Of what a listing shows only tags are assumed, as they take a call
+// for twenty resources.
 func (i *Inventory) Assume(kept map[stack.Key]Snapshot, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -127,7 +129,8 @@ func (i *Inventory) Assume(kept map[stack.Key]Snapshot, since time.Time) {
 	}
 }
 
-// assume adds to an entry that has just been listed for the first time, with these tags, what an earlier process knew of it. i.mu is held.
+// assume adds to an entry that has just been listed for the first time, with these tags, what an earlier process knew
+// of it. i.mu is held.
 func (i *Inventory) assume(e *entry, tags map[string]readTags) {
 	d, ok := i.kept[e.obs.Key]
 	if !ok {

@@ -39,8 +39,11 @@ func webN(n int) stack.Key { return key(stack.Ingress, fmt.Sprintf("web%03d", n)
 func (f *fixture) restart(kept map[stack.Key]inventory.Snapshot) (woken func() []stack.Key) {
 	f.Helper()
 	var keys []stack.Key
-	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity},
-		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) { keys = append(keys, k...) }})
+	f.inv = inventory.New(awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust,
+		STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Freed: func(k []stack.Key) {
+			keys = append(keys, k...)
+		}})
 	f.inv.Assume(kept, f.clock.Now())
 	f.clock.Advance(time.Minute)
 	f.reads()
@@ -152,7 +155,8 @@ func TestNothingIsProvenAbsentByTagsThatAnEarlierProcessLeft(t *testing.T) {
 	other := key(stack.Ingress, "other")
 	f.tag(arns[5], tracking("other"))
 	f.listed(other)
-	if rest, wait, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 || err != nil {
+	if rest, wait, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 ||
+		err != nil {
 		t.Fatalf("absence is proven by the first listing: %v, %v, %v", rest.Proven(), wait, err)
 	}
 	f.clock.Advance(time.Minute)
@@ -179,7 +183,8 @@ func TestTagsAreBelievedOfTheStackOnlyUnderWhichTheyWereLeft(t *testing.T) {
 	}
 }
 
-// TestWhatARunningVersionWroteIsAssumed reads the JSON that versions wrote before the states of parts were kept with each resource.
+// TestWhatARunningVersionWroteIsAssumed reads the JSON that versions wrote before the states of parts were kept with
+// each resource.
 func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -207,9 +212,11 @@ func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
 	}
 	balancer, l, group := &o.LoadBalancers[0], &o.Listeners[0], &o.TargetGroups[0]
 	for what, is := range map[string]awsop.State{
-		"tags, left": balancer.StateOf(awsop.PartTags), "attributes, left": balancer.StateOf(awsop.PartAttributes), "listeners, left": balancer.StateOf(awsop.PartListeners),
-		"rules, left": l.StateOf(awsop.PartRules), "attributes of a listener, not left": l.StateOf(awsop.PartAttributes),
-		"certificates, not left": l.StateOf(awsop.PartCertificates), "attributes of a target group, not left": group.StateOf(awsop.PartAttributes),
+		"tags, left": balancer.StateOf(awsop.PartTags), "attributes, left": balancer.StateOf(awsop.PartAttributes),
+		"listeners, left": balancer.StateOf(awsop.PartListeners),
+		"rules, left":     l.StateOf(awsop.PartRules), "attributes of a listener, not left": l.StateOf(awsop.PartAttributes),
+		"certificates, not left": l.StateOf(awsop.PartCertificates), "attributes of a target group, not left": group.StateOf(
+			awsop.PartAttributes),
 		"tags of a target group, read": group.StateOf(awsop.PartTags),
 	} {
 		want := awsop.Assumed
@@ -224,7 +231,8 @@ func TestWhatARunningVersionWroteIsAssumed(t *testing.T) {
 		}
 	}
 	again, err := json.Marshal(f.inv.Snapshot(webN(0)))
-	if err != nil || strings.Contains(strings.ToLower(string(again)), "state") || strings.Contains(string(again), "Parts") {
+	if err != nil || strings.Contains(strings.ToLower(string(again)), "state") ||
+		strings.Contains(string(again), "Parts") {
 		t.Errorf("what the next process reads has more than the format: %s, %v", again, err)
 	}
 	f.inv.Verify(webN(0))

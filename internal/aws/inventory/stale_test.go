@@ -53,23 +53,28 @@ func (m *moodyEC2) wait(ctx context.Context) error {
 	}
 }
 
-func (m *moodyEC2) DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput, ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
+func (m *moodyEC2) DescribeAvailabilityZones(context.Context, *ec2.DescribeAvailabilityZonesInput,
+	...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
 	return &ec2.DescribeAvailabilityZonesOutput{}, nil
 }
 
-func (m *moodyEC2) DescribeSubnets(ctx context.Context, _ *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+func (m *moodyEC2) DescribeSubnets(ctx context.Context, _ *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeSubnetsOutput, error) {
 	if err := m.wait(ctx); err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeSubnetsOutput{Subnets: []ec2types.Subnet{{SubnetId: aws.String("subnet-a"), VpcId: aws.String(vpc), CidrBlock: aws.String(m.block())}}}, nil
+	return &ec2.DescribeSubnetsOutput{Subnets: []ec2types.Subnet{{SubnetId: aws.String("subnet-a"), VpcId: aws.String(vpc),
+		CidrBlock: aws.String(m.block())}}}, nil
 }
 
-func (m *moodyEC2) DescribeVpcs(ctx context.Context, _ *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+func (m *moodyEC2) DescribeVpcs(ctx context.Context, _ *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeVpcsOutput, error) {
 	if err := m.wait(ctx); err != nil {
 		return nil, err
 	}
 	return &ec2.DescribeVpcsOutput{Vpcs: []ec2types.Vpc{{CidrBlockAssociationSet: []ec2types.VpcCidrBlockAssociation{
-		{CidrBlock: aws.String(m.block()), CidrBlockState: &ec2types.VpcCidrBlockState{State: ec2types.VpcCidrBlockStateCodeAssociated}},
+		{CidrBlock: aws.String(m.block()), CidrBlockState: &ec2types.VpcCidrBlockState{
+			State: ec2types.VpcCidrBlockStateCodeAssociated}},
 	}}}}, nil
 }
 
@@ -135,7 +140,8 @@ func TestAnAnswerIsWaitedForWhenItIsTooOldOrWasForgotten(t *testing.T) {
 		inv := inventory.New(awsclient.Clients{EC2: m}, inventory.Config{Cluster: cluster, VPC: vpc})
 		ask := func() time.Duration {
 			begun := time.Now()
-			if f, err := inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedSubnets}}); errors.Join(err, f.Errors[facts.Need{Kind: facts.NeedSubnets}]) != nil {
+			if f, err := inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedSubnets}}); errors.Join(err,
+				f.Errors[facts.Need{Kind: facts.NeedSubnets}]) != nil {
 				t.Error(err, f.Errors)
 			}
 			return time.Since(begun)

@@ -16,19 +16,21 @@ import (
 const (
 	// indexPage is how many resources GetResources returns at most with a call.
 	indexPage = 100
-	// indexLag is how old what the index of tags shows may be: AWS promises no bound, and it was seen to be behind by minutes. Tags of it never
-	// count as just read.
+	// indexLag is how old what the index of tags shows may be: AWS promises no bound, and it was seen to be behind by
+	// minutes. Tags of it never count as just read.
 	indexLag = 10 * time.Minute
 )
 
 // indexed are the types of resources whose tags are listed.
 var indexed = []string{"elasticloadbalancing:loadbalancer", "elasticloadbalancing:targetgroup"}
 
-// listIndexed reads the tags of resources by the Resource Groups Tagging API, if that may be used and takes fewer calls than DescribeTags. It hands over what it
-// finds, and returns the resources that are left for DescribeTags: those that the index does not have, because they have no tags or are new, those that were the
-// cluster's when they were read last, whose tags this process may have written since the index took them over, and all if AWS does not answer. A role that lacks the
-// permission is a condition that startup.Calls shows.
-func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed func(), take func(arn string, t readTags)) (left []string) {
+// listIndexed reads the tags of resources by the Resource Groups Tagging API, if that may be used and takes fewer calls
+// than DescribeTags. It hands over what it finds, and returns the resources that are left for DescribeTags: those that
+// the index does not have, because they have no tags or are new, those that were the cluster's when they were read
+// last, whose tags this process may have written since the index took them over, and all if AWS does not answer. A role
+// that lacks the permission is a condition that startup.Calls shows.
+func (i *Inventory) listIndexed(ctx context.Context, arns []string, progressed func(),
+	take func(arn string, t readTags)) (left []string) {
 	if !i.cfg.TaggingAPI || i.clients.Tagging == nil {
 		return arns
 	}
@@ -77,7 +79,8 @@ func (i *Inventory) lastSeenOwn(arns []string) (own []string) {
 // getResources are the tags of all load balancers and target groups of the account that have any, by ARN.
 func (i *Inventory) getResources(ctx context.Context, progressed func()) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
-	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: slices.Clone(indexed), ResourcesPerPage: aws.Int32(indexPage)}
+	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: slices.Clone(indexed),
+		ResourcesPerPage: aws.Int32(indexPage)}
 	for {
 		page, err := i.clients.Tagging.GetResources(ctx, in)
 		if err != nil {

@@ -18,17 +18,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// populate makes target groups: ten stacks of the cluster's with twelve each, a foreign cluster's and some without tags. It returns their ARNs.
+// populate makes target groups: ten stacks of the cluster's with twelve each, a foreign cluster's and some without
+// tags. It returns their ARNs.
 func (f *fixture) populate(of string) (arns []string) {
 	f.Helper()
 	for n := range 180 {
-		in := &elbv2.CreateTargetGroupInput{Name: aws.String(fmt.Sprintf("%s-%d", of, n)), Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String(vpc), TargetType: "ip"}
+		in := &elbv2.CreateTargetGroupInput{Name: aws.String(fmt.Sprintf("%s-%d", of, n)), Protocol: "HTTP",
+			Port: aws.Int32(80), VpcId: aws.String(vpc), TargetType: "ip"}
 		name := cluster
 		if n >= 120 {
 			name = "another-cluster"
 		}
 		if n < 150 {
-			for k, v := range map[string]string{"elbv2.k8s.aws/cluster": name, "service.k8s.aws/stack": fmt.Sprintf("shop/%s-%d", of, n%10), "service.k8s.aws/resource": fmt.Sprintf("shop/s:%d", n)} {
+			for k, v := range map[string]string{"elbv2.k8s.aws/cluster": name, "service.k8s.aws/stack": fmt.Sprintf("shop/%s-%d",
+				of, n%10), "service.k8s.aws/resource": fmt.Sprintf("shop/s:%d", n)} {
 				in.Tags = append(in.Tags, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 			}
 		}
@@ -43,7 +46,8 @@ func (f *fixture) populate(of string) (arns []string) {
 
 // inventories are a new one that reads tags by DescribeTags, and one that has the tagging API.
 func (f *fixture) inventories() (plain, indexed *inventory.Inventory) {
-	clients := awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity, WAFv2: f.sim.Firewall, Shield: f.sim.Shield, Tagging: f.sim.Tagging}
+	clients := awsclient.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity,
+		WAFv2: f.sim.Firewall, Shield: f.sim.Shield, Tagging: f.sim.Tagging}
 	cfg := inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}
 	plain = inventory.New(clients, cfg)
 	cfg.TaggingAPI = true
@@ -64,7 +68,8 @@ func (f *fixture) everyStack(i *inventory.Inventory) map[stack.Key]awsop.Observe
 	return out
 }
 
-// TestTagsByTheTaggingAPIAreThoseOfDescribeTags compares both over an account in steady state, with an index that lacks what is new, and with pages of one resource.
+// TestTagsByTheTaggingAPIAreThoseOfDescribeTags compares both over an account in steady state, with an index that lacks
+// what is new, and with pages of one resource.
 func TestTagsByTheTaggingAPIAreThoseOfDescribeTags(t *testing.T) {
 	t.Parallel()
 	f := newFixtureWith(t, account.Profile{TagIndex: time.Minute})
@@ -96,7 +101,8 @@ func TestTagsByTheTaggingAPIAreThoseOfDescribeTags(t *testing.T) {
 			t.Errorf("%s: %d stacks by the tagging API, %d by DescribeTags, and they are not equal", c.name, len(got), len(want))
 		}
 		if calls["GetResources"] != c.pages || calls["DescribeTags"] != c.batches || usual["GetResources"] != 0 {
-			t.Errorf("%s: %d pages and %d batches, instead of %d batches", c.name, calls["GetResources"], calls["DescribeTags"], usual["DescribeTags"])
+			t.Errorf("%s: %d pages and %d batches, instead of %d batches", c.name, calls["GetResources"], calls["DescribeTags"],
+				usual["DescribeTags"])
 		}
 	}
 }
@@ -105,7 +111,8 @@ func TestADeniedTaggingAPIIsReplacedByDescribeTags(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.populate("old")
-	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "GetResources", Code: "AccessDeniedException", Status: 400, Message: "User is not authorized to perform: tag:GetResources"}); err != nil {
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "GetResources", Code: "AccessDeniedException", Status: 400,
+		Message: "User is not authorized to perform: tag:GetResources"}); err != nil {
 		t.Fatal(err)
 	}
 	plain, indexed := f.inventories()
@@ -117,7 +124,8 @@ func TestADeniedTaggingAPIIsReplacedByDescribeTags(t *testing.T) {
 	}
 }
 
-// TestAStaleIndexDoesNotUndoWhatThisProcessHasRead has a stack read again whose tags were changed before the index noticed.
+// TestAStaleIndexDoesNotUndoWhatThisProcessHasRead has a stack read again whose tags were changed before the index
+// noticed.
 func TestAStaleIndexDoesNotUndoWhatThisProcessHasRead(t *testing.T) {
 	t.Parallel()
 	f := newFixtureWith(t, account.Profile{TagIndex: time.Hour})
@@ -125,13 +133,15 @@ func TestAStaleIndexDoesNotUndoWhatThisProcessHasRead(t *testing.T) {
 	f.clock.Advance(2 * time.Hour)
 	_, indexed := f.inventories()
 	before := f.everyStack(indexed)
-	if _, err := f.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: arns[:1], Tags: []elbv2types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}}}); err != nil {
+	if _, err := f.sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: arns[:1], Tags: []elbv2types.Tag{
+		{Key: aws.String("team"), Value: aws.String("blue")}}}); err != nil {
 		t.Fatal(err)
 	}
 	for k := range before {
 		indexed.Invalidate(k)
 	}
-	after, err := indexed.Observed(t.Context(), stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "old-0"}}, nil)
+	after, err := indexed.Observed(t.Context(), stack.Key{Owner: stack.Service, ID: stack.ID{
+		Namespace: "shop", Name: "old-0"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,8 +47,9 @@ func (i *Inventory) endTagRead() {
 	}
 }
 
-// takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has the resource read
-// by its next question; differs is then true. of is that stack, or zero if no earlier process left any. i.mu is held.
+// takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has
+// the resource read by its next question; differs is then true. of is that stack, or zero if no earlier process left
+// any. i.mu is held.
 func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool) {
 	was := i.tags[arn]
 	i.tags[arn] = t
@@ -83,8 +84,8 @@ func (i *Inventory) assumesTags() bool {
 	return false
 }
 
-// keptTags are the tags of load balancers and target groups as an earlier process knew them, of those that they make the stack's under which
-// they were kept. i.mu is held.
+// keptTags are the tags of load balancers and target groups as an earlier process knew them, of those that they make
+// the stack's under which they were kept. i.mu is held.
 func (i *Inventory) keptTags() map[string]readTags {
 	out := map[string]readTags{}
 	for key, d := range i.kept {
@@ -150,8 +151,9 @@ func (i *Inventory) beginTagRead(asked int) tagRead {
 	return tagRead{i.version(), asked}
 }
 
-// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a resource whose
-// tags this process has written since, what was read may be older. differ are the stacks that an earlier process left other tags of.
+// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a
+// resource whose tags this process has written since, what was read may be older. differ are the stacks that an earlier
+// process left other tags of.
 func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (differ []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -165,8 +167,9 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (
 	return differ
 }
 
-// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated,
-// but of foreign load balancers the oldest. Only the first listing believes those of an earlier process. i.mu is held.
+// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was
+// invalidated, but of foreign load balancers the oldest. Only the first listing believes those of an earlier process.
+// i.mu is held.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
 	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
@@ -191,9 +194,10 @@ func (i *Inventory) believedTags() map[string]readTags {
 	return out
 }
 
-// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime is left out. No
-// batch is begun after one has failed, but those under way come to their end.
-func (i *Inventory) describeTags(ctx context.Context, arns []string, take func(tagRead, map[string]map[string]string)) error {
+// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime
+// is left out. No batch is begun after one has failed, but those under way come to their end.
+func (i *Inventory) describeTags(ctx context.Context, arns []string,
+	take func(tagRead, map[string]map[string]string)) error {
 	var g errgroup.Group
 	var failed atomic.Bool
 	g.SetLimit(readers)
@@ -227,8 +231,8 @@ func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[
 	return out, err
 }
 
-// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process has deleted
-// meanwhile are left out, and else the batch is halved until the missing one stands alone.
+// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process
+// has deleted meanwhile are left out, and else the batch is halved until the missing one stands alone.
 func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})

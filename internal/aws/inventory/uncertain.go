@@ -10,16 +10,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// uncertain is a resource of a stack that is to be read by itself before the stack is planned again: an operation on it, or its creation,
-// may have had an effect or not. It is known by ARN or group id, or, if it is not known to exist, by name.
+// uncertain is a resource of a stack that is to be read by itself before the stack is planned again: an operation on
+// it, or its creation, may have had an effect or not. It is known by ARN or group id, or, if it is not known to exist,
+// by name.
 type uncertain struct {
 	kind     stack.Kind
 	id, name string
 	tags     bool // it exists; only its tags are uncertain
 }
 
-// MarkUncertain takes note of an operation of which it is not known whether it had an effect. The next Observed reads what it concerns, by ARN, id or
-// name, and nothing else of the account; resolve gives the ARN or group id behind a reference.
+// MarkUncertain takes note of an operation of which it is not known whether it had an effect. The next Observed reads
+// what it concerns, by ARN, id or name, and nothing else of the account; resolve gives the ARN or group id behind a
+// reference.
 func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -52,8 +54,8 @@ func (e *entry) markUncertain(u uncertain) {
 	}
 }
 
-// forgetListeners forgets the listeners of a load balancer and what is below them, so that they are read when a plan needs them. The load
-// balancer is given by its ARN, or by that of a listener or rule of it.
+// forgetListeners forgets the listeners of a load balancer and what is below them, so that they are read when a plan
+// needs them. The load balancer is given by its ARN, or by that of a listener or rule of it.
 func (e *entry) forgetListeners(arn string) {
 	if n := slices.IndexFunc(e.obs.Rules, func(r awsop.Rule) bool { return r.ARN == arn }); n >= 0 {
 		arn = e.obs.Rules[n].Listener.Literal
@@ -76,7 +78,8 @@ func (e *entry) dropListeners(which func(awsop.Listener) bool) {
 	})
 }
 
-// readUncertain reads what is uncertain of a stack that has not been invalidated. If the stack is written to meanwhile it stays uncertain.
+// readUncertain reads what is uncertain of a stack that has not been invalidated. If the stack is written to meanwhile
+// it stays uncertain.
 func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 	i.mu.Lock()
 	all, wrote := slices.Clone(e.uncertain), e.wrote
@@ -93,7 +96,8 @@ func (i *Inventory) readUncertain(ctx context.Context, e *entry) error {
 		}
 		x, err := i.find(ctx, u.kind, u.id, u.name)
 		if err != nil {
-			return fmt.Errorf("reading %s %s%s, of which it is not known whether a write had an effect: %w", u.kind, u.id, u.name, err)
+			return fmt.Errorf("reading %s %s%s, of which it is not known whether a write had an effect: %w", u.kind, u.id,
+				u.name, err)
 		}
 		found.LoadBalancers = append(found.LoadBalancers, x.LoadBalancers...)
 		found.TargetGroups = append(found.TargetGroups, x.TargetGroups...)
@@ -156,11 +160,14 @@ func (e *entry) put(own *awsop.Observed) {
 	}
 }
 
-// drop takes a resource out of what is known of a stack. What is below a load balancer stays until it is known to be gone.
+// drop takes a resource out of what is known of a stack. What is below a load balancer stays until it is known to be
+// gone.
 func (e *entry) drop(id string) {
 	e.obs.LoadBalancers = slices.DeleteFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == id })
 	e.obs.TargetGroups = slices.DeleteFunc(e.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN == id })
-	e.obs.SecurityGroups = slices.DeleteFunc(e.obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.GroupID == id })
+	e.obs.SecurityGroups = slices.DeleteFunc(e.obs.SecurityGroups, func(g awsop.SecurityGroup) bool {
+		return g.GroupID == id
+	})
 }
 
 // forgetOrphans forgets the listeners of load balancers that do not exist any more.

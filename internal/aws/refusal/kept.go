@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Kept is a refusal in a form that outlives the process: its JSON is in checkpoints. The write itself is kept as a hash.
+// Kept is a refusal in a form that outlives the process: its JSON is in checkpoints. The write itself is kept as a
+// hash.
 type Kept struct {
 	Write     string          `json:"write"`
 	Step      plan.StepID     `json:"step"`
@@ -54,11 +55,13 @@ func (m *Memory) keep(key stack.Key) {
 
 func (r *Refusal) kept(write string) Kept {
 	k := Kept{
-		Write: base64.RawStdEncoding.EncodeToString([]byte(write)), Step: r.Step, Action: r.Action, Cause: r.Cause, Answer: r.answer,
+		Write: base64.RawStdEncoding.EncodeToString([]byte(write)), Step: r.Step, Action: r.Action, Cause: r.Cause,
+		Answer:  r.answer,
 		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, At: r.at, Until: r.until,
 	}
 	if r.Cause == Obstacle {
-		k.Obstacle = &Freed{Kind: r.Effect.Kind, Verb: r.Effect.Verb, Name: r.Effect.Name, Forwards: r.Effect.Forwards, Group: r.Group}
+		k.Obstacle = &Freed{Kind: r.Effect.Kind, Verb: r.Effect.Verb, Name: r.Effect.Name, Forwards: r.Effect.Forwards,
+			Group: r.Group}
 	}
 	return k
 }
@@ -74,7 +77,8 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 			continue
 		}
 		r := &Refusal{
-			Step: k.Step, Action: k.Action, Cause: k.Cause, Err: &awsclient.Remembered{Answer: k.Answer}, answer: k.Answer, Objects: k.Objects, Resources: k.Resources,
+			Step: k.Step, Action: k.Action, Cause: k.Cause, Err: &awsclient.Remembered{Answer: k.Answer}, answer: k.Answer,
+			Objects: k.Objects, Resources: k.Resources,
 			version: k.Version, count: k.Count, at: k.At, until: k.Until,
 		}
 		if o := k.Obstacle; o != nil {

@@ -1,5 +1,6 @@
-// Package refusal remembers the writes that AWS refuses, so that the same write is not sent again before something changes that the refusal may rest on.
-// Stacks, bindings and accelerators share one memory, which checkpoints keep across restarts.
+// Package refusal remembers the writes that AWS refuses, so that the same write is not sent again before something
+// changes that the refusal may rest on. Stacks, bindings and accelerators share one memory, which checkpoints keep
+// across restarts.
 package refusal
 
 import (
@@ -21,8 +22,8 @@ type Cause string
 const (
 	// Content: AWS does not accept what the write says. The next attempts are after 2, 8 and 30 minutes, then hourly.
 	Content Cause = "content"
-	// Obstacle: something else in the account is in the way, such as a name that is taken, and no event says when it is gone. The
-	// next attempts are after 10 s, 20 s and so on, at most 5 min.
+	// Obstacle: something else in the account is in the way, such as a name that is taken, and no event says when it is
+	// gone. The next attempts are after 10 s, 20 s and so on, at most 5 min.
 	Obstacle Cause = "obstacle"
 )
 
@@ -52,9 +53,11 @@ type Refusal struct {
 	Action string // of AWS
 	Cause  Cause
 	Err    error
-	// Objects identifies, for cause Content, the objects that the write comes from, in the versions that it was made of. The write is sent again once they differ.
+	// Objects identifies, for cause Content, the objects that the write comes from, in the versions that it was made of.
+	// The write is sent again once they differ.
 	Objects string
-	// Resources are the ARNs and ids that the write names. A change of one of them by this process may be what AWS was waiting for.
+	// Resources are the ARNs and ids that the write names. A change of one of them by this process may be what AWS was
+	// waiting for.
 	Resources []string
 	// Effect and Group are of an obstacle: the effect of the write, and the target group that another load balancer uses.
 	Effect awsop.Effect
@@ -68,7 +71,8 @@ type Refusal struct {
 	at, until time.Time
 }
 
-// Memory has the refusals by stack and write. It is safe for concurrent use. The zero value of Keep keeps nothing across restarts.
+// Memory has the refusals by stack and write. It is safe for concurrent use. The zero value of Keep keeps nothing
+// across restarts.
 type Memory struct {
 	now     func() time.Time
 	version string
@@ -85,8 +89,8 @@ func New(now func() time.Time, version string) *Memory {
 	return &Memory{now: now, version: version, of: map[stack.Key]map[string]*Refusal{}}
 }
 
-// Refused takes note of a refusal. write identifies the write with all that it says. It returns how often in a row AWS has refused the same write of
-// the same objects, and when it is worth another attempt.
+// Refused takes note of a refusal. write identifies the write with all that it says. It returns how often in a row AWS
+// has refused the same write of the same objects, and when it is worth another attempt.
 func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,7 +99,8 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 	if m.of[key] == nil {
 		m.of[key] = map[string]*Refusal{}
 	}
-	if before := m.of[key][write]; before != nil && before.Objects == r.Objects && before.version == m.version && before.Cause == r.Cause {
+	if before := m.of[key][write]; before != nil && before.Objects == r.Objects && before.version == m.version &&
+		before.Cause == r.Cause {
 		r.count = before.count
 	}
 	r.count++
@@ -114,8 +119,8 @@ func (m *Memory) Any(key stack.Key) bool {
 	return len(m.of[key]) > 0
 }
 
-// Before is AWS's error of a write that is not worth another attempt before until; nil if it may be sent. objects returns what Refusal.Objects would be
-// of a refusal with that error now.
+// Before is AWS's error of a write that is not worth another attempt before until; nil if it may be sent. objects
+// returns what Refusal.Objects would be of a refusal with that error now.
 func (m *Memory) Before(key stack.Key, write string, objects func(err error) string) (until time.Time, err error) {
 	m.mu.Lock()
 	r, now := m.of[key][write], m.now()
@@ -162,8 +167,8 @@ func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
 	}
 }
 
-// Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next pause is as long as it would
-// have been. Refusals of what a write says end by their own objects only.
+// Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next
+// pause is as long as it would have been. Refusals of what a write says end by their own objects only.
 func (m *Memory) Edited(key stack.Key) {
 	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause == Obstacle })
 }
@@ -205,7 +210,8 @@ func (m *Memory) Wrote(key stack.Key, action string, effect awsop.Effect, id str
 	defer m.mu.Unlock()
 	sooner := false
 	for _, r := range m.of[key] {
-		if first := r.at.Add(contentPauses[0]); r.Cause == Content && r.Action != action && slices.Contains(r.Resources, id) && first.Before(r.until) {
+		if first := r.at.Add(contentPauses[0]); r.Cause == Content && r.Action != action &&
+			slices.Contains(r.Resources, id) && first.Before(r.until) {
 			r.until, sooner = first, true
 		}
 	}

@@ -57,7 +57,8 @@ func (w *world) sends(write, objects string) bool {
 }
 
 func content(objects string) Refusal {
-	return Refusal{Step: "ModifyRule a", Action: "ModifyRule", Cause: Content, Err: invalid, Objects: objects, Resources: []string{"arn:rule"}}
+	return Refusal{Step: "ModifyRule a", Action: "ModifyRule", Cause: Content, Err: invalid, Objects: objects,
+		Resources: []string{"arn:rule"}}
 }
 
 func TestRefusedContentIsSentAfterGrowingPauses(t *testing.T) {
@@ -89,18 +90,20 @@ func TestOnlyTheRefusedWriteWaits(t *testing.T) {
 		in    string // the version of the objects
 		sends bool
 	}{
-		"the same write":                 {write: "a", in: "1"},
-		"another write":                  {write: "b", in: "1", sends: true},
-		"an edit of its object":          {write: "a", in: "2", sends: true},
-		"an edit of another object":      {then: func(w *world) { w.Edited(shop) }, write: "a", in: "1"},
-		"a change in AWS":                {then: func(w *world) { w.Changed(shop) }, write: "a", in: "1", sends: true},
-		"a change of another stack":      {then: func(w *world) { w.Changed(other) }, write: "a", in: "1"},
-		"its step is done":               {then: func(w *world) { w.Done(shop, "ModifyRule a") }, write: "a", in: "1", sends: true},
-		"another step is done":           {then: func(w *world) { w.Done(shop, "ModifyListener") }, write: "a", in: "1"},
-		"the same code starts again":     {then: func(w *world) { w.start("1") }, write: "a", in: "1"},
-		"another version starts":         {then: func(w *world) { w.start("2") }, write: "a", in: "1", sends: true},
-		"an edit while nothing runs":     {then: func(w *world) { w.start("1") }, write: "a", in: "2", sends: true},
-		"the clock is set back by a day": {then: func(w *world) { w.at = w.at.Add(-24 * time.Hour) }, write: "a", in: "1", sends: true},
+		"the same write":            {write: "a", in: "1"},
+		"another write":             {write: "b", in: "1", sends: true},
+		"an edit of its object":     {write: "a", in: "2", sends: true},
+		"an edit of another object": {then: func(w *world) { w.Edited(shop) }, write: "a", in: "1"},
+		"a change in AWS":           {then: func(w *world) { w.Changed(shop) }, write: "a", in: "1", sends: true},
+		"a change of another stack": {then: func(w *world) { w.Changed(other) }, write: "a", in: "1"},
+		"its step is done": {then: func(w *world) { w.Done(shop, "ModifyRule a") }, write: "a", in: "1",
+			sends: true},
+		"another step is done":       {then: func(w *world) { w.Done(shop, "ModifyListener") }, write: "a", in: "1"},
+		"the same code starts again": {then: func(w *world) { w.start("1") }, write: "a", in: "1"},
+		"another version starts":     {then: func(w *world) { w.start("2") }, write: "a", in: "1", sends: true},
+		"an edit while nothing runs": {then: func(w *world) { w.start("1") }, write: "a", in: "2", sends: true},
+		"the clock is set back by a day": {then: func(w *world) { w.at = w.at.Add(-24 * time.Hour) }, write: "a", in: "1",
+			sends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,14 +125,20 @@ func TestAnObstacleEndsByAnEditOrItsRemoval(t *testing.T) {
 		then  func(w *world)
 		sends bool
 	}{
-		"nothing":           {then: func(*world) {}},
-		"an edit":           {then: func(w *world) { w.Edited(shop) }, sends: true},
-		"the name is freed": {then: func(w *world) { w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/web/1") }, sends: true},
+		"nothing": {then: func(*world) {}},
+		"an edit": {then: func(w *world) { w.Edited(shop) }, sends: true},
+		"the name is freed": {then: func(w *world) { w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/web/1") },
+			sends: true},
 		"the name is freed after a restart": {
-			then: func(w *world) { w.start("1"); w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/web/1") }, sends: true,
+			then: func(w *world) {
+				w.start("1")
+				w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/web/1")
+			}, sends: true,
 		},
-		"another name is freed": {then: func(w *world) { w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/api/1") }},
-		"ten seconds pass":      {then: func(w *world) { w.at = w.at.Add(10 * time.Second) }, sends: true},
+		"another name is freed": {then: func(w *world) {
+			w.Wrote(other, "DeleteTargetGroup", deletion, "targetgroup/api/1")
+		}},
+		"ten seconds pass": {then: func(w *world) { w.at = w.at.Add(10 * time.Second) }, sends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,7 +182,8 @@ func TestTheNextProcessTellsTheSameProblem(t *testing.T) {
 	w.Refused(shop, "a", content("1"))
 	w.start("1")
 	_, err := w.Before(shop, "a", func(error) string { return "1" })
-	if got, want := awsclient.Problem("ModifyRule", err), awsclient.Problem("ModifyRule", invalid); got != want || got.Class != diag.Invalid {
+	if got, want := awsclient.Problem("ModifyRule", err), awsclient.Problem("ModifyRule", invalid); got != want ||
+		got.Class != diag.Invalid {
 		t.Errorf("it tells %+v, want %+v", got, want)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// freedBy reports whether a successful write of the resource with an ARN or group id, by the same stack or another one, may have removed what
-// is in the way of the refused one.
+// freedBy reports whether a successful write of the resource with an ARN or group id, by the same stack or another one,
+// may have removed what is in the way of the refused one.
 func (r *Refusal) freedBy(w awsop.Effect, id string, sameStack bool) bool {
 	switch {
 	case w.Forwards && w.Verb != awsop.Creates:
@@ -18,10 +18,12 @@ func (r *Refusal) freedBy(w awsop.Effect, id string, sameStack bool) bool {
 	case w.Kind == stack.KindLoadBalancer && r.Group != "":
 		return true
 	}
-	return r.Effect.Kind == w.Kind && r.Effect.Name != "" && (w.Kind == stack.KindSecurityGroup || r.Effect.Name == nameInARN(id))
+	return r.Effect.Kind == w.Kind && r.Effect.Name != "" && (w.Kind == stack.KindSecurityGroup ||
+		r.Effect.Name == nameInARN(id))
 }
 
-// nameInARN is the name of a load balancer or target group by its ARN: "loadbalancer/app/NAME/ID", "targetgroup/NAME/ID".
+// nameInARN is the name of a load balancer or target group by its ARN: "loadbalancer/app/NAME/ID",
+// "targetgroup/NAME/ID".
 func nameInARN(arn string) string {
 	parts := strings.Split(arn, "/")
 	if len(parts) < 3 {

@@ -1,6 +1,6 @@
-// Package certificates finds the certificates of a member's listener: the named ones, those that the stack owns in ACM, and those that are
-// discovered by its hosts. A listener does not wait for certificates that are not issued yet. It imports diag, facts, intent, naming and
-// stack.
+// Package certificates finds the certificates of a member's listener: the named ones, those that the stack owns in ACM,
+// and those that are discovered by its hosts. A listener does not wait for certificates that are not issued yet. It
+// imports diag, facts, intent, naming and stack.
 package certificates
 
 import (
@@ -18,7 +18,8 @@ import (
 )
 
 // certificateARN is what ELB accepts: a certificate of ACM or a server certificate of IAM.
-var certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
+var certificateARN = regexp.MustCompile(
+	`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
 
 // Found are the certificates of one listener of a member.
 type Found struct {
@@ -56,7 +57,8 @@ type Finder struct {
 	Authorities []string
 }
 
-// Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered for its hosts.
+// Find returns the certificates that a listener of a member names, else those that the stack owns and those discovered
+// for its hosts.
 func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
@@ -73,8 +75,10 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 			text = "%s are not ARNs of certificates"
 		}
 		if len(malformed) > 0 {
-			out.Problems = diag.List{diag.New(o, l.Certificates.Source.Place(), diag.InvalidAnnotation, fmt.Sprintf(text, strings.Join(malformed, ", ")),
-				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region").In(diag.Certificate)}
+			out.Problems = diag.List{diag.New(o, l.Certificates.Source.Place(), diag.InvalidAnnotation,
+				fmt.Sprintf(text, strings.Join(malformed, ", ")),
+				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region").In(
+				diag.Certificate)}
 		}
 		return out
 	}
@@ -83,7 +87,8 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 			out.request(d.Facts, facts.Need{Kind: facts.NeedCertificates}, o, "")
 			return out
 		}
-		if found, uncovered := facts.DiscoverCertificates(d.Facts, slices.Concat(l.DiscoverFirst, l.DiscoverHosts), d.Authorities); len(uncovered) == 0 {
+		if found, uncovered := facts.DiscoverCertificates(d.Facts, slices.Concat(l.DiscoverFirst, l.DiscoverHosts),
+			d.Authorities); len(uncovered) == 0 {
 			out.ARNs = found
 			return out
 		}
@@ -100,7 +105,8 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 	}
 	found, uncovered := facts.DiscoverCertificates(d.Facts, l.DiscoverHosts, d.Authorities)
 	if out.Uncovered = uncovered; len(uncovered) > 0 {
-		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.CertificateNotFound,
+		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)),
+			diag.CertificateNotFound,
 			NotFound(uncovered),
 			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}
@@ -140,8 +146,10 @@ func (d Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
 	if more > 0 {
 		text = fmt.Sprintf("several certificates cover %s and %d more hosts", first, more)
 	}
-	text += fmt.Sprintf(": all are attached, and AWS chooses for each client. Those for %s are %s", first, strings.Join(covering, ", "))
-	out.Notes = append(out.Notes, diag.New(m.Object, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.SeveralCertificates, text,
+	text += fmt.Sprintf(": all are attached, and AWS chooses for each client. Those for %s are %s", first,
+		strings.Join(covering, ", "))
+	out.Notes = append(out.Notes, diag.New(m.Object, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)),
+		diag.SeveralCertificates, text,
 		Naming(d.Stack.Owner)+", or delete unneeded certificates in ACM").In(diag.Certificate))
 }
 

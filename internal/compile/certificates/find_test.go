@@ -8,13 +8,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost has a listener with a certificate of its own, as one that names a Secret.
+// TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost has a listener with a certificate of its own, as
+// one that names a Secret.
 func TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost(t *testing.T) {
 	t.Parallel()
-	const own, app = "arn:aws:acm:us-west-2:111122223333:certificate/own", "arn:aws:acm:us-west-2:111122223333:certificate/app"
+	const own, app = "arn:aws:acm:us-west-2:111122223333:certificate/own",
+		"arn:aws:acm:us-west-2:111122223333:certificate/app"
 	m := &intent.Member{Certificates: []intent.Certificate{{ID: "own", Names: []string{"app.example.com"}}}}
 	known := facts.Facts{
-		OwnKnown: true, HostedZones: []facts.HostedZone{{ID: "Z1", Name: "example.com"}}, Own: []facts.OwnCertificate{{ARN: own, ID: "own", Status: "ISSUED"}},
+		OwnKnown: true, HostedZones: []facts.HostedZone{{ID: "Z1", Name: "example.com"}}, Own: []facts.OwnCertificate{
+			{ARN: own, ID: "own", Status: "ISSUED"}},
 		Certificates: map[string]facts.Certificate{app: {Domains: []string{"app.example.com"}}},
 	}
 	for _, c := range []struct {

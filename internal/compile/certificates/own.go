@@ -13,11 +13,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// own adds the certificates that a listener of a member declares, and those of them, or of their predecessors, that can serve now.
-// Certificates that are not issued are added by a later compilation.
+// own adds the certificates that a listener of a member declares, and those of them, or of their predecessors, that can
+// serve now. Certificates that are not issued are added by a later compilation.
 func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	if !d.Facts.OwnKnown {
-		out.OwnUnknown = out.request(d.Facts, facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}, m.Object, l.Certificates.Source.Path())
+		out.OwnUnknown = out.request(d.Facts, facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}, m.Object,
+			l.Certificates.Source.Path())
 		return
 	}
 	for _, id := range l.Owned {
@@ -48,14 +49,17 @@ func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 
 // declare adds a certificate to those that the stack owns. It reports false if the certificate cannot be requested now.
 func (d Finder) declare(out *Found, object diag.Object, c intent.Certificate) bool {
-	if !slices.ContainsFunc(d.Facts.Own, func(o facts.OwnCertificate) bool { return matches(o, c) }) && !d.checkZones(out, object, c) {
+	if !slices.ContainsFunc(d.Facts.Own, func(o facts.OwnCertificate) bool { return matches(o, c) }) &&
+		!d.checkZones(out, object, c) {
 		return false
 	}
 	out.Own = append(out.Own, c)
 	if most := facts.ImportsPerYear * 4 / 5; c.Import != nil && d.Facts.ImportsLastYear >= most {
 		out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.ImportsNearQuota,
-			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS allows %d unless the quota was raised", most, facts.ImportsPerYear),
-			"find the cause (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher quota in Service Quotas"))
+			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS allows %d "+
+				"unless the quota was raised", most, facts.ImportsPerYear),
+			"find the cause (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher "+
+				"quota in Service Quotas"))
 	}
 	return true
 }
@@ -68,7 +72,8 @@ func matches(o facts.OwnCertificate, c intent.Certificate) bool {
 	return o.ID == c.ID && o.Authority == c.Authority && slices.Equal(o.Names, c.Names)
 }
 
-// checkZones reports whether each name has a hosted zone for the records of DNS validation, which is required before a request.
+// checkZones reports whether each name has a hosted zone for the records of DNS validation, which is required before a
+// request.
 func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate) bool {
 	if c.Import != nil || c.Authority != "" {
 		return true
@@ -87,13 +92,14 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 		return true
 	}
 	out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.HostedZoneNotFound,
-		fmt.Sprintf("pre-check failed for domain %q: no hosted zone found for validation records; nothing is requested", strings.Join(without, `", "`)),
+		fmt.Sprintf("pre-check failed for domain %q: no hosted zone found for validation records; nothing is requested",
+			strings.Join(without, `", "`)),
 		"create a public hosted zone for it in Route 53, or name a private authority with acm-pca-arn"))
 	return false
 }
 
-// serving is the certificate that serves for a requested one now: itself if it is issued, else an earlier one of the same Ingress or
-// Secret. note describes what is waited for.
+// serving is the certificate that serves for a requested one now: itself if it is issued, else an earlier one of the
+// same Ingress or Secret. note describes what is waited for.
 func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic) {
 	var own []facts.OwnCertificate
 	for _, o := range d.Facts.Own {
@@ -126,8 +132,10 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		if failed.Reason != "" {
 			reason += " (" + failed.Reason + ")"
 		}
-		note := diag.New(diag.Object{}, "", diag.CertificateFailed, fmt.Sprintf("the certificate for %s has status %s in ACM; it is requested again after a pause", names, reason),
-			"see ACM's user guide for that status; often a CAA record, a name that is not in public DNS, or the private authority is the reason")
+		note := diag.New(diag.Object{}, "", diag.CertificateFailed,
+			fmt.Sprintf("the certificate for %s has status %s in ACM; it is requested again after a pause", names, reason),
+			"see ACM's user guide for that status; often a CAA record, a name that is not in public DNS, or the private "+
+				"authority is the reason")
 		note.Phase = diag.Deploying // the request was accepted and failed later
 		return arn, &note
 	}
@@ -135,7 +143,8 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 	if c.Import != nil {
 		text = fmt.Sprintf("the certificate for %s is being imported%s", names, meanwhile)
 	}
-	pending := diag.New(diag.Object{}, "", diag.CertificatePending, text, "nothing to do: the controller attaches it as soon as ACM issues it")
+	pending := diag.New(diag.Object{}, "", diag.CertificatePending, text,
+		"nothing to do: the controller attaches it as soon as ACM issues it")
 	return arn, &pending
 }
 

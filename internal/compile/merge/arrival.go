@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Ranks order the members by when they joined: of two members the one with the higher rank joined later. The order of equal ranks is not
-// known. Nil = no member joined later, or nothing depends on it.
+// Ranks order the members by when they joined: of two members the one with the higher rank joined later. The order of
+// equal ranks is not known. Nil = no member joined later, or nothing depends on it.
 func (g *Group) Ranks() []int {
 	if g.Strict || !g.Joinable || len(g.Members) < 2 {
 		return nil
@@ -36,8 +36,8 @@ func (g *Group) Ranks() []int {
 	return rank
 }
 
-// Arrival are the members in the order in which they joined, the first ones in group order. Nil = no member that joined later comes
-// before others in the group.
+// Arrival are the members in the order in which they joined, the first ones in group order. Nil = no member that joined
+// later comes before others in the group.
 func (g *Group) Arrival(ranks []int) []int {
 	if ranks == nil {
 		return nil
@@ -60,7 +60,8 @@ func (g *Group) Arrival(ranks []int) []int {
 	return nil
 }
 
-// founders is the number of members of the last compilation, from the first on, that are not known to have joined others.
+// founders is the number of members of the last compilation, from the first on, that are not known to have joined
+// others.
 func (g *Group) founders() int { return len(g.Joined) - g.JoinedLater }
 
 // CountLater is how many of the members, given in the order in which they joined, joined others.

@@ -20,8 +20,8 @@ type Effect struct {
 type Owner struct {
 	Member diag.Object
 	Path   string // where the value is written, as in diagnostics
-	// Agrees marks a member of another namespace that set the same value as the first owner. The value stays in effect as long as
-	// the member sets it, but the member cannot change it.
+	// Agrees marks a member of another namespace that set the same value as the first owner. The value stays in effect as
+	// long as the member sets it, but the member cannot change it.
 	Agrees bool `json:",omitempty"`
 }
 
@@ -39,7 +39,8 @@ type conflict struct {
 	among      []int  // the members that share the setting
 	candidates []candidate
 	fallback   string // the value in effect if no member sets one
-	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that is not known.
+	// exists reports whether a candidate equals the value in AWS, and byDefault whether AWS has the fallback. nil = that
+	// is not known.
 	exists    func(i int) bool
 	byDefault func() bool
 }
@@ -48,13 +49,14 @@ type conflict struct {
 type resolution struct {
 	winner    int // index of the candidate in effect; -1 = the fallback is in effect
 	incumbent bool
-	inherited bool // the fallback was in effect before, and only the namespace of decider may change it; also if winner = -1
+	// the fallback was in effect before, and only the namespace of decider may change it; also if winner = -1
+	inherited bool
 	decider   int
 	reserved  bool // candidates were out because class parameters reserve the setting for other namespaces
 }
 
-// resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback that was in effect,
-// else the first of all by protection and precedence. decision 2 has the rule as a table.
+// resolve finds the candidate in effect: one that was in effect before, else one whose member may change the fallback
+// that was in effect, else the first of all by protection and precedence. decision 2 has the rule as a table.
 func (g *Group) resolve(q conflict) resolution {
 	all := indexes(q.candidates)
 	allowed := filter(all, func(at int) bool { return g.maySet(q.candidates[at].member, q) })
@@ -79,8 +81,8 @@ func (g *Group) resolve(q conflict) resolution {
 	return r
 }
 
-// maySet reports whether class parameters permit a member to set what it shares. A listener whose members all may define routes only
-// is their own.
+// maySet reports whether class parameters permit a member to set what it shares. A listener whose members all may
+// define routes only is their own.
 func (g *Group) maySet(i int, q conflict) bool {
 	if g.Members[i].Authority != intent.RoutesOnly {
 		return true
@@ -137,20 +139,22 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	return g.inherit(q, p, decider, ended)
 }
 
-// inherit resolves a conflict about a setting whose default is in effect, which decider may change. ended reports that the value before has lost its owners.
+// inherit resolves a conflict about a setting whose default is in effect, which decider may change. ended reports that
+// the value before has lost its owners.
 func (g *Group) inherit(q conflict, p protection, decider int, ended bool) resolution {
 	all := indexes(q.candidates)
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
-		return c.value == q.fallback || g.decides(c.member, decider) || ended && p.tighter != nil && p.tighter(c.value, q.fallback)
+		return c.value == q.fallback || g.decides(c.member, decider) || ended && p.tighter != nil &&
+			p.tighter(c.value, q.fallback)
 	})
 	if len(may) == 0 {
 		return resolution{winner: -1, inherited: true, decider: decider}
 	}
 	r := resolution{winner: g.best(q.candidates, may, p), inherited: true, decider: decider}
 	if q.candidates[r.winner].value == q.fallback && !g.decides(q.candidates[r.winner].member, decider) {
-		// A member that sets the fallback, which is in effect in any case, does not become its owner, and does not displace members that
-		// may change it.
+		// A member that sets the fallback, which is in effect in any case, does not become its owner, and does not displace
+		// members that may change it.
 		r.winner = -1
 		if deciding := filter(may, func(at int) bool {
 			return q.candidates[at].value == q.fallback && g.decides(q.candidates[at].member, decider)
@@ -178,8 +182,8 @@ func (g *Group) Counting(among []int) []int {
 	return filter(among, func(i int) bool { return !g.Members[i].Rejected })
 }
 
-// incumbents are the members for which the fallback was in effect: those that shared the setting when the last compilation ended. If that
-// is not known, all members are.
+// incumbents are the members for which the fallback was in effect: those that shared the setting when the last
+// compilation ended. If that is not known, all members are.
 func (g *Group) incumbents(q conflict) []int {
 	if g.InEffect == nil {
 		return g.Counting(q.among)
@@ -205,7 +209,8 @@ func (g *Group) senior(among []int) int {
 // Senior reports whether member i joined the group before member j, as far as that is known.
 func (g *Group) Senior(i, j int) bool { return g.bySeniority(i, j) < 0 }
 
-// bySeniority orders members by when they joined the group. Members for which that is not known come last, by age and name.
+// bySeniority orders members by when they joined the group. Members for which that is not known come last, by age and
+// name.
 func (g *Group) bySeniority(i, j int) int {
 	x, y := &g.Members[i], &g.Members[j]
 	rank := func(o diag.Object) int {
@@ -214,13 +219,15 @@ func (g *Group) bySeniority(i, j int) int {
 		}
 		return len(g.Joined)
 	}
-	return cmp.Or(cmp.Compare(rank(x.Object), rank(y.Object)), cmp.Compare(x.Created, y.Created), cmp.Compare(x.Object.String(), y.Object.String()))
+	return cmp.Or(cmp.Compare(rank(x.Object), rank(y.Object)), cmp.Compare(x.Created, y.Created),
+		cmp.Compare(x.Object.String(), y.Object.String()))
 }
 
-// decides reports whether member i may change a default that is in effect for decider. The unit of trust is the namespace, because
-// Kubernetes grants the permission to edit all Ingresses of a namespace.
+// decides reports whether member i may change a default that is in effect for decider. The unit of trust is the
+// namespace, because Kubernetes grants the permission to edit all Ingresses of a namespace.
 func (g *Group) decides(i, decider int) bool {
-	return g.Members[i].Authority == intent.Deciding || g.Members[i].Object.Namespace == g.Members[decider].Object.Namespace
+	return g.Members[i].Authority == intent.Deciding || g.Members[i].Object.Namespace ==
+		g.Members[decider].Object.Namespace
 }
 
 // best is the candidate that comes first by protection and precedence.
@@ -228,7 +235,8 @@ func (g *Group) best(candidates []candidate, among []int, p protection) int {
 	if p.tighter != nil {
 		among = filter(among, func(at int) bool {
 			return !slices.ContainsFunc(among, func(other int) bool {
-				return p.tighter(candidates[other].value, candidates[at].value) && !p.tighter(candidates[at].value, candidates[other].value)
+				return p.tighter(candidates[other].value, candidates[at].value) && !p.tighter(candidates[at].value,
+					candidates[other].value)
 			})
 		})
 	}
@@ -258,7 +266,8 @@ func (g *Group) record(q conflict, r resolution) {
 	last := g.InEffect[q.setting]
 	founders := filter(indexes(q.candidates), func(at int) bool {
 		o := g.Members[q.candidates[at].member].Object
-		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && !w.Agrees })
+		return q.candidates[at].value == value && slices.ContainsFunc(last.Owners,
+			func(w Owner) bool { return w.Member == o && !w.Agrees })
 	})
 	first := q.candidates[r.winner].member
 	if len(founders) == 0 {
@@ -283,7 +292,8 @@ func (g *Group) record(q conflict, r resolution) {
 	g.NewEffect[q.setting] = e
 }
 
-// Seniority are the members of this compilation in the order in which they joined. Those of the last one that are leaving keep their places among them.
+// Seniority are the members of this compilation in the order in which they joined. Those of the last one that are
+// leaving keep their places among them.
 func (g *Group) Seniority(leaving ...diag.Object) []diag.Object {
 	of := g.Counting(g.All())
 	slices.SortFunc(of, g.bySeniority)
@@ -321,8 +331,9 @@ func filter(in []int, ok func(int) bool) []int {
 	return out
 }
 
-// before reports whether x takes precedence over y: the value of a valid member, then that of class parameters, then, for a setting that
-// restricts, that of the older member; then by group order, age and name. why is the rule that decided, as a reason after "and".
+// before reports whether x takes precedence over y: the value of a valid member, then that of class parameters, then,
+// for a setting that restricts, that of the older member; then by group order, age and name. why is the rule that
+// decided, as a reason after "and".
 func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) {
 	m, n := &g.Members[x.member], &g.Members[y.member]
 	equal, equally := "of equal group.order ", "of equal group.order and age "
@@ -337,7 +348,8 @@ func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) 
 	case restricts && x.value != y.value:
 		return g.bySeniority(x.member, y.member) < 0, "neither value is stricter: the older member comes first"
 	case m.Order != n.Order:
-		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order), max(m.Order, n.Order))
+		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order),
+			max(m.Order, n.Order))
 	case m.Created != n.Created:
 		return m.Created < n.Created, equal + "the older one comes first"
 	}

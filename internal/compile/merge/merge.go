@@ -1,6 +1,7 @@
-// Package merge resolves conflicts of settings that the members of a group share: the value in effect is the incumbent's, else the
-// strictest, else the first by precedence. decision 2 has the rules as a table; protection.go has it as code.
-// Values are texts here. The settings, and their values in AWS, are the caller's. It imports diag and intent.
+// Package merge resolves conflicts of settings that the members of a group share: the value in effect is the
+// incumbent's, else the strictest, else the first by precedence. decision 2 has the rules as a table; protection.go has
+// it as code. Values are texts here. The settings, and their values in AWS, are the caller's. It imports diag and
+// intent.
 package merge
 
 import (
@@ -15,20 +16,21 @@ type Group struct {
 	Members []Member // in group order
 	// Strict compares values only, as the existing controller does: the values in effect do not matter.
 	Strict bool
-	// Joinable reports that further members can join, which is so for explicit groups only. Only then the values in effect matter.
+	// Joinable reports that further members can join, which is so for explicit groups only. Only then the values in effect
+	// matter.
 	Joinable bool
 	// InEffect are the values in effect when the last compilation ended; nil = not known.
 	InEffect map[string]Effect
-	// Joined are the members of the last compilation, in the order in which they joined, and JoinedLater is how many of the last of
-	// them joined others. The order of the others is not known.
+	// Joined are the members of the last compilation, in the order in which they joined, and JoinedLater is how many of
+	// the last of them joined others. The order of the others is not known.
 	Joined      []diag.Object
 	JoinedLater int
 	// Exists reports whether the load balancer exists in AWS. Only then Setting.Exists and Setting.ByDefault are called.
 	Exists func() bool
 	// Note records a finding about a member.
 	Note func(member int, d diag.Diagnostic)
-	// SetAside sets a member aside for a value that it may not set; false if the value is only ignored, because the member decides or is not
-	// built as it is. Nil = values are ignored.
+	// SetAside sets a member aside for a value that it may not set; false if the value is only ignored, because the member
+	// decides or is not built as it is. Nil = values are ignored.
 	SetAside func(member int, d diag.Diagnostic) bool
 	// NewEffect are the values that this compilation puts into effect.
 	NewEffect map[string]Effect
@@ -87,8 +89,8 @@ func (s *Setting[T]) show(v T) string {
 	return fmt.Sprint(v)
 }
 
-// Resolve finds the value in effect. Each member with a different value gets a note that its own is ignored, with the value in effect, its
-// owner, and the rule that decided. ok is false if no member's value is in effect.
+// Resolve finds the value in effect. Each member with a different value gets a note that its own is ignored, with the
+// value in effect, its owner, and the rule that decided. ok is false if no member's value is in effect.
 func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[T], ok bool) {
 	effective = Owned[T]{Member: -1}
 	if len(values) == 0 {
@@ -119,8 +121,10 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 		}
 		why, remedy := g.explain(q, r, i, shown)
 		o := g.Members[c.Member].Object
-		if code == diag.ConflictingSettings && setsAside(s.Name) && g.SetAside != nil && g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted,
-			fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", s.What, s.show(c.Value), o, why), remedy).In(diag.Route)) {
+		if code == diag.ConflictingSettings && setsAside(s.Name) && g.SetAside != nil &&
+			g.SetAside(c.Member, diag.New(o, c.Source.Place(), diag.SettingNotPermitted,
+				fmt.Sprintf("conflicting %s: %s of %s is not permitted, because %s", s.What, s.show(c.Value), o, why), remedy).In(
+				diag.Route)) {
 			continue
 		}
 		g.Note(c.Member, diag.New(o, c.Source.Place(), code,
@@ -129,9 +133,11 @@ func Resolve[T any](g *Group, values []Owned[T], s Setting[T]) (effective Owned[
 	return effective, r.winner >= 0
 }
 
-// Holder is the index of the member that has something which one of the members only can have: the one that has it in effect, else the first by
-// precedence. exists reports whether a member has it in AWS. why is the reason that another one, by its index, has it not.
-func Holder(g *Group, members []int, setting string, exists func(member int) bool) (holder int, why func(other int) string) {
+// Holder is the index of the member that has something which one of the members only can have: the one that has it in
+// effect, else the first by precedence. exists reports whether a member has it in AWS. why is the reason that another
+// one, by its index, has it not.
+func Holder(g *Group, members []int, setting string, exists func(member int) bool) (holder int,
+	why func(other int) string) {
 	values := make([]Owned[string], len(members))
 	for at, i := range members {
 		o := g.Members[i].Object
@@ -158,8 +164,8 @@ func newConflict[T any](setting string, among []int, values []Owned[T], text fun
 	return q
 }
 
-// First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect, else the one that
-// AWS has in front, else the first in the list.
+// First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect,
+// else the one that AWS has in front, else the first in the list.
 func First(g *Group, values []Owned[string], setting string, among []int, exists func(value string) bool) int {
 	if len(values) == 0 {
 		return 0
@@ -174,8 +180,9 @@ func First(g *Group, values []Owned[string], setting string, among []int, exists
 	return r.winner
 }
 
-// explain is the reason that a candidate is ignored, with the value in effect and its owner, and the remedy. That a value is in effect is the reason only
-// where no rule decides the same: else the text would change, and be another event, with the first compilation after the conflict.
+// explain is the reason that a candidate is ignored, with the value in effect and its owner, and the remedy. That a
+// value is in effect is the reason only where no rule decides the same: else the text would change, and be another
+// event, with the first compilation after the conflict.
 func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why, remedy string) {
 	if r.reserved && !g.maySet(q.candidates[loser].member, q) {
 		return "the class parameters let only other namespaces set what the group shares",
@@ -187,7 +194,8 @@ func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why,
 		if o.Kind != "Ingress" {
 			one = "a " + o.Kind
 		}
-		return fmt.Sprintf("the group was built without one, and its default is changed only by %s of namespace %s, whose %s is its oldest member", diag.Plural(o.Kind), o.Namespace, o),
+		return fmt.Sprintf("the group was built without one, and its default is changed only by %s of namespace %s, whose "+
+				"%s is its oldest member", diag.Plural(o.Kind), o.Namespace, o),
 			fmt.Sprintf("have it set on %s of namespace %s, or remove it here", one, o.Namespace)
 	}
 	x, y := q.candidates[r.winner], q.candidates[loser]

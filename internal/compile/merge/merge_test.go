@@ -26,10 +26,14 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 		rule          string
 	}{
 		{invalid, of("b", "internet-facing", 9, 9, false), "and valid members come before invalid ones"},
-		{of("a", "internal", 0, 1, false), of("b", "internet-facing", 9, 9, true), "and class parameters come before annotations"},
-		{of("a", "internal", 5, 1, false), of("b", "internet-facing", -3, 9, false), "and the lower group.order comes first (-3 before 5)"},
-		{of("a", "internal", 5, 9, false), of("b", "internet-facing", 5, 1, false), "and of equal group.order the older one comes first"},
-		{of("c", "internal", 5, 1, false), of("b", "internet-facing", 5, 1, false), "and of equal group.order and age the first by name comes first"},
+		{of("a", "internal", 0, 1, false), of("b", "internet-facing", 9, 9, true),
+			"and class parameters come before annotations"},
+		{of("a", "internal", 5, 1, false), of("b", "internet-facing", -3, 9, false),
+			"and the lower group.order comes first (-3 before 5)"},
+		{of("a", "internal", 5, 9, false), of("b", "internet-facing", 5, 1, false),
+			"and of equal group.order the older one comes first"},
+		{of("c", "internal", 5, 1, false), of("b", "internet-facing", 5, 1, false),
+			"and of equal group.order and age the first by name comes first"},
 	} {
 		for _, members := range [][]candidate{{test.loser, test.winner}, {test.winner, test.loser}} {
 			var noted diag.List
@@ -48,17 +52,20 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 				g.Members = append(g.Members, m.Member)
 				candidates = append(candidates, Of(i, intent.Of(m.scheme, source)))
 			}
-			if holds, ok := Resolve(g, candidates, Setting[string]{Name: "scheme", What: "scheme"}); !ok || holds.Value != test.winner.scheme {
+			if holds, ok := Resolve(g, candidates, Setting[string]{Name: "scheme", What: "scheme"}); !ok ||
+				holds.Value != test.winner.scheme {
 				t.Errorf("%s: %+v holds", test.rule, holds)
 			}
-			if len(noted) != 1 || !strings.Contains(noted[0].Text, `"internal" of Ingress shop/`+test.loser.Object.Name+` is ignored, because Ingress shop/b has "internet-facing", `+test.rule) {
+			if len(noted) != 1 || !strings.Contains(noted[0].Text, `"internal" of Ingress shop/`+test.loser.Object.Name+
+				` is ignored, because Ingress shop/b has "internet-facing", `+test.rule) {
 				t.Errorf("%s: %v", test.rule, noted)
 			}
 		}
 	}
 }
 
-// TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason settles disagreements in a group, and again with the value in effect.
+// TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason settles disagreements in a group, and again with the
+// value in effect.
 func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T) {
 	t.Parallel()
 	value := func(name, value string, order int32) (Member, intent.Field[string]) {
@@ -80,8 +87,10 @@ func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T)
 		for _, order := range []int32{5, test.overtakes} {
 			m, of := value("m", test.winning, 1)
 			n, other := value("n", test.losing, order)
-			g := &Group{Joinable: true, InEffect: before, NewEffect: map[string]Effect{}, Members: []Member{m, n}, Note: func(_ int, d diag.Diagnostic) { texts = append(texts, d.Message()) }}
-			if holds, _ := Resolve(g, []Owned[string]{Of(0, of), Of(1, other)}, Setting[string]{Name: test.setting, What: test.setting}); holds.Value != test.winning {
+			g := &Group{Joinable: true, InEffect: before, NewEffect: map[string]Effect{}, Members: []Member{m, n},
+				Note: func(_ int, d diag.Diagnostic) { texts = append(texts, d.Message()) }}
+			if holds, _ := Resolve(g, []Owned[string]{Of(0, of), Of(1, other)}, Setting[string]{Name: test.setting,
+				What: test.setting}); holds.Value != test.winning {
 				t.Errorf("%s: %q holds", test.setting, holds.Value)
 			}
 			before = g.NewEffect

@@ -10,24 +10,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// protection is how a shared setting is protected against members that did not set it. A value in effect stays for every setting;
-// protection applies where no value is in effect.
+// protection is how a shared setting is protected against members that did not set it. A value in effect stays for
+// every setting; protection applies where no value is in effect.
 type protection struct {
 	// setting is the name without the listener's port; a final * matches any rest.
 	setting string
 	// defaults: if no member sets the setting, the default counts as set by the members of the last compilation.
 	defaults bool
-	// restricts: values are out if there is a tighter one, and seniority decides before group.order, which a new member chooses.
+	// restricts: values are out if there is a tighter one, and seniority decides before group.order, which a new member
+	// chooses.
 	restricts bool
 	// tighter reports whether a allows strictly less than b. Nil, or false both ways: they cannot be compared.
 	tighter func(a, b string) bool
-	// aside: another value than the one in effect sets a member aside that does not decide, as the value would replace, expose or hold the
-	// load balancer of others as a whole. Of other settings it is ignored.
+	// aside: another value than the one in effect sets a member aside that does not decide, as the value would replace,
+	// expose or hold the load balancer of others as a whole. Of other settings it is ignored.
 	aside bool
 }
 
-// protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and attributes that tune the
-// load balancer.
+// protections is the table of decision 2. Settings that are not listed have no protection: tags, capacity, and
+// attributes that tune the load balancer.
 var protections = []protection{
 	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal), true},
 	{"inbound-cidrs", true, true, fewerAddresses, false},
@@ -37,7 +38,9 @@ var protections = []protection{
 	{"private-link-rules", true, true, ranked("off", "on"), false},
 	{"manage-backend-security-group-rules", true, true, nil, false},
 	{"ssl-policy", true, true, stricterPolicy, false},
-	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }, false},
+	{"mutual-authentication", true, true, func(a, b string) bool {
+		return ranked("off", "passthrough", "verify")(word(a), word(b))
+	}, false},
 	{"ssl-redirect", true, true, isSet, false},
 	{"wafv2-acl-name", true, true, associates, false},
 	{"wafv2-acl-arn", true, true, associates, false},
@@ -47,12 +50,14 @@ var protections = []protection{
 	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true"), false},
-	{"attribute/access_logs.s3.*", true, true, nil, false}, // another bucket shows the requests of all members to its owner
+	// another bucket shows the requests of all members to its owner
+	{"attribute/access_logs.s3.*", true, true, nil, false},
 	{"attribute/connection_logs.s3.*", true, true, nil, false},
 	{"attribute/health_check_logs.s3.*", true, true, nil, false},
 	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true"), false},
 	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest"), false},
-	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), false}, // preserve accepts forged addresses
+	// preserve accepts forged addresses
+	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove"), false},
 	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false"), false},
 	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true"), false},
 	{"attribute/routing.*", true, false, nil, false}, // they change the requests that all members' backends see
@@ -67,7 +72,8 @@ var protections = []protection{
 	{"ipam-ipv4-pool-id", true, false, nil, true},
 	{"default-backend", true, false, nil, false},
 
-	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false}, // the edits of all members take effect under correct
+	// the edits of all members take effect under correct
+	{"drift-policy/*", true, true, ranked("ignore", "report", "correct"), false},
 
 	{"replacement-policy", true, true, replacement.Tighter, false},
 
@@ -81,7 +87,8 @@ var protections = []protection{
 func protectionOf(setting string) protection {
 	setting, _, _ = strings.Cut(setting, "@")
 	for _, p := range protections {
-		if prefix, wild := strings.CutSuffix(p.setting, "*"); p.setting == setting || wild && strings.HasPrefix(setting, prefix) {
+		if prefix, wild := strings.CutSuffix(p.setting, "*"); p.setting == setting || wild &&
+			strings.HasPrefix(setting, prefix) {
 			return p
 		}
 	}
@@ -153,8 +160,8 @@ func insideOf(a, b string) bool {
 	return true
 }
 
-// minimumTLS is the lowest protocol version that a security policy of ELB allows, and the number of its groups of ciphers (AWS: Security
-// policies for your Application Load Balancer). ok is false for names of another form.
+// minimumTLS is the lowest protocol version that a security policy of ELB allows, and the number of its groups of
+// ciphers (AWS: Security policies for your Application Load Balancer). ok is false for names of another form.
 func minimumTLS(policy string) (version string, ciphers int, ok bool) {
 	for _, v := range []struct{ part, version string }{
 		{"TLS13-1-3-", "1.3"}, {"TLS13-1-2-", "1.2"}, {"TLS13-1-1-", "1.1"}, {"TLS13-1-0-", "1.0"},

@@ -1,6 +1,6 @@
-// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the last good one, or none,
-// so that an error of one member does not affect the others. decision 2 has the reasons.
-// The errors are the caller's. It imports diag, facts and intent.
+// Package quarantine selects the version in which each member of a load balancer takes part: the current one, the last
+// good one, or none, so that an error of one member does not affect the others. decision 2 has the reasons. The errors
+// are the caller's. It imports diag, facts and intent.
 package quarantine
 
 import (
@@ -19,8 +19,10 @@ type State int
 const (
 	Current  State = iota // as it is
 	LastGood              // by its last version that compiled cleanly
-	Frozen                // existing rules of its routes stay, the others answer 503; its settings and listeners count, because live traffic depends on them
-	Rejected              // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
+	// existing rules of its routes stay, the others answer 503; its settings and listeners count, because live traffic
+	// depends on them
+	Frozen
+	Rejected // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
 )
 
 // LeftOut reports whether nothing is made of the member's routes.
@@ -37,7 +39,8 @@ type Member struct {
 // Unreadable reports whether the member is part of the load balancer, and its values of shared settings are not known.
 func (m *Member) Unreadable() bool { return m.State == Frozen && m.Shared }
 
-// Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not been tried.
+// Demote sets the present version of a member aside. Its last good version replaces it, if there is one that has not
+// been tried.
 func (m *Member) Demote(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
 	m.Reasons = append(m.Reasons, reasons...)
 	m.Shared = m.Shared || shared
@@ -73,8 +76,8 @@ func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 	return was
 }
 
-// Remembered is the state of a version that Remember returned: a member without listeners was rejected, and one with errors was frozen.
-// Errors of certificates and add-ons do not affect the rest.
+// Remembered is the state of a version that Remember returned: a member without listeners was rejected, and one with
+// errors was frozen. Errors of certificates and add-ons do not affect the rest.
 func Remembered(m intent.Member) State {
 	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
 		return d.Class != diag.Note && d.Scope != diag.Certificate && d.Scope != diag.AddOn
@@ -88,8 +91,9 @@ func Remembered(m intent.Member) State {
 	return Frozen
 }
 
-// Disqualifies reports whether a front end's diagnostic sets its member aside. A conflict affects the losing setting only. Some errors
-// withhold one feature of the member only. A missing Service does not count if the front end has found actions for it.
+// Disqualifies reports whether a front end's diagnostic sets its member aside. A conflict affects the losing setting
+// only. Some errors withhold one feature of the member only. A missing Service does not count if the front end has
+// found actions for it.
 func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
 	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, d.Scope.Withheld():
@@ -100,12 +104,15 @@ func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	return true
 }
 
-// Unprotected reports whether an error withholds an add-on that protects a load balancer, so that routes that are new would be open without it.
+// Unprotected reports whether an error withholds an add-on that protects a load balancer, so that routes that are new
+// would be open without it.
 func Unprotected(d diag.Diagnostic) bool {
-	return d.Class != diag.Note && d.Scope == diag.AddOn && (strings.Contains(d.Path, "/wafv2-acl-") || strings.Contains(d.Path, "/shield-"))
+	return d.Class != diag.Note && d.Scope == diag.AddOn && (strings.Contains(d.Path, "/wafv2-acl-") ||
+		strings.Contains(d.Path, "/shield-"))
 }
 
-// Serves reports whether a member has something in AWS, as far as that is known: without memory, all members of a load balancer that exists do.
+// Serves reports whether a member has something in AWS, as far as that is known: without memory, all members of a load
+// balancer that exists do.
 func Serves(o diag.Object, exists bool, good map[diag.Object]intent.Member) bool {
 	last, remembered := good[o]
 	return remembered && Remembered(last) == LastGood || len(good) == 0 && exists
@@ -119,11 +126,13 @@ func BadCertificate(d diag.Diagnostic) bool {
 // Answered reports whether a front end has found actions for all routes and default backends.
 func Answered(m intent.Member) bool {
 	return !slices.ContainsFunc(m.Routes, func(r intent.Route) bool { return len(r.Actions) == 0 }) &&
-		!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return len(l.Default) == 0 && l.DefaultSource.Path() != "" })
+		!slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+			return len(l.Default) == 0 && l.DefaultSource.Path() != ""
+		})
 }
 
-// Newcomer reports whether a member can be left out entirely without an effect on live traffic: other members were built before and it
-// was not, or nothing exists yet. known is false while that depends on a look-up.
+// Newcomer reports whether a member can be left out entirely without an effect on live traffic: other members were
+// built before and it was not, or nothing exists yet. known is false while that depends on a look-up.
 func Newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member) (yes, known bool) {
 	if len(good) > 0 {
 		_, was := good[m.Object]

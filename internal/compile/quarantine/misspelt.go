@@ -9,14 +9,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// A misspelt key leaves its setting at the default, which may delete or replace a load balancer, or open it. If the setting may have been
-// in effect before, the key counts as an invalid value: the last good version of the member serves. If the last good version has the same
-// misspelling, the value that was in effect stays, and other edits of the object take effect. Without a remembered version, as after a
-// restart without checkpoint, the value in AWS is the one that was in effect.
+// A misspelt key leaves its setting at the default, which may delete or replace a load balancer, or open it. If the
+// setting may have been in effect before, the key counts as an invalid value: the last good version of the member
+// serves. If the last good version has the same misspelling, the value that was in effect stays, and other edits of the
+// object take effect. Without a remembered version, as after a restart without checkpoint, the value in AWS is the one
+// that was in effect.
 
-// CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the setting. It reports
-// whether the load balancer that exists has to be looked up first.
-func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (unknown bool) {
+// CheckMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the
+// setting. It reports whether the load balancer that exists has to be looked up first.
+func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (
+	unknown bool) {
 	cloned := false
 	for i := range lb.Members {
 		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Former {
@@ -36,7 +38,9 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			continue // the look-up has failed, which the build reports
 		}
 		for _, wrong := range m.Misspelt {
-			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
+			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool {
+				return w.Setting == wrong.Setting
+			})
 			if newly || !remembers && wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend) {
 				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.InvalidAnnotation,
 					misspelt(wrong), "correct it, or remove it to have the default").In(diag.LoadBalancer))
@@ -67,9 +71,11 @@ func misspelt(w intent.Misspelling) string {
 	return fmt.Sprintf("annotation %s is unknown, and %s is missing", w.Key, w.Meant)
 }
 
-// mixedGroups reports whether the load balancer has security groups of the user that cannot be distinguished from the backend group.
+// mixedGroups reports whether the load balancer has security groups of the user that cannot be distinguished from the
+// backend group.
 func mixedGroups(m *intent.Member, existing *facts.LoadBalancer, manageBackend bool) bool {
-	return existing != nil && !existing.ManagedGroup && len(existing.SecurityGroups) > 0 && m.Settings.ManageBackend.Or(manageBackend)
+	return existing != nil && !existing.ManagedGroup && len(existing.SecurityGroups) > 0 && m.Settings.ManageBackend.Or(
+		manageBackend)
 }
 
 // adoptions copy a setting from another version of a member, by setting, and report whether it was set there.
@@ -112,8 +118,8 @@ func adoptByPort(m, from *intent.Member, field func(*intent.Listener) *intent.Fi
 	return kept
 }
 
-// existingMember is a member with the settings of the existing load balancer. If that lacks the managed security group, its groups are the
-// user's. Subnets stay in any case.
+// existingMember is a member with the settings of the existing load balancer. If that lacks the managed security group,
+// its groups are the user's. Subnets stay in any case.
 func existingMember(m *intent.Member, lb *facts.LoadBalancer, source intent.Source) *intent.Member {
 	out := &intent.Member{}
 	if lb.Scheme != "" {

@@ -19,7 +19,8 @@ func Refused(r *intent.Route) string {
 			if a.OIDC != nil && a.OIDC.Withheld() { // its Secret cannot be read, which is reported
 				continue
 			}
-			one := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC, Cognito: a.Cognito, JWT: a.JWT}
+			one := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC,
+				Cognito: a.Cognito, JWT: a.JWT}
 			if a.Type == stack.ActionForward {
 				one.Forward = &stack.Forward{Stickiness: a.Stickiness}
 				for _, b := range a.Backends {
@@ -32,7 +33,8 @@ func Refused(r *intent.Route) string {
 	return constraint.OfActions(all, r.Transforms)
 }
 
-// Unfit are the ports of a route of a member whose listeners cannot forward to its targets, by the protocols of both, and why.
+// Unfit are the ports of a route of a member whose listeners cannot forward to its targets, by the protocols of both,
+// and why.
 func Unfit(m *intent.Member, r *intent.Route) (ports []int32, problem string) {
 	for i := range m.Listeners {
 		l := &m.Listeners[i]

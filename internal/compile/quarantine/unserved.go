@@ -13,10 +13,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is quarantined alone: its
-// last good version takes its place, and the other rules of the route are current. The merged version of the route is remembered, so that
-// the rule stays until the object is corrected or no longer declares it. Without memory, as after a restart without checkpoint, what AWS has
-// for the conditions of the rule stays.
+// A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is
+// quarantined alone: its last good version takes its place, and the other rules of the route are current. The merged
+// version of the route is remembered, so that the rule stays until the object is corrected or no longer declares it.
+// Without memory, as after a restart without checkpoint, what AWS has for the conditions of the rule stays.
 
 // Restored is what Restore found, by index of the member.
 type Restored struct {
@@ -25,8 +25,8 @@ type Restored struct {
 	Kept []diag.Object
 }
 
-// Restore puts the last good versions of unserved routes and listeners into the members. It reports whether the load balancer that exists
-// has to be looked up first.
+// Restore puts the last good versions of unserved routes and listeners into the members. It reports whether the load
+// balancer that exists has to be looked up first.
 func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member) (out Restored, unknown bool) {
 	out.Findings = map[int]diag.List{}
 	cloned := false
@@ -61,7 +61,9 @@ func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent
 }
 
 func unserved(m *intent.Member) bool {
-	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Unserved != "" })
+	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+		return l.Unserved != ""
+	})
 }
 
 // restoring is the state of Restore for one member.
@@ -160,20 +162,22 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 		g := &r.last.Routes[i]
 		if samePorts(g, &u.Route) && sameRule(g) && r.reaches(g) && traffic.Covers(g.Conditions, u.Route.Conditions) {
 			one := r.current(g)
-			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence, u.Route.Alternative
+			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence,
+				u.Route.Alternative
 			return []intent.Route{one}
 		}
 	}
 	return nil
 }
 
-// left are the routes on the port that the member no longer declares: those of the same rule, or all if there are none. Which of them had
-// the requests of the unserved route is not known.
+// left are the routes on the port that the member no longer declares: those of the same rule, or all if there are none.
+// Which of them had the requests of the unserved route is not known.
 func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
 	for _, same := range []bool{true, false} {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || !r.reaches(g) || same && g.Source.Path() != u.Route.Source.Path() {
+			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || !r.reaches(g) || same &&
+				g.Source.Path() != u.Route.Source.Path() {
 				continue
 			}
 			r.used[i] = true
@@ -206,7 +210,8 @@ func (r *restoring) reaches(g *intent.Route) bool {
 func (r *restoring) permitted(a intent.Action) bool {
 	return !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
 		g := b.TargetGroup
-		return g != nil && g.ServiceName != "" && g.ServiceNamespace != r.member.Object.Namespace && !slices.Contains(r.member.Reached, g.ServiceNamespace+"/"+g.ServiceName)
+		return g != nil && g.ServiceName != "" && g.ServiceNamespace != r.member.Object.Namespace &&
+			!slices.Contains(r.member.Reached, g.ServiceNamespace+"/"+g.ServiceName)
 	})
 }
 
@@ -260,13 +265,15 @@ func (r *restoring) listeners() {
 		at := -1
 		if r.last != nil {
 			at = slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
-				return o.Port == l.Port && len(o.Default) > 0 && !slices.ContainsFunc(o.Default, func(a intent.Action) bool { return !r.permitted(a) })
+				return o.Port == l.Port && len(o.Default) > 0 && !slices.ContainsFunc(o.Default,
+					func(a intent.Action) bool { return !r.permitted(a) })
 			})
 		}
 		switch {
 		case at >= 0:
 			r.kept = true
-			l.Default, l.DefaultSource, l.Unserved = r.actions(r.last.Listeners[at].Default), r.last.Listeners[at].DefaultSource, ""
+			l.Default, l.DefaultSource, l.Unserved = r.actions(r.last.Listeners[at].Default), r.last.Listeners[at].DefaultSource,
+				""
 			r.report(&u, "; the last good version of the port keeps serving")
 		case r.stays:
 			r.kept = true
@@ -291,7 +298,8 @@ func samePorts(a, b *intent.Route) bool { return slices.Equal(a.Ports, b.Ports) 
 
 // hasPorts reports whether a route was on all ports of another one.
 func hasPorts(g, of *intent.Route) bool {
-	return samePorts(g, of) || len(of.Ports) > 0 && (len(g.Ports) == 0 || !slices.ContainsFunc(of.Ports, func(p int32) bool { return !slices.Contains(g.Ports, p) }))
+	return samePorts(g, of) || len(of.Ports) > 0 &&
+		(len(g.Ports) == 0 || !slices.ContainsFunc(of.Ports, func(p int32) bool { return !slices.Contains(g.Ports, p) }))
 }
 
 // conditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.

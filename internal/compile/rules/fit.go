@@ -39,7 +39,8 @@ type Fitting struct {
 // rule or the default action might forward its requests. Such a rule therefore comes before all rules that only
 // forward. If there is still no room for it, Fit also leaves out the rules that would forward its requests.
 func Fit(claims []Claim, room Room) Fitting {
-	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{}, closed: map[int32]bool{}}
+	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{},
+		closed: map[int32]bool{}}
 	for {
 		left := f.fill()
 		if !f.close(left) {
@@ -76,7 +77,8 @@ func ranked(claims []Claim) []int {
 		return 1
 	}
 	slices.SortStableFunc(out, func(i, j int) int {
-		return cmp.Or(stands(i)-stands(j), claims[i].Seniority-claims[j].Seniority, claims[i].Member-claims[j].Member, depth[i]-depth[j])
+		return cmp.Or(stands(i)-stands(j), claims[i].Seniority-claims[j].Seniority, claims[i].Member-claims[j].Member,
+			depth[i]-depth[j])
 	})
 	return out
 }
@@ -94,7 +96,8 @@ func (f *fitter) fill() (left []bool) {
 				continue
 			}
 			more := targetGroups(f.claims[i].Actions, groups)
-			if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+len(more) > f.room.TargetGroups; left[i] {
+			if left[i] = f.banned[i] || n >= f.room.Rules || len(more) > 0 && len(groups)+
+				len(more) > f.room.TargetGroups; left[i] {
 				continue
 			}
 			n++
@@ -106,7 +109,8 @@ func (f *fitter) fill() (left []bool) {
 	return left
 }
 
-// close has the rules that are left out and guard what others would forward go first, or closes what would. It reports whether it changed anything.
+// close has the rules that are left out and guard what others would forward go first, or closes what would. It reports
+// whether it changed anything.
 func (f *fitter) close(left []bool) (changed bool) {
 	var forwarding []int // the claims with room that forward: few, however many are left out
 	for j := range f.claims {
@@ -149,14 +153,16 @@ func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 
 // declared reports whether a rule is declared to do more, or other, than forward requests.
 func (c *Claim) declared() bool {
-	return len(c.Route.Authentication) > 0 || slices.ContainsFunc(c.Route.Actions, func(a intent.Action) bool { return a.Type != stack.ActionForward })
+	return len(c.Route.Authentication) > 0 || slices.ContainsFunc(c.Route.Actions,
+		func(a intent.Action) bool { return a.Type != stack.ActionForward })
 }
 
-// guards reports whether a rule is declared to keep requests from being merely forwarded, and does. One that answers with an error only because its
-// member is invalid guards nothing.
+// guards reports whether a rule is declared to keep requests from being merely forwarded, and does. One that answers
+// with an error only because its member is invalid guards nothing.
 func (c *Claim) guards() bool { return c.declared() && !c.forwards() }
 
-// forwards reports whether a rule forwards every request that it matches. What a rule that is kept does in AWS is taken from its route.
+// forwards reports whether a rule forwards every request that it matches. What a rule that is kept does in AWS is taken
+// from its route.
 func (c *Claim) forwards() bool {
 	if c.Keep {
 		return !c.declared()
@@ -179,8 +185,8 @@ func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack
 	return out
 }
 
-// Within reports whether one rule's conditions name nothing that the other's do not: the same parts of a request, with values that are all among
-// the other's.
+// Within reports whether one rule's conditions name nothing that the other's do not: the same parts of a request, with
+// values that are all among the other's.
 func Within(a, b []stack.Condition) bool {
 	if len(a) != len(b) {
 		return false

@@ -20,7 +20,8 @@ func claim(member int, host, path, group string, login bool) Claim {
 		conditions = append(conditions, stack.Condition{Field: stack.HostHeader, Values: []string{host}})
 	}
 	conditions = append(conditions, stack.Condition{Field: stack.PathPattern, Values: []string{path}})
-	w := &Rule{Member: member, Route: &intent.Route{Actions: []intent.Action{{Type: stack.ActionForward}}}, Rule: stack.Rule{Conditions: conditions}}
+	w := &Rule{Member: member, Route: &intent.Route{Actions: []intent.Action{{Type: stack.ActionForward}}},
+		Rule: stack.Rule{Conditions: conditions}}
 	if login {
 		w.Route.Authentication = []intent.Action{{Type: stack.ActionAuthenticateOIDC}}
 		w.Actions = []stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: group}}}
@@ -51,31 +52,41 @@ func TestRulesThatExceedTheRoomAreLeftOut(t *testing.T) {
 		want   []string
 		closed []int32
 	}{
-		"of one member the last ones": {[]Claim{claim(0, "", "/a/b", "x", false), claim(0, "", "/a", "x", false), claim(0, "", "/*", "x", false)}, ample, []string{"/a/b", "/a"}, nil},
+		"of one member the last ones": {[]Claim{claim(0, "", "/a/b", "x", false), claim(0, "", "/a", "x", false),
+			claim(0, "", "/*", "x", false)}, ample, []string{"/a/b", "/a"}, nil},
 		"of two members those of the one that joined last": {
-			[]Claim{claim(1, "", "/young1", "x", false), claim(1, "", "/young2", "x", false), claim(0, "", "/old", "x", false)}, ample, []string{"/young1", "/old"}, nil,
+			[]Claim{claim(1, "", "/young1", "x", false), claim(1, "", "/young2", "x", false), claim(0, "", "/old", "x", false)},
+			ample, []string{"/young1", "/old"}, nil,
 		},
-		"not what stands": {[]Claim{claim(0, "", "/new", "x", false), claim(0, "", "/a", "x", false), standing(claim(1, "", "/b", "x", false))}, ample, []string{"/new", "/b"}, nil},
+		"not what stands": {[]Claim{claim(0, "", "/new", "x", false), claim(0, "", "/a", "x", false),
+			standing(claim(1, "", "/b", "x", false))}, ample, []string{"/new", "/b"}, nil},
 		"on all ports alike": {
-			[]Claim{claim(0, "", "/a", "x", false), claim(0, "", "/b", "x", false), on(443, claim(0, "", "/a", "x", false)), on(443, claim(0, "", "/b", "x", false))}, ample, []string{"/a", "/a"}, nil,
+			[]Claim{claim(0, "", "/a", "x", false), claim(0, "", "/b", "x", false), on(443, claim(0, "", "/a", "x", false)),
+				on(443, claim(0, "", "/b", "x", false))}, ample, []string{"/a", "/a"}, nil,
 		},
 		"a login stays before what would serve without it": {
-			[]Claim{claim(1, "", "/admin", "x", true), claim(0, "", "/a", "x", false), claim(0, "", "/*", "x", false)}, ample, []string{"/admin", "/a"}, nil,
+			[]Claim{claim(1, "", "/admin", "x", true), claim(0, "", "/a", "x", false), claim(0, "", "/*", "x", false)}, ample,
+			[]string{"/admin", "/a"}, nil,
 		},
 		"a login for which nothing else serves goes": {
-			[]Claim{claim(1, "b.test", "/admin", "x", true), claim(0, "a.test", "/a", "x", false), claim(0, "a.test", "/*", "x", false)}, ample, []string{"/a", "/*"}, nil,
+			[]Claim{claim(1, "b.test", "/admin", "x", true), claim(0, "a.test", "/a", "x", false),
+				claim(0, "a.test", "/*", "x", false)}, ample, []string{"/a", "/*"}, nil,
 		},
 		"where logins alone are too many, nothing serves without": {
-			[]Claim{claim(0, "", "/1", "x", true), claim(0, "", "/2", "x", true), claim(0, "", "/3", "x", true), claim(0, "", "/*", "x", false)}, ample, []string{"/1", "/2"}, nil,
+			[]Claim{claim(0, "", "/1", "x", true), claim(0, "", "/2", "x", true), claim(0, "", "/3", "x", true),
+				claim(0, "", "/*", "x", false)}, ample, []string{"/1", "/2"}, nil,
 		},
 		"nor does a default action": {
-			[]Claim{claim(0, "", "/1", "x", true), claim(0, "", "/2", "x", true), claim(0, "", "/3", "x", true)}, Room{Rules: 2, TargetGroups: 100, Open: map[int32]bool{80: true}}, []string{"/1", "/2"}, []int32{80},
+			[]Claim{claim(0, "", "/1", "x", true), claim(0, "", "/2", "x", true), claim(0, "", "/3", "x", true)},
+			Room{Rules: 2, TargetGroups: 100, Open: map[int32]bool{80: true}}, []string{"/1", "/2"}, []int32{80},
 		},
 		"of target groups": {
-			[]Claim{claim(0, "", "/a", "x", false), claim(0, "", "/b", "y", false), claim(0, "", "/c", "x", false)}, Room{Rules: 9, TargetGroups: 1}, []string{"/a", "/c"}, nil,
+			[]Claim{claim(0, "", "/a", "x", false), claim(0, "", "/b", "y", false), claim(0, "", "/c", "x", false)},
+			Room{Rules: 9, TargetGroups: 1}, []string{"/a", "/c"}, nil,
 		},
 		"of target groups a login that has no room": {
-			[]Claim{claim(0, "", "/a", "x", true), claim(0, "", "/admin", "y", true), claim(0, "", "/*", "x", false)}, Room{Rules: 9, TargetGroups: 1}, []string{"/admin"}, nil,
+			[]Claim{claim(0, "", "/a", "x", true), claim(0, "", "/admin", "y", true), claim(0, "", "/*", "x", false)},
+			Room{Rules: 9, TargetGroups: 1}, []string{"/admin"}, nil,
 		},
 	} {
 		got := Fit(test.claims, test.room)
@@ -89,19 +100,23 @@ func TestRulesThatExceedTheRoomAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftOutOpensNothing draws rules with and without a login: no request that would meet a login is forwarded without one once rules are left out,
-// no more rules and target groups remain than there is room for, and nothing is left out that has room.
+// TestWhatIsLeftOutOpensNothing draws rules with and without a login: no request that would meet a login is forwarded
+// without one once rules are left out, no more rules and target groups remain than there is room for, and nothing is
+// left out that has room.
 func TestWhatIsLeftOutOpensNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		var claims []Claim
 		for range rapid.IntRange(1, 9).Draw(rt, "rules") {
-			c := claim(rapid.IntRange(0, 2).Draw(rt, "member"), rapid.SampledFrom([]string{"", "a.test", "b.test", "*.c.test"}).Draw(rt, "host"),
-				rapid.SampledFrom([]string{"/a", "/a/*", "/b", "/*"}).Draw(rt, "path"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(rt, "group"), rapid.Bool().Draw(rt, "login"))
+			c := claim(rapid.IntRange(0, 2).Draw(rt, "member"), rapid.SampledFrom([]string{"", "a.test", "b.test", "*.c.test"}).
+				Draw(rt, "host"),
+				rapid.SampledFrom([]string{"/a", "/a/*", "/b", "/*"}).Draw(rt, "path"),
+				rapid.SampledFrom([]string{"x", "y", "z"}).Draw(rt, "group"), rapid.Bool().Draw(rt, "login"))
 			c.Stands = rapid.Bool().Draw(rt, "stands")
 			claims = append(claims, c)
 		}
-		room := Room{Rules: rapid.IntRange(0, 9).Draw(rt, "room"), TargetGroups: rapid.IntRange(1, 3).Draw(rt, "groups"), Open: map[int32]bool{80: rapid.Bool().Draw(rt, "open")}}
+		room := Room{Rules: rapid.IntRange(0, 9).Draw(rt, "room"), TargetGroups: rapid.IntRange(1, 3).Draw(rt, "groups"),
+			Open: map[int32]bool{80: rapid.Bool().Draw(rt, "open")}}
 		got := Fit(claims, room)
 		var before, after []stack.Rule
 		groups, left := map[string]bool{}, 0
@@ -170,7 +185,8 @@ func TestRulesThatAreJoinedToFitAnswerAsBefore(t *testing.T) {
 		}
 		for range 20 {
 			r := drawRequest(rt)
-			if d := cmp.Diff(traffic.Match(number(all), nil, r).Actions, traffic.Match(number(joined), nil, r).Actions); d != "" {
+			if d := cmp.Diff(traffic.Match(number(all), nil, r).Actions, traffic.Match(number(joined), nil, r).Actions); d !=
+				"" {
 				rt.Fatalf("%+v: %s", r, d)
 			}
 		}

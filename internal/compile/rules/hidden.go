@@ -15,8 +15,9 @@ type Hidden struct {
 	By   *Rule // answers all requests that the rule matches; nil = the rule is a redirect to itself, which is left out
 }
 
-// mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host. A load balancer has far fewer, and every edit
-// of a group would wait for the comparison of what one of its members declares beyond that.
+// mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host. A load balancer
+// has far fewer, and every edit of a group would wait for the comparison of what one of its members declares beyond
+// that.
 const mostCompared = 500_000
 
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers. Rules that one
@@ -50,7 +51,9 @@ type byHost struct {
 func (f *byHost) add(i int, conditions []stack.Condition) {
 	values, regex := valuesOf(conditions, stack.HostHeader)
 	hosts := hostKeys(values, regex)
-	if len(hosts) == 0 || slices.ContainsFunc(values, func(h string) bool { return strings.ContainsAny(h, traffic.Wildcards) }) {
+	if len(hosts) == 0 || slices.ContainsFunc(values, func(h string) bool {
+		return strings.ContainsAny(h, traffic.Wildcards)
+	}) {
 		f.any = append(f.any, i)
 		return
 	}

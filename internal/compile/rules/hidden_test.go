@@ -15,7 +15,8 @@ import (
 func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		hosts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.test", "A.test", "b.test", "*.test", "?.test"}), 0, 2, rapid.ID[string])
+		hosts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.test", "A.test", "b.test", "*.test", "?.test"}), 0, 2,
+			rapid.ID[string])
 		paths := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"/", "/*", "/x", "/x/*", "/*/y"}), 0, 2, rapid.ID[string])
 		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rule {
 			var w Rule

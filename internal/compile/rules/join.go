@@ -9,14 +9,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// Join joins rules that are alternatives of one rule of a route, have the same actions, and differ in the values of one condition: of hosts,
-// paths or methods. The later rule moves to the place of the earlier one, if no rule between them with other actions may match the same
-// requests, and if the joined rule keeps ELB's limits. Together the rules answer all requests as before.
+// Join joins rules that are alternatives of one rule of a route, have the same actions, and differ in the values of one
+// condition: of hosts, paths or methods. The later rule moves to the place of the earlier one, if no rule between them
+// with other actions may match the same requests, and if the joined rule keeps ELB's limits. Together the rules answer
+// all requests as before.
 func Join(in []Rule) []Rule {
 	return join(in, len(in), func(w *Rule) bool { return w.Route.Alternative != 0 }, alike)
 }
 
-// JoinToFit joins rules of one member that do the same, whichever routes they are of, until there are n fewer, on the same terms as Join.
+// JoinToFit joins rules of one member that do the same, whichever routes they are of, until there are n fewer, on the
+// same terms as Join.
 func JoinToFit(in []Rule, member, n int) []Rule {
 	return join(in, n, func(w *Rule) bool { return w.Member == member && !w.Keep && !w.Route.Verbatim }, equivalent)
 }
@@ -99,15 +101,17 @@ func (x *index) hash(conditions []stack.Condition, without int) uint64 {
 	return h.Sum64()
 }
 
-// add enters a rule at its place in the list. A rule that has been joined is found under its former conditions, too, without effect.
+// add enters a rule at its place in the list. A rule that has been joined is found under its former conditions, too,
+// without effect.
 func (x *index) add(at int, w *Rule) {
 	for _, p := range x.of(w) {
 		x.places[p] = append(x.places[p], at)
 	}
 }
 
-// maxCandidates bounds the rules with which one is compared for each condition that may differ: those before them were compared with
-// the rules between, and hardly any of them has room. Without it, thousands of paths of one host take minutes.
+// maxCandidates bounds the rules with which one is compared for each condition that may differ: those before them were
+// compared with the rules between, and hardly any of them has room. Without it, thousands of paths of one host take
+// minutes.
 const maxCandidates = 64
 
 // candidates are the places in the list of the rules that may be joined with a rule, in order.
@@ -120,16 +124,20 @@ func (x *index) candidates(w *Rule) (out []int) {
 	return slices.Compact(out)
 }
 
-// alike reports whether two rules do the same with a request. The actions of a rule that is left out are not those of its route.
+// alike reports whether two rules do the same with a request. The actions of a rule that is left out are not those of
+// its route.
 func alike(a, b *Rule) bool {
 	x, y := a.Route, b.Route
-	return a.Member == b.Member && x.Alternative == y.Alternative && a.Keep == b.Keep && reflect.DeepEqual(x.Transforms, y.Transforms) &&
-		reflect.DeepEqual(x.Actions, y.Actions) && reflect.DeepEqual(x.Authentication, y.Authentication) && reflect.DeepEqual(x.Tags, y.Tags)
+	return a.Member == b.Member && x.Alternative == y.Alternative && a.Keep == b.Keep && reflect.DeepEqual(x.Transforms,
+		y.Transforms) &&
+		reflect.DeepEqual(x.Actions, y.Actions) && reflect.DeepEqual(x.Authentication, y.Authentication) &&
+		reflect.DeepEqual(x.Tags, y.Tags)
 }
 
 // equivalent reports whether two rules of a member do the same with a request, whichever routes they are of.
 func equivalent(a, b *Rule) bool {
-	return a.Member == b.Member && a.Keep == b.Keep && reflect.DeepEqual(a.Transforms, b.Transforms) && reflect.DeepEqual(a.Actions, b.Actions) &&
+	return a.Member == b.Member && a.Keep == b.Keep && reflect.DeepEqual(a.Transforms, b.Transforms) &&
+		reflect.DeepEqual(a.Actions, b.Actions) &&
 		reflect.DeepEqual(a.Route.Tags, b.Route.Tags)
 }
 
@@ -162,7 +170,8 @@ func joined(a, b []stack.Condition) []stack.Condition {
 		return a
 	}
 	x, y := a[differs], b[differs]
-	if x.Field != y.Field || !mayDiffer(x.Field) || (len(x.Regex) > 0) != (len(y.Regex) > 0) || (len(x.Values) > 0) != (len(y.Values) > 0) {
+	if x.Field != y.Field || !mayDiffer(x.Field) || (len(x.Regex) > 0) != (len(y.Regex) > 0) ||
+		(len(x.Values) > 0) != (len(y.Values) > 0) {
 		return nil
 	}
 	out := slices.Clone(a)

@@ -16,7 +16,8 @@ import (
 
 // answering is a rule of an alternative that answers with its name.
 func answering(member int, alternative int32, name string, conditions ...stack.Condition) Rule {
-	a := intent.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "200", MessageBody: name}}
+	a := intent.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "200", MessageBody: name}}
 	return Rule{
 		Member: member, Route: &intent.Route{Alternative: alternative, Actions: []intent.Action{a}},
 		Rule: stack.Rule{Conditions: conditions, Actions: []stack.Action{{Type: a.Type, FixedResponse: a.FixedResponse}}},
@@ -81,18 +82,25 @@ func TestOnlyAlternativesOfOneRuleAreJoined(t *testing.T) {
 		in   []Rule
 		want int
 	}{
-		"hosts":                          {[]Rule{answering(0, 1, "x", a), answering(0, 1, "x", b)}, 1},
-		"paths":                          {[]Rule{answering(0, 1, "x", a, path("/a")), answering(0, 1, "x", a, path("/b"))}, 1},
-		"hosts and paths":                {[]Rule{answering(0, 1, "x", a, path("/a")), answering(0, 1, "x", b, path("/b"))}, 2},
-		"headers":                        {[]Rule{answering(0, 1, "x", header("1")), answering(0, 1, "x", header("2"))}, 2},
-		"two rules":                      {[]Rule{answering(0, 1, "x", a), answering(0, 2, "x", b)}, 2},
-		"two routes":                     {[]Rule{answering(0, 1, "x", a), answering(1, 1, "x", b)}, 2},
-		"no alternatives":                {[]Rule{answering(0, 0, "x", a), answering(0, 0, "x", b)}, 2},
-		"other transforms":               {[]Rule{answering(0, 1, "x", a), transformed}, 2},
-		"another host between them":      {[]Rule{answering(0, 1, "x", a), answering(1, 1, "y", host("c")), answering(0, 1, "x", b)}, 2},
-		"the same host between them":     {[]Rule{answering(0, 1, "x", a, path("/a")), answering(1, 1, "y", a, path("/*")), answering(0, 1, "x", a, path("/b"))}, 3},
-		"one that may be between them":   {[]Rule{answering(0, 1, "x", a), answering(1, 1, "y", header("1")), answering(0, 1, "x", b)}, 3},
-		"more values than a rule admits": {[]Rule{answering(0, 1, "x", path("/a")), answering(0, 1, "x", path("/b")), answering(0, 1, "x", path("/c")), answering(0, 1, "x", path("/d")), answering(0, 1, "x", path("/e")), answering(0, 1, "x", path("/f"))}, 2},
+		"hosts": {[]Rule{answering(0, 1, "x", a), answering(0, 1, "x", b)}, 1},
+		"paths": {[]Rule{answering(0, 1, "x", a, path("/a")), answering(0, 1, "x", a, path("/b"))},
+			1},
+		"hosts and paths": {[]Rule{answering(0, 1, "x", a, path("/a")), answering(0, 1, "x", b, path("/b"))},
+			2},
+		"headers":          {[]Rule{answering(0, 1, "x", header("1")), answering(0, 1, "x", header("2"))}, 2},
+		"two rules":        {[]Rule{answering(0, 1, "x", a), answering(0, 2, "x", b)}, 2},
+		"two routes":       {[]Rule{answering(0, 1, "x", a), answering(1, 1, "x", b)}, 2},
+		"no alternatives":  {[]Rule{answering(0, 0, "x", a), answering(0, 0, "x", b)}, 2},
+		"other transforms": {[]Rule{answering(0, 1, "x", a), transformed}, 2},
+		"another host between them": {[]Rule{answering(0, 1, "x", a), answering(1, 1, "y", host("c")),
+			answering(0, 1, "x", b)}, 2},
+		"the same host between them": {[]Rule{answering(0, 1, "x", a, path("/a")), answering(1, 1, "y", a, path("/*")),
+			answering(0, 1, "x", a, path("/b"))}, 3},
+		"one that may be between them": {[]Rule{answering(0, 1, "x", a), answering(1, 1, "y", header("1")),
+			answering(0, 1, "x", b)}, 3},
+		"more values than a rule admits": {[]Rule{answering(0, 1, "x", path("/a")), answering(0, 1, "x", path("/b")),
+			answering(0, 1, "x", path("/c")), answering(0, 1, "x", path("/d")), answering(0, 1, "x", path("/e")),
+			answering(0, 1, "x", path("/f"))}, 2},
 	} {
 		if got := Join(test.in); len(got) != test.want {
 			t.Errorf("%s: %d rules, want %d", name, len(got), test.want)
@@ -100,11 +108,13 @@ func TestOnlyAlternativesOfOneRuleAreJoined(t *testing.T) {
 	}
 }
 
-// TestARedirectOfATransformedPathIsNoLoop has a redirect whose every part is as before, but for the path that a transform makes.
+// TestARedirectOfATransformedPathIsNoLoop has a redirect whose every part is as before, but for the path that a
+// transform makes.
 func TestARedirectOfATransformedPathIsNoLoop(t *testing.T) {
 	t.Parallel()
 	w := answering(0, 0, "x", stack.Condition{Field: stack.PathPattern, Values: []string{"/a/*"}})
-	w.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
+	w.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443",
+		StatusCode: "HTTP_301"}}}
 	l := &Listener{Port: 443, Protocol: "HTTPS"}
 	if got, _ := l.Optimise([]Rule{w}); len(got) != 0 {
 		t.Error("a loop is kept")
@@ -119,7 +129,8 @@ func TestAVerbatimRuleIsKeptWhereARedirectHidesIt(t *testing.T) {
 	t.Parallel()
 	path := stack.Condition{Field: stack.PathPattern, Values: []string{"/a"}}
 	front := answering(0, 0, "x", path)
-	front.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "b.test", StatusCode: "HTTP_301"}}}
+	front.Actions = []stack.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "b.test", StatusCode: "HTTP_301"}}}
 	behind := answering(1, 0, "y", path)
 	l := &Listener{Port: 80, Protocol: "HTTP"}
 	if got, _ := l.Optimise([]Rule{front, behind}); len(got) != 1 {

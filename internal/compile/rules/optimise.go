@@ -16,7 +16,8 @@ type Rule struct {
 	stack.Rule
 }
 
-// Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely. It returns the dropped ones, too.
+// Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely. It returns the
+// dropped ones, too.
 func (l *Listener) Optimise(in []Rule) (out []Rule, dropped []Hidden) {
 	out = make([]Rule, 0, len(in))
 	front := redirects{}
@@ -57,8 +58,8 @@ func (f redirects) add(w *Rule) {
 	}
 }
 
-// hider is the redirect that hides a rule; nil = none does. Such a redirect has all of the rule's hosts and paths, so it is found by the
-// first of each.
+// hider is the redirect that hides a rule; nil = none does. Such a redirect has all of the rule's hosts and paths, so
+// it is found by the first of each.
 func (f redirects) hider(conditions []stack.Condition) *Rule {
 	hosts, paths := keysOf(conditions)
 	for _, h := range append([]string{""}, hosts[:min(1, len(hosts))]...) {
@@ -88,7 +89,8 @@ func pathsOf(conditions []stack.Condition) []string {
 	return paths
 }
 
-// redirect is where a rule sends its requests; nil = nowhere else. The actions of a rule that is kept were made of its route.
+// redirect is where a rule sends its requests; nil = nowhere else. The actions of a rule that is kept were made of its
+// route.
 func (w *Rule) redirect() *stack.Redirect {
 	if w.Keep {
 		for _, a := range w.Route.Actions {

@@ -1,9 +1,11 @@
-// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, joins rules that one can
-// replace, and drops rules that match no request. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
+// Package rules orders the routes of a listener, splits routes that exceed ELB's limits into several rules, joins rules
+// that one can replace, and drops rules that match no request. Actions and identities are the caller's. It imports
+// diag, intent, stack and traffic.
 //
-// The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing controller, with an
-// exception: of equal group.order, a member does not come before one of another namespace that joined earlier, if their rules may match the
-// same requests. Otherwise the choice of a name would be enough to take over traffic. decision 2 has this rule beside others.
+// The first rule that matches a request answers it. Members are ordered by group.order and name, as with the existing
+// controller, with an exception: of equal group.order, a member does not come before one of another namespace that
+// joined earlier, if their rules may match the same requests. Otherwise the choice of a name would be enough to take
+// over traffic. decision 2 has this rule beside others.
 package rules
 
 import (
@@ -24,7 +26,8 @@ type Listener struct {
 	Port     int32
 	Protocol string
 	Members  []Member // in group order
-	// Arrival are the members of the group in the order in which they joined, as in merge.Group.Arrival; nil = the order of the group applies.
+	// Arrival are the members of the group in the order in which they joined, as in merge.Group.Arrival; nil = the order
+	// of the group applies.
 	Arrival []int
 	// Note records a finding about a member of the group.
 	Note func(member int, d diag.Diagnostic)
@@ -45,8 +48,9 @@ type MemberRoute struct {
 	Route  *intent.Route
 }
 
-// Order are the routes of the listener in the order of their rules: by precedence, routes of equal precedence by member. A member does not
-// change the order of those that joined earlier: it is inserted at its place in the group, or behind the last member that must come first.
+// Order are the routes of the listener in the order of their rules: by precedence, routes of equal precedence by
+// member. A member does not change the order of those that joined earlier: it is inserted at its place in the group, or
+// behind the last member that must come first.
 func (l *Listener) Order() []MemberRoute {
 	l.noteOvertaken()
 	var out []MemberRoute
@@ -71,7 +75,9 @@ func (l *Listener) memberOrder() []int {
 	}
 	n := l.neighbours()
 	for _, index := range l.Arrival {
-		i, on := slices.BinarySearchFunc(l.Members, index, func(m Member, index int) int { return cmp.Compare(m.Index, index) })
+		i, on := slices.BinarySearchFunc(l.Members, index, func(m Member, index int) int {
+			return cmp.Compare(m.Index, index)
+		})
 		if !on {
 			continue
 		}
@@ -103,7 +109,8 @@ func (l *Listener) memberOrder() []int {
 	return out
 }
 
-// noteBehind notes on a member that its rules come after those of another one, which joined earlier, although its name comes first.
+// noteBehind notes on a member that its rules come after those of another one, which joined earlier, although its name
+// comes first.
 func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	remedy := "use another host or path"
 	if m.Order > lowestOrder {
@@ -114,8 +121,8 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 			Requests(mine.Conditions), other.Object, theirs.Source.Path()), remedy))
 }
 
-// noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which joined later with a
-// lower group.order.
+// noteOvertaken notes on members that their rules come after the same ones of a member of another namespace, which
+// joined later with a lower group.order.
 func (l *Listener) noteOvertaken() {
 	if !slices.ContainsFunc(l.Members, func(m Member) bool { return m.Rank > 0 }) {
 		return
@@ -142,9 +149,11 @@ func (l *Listener) noteOvertaken() {
 				continue
 			}
 			l.Note(m.Index, diag.New(m.Object, route.Source.Place(), diag.OverlappingRule,
-				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower group.order (%d before %d)",
+				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower "+
+					"group.order (%d before %d)",
 					requests, f.Object, front.route.Source.Path(), f.Order, m.Order),
-				"use another group.order or host, or restrict the namespaces of the group by spec.group.namespaceSelector of IngressClassParams"))
+				"use another group.order or host, or restrict the namespaces of the group by spec.group.namespaceSelector of "+
+					"IngressClassParams"))
 		}
 	}
 }
@@ -184,8 +193,8 @@ func overlap(m, other *Member) (mine, theirs *intent.Route) {
 	return nil, nil
 }
 
-// neighbours finds members of a port whose rules may match the same requests, by hosts and by the first segments of paths, so that only
-// few of a hundred are compared in full.
+// neighbours finds members of a port whose rules may match the same requests, by hosts and by the first segments of
+// paths, so that only few of a hundred are compared in full.
 type neighbours struct{ hosts, segments alternatives }
 
 func (l *Listener) neighbours() *neighbours {
@@ -227,7 +236,8 @@ func newAlternatives() alternatives {
 	return alternatives{of: map[int][]string{}, any: map[int]bool{}, members: map[string][]int{}}
 }
 
-// add adds the patterns of one rule. text is the text that a pattern requires; ok is false if the pattern matches several.
+// add adds the patterns of one rule. text is the text that a pattern requires; ok is false if the pattern matches
+// several.
 func (a *alternatives) add(i int, patterns []string, regex bool, text func(string) (key string, ok bool)) {
 	a.any[i] = a.any[i] || len(patterns) == 0 || regex
 	for _, p := range patterns {

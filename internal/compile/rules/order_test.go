@@ -14,7 +14,8 @@ func TestRoutesComeByPrecedenceAndThoseOfEqualPrecedenceByMember(t *testing.T) {
 	member := func(i int, precedences ...[]int32) Member {
 		m := Member{Index: i, Object: diag.Object{Name: fmt.Sprint(i)}}
 		for n, p := range precedences {
-			m.Routes = append(m.Routes, &intent.Route{Source: intent.At(diag.Object{}, fmt.Sprintf("%d.%d", i, n)), Precedence: p})
+			m.Routes = append(m.Routes, &intent.Route{Source: intent.At(diag.Object{}, fmt.Sprintf("%d.%d", i, n)),
+				Precedence: p})
 		}
 		return m
 	}
@@ -23,7 +24,8 @@ func TestRoutesComeByPrecedenceAndThoseOfEqualPrecedenceByMember(t *testing.T) {
 		want    []string
 	}{
 		{[]Member{member(0, nil, nil), member(1, nil)}, []string{"0.0", "0.1", "1.0"}},
-		{[]Member{member(0, []int32{3}, []int32{1, 5}), member(1, []int32{1, 4}), member(2, []int32{1, 5})}, []string{"1.0", "0.1", "2.0", "0.0"}},
+		{[]Member{member(0, []int32{3}, []int32{1, 5}), member(1, []int32{1, 4}), member(2, []int32{1, 5})},
+			[]string{"1.0", "0.1", "2.0", "0.0"}},
 	} {
 		var got []string
 		for _, p := range (&Listener{Members: test.members}).Order() {

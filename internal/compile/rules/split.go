@@ -9,8 +9,9 @@ import (
 // maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.
 const maxParts = 100
 
-// Split distributes conditions over as many rules as ELB's limits require. Together they match the same requests: consecutive rules with
-// the same actions answer as one rule would. The result is empty if single values exceed the limits, or if too many rules are needed.
+// Split distributes conditions over as many rules as ELB's limits require. Together they match the same requests:
+// consecutive rules with the same actions answer as one rule would. The result is empty if single values exceed the
+// limits, or if too many rules are needed.
 func Split(conditions []stack.Condition) [][]stack.Condition {
 	room := maxParts
 	return splitInto(conditions, &room)

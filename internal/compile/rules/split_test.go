@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// drawConditions draws conditions with many values of few, so that most exceed a limit and most requests meet something.
+// drawConditions draws conditions with many values of few, so that most exceed a limit and most requests meet
+// something.
 func drawConditions(t *rapid.T) []stack.Condition {
 	some := func(what string, from ...string) []string {
 		return rapid.SliceOfN(rapid.SampledFrom(from), 0, 12).Draw(t, what)
@@ -44,9 +45,11 @@ func drawConditions(t *rapid.T) []stack.Condition {
 func drawRequest(t *rapid.T) traffic.Request {
 	pick := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(t, what) }
 	return traffic.Request{
-		Host: pick("host", "a.test", "b.test", "x.c.test", "y.d.test", "other"), Path: pick("path", "/a", "/a/x", "/b", "/cc", "/d/e/f"),
+		Host: pick("host", "a.test", "b.test", "x.c.test", "y.d.test", "other"), Path: pick("path", "/a", "/a/x", "/b",
+			"/cc", "/d/e/f"),
 		Method: pick("method", "GET", "POST", "PUT"), RawQuery: pick("query string", "", "q=1", "q=3"),
-		Header: map[string][]string{"X-A": {pick("header", "1", "22", "4")}}, SourceIP: netip.MustParseAddr(pick("source", "10.1.1.1", "192.0.2.9", "8.8.8.8")),
+		Header: map[string][]string{"X-A": {pick("header", "1", "22", "4")}}, SourceIP: netip.MustParseAddr(
+			pick("source", "10.1.1.1", "192.0.2.9", "8.8.8.8")),
 	}
 }
 
@@ -72,25 +75,31 @@ func TestRulesThatAreSplitMatchWhatOneRuleWould(t *testing.T) {
 		}
 		for range 20 {
 			r := drawRequest(rt)
-			if one, many := meets(whole, r), slices.ContainsFunc(parts, func(p []stack.Condition) bool { return meets(p, r) }); one != many {
+			if one, many := meets(whole, r), slices.ContainsFunc(parts, func(p []stack.Condition) bool {
+				return meets(p, r)
+			}); one != many {
 				rt.Fatalf("%+v meets the whole: %v, a part: %v; %v", r, one, many, parts)
 			}
 		}
 	})
 }
 
-// TestARedirectHidesOnlyRulesThatNoRequestReaches compares the answers of all rules with those of the rules that are kept.
+// TestARedirectHidesOnlyRulesThatNoRequestReaches compares the answers of all rules with those of the rules that are
+// kept.
 func TestARedirectHidesOnlyRulesThatNoRequestReaches(t *testing.T) {
 	t.Parallel()
 	l := &Listener{Port: 80, Protocol: "HTTP"}
 	rapid.Check(t, func(rt *rapid.T) {
 		var all []Rule
 		for i := range rapid.IntRange(1, 6).Draw(rt, "rules") {
-			a := stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "200", MessageBody: fmt.Sprint(i)}}
+			a := stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "200", MessageBody: fmt.Sprint(i)}}
 			if rapid.Bool().Draw(rt, "redirect") {
-				a = stack.Action{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("r%d.test", i), StatusCode: "HTTP_301"}}
+				a = stack.Action{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("r%d.test", i),
+					StatusCode: "HTTP_301"}}
 			}
-			all = append(all, Rule{Route: &intent.Route{}, Rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt), Actions: []stack.Action{a}}})
+			all = append(all, Rule{Route: &intent.Route{}, Rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt),
+				Actions: []stack.Action{a}}})
 		}
 		rules := func(ws []Rule) (out []stack.Rule) {
 			for _, w := range ws {

@@ -17,7 +17,8 @@ import (
 type Placed struct {
 	Hosts []string `json:"hosts"` // sorted
 	Shard int      `json:"shard"`
-	// From is the load balancer that a unit is moving away from, and on which its rules stay meanwhile; nil = it is not moving.
+	// From is the load balancer that a unit is moving away from, and on which its rules stay meanwhile; nil = it is not
+	// moving.
 	From *int `json:"from,omitempty"`
 	// Ready reports that the new load balancer of a unit that is moving serves it.
 	Ready bool `json:"ready,omitempty"`
@@ -55,8 +56,8 @@ func (p Placement) Equal(q Placement) bool {
 	})
 }
 
-// Observed is the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the last: the one that it was moving to.
-// Which unit is older than another is not known: they are in the order of their hosts.
+// Observed is the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the last:
+// the one that it was moving to. Which unit is older than another is not known: they are in the order of their hosts.
 func Observed(hosts map[string]int) (out Placement) {
 	for h, n := range hosts {
 		out = append(out, Placed{Hosts: []string{h}, Shard: n})
@@ -65,7 +66,8 @@ func Observed(hosts map[string]int) (out Placement) {
 	return out
 }
 
-// Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller units there is room, too.
+// Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller
+// units there is room, too.
 type Fits func(shard int, units []Unit) (bool, error)
 
 // Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
@@ -123,8 +125,8 @@ type candidate struct {
 	fresh bool // it was on no load balancer
 }
 
-// match finds the place of each unit: that of the part of it which has the most hosts, and of parts of one size, of the oldest one. Parts on another load
-// balancer move to it.
+// match finds the place of each unit: that of the part of it which has the most hosts, and of parts of one size, of the
+// oldest one. Parts on another load balancer move to it.
 func (p *placer) match(units []Unit, before Placement) {
 	at := map[string]int{}
 	for i := range before {
@@ -171,8 +173,8 @@ func (p *placer) match(units []Unit, before Placement) {
 	}
 }
 
-// evict takes the youngest units off a load balancer on which they do not fit together, as few as are enough, and returns them. All are taken off one that the
-// group is to have no more.
+// evict takes the youngest units off a load balancer on which they do not fit together, as few as are enough, and
+// returns them. All are taken off one that the group is to have no more.
 func (p *placer) evict(n int) (out []int, err error) {
 	var stay, may []int
 	for _, i := range p.on[n] {
@@ -247,8 +249,8 @@ func (p *placer) fit(n int, more []int) (bool, error) {
 	return p.fits(n, units)
 }
 
-// handover is how long the rules of a unit stay on its former load balancer after the statuses show the new one: the time to live of the DNS record that
-// clients may still use, 60 s for an alias.
+// handover is how long the rules of a unit stay on its former load balancer after the statuses show the new one: the
+// time to live of the DNS record that clients may still use, 60 s for an alias.
 const handover = time.Minute
 
 // Settle ends the moves whose time is over. next is when that is so of the next one; zero = of none.
@@ -284,7 +286,9 @@ func (p Placement) Leaving(n int, routes []intent.Route) bool {
 	return slices.ContainsFunc(routes, func(r intent.Route) bool {
 		hosts, _ := hostsOf(r.Conditions)
 		return slices.ContainsFunc(p, func(x Placed) bool {
-			return x.From != nil && *x.From == n && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(x.Hosts, h) })
+			return x.From != nil && *x.From == n && slices.ContainsFunc(hosts, func(h string) bool {
+				return slices.Contains(x.Hosts, h)
+			})
 		})
 	})
 }
@@ -309,8 +313,9 @@ func (p Placement) Show(now time.Time) Placement {
 	return out
 }
 
-// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route first. A unit that is moving is shown
-// where it was until it has arrived. Routes without a host are on each load balancer, and are shown on the first one if the object has no others.
+// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route
+// first. A unit that is moving is shown where it was until it has arrived. Routes without a host are on each load
+// balancer, and are shown on the first one if the object has no others.
 func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	for i := range routes {
 		hosts, all := hostsOf(routes[i].Conditions)
@@ -335,7 +340,8 @@ func (p Placement) ShownOn(routes []intent.Route) (out []int) {
 	return out
 }
 
-// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no unit, and each load balancer answers the same.
+// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no
+// unit, and each load balancer answers the same.
 func (p Placement) Of(host string) (n int, ok bool) {
 	for i := range p {
 		for _, h := range p[i].Hosts {

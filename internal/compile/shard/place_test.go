@@ -31,18 +31,25 @@ func TestHostsThatOneRequestOrOneRuleMayConcernAreOneUnit(t *testing.T) {
 		return r
 	}
 	expression := route()
-	expression.Conditions = append(expression.Conditions, stack.Condition{Field: stack.HostHeader, Regex: []string{`^a[0-9]\.example$`}})
+	expression.Conditions = append(expression.Conditions, stack.Condition{Field: stack.HostHeader, Regex: []string{
+		`^a[0-9]\.example$`}})
 	for _, c := range []struct {
 		name   string
 		routes []intent.Route
 		want   string
 	}{
-		{"a unit for each host, whatever its case", []intent.Route{route("B.example"), route("a.example"), route("b.example")}, "[{[a.example] 1 false} {[b.example] 2 false}]"},
-		{"a wildcard has the hosts that it covers", []intent.Route{route("*.example"), route("a.example"), route("a.test")}, "[{[*.example a.example] 2 false} {[a.test] 1 false}]"},
-		{"wildcards that overlap", []intent.Route{route("*.a.example"), route("x.*.example"), route("y.b.example")}, "[{[*.a.example x.*.example] 2 false} {[y.b.example] 1 false}]"},
-		{"hosts of one rule", []intent.Route{route("a.example", "b.example"), route("b.example", "c.example"), route("d.example")}, "[{[a.example b.example c.example] 2 false} {[d.example] 1 false}]"},
-		{"no host, any host and an expression are of no unit", []intent.Route{route(), route("*"), expression, route("a.example")}, "[{[a.example] 1 false}]"},
-		{"a target group of the user", []intent.Route{mine("a.example", "x"), mine("c.example", "y"), mine("b.example", "x")}, "[{[a.example b.example] 2 true} {[c.example] 1 true}]"},
+		{"a unit for each host, whatever its case", []intent.Route{route("B.example"), route("a.example"),
+			route("b.example")}, "[{[a.example] 1 false} {[b.example] 2 false}]"},
+		{"a wildcard has the hosts that it covers", []intent.Route{route("*.example"), route("a.example"), route("a.test")},
+			"[{[*.example a.example] 2 false} {[a.test] 1 false}]"},
+		{"wildcards that overlap", []intent.Route{route("*.a.example"), route("x.*.example"), route("y.b.example")},
+			"[{[*.a.example x.*.example] 2 false} {[y.b.example] 1 false}]"},
+		{"hosts of one rule", []intent.Route{route("a.example", "b.example"), route("b.example", "c.example"),
+			route("d.example")}, "[{[a.example b.example c.example] 2 false} {[d.example] 1 false}]"},
+		{"no host, any host and an expression are of no unit", []intent.Route{route(), route("*"), expression,
+			route("a.example")}, "[{[a.example] 1 false}]"},
+		{"a target group of the user", []intent.Route{mine("a.example", "x"), mine("c.example", "y"), mine("b.example", "x")},
+			"[{[a.example b.example] 2 true} {[c.example] 1 true}]"},
 	} {
 		if got := fmt.Sprint(UnitsOf(c.routes)); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -93,18 +100,30 @@ func TestUnitsArePlaced(t *testing.T) {
 		shards int
 		want   string
 	}{
-		{"the first load balancer is filled first", []Unit{unit(6, "a"), unit(6, "b"), unit(4, "c")}, nil, 2, "[a:0 b:1 c:0]"},
+		{"the first load balancer is filled first", []Unit{unit(6, "a"), unit(6, "b"), unit(4, "c")}, nil, 2,
+			"[a:0 b:1 c:0]"},
 		{"what fits on none is on the last", []Unit{unit(9, "a"), unit(9, "b"), unit(9, "c")}, nil, 2, "[a:0 b:1 c:1]"},
-		{"nothing moves to fill a gap", []Unit{unit(1, "b")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}, Shard: 1}}, 2, "[b:1]"},
-		{"the youngest moves, not the one that grew", []Unit{unit(8, "b"), unit(3, "a")}, Placement{{Hosts: []string{"b"}}, {Hosts: []string{"a"}}}, 2, "[b:0 a:1(from 0)]"},
-		{"as many of the youngest move as are necessary", []Unit{unit(9, "a"), unit(2, "b"), unit(2, "c")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}, {Hosts: []string{"c"}}}, 2, "[a:0 b:1(from 0) c:1(from 0)]"},
-		{"what can go nowhere stays", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}, 1, "[a:0 b:0]"},
-		{"what moves already does not move again", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}, From: &one}}, 2, "[a:1(from 0) b:0(from 1)]"},
-		{"what is fixed does not move", []Unit{unit(8, "a"), {Hosts: []string{"b"}, Routes: 3, Fixed: true}}, Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}, 2, "[a:1(from 0) b:0]"},
-		{"of two that become one the smaller moves", []Unit{unit(3, "*", "a", "b", "c")}, Placement{{Hosts: []string{"a"}, Shard: 1}, {Hosts: []string{"b", "c"}}}, 2, "[*:0(from 1)]"},
-		{"parts of one stay together", []Unit{unit(1, "a"), unit(1, "b")}, Placement{{Hosts: []string{"*", "a", "b"}, Shard: 1}}, 2, "[a:1 b:1]"},
-		{"a load balancer that is not wanted any more is emptied as far as there is room", []Unit{unit(9, "a"), unit(4, "b"), unit(1, "c")},
-			Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}, Shard: 1}, {Hosts: []string{"c"}, Shard: 1}}, 1, "[a:0 b:1 c:0(from 1)]"},
+		{"nothing moves to fill a gap", []Unit{unit(1, "b")}, Placement{{Hosts: []string{"a"}},
+			{Hosts: []string{"b"}, Shard: 1}}, 2, "[b:1]"},
+		{"the youngest moves, not the one that grew", []Unit{unit(8, "b"), unit(3, "a")}, Placement{{Hosts: []string{"b"}},
+			{Hosts: []string{"a"}}}, 2, "[b:0 a:1(from 0)]"},
+		{"as many of the youngest move as are necessary", []Unit{unit(9, "a"), unit(2, "b"), unit(2, "c")},
+			Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}, {Hosts: []string{"c"}}}, 2,
+			"[a:0 b:1(from 0) c:1(from 0)]"},
+		{"what can go nowhere stays", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}},
+			{Hosts: []string{"b"}}}, 1, "[a:0 b:0]"},
+		{"what moves already does not move again", []Unit{unit(8, "a"), unit(3, "b")}, Placement{{Hosts: []string{"a"}},
+			{Hosts: []string{"b"}, From: &one}}, 2, "[a:1(from 0) b:0(from 1)]"},
+		{"what is fixed does not move", []Unit{unit(8, "a"), {Hosts: []string{"b"}, Routes: 3, Fixed: true}},
+			Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}, 2, "[a:1(from 0) b:0]"},
+		{"of two that become one the smaller moves", []Unit{unit(3, "*", "a", "b", "c")},
+			Placement{{Hosts: []string{"a"}, Shard: 1}, {Hosts: []string{"b", "c"}}}, 2, "[*:0(from 1)]"},
+		{"parts of one stay together", []Unit{unit(1, "a"), unit(1, "b")},
+			Placement{{Hosts: []string{"*", "a", "b"}, Shard: 1}}, 2, "[a:1 b:1]"},
+		{"a load balancer that is not wanted any more is emptied as far as there is room", []Unit{unit(9, "a"), unit(4, "b"),
+			unit(1, "c")},
+			Placement{{Hosts: []string{"a"}}, {Hosts: []string{"b"}, Shard: 1}, {Hosts: []string{"c"}, Shard: 1}}, 1,
+			"[a:0 b:1 c:0(from 1)]"},
 	} {
 		if got := fmt.Sprint(text(placed(t, c.units, c.before, c.shards, room(10)))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -115,7 +134,8 @@ func TestUnitsArePlaced(t *testing.T) {
 func TestAPlacementIsNotMadeIfItIsNotKnownWhatFits(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no answer")
-	if p, err := Place([]Unit{unit(1, "a")}, nil, 2, func(int, []Unit) (bool, error) { return false, broken }); !errors.Is(err, broken) || p != nil {
+	if p, err := Place([]Unit{unit(1, "a")}, nil, 2, func(int, []Unit) (bool, error) { return false, broken }); !errors.Is(
+		err, broken) || p != nil {
 		t.Errorf("%v, %v", p, err)
 	}
 }
@@ -149,7 +169,8 @@ func TestPlacementsAreSoundWhateverIsDeclared(t *testing.T) {
 				t.Fatal(err)
 			}
 			shuffled := slices.Clone(units)
-			rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)).Shuffle(len(shuffled),
+				func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 			if again, err := Place(shuffled, before, shards, room(most)); err != nil || !again.Equal(p) {
 				t.Fatalf("in another order: %v, %v", text(again), text(p))
 			}
@@ -195,7 +216,8 @@ func TestPlacementsAreSoundWhateverIsDeclared(t *testing.T) {
 					for other := range shards { // then nothing of it has room elsewhere
 						for _, u := range units {
 							at := slices.IndexFunc(p, func(x Placed) bool { return slices.Equal(x.Hosts, u.Hosts) })
-							if p[at].Shard == n && n == shards-1 && other != n && p[at].From == nil && load[other]+u.Routes <= most && !slices.ContainsFunc(before, func(b Placed) bool { return slices.Equal(b.Hosts, u.Hosts) }) {
+							if p[at].Shard == n && n == shards-1 && other != n && p[at].From == nil && load[other]+u.Routes <= most &&
+								!slices.ContainsFunc(before, func(b Placed) bool { return slices.Equal(b.Hosts, u.Hosts) }) {
 								t.Fatalf("%v does not fit on %d, and fits on %d: %v", u, n, other, load)
 							}
 						}

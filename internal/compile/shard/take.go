@@ -12,7 +12,8 @@ import (
 // maxName is the length of the name of a load balancer.
 const maxName = 32
 
-// nameOf is the declared name of a group's load balancer with the number of a further one, as a name is that of one load balancer only.
+// nameOf is the declared name of a group's load balancer with the number of a further one, as a name is that of one
+// load balancer only.
 func nameOf(declared string, n int) string {
 	end := fmt.Sprintf("-%d", n)
 	return declared[:min(len(declared), maxName-len(end))] + end
@@ -38,7 +39,9 @@ func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[st
 		m.Listeners = slices.Clone(m.Listeners)
 		for n := range m.Listeners {
 			l := &m.Listeners[n]
-			left := slices.DeleteFunc(slices.Clone(l.DiscoverHosts), func(h string) bool { return elsewhere[strings.ToLower(h)] && !hosts[strings.ToLower(h)] })
+			left := slices.DeleteFunc(slices.Clone(l.DiscoverHosts), func(h string) bool {
+				return elsewhere[strings.ToLower(h)] && !hosts[strings.ToLower(h)]
+			})
 			if len(left) == 0 && len(l.DiscoverHosts) > 0 {
 				left = l.DiscoverHosts[:1:1]
 			}

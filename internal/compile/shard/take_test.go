@@ -11,10 +11,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestNothingOfAGroupIsLostOrDivided draws members with routes, places their units, and joins what each load balancer takes.
+// TestNothingOfAGroupIsLostOrDivided draws members with routes, places their units, and joins what each load balancer
+// takes.
 func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 	t.Parallel()
-	hosts := []string{"*.a.example", "a.example", "x.a.example", "b.example", "*.b.example", "c.example", "d.example", "*.example.test"}
+	hosts := []string{"*.a.example", "a.example", "x.a.example", "b.example", "*.b.example", "c.example", "d.example",
+		"*.example.test"}
 	rapid.Check(t, func(t *rapid.T) {
 		var all intent.LoadBalancer
 		for range rapid.IntRange(1, 4).Draw(t, "members") {
@@ -54,7 +56,8 @@ func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
 			}
 			for _, other := range RoutesOf(all) {
 				hosts, too := hostsOf(other.Conditions)
-				if !every && !too && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(on, h) }) && of[r.Source.Path()] != of[other.Source.Path()] {
+				if !every && !too && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(on, h) }) &&
+					of[r.Source.Path()] != of[other.Source.Path()] {
 					t.Fatalf("the routes of %v are on %d and %d", hosts, of[r.Source.Path()], of[other.Source.Path()])
 				}
 			}
@@ -68,14 +71,16 @@ func TestAListenerFindsTheCertificatesOfItsHostsOnly(t *testing.T) {
 		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"A.example", "b.example", "tls.example"}}}},
 		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"a.example", "c.example"}}, {Port: 80}}},
 	}}
-	part := Take(all, stack.Key{ID: stack.ID{Name: "g_1"}}, 1, map[string]bool{"b.example": true}, map[string]bool{"a.example": true, "c.example": true})
+	part := Take(all, stack.Key{ID: stack.ID{Name: "g_1"}}, 1, map[string]bool{"b.example": true}, map[string]bool{
+		"a.example": true, "c.example": true})
 	if got := part.Members[0].Listeners[0].DiscoverHosts; !slices.Equal(got, []string{"b.example", "tls.example"}) {
 		t.Errorf("with hosts here: %v", got)
 	}
 	if got := part.Members[1].Listeners[0].DiscoverHosts; !slices.Equal(got, []string{"a.example"}) {
 		t.Errorf("without any: %v", got)
 	}
-	if part.Members[1].Listeners[1].DiscoverHosts != nil || part.Key.ID.Name != "g_1" || len(all.Members[0].Listeners[0].DiscoverHosts) != 3 {
+	if part.Members[1].Listeners[1].DiscoverHosts != nil || part.Key.ID.Name != "g_1" ||
+		len(all.Members[0].Listeners[0].DiscoverHosts) != 3 {
 		t.Errorf("%+v, %+v", part, all)
 	}
 }
@@ -84,9 +89,11 @@ func TestADeclaredNameIsThatOfTheFirstLoadBalancer(t *testing.T) {
 	t.Parallel()
 	all := intent.LoadBalancer{Members: make([]intent.Member, 2)}
 	all.Members[1].Settings.Name.Value, all.Members[1].Settings.Name.Set = "a-name-of-thirty-two-characters-", true
-	for n, want := range map[int]string{0: "a-name-of-thirty-two-characters-", 1: "a-name-of-thirty-two-character-1", 12: "a-name-of-thirty-two-characte-12"} {
+	for n, want := range map[int]string{0: "a-name-of-thirty-two-characters-", 1: "a-name-of-thirty-two-character-1",
+		12: "a-name-of-thirty-two-characte-12"} {
 		part := Take(all, stack.Key{}, n, nil, nil)
-		if got := part.Members[1].Settings.Name.Value; got != want || part.Members[0].Settings.Name.Value != "" || len(got) > 32 {
+		if got := part.Members[1].Settings.Name.Value; got != want || part.Members[0].Settings.Name.Value != "" ||
+			len(got) > 32 {
 			t.Errorf("%d: %q, %q", n, got, part.Members[0].Settings.Name.Value)
 		}
 	}

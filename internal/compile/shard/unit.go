@@ -1,6 +1,7 @@
-// Package shard decides which load balancer of a group each hostname is on: it divides the routes of a group into units that must stay together, places
-// units on load balancers and keeps each where it is, and takes from an intent what one load balancer has of it. Whether units fit, its caller finds out.
-// It imports the standard library, intent, stack and traffic.
+// Package shard decides which load balancer of a group each hostname is on: it divides the routes of a group into units
+// that must stay together, places units on load balancers and keeps each where it is, and takes from an intent what one
+// load balancer has of it. Whether units fit, its caller finds out. It imports the standard library, intent, stack and
+// traffic.
 package shard
 
 import (
@@ -15,17 +16,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// Unit are hosts that are on one load balancer, because one request may match rules of several of them, because one rule has them all, or because their rules
-// forward to one target group of the user: in lower case and sorted. No host is in two units.
+// Unit are hosts that are on one load balancer, because one request may match rules of several of them, because one
+// rule has them all, or because their rules forward to one target group of the user: in lower case and sorted. No host
+// is in two units.
 type Unit struct {
 	Hosts  []string
 	Routes int // how many routes have them
-	// Fixed reports that a route forwards to a target group of the user. AWS admits it on one load balancer only, so that the unit cannot be on two while it moves.
+	// Fixed reports that a route forwards to a target group of the user. AWS admits it on one load balancer only, so that
+	// the unit cannot be on two while it moves.
 	Fixed bool
 }
 
-// hostsOf are the hosts of a route, in lower case. all reports that the route is on every load balancer: it has no host, or an expression or a wildcard that
-// may match any.
+// hostsOf are the hosts of a route, in lower case. all reports that the route is on every load balancer: it has no
+// host, or an expression or a wildcard that may match any.
 func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 	for _, c := range conditions {
 		if c.Field != stack.HostHeader {
@@ -36,7 +39,9 @@ func hostsOf(conditions []stack.Condition) (hosts []string, all bool) {
 		}
 		all = all || len(c.Regex) > 0
 	}
-	return hosts, all || len(hosts) == 0 || slices.ContainsFunc(hosts, func(h string) bool { return strings.Trim(h, "*?") == "" })
+	return hosts, all || len(hosts) == 0 || slices.ContainsFunc(hosts, func(h string) bool {
+		return strings.Trim(h, "*?") == ""
+	})
 }
 
 // UnitsOf are the units of routes, sorted by their first hosts.

@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/hack/testlist"
 )
 
-// TestEachDefectOfTheExistingControllerHasATest reads testdata/defects.txt: "SUBJECT | DEFECT | TEST | TEST…". A test without a directory is one of this package.
+// TestEachDefectOfTheExistingControllerHasATest reads testdata/defects.txt: "SUBJECT | DEFECT | TEST | TEST…". A test
+// without a directory is one of this package.
 func TestEachDefectOfTheExistingControllerHasATest(t *testing.T) {
 	t.Parallel()
 	lines, err := testlist.Read("testdata/defects.txt")

@@ -10,10 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestOthersLoadBalancersAreNotAcceleratedByARN has a tenant name the ARN of an internal load balancer of another namespace.
+// TestOthersLoadBalancersAreNotAcceleratedByARN has a tenant name the ARN of an internal load balancer of another
+// namespace.
 func TestOthersLoadBalancersAreNotAcceleratedByARN(t *testing.T) {
 	t.Parallel()
-	secret := agav1beta1.Endpoint{Type: agav1beta1.EndpointID, EndpointID: to(prefix + "net/k8s-secret/50dc"), Weight: to(int32(128))}
+	secret := agav1beta1.Endpoint{Type: agav1beta1.EndpointID, EndpointID: to(prefix + "net/k8s-secret/50dc"),
+		Weight: to(int32(128))}
 	w := newWorld(t, object([]int32{80}, secret))
 	w.balancer("k8s-secret", func(lb *simaccount.LoadBalancer) {
 		lb.Scheme = "internal"

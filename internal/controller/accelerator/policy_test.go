@@ -36,7 +36,8 @@ func (w *world) hold(policies ...iampolicy.Document) (denied *[]string) {
 		w.sim.Account.AddPolicy(&simaccount.Policy{Name: name, Document: parsed})
 		grants.Policies = append(grants.Policies, name)
 	}
-	w.sim.Account.AddUser(&simaccount.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""}, Grants: grants})
+	w.sim.Account.AddUser(&simaccount.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""},
+		Grants: grants})
 	w.judge = func(ctx context.Context, service, action string, in any) error {
 		err := iam.Authorizer(w.sim.Account)(ctx, service, action, roleKey, in)
 		if err != nil {
@@ -49,7 +50,8 @@ func (w *world) hold(policies ...iampolicy.Document) (denied *[]string) {
 
 // listen is a listener for one port with endpoint groups.
 func listen(protocol agav1beta1.Protocol, port int32, groups ...agav1beta1.EndpointGroup) agav1beta1.Listener {
-	return agav1beta1.Listener{Protocol: to(protocol), PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}}, ClientAffinity: agav1beta1.NoAffinity, EndpointGroups: groups}
+	return agav1beta1.Listener{Protocol: to(protocol), PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}},
+		ClientAffinity: agav1beta1.NoAffinity, EndpointGroups: groups}
 }
 
 // wholeLife has an accelerator meet every call: created, read again, edited in each part, deleted.
@@ -76,7 +78,8 @@ func (w *world) wholeLife() (called []string) {
 		}
 	})
 	step(func(ga *agav1beta1.GlobalAccelerator) {
-		ga.Spec.Listeners = []agav1beta1.Listener{listen(agav1beta1.TCP, 443, agav1beta1.EndpointGroup{Endpoints: []agav1beta1.Endpoint{web}})}
+		ga.Spec.Listeners = []agav1beta1.Listener{
+			listen(agav1beta1.TCP, 443, agav1beta1.EndpointGroup{Endpoints: []agav1beta1.Endpoint{web}})}
 	})
 	w.must(w.client.Delete(w.t.Context(), w.get()))
 	w.settle()
@@ -99,7 +102,8 @@ func TestAnAcceleratorLivesUnderThePoliciesForItAndNeedsEachOfTheirCalls(t *test
 		return d
 	}
 	for name, policies := range map[string][]iampolicy.Document{
-		"the smallest ones":               {smallest(iampolicy.Options{Features: iampolicy.Defaults()}), smallest(iampolicy.Options{Features: []iampolicy.Feature{iampolicy.GlobalAccelerator}, Apart: true})},
+		"the smallest ones": {smallest(iampolicy.Options{Features: iampolicy.Defaults()}),
+			smallest(iampolicy.Options{Features: []iampolicy.Feature{iampolicy.GlobalAccelerator}, Apart: true})},
 		"those of existing installations": {iampolicy.Standard("aws"), iampolicy.Accelerators("aws")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +119,8 @@ func TestAnAcceleratorLivesUnderThePoliciesForItAndNeedsEachOfTheirCalls(t *test
 				t.Errorf("denied: %s", strings.Join(*denied, "\n"))
 			}
 			for name, o := range awsclient.Operations {
-				if action := strings.TrimPrefix(name, awsclient.ServiceGlobalAccelerator+" "); o.Service == awsclient.ServiceGlobalAccelerator && !slices.Contains(called, action) {
+				if action := strings.TrimPrefix(name, awsclient.ServiceGlobalAccelerator+" "); o.Service ==
+					awsclient.ServiceGlobalAccelerator && !slices.Contains(called, action) {
 					t.Errorf("%s is not called", action)
 				}
 			}
@@ -131,7 +136,8 @@ func TestWithoutThePolicyOfAcceleratorsTheStatusNamesTheAction(t *testing.T) {
 	if _, err := w.pass(); err == nil {
 		t.Error("it is not tried again")
 	}
-	if told := w.told(); !strings.Contains(told, corev1.EventTypeWarning+" FailedDeploy: ") || !strings.Contains(told, "globalaccelerator:ListAccelerators") || !strings.Contains(told, "lbc iam-policy") {
+	if told := w.told(); !strings.Contains(told, corev1.EventTypeWarning+" FailedDeploy: ") ||
+		!strings.Contains(told, "globalaccelerator:ListAccelerators") || !strings.Contains(told, "lbc iam-policy") {
 		t.Errorf("events: %s", told)
 	}
 }

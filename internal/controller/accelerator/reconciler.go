@@ -1,5 +1,5 @@
-// Package accelerator is the controller of GlobalAccelerators: a pass reads the object and what its endpoints name, plans, carries the plan out, and writes the
-// status. Decisions are in internal/plan/accelerator and below it.
+// Package accelerator is the controller of GlobalAccelerators: a pass reads the object and what its endpoints name,
+// plans, carries the plan out, and writes the status. Decisions are in internal/plan/accelerator and below it.
 package accelerator
 
 import (
@@ -45,7 +45,8 @@ const Name = metrics.AcceleratorControllerLabel
 // Retries of failed passes.
 const (
 	FirstRetry = 5 * time.Second
-	// recheck is the pause between looks at what no event shows: whether AWS has deployed a change, and endpoints without a load balancer.
+	// recheck is the pause between looks at what no event shows: whether AWS has deployed a change, and endpoints without
+	// a load balancer.
 	recheck = time.Minute
 	// listLag is how long lists of AWS may lack an accelerator that was just created.
 	listLag = 10 * time.Second
@@ -88,7 +89,8 @@ type memory struct {
 
 // New makes a reconciler without Client.
 func New(a *account.Account, c declare.Config, now func() time.Time) *Reconciler {
-	return &Reconciler{Account: a, Config: c, Now: now, Index: reads.NewIndex[types.NamespacedName](), known: map[types.NamespacedName]*memory{}}
+	return &Reconciler{Account: a, Config: c, Now: now, Index: reads.NewIndex[types.NamespacedName](),
+		known: map[types.NamespacedName]*memory{}}
 }
 
 // memory returns the memory of an object. Passes over one object never run at the same time.
@@ -135,7 +137,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		r.forget(q.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name), memory: r.memory(q.NamespacedName)}
+	p := &pass{Reconciler: r, ga: ga, object: check.Object(ga), key: declare.KeyOf(ga.Namespace, ga.Name),
+		memory: r.memory(q.NamespacedName)}
 	if !r.Holds.Await(ctx.Done()) {
 		return reconcile.Result{}, ctx.Err()
 	}
@@ -195,11 +198,13 @@ func (p *pass) name() types.NamespacedName { return client.ObjectKeyFromObject(p
 // finalizer adds the finalizer: nothing is made in AWS before the object has it.
 func (p *pass) finalizer(ctx context.Context) error {
 	defer p.Metrics.StartStage(Name, metrics.StageAcceleratorFinalizer)()
-	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Marks: true, Change: func(o client.Object) bool {
-		return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
-	}})
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer,
+		Marks: true, Change: func(o client.Object) bool {
+			return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
+		}})
 	if err != nil {
-		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{reporting.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{
+			reporting.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
 		return fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
@@ -217,8 +222,10 @@ func (p *pass) report(r reporting.Report) {
 	p.Reporter.Report(unit(p.name()), r)
 }
 
-// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named; stale = an object that it read has changed.
-func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (reconcile.Result, error) {
+// reach brings the accelerator to what is declared. permit withholds endpoints that may not be named; stale = an object
+// that it read has changed.
+func (p *pass) reach(ctx context.Context, endpoints []declare.Endpoint, permit func(declare.Answers) (stale bool)) (
+	reconcile.Result, error) {
 	built := p.Metrics.StartStage(Name, metrics.StageAcceleratorBuild)
 	answers := p.Account.Balancers(ctx, declare.Needs(p.Config, p.ga, endpoints))
 	if permit(answers) {
@@ -315,7 +322,8 @@ func (p *pass) unread(err error) diag.Diagnostic {
 	d := awsclient.Problem("", err)
 	if errors.As(err, &foreign) {
 		d = diag.New(p.object, "status.acceleratorARN", diag.AcceleratorNotOwned, foreign.Error(),
-			"if it should belong to this object, give it the object's tags (docs/decisions/0036-accelerators.md); otherwise remove status.acceleratorARN")
+			"if it should belong to this object, give it the object's tags (docs/decisions/0036-accelerators.md); otherwise "+
+				"remove status.acceleratorARN")
 	}
 	d.Object, d.Phase = p.object, diag.Deploying
 	return d
@@ -342,7 +350,8 @@ func (p *pass) byoip(o accelerator.Observed) {
 	for i, ip := range p.ga.Spec.IPAddresses {
 		if !has[ip] && o.Exists() {
 			p.found = append(p.found, diag.New(p.object, fmt.Sprintf("spec.ipAddresses[%d]", i), diag.IgnoredSetting,
-				fmt.Sprintf("the accelerator does not have the address %s: AWS assigns addresses only when an accelerator is created", ip), "delete the object and create it again, or remove the address"))
+				fmt.Sprintf("the accelerator does not have the address %s: AWS assigns addresses only when an "+
+					"accelerator is created", ip), "delete the object and create it again, or remove the address"))
 		}
 	}
 }
@@ -364,7 +373,8 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 	case err != nil:
 		return reconcile.Result{}, err
 	case o.Exists() && !deployed:
-		return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))}, nil
+		return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(
+			p.Now()))}, nil
 	case waits(p.found):
 		return reconcile.Result{RequeueAfter: p.waitFor()}, nil
 	}
@@ -374,7 +384,8 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 	return reconcile.Result{}, nil
 }
 
-// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event comes.
+// waitFor is the pause before endpoints are looked at again: shorter while AWS makes a load balancer, of which no event
+// comes.
 func (p *pass) waitFor() time.Duration {
 	for _, d := range p.found {
 		if d.Code == diag.EndpointNotLoaded && d.Class == diag.Transient {
@@ -386,10 +397,11 @@ func (p *pass) waitFor() time.Duration {
 
 // writeStatus writes the status if it differs, and reports whether that failed.
 func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAccelerator) bool) (failed bool) {
-	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Status, Change: func(o client.Object) bool {
-		ga, ok := o.(*agav1beta1.GlobalAccelerator)
-		return ok && change(ga)
-	}})
+	after, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Status,
+		Change: func(o client.Object) bool {
+			ga, ok := o.(*agav1beta1.GlobalAccelerator)
+			return ok && change(ga)
+		}})
 	if err != nil {
 		p.found = append(p.found, reporting.APIRefusal(p.object, diag.StatusNotWritten, err))
 		return true
@@ -400,7 +412,8 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 	return false
 }
 
-// shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the accelerator is found again by its tags.
+// shown writes the ARN of an accelerator that was just created, before anything is made below it. Where that fails, the
+// accelerator is found again by its tags.
 func (p *pass) shown(ctx context.Context, o accelerator.Observed) {
 	p.writeStatus(ctx, statusOf(p.ga, o, false, "", nil))
 }

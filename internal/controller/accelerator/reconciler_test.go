@@ -31,7 +31,8 @@ func example(t *testing.T) *world {
 	t.Helper()
 	ga := object(nil, endpoint(agav1beta1.EndpointService, "", "web"))
 	ga.Spec.Tags = map[string]string{"team": "blue"}
-	ga.Spec.Listeners[0].EndpointGroups[0].PortOverrides = []agav1beta1.PortOverride{{ListenerPort: 80, EndpointPort: 8080}}
+	ga.Spec.Listeners[0].EndpointGroups[0].PortOverrides = []agav1beta1.PortOverride{
+		{ListenerPort: 80, EndpointPort: 8080}}
 	w := newWorld(t, ga, service("default", "web", "k8s-default-web-1a2b", 80, 81))
 	w.balancer("k8s-default-web-1a2b")
 	return w
@@ -57,13 +58,16 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 	if _, err := w.pass(); err != nil {
 		t.Fatal(err)
 	}
-	// Chapter 60, 15, without its lists of what was just created; the first list looks for an accelerator with the tags of the object.
-	w.want("calls", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators CreateAccelerator CreateListener CreateEndpointGroup AddEndpoints")
+	// Chapter 60, 15, without its lists of what was just created; the first list looks for an accelerator with the tags of
+	// the object.
+	w.want("calls", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators CreateAccelerator CreateListener "+
+		"CreateEndpointGroup AddEndpoints")
 	w.want("account", w.accelerators(), exampleTree)
 	w.sim.Account.Lock()
 	x := w.sim.Account.AcceleratorsInOrder()[0]
 	for k, v := range map[string]string{
-		"aga.k8s.aws/resource": "GlobalAccelerator", "aga.k8s.aws/stack": "default/web", "elbv2.k8s.aws/cluster": "my-cluster", "elbv2.k8s.aws/cluster-region": "us-west-2", "team": "blue",
+		"aga.k8s.aws/resource": "GlobalAccelerator", "aga.k8s.aws/stack": "default/web",
+		"elbv2.k8s.aws/cluster": "my-cluster", "elbv2.k8s.aws/cluster-region": "us-west-2", "team": "blue",
 	} {
 		if x.Tags[k] != v {
 			t.Errorf("tag %s: %q, want %q", k, x.Tags[k], v)
@@ -76,7 +80,8 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 	}
 	ga := w.get()
 	ready := meta.FindStatusCondition(ga.Status.Conditions, "Ready")
-	if *ga.Status.AcceleratorARN != x.ARN || *ga.Status.DNSName != x.DNSName || *ga.Status.Status != "IN_PROGRESS" || len(ga.Status.IPSets[0].IPAddresses) != 2 ||
+	if *ga.Status.AcceleratorARN != x.ARN || *ga.Status.DNSName != x.DNSName || *ga.Status.Status != "IN_PROGRESS" ||
+		len(ga.Status.IPSets[0].IPAddresses) != 2 ||
 		ready.Status != "Unknown" || ready.Reason != "AcceleratorProvisioning" || *ga.Status.ObservedGeneration != 1 {
 		t.Errorf("status: %+v", ga.Status)
 	}
@@ -84,7 +89,8 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 	w.settle()
 	ga = w.get()
 	ready = meta.FindStatusCondition(ga.Status.Conditions, "Ready")
-	if *ga.Status.Status != "DEPLOYED" || ready.Status != "True" || ready.Reason != "AcceleratorReady" || ready.Message != "GlobalAccelerator is ready and available" {
+	if *ga.Status.Status != "DEPLOYED" || ready.Status != "True" || ready.Reason != "AcceleratorReady" ||
+		ready.Message != "GlobalAccelerator is ready and available" {
 		t.Errorf("status: %+v", ga.Status)
 	}
 	w.want("events", w.told(), "Normal SuccessfullyReconciled: Successfully reconciled")
@@ -105,7 +111,8 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 
 	w.restart()
 	w.settle()
-	w.want("calls after a restart", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators ListTagsForResource ListListeners ListEndpointGroups")
+	w.want("calls after a restart", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators "+
+		"ListTagsForResource ListListeners ListEndpointGroups")
 }
 
 func TestAnAcceleratorWhoseARNTheStatusLostIsFoundByItsTags(t *testing.T) {
@@ -147,14 +154,17 @@ func TestTheARNIsStoredBeforeAnythingBelowTheAcceleratorIsMade(t *testing.T) {
 	w.edit(func(ga *agav1beta1.GlobalAccelerator) { ga.Spec.Name = to("other"); ga.Spec.Tags = nil })
 	w.restart()
 	w.settle()
-	w.want("account", w.accelerators(), strings.Replace(exampleTree, "k8s_default_web_7c08a053f829eb4715cb5495d", "other", 1))
+	w.want("account", w.accelerators(), strings.Replace(exampleTree, "k8s_default_web_7c08a053f829eb4715cb5495d",
+		"other", 1))
 }
 
 func TestWhateverCallFailsNothingLeaksAndTheEndIsTheSame(t *testing.T) {
 	t.Parallel()
 	for i, action := range []string{
-		"DescribeLoadBalancers", "DescribeTags", "ListAccelerators", "CreateAccelerator", "CreateListener", "CreateEndpointGroup", "AddEndpoints", "DescribeAccelerator", "UpdateListener", "UpdateAccelerator",
-		"DeleteEndpointGroup", "DeleteListener", "DeleteAccelerator", "ListTagsForResource", "ListListeners", "ListEndpointGroups",
+		"DescribeLoadBalancers", "DescribeTags", "ListAccelerators", "CreateAccelerator", "CreateListener",
+		"CreateEndpointGroup", "AddEndpoints", "DescribeAccelerator", "UpdateListener", "UpdateAccelerator",
+		"DeleteEndpointGroup", "DeleteListener", "DeleteAccelerator", "ListTagsForResource", "ListListeners",
+		"ListEndpointGroups",
 	} {
 		w := example(t)
 		failed, ends := false, i%2 == 1 || strings.HasPrefix(action, "List")
@@ -212,8 +222,10 @@ func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T)
 			t.Errorf("%v, %v", r, err)
 		}
 		ga := w.get()
-		ready, disabling := meta.FindStatusCondition(ga.Status.Conditions, "Ready"), meta.FindStatusCondition(ga.Status.Conditions, "AcceleratorDisabling")
-		if *ga.Status.Status != "DELETING" || ready.Status != "False" || ready.Reason != "AcceleratorDeleting" || disabling == nil || disabling.Status != "True" {
+		ready, disabling := meta.FindStatusCondition(ga.Status.Conditions, "Ready"),
+			meta.FindStatusCondition(ga.Status.Conditions, "AcceleratorDisabling")
+		if *ga.Status.Status != "DELETING" || ready.Status != "False" || ready.Reason != "AcceleratorDeleting" ||
+			disabling == nil || disabling.Status != "True" {
 			t.Errorf("status: %+v", ga.Status)
 		}
 		if !strings.Contains(w.accelerators(), "80-81") {
@@ -224,7 +236,8 @@ func TestDeletionWaitsForAWSToDisableTheAcceleratorWithoutAWarning(t *testing.T)
 		if err := w.client.Get(t.Context(), name, ga); !apierrors.IsNotFound(err) {
 			t.Errorf("the object stays: %v", err)
 		}
-		if told := w.told(); strings.Contains(told, "Warning") || !strings.Contains(told, "Normal Note: AWS disables the accelerator before it can be deleted") {
+		if told := w.told(); strings.Contains(told, "Warning") ||
+			!strings.Contains(told, "Normal Note: AWS disables the accelerator before it can be deleted") {
 			t.Errorf("events:\n%s", told)
 		}
 	}
@@ -238,8 +251,10 @@ func TestEachStageOfAPassAndEachStepIsCounted(t *testing.T) {
 	}
 	w.want("stages", strings.Join(w.counted("awslbc_controller_reconcile_stage_duration", "reconcile_stage"), ", "),
 		"add_finalizers 1, build_model 1, deploy_stack 1, fetch_globalAccelerator 1, reconcile_globalaccelerator 1")
-	w.want("steps", strings.Join(w.counted("lbc_plan_steps_total", "operation"), ", "), "AddEndpoints 1, CreateAccelerator 1, CreateEndpointGroup 1, CreateListener 1")
-	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "")
+	w.want("steps", strings.Join(w.counted("lbc_plan_steps_total", "operation"), ", "),
+		"AddEndpoints 1, CreateAccelerator 1, CreateEndpointGroup 1, CreateListener 1")
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "),
+		"")
 }
 
 func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *testing.T) {
@@ -249,7 +264,8 @@ func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *t
 	w.told()
 	w.refuse = func(action string) error {
 		if action == "UpdateAccelerator" {
-			return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: globalaccelerator:UpdateAccelerator"}
+			return &smithy.GenericAPIError{Code: "AccessDeniedException",
+				Message: "not authorized to perform: globalaccelerator:UpdateAccelerator"}
 		}
 		return nil
 	}
@@ -258,13 +274,16 @@ func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *t
 		t.Error("it is not tried again")
 	}
 	told := w.told()
-	if !strings.Contains(told, "Warning FailedCleanup: ") || !strings.Contains(told, "[AcceleratorNotDeleted]") || !strings.Contains(told, "globalaccelerator:UpdateAccelerator") {
+	if !strings.Contains(told, "Warning FailedCleanup: ") || !strings.Contains(told, "[AcceleratorNotDeleted]") ||
+		!strings.Contains(told, "globalaccelerator:UpdateAccelerator") {
 		t.Errorf("events: %s", told)
 	}
-	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" || !strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {
+	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" ||
+		!strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {
 		t.Errorf("condition: %+v", c)
 	}
-	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "), "reconcile_globalaccelerator_error 1")
+	w.want("error categories", strings.Join(w.counted("awslbc_controller_reconcile_errors_total", "error_category"), ", "),
+		"reconcile_globalaccelerator_error 1")
 	w.want("findings", strings.Join(w.counted("lbc_findings_total", "code"), ", "), "AcceleratorNotDeleted 1")
 	w.want("account", w.accelerators(), exampleTree)
 	w.refuse = nil
@@ -306,10 +325,12 @@ func TestAnAcceleratorWithoutTheTagsOfTheObjectIsNeitherChangedNorDeleted(t *tes
 	}
 	w.want("account", w.accelerators(), exampleTree)
 	ready := meta.FindStatusCondition(w.get().Status.Conditions, "Ready")
-	if ready.Status != "False" || ready.Reason != "DeploymentFailed" || !strings.Contains(ready.Message, "has the tags of GlobalAccelerator default/web of cluster other") {
+	if ready.Status != "False" || ready.Reason != "DeploymentFailed" || !strings.Contains(ready.Message,
+		"has the tags of GlobalAccelerator default/web of cluster other") {
 		t.Errorf("condition: %+v", ready)
 	}
-	if told := w.told(); !strings.Contains(told, "Warning FailedDeploy: ") || !strings.Contains(told, "[AcceleratorNotOwned]") {
+	if told := w.told(); !strings.Contains(told, "Warning FailedDeploy: ") ||
+		!strings.Contains(told, "[AcceleratorNotOwned]") {
 		t.Errorf("events: %s", told)
 	}
 	w.restart()
@@ -335,7 +356,9 @@ func TestALiveEndpointOutlastsALookUpThatFails(t *testing.T) {
 				return nil
 			}
 		},
-		"the status of the Service is empty for a moment": func(w *world) { w.must(w.client.Status().Update(w.t.Context(), service("default", "web", ""))) },
+		"the status of the Service is empty for a moment": func(w *world) {
+			w.must(w.client.Status().Update(w.t.Context(), service("default", "web", "")))
+		},
 		"its status names a load balancer that AWS does not show": func(w *world) {
 			w.must(w.client.Status().Update(w.t.Context(), service("default", "web", "k8s-unknown", 80, 81)))
 		},
@@ -353,9 +376,11 @@ func TestALiveEndpointOutlastsALookUpThatFails(t *testing.T) {
 				t.Errorf("%s: %v", trouble, err)
 			}
 			w.want(trouble, w.accelerators(), exampleTree)
-			if c := meta.FindStatusCondition(w.get().Status.Conditions, "EndpointsLoaded"); !restarted && trouble == "DescribeLoadBalancers is throttled" {
+			if c := meta.FindStatusCondition(w.get().Status.Conditions, "EndpointsLoaded"); !restarted &&
+				trouble == "DescribeLoadBalancers is throttled" {
 				continue // the former answer serves
-			} else if c == nil || c.Status != "False" || !strings.Contains(c.Message, "Service/default/web") && !strings.Contains(c.Message, "k8s-") {
+			} else if c == nil || c.Status != "False" || !strings.Contains(c.Message, "Service/default/web") &&
+				!strings.Contains(c.Message, "k8s-") {
 				t.Errorf("%s: condition %+v", trouble, c)
 			}
 		}
@@ -368,8 +393,10 @@ func TestAnEndpointWhoseObjectIsGoneIsRemoved(t *testing.T) {
 	w.settle()
 	w.must(w.client.Delete(t.Context(), service("default", "web", "")))
 	w.settle1()
-	w.want("account", w.accelerators(), strings.ReplaceAll(exampleTree, "   loadbalancer/net/k8s-default-web-1a2b/50dc 128 true\n", ""))
-	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") || !strings.Contains(told, "[EndpointNotLoaded]") {
+	w.want("account", w.accelerators(), strings.ReplaceAll(exampleTree,
+		"   loadbalancer/net/k8s-default-web-1a2b/50dc 128 true\n", ""))
+	if told := w.told(); !strings.Contains(told, "Warning WarningEndpoints: Service default/web does not exist") ||
+		!strings.Contains(told, "[EndpointNotLoaded]") {
 		t.Errorf("events: %s", told)
 	}
 }
@@ -391,8 +418,10 @@ func TestAnEndpointWhoseObjectOnlyTheCacheLacksStays(t *testing.T) {
 	const alb = "k8s-ingress-50dc.us-west-2.elb.amazonaws.com"
 	ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: alb}}
 	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}
-	gateway.Status.Addresses = []gatewayv1.GatewayStatusAddress{{Type: to(gatewayv1.HostnameAddressType), Value: host("k8s-gateway")}}
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointIngress, "", "web"), endpoint(agav1beta1.EndpointGateway, "", "web")),
+	gateway.Status.Addresses = []gatewayv1.GatewayStatusAddress{
+		{Type: to(gatewayv1.HostnameAddressType), Value: host("k8s-gateway")}}
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"),
+		endpoint(agav1beta1.EndpointIngress, "", "web"), endpoint(agav1beta1.EndpointGateway, "", "web")),
 		service("default", "web", "k8s-service", 80), ingress, gateway)
 	w.balancer("k8s-service")
 	w.balancer("k8s-gateway")
@@ -424,7 +453,8 @@ func (w *world) settle1() {
 
 func TestAnEndpointFollowsItsServiceToAnotherLoadBalancer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")), service("default", "web", "k8s-old", 80))
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")),
+		service("default", "web", "k8s-old", 80))
 	w.balancer("k8s-old")
 	w.settle()
 	w.balancer("k8s-new", func(lb *simaccount.LoadBalancer) { lb.ActiveAt = w.clock.Now().Add(2 * time.Minute) })
@@ -456,14 +486,16 @@ func TestAutoDiscoveryWaitsForTheLoadBalancerAndMakesTheAcceleratorMeanwhile(t *
 	w.balancer("k8s-web")
 	w.must(w.client.Status().Update(t.Context(), service("default", "web", "k8s-web", 80)))
 	w.settle1()
-	if got := w.accelerators(); !strings.Contains(got, " TCP NONE 80-80\n  us-west-2 100\n   loadbalancer/net/k8s-web/50dc") {
+	if got := w.accelerators(); !strings.Contains(got,
+		" TCP NONE 80-80\n  us-west-2 100\n   loadbalancer/net/k8s-web/50dc") {
 		t.Errorf("account:\n%s", got)
 	}
 }
 
 func TestReferencesAcrossNamespacesNeedAReferenceGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "a", "web"), endpoint(agav1beta1.EndpointService, "b", "web")),
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "a", "web"),
+		endpoint(agav1beta1.EndpointService, "b", "web")),
 		service("a", "web", "k8s-a", 80), service("b", "web", "k8s-b", 80))
 	w.balancer("k8s-a")
 	w.balancer("k8s-b")
@@ -484,7 +516,8 @@ func TestReferencesAcrossNamespacesNeedAReferenceGrant(t *testing.T) {
 		if got := count(); got != step.want || strings.Contains(told, "<nil>") {
 			t.Errorf("%d endpoints, want %d:\n%s", got, step.want, told)
 		}
-		if step.want == 0 && !strings.Contains(w.get().Status.Conditions[1].Message, "no ReferenceGrant of namespace a admits references from GlobalAccelerators of namespace default to Service web") {
+		if step.want == 0 && !strings.Contains(w.get().Status.Conditions[1].Message,
+			"no ReferenceGrant of namespace a admits references from GlobalAccelerators of namespace default to Service web") {
 			t.Errorf("conditions: %+v", w.get().Status.Conditions)
 		}
 	}
@@ -494,7 +527,8 @@ func TestAnEmptyNamespaceIsThatOfTheObject(t *testing.T) {
 	t.Parallel()
 	e := endpoint(agav1beta1.EndpointService, "", "web")
 	e.Namespace = to("")
-	w := newWorld(t, object([]int32{80}, e), service("default", "web", "k8s-web", 80), service("other", "web", "k8s-web", 80), grant("other", "", "Service"))
+	w := newWorld(t, object([]int32{80}, e), service("default", "web", "k8s-web", 80), service("other", "web", "k8s-web",
+		80), grant("other", "", "Service"))
 	w.balancer("k8s-web")
 	w.settle()
 	if got := w.accelerators(); !strings.Contains(got, "net/k8s-web/") {
@@ -517,7 +551,8 @@ func TestInvalidObjectsLeaveTheAcceleratorAsItIsAndTheirStatusHasTheReason(t *te
 	w.want("calls", w.called(), "")
 	w.want("account", w.accelerators(), exampleTree)
 	c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready")
-	if c.Status != "False" || c.Reason != "ModelBuildFailed" || !strings.Contains(c.Message, "port override endpoint port 81 is within the port ranges of listener[0] (80-81)") {
+	if c.Status != "False" || c.Reason != "ModelBuildFailed" ||
+		!strings.Contains(c.Message, "port override endpoint port 81 is within the port ranges of listener[0] (80-81)") {
 		t.Errorf("condition: %+v", c)
 	}
 	if told := w.told(); strings.Count(told, "Warning FailedBuildModel") != 1 {
@@ -529,7 +564,8 @@ func TestARefusedEndpointKeepsOutNoOther(t *testing.T) {
 	t.Parallel()
 	missing := endpoint(agav1beta1.EndpointID, "", "")
 	missing.Name, missing.EndpointID = nil, to("eipalloc-0123456789abcdef0")
-	w := newWorld(t, object([]int32{80}, missing, endpoint(agav1beta1.EndpointService, "", "web")), service("default", "web", "k8s-web", 80))
+	w := newWorld(t, object([]int32{80}, missing, endpoint(agav1beta1.EndpointService, "", "web")),
+		service("default", "web", "k8s-web", 80))
 	w.balancer("k8s-web")
 	if _, err := w.pass(); err == nil {
 		t.Error("what was refused is not tried again")
@@ -548,7 +584,8 @@ func TestARefusedEndpointKeepsOutNoOther(t *testing.T) {
 
 func TestClientIPPreservationIsNotAskedForWhereAWSRefusesIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")), service("default", "web", "k8s-web", 80))
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")),
+		service("default", "web", "k8s-web", 80))
 	w.balancer("k8s-web", func(lb *simaccount.LoadBalancer) { lb.SecurityGroups = nil })
 	w.settle()
 	if got := w.accelerators(); !strings.Contains(got, "net/k8s-web/50dc 128 false") {
@@ -559,7 +596,8 @@ func TestClientIPPreservationIsNotAskedForWhereAWSRefusesIt(t *testing.T) {
 
 func TestAnotherIPAddressTypeIsSetInPlace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")), service("default", "web", "k8s-web", 80))
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web")),
+		service("default", "web", "k8s-web", 80))
 	w.balancer("k8s-web", func(lb *simaccount.LoadBalancer) { lb.IPAddressType = "dualstack" })
 	w.settle()
 	arn := *w.get().Status.AcceleratorARN
@@ -615,7 +653,8 @@ func TestAnAcceleratorThatTakesNoSecondChangeYetIsWaitedForWithoutAWarning(t *te
 		if _, err := w.pass(); err == nil || refused != n+1 {
 			t.Errorf("it is not tried again: %v, refused %d times", err, refused)
 		}
-		if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Status != "Unknown" || c.Reason != "AcceleratorProvisioning" {
+		if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Status != "Unknown" ||
+			c.Reason != "AcceleratorProvisioning" {
 			t.Errorf("condition: %+v", c)
 		}
 	}
@@ -644,7 +683,8 @@ func TestAddressesCountAtTheCreationAndLaterOnesAreANote(t *testing.T) {
 		ga.Spec.IPAddresses = []string{"198.51.100.11", "198.51.100.10"}
 	})
 	w.settle()
-	if told := w.told(); strings.Count(told, "IgnoredSetting") != 1 || !strings.Contains(told, "Normal Note: the accelerator does not have the address 198.51.100.11") {
+	if told := w.told(); strings.Count(told, "IgnoredSetting") != 1 ||
+		!strings.Contains(told, "Normal Note: the accelerator does not have the address 198.51.100.11") {
 		t.Errorf("events: %s", told)
 	}
 	w.steady()
@@ -652,7 +692,8 @@ func TestAddressesCountAtTheCreationAndLaterOnesAreANote(t *testing.T) {
 
 func TestOnlyObjectsThatEndpointsNameQueueAnAccelerator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"), endpoint(agav1beta1.EndpointIngress, "shop", "web")), service("default", "web", "k8s-web", 80))
+	w := newWorld(t, object([]int32{80}, endpoint(agav1beta1.EndpointService, "", "web"),
+		endpoint(agav1beta1.EndpointIngress, "shop", "web")), service("default", "web", "k8s-web", 80))
 	w.balancer("k8s-web")
 	w.settle1()
 	for _, c := range []struct {

@@ -23,16 +23,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
 )
 
-// remove deletes the accelerator of an object that is being deleted, and then lets the object go. The accelerator is found by its tags where the status does not show
-// it; what does not have the tags of the object is left alone.
+// remove deletes the accelerator of an object that is being deleted, and then lets the object go. The accelerator is
+// found by its tags where the status does not show it; what does not have the tags of the object is left alone.
 func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(p.ga, naming.AcceleratorFinalizer) {
 		return reconcile.Result{}, nil
 	}
 	if declare.Protected(p.ga) {
-		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection + " protects it"
-		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]", diag.DeletionProtected, text, "to delete it, remove the annotation"))
-		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected", Message: p.found[len(p.found)-1].Message()}, false, nil)
+		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection +
+			" protects it"
+		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]",
+			diag.DeletionProtected, text, "to delete it, remove the annotation"))
+		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected",
+			Message: p.found[len(p.found)-1].Message()}, false, nil)
 	}
 	if !p.memory.deleting { // whose it is, is read once more
 		p.Account.Doubt(p.key)
@@ -58,7 +61,8 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		plan, wait := diff.Removal(d, o)
 		if !plan.Empty() && p.held(&plan) {
 			message := p.found[len(p.found)-1].Message()
-			return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(diag.PlanOnHold), Message: message}, false, nil)
+			return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse,
+				Reason: string(diag.PlanOnHold), Message: message}, false, nil)
 		}
 		if !plan.Empty() {
 			p.memory.polls, p.memory.polled = 0, p.Now()
@@ -80,8 +84,10 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 		}
 	}
 	if o.Exists() {
-		p.found = append(p.found, diag.New(p.object, "", diag.AcceleratorDeleting, "AWS disables the accelerator before it can be deleted", ""))
-		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting", Message: "GlobalAccelerator is being deleted"}, true, nil)
+		p.found = append(p.found, diag.New(p.object, "", diag.AcceleratorDeleting, "AWS disables the accelerator before it "+
+			"can be deleted", ""))
+		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting",
+			Message: "GlobalAccelerator is being deleted"}, true, nil)
 	}
 	return p.release(ctx)
 }
@@ -103,10 +109,12 @@ func (p *pass) failedRemoval(ctx context.Context, found ...diag.Diagnostic) (rec
 		}
 	}
 	p.found = found
-	return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(reasonDeployment), Message: messages(p.found, func(diag.Diagnostic) bool { return true })}, false, errRetry)
+	return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: string(reasonDeployment),
+		Message: messages(p.found, func(diag.Diagnostic) bool { return true })}, false, errRetry)
 }
 
-func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling bool, err error) (reconcile.Result, error) {
+func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling bool, err error) (
+	reconcile.Result, error) {
 	c.ObservedGeneration = p.ga.Generation
 	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
 		err = errors.Join(err, errRetry)
@@ -117,19 +125,23 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 	if err != nil || !isDisabling {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))}, nil
+	return reconcile.Result{RequeueAfter: max(time.Second, p.memory.polled.Add(polls.Pause(p.memory.polls)).Sub(p.Now()))},
+		nil
 }
 
-// release takes the finalizer off: nothing of the object is left in AWS. An event reports what is left because it is another one's.
+// release takes the finalizer off: nothing of the object is left in AWS. An event reports what is left because it is
+// another one's.
 func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 	if len(p.found) > 0 {
 		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: p.found, Partial: true})
 	}
-	_, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
-		return controllerutil.RemoveFinalizer(o, naming.AcceleratorFinalizer)
-	}})
+	_, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer,
+		Change: func(o client.Object) bool {
+			return controllerutil.RemoveFinalizer(o, naming.AcceleratorFinalizer)
+		}})
 	if err != nil {
-		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{reporting.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{
+			reporting.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	p.Waiting.Ends(waiting.Deletions, p.object.String())

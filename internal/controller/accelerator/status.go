@@ -36,29 +36,34 @@ const deleting = "DELETING"
 // maxMessage bounds messages of conditions; the API server admits 32768 characters.
 const maxMessage = 4096
 
-// statusOf changes the status of an object to that after a pass. What a failed pass does not know stays as it is; absent: AWS is known to have no
-// accelerator of the object.
-func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, absent bool, failure reason, found diag.List) func(*agav1beta1.GlobalAccelerator) bool {
+// statusOf changes the status of an object to that after a pass. What a failed pass does not know stays as it is;
+// absent: AWS is known to have no accelerator of the object.
+func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, absent bool, failure reason,
+	found diag.List) func(*agav1beta1.GlobalAccelerator) bool {
 	generation := ga.Generation
 	return func(ga *agav1beta1.GlobalAccelerator) bool {
 		before := ga.Status.DeepCopy()
 		ga.Status.ObservedGeneration = ptr.To(generation)
 		if absent {
-			ga.Status = agav1beta1.GlobalAcceleratorStatus{ObservedGeneration: ga.Status.ObservedGeneration, Conditions: ga.Status.Conditions}
+			ga.Status = agav1beta1.GlobalAcceleratorStatus{ObservedGeneration: ga.Status.ObservedGeneration,
+				Conditions: ga.Status.Conditions}
 		}
 		show(&ga.Status, o)
 		c := metav1.Condition{Type: ready, ObservedGeneration: generation}
 		switch {
 		case failure != "":
-			c.Status, c.Reason, c.Message = metav1.ConditionFalse, string(failure), messages(found, func(d diag.Diagnostic) bool { return d.Class != diag.Note && d.Code != diag.EndpointNotLoaded })
+			c.Status, c.Reason, c.Message = metav1.ConditionFalse, string(failure),
+				messages(found, func(d diag.Diagnostic) bool { return d.Class != diag.Note && d.Code != diag.EndpointNotLoaded })
 		case o.Status == accelerator.Deployed:
 			c.Status, c.Reason, c.Message = metav1.ConditionTrue, "AcceleratorReady", "GlobalAccelerator is ready and available"
 		default:
-			c.Status, c.Reason, c.Message = metav1.ConditionUnknown, "AcceleratorProvisioning", "GlobalAccelerator is being provisioned"
+			c.Status, c.Reason, c.Message = metav1.ConditionUnknown, "AcceleratorProvisioning",
+				"GlobalAccelerator is being provisioned"
 		}
 		set(&ga.Status.Conditions, c)
 		missing := messages(found, func(d diag.Diagnostic) bool { return d.Code == diag.EndpointNotLoaded })
-		c = metav1.Condition{Type: endpointsLoaded, Status: metav1.ConditionTrue, Reason: "AllEndpointsLoaded", ObservedGeneration: generation}
+		c = metav1.Condition{Type: endpointsLoaded, Status: metav1.ConditionTrue, Reason: "AllEndpointsLoaded",
+			ObservedGeneration: generation}
 		if missing != "" {
 			c.Status, c.Reason, c.Message = metav1.ConditionFalse, "EndpointsNotLoaded", missing
 		}
@@ -72,7 +77,8 @@ func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, absent b
 
 // set sets a condition, unless it says the same of this or a newer generation.
 func set(conditions *[]metav1.Condition, c metav1.Condition) {
-	if before := meta.FindStatusCondition(*conditions, c.Type); before != nil && before.Status == c.Status && before.Reason == c.Reason && before.Message == c.Message && before.ObservedGeneration >= c.ObservedGeneration {
+	if before := meta.FindStatusCondition(*conditions, c.Type); before != nil && before.Status == c.Status &&
+		before.Reason == c.Reason && before.Message == c.Message && before.ObservedGeneration >= c.ObservedGeneration {
 		return
 	}
 	meta.SetStatusCondition(conditions, c)
@@ -119,7 +125,8 @@ func removing(generation int64, c metav1.Condition, isDisabling bool) func(*agav
 		set(&ga.Status.Conditions, c)
 		if isDisabling {
 			ga.Status.Status = ptr.To(deleting)
-			set(&ga.Status.Conditions, metav1.Condition{Type: disabling, Status: metav1.ConditionTrue, Reason: disabling, ObservedGeneration: generation, Message: "Waiting for accelerator to be disabled before deletion"})
+			set(&ga.Status.Conditions, metav1.Condition{Type: disabling, Status: metav1.ConditionTrue, Reason: disabling,
+				ObservedGeneration: generation, Message: "Waiting for accelerator to be disabled before deletion"})
 		} else {
 			meta.RemoveStatusCondition(&ga.Status.Conditions, disabling)
 		}

@@ -12,7 +12,8 @@ import (
 )
 
 var deployed = accelerator.Observed{
-	ARN: "arn", DNSName: "a.awsglobalaccelerator.com", DualStackDNSName: "a.dualstack.awsglobalaccelerator.com", Status: accelerator.Deployed,
+	ARN: "arn", DNSName: "a.awsglobalaccelerator.com", DualStackDNSName: "a.dualstack.awsglobalaccelerator.com",
+	Status: accelerator.Deployed,
 	IPSets: []accelerator.IPSet{{Family: "IPv4", Addresses: []string{"198.51.100.1"}}},
 }
 
@@ -30,11 +31,13 @@ func TestAStatusThatIsTrueStillIsNotWritten(t *testing.T) {
 	t.Parallel()
 	ga := shown()
 	before := ga.DeepCopy()
-	if statusOf(ga, deployed, false, "", nil)(ga) || !ga.Status.Conditions[0].LastTransitionTime.Equal(&before.Status.Conditions[0].LastTransitionTime) {
+	if statusOf(ga, deployed, false, "", nil)(ga) || !ga.Status.Conditions[0].LastTransitionTime.Equal(
+		&before.Status.Conditions[0].LastTransitionTime) {
 		t.Errorf("%+v, and before %+v", ga.Status, before.Status)
 	}
 	ga.Generation = 2
-	if !statusOf(ga, deployed, false, "", nil)(ga) || *ga.Status.ObservedGeneration != 2 || !ga.Status.Conditions[0].LastTransitionTime.Equal(&before.Status.Conditions[0].LastTransitionTime) {
+	if !statusOf(ga, deployed, false, "", nil)(ga) || *ga.Status.ObservedGeneration != 2 ||
+		!ga.Status.Conditions[0].LastTransitionTime.Equal(&before.Status.Conditions[0].LastTransitionTime) {
 		t.Errorf("of another generation: %+v", ga.Status)
 	}
 	if got := ga.Status.Conditions[0].ObservedGeneration; got != 2 {
@@ -50,11 +53,13 @@ func TestTheStatusLosesWhatAWSHasNoMore(t *testing.T) {
 	if !statusOf(ga, now, false, "", nil)(ga) || ga.Status.DualStackDNSName != nil || ga.Status.DNSName == nil {
 		t.Errorf("without a name for both families: %+v", ga.Status)
 	}
-	if statusOf(ga, accelerator.Observed{}, false, reasonDeployment, nil)(ga); ga.Status.AcceleratorARN == nil || ga.Status.Status == nil {
+	if statusOf(ga, accelerator.Observed{}, false, reasonDeployment, nil)(ga); ga.Status.AcceleratorARN == nil ||
+		ga.Status.Status == nil {
 		t.Errorf("what a failed pass does not know is lost: %+v", ga.Status)
 	}
 	statusOf(ga, accelerator.Observed{}, true, reasonDeployment, nil)(ga)
-	if s := ga.Status; s.AcceleratorARN != nil || s.DNSName != nil || s.Status != nil || len(s.IPSets) > 0 || s.ObservedGeneration == nil || len(s.Conditions) == 0 {
+	if s := ga.Status; s.AcceleratorARN != nil || s.DNSName != nil || s.Status != nil || len(s.IPSets) > 0 ||
+		s.ObservedGeneration == nil || len(s.Conditions) == 0 {
 		t.Errorf("of an accelerator that does not exist: %+v", s)
 	}
 }
@@ -74,7 +79,8 @@ func TestTheConditionOfADisablingAcceleratorEndsWithIt(t *testing.T) {
 	t.Parallel()
 	ga := shown()
 	c := metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting"}
-	if !removing(1, c, true)(ga) || !meta.IsStatusConditionTrue(ga.Status.Conditions, disabling) || *ga.Status.Status != deleting {
+	if !removing(1, c, true)(ga) || !meta.IsStatusConditionTrue(ga.Status.Conditions, disabling) ||
+		*ga.Status.Status != deleting {
 		t.Errorf("while it is disabled: %+v", ga.Status)
 	}
 	c.Reason = "DeletionProtected"

@@ -16,12 +16,15 @@ import (
 )
 
 // reading are the kinds that passes read.
-var reading = []objects.Kind{objects.GlobalAccelerator, objects.Service, objects.Ingress, objects.Gateway, objects.ReferenceGrant}
+var reading = []objects.Kind{objects.GlobalAccelerator, objects.Service, objects.Ingress, objects.Gateway,
+	objects.ReferenceGrant}
 
-// SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that fail.
+// SetUp has the manager run the reconciler with workers at a time; longest is the longest pause between passes that
+// fail.
 func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Duration) error {
 	retries := backoff.NewFailures[reconcile.Request](backoff.Policy{First: FirstRetry, Longest: longest}, r.Now, nil)
-	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers, Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
+	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers,
+		Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf})
 	c.Watch(r.Waker.Source())
 	for _, kind := range reading {
 		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))
@@ -29,7 +32,8 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Durati
 	return mgr.Add(c)
 }
 
-// events queues the objects that read the object of an event, by the index of their reads: there is no watch of its own for any endpoint.
+// events queues the objects that read the object of an event, by the index of their reads: there is no watch of its own
+// for any endpoint.
 func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if queue.IsResync(before, after) {

@@ -35,7 +35,8 @@ import (
 
 const prefix = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/"
 
-// world is the cluster of chapter 60, 15: cluster my-cluster in us-west-2, with an account, and one life of the controller after the other.
+// world is the cluster of chapter 60, 15: cluster my-cluster in us-west-2, with an account, and one life of the
+// controller after the other.
 type world struct {
 	t      *testing.T
 	sim    *awssim.Simulator
@@ -54,10 +55,12 @@ type world struct {
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), config: declare.Config{Cluster: "my-cluster", Region: "us-west-2"}}
+	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), config: declare.Config{
+		Cluster: "my-cluster", Region: "us-west-2"}}
 	profile := simaccount.Profile{AcceleratorDeploy: time.Minute, AcceleratorChange: 20 * time.Second}
 	var err error
-	w.sim, err = awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(ctx context.Context, service, action, _ string, in any) error {
+	w.sim, err = awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(ctx context.Context, service,
+		action, _ string, in any) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.calls = append(w.calls, action)
@@ -81,7 +84,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&agav1beta1.GlobalAccelerator{}).WithObjects(objects...).Build()
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&agav1beta1.GlobalAccelerator{}).
+		WithObjects(objects...).Build()
 	w.restart()
 	return w
 }
@@ -89,7 +93,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 // restart begins a new life that knows nothing.
 func (w *world) restart() {
 	w.clock.Advance(time.Minute)
-	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour, w.clock.Now)
+	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour,
+		w.clock.Now)
 	w.r = New(acc, w.config, w.clock.Now)
 	w.counts = prometheus.NewRegistry()
 	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)
@@ -102,8 +107,10 @@ func (w *world) restart() {
 // balancer adds a network load balancer that a Service may show.
 func (w *world) balancer(name string, change ...func(*simaccount.LoadBalancer)) {
 	lb := &simaccount.LoadBalancer{
-		Name: name, ARN: prefix + "net/" + name + "/50dc", DNSName: host(name), Type: "network", Scheme: "internet-facing", IPAddressType: "ipv4", VPC: "vpc-0a1de000000000001",
-		SecurityGroups: []string{"sg-0a1de000000000001"}, Zones: []simaccount.Zone{{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"}},
+		Name: name, ARN: prefix + "net/" + name + "/50dc", DNSName: host(name), Type: "network", Scheme: "internet-facing",
+		IPAddressType: "ipv4", VPC: "vpc-0a1de000000000001",
+		SecurityGroups: []string{"sg-0a1de000000000001"}, Zones: []simaccount.Zone{
+			{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"}},
 	}
 	for _, c := range change {
 		c(lb)
@@ -117,7 +124,8 @@ func host(balancer string) string { return balancer + "-50dc.elb.us-west-2.amazo
 
 // service is a Service whose status shows a load balancer with TCP ports; "" = none yet.
 func service(namespace, name, balancer string, ports ...int32) *corev1.Service {
-	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{
+		Type: corev1.ServiceTypeLoadBalancer}}
 	if balancer != "" {
 		entry := corev1.LoadBalancerIngress{Hostname: host(balancer)}
 		for _, p := range ports {
@@ -139,16 +147,19 @@ func endpoint(kind agav1beta1.EndpointType, namespace, name string) agav1beta1.E
 	return e
 }
 
-// object is the GlobalAccelerator default/web with a listener for TCP ports, or with ports of its endpoint if none are given.
+// object is the GlobalAccelerator default/web with a listener for TCP ports, or with ports of its endpoint if none are
+// given.
 func object(ports []int32, endpoints ...agav1beta1.Endpoint) *agav1beta1.GlobalAccelerator {
-	l := agav1beta1.Listener{ClientAffinity: agav1beta1.NoAffinity, EndpointGroups: []agav1beta1.EndpointGroup{{TrafficDialPercentage: to(int32(100)), Endpoints: endpoints}}}
+	l := agav1beta1.Listener{ClientAffinity: agav1beta1.NoAffinity, EndpointGroups: []agav1beta1.EndpointGroup{
+		{TrafficDialPercentage: to(int32(100)), Endpoints: endpoints}}}
 	for _, p := range ports {
 		l.Protocol = to(agav1beta1.TCP)
 		l.PortRanges = append(l.PortRanges, agav1beta1.PortRange{FromPort: p, ToPort: p})
 	}
 	return &agav1beta1.GlobalAccelerator{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "7e1f", Generation: 1, CreationTimestamp: metav1.NewTime(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))},
-		Spec:       agav1beta1.GlobalAcceleratorSpec{IPAddressType: agav1beta1.IPV4, Listeners: []agav1beta1.Listener{l}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "7e1f", Generation: 1,
+			CreationTimestamp: metav1.NewTime(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))},
+		Spec: agav1beta1.GlobalAcceleratorSpec{IPAddressType: agav1beta1.IPV4, Listeners: []agav1beta1.Listener{l}},
 	}
 }
 
@@ -207,7 +218,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// counted is a metric of this life with one label, as "label value", sorted; those of other controllers, and what was not counted, are left out.
+// counted is a metric of this life with one label, as "label value", sorted; those of other controllers, and what was
+// not counted, are left out.
 func (w *world) counted(metric, label string) (out []string) {
 	w.t.Helper()
 	families, err := w.counts.Gather()
@@ -221,7 +233,8 @@ func (w *world) counted(metric, label string) (out []string) {
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			if n := m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount()); n > 0 && (labels["controller"] == Name || labels["owner"] == "aga.k8s.aws") {
+			if n := m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount()); n > 0 &&
+				(labels["controller"] == Name || labels["owner"] == "aga.k8s.aws") {
 				out = append(out, fmt.Sprintf("%s %g", labels[label], n))
 			}
 		}
@@ -285,7 +298,8 @@ func (w *world) want(what, got, want string) {
 // grant admits references from GlobalAccelerators of default to Services, Ingresses or Gateways of a namespace.
 func grant(namespace, group, kind string) *gatewayv1beta1.ReferenceGrant {
 	g := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: strings.ToLower(kind)}}
-	g.Spec.From = []gatewayv1beta1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: "default"}}
+	g.Spec.From = []gatewayv1beta1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator",
+		Namespace: "default"}}
 	g.Spec.To = []gatewayv1beta1.ReferenceGrantTo{{Group: gatewayv1beta1.Group(group), Kind: gatewayv1beta1.Kind(kind)}}
 	return g
 }

@@ -30,7 +30,8 @@ func (b *Reconciler) Remembered() map[string]int {
 }
 
 // errCheckpointsUnread delays the end of a binding: some of the registered targets may be others'.
-var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is not known which targets were registered before the binding")
+var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is not known which targets were " +
+	"registered before the binding")
 
 // cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
 func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
@@ -80,7 +81,8 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	return nil
 }
 
-// endVanished cleans up after a binding that is gone although it got our finalizer. ended reports that nothing is left to be done for one of that name.
+// endVanished cleans up after a binding that is gone although it got our finalizer. ended reports that nothing is left
+// to be done for one of that name.
 func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (ended bool, err error) {
 	o := b.memory.vanished(name, b.Now())
 	if o == nil {
@@ -101,9 +103,11 @@ func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (en
 	return b.memory.get(o).opened, nil
 }
 
-// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding of its namespace
-// has it or waits for it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
-func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, err error) {
+// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or
+// another binding of its namespace has it or waits for it, which then knows what to keep; and it drops its rules, when
+// what it deregistered has drained.
+func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding,
+	err error) {
 	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
 	b.Networking.RetainUnknown(ctx, o)
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
@@ -132,7 +136,8 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 		unseen, _ := b.mayServe(ctx, o)
 		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
 		var left registrar.Change
-		left, err = b.Registry.Clear(ctx, registrar.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen, Preceding: preceding})
+		left, err = b.Registry.Clear(ctx, registrar.Request{Group: group, Binding: id, Record: b.registeredOf(o),
+			Unseen: unseen, Preceding: preceding})
 		if d := b.stranded(o, err); d != nil {
 			err = nil
 			b.Registry.Forget(group)
@@ -167,15 +172,15 @@ func (b *Reconciler) dropRecord(ctx context.Context, o *v1beta1.TargetGroupBindi
 	return b.RegisteredTargets.Delete(ctx, id)
 }
 
-// inherited reports whether a successor may take over the targets of a binding that goes. One of another namespace has other targets, and may never
-// serve: its author must not keep those of others registered.
+// inherited reports whether a successor may take over the targets of a binding that goes. One of another namespace has
+// other targets, and may never serve: its author must not keep those of others registered.
 func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBinding) bool {
 	return slices.ContainsFunc(successors, func(x v1beta1.TargetGroupBinding) bool { return x.Namespace == o.Namespace })
 }
 
-// stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not
-// deleted it, load balancers use its target group, and its namespace stays. The removal of the definition of TargetGroupBindings deletes all of
-// them, and takes nothing out of service so.
+// stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered
+// meanwhile: its stack has not deleted it, load balancers use its target group, and its namespace stays. The removal of
+// the definition of TargetGroupBindings deletes all of them, and takes nothing out of service so.
 func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
 	if !bindingobject.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
 		return false, nil
@@ -184,7 +189,8 @@ func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBind
 	if err := b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns); err == nil && ns.DeletionTimestamp != nil {
 		return false, nil
 	}
-	out, err := b.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Spec.TargetGroupARN}})
+	out, err := b.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{
+		TargetGroupArns: []string{o.Spec.TargetGroupARN}})
 	switch {
 	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
 		return false, nil

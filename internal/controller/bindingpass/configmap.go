@@ -14,8 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// ConfigMaps keeps, in a ConfigMap per binding, which targets of a group that is shared among clusters are this cluster's. It
-// is read once per binding and life, past the cache, which would otherwise watch every ConfigMap of the cluster.
+// ConfigMaps keeps, in a ConfigMap per binding, which targets of a group that is shared among clusters are this
+// cluster's. It is read once per binding and life, past the cache, which would otherwise watch every ConfigMap of the
+// cluster.
 type ConfigMaps struct {
 	Reader client.Reader
 	Writer client.Client

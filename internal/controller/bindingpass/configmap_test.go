@@ -33,7 +33,8 @@ func TestClaimsAreKeptInAConfigMapAsEver(t *testing.T) {
 		}
 	}
 	m := &corev1.ConfigMap{}
-	if err := k.Get(ctx, client.ObjectKey{Namespace: "shop", Name: "aws-lbc-targets-k8s-default-web-0123456789"}, m); err != nil || m.Data["targets"] != "10.0.3.30:8080" {
+	if err := k.Get(ctx, client.ObjectKey{Namespace: "shop", Name: "aws-lbc-targets-k8s-default-web-0123456789"},
+		m); err != nil || m.Data["targets"] != "10.0.3.30:8080" {
 		t.Errorf("%v: %v", err, m.Data)
 	}
 	for range 2 {

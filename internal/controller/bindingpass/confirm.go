@@ -21,7 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// The pauses between reads of the API server for the pods of a namespace: whoever may write EndpointSlices decides how many are asked for.
+// The pauses between reads of the API server for the pods of a namespace: whoever may write EndpointSlices decides how
+// many are asked for.
 const (
 	pauseAfterReads = time.Second
 	pauseAfterList  = 5 * time.Second
@@ -88,8 +89,9 @@ func (c *claims) note(namespace string, refuted []claim, now, next time.Time) {
 	c.next[namespace] = next
 }
 
-// confirmingReader answers one endpoint resolution from the caches, and notes which nodes they do not have. Pods that the cache does not show at an
-// address are read from the API server: mostReads of them each by itself, and more by a list of their namespace.
+// confirmingReader answers one endpoint resolution from the caches, and notes which nodes they do not have. Pods that
+// the cache does not show at an address are read from the API server: mostReads of them each by itself, and more by a
+// list of their namespace.
 type confirmingReader struct {
 	missingNodesReader
 	live   client.Reader // nil = caches are believed
@@ -185,8 +187,8 @@ func (c *confirmingReader) fail(err error) {
 	}
 }
 
-// end notes what the resolution for a binding has asked. The error is that of a read that showed neither a pod nor its absence, so that nothing is known of
-// what the binding wants.
+// end notes what the resolution for a binding has asked. The error is that of a read that showed neither a pod nor its
+// absence, so that nothing is known of what the binding wants.
 func (c *confirmingReader) end(b *Reconciler, binding types.NamespacedName) error {
 	b.missingNodes.note(binding, c.names)
 	b.evidence.missingPods.note(binding, c.missing)
@@ -201,11 +203,12 @@ func (c *confirmingReader) end(b *Reconciler, binding types.NamespacedName) erro
 
 // newConfirmingReader makes the reader of a resolution for a binding.
 func (b *Reconciler) newConfirmingReader(binding types.NamespacedName) *confirmingReader {
-	return &confirmingReader{missingNodesReader: missingNodesReader{notingCluster: b.nodesRead.begin(binding, b.cluster())}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
+	return &confirmingReader{missingNodesReader: missingNodesReader{
+		notingCluster: b.nodesRead.begin(binding, b.cluster())}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
 }
 
-// wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices that were written by hand when a pod
-// ends, and its address may be another pod's soon.
+// wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices
+// that were written by hand when a pod ends, and its address may be another pod's soon.
 func (b *Reconciler) wakeClaiming(ctx context.Context, was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
 	if is != nil && (was == nil || !sameAddresses(was, is)) {
 		for _, binding := range b.evidence.missingPods.missing(is.Namespace, is.Name) {

@@ -25,7 +25,8 @@ type countedServer struct {
 func newCountedServer(pods ...client.Object) *countedServer {
 	s := &countedServer{}
 	s.Client = fake.NewClientBuilder().WithObjects(pods...).WithInterceptorFuncs(interceptor.Funcs{
-		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			s.gets++
 			if s.err != nil {
 				return s.err
@@ -44,7 +45,8 @@ func newCountedServer(pods ...client.Object) *countedServer {
 }
 
 func podAt(name, address string) *corev1.Pod {
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Status: corev1.PodStatus{PodIP: address}}
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Status: corev1.PodStatus{
+		PodIP: address}}
 }
 
 var bindingKey = types.NamespacedName{Namespace: "shop", Name: "bound"}

@@ -37,7 +37,8 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 		return nil, nil
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: o.Spec.TargetGroupARN}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: o.Spec.TargetGroupARN},
+		client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("looking for other bindings of %s: %w", o.Spec.TargetGroupARN, err)
 	}
 	all := append(list.Items, b.OtherNamespaces.Of(ctx, o.Spec.TargetGroupARN)...)
@@ -46,9 +47,11 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	}), nil
 }
 
-// successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and bindings that name the group and have not
-// been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
-func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) (successors []v1beta1.TargetGroupBinding, own bool, err error) {
+// successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and
+// bindings that name the group and have not been completed yet. own is false for a binding that must not serve, so that
+// nothing registered is its own.
+func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) (
+	successors []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return nil, false, err
@@ -67,7 +70,8 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 		return nil, false, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
 	}
 	for i := range list.Items {
-		if x := &list.Items[i]; x.DeletionTimestamp == nil && bindings.Contradiction(b.Roles, x) == nil && b.scope(x) == b.scope(o) && bindings.Agree(&x.Spec, &o.Spec) && !bindings.Misplaced(owner, x, others) {
+		if x := &list.Items[i]; x.DeletionTimestamp == nil && bindings.Contradiction(b.Roles, x) == nil &&
+			b.scope(x) == b.scope(o) && bindings.Agree(&x.Spec, &o.Spec) && !bindings.Misplaced(owner, x, others) {
 			successors = append(successors, *x)
 		}
 	}
@@ -81,7 +85,8 @@ func resharing(before, after client.Object) bool {
 	return okO && okN && n.Spec.TargetGroupARN != "" && o.Spec.MultiClusterTargetGroup != n.Spec.MultiClusterTargetGroup
 }
 
-// handOver queues the other bindings of a target group when one of its bindings is deleted, or starts or stops sharing it.
+// handOver queues the other bindings of a target group when one of its bindings is deleted, or starts or stops sharing
+// it.
 func (b *Reconciler) handOver(to []v1beta1.TargetGroupBinding) {
 	for i := range to {
 		if b.OtherNamespaces.hides(to[i].Namespace) {

@@ -15,8 +15,8 @@ import (
 // countsGather is how long changed counts of a binding are gathered before they are written: targets change one by one.
 const countsGather = 10 * time.Second
 
-// Counts shows in the status of bindings how many targets their target groups have and how many of these are healthy. It takes over what others read of
-// target groups for other reasons, and calls AWS for nothing.
+// Counts shows in the status of bindings how many targets their target groups have and how many of these are healthy.
+// It takes over what others read of target groups for other reasons, and calls AWS for nothing.
 type Counts struct {
 	client client.Reader
 	Writes *objectwriter.Writer
@@ -45,7 +45,8 @@ func (c *Counts) Seen(ctx context.Context, arn string, health []registrar.Health
 		}
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := c.client.List(ctx, &list, client.MatchingFields{ByTargetGroup: arn}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.client.List(ctx, &list, client.MatchingFields{ByTargetGroup: arn}, client.UnsafeDisableDeepCopy); err !=
+		nil {
 		return // the next read of the group is as good
 	}
 	for i := range list.Items {

@@ -23,12 +23,15 @@ func TestTheStatusShowsHowManyTargetsThereAreAndManyReadsAreOneWrite(t *testing.
 		t.Fatal(err)
 	}
 	bound := func(name, arn string) *v1beta1.TargetGroupBinding {
-		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "u"}, Spec: v1beta1.TargetGroupBindingSpec{TargetGroupARN: arn}}
+		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "u"},
+			Spec: v1beta1.TargetGroupBindingSpec{TargetGroupARN: arn}}
 	}
 	writes := 0
-	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1beta1.TargetGroupBinding{}).WithIndex(&v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf).
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1beta1.TargetGroupBinding{}).WithIndex(
+		&v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf).
 		WithObjects(bound("web", "arn:1"), bound("other", "arn:2")).
-		WithInterceptorFuncs(interceptor.Funcs{SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		WithInterceptorFuncs(interceptor.Funcs{SubResourcePatch: func(ctx context.Context, inner client.Client, sub string,
+			o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			writes++
 			return inner.SubResource(sub).Patch(ctx, o, p, opts...)
 		}}).Build()

@@ -19,9 +19,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes serve as before, if
-// with them most targets of many groups would go at once. A Service or port that is proven not to exist was taken away on purpose.
-func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request, found diag.List) []registrar.Endpoint {
+// heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes
+// serve as before, if with them most targets of many groups would go at once. A Service or port that is proven not to
+// exist was taken away on purpose.
+func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request,
+	found diag.List) []registrar.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
 		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
 	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
@@ -40,14 +42,17 @@ func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBind
 
 // podServes reports whether a pod answers at an address as far as its kubelet knows.
 func podServes(p *corev1.Pod, address string) bool {
-	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) && readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) &&
+		readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
 }
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
-		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; more target groups than usual lost most of their targets within %s; they stay registered",
+		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; "+
+			"more target groups than usual lost most of their targets within %s; they stay registered",
 			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
-		fmt.Sprintf("check EndpointSlices, selectors and node labels; if they are correct, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
+		fmt.Sprintf("check EndpointSlices, selectors and node labels; if they are correct, set annotation %s: \"true\" on "+
+			"the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
 }
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.

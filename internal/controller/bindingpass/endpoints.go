@@ -28,12 +28,14 @@ type Resolved struct {
 	Known            bool
 }
 
-// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing.
-// An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
+// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants
+// nothing. An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may
+// well exist.
 func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{
+		Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
 		return Resolved{Found: diag.List{bindings.ServiceMissing(o)}, Known: true}, nil
@@ -42,7 +44,8 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	port, d := registrar.Backend(o, svc)
 	if d != nil {
-		return Resolved{Found: diag.List{*d}, Known: d.Code == diag.ServiceMissing}, nil //nolint:nilerr // what is wrong with the binding is a finding
+		//nolint:nilerr // what is wrong with the binding is a finding
+		return Resolved{Found: diag.List{*d}, Known: d.Code == diag.ServiceMissing}, nil
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
 		wanted, found, err := b.addressEndpoints(ctx, o, port)
@@ -52,14 +55,16 @@ func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBindin
 }
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
-func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]registrar.Endpoint, diag.List, error) {
+func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
+	[]registrar.Endpoint, diag.List, error) {
 	slicesOf, err := b.slicesOf(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
 	key := client.ObjectKeyFromObject(o)
-	pods, refused := registrar.Behind{Port: port, Slices: slicesOf, IPv6: ipv6}.Serving(ctx, cache, b.FailOpen, b.resolved.last(key))
+	pods, refused := registrar.Behind{Port: port, Slices: slicesOf, IPv6: ipv6}.Serving(ctx, cache, b.FailOpen,
+		b.resolved.last(key))
 	b.resolved.keep(key, pods)
 	podless := registrar.PodlessEndpoints(port, slicesOf, ipv6)
 	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
@@ -81,21 +86,25 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 }
 
 // slicesOf are the EndpointSlices of the Service of a binding. Nobody changes them.
-func (b *Reconciler) slicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (slicesOf []*discoveryv1.EndpointSlice, err error) {
+func (b *Reconciler) slicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (
+	slicesOf []*discoveryv1.EndpointSlice, err error) {
 	if all, answers := b.Shared.SlicesWith(SlicesByService, o.Namespace, o.Spec.ServiceRef.Name); answers && len(all) > 0 {
 		return all, nil
 	}
 	var list discoveryv1.EndpointSliceList
-	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{
+		SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	if len(list.Items) == 0 && b.APIReader != nil {
-		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
-		// cache's delay, and would deregister everything.
+		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be
+		// the cache's delay, and would deregister everything.
 		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 		defer cancel()
-		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
-			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{
+			discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w",
+				o.Namespace, o.Spec.ServiceRef.Name, err)
 		}
 	}
 	slicesOf = make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
@@ -106,14 +115,16 @@ func (b *Reconciler) slicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding
 }
 
 // nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
-func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []registrar.Endpoint) ([]*corev1.Node, error) {
+func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []registrar.Endpoint) (
+	[]*corev1.Node, error) {
 	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
 		return nil, nil
 	}
 	return b.nodeLists.all(ctx, b.Client)
 }
 
-func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (Resolved, error) {
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (
+	Resolved, error) {
 	nodes, err := b.nodeLists.chosen(ctx, b.Client, o.Spec.NodeSelector, b.FailOpen)
 	if err != nil {
 		return Resolved{}, err
@@ -148,9 +159,11 @@ func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBindin
 	return []diag.Object{owner.Object(of)}
 }
 
-// Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
-// VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see network.Network.VPCAtHand.
-func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(registrar.Endpoint) string, known bool) {
+// Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS
+// knows. Of a VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see
+// network.Network.VPCAtHand.
+func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(registrar.Endpoint) string,
+	known bool) {
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
 		return nil, true
 	}
@@ -161,7 +174,8 @@ func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return bindings.ZoneOf(vpc), true
 }
 
-// homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group; empty if it is not known.
+// homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group;
+// empty if it is not known.
 func (b *Reconciler) homeZone(o *v1beta1.TargetGroupBinding) func(context.Context, registrar.Endpoint) string {
 	there := func(_ context.Context, zone string) string { return zone }
 	if o.Spec.IamRoleArnToAssume != "" {

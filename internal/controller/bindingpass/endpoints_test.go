@@ -21,13 +21,15 @@ func manyPods(n int) (out []client.Object) {
 	var slice *discoveryv1.EndpointSlice
 	for i := range n {
 		if i%100 == 0 {
-			slice = &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i), Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+			slice = &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i),
+				Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
 				AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}}}
 			out = append(out, slice)
 		}
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
 		pod.Spec.NodeName, pod.Status.PodIP = "a", fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{pod.Status.PodIP}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod.Name}})
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{pod.Status.PodIP},
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod.Name}})
 		out = append(out, pod)
 	}
 	return out
@@ -38,7 +40,9 @@ func servicePasses(t *testing.T, n int) (*Reconciler, func() []registrar.Endpoin
 	t.Helper()
 	o := ofType("x", v1beta1.TargetTypeIP, nil)
 	o.Spec.ServiceRef.Name, o.Spec.IPAddressType = "web", ptr.To(v1beta1.IPAddressTypeIPv4)
-	c := &cachedClient{cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &discoveryv1.EndpointSlice{}, Field: SlicesByService, Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
+	c := &cachedClient{
+		cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &discoveryv1.EndpointSlice{}, Field: SlicesByService,
+			Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
 	b := &Reconciler{Client: c, Shared: c.cache.Shared, Now: time.Now}
 	return b, func() []registrar.Endpoint {
 		wanted, _, err := b.addressEndpoints(t.Context(), o, corev1.ServicePort{})
@@ -49,9 +53,11 @@ func servicePasses(t *testing.T, n int) (*Reconciler, func() []registrar.Endpoin
 	}
 }
 
-// TestUnchangedEndpointsCostNoBytesEach shows that a pass which finds the endpoints of the pass before pays for none of them.
+// TestUnchangedEndpointsCostNoBytesEach shows that a pass which finds the endpoints of the pass before pays for none of
+// them.
 func TestUnchangedEndpointsCostNoBytesEach(t *testing.T) { // not parallel: it counts bytes
-	const most = 32 // the race detector has pools drop some of their buffers; else there are two pointers for each EndpointSlice
+	// the race detector has pools drop some of their buffers; else there are two pointers for each EndpointSlice
+	const most = 32
 	var points []growth.Point
 	for _, n := range growth.Sizes {
 		_, pass := servicePasses(t, n)
@@ -68,7 +74,8 @@ func TestUnchangedEndpointsCostNoBytesEach(t *testing.T) { // not parallel: it c
 	growth.Log(t, "bytes of a pass that finds no change, by pods", points)
 }
 
-// TestChangedEndpointCostsOneListOfEndpoints shows that a pass which finds another endpoint pays for one list of endpoints, and for nothing else of each pod.
+// TestChangedEndpointCostsOneListOfEndpoints shows that a pass which finds another endpoint pays for one list of
+// endpoints, and for nothing else of each pod.
 func TestChangedEndpointCostsOneListOfEndpoints(t *testing.T) { // not parallel: it counts bytes
 	const most = 128 // an endpoint has 104 bytes
 	var points []growth.Point

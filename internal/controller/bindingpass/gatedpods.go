@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// mostReads is how many pods a pass reads from the API server to learn whether they have gates. Where more are not ready at once, the pods of the namespace
-// are watched.
+// mostReads is how many pods a pass reads from the API server to learn whether they have gates. Where more are not
+// ready at once, the pods of the namespace are watched.
 const mostReads = 16
 
 // TargetsPods reports whether the targets of a binding are pods, as far as its spec shows.
@@ -37,8 +37,8 @@ type Pods struct {
 	ungated map[types.NamespacedName]map[types.UID]bool // pods that are not ready and have no gate, by binding
 }
 
-// require has the pods of a namespace in the cache for a pass over a binding: where its targets are pods, and where one behind its Service waits for a
-// gate. Nil = the cache has all pods.
+// require has the pods of a namespace in the cache for a pass over a binding: where its targets are pods, and where one
+// behind its Service waits for a gate. Nil = the cache has all pods.
 func (p *Pods) require(ctx context.Context, o *v1beta1.TargetGroupBinding, cached, live client.Reader) error {
 	if p == nil || p.Watches(o.Namespace) && !TargetsPods(o) {
 		return nil
@@ -55,11 +55,12 @@ func (p *Pods) require(ctx context.Context, o *v1beta1.TargetGroupBinding, cache
 	return nil
 }
 
-// gated reports whether a pod behind the Service of a binding of type instance has a gate. A pod whose gate is closed is not ready, which its
-// EndpointSlice shows; only such pods are read, each once, from the API server.
+// gated reports whether a pod behind the Service of a binding of type instance has a gate. A pod whose gate is closed
+// is not ready, which its EndpointSlice shows; only such pods are read, each once, from the API server.
 func (p *Pods) gated(ctx context.Context, o *v1beta1.TargetGroupBinding, cached, live client.Reader) (bool, error) {
 	var list discoveryv1.EndpointSliceList
-	if err := cached.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := cached.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{
+		SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return false, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
@@ -79,7 +80,8 @@ func (p *Pods) gated(ctx context.Context, o *v1beta1.TargetGroupBinding, cached,
 					return true, nil
 				}
 				pod := &corev1.Pod{}
-				if err := live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: e.TargetRef.Name}, pod); client.IgnoreNotFound(err) != nil {
+				if err := live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: e.TargetRef.Name},
+					pod); client.IgnoreNotFound(err) != nil {
 					return false, fmt.Errorf("reading pod %s/%s: %w", o.Namespace, e.TargetRef.Name, err)
 				}
 				if len(readiness.Bindings(pod)) > 0 {
@@ -102,8 +104,10 @@ func (p *Pods) gated(ctx context.Context, o *v1beta1.TargetGroupBinding, cached,
 
 // awaitsGate reports whether an endpoint is a pod that is not ready, and that does not end.
 func awaitsGate(e discoveryv1.Endpoint) bool {
-	ready := cmp.Or(e.Conditions.Serving, e.Conditions.Ready) // of Services that publish pods that are not ready, these are ready without serving
-	return e.TargetRef != nil && e.TargetRef.Kind == "Pod" && !ptr.Deref(ready, true) && !ptr.Deref(e.Conditions.Terminating, false)
+	// of Services that publish pods that are not ready, these are ready without serving
+	ready := cmp.Or(e.Conditions.Serving, e.Conditions.Ready)
+	return e.TargetRef != nil && e.TargetRef.Kind == "Pod" && !ptr.Deref(ready, true) &&
+		!ptr.Deref(e.Conditions.Terminating, false)
 }
 
 // forget drops what is kept of a binding that is gone.

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// heldError keeps the finalizer of a binding that is deleted: its rules cannot be revoked while an administrator holds it.
+// heldError keeps the finalizer of a binding that is deleted: its rules cannot be revoked while an administrator holds
+// it.
 type heldError struct{ hold *hold.Hold }
 
 // Error implements error.
@@ -23,7 +24,8 @@ func (e heldError) problem(o diag.Object) diag.Diagnostic {
 	return diag.New(o, "", g.Code, g.Text, g.Remedy)
 }
 
-// held is the hold that concerns a binding, and with it its rules in security groups; nil = none does. Its targets are never held.
+// held is the hold that concerns a binding, and with it its rules in security groups; nil = none does. Its targets are
+// never held.
 func (b *Reconciler) held(ctx context.Context, o *v1beta1.TargetGroupBinding) *hold.Hold {
 	if b.Holds == nil {
 		return nil
@@ -35,7 +37,8 @@ func (b *Reconciler) held(ctx context.Context, o *v1beta1.TargetGroupBinding) *h
 	return b.Holds.OfBinding(bindingobject.BindingObject(o), &key)
 }
 
-// admit sets the endpoints that the sources of a binding are to reach. While the binding is held, no rule changes, and an event says so where no stack does.
+// admit sets the endpoints that the sources of a binding are to reach. While the binding is held, no rule changes, and
+// an event says so where no stack does.
 func (b *Reconciler) admit(ctx context.Context, o *v1beta1.TargetGroupBinding, want func()) (found diag.List) {
 	h := b.held(ctx, o)
 	if h == nil {

@@ -28,7 +28,8 @@ type memory struct {
 type kept struct {
 	uid       types.UID
 	protected bool // it has had our finalizer
-	// marked is the binding as the cache showed it last, and when it got our finalizer, for a time after that; see vanished.
+	// marked is the binding as the cache showed it last, and when it got our finalizer, for a time after that; see
+	// vanished.
 	marked   *v1beta1.TargetGroupBinding
 	markedAt time.Time
 	group    *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
@@ -80,12 +81,12 @@ func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {
 	m.of[client.ObjectKeyFromObject(o)] = k
 }
 
-// markedFor is for how long after the write of its finalizer a binding may turn out to be gone in that moment. What is gone
-// later proves nothing: it was released by hand, or an older state of the cluster was restored.
+// markedFor is for how long after the write of its finalizer a binding may turn out to be gone in that moment. What is
+// gone later proves nothing: it was released by hand, or an older state of the cluster was restored.
 const markedFor = 15 * time.Second
 
-// vanished is a binding that is gone although it got our finalizer, with it; nil = there is none of that name. The API server looks for
-// finalizers first and deletes then, whatever was written between the two.
+// vanished is a binding that is gone although it got our finalizer, with it; nil = there is none of that name. The API
+// server looks for finalizers first and deletes then, whatever was written between the two.
 func (m *memory) vanished(name types.NamespacedName, now time.Time) *v1beta1.TargetGroupBinding {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -110,8 +111,8 @@ func (m *memory) len() int {
 	return len(m.of)
 }
 
-// ChangeTimes keeps, by binding, when the informers delivered the first change of its endpoints that no pass has taken over yet. It is safe for concurrent use; a nil
-// ChangeTimes keeps nothing.
+// ChangeTimes keeps, by binding, when the informers delivered the first change of its endpoints that no pass has taken
+// over yet. It is safe for concurrent use; a nil ChangeTimes keeps nothing.
 type ChangeTimes struct {
 	now func() time.Time
 
@@ -143,7 +144,8 @@ func (c *ChangeTimes) restore(binding types.NamespacedName, at time.Time) {
 	}
 }
 
-// take is the time of the first change that the pass takes over which is about to read the endpoints; zero if there is none.
+// take is the time of the first change that the pass takes over which is about to read the endpoints; zero if there is
+// none.
 func (c *ChangeTimes) take(binding client.ObjectKey) time.Time {
 	if c == nil {
 		return time.Time{}
@@ -170,7 +172,8 @@ func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Nod
 	return n, ok
 }
 
-// waits are the bindings that left out endpoints because of what the cache did not have, such as nodes; by name. The zero value is usable.
+// waits are the bindings that left out endpoints because of what the cache did not have, such as nodes; by name. The
+// zero value is usable.
 type waits struct {
 	mu sync.Mutex
 	of map[types.NamespacedName][]string

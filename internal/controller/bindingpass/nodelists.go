@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
-// nodeLists are the nodes, and those that each selector chooses. Passes share them until a node changes. The zero value is usable.
+// nodeLists are the nodes, and those that each selector chooses. Passes share them until a node changes. The zero value
+// is usable.
 type nodeLists struct {
 	watched bool // each event of a node is noted; else nothing is kept
 
@@ -40,7 +41,8 @@ func (l *nodeLists) all(ctx context.Context, reader client.Reader) ([]*corev1.No
 }
 
 // chosen are the nodes that a selector chooses.
-func (l *nodeLists) chosen(ctx context.Context, reader client.Reader, selector *metav1.LabelSelector, failOpen bool) (bindings.Nodes, error) {
+func (l *nodeLists) chosen(ctx context.Context, reader client.Reader, selector *metav1.LabelSelector, failOpen bool) (
+	bindings.Nodes, error) {
 	key, err := json.Marshal(selector)
 	if err != nil {
 		return bindings.Nodes{}, fmt.Errorf("reading a node selector: %w", err)

@@ -27,7 +27,8 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	b, c := watching(t, manyNodes(3)...)
 	pass := func(port int32, selector *metav1.LabelSelector) (got []string) {
 		t.Helper()
-		of, err := b.nodeEndpoints(t.Context(), ofType("x", v1beta1.TargetTypeInstance, selector), corev1.ServicePort{NodePort: port})
+		of, err := b.nodeEndpoints(t.Context(), ofType("x", v1beta1.TargetTypeInstance, selector), corev1.ServicePort{
+			NodePort: port})
 		if err != nil || !of.Known {
 			t.Fatal(of.Known, err)
 		}
@@ -51,7 +52,8 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	expect("another port", 9, pass(2, nil), "[i-0000:2 i-0001:2 i-0002:2]")
 	expect("another selector", 9, pass(2, none), "[]")
 	expect("the first again", 9, pass(1, nil), "[i-0000:1 i-0001:1 i-0002:1]")
-	for i, change := range []string{"a heartbeat", "a label that one selects", "it is excluded", "it has no instance", "its kubelet is silent", "it is about to be removed", "its addresses"} {
+	for i, change := range []string{"a heartbeat", "a label that one selects", "it is excluded", "it has no instance",
+		"its kubelet is silent", "it is about to be removed", "its addresses"} {
 		before := readyNode()
 		after := before.DeepCopy()
 		after.ResourceVersion = "2"
@@ -65,7 +67,8 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	expect("created", 33, pass(1, nil), "[i-0000:1 i-0001:1 i-0002:1]")
 }
 
-// TestNodeCostsNothingInEachTargetGroup shows that one more binding costs the same in a pass for a node, however many nodes there are.
+// TestNodeCostsNothingInEachTargetGroup shows that one more binding costs the same in a pass for a node, however many
+// nodes there are.
 func TestNodeCostsNothingInEachTargetGroup(t *testing.T) { // not parallel: it counts bytes
 	growth.AtMost(t, growth.Constant, "bytes of one binding, by nodes", func(n int) float64 {
 		b, _ := watching(t, manyNodes(n)...)
@@ -79,7 +82,8 @@ func TestNodeCostsNothingInEachTargetGroup(t *testing.T) { // not parallel: it c
 	})
 }
 
-// TestReadOfAPodOrNodeCostsNoCopy shows that a pass pays for each pod and node that it reads, and not for what is in them.
+// TestReadOfAPodOrNodeCostsNoCopy shows that a pass pays for each pod and node that it reads, and not for what is in
+// them.
 func TestReadOfAPodOrNodeCostsNoCopy(t *testing.T) { // not parallel: it counts bytes
 	growth.AtMost(t, growth.Constant, "bytes, by containers and images", func(n int) float64 {
 		pod, node := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, readyNode()

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
-// nodeReads are the nodes that passes over bindings read, so that an event of a node finds the bindings that depend on it. The
-// zero value is usable.
+// nodeReads are the nodes that passes over bindings read, so that an event of a node finds the bindings that depend on
+// it. The zero value is usable.
 type nodeReads struct {
 	mu sync.Mutex
 	// of are the nodes of a binding; the value is true for a node that the latest pass read.
@@ -21,8 +21,8 @@ type nodeReads struct {
 	by map[string]map[types.NamespacedName]bool // the bindings of a node
 }
 
-// begin begins the reads of a pass. What the pass before read stays until the next pass: an event that comes before this
-// pass reads a node again wakes the binding.
+// begin begins the reads of a pass. What the pass before read stays until the next pass: an event that comes before
+// this pass reads a node again wakes the binding.
 func (r *nodeReads) begin(binding types.NamespacedName, of readable.Cluster) notingCluster {
 	r.mu.Lock()
 	defer r.mu.Unlock()

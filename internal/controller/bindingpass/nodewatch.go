@@ -50,7 +50,8 @@ func NodeSelectorOf(o client.Object) []string {
 
 // NodeEvent wakes the bindings that a change of a node concerns:
 //   - of type instance, if the node becomes a target, stops being one, or lacks something else;
-//   - of type ip, if the node becomes ready or stops being so, or its pods leave with it or stay after all: those whose last pass read the node;
+//   - of type ip, if the node becomes ready or stops being so, or its pods leave with it or stay after all: those whose
+//     last pass read the node;
 //   - those that missed the node, if it is new to the cache;
 //   - those with endpoints without Pod, if the addresses of nodes change.
 func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
@@ -76,7 +77,8 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 }
 
 // wakeForNode wakes bindings for a change of a node, each once; bulk: after what is more urgent.
-func (b *Reconciler) wakeForNode(c *nodeChange, q queue.Of[reconcile.Request], bulk bool, bindings ...types.NamespacedName) {
+func (b *Reconciler) wakeForNode(c *nodeChange, q queue.Of[reconcile.Request], bulk bool,
+	bindings ...types.NamespacedName) {
 	for _, key := range bindings {
 		if c.woken[key] {
 			continue
@@ -128,7 +130,8 @@ type nodeChange struct {
 // turned reports whether the node became ready or stopped being so, or its pods leave with it or stay after all.
 func (c *nodeChange) turned(excluded bool) bool {
 	o, n := c.before, c.after
-	return o != nil && n != nil && (registrar.NodeReady(o) != registrar.NodeReady(n) || registrar.PodsLeave(o, excluded) != registrar.PodsLeave(n, excluded))
+	return o != nil && n != nil && (registrar.NodeReady(o) != registrar.NodeReady(n) || registrar.PodsLeave(o, excluded) !=
+		registrar.PodsLeave(n, excluded))
 }
 
 // restless reports whether an instance that is held may be given up now, or may not any more.
@@ -136,8 +139,8 @@ func (c *nodeChange) restless() bool {
 	return c.before == nil || c.after == nil || registrar.NodeStays(c.before) != registrar.NodeStays(c.after)
 }
 
-// matters reports whether the node is another candidate than before for bindings of a selector. A node that is no target, and
-// lacks nothing that is reported, counts as none, whatever keeps it from being one.
+// matters reports whether the node is another candidate than before for bindings of a selector. A node that is no
+// target, and lacks nothing that is reported, counts as none, whatever keeps it from being one.
 func (c *nodeChange) matters(selector *metav1.LabelSelector) bool {
 	return candidate(c.before, selector) != candidate(c.after, selector)
 }
@@ -179,6 +182,7 @@ func readdressed(o, n *corev1.Node) bool {
 
 // SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
 func SameForTargets(o, n *corev1.Node) bool {
-	return o.Spec.ProviderID == n.Spec.ProviderID && registrar.NodeReady(o) == registrar.NodeReady(n) && registrar.PodsLeave(o, true) == registrar.PodsLeave(n, true) &&
+	return o.Spec.ProviderID == n.Spec.ProviderID && registrar.NodeReady(o) == registrar.NodeReady(n) &&
+		registrar.PodsLeave(o, true) == registrar.PodsLeave(n, true) &&
 		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
 }

@@ -50,7 +50,9 @@ func (c *cachedClient) List(ctx context.Context, list client.ObjectList, opts ..
 // watching is a reconciler of bindings that a cache has.
 func watching(t *testing.T, all ...client.Object) (*Reconciler, *cachedClient) {
 	t.Helper()
-	c := &cachedClient{cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &v1beta1.TargetGroupBinding{}, Field: ByNodeSelector, Of: NodeSelectorOf}}, all...)}
+	c := &cachedClient{
+		cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &v1beta1.TargetGroupBinding{}, Field: ByNodeSelector,
+			Of: NodeSelectorOf}}, all...)}
 	return &Reconciler{Client: c, Now: time.Now}, c
 }
 
@@ -64,7 +66,8 @@ func shop(name string) types.NamespacedName {
 }
 
 func readyNode() *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", ResourceVersion: "1", Labels: map[string]string{"pool": "a"}}}
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", ResourceVersion: "1", Labels: map[string]string{
+		"pool": "a"}}}
 	n.Spec.ProviderID = "aws:///z/i-1"
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 	return n
@@ -75,20 +78,29 @@ var nodeChanges = map[string]struct {
 	change func(*corev1.Node)
 	want   string
 }{
-	"a heartbeat":                 {func(n *corev1.Node) { n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0) }, ""},
+	"a heartbeat": {func(n *corev1.Node) {
+		n.Status.Conditions[0].LastHeartbeatTime = metav1.Unix(1, 0)
+	}, ""},
 	"a label that nobody selects": {func(n *corev1.Node) { n.Labels["team"] = "x" }, ""},
 	"a label that one selects":    {func(n *corev1.Node) { n.Labels["gpu"] = "1" }, "gpu"},
 	"it leaves a pool":            {func(n *corev1.Node) { delete(n.Labels, "pool") }, "pool-a"},
 	"it moves to another pool":    {func(n *corev1.Node) { n.Labels["pool"] = "b" }, "pool-a pool-b"},
-	"it is excluded":              {func(n *corev1.Node) { n.Labels[corev1.LabelNodeExcludeBalancers] = "" }, "held nodes pool-a"},
-	"its instance":                {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, "nodes pool-a"},
-	"it has no instance":          {func(n *corev1.Node) { n.Spec.ProviderID = "" }, "nodes pool-a"},
-	"its kubelet is silent":       {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, "nodes pods pool-a"},
-	"it is not ready, it says":    {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, "nodes pods pool-a"},
-	"it is about to be removed":   {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}} }, "held nodes pods pool-a"},
-	"it is cordoned":              {func(n *corev1.Node) { n.Spec.Unschedulable = true }, "held"},
-	"another taint":               {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "example.com/x"}} }, ""},
-	"its addresses":               {func(n *corev1.Node) { n.Status.Addresses = []corev1.NodeAddress{{Address: "10.0.0.1"}} }, "podless"},
+	"it is excluded": {func(n *corev1.Node) { n.Labels[corev1.LabelNodeExcludeBalancers] = "" },
+		"held nodes pool-a"},
+	"its instance":       {func(n *corev1.Node) { n.Spec.ProviderID = "aws:///z/i-2" }, "nodes pool-a"},
+	"it has no instance": {func(n *corev1.Node) { n.Spec.ProviderID = "" }, "nodes pool-a"},
+	"its kubelet is silent": {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown },
+		"nodes pods pool-a"},
+	"it is not ready, it says": {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse },
+		"nodes pods pool-a"},
+	"it is about to be removed": {func(n *corev1.Node) {
+		n.Spec.Taints = []corev1.Taint{{Key: "ToBeDeletedByClusterAutoscaler"}}
+	}, "held nodes pods pool-a"},
+	"it is cordoned": {func(n *corev1.Node) { n.Spec.Unschedulable = true }, "held"},
+	"another taint":  {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "example.com/x"}} }, ""},
+	"its addresses": {func(n *corev1.Node) {
+		n.Status.Addresses = []corev1.NodeAddress{{Address: "10.0.0.1"}}
+	}, "podless"},
 }
 
 func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
@@ -97,11 +109,16 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"pool": name}}
 	}
 	b, _ := watching(t,
-		ofType("nodes", v1beta1.TargetTypeInstance, nil), ofType("pool-a", v1beta1.TargetTypeInstance, pool("a")), ofType("pool-b", v1beta1.TargetTypeInstance, pool("b")),
-		ofType("gpu", v1beta1.TargetTypeInstance, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: metav1.LabelSelectorOpExists}}}),
-		ofType("invalid", v1beta1.TargetTypeInstance, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "pool", Operator: "?"}}}),
-		ofType("pods", v1beta1.TargetTypeIP, nil), ofType("elsewhere", v1beta1.TargetTypeIP, nil), ofType("incomplete", "", nil))
-	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"}, &b.nodesHeld: {"held": "a"}} {
+		ofType("nodes", v1beta1.TargetTypeInstance, nil), ofType("pool-a", v1beta1.TargetTypeInstance, pool("a")),
+		ofType("pool-b", v1beta1.TargetTypeInstance, pool("b")),
+		ofType("gpu", v1beta1.TargetTypeInstance, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "gpu", Operator: metav1.LabelSelectorOpExists}}}),
+		ofType("invalid", v1beta1.TargetTypeInstance, &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "pool", Operator: "?"}}}),
+		ofType("pods", v1beta1.TargetTypeIP, nil), ofType("elsewhere", v1beta1.TargetTypeIP, nil),
+		ofType("incomplete", "", nil))
+	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"}, &b.nodesHeld: {
+		"held": "a"}} {
 		for binding, node := range of {
 			reads.begin(shop(binding), b.cluster()).Node(t.Context(), node)
 		}
@@ -126,20 +143,24 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 	b.NodeEvent().Delete(t.Context(), event.DeleteEvent{Object: readyNode()}, deleted)
 	slices.Sort(created.names)
 	slices.Sort(deleted.names)
-	if got, want := fmt.Sprint(created.names, deleted.names), "[held nodes podless pool-a waits] [held nodes podless pool-a]"; got != want {
+	if got, want := fmt.Sprint(created.names, deleted.names),
+		"[held nodes podless pool-a waits] [held nodes podless pool-a]"; got != want {
 		t.Errorf("created and deleted: %s, want %s", got, want)
 	}
 }
 
-// TestNodeEventCostDoesNotGrowWithOtherBindings shows that events of a node cost the same, however many bindings it does not concern.
+// TestNodeEventCostDoesNotGrowWithOtherBindings shows that events of a node cost the same, however many bindings it
+// does not concern.
 func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parallel: it counts bytes
 	for name, tc := range map[string]struct {
 		kind     v1beta1.TargetType
 		selector *metav1.LabelSelector
 		changes  []string
 	}{
-		"pods elsewhere": {v1beta1.TargetTypeIP, nil, []string{"a heartbeat", "a label that one selects", "its kubelet is silent", "it is about to be removed", "its addresses", "its instance"}},
-		"all instances":  {v1beta1.TargetTypeInstance, nil, []string{"a heartbeat", "a label that one selects", "another taint", "its addresses"}},
+		"pods elsewhere": {v1beta1.TargetTypeIP, nil, []string{"a heartbeat", "a label that one selects",
+			"its kubelet is silent", "it is about to be removed", "its addresses", "its instance"}},
+		"all instances": {v1beta1.TargetTypeInstance, nil, []string{"a heartbeat", "a label that one selects",
+			"another taint", "its addresses"}},
 		"another label": {v1beta1.TargetTypeInstance, &metav1.LabelSelector{MatchLabels: map[string]string{"zone": "z"}},
 			[]string{"a heartbeat", "a label that one selects", "it leaves a pool", "another taint", "its addresses"}},
 	} {
@@ -168,7 +189,8 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 					if len(q.names) > 1 || len(q.names) == 1 && q.names[0] != "one" || c.objects > 0 {
 						t.Errorf("%d bindings: woken %v, and looked at %d", n, q.names, c.objects)
 					}
-					passes, listed = append(passes, growth.Point{N: n, Cost: float64(len(q.names))}), append(listed, growth.Point{N: n, Cost: float64(c.objects)})
+					passes, listed = append(passes, growth.Point{N: n, Cost: float64(len(q.names))}),
+						append(listed, growth.Point{N: n, Cost: float64(c.objects)})
 					return spent
 				})
 				growth.Log(t, "passes", passes)

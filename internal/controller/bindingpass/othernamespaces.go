@@ -22,12 +22,13 @@ import (
 const (
 	// PollInterval is how often the bindings of other namespaces are listed.
 	PollInterval = time.Minute
-	// Lifetime is how long an answer proves what does not exist: after that, a binding that it does not show may have been made.
+	// Lifetime is how long an answer proves what does not exist: after that, a binding that it does not show may have been
+	// made.
 	Lifetime = 3 * PollInterval / 2
 )
 
-// OtherNamespaces knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is nil-safe: without a
-// restriction no binding is unknown.
+// OtherNamespaces knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is
+// nil-safe: without a restriction no binding is unknown.
 type OtherNamespaces struct {
 	reads.OtherNamespaces[v1beta1.TargetGroupBinding]
 }
@@ -35,11 +36,13 @@ type OtherNamespaces struct {
 // NewOtherNamespaces makes one that polls the API server for the bindings outside of a namespace.
 func NewOtherNamespaces(live client.Reader, namespace string, now func() time.Time, log logr.Logger) *OtherNamespaces {
 	return &OtherNamespaces{reads.OtherNamespaces[v1beta1.TargetGroupBinding]{
-		Live: live, Namespace: namespace, Now: now, Log: log, Interval: PollInterval, List: listBindings, OnChange: func(context.Context) {},
+		Live: live, Namespace: namespace, Now: now, Log: log, Interval: PollInterval, List: listBindings,
+		OnChange: func(context.Context) {},
 		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
-		FailureMessage: "cannot list TargetGroupBindings in other namespaces: security group rules and targets that they may use stay; " +
+		FailureMessage: "cannot list TargetGroupBindings in other namespaces: security group rules and targets that they " +
+			"may use stay; " +
 			"the controller needs the right to list them in the whole cluster",
 	}}
 }
@@ -68,13 +71,17 @@ func (e *OtherNamespaces) List(ctx context.Context) (list []v1beta1.TargetGroupB
 // MayNeedRules reports whether a binding of another namespace may need rules.
 func (e *OtherNamespaces) MayNeedRules(ctx context.Context) bool {
 	list, complete := e.List(ctx)
-	return !complete || slices.ContainsFunc(list, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
+	return !complete || slices.ContainsFunc(list, func(o v1beta1.TargetGroupBinding) bool {
+		return o.Spec.Networking != nil
+	})
 }
 
 // Of returns the bindings of a target group.
 func (e *OtherNamespaces) Of(ctx context.Context, arn string) []v1beta1.TargetGroupBinding {
 	list, _ := e.List(ctx)
-	return slices.DeleteFunc(slices.Clone(list), func(o v1beta1.TargetGroupBinding) bool { return o.Spec.TargetGroupARN != arn })
+	return slices.DeleteFunc(slices.Clone(list), func(o v1beta1.TargetGroupBinding) bool {
+		return o.Spec.TargetGroupARN != arn
+	})
 }
 
 // hides reports whether the caches do not show a namespace.
@@ -85,15 +92,19 @@ func (e *OtherNamespaces) registeredByOthers(o *v1beta1.TargetGroupBinding, keys
 	cause := e.Cause()
 	remedy := "the controller tries again once the API server answers"
 	if apierrors.IsForbidden(cause) {
-		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
+		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a " +
+			"ClusterRole with a ClusterRoleBinding)"
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
-		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the controller cannot find out: %s",
+		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with "+
+			"--watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the controller "+
+			"cannot find out: %s",
 			len(keys), keys[0], e.Namespace, awsclient.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }
 
-// Labelled has what is registered kept under the namespace that the caches show: a process that sees other bindings counts other targets as its own.
+// Labelled has what is registered kept under the namespace that the caches show: a process that sees other bindings
+// counts other targets as its own.
 func (e *OtherNamespaces) Labelled(registered map[string][]registrar.Target) map[string][]registrar.Target {
 	if e == nil {
 		return registered
@@ -120,8 +131,9 @@ func (e *OtherNamespaces) Own(kept map[string][]registrar.Target) map[string][]r
 	return out
 }
 
-// mayServe reports whether a binding that cannot be seen may serve the target group of a binding; ownerKnown is false while that may be only because it is
-// not known yet whose the target group is. A target group of a stack belongs to the bindings of the stack's namespace.
+// mayServe reports whether a binding that cannot be seen may serve the target group of a binding; ownerKnown is false
+// while that may be only because it is not known yet whose the target group is. A target group of a stack belongs to
+// the bindings of the stack's namespace.
 func (b *Reconciler) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding) (unseen, ownerKnown bool) {
 	if _, complete := b.OtherNamespaces.List(ctx); complete {
 		return false, true

@@ -28,7 +28,8 @@ func (b *Reconciler) ownership(o *v1beta1.TargetGroupBinding) *ownership {
 	return &ownership{inventory: b.Inventory, binding: o}
 }
 
-// assumed reports that the target group is read under a role: the controller's own one cannot read the tags of another account's.
+// assumed reports that the target group is read under a role: the controller's own one cannot read the tags of another
+// account's.
 func (w *ownership) assumed() bool { return w.binding.Spec.IamRoleArnToAssume != "" }
 
 // known is the owner as far as it is known without a call to AWS.
@@ -52,29 +53,32 @@ func (w *ownership) askBriefly(ctx context.Context) (inventory.Owner, error) {
 	return w.ask(ctx)
 }
 
-// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown it yet, and others have the group, or
-// the binding has not served yet: then its target group may be one of a stack that no listing shows. A binding that has served does not wait for AWS.
+// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown it
+// yet, and others have the group, or the binding has not served yet: then its target group may be one of a stack that
+// no listing shows. A binding that has served does not wait for AWS.
 func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	if len(others) > 0 && !w.assumed() {
 		return w.ask(ctx)
 	}
 	o := w.binding
 	owner, known := w.known()
-	if known || o.Status.ObservedGeneration != nil || w.assumed() || o.Spec.TargetGroupARN == "" || o.DeletionTimestamp != nil {
+	if known || o.Status.ObservedGeneration != nil || w.assumed() || o.Spec.TargetGroupARN == "" ||
+		o.DeletionTimestamp != nil {
 		return owner, nil
 	}
 	owner, err := w.askBriefly(ctx)
 	if err == nil {
 		return owner, nil
 	}
-	if class := awsclient.Classify(err).Class; class == diag.Denied || class == diag.Invalid { // another attempt tells no more
+	// another attempt tells no more
+	if class := awsclient.Classify(err).Class; class == diag.Denied || class == diag.Invalid {
 		return inventory.Owner{}, nil
 	}
 	return inventory.Owner{}, err
 }
 
-// external reports whether the target group is not of a stack of this cluster. ask asks AWS, which is done only for a binding that does not look like
-// one of a stack.
+// external reports whether the target group is not of a stack of this cluster. ask asks AWS, which is done only for a
+// binding that does not look like one of a stack.
 func (w *ownership) external(ctx context.Context, ask func(context.Context) (inventory.Owner, error)) (bool, error) {
 	if w.assumed() {
 		return true, nil

@@ -24,7 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// pass brings the target group and the security groups of a binding to the endpoints that there are. Its phases are methods, which run lists.
+// pass brings the target group and the security groups of a binding to the endpoints that there are. Its phases are
+// methods, which run lists.
 type pass struct {
 	reconciler *Reconciler
 	binding    *v1beta1.TargetGroupBinding
@@ -89,7 +90,8 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 	return reconcile.Result{}, nil
 }
 
-// retain ends a pass that leaves targets and rules as they are, because of an error. found are its findings; none = the pass reports nothing.
+// retain ends a pass that leaves targets and rules as they are, because of an error. found are its findings; none = the
+// pass reports nothing.
 func (p *pass) retain(ctx context.Context, found diag.List, err error) exit {
 	if found != nil {
 		p.reconciler.reportPartial(ctx, p.binding, found)
@@ -149,7 +151,8 @@ func (p *pass) resolve(ctx context.Context) exit {
 		return p.unresolved(ctx, err)
 	}
 	unserved := slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
-	if unserved && b.Dropped != nil && b.Dropped(ctx, o) { // an edit of the Service is seen here before its stack deletes the binding
+	// an edit of the Service is seen here before its stack deletes the binding
+	if unserved && b.Dropped != nil && b.Dropped(ctx, o) {
 		b.Networking.Retain(ctx, o)
 		return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
 	}
@@ -194,7 +197,8 @@ func (p *pass) precede(ctx context.Context) exit {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	p.request = registrar.Request{
-		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen, New: o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
+		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
+		New:      o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o), Preceding: preceding,
 		Zone: zone, HomeZone: b.homeZone(o),
@@ -298,7 +302,8 @@ func (p *pass) report(ctx context.Context) exit {
 	found := p.findings(ctx)
 	changed := p.change.Registered+p.change.Deregistered > 0
 	if changed {
-		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered", p.change.Deregistered)
+		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered",
+			p.change.Deregistered)
 		about := b.about(ctx, o)
 		b.Health.Expect(p.request.Group, about[0], about[1:]...)
 	}

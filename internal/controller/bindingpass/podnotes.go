@@ -18,15 +18,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// podNotes are notes on the Service of a binding about its pods: those that end before the load balancer stops sending requests to them, and those without a
-// readiness gate, as far as their namespace asks for either. The texts have no names or numbers of pods, so that a rolling update repeats no event.
-func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (found diag.List) {
+// podNotes are notes on the Service of a binding about its pods: those that end before the load balancer stops sending
+// requests to them, and those without a readiness gate, as far as their namespace asks for either. The texts have no
+// names or numbers of pods, so that a rolling update repeats no event.
+func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (
+	found diag.List) {
 	ns, svc := &corev1.Namespace{}, &corev1.Service{}
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP || b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns) != nil {
 		return nil
 	}
-	drains, gates := ns.Labels[drain.NamespaceLabel] == drain.Enabled, ns.Labels[readiness.NamespaceLabel] == readiness.Enabled
-	if !drains && !gates || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) != nil {
+	drains, gates := ns.Labels[drain.NamespaceLabel] == drain.Enabled, ns.Labels[readiness.NamespaceLabel] ==
+		readiness.Enabled
+	if !drains && !gates || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name},
+		svc) != nil {
 		return nil
 	}
 	var seconds int64
@@ -50,11 +54,15 @@ func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding
 		found = append(found, diag.New(owner.Object(svc), "spec.selector", code, text, remedy))
 	}
 	if len(ends) > 0 {
-		note(diag.PodsEndEarly, fmt.Sprintf("pods may lose requests when they end: load balancers may send requests for %d seconds after a pod is asked to end, and %s", seconds, strings.Join(slices.Sorted(maps.Keys(ends)), "; ")),
-			fmt.Sprintf("set terminationGracePeriodSeconds to more than %d, with a preStop sleep that is not shorter; or set the annotation %s of the pods to the number of seconds that they should serve", seconds, drain.SecondsAnnotation))
+		note(diag.PodsEndEarly, fmt.Sprintf("pods may lose requests when they end: load balancers may send requests for %d "+
+			"seconds after a pod is asked to end, and %s", seconds, strings.Join(slices.Sorted(maps.Keys(ends)), "; ")),
+			fmt.Sprintf("set terminationGracePeriodSeconds to more than %d, with a preStop sleep that is not shorter; or set "+
+				"the annotation %s of the pods to the number of seconds that they should serve", seconds, drain.SecondsAnnotation))
 	}
 	if gates && ungated {
-		note(diag.PodsUngated, "pods have no readiness gate of TargetGroupBinding "+o.Name+": they were created before it, before the label of their namespace, or while no webhook answered; rolling updates do not wait for their targets",
+		note(diag.PodsUngated, "pods have no readiness gate of TargetGroupBinding "+o.Name+
+			": they were created before it, before the label of their namespace, or while no webhook answered; rolling "+
+			"updates do not wait for their targets",
 			"recreate them: kubectl rollout restart")
 	}
 	return found

@@ -24,8 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Preceding keeps which targets were registered in the target groups of bindings before these came, in checkpoints, as nobody who may write
-// bindings may write these. It is safe for concurrent use.
+// Preceding keeps which targets were registered in the target groups of bindings before these came, in checkpoints, as
+// nobody who may write bindings may write these. It is safe for concurrent use.
 type Preceding struct {
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
 
@@ -63,8 +63,8 @@ func (p *Preceding) put(name string, t precedingTargets) {
 	p.of[name] = t
 }
 
-// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything. Without checkpoints none keeps
-// anything, and the status of the binding decides.
+// believable reports whether a binding of which nothing is kept is one of which no earlier process kept anything.
+// Without checkpoints none keeps anything, and the status of the binding decides.
 func (p *Preceding) believable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,7 +97,8 @@ func (p *Preceding) keep(ctx context.Context, o *v1beta1.TargetGroupBinding, key
 	return nil
 }
 
-// touch has a later process know what this one knows of a binding: entries that nobody writes again are dropped after a start.
+// touch has a later process know what this one knows of a binding: entries that nobody writes again are dropped after a
+// start.
 func (p *Preceding) touch(o *v1beta1.TargetGroupBinding, t precedingTargets) {
 	p.Checkpoints.Put(checkpoint.Preceding, nameOf(o), t)
 }
@@ -119,11 +120,13 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of pods and nodes that it
-// wants itself, and those that an earlier binding of this process registered, count as its own. The target group of a stack has none. A binding that
-// served before anything was kept of it, under the existing controller or an earlier version, had all targets of its group for its own: nothing else
-// was registered there for long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
-func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool, known bool, err error) {
+// precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of
+// pods and nodes that it wants itself, and those that an earlier binding of this process registered, count as its own.
+// The target group of a stack has none. A binding that served before anything was kept of it, under the existing
+// controller or an earlier version, had all targets of its group for its own: nothing else was registered there for
+// long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
+func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
+	known bool, err error) {
 	o := whose.binding
 	if b.Preceding == nil {
 		return nil, true, nil
@@ -152,9 +155,10 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindi
 	return nil, true, b.Preceding.keep(ctx, o, nil)
 }
 
-// precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not tell whose the target group
-// is, it counts as one of others.
-func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool, known bool, err error) {
+// precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not
+// tell whose the target group is, it counts as one of others.
+func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool,
+	known bool, err error) {
 	o := whose.binding
 	external, err := whose.external(ctx, whose.askBriefly)
 	if ctx.Err() != nil {
@@ -165,7 +169,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 	}
 	health, err := b.Registry.Health(ctx, b.group(o))
 	switch {
-	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound: // which the registration of targets reports
+	// which the registration of targets reports
+	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
 		return nil, true, nil
 	case err != nil:
 		return nil, false, err
@@ -193,17 +198,20 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bind
 // served reports whether a binding may have registered targets.
 func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 	t, known := b.Preceding.get(o)
-	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil || bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
+	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil ||
+		bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
 }
 
-// unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is known; nil if it may, or if
-// nothing tells whose it is.
-func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inventory.Owner) (*diag.Diagnostic, error) {
+// unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is
+// known; nil if it may, or if nothing tells whose it is.
+func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inventory.Owner) (
+	*diag.Diagnostic, error) {
 	o := whose.binding
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if owner.Contested != "" && !owner.ClaimedBy(o.Namespace) {
 		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-			fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s", name, o.Namespace),
+			fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s",
+				name, o.Namespace),
 			"remove the wrong tags in AWS, or bind another target group")
 		return &d, nil
 	}

@@ -38,15 +38,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only where a binding
-// ends, names its target group by name, or shares it with another binding.
+// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only
+// where a binding ends, names its target group by name, or shares it with another binding.
 type Reconciler struct {
 	Client    client.Client
 	APIReader client.Reader // the API server; nil = caches are believed
 	Shared    *readable.Shared
 	ELBV2     awsclient.ELBV2
 	Scope     awsclient.Scope // of ELBV2
-	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
+	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such
+	// bindings.
 	Assumed func(awsclient.Scope) (awsclient.ELBV2, error)
 	Roles   iamroles.Roles
 	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
@@ -54,7 +55,8 @@ type Reconciler struct {
 	// Podless are the addresses that endpoints without Pod may have; nil = none.
 	Podless   allowlist.Addresses
 	Preceding *Preceding
-	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
+	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does
+	// not wait for AWS; nil = it is never known.
 	ZoneThere          func(ctx context.Context, in awsclient.Scope, zone string) string
 	Inventory          *inventory.Inventory
 	Registry           *registrar.Registry
@@ -95,17 +97,20 @@ type Reconciler struct {
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
 	TargetGroupDeleted func(arn string) bool                   // the target group was deleted by this process
 	OnGone             func()                                  // a binding is gone, and its rules with it
-	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
+	// Contested reports whether the controller of another cluster of the same name registers targets in a target group;
+	// nil = none does.
 	Contested func(arn string) bool
 	// DrainSeconds is for how many seconds the load balancer of a binding may need a pod that ends; nil = it is not known.
 	DrainSeconds func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64
-	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil = it is not asked.
+	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil =
+	// it is not asked.
 	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
 	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
 	OnTargetGroupLost func(key stack.Key, arn string)
 }
 
-// Reconcile makes one pass over a binding, which is one trace. What it reads of AWS goes before the calls of all others, as its writes do.
+// Reconcile makes one pass over a binding, which is one trace. What it reads of AWS goes before the calls of all
+// others, as its writes do.
 func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx, trace := b.Traces.Start(ctx, req, metrics.BindingControllerLabel)
 	if trace.Recorded() {
@@ -209,7 +214,8 @@ func (b *Reconciler) countFailure(o *v1beta1.TargetGroupBinding, work metrics.Bi
 	b.Metrics.CountBindingFailure(o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance, work)
 }
 
-// workOf is the part of a pass that an error is of: the operation of AWS that failed, or else the record of targets in a shared target group.
+// workOf is the part of a pass that an error is of: the operation of AWS that failed, or else the record of targets in
+// a shared target group.
 func workOf(err error) metrics.BindingWork {
 	var call *smithy.OperationError
 	if errors.As(err, &call) {
@@ -221,7 +227,8 @@ func workOf(err error) metrics.BindingWork {
 	return ""
 }
 
-// notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object is gone.
+// notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object
+// is gone.
 func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
@@ -229,10 +236,11 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 	return diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), code, err)}
 }
 
-// suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a typing mistake must not
-// cut off what serves. An edit of what is wrong brings the binding back.
+// suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a
+// typing mistake must not cut off what serves. An edit of what is wrong brings the binding back.
 func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
-	b.report(ctx, o, reporting.Report{Waiting: []diag.Object{bindingobject.BindingObject(o)}, Found: b.withStatus(o, found)})
+	b.report(ctx, o, reporting.Report{Waiting: []diag.Object{bindingobject.BindingObject(o)},
+		Found: b.withStatus(o, found)})
 	b.Networking.Retain(ctx, o)
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// resolved are the endpoints that the last pass over each binding resolved. Most passes resolve the same, and then use the same list: of a
-// Service with a thousand pods it has a hundred kilobytes. The zero value is usable. Nobody changes the lists.
+// resolved are the endpoints that the last pass over each binding resolved. Most passes resolve the same, and then use
+// the same list: of a Service with a thousand pods it has a hundred kilobytes. The zero value is usable. Nobody changes
+// the lists.
 type resolved struct {
 	mu sync.Mutex
 	of map[types.NamespacedName][]registrar.Endpoint

@@ -15,10 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// strandAfter is for how long the deletion of a binding waits for a role that AWS denies: an administrator may be about to grant it again.
+// strandAfter is for how long the deletion of a binding waits for a role that AWS denies: an administrator may be about
+// to grant it again.
 const strandAfter = 2 * time.Minute
 
-// scope is that in which the target group of a binding is reached: the controller's own, or that of the role which the binding names.
+// scope is that in which the target group of a binding is reached: the controller's own, or that of the role which the
+// binding names.
 func (b *Reconciler) scope(o *v1beta1.TargetGroupBinding) awsclient.Scope {
 	return b.Scope.As(o.Spec.IamRoleArnToAssume, o.Spec.AssumeRoleExternalId)
 }
@@ -36,7 +38,8 @@ func (b *Reconciler) balancing(o *v1beta1.TargetGroupBinding) (awsclient.ELBV2, 
 	return b.Assumed(b.scope(o))
 }
 
-// moveScope ends what is known of the target group of a binding in another scope, after an edit of its role or external id.
+// moveScope ends what is known of the target group of a binding in another scope, after an edit of its role or external
+// id.
 func (b *Reconciler) moveScope(o *v1beta1.TargetGroupBinding) {
 	k, now := b.memory.get(o), b.group(o)
 	if k.served == now {
@@ -51,8 +54,9 @@ func (b *Reconciler) moveScope(o *v1beta1.TargetGroupBinding) {
 	b.memory.put(o, k)
 }
 
-// vpcOf is the VPC of the target group of a binding, as it was read last. One of another account is read only if that shares it; otherwise, and until it is read,
-// it has no ranges, so that the addresses of pods, which are of the cluster's VPC, count as outside of it. known is false while nothing is known.
+// vpcOf is the VPC of the target group of a binding, as it was read last. One of another account is read only if that
+// shares it; otherwise, and until it is read, it has no ranges, so that the addresses of pods, which are of the
+// cluster's VPC, count as outside of it. known is false while nothing is known.
 func (b *Reconciler) vpcOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (vpc *facts.VPC, known bool) {
 	vpc, known = b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
 	if !known && o.Spec.IamRoleArnToAssume != "" && o.Spec.VpcID != b.Scope.VPC {
@@ -61,8 +65,8 @@ func (b *Reconciler) vpcOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	return vpc, known
 }
 
-// zonesThere gives the name that a zone has in the account of a binding's target group: accounts may have different names for one zone. It is empty if that
-// is not known, as where the role may not describe zones.
+// zonesThere gives the name that a zone has in the account of a binding's target group: accounts may have different
+// names for one zone. It is empty if that is not known, as where the role may not describe zones.
 func (b *Reconciler) zonesThere(o *v1beta1.TargetGroupBinding) func(ctx context.Context, zone string) string {
 	scope := b.scope(o)
 	return func(ctx context.Context, zone string) string {
@@ -73,8 +77,9 @@ func (b *Reconciler) zonesThere(o *v1beta1.TargetGroupBinding) func(ctx context.
 	}
 }
 
-// stranded is the finding that the targets of a binding which goes stay registered, as its role cannot be used any more: nothing that the controller could do would
-// deregister them, and the binding must not stay for ever. nil = the deletion goes on, or waits.
+// stranded is the finding that the targets of a binding which goes stay registered, as its role cannot be used any
+// more: nothing that the controller could do would deregister them, and the binding must not stay for ever. nil = the
+// deletion goes on, or waits.
 func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Diagnostic {
 	if o.Spec.IamRoleArnToAssume == "" {
 		return nil
@@ -94,6 +99,7 @@ func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Di
 		return nil
 	}
 	d := diag.New(bindingobject.BindingObject(o), "spec.iamRoleArnToAssume", diag.TargetsStranded,
-		fmt.Sprintf("its targets stay registered in %s: %s", o.Spec.TargetGroupARN, refused.Text), "deregister it there, with a role of that account")
+		fmt.Sprintf("its targets stay registered in %s: %s", o.Spec.TargetGroupARN, refused.Text),
+		"deregister it there, with a role of that account")
 	return &d
 }

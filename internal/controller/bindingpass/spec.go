@@ -19,14 +19,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
-// complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
-// before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
+// complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It
+// reports whether the binding may be served: not before its ARN is written, by which other bindings of the target
+// group, and a later process that ends this one, find it.
 func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
 	if d := bindings.Contradiction(b.Roles, o); d != nil {
 		return false, d
 	}
 	s := &o.Spec
-	if s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != "" {
+	if s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil &&
+		s.VpcID != "" {
 		return true, nil
 	}
 	k, before := b.memory.get(o), o.DeepCopy()
@@ -43,29 +45,34 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 	}
 	bindings.Fill(s, *k.group)
 	want := *s.DeepCopy()
-	_, err := b.Writes.Enqueue(objectwriter.Write{Object: before, Part: objectwriter.Spec, Change: func(x client.Object) bool {
-		t, ok := x.(*v1beta1.TargetGroupBinding)
-		if !ok || t.Generation != before.Generation { // an edit makes another pass
-			return false
-		}
-		changed := !equality.Semantic.DeepEqual(t.Spec, want)
-		t.Spec = want
-		return changed
-	}}, o.Generation)
+	_, err := b.Writes.Enqueue(objectwriter.Write{Object: before, Part: objectwriter.Spec,
+		Change: func(x client.Object) bool {
+			t, ok := x.(*v1beta1.TargetGroupBinding)
+			if !ok || t.Generation != before.Generation { // an edit makes another pass
+				return false
+			}
+			changed := !equality.Semantic.DeepEqual(t.Spec, want)
+			t.Spec = want
+			return changed
+		}}, o.Generation)
 	if err != nil {
-		x := diag.New(bindingobject.BindingObject(o), "spec", diag.BindingNotCompleted, "cannot write the fields of its target group into the binding: "+awsclient.SteadyText(err.Error()),
-			"the controller tries again; if this persists, check that its ClusterRole and the policies of the cluster allow the write, or set type, protocol, address type, VPC and ARN yourself")
+		x := diag.New(bindingobject.BindingObject(o), "spec", diag.BindingNotCompleted,
+			"cannot write the fields of its target group into the binding: "+awsclient.SteadyText(err.Error()),
+			"the controller tries again; if this persists, check that its ClusterRole and the policies of the cluster allow "+
+				"the write, or set type, protocol, address type, VPC and ARN yourself")
 		d = &x
 	}
 	return before.Spec.TargetGroupARN != "", d
 }
 
-// verifyWait is how long a pass waits for the description of the target group of a complete binding. Its targets must not wait longer for a check.
+// verifyWait is how long a pass waits for the description of the target group of a complete binding. Its targets must
+// not wait longer for a check.
 const verifyWait = time.Second
 
-// verify compares a complete binding with its target group. That is read once, as nothing that is compared can change in AWS; if AWS does not
-// answer in time, the binding is served, and again reports that another pass must ask again. The target group of a binding of a stack is not read, as the
-// stack made both, nor is that of a binding which a former process found right.
+// verify compares a complete binding with its target group. That is read once, as nothing that is compared can change
+// in AWS; if AWS does not answer in time, the binding is served, and again reports that another pass must ask again.
+// The target group of a binding of a stack is not read, as the stack made both, nor is that of a binding which a former
+// process found right.
 func (b *Reconciler) verify(ctx context.Context, o *v1beta1.TargetGroupBinding) (d *diag.Diagnostic, again bool) {
 	k := b.memory.get(o)
 	if k.group == nil || aws.ToString(k.group.TargetGroupArn) != o.Spec.TargetGroupARN {
@@ -97,7 +104,8 @@ func carriedOut(o *v1beta1.TargetGroupBinding) bool {
 }
 
 // describe reads the target group of a binding.
-func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
+func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup,
+	*diag.Diagnostic) {
 	balancing, err := b.balancing(o)
 	if err != nil {
 		return elbtypes.TargetGroup{}, bindings.Unread(o, err)

@@ -16,7 +16,8 @@ import (
 
 // readyOf says which generation was carried out, and whether the binding is ready.
 func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
-	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled", ObservedGeneration: o.Generation}
+	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled",
+		ObservedGeneration: o.Generation}
 	for _, d := range found {
 		if d.Class != diag.Note {
 			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(d.Code), d.Message()
@@ -26,40 +27,43 @@ func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
 	return ready
 }
 
-// setStatus has the status written, beside the pass, that follows from what a pass found. It returns why the last attempt at it failed, if it did.
+// setStatus has the status written, beside the pass, that follows from what a pass found. It returns why the last
+// attempt at it failed, if it did.
 func (b *Reconciler) setStatus(o *v1beta1.TargetGroupBinding, found diag.List) error {
 	ready := readyOf(o, found)
-	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Status, Change: func(x client.Object) bool {
-		t, ok := x.(*v1beta1.TargetGroupBinding)
-		if !ok {
-			return false
-		}
-		before := t.Status.DeepCopy()
-		meta.SetStatusCondition(&t.Status.Conditions, ready)
-		if ready.Status == metav1.ConditionTrue {
-			t.Status.ObservedGeneration = aws.Int64(ready.ObservedGeneration)
-		}
-		return !equality.Semantic.DeepEqual(*before, t.Status)
-	}}, ready)
+	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Status,
+		Change: func(x client.Object) bool {
+			t, ok := x.(*v1beta1.TargetGroupBinding)
+			if !ok {
+				return false
+			}
+			before := t.Status.DeepCopy()
+			meta.SetStatusCondition(&t.Status.Conditions, ready)
+			if ready.Status == metav1.ConditionTrue {
+				t.Status.ObservedGeneration = aws.Int64(ready.ObservedGeneration)
+			}
+			return !equality.Semantic.DeepEqual(*before, t.Status)
+		}}, ready)
 	return err
 }
 
-// withStatus has the status written that follows from what was found. It adds a finding if the API server refuses the status: that is
-// known once it was tried, which brings the binding back.
+// withStatus has the status written that follows from what was found. It adds a finding if the API server refuses the
+// status: that is known once it was tried, which brings the binding back.
 func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
 	return append(found, notWritten(o, diag.StatusNotWritten, b.setStatus(o, found))...)
 }
 
-// protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the binding could go while they stay. A binding
-// that had it once in this life is served while it is put on again.
+// protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the
+// binding could go while they stay. A binding that had it once in this life is served while it is put on again.
 func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error) {
 	k, now := b.memory.get(o), b.Now()
 	shown := controllerutil.ContainsFinalizer(o, naming.BindingFinalizer)
 	done := shown
 	if !shown {
-		done, err = b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(x client.Object) bool {
-			return x.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(x, naming.BindingFinalizer)
-		}}, "added")
+		done, err = b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
+			Change: func(x client.Object) bool {
+				return x.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(x, naming.BindingFinalizer)
+			}}, "added")
 	}
 	before := k
 	switch {
@@ -78,8 +82,9 @@ func (b *Reconciler) protect(o *v1beta1.TargetGroupBinding) (ok bool, err error)
 
 // unprotect has our finalizer taken off a binding.
 func (b *Reconciler) unprotect(o *v1beta1.TargetGroupBinding) error {
-	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(x client.Object) bool {
-		return controllerutil.RemoveFinalizer(x, naming.BindingFinalizer)
-	}}, "removed")
+	_, err := b.Writes.Enqueue(objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
+		Change: func(x client.Object) bool {
+			return controllerutil.RemoveFinalizer(x, naming.BindingFinalizer)
+		}}, "removed")
 	return err
 }

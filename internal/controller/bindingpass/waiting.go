@@ -13,9 +13,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// noteWaiting notes whether a binding, or its deletion, waits after a pass. What fails as AWS does not accept the credentials is tried again when it
-// does.
-func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *waiting.Note, res reconcile.Result, err error) (reconcile.Result, error) {
+// noteWaiting notes whether a binding, or its deletion, waits after a pass. What fails as AWS does not accept the
+// credentials is tried again when it does.
+func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *waiting.Note, res reconcile.Result,
+	err error) (reconcile.Result, error) {
 	if ctx.Err() != nil || b.Waiting == nil || errors.Is(err, queue.ErrRequeue) {
 		return res, err
 	}

@@ -33,7 +33,8 @@ func ServiceOf(o client.Object) []string {
 	return nil
 }
 
-// SlicesByService is the cache index of EndpointSlices by the Service that they belong to. Without it each pass would look at every slice of the namespace.
+// SlicesByService is the cache index of EndpointSlices by the Service that they belong to. Without it each pass would
+// look at every slice of the namespace.
 const SlicesByService = "metadata.labels.service-name"
 
 // ServiceOfSlice is the key of an EndpointSlice in the index SlicesByService.
@@ -44,18 +45,22 @@ func ServiceOfSlice(o client.Object) []string {
 // PodsByGate is the cache index of pods by the bindings that their readiness gates name.
 const PodsByGate = "spec.readinessGates"
 
-// SetUp indexes what passes read and has the manager run them: workers at a time, and after failures in a row with pauses of up to longest.
+// SetUp indexes what passes read and has the manager run them: workers at a time, and after failures in a row with
+// pauses of up to longest.
 func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int, longest time.Duration) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByService, ServiceOf); err != nil {
 		return err
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err !=
+		nil {
 		return err
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf); err !=
+		nil {
 		return err
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err !=
+		nil {
 		return err
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsByGate, func(o client.Object) []string {
@@ -67,15 +72,20 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		return err
 	}
 	c := queue.NewController(queue.Options[reconcile.Request]{
-		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf,
-		Retries: queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
+		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject,
+		Tenant: queue.NamespaceOf,
+		Retries: queue.RateLimiter[reconcile.Request]{
+			TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest),
+			Units:            &b.Unavailable},
 	})
 	for o, h := range map[client.Object]handler.TypedEventHandler[client.Object, reconcile.Request]{
 		&v1beta1.TargetGroupBinding{}: b.BindingEvent(),
 		&corev1.Service{}:             b.ServiceEvent(func(o client.Object) string { return o.GetName() }, PortsChanged),
-		&discoveryv1.EndpointSlice{}:  b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, EndpointsChanged),
-		&corev1.Node{}:                b.NodeEvent(),
-		&corev1.Pod{}:                 b.PodEvent(),
+		&discoveryv1.EndpointSlice{}: b.ServiceEvent(func(o client.Object) string {
+			return o.GetLabels()[discoveryv1.LabelServiceName]
+		}, EndpointsChanged),
+		&corev1.Node{}: b.NodeEvent(),
+		&corev1.Pod{}:  b.PodEvent(),
 	} {
 		c.Watch(queue.Kind(mgr.GetCache(), o, h))
 	}
@@ -93,12 +103,14 @@ func (b *Reconciler) noteCause(req reconcile.Request, kind string, o client.Obje
 	b.Traces.Note(req, kind, o.GetNamespace(), o.GetName())
 }
 
-// BindingEvent queues a changed binding. If the binding starts or stops sharing its target group, it also queues the others of that group.
+// BindingEvent queues a changed binding. If the binding starts or stops sharing its target group, it also queues the
+// others of that group.
 func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if resharing(before, after) {
 			var list v1beta1.TargetGroupBindingList
-			if b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: TargetGroupOf(after)[0]}, client.UnsafeDisableDeepCopy) == nil {
+			if b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: TargetGroupOf(after)[0]},
+				client.UnsafeDisableDeepCopy) == nil {
 				b.handOver(list.Items)
 			}
 		}
@@ -122,7 +134,8 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 }
 
 // ServiceEvent wakes the bindings of a Service when something of it changed.
-func (b *Reconciler) ServiceEvent(name func(client.Object) string, changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
+func (b *Reconciler) ServiceEvent(name func(client.Object) string,
+	changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if queue.IsResync(before, after) || before != nil && after != nil && !changed(before, after) {
 			return
@@ -134,12 +147,14 @@ func (b *Reconciler) ServiceEvent(name func(client.Object) string, changed func(
 }
 
 // wakeService wakes the bindings of a Service for a change of it or, noted for each of them, of its endpoints.
-func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool, q queue.Of[reconcile.Request]) {
+func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool,
+	q queue.Of[reconcile.Request]) {
 	if service == "" {
 		return
 	}
 	var list v1beta1.TargetGroupBindingList
-	if b.Client.List(ctx, &list, client.InNamespace(changed.GetNamespace()), client.MatchingFields{ByService: service}, client.UnsafeDisableDeepCopy) != nil {
+	if b.Client.List(ctx, &list, client.InNamespace(changed.GetNamespace()), client.MatchingFields{ByService: service},
+		client.UnsafeDisableDeepCopy) != nil {
 		return
 	}
 	for i := range list.Items {
@@ -153,9 +168,11 @@ func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, ser
 	}
 }
 
-// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass reports all.
+// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same
+// time, and one pass reports all.
 func (b *Reconciler) CallEnded(binding stack.ID) {
-	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
+	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{
+		Namespace: binding.Namespace, Name: binding.Name}})
 }
 
 // PortsChanged reports whether an update of a Service may change which ports are targets.
@@ -169,11 +186,13 @@ func PortsChanged(before, after client.Object) bool {
 func EndpointsChanged(before, after client.Object) bool {
 	o, okO := before.(*discoveryv1.EndpointSlice)
 	n, okN := after.(*discoveryv1.EndpointSlice)
-	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
+	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints,
+		n.Endpoints)
 }
 
-// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as an
-// endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
+// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as
+// an endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice
+// shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
 func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)

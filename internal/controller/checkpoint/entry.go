@@ -25,15 +25,18 @@ const (
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 	Orphans    Kind = "orphans"    // of earlier versions, which deleted orphans: restored, and deleted then
-	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
-	Holds      Kind = "holds"      // the holds of administrators as they were last readable, in one entry
-	History    Kind = "history"    // what was done lately, by stack or binding, for lbc timeline; in the ConfigMaps of Memory
-	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
-	Journal    Kind = "journal"    // the newest entries of kinds Memory, Observed and History; see journal
+	// the targets that were registered before a TargetGroupBinding came, by its namespace and name
+	Preceding Kind = "preceding"
+	Holds     Kind = "holds" // the holds of administrators as they were last readable, in one entry
+	// what was done lately, by stack or binding, for lbc timeline; in the ConfigMaps of Memory
+	History Kind = "history"
+	Foreign Kind = "foreign" // which load balancers and target groups are others', in one entry
+	Journal Kind = "journal" // the newest entries of kinds Memory, Observed and History; see journal
 )
 
-// RefusalsName is the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A kind of its own would need a ConfigMap
-// that roles of earlier releases do not name, and without the right to write one ConfigMap none is written. Earlier releases ignore the entry.
+// RefusalsName is the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A kind
+// of its own would need a ConfigMap that roles of earlier releases do not name, and without the right to write one
+// ConfigMap none is written. Earlier releases ignore the entry.
 func RefusalsName(key string) string { return refusals + key }
 
 // RefusalsOf is the stack, binding or accelerator of a RefusalsName; ok is false for another name.
@@ -47,12 +50,13 @@ const HoldsName = "all"
 // ForeignName is the name of the entry of kind Foreign.
 const ForeignName = "account"
 
-// shardCounts are the numbers of ConfigMaps of each kind. 1,000 load balancers with ten rules each fill a tenth to a quarter of
-// each. The numbers are part of the format.
+// shardCounts are the numbers of ConfigMaps of each kind. 1,000 load balancers with ten rules each fill a tenth to a
+// quarter of each. The numbers are part of the format.
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}, {Holds, 1}, {Journal, journalPieces}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}, {Holds, 1},
+	{Journal, journalPieces}}
 
 // shardID identifies one ConfigMap.
 type shardID struct {
@@ -81,8 +85,8 @@ func allShards() []shardID {
 	return out
 }
 
-// home is the kind whose ConfigMaps have the entries of a kind. History has none of its own: a role that names the ConfigMaps which the controller
-// may write need not be changed for it.
+// home is the kind whose ConfigMaps have the entries of a kind. History has none of its own: a role that names the
+// ConfigMaps which the controller may write need not be changed for it.
 func home(k Kind) Kind {
 	if k == History {
 		return Memory
@@ -111,7 +115,8 @@ func dataKey(id ID) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// content is the JSON text of an entry. It repeats kind and name, so that an entry under the key of another one is detected.
+// content is the JSON text of an entry. It repeats kind and name, so that an entry under the key of another one is
+// detected.
 type content struct {
 	Kind  Kind            `json:"kind"`
 	Name  string          `json:"name"`

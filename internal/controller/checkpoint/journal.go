@@ -21,10 +21,10 @@ const (
 // sequenceKey is the key of a shard's data for the sequence number up to which it has all changes.
 const sequenceKey = "sequence"
 
-// journal has the entries that changed since their shards were written, so that a change writes a small ConfigMap instead of a shard, which has
-// the entries of many stacks. Changes are numbered. A shard that is written has all changes up to its number; what the journal has up to that
-// number counts no more. If the journal is full, the shards of its entries are written, and it begins anew. The lock writing of the Store
-// protects it.
+// journal has the entries that changed since their shards were written, so that a change writes a small ConfigMap
+// instead of a shard, which has the entries of many stacks. Changes are numbered. A shard that is written has all
+// changes up to its number; what the journal has up to that number counts no more. If the journal is full, the shards
+// of its entries are written, and it begins anew. The lock writing of the Store protects it.
 type journal struct {
 	off     bool // the role of the controller permits no ConfigMaps of the journal: shards are written
 	folding bool // changes go to the shards until all of them are written; then the journal begins anew
@@ -72,8 +72,8 @@ func sequenceOf(m *corev1.ConfigMap) (n int64, known bool) {
 	return n, err == nil && n >= 0
 }
 
-// counts reports whether a record of a piece of the journal is newer than the shard of its entry. A shard without a number in a later term was
-// written by an earlier version, which does not read the journal.
+// counts reports whether a record of a piece of the journal is newer than the shard of its entry. A shard without a
+// number in a later term was written by an earlier version, which does not read the journal.
 func (r record) counts(piece, shard *corev1.ConfigMap) bool {
 	n, known := sequenceOf(shard)
 	if !known {
@@ -110,8 +110,8 @@ func (s *Store) zipped(c content) ([]byte, error) {
 	return compress(w, text)
 }
 
-// note distributes changes: to the active piece of the journal if they fit, else to the next one, else to the shards. Changes of many stacks at
-// once go to the shards, too.
+// note distributes changes: to the active piece of the journal if they fit, else to the next one, else to the shards.
+// Changes of many stacks at once go to the shards, too.
 func (s *Store) note(changes []record) {
 	size := 0
 	for _, r := range changes {
@@ -165,7 +165,8 @@ func (s *Store) fold() {
 	}
 }
 
-// folded begins the journal anew once all shards are written. Its ConfigMaps are written empty next: what is gone is kept nowhere.
+// folded begins the journal anew once all shards are written. Its ConfigMaps are written empty next: what is gone is
+// kept nowhere.
 func (s *Store) folded() {
 	if !s.journal.folding {
 		return
@@ -178,21 +179,25 @@ func (s *Store) folded() {
 	}
 }
 
-// withoutJournal has changes go to the shards from now on: the role of the controller does not permit ConfigMaps of the journal.
+// withoutJournal has changes go to the shards from now on: the role of the controller does not permit ConfigMaps of the
+// journal.
 func (s *Store) withoutJournal(cause error) {
 	if s.journal.off {
 		return
 	}
 	s.journal.off = true
-	s.cfg.Log.Info("each change writes a large checkpoint; to write less, grant get and update of the ConfigMaps of the journal in the controller's namespace, as the chart does",
+	s.cfg.Log.Info("each change writes a large checkpoint; to write less, grant get and update of the ConfigMaps of the "+
+		"journal in the controller's namespace, as the chart does",
 		"configMap", shardID{Journal, 0}.name(s.cfg.Name), "cause", cause.Error())
 	s.fold()
 	s.journal.folding = true
 	s.folded()
 }
 
-// loadJournal adds the entries of the journal to those of the shards. Their shards are written next. damaged is how many could not be read.
-func (s *Store) loadJournal(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+// loadJournal adds the entries of the journal to those of the shards. Their shards are written next. damaged is how
+// many could not be read.
+func (s *Store) loadJournal(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*entry,
+	values map[ID]json.RawMessage) (damaged int) {
 	newest := map[ID]int64{}
 	for n := range journalPieces {
 		m := objects[shardID{Journal, n}]

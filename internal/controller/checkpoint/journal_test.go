@@ -86,7 +86,8 @@ func (a *store) write(o client.Object, version string) error {
 
 func (a *store) open(t *testing.T) (*Store, Restored) {
 	t.Helper()
-	s := New(a, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo", Now: func() time.Time { return start }, Log: logr.Discard()})
+	s := New(a, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo",
+		Now: func() time.Time { return start }, Log: logr.Discard()})
 	restored, err := s.Open(t.Context(), func(bool) {})
 	must(t, err)
 	return s, restored
@@ -116,8 +117,8 @@ func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 	})
 }
 
-// TestWhatAnyProcessLeavesTheNextOneReads makes random edits in processes that end in order, or crash, or whose writes fail, and compares what the
-// next one reads.
+// TestWhatAnyProcessLeavesTheNextOneReads makes random edits in processes that end in order, or crash, or whose writes
+// fail, and compares what the next one reads.
 func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(1, 4)) { //nolint:gosec // small
@@ -141,7 +142,9 @@ func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 						delete(want, id)
 						continue
 					}
-					value := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(noisy(r), `"`, "_"), `\`, "_"), "<", "_"), ">", "_"), "&", "_")
+					value := strings.ReplaceAll(
+						strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(noisy(r), `"`, "_"), `\`, "_"), "<",
+							"_"), ">", "_"), "&", "_")
 					s.Put(id, value)
 					want[id] = `"` + value + `"`
 				}
@@ -234,7 +237,8 @@ func TestWithoutTheRightToTheJournalShardsAreWritten(t *testing.T) {
 			return nil
 		}
 		c := &cluster{Client: interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
-			Get: func(ctx context.Context, w client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			Get: func(ctx context.Context, w client.WithWatch, key client.ObjectKey, o client.Object,
+				opts ...client.GetOption) error {
 				return errors.Join(forbid("get", key.Name), w.Get(ctx, key, o, opts...))
 			},
 			Create: func(ctx context.Context, w client.WithWatch, o client.Object, opts ...client.CreateOption) error {
@@ -268,14 +272,16 @@ func TestPassesWaitForCheckpointsThatAreReadSlowly(t *testing.T) {
 			must(t, former.Close(t.Context()))
 			synctest.Test(t, func(t *testing.T) {
 				watched, _ := c.Client.(client.WithWatch)
-				slow := &cluster{Client: interceptor.NewClient(watched, interceptor.Funcs{Get: func(ctx context.Context, w client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-					select {
-					case <-time.After(tc.each):
-						return w.Get(ctx, key, o, opts...)
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				}})}
+				slow := &cluster{
+					Client: interceptor.NewClient(watched, interceptor.Funcs{Get: func(ctx context.Context, w client.WithWatch,
+						key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+						select {
+						case <-time.After(tc.each):
+							return w.Get(ctx, key, o, opts...)
+						case <-ctx.Done():
+							return ctx.Err()
+						}
+					}})}
 				var got Restored
 				w := NewWriter(slow.process("demo"), func(r Restored) { got = r }, logr.Discard())
 				begun := time.Now()

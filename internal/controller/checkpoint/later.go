@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// laterInterval is how long a value of PutLater waits at most: what a leader has recorded is in a ConfigMap a minute later, even if nothing else is written.
+// laterInterval is how long a value of PutLater waits at most: what a leader has recorded is in a ConfigMap a minute
+// later, even if nothing else is written.
 const laterInterval = time.Minute
 
-// mostBeside is how many values of PutLater are written with others before laterInterval: an edit writes one piece of the journal, whatever else happens.
+// mostBeside is how many values of PutLater are written with others before laterInterval: an edit writes one piece of
+// the journal, whatever else happens.
 const mostBeside = 16
 
-// PutLater is Put of an entry that is not worth a write of its own: it is written with the next change of another entry, by Close, and after
-// laterInterval with all others that wait.
+// PutLater is Put of an entry that is not worth a write of its own: it is written with the next change of another
+// entry, by Close, and after laterInterval with all others that wait.
 func (s *Store) PutLater(id ID, value any) { s.enter(id, value, true) }
 
 func (s *Store) enter(id ID, value any, later bool) {

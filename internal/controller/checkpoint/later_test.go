@@ -16,7 +16,8 @@ func history(name string) ID { return ID{History, name} }
 func late(t *testing.T, c *cluster) (s *Store, now *time.Time) {
 	t.Helper()
 	at := start
-	s = New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo", Now: func() time.Time { return at }, Log: logr.Discard()})
+	s = New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo", Now: func() time.Time { return at },
+		Log: logr.Discard()})
 	_, err := s.Open(t.Context(), func(bool) {})
 	must(t, err)
 	return s, &at
@@ -105,7 +106,8 @@ func TestHistoryHasNoConfigMapsOfItsOwn(t *testing.T) {
 		}
 	}
 	_, restored := c.open(t, "demo")
-	if len(restored.Entries) != 2 || string(restored.Entries[history("shop/web")]) != `"what was done"` || string(restored.Entries[memory("shop/web")]) != `"of the compiler"` {
+	if len(restored.Entries) != 2 || string(restored.Entries[history("shop/web")]) != `"what was done"` ||
+		string(restored.Entries[memory("shop/web")]) != `"of the compiler"` {
 		t.Errorf("restored: %s", restored.Entries)
 	}
 	memories, err := Peek(t.Context(), c, client.ObjectKey{Namespace: "kube-system", Name: "lbc-checkpoint"}, Memory)

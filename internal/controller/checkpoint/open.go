@@ -52,8 +52,9 @@ type Restored struct {
 	Damaged int
 }
 
-// Open begins a term: it reads the entries of earlier terms and fences their writers off. After an error everything has to be read from
-// AWS. Open may be called again, unless Enabled is false then. It calls headed as soon as it has read whether the last leader wrote everything before it ended.
+// Open begins a term: it reads the entries of earlier terms and fences their writers off. After an error everything has
+// to be read from AWS. Open may be called again, unless Enabled is false then. It calls headed as soon as it has read
+// whether the last leader wrote everything before it ended.
 func (s *Store) Open(ctx context.Context, headed func(complete bool)) (Restored, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -119,8 +120,8 @@ func (s *Store) readAll(ctx context.Context) (map[shardID]*corev1.ConfigMap, err
 	})
 }
 
-// takeOverAll takes over the ConfigMaps that exist, first those of the journal: they are never of an earlier term than those whose entries they
-// have.
+// takeOverAll takes over the ConfigMaps that exist, first those of the journal: they are never of an earlier term than
+// those whose entries they have.
 func (s *Store) takeOverAll(ctx context.Context, objects map[shardID]*corev1.ConfigMap) error {
 	for _, first := range []bool{true, false} {
 		var ids []shardID
@@ -129,7 +130,9 @@ func (s *Store) takeOverAll(ctx context.Context, objects map[shardID]*corev1.Con
 				ids = append(ids, id)
 			}
 		}
-		taken, err := s.forAll(ctx, ids, func(ctx context.Context, id shardID) (*corev1.ConfigMap, error) { return s.takeOver(ctx, objects[id]) })
+		taken, err := s.forAll(ctx, ids, func(ctx context.Context, id shardID) (*corev1.ConfigMap, error) {
+			return s.takeOver(ctx, objects[id])
+		})
 		if err != nil {
 			return err
 		}
@@ -138,8 +141,10 @@ func (s *Store) takeOverAll(ctx context.Context, objects map[shardID]*corev1.Con
 	return nil
 }
 
-// forAll calls a function for ConfigMaps, a few at once. If the role permits none of the journal, the store does without.
-func (s *Store) forAll(ctx context.Context, ids []shardID, call func(context.Context, shardID) (*corev1.ConfigMap, error)) (map[shardID]*corev1.ConfigMap, error) {
+// forAll calls a function for ConfigMaps, a few at once. If the role permits none of the journal, the store does
+// without.
+func (s *Store) forAll(ctx context.Context, ids []shardID, call func(context.Context, shardID) (*corev1.ConfigMap,
+	error)) (map[shardID]*corev1.ConfigMap, error) {
 	out := make([]*corev1.ConfigMap, len(ids))
 	refused := make([]error, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
@@ -166,7 +171,8 @@ func (s *Store) forAll(ctx context.Context, ids []shardID, call func(context.Con
 }
 
 // loadAll reads the entries of all ConfigMaps, and counts the damaged ones.
-func (s *Store) loadAll(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+func (s *Store) loadAll(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (
+	damaged int) {
 	for _, id := range allShards() {
 		m, sh := objects[id], s.shards[id]
 		sh.version = versionOf(m)
@@ -184,7 +190,8 @@ func (s *Store) loadAll(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*en
 }
 
 // load reads the entries of a shard and counts the damaged ones, which the next write of the shard omits.
-func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (
+	damaged int) {
 	for key, packed := range m.BinaryData {
 		of, value, sum, err := unpack(id, key, packed)
 		if err != nil {
@@ -278,7 +285,8 @@ func (s *Store) Close(ctx context.Context) error {
 // data are the fields that headers and shards have in common.
 func (s *Store) data() map[string]string {
 	return map[string]string{
-		formatKey: format, scopeKey: s.cfg.Scope, termKey: strconv.FormatInt(s.term, 10), timeKey: s.cfg.Now().UTC().Format(time.RFC3339),
+		formatKey: format, scopeKey: s.cfg.Scope, termKey: strconv.FormatInt(s.term, 10), timeKey: s.cfg.Now().UTC().Format(
+			time.RFC3339),
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package checkpoint stores state of the controller in ConfigMaps, so that the next leader need not read it from AWS again.
-// Entries are JSON by kind and name; their meaning is not known here. What is restored is an assumption until it is verified.
+// Package checkpoint stores state of the controller in ConfigMaps, so that the next leader need not read it from AWS
+// again. Entries are JSON by kind and name; their meaning is not known here. What is restored is an assumption until it
+// is verified.
 package checkpoint
 
 import (
@@ -24,7 +25,8 @@ import (
 // Config is the location and the scope of checkpoints.
 type Config struct {
 	Namespace string
-	// Name is the name of the header and the beginning of the names of the shards; two controllers in a namespace need two.
+	// Name is the name of the header and the beginning of the names of the shards; two controllers in a namespace need
+	// two.
 	Name string
 	// Scope names the cluster, VPC and Region. Checkpoints of another scope are ignored.
 	Scope string
@@ -36,7 +38,8 @@ type Config struct {
 	Fenced func()
 }
 
-// Client has the calls to the API server that the store needs. The role of the existing controller's chart permits them.
+// Client has the calls to the API server that the store needs. The role of the existing controller's chart permits
+// them.
 type Client interface {
 	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
@@ -106,7 +109,8 @@ var ErrFenced = errors.New("a newer leader writes the checkpoints")
 
 // New returns a store. Nothing is read or written before Open; entries may be put before.
 func New(c Client, cfg Config) *Store {
-	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, progress: func() {}, zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
+	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, progress: func() {},
+		zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
 	for _, id := range allShards() {
 		s.shards[id] = &shard{}
 	}
@@ -184,7 +188,8 @@ func (s *Store) dropUntouched() {
 	}
 }
 
-// Rewrite has the next Flush write all entries, also those that have not changed: the API server went back to older ones.
+// Rewrite has the next Flush write all entries, also those that have not changed: the API server went back to older
+// ones.
 func (s *Store) Rewrite() {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -247,7 +252,8 @@ func (s *Store) writeDirty(ctx context.Context, of func(Kind) bool) error {
 	return errors.Join(errs...)
 }
 
-// encodeAll encodes values. It returns the changes for the journal, and marks the shards of other kinds that differ from what was written last.
+// encodeAll encodes values. It returns the changes for the journal, and marks the shards of other kinds that differ
+// from what was written last.
 func (s *Store) encodeAll(pending map[ID]any) (changes []record) {
 	for id, value := range pending {
 		var packed []byte
@@ -255,7 +261,8 @@ func (s *Store) encodeAll(pending map[ID]any) (changes []record) {
 		if value != nil {
 			var err error
 			if packed, sum, err = s.pack(id, value); err != nil {
-				s.cfg.Log.Error(err, "an entry cannot be written to a checkpoint; the next start reads it from AWS", "kind", id.Kind, "name", id.Name)
+				s.cfg.Log.Error(err, "an entry cannot be written to a checkpoint; the next start reads it from AWS", "kind",
+					id.Kind, "name", id.Name)
 				value = nil
 			}
 		}
@@ -310,7 +317,8 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
 	m, left := s.object(id)
 	if left > sh.left {
-		s.cfg.Log.Info("entries do not fit into a checkpoint; the next start reads them from AWS", "configMap", m.Name, "entries", left)
+		s.cfg.Log.Info("entries do not fit into a checkpoint; the next start reads them from AWS", "configMap", m.Name,
+			"entries", left)
 	}
 	if sh.version == "" {
 		if err := s.fenced(ctx); err != nil { // a creation has no version that could conflict
@@ -360,10 +368,12 @@ func (s *Store) fatal(err error) bool {
 	case denied(err): // by a policy of the cluster, which may go
 		return false
 	case apierrors.IsForbidden(err):
-		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant get, create and update of ConfigMaps in the controller's namespace",
+		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant "+
+			"get, create and update of ConfigMaps in the controller's namespace",
 			"namespace", s.cfg.Namespace, "cause", err.Error())
 	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		s.cfg.Log.Info("no checkpoints are written: their namespace does not exist", "namespace", s.cfg.Namespace, "cause", err.Error())
+		s.cfg.Log.Info("no checkpoints are written: their namespace does not exist", "namespace", s.cfg.Namespace, "cause",
+			err.Error())
 	default:
 		return false
 	}

@@ -71,7 +71,8 @@ func must(t *testing.T, err error) {
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (c *cluster) process(scope string) *Store {
-	return New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: scope, Now: func() time.Time { return start }, Log: logr.Discard()})
+	return New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: scope,
+		Now: func() time.Time { return start }, Log: logr.Discard()})
 }
 
 func (c *cluster) open(t *testing.T, scope string) (*Store, Restored) {
@@ -98,7 +99,8 @@ func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	a.Delete(memory("shop/gone"))
 	must(t, a.Close(t.Context()))
 	_, restored = c.open(t, "demo")
-	if got := string(restored.Entries[memory("shop/web")]); got != `{"x":1}` || len(restored.Entries) != 2 || !restored.Complete || !restored.At.Equal(start) || restored.Damaged > 0 {
+	if got := string(restored.Entries[memory("shop/web")]); got != `{"x":1}` || len(restored.Entries) != 2 ||
+		!restored.Complete || !restored.At.Equal(start) || restored.Damaged > 0 {
 		t.Errorf("the second process found %+v", restored)
 	}
 	if _, restored = c.open(t, "demo"); restored.Complete {
@@ -170,7 +172,8 @@ func TestAFormerLeaderWritesNothingOnceANewOneHasBegun(t *testing.T) {
 	old.Put(memory("a"), "old")
 	must(t, old.Flush(t.Context()))
 	late, _ := c.open(t, "demo")
-	for _, id := range []ID{memory("a"), memory("b"), {Targets, "arn"}} { // in a shard that exists, and in some that do not
+	// in a shard that exists, and in some that do not
+	for _, id := range []ID{memory("a"), memory("b"), {Targets, "arn"}} {
 		old.Put(id, "late")
 	}
 	if err := old.Flush(t.Context()); !errors.Is(err, ErrFenced) {
@@ -269,7 +272,8 @@ func TestEntriesOfStacksThatAreGoneAreDroppedAfterAWhile(t *testing.T) {
 	s.Put(memory("b"), 1)
 	must(t, s.Close(t.Context()))
 	now := start
-	s = New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo", Now: func() time.Time { return now }, Log: logr.Discard()})
+	s = New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: "demo",
+		Now: func() time.Time { return now }, Log: logr.Discard()})
 	_, err := s.Open(t.Context(), func(bool) {})
 	must(t, err)
 	s.Put(memory("a"), 1)
@@ -324,7 +328,8 @@ func TestAConfigMapStaysBelowTheLimitAndTheLargestEntriesAreLeftOut(t *testing.T
 	}
 }
 
-// TestDamageCostsTheDamagedEntryOnly flips bits, cuts and exchanges entries: what is read is what was written, or nothing.
+// TestDamageCostsTheDamagedEntryOnly flips bits, cuts and exchanges entries: what is read is what was written, or
+// nothing.
 func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(3, 10)) { //nolint:gosec // small

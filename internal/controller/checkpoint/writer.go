@@ -13,8 +13,8 @@ import (
 const (
 	// WriteInterval is the interval of writes: a ConfigMap is written at most once in that time.
 	WriteInterval = 5 * time.Second
-	// openTimeout is how long the first passes wait for the next object that Restore reads or writes. However many there are, and however large,
-	// they wait as long as it goes on.
+	// openTimeout is how long the first passes wait for the next object that Restore reads or writes. However many there
+	// are, and however large, they wait as long as it goes on.
 	openTimeout = 10 * time.Second
 	// soonTimeout is how long BeginTargets waits.
 	soonTimeout = time.Second
@@ -23,26 +23,29 @@ const (
 	lastWriteTimeout  = 5 * time.Second
 )
 
-// writePauses are the pauses between writes: the first one while writes succeed, longer ones after consecutive failures.
+// writePauses are the pauses between writes: the first one while writes succeed, longer ones after consecutive
+// failures.
 var writePauses = backoff.Policy{First: WriteInterval, Longest: 5 * time.Minute}
 
-// Writer reads the checkpoints of earlier processes, delays passes until they are read, and writes checkpoints for the next process. A
-// nil Writer reads and writes nothing.
+// Writer reads the checkpoints of earlier processes, delays passes until they are read, and writes checkpoints for the
+// next process. A nil Writer reads and writes nothing.
 type Writer struct {
 	Store  *Store
 	onOpen func(Restored)
 	log    logr.Logger
 	ready  chan struct{} // closed by Restore
-	// targetsReady is closed when it is known what of the registered targets is restored: nothing unless the last leader ended in order.
+	// targetsReady is closed when it is known what of the registered targets is restored: nothing unless the last leader
+	// ended in order.
 	targetsReady    chan struct{}
 	targetsAreReady func() // closes it
-	// Registered returns the values of kind Targets; nil = there are none. End calls it once: registrations change with each pod, and a
-	// process that ends without End may change them after its last write.
+	// Registered returns the values of kind Targets; nil = there are none. End calls it once: registrations change with
+	// each pod, and a process that ends without End may change them after its last write.
 	Registered func() map[string]any
-	// Foreign returns the value of kind Foreign; nil, or what it returns is nil = there is none. End calls it once, too: others may tag what is
-	// foreign for this cluster at any time.
+	// Foreign returns the value of kind Foreign; nil, or what it returns is nil = there is none. End calls it once, too:
+	// others may tag what is foreign for this cluster at any time.
 	Foreign func() any
-	// Late gets the checkpoints of earlier processes if they could be read only after passes had begun without them; nil = nobody needs them then.
+	// Late gets the checkpoints of earlier processes if they could be read only after passes had begun without them; nil =
+	// nobody needs them then.
 	Late   func(Restored)
 	passes sync.RWMutex // locked for reading by each pass; End waits for the passes by locking it for writing
 }
@@ -62,8 +65,8 @@ func (w *Writer) Begin(ctx context.Context) (end func(), err error) {
 	return w.begin(ctx, w.ready, nil)
 }
 
-// BeginTargets is Begin for passes that need what was registered of checkpoints only. They wait for soonTimeout at most, and then read from AWS. After a
-// leader that did not end in order they wait for no more than the header.
+// BeginTargets is Begin for passes that need what was registered of checkpoints only. They wait for soonTimeout at
+// most, and then read from AWS. After a leader that did not end in order they wait for no more than the header.
 func (w *Writer) BeginTargets(ctx context.Context) (end func(), err error) {
 	if w == nil {
 		return func() {}, nil
@@ -127,8 +130,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.Store.Flush(ctx)
 }
 
-// Start restores, and then writes until ctx ends. It implements manager.Runnable and runs on the leader only. The Lease is
-// released after it has returned.
+// Start restores, and then writes until ctx ends. It implements manager.Runnable and runs on the leader only. The Lease
+// is released after it has returned.
 func (w *Writer) Start(ctx context.Context) error {
 	w.Restore(ctx)
 	failures := 0
@@ -195,7 +198,8 @@ func (w *Writer) open(parent context.Context) bool {
 		return true
 	default:
 	}
-	w.log.Info("read checkpoints", "entries", len(restored.Entries), "damaged", restored.Damaged, "complete", restored.Complete, "written", restored.At, "took", time.Since(begun).String())
+	w.log.Info("read checkpoints", "entries", len(restored.Entries), "damaged", restored.Damaged, "complete",
+		restored.Complete, "written", restored.At, "took", time.Since(begun).String())
 	w.onOpen(restored)
 	return true
 }

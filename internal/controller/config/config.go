@@ -1,5 +1,6 @@
-// Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey only.
+// Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning,
+// as one table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable,
+// consent, drift, replacement, serverid and tagkey only.
 package config
 
 import (
@@ -42,11 +43,12 @@ type Config struct {
 	MaxTargetsPerGroup     int
 	QUICVariable           string            // environment variable with the QUIC server id of a container
 	ObjectLabels           map[string]string // of the objects that the controller creates
-	CopiedLabels           []string          // keys of labels that those objects have from the objects that they are created for
-	AssumableRoles         []string          // as iamroles.Parse reads them
-	ExistingLoadBalancers  []string          // as consent.Parse reads them
-	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
-	// rules may forward to, and those with them to which rules of other namespaces may forward.
+	// keys of labels that those objects have from the objects that they are created for
+	CopiedLabels          []string
+	AssumableRoles        []string // as iamroles.Parse reads them
+	ExistingLoadBalancers []string // as consent.Parse reads them
+	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without
+	// tags of this cluster that rules may forward to, and those with them to which rules of other namespaces may forward.
 	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
 	// BindingNetworking is what spec.networking of bindings may open beyond its limits.
 	BindingNetworking []string
@@ -79,8 +81,8 @@ type Config struct {
 	ReplacementPolicy      string
 	PublishAddress         PublishAddress
 	Checkpoints            bool // store last good versions and observations for the next leader
-	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
-	// the existing controller.
+	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which
+	// is that of the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
 	Gateways                                       Gateways
 	Accelerators                                   Accelerators
@@ -180,7 +182,8 @@ func (c *Config) ServesGateways() bool {
 	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
 }
 
-// ServesAutoGateways reports whether Gateways of the third controller name are served, of which each may be of either family.
+// ServesAutoGateways reports whether Gateways of the third controller name are served, of which each may be of either
+// family.
 func (c *Config) ServesAutoGateways() bool {
 	return c.Gates.Enabled(AutoGatewayAPI) && c.Gates.Enabled(ALBGatewayAPI) && c.Gates.Enabled(NLBGatewayAPI)
 }
@@ -191,17 +194,20 @@ type Accelerators struct {
 	MaxBackoff time.Duration // longest pause between attempts, more than 0
 }
 
-// withoutAccelerators are the beginnings of the regions whose partitions have no AWS Global Accelerator: all but those of partition aws.
+// withoutAccelerators are the beginnings of the regions whose partitions have no AWS Global Accelerator: all but those
+// of partition aws.
 var withoutAccelerators = []string{"cn-", "us-gov-", "us-iso", "eu-isoe-", "eu-isof-", "eusc-"}
 
-// ServesAccelerators reports whether GlobalAccelerators are served: by the gate, in a Region whose partition has AWS Global Accelerator. While the
-// Region is not known yet, the gate alone decides.
+// ServesAccelerators reports whether GlobalAccelerators are served: by the gate, in a Region whose partition has AWS
+// Global Accelerator. While the Region is not known yet, the gate alone decides.
 func (c *Config) ServesAccelerators() bool {
 	return c.Gates.Enabled(GlobalAcceleratorController) && !c.lacksAccelerators()
 }
 
 func (c *Config) lacksAccelerators() bool {
-	return slices.ContainsFunc(withoutAccelerators, func(p string) bool { return strings.HasPrefix(strings.ToLower(c.Region), p) })
+	return slices.ContainsFunc(withoutAccelerators, func(p string) bool {
+		return strings.HasPrefix(strings.ToLower(c.Region), p)
+	})
 }
 
 // AcceleratorNotice says that the gate has no effect in the Region; empty: it is off, or works there.
@@ -209,10 +215,12 @@ func (c *Config) AcceleratorNotice() string {
 	if !c.Gates.Enabled(GlobalAcceleratorController) || !c.lacksAccelerators() {
 		return ""
 	}
-	return fmt.Sprintf("--feature-gates=%s=true has no effect: AWS Global Accelerator does not exist in the partition of region %s", GlobalAcceleratorController, c.Region)
+	return fmt.Sprintf("--feature-gates=%s=true has no effect: AWS Global Accelerator does not exist in the "+
+		"partition of region %s", GlobalAcceleratorController, c.Region)
 }
 
-// ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.
+// ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it,
+// those that listeners of Gateways name always.
 func (c *Config) ImportsCertificates() bool {
 	return c.ImportTLSSecrets || c.ServesGateways()
 }
@@ -233,18 +241,22 @@ func (c *Config) Validate() error {
 	}
 	key, value, _ := strings.Cut(c.RequiredSecretsLabel, "=")
 	if g := c.Gateways; g.ALB != "" && (g.ALB == g.NLB || g.ALB == g.Auto) || g.NLB != "" && g.NLB == g.Auto {
-		return fmt.Errorf("the controller names of Gateways are %s, %s and %s: --alb-gateway-controller-name, --nlb-gateway-controller-name and --auto-gateway-controller-name must differ", g.ALB, g.NLB, g.Auto)
+		return fmt.Errorf("the controller names of Gateways are %s, %s and %s: --alb-gateway-controller-name, "+
+			"--nlb-gateway-controller-name and --auto-gateway-controller-name must differ", g.ALB, g.NLB, g.Auto)
 	}
 	switch {
 	case c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-"):
-		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup)
+		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that "+
+			"starts with sg-", c.BackendSecurityGroup)
 	case c.NodeSecurityGroup != "" && !strings.HasPrefix(c.NodeSecurityGroup, "sg-"):
-		return fmt.Errorf("invalid value %s for --node-security-group: it takes an id that starts with sg-", c.NodeSecurityGroup)
+		return fmt.Errorf("invalid value %s for --node-security-group: it takes an id that starts with sg-",
+			c.NodeSecurityGroup)
 	case c.EnableManageBackendSG && !c.EnableBackendSG:
 		return errors.New("backend security group must be enabled when manage backend security group rule is enabled: " +
 			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
 	case c.RequiredSecretsLabel != "" && (key == "" || value == ""):
-		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
+		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format",
+			c.RequiredSecretsLabel)
 	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
 		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
 	}
@@ -255,7 +267,8 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
-		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
+		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress,
+			WhenCreated, WhenActive)
 	}
 	return cmp.Or(c.validateMetrics(), c.Traces.validate(), c.Webhooks.validate())
 }
@@ -266,7 +279,8 @@ func (c *Config) validateLists() error {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
 	}
 	for flag, list := range map[string][]string{
-		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups, "cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
+		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups,
+		"cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
 	} {
 		if _, err := allowlist.TargetGroups(list); err != nil {
 			return fmt.Errorf("invalid value for --%s: %w", flag, err)
@@ -298,11 +312,13 @@ func (c *Config) validateMetrics() error {
 	return nil
 }
 
-// noReservedKeys refuses tag keys that the controller reserves for itself. Keys of other programs may be managed externally.
+// noReservedKeys refuses tag keys that the controller reserves for itself. Keys of other programs may be managed
+// externally.
 func noReservedKeys(keys []string, flag string, reserved func(string) bool) error {
 	for _, k := range keys {
 		if reserved(k) {
-			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by tags of that kind", k, flag)
+			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by "+
+				"tags of that kind", k, flag)
 		}
 	}
 	return nil
@@ -315,7 +331,8 @@ func (c *Config) validateLabels() error {
 			return err
 		}
 		if wrong := validation.IsValidLabelValue(c.ObjectLabels[key]); len(wrong) > 0 {
-			return fmt.Errorf("invalid value %q of label %s in --object-labels: %s", c.ObjectLabels[key], key, strings.Join(wrong, "; "))
+			return fmt.Errorf("invalid value %q of label %s in --object-labels: %s", c.ObjectLabels[key], key,
+				strings.Join(wrong, "; "))
 		}
 	}
 	for _, key := range c.CopiedLabels {
@@ -334,7 +351,8 @@ func validLabelKey(flag, key string) error {
 		return fmt.Errorf("invalid label %q in --%s: %s", key, flag, strings.Join(wrong, "; "))
 	}
 	if tagkey.ReservedLabel(key) {
-		return fmt.Errorf("label %s cannot be specified in --%s: the controller finds its own objects by labels of that kind", key, flag)
+		return fmt.Errorf("label %s cannot be specified in --%s: the controller finds its own objects by labels of that kind",
+			key, flag)
 	}
 	return nil
 }

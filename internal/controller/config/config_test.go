@@ -15,7 +15,8 @@ func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.DefaultScheme != "internal" || c.DefaultTargetType != "instance" || !c.LeaderElection || c.SyncPeriod.Hours() != 10 || c.MaxRetries != 10 {
+	if c.DefaultScheme != "internal" || c.DefaultTargetType != "instance" || !c.LeaderElection ||
+		c.SyncPeriod.Hours() != 10 || c.MaxRetries != 10 {
 		t.Errorf("unexpected defaults: %+v", c)
 	}
 	want := strings.Join([]string{
@@ -31,22 +32,33 @@ func TestSettingsThatAreRefusedAreReportedWithTheReason(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, args, want string }{
 		{"no cluster name", "", "kubernetes cluster name must be specified"},
-		{"tracking key in default tags", "--cluster-name=c --default-tags=ingress.k8s.aws/stack=x", "tag key ingress.k8s.aws/stack cannot be specified in default-tags flag"},
-		{"tracking key in external tags", "--cluster-name=c --external-managed-tags=elbv2.k8s.aws/cluster", "cannot be specified in external-managed-tags flag"},
-		{"tag of nodes in default tags", "--cluster-name=c --default-tags=kubernetes.io/cluster/c=owned", "tag key kubernetes.io/cluster/c cannot be specified in default-tags flag"},
-		{"reserved key in other letters", "--cluster-name=c --default-tags=ELBV2.k8s.aws/retained=true", "cannot be specified in default-tags flag"},
-		{"tag key in both flags", "--cluster-name=c --default-tags=a=b --external-managed-tags=a", "cannot be specified in both default-tags and external-managed-tags flag"},
+		{"tracking key in default tags", "--cluster-name=c --default-tags=ingress.k8s.aws/stack=x",
+			"tag key ingress.k8s.aws/stack cannot be specified in default-tags flag"},
+		{"tracking key in external tags", "--cluster-name=c --external-managed-tags=elbv2.k8s.aws/cluster",
+			"cannot be specified in external-managed-tags flag"},
+		{"tag of nodes in default tags", "--cluster-name=c --default-tags=kubernetes.io/cluster/c=owned",
+			"tag key kubernetes.io/cluster/c cannot be specified in default-tags flag"},
+		{"reserved key in other letters", "--cluster-name=c --default-tags=ELBV2.k8s.aws/retained=true",
+			"cannot be specified in default-tags flag"},
+		{"tag key in both flags", "--cluster-name=c --default-tags=a=b --external-managed-tags=a",
+			"cannot be specified in both default-tags and external-managed-tags flag"},
 		{"target type", "--cluster-name=c --default-target-type=pod", "invalid value pod for default target type"},
 		{"scheme", "--cluster-name=c --default-load-balancer-scheme=public", "invalid value public for default scheme"},
-		{"backend group id", "--cluster-name=c --backend-security-group=backend", "invalid value backend for backend security group id"},
+		{"backend group id", "--cluster-name=c --backend-security-group=backend",
+			"invalid value backend for backend security group id"},
 		{"node group id", "--cluster-name=c --node-security-group=nodes", "invalid value nodes for --node-security-group"},
-		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
-		{"time of addresses", "--cluster-name=c --publish-address=healthy", `invalid value "healthy" for --publish-address: it takes created or active`},
+		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules " +
+			"--enable-backend-security-group=false", "backend security group must be enabled"},
+		{"time of addresses", "--cluster-name=c --publish-address=healthy",
+			`invalid value "healthy" for --publish-address: it takes created or active`},
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
-		{"a certificate of metrics without HTTPS", "--cluster-name=c --metrics-cert-dir=/certs", "--metrics-cert-dir has no effect without --metrics-secure: set both or neither"},
+		{"a certificate of metrics without HTTPS", "--cluster-name=c --metrics-cert-dir=/certs",
+			"--metrics-cert-dir has no effect without --metrics-secure: set both or neither"},
 		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
-		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},
-		{"short-lived certificate of webhooks", "--cluster-name=c --webhook-cert-lifetime=1s", "invalid value 1s for --webhook-cert-lifetime"},
+		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d",
+			"cannot both be given"},
+		{"short-lived certificate of webhooks", "--cluster-name=c --webhook-cert-lifetime=1s",
+			"invalid value 1s for --webhook-cert-lifetime"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +96,8 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsReportedNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--enable-endpoint-slices=false", "--enable-wafv2=false"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m",
+		"--enable-endpoint-slices=false", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +112,8 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		arg, notice string
 		want        func(*Config) bool
 	}{
-		{"--log-level=warn", "--log-level=warn has no effect: the levels are info and debug", func(c *Config) bool { return c.LogLevel == "info" }},
+		{"--log-level=warn", "--log-level=warn has no effect: the levels are info and debug",
+			func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
 		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
 		{"--enable-waf=false", "--enable-waf=false has no effect: AWS ended WAF Classic on 2025-09-30", nil},
@@ -108,13 +122,24 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--delete-orphans-after=24h", "lbc cleanup --orphans deletes them", nil},
 		{"--enable-node-drain-condition", "writes no conditions to nodes", nil},
 		{"--aws-api-throttle=WAF Regional:^Get=1:1", "--aws-api-throttle: the entry for WAF Regional has no effect", nil},
-		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used", func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
-		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool { return c.RulesPerSecurityGroup == 0 }},
-		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
-		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool { return c.BindingRequeue == 15*time.Second }},
-		{"--targetgroupbinding-max-exponential-backoff-delay=0", "16m40s is used", func(c *Config) bool { return c.BindingMaxBackoff == 1000*time.Second }},
-		{"--globalaccelerator-max-exponential-backoff-delay=0s", "16m40s is used", func(c *Config) bool { return c.Accelerators.MaxBackoff == 1000*time.Second }},
-		{"--lb-stabilization-monitor-interval=-1s", "2m0s is used", func(c *Config) bool { return c.StabilizationInterval == 2*time.Minute }},
+		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used",
+			func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
+		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool {
+			return c.RulesPerSecurityGroup == 0
+		}},
+		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool {
+			return c.MaxTargetsPerGroup == 0
+		}},
+		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool {
+			return c.BindingRequeue == 15*time.Second
+		}},
+		{"--targetgroupbinding-max-exponential-backoff-delay=0", "16m40s is used",
+			func(c *Config) bool { return c.BindingMaxBackoff == 1000*time.Second }},
+		{"--globalaccelerator-max-exponential-backoff-delay=0s", "16m40s is used",
+			func(c *Config) bool { return c.Accelerators.MaxBackoff == 1000*time.Second }},
+		{"--lb-stabilization-monitor-interval=-1s", "2m0s is used", func(c *Config) bool {
+			return c.StabilizationInterval == 2*time.Minute
+		}},
 		{"--sync-period=-1h", "below 0 turns the resync off", func(c *Config) bool { return c.SyncPeriod == 0 }},
 	} {
 		c, err := Parse([]string{"--cluster-name=c", tc.arg})
@@ -176,8 +201,10 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 
 func TestGatewaysOfTheThirdControllerNameAreServedWhereBothFamiliesAre(t *testing.T) {
 	t.Parallel()
-	for gates, want := range map[string]bool{"ALBGatewayAPI=true": true, "ALBGatewayAPI=false": false, "NLBGatewayAPI=false": false, "AutoGatewayAPI=false": false, "GatewayListenerSet=false": true} {
-		if c, err := Parse([]string{"--cluster-name=c", "--feature-gates=" + gates}); err != nil || c.ServesAutoGateways() != want || !c.ServesGateways() {
+	for gates, want := range map[string]bool{"ALBGatewayAPI=true": true, "ALBGatewayAPI=false": false,
+		"NLBGatewayAPI=false": false, "AutoGatewayAPI=false": false, "GatewayListenerSet=false": true} {
+		if c, err := Parse([]string{"--cluster-name=c", "--feature-gates=" + gates}); err != nil || c.ServesAutoGateways() !=
+			want || !c.ServesGateways() {
 			t.Errorf("%s: %v, %v", gates, c.ServesAutoGateways(), err)
 		}
 	}
@@ -185,13 +212,15 @@ func TestGatewaysOfTheThirdControllerNameAreServedWhereBothFamiliesAre(t *testin
 
 func TestNamesOfGatewayControllersDiffer(t *testing.T) {
 	t.Parallel()
-	for _, arg := range []string{"--alb-gateway-controller-name=gateway.k8s.aws/nlb", "--nlb-gateway-controller-name=gateway.k8s.aws/auto", "--auto-gateway-controller-name=gateway.k8s.aws/alb"} {
+	for _, arg := range []string{"--alb-gateway-controller-name=gateway.k8s.aws/nlb",
+		"--nlb-gateway-controller-name=gateway.k8s.aws/auto", "--auto-gateway-controller-name=gateway.k8s.aws/alb"} {
 		if _, err := Parse([]string{"--cluster-name=c", arg}); err == nil || !strings.Contains(err.Error(), "must differ") {
 			t.Errorf("%s: %v", arg, err)
 		}
 	}
 	c, err := Parse([]string{"--cluster-name=c", "--nlb-gateway-max-concurrent-reconciles=4"})
-	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" || g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 48 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
+	if g := c.Gateways; err != nil || g.ALB != "gateway.k8s.aws/alb" || g.NLB != "gateway.k8s.aws/nlb" ||
+		g.Auto != "gateway.k8s.aws/auto" || g.ALBWorkers != 48 || g.NLBWorkers != 4 || g.ClassWorkers != 3 {
 		t.Errorf("%+v, %v", g, err)
 	}
 }
@@ -213,11 +242,13 @@ func TestOnlyBuiltInLimitsAreMarkedAsSuch(t *testing.T) {
 
 func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--feature-gates= NLBHealthCheckAdvancedConfiguration = true , ,ALBSingleSubnet=1"})
+	c, err := Parse([]string{"--cluster-name=c", "--feature-gates= NLBHealthCheckAdvancedConfiguration = true , " +
+		",ALBSingleSubnet=1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Gates.Enabled(NLBHealthCheckAdvancedConfig) || !c.Gates.Enabled(ALBSingleSubnet) || c.Gates.Enabled(EnableRGTAPI) {
+	if !c.Gates.Enabled(NLBHealthCheckAdvancedConfig) || !c.Gates.Enabled(ALBSingleSubnet) ||
+		c.Gates.Enabled(EnableRGTAPI) {
 		t.Errorf("gates = %s", c.Gates)
 	}
 }
@@ -227,15 +258,17 @@ func TestGlobalAcceleratorsAreServedByTheGateWhereAWSHasTheService(t *testing.T)
 	const gate = "--feature-gates=GlobalAcceleratorController=true"
 	for region, want := range map[string]bool{
 		"us-west-2": true, "us-east-1": true, "eu-central-1": true, "eu-isle-1": true, "": true,
-		"cn-north-1": false, "CN-NORTH-1": false, "us-gov-west-1": false, "us-iso-east-1": false, "us-isob-east-1": false, "us-isof-south-1": false,
-		"eu-isoe-west-1": false, "eusc-de-east-1": false,
+		"cn-north-1": false, "CN-NORTH-1": false, "us-gov-west-1": false, "us-iso-east-1": false, "us-isob-east-1": false,
+		"us-isof-south-1": false,
+		"eu-isoe-west-1":  false, "eusc-de-east-1": false,
 	} {
 		c, err := Parse([]string{"--cluster-name=c", "--aws-region=" + region, gate})
 		if err != nil {
 			t.Fatal(err)
 		}
 		notice := c.AcceleratorNotice()
-		if c.ServesAccelerators() != want || (notice == "") != want || (len(c.Notices) == 0) != want || !want && !strings.Contains(notice, "of region "+region) {
+		if c.ServesAccelerators() != want || (notice == "") != want || (len(c.Notices) == 0) != want || !want &&
+			!strings.Contains(notice, "of region "+region) {
 			t.Errorf("%s: served %v, notices %q", region, c.ServesAccelerators(), c.Notices)
 		}
 	}
@@ -249,7 +282,8 @@ func TestTheSettingsOfAcceleratorsAreThoseOfTheExistingController(t *testing.T) 
 	t.Parallel()
 	for args, want := range map[string]Accelerators{
 		"": {1, 1000 * time.Second}, "--globalaccelerator-max-concurrent-reconciles=5": {5, 1000 * time.Second},
-		"--globalaccelerator-max-concurrent-reconciles=0": {1, 1000 * time.Second}, "--globalaccelerator-max-exponential-backoff-delay=5m": {1, 5 * time.Minute},
+		"--globalaccelerator-max-concurrent-reconciles=0":      {1, 1000 * time.Second},
+		"--globalaccelerator-max-exponential-backoff-delay=5m": {1, 5 * time.Minute},
 	} {
 		if c, err := Parse(strings.Fields("--cluster-name=c " + args)); err != nil || c.Accelerators != want {
 			t.Errorf("%s: %+v, %v", args, c.Accelerators, err)
@@ -259,18 +293,21 @@ func TestTheSettingsOfAcceleratorsAreThoseOfTheExistingController(t *testing.T) 
 
 func TestAnEndpointThatNothingCallsIsReported(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load Balancing v2=http://c,Global Accelerator=http://d,SQS=http://e"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load " +
+		"Balancing v2=http://c,Global Accelerator=http://d,SQS=http://e"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "SQS has no effect") || !strings.Contains(c.Notices[1], "elbv2 has no effect") {
+	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "SQS has no effect") || !strings.Contains(c.Notices[1],
+		"elbv2 has no effect") {
 		t.Errorf("notices %q", c.Notices)
 	}
 }
 
 func TestNoAttemptsAreTheSDKsDefault(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]int{"": 10, "--aws-max-retries=0": 3, "--aws-max-retries=-1": 3, "--aws-max-retries=1": 1} {
+	for args, want := range map[string]int{"": 10, "--aws-max-retries=0": 3, "--aws-max-retries=-1": 3,
+		"--aws-max-retries=1": 1} {
 		if c, err := Parse(strings.Fields("--cluster-name=c " + args)); err != nil || c.MaxRetries != want {
 			t.Errorf("%q: %+v, %v; want %d attempts", args, c, err, want)
 		}

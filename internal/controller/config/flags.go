@@ -22,7 +22,8 @@ var ErrHelp = pflag.ErrHelp
 // ErrVersion is what Parse returns where the version is asked for.
 var ErrVersion = errors.New("version")
 
-// spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
+// spare holds the values of flags that a Config does not have: of features that this version does not have, and of what
+// ends the program.
 type spare struct {
 	waf           bool
 	version       bool
@@ -32,81 +33,191 @@ type spare struct {
 	deleteOrphans time.Duration
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
-// --strict-groups.
+// bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them,
+// such as --strict-groups.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
-
-	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so do not change it")
-	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug; any other value means info")
-	fs.StringToStringVar(&c.DefaultTags, "default-tags", nil, "AWS tags of every resource that the controller creates")
-	fs.StringSliceVar(&c.ExternalManagedTags, "external-managed-tags", nil, "keys of tags that the controller neither adds, changes nor removes")
-	fs.StringVar(&c.DefaultTargetType, "default-target-type", "instance", "target type of objects without the annotation: instance or ip")
-	fs.StringVar(&c.DefaultScheme, "default-load-balancer-scheme", "internal", "scheme of objects without the annotation: internal or internet-facing")
-	fs.StringVar(&c.DefaultSSLPolicy, "default-ssl-policy", "ELBSecurityPolicy-2016-08", "default TLS policy of HTTPS and TLS listeners")
-	fs.BoolVar(&c.EnableBackendSG, "enable-backend-security-group", true, "use one shared security group as the source in security group rules of nodes and pods")
-	fs.BoolVar(&c.EnableManageBackendSG, "enable-manage-backend-security-group-rules", false, "also manage the security group rules of nodes and pods for objects whose annotation names security groups")
-	fs.StringVar(&c.BackendSecurityGroup, "backend-security-group", "", "ID of an existing security group to use as the shared one")
-	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false, "open all ports of nodes and pods to load balancers, instead of the ports in use")
-	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets; false has no effect except for a notice, because Kubernetes also creates EndpointSlices from Endpoints")
-	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "additional tags that select one security group of a network interface with several")
-	fs.BoolVar(&c.ExcludedNodes, "exclude-ip-targets-by-node-label", false, "do not register pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers as ip targets, unless they are more than half of a target group")
-	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
-	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "", "ID of the security group to which load balancer rules are added, on each network interface of nodes and pods that has it; if empty, tags select the group")
-	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0, "the account's quota of inbound rules per security group; 0 = AWS's default of 60")
-	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
-	fs.StringToStringVar(&c.ObjectLabels, "object-labels", nil, "labels, key=value, of all objects that the controller creates: TargetGroupBindings, LoadBalancer objects, ConfigMaps, the Secret of the webhooks, the Lease; existing objects get them with their next reconcile or write")
-	fs.StringSliceVar(&c.CopiedLabels, "copied-labels", nil, "keys of labels that the controller copies from an Ingress, Service or Gateway to its TargetGroupBindings and LoadBalancer object")
-	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{iamroles.Any}, "ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts; * stands for any characters; NAMESPACE=ARN allows a role only to bindings of a namespace; none: no role")
-	fs.StringSliceVar(&c.ExistingLoadBalancers, "existing-load-balancers", []string{allowlist.None}, "names or ARNs of load balancers that objects may share or adopt with the annotation existing-load-balancer; * stands for any characters; NAMESPACE=PATTERN allows them only to objects of a namespace, which may then also approve an adoption; none: only load balancers that consent by their tag elbv2.k8s.aws/shared-with")
-	fs.StringSliceVar(&c.BindableTargetGroups, "bindable-target-groups", []string{allowlist.Any}, "target groups without tags of this cluster that TargetGroupBindings may name, by name or ARN; * stands for any characters; NAMESPACE=PATTERN allows them only to one namespace; none: no target group")
-	fs.StringSliceVar(&c.BindingNetworking, "binding-networking", []string{allowlist.None}, "what spec.networking of TargetGroupBindings may open in addition to the ports of their targets and a limited number of public addresses: any-port, any-source, or * for both; NAMESPACE=any-port allows it only to one namespace; none: nothing more")
-	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any}, "target groups without tags of this cluster to which rules and listeners may forward; the syntax is that of --bindable-target-groups")
-	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None}, "target groups of this cluster to which rules and listeners of other namespaces may forward without a ReferenceGrant; the syntax is that of --bindable-target-groups")
-	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None}, "address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; NAMESPACE=CIDR allows a range only to one namespace. Addresses of nodes and link-local addresses are never allowed, and the controller opens no security group for these targets; none: only pods")
-	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "requeue interval of a TargetGroupBinding that waits for AWS")
-	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll interval while a new load balancer becomes active, before the controller reserves capacity")
-	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value label that a Secret must have before the controller reads it")
-
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "number of Ingress groups to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "number of Services to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "number of TargetGroupBindings to reconcile in parallel; 32 if not set")
-	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel")
-	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3, "number of ALB Gateways to reconcile in parallel; 48 if not set")
-	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "number of NLB Gateways to reconcile in parallel; 48 if not set")
-	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb", "spec.controllerName of the GatewayClasses whose Gateways become ALBs")
-	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb", "spec.controllerName of the GatewayClasses whose Gateways become NLBs")
-	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto", "spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, depending on the protocols of their listeners")
-	fs.IntVar(&c.Accelerators.Workers, "globalaccelerator-max-concurrent-reconciles", 1, "number of GlobalAccelerators to reconcile in parallel")
-	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a TargetGroupBinding")
-	fs.DurationVar(&c.Accelerators.MaxBackoff, "globalaccelerator-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a GlobalAccelerator")
-
-	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that this controller reconciles; if empty: alb, and Ingresses without any class")
-	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
-	fs.BoolVar(&c.Webhooks.DisableGroupAnnotation, "disable-ingress-group-name-annotation", false, "refuse new use of the annotation group.name at admission")
-	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true, "a missing backend Service answers 503 instead of failing its Ingress")
-	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true, "a missing actions annotation answers 503 instead of failing its Ingress")
-	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "discover only certificates of these authorities; empty = all")
-	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, if acm-pca-arn names none; if empty: a public authority of Amazon")
-	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "allow the annotation import-tls-secrets, which imports Secrets of spec.tls into ACM; needs additional permissions, in AWS and for Secrets")
-	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "", "S3 bucket, in the load balancers' region, for the CA certificates that spec.tls.frontend of Gateways names; AWS creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
-	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
-	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "number of load balancers that the controller may delete within ten minutes although their objects exist, because these no longer declare them; more deletions, beyond a quarter of all load balancers, wait for consent; 0 = no limit")
-	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
-	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "number of target groups that may lose most of their targets within ten minutes although the pods or nodes exist; more deregistrations, beyond a quarter of all target groups, wait for consent; 0 = no limit")
-	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false, "refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it at any time; new Gateways get its rules. You can still edit other parts of objects that already have such additions, and an event names the additions")
-	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
-
-	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of the Services that this controller reconciles")
-
-	fs.BoolVar(&s.waf, "enable-waf", true, "no effect: AWS ended WAF Classic on 2025-09-30")
-	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "use wafv2-acl-arn and wafv2-acl-name; if false, the controller does not call WAFv2")
-	fs.BoolVar(&c.EnableShield, "enable-shield", true, "use shield-advanced-protection; if false, the controller does not call Shield")
-	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
-	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0, "open the readiness gates of pods that have waited this long because their target group does not exist, has no load balancer, or does not contain them yet; gates of targets in health checks or unhealthy targets stay closed; 0 = never")
-	fs.StringVar(&c.QUICVariable, "quic-environment-variable-name", serverid.DefaultVariable, "environment variable of pods' containers that has their QUIC server id")
+	bindDefaults(fs, c)
+	bindTargets(fs, c, s)
+	bindTenants(fs, c)
+	bindWorkers(fs, c)
+	bindIngress(fs, c, s)
+	bindFeatures(fs, c, s)
 	bindAWS(fs, c, s)
 	bindProcess(fs, c, s)
+}
+
+// bindDefaults declares the cluster's name and what objects without settings of their own get.
+func bindDefaults(fs *pflag.FlagSet, c *Config) {
+	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so "+
+		"do not change it")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug; any other value means info")
+	fs.StringToStringVar(&c.DefaultTags, "default-tags", nil, "AWS tags of every resource that the controller creates")
+	fs.StringSliceVar(&c.ExternalManagedTags, "external-managed-tags", nil,
+		"keys of tags that the controller neither adds, changes nor removes")
+	fs.StringVar(&c.DefaultTargetType, "default-target-type", "instance",
+		"target type of objects without the annotation: instance or ip")
+	fs.StringVar(&c.DefaultScheme, "default-load-balancer-scheme", "internal",
+		"scheme of objects without the annotation: internal or internet-facing")
+	fs.StringVar(&c.DefaultSSLPolicy, "default-ssl-policy", "ELBSecurityPolicy-2016-08",
+		"default TLS policy of HTTPS and TLS listeners")
+	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb",
+		"spec.loadBalancerClass of the Services that this controller reconciles")
+}
+
+// bindTargets declares the flags about targets and their security groups.
+func bindTargets(fs *pflag.FlagSet, c *Config, s *spare) {
+	fs.BoolVar(&c.EnableBackendSG, "enable-backend-security-group", true,
+		"use one shared security group as the source in security group rules of nodes and pods")
+	fs.BoolVar(&c.EnableManageBackendSG, "enable-manage-backend-security-group-rules", false,
+		"also manage the security group rules of nodes and pods for objects whose annotation names security groups")
+	fs.StringVar(&c.BackendSecurityGroup, "backend-security-group", "",
+		"ID of an existing security group to use as the shared one")
+	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false,
+		"open all ports of nodes and pods to load balancers, instead of the ports in use")
+	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true,
+		"read EndpointSlices for ip targets; false has no effect except for a notice, because Kubernetes also creates "+
+			"EndpointSlices from Endpoints")
+	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil,
+		"additional tags that select one security group of a network interface with several")
+	fs.BoolVar(&c.ExcludedNodes, "exclude-ip-targets-by-node-label", false,
+		"do not register pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers as ip "+
+			"targets, unless they are more than half of a target group")
+	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
+	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "",
+		"ID of the security group to which load balancer rules are added, on each network interface of nodes and pods that "+
+			"has it; if empty, tags select the group")
+	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0,
+		"the account's quota of inbound rules per security group; 0 = AWS's default of 60")
+	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0,
+		"maximum number of targets registered per target group; 0 = no limit")
+	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue,
+		"requeue interval of a TargetGroupBinding that waits for AWS")
+	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization,
+		"poll interval while a new load balancer becomes active, before the controller reserves capacity")
+}
+
+// bindTenants declares what users of single namespaces may do, and the labels of objects.
+func bindTenants(fs *pflag.FlagSet, c *Config) {
+	fs.StringToStringVar(&c.ObjectLabels, "object-labels", nil,
+		"labels, key=value, of all objects that the controller creates: TargetGroupBindings, LoadBalancer objects, "+
+			"ConfigMaps, the Secret of the webhooks, the Lease; existing objects get them with their next reconcile or write")
+	fs.StringSliceVar(&c.CopiedLabels, "copied-labels", nil,
+		"keys of labels that the controller copies from an Ingress, Service or Gateway to its TargetGroupBindings and "+
+			"LoadBalancer object")
+	fs.StringSliceVar(&c.AssumableRoles, "assumable-roles", []string{iamroles.Any},
+		"ARNs of the roles that TargetGroupBindings may name to reach target groups of other accounts; * stands for any "+
+			"characters; NAMESPACE=ARN allows a role only to bindings of a namespace; none: no role")
+	fs.StringSliceVar(&c.ExistingLoadBalancers, "existing-load-balancers", []string{allowlist.None},
+		"names or ARNs of load balancers that objects may share or adopt with the annotation existing-load-balancer; * "+
+			"stands for any characters; NAMESPACE=PATTERN allows them only to objects of a namespace, which may then also "+
+			"approve an adoption; none: only load balancers that consent by their tag elbv2.k8s.aws/shared-with")
+	fs.StringSliceVar(&c.BindableTargetGroups, "bindable-target-groups", []string{allowlist.Any},
+		"target groups without tags of this cluster that TargetGroupBindings may name, by name or ARN; * stands for any "+
+			"characters; NAMESPACE=PATTERN allows them only to one namespace; none: no target group")
+	fs.StringSliceVar(&c.BindingNetworking, "binding-networking", []string{allowlist.None},
+		"what spec.networking of TargetGroupBindings may open in addition to the ports of their targets and a limited "+
+			"number of public addresses: any-port, any-source, or * for both; NAMESPACE=any-port allows it only to one "+
+			"namespace; none: nothing more")
+	fs.StringSliceVar(&c.ExternalTargetGroups, "external-target-groups", []string{allowlist.Any},
+		"target groups without tags of this cluster to which rules and listeners may forward; the syntax is that of "+
+			"--bindable-target-groups")
+	fs.StringSliceVar(&c.CrossNamespaceTargetGroups, "cross-namespace-target-groups", []string{allowlist.None},
+		"target groups of this cluster to which rules and listeners of other namespaces may forward without a "+
+			"ReferenceGrant; the syntax is that of --bindable-target-groups")
+	fs.StringSliceVar(&c.EndpointsWithoutPods, "endpoints-without-pods", []string{allowlist.None},
+		"address ranges (CIDR) that EndpointSlices may name as ip targets although they belong to no pod of the namespace; "+
+			"NAMESPACE=CIDR allows a range only to one namespace. Addresses of nodes and link-local addresses are never "+
+			"allowed, and the controller opens no security group for these targets; none: only pods")
+	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "",
+		"key=value label that a Secret must have before the controller reads it")
+}
+
+// bindWorkers declares how much is reconciled in parallel, and the names of Gateways' controllers.
+func bindWorkers(fs *pflag.FlagSet, c *Config) {
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3,
+		"number of Ingress groups to reconcile in parallel; 48 if not set")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3,
+		"number of Services to reconcile in parallel; 48 if not set")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3,
+		"number of TargetGroupBindings to reconcile in parallel; 32 if not set")
+	fs.IntVar(&c.Gateways.ClassWorkers, "gateway-class-max-concurrent-reconciles", 3,
+		"number of GatewayClasses, and of each kind of Gateway configuration, to reconcile in parallel")
+	fs.IntVar(&c.Gateways.ALBWorkers, "alb-gateway-max-concurrent-reconciles", 3,
+		"number of ALB Gateways to reconcile in parallel; 48 if not set")
+	fs.IntVar(&c.Gateways.NLBWorkers, "nlb-gateway-max-concurrent-reconciles", 3,
+		"number of NLB Gateways to reconcile in parallel; 48 if not set")
+	fs.StringVar(&c.Gateways.ALB, "alb-gateway-controller-name", "gateway.k8s.aws/alb",
+		"spec.controllerName of the GatewayClasses whose Gateways become ALBs")
+	fs.StringVar(&c.Gateways.NLB, "nlb-gateway-controller-name", "gateway.k8s.aws/nlb",
+		"spec.controllerName of the GatewayClasses whose Gateways become NLBs")
+	fs.StringVar(&c.Gateways.Auto, "auto-gateway-controller-name", "gateway.k8s.aws/auto",
+		"spec.controllerName of the GatewayClasses whose Gateways become ALBs or NLBs, depending on the protocols of "+
+			"their listeners")
+	fs.IntVar(&c.Accelerators.Workers, "globalaccelerator-max-concurrent-reconciles", 1,
+		"number of GlobalAccelerators to reconcile in parallel")
+	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff,
+		"longest pause between retries of a TargetGroupBinding")
+	fs.DurationVar(&c.Accelerators.MaxBackoff, "globalaccelerator-max-exponential-backoff-delay", defaultMaxBackoff,
+		"longest pause between retries of a GlobalAccelerator")
+}
+
+// bindIngress declares the flags about Ingresses, certificates and brakes.
+func bindIngress(fs *pflag.FlagSet, c *Config, s *spare) {
+	fs.StringVar(&c.IngressClass, "ingress-class", "alb",
+		"value of the annotation kubernetes.io/ingress.class that this controller reconciles; if empty: alb, and Ingresses "+
+			"without any class")
+	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false,
+		"refuse new use of the annotation kubernetes.io/ingress.class at admission")
+	fs.BoolVar(&c.Webhooks.DisableGroupAnnotation, "disable-ingress-group-name-annotation", false,
+		"refuse new use of the annotation group.name at admission")
+	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true,
+		"a missing backend Service answers 503 instead of failing its Ingress")
+	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true,
+		"a missing actions annotation answers 503 instead of failing its Ingress")
+	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil,
+		"discover only certificates of these authorities; empty = all")
+	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "",
+		"private authority for certificates that the controller requests, if acm-pca-arn names none; if empty: a public "+
+			"authority of Amazon")
+	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false,
+		"allow the annotation import-tls-secrets, which imports Secrets of spec.tls into ACM; needs additional "+
+			"permissions, in AWS and for Secrets")
+	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "",
+		"S3 bucket, in the load balancers' region, for the CA certificates that spec.tls.frontend of Gateways names; AWS "+
+			"creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
+	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
+	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10,
+		"number of load balancers that the controller may delete within ten minutes although their objects exist, because "+
+			"these no longer declare them; more deletions, beyond a quarter of all load balancers, wait for "+
+			"consent; 0 = no limit")
+	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
+	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10,
+		"number of target groups that may lose most of their targets within ten minutes although the pods or nodes exist; "+
+			"more deregistrations, beyond a quarter of all target groups, wait for consent; 0 = no limit")
+	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false,
+		"refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it "+
+			"at any time; new Gateways get its rules. You can still edit other parts of objects that already have such "+
+			"additions, and an event names the additions")
+	fs.BoolVar(&c.StrictGroups, "strict-groups", false,
+		"an invalid member stops its whole Ingress group, as in the existing controller")
+}
+
+// bindFeatures declares the flags that switch features off, and those of readiness gates.
+func bindFeatures(fs *pflag.FlagSet, c *Config, s *spare) {
+	fs.BoolVar(&s.waf, "enable-waf", true, "no effect: AWS ended WAF Classic on 2025-09-30")
+	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "use wafv2-acl-arn and wafv2-acl-name; if false, the controller "+
+		"does not call WAFv2")
+	fs.BoolVar(&c.EnableShield, "enable-shield", true,
+		"use shield-advanced-protection; if false, the controller does not call Shield")
+	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true,
+		"inject readiness gates into pods at admission")
+	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0,
+		"open the readiness gates of pods that have waited this long because their target group does not exist, has no "+
+			"load balancer, or does not contain them yet; gates of targets in health checks or unhealthy targets stay "+
+			"closed; 0 = never")
+	fs.StringVar(&c.QUICVariable, "quic-environment-variable-name", serverid.DefaultVariable,
+		"environment variable of pods' containers that has their QUIC server id")
 }
 
 // bindAWS declares the flags about AWS.
@@ -116,8 +227,10 @@ func bindAWS(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringToStringVar(&c.VPCTags, "aws-vpc-tags", nil, "find the VPC by tags")
 	fs.StringVar(&s.vpcTagKey, "aws-vpc-tag-key", "Name", "obsolete; use --aws-vpc-tags")
 	fs.IntVar(&c.MaxRetries, "aws-max-retries", 10, "attempts per AWS call, including the first")
-	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil, "endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
-	fs.Var(&c.Throttle, "aws-api-throttle", "client-side rate limits; an entry for a service replaces its defaults. The defaults for ELBv2 apply only while AWS throttles")
+	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil,
+		"endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
+	fs.Var(&c.Throttle, "aws-api-throttle", "client-side rate limits; an entry for a service replaces its defaults. The "+
+		"defaults for ELBv2 apply only while AWS throttles")
 }
 
 // bindProcess declares the flags about the process.
@@ -125,23 +238,43 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&s.version, "version", false, "print the version, the commit and the version of Go, and exit")
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
-	fs.BoolVar(&c.MetricsSecure, "metrics-secure", false, "serve /metrics by HTTPS, only to clients whose bearer token the API server knows and allows to get /metrics; needs the right to create TokenReviews and SubjectAccessReviews")
-	fs.StringVar(&c.MetricsCertDir, "metrics-cert-dir", "", "with --metrics-secure: directory of tls.crt and tls.key, which the controller reads again when they change; if empty, each replica uses its own self-signed certificate")
+	fs.BoolVar(&c.MetricsSecure, "metrics-secure", false,
+		"serve /metrics by HTTPS, only to clients whose bearer token the API server knows and allows to get /metrics; "+
+			"needs the right to create TokenReviews and SubjectAccessReviews")
+	fs.StringVar(&c.MetricsCertDir, "metrics-cert-dir", "",
+		"with --metrics-secure: directory of tls.crt and tls.key, which the controller reads again when they change; if "+
+			"empty, each replica uses its own self-signed certificate")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
-	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
+	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "",
+		"address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
 	fs.StringVar(&s.consoleAddr, "console-bind-addr", "", removed+"use lbc console")
-	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "", "URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; traces of reconciles go to its path /v1/traces, or to the path in the URL; default: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
-	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1, "share of reconciles to trace, from 0 to 1; 1: OTEL_TRACES_SAMPLER and its argument decide, default all")
+	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "",
+		"URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; "+
+			"traces of reconciles go to its path /v1/traces, or to the path in the URL; default: "+
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
+	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1,
+		"share of reconciles to trace, from 0 to 1; 1: OTEL_TRACES_SAMPLER and its argument decide, default all")
 	bindWebhooks(fs, c)
-	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "elect a leader among replicas; only the leader reconciles")
+	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true,
+		"elect a leader among replicas; only the leader reconciles")
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "reconcile only objects of this namespace; empty = all")
-	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true, "keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace, so that a restart keeps them and reads little")
-	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most one read a second; 0 = only with --sync-period")
-	fs.StringVar(&c.DriftPolicy, "drift-policy", "correct", "default policy for changes made in AWS by hand: correct, report or ignore, or GROUP=POLICY for groups of fields, separated by commas. Objects and classes can override it")
-	fs.StringVar(&c.ReplacementPolicy, "replacement-policy", "allow", "default policy for edits that would replace a load balancer and its DNS name: allow or refuse; with ,keep=DURATION the old load balancer stays for this time. Objects and classes can override it")
-	fs.StringVar((*string)(&c.PublishAddress), "publish-address", string(WhenCreated), "when objects show the address of a new load balancer: once it is created, or once it is active and serves, two to three minutes later")
+	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true,
+		"keep last valid versions and the observed state of AWS in ConfigMaps in the Lease's namespace, so that a restart "+
+			"keeps them and reads little")
+	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour,
+		"interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most "+
+			"one read a second; 0 = only with --sync-period")
+	fs.StringVar(&c.DriftPolicy, "drift-policy", "correct",
+		"default policy for changes made in AWS by hand: correct, report or ignore, or GROUP=POLICY for groups of fields, "+
+			"separated by commas. Objects and classes can override it")
+	fs.StringVar(&c.ReplacementPolicy, "replacement-policy", "allow",
+		"default policy for edits that would replace a load balancer and its DNS name: allow or refuse; with "+
+			",keep=DURATION the old load balancer stays for this time. Objects and classes can override it")
+	fs.StringVar((*string)(&c.PublishAddress), "publish-address", string(WhenCreated),
+		"when objects show the address of a new load balancer: once it is created, or once it is active and serves, two to "+
+			"three minutes later")
 	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which every object is reconciled again")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
@@ -149,24 +282,30 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 // removed begins the help of flags of earlier versions that have no effect and go with the next minor version.
 const removed = "no effect, and removed in the next minor version: "
 
-// inert lists flags without effect in this version. A changed value is logged at start, and the default as well if its meaning is lost.
+// inert lists flags without effect in this version. A changed value is logged at start, and the default as well if its
+// meaning is lost.
 var inert = []struct {
 	flag, why string
 	always    bool // the default is logged as well, if it is given
 }{
-	{"enable-waf", "AWS ended WAF Classic on 2025-09-30, and the controller never calls it; web ACLs of WAFv2 need --enable-wafv2", true},
-	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write", false},
+	{"enable-waf", "AWS ended WAF Classic on 2025-09-30, and the controller never calls it; web ACLs of WAFv2 need " +
+		"--enable-wafv2", true},
+	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints " +
+		"that users write", false},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags", false},
-	{"console-bind-addr", "the controller serves no console any more; lbc console serves the same page. The next minor version refuses the flag", false},
-	{"delete-orphans-after", "the controller deletes no orphans any more; lbc orphans lists them and lbc cleanup --orphans deletes them, also from a CronJob. The next minor version refuses the flag", false},
-	{"enable-node-drain-condition", "the controller writes no conditions to nodes any more. The next minor version refuses the flag", false},
+	{"console-bind-addr", "the controller serves no console any more; lbc console serves the same page. The next minor " +
+		"version refuses the flag", false},
+	{"delete-orphans-after", "the controller deletes no orphans any more; lbc orphans lists them and lbc cleanup " +
+		"--orphans deletes them, also from a CronJob. The next minor version refuses the flag", false},
+	{"enable-node-drain-condition", "the controller writes no conditions to nodes any more. The next minor version " +
+		"refuses the flag", false},
 }
 
 // variableName are the names of environment variables that Kubernetes admits in pods.
 var variableName = regexp.MustCompile(`^[-._a-zA-Z][-._a-zA-Z0-9]*$`)
 
-// unusable lists values that have no meaning and with which the existing controller starts all the same. A Deployment that has them
-// must start after the image is swapped, so each is replaced and logged.
+// unusable lists values that have no meaning and with which the existing controller starts all the same. A Deployment
+// that has them must start after the image is swapped, so each is replaced and logged.
 var unusable = []struct {
 	flag    string
 	is      func(*Config) bool
@@ -188,7 +327,9 @@ var unusable = []struct {
 	{"lb-stabilization-monitor-interval", func(c *Config) bool { return c.StabilizationInterval <= 0 },
 		func(c *Config) { c.StabilizationInterval = defaultStabilization }, "it must be more than 0; 2m0s is used"},
 	{"quic-environment-variable-name", func(c *Config) bool { return !variableName.MatchString(c.QUICVariable) },
-		func(c *Config) { c.QUICVariable = serverid.DefaultVariable }, "API servers refuse pods with such an environment variable; " + serverid.DefaultVariable + " is used"},
+		func(c *Config) {
+			c.QUICVariable = serverid.DefaultVariable
+		}, "API servers refuse pods with such an environment variable; " + serverid.DefaultVariable + " is used"},
 	{"sync-period", func(c *Config) bool { return c.SyncPeriod < 0 },
 		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 turns the resync off"},
 }
@@ -200,8 +341,9 @@ const (
 	defaultStabilization  = 2 * time.Minute
 )
 
-// defaultWorkers are the passes at once where a flag is not given. A pass waits for AWS nearly all of its time, and the limiter paces
-// calls whatever their number. Few workers therefore save nothing and delay urgent work, above all that of targets.
+// defaultWorkers are the passes at once where a flag is not given. A pass waits for AWS nearly all of its time, and the
+// limiter paces calls whatever their number. Few workers therefore save nothing and delay urgent work, above all that
+// of targets.
 var defaultWorkers = []struct {
 	flag    string
 	of      func(*Config) *int
@@ -232,8 +374,9 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns the parser's error.
 func (e UsageError) Unwrap() error { return e.Err }
 
-// Parse reads a command line without the program's name. It returns ErrHelp after printing help, a UsageError for what cannot
-// be parsed, and any other error for settings that are refused. Positional arguments are ignored, as by the existing controller.
+// Parse reads a command line without the program's name. It returns ErrHelp after printing help, a UsageError for what
+// cannot be parsed, and any other error for settings that are refused. Positional arguments are ignored, as by the
+// existing controller.
 func Parse(args []string) (*Config, error) {
 	c := &Config{}
 	fs := FlagSet(c)
@@ -286,12 +429,14 @@ var services = []string{
 	"Shield", "STS", "Resource Groups Tagging API", "Route 53", "S3", "Global Accelerator", "ec2imds",
 }
 
-// serviceNotices are about values of a flag for services that are not called. With a mistyped id, calls would go to AWS unnoticed.
+// serviceNotices are about values of a flag for services that are not called. With a mistyped id, calls would go to AWS
+// unnoticed.
 func serviceNotices[T any](flag string, values map[string]T) []string {
 	var out []string
 	for _, service := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(services, service) {
-			out = append(out, fmt.Sprintf("--%s: the entry for %s has no effect: the service ids in use are %s", flag, service, strings.Join(services, ", ")))
+			out = append(out, fmt.Sprintf("--%s: the entry for %s has no effect: the service ids in use are %s", flag, service,
+				strings.Join(services, ", ")))
 		}
 	}
 	return out

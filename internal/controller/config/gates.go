@@ -42,7 +42,8 @@ const (
 type GateInfo struct {
 	Name    Gate
 	Default bool
-	// missing is what is not built yet and makes true a value without effect, which is logged at start; empty: the gate works.
+	// missing is what is not built yet and makes true a value without effect, which is logged at start; empty: the gate
+	// works.
 	missing string
 	Doc     string
 }
@@ -52,26 +53,35 @@ var gateTable = []GateInfo{
 	{WeightedTargetGroups, true, "", "send forwards with weights; off: a single target group per forward"},
 	{ServiceTypeLoadBalancerOnly, false, "", "reconcile only Services of type LoadBalancer"},
 	{EndpointsFailOpen, true, "", "register endpoints of unknown readiness when none is ready"},
-	{EnableServiceController, true, "", "reconcile Services; off: load balancers of Services do not change until their Services are deleted"},
+	{EnableServiceController, true, "", "reconcile Services; off: load balancers of Services do not change until their " +
+		"Services are deleted"},
 	{EnableIPTargetType, true, "", "admit target type ip"},
 	{EnableTCPUDPListener, false, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
-	{EnableRGTAPI, false, "", "read tags of load balancers and target groups with tag:GetResources, a hundred per call, if more than twenty are needed; needs that permission"},
+	{EnableRGTAPI, false, "", "read tags of load balancers and target groups with tag:GetResources, a hundred per call, " +
+		"if more than twenty are needed; needs that permission"},
 	{SubnetsClusterTagCheck, true, "", "ignore subnets that are tagged only for other clusters"},
-	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks with timeout and codes, which change in place; off: a change of protocol, codes or times replaces the target group"},
+	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks with timeout and codes, which change in place; off: a " +
+		"change of protocol, codes or times replaces the target group"},
 	{NLBSecurityGroup, true, "", "give NLBs security groups"},
 	{ALBSingleSubnet, false, "", "admit an ALB with one subnet"},
 	{LBCapacityReservation, true, "", "use minimum-load-balancer-capacity"},
 	{SubnetDiscoveryByReachable, true, "", "without tagged subnets, distinguish public from private ones by route table"},
 	{NLBGatewayAPI, true, "", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, "", "serve Gateways with ALBs"},
-	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, depending on the protocols of their listeners; needs ALBGatewayAPI and NLBGatewayAPI"},
+	{AutoGatewayAPI, true, "", "serve Gateways of a third controller name with ALBs or NLBs, depending on the protocols " +
+		"of their listeners; needs ALBGatewayAPI and NLBGatewayAPI"},
 	{GatewayListenerSet, true, "", "serve ListenerSets of Gateways"},
-	{GlobalAcceleratorController, false, "", "serve GlobalAccelerators, except in China, GovCloud, the European Sovereign Cloud and isolated regions, which have no AWS Global Accelerator; needs its definition and additional permissions"},
-	{EnhancedDefaultBehavior, false, "", "if an object no longer has the annotation for mutual authentication, reserved capacity or the ALPN policy, reset the setting"},
+	{GlobalAcceleratorController, false, "", "serve GlobalAccelerators, except in China, GovCloud, the European " +
+		"Sovereign Cloud and isolated regions, which have no AWS Global Accelerator; needs its definition and " +
+		"additional permissions"},
+	{EnhancedDefaultBehavior, false, "", "if an object no longer has the annotation for mutual authentication, reserved " +
+		"capacity or the ALPN policy, reset the setting"},
 	{EnableDefaultTagsLowPriority, false, "", "tags of objects override --default-tags"},
 	{ALBTargetControlAgent, false, "", "inject target control agents into pods at admission"},
-	{EnableCertificateManagement, false, "", "request, validate and delete ACM certificates of Ingresses with create-acm-cert; needs additional permissions"},
-	{IngressPlanAnnotation, false, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
+	{EnableCertificateManagement, false, "", "request, validate and delete ACM certificates of Ingresses with " +
+		"create-acm-cert; needs additional permissions"},
+	{IngressPlanAnnotation, false, "", "write the stack of each Ingress group to annotation dry-run-plan of " +
+		"its first member"},
 }
 
 // gateAliases are names in the documentation of the existing controller that its program refuses.

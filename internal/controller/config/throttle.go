@@ -22,8 +22,8 @@ type ThrottleRule struct {
 	Default bool
 }
 
-// DefaultThrottle is the throttle of the existing controller. Its rules for ELBv2 are AWS's published rates. The limiter applies them
-// only while AWS throttles, since accounts may have higher rates.
+// DefaultThrottle is the throttle of the existing controller. Its rules for ELBv2 are AWS's published rates. The
+// limiter applies them only while AWS throttles, since accounts may have higher rates.
 func DefaultThrottle() Throttle {
 	rule := func(op string, rate float64, burst int) ThrottleRule {
 		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst, Default: true}
@@ -53,7 +53,8 @@ func (t Throttle) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Set merges a flag occurrence: giving any entry for a service replaces all entries that the service had before this call.
+// Set merges a flag occurrence: giving any entry for a service replaces all entries that the service had before this
+// call.
 func (t *Throttle) Set(s string) error {
 	given := Throttle{}
 	for _, part := range strings.Split(s, ",") {
@@ -101,7 +102,8 @@ func parseThrottle(part string) (string, ThrottleRule, error) {
 		return fail("%s must be valid integer as burst for operations", right[1])
 	}
 	if burst > 0 && (rate <= 0 || math.IsNaN(rate)) {
-		return fail("%s must be more than 0 as rate for operations per second: no call would ever be made; a burst of 0 is no limit", right[0])
+		return fail("%s must be more than 0 as rate for operations per second: no call would ever be made; a burst of "+
+			"0 is no limit", right[0])
 	}
 	return left[0], ThrottleRule{Operation: op, Rate: rate, Burst: burst}, nil
 }

@@ -11,14 +11,16 @@ import (
 
 // Traces is where and how traces are exported.
 type Traces struct {
-	Endpoint string  // URL of the collector, without a path or with that of its traces; empty = none, or as the environment names it
+	// URL of the collector, without a path or with that of its traces; empty = none, or as the environment names it
+	Endpoint string
 	Ratio    float64 // of passes that are traced, 0 to 1
 
 	// TracesOf reads the following from the environment.
 	Headers map[string]string // of each request
 	Timeout time.Duration     // of an export
 	Gzip    bool
-	// CAFile has the authorities of the collector, CertificateFile and KeyFile the certificate that the controller shows; empty = the system's, none.
+	// CAFile has the authorities of the collector, CertificateFile and KeyFile the certificate that the controller shows;
+	// empty = the system's, none.
 	CAFile, CertificateFile, KeyFile string
 }
 
@@ -41,11 +43,13 @@ func (t Traces) validate() error {
 	return nil
 }
 
-// collector is the URL to which traces are sent. appended: the path is added to any other, as OpenTelemetry has it for the endpoint of all signals.
+// collector is the URL to which traces are sent. appended: the path is added to any other, as OpenTelemetry has it for
+// the endpoint of all signals.
 func collector(setting, endpoint string, appended bool) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("invalid value %s for %s: must be the URL of an OTLP/HTTP collector, such as http://otel-collector.monitoring:4318", endpoint, setting)
+		return "", fmt.Errorf("invalid value %s for %s: must be the URL of an OTLP/HTTP collector, such as "+
+			"http://otel-collector.monitoring:4318", endpoint, setting)
 	}
 	if appended || strings.Trim(u.Path, "/") == "" {
 		u = u.JoinPath(tracesPath)
@@ -53,8 +57,9 @@ func collector(setting, endpoint string, appended bool) (string, error) {
 	return u.String(), nil
 }
 
-// TracesOf completes what the flags say about traces by OpenTelemetry's environment variables; a flag goes before a variable. The Endpoint of the
-// result is the whole URL. It is empty where traces are off. An error is about a variable, and traces are off.
+// TracesOf completes what the flags say about traces by OpenTelemetry's environment variables; a flag goes before a
+// variable. The Endpoint of the result is the whole URL. It is empty where traces are off. An error is about a
+// variable, and traces are off.
 func (c *Config) TracesOf(getenv func(string) string) (Traces, error) {
 	off, t := Traces{}, c.Traces
 	if getenv("OTEL_SDK_DISABLED") == "true" {
@@ -76,7 +81,8 @@ func (c *Config) TracesOf(getenv func(string) string) (Traces, error) {
 		return off, nil
 	default:
 		if v, p := of("PROTOCOL"); p != "" && p != "http/protobuf" {
-			return off, fmt.Errorf("invalid value %s for %s: traces are exported by http/protobuf only; set that, and the endpoint to the collector's port of HTTP, which is usually 4318", p, v)
+			return off, fmt.Errorf("invalid value %s for %s: traces are exported by http/protobuf only; set that, and the "+
+				"endpoint to the collector's port of HTTP, which is usually 4318", p, v)
 		}
 		t.Endpoint, err = collector(variable, endpoint, variable == "OTEL_EXPORTER_OTLP_ENDPOINT")
 	}
@@ -113,7 +119,8 @@ func (c *Config) TracesOf(getenv func(string) string) (Traces, error) {
 	return t, nil
 }
 
-// samplerRatio is the ratio of a sampler of OpenTelemetry. No pass has a parent outside the controller, which the samplers named parentbased would follow.
+// samplerRatio is the ratio of a sampler of OpenTelemetry. No pass has a parent outside the controller, which the
+// samplers named parentbased would follow.
 func samplerRatio(sampler, argument string) (float64, error) {
 	switch strings.TrimPrefix(sampler, "parentbased_") {
 	case "", "always_on":
@@ -127,7 +134,8 @@ func samplerRatio(sampler, argument string) (float64, error) {
 		}
 		return r, nil
 	}
-	return 0, fmt.Errorf("invalid value %s for OTEL_TRACES_SAMPLER: must be always_on, always_off or traceidratio, alone or after parentbased_", sampler)
+	return 0, fmt.Errorf("invalid value %s for OTEL_TRACES_SAMPLER: must be always_on, always_off or traceidratio, "+
+		"alone or after parentbased_", sampler)
 }
 
 // pairs reads key=value,key=value with escapes as in URLs. The error does not show the text, which may have a password.
@@ -140,7 +148,8 @@ func pairs(variable, text string) (map[string]string, error) {
 		key, value, ok := strings.Cut(part, "=")
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if key = strings.TrimSpace(key); !ok || key == "" || err != nil {
-			return nil, fmt.Errorf("invalid entry %d of %s: must be key=value, with escapes as in URLs, and entries separated by commas", i+1, variable)
+			return nil, fmt.Errorf("invalid entry %d of %s: must be key=value, with escapes as in URLs, and entries "+
+				"separated by commas", i+1, variable)
 		}
 		out[key] = value
 	}

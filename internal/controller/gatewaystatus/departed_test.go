@@ -51,7 +51,8 @@ func TestARouteWhoseGatewayWasShownToBeDeletedReadsNothingFromTheAPIServer(t *te
 			gone := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front"}}
 			r.events(objects.Gateway).Delete(t.Context(), event.TypedDeleteEvent[client.Object]{Object: gone}, dropping{})
 		}
-		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(route)}); err != nil {
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(route)}); err !=
+			nil {
 			t.Error(err)
 		}
 		if live.gets != want {

@@ -23,7 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until none names it.
+// Reconciler keeps the finalizer and the status of the objects of one kind that Gateways rely on: an object stays until
+// none names it.
 type Reconciler struct {
 	Kind     objects.Kind
 	Config   gateway.Config
@@ -57,14 +58,17 @@ type rules struct {
 	reading []objects.Kind
 }
 
-// Kinds are the kinds that have a Reconciler. Without finalizer are those of which passes over Gateways write most of the status.
+// Kinds are the kinds that have a Reconciler. Without finalizer are those of which passes over Gateways write most of
+// the status.
 var Kinds = append([]objects.Kind{
-	objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration, objects.ListenerSet, objects.BackendTLSPolicy,
+	objects.GatewayClass, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
+	objects.ListenerRuleConfiguration, objects.ListenerSet, objects.BackendTLSPolicy,
 }, objects.RouteKinds...)
 
 // New makes the reconciler of one of Kinds.
 func New(kind objects.Kind, cfg gateway.Config, c client.Client, live client.Reader, statuses *Statuses) *Reconciler {
-	return &Reconciler{Kind: kind, Config: cfg, Client: c, Live: live, Statuses: statuses, Index: reads.NewIndex[types.NamespacedName](), rules: rulesOf(kind)}
+	return &Reconciler{Kind: kind, Config: cfg, Client: c, Live: live, Statuses: statuses,
+		Index: reads.NewIndex[types.NamespacedName](), rules: rulesOf(kind)}
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -103,17 +107,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	case stale:
 		return reconcile.Result{}, queue.ErrRequeue
 	}
-	if _, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
-		switch {
-		case r.finalizer == "":
-			return false
-		case o.GetDeletionTimestamp() == nil:
-			return controllerutil.AddFinalizer(o, r.finalizer)
-		case used:
-			return false
-		}
-		return controllerutil.RemoveFinalizer(o, r.finalizer)
-	}}); err != nil {
+	if _, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: o, Part: objectwriter.Finalizer,
+		Change: func(o client.Object) bool {
+			switch {
+			case r.finalizer == "":
+				return false
+			case o.GetDeletionTimestamp() == nil:
+				return controllerutil.AddFinalizer(o, r.finalizer)
+			case used:
+				return false
+			}
+			return controllerutil.RemoveFinalizer(o, r.finalizer)
+		}}); err != nil {
 		return reconcile.Result{}, fmt.Errorf("finalizer of %s %s: %w", r.Kind, q.NamespacedName, err)
 	}
 	if r.Reporter != nil {
@@ -141,7 +146,8 @@ func (r *Reconciler) Changed(c objects.Change) {
 	}
 }
 
-// events is the handler of events of a kind: those of the reconciler's own kind concern the object itself, and all those that read it.
+// events is the handler of events of a kind: those of the reconciler's own kind concern the object itself, and all
+// those that read it.
 func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
@@ -151,7 +157,8 @@ func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.
 			r.departed.Note(kind, before)
 		}
 		if kind == r.Kind {
-			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(queue.Newest(before, after))}, queue.Coalesce)
+			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(queue.Newest(before, after))},
+				queue.Coalesce)
 		}
 		for _, name := range r.Index.Affected(objects.ChangeOf(kind, before, after)) {
 			q.AddAfter(reconcile.Request{NamespacedName: name}, queue.Coalesce)
@@ -161,7 +168,8 @@ func (r *Reconciler) events(kind objects.Kind) handler.TypedEventHandler[client.
 
 // SetUp has the manager run the reconciler with workers at a time.
 func (r *Reconciler) SetUp(mgr manager.Manager, workers int) error {
-	c := queue.NewController(queue.Options[reconcile.Request]{Name: r.controller, Reconciler: r, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
+	c := queue.NewController(queue.Options[reconcile.Request]{Name: r.controller, Reconciler: r, Workers: workers,
+		Log: mgr.GetLogger(), LogUnit: queue.LogObject})
 	c.Watch(r.Waker.Source())
 	for _, kind := range append([]objects.Kind{r.Kind}, r.reading...) {
 		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))

@@ -19,9 +19,9 @@ import (
 // releaseInterval is the pause between two looks whether the definition of Gateways is being removed.
 const releaseInterval = 2 * time.Second
 
-// Release lets Gateways go that the API server deletes because their definition is being removed: it removes their finalizers, for which the
-// removal waits, and nothing in AWS. Passes do not see these deletions (package optional). Gateways that were deleted before, which they see, are
-// left to them.
+// Release lets Gateways go that the API server deletes because their definition is being removed: it removes their
+// finalizers, for which the removal waits, and nothing in AWS. Passes do not see these deletions (package optional).
+// Gateways that were deleted before, which they see, are left to them.
 type Release struct {
 	Config    gateway.Config
 	Client    client.Client // reads from the cache
@@ -44,7 +44,8 @@ func (r *Release) release(ctx context.Context) {
 	}
 	list := &gatewayv1.GatewayList{}
 	if err := r.Live.List(ctx, list, client.InNamespace(r.Namespace)); err != nil {
-		r.Log.Info("the Gateways whose definition is being removed could not be listed; they are listed again", "cause", err.Error())
+		r.Log.Info("the Gateways whose definition is being removed could not be listed; they are listed again", "cause",
+			err.Error())
 		return
 	}
 	for i := range list.Items {
@@ -52,25 +53,29 @@ func (r *Release) release(ctx context.Context) {
 		if g.DeletionTimestamp == nil || !slices.ContainsFunc(g.Finalizers, gateway.IsFinalizer) || r.leftToPasses(ctx, g) {
 			continue
 		}
-		_, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: g, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
-			before := o.GetFinalizers()
-			after := slices.DeleteFunc(slices.Clone(before), gateway.IsFinalizer)
-			o.SetFinalizers(after)
-			return len(after) < len(before)
-		}})
+		_, err := objectwriter.Apply(ctx, r.Client, objectwriter.Write{Object: g, Part: objectwriter.Finalizer,
+			Change: func(o client.Object) bool {
+				before := o.GetFinalizers()
+				after := slices.DeleteFunc(slices.Clone(before), gateway.IsFinalizer)
+				o.SetFinalizers(after)
+				return len(after) < len(before)
+			}})
 		if client.IgnoreNotFound(err) != nil {
-			r.Log.Info("the finalizer of a Gateway whose definition is being removed could not be removed; it is tried again", "gateway", client.ObjectKeyFromObject(g), "cause", err.Error())
+			r.Log.Info("the finalizer of a Gateway whose definition is being removed could not be removed; it is tried again",
+				"gateway", client.ObjectKeyFromObject(g), "cause", err.Error())
 			continue
 		}
-		r.Log.Info("a Gateway is released with its definition; its load balancer in AWS does not change, and a Gateway of the same name adopts it", "gateway", client.ObjectKeyFromObject(g))
+		r.Log.Info("a Gateway is released with its definition; its load balancer in AWS does not change, and a Gateway of "+
+			"the same name adopts it", "gateway", client.ObjectKeyFromObject(g))
 	}
 }
 
-// leftToPasses reports whether passes see the deletion of a Gateway, or another controller looks after it. What cannot be read is not known to
-// be deleted by a user.
+// leftToPasses reports whether passes see the deletion of a Gateway, or another controller looks after it. What cannot
+// be read is not known to be deleted by a user.
 func (r *Release) leftToPasses(ctx context.Context, g *gatewayv1.Gateway) bool {
 	cached := &gatewayv1.Gateway{}
-	if err := r.Client.Get(ctx, client.ObjectKeyFromObject(g), cached); err == nil && cached.UID == g.UID && cached.DeletionTimestamp != nil {
+	if err := r.Client.Get(ctx, client.ObjectKeyFromObject(g), cached); err == nil && cached.UID == g.UID &&
+		cached.DeletionTimestamp != nil {
 		return true
 	}
 	class := &gatewayv1.GatewayClass{}

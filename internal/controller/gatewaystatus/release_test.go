@@ -32,7 +32,8 @@ func TestGatewaysOfADefinitionThatIsRemovedAreLetGo(t *testing.T) {
 	t.Parallel()
 	const finalizer, foreign = "gateway.k8s.aws/alb", "example.com/keep"
 	class := func(name string, controller gatewayv1.GatewayController) *gatewayv1.GatewayClass {
-		return &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: gatewayv1.GatewayClassSpec{ControllerName: controller}}
+		return &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: gatewayv1.GatewayClassSpec{
+			ControllerName: controller}}
 	}
 	for name, c := range map[string]struct {
 		stands    bool   // the definition is not being removed
@@ -77,7 +78,8 @@ func TestGatewaysOfADefinitionThatIsRemovedAreLetGo(t *testing.T) {
 				cached.UID = types.UID("old")
 			}
 			server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(live).Build()
-			known := fake.NewClientBuilder().WithScheme(scheme).WithObjects(class("alb", gateway.ControllerALB), class("other", "example.com/other"))
+			known := fake.NewClientBuilder().WithScheme(scheme).WithObjects(class("alb", gateway.ControllerALB),
+				class("other", "example.com/other"))
 			if !c.uncached {
 				known = known.WithObjects(cached)
 			}
@@ -85,7 +87,8 @@ func TestGatewaysOfADefinitionThatIsRemovedAreLetGo(t *testing.T) {
 				Ending: func(k objects.Kind) bool { return k == objects.Gateway && !c.stands }, Log: logr.Discard()}
 			r.release(t.Context())
 			after := &gatewayv1.Gateway{}
-			if err := server.Get(t.Context(), client.ObjectKeyFromObject(live), after); err != nil && !apierrors.IsNotFound(err) {
+			if err := server.Get(t.Context(), client.ObjectKeyFromObject(live), after); err != nil &&
+				!apierrors.IsNotFound(err) {
 				t.Fatal(err)
 			}
 			want := []string{foreign}

@@ -19,7 +19,8 @@ import (
 // none is the stack of what no pass over a Gateway decides.
 var none = stack.Key{}
 
-// departed is the stack of what is taken away of routes and ListenerSets whose Gateway is gone. It comes after what passes decided before that.
+// departed is the stack of what is taken away of routes and ListenerSets whose Gateway is gone. It comes after what
+// passes decided before that.
 var departed = stack.Key{Owner: "departed"}
 
 func departedLast(a, b stack.Key) int {
@@ -74,16 +75,19 @@ var byKind = map[objects.Kind]rules{
 	},
 	objects.TargetGroupConfiguration: {
 		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
-		user:    targetGroupUser,
-		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
+		user: targetGroupUser,
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration,
+			objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
 	},
 	objects.ListenerRuleConfiguration: {
 		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
 		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
-			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute, reference(objects.ListenerRuleConfiguration, o))); ok {
+			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute,
+				reference(objects.ListenerRuleConfiguration, o))); ok {
 				return user, true
 			}
-			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, reference(objects.ListenerRuleConfiguration, o)))
+			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute,
+				reference(objects.ListenerRuleConfiguration, o)))
 		},
 		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
 			c, ok := o.(*v1.ListenerRuleConfiguration)
@@ -114,7 +118,8 @@ var byKind = map[objects.Kind]rules{
 			}
 			return gateway.BackendTLSPolicy(v, cfg, p)
 		},
-		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant}, objects.RouteKinds...),
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant},
+			objects.RouteKinds...),
 	},
 }
 
@@ -131,7 +136,8 @@ func first[T metav1.Object](all []T) (string, bool) {
 	return string(kind) + " " + all[0].GetNamespace() + "/" + all[0].GetName(), true
 }
 
-// configurationUser is a class of ours, or a Gateway of one, that names a LoadBalancerConfiguration. A Gateway that is being deleted counts too.
+// configurationUser is a class of ours, or a Gateway of one, that names a LoadBalancerConfiguration. A Gateway that is
+// being deleted counts too.
 func configurationUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
 	to := reference(objects.LoadBalancerConfiguration, o)
 	classes := objects.Naming[*gatewayv1.GatewayClass](v, objects.GatewayClass, to)
@@ -148,22 +154,24 @@ func configurationUser(v *objects.View, cfg gateway.Config, o client.Object) (st
 	return "", false
 }
 
-// targetGroupUser is a LoadBalancerConfiguration in use that names a TargetGroupConfiguration as its default; or, of one with a targetReference, a
-// route that names the same object as a backend, and may, while that exists.
+// targetGroupUser is a LoadBalancerConfiguration in use that names a TargetGroupConfiguration as its default; or, of
+// one with a targetReference, a route that names the same object as a backend, and may, while that exists.
 func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
 	c, ok := o.(*v1.TargetGroupConfiguration)
 	if !ok {
 		return "", false
 	}
 	if c.Spec.TargetReference == nil {
-		for _, lbc := range objects.Naming[*v1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, reference(objects.TargetGroupConfiguration, o)) {
+		for _, lbc := range objects.Naming[*v1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration,
+			reference(objects.TargetGroupConfiguration, o)) {
 			if _, used := configurationUser(v, cfg, lbc); used {
 				return first([]*v1.LoadBalancerConfiguration{lbc})
 			}
 		}
 		return "", false
 	}
-	of := objects.Ref{Kind: objects.Kind(ptr.Deref(c.Spec.TargetReference.Kind, string(objects.Service))), Namespace: o.GetNamespace(), Name: c.Spec.TargetReference.Name}
+	of := objects.Ref{Kind: objects.Kind(ptr.Deref(c.Spec.TargetReference.Kind, string(objects.Service))),
+		Namespace: o.GetNamespace(), Name: c.Spec.TargetReference.Name}
 	if of.Kind != objects.Service && of.Kind != objects.Gateway {
 		return "", false
 	}

@@ -29,7 +29,8 @@ metadata: {name: all, namespace: mal}
 spec: {parentRefs: [{name: evil}], rules: [{backendRefs: [{name: web, namespace: shop, port: 80}]}]}
 `
 
-// TestRouteOfOthersHoldsNoTargetGroupConfiguration: a route that may not name a Service keeps nothing of the Service's owner.
+// TestRouteOfOthersHoldsNoTargetGroupConfiguration: a route that may not name a Service keeps nothing of the Service's
+// owner.
 func TestRouteOfOthersHoldsNoTargetGroupConfiguration(t *testing.T) {
 	t.Parallel()
 	const grant = `

@@ -26,31 +26,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one write. That of a Gateway
-// waits for nothing.
+// gather is how long a status waits for what other Gateways decide about the same object: a route of several costs one
+// write. That of a Gateway waits for nothing.
 const gather = 100 * time.Millisecond
 
-// countsGather is how long a status waits in which nothing but numbers of attached routes changes: a thousand routes that are created one after the other cost
-// few writes of their Gateway.
+// countsGather is how long a status waits in which nothing but numbers of attached routes changes: a thousand routes
+// that are created one after the other cost few writes of their Gateway.
 const countsGather = 800 * time.Millisecond
 
 // written are the kinds with statuses.
-var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ListenerRuleConfiguration, objects.BackendTLSPolicy}, objects.RouteKinds...)
+var written = append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet,
+	objects.ListenerRuleConfiguration, objects.BackendTLSPolicy}, objects.RouteKinds...)
 
-// Statuses writes the statuses of objects around Gateways. Of what each Gateway decides about an object the latest holds, and what several
-// decide is written at once. It is safe for concurrent use.
+// Statuses writes the statuses of objects around Gateways. Of what each Gateway decides about an object the latest
+// holds, and what several decide is written at once. It is safe for concurrent use.
 type Statuses struct {
 	writers map[objects.Kind]*objectwriter.Writer // one for each kind, since objects of several may have one name
 	client  client.Client
 	now     func() time.Time
 	mu      sync.Mutex
 	wanted  map[objects.Ref]map[stack.Key]gateway.Change
-	of      map[stack.Key]map[objects.Ref]bool // the objects of wanted by stack: there may be thousands that others decide about
+	// the objects of wanted by stack: there may be thousands that others decide about
+	of map[stack.Key]map[objects.Ref]bool
 }
 
 // NewStatuses makes a writer.
 func NewStatuses(c client.Client, now func() time.Time, log logr.Logger) *Statuses {
-	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now, wanted: map[objects.Ref]map[stack.Key]gateway.Change{}, of: map[stack.Key]map[objects.Ref]bool{}}
+	s := &Statuses{writers: map[objects.Kind]*objectwriter.Writer{}, client: c, now: now,
+		wanted: map[objects.Ref]map[stack.Key]gateway.Change{}, of: map[stack.Key]map[objects.Ref]bool{}}
 	for _, kind := range written {
 		w := objectwriter.New(c, now, log.WithValues("kind", kind))
 		if kind != objects.Gateway {
@@ -71,8 +74,8 @@ func (s *Statuses) Start(ctx context.Context) error {
 	return all.Wait()
 }
 
-// Set has the changes written that a stack decides, which are all of its changes: what it decided before about other objects is dropped. Nothing is
-// written where the objects are so already.
+// Set has the changes written that a stack decides, which are all of its changes: what it decided before about other
+// objects is dropped. Nothing is written where the objects are so already.
 func (s *Statuses) Set(key stack.Key, changes []gateway.Change) {
 	now := make(map[objects.Ref]bool, len(changes))
 	for _, c := range changes {
@@ -137,7 +140,8 @@ func (s *Statuses) set(ctx context.Context, key stack.Key, c gateway.Change) {
 	defer s.mu.Unlock()
 	s.enter(id, key, c)
 	all := maps.Clone(s.wanted[id])
-	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (changed bool) {
+	write := objectwriter.Write{Object: o, Part: objectwriter.Status, Minor: onlyCounts, Change: func(o client.Object) (
+		changed bool) {
 		for _, k := range sorting.Sorted(maps.Keys(all), departedLast) {
 			changed = all[k].Apply(o, metav1.Time{Time: s.now()}) || changed
 		}

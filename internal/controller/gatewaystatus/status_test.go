@@ -20,7 +20,8 @@ func TestWhatAStackDecidedIsDroppedWithoutALookAtThoseOfOthers(t *testing.T) {
 		return stack.Key{Owner: owner, ID: stack.ID{Namespace: "shop", Name: name}}
 	}
 	a, b, moved := key(stack.GatewayALB, "a"), key(stack.GatewayALB, "b"), key(stack.GatewayNLB, "a")
-	route, other := objects.Ref{Kind: objects.HTTPRoute, Namespace: "shop", Name: "web"}, objects.Ref{Kind: objects.HTTPRoute, Namespace: "shop", Name: "api"}
+	route, other := objects.Ref{Kind: objects.HTTPRoute, Namespace: "shop", Name: "web"}, objects.Ref{
+		Kind: objects.HTTPRoute, Namespace: "shop", Name: "api"}
 	s := NewStatuses(nil, time.Now, logr.Discard())
 	s.enter(route, a, gateway.Change{})
 	s.enter(route, b, gateway.Change{})
@@ -39,7 +40,8 @@ func TestOnlyNumbersOfAttachedRoutesWait(t *testing.T) {
 	t.Parallel()
 	of := func(routes int32, conditions ...metav1.Condition) *gatewayv1.Gateway {
 		g := &gatewayv1.Gateway{}
-		g.Status.Conditions, g.Status.Listeners = conditions, []gatewayv1.ListenerStatus{{Name: "http", AttachedRoutes: routes}}
+		g.Status.Conditions, g.Status.Listeners = conditions, []gatewayv1.ListenerStatus{
+			{Name: "http", AttachedRoutes: routes}}
 		return g
 	}
 	set := func(routes ...int32) *gatewayv1.ListenerSet {

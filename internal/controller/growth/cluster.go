@@ -32,7 +32,8 @@ type Cluster struct {
 // kinds returns the listed kinds of readable.Kinds, and the kinds of endpoints.
 func kinds() map[objects.Kind]readable.Kind {
 	out := map[objects.Kind]readable.Kind{
-		objects.Node: {Object: &corev1.Node{}, List: &corev1.NodeList{}}, objects.Pod: {Object: &corev1.Pod{}, List: &corev1.PodList{}},
+		objects.Node: {Object: &corev1.Node{}, List: &corev1.NodeList{}}, objects.Pod: {Object: &corev1.Pod{},
+			List: &corev1.PodList{}},
 		objects.EndpointSlice: {Object: &discoveryv1.EndpointSlice{}, List: &discoveryv1.EndpointSliceList{}},
 	}
 	for kind, k := range readable.Kinds {
@@ -73,9 +74,11 @@ func NewIndexedCluster(t testing.TB, indexes []Index, all ...client.Object) *Clu
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
 	c.Cache, err = cache.New(&rest.Config{Host: "http://127.0.0.1:1"}, cache.Options{Scheme: scheme, Mapper: mapper,
-		NewInformer: c.Shared.Watching(func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		NewInformer: c.Shared.Watching(func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
+			indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 			kind, _ := objects.KindOf(example)
-			i := toolscache.NewSharedIndexInformer(source{read[kind].List, of[reflect.TypeOf(example)], c.watches[kind]}, example, resync, indexers)
+			i := toolscache.NewSharedIndexInformer(source{read[kind].List, of[reflect.TypeOf(example)], c.watches[kind]},
+				example, resync, indexers)
 			if kind == objects.Pod {
 				c.Shared.Pods = func(string) toolscache.Store { return i.GetStore() }
 			}

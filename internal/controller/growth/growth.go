@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// Constant is the largest exponent of a cost that does not depend on the number of objects. It leaves room for noise and
-// for the depth of maps.
+// Constant is the largest exponent of a cost that does not depend on the number of objects. It leaves room for noise
+// and for the depth of maps.
 const Constant = 0.15
 
-// Sizes are the numbers of objects that tests compare: few in each run of the tests, those of make growth if LBC_GROWTH is set.
+// Sizes are the numbers of objects that tests compare: few in each run of the tests, those of make growth if LBC_GROWTH
+// is set.
 var Sizes = sizes(os.Getenv("LBC_GROWTH") != "")
 
 func sizes(long bool) []int {
@@ -31,7 +32,8 @@ type Point struct {
 	Cost float64
 }
 
-// Exponent is the e for which costs grow as N^e: the slope of the line through the logarithms. Costs below 1 count as 1.
+// Exponent is the e for which costs grow as N^e: the slope of the line through the logarithms. Costs below 1 count as
+// 1.
 func Exponent(points []Point) float64 {
 	var x, y, xx, xy float64
 	for _, p := range points {
@@ -63,11 +65,12 @@ func Log(t testing.TB, what string, points []Point) {
 	for _, p := range points {
 		costs = append(costs, fmt.Sprintf("%.0f", p.Cost))
 	}
-	t.Logf("growth | %s | %s | %s | %.2f |", strings.TrimPrefix(t.Name(), "Test"), what, strings.Join(costs, " | "), Exponent(points))
+	t.Logf("growth | %s | %s | %s | %.2f |", strings.TrimPrefix(t.Name(), "Test"), what, strings.Join(costs, " | "),
+		Exponent(points))
 }
 
-// Bytes returns how many bytes f allocates, the least of several calls. Other goroutines count too: the test must not be
-// parallel.
+// Bytes returns how many bytes f allocates, the least of several calls. Other goroutines count too: the test must not
+// be parallel.
 func Bytes(f func()) float64 {
 	f() // fills pools and maps
 	least := math.Inf(1)

@@ -39,7 +39,8 @@ func (q *quiet) Errorf(string, ...any) { q.failed = true }
 
 func TestAtMostFailsForACostThatGrows(t *testing.T) { // not parallel: it counts bytes
 	var sink []byte
-	for want, size := range map[bool]func(n int) int{false: func(int) int { return 1 << 16 }, true: func(n int) int { return n << 12 }} {
+	for want, size := range map[bool]func(n int) int{false: func(int) int { return 1 << 16 },
+		true: func(n int) int { return n << 12 }} {
 		q := &quiet{}
 		AtMost(q, Constant, "bytes", func(n int) float64 { return Bytes(func() { sink = make([]byte, size(n)) }) })
 		if q.failed != want {

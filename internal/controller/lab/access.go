@@ -30,7 +30,8 @@ const (
 
 // Node is a ready node that runs on an instance of the simulated account.
 func Node(name, provider string) *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelTopologyZone: "us-west-2a"}}}
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+		corev1.LabelTopologyZone: "us-west-2a"}}}
 	n.Spec.ProviderID = provider
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 	return n
@@ -38,7 +39,8 @@ func Node(name, provider string) *corev1.Node {
 
 // Pods are ready pods of Service web on a node, with their slice: the objects and what resolution reads of them.
 func Pods(node string, addresses ...string) []client.Object {
-	slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-" + node, Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
+	slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-" + node,
+		Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 	slice.AddressType = discoveryv1.AddressTypeIPv4
 	slice.Ports = []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}
 	out := []client.Object{slice}
@@ -46,7 +48,8 @@ func Pods(node string, addresses ...string) []client.Object {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%s-%d", node, i)}}
 		pod.Spec.NodeName, pod.Status.PodIP = node, a
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{a}, NodeName: &node, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: pod.Name},
+			Addresses: []string{a}, NodeName: &node, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop",
+				Name: pod.Name},
 		})
 		out = append(out, pod)
 	}
@@ -57,7 +60,8 @@ func Pods(node string, addresses ...string) []client.Object {
 func Binding(arn string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bound", UID: "uid-bound"}}
 	o.Spec = v1beta1.TargetGroupBindingSpec{
-		TargetGroupARN: arn, TargetType: &kind, TargetGroupProtocol: ptr.To(v1beta1.Protocol("HTTP")), IPAddressType: ptr.To(v1beta1.IPAddressTypeIPv4), VpcID: VPC,
+		TargetGroupARN: arn, TargetType: &kind, TargetGroupProtocol: ptr.To(v1beta1.Protocol("HTTP")),
+		IPAddressType: ptr.To(v1beta1.IPAddressTypeIPv4), VpcID: VPC,
 		ServiceRef: v1beta1.ServiceReference{Name: "web", Port: intstr.FromInt32(80)},
 		Networking: &v1beta1.TargetGroupBindingNetworking{Ingress: []v1beta1.NetworkingIngressRule{{
 			From:  []v1beta1.NetworkingPeer{{SecurityGroup: &v1beta1.SecurityGroup{GroupID: Peer}}},
@@ -71,7 +75,8 @@ func Binding(arn string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 func (l *Lab) TargetGroup(kind elbtypes.TargetTypeEnum) string {
 	l.Helper()
 	out, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("theirs"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: kind, VpcId: aws.String(VPC),
+		Name: aws.String("theirs"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: kind,
+		VpcId: aws.String(VPC),
 	})
 	l.Must(err)
 	return aws.ToString(out.TargetGroups[0].TargetGroupArn)
@@ -80,13 +85,15 @@ func (l *Lab) TargetGroup(kind elbtypes.TargetTypeEnum) string {
 // Admitted are the inbound rules of a group that we made: "PEER FROM-TO".
 func (l *Lab) Admitted(group string) []string {
 	l.Helper()
-	out, err := l.Sim.Compute.DescribeSecurityGroups(l.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{group}})
+	out, err := l.Sim.Compute.DescribeSecurityGroups(l.Context(), &ec2.DescribeSecurityGroupsInput{
+		GroupIds: []string{group}})
 	l.Must(err)
 	var rules []string
 	for _, p := range out.SecurityGroups[0].IpPermissions {
 		for _, g := range p.UserIdGroupPairs {
 			if strings.Contains(aws.ToString(g.Description), "targetGroupBinding=shared") {
-				rules = append(rules, fmt.Sprintf("%s %d-%d", aws.ToString(g.GroupId), aws.ToInt32(p.FromPort), aws.ToInt32(p.ToPort)))
+				rules = append(rules, fmt.Sprintf("%s %d-%d", aws.ToString(g.GroupId), aws.ToInt32(p.FromPort),
+					aws.ToInt32(p.ToPort)))
 			}
 		}
 	}
@@ -114,7 +121,8 @@ func (l *Lab) Readdress(slice *discoveryv1.EndpointSlice, address string) {
 	l.Helper()
 	slice.Endpoints[0].Addresses = []string{address}
 	pod := &corev1.Pod{}
-	l.Must(l.Client.Get(l.Context(), client.ObjectKey{Namespace: slice.Namespace, Name: slice.Endpoints[0].TargetRef.Name}, pod))
+	l.Must(l.Client.Get(l.Context(), client.ObjectKey{Namespace: slice.Namespace, Name: slice.Endpoints[0].TargetRef.Name},
+		pod))
 	pod.Status.PodIP = address
 	l.Must(l.Client.Status().Update(l.Context(), pod))
 }
@@ -142,7 +150,8 @@ func (l *Lab) NetworkInterface(group string, prefixes int32) *ec2types.NetworkIn
 // SecurityGroup creates a security group and returns its ID.
 func (l *Lab) SecurityGroup(name string) string {
 	l.Helper()
-	out, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name, VpcId: aws.String(VPC)})
+	out, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: &name, Description: &name, VpcId: aws.String(VPC)})
 	l.Must(err)
 	return aws.ToString(out.GroupId)
 }

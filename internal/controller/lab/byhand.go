@@ -27,7 +27,8 @@ func OnEachOwner(t *testing.T, flags []string, f func(*testing.T, *ByHand)) {
 	t.Helper()
 	t.Run("Ingress", func(t *testing.T) {
 		t.Parallel()
-		b := &ByHand{Lab: New(t, account.Profile{}, Class(), Service("web"), Ingress("web", nil, "web")), Keys: []stack.Key{Key("web")}}
+		b := &ByHand{Lab: New(t, account.Profile{}, Class(), Service("web"), Ingress("web", nil, "web")), Keys: []stack.Key{
+			Key("web")}}
 		b.Edit = func(path string) {
 			b.EditWeb(func(i *networkingv1.Ingress) {
 				more := i.Spec.Rules[0].HTTP.Paths[0]
@@ -44,7 +45,9 @@ func OnEachOwner(t *testing.T, flags []string, f func(*testing.T, *ByHand)) {
 		b := &ByHand{Lab: NewGateway(t, strings.Replace(WebGateway, "value: /}", "value: /web}", 1))}
 		b.Keys = b.WebKeys()
 		b.Edit = func(path string) {
-			b.Apply(strings.ReplaceAll(`HTTPRoute shop/more {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: PATH}}], backendRefs: [{name: web, port: 80}]}]}}`, "PATH", path))
+			b.Apply(
+				strings.ReplaceAll(
+					`HTTPRoute shop/more {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: PATH}}], backendRefs: [{name: web, port: 80}]}]}}`, "PATH", path))
 		}
 		b.End = func() { b.Discard("Gateway shop/web {}") }
 		b.begin(append(flags, "--default-target-type=ip"))
@@ -75,8 +78,12 @@ func (b *ByHand) Balancer() simclient.LoadBalancer { return b.Sim.Resources().Lo
 func (b *ByHand) Rule(listener string, priority int32, path string) (arn string) {
 	b.Helper()
 	out, err := b.Sim.Balancing.CreateRule(b.Context(), &elbv2.CreateRuleInput{ListenerArn: &listener, Priority: &priority,
-		Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{Values: []string{path}}}},
-		Actions:    []elbtypes.Action{{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("410")}}},
+		Conditions: []elbtypes.RuleCondition{
+			{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{
+				Values: []string{path}}}},
+		Actions: []elbtypes.Action{
+			{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+				StatusCode: aws.String("410")}}},
 	})
 	b.Must(err)
 	return *out.Rules[0].RuleArn
@@ -85,8 +92,11 @@ func (b *ByHand) Rule(listener string, priority int32, path string) (arn string)
 // Listener makes a listener by hand, which answers 410.
 func (b *ByHand) Listener(port int32) (arn string) {
 	b.Helper()
-	out, err := b.Sim.Balancing.CreateListener(b.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: aws.String(b.Balancer().ARN), Port: &port, Protocol: elbtypes.ProtocolEnumHttp,
-		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("410")}}},
+	out, err := b.Sim.Balancing.CreateListener(b.Context(), &elbv2.CreateListenerInput{
+		LoadBalancerArn: aws.String(b.Balancer().ARN), Port: &port, Protocol: elbtypes.ProtocolEnumHttp,
+		DefaultActions: []elbtypes.Action{
+			{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+				StatusCode: aws.String("410")}}},
 	})
 	b.Must(err)
 	return *out.Listeners[0].ListenerArn

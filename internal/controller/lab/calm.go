@@ -42,7 +42,8 @@ func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 	for _, key := range keys {
 		due[unit{stack: key}] = l.Clock.Now()
 	}
-	failures := backoff.NewFailures[unit](backoff.Policy{First: queue.FirstRetry, Longest: l.Config.BindingMaxBackoff}, l.Clock.Now, nil)
+	failures := backoff.NewFailures[unit](backoff.Policy{First: queue.FirstRetry, Longest: l.Config.BindingMaxBackoff},
+		l.Clock.Now, nil)
 	known := map[unit]string{} // what a watch brings back
 	ticks := make([]time.Time, len(loops))
 	for i := range ticks {
@@ -158,7 +159,8 @@ func (l *Lab) Counts(mark uint64) (total int, by map[string]int) {
 func (l *Lab) Foreign(name string) string {
 	l.Helper()
 	out, err := l.Sim.Balancing.CreateLoadBalancer(l.Context(), &elbv2.CreateLoadBalancerInput{
-		Name: aws.String(name), Scheme: "internal", Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
+		Name: aws.String(name), Scheme: "internal", Subnets: []string{"subnet-0a1de0000000000a1",
+			"subnet-0a1de0000000000b1"}})
 	l.Must(err)
 	return aws.ToString(out.LoadBalancers[0].LoadBalancerArn)
 }

@@ -10,7 +10,8 @@ import (
 func (l *Lab) Flags(args ...string) {
 	l.Helper()
 	var err error
-	l.Config, err = config.Parse(append([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"}, args...))
+	l.Config, err = config.Parse(append([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001",
+		"--aws-region=us-west-2", "--ingress-class=alb"}, args...))
 	l.Must(err)
 	l.Restart()
 }

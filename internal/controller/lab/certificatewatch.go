@@ -39,7 +39,8 @@ func Secure(name, host string) *networkingv1.Ingress {
 // Certify has ACM issue a certificate.
 func (l *Lab) Certify(domain string) (arn string) {
 	l.Helper()
-	out, err := l.Sim.Trust.RequestCertificate(l.Context(), &acm.RequestCertificateInput{DomainName: aws.String(domain), ValidationMethod: acmtypes.ValidationMethodDns,
+	out, err := l.Sim.Trust.RequestCertificate(l.Context(), &acm.RequestCertificateInput{DomainName: aws.String(domain),
+		ValidationMethod:        acmtypes.ValidationMethodDns,
 		CertificateAuthorityArn: aws.String("arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/1")})
 	l.Must(err)
 	l.Clock.Advance(time.Minute)

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// Account describes what the account holds of load balancers, a line for each thing, without what differs between two accounts
-// that serve the same objects: ids, priorities as numbers, and the order of creation.
+// Account describes what the account holds of load balancers, a line for each thing, without what differs between two
+// accounts that serve the same objects: ids, priorities as numbers, and the order of creation.
 func (l *Lab) Account() string {
 	r := l.Sim.Resources()
 	var ids []string
@@ -35,16 +35,19 @@ func (l *Lab) Account() string {
 		out = append(out, strings.NewReplacer(ids...).Replace(fmt.Sprintf(format, args...)))
 	}
 	for _, lb := range r.LoadBalancers {
-		add("load balancer %s: %s %s %s, groups %v, attributes %v, tags %v", lb.Name, lb.Type, lb.Scheme, lb.IPAddressType, lb.SecurityGroups, lb.Attributes, lb.Tags)
+		add("load balancer %s: %s %s %s, groups %v, attributes %v, tags %v", lb.Name, lb.Type, lb.Scheme, lb.IPAddressType,
+			lb.SecurityGroups, lb.Attributes, lb.Tags)
 		for _, li := range lb.Listeners {
-			add("listener %s:%d: %s %v %s %v %v", lb.Name, li.Port, li.Protocol, li.Certificates, li.SSLPolicy, li.Attributes, li.Tags)
+			add("listener %s:%d: %s %v %s %v %v", lb.Name, li.Port, li.Protocol, li.Certificates, li.SSLPolicy,
+				li.Attributes, li.Tags)
 			for i, rule := range li.Rules {
 				add("listener %s:%d: rule %03d: %s", lb.Name, li.Port, i, rule.Text)
 			}
 		}
 	}
 	for _, tg := range r.TargetGroups {
-		add("target group %s: %s %s %s %d, check %s, of %s, attributes %v, tags %v", tg.Name, tg.TargetType, tg.Protocol, tg.ProtocolVersion, tg.Port,
+		add("target group %s: %s %s %s %d, check %s, of %s, attributes %v, tags %v", tg.Name, tg.TargetType, tg.Protocol,
+			tg.ProtocolVersion, tg.Port,
 			tg.HealthCheck, tg.LoadBalancer, tg.Attributes, tg.Tags)
 		for id := range RegisteredIn(tg) {
 			add("target group %s: target %s", tg.Name, id)

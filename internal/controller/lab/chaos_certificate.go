@@ -31,7 +31,8 @@ var TLSPairs = sync.OnceValue(func() (out [2]map[string][]byte) {
 		if err != nil {
 			panic(err)
 		}
-		template := &x509.Certificate{SerialNumber: big.NewInt(int64(n + 1)), Subject: pkix.Name{CommonName: "*.sealed.dev"}, DNSNames: []string{"*.sealed.dev"},
+		template := &x509.Certificate{SerialNumber: big.NewInt(int64(n + 1)), Subject: pkix.Name{CommonName: "*.sealed.dev"},
+			DNSNames:  []string{"*.sealed.dev"},
 			NotBefore: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC)}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 		if err != nil {
@@ -56,10 +57,12 @@ func (l *Lab) OwnCertificates() {
 	l.Must(l.Config.Gates.Set("EnableCertificateManagement=true"))
 	var secrets []corev1.Secret
 	for n, name := range []string{"tls", "another-tls"} {
-		secrets = append(secrets, corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: TLSPairs()[n]})
+		secrets = append(secrets, corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name,
+			ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: TLSPairs()[n]})
 	}
 	l.Core = fake.NewSimpleClientset(&corev1.SecretList{Items: secrets})
-	_, err := l.Sim.Names.CreateHostedZone(l.Context(), &route53.CreateHostedZoneInput{Name: aws.String("asked.dev"), CallerReference: aws.String("asked.dev")})
+	_, err := l.Sim.Names.CreateHostedZone(l.Context(), &route53.CreateHostedZoneInput{Name: aws.String("asked.dev"),
+		CallerReference: aws.String("asked.dev")})
 	l.Must(err)
 	l.Restart()
 }
@@ -98,7 +101,8 @@ func (l *Lab) Owned() []string {
 	var out []string
 	for _, c := range l.Sim.Account.Certificates {
 		if c.Tags[naming.ClusterTag] != "" {
-			out = append(out, fmt.Sprintf("certificate %s: %s %s, used by %d, tags %v", c.Domain, c.Type, c.Status, len(l.Sim.Account.CertificateUsers(c.ARN)), c.Tags))
+			out = append(out, fmt.Sprintf("certificate %s: %s %s, used by %d, tags %v", c.Domain, c.Type, c.Status,
+				len(l.Sim.Account.CertificateUsers(c.ARN)), c.Tags))
 		}
 	}
 	for _, z := range l.Sim.Account.HostedZones {
@@ -111,8 +115,9 @@ func (l *Lab) Owned() []string {
 	return out
 }
 
-// WithoutRecords leaves out validation records that are too many: a process that ends between the deletion of a certificate and that of
-// its record leaves the record, and no later one knows of it. Nobody is harmed, where a record that went first could not be restored.
+// WithoutRecords leaves out validation records that are too many: a process that ends between the deletion of a
+// certificate and that of its record leaves the record, and no later one knows of it. Nobody is harmed, where a record
+// that went first could not be restored.
 func WithoutRecords(lines []string) (out []string) {
 	for _, line := range lines {
 		if !strings.HasPrefix(strings.TrimPrefix(line, "+ "), "record of zone") {

@@ -65,8 +65,8 @@ func (l *Lab) Annotate(name, key, value string) {
 	l.Edit(name, func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/"+key] = value })
 }
 
-// CrashLab is at rest with an Ingress base, a Service net with a network load balancer, and a binding of the user's. If stacks own
-// certificates, there are the Ingresses sealed and asked as well.
+// CrashLab is at rest with an Ingress base, a Service net with a network load balancer, and a binding of the user's. If
+// stacks own certificates, there are the Ingresses sealed and asked as well.
 func CrashLab(t *testing.T, keeps, owning bool, prepare ...func(*Lab)) *Lab {
 	t.Helper()
 	objects := []client.Object{Class(), Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), Ingress("base", nil, "s0")}

@@ -33,12 +33,17 @@ type Stage struct {
 var LifeOfMany = []Stage{
 	{"created", func(l *Lab) {
 		l.Create(Sealed("again", "another-tls"))
-		l.Create(Ingress("guarded", map[string]string{"certificate-arn": CrashCertificate + "," + l.ForeignCertificate("guarded.example.com"), "wafv2-acl-name": GuardACL,
-			"shield-advanced-protection": "true", "minimum-load-balancer-capacity": "CapacityUnits=500", "ipam-ipv4-pool-id": guardPool,
-			"mutual-authentication": `[{"port":443,"mode":"verify","trustStore":"` + GuardStore + `"}]`, "listen-ports": `[{"HTTPS":443}]`,
+		l.Create(Ingress("guarded", map[string]string{"certificate-arn": CrashCertificate + "," + l.ForeignCertificate(
+			"guarded.example.com"), "wafv2-acl-name": GuardACL,
+			"shield-advanced-protection": "true", "minimum-load-balancer-capacity": "CapacityUnits=500",
+			"ipam-ipv4-pool-id":             guardPool,
+			"mutual-authentication":         `[{"port":443,"mode":"verify","trustStore":"` + GuardStore + `"}]`,
+			"listen-ports":                  `[{"HTTPS":443}]`,
 			"listener-attributes.HTTPS-443": "routing.http.response.server.enabled=false"}, "s0"))
-		l.Create(Ingress("web", map[string]string{"certificate-arn": CrashCertificate, "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`, "ssl-redirect": "443", "tags": "stage=test",
-			"load-balancer-attributes": "idle_timeout.timeout_seconds=75", "target-group-attributes": "deregistration_delay.timeout_seconds=30"}, "s0", "s1"))
+		l.Create(Ingress("web", map[string]string{"certificate-arn": CrashCertificate,
+			"listen-ports": `[{"HTTP":80},{"HTTPS":443}]`, "ssl-redirect": "443", "tags": "stage=test",
+			"load-balancer-attributes": "idle_timeout.timeout_seconds=75",
+			"target-group-attributes":  "deregistration_delay.timeout_seconds=30"}, "s0", "s1"))
 		l.Create(Ingress("shown", map[string]string{"enable-frontend-nlb": "true"}, "s0", "s1"))
 		l.Create(CrashBalancer("edge"))
 	}},
@@ -47,8 +52,10 @@ var LifeOfMany = []Stage{
 		l.Renew("tls")
 		l.Edit("asked", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "other.asked.dev" })
 		l.Edit("guarded", func(i *networkingv1.Ingress) {
-			for k, v := range map[string]string{"wafv2-acl-name": "none", "shield-advanced-protection": "false", "minimum-load-balancer-capacity": "CapacityUnits=0",
-				"certificate-arn": CrashCertificate, "listener-attributes.HTTPS-443": "routing.http.response.server.enabled=true"} {
+			for k, v := range map[string]string{"wafv2-acl-name": "none", "shield-advanced-protection": "false",
+				"minimum-load-balancer-capacity": "CapacityUnits=0",
+				"certificate-arn":                CrashCertificate,
+				"listener-attributes.HTTPS-443":  "routing.http.response.server.enabled=true"} {
 				i.Annotations["alb.ingress.kubernetes.io/"+k] = v
 			}
 			delete(i.Annotations, "alb.ingress.kubernetes.io/ipam-ipv4-pool-id")
@@ -128,7 +135,8 @@ func ManyLab(t *testing.T, keeps bool, prepare ...func(*Lab)) *Lab {
 	l.Must(l.Sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000))
 	l.Sim.Account.Lock()
 	defer l.Sim.Account.Unlock()
-	l.Sim.Account.AddIPAMPool(&vpc.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	l.Sim.Account.AddIPAMPool(&vpc.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{
+		netip.MustParsePrefix("203.0.113.0/24")}})
 	return l
 }
 
@@ -137,12 +145,16 @@ func (l *Lab) GuardAccount() {
 	l.Helper()
 	_, err := l.Sim.Shield.CreateSubscription(l.Context(), &shield.CreateSubscriptionInput{})
 	l.Must(err)
-	_, err = l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String(GuardACL), Scope: waftypes.ScopeRegional,
-		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(GuardACL)}})
+	_, err = l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String(GuardACL),
+		Scope:         waftypes.ScopeRegional,
+		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{
+			MetricName: aws.String(GuardACL)}})
 	l.Must(err)
 	l.Sim.Account.Lock()
 	defer l.Sim.Account.Unlock()
-	l.Sim.Account.AddTrustStore(&account.TrustStore{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/" + GuardStore + "/0a1de00000000001", Name: GuardStore})
+	l.Sim.Account.AddTrustStore(&account.TrustStore{
+		ARN:  "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/" + GuardStore + "/0a1de00000000001",
+		Name: GuardStore})
 }
 
 // ForeignCertificate is one of the account that nobody's stack owns.
@@ -150,7 +162,8 @@ func (l *Lab) ForeignCertificate(domain string) (arn string) {
 	arn = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-0000000000ff"
 	l.Sim.Account.Lock()
 	defer l.Sim.Account.Unlock()
-	l.Sim.Account.AddCertificate(&account.Certificate{ARN: arn, Domain: domain, AlternativeNames: []string{domain}, Status: "ISSUED", Type: "PRIVATE", KeyAlgorithm: "RSA_2048"})
+	l.Sim.Account.AddCertificate(&account.Certificate{ARN: arn, Domain: domain, AlternativeNames: []string{domain},
+		Status: "ISSUED", Type: "PRIVATE", KeyAlgorithm: "RSA_2048"})
 	return arn
 }
 
@@ -177,7 +190,8 @@ func (l *Lab) Called(mark uint64) (out []string) {
 
 // Denying is a refusal as IAM words it.
 func Denying(permission string) gate.Fault {
-	f := gate.Fault{Code: "AccessDenied", Status: 403, Message: "User: arn:aws:sts::123456789012:assumed-role/lbc/1 is not authorized to perform: " + permission}
+	f := gate.Fault{Code: "AccessDenied", Status: 403,
+		Message: "User: arn:aws:sts::123456789012:assumed-role/lbc/1 is not authorized to perform: " + permission}
 	if strings.HasPrefix(permission, "ec2:") {
 		f.Code = "UnauthorizedOperation"
 	}
@@ -186,14 +200,20 @@ func Denying(permission string) gate.Fault {
 
 // Uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var Uncalled = map[string]string{
-	"cognito-idp:DescribeUserPoolClient":         "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
-	"ec2:DescribeAddresses":                      "no object here names an address by its text; internal/aws/inventory/details_test.go",
-	"ec2:DescribeManagedPrefixLists":             "no object here names a prefix list; lifeOfTheRest",
-	"ec2:DescribeNetworkInterfaces":              "pods here have no interfaces of their own; internal/aws/inventory/interfaces_test.go",
-	"ec2:DescribeRouteTables":                    "subnets here say by tags what they are for; internal/aws/inventory/facts_test.go",
-	"sts:GetCallerIdentity":                      "AWS denies it to nobody",
-	"sts:AssumeRole":                             "no binding here names a role; TestARoleThatIsDeniedStopsOnlyItsBindings",
-	"tag:GetResources":                           "the gate is off; TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/aws/inventory",
+	"cognito-idp:DescribeUserPoolClient": "Elastic Load Balancing asks for it on behalf of whoever creates a " +
+		"rule; its denial is one of CreateRule",
+	"ec2:DescribeAddresses": "no object here names an address by its text; " +
+		"internal/aws/inventory/details_test.go",
+	"ec2:DescribeManagedPrefixLists": "no object here names a prefix list; lifeOfTheRest",
+	"ec2:DescribeNetworkInterfaces": "pods here have no interfaces of their own; " +
+		"internal/aws/inventory/interfaces_test.go",
+	"ec2:DescribeRouteTables": "subnets here say by tags what they are for; " +
+		"internal/aws/inventory/facts_test.go",
+	"sts:GetCallerIdentity": "AWS denies it to nobody",
+	"sts:AssumeRole": "no binding here names a role; " +
+		"TestARoleThatIsDeniedStopsOnlyItsBindings",
+	"tag:GetResources": "the gate is off; TestADeniedTaggingAPIIsReplacedByDescribeTags, in " +
+		"internal/aws/inventory",
 	"elasticloadbalancing:DescribeAccountLimits": "no load balancer here exceeds a default; lifeOfTheRest",
 	"elasticloadbalancing:CreateTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
 	"elasticloadbalancing:DeleteTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
@@ -203,7 +223,8 @@ var Uncalled = map[string]string{
 	"s3:PutObject":                               "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
 }
 
-// Silent operations, when they are denied (in a stage), cost nothing that the owner of an object could see; the log tells of them.
+// Silent operations, when they are denied (in a stage), cost nothing that the owner of an object could see; the log
+// tells of them.
 var Silent = map[string]bool{
 	"RevokeSecurityGroupIngress": true, // the bindings that needed the rules are gone
 	"deleted ListCertificates":   true, // what was listed before is deleted

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Nameless is the account with what resources are in the place of their names, which AWS does not change: they may stem from settings
-// that hold no more.
+// Nameless is the account with what resources are in the place of their names, which AWS does not change: they may stem
+// from settings that hold no more.
 func (l *Lab) Nameless() string {
 	r := l.Sim.Resources()
 	of := map[string]string{}
@@ -19,7 +19,8 @@ func (l *Lab) Nameless() string {
 		of[tg.Name] = fmt.Sprint("targets of ", tg.Tags)
 	}
 	var names []string
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(of))) { // of two of which one begins as the other, the longer one first
+	// of two of which one begins as the other, the longer one first
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(of))) {
 		names = append(names, name, of[name])
 	}
 	lines := strings.Split(strings.NewReplacer(names...).Replace(l.Account()), "\n")

@@ -12,9 +12,11 @@ import (
 // TheirGroup makes a target group as a user would.
 func (l *Lab) TheirGroup(binding string) string {
 	l.Helper()
-	out, err := l.Sim.Balancing.CreateTargetGroup(context.WithValue(l.Context(), Privileged{}, true), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(TheirGroup(binding)), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(VPC),
-	})
+	out, err := l.Sim.Balancing.CreateTargetGroup(context.WithValue(l.Context(), Privileged{}, true),
+		&elbv2.CreateTargetGroupInput{
+			Name: aws.String(TheirGroup(binding)), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+			TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(VPC),
+		})
 	l.Must(err)
 	return aws.ToString(out.TargetGroups[0].TargetGroupArn)
 }

@@ -19,7 +19,8 @@ type Picture struct {
 
 // PictureOf indexes the resources of an account.
 func PictureOf(r *simclient.Resources) Picture {
-	p := Picture{map[string]*simclient.LoadBalancer{}, map[string]*simclient.LoadBalancer{}, map[string]*simclient.TargetGroup{}}
+	p := Picture{map[string]*simclient.LoadBalancer{}, map[string]*simclient.LoadBalancer{},
+		map[string]*simclient.TargetGroup{}}
 	for i := range r.LoadBalancers {
 		lb := &r.LoadBalancers[i]
 		p.Named[lb.DNSName], p.balancers[lb.ARN] = lb, lb
@@ -43,9 +44,11 @@ func (p Picture) Route(lb *simclient.LoadBalancer, host, path string) (*simclien
 			defaults = rule.Actions
 			continue
 		}
-		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions, Transforms: rule.Transforms})
+		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions,
+			Transforms: rule.Transforms})
 	}
-	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: host, Port: 80, Method: "GET", Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
+	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: host, Port: 80, Method: "GET", Path: path,
+		SourceIP: netip.MustParseAddr("198.51.100.7")})
 	action, _ := d.Routing()
 	var to []string
 	if action.Forward != nil {

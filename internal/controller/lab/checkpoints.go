@@ -88,7 +88,8 @@ func (l *Lab) Damage(r *rand.Rand, m *corev1.ConfigMap, before []corev1.ConfigMa
 			m.BinaryData[k] = v[:r.IntN(len(v))]
 		}
 	case 4:
-		m.Data[[]string{"format", "scope", "term", "state", "time"}[r.IntN(5)]] = []string{"", "0", "ended", "2026-01-01T00:00:00Z"}[r.IntN(4)]
+		m.Data[[]string{"format", "scope", "term", "state", "time"}[r.IntN(5)]] = []string{
+			"", "0", "ended", "2026-01-01T00:00:00Z"}[r.IntN(4)]
 	}
 	l.Must(l.Client.Update(l.Context(), m))
 }

@@ -19,7 +19,8 @@ import (
 // ForwardTo puts a load balancer of the user's in front of a target group.
 func (l *Lab) ForwardTo(arn string) (listener string) {
 	l.Helper()
-	described, err := l.Sim.Compute.DescribeSubnets(l.Context(), &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{VPC}}}})
+	described, err := l.Sim.Compute.DescribeSubnets(l.Context(), &ec2.DescribeSubnetsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{VPC}}}})
 	l.Must(err)
 	zones, subnets := []string{}, []string{}
 	for _, s := range described.Subnets {
@@ -39,8 +40,8 @@ func (l *Lab) ForwardTo(arn string) (listener string) {
 	return aws.ToString(out.Listeners[0].ListenerArn)
 }
 
-// DrainingLab has a binding of one pod behind a load balancer that is gone but for what drains, for the 300 seconds that are the
-// default. The faults last while it goes.
+// DrainingLab has a binding of one pod behind a load balancer that is gone but for what drains, for the 300 seconds
+// that are the default. The faults last while it goes.
 func DrainingLab(t *testing.T, faults ...gate.Fault) (*Lab, *v1beta1.TargetGroupBinding) {
 	t.Helper()
 	l := New(t, account.Profile{Draining: time.Hour}, Service("web"), Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
@@ -74,7 +75,8 @@ func (l *Lab) Drain(d time.Duration) {
 func (l *Lab) OtherGroup() string {
 	l.Helper()
 	out, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("other"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(VPC),
+		Name: aws.String("other"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(VPC),
 	})
 	l.Must(err)
 	return aws.ToString(out.TargetGroups[0].TargetGroupArn)

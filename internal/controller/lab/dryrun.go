@@ -26,6 +26,7 @@ func ToNew(i *networkingv1.Ingress) {
 // Told reports whether an event about an Ingress has all of the texts.
 func (l *Lab) Told(name string, texts ...string) bool {
 	return slices.ContainsFunc(l.Events, func(e string) bool {
-		return strings.HasPrefix(e, "Ingress shop/"+name+" ") && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(e, text) })
+		return strings.HasPrefix(e, "Ingress shop/"+name+" ") &&
+			!slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(e, text) })
 	})
 }

@@ -29,13 +29,15 @@ func (l *Lab) OnlyNamespace(c client.Client, namespace string, live client.Reade
 			return c.List(ctx, list, append(opts, client.InNamespace(namespace))...)
 		},
 	})
-	l.Restricted = &reads.Restricted{Cache: inNamespace, Live: live, Namespace: namespace, Now: l.Clock.Now, OnChange: func(c objects.Change) {
-		for _, s := range l.Gateways {
-			l.Woken = append(l.Woken, s.Index.Affected(c)...)
-		}
-	}}
+	l.Restricted = &reads.Restricted{Cache: inNamespace, Live: live, Namespace: namespace, Now: l.Clock.Now,
+		OnChange: func(c objects.Change) {
+			for _, s := range l.Gateways {
+				l.Woken = append(l.Woken, s.Index.Affected(c)...)
+			}
+		}}
 	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if _, uncached := o.(*corev1.ConfigMap); uncached {
 				return c.Get(ctx, key, o, opts...)
 			}

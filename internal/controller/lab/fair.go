@@ -28,7 +28,8 @@ func Pair(api map[string]string) []client.Object {
 func (l *Lab) Whom(reason string) []string {
 	var out []string
 	for _, e := range l.Events {
-		if name, rest, ok := strings.Cut(strings.TrimPrefix(e, "Ingress shop/"), " "); ok && strings.HasPrefix(e, "Ingress ") && strings.HasPrefix(rest, reason) {
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(e, "Ingress shop/"), " "); ok &&
+			strings.HasPrefix(e, "Ingress ") && strings.HasPrefix(rest, reason) {
 			out = append(out, name)
 		}
 	}

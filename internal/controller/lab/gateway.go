@@ -19,7 +19,8 @@ func GatewayKey(o stack.Owner, name string) stack.Key {
 }
 
 // Gateway is a Gateway of the class of a controller with a listener, and the class.
-func Gateway(name, controller string, port gatewayv1.PortNumber, protocol gatewayv1.ProtocolType) (*gatewayv1.Gateway, *gatewayv1.GatewayClass) {
+func Gateway(name, controller string, port gatewayv1.PortNumber, protocol gatewayv1.ProtocolType) (*gatewayv1.Gateway,
+	*gatewayv1.GatewayClass) {
 	g := &gatewayv1.Gateway{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid-gateway", Generation: 1},
 		Spec: gatewayv1.GatewaySpec{GatewayClassName: gatewayv1.ObjectName(controller),
@@ -32,11 +33,13 @@ func Gateway(name, controller string, port gatewayv1.PortNumber, protocol gatewa
 
 // Route is a route of Gateway shop/web to Service web, with a rule for each path prefix.
 func Route(name string, paths ...string) *gatewayv1.HTTPRoute {
-	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Generation: 1}}
+	r := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name),
+		Generation: 1}}
 	r.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "web"}}
 	for _, path := range paths {
 		r.Spec.Rules = append(r.Spec.Rules, gatewayv1.HTTPRouteRule{
-			Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: &path}}},
+			Matches: []gatewayv1.HTTPRouteMatch{
+				{Path: &gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchPathPrefix), Value: &path}}},
 			BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
 				BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web", Port: ptr.To[gatewayv1.PortNumber](80)}}}},
 		})
@@ -46,10 +49,11 @@ func Route(name string, paths ...string) *gatewayv1.HTTPRoute {
 
 // IPTargets is the configuration of Service web with ip targets.
 func IPTargets() *configv1.TargetGroupConfiguration {
-	return &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ip"}, Spec: configv1.TargetGroupConfigurationSpec{
-		TargetReference:      &configv1.TargetReference{Name: "web"},
-		DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip"))},
-	}}
+	return &configv1.TargetGroupConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ip"},
+		Spec: configv1.TargetGroupConfigurationSpec{
+			TargetReference:      &configv1.TargetReference{Name: "web"},
+			DefaultConfiguration: configv1.TargetGroupProps{TargetType: ptr.To(configv1.TargetType("ip"))},
+		}}
 }
 
 // Condition is a condition of Gateway shop/web as "status reason message".

@@ -33,7 +33,8 @@ const GatewayClasses = `
 GatewayClass /alb {spec: {controllerName: gateway.k8s.aws/alb}}
 GatewayClass /nlb {spec: {controllerName: gateway.k8s.aws/nlb}}`
 
-// WebGateway is Gateway shop/web with a listener for HTTP, Services shop/web and shop/api, and HTTPRoute shop/web to the first.
+// WebGateway is Gateway shop/web with a listener for HTTP, Services shop/web and shop/api, and HTTPRoute shop/web to
+// the first.
 const WebGateway = GatewayClasses + `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
 Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
@@ -146,9 +147,11 @@ func (l *Lab) Answers(path string) string {
 			defaults = rule.Actions
 			continue
 		}
-		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions, Transforms: rule.Transforms})
+		rules = append(rules, stack.Rule{Order: int32(n), Conditions: rule.Conditions, Actions: rule.Actions,
+			Transforms: rule.Transforms})
 	}
-	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: "example.com", Port: 80, Method: "GET", Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
+	d := traffic.Match(rules, defaults, traffic.Request{Scheme: "http", Host: "example.com", Port: 80, Method: "GET",
+		Path: path, SourceIP: netip.MustParseAddr("198.51.100.7")})
 	action, _ := d.Routing()
 	if action.FixedResponse != nil {
 		return fmt.Sprint(action.FixedResponse.StatusCode)

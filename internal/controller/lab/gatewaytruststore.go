@@ -28,7 +28,8 @@ func AuthorityPEM(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true,
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -40,9 +41,11 @@ func AuthorityPEM(t *testing.T, name string) string {
 func TrustStoreLab(t *testing.T, profile account.Profile) (*Lab, *gatewayv1.Gateway, *corev1.ConfigMap, stack.Key) {
 	t.Helper()
 	g, class := Gateway("web", "alb", 443, gatewayv1.HTTPSProtocolType)
-	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Data: map[string]string{"ca.crt": AuthorityPEM(t, "first")}}
-	g.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{Default: gatewayv1.TLSConfig{Validation: &gatewayv1.FrontendTLSValidation{
-		CACertificateRefs: []gatewayv1.ObjectReference{{Kind: "ConfigMap", Name: "ca"}}}}}}
+	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Data: map[string]string{
+		"ca.crt": AuthorityPEM(t, "first")}}
+	g.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{
+		Default: gatewayv1.TLSConfig{Validation: &gatewayv1.FrontendTLSValidation{
+			CACertificateRefs: []gatewayv1.ObjectReference{{Kind: "ConfigMap", Name: "ca"}}}}}}
 	l := New(t, profile, class, ca)
 	l.Config.TrustStores.Bucket, l.Config.TrustStores.Prefix = "pki", "trust-stores"
 	l.Sim.Account.Lock()
@@ -50,7 +53,8 @@ func TrustStoreLab(t *testing.T, profile account.Profile) (*Lab, *gatewayv1.Gate
 	l.Sim.Account.Unlock()
 	certificates, err := l.Sim.Trust.ListCertificates(l.Context(), &acm.ListCertificatesInput{})
 	l.Must(err)
-	host := gatewayv1.Hostname(strings.Replace(aws.ToString(certificates.CertificateSummaryList[0].DomainName), "*", "web", 1))
+	host := gatewayv1.Hostname(strings.Replace(aws.ToString(certificates.CertificateSummaryList[0].DomainName),
+		"*", "web", 1))
 	g.Spec.Listeners[0].Hostname = &host
 	l.Must(l.Client.Create(l.Context(), g))
 	l.Restart()

@@ -27,14 +27,16 @@ type groupOfTwo struct {
 var GroupsOfTwo = map[string]groupOfTwo{
 	"Ingresses": {
 		Key: FrontGroup, Kind: "Ingress", prefix: "alb.ingress.kubernetes.io/", existing: "existing-load-balancer",
-		Idle: "load-balancer-attributes", Before: "idle_timeout.timeout_seconds=70", After: "idle_timeout.timeout_seconds=100",
+		Idle: "load-balancer-attributes", Before: "idle_timeout.timeout_seconds=70",
+		After:  "idle_timeout.timeout_seconds=100",
 		Empty:  func() client.Object { return &networkingv1.Ingress{} },
 		Victim: func(a map[string]string) []client.Object { return GroupMember("shop", "web", 0, a) },
 		Attack: func(a map[string]string) []client.Object { return GroupMember("mal", "evil", 9, a) },
 	},
 	"Services": {
 		Key: SharedServices, Kind: "Service", prefix: "service.beta.kubernetes.io/aws-load-balancer-", existing: "existing",
-		Idle: "attributes", Before: "dns_record.client_routing_policy=any_availability_zone", After: "dns_record.client_routing_policy=availability_zone_affinity",
+		Idle: "attributes", Before: "dns_record.client_routing_policy=any_availability_zone",
+		After:  "dns_record.client_routing_policy=availability_zone_affinity",
 		Empty:  func() client.Object { return &corev1.Service{} },
 		Victim: func(a map[string]string) []client.Object { return []client.Object{sharingIn("shop", "web", 0, 80, a)} },
 		Attack: func(a map[string]string) []client.Object { return []client.Object{sharingIn("mal", "evil", 9, 90, a)} },

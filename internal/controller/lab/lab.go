@@ -72,28 +72,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// Lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches: settle makes the
-// passes.
+// Lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches:
+// settle makes the passes.
 type Lab struct {
 	*testing.T
 	Sim    *awssim.Simulator
 	Clock  *clock.Stepped
 	Client client.Client
 
-	Config        *config.Config
-	Inventory     *inventory.Inventory
-	refusals      *refusal.Memory
-	Version       string // of the code of the next process
-	Ingresses     *stacks.Reconciler
-	Services      *stacks.Reconciler
-	Gateways      map[stack.Owner]*stacks.Reconciler
-	Statuses      *gatewaystatus.Statuses
-	Bound         *bindingpass.Reconciler
-	preceding     *bindingpass.Preceding
-	Elsewhere     *bindingpass.OtherNamespaces // of the next process; nil = its caches show all namespaces
-	Restricted    *reads.Restricted            // nil = the caches show all namespaces
-	Moment        time.Duration                // how long stale answers are waited for, from the next process on; 0 = until they come
-	Checkpointed  bool                         // checkpoints are written from the next process on
+	Config     *config.Config
+	Inventory  *inventory.Inventory
+	refusals   *refusal.Memory
+	Version    string // of the code of the next process
+	Ingresses  *stacks.Reconciler
+	Services   *stacks.Reconciler
+	Gateways   map[stack.Owner]*stacks.Reconciler
+	Statuses   *gatewaystatus.Statuses
+	Bound      *bindingpass.Reconciler
+	preceding  *bindingpass.Preceding
+	Elsewhere  *bindingpass.OtherNamespaces // of the next process; nil = its caches show all namespaces
+	Restricted *reads.Restricted            // nil = the caches show all namespaces
+	// how long stale answers are waited for, from the next process on; 0 = until they come
+	Moment        time.Duration
+	Checkpointed  bool // checkpoints are written from the next process on
 	Checkpointer  *checkpoint.Writer
 	KeepsHistory  bool                // what is done is recorded from the next process on
 	History       *controller.History // nil = nothing is
@@ -123,10 +124,12 @@ func New(t *testing.T, profile account.Profile, objects ...client.Object) *Lab {
 }
 
 // NewObserved makes a lab that calls a function with each call to AWS.
-func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string, in any) error, objects ...client.Object) *Lab {
+func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string,
+	in any) error, objects ...client.Object) *Lab {
 	t.Helper()
 	l := &Lab{T: t, Calls: calls, Clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
-	sim, err := awssim.New(awssim.Options{Clock: l.Clock, Profile: profile, Authorize: func(ctx context.Context, service, action, caller string, in any) error {
+	sim, err := awssim.New(awssim.Options{Clock: l.Clock, Profile: profile, Authorize: func(ctx context.Context, service,
+		action, caller string, in any) error {
 		if l.Sim == nil {
 			return nil
 		}
@@ -155,7 +158,8 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 		t.Fatal(err)
 	}
 	l.Sim = sim
-	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
+	// the default one tracks managed fields, which takes most of the time of short tests
+	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder())
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByTargetGroup, bindingpass.TargetGroupOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).
@@ -169,7 +173,8 @@ func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.C
 		}
 	}
 	l.Client = b.Build()
-	l.Config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb", "--existing-load-balancers=shop=*"})
+	l.Config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001",
+		"--aws-region=us-west-2", "--ingress-class=alb", "--existing-load-balancers=shop=*"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +217,8 @@ func (l *Lab) Restart() {
 	l.Inventory = inv
 	b := stacks.NewBindingWriter(l.Client, l.Clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now, Hold: l.Holds.Guard})
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now,
+			Hold: l.Holds.Guard})
 	}
 	record := func(o diag.Object, e reporting.Event) {
 		l.Mutex.Lock()
@@ -227,20 +233,25 @@ func (l *Lab) Restart() {
 	begin := func(loader front.Loader) *stacks.Reconciler {
 		return &stacks.Reconciler{
 			Front: loader, Client: l.Client, Inventory: l.Inventory, Clients: clients, Bindings: b, Backend: backend,
-			Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: settings.Compile(l.Config),
-			Now: l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now), Traces: tracing.NewPasses[stack.Key](l.Tracer),
-			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client, l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
+			Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](),
+			Compile: settings.Compile(l.Config),
+			Now:     l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now),
+			Traces:            tracing.NewPasses[stack.Key](l.Tracer),
+			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client,
+				l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
 		}
 	}
 	l.Ingresses, l.Services = begin(settings.Ingress(l.Config)), begin(settings.Service(l.Config))
-	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()), map[stack.Owner]*stacks.Reconciler{}
+	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()),
+		map[stack.Owner]*stacks.Reconciler{}
 	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
 		s := begin(settings.Gateway(l.Config, f))
 		s.Decided, s.Forgotten = l.Statuses.Set, l.Statuses.Forget
 		l.Gateways[s.Front.Owner()] = s
 	}
 	if l.Elsewhere != nil {
-		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config), l.Elsewhere.Namespace, l.Clock.Now)
+		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config),
+			l.Elsewhere.Namespace, l.Clock.Now)
 		l.Ingresses.Hidden.Proceed()
 	}
 	if l.Core != nil {
@@ -252,7 +263,8 @@ func (l *Lab) Restart() {
 	}
 	l.Checkpointer, l.Assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
 	if l.Checkpointed {
-		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system", l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system",
+			l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.Checkpointer.Late = l.Checkpointer, l.preceding.Restore
 		l.History.KeptIn(l.Checkpointer)
 		controller.KeepRefusals(l.Checkpointer, l.refusals)
@@ -264,7 +276,8 @@ func (l *Lab) Restart() {
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now, Hold: l.Holds.Guard}.Write
 	registry := NewRegistry(clients.ELBV2, write, l.Inventory)
-	accounts := &controller.Wiring{Config: l.Config, Log: l.Logger, Scopes: l.Scopes, Clients: clients, Inventory: inv, Writer: b, Now: l.Clock.Now}
+	accounts := &controller.Wiring{Config: l.Config, Log: l.Logger, Scopes: l.Scopes, Clients: clients, Inventory: inv,
+		Writer: b, Now: l.Clock.Now}
 	if l.Scopes != nil {
 		registry = registrar.NewRegistry(accounts.Account)
 	}
@@ -283,8 +296,10 @@ func (l *Lab) Restart() {
 	registry.Clock, registry.Lag = l.Clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.Config.DeregistrationBrake, l.Clock.Now)
 	groups := networking.New(networking.Options{
-		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now), VPC: l.Config.VPC,
-		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: write, Pause: l.Config.BindingRequeue, Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
+		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now),
+		VPC:     l.Config.VPC,
+		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: write, Pause: l.Config.BindingRequeue,
+		Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
 	})
 	backend.Restricted = l.Elsewhere != nil
 	groups.Wake = func(b types.NamespacedName) {
@@ -298,12 +313,16 @@ func (l *Lab) Restart() {
 		Traces: tracing.NewPasses[reconcile.Request](l.Tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.Client, ELBV2: clients.ELBV2, Inventory: l.Inventory,
-		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups), Podless: l.Config.AddressesWithoutPods(),
+		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups),
+		Podless:  l.Config.AddressesWithoutPods(),
 		Registry: registry, Networking: groups, OtherNamespaces: l.Elsewhere,
-		Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.Clock.Now), RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
+		Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.Clock.Now),
+		RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.Clock.Now),
 		Gates:             targethealth.NewGates(l.Client, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
-		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client}, Failures: backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: backend.Check,
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client},
+		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil),
+		DeletedByStack:    b.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if l.Inventory.NotFound(key, arn) {
 				l.Mutex.Lock()
@@ -316,7 +335,8 @@ func (l *Lab) Restart() {
 		l.Bound.Scope, l.Bound.Assumed, l.Bound.Roles = l.Scopes.Own(), accounts.Assumed, l.Config.Roles()
 		l.Bound.ZoneThere = network.NewZoneNames(clients.EC2, accounts.ComputeIn, l.Clock.Now).There
 	}
-	groups.Limits = bindings.Limits{Allowed: l.Config.AllowedNetworking(), Planned: b.Planned, HealthPort: l.Bound.HealthPort}
+	groups.Limits = bindings.Limits{Allowed: l.Config.AllowedNetworking(), Planned: b.Planned,
+		HealthPort: l.Bound.HealthPort}
 	b.Planned.Changed = groups.Replace
 	l.Ingresses.Recorded, l.Services.Recorded = l.Bound.RegisteredTargets.Load, l.Bound.RegisteredTargets.Load
 	for _, s := range l.Gateways {
@@ -341,7 +361,8 @@ func (l *Lab) restore(restored checkpoint.Restored) {
 	l.History.Restore(restored)
 }
 
-// BeforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be under way.
+// BeforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be
+// under way.
 func (l *Lab) BeforeCall(f func(context.Context) error) {
 	if f == nil {
 		l.before.Store(nil)
@@ -518,7 +539,8 @@ func Key(name string) stack.Key {
 
 // Class is an IngressClass of ours.
 func Class() client.Object {
-	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: "ingress.k8s.aws/alb"}}
 }
 
 // Service is a Service whose pods listen on 8080.
@@ -533,9 +555,10 @@ func Service(name string, families ...corev1.IPFamily) *corev1.Service {
 // Ingress is a public Ingress for ip targets with a path to each Service.
 func Ingress(name string, annotations map[string]string, services ...string) *networkingv1.Ingress {
 	class, prefix := "alb", networkingv1.PathTypePrefix
-	i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Annotations: map[string]string{
-		"alb.ingress.kubernetes.io/scheme": "internet-facing", "alb.ingress.kubernetes.io/target-type": "ip",
-	}}}
+	i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name),
+		Annotations: map[string]string{
+			"alb.ingress.kubernetes.io/scheme": "internet-facing", "alb.ingress.kubernetes.io/target-type": "ip",
+		}}}
 	for k, v := range annotations {
 		i.Annotations["alb.ingress.kubernetes.io/"+k] = v
 	}
@@ -543,9 +566,10 @@ func Ingress(name string, annotations map[string]string, services ...string) *ne
 	rule := networkingv1.IngressRule{}
 	rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
 	for _, s := range services {
-		rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: "/" + s, PathType: &prefix, Backend: networkingv1.IngressBackend{
-			Service: &networkingv1.IngressServiceBackend{Name: s, Port: networkingv1.ServiceBackendPort{Number: 80}},
-		}})
+		rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: "/" + s, PathType: &prefix,
+			Backend: networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: s, Port: networkingv1.ServiceBackendPort{Number: 80}},
+			}})
 	}
 	i.Spec.Rules = []networkingv1.IngressRule{rule}
 	return i

@@ -8,7 +8,8 @@ import (
 
 // Lagging is AWS where lists miss what was just made, for as long as they really do.
 func Lagging() account.Profile {
-	return account.Profile{Name: "lagging", BalancingListed: account.Real().BalancingListed, ComputeDescribed: account.Real().ComputeDescribed}
+	return account.Profile{Name: "lagging", BalancingListed: account.Real().BalancingListed,
+		ComputeDescribed: account.Real().ComputeDescribed}
 }
 
 // Remove asks for the end of an Ingress, which its finalizer holds.

@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
 
-// NetworkingOf writes rules of a binding: "SOURCE,SOURCE PORT,PORT", in which - is a port left out and nothing is no list of ports.
+// NetworkingOf writes rules of a binding: "SOURCE,SOURCE PORT,PORT", in which - is a port left out and nothing is no
+// list of ports.
 func NetworkingOf(rules ...string) *v1beta1.TargetGroupBindingNetworking {
 	out := &v1beta1.TargetGroupBindingNetworking{}
 	for _, text := range rules {

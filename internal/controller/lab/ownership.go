@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Others is what the account holds without tags of a stack, as text: what the controller must not change. What is on some load balancers is left out.
+// Others is what the account holds without tags of a stack, as text: what the controller must not change. What is on
+// some load balancers is left out.
 func (l *Lab) Others(but ...string) string {
 	l.Helper()
 	ours := l.TagsOfStacks()
@@ -25,7 +26,8 @@ func (l *Lab) Others(but ...string) string {
 		}
 		for _, listener := range lb.Listeners {
 			for _, rule := range listener.Rules {
-				if rule.Requests = 0; rule.Priority != "default" || ours[listener.ARN] == nil { // which goes with its listener, and has no tags
+				// which goes with its listener, and has no tags
+				if rule.Requests = 0; rule.Priority != "default" || ours[listener.ARN] == nil {
 					note(rule.ARN, rule)
 				}
 			}

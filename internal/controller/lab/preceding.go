@@ -21,7 +21,8 @@ func PrecedingLab(t *testing.T, flags ...string) (l *Lab, arn string) {
 	l.Checkpointed = true
 	l.Restart()
 	arn = l.TargetGroup(elbtypes.TargetTypeEnumIp)
-	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.77"), Port: aws.Int32(80)}}})
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.77"), Port: aws.Int32(80)}}})
 	l.Must(err)
 	l.Create(Pods("a", "10.0.128.50")...)
 	return l, arn

@@ -28,13 +28,16 @@ Gateway shop/edge {spec: {gatewayClassName: nlb, infrastructure: {parametersRef:
 TCPRoute shop/edge {spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: s1, port: 80}]}]}}`
 )
 
-var restKeys = []stack.Key{Key("login"), Key("outpost"), Key("borrowed"), FrontGroup, GatewayKey(stack.GatewayALB, "web"), GatewayKey(stack.GatewayNLB, "edge")}
+var restKeys = []stack.Key{Key("login"), Key("outpost"), Key("borrowed"), FrontGroup,
+	GatewayKey(stack.GatewayALB, "web"), GatewayKey(stack.GatewayNLB, "edge")}
 
 // RestLab is the cluster of lifeOfTheRest before its life: no load balancer was made in the account yet.
 func RestLab(t *testing.T, prepare ...func(*Lab)) *Lab {
 	t.Helper()
-	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Data: map[string]string{"ca.crt": AuthorityPEM(t, "first")}}
-	l := New(t, account.Profile{}, Class(), Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), Node("fargate", "aws:///us-west-2a/8c1d/fargate-ip-10-0-128-60"), ca,
+	ca := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Data: map[string]string{
+		"ca.crt": AuthorityPEM(t, "first")}}
+	l := New(t, account.Profile{}, Class(), Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		Node("fargate", "aws:///us-west-2a/8c1d/fargate-ip-10-0-128-60"), ca,
 		Service("s0"), Service("s1"))
 	for _, p := range prepare {
 		p(l)
@@ -47,11 +50,13 @@ func RestLab(t *testing.T, prepare ...func(*Lab)) *Lab {
 	shared := l.SecurityGroup(SharedGroup)
 	l.Sim.Account.Lock()
 	l.Must(l.Sim.Account.Buckets.Make("pki"))
-	l.Sim.Account.AddPrefixList(&vpc.PrefixList{ID: "pl-0a1de0000000000a1", Name: "clients", Owner: l.Sim.Account.ID, MaxEntries: 20})
+	l.Sim.Account.AddPrefixList(&vpc.PrefixList{ID: "pl-0a1de0000000000a1", Name: "clients", Owner: l.Sim.Account.ID,
+		MaxEntries: 20})
 	g, _ := l.Sim.Account.SecurityGroup(shared)
 	g.Owner = "210987654321"
 	l.Must(l.Sim.Account.SetQuota("rules-per-application-load-balancer", 200))
-	l.Sim.Account.AddCertificate(&account.Certificate{ARN: ServerCertificate, Domain: "old.example.com", AlternativeNames: []string{"old.example.com"}, Status: "ISSUED", KeyAlgorithm: "RSA_2048"})
+	l.Sim.Account.AddCertificate(&account.Certificate{ARN: ServerCertificate, Domain: "old.example.com",
+		AlternativeNames: []string{"old.example.com"}, Status: "ISSUED", KeyAlgorithm: "RSA_2048"})
 	outpost, _ := l.Sim.Account.Subnet(OutpostSubnet)
 	outpost.Outpost = l.Sim.Account.ARN("outposts", "outpost/op-0a1de00000000001")
 	for _, s := range l.Sim.Account.Subnets {

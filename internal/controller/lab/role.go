@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
-// Role holds the controller of a lab to a policy while time passes, as IAM does. What tests call between is not held to it.
+// Role holds the controller of a lab to a policy while time passes, as IAM does. What tests call between is not held to
+// it.
 type Role struct {
 	mu       sync.Mutex
 	lab      *Lab
@@ -32,7 +33,8 @@ const roleKey = "AKIACONTROLLER000001"
 func (l *Lab) Hold(d iampolicy.Document) *Role {
 	r := &Role{lab: l, document: d, Denied: map[string]int{}}
 	l.Sim.Account.Lock()
-	l.Sim.Account.AddUser(&account.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""}, Grants: account.Grants{Policies: attachedPolicies}})
+	l.Sim.Account.AddUser(&account.User{Name: "controller", Path: "/", Keys: map[string]string{roleKey: ""},
+		Grants: account.Grants{Policies: attachedPolicies}})
 	l.Sim.Account.Unlock()
 	r.Put(d)
 	l.Calls = r.authorize
@@ -57,7 +59,8 @@ func (r *Role) Put(d iampolicy.Document) {
 		}
 	}
 	if len(parts[1].Statement) == 0 {
-		parts[1].Statement = []iampolicy.Statement{{Effect: "Allow", Action: []string{"none:None"}, Resource: iampolicy.Values{"*"}}}
+		parts[1].Statement = []iampolicy.Statement{
+			{Effect: "Allow", Action: []string{"none:None"}, Resource: iampolicy.Values{"*"}}}
 	}
 	for i, part := range parts {
 		text, err := json.Marshal(part)
@@ -133,13 +136,15 @@ func (r *Role) Needed() (out []string) {
 }
 
 // ofOthers are the features for what has no tag of the cluster.
-var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups, iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
+var ofOthers = []iampolicy.Feature{iampolicy.ExistingBalancers, iampolicy.ForeignSecurityGroups,
+	iampolicy.ForeignTargetGroups, iampolicy.UntaggedListeners}
 
-// EveryFeature is the smallest policy of the controller of a lab, with all features but those for what belongs to others, and accelerators, which have a policy and
-// lives of their own (internal/controller/accelerator).
+// EveryFeature is the smallest policy of the controller of a lab, with all features but those for what belongs to
+// others, and accelerators, which have a policy and lives of their own (internal/controller/accelerator).
 func EveryFeature(t *testing.T, partition string, roles ...string) iampolicy.Document {
 	t.Helper()
-	o := iampolicy.Options{Partition: partition, Roles: roles, Cluster: "demo-cluster", VPC: VPC, Bucket: "pki", Prefix: "trust-stores"}
+	o := iampolicy.Options{Partition: partition, Roles: roles, Cluster: "demo-cluster", VPC: VPC, Bucket: "pki",
+		Prefix: "trust-stores"}
 	for _, f := range iampolicy.Features {
 		if f.Name != iampolicy.GlobalAccelerator && !slices.Contains(ofOthers, f.Name) {
 			o.Features = append(o.Features, f.Name)
@@ -155,7 +160,8 @@ func EveryFeature(t *testing.T, partition string, roles ...string) iampolicy.Doc
 // Beside is what some features need, for a policy beside another one.
 func Beside(t *testing.T, partition string, features ...iampolicy.Feature) iampolicy.Document {
 	t.Helper()
-	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Partition: partition, Cluster: "demo-cluster", VPC: VPC, Features: features, Apart: true})
+	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Partition: partition, Cluster: "demo-cluster",
+		VPC: VPC, Features: features, Apart: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,12 @@ import (
 func (l *Lab) Standing(ranges ...[2]int32) {
 	l.Helper()
 	for _, r := range ranges {
-		_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(l.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(NodeGroup), IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(r[0]), ToPort: aws.Int32(r[1]),
-			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(Peer), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
-		}}})
+		_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(l.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String(NodeGroup), IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(r[0]), ToPort: aws.Int32(r[1]),
+				UserIdGroupPairs: []ec2types.UserIdGroupPair{
+					{GroupId: aws.String(Peer), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+			}}})
 		l.Must(err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 // FrontGroup is the key of the stack of group front.
 var FrontGroup = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 
-// GroupMember is an Ingress of group front, of a Service of its own namespace, created so many seconds after the others began.
+// GroupMember is an Ingress of group front, of a Service of its own namespace, created so many seconds after the others
+// began.
 func GroupMember(namespace, name string, age int64, annotations map[string]string) []client.Object {
 	svc := Service(name)
 	svc.Namespace = namespace

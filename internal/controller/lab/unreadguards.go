@@ -25,7 +25,8 @@ func (l *Lab) guards(r simclient.Resources, out map[string]bool) {
 	defer l.Sim.Account.Unlock()
 	for _, x := range l.Sim.Account.ListenersInOrder() {
 		if store := x.MutualTLS.TrustStore; store != "" { // the name of one for a ConfigMap depends on its content
-			out[fmt.Sprintf("%s:%d verifies clients, by a store of the account: %t", x.LoadBalancer.Name, x.Port, strings.Contains(store, GuardStore))] = true
+			out[fmt.Sprintf("%s:%d verifies clients, by a store of the account: %t", x.LoadBalancer.Name, x.Port,
+				strings.Contains(store, GuardStore))] = true
 		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 
 // What tests of several subjects name in the simulated account.
 const (
-	ExampleCertificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001" // example.com, *.example.com
+	// example.com, *.example.com
+	ExampleCertificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	WildcardHost       = "api.example.org"
 )
 
@@ -57,7 +58,8 @@ func (l *Lab) Parts() map[string]bool {
 	l.guards(r, out)
 	for _, g := range r.SecurityGroups {
 		for _, p := range g.Ingress {
-			out[fmt.Sprintf("group %s admits %s %d-%d %s", g.Name, p.Protocol, p.From, p.To, names[p.Peer]+p.Peer[:strings.IndexAny(p.Peer+"-", "-")])] = true
+			out[fmt.Sprintf("group %s admits %s %d-%d %s", g.Name, p.Protocol, p.From, p.To, names[p.Peer]+
+				p.Peer[:strings.IndexAny(p.Peer+"-", "-")])] = true
 		}
 	}
 	return out
@@ -81,12 +83,14 @@ var unreadFaults = map[string]func(permission string) gate.Fault{
 	"hanging":   nil,
 }
 
-// Test has each read fail in each way during edits, and fails where something is taken away by that, or stays different after it.
+// Test has each read fail in each way during edits, and fails where something is taken away by that, or stays different
+// after it.
 func (u Unread) Test(t *testing.T) {
 	t.Helper()
 	var reads []string
 	for _, o := range awsclient.Operations {
-		if _, action, _ := strings.Cut(o.Permission, ":"); awsclient.IsRead(action) && o.Service != awsclient.ServiceGlobalAccelerator {
+		if _, action, _ := strings.Cut(o.Permission, ":"); awsclient.IsRead(action) &&
+			o.Service != awsclient.ServiceGlobalAccelerator {
 			reads = append(reads, o.Permission)
 		}
 	}
@@ -158,7 +162,8 @@ func (u Unread) fails(t *testing.T, permission, kind string, edit func(*Lab), wi
 	}
 	l.PassWith(20*time.Minute, u.Keys...)
 	if now := l.Parts(); !maps.Equal(now, without.after) {
-		t.Errorf("in the end: %s", LinesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"), strings.Join(slices.Sorted(maps.Keys(without.after)), "\n")))
+		t.Errorf("in the end: %s", LinesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"),
+			strings.Join(slices.Sorted(maps.Keys(without.after)), "\n")))
 	}
 }
 

@@ -8,4 +8,5 @@ import (
 )
 
 // ErrForbidden is what the API server says to a controller with a Role in its namespace only.
-var ErrForbidden = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "targetgroupbindings"}, "", errors.New("cannot list at the cluster scope"))
+var ErrForbidden = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "targetgroupbindings"},
+	"", errors.New("cannot list at the cluster scope"))

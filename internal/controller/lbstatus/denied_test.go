@@ -22,13 +22,17 @@ func TestRefusedObjectIsToldToItsOwner(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	var told []string
-	w.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) { told = append(told, o.String()+" "+e.Reason+": "+e.Message) }, w.Writer.now)
+	w.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) {
+		told = append(told, o.String()+" "+e.Reason+": "+e.Message)
+	}, w.Writer.now)
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
-	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "group-front",
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"},
+		"group-front",
 		policyError("ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: no team"))
 	flush(t.Context(), w.Writer)
-	if len(told) != 1 || !strings.Contains(told[0], "Ingress shop/web FailedUpdateStatus") || !strings.Contains(told[0], "ValidatingAdmissionPolicy require-team refuses LoadBalancer shop/group-front: no team") ||
+	if len(told) != 1 || !strings.Contains(told[0], "Ingress shop/web FailedUpdateStatus") ||
+		!strings.Contains(told[0], "ValidatingAdmissionPolicy require-team refuses LoadBalancer shop/group-front: no team") ||
 		!strings.Contains(told[0], "[PolicyDenied]") {
 		t.Errorf("told %q", told)
 	}
@@ -40,12 +44,14 @@ func TestRefusedObjectIsToldToItsOwner(t *testing.T) {
 	}
 }
 
-// TestAdmittedObjectHasTheOthersWritten has a policy refuse two objects for an hour: the end of the policy is noticed by one of them, for both.
+// TestAdmittedObjectHasTheOthersWritten has a policy refuse two objects for an hour: the end of the policy is noticed
+// by one of them, for both.
 func TestAdmittedObjectHasTheOthersWritten(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	w.List(t.Context())
-	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "group-front",
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"},
+		"group-front",
 		policyError("ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: no team"))
 	other := groupPass("blog")
 	other.Key.ID.Name = "back"

@@ -43,7 +43,8 @@ func (w *Writer) Start(ctx context.Context) error {
 	return nil
 }
 
-// LookForWriters reads the one object that all controllers write themselves into. It finds a second controller before the next list.
+// LookForWriters reads the one object that all controllers write themselves into. It finds a second controller before
+// the next list.
 func (w *Writer) LookForWriters(ctx context.Context) {
 	if w.Writers == nil {
 		return
@@ -88,9 +89,11 @@ func (w *Writer) List(ctx context.Context) {
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		w.state = notInstalled
 		clear(w.underway)
-		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]reporting.Pass{}, map[string]v1alpha1.TargetCounts{}
+		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]reporting.Pass{},
+			map[string]v1alpha1.TargetCounts{}
 		if before != notInstalled {
-			w.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())
+			w.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if "+
+				"you want them", "cause", err.Error())
 		}
 		return
 	default:
@@ -189,7 +192,8 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 	return err
 }
 
-// reportDenied reports to the owners of an object that a policy refuses it, or no longer refuses it. It returns whether one does.
+// reportDenied reports to the owners of an object that a policy refuses it, or no longer refuses it. It returns whether
+// one does.
 func (w *Writer) reportDenied(key stack.Key, e entry, err error) (denied bool) {
 	denial := diag.Denial{}
 	if err != nil {
@@ -205,10 +209,12 @@ func (w *Writer) reportDenied(key stack.Key, e entry, err error) (denied bool) {
 		}
 		return false
 	}
-	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: reporting.ObjectName(key)}, true)
+	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: reporting.ObjectName(key)},
+		true)
 	var found diag.List
 	for _, o := range e.owners {
-		d := diag.New(diag.Object{Kind: o.Kind, Namespace: e.namespace, Name: o.Name, UID: string(o.UID)}, "", diag.PolicyDenied, text, remedy)
+		d := diag.New(diag.Object{Kind: o.Kind, Namespace: e.namespace, Name: o.Name, UID: string(o.UID)}, "",
+			diag.PolicyDenied, text, remedy)
 		d.Phase = diag.Showing
 		found = append(found, d)
 	}
@@ -230,7 +236,8 @@ func (w *Writer) isNotInstalled() bool {
 func (w *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
 	have := e.have
 	if have != nil && (e.want == nil || have.Namespace != e.namespace) {
-		if err := w.client.Delete(ctx, have.DeepCopy(), client.Preconditions{UID: &have.UID}); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		if err := w.client.Delete(ctx, have.DeepCopy(), client.Preconditions{UID: &have.UID}); client.IgnoreNotFound(err) !=
+			nil && !apierrors.IsConflict(err) {
 			return have, fmt.Errorf("deleting LoadBalancer %s/%s: %w", have.Namespace, have.Name, err)
 		}
 		have = nil
@@ -260,8 +267,10 @@ func (w *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.L
 	return w.writeStatus(ctx, have, *e.want)
 }
 
-// writeStatus writes a status that differs. With a second controller in mind it writes over no version of the object that it has not seen.
-func (w *Writer) writeStatus(ctx context.Context, have *v1alpha1.LoadBalancer, want v1alpha1.LoadBalancerStatus) (*v1alpha1.LoadBalancer, error) {
+// writeStatus writes a status that differs. With a second controller in mind it writes over no version of the object
+// that it has not seen.
+func (w *Writer) writeStatus(ctx context.Context, have *v1alpha1.LoadBalancer, want v1alpha1.LoadBalancerStatus) (
+	*v1alpha1.LoadBalancer, error) {
 	for attempt := 0; ; attempt++ {
 		if want.Controller = have.Status.Controller; w.Writers != nil {
 			want.Controller = w.Writers.Wanted(nameOf(have), have.Status.Controller)
@@ -305,7 +314,8 @@ func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer,
 
 // create creates an object, or reads the one that exists. It returns nil in a namespace that is terminating.
 func (w *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
-	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key), OwnerReferences: e.owners, Labels: maps.Clone(e.labels)}}
+	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key),
+		OwnerReferences: e.owners, Labels: maps.Clone(e.labels)}}
 	err := w.client.Create(ctx, o)
 	switch {
 	case err == nil:

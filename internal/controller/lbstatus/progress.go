@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// Patience is how long an edit, or a pass that writes to AWS, may take before the status says Reconciling. What takes less costs no write.
+	// Patience is how long an edit, or a pass that writes to AWS, may take before the status says Reconciling. What takes
+	// less costs no write.
 	Patience = time.Second
 	// progressTick is how often Start looks for what takes longer.
 	progressTick = Patience / 4
@@ -102,8 +103,8 @@ func (w *Writer) EndPass(key stack.Key) {
 	}
 }
 
-// Tick has the statuses say Reconciling of the stacks for which something is under way for longer than Patience, and an object tried again that a policy
-// refuses.
+// Tick has the statuses say Reconciling of the stacks for which something is under way for longer than Patience, and an
+// object tried again that a policy refuses.
 func (w *Writer) Tick(context.Context) {
 	w.probeRefused()
 	w.mu.Lock()
@@ -133,7 +134,8 @@ func (p *progress) since() (oldest time.Time) {
 	return oldest
 }
 
-// showReconciling has the status of a stack say Reconciling, unless it does already. Stalled stays True unless there is an edit, which may end it. The lock is held.
+// showReconciling has the status of a stack say Reconciling, unless it does already. Stalled stays True unless there is
+// an edit, which may end it. The lock is held.
 func (w *Writer) showReconciling(key stack.Key, p *progress, now time.Time) {
 	e := w.entries[key]
 	if e == nil || w.state != installed || e.decided && e.want == nil {
@@ -156,7 +158,8 @@ func (w *Writer) showReconciling(key stack.Key, p *progress, now time.Time) {
 	w.enqueue(key)
 }
 
-// stillReconciling is the status after a pass while edits that came meanwhile wait for longer than Patience. The lock is held.
+// stillReconciling is the status after a pass while edits that came meanwhile wait for longer than Patience. The lock
+// is held.
 func (w *Writer) stillReconciling(key stack.Key, s v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	p := w.underway[key]
 	if p == nil || len(p.edits) == 0 || w.now().Sub(p.since()) < Patience {
@@ -168,7 +171,9 @@ func (w *Writer) stillReconciling(key stack.Key, s v1alpha1.LoadBalancerStatus) 
 
 // edited are the objects of the edits.
 func (p *progress) edited() []v1alpha1.ObjectReference {
-	return sorting.Sorted(maps.Keys(p.edits), func(a, b v1alpha1.ObjectReference) int { return slices.Compare(wordsOf(a), wordsOf(b)) })
+	return sorting.Sorted(maps.Keys(p.edits), func(a, b v1alpha1.ObjectReference) int {
+		return slices.Compare(wordsOf(a), wordsOf(b))
+	})
 }
 
 func wordsOf(o v1alpha1.ObjectReference) []string { return []string{o.Kind, o.Namespace, o.Name} }
@@ -184,8 +189,8 @@ func (e *entry) status() *v1alpha1.LoadBalancerStatus {
 	return nil
 }
 
-// wasRead reports whether a pass has read a version of a member, so that the status is about it. A status of a former release holds no versions, and nothing follows
-// from it. The lock is held.
+// wasRead reports whether a pass has read a version of a member, so that the status is about it. A status of a former
+// release holds no versions, and nothing follows from it. The lock is held.
 func (w *Writer) wasRead(key stack.Key, o v1alpha1.ObjectReference, version string) bool {
 	e := w.entries[key]
 	if e == nil || e.status() == nil {

@@ -14,16 +14,17 @@ import (
 const (
 	// ProvisioningTick is how often ProvisioningWatcher decides whether to read.
 	ProvisioningTick = 250 * time.Millisecond
-	// LongestLookInterval is the longest pause between two reads until stuckAfter: AWS takes two to three minutes, and sends no event at the
-	// end. firstLook is the pause before the first read.
+	// LongestLookInterval is the longest pause between two reads until stuckAfter: AWS takes two to three minutes, and
+	// sends no event at the end. firstLook is the pause before the first read.
 	LongestLookInterval = 15 * time.Second
 	firstLook           = time.Second
 	stuckAfter          = 10 * time.Minute
 	stuckLookInterval   = time.Minute
 )
 
-// ProvisioningWatcher reads the state of load balancers that AWS is still provisioning, all of them in few calls and ever less often, and wakes the
-// stacks whose load balancer is active, so that their status is updated. While there are none it makes no calls.
+// ProvisioningWatcher reads the state of load balancers that AWS is still provisioning, all of them in few calls and
+// ever less often, and wakes the stacks whose load balancer is active, so that their status is updated. While there are
+// none it makes no calls.
 type ProvisioningWatcher struct {
 	Starting func() map[string]stack.Key // by ARN
 	Refresh  func(ctx context.Context, balancers map[string]stack.Key) (changed []stack.Key, err error)
@@ -73,8 +74,8 @@ func (w *ProvisioningWatcher) Tick(ctx context.Context) {
 	}
 }
 
-// LookInterval is the pause until the next read of a load balancer that has been provisioning for so long: as long again, within bounds. It does
-// not depend on whether reads succeed.
+// LookInterval is the pause until the next read of a load balancer that has been provisioning for so long: as long
+// again, within bounds. It does not depend on whether reads succeed.
 func LookInterval(awaited time.Duration) time.Duration {
 	if awaited > stuckAfter {
 		return stuckLookInterval

@@ -7,10 +7,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// refusedProbe is the pause between attempts at one of the objects that a policy refuses. No event announces that the policy refuses them no longer.
+// refusedProbe is the pause between attempts at one of the objects that a policy refuses. No event announces that the
+// policy refuses them no longer.
 const refusedProbe = 30 * time.Second
 
-// noteRefused notes whether a policy refused the write of an object. The first one that it admits has all others tried again. The lock is held.
+// noteRefused notes whether a policy refused the write of an object. The first one that it admits has all others tried
+// again. The lock is held.
 func (w *Writer) noteRefused(key stack.Key, denied bool, err error) {
 	_, was := w.refused[key]
 	if denied {

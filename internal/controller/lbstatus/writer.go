@@ -29,23 +29,26 @@ import (
 )
 
 const (
-	// gather is how long changes are gathered before they are written, so that a pass and those that follow from it are one write.
+	// gather is how long changes are gathered before they are written, so that a pass and those that follow from it are
+	// one write.
 	gather = 300 * time.Millisecond
-	// slots is how many objects are written at once. Nothing waits for them, and the API server has the statuses of users' objects to write meanwhile.
+	// slots is how many objects are written at once. Nothing waits for them, and the API server has the statuses of users'
+	// objects to write meanwhile.
 	slots = 4
-	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by hand,
-	// and their definition may have come or gone.
+	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by
+	// hand, and their definition may have come or gone.
 	RelistInterval = 5 * time.Minute
-	// firstRewritePause is the pause after the first failure of a write, and the interval at which a missing definition is looked for.
+	// firstRewritePause is the pause after the first failure of a write, and the interval at which a missing definition is
+	// looked for.
 	firstRewritePause = 15 * time.Second
 )
 
 // rewritePauses are the pauses after writes of one object that failed in a row.
 var rewritePauses = backoff.Policy{First: firstRewritePause, Longest: 5 * time.Minute}
 
-// Writer writes LoadBalancer objects, one for each stack. Passes enqueue their results; Start writes what changed, in batches. Where the kind is
-// not installed, or the controller may not write it, that is logged once and looked for again, and nothing else fails. A nil Writer does
-// nothing.
+// Writer writes LoadBalancer objects, one for each stack. Passes enqueue their results; Start writes what changed, in
+// batches. Where the kind is not installed, or the controller may not write it, that is logged once and looked for
+// again, and nothing else fails. A nil Writer does nothing.
 type Writer struct {
 	client    client.Client
 	reader    client.Reader // the API server: an informer would log errors for ever where the kind is missing
@@ -98,14 +101,16 @@ type entry struct {
 	labels    map[string]string            // that users want on it
 	have      *v1alpha1.LoadBalancer       // as written or read last; nil = none
 	abandoned *v1alpha1.LoadBalancerStatus // its namespace was gone when this was to be written
-	awaited   time.Time                    // when the first pass over a new load balancer ended that is not ready yet; zero = it is not new
+	// when the first pass over a new load balancer ended that is not ready yet; zero = it is not new
+	awaited time.Time
 }
 
 // NewWriter makes a writer of the objects of a namespace; empty = of all. reader reads the API server.
 func NewWriter(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *Writer {
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
-		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {},
+		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{},
+		showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {},
 		underway: map[stack.Key]*progress{}, refused: map[stack.Key]time.Time{},
 		writes: objectwriter.New(c, now, log),
 	}
@@ -206,14 +211,15 @@ func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
 			s = &e.have.Status
 		}
 		if s != nil {
-			out = append(out, metrics.LoadBalancer{Namespace: cmp.Or(e.namespace, key.ID.Namespace), Name: reporting.ObjectName(key), Conditions: s.Conditions})
+			out = append(out, metrics.LoadBalancer{Namespace: cmp.Or(e.namespace, key.ID.Namespace),
+				Name: reporting.ObjectName(key), Conditions: s.Conditions})
 		}
 	}
 	return out
 }
 
-// namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while
-// one of them is in its namespace, and else moves to that of the first member.
+// namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several
+// namespaces stays while one of them is in its namespace, and else moves to that of the first member.
 func namespaceOf(p reporting.Pass, e *entry) string {
 	if p.Key.ID.Namespace != "" {
 		return p.Key.ID.Namespace
@@ -222,7 +228,9 @@ func namespaceOf(p reporting.Pass, e *entry) string {
 	if here == "" && e.have != nil {
 		here = e.have.Namespace
 	}
-	if len(p.Members) == 0 || slices.ContainsFunc(p.Members, func(m reporting.Member) bool { return m.Object.Namespace == here }) {
+	if len(p.Members) == 0 || slices.ContainsFunc(p.Members, func(m reporting.Member) bool {
+		return m.Object.Namespace == here
+	}) {
 		return here
 	}
 	return p.Members[0].Object.Namespace
@@ -299,8 +307,8 @@ func (w *Writer) SetHealth(arn string, health []registrar.Health) {
 	}
 }
 
-// dropCounts drops the counts of target groups that no object shows and that were not counted lately: those of bindings that users made,
-// and of target groups that are gone. The lock is held.
+// dropCounts drops the counts of target groups that no object shows and that were not counted lately: those of bindings
+// that users made, and of target groups that are gone. The lock is held.
 func (w *Writer) dropCounts() {
 	shown := map[string]bool{}
 	for _, e := range w.entries {

@@ -49,23 +49,26 @@ func newTestWriter(t *testing.T) *testWriter {
 		w.writes = append(w.writes, what+" "+o.GetNamespace()+"/"+o.GetName())
 		return w.refuse
 	}
-	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).WithInterceptorFuncs(interceptor.Funcs{
-		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return errors.Join(count("create", o), c.Create(ctx, o, opts...))
-		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			return errors.Join(count("patch", o), c.Patch(ctx, o, p, opts...))
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			return errors.Join(count("delete", o), c.Delete(ctx, o, opts...))
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			if err := count("status", o); err != nil {
-				return err
-			}
-			return c.SubResource("status").Patch(ctx, o, p, opts...)
-		},
-	}).Build()
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).
+		WithInterceptorFuncs(interceptor.Funcs{
+			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+				return errors.Join(count("create", o), c.Create(ctx, o, opts...))
+			},
+			Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+				opts ...client.PatchOption) error {
+				return errors.Join(count("patch", o), c.Patch(ctx, o, p, opts...))
+			},
+			Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+				return errors.Join(count("delete", o), c.Delete(ctx, o, opts...))
+			},
+			SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch,
+				opts ...client.SubResourcePatchOption) error {
+				if err := count("status", o); err != nil {
+					return err
+				}
+				return c.SubResource("status").Patch(ctx, o, p, opts...)
+			},
+		}).Build()
 	w.renew(logr.Discard())
 	return w
 }
@@ -85,12 +88,15 @@ func flush(ctx context.Context, w *Writer) {
 
 // pass is one over a group with an Ingress in each namespace.
 func groupPass(namespaces ...string) reporting.Pass {
-	p := reporting.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &awsop.Observed{
-		LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
-		TargetGroups:  []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
-	}}
+	p := reporting.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0),
+		Observed: &awsop.Observed{
+			LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active",
+				LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
+			TargetGroups: []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
+		}}
 	for _, ns := range namespaces {
-		p.Members = append(p.Members, reporting.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web", UID: "uid-" + ns}})
+		p.Members = append(p.Members, reporting.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web",
+			UID: "uid-" + ns}})
 	}
 	return p
 }
@@ -122,7 +128,8 @@ func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	w.List(t.Context())
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 	o := w.get("shop")
-	if o.Status.ARN != "arn:lb" || o.Status.Cluster != "blue" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID != "uid-shop" {
+	if o.Status.ARN != "arn:lb" || o.Status.Cluster != "blue" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID !=
+		"uid-shop" {
 		t.Errorf("object = %+v", o)
 	}
 	w.Enqueue(groupPass("shop", "blog"))
@@ -139,7 +146,8 @@ func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	w.Enqueue(groupPass("blog", "shop"))
 	w.expect("another order of members: it stays where it is", "status shop/group-front")
 	w.Enqueue(groupPass("blog"))
-	w.expect("it moves with its last member there", "delete shop/group-front", "create blog/group-front", "status blog/group-front")
+	w.expect("it moves with its last member there", "delete shop/group-front", "create blog/group-front",
+		"status blog/group-front")
 	w.Enqueue(groupPass())
 	w.expect("deleting", "status blog/group-front")
 	w.Delete(groupPass().Key)
@@ -222,7 +230,8 @@ type notServed struct {
 
 func (k *notServed) List(ctx context.Context, l client.ObjectList, o ...client.ListOption) error {
 	if k.gone {
-		return apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", errors.New("no rule allows it"))
+		return apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "",
+			errors.New("no rule allows it"))
 	}
 	return k.Reader.List(ctx, l, o...)
 }
@@ -290,7 +299,8 @@ func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
 	flush(t.Context(), w.Writer)
-	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers/status"}, "group-front", errors.New("no rule allows it"))
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers/status"},
+		"group-front", errors.New("no rule allows it"))
 	again := groupPass("shop")
 	again.Observed.LoadBalancers[0].State = "failed"
 	w.Enqueue(again)
@@ -308,7 +318,8 @@ func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestAnObjectThatCannotBeWrittenIsTriedEverLessOften refuses the status for an hour, as the webhook of somebody else does that is down.
+// TestAnObjectThatCannotBeWrittenIsTriedEverLessOften refuses the status for an hour, as the webhook of somebody else
+// does that is down.
 func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
@@ -334,16 +345,18 @@ func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	}
 }
 
-// TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind is there.
+// TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind
+// is there.
 func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	w.List(t.Context())
 	w.refuse = apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
-	w.Writer.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-		w.writes = append(w.writes, "create")
-		return w.refuse
-	}})
+	w.Writer.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			w.writes = append(w.writes, "create")
+			return w.refuse
+		}})
 	w.Enqueue(groupPass("shop"))
 	w.expect("into a namespace that is gone", "create")
 	w.expect("again")
@@ -351,11 +364,12 @@ func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
 	w.expect("with another pass", "create")
 }
 
-// TestLoadBalancerObjectsThatCannotBeWrittenAreCalm shows a pass each second for ten minutes, while their definition is not served, may not be read, or
-// they may not be written.
+// TestLoadBalancerObjectsThatCannotBeWrittenAreCalm shows a pass each second for ten minutes, while their definition is
+// not served, may not be read, or they may not be written.
 func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 	t.Parallel()
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", context.Canceled)
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "",
+		context.Canceled)
 	for name, tc := range map[string]struct {
 		list, write error
 		writes      int // attempts in ten minutes, at most

@@ -21,7 +21,8 @@ const (
 	mostWarnings = 5 // of one object
 )
 
-// Events keeps the last warnings of the controller about objects, and when an object was well after a warning. It is safe for concurrent use.
+// Events keeps the last warnings of the controller about objects, and when an object was well after a warning. It is
+// safe for concurrent use.
 type Events struct {
 	now func() time.Time
 
@@ -43,7 +44,8 @@ type warning struct {
 func NewEvents(now func() time.Time) *Events { return &Events{now: now, of: map[diag.Object]*past{}} }
 
 // about are the kinds of objects whose events are kept.
-var about = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway, objects.GlobalAccelerator}
+var about = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway,
+	objects.GlobalAccelerator}
 
 // Recorded takes note of an event.
 func (e *Events) Recorded(o diag.Object, event reporting.Event) {
@@ -68,7 +70,9 @@ func (e *Events) Recorded(o diag.Object, event reporting.Event) {
 		p = &past{}
 		e.of[o] = p
 	}
-	p.warnings = slices.DeleteFunc(p.warnings, func(w warning) bool { return w.reason == event.Reason && w.message == event.Message })
+	p.warnings = slices.DeleteFunc(p.warnings, func(w warning) bool {
+		return w.reason == event.Reason && w.message == event.Message
+	})
 	if len(p.warnings) == mostWarnings {
 		p.warnings = p.warnings[1:]
 	}
@@ -101,15 +105,18 @@ func (e *Events) since(from time.Time) (out []corev1.Event) {
 		}
 		of := corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 		for _, w := range p.warnings {
-			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeWarning, Reason: w.reason, Message: w.message, LastTimestamp: metav1.NewTime(w.at)})
+			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeWarning, Reason: w.reason,
+				Message: w.message, LastTimestamp: metav1.NewTime(w.at)})
 		}
 		if !p.well.IsZero() {
-			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeNormal, LastTimestamp: metav1.NewTime(p.well)})
+			out = append(out, corev1.Event{InvolvedObject: of, Type: corev1.EventTypeNormal,
+				LastTimestamp: metav1.NewTime(p.well)})
 		}
 	}
 	slices.SortFunc(out, func(a, b corev1.Event) int {
 		x, y := a.InvolvedObject, b.InvolvedObject
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name), a.LastTimestamp.Compare(b.LastTimestamp.Time), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name),
+			a.LastTimestamp.Compare(b.LastTimestamp.Time), cmp.Compare(a.Message, b.Message))
 	})
 	return out
 }

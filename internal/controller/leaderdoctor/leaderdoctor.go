@@ -1,5 +1,5 @@
-// Package leaderdoctor makes those checks of lbc doctor in the leader that it can answer from what it holds: its caches of objects, its events and its
-// inventory of AWS. It calls AWS never, and the API server only to write the report.
+// Package leaderdoctor makes those checks of lbc doctor in the leader that it can answer from what it holds: its caches
+// of objects, its events and its inventory of AWS. It calls AWS never, and the API server only to write the report.
 package leaderdoctor
 
 import (
@@ -49,9 +49,11 @@ type Doctor struct {
 	counts atomic.Pointer[[]metrics.CheckCount]
 }
 
-// Kinds are the kinds of objects that the checks read. Those of Gateways and accelerators are cached only where these are served.
+// Kinds are the kinds of objects that the checks read. Those of Gateways and accelerators are cached only where these
+// are served.
 func Kinds(gateways, accelerators bool) []objects.Kind {
-	all := []objects.Kind{objects.Ingress, objects.IngressClass, objects.IngressClassParams, objects.Service, objects.TargetGroupBinding}
+	all := []objects.Kind{objects.Ingress, objects.IngressClass, objects.IngressClassParams, objects.Service,
+		objects.TargetGroupBinding}
 	if gateways {
 		all = append(all, objects.GatewayClass, objects.Gateway)
 	}
@@ -86,14 +88,17 @@ func (d *Doctor) Counts() []metrics.CheckCount {
 	return nil
 }
 
-// count counts findings by check and severity. A check without findings counts as 0, so that a series ends at 0 and not by its absence.
+// count counts findings by check and severity. A check without findings counts as 0, so that a series ends at 0 and not
+// by its absence.
 func (d *Doctor) count(r doctor.Report) {
 	all := make([]metrics.CheckCount, 0, len(d.Checks))
 	for _, c := range d.Checks {
 		all = append(all, metrics.CheckCount{Check: c.Name, Severity: string(c.Severity)})
 	}
 	for _, f := range r.Findings {
-		i := slices.IndexFunc(all, func(c metrics.CheckCount) bool { return c.Check == f.Check && c.Severity == string(f.Severity) })
+		i := slices.IndexFunc(all, func(c metrics.CheckCount) bool {
+			return c.Check == f.Check && c.Severity == string(f.Severity)
+		})
 		if i < 0 {
 			i, all = len(all), append(all, metrics.CheckCount{Check: f.Check, Severity: string(f.Severity)})
 		}
@@ -124,7 +129,8 @@ func (d *Doctor) guarded() []doctor.Check {
 const again = "read the log of the leader: it tries again each minute"
 
 func (d *Doctor) facts(ctx context.Context) doctor.Facts {
-	f := doctor.Facts{Now: d.Now(), Settings: d.Settings, Unread: map[doctor.Source]doctor.Unread{}, Objects: objects.Snapshot{}}
+	f := doctor.Facts{Now: d.Now(), Settings: d.Settings, Unread: map[doctor.Source]doctor.Unread{},
+		Objects: objects.Snapshot{}}
 	reader := d.Objects(ctx)
 	for _, kind := range d.Kinds {
 		if !reader.Serves(kind) {
@@ -145,7 +151,8 @@ func (d *Doctor) facts(ctx context.Context) doctor.Facts {
 	f.Events = d.Events.since(f.Now.Add(-kept))
 	uses := d.Certificates()
 	if len(uses) == 0 {
-		f.Unread[doctor.Certificates] = doctor.Unread{Reason: "the leader knows no certificate of a listener from a list of ACM's", Unwanted: true}
+		f.Unread[doctor.Certificates] = doctor.Unread{
+			Reason: "the leader knows no certificate of a listener from a list of ACM's", Unwanted: true}
 	}
 	for _, u := range uses {
 		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Expires: u.NotAfter})

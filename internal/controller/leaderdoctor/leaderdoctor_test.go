@@ -57,7 +57,8 @@ func newWard(all ...metav1.Object) *ward {
 		w.held.Put(o)
 	}
 	api := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme.Scheme).Build(), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			w.reads++
 			return errors.Join(w.refuse, c.Get(ctx, key, o, opts...))
 		},
@@ -73,7 +74,9 @@ func newWard(all ...metav1.Object) *ward {
 	now := func() time.Time { return w.at }
 	w.Doctor = &Doctor{
 		Version: "v1", Settings: doctor.Settings{Cluster: "demo"}, Checks: doctor.OfLeader(), Kinds: Kinds(true, true),
-		Objects: func(context.Context) Reader { return w.held }, Nodes: func(context.Context) ([]corev1.Node, error) { return w.nodes, nil },
+		Objects: func(context.Context) Reader {
+			return w.held
+		}, Nodes: func(context.Context) ([]corev1.Node, error) { return w.nodes, nil },
 		Certificates: func() []inventory.CertificateUse { return w.ends }, Events: NewEvents(now),
 		Writer: &Writer{Client: api, Namespace: "kube-system", Log: logr.Discard()}, Now: now, Log: logr.Discard(),
 	}
@@ -98,7 +101,8 @@ func (w *ward) look(t *testing.T) string {
 func (w *ward) stored(t *testing.T) doctor.Stored {
 	t.Helper()
 	m := &corev1.ConfigMap{}
-	if err := w.Writer.Client.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: doctor.ConfigMap}, m); err != nil {
+	if err := w.Writer.Client.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: doctor.ConfigMap},
+		m); err != nil {
 		t.Fatal(err)
 	}
 	w.reads--
@@ -110,7 +114,8 @@ func (w *ward) stored(t *testing.T) doctor.Stored {
 }
 
 func ingress(name, class string) *networkingv1.Ingress {
-	return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
+	return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+		Spec: networkingv1.IngressSpec{IngressClassName: &class}}
 }
 
 // TestLeaderHoldsWhatItsChecksNeed has no check of the leader wait for a source that the leader never has.
@@ -133,7 +138,8 @@ func TestFindingsFollowWhatTheLeaderHolds(t *testing.T) {
 	t.Parallel()
 	deleted := ingress("old", "alb")
 	deleted.Finalizers = []string{"ingress.k8s.aws/resources"}
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: "ingress.k8s.aws/alb"}}
 	w := newWard(ingress("web", "alb"), deleted, class)
 	if got := w.look(t); got != "" || w.stored(t).Healthy != true {
 		t.Errorf("a healthy cluster has %s", got)
@@ -148,14 +154,20 @@ func TestFindingsFollowWhatTheLeaderHolds(t *testing.T) {
 		{"a class again", func() { w.held.Put(class) }, ""},
 		{"a deletion", func() { deleted.DeletionTimestamp = &long }, "error deletion-stuck 1"},
 		{"its end", func() { w.held.Delete(objects.Ingress, "shop", "old") }, ""},
-		{"a node", func() { w.nodes = []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "n"}}} }, "warning node-provider-id 1"},
+		{"a node", func() {
+			w.nodes = []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "n"}}}
+		}, "warning node-provider-id 1"},
 		{"its id", func() { w.nodes[0].Spec.ProviderID = "aws:///a/i-1" }, ""},
 		{"a certificate", func() {
-			w.ends = []inventory.CertificateUse{{End: certificate.End{ARN: "arn", Domains: []string{"a.b"}, NotAfter: w.at.Add(20 * 24 * time.Hour)}, Stacks: []string{"Ingress shop/web"}}}
+			w.ends = []inventory.CertificateUse{
+				{End: certificate.End{ARN: "arn", Domains: []string{"a.b"}, NotAfter: w.at.Add(20 * 24 * time.Hour)},
+					Stacks: []string{"Ingress shop/web"}}}
 		}, "warning certificate-expiring 1"},
 		{"its last week", func() { w.ends[0].NotAfter = w.at.Add(24 * time.Hour) }, "error certificate-expiring 1"},
 		{"another one", func() { w.ends = nil }, ""},
-		{"unread objects", func() { w.held.err = errors.New("listing Service: not served any more") }, "warning unreadable 1"},
+		{"unread objects", func() {
+			w.held.err = errors.New("listing Service: not served any more")
+		}, "warning unreadable 1"},
 		{"read again", func() { w.held.err = nil }, ""},
 	} {
 		step.do()
@@ -173,12 +185,14 @@ func TestWarningsStandUntilTheObjectIsWell(t *testing.T) {
 	w := newWard(ingress("web", "alb"), &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}})
 	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "1"}
 	warn := func(message string) {
-		w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeWarning, Reason: "FailedDeployModel", Message: message})
+		w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeWarning, Reason: "FailedDeployModel",
+			Message: message})
 	}
 	warn("AWS denies elasticloadbalancing:CreateRule [AccessDenied]")
 	warn("AWS denies elasticloadbalancing:ModifyRule [AccessDenied]")
 	w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeNormal, Reason: "Note"}) // of the same pass
-	w.Events.Recorded(diag.Object{Kind: "Pod", Namespace: "shop", Name: "a"}, reporting.Event{Type: corev1.EventTypeWarning, Message: "of a pod"})
+	w.Events.Recorded(diag.Object{Kind: "Pod", Namespace: "shop", Name: "a"}, reporting.Event{
+		Type: corev1.EventTypeWarning, Message: "of a pod"})
 	if got := w.look(t); got != "error controller-denied 2" {
 		t.Errorf("denied: %s", got)
 	}
@@ -211,7 +225,8 @@ func TestEventsAreBounded(t *testing.T) {
 	e := NewEvents(func() time.Time { at = at.Add(time.Second); return at })
 	for i := range 3 * mostObjects {
 		for n := range 2 * mostWarnings {
-			e.Recorded(diag.Object{Kind: "Ingress", Name: fmt.Sprint(i)}, reporting.Event{Type: corev1.EventTypeWarning, Message: fmt.Sprint(n)})
+			e.Recorded(diag.Object{Kind: "Ingress", Name: fmt.Sprint(i)}, reporting.Event{Type: corev1.EventTypeWarning,
+				Message: fmt.Sprint(n)})
 		}
 	}
 	last := diag.Object{Kind: "Ingress", Name: fmt.Sprint(3*mostObjects - 1)}
@@ -233,7 +248,8 @@ func TestReportIsWrittenOnlyWhenItChanges(t *testing.T) {
 	if w.look(t); w.writes != 1 {
 		t.Errorf("the next leader writes the same")
 	}
-	if err := w.Writer.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: doctor.ConfigMap}}); err != nil {
+	if err := w.Writer.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
+		Name: doctor.ConfigMap}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 62 {
@@ -268,7 +284,8 @@ func TestRefusedReportLeavesTheNumbers(t *testing.T) {
 func TestPanicOfACheckIsSurvived(t *testing.T) {
 	t.Parallel()
 	w := newWard(ingress("web", "alb"))
-	w.Checks = append([]doctor.Check{{Name: "broken", Severity: doctor.Error, Find: func(*doctor.Facts) []doctor.Finding { panic("oh") }}}, w.Checks...)
+	w.Checks = append([]doctor.Check{
+		{Name: "broken", Severity: doctor.Error, Find: func(*doctor.Facts) []doctor.Finding { panic("oh") }}}, w.Checks...)
 	if got := w.look(t); got != "error ingress-class-missing 1" {
 		t.Errorf("%s", got)
 	}
@@ -276,7 +293,8 @@ func TestPanicOfACheckIsSurvived(t *testing.T) {
 
 func TestUnservedKindsAreNotListed(t *testing.T) {
 	t.Parallel()
-	gateway := slices.Contains(Kinds(false, true), objects.Gateway) || slices.Contains(Kinds(true, false), objects.GlobalAccelerator)
+	gateway := slices.Contains(Kinds(false, true), objects.Gateway) || slices.Contains(Kinds(true, false),
+		objects.GlobalAccelerator)
 	if gateway {
 		t.Error("kinds are read that are not cached")
 	}

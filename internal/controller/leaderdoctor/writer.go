@@ -50,7 +50,8 @@ func (w *Writer) Write(ctx context.Context, r doctor.Report, now time.Time) {
 	default:
 		w.last, w.paused = nil, now.Add(refusedPause)
 		if !w.told {
-			w.Log.Info("the report of the doctor in the leader cannot be written; metric lbc_check has its numbers. Grant get, create and update of the ConfigMap to the controller's service account",
+			w.Log.Info("the report of the doctor in the leader cannot be written; metric lbc_check has its numbers. Grant "+
+				"get, create and update of the ConfigMap to the controller's service account",
 				"configmap", w.Namespace+"/"+doctor.ConfigMap, "cause", err.Error())
 			w.told = true
 		}

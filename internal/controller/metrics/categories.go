@@ -21,11 +21,13 @@ const (
 	GatesNotWritten        = "update_target_health_pod_condition_error"
 )
 
-// category is an error category of the existing controller, with the findings that count in it. A finding counts in each category that it belongs
-// to: the outer one of the part of the pass that failed, and the inner one of what it concerns.
+// category is an error category of the existing controller, with the findings that count in it. A finding counts in
+// each category that it belongs to: the outer one of the part of the pass that failed, and the inner one of what it
+// concerns.
 type category struct {
 	name string
-	// reasons are the event reasons of the findings. Inner categories have in addition the codes or, of findings with other codes, the parts of their paths.
+	// reasons are the event reasons of the findings. Inner categories have in addition the codes or, of findings with
+	// other codes, the parts of their paths.
 	reasons []diag.EventReason
 	codes   []diag.Code
 	paths   []string
@@ -37,42 +39,67 @@ var building, deploying = []diag.EventReason{diag.FailedBuildModel}, []diag.Even
 // categories are the error categories of each controller.
 var categories = map[string][]category{
 	controllerOf(stack.Ingress): {
-		{"fetch_ingress_error", []diag.EventReason{diag.FailedLoadGroupID}, nil, nil, "the class or the group of the Ingress is wrong, or objects could not be read"},
-		{"add_group_finalizer_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
+		{"fetch_ingress_error", []diag.EventReason{diag.FailedLoadGroupID}, nil, nil,
+			"the class or the group of the Ingress is wrong, or objects could not be read"},
+		{"add_group_finalizer_error", []diag.EventReason{diag.FailedAdd}, nil, nil,
+			"the API server did not accept the finalizer"},
 		{"build_model_error", building, nil, nil, "all failures before the plan of the objects"},
-		{"build_certificate_error", building, []diag.Code{diag.CertificateNotFound, diag.HostedZoneNotFound}, []string{"spec.tls", "certificate"}, "of these: certificates"},
-		{"build_frontend_nlb", building, nil, []string{"/frontend-nlb-", "/enable-frontend-nlb"}, "of these: the NLB in front of an ALB"},
-		{"build_listener_error", building, []diag.Code{diag.TrustStoreNotFound}, []string{"/listen-ports", "/ssl-policy", "/mutual-authentication", "/listener-attributes"}, "of these: listeners"},
+		{"build_certificate_error", building, []diag.Code{diag.CertificateNotFound, diag.HostedZoneNotFound},
+			[]string{"spec.tls", "certificate"}, "of these: certificates"},
+		{"build_frontend_nlb", building, nil, []string{"/frontend-nlb-", "/enable-frontend-nlb"},
+			"of these: the NLB in front of an ALB"},
+		{"build_listener_error", building, []diag.Code{diag.TrustStoreNotFound}, []string{"/listen-ports", "/ssl-policy",
+			"/mutual-authentication", "/listener-attributes"}, "of these: listeners"},
 		{"build_listener_rule_error", building,
-			[]diag.Code{diag.InvalidRule, diag.ServiceNotFound, diag.ServicePortNotFound, diag.WrongServiceType, diag.TargetGroupNotFound, diag.TargetGroupTaken, diag.SecretNotFound, diag.SecretRefused, diag.InvalidSecret},
-			[]string{"spec.rules", "spec.defaultBackend", "/actions.", "/conditions.", "/transforms.", "/auth-", "/jwt-"}, "of these: rules, their backends and logins"},
-		{"build_load_balancer_addons", building, []diag.Code{diag.WebACLNotFound, diag.NotSubscribed}, []string{"/wafv2-acl", "/waf-acl", "/web-acl", "/shield-"}, "of these: web ACLs and Shield"},
-		{"build_load_balancer_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.NameTooLong},
-			[]string{"/load-balancer-", "/scheme", "/subnets", "/security-groups", "/ip-address-type", "/inbound-cidrs", "/customer-owned-ipv4-pool", "/tags"}, "of these: the load balancer itself"},
+			[]diag.Code{diag.InvalidRule, diag.ServiceNotFound, diag.ServicePortNotFound, diag.WrongServiceType,
+				diag.TargetGroupNotFound, diag.TargetGroupTaken, diag.SecretNotFound, diag.SecretRefused, diag.InvalidSecret},
+			[]string{"spec.rules", "spec.defaultBackend", "/actions.", "/conditions.", "/transforms.", "/auth-", "/jwt-"},
+			"of these: rules, their backends and logins"},
+		{"build_load_balancer_addons", building, []diag.Code{diag.WebACLNotFound, diag.NotSubscribed},
+			[]string{"/wafv2-acl", "/waf-acl", "/web-acl", "/shield-"}, "of these: web ACLs and Shield"},
+		{"build_load_balancer_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound,
+			diag.NameTooLong},
+			[]string{"/load-balancer-", "/scheme", "/subnets", "/security-groups", "/ip-address-type", "/inbound-cidrs",
+				"/customer-owned-ipv4-pool", "/tags"}, "of these: the load balancer itself"},
 		{"build_ssl_redirct_config_error", building, nil, []string{"/ssl-redirect"}, "of these: the redirect to HTTPS"},
 		{"deploy_model_error", deploying, nil, nil, "all failures in the execution of a plan"},
-		{"dns_resolve_and_update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
-		{"remove_group_finalizer_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
-		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load balancer of the cluster, if that belonged to an Ingress; after a restart, whatever it belonged to"},
+		{"dns_resolve_and_update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil,
+			"the API server did not accept the status"},
+		{"remove_group_finalizer_error", []diag.EventReason{diag.FailedRemove}, nil, nil,
+			"the API server did not accept the removal of the finalizer"},
+		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
+			"balancer of the cluster, if that belonged to an Ingress; after a restart, whatever it belonged to"},
 	},
 	controllerOf(stack.Service): {
 		{"build_model_error", building, nil, nil, "all failures before the plan of the Service"},
-		{"build_listeners_error", building, []diag.Code{diag.CertificateNotFound, diag.ServicePortNotFound}, []string{"load-balancer-ssl-", "load-balancer-listener-attributes", "load-balancer-alpn", "spec.ports"}, "of these: listeners"},
-		{"build_load_balancer_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.NameTooLong},
-			[]string{"load-balancer-name", "load-balancer-attributes", "load-balancer-scheme", "load-balancer-internal", "load-balancer-subnets", "load-balancer-ip-address-type", "load-balancer-security-groups",
+		{"build_listeners_error", building, []diag.Code{diag.CertificateNotFound, diag.ServicePortNotFound},
+			[]string{"load-balancer-ssl-", "load-balancer-listener-attributes", "load-balancer-alpn", "spec.ports"},
+			"of these: listeners"},
+		{"build_load_balancer_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound,
+			diag.NameTooLong},
+			[]string{"load-balancer-name", "load-balancer-attributes", "load-balancer-scheme", "load-balancer-internal",
+				"load-balancer-subnets", "load-balancer-ip-address-type", "load-balancer-security-groups",
 				"load-balancer-eip", "load-balancer-private-ipv4", "load-balancer-ipv6"}, "of these: the load balancer itself"},
-		{"build_load_balancer_ip_address_type_error", building, nil, []string{"load-balancer-ip-address-type"}, "of these: its address type"},
-		{"build_load_balancer_scheme_error", building, nil, []string{"load-balancer-scheme", "load-balancer-internal"}, "of these: its scheme"},
-		{"build_load_balancer_subnets_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets}, []string{"load-balancer-subnets"}, "of these: its subnets"},
+		{"build_load_balancer_ip_address_type_error", building, nil, []string{"load-balancer-ip-address-type"},
+			"of these: its address type"},
+		{"build_load_balancer_scheme_error", building, nil, []string{"load-balancer-scheme", "load-balancer-internal"},
+			"of these: its scheme"},
+		{"build_load_balancer_subnets_error", building, []diag.Code{diag.NoSubnets, diag.InvalidSubnets},
+			[]string{"load-balancer-subnets"}, "of these: its subnets"},
 		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
 		{"deploy_model_error", deploying, nil, nil, "all failures in the execution of a plan"},
-		{"update_status_error", []diag.EventReason{diag.FailedStatus, diag.FailedCleanupStatus}, nil, nil, "the API server did not accept the status"},
-		{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove, diag.FailedCleanupStatus}, nil, nil, "the API server did not accept the removal of the finalizer or of the status"},
-		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load balancer of the cluster, if that belonged to a Service"},
+		{"update_status_error", []diag.EventReason{diag.FailedStatus, diag.FailedCleanupStatus}, nil, nil,
+			"the API server did not accept the status"},
+		{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove, diag.FailedCleanupStatus}, nil, nil,
+			"the API server did not accept the removal of the finalizer or of the status"},
+		{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
+			"balancer of the cluster, if that belonged to a Service"},
 	},
 	BindingControllerLabel: {
 		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
-		{"reconcile_targetgroupbinding_error", []diag.EventReason{diag.FailedReconcile, diag.FailedNetwork, diag.BackendNotFound, diag.FailedCleanup, diag.FailedRemove, diag.FailedDeployModel, diag.FailedLoadGroupID, diag.FailedBuildModel},
+		{"reconcile_targetgroupbinding_error", []diag.EventReason{diag.FailedReconcile, diag.FailedNetwork,
+			diag.BackendNotFound, diag.FailedCleanup, diag.FailedRemove, diag.FailedDeployModel, diag.FailedLoadGroupID,
+			diag.FailedBuildModel},
 			nil, nil, "all failures to update targets or their security group rules"},
 		{"update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
 		{"register_pod_endpoint_error", nil, nil, nil, "AWS did not register pods"},
@@ -81,35 +108,44 @@ var categories = map[string][]category{
 		{"list_targets_error", nil, nil, nil, "AWS did not list targets"},
 		{"resolve_pod_endpoints_error", nil, nil, nil, "the controller could not read the pods of a binding"},
 		{"resolve_nodeport_endpoints_error", nil, nil, nil, "the controller could not read the nodes of a binding"},
-		{"update_tracked_ip_targets_error", nil, nil, nil, "the controller could not write the record of pods in a shared target group"},
-		{"update_tracked_instance_targets_error", nil, nil, nil, "the controller could not write the record of nodes in a shared target group"},
+		{"update_tracked_ip_targets_error", nil, nil, nil,
+			"the controller could not write the record of pods in a shared target group"},
+		{"update_tracked_instance_targets_error", nil, nil, nil,
+			"the controller could not write the record of nodes in a shared target group"},
 		{GatesNotWritten, nil, nil, nil, "the API server did not accept the condition of a readiness gate"},
 	},
 	AcceleratorControllerLabel: {
 		{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
 		{"build_model_error", building, nil, nil, "the GlobalAccelerator declares values that AWS does not allow"},
 		{"deploy_stack_error", deploying, nil, nil, "all failures in the execution of a plan"},
-		{"remove_finalizers_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
+		{"remove_finalizers_error", []diag.EventReason{diag.FailedRemove}, nil, nil,
+			"the API server did not accept the removal of the finalizer"},
 		{"reconcile_globalaccelerator_error",
-			slices.Concat(building, deploying, []diag.EventReason{diag.FailedLoadGroupID, diag.FailedStatus, diag.FailedCleanup}), nil, nil,
-			"any of these except finalizers; unreadable objects, a status that the API server did not accept, and a failed deletion of an accelerator"},
+			slices.Concat(building, deploying, []diag.EventReason{diag.FailedLoadGroupID, diag.FailedStatus,
+				diag.FailedCleanup}), nil, nil,
+			"any of these except finalizers; unreadable objects, a status that the API server did not accept, and a failed " +
+				"deletion of an accelerator"},
 	},
 	controllerOf(stack.GatewayALB): gatewayCategories,
 	controllerOf(stack.GatewayNLB): gatewayCategories,
 }
 
 var gatewayCategories = []category{
-	{"build_model_error", append([]diag.EventReason{diag.FailedLoadGroupID}, building...), nil, nil, "all failures before the plan of the Gateway and its routes"},
+	{"build_model_error", append([]diag.EventReason{diag.FailedLoadGroupID}, building...), nil, nil,
+		"all failures before the plan of the Gateway and its routes"},
 	{"add_finalizers_error", []diag.EventReason{diag.FailedAdd}, nil, nil, "the API server did not accept the finalizer"},
 	{"deploy_model_error", deploying, nil, nil, "all failures in the execution of a plan"},
 	{"update_status_error", []diag.EventReason{diag.FailedStatus}, nil, nil, "the API server did not accept the status"},
-	{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove}, nil, nil, "the API server did not accept the removal of the finalizer"},
-	{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load balancer of the cluster, if that belonged to a Gateway"},
+	{"cleanup_load_balancer_error", []diag.EventReason{diag.FailedRemove}, nil, nil,
+		"the API server did not accept the removal of the finalizer"},
+	{SharedGroupNotReleased, nil, nil, nil, "AWS did not delete the shared backend security group after the last load " +
+		"balancer of the cluster, if that belonged to a Gateway"},
 }
 
 // Uncounted are the error categories and stages of the existing controller that name steps which do not exist here.
 var Uncounted = []string{
-	"dns_resolve_error", "reconcile_nodeport_endpoints_error", "calculate_tgb_reconcile_checkpoint_error", "update_tgb_checkpoint_error", "get_traffic_proxy_node_selector_error", "DNS_resolve",
+	"dns_resolve_error", "reconcile_nodeport_endpoints_error", "calculate_tgb_reconcile_checkpoint_error",
+	"update_tgb_checkpoint_error", "get_traffic_proxy_node_selector_error", "DNS_resolve",
 }
 
 func controllerOf(o stack.Owner) string { return owner.Of(o).Controller }

@@ -21,10 +21,11 @@ type LoadBalancer struct {
 	Conditions      []metav1.Condition
 }
 
-// CollectLoadBalancers registers the metrics of load balancers, which are computed when the metrics are read. The functions return lists that are
-// not changed afterwards.
+// CollectLoadBalancers registers the metrics of load balancers, which are computed when the metrics are read. The
+// functions return lists that are not changed afterwards.
 func (m *Metrics) CollectLoadBalancers(balancers func() []LoadBalancer, quotas func() []quota.Use) {
-	m.registerer.MustRegister(collector{balancers, quotas, desc("lbc_load_balancers"), desc("lbc_load_balancer_condition"), desc("lbc_quota_used_ratio")})
+	m.registerer.MustRegister(collector{balancers, quotas, desc("lbc_load_balancers"), desc("lbc_load_balancer_condition"),
+		desc("lbc_quota_used_ratio")})
 }
 
 func desc(name string) *prometheus.Desc {
@@ -49,7 +50,8 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	balancers := slices.Clone(c.balancers())
 	sorting.By(balancers, func(a, b LoadBalancer) int {
-		return cmp.Or(cmp.Compare(readyRank(a), readyRank(b)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(readyRank(a), readyRank(b)), cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Name, b.Name))
 	})
 	totals := map[metav1.ConditionStatus]int{metav1.ConditionTrue: 0, metav1.ConditionFalse: 0, metav1.ConditionUnknown: 0}
 	for n, lb := range balancers {
@@ -58,14 +60,16 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		for _, x := range lb.Conditions {
-			ch <- prometheus.MustNewConstMetric(c.condition, prometheus.GaugeValue, 1, lb.Namespace, lb.Name, x.Type, string(x.Status))
+			ch <- prometheus.MustNewConstMetric(c.condition, prometheus.GaugeValue, 1, lb.Namespace, lb.Name, x.Type,
+				string(x.Status))
 		}
 	}
 	for status, n := range totals {
 		ch <- prometheus.MustNewConstMetric(c.total, prometheus.GaugeValue, float64(n), string(status))
 	}
 	for _, q := range c.quotas() {
-		ch <- prometheus.MustNewConstMetric(c.quotaOf, prometheus.GaugeValue, float64(q.Used)/float64(q.Limit.Default()), string(q.Limit))
+		ch <- prometheus.MustNewConstMetric(c.quotaOf, prometheus.GaugeValue, float64(q.Used)/float64(q.Limit.Default()),
+			string(q.Limit))
 	}
 }
 
@@ -78,5 +82,6 @@ func ready(lb LoadBalancer) metav1.ConditionStatus {
 
 // readyRank orders those first that are not ready.
 func readyRank(lb LoadBalancer) int {
-	return slices.Index([]metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown, metav1.ConditionTrue}, ready(lb))
+	return slices.Index([]metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown, metav1.ConditionTrue},
+		ready(lb))
 }

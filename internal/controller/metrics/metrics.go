@@ -93,7 +93,8 @@ func (m *Metrics) begin() {
 
 // Count registers a gauge without labels that shows a count as it is when the metrics are read.
 func (m *Metrics) Count(name string, count func() int) {
-	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: rowOf(name).Doc}, func() float64 { return float64(count()) }))
+	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: rowOf(name).Doc},
+		func() float64 { return float64(count()) }))
 }
 
 // SetBuild sets the information about the running binary.
@@ -147,8 +148,8 @@ func (m *Metrics) ObserveCall(c awsclient.Call) {
 	}
 }
 
-// outcomeOf are the labels of an answer: status 0 where there was none, code "timeout" or another cause where it did not
-// answer, "internal" where it named none.
+// outcomeOf are the labels of an answer: status 0 where there was none, code "timeout" or another cause where it did
+// not answer, "internal" where it named none.
 func outcomeOf(c awsclient.Call) (status, code string, class diag.Class) {
 	status, code, class = "200", "", diag.Class("")
 	if c.Err != nil {

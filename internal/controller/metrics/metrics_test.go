@@ -30,7 +30,8 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	m.CollectChecks(nil)
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", nil)
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", nil)
-	for _, name := range []string{"lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
+	for _, name := range []string{"lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held",
+		"lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
 		m.Count(name, func() int { return 0 })
 	}
 	ch := make(chan *prometheus.Desc, 2*len(Table))
@@ -59,14 +60,24 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 
 // named are the error categories of spec/50 §6.2, with those that Uncounted excepts.
 var named = map[string]string{
-	"ingress": "fetch_ingress_error add_group_finalizer_error build_model_error build_certificate_error build_frontend_nlb build_listener_error build_listener_rule_error build_load_balancer_addons build_load_balancer_error build_ssl_redirct_config_error " +
-		"deploy_model_error dns_resolve_and_update_status_error remove_group_finalizer_error release_auto_generated_backend_sg_error",
-	"service": "build_model_error build_listeners_error build_load_balancer_error build_load_balancer_ip_address_type_error build_load_balancer_scheme_error build_load_balancer_subnets_error add_finalizers_error deploy_model_error dns_resolve_error " +
+	"ingress": "fetch_ingress_error add_group_finalizer_error build_model_error build_certificate_error " +
+		"build_frontend_nlb build_listener_error build_listener_rule_error build_load_balancer_addons " +
+		"build_load_balancer_error build_ssl_redirct_config_error " +
+		"deploy_model_error dns_resolve_and_update_status_error remove_group_finalizer_error " +
+		"release_auto_generated_backend_sg_error",
+	"service": "build_model_error build_listeners_error build_load_balancer_error " +
+		"build_load_balancer_ip_address_type_error build_load_balancer_scheme_error build_load_balancer_subnets_error " +
+		"add_finalizers_error deploy_model_error dns_resolve_error " +
 		"update_status_error cleanup_load_balancer_error release_auto_generated_backend_sg_error",
-	"targetGroupBinding": "add_finalizers_error reconcile_targetgroupbinding_error update_status_error calculate_tgb_reconcile_checkpoint_error update_tgb_checkpoint_error deregister_targets_error list_targets_error register_pod_endpoint_error " +
-		"reconcile_nodeport_endpoints_error resolve_nodeport_endpoints_error resolve_pod_endpoints_error update_node_port_endpoints_error update_target_health_pod_condition_error update_tracked_instance_targets_error update_tracked_ip_targets_error " +
+	"targetGroupBinding": "add_finalizers_error reconcile_targetgroupbinding_error update_status_error " +
+		"calculate_tgb_reconcile_checkpoint_error update_tgb_checkpoint_error deregister_targets_error list_targets_error " +
+		"register_pod_endpoint_error " +
+		"reconcile_nodeport_endpoints_error resolve_nodeport_endpoints_error resolve_pod_endpoints_error " +
+		"update_node_port_endpoints_error update_target_health_pod_condition_error update_tracked_instance_targets_error " +
+		"update_tracked_ip_targets_error " +
 		"get_traffic_proxy_node_selector_error",
-	"globalAccelerator": "add_finalizers_error remove_finalizers_error build_model_error deploy_stack_error reconcile_globalaccelerator_error",
+	"globalAccelerator": "add_finalizers_error remove_finalizers_error build_model_error deploy_stack_error " +
+		"reconcile_globalaccelerator_error",
 }
 
 func TestEachErrorCategoryOfTheExistingControllerIsCountedOrExcepted(t *testing.T) {
@@ -94,8 +105,10 @@ func TestEachStageOfTheExistingControllerIsMeasuredOrExcepted(t *testing.T) {
 	t.Parallel()
 	_, stages := Stages()
 	for controller, list := range map[string]string{
-		"ingress":            "fetch_ingress add_group_finalizer build_model deploy_model dns_resolve_and_update_status remove_group_finalizer",
-		"service":            "fetch_service build_model add_finalizers deploy_model DNS_resolve update_status cleanup_load_balancer",
+		"ingress": "fetch_ingress add_group_finalizer build_model deploy_model dns_resolve_and_update_status " +
+			"remove_group_finalizer",
+		"service": "fetch_service build_model add_finalizers deploy_model DNS_resolve update_status " +
+			"cleanup_load_balancer",
 		"targetGroupBinding": "fetch_targetGroupBinding add_finalizers reconcile_targetgroupbinding update_status",
 		"globalAccelerator":  "fetch_globalAccelerator add_finalizers build_model deploy_stack reconcile_globalaccelerator",
 	} {
@@ -121,19 +134,28 @@ func TestAFindingCountsForThePartOfThePassAndForWhatItConcerns(t *testing.T) {
 		{"ingress", "", diag.FinalizerNotRemoved, "", "remove_group_finalizer_error"},
 		{"ingress", "", diag.StatusNotWritten, "", "dns_resolve_and_update_status_error"},
 		{"ingress", "spec.tls[0]", diag.CertificateNotFound, "", "build_model_error build_certificate_error"},
-		{"ingress", annotation("alb.ingress.kubernetes.io/frontend-nlb-scheme"), diag.InvalidAnnotation, "", "build_model_error build_frontend_nlb"},
-		{"ingress", annotation("alb.ingress.kubernetes.io/listen-ports"), diag.InvalidAnnotation, "", "build_model_error build_listener_error"},
-		{"ingress", "spec.rules[0].http.paths[1].backend", diag.ServiceNotFound, "", "build_model_error build_listener_rule_error"},
-		{"ingress", annotation("alb.ingress.kubernetes.io/wafv2-acl-arn"), diag.WebACLNotFound, "", "build_model_error build_load_balancer_addons"},
+		{"ingress", annotation("alb.ingress.kubernetes.io/frontend-nlb-scheme"), diag.InvalidAnnotation, "",
+			"build_model_error build_frontend_nlb"},
+		{"ingress", annotation("alb.ingress.kubernetes.io/listen-ports"), diag.InvalidAnnotation, "",
+			"build_model_error build_listener_error"},
+		{"ingress", "spec.rules[0].http.paths[1].backend", diag.ServiceNotFound, "",
+			"build_model_error build_listener_rule_error"},
+		{"ingress", annotation("alb.ingress.kubernetes.io/wafv2-acl-arn"), diag.WebACLNotFound, "",
+			"build_model_error build_load_balancer_addons"},
 		{"ingress", "", diag.NoSubnets, "", "build_model_error build_load_balancer_error"},
-		{"ingress", annotation("alb.ingress.kubernetes.io/ssl-redirect"), diag.InvalidAnnotation, "", "build_model_error build_ssl_redirct_config_error"},
+		{"ingress", annotation("alb.ingress.kubernetes.io/ssl-redirect"), diag.InvalidAnnotation, "",
+			"build_model_error build_ssl_redirct_config_error"},
 		{"ingress", "", diag.AccessDenied, "", "deploy_model_error"},
 		{"ingress", "", diag.CertificateNotFound, diag.Deploying, "deploy_model_error"},
 		{"ingress", "", diag.IgnoredSetting, "", ""},
-		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-scheme"), diag.InvalidAnnotation, "", "build_model_error build_load_balancer_error build_load_balancer_scheme_error"},
-		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-ip-address-type"), diag.InvalidAnnotation, "", "build_model_error build_load_balancer_error build_load_balancer_ip_address_type_error"},
-		{"service", "", diag.InvalidSubnets, "", "build_model_error build_load_balancer_error build_load_balancer_subnets_error"},
-		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-ssl-cert"), diag.CertificateNotFound, "", "build_model_error build_listeners_error"},
+		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-scheme"), diag.InvalidAnnotation, "",
+			"build_model_error build_load_balancer_error build_load_balancer_scheme_error"},
+		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-ip-address-type"), diag.InvalidAnnotation, "",
+			"build_model_error build_load_balancer_error build_load_balancer_ip_address_type_error"},
+		{"service", "", diag.InvalidSubnets, "", "build_model_error build_load_balancer_error " +
+			"build_load_balancer_subnets_error"},
+		{"service", annotation("service.beta.kubernetes.io/aws-load-balancer-ssl-cert"), diag.CertificateNotFound, "",
+			"build_model_error build_listeners_error"},
 		{"service", "", diag.FinalizerNotRemoved, "", "cleanup_load_balancer_error"},
 		{"service", "", diag.StatusNotCleared, "", "update_status_error cleanup_load_balancer_error"},
 		{"targetGroupBinding", "spec.serviceRef.name", diag.ServiceMissing, "", "reconcile_targetgroupbinding_error"},
@@ -142,7 +164,8 @@ func TestAFindingCountsForThePartOfThePassAndForWhatItConcerns(t *testing.T) {
 		{"targetGroupBinding", "", diag.StatusNotWritten, "", "update_status_error"},
 		{"gateway.k8s.aws/alb", "", diag.InvalidConfiguration, "", "build_model_error"},
 		{"globalAccelerator", "", diag.FinalizerNotAdded, "", "add_finalizers_error"},
-		{"globalAccelerator", "spec.listeners[0]", diag.InvalidAccelerator, "", "build_model_error reconcile_globalaccelerator_error"},
+		{"globalAccelerator", "spec.listeners[0]", diag.InvalidAccelerator, "",
+			"build_model_error reconcile_globalaccelerator_error"},
 		{"globalAccelerator", "", diag.AccessDenied, "", "deploy_stack_error reconcile_globalaccelerator_error"},
 		{"globalAccelerator", "", diag.ObjectsUnread, "", "reconcile_globalaccelerator_error"},
 		{"globalAccelerator", "", diag.AcceleratorNotDeleted, "", "reconcile_globalaccelerator_error"},
@@ -177,12 +200,16 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m.SetBuild(buildinfo.Info{Version: "v1", Commit: "abc", Go: "go1", Platform: "linux/arm64"})
 	for name, want := range map[string][]string{
 		"lbc_findings_total": {
-			"class=notFound code=BackendServiceMissing owner=elbv2.k8s.aws 1", "class=notFound code=NoSubnets owner=ingress.k8s.aws 1", "class=transient code=AcceleratorNotDeleted owner=aga.k8s.aws 1",
+			"class=notFound code=BackendServiceMissing owner=elbv2.k8s.aws 1",
+			"class=notFound code=NoSubnets owner=ingress.k8s.aws 1",
+			"class=transient code=AcceleratorNotDeleted owner=aga.k8s.aws 1",
 		},
 		"awslbc_controller_reconcile_errors_total": {
 			"controller=globalAccelerator error_category=reconcile_globalaccelerator_error 1",
-			"controller=ingress error_category=build_load_balancer_error 1", "controller=ingress error_category=build_model_error 1",
-			"controller=targetGroupBinding error_category=reconcile_targetgroupbinding_error 1", "controller=targetGroupBinding error_category=register_pod_endpoint_error 1",
+			"controller=ingress error_category=build_load_balancer_error 1",
+			"controller=ingress error_category=build_model_error 1",
+			"controller=targetGroupBinding error_category=reconcile_targetgroupbinding_error 1",
+			"controller=targetGroupBinding error_category=register_pod_endpoint_error 1",
 			"controller=targetGroupBinding error_category=update_tracked_instance_targets_error 1",
 		},
 		"lbc_drift_found_total":                   {"controller=ingress 1"},
@@ -211,15 +238,20 @@ func TestConditionsAreShownOfThoseFirstThatAreNotReadyAndOfABoundedNumber(t *tes
 		all = append(all, lb("a"+string(rune('a'+i%26))+strings.Repeat("x", i/26), metav1.ConditionTrue))
 	}
 	all = append(all, lb("zz", metav1.ConditionFalse), LoadBalancer{Namespace: "shop", Name: "new"})
-	New(r).CollectLoadBalancers(func() []LoadBalancer { return all }, func() []quota.Use { return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: 80}} })
-	if d := cmp.Diff([]string{"ready=False 1", "ready=True 1001", "ready=Unknown 1"}, page(t, r, "lbc_load_balancers")); d != "" {
+	New(r).CollectLoadBalancers(func() []LoadBalancer { return all }, func() []quota.Use {
+		return []quota.Use{{Limit: quota.RulesOfApplicationLoadBalancer, Used: 80}}
+	})
+	if d := cmp.Diff([]string{"ready=False 1", "ready=True 1001", "ready=Unknown 1"},
+		page(t, r, "lbc_load_balancers")); d != "" {
 		t.Error(d)
 	}
 	shown := page(t, r, "lbc_load_balancer_condition")
-	if len(shown) != mostLoadBalancers-1 || !slices.Contains(shown, "name=zz namespace=shop status=False type=Ready 1") || slices.Contains(shown, "name=good namespace=shop status=True type=Ready 1") {
+	if len(shown) != mostLoadBalancers-1 || !slices.Contains(shown, "name=zz namespace=shop status=False type=Ready 1") ||
+		slices.Contains(shown, "name=good namespace=shop status=True type=Ready 1") {
 		t.Errorf("%d conditions are shown", len(shown))
 	}
-	if d := cmp.Diff([]string{"quota=rules-per-application-load-balancer 0.8"}, page(t, r, "lbc_quota_used_ratio")); d != "" {
+	if d := cmp.Diff([]string{"quota=rules-per-application-load-balancer 0.8"}, page(t, r, "lbc_quota_used_ratio")); d !=
+		"" {
 		t.Error(d)
 	}
 }

@@ -59,7 +59,8 @@ func (m *Metrics) CountPass(controller, namespace, name string) {
 	m.passes[talker{strings.ToLower(controller), namespace, name}]++ // this one gauge has its labels in lower case
 }
 
-// endWindow ends a window: its top talkers replace those of the one before, so that an object without passes does not stay listed.
+// endWindow ends a window: its top talkers replace those of the one before, so that an object without passes does not
+// stay listed.
 func (m *Metrics) endWindow() {
 	m.mu.Lock()
 	talked := m.passes
@@ -67,7 +68,8 @@ func (m *Metrics) endWindow() {
 	m.mu.Unlock()
 	m.topTalkers.Reset()
 	rank := sorting.Sorted(maps.Keys(talked), func(a, b talker) int {
-		return cmp.Or(cmp.Compare(a.controller, b.controller), cmp.Compare(talked[b], talked[a]), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.controller, b.controller), cmp.Compare(talked[b], talked[a]),
+			cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})
 	listed := map[string]int{}
 	for _, t := range rank {

@@ -59,7 +59,8 @@ func TestTheTopTalkersOfAWindowReplaceThoseBefore(t *testing.T) {
 	m.CountPass("targetGroupBinding", "shop", "web")
 	m.endWindow()
 	want := []string{
-		"controller=ingress name=four namespace=shop 4", "controller=ingress name=thrice namespace=shop 3", "controller=ingress name=twice namespace=shop 2",
+		"controller=ingress name=four namespace=shop 4", "controller=ingress name=thrice namespace=shop 3",
+		"controller=ingress name=twice namespace=shop 2",
 		"controller=targetgroupbinding name=web namespace=shop 1",
 	}
 	if d := cmp.Diff(want, page(t, r, "awslbc_controller_top_talkers")); d != "" {
@@ -79,22 +80,27 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 	m.StartStage("service", owner.Of(stack.Service).Stages.Release)()
 	m.StartStage(BindingControllerLabel, StageBindingStatus)()
 	m.ObserveRequest(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
-	m.ObserveRequest(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
+	m.ObserveRequest(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second,
+		Err: errors.New("no answer")})
 	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
 	Sampler{Metrics: m, Cache: c}.count(t.Context())
 	for name, want := range map[string][]string{
 		"awslbc_controller_reconcile_stage_duration": {
-			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer", "controller=targetGroupBinding reconcile_stage=update_status",
+			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer",
+			"controller=targetGroupBinding reconcile_stage=update_status",
 		},
 		"aws_api_requests_total": {
-			"error_code= operation=DescribeVpcs service=EC2 status_code=200 1", "error_code=internal operation=DescribeVpcs service=EC2 status_code=0 1",
+			"error_code= operation=DescribeVpcs service=EC2 status_code=200 1",
+			"error_code=internal operation=DescribeVpcs service=EC2 status_code=0 1",
 		},
-		"aws_api_request_duration_seconds":     {"operation=DescribeVpcs service=EC2"},
-		"awslbc_controller_cache_object_total": {"resource=gateway 0", "resource=ingress 0", "resource=service 1", "resource=targetgroupbinding 0"},
+		"aws_api_request_duration_seconds": {"operation=DescribeVpcs service=EC2"},
+		"awslbc_controller_cache_object_total": {"resource=gateway 0", "resource=ingress 0", "resource=service 1",
+			"resource=targetgroupbinding 0"},
 	} {
 		if d := cmp.Diff(want, page(t, r, name)); d != "" {
 			t.Errorf("%s: %s", name, d)

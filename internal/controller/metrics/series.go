@@ -37,7 +37,8 @@ var per = map[string]string{
 	"what":                                     "value",
 }
 
-// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets, of +Inf, sum and count.
+// SeriesPer is how many series a metric has for one set of values of its labels: a histogram has those of its buckets,
+// of +Inf, sum and count.
 func (r Row) SeriesPer() int {
 	if r.Type == Histogram {
 		return len(r.Buckets) + 3
@@ -57,9 +58,11 @@ func (r Row) series() string {
 const largestBindings = 5000
 
 // conditionTypes are the conditions of LoadBalancer objects.
-var conditionTypes = []string{apis.ConditionReady, apis.ConditionServing, apis.ConditionReconciling, apis.ConditionStalled, apis.ConditionDrifted}
+var conditionTypes = []string{apis.ConditionReady, apis.ConditionServing, apis.ConditionReconciling,
+	apis.ConditionStalled, apis.ConditionDrifted}
 
-// perObject are the metrics with series for each object, and how many objects of the largest cluster they have series for.
+// perObject are the metrics with series for each object, and how many objects of the largest cluster they have series
+// for.
 var perObject = []struct {
 	name    string
 	objects int // at most
@@ -67,7 +70,8 @@ var perObject = []struct {
 	doc     string
 }{
 	{"awslbc_readiness_gate_ready_seconds", largestBindings, 1, "TargetGroupBindings whose pods have readiness gates"},
-	{"awslbc_quic_target_missing_server_id", largestBindings, 1, "TargetGroupBindings with QUIC and an endpoint that had no server id"},
+	{"awslbc_quic_target_missing_server_id", largestBindings, 1,
+		"TargetGroupBindings with QUIC and an endpoint that had no server id"},
 	{"aws_target_group_info", largestBindings, 1, "all TargetGroupBindings"},
 	{"lbc_load_balancer_condition", mostLoadBalancers, len(conditionTypes), "LoadBalancer objects"},
 }
@@ -100,7 +104,8 @@ serviceMonitor:
   - {action: drop, sourceLabels: [__name__], regex: awslbc_readiness_gate_ready_seconds_.+|aws_target_group_info|lbc_load_balancer_condition}
 ` + "```" + `
 
-Without ` + "`awslbc_readiness_gate_ready_seconds`" + ` the alert LBCReadinessGatesSlow never fires, without ` + "`lbc_load_balancer_condition`" + ` LBCLoadBalancerNotReady.
+Without ` + "`awslbc_readiness_gate_ready_seconds`" + ` the alert LBCReadinessGatesSlow never fires, without ` +
+		"`lbc_load_balancer_condition`" + ` LBCLoadBalancerNotReady.
 ` + "`lbc_load_balancers`" + ` and ` + "`lbc_target_healthy_seconds`" + ` show the same for all objects together.
 `)
 	return b.String()

@@ -33,69 +33,113 @@ var Table = []Row{
 	{"aws_api_calls_total", Counter, outcome, nil, "AWS calls that finished"},
 	{"aws_api_calls_by_cause_total", Counter, []string{"service", "operation", "cause"}, nil,
 		"AWS calls by cause: the controller whose reconcile makes the call, or a background loop"},
-	{"aws_api_call_duration_seconds", Histogram, outcome[:2], prometheus.DefBuckets, "duration of AWS calls, with retries and waiting for rate limits"},
+	{"aws_api_call_duration_seconds", Histogram, outcome[:2], prometheus.DefBuckets,
+		"duration of AWS calls, with retries and waiting for rate limits"},
 	{"aws_api_call_retries", Histogram, outcome[:2], prometheus.LinearBuckets(0, 1, 11), "retries per AWS call"},
 	{"aws_api_requests_total", Counter, outcome, nil, "HTTP requests of AWS calls, retries included"},
-	{"aws_api_request_duration_seconds", Histogram, outcome[:2], prometheus.DefBuckets, "duration of single HTTP requests of AWS calls"},
+	{"aws_api_request_duration_seconds", Histogram, outcome[:2], prometheus.DefBuckets,
+		"duration of single HTTP requests of AWS calls"},
 	{"aws_api_call_permission_errors_total", Counter, outcome, nil, "AWS calls refused for lack of permission"},
 	{"aws_api_call_service_limit_exceeded_errors_total", Counter, outcome, nil, "AWS calls refused because of a quota"},
 	{"aws_api_call_throttled_errors_total", Counter, outcome, nil, "AWS calls refused because of their rate"},
 	{"aws_api_call_validation_errors_total", Counter, outcome, nil, "AWS calls refused as invalid"},
 	{"aws_target_group_info", Gauge, []string{"namespace", "service", "target_group"}, nil,
 		"1 for each target group that a TargetGroupBinding serves; `target_group` is the dimension of CloudWatch, for joins"},
-	{"awslbc_readiness_gate_ready_seconds", Histogram, []string{"namespace", "name"}, []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600},
+	{"awslbc_readiness_gate_ready_seconds", Histogram, []string{"namespace", "name"}, []float64{10, 30, 60, 120, 180, 240,
+		300, 360, 420, 480, 540, 600},
 		"seconds from the registration of a pod's targets to the opening of its readiness gate, by TargetGroupBinding"},
-	{"awslbc_controller_reconcile_errors_total", Counter, []string{"controller", "error_category"}, nil, "failures of reconciles, by [category](#error-categories)"},
-	{"awslbc_controller_reconcile_stage_duration", Histogram, []string{"controller", "reconcile_stage"}, prometheus.DefBuckets, "seconds that the [stages](#stages) of a reconcile take"},
-	{"awslbc_webhook_validation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil, "refusals of validating webhooks, by path and check"},
-	{"awslbc_webhook_mutation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil, "refusals of mutating webhooks, by path and check"},
+	{"awslbc_controller_reconcile_errors_total", Counter, []string{"controller", "error_category"}, nil,
+		"failures of reconciles, by [category](#error-categories)"},
+	{"awslbc_controller_reconcile_stage_duration", Histogram, []string{"controller", "reconcile_stage"},
+		prometheus.DefBuckets, "seconds that the [stages](#stages) of a reconcile take"},
+	{"awslbc_webhook_validation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil,
+		"refusals of validating webhooks, by path and check"},
+	{"awslbc_webhook_mutation_failure_total", Counter, []string{"webhook_name", "error_category"}, nil,
+		"refusals of mutating webhooks, by path and check"},
 	{"awslbc_quic_target_missing_server_id", Counter, []string{"namespace", "name"}, nil,
-		"endpoints that the controller does not register, because they have no QUIC server id or the id of another endpoint; each counts once, by TargetGroupBinding"},
-	{"awslbc_controller_cache_object_total", Gauge, []string{"resource"}, nil, "objects in the informer caches, counted every 30 seconds"},
+		"endpoints that the controller does not register, because they have no QUIC server id or the id of another " +
+			"endpoint; each counts once, by TargetGroupBinding"},
+	{"awslbc_controller_cache_object_total", Gauge, []string{"resource"}, nil,
+		"objects in the informer caches, counted every 30 seconds"},
 	{"awslbc_controller_top_talkers", Gauge, []string{"controller", "namespace", "name"}, nil,
-		"reconciles of the three objects of each kind with the most reconciles in the last three minutes; for an Ingress group, `name` is the group"},
+		"reconciles of the three objects of each kind with the most reconciles in the last three minutes; for an Ingress " +
+			"group, `name` is the group"},
 
-	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil, "always 1; the labels are the version, the commit, the Go version and the platform of the binary"},
-	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks something](operations/running.md#what-the-controller-lacks), for example a right, 0 otherwise"},
+	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil,
+		"always 1; the labels are the version, the commit, the Go version and the platform of the binary"},
+	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks " +
+		"something](operations/running.md#what-the-controller-lacks), for example a right, 0 otherwise"},
 	{"lbc_actions_denied", Gauge, []string{"action"}, nil,
-		"1 for each IAM action that AWS denies the controller's role for at least one resource. It becomes 0 half a minute after AWS permits the action, a minute after nothing waits for it, or 20 minutes after the last denial. Refused credentials do not count"},
+		"1 for each IAM action that AWS denies the controller's role for at least one resource. It becomes 0 half a minute " +
+			"after AWS permits the action, a minute after nothing waits for it, or 20 minutes after the last denial. Refused " +
+			"credentials do not count"},
 	{"lbc_waiting", Gauge, []string{"what"}, nil,
-		"work that waits now, on the leader, by kind. `targets`: targets that AWS has not registered or deregistered yet. `stacks`: stacks in a reconcile, or with unfinished work that does not need an edit. " +
+		"work that waits now, on the leader, by kind. `targets`: targets that AWS has not registered or deregistered yet. " +
+			"`stacks`: stacks in a reconcile, or with unfinished work that does not need an edit. " +
 			"`deletions`: deleted stacks and TargetGroupBindings with a finalizer"},
-	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil, "how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
+	{"lbc_waiting_oldest_seconds", Gauge, []string{"what"}, nil,
+		"how long the oldest work has waited, by the `what` of `lbc_waiting`; 0 if nothing waits"},
 	{"lbc_deletions_waiting", Gauge, []string{"reason"}, nil,
-		"`deletions` of `lbc_waiting`, by reason: the code of a [finding](findings.md), such as `DeletionProtected` or `AccessDenied`, or `InProgress` if nothing failed. On the leader"},
+		"`deletions` of `lbc_waiting`, by reason: the code of a [finding](findings.md), such as `DeletionProtected` or " +
+			"`AccessDenied`, or `InProgress` if nothing failed. On the leader"},
 	{"lbc_failing", Gauge, []string{"class"}, nil,
-		"stacks and TargetGroupBindings whose last reconcile failed, by [class](findings.md) of the failure. Failures that need an edit do not count. On the leader"},
+		"stacks and TargetGroupBindings whose last reconcile failed, by [class](findings.md) of the failure. Failures that " +
+			"need an edit do not count. On the leader"},
 	{"lbc_check", Gauge, []string{"check", "severity"}, nil,
-		"findings of the [checks](doctor.md#in-the-leader) that the leader makes once a minute, by name of the check and severity (`error`, `warning`, `note`); `lbc doctor --leader` shows them"},
-	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations/hold.md#hold): the controller writes only their targets to AWS; on the leader"},
+		"findings of the [checks](doctor.md#in-the-leader) that the leader makes once a minute, by name of the check and " +
+			"severity (`error`, `warning`, `note`); `lbc doctor --leader` shows them"},
+	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations/hold.md#hold): the " +
+		"controller writes only their targets to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
-		"Unix time of the earliest expiry of ACM certificates on listeners, from the last list of certificates; absent while it is not known"},
-	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil, "Unix time at which the certificate of the webhooks expires; absent without a certificate"},
-	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when this replica last read it"},
-	{"lbc_load_balancers", Gauge, []string{"ready"}, nil, "declared load balancers, by condition Ready: `True`, `False` or `Unknown`; on the leader, if the LoadBalancer kind is installed"},
+		"Unix time of the earliest expiry of ACM certificates on listeners, from the last list of certificates; absent " +
+			"while it is not known"},
+	{"lbc_webhook_certificate_not_after_seconds", Gauge, nil, nil,
+		"Unix time at which the certificate of the webhooks expires; absent without a certificate"},
+	{"lbc_leader_transitions", Gauge, nil, nil, "how often the Lease of the controller has changed its holder, when " +
+		"this replica last read it"},
+	{"lbc_load_balancers", Gauge, []string{"ready"}, nil,
+		"declared load balancers, by condition Ready: `True`, `False` or `Unknown`; on the leader, if the LoadBalancer " +
+			"kind is installed"},
 	{"lbc_load_balancer_condition", Gauge, []string{"namespace", "name", "type", "status"}, nil,
-		"1 for each condition of each LoadBalancer object, with its current status; at most 1,000 objects, beginning with objects that are not ready"},
-	{"lbc_load_balancer_ready_seconds", Histogram, []string{"controller"}, []float64{1, 2, 5, 10, 30, 60, 90, 120, 150, 180, 240, 300, 600, 1800},
+		"1 for each condition of each LoadBalancer object, with its current status; at most 1,000 objects, beginning with " +
+			"objects that are not ready"},
+	{"lbc_load_balancer_ready_seconds", Histogram, []string{"controller"}, []float64{1, 2, 5, 10, 30, 60, 90, 120, 150,
+		180, 240, 300, 600, 1800},
 		"seconds from the first reconcile of a new load balancer until it is ready"},
-	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60, 120, 300, 600},
-		"per target, seconds from the time at which the controller receives a change of its EndpointSlice or pod until AWS accepts the call that registers or deregisters it (`operation`: `register`, `deregister`). " +
-			"The time includes the 20 ms in which the controller collects changes, refusals, and the wait for AWS's limits. Targets that AWS has not accepted yet are in `lbc_waiting`. Registrations without such a change, for example after a restart, do not count"},
-	{"lbc_target_healthy_seconds", Histogram, []string{"cause"}, []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600},
-		"per target, with or without readiness gate, seconds from the change of its EndpointSlice or pod to the first read that finds it healthy, by the cause of the read " +
-			"(`cause` of `aws_api_calls_by_cause_total`). Reads for `readiness gates` follow within seconds. Reads for `health of new targets` come 40 seconds after the last change of a group, so their values are upper bounds"},
+	{"lbc_target_lag_seconds", Histogram, []string{"operation"}, []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1,
+		2, 3, 5, 10, 30, 60, 120, 300, 600},
+		"per target, seconds from the time at which the controller receives a change of its EndpointSlice or pod until AWS " +
+			"accepts the call that registers or deregisters it (`operation`: `register`, `deregister`). " +
+			"The time includes the 20 ms in which the controller collects changes, refusals, and the wait for AWS's limits. " +
+			"Targets that AWS has not accepted yet are in `lbc_waiting`. Registrations without such a change, for example " +
+			"after a restart, do not count"},
+	{"lbc_target_healthy_seconds", Histogram, []string{"cause"}, []float64{1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180,
+		240, 300, 600},
+		"per target, with or without readiness gate, seconds from the change of its EndpointSlice or pod to the first read " +
+			"that finds it healthy, by the cause of the read " +
+			"(`cause` of `aws_api_calls_by_cause_total`). Reads for `readiness gates` follow within seconds. Reads for " +
+			"`health of new targets` come 40 seconds after the last change of a group, so their values are upper bounds"},
 	{"lbc_plan_steps_total", Counter, []string{"owner", "operation", "action"}, nil, "steps of executed plans"},
 	{"lbc_findings_total", Counter, []string{"owner", "code", "class"}, nil,
-		"[findings](findings.md) of reconciles; a lasting finding counts at each reconcile. `owner` is the tag prefix of the load balancer's owner, or `elbv2.k8s.aws` for TargetGroupBindings"},
-	{"lbc_drift_found_total", Counter, []string{"controller"}, nil, "checks for [drift](operations/reconciling.md#drift) that found a change to undo: of load balancers, by controller, and of target groups (`targetGroupBinding`)"},
-	{"lbc_drift_groups_found_total", Counter, []string{"controller", "group", "policy"}, nil, "checks for [drift](operations/reconciling.md#drift) that found a change in a group of fields of a load balancer, by the [drift policy](tasks/by-hand.md) of the group; with `correct` the controller undoes the change"},
+		"[findings](findings.md) of reconciles; a lasting finding counts at each reconcile. `owner` is the tag prefix of " +
+			"the load balancer's owner, or `elbv2.k8s.aws` for TargetGroupBindings"},
+	{"lbc_drift_found_total", Counter, []string{"controller"}, nil,
+		"checks for [drift](operations/reconciling.md#drift) that found a change to undo: of load balancers, by " +
+			"controller, and of target groups (`targetGroupBinding`)"},
+	{"lbc_drift_groups_found_total", Counter, []string{"controller", "group", "policy"}, nil,
+		"checks for [drift](operations/reconciling.md#drift) that found a change in a group of fields of a load balancer, " +
+			"by the [drift policy](tasks/by-hand.md) of the group; with `correct` the controller undoes the change"},
 	{"lbc_quota_used_ratio", Gauge, []string{"quota"}, nil,
-		"used part of a limit, relative to AWS's default; an account may have a higher limit. For a limit of one load balancer, the value is that of the fullest one. For a limit of the account, it covers all VPCs of the region, from the last listing. `lbc doctor` compares with the account's own limits"},
-	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual would be deleted at once (`--deletion-brake`)"},
-	{"lbc_deregistrations_held", Gauge, nil, nil, "target groups whose targets stay registered, because more groups than usual lost most of their targets at once (`--deregistration-brake`)"},
+		"used part of a limit, relative to AWS's default; an account may have a higher limit. For a limit of one load " +
+			"balancer, the value is that of the fullest one. For a limit of the account, it covers all VPCs of the region, " +
+			"from the last listing. `lbc doctor` compares with the account's own limits"},
+	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual " +
+		"would be deleted at once (`--deletion-brake`)"},
+	{"lbc_deregistrations_held", Gauge, nil, nil, "target groups whose targets stay registered, because more groups " +
+		"than usual lost most of their targets at once (`--deregistration-brake`)"},
 	{"lbc_certificate_imports_last_year", Gauge, nil, nil,
-		"with `--enable-tls-secret-import`: known imports into ACM within 365 days, in the whole account and region: the last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
+		"with `--enable-tls-secret-import`: known imports into ACM within 365 days, in the whole account and region: the " +
+			"last import of each certificate, and all imports of this process. AWS's default quota is 5,000"},
 }
 
 // rowOf is the row of a metric.
@@ -119,7 +163,8 @@ func gauge(r prometheus.Registerer, name string) *prometheus.GaugeVec {
 
 func histogram(r prometheus.Registerer, name string) *prometheus.HistogramVec {
 	row := rowOf(name)
-	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: row.Name, Help: row.Doc, Buckets: row.Buckets}, row.Labels)
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: row.Name, Help: row.Doc, Buckets: row.Buckets},
+		row.Labels)
 	r.MustRegister(v)
 	return v
 }

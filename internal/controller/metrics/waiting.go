@@ -61,7 +61,8 @@ func (f failing) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// CollectTime registers a metric without labels that shows a time as it is when the metrics are read; it has no series while that is the zero time.
+// CollectTime registers a metric without labels that shows a time as it is when the metrics are read; it has no series
+// while that is the zero time.
 func (m *Metrics) CollectTime(name string, at func() time.Time) {
 	m.registerer.MustRegister(moment{at, desc(name)})
 }

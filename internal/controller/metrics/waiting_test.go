@@ -50,8 +50,10 @@ func TestWaitingIsShownAsItIs(t *testing.T) {
 		t.Errorf("%v, though no time is known", got)
 	}
 	end = time.Unix(1_800_000_000, 0)
-	want := []string{"lbc_failing[quota] 2", "lbc_listener_certificate_not_after_seconds[] 1.8e+09", "lbc_waiting[targets] 3", "lbc_waiting_oldest_seconds[targets] 90"}
-	if d := cmp.Diff(want, slices.Concat(values(t, r, "lbc_failing"), values(t, r, "lbc_listener"), values(t, r, "lbc_waiting"))); d != "" {
+	want := []string{"lbc_failing[quota] 2", "lbc_listener_certificate_not_after_seconds[] 1.8e+09",
+		"lbc_waiting[targets] 3", "lbc_waiting_oldest_seconds[targets] 90"}
+	if d := cmp.Diff(want, slices.Concat(values(t, r, "lbc_failing"), values(t, r, "lbc_listener"),
+		values(t, r, "lbc_waiting"))); d != "" {
 		t.Error(d)
 	}
 	m.SetDenied("ec2:DescribeVpcs", true)
@@ -66,8 +68,10 @@ func TestTimeoutsAndRefusedCredentialsAreNamed(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
 	m := New(r)
-	for _, err := range []error{context.DeadlineExceeded, context.Canceled, &smithy.GenericAPIError{Code: "ExpiredToken"}, &smithy.GenericAPIError{Code: "AccessDenied"}} {
-		m.ObserveCall(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Err: &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: err}})
+	for _, err := range []error{context.DeadlineExceeded, context.Canceled, &smithy.GenericAPIError{Code: "ExpiredToken"},
+		&smithy.GenericAPIError{Code: "AccessDenied"}} {
+		m.ObserveCall(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Err: &smithy.OperationError{
+			ServiceID: "EC2", OperationName: "DescribeVpcs", Err: err}})
 	}
 	var codes []string
 	for _, v := range values(t, r, "aws_api_calls_total") {
@@ -78,7 +82,8 @@ func TestTimeoutsAndRefusedCredentialsAreNamed(t *testing.T) {
 	if d := cmp.Diff([]string{"AccessDenied", "ExpiredToken", "canceled", "timeout"}, codes); d != "" {
 		t.Errorf("%v: %s", values(t, r, "aws_api_calls_total"), d)
 	}
-	if got := values(t, r, "aws_api_call_permission_errors_total"); len(got) != 1 || !strings.Contains(got[0], "AccessDenied") {
+	if got := values(t, r, "aws_api_call_permission_errors_total"); len(got) != 1 ||
+		!strings.Contains(got[0], "AccessDenied") {
 		t.Errorf("credentials count as a lack of permission: %v", got)
 	}
 }

@@ -45,7 +45,8 @@ type drainLook struct {
 	at    time.Time // of the next look
 	taken int       // looks
 	until time.Time
-	// kept targets do not drain: the rules stay until those of the binding that is made again stand, or the target group is gone.
+	// kept targets do not drain: the rules stay until those of the binding that is made again stand, or the target group
+	// is gone.
 	kept bool
 }
 
@@ -78,7 +79,8 @@ func (d *Drains) follow(x drain) {
 	d.due[x] = &drainLook{at: d.now().Add(firstDrainLook), until: d.now().Add(longestDrain)}
 }
 
-// Begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
+// Begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none
+// does.
 func (d *Drains) Begin(ctx context.Context, binding string, of registrar.Group) {
 	if !d.draining(ctx, of) {
 		d.reconciler.Release(ctx, binding)
@@ -135,7 +137,8 @@ func (d *Drains) Start(ctx context.Context) error {
 	return nil
 }
 
-// Look looks at the group that has been due the longest, of a namespace without a look under way, and takes the rules away once nothing drains there.
+// Look looks at the group that has been due the longest, of a namespace without a look under way, and takes the rules
+// away once nothing drains there.
 func (d *Drains) Look(ctx context.Context) {
 	x, late, kept := d.next()
 	if x == (drain{}) {

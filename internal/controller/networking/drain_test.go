@@ -13,7 +13,8 @@ func TestDrainThatHangsDelaysNoOtherNamespace(t *testing.T) {
 	now := time.Unix(0, 0)
 	d := &Drains{now: func() time.Time { return now }, due: map[drain]*drainLook{}, looking: map[string]bool{}}
 	for i, binding := range []string{"mal/a", "mal/b", "shop/web"} {
-		d.due[drain{binding, registrar.Group{ARN: binding}}] = &drainLook{at: now.Add(time.Duration(i) * time.Second), until: now.Add(time.Hour)}
+		d.due[drain{binding, registrar.Group{ARN: binding}}] = &drainLook{at: now.Add(time.Duration(i) * time.Second),
+			until: now.Add(time.Hour)}
 	}
 	now = now.Add(time.Minute)
 	next := func() string { x, _, _ := d.next(); return x.binding }

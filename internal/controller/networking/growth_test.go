@@ -33,18 +33,21 @@ func manyBindings(t *testing.T, n int) (*Reconciler, []client.Object) {
 	t.Helper()
 	var all []client.Object
 	for i := range n {
-		all = append(all, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%04d", i)},
-			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}})
+		all = append(all, &v1beta1.TargetGroupBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%04d", i)},
+			Spec:       v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}})
 	}
 	c := growth.NewCluster(t, all...)
-	return &Reconciler{Options: Options{Client: onlyReads{cache: c}}, Table: sgsync.NewTable(), requests: map[string]*request{}}, all
+	return &Reconciler{Options: Options{Client: onlyReads{cache: c}}, Table: sgsync.NewTable(),
+		requests: map[string]*request{}}, all
 }
 
 func nameOf(o client.Object) string {
 	return stack.ID{Namespace: o.GetNamespace(), Name: o.GetName()}.String()
 }
 
-// TestStartCostsTheSameForEachBinding shows that the question whether all bindings are known, which each of them asks at a start, costs no look at all of them.
+// TestStartCostsTheSameForEachBinding shows that the question whether all bindings are known, which each of them asks
+// at a start, costs no look at all of them.
 func TestStartCostsTheSameForEachBinding(t *testing.T) { // not parallel: it counts bytes
 	growth.AtMost(t, growth.Constant, "bytes of a start for each binding, by bindings", func(n int) float64 {
 		r, all := manyBindings(t, n)
@@ -63,7 +66,8 @@ func TestStartCostsTheSameForEachBinding(t *testing.T) { // not parallel: it cou
 	})
 }
 
-// TestQuestionWhetherAllAreKnownCostsNoList shows that a group of rules that is looked at pays for no binding once all are known.
+// TestQuestionWhetherAllAreKnownCostsNoList shows that a group of rules that is looked at pays for no binding once all
+// are known.
 func TestQuestionWhetherAllAreKnownCostsNoList(t *testing.T) { // not parallel: it counts bytes
 	growth.AtMost(t, growth.Constant, "bytes of a look at a group of rules, by bindings", func(n int) float64 {
 		r, all := manyBindings(t, n)

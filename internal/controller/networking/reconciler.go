@@ -1,6 +1,7 @@
-// Package networking has the security groups of pods and nodes admit the sources that spec.networking of TargetGroupBindings names:
-// it finds the groups of endpoints, records what each binding needs of them, and brings one group after the other to it. It registers
-// no targets. It imports bindings, secgroup, targets, inventory and controller/queue.
+// Package networking has the security groups of pods and nodes admit the sources that spec.networking of
+// TargetGroupBindings names: it finds the groups of endpoints, records what each binding needs of them, and brings one
+// group after the other to it. It registers no targets. It imports bindings, secgroup, targets, inventory and
+// controller/queue.
 package networking
 
 import (
@@ -80,11 +81,13 @@ type Reconciler struct {
 	reviews  int // how often review was asked, so that bring notices those that came while it looked
 }
 
-// behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
+// behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being
+// asked for.
 const behindAnswers = 15 * time.Second
 
-// Delay is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all bindings: it must not follow on each of
-// a thousand changes that concern the endpoints of bindings and not their rules.
+// Delay is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all
+// bindings: it must not follow on each of a thousand changes that concern the endpoints of bindings and not their
+// rules.
 const Delay = 500 * time.Millisecond
 
 // sweepKey is no name of a security group.
@@ -102,13 +105,15 @@ func New(o Options) *Reconciler {
 	r := &Reconciler{
 		Options: o, Table: table,
 		rules: &sgsync.Reconciler{
-			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup, Write: o.Write, Log: o.Log,
+			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup,
+			Write: o.Write, Log: o.Log,
 		},
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
 	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
-	r.groups.Add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
+	// a process that ended may have left rules, and there may be no binding whose pass would ask for them
+	r.groups.Add(sweepKey)
 	return r
 }
 
@@ -119,7 +124,8 @@ func (r *Reconciler) Queues() []*queue.Keyed { return []*queue.Keyed{r.bindings,
 func (r *Reconciler) Remembered() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return map[string]int{"wanted rules": len(r.requests), "rules to end": len(r.ending), "rules that are waited for": len(r.waiting)}
+	return map[string]int{"wanted rules": len(r.requests), "rules to end": len(r.ending),
+		"rules that are waited for": len(r.waiting)}
 }
 
 // Start runs until ctx ends; it implements manager.Runnable.
@@ -134,16 +140,18 @@ func (r *Reconciler) Start(ctx context.Context) error {
 
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
-	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client, Shared: r.Shared}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
+	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client, Shared: r.Shared}, Inventory: r.Inventory,
+		Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known, every rule that may be
-// theirs stays.
-func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, targets bindings.Targets) {
+// Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known,
+// every rule that may be theirs stays.
+func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group,
+	targets bindings.Targets) {
 	id := ruleID(o)
 	if o.Spec.Networking == nil {
 		if r.Table.Knows(id) {
@@ -161,7 +169,8 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 	if !w.read {
 		r.arrivals++
 	}
-	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation && w.targets.Port == targets.Port && slices.Equal(w.targets.Endpoints, targets.Endpoints)
+	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation &&
+		w.targets.Port == targets.Port && slices.Equal(w.targets.Endpoints, targets.Endpoints)
 	w.binding, w.of, w.targets = o.DeepCopy(), of, targets
 	w.serial++
 	r.mu.Unlock()
@@ -172,8 +181,8 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 	}
 }
 
-// Read records that it is known what is registered for a binding, and whether other targets drain, for which an earlier process may have written rules:
-// they stay as long. Only then may rules be revoked that such a process left.
+// Read records that it is known what is registered for a binding, and whether other targets drain, for which an earlier
+// process may have written rules: they stay as long. Only then may rules be revoked that such a process left.
 func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, draining bool) {
 	r.mu.Lock()
 	w := r.requests[ruleID(o)]
@@ -244,8 +253,8 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.enqueue(ctx, t)
 }
 
-// Transfer has the rules of a binding that ends stay under another name until that is released. A later process sweeps them away, for it
-// knows nothing of the name; in groups where it would not find them they do not stay.
+// Transfer has the rules of a binding that ends stay under another name until that is released. A later process sweeps
+// them away, for it knows nothing of the name; in groups where it would not find them they do not stay.
 func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
 	r.mu.Lock()
 	delete(r.requests, id)
@@ -270,7 +279,8 @@ func (r *Reconciler) enqueue(ctx context.Context, t sgsync.Touched) {
 
 // place finds the groups of a binding's endpoints and records what it needs of each.
 func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
-	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules) // targets without their rules serve nothing
+	// targets without their rules serve nothing
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil || w.binding == nil {
@@ -357,7 +367,8 @@ func (r *Reconciler) restrict(ctx context.Context, name string) {
 	r.enqueue(ctx, t)
 }
 
-// reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to report.
+// reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to
+// report.
 func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Retry {
 	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
 	if group == sweepKey {

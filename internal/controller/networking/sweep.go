@@ -34,8 +34,9 @@ func (r *Reconciler) Review(ctx context.Context) {
 	}
 }
 
-// allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only then may rules be revoked. It
-// lists the bindings once all that it found unknown are known, and only if a binding has come, or less is known of one, since all were known.
+// allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only
+// then may rules be revoked. It lists the bindings once all that it found unknown are known, and only if a binding has
+// come, or less is known of one, since all were known.
 func (r *Reconciler) allKnown(ctx context.Context) bool {
 	r.mu.Lock()
 	arrivals, known := r.arrivals, r.known && r.knownAt == r.arrivals
@@ -62,7 +63,8 @@ func (r *Reconciler) allKnown(ctx context.Context) bool {
 	return r.known
 }
 
-// anySuspect reports whether a binding is still unknown that was so when all were listed. It forgets those that are known or gone.
+// anySuspect reports whether a binding is still unknown that was so when all were listed. It forgets those that are
+// known or gone.
 func (r *Reconciler) anySuspect(ctx context.Context) bool {
 	for {
 		r.mu.Lock()
@@ -72,7 +74,8 @@ func (r *Reconciler) anySuspect(ctx context.Context) bool {
 		}
 		last := r.suspects[len(r.suspects)-1]
 		r.mu.Unlock()
-		if o := new(v1beta1.TargetGroupBinding); r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil && r.isUnknown(o) {
+		if o := new(v1beta1.TargetGroupBinding); r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil &&
+			r.isUnknown(o) {
 			return true
 		}
 		r.mu.Lock()
@@ -107,7 +110,9 @@ func (r *Reconciler) isUnread(id string) bool {
 func (r *Reconciler) anyRules(ctx context.Context) bool {
 	var list v1beta1.TargetGroupBindingList
 	err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy)
-	return err != nil || slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
+	return err != nil || slices.ContainsFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool {
+		return o.Spec.Networking != nil
+	})
 }
 
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
@@ -121,7 +126,8 @@ func (r *Reconciler) sweep(ctx context.Context) queue.Retry {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			r.Log.Info("the cluster's security groups cannot be listed, to look for rules that no binding needs", "error", err.Error())
+			r.Log.Info("the cluster's security groups cannot be listed, to look for rules that no binding needs", "error",
+				err.Error())
 		}
 		return queue.Retry{Failed: ctx.Err() == nil}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre counts the lists of a hundred new bindings that become known one after the other, and look each time
-// whether all are.
+// TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre counts the lists of a hundred new bindings that become known one
+// after the other, and look each time whether all are.
 func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 	t.Parallel()
 	scheme := runtime.NewScheme()

@@ -35,7 +35,8 @@ func (p mergePatch) Data(to client.Object) ([]byte, error) {
 
 func emptied(from, to map[string]string) bool { return len(from) > 0 && len(to) == 0 }
 
-// filled is a copy of o with one more label and annotation, which is the same in each copy and so in no patch between two.
+// filled is a copy of o with one more label and annotation, which is the same in each copy and so in no patch between
+// two.
 func filled(o client.Object) (_ client.Object, ok bool) {
 	c, ok := o.DeepCopyObject().(client.Object)
 	if !ok {

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// Concurrency is how many writes of one ApplyAll are under way at once. It holds for each caller, so that an API server which hangs on one
-	// kind of object delays no other stack.
+	// Concurrency is how many writes of one ApplyAll are under way at once. It holds for each caller, so that an API
+	// server which hangs on one kind of object delays no other stack.
 	Concurrency = 16
 	// Timeout bounds one write.
 	Timeout = 20 * time.Second
@@ -26,11 +26,12 @@ type Part string
 
 // Parts of objects.
 const (
-	Status    Part = "status"
-	Counts    Part = "counts" // of the status, which change by themselves
-	Spec      Part = "spec"
-	Metadata  Part = "metadata"
-	Finalizer Part = "finalizer" // with a lock: it fails with a conflict where the object is another version than the one that was read
+	Status   Part = "status"
+	Counts   Part = "counts" // of the status, which change by themselves
+	Spec     Part = "spec"
+	Metadata Part = "metadata"
+	// with a lock: it fails with a conflict where the object is another version than the one that was read
+	Finalizer Part = "finalizer"
 )
 
 // Write is what is wanted of a part of an object.
@@ -40,7 +41,8 @@ type Write struct {
 	Locked bool // also of another part than Finalizer
 	// Marks is set for a write that something is made after: of an object that is gone it fails with a conflict.
 	Marks bool
-	// Change brings a version of the object to what is wanted, and reports whether that changed it. It may be called more than once.
+	// Change brings a version of the object to what is wanted, and reports whether that changed it. It may be called more
+	// than once.
 	Change func(o client.Object) (changed bool)
 	// Minor reports that a change waits for further ones, for the Delay of the Writer's queue; nil = none does.
 	Minor func(from, to client.Object) bool
@@ -75,8 +77,8 @@ func Apply(ctx context.Context, c client.Client, x Write) (client.Object, error)
 	return after[0], errs[0]
 }
 
-// ApplyAll makes writes to different objects, Concurrency of them at once, and waits for all. It returns the objects as they are then, and the
-// errors of writes that failed, each at the place of its write.
+// ApplyAll makes writes to different objects, Concurrency of them at once, and waits for all. It returns the objects as
+// they are then, and the errors of writes that failed, each at the place of its write.
 func ApplyAll(ctx context.Context, c client.Client, writes []Write) (after []client.Object, errs []error) {
 	after, errs = make([]client.Object, len(writes)), make([]error, len(writes))
 	var running errgroup.Group

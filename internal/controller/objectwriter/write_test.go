@@ -30,13 +30,15 @@ func api(n int, before func(ctx context.Context, o client.Object) error) (client
 		b.WithObjects(o)
 	}
 	c := b.WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if err := before(ctx, o); err != nil {
 				return err
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if err := before(ctx, o); err != nil {
 				return err
 			}
@@ -46,7 +48,8 @@ func api(n int, before func(ctx context.Context, o client.Object) error) (client
 	var all []*networkingv1.Ingress
 	for i := range n {
 		o := &networkingv1.Ingress{}
-		if err := c.Get(context.Background(), client.ObjectKey{Namespace: "shop", Name: fmt.Sprintf("web-%03d", i)}, o); err != nil {
+		if err := c.Get(context.Background(), client.ObjectKey{Namespace: "shop", Name: fmt.Sprintf("web-%03d", i)},
+			o); err != nil {
 			panic(err)
 		}
 		all = append(all, o)
@@ -93,7 +96,8 @@ func TestAHundredObjectsAreWrittenSideBySideWithinTheBound(t *testing.T) {
 			t.Errorf("took %s, want %s", took, most)
 		}
 		for i := range objects {
-			if errs[i] != nil || shown(after[i].(*networkingv1.Ingress)) != "lb.example" || shown(objects[i]) != "" { //nolint:forcetypeassert // as it was given
+			//nolint:forcetypeassert // as it was given
+			if errs[i] != nil || shown(after[i].(*networkingv1.Ingress)) != "lb.example" || shown(objects[i]) != "" {
 				t.Fatalf("%s: %v, %v", objects[i].Name, after[i], errs[i])
 			}
 		}
@@ -134,7 +138,8 @@ func TestEntriesOfOtherWritersSurviveAndAFinalizerIsWrittenOnlyToTheVersionThatW
 		t.Fatal(err)
 	}
 	annotate := func(o client.Object) bool {
-		metav1.SetMetaDataAnnotation(o.(*networkingv1.Ingress).GetObjectMeta().(*metav1.ObjectMeta), "ours", "yes") //nolint:forcetypeassert // as it was given
+		//nolint:forcetypeassert // as it was given
+		metav1.SetMetaDataAnnotation(o.(*networkingv1.Ingress).GetObjectMeta().(*metav1.ObjectMeta), "ours", "yes")
 		return true
 	}
 	after, err := Apply(t.Context(), c, Write{Object: read, Part: Metadata, Change: annotate})
@@ -159,7 +164,8 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 	c, objects := api(1, func(context.Context, client.Object) error { return nil })
 	cached := objects[0]
 	now := time.Unix(100, 0)
-	w := New(interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
+	//nolint:forcetypeassert // the fake client is one
+	w := New(interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, o client.Object, _ ...client.GetOption) error {
 			cached.DeepCopyInto(o.(*networkingv1.Ingress)) //nolint:forcetypeassert // as it was given
 			return nil
@@ -203,7 +209,8 @@ func TestAMinorChangeWaitsForFurtherOnesAndGoesWithOneThatDoesNot(t *testing.T) 
 	w.Queue.Delay = time.Second
 	enqueue := func(host string, minor bool) {
 		x := shows(objects[0], host)
-		x.Minor = func(_, to client.Object) bool { return minor && shown(to.(*networkingv1.Ingress)) == host } //nolint:forcetypeassert // as it was given
+		//nolint:forcetypeassert // as it was given
+		x.Minor = func(_, to client.Object) bool { return minor && shown(to.(*networkingv1.Ingress)) == host }
 		if _, err := w.Enqueue(x, host); err != nil {
 			t.Error(err)
 		}
@@ -212,7 +219,8 @@ func TestAMinorChangeWaitsForFurtherOnesAndGoesWithOneThatDoesNot(t *testing.T) 
 	want := func(n int, host string) {
 		t.Helper()
 		stored := &networkingv1.Ingress{}
-		if err := c.Get(t.Context(), client.ObjectKeyFromObject(objects[0]), stored); err != nil || writes != n || shown(stored) != host {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(objects[0]), stored); err != nil || writes != n ||
+			shown(stored) != host {
 			t.Errorf("%d writes, want %d; shown %q, want %q; %v", writes, n, shown(stored), host, err)
 		}
 	}
@@ -234,7 +242,8 @@ func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t
 	writes := 0
 	c, objects := api(2, func(_ context.Context, o client.Object) error {
 		if writes++; writes == 2 {
-			return apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, o.GetName(), errors.New("the object has been modified"))
+			return apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, o.GetName(),
+				errors.New("the object has been modified"))
 		}
 		return nil
 	})
@@ -265,7 +274,8 @@ func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t
 	steps(t.Context(), w)
 	now = now.Add(time.Minute)
 	steps(t.Context(), w)
-	if err := c.Get(t.Context(), client.ObjectKeyFromObject(objects[0]), theirs); err != nil || theirs.Finalizers[0] != "b/x" || theirs.Annotations["team"] != "web" {
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(objects[0]), theirs); err != nil ||
+		theirs.Finalizers[0] != "b/x" || theirs.Annotations["team"] != "web" {
 		t.Errorf("%v %v, %v", theirs.Finalizers, theirs.Annotations, err)
 	}
 	if writes != 3 || woken != 3 { // two that end, and one that fails first
@@ -284,7 +294,8 @@ func TestAConflictIsRepeatedOnTheNewestVersionAndAnObjectThatIsGoneIsForgotten(t
 	}
 }
 
-// TestAnObjectThatIsGoneIsLeftToItsEvent has the API server know of an end that the cache does not show yet: passes one after the other would each write again.
+// TestAnObjectThatIsGoneIsLeftToItsEvent has the API server know of an end that the cache does not show yet: passes one
+// after the other would each write again.
 func TestAnObjectThatIsGoneIsLeftToItsEvent(t *testing.T) {
 	t.Parallel()
 	c, objects := api(1, func(context.Context, client.Object) error { return nil })
@@ -302,13 +313,17 @@ func TestAnObjectThatIsGoneIsLeftToItsEvent(t *testing.T) {
 	}
 }
 
-// TestRemovalOfTheLastAnnotationKeepsThoseOfOthers has an annotation and a label written after the version was read of which the last known ones go.
+// TestRemovalOfTheLastAnnotationKeepsThoseOfOthers has an annotation and a label written after the version was read of
+// which the last known ones go.
 func TestRemovalOfTheLastAnnotationKeepsThoseOfOthers(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	c, all := api(1, func(context.Context, client.Object) error { return nil })
 	write := func(o client.Object, change func(o client.Object)) client.Object {
-		after, err := Apply(ctx, c, Write{Object: o, Part: Metadata, Change: func(o client.Object) bool { change(o); return true }})
+		after, err := Apply(ctx, c, Write{Object: o, Part: Metadata, Change: func(o client.Object) bool {
+			change(o)
+			return true
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

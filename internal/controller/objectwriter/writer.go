@@ -38,9 +38,10 @@ type entry struct {
 	write   func(context.Context) queue.Retry // makes an attempt; nil = what is wanted was written
 	err     error                             // of the last attempt
 	version version
-	done    bool          // what is wanted was written
-	last    client.Object // as the last write left it, which is newer than what the cache may show; nil = none was made lately
-	at      time.Time     // of that write
+	done    bool // what is wanted was written
+	// as the last write left it, which is newer than what the cache may show; nil = none was made lately
+	last client.Object
+	at   time.Time // of that write
 }
 
 // version identifies what is wanted.
@@ -110,8 +111,8 @@ func (w *Writer) Enqueue(x Write, want any) (done bool, err error) {
 	return false, e.err
 }
 
-// Run has a function run that makes a write of another kind, as one that creates an object, in place of the one that was to run under this id. A
-// new one does not end the pause after a failure.
+// Run has a function run that makes a write of another kind, as one that creates an object, in place of the one that
+// was to run under this id. A new one does not end the pause after a failure.
 func (w *Writer) Run(id string, do func(context.Context) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,12 +141,14 @@ func idOf(p Part, object client.ObjectKey) string { return string(p) + " " + obj
 // stands reports whether the last write was made so lately that the cache may not show it. The lock is held.
 func (w *Writer) stands(e *entry) bool { return e.last != nil && w.now().Sub(e.at) < reads.CacheLag }
 
-// newest is the newer version of an object: the one that was read, or the one that the last write left. The lock is held.
+// newest is the newer version of an object: the one that was read, or the one that the last write left. The lock is
+// held.
 func (w *Writer) newest(e *entry, read client.Object) client.Object {
 	if !w.stands(e) {
 		return read
 	}
-	if n, err := resourceversion.CompareResourceVersion(read.GetResourceVersion(), e.last.GetResourceVersion()); err == nil && n > 0 {
+	if n, err := resourceversion.CompareResourceVersion(read.GetResourceVersion(), e.last.GetResourceVersion()); err ==
+		nil && n > 0 {
 		return read
 	}
 	return e.last
@@ -175,14 +178,17 @@ func (w *Writer) attempt(ctx context.Context, id string, e *entry, v version, x 
 		}
 	}
 	w.mu.Unlock()
-	if gone := err == nil && last == nil; (err != nil) != failed || err == nil && !gone && x.Part != Status { // the event of its end makes a pass, and none before would find it gone
+	// the event of its end makes a pass, and none before would find it gone
+	if gone := err == nil && last == nil; (err != nil) != failed || err == nil && !gone && x.Part != Status {
 		w.Wake(key)
 	}
-	return queue.Retry{Failed: err != nil, Soon: x.Part == Status || queue.APIUnavailable(err) || apierrors.IsConflict(err)}
+	return queue.Retry{Failed: err != nil, Soon: x.Part == Status || queue.APIUnavailable(err) ||
+		apierrors.IsConflict(err)}
 }
 
 // apply returns the object as it is after the write; nil if it is gone, or another one has its name.
-func (w *Writer) apply(ctx context.Context, e *entry, key client.ObjectKey, uid types.UID, x Write) (client.Object, error) {
+func (w *Writer) apply(ctx context.Context, e *entry, key client.ObjectKey, uid types.UID, x Write) (
+	client.Object, error) {
 	o, ok := x.Object.DeepCopyObject().(client.Object)
 	if !ok {
 		return nil, nil
@@ -203,7 +209,8 @@ func (w *Writer) apply(ctx context.Context, e *entry, key client.ObjectKey, uid 
 	return updated, nil
 }
 
-// noteFailure keeps the error of an attempt, logs the first one, and reports whether the attempt before had failed. The lock is held.
+// noteFailure keeps the error of an attempt, logs the first one, and reports whether the attempt before had failed. The
+// lock is held.
 func (w *Writer) noteFailure(ctx context.Context, id string, e *entry, err error) (failed bool) {
 	failed = e.err != nil
 	if e.err = err; err != nil && !failed && ctx.Err() == nil {

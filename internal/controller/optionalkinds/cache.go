@@ -56,9 +56,10 @@ func DiscoverFrom(client rest.Interface) Discover {
 	}
 }
 
-// Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a kind that was
-// never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError. Event handlers may be added before a
-// kind is served. Waiting for the sync of the cache does not wait for optional kinds: reads wait, and fail after a while.
+// Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a
+// kind that was never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError.
+// Event handlers may be added before a kind is served. Waiting for the sync of the cache does not wait for optional
+// kinds: reads wait, and fail after a while.
 type Cache struct {
 	cache.Cache // of the kinds that each cluster serves
 	optional    cache.Cache
@@ -75,7 +76,8 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 		return nil, err
 	}
 	o.ByObject = nil
-	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
+		indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		kind, _ := objects.KindOf(example)
 		if readable.Kinds[kind].Required {
 			return toolscache.NewSharedIndexInformer(lw, example, resync, indexers)
@@ -86,9 +88,11 @@ func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{}, lists: map[reflect.Type]objects.Kind{}}
+	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{},
+		lists: map[reflect.Type]objects.Kind{}}
 	for kind := range d.kinds {
-		c.informers[kind] = &informer{started: make(chan struct{}), indexes: []index{{readable.References, readable.ReferenceValues}}}
+		c.informers[kind] = &informer{started: make(chan struct{}), indexes: []index{
+			{readable.References, readable.ReferenceValues}}}
 		c.lists[reflect.TypeOf(readable.Kinds[kind].List)] = kind
 	}
 	return c, nil
@@ -189,7 +193,8 @@ func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 		return err
 	}
 	if !exists {
-		return apierrors.NewNotFound(schema.GroupResource{Group: c.definitions.kinds[kind].Group, Resource: strings.ToLower(string(kind))}, key.Name)
+		return apierrors.NewNotFound(schema.GroupResource{Group: c.definitions.kinds[kind].Group,
+			Resource: strings.ToLower(string(kind))}, key.Name)
 	}
 	return c.optional.Get(ctx, key, o, opts...)
 }
@@ -210,7 +215,8 @@ func (c *Cache) List(ctx context.Context, list client.ObjectList, opts ...client
 }
 
 // GetInformer implements cache.Informers.
-func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (cache.Informer, error) {
+func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (
+	cache.Informer, error) {
 	if kind, ok := c.optionalKind(o); ok {
 		return c.informers[kind], nil
 	}
@@ -218,7 +224,8 @@ func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.
 }
 
 // GetInformerForKind implements cache.Informers.
-func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionKind, opts ...cache.InformerGetOption) (cache.Informer, error) {
+func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionKind, opts ...cache.InformerGetOption) (
+	cache.Informer, error) {
 	if kind := objects.Kind(gvk.Kind); c.definitions.kinds[kind] == gvk {
 		return c.informers[kind], nil
 	}
@@ -226,7 +233,8 @@ func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionK
 }
 
 // errFixed is the error of calls that would change what is cached of an optional kind.
-var errFixed = errors.New("informers of optional kinds get their indexes before they start, and last as long as the process")
+var errFixed = errors.New("informers of optional kinds get their indexes before they start, and last as long " +
+	"as the process")
 
 // RemoveInformer implements cache.Informers.
 func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {

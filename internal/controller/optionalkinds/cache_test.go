@@ -52,7 +52,8 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	if r.URL.Query().Get("watch") == "" {
-		_ = json.NewEncoder(w).Encode(gatewayv1.HTTPRouteList{TypeMeta: metav1.TypeMeta{APIVersion: gatewayAPI.String(), Kind: "HTTPRouteList"}, ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: items})
+		_ = json.NewEncoder(w).Encode(gatewayv1.HTTPRouteList{TypeMeta: metav1.TypeMeta{APIVersion: gatewayAPI.String(),
+			Kind: "HTTPRouteList"}, ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: items})
 		return
 	}
 	flusher, _ := w.(http.Flusher)
@@ -103,7 +104,8 @@ func serve(t *testing.T) (*cluster, *Cache) {
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
 	d := NewDefinitions(k.discover, kinds, time.Now, logr.Discard())
-	c, err := NewCache(&rest.Config{Host: server.URL}, cache.Options{Scheme: scheme, Mapper: mapper, HTTPClient: server.Client(), DefaultTransform: cache.TransformStripManagedFields()}, d, logr.Discard())
+	c, err := NewCache(&rest.Config{Host: server.URL}, cache.Options{Scheme: scheme, Mapper: mapper,
+		HTTPClient: server.Client(), DefaultTransform: cache.TransformStripManagedFields()}, d, logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,8 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	get := func() error { return c.Get(ctx, key, &gatewayv1.HTTPRoute{}) }
 	naming := func(gateway string) (int, error) {
 		list := &gatewayv1.HTTPRouteList{}
-		err := c.List(ctx, list, client.MatchingFields{readable.References: readable.ReferenceValue(objects.Ref{Kind: objects.Gateway, Namespace: "infra", Name: gateway})})
+		err := c.List(ctx, list, client.MatchingFields{
+			readable.References: readable.ReferenceValue(objects.Ref{Kind: objects.Gateway, Namespace: "infra", Name: gateway})})
 		for _, o := range list.Items {
 			if o.ManagedFields != nil {
 				t.Error("managed fields are kept")
@@ -145,7 +148,8 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	}
 
 	// Never served: no objects, no requests for them, and handlers may be added.
-	if n, err := naming("edge"); n != 0 || err != nil || !apierrors.IsNotFound(get()) || c.definitions.Serves(objects.HTTPRoute) {
+	if n, err := naming("edge"); n != 0 || err != nil || !apierrors.IsNotFound(get()) ||
+		c.definitions.Serves(objects.HTTPRoute) {
 		t.Errorf("before the kind is served: %d, %v, %v", n, err, get())
 	}
 	var mu sync.Mutex
@@ -170,7 +174,8 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	registration, err := i.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc: func(o any) { note("add", o) }, UpdateFunc: func(_, o any) { note("update", o) }, DeleteFunc: func(o any) { note("delete", o) },
+		AddFunc: func(o any) { note("add", o) }, UpdateFunc: func(_, o any) { note("update", o) },
+		DeleteFunc: func(o any) { note("delete", o) },
 	})
 	if err != nil || !registration.HasSynced() {
 		t.Fatal(err)
@@ -205,7 +210,8 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	k.set(routes, nil)
 	c.definitions.Look(ctx)
 	var gone *RemovedError
-	if _, err := naming("edge"); !errors.As(err, &gone) || !errors.As(get(), &gone) || !c.definitions.Serves(objects.HTTPRoute) {
+	if _, err := naming("edge"); !errors.As(err, &gone) || !errors.As(get(), &gone) ||
+		!c.definitions.Serves(objects.HTTPRoute) {
 		t.Errorf("after the definition was removed: %v, %v", err, get())
 	}
 	if strings.Contains(seen(), "delete") {
@@ -222,7 +228,9 @@ func TestAKindIsReadFromWhenItIsServedUntilItIsRemoved(t *testing.T) {
 	if err := get(); err != nil {
 		t.Errorf("before the list: %v", err)
 	}
-	await.Until(t, "deletions by the list", func() bool { return strings.Contains(seen(), "delete a") && strings.Contains(seen(), "delete b") })
+	await.Until(t, "deletions by the list", func() bool {
+		return strings.Contains(seen(), "delete a") && strings.Contains(seen(), "delete b")
+	})
 	if n, err := naming("edge"); n != 1 || err != nil || !apierrors.IsNotFound(get()) {
 		t.Errorf("when it is served again: %d, %v, %v", n, err, get())
 	}
@@ -235,7 +243,8 @@ func TestWhatTheOtherKindsNeedDoesNotWaitForOptionalOnes(t *testing.T) {
 	if !c.WaitForCacheSync(t.Context()) {
 		t.Error("the cache does not sync while discovery fails")
 	}
-	if err := c.IndexField(t.Context(), &gatewayv1.Gateway{}, "x", nil); err != nil { // it is added when the kind is served
+	// it is added when the kind is served
+	if err := c.IndexField(t.Context(), &gatewayv1.Gateway{}, "x", nil); err != nil {
 		t.Error(err)
 	}
 	if err := c.RemoveInformer(t.Context(), &gatewayv1.Gateway{}); !errors.Is(err, errFixed) {

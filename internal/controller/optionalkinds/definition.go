@@ -17,14 +17,16 @@ import (
 const (
 	// gather is how long a deletion waits for others, so that one read of the definition confirms all.
 	gather = 20 * time.Millisecond
-	// gatherMore is the pause between reads that confirm deletions which come one after the other. The API server decodes all of a definition for each read.
+	// gatherMore is the pause between reads that confirm deletions which come one after the other. The API server decodes
+	// all of a definition for each read.
 	gatherMore = 50 * time.Millisecond
 	// unreadPause is how long a definition that could not be read is not read again.
 	unreadPause = 5 * time.Minute
 )
 
-// ReadDefinition reads a CustomResourceDefinition from the API server's storage: its UID, and whether it is being removed. The mark of its removal
-// is stored before the first of its objects is deleted, so that a read after the event of a deletion shows it.
+// ReadDefinition reads a CustomResourceDefinition from the API server's storage: its UID, and whether it is being
+// removed. The mark of its removal is stored before the first of its objects is deleted, so that a read after the event
+// of a deletion shows it.
 type ReadDefinition func(ctx context.Context, name string) (uid types.UID, ending bool, err error)
 
 // ReadDefinitionFrom reads by a client of the API server. It needs the right to get customresourcedefinitions.
@@ -73,7 +75,8 @@ func (d *Definitions) read(ctx context.Context, kind objects.Kind) (uid types.UI
 		return "", true, true
 	}
 	if ctx.Err() == nil {
-		d.log.V(1).Info("a definition cannot be read: deletions of its objects are confirmed by discovery, a second later", "name", name, "cause", err.Error())
+		d.log.V(1).Info("a definition cannot be read: deletions of its objects are confirmed by discovery, a second later",
+			"name", name, "cause", err.Error())
 		d.mu.Lock()
 		d.unread[kind] = d.now().Add(unreadPause)
 		d.mu.Unlock()
@@ -81,7 +84,8 @@ func (d *Definitions) read(ctx context.Context, kind objects.Kind) (uid types.UI
 	return "", false, false
 }
 
-// stands reports whether the definition of a kind still is the one with a UID and is not being removed; known is false if that cannot be read.
+// stands reports whether the definition of a kind still is the one with a UID and is not being removed; known is false
+// if that cannot be read.
 func (d *Definitions) stands(ctx context.Context, kind objects.Kind, uid types.UID) (stands, known bool) {
 	if uid == "" {
 		return false, false

@@ -151,7 +151,8 @@ func TestDefinitionsAreReadByTheirMetadata(t *testing.T) {
 	t.Parallel()
 	answer, status := "", http.StatusOK
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io" || !strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata") {
+		if r.URL.Path != "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io" ||
+			!strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata") {
 			t.Errorf("%s, %s", r.URL.Path, r.Header.Get("Accept"))
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -197,7 +198,8 @@ func TestDeletionsOneAfterTheOtherShareReadsOfTheDefinition(t *testing.T) {
 		time.Sleep(gatherMore)
 		synctest.Wait()
 		if most := int(deletions*apart/gatherMore) + 2; len(s.reads) > most || len(g.seen) != deletions {
-			t.Errorf("%d reads of the definition, at most %d; the informer sees %d deletions of %d", len(s.reads), most, len(g.seen), deletions)
+			t.Errorf("%d reads of the definition, at most %d; the informer sees %d deletions of %d", len(s.reads), most,
+				len(g.seen), deletions)
 		}
 		g.watches.Stop()
 	})

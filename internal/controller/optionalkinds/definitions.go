@@ -27,7 +27,8 @@ const (
 	lookTimeout = 10 * time.Second
 )
 
-// Discover lists the resources of a version of an API group. A NotFound means that the API server does not serve the version.
+// Discover lists the resources of a version of an API group. A NotFound means that the API server does not serve the
+// version.
 type Discover func(ctx context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error)
 
 // state is what is known of the definition of a kind.
@@ -46,7 +47,8 @@ type RemovedError struct{ Kind schema.GroupVersionKind }
 
 // Error implements error.
 func (e *RemovedError) Error() string {
-	return fmt.Sprintf("the API server no longer serves %s of %s: its objects count as unknown, not as deleted; install the definition again, or restart the controller "+
+	return fmt.Sprintf("the API server no longer serves %s of %s: its objects count as unknown, not as deleted; install "+
+		"the definition again, or restart the controller "+
 		"to go on without it", e.Kind.Kind, e.Kind.GroupVersion())
 }
 
@@ -54,7 +56,8 @@ var errUnknown = errors.New("the API server has not yet returned which kinds it 
 
 // Definitions is what is known of the definitions of optional kinds.
 type Definitions struct {
-	// Read, if it is set, reads definitions. Without it, or where the right is missing, deletions are confirmed by discovery, which takes a second.
+	// Read, if it is set, reads definitions. Without it, or where the right is missing, deletions are confirmed by
+	// discovery, which takes a second.
 	Read ReadDefinition
 
 	discover Discover
@@ -76,19 +79,25 @@ type Definitions struct {
 }
 
 // NewDefinitions makes a Definitions that knows nothing.
-func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersionKind, now func() time.Time, log logr.Logger) *Definitions {
-	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{}, breaks: map[objects.Kind]int{}, names: map[objects.Kind]string{}, unread: map[objects.Kind]time.Time{}, looked: map[schema.GroupVersion]time.Time{},
-		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}), looking: map[schema.GroupVersion]*sync.Mutex{}}
+func NewDefinitions(discover Discover, kinds map[objects.Kind]schema.GroupVersionKind, now func() time.Time,
+	log logr.Logger) *Definitions {
+	d := &Definitions{discover: discover, kinds: kinds, now: now, log: log, states: map[objects.Kind]state{},
+		breaks: map[objects.Kind]int{}, names: map[objects.Kind]string{}, unread: map[objects.Kind]time.Time{},
+		looked: map[schema.GroupVersion]time.Time{},
+		causes: map[schema.GroupVersion]string{}, changed: make(chan struct{}),
+		looking: map[schema.GroupVersion]*sync.Mutex{}}
 	for _, gvk := range kinds {
 		d.looking[gvk.GroupVersion()] = &sync.Mutex{}
 	}
 	return d
 }
 
-// OnLook adds a function that is called after each look that shows something new, the first one included. It is called before Run.
+// OnLook adds a function that is called after each look that shows something new, the first one included. It is called
+// before Run.
 func (d *Definitions) OnLook(f func()) { d.onLook = append(d.onLook, f) }
 
-// OnChange adds a function that is called with each kind whose definition has changed since the first look. It is called before Run.
+// OnChange adds a function that is called with each kind whose definition has changed since the first look. It is
+// called before Run.
 func (d *Definitions) OnChange(f func(objects.Kind)) { d.onChange = append(d.onChange, f) }
 
 // Run looks until ctx ends.
@@ -133,7 +142,8 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		cause = err.Error()
 	}
 	if d.causes[version] != cause && err != nil {
-		d.log.Info("the kinds that the API server serves could not be read; what is known of them stays", "version", version.String(), "cause", cause)
+		d.log.Info("the kinds that the API server serves could not be read; what is known of them stays", "version",
+			version.String(), "cause", cause)
 	}
 	d.causes[version] = cause
 	if err != nil || sent.Before(d.looked[version]) { // of looks side by side the newest counts
@@ -167,11 +177,13 @@ func (d *Definitions) note(version schema.GroupVersion, sent time.Time, list *me
 		}
 		if before != unknown {
 			changed = append(changed, kind)
-			d.log.Info("the API server's definition of a kind changed", "kind", kind, "version", version.String(), "before", before, "now", now)
+			d.log.Info("the API server's definition of a kind changed", "kind", kind, "version", version.String(), "before",
+				before, "now", now)
 		}
 	}
 	if len(missing) > 0 {
-		d.log.Info("the API server does not serve these kinds; their objects are served as soon as it has their definitions", "version", version.String(), "kinds", missing)
+		d.log.Info("the API server does not serve these kinds; their objects are served as soon as it has their definitions",
+			"version", version.String(), "kinds", missing)
 	}
 	if transition {
 		close(d.changed)
@@ -220,7 +232,8 @@ func (d *Definitions) state(kind objects.Kind) (state, <-chan struct{}) {
 	return d.states[kind], d.changed
 }
 
-// Removals is how often the definition of a kind was removed since the start. It counts before a cache shows what was deleted with it.
+// Removals is how often the definition of a kind was removed since the start. It counts before a cache shows what was
+// deleted with it.
 func (d *Definitions) Removals(kind objects.Kind) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,8 +277,8 @@ func (d *Definitions) await(ctx context.Context, kind objects.Kind, states ...st
 	}
 }
 
-// confirm returns nil if discovery shows that a kind is served and its definition is not being removed, in a response to a request that was
-// not sent before a time.
+// confirm returns nil if discovery shows that a kind is served and its definition is not being removed, in a response
+// to a request that was not sent before a time.
 func (d *Definitions) confirm(ctx context.Context, kind objects.Kind, notBefore time.Time) error {
 	gvk := d.kinds[kind]
 	version := gvk.GroupVersion()
@@ -281,11 +294,13 @@ func (d *Definitions) confirm(ctx context.Context, kind objects.Kind, notBefore 
 	defer d.mu.Unlock()
 	switch {
 	case stale:
-		return fmt.Errorf("whether the API server still serves %s of %s is not known: %s", gvk.Kind, version, d.causes[version])
+		return fmt.Errorf("whether the API server still serves %s of %s is not known: %s", gvk.Kind, version,
+			d.causes[version])
 	case d.states[kind] == served:
 		return nil
 	case d.states[kind] == ending:
-		return fmt.Errorf("the definition of %s of %s is being removed: its objects count as unknown, not as deleted", gvk.Kind, version)
+		return fmt.Errorf("the definition of %s of %s is being removed: its objects count as unknown, not as deleted",
+			gvk.Kind, version)
 	}
 	return &RemovedError{gvk}
 }

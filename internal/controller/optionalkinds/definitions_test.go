@@ -69,7 +69,8 @@ func (a *apiServer) discover(_ context.Context, version schema.GroupVersion) (*m
 	list := &metav1.APIResourceList{}
 	for k, verbs := range a.verbs {
 		if k.GroupVersion() == version && verbs != nil {
-			list.APIResources = append(list.APIResources, metav1.APIResource{Name: "x/status", Kind: k.Kind, Verbs: []string{"get", "patch"}}, metav1.APIResource{Name: "x", Kind: k.Kind, Verbs: verbs})
+			list.APIResources = append(list.APIResources, metav1.APIResource{Name: "x/status", Kind: k.Kind, Verbs: []string{
+				"get", "patch"}}, metav1.APIResource{Name: "x", Kind: k.Kind, Verbs: verbs})
 		}
 	}
 	if len(list.APIResources) == 0 {
@@ -119,7 +120,8 @@ func TestAKindThatWasServedOnceIsNeverAbsent(t *testing.T) {
 	if got, _ := d.state(objects.ReferenceGrant); got != absent {
 		t.Errorf("a kind of a version that is not served is %q", got)
 	}
-	if d := cmp.Diff([]objects.Kind{objects.HTTPRoute, objects.HTTPRoute, objects.HTTPRoute, objects.HTTPRoute, objects.HTTPRoute}, changes); d != "" {
+	if d := cmp.Diff([]objects.Kind{objects.HTTPRoute, objects.HTTPRoute, objects.HTTPRoute, objects.HTTPRoute,
+		objects.HTTPRoute}, changes); d != "" {
 		t.Error(d)
 	}
 }
@@ -184,7 +186,8 @@ func TestKindsThatAreMissingAtTheStartAreLoggedOnce(t *testing.T) {
 	for range 2 {
 		d.Look(t.Context())
 	}
-	if len(lines) != 1 || !strings.Contains(lines[0], "does not serve") || !strings.Contains(lines[0], "gateway.networking.k8s.io/v1") || !strings.Contains(lines[0], "HTTPRoute") {
+	if len(lines) != 1 || !strings.Contains(lines[0], "does not serve") ||
+		!strings.Contains(lines[0], "gateway.networking.k8s.io/v1") || !strings.Contains(lines[0], "HTTPRoute") {
 		t.Errorf("logged %q", lines)
 	}
 }

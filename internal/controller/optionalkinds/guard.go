@@ -18,17 +18,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
-// Doubt is how old a deletion is when discovery confirms it, where the definition itself cannot be read. The removal of a definition deletes the objects one by one; it is marked before,
-// and discovery shows the mark within this time, also at another API server than the one that delivered the deletion.
+// Doubt is how old a deletion is when discovery confirms it, where the definition itself cannot be read. The removal of
+// a definition deletes the objects one by one; it is marked before, and discovery shows the mark within this time, also
+// at another API server than the one that delivered the deletion.
 const Doubt = time.Second
 
-// reappear is for how long objects are waited for that were deleted with a definition which is installed again: who installs it creates them again.
+// reappear is for how long objects are waited for that were deleted with a definition which is installed again: who
+// installs it creates them again.
 const reappear = 5 * time.Second
 
-// guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after a read of the definition, or else discovery, has
-// shown that the definition stands. Until then, and while the kind is not served, it holds the objects as they were last. The mark of a deletion, which an object with
-// finalizers gets first, is held in the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is
-// shown at once.
+// guard is the ListerWatcher of an optional kind. An informer behind it sees a deletion only after a read of the
+// definition, or else discovery, has shown that the definition stands. Until then, and while the kind is not served, it
+// holds the objects as they were last. The mark of a deletion, which an object with finalizers gets first, is held in
+// the same way where it alone ends what the object declares. The end of a Gateway whose mark was shown is shown at
+// once.
 type guard struct {
 	of          cache.ListerWatcherWithContext
 	kind        objects.Kind
@@ -49,7 +52,8 @@ type deletion struct {
 }
 
 func newGuard(of cache.ListerWatcher, kind objects.Kind, d *Definitions) *guard {
-	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d, held: map[types.NamespacedName]deletion{}, marked: map[types.NamespacedName]bool{}}
+	return &guard{of: cache.ToListerWatcherWithContext(of), kind: kind, definitions: d,
+		held: map[types.NamespacedName]deletion{}, marked: map[types.NamespacedName]bool{}}
 }
 
 // IsWatchListSemanticsUnSupported makes the reflector list, since deletions during a disconnection show in lists only.
@@ -92,9 +96,11 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	}
 	read := g.definitions.now()
 	g.mu.Lock()
-	again, replaced := g.listed, g.listed && g.uid != uid // what was deleted with the former definition may be about to be created again
+	// what was deleted with the former definition may be about to be created again
+	again, replaced := g.listed, g.listed && g.uid != uid
 	g.mu.Unlock()
-	if again || len(marked) > 0 { // objects that it lacks, or that are marked, may be those of a definition that is being removed
+	// objects that it lacks, or that are marked, may be those of a definition that is being removed
+	if again || len(marked) > 0 {
 		stands, known := g.definitions.stands(ctx, g.kind, uid)
 		if known && !stands {
 			return nil, g.expired()
@@ -121,12 +127,15 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	return list, nil
 }
 
-// rightPause is the pause before a kind that is only reported on is listed again without the right to it. The role of an earlier installation lacks it.
+// rightPause is the pause before a kind that is only reported on is listed again without the right to it. The role of
+// an earlier installation lacks it.
 const rightPause = 5 * time.Minute
 
-// awaitRight delays the error of a list for which a right is missing, so that it is neither repeated nor logged every half minute.
+// awaitRight delays the error of a list for which a right is missing, so that it is neither repeated nor logged every
+// half minute.
 func (g *guard) awaitRight(ctx context.Context, err error) error {
-	g.definitions.log.Info("objects of a kind that has no effect on load balancers may not be listed, and are not reported on", "kind", g.kind, "cause", err.Error())
+	g.definitions.log.Info("objects of a kind that has no effect on load balancers may not be listed, and are "+
+		"not reported on", "kind", g.kind, "cause", err.Error())
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -141,11 +150,12 @@ func (g *guard) marks(object runtime.Object) (key types.NamespacedName, ok bool)
 	if err != nil {
 		return key, false
 	}
-	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}, o.GetDeletionTimestamp() != nil && (g.kind == objects.Gateway || slices.Contains(objects.RouteKinds, g.kind))
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}, o.GetDeletionTimestamp() != nil &&
+		(g.kind == objects.Gateway || slices.Contains(objects.RouteKinds, g.kind))
 }
 
-// outlived is not nil if the definition was removed since the list. What was deleted with it may have been created again, which only a new
-// list shows at once; the error makes the reflector list.
+// outlived is not nil if the definition was removed since the list. What was deleted with it may have been created
+// again, which only a new list shows at once; the error makes the reflector list.
 func (g *guard) outlived() *apierrors.StatusError {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -169,7 +179,8 @@ func (g *guard) doubt() time.Duration {
 	return Doubt
 }
 
-// confirmed is the time until which deletions are those of their objects alone; zero = the definition is being removed, or that is not known.
+// confirmed is the time until which deletions are those of their objects alone; zero = the definition is being removed,
+// or that is not known.
 func (g *guard) confirmed(ctx context.Context) time.Time {
 	g.mu.Lock()
 	uid := g.uid
@@ -214,7 +225,8 @@ type session struct {
 	out   chan watch.Event
 	ended <-chan struct{}
 	end   func()
-	// version is the newest that was seen. Deletions are passed on with it, since versions that a reflector is shown must not go back.
+	// version is the newest that was seen. Deletions are passed on with it, since versions that a reflector is shown must
+	// not go back.
 	version string
 }
 
@@ -320,8 +332,8 @@ func (g *guard) oldest() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// release removes the deletions that are confirmed and returns their events. After updates, which have the version of their object, a bookmark
-// has the newest version that was seen.
+// release removes the deletions that are confirmed and returns their events. After updates, which have the version of
+// their object, a bookmark has the newest version that was seen.
 func (s *session) release(until time.Time) []watch.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -238,7 +238,8 @@ func TestAListIsNotShownWhileTheDefinitionIsBeingRemoved(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		begun := time.Now()
 		for want := range 2 { // a first list can hide nothing that was known; a later one is confirmed after the doubt
-			if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != time.Duration(want)*Doubt {
+			if _, err := g.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil || time.Since(begun) != time.Duration(
+				want)*Doubt {
 				t.Errorf("%v after %v", err, time.Since(begun))
 			}
 		}
@@ -327,7 +328,8 @@ func TestMarksAreNotShownWhileTheDefinitionIsBeingRemoved(t *testing.T) {
 
 func TestMarksOfObjectsThatServeOnUntilTheirEndAreShownAtOnce(t *testing.T) {
 	t.Parallel()
-	for kind, shown := range map[objects.Kind]bool{objects.HTTPRoute: false, objects.TLSRoute: false, objects.Gateway: false, objects.GatewayClass: true, objects.LoadBalancerConfiguration: true} {
+	for kind, shown := range map[objects.Kind]bool{objects.HTTPRoute: false, objects.TLSRoute: false,
+		objects.Gateway: false, objects.GatewayClass: true, objects.LoadBalancerConfiguration: true} {
 		g := newGuarded(t)
 		g.kind = kind
 		if _, held := g.marks(marked("a", "1")); held == shown {
@@ -336,15 +338,18 @@ func TestMarksOfObjectsThatServeOnUntilTheirEndAreShownAtOnce(t *testing.T) {
 	}
 }
 
-// TestAKindThatIsOnlyReportedOnIsListedRarelyWithoutTheRight: a reflector repeats and logs a list that fails after half a minute at most.
+// TestAKindThatIsOnlyReportedOnIsListedRarelyWithoutTheRight: a reflector repeats and logs a list that fails after half
+// a minute at most.
 func TestAKindThatIsOnlyReportedOnIsListedRarelyWithoutTheRight(t *testing.T) {
 	t.Parallel()
 	for kind, rarely := range map[objects.Kind]bool{objects.BackendTLSPolicy: true, objects.HTTPRoute: false} {
 		synctest.Test(t, func(t *testing.T) {
 			d := definitions(&apiServer{})
-			d.kinds = map[objects.Kind]schema.GroupVersionKind{kind: {Group: gatewayv1.GroupName, Version: "v1", Kind: string(kind)}}
+			d.kinds = map[objects.Kind]schema.GroupVersionKind{kind: {Group: gatewayv1.GroupName, Version: "v1",
+				Kind: string(kind)}}
 			d.states[kind] = served
-			g := newGuard(&cache.ListWatch{ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+			g := newGuard(&cache.ListWatch{ListWithContextFunc: func(context.Context, metav1.ListOptions) (
+				runtime.Object, error) {
 				return nil, apierrors.NewForbidden(schema.GroupResource{Resource: strings.ToLower(string(kind))}, "", nil)
 			}}, kind, d)
 			begun := time.Now()

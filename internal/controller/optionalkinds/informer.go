@@ -21,8 +21,9 @@ type informer struct {
 	waiting  []func(cache.Informer) error // the others, before it starts
 }
 
-// hub gives each event to its handlers, one after the other. An informer has two goroutines and a buffer of 16 KiB for each handler that is added to it, and a
-// dozen controllers watch a kind of the Gateway API, most of them after its informer has started: as one, they take 3 MiB and three hundred goroutines less.
+// hub gives each event to its handlers, one after the other. An informer has two goroutines and a buffer of 16 KiB for
+// each handler that is added to it, and a dozen controllers watch a kind of the Gateway API, most of them after its
+// informer has started: as one, they take 3 MiB and three hundred goroutines less.
 type hub struct {
 	mu       sync.Mutex
 	handlers []toolscache.ResourceEventHandler
@@ -99,18 +100,21 @@ func (i *informer) attach(of cache.Informer) error {
 }
 
 // AddEventHandler implements cache.Informer.
-func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
+	error) {
 	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
 }
 
 // AddEventHandlerWithResyncPeriod implements cache.Informer.
-func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
 }
 
-// AddEventHandlerWithOptions implements cache.Informer. The registration counts as synced at once: a controller must not wait for a kind
-// that is not served, or that it may not list.
-func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+// AddEventHandlerWithOptions implements cache.Informer. The registration counts as synced at once: a controller must
+// not wait for a kind that is not served, or that it may not list.
+func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	add := func(of cache.Informer) error {
 		_, err := of.AddEventHandlerWithOptions(h, o)
 		return err

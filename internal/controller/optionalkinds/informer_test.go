@@ -17,11 +17,13 @@ type recorded struct {
 	resyncs  []*time.Duration
 }
 
-func (r *recorded) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
+func (r *recorded) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
+	error) {
 	return r.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
 }
 
-func (r *recorded) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+func (r *recorded) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	r.handlers, r.resyncs = append(r.handlers, h), append(r.resyncs, o.ResyncPeriod)
 	return synced, nil
 }
@@ -79,7 +81,8 @@ func TestTheHandlersOfAKindAreOneHandlerOfItsInformerAndEachReceivesEveryEvent(t
 		t.Fatal(err)
 	}
 	want := []string{
-		"a first x1", "b first x1", "a adds y1", "b adds y1", "a updates y1 y2", "b updates y1 y2", "a deletes ?", "b deletes ?",
+		"a first x1", "b first x1", "a adds y1", "b adds y1", "a updates y1 y2", "b updates y1 y2", "a deletes ?",
+		"b deletes ?",
 		"late first y2", "a deletes y2", "b deletes y2", "late deletes y2",
 	}
 	if !slices.Equal(received, want) {

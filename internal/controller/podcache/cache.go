@@ -24,11 +24,14 @@ import (
 const (
 	// syncTimeout is how long reads wait for the first list of a namespace, from the beginning of its watch on.
 	syncTimeout = 5 * time.Second
-	// mostListing is how long a first list may be under way, which takes a while for tens of thousands of pods; after that something hinders it.
+	// mostListing is how long a first list may be under way, which takes a while for tens of thousands of pods; after that
+	// something hinders it.
 	mostListing = time.Minute
-	// mostNamespaces is how many namespaces are watched each by itself. Where more need pods, one watch of all is less for the API server.
+	// mostNamespaces is how many namespaces are watched each by itself. Where more need pods, one watch of all is less for
+	// the API server.
 	mostNamespaces = 100
-	// releaseAfter is how long pods of a namespace stay after the last need of them: a rollout that recreates the last binding does not list them again.
+	// releaseAfter is how long pods of a namespace stay after the last need of them: a rollout that recreates the last
+	// binding does not list them again.
 	releaseAfter = 15 * time.Minute
 	// releaseInterval is the pause between looks at what is needed no more.
 	releaseInterval = time.Minute
@@ -44,8 +47,9 @@ type Options struct {
 	Log  logr.Logger
 }
 
-// Cache is a cache of a manager. Clients and event sources use it as any other: event handlers get the pods of the namespaces that are watched, in time
-// also of those that are watched later. A read of one pod begins the watch of its namespace, and waits for it. A list of a namespace that is not watched is empty.
+// Cache is a cache of a manager. Clients and event sources use it as any other: event handlers get the pods of the
+// namespaces that are watched, in time also of those that are watched later. A read of one pod begins the watch of its
+// namespace, and waits for it. A list of a namespace that is not watched is empty.
 type Cache struct {
 	cache.Cache // of all other kinds
 	Options
@@ -195,7 +199,8 @@ func (c *Cache) Start(ctx context.Context) error {
 	return c.Cache.Start(ctx)
 }
 
-// WaitForCacheSync implements cache.Informers. Pods that are needed after it has returned true for the first time it does not wait for.
+// WaitForCacheSync implements cache.Informers. Pods that are needed after it has returned true for the first time it
+// does not wait for.
 func (c *Cache) WaitForCacheSync(ctx context.Context) bool {
 	if !c.Cache.WaitForCacheSync(ctx) {
 		return false
@@ -289,7 +294,8 @@ func (c *Cache) IndexField(ctx context.Context, o client.Object, field string, f
 }
 
 // GetInformer implements cache.Informers.
-func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (cache.Informer, error) {
+func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (
+	cache.Informer, error) {
 	if _, ok := o.(*corev1.Pod); ok {
 		return &c.informer, nil
 	}
@@ -297,7 +303,8 @@ func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.
 }
 
 // GetInformerForKind implements cache.Informers.
-func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionKind, opts ...cache.InformerGetOption) (cache.Informer, error) {
+func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionKind, opts ...cache.InformerGetOption) (
+	cache.Informer, error) {
 	if gvk == corev1.SchemeGroupVersion.WithKind("Pod") {
 		return &c.informer, nil
 	}

@@ -46,7 +46,9 @@ func start(t *testing.T, s *podserver.Server, o Options, most int) (c *Cache, to
 	config, of := s.Start(t)
 	c = New(others{}, config, of, o)
 	c.most = most
-	if err := c.IndexField(t.Context(), &corev1.Pod{}, byNode, func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }); err != nil {
+	if err := c.IndexField(t.Context(), &corev1.Pod{}, byNode, func(o client.Object) []string {
+		return []string{o.(*corev1.Pod).Spec.NodeName}
+	}); err != nil {
 		t.Fatal(err)
 	}
 	i, err := c.GetInformer(t.Context(), &corev1.Pod{})
@@ -86,7 +88,8 @@ func start(t *testing.T, s *podserver.Server, o Options, most int) (c *Cache, to
 
 func TestThePodsOfANamespaceAreReadOnceSomethingNeedsThem(t *testing.T) {
 	t.Parallel()
-	s := podserver.New(podserver.Pod("shop", "a"), podserver.Pod("shop", "b"), podserver.Pod("other", "c"), podserver.Pod("third", "d"))
+	s := podserver.New(podserver.Pod("shop", "a"), podserver.Pod("shop", "b"), podserver.Pod("other", "c"),
+		podserver.Pod("third", "d"))
 	c, told := start(t, s, Options{}, mostNamespaces)
 	ctx := t.Context()
 	count := func(namespace string) int {
@@ -106,7 +109,8 @@ func TestThePodsOfANamespaceAreReadOnceSomethingNeedsThem(t *testing.T) {
 	if n := count("shop"); n != 2 || !c.Watches("shop") || c.Watches("other") {
 		t.Errorf("%d pods of shop", n)
 	}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: "other", Name: "c"}, &corev1.Pod{}); err != nil || !c.Watches("other") {
+	if err := c.Get(ctx, client.ObjectKey{Namespace: "other", Name: "c"}, &corev1.Pod{}); err != nil ||
+		!c.Watches("other") {
 		t.Errorf("a pod of another namespace is not read: %v", err)
 	}
 	s.Add(podserver.Pod("shop", "new"))
@@ -119,7 +123,9 @@ func TestThePodsOfANamespaceAreReadOnceSomethingNeedsThem(t *testing.T) {
 	if err := c.Get(ctx, client.ObjectKey{Namespace: "shop", Name: "none"}, &corev1.Pod{}); !apierrors.IsNotFound(err) {
 		t.Errorf("a pod that does not exist: %v", err)
 	}
-	if got := s.Requests(); slices.ContainsFunc(got, func(path string) bool { return !strings.Contains(path, "/shop/") && !strings.Contains(path, "/other/") }) {
+	if got := s.Requests(); slices.ContainsFunc(got, func(path string) bool {
+		return !strings.Contains(path, "/shop/") && !strings.Contains(path, "/other/")
+	}) {
 		t.Errorf("read: %v", got)
 	}
 }
@@ -141,7 +147,8 @@ func TestOneWatchOfAllTakesThePlaceOfThoseOfManyNamespaces(t *testing.T) {
 	}
 	await.Until(t, "the end of the watches of single namespaces", func() bool { return s.Watches() == 1 })
 	for i := range 5 {
-		if err := c.Get(t.Context(), client.ObjectKey{Namespace: fmt.Sprint("ns-", i), Name: "a"}, &corev1.Pod{}); err != nil {
+		if err := c.Get(t.Context(), client.ObjectKey{Namespace: fmt.Sprint("ns-", i), Name: "a"}, &corev1.Pod{}); err !=
+			nil {
 			t.Error(err)
 		}
 	}
@@ -191,10 +198,12 @@ func TestReadsDoNotWaitWithoutEndForPodsThatCannotBeListed(t *testing.T) {
 	c.mu.Lock()
 	c.namespaces["shop"].begun = time.Now().Add(-syncTimeout)
 	c.mu.Unlock()
-	if err := c.Await(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "the pods of namespace shop have not been listed yet") {
+	if err := c.Await(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(),
+		"the pods of namespace shop have not been listed yet") {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &corev1.Pod{}); err == nil || apierrors.IsNotFound(err) {
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "a"}, &corev1.Pod{}); err == nil ||
+		apierrors.IsNotFound(err) {
 		t.Errorf("a pod that may exist: %v", err)
 	}
 	s.Refuse(false)
@@ -290,7 +299,8 @@ func TestStoreHasThePodsOfANamespaceThatIsListed(t *testing.T) {
 		t.Errorf("a pod that does not exist: found %t, answers %t", found, answers)
 	}
 	for node, want := range map[string]int{"n": 1, "none": 0} {
-		if pods, answers := shared.PodsWith(byNode, "shop", node); !answers || len(pods) != want || want == 1 && pods[0] != p {
+		if pods, answers := shared.PodsWith(byNode, "shop", node); !answers || len(pods) != want || want == 1 &&
+			pods[0] != p {
 			t.Errorf("pods of node %s: %v, answers %t", node, pods, answers)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 )
 
-// informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards it.
+// informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards
+// it.
 type informer struct {
 	cache    *Cache
 	indexes  map[string]client.IndexerFunc
@@ -21,7 +22,8 @@ type informer struct {
 }
 
 // errFixed is the error of calls that would change what is cached of pods.
-var errFixed = errors.New("informers of pods get their indexes before the first pod is needed, and keep their event handlers")
+var errFixed = errors.New("informers of pods get their indexes before the first pod is needed, and keep their " +
+	"event handlers")
 
 // synced is what handlers get: what needs the pods of a namespace awaits these.
 var synced = optionalkinds.Synced{Of: "pods"}
@@ -56,17 +58,20 @@ func (i *informer) index(field string, f client.IndexerFunc) error {
 }
 
 // AddEventHandler implements cache.Informer.
-func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration,
+	error) {
 	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{})
 }
 
 // AddEventHandlerWithResyncPeriod implements cache.Informer.
-func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i *informer) AddEventHandlerWithResyncPeriod(h toolscache.ResourceEventHandler, resync time.Duration) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	return i.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: &resync})
 }
 
 // AddEventHandlerWithOptions implements cache.Informer. The handler gets events of several namespaces at once.
-func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i *informer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	add := func(of cache.Informer) error {
 		_, err := of.AddEventHandlerWithOptions(h, o)
 		return err

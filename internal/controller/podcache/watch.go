@@ -28,7 +28,8 @@ type watch struct {
 	used      time.Time // when it was needed last
 }
 
-// podMapper is the mapper of the caches of pods, which ask it with each read. One of all kinds searches them each time, and makes more garbage than the read.
+// podMapper is the mapper of the caches of pods, which ask it with each read. One of all kinds searches them each time,
+// and makes more garbage than the read.
 type podMapper struct{ meta.RESTMapper }
 
 // RESTMapping implements meta.RESTMapper.
@@ -37,7 +38,8 @@ func (podMapper) RESTMapping(of schema.GroupKind, _ ...string) (*meta.RESTMappin
 		return nil, &meta.NoKindMatchError{GroupKind: of}
 	}
 	return &meta.RESTMapping{
-		Resource: corev1.SchemeGroupVersion.WithResource("pods"), GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Pod"), Scope: meta.RESTScopeNamespace,
+		Resource: corev1.SchemeGroupVersion.WithResource("pods"), GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Pod"),
+		Scope: meta.RESTScopeNamespace,
 	}, nil
 }
 
@@ -59,7 +61,8 @@ func (c *Cache) newWatch(namespace string) (*watch, error) {
 	if newInformer == nil {
 		newInformer = toolscache.NewSharedIndexInformer
 	}
-	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
+		indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		informer := newInformer(lw, example, resync, indexers)
 		w.store = informer.GetStore()
 		return informer
@@ -84,8 +87,8 @@ func (w *watch) synced() bool {
 	}
 }
 
-// await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any more: a pass reads a pod for each endpoint.
-// The error is reads.ErrListing while the list may still come.
+// await waits until all pods are there. Once a watch has taken too long for that, reads do not wait for it any more: a
+// pass reads a pod for each endpoint. The error is reads.ErrListing while the list may still come.
 func (w *watch) await(ctx context.Context) error {
 	if w.synced() {
 		return nil

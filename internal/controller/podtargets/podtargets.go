@@ -40,8 +40,8 @@ func FromFlags(c *config.Config) Finder {
 // Found is a target group of a pod.
 type Found struct {
 	drain.Target
-	// Awaited reports that the binding does not exist yet, and Serving that the load balancer already has an address, so that nothing but the
-	// target group is to come.
+	// Awaited reports that the binding does not exist yet, and Serving that the load balancer already has an address, so
+	// that nothing but the target group is to come.
 	Awaited, Serving bool
 }
 
@@ -71,7 +71,8 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 	found := map[string]Found{}
 	keys := map[stack.Key]bool{}
 	made := map[stack.Key][]*v1beta1.TargetGroupBinding{}
-	for _, b := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding, backends(namespace, services)...) {
+	for _, b := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding,
+		backends(namespace, services)...) {
 		if b.DeletionTimestamp != nil || b.Spec.TargetType == nil {
 			continue
 		}
@@ -144,7 +145,8 @@ func (f Finder) declaring(v *objects.View, namespace string, services map[string
 			if !v.Serves(kind) {
 				continue
 			}
-			for _, route := range objects.PermittedNaming[metav1.Object](v, kind, objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name}) {
+			for _, route := range objects.PermittedNaming[metav1.Object](v, kind, objects.Ref{Kind: objects.Service,
+				Namespace: namespace, Name: name}) {
 				f.parents(v, route, gateways)
 			}
 		}
@@ -203,8 +205,10 @@ func mentions(i *networkingv1.Ingress, services map[string]bool) bool {
 	return false
 }
 
-// declared adds the target groups of a stack whose Services are given to what was found, or corrects what a binding that was made for the stack says of them.
-func (f Finder) declared(w front.Input, namespace string, services map[string]bool, made []*v1beta1.TargetGroupBinding, found map[string]Found) {
+// declared adds the target groups of a stack whose Services are given to what was found, or corrects what a binding
+// that was made for the stack says of them.
+func (f Finder) declared(w front.Input, namespace string, services map[string]bool, made []*v1beta1.TargetGroupBinding,
+	found map[string]Found) {
 	serving := len(w.Hostnames(w.LoadBalancer.Key.Owner)) > 0
 	wanted := map[string]bool{}
 	f.each(w, func(_ *intent.Member, d declared) { wanted[d.target.Binding] = true })
@@ -226,17 +230,20 @@ func (f Finder) declared(w front.Input, namespace string, services map[string]bo
 	})
 }
 
-// declared is a target group that a stack declares, and its target under the name that its binding has if it is made now.
+// declared is a target group that a stack declares, and its target under the name that its binding has if it is made
+// now.
 type declared struct {
 	*intent.TargetGroup
 	target drain.Target
 }
 
-// keeps reports whether a binding of the stack is that of the target group, whatever its name. AWS cannot rename a target group, and the names that
-// the controller gives hold ports and health checks: after an edit of those, the target group and its binding stay as they are named.
+// keeps reports whether a binding of the stack is that of the target group, whatever its name. AWS cannot rename a
+// target group, and the names that the controller gives hold ports and health checks: after an edit of those, the
+// target group and its binding stay as they are named.
 func (d declared) keeps(b *v1beta1.TargetGroupBinding) bool {
 	s := &b.Spec
-	return b.Namespace == d.ServiceNamespace && s.ServiceRef.Name == d.ServiceName && s.ServiceRef.Port.String() == d.ServicePort &&
+	return b.Namespace == d.ServiceNamespace && s.ServiceRef.Name == d.ServiceName && s.ServiceRef.Port.String() ==
+		d.ServicePort &&
 		s.TargetType != nil && (*s.TargetType == v1beta1.TargetTypeInstance) == d.target.Instance &&
 		(s.TargetGroupProtocol == nil || string(*s.TargetGroupProtocol) == d.Protocol)
 }
@@ -256,12 +263,14 @@ func (f Finder) each(w front.Input, do func(m *intent.Member, d declared)) {
 			if name == "" {
 				name = lb.Names.TargetGroup(f.Cluster, lb.Key.ID, &resolved)
 			}
-			do(m, declared{g, drain.Target{Binding: name, Type: lb.Type, Instance: resolved.TargetType == stack.TargetInstance, Delay: drain.DelayOf(g.Attributes)}})
+			do(m, declared{g, drain.Target{Binding: name, Type: lb.Type, Instance: resolved.TargetType == stack.TargetInstance,
+				Delay: drain.DelayOf(g.Attributes)}})
 		}
 	}
 }
 
-// groupsOf are the target groups of a member of a load balancer, each once, in the order in which its listeners and routes name them.
+// groupsOf are the target groups of a member of a load balancer, each once, in the order in which its listeners and
+// routes name them.
 func groupsOf(m *intent.Member) (out []*intent.TargetGroup) {
 	seen := map[*intent.TargetGroup]bool{}
 	add := func(actions []intent.Action) {

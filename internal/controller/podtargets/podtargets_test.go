@@ -64,7 +64,8 @@ spec: {targetGroupARN: x, targetType: %s, targetGroupProtocol: %s, serviceRef: {
 
 // bindingOf is a binding that the controller made for an Ingress.
 func bindingOf(ingress, name, targetType, protocol string) string {
-	return strings.Replace(binding(name, targetType, protocol), "namespace: shop", "namespace: shop, labels: {ingress.k8s.aws/stack-namespace: shop, ingress.k8s.aws/stack-name: "+ingress+"}", 1)
+	return strings.Replace(binding(name, targetType, protocol), "namespace: shop",
+		"namespace: shop, labels: {ingress.k8s.aws/stack-namespace: shop, ingress.k8s.aws/stack-name: "+ingress+"}", 1)
 }
 
 const gateway = `
@@ -108,18 +109,31 @@ func TestThePodsLoadBalancersAreThoseOfItsServices(t *testing.T) {
 		{"a binding of node ports", web + binding("mine", "instance", "HTTP"), []string{"application instance 30"}},
 		{"an Ingress", web + ingress("", "", "web"), []string{"application ip 45 awaited"}},
 		{"an Ingress that serves", web + ingress(hostname, "", "web"), []string{"application ip 45 awaited serving"}},
-		{"an Ingress whose binding keeps the name that it had before an edit", web + ingress(hostname, "", "web") + bindingOf("front", "kept", "ip", "HTTP"), []string{"application ip 45 serving"}},
-		{"an Ingress that changes its target type", web + ingress(hostname, "", "web") + bindingOf("front", "former", "instance", "HTTP"), []string{"application instance 30", "application ip 45 awaited serving"}},
-		{"an Ingress that changes its protocol", web + ingress(hostname, "", "web") + bindingOf("front", "former", "ip", "HTTPS"), []string{"application ip 45", "application ip 45 awaited serving"}},
-		{"an Ingress beside another one of the Service", web + ingress(hostname, "", "web") + bindingOf("side", "of-side", "ip", "HTTP"), []string{"application ip 45 awaited serving", "application ip 45"}},
-		{"an Ingress with a delay", web + ingress("", "alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=5", "web"), []string{"application ip 20 awaited"}},
-		{"an Ingress with an action", web + strings.Replace(ingress("", `alb.ingress.kubernetes.io/actions.pick: '{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":80}]}}'`, "pick"),
-			"number: 80", "name: use-annotation", 1), []string{"application ip 45 awaited"}},
+		{"an Ingress whose binding keeps the name that it had before an edit", web + ingress(hostname, "", "web") +
+			bindingOf("front", "kept", "ip", "HTTP"), []string{"application ip 45 serving"}},
+		{"an Ingress that changes its target type", web + ingress(hostname, "", "web") + bindingOf("front", "former",
+			"instance", "HTTP"), []string{"application instance 30", "application ip 45 awaited serving"}},
+		{"an Ingress that changes its protocol", web + ingress(hostname, "", "web") + bindingOf("front", "former", "ip",
+			"HTTPS"), []string{"application ip 45", "application ip 45 awaited serving"}},
+		{"an Ingress beside another one of the Service", web + ingress(hostname, "", "web") + bindingOf("side", "of-side",
+			"ip", "HTTP"), []string{"application ip 45 awaited serving", "application ip 45"}},
+		{"an Ingress with a delay", web + ingress("", "alb.ingress.kubernetes.io/target-group-attributes: "+
+			"deregistration_delay.timeout_seconds=5", "web"), []string{"application ip 20 awaited"}},
+		{"an Ingress with an action",
+			web +
+				strings.Replace(
+					ingress("",
+						`alb.ingress.kubernetes.io/actions.pick: '{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":80}]}}'`, "pick"),
+					"number: 80", "name: use-annotation", 1), []string{"application ip 45 awaited"}},
 		{"an Ingress of another Service", web + ingress(hostname, "", "other"), nil},
-		{"an Ingress that is invalid", web + ingress(hostname, "alb.ingress.kubernetes.io/listen-ports: nonsense", "web"), nil},
-		{"a Service of its own", web + balancer("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"), []string{"network ip 180 awaited"}},
+		{"an Ingress that is invalid", web + ingress(hostname, "alb.ingress.kubernetes.io/listen-ports: nonsense", "web"),
+			nil},
+		{"a Service of its own", web + balancer("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"),
+			[]string{"network ip 180 awaited"}},
 		{"a Service of its own with node ports", web + balancer(""), []string{"network instance 30 awaited"}},
-		{"a Service and an Ingress", web + ingress("", "", "web") + balancer("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"), []string{"network ip 180 awaited", "application ip 45 awaited"}},
+		{"a Service and an Ingress", web + ingress("", "", "web") +
+			balancer("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip"), []string{"network ip 180 awaited",
+			"application ip 45 awaited"}},
 		{"a Gateway", web + gateway, []string{"application ip 35 awaited"}},
 	} {
 		var got []string
@@ -160,11 +174,13 @@ spec: {parentRefs: [{name: edge}], rules: [{matches: [{path: {value: /api}}], ba
 `
 	labels := naming.Labels(stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "edge"}})
 	of := func(name string) string {
-		return strings.Replace(binding(name, "ip", "HTTP"), "namespace: shop", fmt.Sprintf("namespace: shop, labels: {gateway.k8s.aws.alb/stack-namespace: %s, gateway.k8s.aws.alb/stack-name: %s}",
-			labels["gateway.k8s.aws.alb/stack-namespace"], labels["gateway.k8s.aws.alb/stack-name"]), 1)
+		return strings.Replace(binding(name, "ip", "HTTP"), "namespace: shop",
+			fmt.Sprintf("namespace: shop, labels: {gateway.k8s.aws.alb/stack-namespace: %s, gateway.k8s.aws.alb/stack-name: %s}",
+				labels["gateway.k8s.aws.alb/stack-namespace"], labels["gateway.k8s.aws.alb/stack-name"]), 1)
 	}
 	nameOf := func(route string) string {
-		return f.Of(view(t, web+strings.Replace(gateway, "HTTPRoute\nmetadata: {name: web", "HTTPRoute\nmetadata: {name: "+route, 1)), podOf("web"))[0].Binding
+		return f.Of(view(t, web+strings.Replace(gateway, "HTTPRoute\nmetadata: {name: web", "HTTPRoute\nmetadata: {name: "+
+			route, 1)), podOf("web"))[0].Binding
 	}
 	first, second := nameOf("web"), nameOf("api")
 	for _, tc := range []struct {
@@ -174,8 +190,10 @@ spec: {parentRefs: [{name: edge}], rules: [{matches: [{path: {value: /api}}], ba
 		{"neither exists", "", map[string]bool{first: true, second: true}},
 		{"that of the first route exists", of(first), map[string]bool{first: false, second: true}},
 		{"both exist", of(first) + of(second), map[string]bool{first: false, second: false}},
-		{"both have the names that they had before an edit", of("kept-1") + of("kept-2"), map[string]bool{"kept-1": false, "kept-2": false}},
-		{"one has the name that it had before an edit, the other is to come", of("kept-1"), map[string]bool{"kept-1": false, first: true}},
+		{"both have the names that they had before an edit", of("kept-1") + of("kept-2"), map[string]bool{
+			"kept-1": false, "kept-2": false}},
+		{"one has the name that it had before an edit, the other is to come", of("kept-1"), map[string]bool{
+			"kept-1": false, first: true}},
 	} {
 		got := map[string]bool{}
 		for _, x := range f.Of(view(t, web+gateway+api+tc.bindings), podOf("web")) {

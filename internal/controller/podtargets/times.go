@@ -13,8 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// Times are the deregistration delays of target groups, and for how long their load balancers may need a pod that ends. A stack is loaded once for all its bindings, and again only
-// after something of it has changed: each change of endpoints asks. It is safe for concurrent use.
+// Times are the deregistration delays of target groups, and for how long their load balancers may need a pod that ends.
+// A stack is loaded once for all its bindings, and again only after something of it has changed: each change of
+// endpoints asks. It is safe for concurrent use.
 type Times struct {
 	Finder
 
@@ -31,7 +32,8 @@ type times struct {
 // NewTimes makes one that knows no stack yet.
 func NewTimes(f Finder) *Times { return &Times{Finder: f, stacks: map[stack.Key]*times{}} }
 
-// Seconds is for how many seconds the load balancer of a binding may need a pod that ends. Of a binding that no stack declares, its spec shows it.
+// Seconds is for how many seconds the load balancer of a binding may need a pod that ends. Of a binding that no stack
+// declares, its spec shows it.
 func (t *Times) Seconds(v *objects.View, b *v1beta1.TargetGroupBinding) int64 {
 	if b.Spec.TargetType == nil {
 		return 0
@@ -51,9 +53,12 @@ func (t *Times) declared(v *objects.View, b *v1beta1.TargetGroupBinding) (target
 	return targetOf(v, b, t.of(v, key))
 }
 
-// targetOf is what of the declared target groups of its stack a binding is for: the one of its name, or else one without a binding of its own name that keeps it.
+// targetOf is what of the declared target groups of its stack a binding is for: the one of its name, or else one
+// without a binding of its own name that keeps it.
 func targetOf(v *objects.View, b *v1beta1.TargetGroupBinding, all []declared) (target drain.Target, ok bool) {
-	i := slices.IndexFunc(all, func(d declared) bool { return d.ServiceNamespace == b.Namespace && d.target.Binding == b.Name })
+	i := slices.IndexFunc(all, func(d declared) bool {
+		return d.ServiceNamespace == b.Namespace && d.target.Binding == b.Name
+	})
 	if i < 0 {
 		i = slices.IndexFunc(all, func(d declared) bool {
 			if !d.keeps(b) {
@@ -98,7 +103,8 @@ func (t *Times) Changed(key stack.Key) {
 	delete(t.stacks, key)
 }
 
-// Dropped reports whether the stack of a binding declares it no more: it is about to be deleted. What cannot be read counts as declared.
+// Dropped reports whether the stack of a binding declares it no more: it is about to be deleted. What cannot be read
+// counts as declared.
 func (f Finder) Dropped(v *objects.View, b *v1beta1.TargetGroupBinding) bool {
 	key, owned := bindingobject.StackOfBinding(v, b.Labels)
 	l := f.Loaders[key.Owner]

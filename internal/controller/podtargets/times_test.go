@@ -36,7 +36,8 @@ func TestAStackIsLoadedOnceForAllBindingsUntilItChanges(t *testing.T) {
 	}
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "front"}}
 	declared := func(seconds int) *objects.View {
-		return view(t, web+ingress("", fmt.Sprintf("alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=%d", seconds), "web"))
+		return view(t, web+ingress("", fmt.Sprintf("alb.ingress.kubernetes.io/target-group-attributes: "+
+			"deregistration_delay.timeout_seconds=%d", seconds), "web"))
 	}
 	of := func(name string, labels map[string]string) *v1beta1.TargetGroupBinding {
 		protocol := "HTTP"
@@ -70,7 +71,9 @@ func TestAStackIsLoadedOnceForAllBindingsUntilItChanges(t *testing.T) {
 	if l.loads != 1 {
 		t.Errorf("%d loads of a stack that does not change", l.loads)
 	}
-	for binding, dropped := range map[*v1beta1.TargetGroupBinding]bool{of(name, naming.Labels(key)): false, of("named-before-an-edit", naming.Labels(key)): false, of("unknown", naming.Labels(key)): true, of("mine", nil): false} {
+	for binding, dropped := range map[*v1beta1.TargetGroupBinding]bool{of(name, naming.Labels(key)): false,
+		of("named-before-an-edit", naming.Labels(key)): false, of("unknown", naming.Labels(key)): true,
+		of("mine", nil): false} {
 		if got := times.Dropped(declared(5), binding); got != dropped {
 			t.Errorf("binding %s is dropped by its stack: %t", binding.Name, got)
 		}

@@ -1,5 +1,5 @@
-// Package probes answers /healthz and /readyz from the start of the process to its end: the checks of parts as they come, and what the
-// controller lacks meanwhile. It decides nothing about either.
+// Package probes answers /healthz and /readyz from the start of the process to its end: the checks of parts as they
+// come, and what the controller lacks meanwhile. It decides nothing about either.
 package probes
 
 import (
@@ -136,8 +136,8 @@ func (p *Probes) results(r *http.Request, excluded []string) (out []result) {
 	return out
 }
 
-// ready answers /readyz in the format of Kubernetes. Unlike there the reasons are shown, since they hold no secrets. A check below it fails as
-// well for what is degraded only.
+// ready answers /readyz in the format of Kubernetes. Unlike there the reasons are shown, since they hold no secrets. A
+// check below it fails as well for what is degraded only.
 func (p *Probes) ready(w http.ResponseWriter, r *http.Request) {
 	name := strings.Trim(r.URL.Path, "/")
 	results := p.results(r, r.URL.Query()["exclude"])

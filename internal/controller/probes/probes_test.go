@@ -33,11 +33,14 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	c.Set(impairment.Condition{Reason: impairment.VPC, Text: "no VPC", Remedy: "name it", Blocks: true})
 	c.Set(impairment.Condition{Reason: impairment.Definitions, Text: "no kind", Remedy: "apply it"})
 	status, body := get(t, p, "/readyz")
-	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started yet\n[+]webhook-certificate ok\nreadyz check failed\n"
+	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; " +
+		"apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started " +
+		"yet\n[+]webhook-certificate ok\nreadyz check failed\n"
 	if d := cmp.Diff(want, body); d != "" || status != 500 {
 		t.Errorf("%d %s", status, d)
 	}
-	for path, want := range map[string]string{"/readyz/aws": "no VPC; name it", "/readyz/definitions": "no kind; apply it", "/readyz/started": "the controllers have not started yet"} {
+	for path, want := range map[string]string{"/readyz/aws": "no VPC; name it", "/readyz/definitions": "no kind; apply it",
+		"/readyz/started": "the controllers have not started yet"} {
 		if status, body := get(t, p, path); status != 500 || strings.TrimSpace(body) != want {
 			t.Errorf("%s: %d %q", path, status, body)
 		}
@@ -50,7 +53,9 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	failing := errors.New("informer caches have not synced yet")
 	p.Add("caches", func(*http.Request) error { return failing })
 	p.Started()
-	if status, body := get(t, p, "/readyz"); status != 500 || !strings.Contains(body, "[-]caches failed: informer caches have not synced yet\n") || !strings.Contains(body, "[+]started ok\n") {
+	if status, body := get(t, p, "/readyz"); status != 500 ||
+		!strings.Contains(body, "[-]caches failed: informer caches have not synced yet\n") ||
+		!strings.Contains(body, "[+]started ok\n") {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, _ := get(t, p, "/readyz?exclude=caches"); status != 200 {
@@ -60,7 +65,9 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 	if status, body := get(t, p, "/readyz"); status != 200 || body != "ok" {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := get(t, p, "/readyz?verbose"); status != 200 || !strings.Contains(body, "[!]definitions degraded: no kind; apply it\n") || !strings.HasSuffix(body, "readyz check passed\n") {
+	if status, body := get(t, p, "/readyz?verbose"); status != 200 ||
+		!strings.Contains(body, "[!]definitions degraded: no kind; apply it\n") ||
+		!strings.HasSuffix(body, "readyz check passed\n") {
 		t.Errorf("%d %s", status, body)
 	}
 }
@@ -71,7 +78,8 @@ func TestAnAddressThatIsTakenIsAnErrorAtOnce(t *testing.T) {
 	srv := httptest.NewServer(nil)
 	defer srv.Close()
 	p := New(&impairment.Conditions{})
-	if _, err := p.Serve(t.Context(), srv.Listener.Addr().String()); err == nil || !strings.Contains(err.Error(), "--health-probe-bind-addr") {
+	if _, err := p.Serve(t.Context(), srv.Listener.Addr().String()); err == nil || !strings.Contains(err.Error(),
+		"--health-probe-bind-addr") {
 		t.Errorf("error %v", err)
 	}
 	if serve, err := p.Serve(t.Context(), "0"); err != nil || serve(t.Context()) != nil {

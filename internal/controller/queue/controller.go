@@ -29,7 +29,8 @@ type Options[U comparable] struct {
 	Retries    workqueue.TypedRateLimiter[U] // nil = pauses from 5 ms to 1000 s
 	Log        logr.Logger
 	LogUnit    func(logr.Logger, U) logr.Logger // adds what names a unit
-	Tenant     func(U) string                   // the tenant of a unit, as awsclient.WithTenant names it; nil = all units are the controller's
+	// the tenant of a unit, as awsclient.WithTenant names it; nil = all units are the controller's
+	Tenant func(U) string
 
 	detachAfter time.Duration // 0 = DetachAfter
 }
@@ -42,9 +43,9 @@ func LogObject(log logr.Logger, r reconcile.Request) logr.Logger {
 // NamespaceOf is the Tenant of requests.
 func NamespaceOf(r reconcile.Request) string { return r.Namespace }
 
-// Controller makes passes over the units of a queue that sources fill, as the controllers of controller-runtime do and with their metrics. It has
-// no goroutines that wait for work: each pass runs in one of its own. With places for a thousand slow passes these would be megabytes of stacks.
-// It is a manager.Runnable that waits for leadership.
+// Controller makes passes over the units of a queue that sources fill, as the controllers of controller-runtime do and
+// with their metrics. It has no goroutines that wait for work: each pass runs in one of its own. With places for a
+// thousand slow passes these would be megabytes of stacks. It is a manager.Runnable that waits for leadership.
 type Controller[U comparable] struct {
 	options Options[U]
 	pool    *WorkerPool[U]
@@ -69,7 +70,10 @@ func (c *Controller[U]) Watch(s source.TypedSource[U]) { c.sources = append(c.so
 // Start runs the controller until ctx ends and all passes have ended. It implements manager.Runnable.
 func (c *Controller[U]) Start(ctx context.Context) error {
 	c.metrics = newPassMetrics(c.options.Name, c.pool.MaxConcurrent())
-	q := priorityqueue.New(c.options.Name, func(o *priorityqueue.Opts[U]) { o.Log, o.RateLimiter = c.options.Log, c.options.Retries })
+	q := priorityqueue.New(c.options.Name, func(o *priorityqueue.Opts[U]) {
+		o.Log, o.RateLimiter = c.options.Log,
+			c.options.Retries
+	})
 	end := sync.OnceFunc(q.ShutDown)
 	defer end()
 	defer context.AfterFunc(ctx, end)()

@@ -51,7 +51,8 @@ func (r *testController) Reconcile(ctx context.Context, n int) (reconcile.Result
 func newTestController(t *testing.T, name string) *testController {
 	t.Helper()
 	r := &testController{letGo: make(chan struct{}), done: make(chan int, 1000)}
-	r.controller = start(t, Options[int]{Name: name, Reconciler: r, Workers: 2, detachAfter: 300 * time.Millisecond}, &r.waker)
+	r.controller = start(t, Options[int]{Name: name, Reconciler: r, Workers: 2, detachAfter: 300 * time.Millisecond},
+		&r.waker)
 	return r
 }
 
@@ -105,14 +106,16 @@ func goroutines(method string) int {
 	stacks := make([]byte, 4<<20)
 	n := 0
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-		if strings.Contains(stack, "queue.(*Controller[") && strings.Contains(stack, "]."+method) || strings.Contains(stack, "."+method+"(") && strings.Contains(stack, "internal/controller/queue/controller.go") {
+		if strings.Contains(stack, "queue.(*Controller[") && strings.Contains(stack, "]."+method) ||
+			strings.Contains(stack, "."+method+"(") && strings.Contains(stack, "internal/controller/queue/controller.go") {
 			n++
 		}
 	}
 	return n
 }
 
-func TestAControllerWithoutWorkHasNoGoroutinesThatWaitForIt(t *testing.T) { // by itself: it counts the goroutines of the process
+// by itself: it counts the goroutines of the process
+func TestAControllerWithoutWorkHasNoGoroutinesThatWaitForIt(t *testing.T) {
 	r := newTestController(t, "idle")
 	for n := range 10 {
 		r.waker.Wake(Urgent, -1-n)
@@ -131,13 +134,14 @@ func TestTheUnitWithTheHighestPriorityIsNextWhenAWorkerIsFree(t *testing.T) {
 	t.Parallel()
 	var w Waker[int]
 	letGo, order := make(chan struct{}), make(chan int, 10)
-	start(t, Options[int]{Name: "priority", Workers: 1, Reconciler: reconcile.TypedFunc[int](func(_ context.Context, n int) (reconcile.Result, error) {
-		order <- n
-		if n == 0 {
-			<-letGo
-		}
-		return reconcile.Result{}, nil
-	})}, &w)
+	start(t, Options[int]{Name: "priority", Workers: 1, Reconciler: reconcile.TypedFunc[int](
+		func(_ context.Context, n int) (reconcile.Result, error) {
+			order <- n
+			if n == 0 {
+				<-letGo
+			}
+			return reconcile.Result{}, nil
+		})}, &w)
 	w.Wake(Normal, 0)
 	got := []int{<-order}
 	w.Wake(Drift, 3)
@@ -150,7 +154,8 @@ func TestTheUnitWithTheHighestPriorityIsNextWhenAWorkerIsFree(t *testing.T) {
 	}
 }
 
-// panics counts the controllers of TestAPassThatPanicsOrFailsIsRepeatedAndCounted, each of which has metrics of its own.
+// panics counts the controllers of TestAPassThatPanicsOrFailsIsRepeatedAndCounted, each of which has metrics of its
+// own.
 var panics atomic.Int32
 
 func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
@@ -159,23 +164,26 @@ func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 	var w Waker[int]
 	passes := make(chan int, 10)
 	var n atomic.Int32
-	start(t, Options[int]{Name: name, Workers: 1, Reconciler: reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
-		defer func() { passes <- 1 }()
-		switch n.Add(1) {
-		case 1:
-			panic("out of order")
-		case 2:
-			return reconcile.Result{}, errors.New("refused")
-		case 3:
-			return reconcile.Result{RequeueAfter: time.Millisecond}, nil
-		}
-		return reconcile.Result{}, nil
-	})}, &w)
+	start(t, Options[int]{Name: name, Workers: 1, Reconciler: reconcile.TypedFunc[int](
+		func(context.Context, int) (reconcile.Result, error) {
+			defer func() { passes <- 1 }()
+			switch n.Add(1) {
+			case 1:
+				panic("out of order")
+			case 2:
+				return reconcile.Result{}, errors.New("refused")
+			case 3:
+				return reconcile.Result{RequeueAfter: time.Millisecond}, nil
+			}
+			return reconcile.Result{}, nil
+		})}, &w)
 	w.Wake(Normal, 1)
 	for range 4 {
 		<-passes
 	}
-	await.Until(t, "the last pass is counted", func() bool { return counted(t, name, "controller_runtime_reconcile_total", "success") >= 1 })
+	await.Until(t, "the last pass is counted", func() bool {
+		return counted(t, name, "controller_runtime_reconcile_total", "success") >= 1
+	})
 	for _, c := range []struct {
 		metric, result string
 		want           float64

@@ -19,7 +19,8 @@ import (
 )
 
 // Handle returns a handler that calls one function: before is nil for creations, after for deletions.
-func Handle[U comparable](f func(ctx context.Context, before, after client.Object, q Of[U])) handler.TypedFuncs[client.Object, U] {
+func Handle[U comparable](f func(ctx context.Context, before, after client.Object,
+	q Of[U])) handler.TypedFuncs[client.Object, U] {
 	return handler.TypedFuncs[client.Object, U]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q Of[U]) {
 			f(ctx, nil, e.Object, q)
@@ -38,7 +39,8 @@ func IsResync(before, after client.Object) bool {
 	return before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion()
 }
 
-// Relevant reports whether an update changes parts of an object that front ends read. Status and most metadata are not among them.
+// Relevant reports whether an update changes parts of an object that front ends read. Status and most metadata are not
+// among them.
 func Relevant(before, after client.Object) bool {
 	if before == nil || after == nil {
 		return true
@@ -74,12 +76,13 @@ func withoutCause(annotations map[string]string) map[string]string {
 	return annotations
 }
 
-// unrecorded are the annotations of an object after an update, without the record of the rule construction if the update is that of the first pass over a
-// Gateway: it puts record and finalizer on it together.
+// unrecorded are the annotations of an object after an update, without the record of the rule construction if the
+// update is that of the first pass over a Gateway: it puts record and finalizer on it together.
 func unrecorded(before, after client.Object) map[string]string {
 	const record = string(annotation.GatewayRuleConstruction)
 	annotations := after.GetAnnotations()
-	if _, ok := after.(*gatewayv1.Gateway); !ok || len(after.GetFinalizers()) <= len(before.GetFinalizers()) || before.GetAnnotations()[record] != "" {
+	if _, ok := after.(*gatewayv1.Gateway); !ok || len(after.GetFinalizers()) <= len(before.GetFinalizers()) ||
+		before.GetAnnotations()[record] != "" {
 		return annotations
 	}
 	annotations = maps.Clone(annotations)
@@ -87,8 +90,8 @@ func unrecorded(before, after client.Object) map[string]string {
 	return annotations
 }
 
-// Shows reports whether an update changes the part of a Gateway's status that others rely on: the load balancer that it shows, which the routes of
-// another Gateway may name as a backend.
+// Shows reports whether an update changes the part of a Gateway's status that others rely on: the load balancer that it
+// shows, which the routes of another Gateway may name as a backend.
 func Shows(before, after client.Object) bool {
 	o, ok := before.(*gatewayv1.Gateway)
 	n, also := after.(*gatewayv1.Gateway)

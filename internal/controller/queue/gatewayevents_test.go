@@ -31,16 +31,20 @@ func TestTheRecordThatTheFirstPassPutsOnAGatewayWithItsFinalizerMakesNoPass(t *t
 	t.Parallel()
 	const record = "gateway.k8s.aws/rule-construction"
 	of := func(annotations map[string]string, finalizers ...string) *gatewayv1.Gateway {
-		return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Generation: 1, Annotations: annotations, Finalizers: finalizers}}
+		return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Generation: 1, Annotations: annotations,
+			Finalizers: finalizers}}
 	}
-	none, ours, theirs := map[string]string{}, map[string]string{record: "standard"}, map[string]string{record: "compatible"}
+	none, ours, theirs := map[string]string{}, map[string]string{record: "standard"}, map[string]string{
+		record: "compatible"}
 	for name, c := range map[string]struct {
 		before, after *gatewayv1.Gateway
 		want          bool
 	}{
-		"by the first pass":            {of(none), of(ours, "gateway.k8s.aws/alb"), false},
-		"beside other annotations":     {of(map[string]string{"team": "web"}), of(map[string]string{"team": "web", record: "standard"}, "gateway.k8s.aws/alb"), false},
-		"with an edit of another one":  {of(none), of(map[string]string{"team": "web", record: "standard"}, "gateway.k8s.aws/alb"), true},
+		"by the first pass": {of(none), of(ours, "gateway.k8s.aws/alb"), false},
+		"beside other annotations": {of(map[string]string{"team": "web"}),
+			of(map[string]string{"team": "web", record: "standard"}, "gateway.k8s.aws/alb"), false},
+		"with an edit of another one": {of(none), of(map[string]string{"team": "web", record: "standard"},
+			"gateway.k8s.aws/alb"), true},
 		"by a user":                    {of(none, "gateway.k8s.aws/alb"), of(theirs, "gateway.k8s.aws/alb"), true},
 		"in the place of another":      {of(ours), of(theirs, "gateway.k8s.aws/alb"), true},
 		"a finalizer alone":            {of(ours), of(ours, "gateway.k8s.aws/alb"), false},

@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
-// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A key that is added
-// during its run runs once more. A key that fails is tried again after growing pauses. A key has an entry only while it waits or runs.
-// It is safe for concurrent use.
+// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A
+// key that is added during its run runs once more. A key that fails is tried again after growing pauses. A key has an
+// entry only while it waits or runs. It is safe for concurrent use.
 type Keyed struct {
 	run    func(ctx context.Context, key string) Retry
 	Now    func() time.Time
@@ -29,9 +29,10 @@ type Keyed struct {
 
 // Retry is when a key runs again. The zero value = when it is added again.
 type Retry struct {
-	Failed bool      // it runs again after a pause
-	Soon   bool      // the pause is LongestAPIPause at most: the run waits for the API server, or for other work of this process
-	At     time.Time // the earliest time of the next run; without Failed, the time of the next run
+	Failed bool // it runs again after a pause
+	// the pause is LongestAPIPause at most: the run waits for the API server, or for other work of this process
+	Soon bool
+	At   time.Time // the earliest time of the next run; without Failed, the time of the next run
 }
 
 type keyedEntry struct {
@@ -53,7 +54,8 @@ const (
 
 // NewKeyed returns a Keyed whose first pause after a failure is first.
 func NewKeyed(first time.Duration, now func() time.Time, run func(ctx context.Context, key string) Retry) *Keyed {
-	return &Keyed{run: run, Now: now, Pauses: backoff.Policy{First: first, Longest: longestPause}, entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
+	return &Keyed{run: run, Now: now, Pauses: backoff.Policy{First: first, Longest: longestPause},
+		entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
 }
 
 // Add runs a key. A key that failed runs when its pause is over.
@@ -86,8 +88,8 @@ func (k *Keyed) add(key string, now bool) {
 	k.notify()
 }
 
-// RetryFailed has all keys that failed run without the rest of their pauses, one after the other with a spacing, since a cause of failures has ended. What
-// fails again pauses for as long as before.
+// RetryFailed has all keys that failed run without the rest of their pauses, one after the other with a spacing, since
+// a cause of failures has ended. What fails again pauses for as long as before.
 func (k *Keyed) RetryFailed(spacing time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -101,7 +103,8 @@ func (k *Keyed) RetryFailed(spacing time.Duration) {
 	k.notify()
 }
 
-// LookAgain has a key that failed run without the rest of its pause, to see whether the cause has ended. If it fails again, its pauses grow on.
+// LookAgain has a key that failed run without the rest of its pause, to see whether the cause has ended. If it fails
+// again, its pauses grow on.
 func (k *Keyed) LookAgain(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -177,8 +180,8 @@ func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
 	return true
 }
 
-// Next takes the key that has been due the longest. If none is due, pause is the time until the next one is, 0 if none waits. Start calls
-// Next and Run; tests with a stepped clock call them instead.
+// Next takes the key that has been due the longest. If none is due, pause is the time until the next one is, 0 if none
+// waits. Start calls Next and Run; tests with a stepped clock call them instead.
 func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

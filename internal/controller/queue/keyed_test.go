@@ -39,7 +39,8 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 		k.runDue(t.Context())
 		now.Advance(time.Second)
 	}
-	want := []time.Duration{0, 15 * time.Second, 45 * time.Second, 105 * time.Second, 225 * time.Second, 465 * time.Second, 765 * time.Second}
+	want := []time.Duration{0, 15 * time.Second, 45 * time.Second, 105 * time.Second, 225 * time.Second, 465 * time.Second,
+		765 * time.Second}
 	if diff := cmp.Diff(want, at); diff != "" {
 		t.Error(diff)
 	}
@@ -78,7 +79,8 @@ func TestAKeyThatIsAddedWhileItRunsWaitsAsOneThatDoesNot(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	var k *Keyed
-	adds := []func(string){func(key string) { k.Add(key) }, func(key string) { k.Add(key); k.AddNow(key) }, func(string) {}}
+	adds := []func(string){func(key string) { k.Add(key) }, func(key string) { k.Add(key); k.AddNow(key) },
+		func(string) {}}
 	k = NewKeyed(15*time.Second, now.Now, func(_ context.Context, key string) Retry {
 		adds[0](key)
 		adds = adds[1:]

@@ -10,9 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// Kind is controller-runtime's source of the objects of a kind. That one looks every tenth of a second whether its handler has had the objects that the cache
-// holds, so that the first pass of a new leader would wait that long. This one goes on when the handler has had them.
-func Kind[U comparable](c cache.Cache, o client.Object, h handler.TypedEventHandler[client.Object, U]) source.TypedSyncingSource[U] {
+// Kind is controller-runtime's source of the objects of a kind. That one looks every tenth of a second whether its
+// handler has had the objects that the cache holds, so that the first pass of a new leader would wait that long. This
+// one goes on when the handler has had them.
+func Kind[U comparable](c cache.Cache, o client.Object, h handler.TypedEventHandler[client.Object,
+	U]) source.TypedSyncingSource[U] {
 	return source.TypedKind(cache.Cache(promptCache{c}), o, h)
 }
 
@@ -20,7 +22,8 @@ func Kind[U comparable](c cache.Cache, o client.Object, h handler.TypedEventHand
 type promptCache struct{ cache.Cache }
 
 // GetInformer implements cache.Informers.
-func (c promptCache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (cache.Informer, error) {
+func (c promptCache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (
+	cache.Informer, error) {
 	i, err := c.Cache.GetInformer(ctx, o, opts...)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,8 @@ type promptInformer struct {
 }
 
 // AddEventHandlerWithOptions implements cache.Informer.
-func (i promptInformer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+func (i promptInformer) AddEventHandlerWithOptions(h toolscache.ResourceEventHandler, o toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	r, err := i.Informer.AddEventHandlerWithOptions(h, o)
 	if err != nil {
 		return nil, err

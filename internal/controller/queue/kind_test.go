@@ -27,7 +27,8 @@ func (c filledCache) GetInformer(context.Context, client.Object, ...cache.Inform
 
 func (c filledCache) WaitForCacheSync(context.Context) bool { return true }
 
-func (c filledCache) AddEventHandlerWithOptions(toolscache.ResourceEventHandler, toolscache.HandlerOptions) (toolscache.ResourceEventHandlerRegistration, error) {
+func (c filledCache) AddEventHandlerWithOptions(toolscache.ResourceEventHandler, toolscache.HandlerOptions) (
+	toolscache.ResourceEventHandlerRegistration, error) {
 	return c, nil
 }
 

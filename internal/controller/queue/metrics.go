@@ -20,17 +20,22 @@ type passMetrics struct {
 
 func newPassMetrics(controller string, maxConcurrent int) passMetrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return registered(prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"controller"}, labels...)))
+		return registered(prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help},
+			append([]string{"controller"}, labels...)))
 	}
 	gauge := func(name, help string) prometheus.Gauge {
-		return registered(prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"controller"})).WithLabelValues(controller)
+		return registered(prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"controller"})).
+			WithLabelValues(controller)
 	}
 	m := passMetrics{
 		passes: counter("controller_runtime_reconcile_total", "Total number of reconciliations per controller", "result").
 			MustCurryWith(prometheus.Labels{"controller": controller}),
-		errors:   counter("controller_runtime_reconcile_errors_total", "Total number of reconciliation errors per controller").WithLabelValues(controller),
-		terminal: counter("controller_runtime_terminal_reconcile_errors_total", "Total number of terminal reconciliation errors per controller").WithLabelValues(controller),
-		panics:   counter("controller_runtime_reconcile_panics_total", "Total number of reconciliation panics per controller").WithLabelValues(controller),
+		errors: counter("controller_runtime_reconcile_errors_total",
+			"Total number of reconciliation errors per controller").WithLabelValues(controller),
+		terminal: counter("controller_runtime_terminal_reconcile_errors_total",
+			"Total number of terminal reconciliation errors per controller").WithLabelValues(controller),
+		panics: counter("controller_runtime_reconcile_panics_total",
+			"Total number of reconciliation panics per controller").WithLabelValues(controller),
 		duration: registered(prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "controller_runtime_reconcile_time_seconds", Help: "Length of time per reconciliation per controller",
 		}, []string{"controller"})).WithLabelValues(controller),
@@ -39,8 +44,10 @@ func newPassMetrics(controller string, maxConcurrent int) passMetrics {
 	for _, result := range []string{"error", "requeue_after", "requeue", "success"} {
 		m.passes.WithLabelValues(result)
 	}
-	counter("controller_runtime_reconcile_timeouts_total", "Total number of reconciliation timeouts per controller").WithLabelValues(controller)
-	gauge("controller_runtime_max_concurrent_reconciles", "Maximum number of concurrent reconciles per controller").Set(float64(maxConcurrent))
+	counter("controller_runtime_reconcile_timeouts_total", "Total number of reconciliation timeouts per controller").
+		WithLabelValues(controller)
+	gauge("controller_runtime_max_concurrent_reconciles", "Maximum number of concurrent reconciles per controller").Set(
+		float64(maxConcurrent))
 	m.active.Set(0)
 	return m
 }

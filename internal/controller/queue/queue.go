@@ -20,14 +20,15 @@ import (
 // Coalesce is how long the first event of a burst waits for the others.
 const Coalesce = 20 * time.Millisecond
 
-// FirstRetry and LongestRetry bound the back-off of failed passes. An event starts a pass at once, whatever the back-off.
+// FirstRetry and LongestRetry bound the back-off of failed passes. An event starts a pass at once, whatever the
+// back-off.
 const (
 	FirstRetry   = 200 * time.Millisecond
 	LongestRetry = 2 * time.Minute
 )
 
-// Priorities of queued work, most urgent first. Objects that existed when the controller started, and the periodic resync, come last:
-// controller-runtime gives them handler.LowPriority.
+// Priorities of queued work, most urgent first. Objects that existed when the controller started, and the periodic
+// resync, come last: controller-runtime gives them handler.LowPriority.
 const (
 	Urgent    = 10                      // an edit of the object itself, where others are queued with it
 	Normal    = 0                       // any other event
@@ -87,13 +88,14 @@ func (w *Waker[U]) WakeAfter(after time.Duration, priority int, units ...U) {
 // ErrRequeue is the error of a pass that is to be repeated at once. WorkerPool does not treat it as a failure.
 var ErrRequeue = errors.New("something that was read changed meanwhile")
 
-// Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes over bindings,
-// which register targets, come first, and passes over stacks in between.
+// Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes
+// over bindings, which register targets, come first, and passes over stacks in between.
 func Background(ctx context.Context, c awsclient.Cause) context.Context {
 	return awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Cosmetic), c)
 }
 
-// EveryBeside calls f at each tick until ctx ends, beside former calls that go on, unless as many are under way as may be. It returns when all have ended.
+// EveryBeside calls f at each tick until ctx ends, beside former calls that go on, unless as many are under way as may
+// be. It returns when all have ended.
 func EveryBeside(ctx context.Context, pause time.Duration, most int, f func(context.Context)) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, most)

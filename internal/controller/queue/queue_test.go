@@ -15,7 +15,8 @@ import (
 func TestAnEditBetweenReadAndWriteMeansAnotherPassAndNoError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("the object has been modified"))
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web",
+		errors.New("the object has been modified"))
 	for _, tc := range []struct {
 		in    error
 		err   error
@@ -26,7 +27,9 @@ func TestAnEditBetweenReadAndWriteMeansAnotherPassAndNoError(t *testing.T) {
 		{fmt.Errorf("adding finalizer: %w", conflict), nil, Coalesce},
 		{ErrRequeue, nil, Coalesce},
 	} {
-		y := NewWorkerPool(reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) { return reconcile.Result{}, tc.in }), 1, DetachAfter)
+		y := NewWorkerPool(reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
+			return reconcile.Result{}, tc.in
+		}), 1, DetachAfter)
 		res, err := y.Reconcile(t.Context(), 1)
 		if !errors.Is(err, tc.err) || res.RequeueAfter != tc.after {
 			t.Errorf("%v: %+v, %v", tc.in, res, err)

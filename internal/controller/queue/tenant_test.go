@@ -29,16 +29,18 @@ func newCrowd(t *testing.T, workers int) *crowd {
 	limiter := awsclient.NewLimiter(awsclient.LimiterOptions{Throttle: []awsclient.Throttle{
 		{Service: awsclient.ServiceELBV2, Operation: regexp.MustCompile("ModifyRule"), Rate: 1.0 / 3600, Burst: 1},
 	}})
-	c.controller = NewController(Options[string]{Name: t.Name(), Workers: workers, Log: logr.Discard(), Tenant: func(u string) string {
-		tenant, _, _ := strings.Cut(u, "/")
-		return tenant
-	}, Reconciler: reconcile.TypedFunc[string](func(ctx context.Context, u string) (reconcile.Result, error) {
-		c.notes <- [2]string{u, awsclient.TenantOf(ctx)}
-		if strings.HasPrefix(u, "quick/") {
-			return reconcile.Result{}, nil
-		}
-		return reconcile.Result{}, limiter.Do(ctx, awsclient.ServiceELBV2, "ModifyRule", func(context.Context) error { return nil })
-	})})
+	c.controller = NewController(Options[string]{Name: t.Name(), Workers: workers, Log: logr.Discard(),
+		Tenant: func(u string) string {
+			tenant, _, _ := strings.Cut(u, "/")
+			return tenant
+		}, Reconciler: reconcile.TypedFunc[string](func(ctx context.Context, u string) (reconcile.Result, error) {
+			c.notes <- [2]string{u, awsclient.TenantOf(ctx)}
+			if strings.HasPrefix(u, "quick/") {
+				return reconcile.Result{}, nil
+			}
+			return reconcile.Result{}, limiter.Do(ctx, awsclient.ServiceELBV2, "ModifyRule",
+				func(context.Context) error { return nil })
+		})})
 	c.controller.Watch(c.waker.Source())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -11,14 +11,15 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// LongestAPIPause is the longest pause after a pass that failed because the API server was unavailable. No event reports that it is
-// available again: watches deliver only what has changed.
+// LongestAPIPause is the longest pause after a pass that failed because the API server was unavailable. No event
+// reports that it is available again: watches deliver only what has changed.
 const LongestAPIPause = 15 * time.Second
 
 // APIUnavailable reports whether an error means that the API server is unavailable. Errors of AWS never do.
 func APIUnavailable(err error) bool {
 	switch {
-	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):
+	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err),
+		apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):
 		return true
 	case errors.As(err, new(*smithy.OperationError)):
 		return false
@@ -26,7 +27,8 @@ func APIUnavailable(err error) bool {
 	return errors.As(err, new(*url.Error))
 }
 
-// UnavailableUnits are the units of a queue whose last pass failed because the API server was unavailable. The zero value is ready to use.
+// UnavailableUnits are the units of a queue whose last pass failed because the API server was unavailable. The zero
+// value is ready to use.
 type UnavailableUnits[U comparable] struct {
 	mu    sync.Mutex
 	units map[U]bool
@@ -63,7 +65,8 @@ func (x *UnavailableUnits[U]) Len() int {
 	return len(x.units)
 }
 
-// RateLimiter is a rate limiter whose pauses LongestAPIPause bounds for units that failed because the API server was unavailable.
+// RateLimiter is a rate limiter whose pauses LongestAPIPause bounds for units that failed because the API server was
+// unavailable.
 type RateLimiter[U comparable] struct {
 	workqueue.TypedRateLimiter[U]
 	Units *UnavailableUnits[U]

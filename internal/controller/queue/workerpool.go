@@ -16,11 +16,12 @@ import (
 const (
 	// DetachAfter is how long a pass occupies a worker of its controller.
 	DetachAfter = 3 * time.Second
-	// detachedPerWorker is the largest number of detached passes for each worker, and mostDetached that of a pool: each has a goroutine.
-	// A tenant gets half of them at most.
+	// detachedPerWorker is the largest number of detached passes for each worker, and mostDetached that of a pool: each
+	// has a goroutine. A tenant gets half of them at most.
 	detachedPerWorker = 16
 	mostDetached      = 256
-	// retryDetach is the pause before a unit is tried again if too many passes are detached, or too many of its tenant under way.
+	// retryDetach is the pause before a unit is tried again if too many passes are detached, or too many of its tenant
+	// under way.
 	retryDetach = time.Second
 	// slowMemory is how long a unit is recorded as slow: one without a pass for so long may be gone.
 	slowMemory = time.Hour
@@ -52,8 +53,10 @@ type WorkerPool[U comparable] struct {
 }
 
 // NewWorkerPool returns a pool with a number of workers. A pass that takes longer than detachAfter is detached.
-func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, detachAfter time.Duration) *WorkerPool[U] {
-	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}, under: map[string]int{}}
+func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int,
+	detachAfter time.Duration) *WorkerPool[U] {
+	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker,
+		mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}, under: map[string]int{}}
 }
 
 // MaxConcurrent is the number of passes that may run at once, detached ones among them.
@@ -117,7 +120,8 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 	return res, err
 }
 
-// enter counts a pass of a tenant. It reports false if the tenant has as many passes under way as there is room for besides.
+// enter counts a pass of a tenant. It reports false if the tenant has as many passes under way as there is room for
+// besides.
 func (p *WorkerPool[U]) enter(tenant string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

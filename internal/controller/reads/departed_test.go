@@ -41,7 +41,8 @@ func TestADeletionThatWasShownProvesAnAbsenceWithoutALookAtTheAPIServer(t *testi
 	}
 	d.Note(objects.Gateway, gatewayNamed("other"))
 	only := d.Only(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "gone"})
-	if !only.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "gone"}) || only.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "other"}) ||
+	if !only.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "gone"}) ||
+		only.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "other"}) ||
 		d.Only(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: "never"}) != nil {
 		t.Error("one of the objects has others with it")
 	}
@@ -61,7 +62,8 @@ func TestOfManyDeletionsTheLatestAreKept(t *testing.T) {
 		d.Note(objects.Gateway, gatewayNamed(strconv.Itoa(i)))
 	}
 	kept := len(d.newest) + len(d.older)
-	if kept > 2*mostDeparted || !d.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: strconv.Itoa(4 * mostDeparted)}) {
+	if kept > 2*mostDeparted ||
+		!d.Has(objects.Gateway, client.ObjectKey{Namespace: "shop", Name: strconv.Itoa(4 * mostDeparted)}) {
 		t.Errorf("%d are kept", kept)
 	}
 }

@@ -1,5 +1,6 @@
-// Package reads is how controllers read Kubernetes objects: from the caches, with a look at the API server where absence must be proven, and
-// with an index of what each unit of work has read, by which events find the units. It knows no stacks and no bindings.
+// Package reads is how controllers read Kubernetes objects: from the caches, with a look at the API server where
+// absence must be proven, and with an index of what each unit of work has read, by which events find the units. It
+// knows no stacks and no bindings.
 package reads
 
 import (
@@ -10,14 +11,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// Index keeps which unit of work read which objects, so that an event about an object reaches exactly the units whose result depends on it.
-// It takes the place of rules about which kinds of objects refer to which.
+// Index keeps which unit of work read which objects, so that an event about an object reaches exactly the units whose
+// result depends on it. It takes the place of rules about which kinds of objects refer to which.
 type Index[U comparable] struct {
 	mu      sync.Mutex
 	reads   map[U][]objects.Read
 	readers map[objects.Read]units[U] // by what they read
 
-	// recent is a ring of the latest events, of mostRecent at last. By it an event that comes after a unit has read, and before Update, is not lost.
+	// recent is a ring of the latest events, of mostRecent at last. By it an event that comes after a unit has read, and
+	// before Update, is not lost.
 	recent []objects.Change
 	seq    uint64
 }
@@ -37,7 +39,8 @@ func (x *Index[U]) Begin() uint64 {
 	return x.seq
 }
 
-// Update replaces the reads of a unit. stale reports that one of them changed since begun, so that the unit is to be reconciled again.
+// Update replaces the reads of a unit. stale reports that one of them changed since begun, so that the unit is to be
+// reconciled again.
 func (x *Index[U]) Update(u U, begun uint64, reads []objects.Read) (stale bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -88,8 +91,8 @@ func (x *Index[U]) drop(u U) {
 	delete(x.reads, u)
 }
 
-// Affected records an event about an object and returns the units that read it, or a list that it is or was part of. It looks up one
-// entry for each form of read and each object that is named, however many units there are.
+// Affected records an event about an object and returns the units that read it, or a list that it is or was part of. It
+// looks up one entry for each form of read and each object that is named, however many units there are.
 func (x *Index[U]) Affected(c objects.Change) []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()

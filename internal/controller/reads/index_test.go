@@ -39,7 +39,8 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 	}
 	x.Update("a", x.Begin(), []objects.Read{read(objects.IngressClass, "", "alb")})
 	x.Forget("b")
-	if got := x.Affected(objects.Change{Kind: objects.Service, Namespace: "ns", Name: "web"}); !slices.Equal(got, []string{"c"}) {
+	if got := x.Affected(objects.Change{Kind: objects.Service, Namespace: "ns", Name: "web"}); !slices.Equal(got,
+		[]string{"c"}) {
 		t.Errorf("after a stopped reading it and b went: %v, want c", got)
 	}
 	if len(x.reads) != 2 || len(x.readers) != 3 {

@@ -28,8 +28,11 @@ func gateway(i int) objects.Ref {
 
 func routeOf(i, gateway int) *gatewayv1.HTTPRoute {
 	o := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("route-", i)}}
-	o.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: gatewayv1.ObjectName(fmt.Sprint("gateway-", gateway)), Namespace: ptr.To(gatewayv1.Namespace("infra"))}}
-	o.Spec.Rules = []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web"}}}}}}
+	o.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: gatewayv1.ObjectName(fmt.Sprint("gateway-", gateway)),
+		Namespace: ptr.To(gatewayv1.Namespace("infra"))}}
+	o.Spec.Rules = []gatewayv1.HTTPRouteRule{
+		{BackendRefs: []gatewayv1.HTTPBackendRef{
+			{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: "web"}}}}}}
 	return o
 }
 
@@ -37,7 +40,9 @@ func routeOf(i, gateway int) *gatewayv1.HTTPRoute {
 func many() *Index[int] {
 	x := NewIndex[int]()
 	for i := range manyGateways {
-		rs := []objects.Read{{Kind: objects.Gateway, Namespace: "infra", Name: gateway(i).Name}, {Kind: objects.GatewayClass, Name: "alb"}, {Kind: objects.ReferenceGrant, Namespace: "shop"}, {Kind: objects.Service, Namespace: "shop", Name: "web"}}
+		rs := []objects.Read{{Kind: objects.Gateway, Namespace: "infra", Name: gateway(i).Name},
+			{Kind: objects.GatewayClass, Name: "alb"}, {Kind: objects.ReferenceGrant, Namespace: "shop"},
+			{Kind: objects.Service, Namespace: "shop", Name: "web"}}
 		for _, kind := range []objects.Kind{objects.HTTPRoute, objects.GRPCRoute, objects.ListenerSet} {
 			rs = append(rs, objects.Read{Kind: kind, Names: gateway(i)})
 		}
@@ -51,7 +56,8 @@ func TestAnEditOfOneOf5000RoutesConcernsItsGatewayAlone(t *testing.T) {
 	x := many()
 	for i := range manyRoutes {
 		of := i % manyGateways
-		if got := x.Affected(objects.ChangeOf(objects.HTTPRoute, routeOf(i, of), routeOf(i, of))); !slices.Equal(got, []int{of}) {
+		if got := x.Affected(objects.ChangeOf(objects.HTTPRoute, routeOf(i, of), routeOf(i, of))); !slices.Equal(got,
+			[]int{of}) {
 			t.Fatalf("route %d wakes %v, want %d", i, got, of)
 		}
 	}
@@ -146,7 +152,8 @@ func BenchmarkAnEventOfARoute(b *testing.B) {
 func BenchmarkAnEventOfAService(b *testing.B) {
 	x := NewIndex[int]()
 	for i := range manyGateways {
-		x.Update(i, x.Begin(), []objects.Read{{Kind: objects.Service, Namespace: "shop", Name: fmt.Sprint(i)}, {Kind: objects.Ingress, Namespace: "shop", Name: fmt.Sprint(i)}})
+		x.Update(i, x.Begin(), []objects.Read{{Kind: objects.Service, Namespace: "shop", Name: fmt.Sprint(i)},
+			{Kind: objects.Ingress, Namespace: "shop", Name: fmt.Sprint(i)}})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -25,8 +25,8 @@ const (
 	longestListPause = time.Minute
 )
 
-// OtherNamespaces lists objects of a kind in other namespaces, where --watch-namespace restricts the caches to one. A restricted cache proves
-// no absence, so the API server is read now and then, beside the passes.
+// OtherNamespaces lists objects of a kind in other namespaces, where --watch-namespace restricts the caches to one. A
+// restricted cache proves no absence, so the API server is read now and then, beside the passes.
 type OtherNamespaces[T any] struct {
 	Live      client.Reader
 	Namespace string // that the caches show

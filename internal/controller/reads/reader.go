@@ -25,15 +25,16 @@ const CacheLag = 10 * time.Second
 // LiveTimeout bounds a read of what the cache does not hold from the API server.
 const LiveTimeout = 10 * time.Second
 
-// ConfirmingReader reads what the cache does not hold from the API server. Objects that are applied together reach the caches of their kinds in
-// any order, and a cache may be behind: only the API server's own NotFound proves that an object does not exist. Any other error is never
-// taken for a NotFound.
+// ConfirmingReader reads what the cache does not hold from the API server. Objects that are applied together reach the
+// caches of their kinds in any order, and a cache may be behind: only the API server's own NotFound proves that an
+// object does not exist. Any other error is never taken for a NotFound.
 type ConfirmingReader struct {
 	Cache client.Reader
 	Live  client.Reader // the API server; nil = the cache is trusted
 }
 
-// Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither is known.
+// Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither
+// is known.
 func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (absence.Absence, error) {
 	err := r.Cache.Get(ctx, key, o)
 	if !apierrors.IsNotFound(err) {
@@ -55,16 +56,18 @@ func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o clien
 // Definitions are the optional kinds that the cluster serves.
 type Definitions interface{ Serves(kind objects.Kind) bool }
 
-// CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client of that. It is not safe
-// for concurrent use.
+// CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client
+// of that. It is not safe for concurrent use.
 type CacheReader struct {
 	Definitions Definitions // nil = all optional kinds are served
-	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as Services, must not be among them: where one is
-	// deleted and created again at once, the API server shows the new one first.
+	// Departed are objects whose absence the cache proves; nil = none. Those that others need to serve traffic, as
+	// Services, must not be among them: where one is deleted and created again at once, the API server shows the new one
+	// first.
 	Departed *Departed
 	// Confirm are kinds to which others than stacks refer: their absence is confirmed by the API server as well.
 	Confirm []objects.Kind
-	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none. Nil = none is read.
+	// PodOfService reads the pod that stands for those behind a Service; nil without an error means that there is none.
+	// Nil = none is read.
 	PodOfService func(namespace, service string) (*corev1.Pod, error)
 	// Selectors is the index of Services by their selectors. Nil = all Services of a namespace are listed.
 	Selectors *Selectors
@@ -78,8 +81,8 @@ type CacheReader struct {
 	unwatched map[objects.Read]error
 }
 
-// NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that others refer to where
-// reader shows none; nil = reader is trusted.
+// NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that
+// others refer to where reader shows none; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
 	r := &CacheReader{unwatched: map[objects.Read]error{}}
 	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error) {
@@ -102,11 +105,13 @@ func NewLiveReader(ctx context.Context, api client.Reader) *CacheReader {
 	return r
 }
 
-// confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion causes the read.
+// confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion
+// causes the read.
 var confirmed = map[objects.Kind]bool{
 	objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true,
 	objects.GatewayClass: true, objects.Gateway: true, objects.ListenerSet: true,
-	objects.LoadBalancerConfiguration: true, objects.TargetGroupConfiguration: true, objects.ListenerRuleConfiguration: true,
+	objects.LoadBalancerConfiguration: true, objects.TargetGroupConfiguration: true,
+	objects.ListenerRuleConfiguration: true,
 }
 
 // Get implements objects.Reader.
@@ -161,12 +166,16 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 	return r.listed(kind, objects.Read{Kind: kind, Namespace: namespace}, client.InNamespace(namespace))
 }
 
-// ListNaming implements objects.Reader, by the index of readable.References. Of the API server, it lists all objects of the kind.
+// ListNaming implements objects.Reader, by the index of readable.References. Of the API server, it lists all objects of
+// the kind.
 func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
 	if r.unindexed {
-		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool { return !slices.Contains(objects.References(o), to) })
+		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool {
+			return !slices.Contains(objects.References(o), to)
+		})
 	}
-	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{readable.References: readable.ReferenceValue(to)})
+	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{
+		readable.References: readable.ReferenceValue(to)})
 }
 
 // Selecting implements objects.SelectingReader.

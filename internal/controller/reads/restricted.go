@@ -27,7 +27,8 @@ type UnwatchedError struct {
 // Error implements error.
 func (e *UnwatchedError) Error() string {
 	if e.Cause != nil {
-		return fmt.Sprintf("namespace %s is not watched (--watch-namespace=%s), and the API server refuses the object: %v", e.Namespace, e.Watched, e.Cause)
+		return fmt.Sprintf("namespace %s is not watched (--watch-namespace=%s), and the API server refuses the object: %v",
+			e.Namespace, e.Watched, e.Cause)
 	}
 	return fmt.Sprintf("namespace %s is not watched (--watch-namespace=%s)", e.Namespace, e.Watched)
 }
@@ -39,8 +40,8 @@ const (
 	unreadLifetime = time.Hour
 )
 
-// Restricted is a Reader beside caches that show one namespace. Objects of other namespaces are unknown, but for the configurations that
-// GatewayClasses name: these are read from the API server, again every minute.
+// Restricted is a Reader beside caches that show one namespace. Objects of other namespaces are unknown, but for the
+// configurations that GatewayClasses name: these are read from the API server, again every minute.
 type Restricted struct {
 	Cache     client.Reader
 	Live      client.Reader // the API server

@@ -34,14 +34,16 @@ func TestOfOtherNamespacesOnlyConfigurationsAreReadWhereOneIsWatched(t *testing.
 		t.Fatal(err)
 	}
 	all := fake.NewClientBuilder().WithScheme(scheme).WithObjects(config, service("shop"), service("pay")).Build()
-	live := interceptor.NewClient(all, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	live := interceptor.NewClient(all, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if asked++; refuse != nil {
 			return refuse
 		}
 		return c.Get(ctx, key, o, opts...)
 	}})
 	var changes []objects.Change
-	r := &Restricted{Cache: all, Live: live, Namespace: "shop", Now: func() time.Time { return now }, OnChange: func(c objects.Change) { changes = append(changes, c) }}
+	r := &Restricted{Cache: all, Live: live, Namespace: "shop", Now: func() time.Time { return now },
+		OnChange: func(c objects.Change) { changes = append(changes, c) }}
 	view := func() (*objects.View, *CacheReader) {
 		reader := NewCacheReader(t.Context(), r, nil)
 		return objects.New(reader), reader
@@ -51,10 +53,13 @@ func TestOfOtherNamespacesOnlyConfigurationsAreReadWhereOneIsWatched(t *testing.
 	_, unseen := v.Service("pay", "web")
 	objects.List[*gatewayv1beta1.ReferenceGrant](v, objects.ReferenceGrant, "pay")
 	var unwatched *UnwatchedError
-	if !seen || unseen || reader.Err() != nil || !errors.As(v.Why(objects.Service, "pay", "web"), &unwatched) || !errors.As(v.Why(objects.ReferenceGrant, "pay", ""), &unwatched) || v.Why(objects.Service, "shop", "web") != nil {
-		t.Errorf("seen %v, unseen %v, %v, %v, %v", seen, unseen, reader.Err(), v.Why(objects.Service, "pay", "web"), v.Why(objects.ReferenceGrant, "pay", ""))
+	if !seen || unseen || reader.Err() != nil || !errors.As(v.Why(objects.Service, "pay", "web"), &unwatched) ||
+		!errors.As(v.Why(objects.ReferenceGrant, "pay", ""), &unwatched) || v.Why(objects.Service, "shop", "web") != nil {
+		t.Errorf("seen %v, unseen %v, %v, %v, %v", seen, unseen, reader.Err(), v.Why(objects.Service, "pay", "web"),
+			v.Why(objects.ReferenceGrant, "pay", ""))
 	}
-	if _, err := objects.Get[*corev1.Service](v, objects.From{Kind: objects.HTTPRoute, Namespace: "shop"}, objects.Ref{Kind: objects.Service, Namespace: "pay", Name: "web"}); !errors.As(err, &unwatched) {
+	if _, err := objects.Get[*corev1.Service](v, objects.From{Kind: objects.HTTPRoute, Namespace: "shop"}, objects.Ref{
+		Kind: objects.Service, Namespace: "pay", Name: "web"}); !errors.As(err, &unwatched) {
 		t.Errorf("a reference: %v", err)
 	}
 	lookup := func(name string) (bool, error) {
@@ -81,7 +86,8 @@ func TestOfOtherNamespacesOnlyConfigurationsAreReadWhereOneIsWatched(t *testing.
 	}
 	r.Reread(t.Context())
 	r.Reread(t.Context())
-	if want := (objects.Read{Kind: objects.LoadBalancerConfiguration, Namespace: "infra", Name: "public"}); len(changes) != 1 || !want.Matches(changes[0]) {
+	if want := (objects.Read{Kind: objects.LoadBalancerConfiguration, Namespace: "infra", Name: "public"}); len(changes) !=
+		1 || !want.Matches(changes[0]) {
 		t.Errorf("changes %v, want %v", changes, want)
 	}
 	now = now.Add(3 * RereadInterval)

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// Selectors is the index of the Services of a cache by their selectors. An index of the informer would need one value for
-// each Service, and each pair of a selector may be one that most Services have.
+// Selectors is the index of the Services of a cache by their selectors. An index of the informer would need one value
+// for each Service, and each pair of a selector may be one that most Services have.
 type Selectors struct {
 	index  objects.Selectors
 	synced func() bool
@@ -50,8 +50,8 @@ func (s *Selectors) deleted(o any) {
 	}
 }
 
-// Of returns the names of the Services of a namespace that select pods with labels. ok is false before the first list of
-// Services is in the index; then a caller lists the Services.
+// Of returns the names of the Services of a namespace that select pods with labels. ok is false before the first list
+// of Services is in the index; then a caller lists the Services.
 func (s *Selectors) Of(namespace string, pod map[string]string) (names []string, ok bool) {
 	if s == nil || !s.synced() {
 		return nil, false

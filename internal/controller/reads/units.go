@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// units is a set of units. Most objects are read by one unit; a map for each of them would be most of the memory of an index.
+// units is a set of units. Most objects are read by one unit; a map for each of them would be most of the memory of an
+// index.
 type units[U comparable] struct {
 	few  []U
 	many map[U]bool // nil = all are in few

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// worst is the finding that conditions show: the first one that needs an edit, else the first one that a retry may cure.
+// worst is the finding that conditions show: the first one that needs an edit, else the first one that a retry may
+// cure.
 func worst(found diag.List) (diag.Diagnostic, bool) {
 	var out diag.Diagnostic
 	for _, d := range found {
@@ -39,11 +40,15 @@ func stalled(d diag.Diagnostic) bool {
 	return d.Class == diag.Invalid || d.Class == diag.Conflict || d.Class == diag.NotFound
 }
 
-// conditions sets the conditions of a status, by the conventions of kstatus: Reconciling and Stalled are True only while they apply.
+// conditions sets the conditions of a status, by the conventions of kstatus: Reconciling and Stalled are True only
+// while they apply.
 func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled, Message: "all declared settings are in effect"}
-	working := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotReconciling}
-	stuck := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotStalled}
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue,
+		Reason: v1alpha1.ReasonReconciled, Message: "all declared settings are in effect"}
+	working := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse,
+		Reason: v1alpha1.ReasonNotReconciling}
+	stuck := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse,
+		Reason: v1alpha1.ReasonNotStalled}
 	serving := servingOf(s)
 	busy := func(reason, message string) {
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, reason, message
@@ -83,8 +88,10 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 	}
 }
 
-// Reconciling is a status while edits of objects are applied, or other changes where no object was edited. What else it says stays.
-func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReference, now time.Time) v1alpha1.LoadBalancerStatus {
+// Reconciling is a status while edits of objects are applied, or other changes where no object was edited. What else it
+// says stays.
+func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReference,
+	now time.Time) v1alpha1.LoadBalancerStatus {
 	message := "changes are being applied in AWS"
 	if len(edited) > 0 {
 		names := make([]string, 0, len(edited))
@@ -95,7 +102,8 @@ func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReferenc
 	}
 	out := *s.DeepCopy()
 	set := func(kind string, status metav1.ConditionStatus, reason, message string) {
-		c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second))}
+		c := metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message,
+			LastTransitionTime: metav1.NewTime(now.Truncate(time.Second))}
 		meta.SetStatusCondition(&out.Conditions, c)
 	}
 	set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReconciling, message)
@@ -106,12 +114,15 @@ func Reconciling(s v1alpha1.LoadBalancerStatus, edited []v1alpha1.ObjectReferenc
 	return out
 }
 
-// driftedOf is the condition of fields that differ in AWS and are left so. A load balancer that never had any does not have it.
+// driftedOf is the condition of fields that differ in AWS and are left so. A load balancer that never had any does not
+// have it.
 func driftedOf(p Pass) metav1.Condition {
 	if len(p.Drifted) == 0 {
-		return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotDrifted}
+		return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionFalse,
+			Reason: v1alpha1.ReasonNotDrifted}
 	}
-	return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonChangedInAWS, Message: short(strings.Join(p.Drifted, "; "), maxText)}
+	return metav1.Condition{Type: v1alpha1.ConditionDrifted, Status: metav1.ConditionTrue,
+		Reason: v1alpha1.ReasonChangedInAWS, Message: short(strings.Join(p.Drifted, "; "), maxText)}
 }
 
 // heldOf is the condition of a load balancer that an administrator holds. One that never was held does not have it.
@@ -119,7 +130,8 @@ func heldOf(p Pass) metav1.Condition {
 	if p.Held == "" {
 		return metav1.Condition{Type: v1alpha1.ConditionHeld, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotHeld}
 	}
-	return metav1.Condition{Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: short(p.Held, maxText)}
+	return metav1.Condition{Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld,
+		Message: short(p.Held, maxText)}
 }
 
 func waitText(p Pass) string {
@@ -130,7 +142,8 @@ func waitText(p Pass) string {
 }
 
 func servingOf(s *v1alpha1.LoadBalancerStatus) metav1.Condition {
-	c := metav1.Condition{Type: v1alpha1.ConditionServing, Status: metav1.ConditionFalse, Message: "the load balancer is " + s.State}
+	c := metav1.Condition{Type: v1alpha1.ConditionServing, Status: metav1.ConditionFalse,
+		Message: "the load balancer is " + s.State}
 	switch s.State {
 	case "active", "active_impaired":
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonActive

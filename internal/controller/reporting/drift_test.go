@@ -20,11 +20,13 @@ func TestWhatIsLeftAsItWasChangedInAWSIsACondition(t *testing.T) {
 	p.Drifted = []string{"tags: AddTags LoadBalancer (tag Team other → shop)", "rules: DeleteRule arn"}
 	s = LoadBalancer(p, s)
 	c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionDrifted)
-	if c == nil || c.Status != "True" || c.Reason != v1alpha1.ReasonChangedInAWS || c.Message != "tags: AddTags LoadBalancer (tag Team other → shop); rules: DeleteRule arn" {
+	if c == nil || c.Status != "True" || c.Reason != v1alpha1.ReasonChangedInAWS ||
+		c.Message != "tags: AddTags LoadBalancer (tag Team other → shop); rules: DeleteRule arn" {
 		t.Errorf("with drift: %+v", c)
 	}
 	p.Drifted = nil
-	if c := meta.FindStatusCondition(LoadBalancer(p, s).Conditions, v1alpha1.ConditionDrifted); c == nil || c.Status != "False" || c.Message != "" {
+	if c := meta.FindStatusCondition(LoadBalancer(p, s).Conditions, v1alpha1.ConditionDrifted); c == nil ||
+		c.Status != "False" || c.Message != "" {
 		t.Errorf("after it: %+v", c)
 	}
 }

@@ -49,12 +49,13 @@ type Pass struct {
 	Members []Member
 	// Parts are the routes and ListenerSets of a Gateway.
 	Parts []Member
-	// Pending are the members and parts whose version of this pass is not in effect though nothing is wrong with themselves.
+	// Pending are the members and parts whose version of this pass is not in effect though nothing is wrong with
+	// themselves.
 	Pending []diag.Object
 	// Observed is the state of AWS after the pass; nil = not known.
 	Observed *awsop.Observed
-	// Desired is the desired stack, and Origins are the objects that declare each of its resources. They give the owners of observed
-	// resources.
+	// Desired is the desired stack, and Origins are the objects that declare each of its resources. They give the owners
+	// of observed resources.
 	Desired *stack.Stack
 	Origins map[stack.Ref][]diag.Object
 	Found   diag.List
@@ -71,8 +72,8 @@ type Pass struct {
 	Now  time.Time
 }
 
-// ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an explicit Ingress
-// group, shard-NAME-N of a further load balancer of a group. One that is too long ends in a hash.
+// ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an
+// explicit Ingress group, shard-NAME-N of a further load balancer of a group. One that is too long ends in a hash.
 func ObjectName(key stack.Key) string {
 	kind := owner.Of(key.Owner)
 	prefix := kind.Prefix
@@ -90,7 +91,8 @@ func ObjectName(key stack.Key) string {
 	return name
 }
 
-// KeyOf is the stack that a LoadBalancer object is for, by its status and its name, which is different for each owner; ok is false if it is for none.
+// KeyOf is the stack that a LoadBalancer object is for, by its status and its name, which is different for each owner;
+// ok is false if it is for none.
 func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 	for _, k := range owner.Kinds {
 		key = stack.Key{Owner: k.Owner, ID: stack.ParseID(o.Status.Stack)}
@@ -101,12 +103,13 @@ func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
 	return stack.Key{}, false
 }
 
-// LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does not determine are
-// kept, so that equal passes give equal statuses.
+// LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does
+// not determine are kept, so that equal passes give equal statuses.
 func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
 	s := *before.DeepCopy()
 	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
-	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(p.Parts[:min(len(p.Parts), maxParts)], p, before.Parts)
+	s.Members, s.Parts = versions(p.Members, p, before.Members), versions(p.Parts[:min(len(p.Parts), maxParts)], p,
+		before.Parts)
 	if p.Observed != nil {
 		observe(&s, p, before)
 	}
@@ -122,7 +125,8 @@ func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalan
 	if d, ok := worst(p.Found); ok {
 		f := findingOf(d)
 		if s.LastError == nil || s.LastError.Finding != withRequest(f, s.LastError.RequestID) || !failing(before) {
-			s.LastError = &v1alpha1.LastError{Finding: withRequest(f, d.RequestID), Time: metav1.NewTime(p.Now.Truncate(time.Second))}
+			s.LastError = &v1alpha1.LastError{Finding: withRequest(f, d.RequestID),
+				Time: metav1.NewTime(p.Now.Truncate(time.Second))}
 		}
 	}
 	conditions(&s, p)
@@ -143,7 +147,8 @@ func versions(of []Member, p Pass, before []v1alpha1.Member) []v1alpha1.Member {
 	var out []v1alpha1.Member
 	for _, m := range of {
 		member := v1alpha1.Member{
-			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found), ObservedVersion: m.Version,
+			ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found),
+			ObservedVersion: m.Version,
 		}
 		if member.Accepted && !slices.Contains(p.Pending, m.Object) {
 			member.EffectiveVersion = m.Version
@@ -188,7 +193,8 @@ func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
 	for _, step := range p.Steps[:min(len(p.Steps), maxPlanSteps)] {
 		out.Steps = append(out.Steps, short(step, 256))
 	}
-	if before != nil && before.Summary == out.Summary && before.Result == out.Result && slices.Equal(before.Steps, out.Steps) && out.Result != "Done" {
+	if before != nil && before.Summary == out.Summary && before.Result == out.Result &&
+		slices.Equal(before.Steps, out.Steps) && out.Result != "Done" {
 		return before // the same attempt again: the status keeps the time of the first one
 	}
 	return out
@@ -196,15 +202,18 @@ func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
 
 func findingOf(d diag.Diagnostic) v1alpha1.Finding {
 	d.RequestID = "" // it changes with every attempt
-	return v1alpha1.Finding{Object: reference(d.Object), Code: string(d.Code), Class: string(d.Class), Field: d.Path, Message: short(d.Message(), maxText)}
+	return v1alpha1.Finding{Object: reference(d.Object), Code: string(d.Code), Class: string(d.Class), Field: d.Path,
+		Message: short(d.Message(), maxText)}
 }
 
-// Owners are the owner references by which an object is garbage collected after its last member: to members in its own namespace.
+// Owners are the owner references by which an object is garbage collected after its last member: to members in its own
+// namespace.
 func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerReference {
 	var out []metav1.OwnerReference
 	for _, m := range members {
 		if m.Object.Namespace == namespace && m.Object.UID != "" {
-			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name, UID: types.UID(m.Object.UID)})
+			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name,
+				UID: types.UID(m.Object.UID)})
 		}
 	}
 	return out

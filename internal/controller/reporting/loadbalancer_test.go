@@ -27,28 +27,35 @@ func served() Pass {
 	lb := stack.Literal(stack.KindLoadBalancer, "arn:lb")
 	listener := stack.Literal(stack.KindListener, "arn:l80")
 	conditions := func(path string) []stack.Condition {
-		return []stack.Condition{{Field: stack.HostHeader, Values: []string{"example.com"}}, {Field: stack.PathPattern, Values: []string{path}}}
+		return []stack.Condition{{Field: stack.HostHeader, Values: []string{"example.com"}},
+			{Field: stack.PathPattern, Values: []string{path}}}
 	}
 	return Pass{
-		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Members: []Member{{Object: shop, Generation: 3}, {Object: blog, Generation: 1}}, Now: time.Unix(1000, 5),
+		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Members: []Member{{Object: shop, Generation: 3},
+			{Object: blog, Generation: 1}}, Now: time.Unix(1000, 5),
 		Observed: &awsop.Observed{
 			LoadBalancers: []awsop.LoadBalancer{
 				{ARN: "arn:old", State: "provisioning", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}},
-				{ARN: "arn:lb", DNSName: "K8s-Front.example", HostedZone: "Z1", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "k8s-front", Type: stack.Application, Scheme: stack.Internal}},
+				{ARN: "arn:lb", DNSName: "K8s-Front.example", HostedZone: "Z1", State: "active", LoadBalancer: stack.LoadBalancer{
+					ID: stack.LoadBalancerIdentity, Name: "k8s-front", Type: stack.Application, Scheme: stack.Internal}},
 			},
-			Listeners: []awsop.Listener{{ARN: "arn:l80", Listener: stack.Listener{ID: "80", Port: 80, Protocol: "HTTP", LoadBalancer: lb}}},
+			Listeners: []awsop.Listener{{ARN: "arn:l80", Listener: stack.Listener{ID: "80", Port: 80, Protocol: "HTTP",
+				LoadBalancer: lb}}},
 			// The tags are of a time when the order was another one.
 			Rules: []awsop.Rule{
 				{ARN: "arn:r2", Priority: 20, Rule: stack.Rule{ID: "80:1", Listener: listener, Conditions: conditions("/blog")}},
 				{ARN: "arn:r1", Priority: 10, Rule: stack.Rule{ID: "80:2", Listener: listener, Conditions: conditions("/shop")}},
 			},
-			TargetGroups: []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80", Name: "k8s-web"}}},
+			TargetGroups: []awsop.TargetGroup{
+				{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80", Name: "k8s-web"}}},
 		},
 		Desired: &stack.Stack{Rules: []stack.Rule{
-			{ID: "80:1", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/shop")}, {ID: "80:2", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/blog")},
+			{ID: "80:1", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/shop")},
+			{ID: "80:2", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/blog")},
 		}},
 		Origins: map[stack.Ref][]diag.Object{
-			{Kind: stack.KindRule, ID: "80:1"}: {shop}, {Kind: stack.KindRule, ID: "80:2"}: {blog}, {Kind: stack.KindTargetGroup, ID: "shop/web:80"}: {shop},
+			{Kind: stack.KindRule, ID: "80:1"}: {shop}, {Kind: stack.KindRule, ID: "80:2"}: {blog},
+			{Kind: stack.KindTargetGroup, ID: "shop/web:80"}: {shop},
 		},
 	}
 }
@@ -65,13 +72,16 @@ func inShort(s v1alpha1.LoadBalancerStatus) string {
 func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	t.Parallel()
 	s := LoadBalancer(served(), v1alpha1.LoadBalancerStatus{})
-	if s.ARN != "arn:lb" || s.DNSName != "k8s-front.example" || s.State != "active" || s.Stack != "front" || s.Owner != "Ingress" {
+	if s.ARN != "arn:lb" || s.DNSName != "k8s-front.example" || s.State != "active" || s.Stack != "front" ||
+		s.Owner != "Ingress" {
 		t.Errorf("status = %+v", s)
 	}
 	owner := func(o diag.Object) *v1alpha1.ObjectReference { r := reference(o); return &r }
 	want := []v1alpha1.RuleStatus{
-		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host example.com, path /shop", Owner: owner(shop), ObservedGeneration: 3},
-		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host example.com, path /blog", Owner: owner(blog), ObservedGeneration: 1},
+		{Port: 80, Priority: 10, ARN: "arn:r1", Match: "host example.com, path /shop", Owner: owner(shop),
+			ObservedGeneration: 3},
+		{Port: 80, Priority: 20, ARN: "arn:r2", Match: "host example.com, path /blog", Owner: owner(blog),
+			ObservedGeneration: 1},
 	}
 	if d := cmp.Diff(want, s.Rules); d != "" {
 		t.Errorf("rules: %s", d)
@@ -82,7 +92,8 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 	if s.Listeners[0].Rules != 2 || s.TargetGroups[0].Owner.Name != "web" || s.Members[0].ObservedGeneration != 3 {
 		t.Errorf("status = %+v", s)
 	}
-	if got := inShort(s); got != "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling Stalled=False/NotStalled" {
+	if got := inShort(s); got != "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling "+
+		"Stalled=False/NotStalled" {
 		t.Error(got)
 	}
 	o := &v1alpha1.LoadBalancer{Status: s}
@@ -95,14 +106,21 @@ func TestAStatusHoldsWhatIsInAWSAndItsOwners(t *testing.T) {
 func TestARuleShowsItsWeightsAndTheHealthBehindEach(t *testing.T) {
 	t.Parallel()
 	canary := func(p *Pass, stable, canary *int32) {
-		p.Observed.TargetGroups = append(p.Observed.TargetGroups, awsop.TargetGroup{ARN: "arn:tg2", TargetGroup: stack.TargetGroup{ID: "shop/web:81", Name: "k8s-canary"}})
+		p.Observed.TargetGroups = append(p.Observed.TargetGroups, awsop.TargetGroup{
+			ARN: "arn:tg2", TargetGroup: stack.TargetGroup{ID: "shop/web:81", Name: "k8s-canary"}})
 		p.Desired.Bindings = []stack.Binding{
-			{ID: "shop/web:80", Namespace: "shop", ServiceName: "web", ServicePort: "http"}, {ID: "shop/web:81", Namespace: "shop", ServiceName: "canary", ServicePort: "80"},
+			{ID: "shop/web:80", Namespace: "shop", ServiceName: "web", ServicePort: "http"},
+			{ID: "shop/web:81", Namespace: "shop", ServiceName: "canary", ServicePort: "80"},
 		}
-		p.Observed.Rules[1].Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
-			{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), Weight: stable}, {TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2"), Weight: canary}, {TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:theirs"), Weight: aws.Int32(0)},
-		}}}}
-		p.Observed.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2")}}}}}
+		p.Observed.Rules[1].Actions = []stack.Action{
+			{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+				{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), Weight: stable},
+				{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2"), Weight: canary},
+				{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:theirs"), Weight: aws.Int32(0)},
+			}}}}
+		p.Observed.Listeners[0].DefaultActions = []stack.Action{
+			{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+				{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg2")}}}}}
 	}
 	p := served()
 	canary(&p, aws.Int32(90), aws.Int32(10))
@@ -120,7 +138,8 @@ func TestARuleShowsItsWeightsAndTheHealthBehindEach(t *testing.T) {
 	if d := cmp.Diff(want, s.Rules[0].Forward); d != "" || !changed {
 		t.Error("forward of the rule (-want +got):\n", d)
 	}
-	if f := s.Listeners[0].Forward; len(f) != 1 || f[0].TargetGroup != "k8s-canary" || f[0].Weight != 1 || f[0].Targets != "0/1" {
+	if f := s.Listeners[0].Forward; len(f) != 1 || f[0].TargetGroup != "k8s-canary" || f[0].Weight != 1 ||
+		f[0].Targets != "0/1" {
 		t.Errorf("forward of the default action: %+v", f)
 	}
 	if f := s.Rules[1].Forward; f != nil {
@@ -133,7 +152,8 @@ func TestARuleShowsItsWeightsAndTheHealthBehindEach(t *testing.T) {
 	p.Members[0].Generation++
 	p.Found = diag.List{diag.New(shop, "", diag.AccessDenied, "refused", "grant it")}
 	p.Failed = true
-	if r := LoadBalancer(p, s).Rules[0]; r.ObservedGeneration != 3 || r.Forward[1].Weight != 10 || r.Forward[1].Targets != "0/1" {
+	if r := LoadBalancer(p, s).Rules[0]; r.ObservedGeneration != 3 || r.Forward[1].Weight != 10 ||
+		r.Forward[1].Targets != "0/1" {
 		t.Errorf("after a failure: %+v", r)
 	}
 	p.Found, p.Failed = nil, false
@@ -150,22 +170,34 @@ func TestConditionsShowWhetherToWaitOrToEdit(t *testing.T) {
 		change func(*Pass)
 		want   string
 	}{
-		"an edit is needed":      {func(p *Pass) { p.Found = diag.List{denied, bad} }, "Ready=False/InvalidAnnotation Serving=True/Active Reconciling=False/NotReconciling Stalled=True/InvalidAnnotation"},
-		"it is tried again":      {func(p *Pass) { p.Found = diag.List{denied} }, "Ready=False/AccessDenied Serving=True/Active Reconciling=True/Retrying Stalled=False/NotStalled"},
-		"a note stops nothing":   {func(p *Pass) { p.Found = diag.List{diag.New(shop, "", diag.UnknownAnnotation, "x", "y")} }, "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling Stalled=False/NotStalled"},
-		"AWS has to finish":      {func(p *Pass) { p.Waiting = []string{"DeleteSecurityGroup"} }, "Ready=False/WaitingForAWS Serving=True/Active Reconciling=True/WaitingForAWS Stalled=False/NotStalled"},
-		"nothing was made yet":   {func(p *Pass) { p.Observed = &awsop.Observed{} }, "Ready=False/NoLoadBalancer Serving=False/NoLoadBalancer Reconciling=True/NoLoadBalancer Stalled=False/NotStalled"},
-		"AWS is still making it": {func(p *Pass) { p.Observed.LoadBalancers = p.Observed.LoadBalancers[:1] }, "Ready=False/Provisioning Serving=False/Provisioning Reconciling=True/Provisioning Stalled=False/NotStalled"},
+		"an edit is needed": {func(p *Pass) { p.Found = diag.List{denied, bad} },
+			"Ready=False/InvalidAnnotation Serving=True/Active Reconciling=False/NotReconciling Stalled=True/InvalidAnnotation"},
+		"it is tried again": {func(p *Pass) {
+			p.Found = diag.List{denied}
+		}, "Ready=False/AccessDenied Serving=True/Active Reconciling=True/Retrying Stalled=False/NotStalled"},
+		"a note stops nothing": {func(p *Pass) {
+			p.Found = diag.List{diag.New(shop, "", diag.UnknownAnnotation, "x", "y")}
+		}, "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling Stalled=False/NotStalled"},
+		"AWS has to finish": {func(p *Pass) { p.Waiting = []string{"DeleteSecurityGroup"} },
+			"Ready=False/WaitingForAWS Serving=True/Active Reconciling=True/WaitingForAWS Stalled=False/NotStalled"},
+		"nothing was made yet": {func(p *Pass) { p.Observed = &awsop.Observed{} },
+			"Ready=False/NoLoadBalancer Serving=False/NoLoadBalancer Reconciling=True/NoLoadBalancer Stalled=False/NotStalled"},
+		"AWS is still making it": {func(p *Pass) { p.Observed.LoadBalancers = p.Observed.LoadBalancers[:1] },
+			"Ready=False/Provisioning Serving=False/Provisioning Reconciling=True/Provisioning Stalled=False/NotStalled"},
 		"AWS failed": {func(p *Pass) {
 			p.Observed.LoadBalancers[1].State = "failed"
 			p.Observed.LoadBalancers[0].State = "failed"
 		}, "Ready=False/Failed Serving=False/Failed Reconciling=True/Failed Stalled=False/NotStalled"},
-		"everybody left":           {func(p *Pass) { p.Members = nil }, "Ready=False/Deleting Serving=True/Active Reconciling=True/Deleting Stalled=False/NotStalled"},
-		"what exists is not known": {func(p *Pass) { p.Observed = nil; p.Found = diag.List{denied} }, "Ready=False/AccessDenied Serving=False/NoLoadBalancer Reconciling=True/Retrying Stalled=False/NotStalled"},
+		"everybody left": {func(p *Pass) {
+			p.Members = nil
+		}, "Ready=False/Deleting Serving=True/Active Reconciling=True/Deleting Stalled=False/NotStalled"},
+		"what exists is not known": {func(p *Pass) { p.Observed = nil; p.Found = diag.List{denied} },
+			"Ready=False/AccessDenied Serving=False/NoLoadBalancer Reconciling=True/Retrying Stalled=False/NotStalled"},
 		"protection keeps it": {func(p *Pass) {
 			p.Members = nil
 			p.Found = diag.List{diag.New(shop, "", diag.DeletionProtected, "x", "y")}
-		}, "Ready=False/DeletionProtected Serving=True/Active Reconciling=False/NotReconciling Stalled=True/DeletionProtected"},
+		}, "Ready=False/DeletionProtected Serving=True/Active Reconciling=False/NotReconciling " +
+			"Stalled=True/DeletionProtected"},
 	} {
 		p := served()
 		test.change(&p)
@@ -249,8 +281,12 @@ func TestNamesOfObjectsAreShortEnoughAndDistinct(t *testing.T) {
 	long := strings.Repeat("a", 250)
 	names := map[string]bool{}
 	for _, key := range []stack.Key{
-		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, {Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}},
-		{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, {Owner: stack.Ingress, ID: stack.ID{Name: "web-1"}}, {Owner: stack.Ingress, ID: stack.ID{Name: "web_1"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "b"}}, {Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "c"}},
+		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}},
+		{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}},
+		{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, {Owner: stack.Ingress, ID: stack.ID{Name: "web-1"}},
+		{Owner: stack.Ingress, ID: stack.ID{Name: "web_1"}},
+		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "b"}},
+		{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: long + "c"}},
 	} {
 		name := ObjectName(key)
 		if names[name] || len(name) > 253 {
@@ -258,7 +294,8 @@ func TestNamesOfObjectsAreShortEnoughAndDistinct(t *testing.T) {
 		}
 		names[name] = true
 	}
-	if !names["ingress-web"] || !names["service-web"] || !names["group-web"] || !names["group-web-1"] || !names["shard-web-1"] {
+	if !names["ingress-web"] || !names["service-web"] || !names["group-web"] || !names["group-web-1"] ||
+		!names["shard-web-1"] {
 		t.Errorf("%v", names)
 	}
 }

@@ -42,7 +42,8 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 	for _, l := range p.Observed.Listeners {
 		ports[l.ARN] = l.Port
 		s.Listeners = append(s.Listeners, v1alpha1.ListenerStatus{
-			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN], Forward: forward.of(l.DefaultActions),
+			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN],
+			Forward: forward.of(l.DefaultActions),
 		})
 	}
 	sorting.By(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
@@ -86,7 +87,8 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 	countTargets(s)
 }
 
-// generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or else that of the pass before.
+// generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or
+// else that of the pass before.
 func generationOf(p Pass, owner *v1alpha1.ObjectReference, before []v1alpha1.RuleStatus, arn string) int64 {
 	if owner != nil && !p.Failed && len(p.Waiting) == 0 {
 		for _, m := range p.Members {
@@ -117,7 +119,8 @@ func newForwards(o *awsop.Observed, desired *stack.Stack) forwards {
 	for _, g := range o.TargetGroups {
 		f := v1alpha1.ForwardStatus{TargetGroup: g.Name}
 		if b, ok := bindings[g.ID]; ok {
-			f.Service, f.ServicePort = &v1alpha1.ObjectReference{Kind: "Service", Namespace: b.Namespace, Name: b.ServiceName}, b.ServicePort
+			f.Service, f.ServicePort = &v1alpha1.ObjectReference{Kind: "Service", Namespace: b.Namespace, Name: b.ServiceName},
+				b.ServicePort
 		}
 		out[g.ARN] = f
 	}
@@ -145,7 +148,8 @@ func (all forwards) of(actions []stack.Action) (out []v1alpha1.ForwardStatus) {
 	return out
 }
 
-// rank orders the load balancers of a stack: its own one before a frontend, and active ones first. The first one is in the status.
+// rank orders the load balancers of a stack: its own one before a frontend, and active ones first. The first one is in
+// the status.
 func rank(lb *awsop.LoadBalancer) int {
 	n := 0
 	if lb.ID != stack.LoadBalancerIdentity {

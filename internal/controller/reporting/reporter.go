@@ -1,5 +1,6 @@
-// Package reporting computes what users see of passes: events from diagnostics, and the status of LoadBalancer objects. What the status of Ingresses
-// and Services shows is in owner. Everything here but Reporter is pure; nothing here writes to Kubernetes except through an event recorder.
+// Package reporting computes what users see of passes: events from diagnostics, and the status of LoadBalancer objects.
+// What the status of Ingresses and Services shows is in owner. Everything here but Reporter is pure; nothing here
+// writes to Kubernetes except through an event recorder.
 package reporting
 
 import (
@@ -16,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// repeatAfter is the interval at which the event of a lasting finding is repeated, so that it stays in the event history (one hour by
-// default).
+// repeatAfter is the interval at which the event of a lasting finding is repeated, so that it stays in the event
+// history (one hour by default).
 const repeatAfter = 20 * time.Minute
 
 // Event is one event to record.
@@ -31,7 +32,8 @@ type Event struct {
 // The event of a note is Normal, unless its reason says otherwise, such as UnknownAnnotation.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
-	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
+	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel ||
+		reason == diag.FailedLoadGroupID) {
 		reason = diag.FailedReconcile // bindings have this reason only
 	}
 	if d.Object.Kind == "GlobalAccelerator" {
@@ -44,19 +46,21 @@ func EventOf(d diag.Diagnostic) Event {
 	return e
 }
 
-// acceleratorReasons are the reasons of events of GlobalAccelerators that others of the existing controller do not have.
-var acceleratorReasons = map[diag.EventReason]diag.EventReason{diag.FailedDeployModel: diag.FailedDeploy, diag.FailedLoadGroupID: diag.FailedEndpointLoad}
+// acceleratorReasons are the reasons of events of GlobalAccelerators that others of the existing controller do not
+// have.
+var acceleratorReasons = map[diag.EventReason]diag.EventReason{diag.FailedDeployModel: diag.FailedDeploy,
+	diag.FailedLoadGroupID: diag.FailedEndpointLoad}
 
 // Record records an event about an object, which is given by name.
 type Record func(object diag.Object, e Event)
 
-// Reporter records an event for each finding, repeats it at intervals while the finding lasts, and records success after failure. It is
-// safe for concurrent use.
+// Reporter records an event for each finding, repeats it at intervals while the finding lasts, and records success
+// after failure. It is safe for concurrent use.
 type Reporter struct {
 	record Record
 	now    func() time.Time
-	// Ends reports whether a namespace is being deleted, so that the API server refuses events in it: findings in it are recorded on the Namespace, too.
-	// nil = none is. It is set before the first report.
+	// Ends reports whether a namespace is being deleted, so that the API server refuses events in it: findings in it are
+	// recorded on the Namespace, too. nil = none is. It is set before the first report.
 	Ends func(namespace string) bool
 
 	mu sync.Mutex
@@ -79,22 +83,22 @@ func NewReporter(record Record, now func() time.Time) *Reporter {
 
 // Report is the report of a pass over a unit.
 type Report struct {
-	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is recorded on
-	// each, if something was changed for it, or at its first or first recovered pass.
+	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is
+	// recorded on each, if something was changed for it, or at its first or first recovered pass.
 	Objects []diag.Object
 	// Waiting are the unit's own objects that wait for others. No success is recorded on them.
 	Waiting []diag.Object
 	Found   diag.List
 	Changed bool // something was changed, and all of it succeeded
-	// Unedited reports that the objects have not changed since the last pass. A finding that comes and goes is then recorded once until
-	// the object succeeds.
+	// Unedited reports that the objects have not changed since the last pass. A finding that comes and goes is then
+	// recorded once until the object succeeds.
 	Unedited bool
 	// Partial reports that the pass ended early: there may be further findings, and no object has succeeded.
 	Partial bool
 }
 
-// Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own, such as the Service
-// behind an Ingress.
+// Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own,
+// such as the Service behind an Ingress.
 func (r *Reporter) Report(unit string, a Report) {
 	a.Found = append(slices.Clip(a.Found), r.onNamespaces(a.Found)...)
 	r.mu.Lock()
@@ -149,7 +153,8 @@ func (r *Reporter) onNamespaces(found diag.List) (out diag.List) {
 }
 
 func (r *Reporter) succeeded(o diag.Object) {
-	r.record(o, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
+	r.record(o, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone),
+		Message: "Successfully reconciled"})
 }
 
 func (r *Reporter) object(unit string, o diag.Object, a Report) {
@@ -237,7 +242,8 @@ func (r *Reporter) End(unit string) {
 
 // phases are the phases of writes to the API server, by the code of a refusal.
 var phases = map[diag.Code]diag.Phase{
-	diag.FinalizerNotAdded: diag.Marking, diag.FinalizerNotRemoved: diag.Releasing, diag.StatusNotWritten: diag.Showing, diag.StatusNotCleared: diag.Clearing,
+	diag.FinalizerNotAdded: diag.Marking, diag.FinalizerNotRemoved: diag.Releasing, diag.StatusNotWritten: diag.Showing,
+	diag.StatusNotCleared: diag.Clearing,
 }
 
 // APIRefusal is the diagnostic of a refused request to the API server that is tried again.
@@ -253,5 +259,6 @@ func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 		d.Phase = phases[code]
 		return d
 	}
-	return diag.New(o, "", code, text, "the controller tries again; if the error persists, check the permissions of its service account")
+	return diag.New(o, "", code, text, "the controller tries again; if the error persists, check the permissions of its "+
+		"service account")
 }

@@ -13,7 +13,8 @@ func TestAFindingIsRecordedOnceAndItsRecoveryToo(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	var events []string
-	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, func() time.Time { return now })
+	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) },
+		func() time.Time { return now })
 	bad, good := diag.Object{Kind: "Ingress", Name: "bad"}, diag.Object{Kind: "Ingress", Name: "good"}
 	both := []diag.Object{bad, good}
 	finding := diag.List{diag.New(bad, "metadata.annotations[x]", diag.InvalidAnnotation, "nonsense", "write sense")}
@@ -38,15 +39,18 @@ func TestAFindingIsRecordedOnceAndItsRecoveryToo(t *testing.T) {
 	r.Report("group", Report{Objects: both, Changed: true, Found: diag.List{
 		diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?"),
 	}})
-	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation", "good Normal SuccessfullyReconciled")
+	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation",
+		"good Normal SuccessfullyReconciled")
 }
 
 func TestABindingHasNeitherModelNorDeployment(t *testing.T) {
 	t.Parallel()
 	o := diag.Object{Kind: "TargetGroupBinding", Name: "web"}
 	for code, want := range map[diag.Code]string{
-		diag.AccessDenied: "FailedReconcile", diag.TargetGroupNotFound: "FailedReconcile", diag.InvalidBinding: "FailedReconcile",
-		diag.ServiceMissing: "BackendNotFound", diag.EndpointNotResolved: "FailedNetworkReconcile", diag.ObjectsUnread: "FailedReconcile",
+		diag.AccessDenied: "FailedReconcile", diag.TargetGroupNotFound: "FailedReconcile",
+		diag.InvalidBinding: "FailedReconcile",
+		diag.ServiceMissing: "BackendNotFound", diag.EndpointNotResolved: "FailedNetworkReconcile",
+		diag.ObjectsUnread: "FailedReconcile",
 	} {
 		if e := EventOf(diag.New(o, "spec", code, "x", "y")); e.Reason != want || e.Type != "Warning" {
 			t.Errorf("%s: %s %s, want %s", code, e.Type, e.Reason, want)
@@ -80,8 +84,10 @@ func TestTheRecoveryAndARelapseOfAnObjectThatIsNotTheUnitsOwnAreRecorded(t *test
 		pass Report
 		want []string
 	}{
-		{"found", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled", "svc Warning FailedBuildModel"}},
-		{"a pass that ends early", Report{Found: diag.List{diag.New(web, "", diag.AWSUnavailable, "x", "y")}, Partial: true}, []string{"web Warning FailedDeployModel"}},
+		{"found", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled",
+			"svc Warning FailedBuildModel"}},
+		{"a pass that ends early", Report{Found: diag.List{diag.New(web, "", diag.AWSUnavailable, "x", "y")}, Partial: true},
+			[]string{"web Warning FailedDeployModel"}},
 		{"still so", Report{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled"}},
 		{"corrected", Report{Objects: []diag.Object{web}}, []string{"svc Normal SuccessfullyReconciled"}},
 		{"nothing new", Report{Objects: []diag.Object{web}}, nil},

@@ -30,8 +30,10 @@ func Count(states []string, now time.Time) v1alpha1.TargetCounts {
 	return c
 }
 
-// WithTargets sets the counts of a target group; changed is false if they are equal, or the status has no such target group.
-func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCounts) (out v1alpha1.LoadBalancerStatus, changed bool) {
+// WithTargets sets the counts of a target group; changed is false if they are equal, or the status has no such target
+// group.
+func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCounts) (out v1alpha1.LoadBalancerStatus,
+	changed bool) {
 	for i, g := range s.TargetGroups {
 		if g.ARN != arn {
 			continue
@@ -51,7 +53,8 @@ func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCou
 	return s, false
 }
 
-// countTargets sums up the counts of target groups for the load balancer, and for each place that forwards to one of them.
+// countTargets sums up the counts of target groups for the load balancer, and for each place that forwards to one of
+// them.
 func countTargets(s *v1alpha1.LoadBalancerStatus) {
 	byName := make(map[string]string, len(s.TargetGroups))
 	for _, g := range s.TargetGroups {

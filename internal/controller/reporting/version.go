@@ -17,8 +17,9 @@ import (
 // classAnnotation selects the class of an Ingress without spec.ingressClassName. It is not in the table of annotations.
 const classAnnotation = "kubernetes.io/ingress.class"
 
-// Version identifies what users wrote of an object: its spec and the annotations that the controller reads. Kubernetes counts neither edits of annotations nor
-// those of Services in the generation, and the controller's own writes change the resource version.
+// Version identifies what users wrote of an object: its spec and the annotations that the controller reads. Kubernetes
+// counts neither edits of annotations nor those of Services in the generation, and the controller's own writes change
+// the resource version.
 func Version(o metav1.Object) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\x00%t\x00%s\x00", o.GetUID(), o.GetDeletionTimestamp() != nil, specOf(o))
@@ -45,8 +46,8 @@ func specOf(o metav1.Object) string {
 	return string(parts.Spec)
 }
 
-// readsAnnotation reports whether users set an annotation for the controller. Those that the controller writes itself do not count: a Gateway's construction of
-// rules is written by its first pass.
+// readsAnnotation reports whether users set an annotation for the controller. Those that the controller writes itself
+// do not count: a Gateway's construction of rules is written by its first pass.
 func readsAnnotation(key string) bool {
 	e, ok := annotation.Lookup(annotation.Key(key))
 	return key == classAnnotation || ok && e.Scope != annotation.Written && e.Key != annotation.GatewayRuleConstruction

@@ -15,7 +15,8 @@ import (
 func TestVersionChangesWithWhatUsersWrite(t *testing.T) {
 	t.Parallel()
 	made := func(change func(*networkingv1.Ingress)) string {
-		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Generation: 1, ResourceVersion: "7"}}
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Generation: 1,
+			ResourceVersion: "7"}}
 		change(i)
 		return Version(i)
 	}
@@ -31,7 +32,8 @@ func TestVersionChangesWithWhatUsersWrite(t *testing.T) {
 		"annotation of a family": {annotated("alb.ingress.kubernetes.io/actions.hello"), true},
 		"class":                  {annotated("kubernetes.io/ingress.class"), true},
 		"resource version":       {func(i *networkingv1.Ingress) { i.ResourceVersion = "8" }, false},
-		"finalizer":              {func(i *networkingv1.Ingress) { i.Finalizers = []string{"ingress.k8s.aws/resources"} }, false},
+		"finalizer": {func(i *networkingv1.Ingress) { i.Finalizers = []string{"ingress.k8s.aws/resources"} },
+			false},
 		"status": {func(i *networkingv1.Ingress) {
 			i.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{}}
 		}, false},
@@ -53,7 +55,8 @@ func annotated(key string) func(*networkingv1.Ingress) {
 
 func TestVersionOfServiceFollowsItsSpec(t *testing.T) {
 	t.Parallel()
-	one := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	one := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"},
+		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	two := one.DeepCopy()
 	if two.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "x"}}; Version(one) != Version(two) {
 		t.Error("the status is not what users write")

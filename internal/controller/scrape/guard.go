@@ -1,5 +1,6 @@
-// Package scrape lets only those clients read /metrics whom the API server knows and permits to get it (--metrics-secure).
-// controller-runtime has such a filter, which links the library of API servers; this one makes the same two reviews.
+// Package scrape lets only those clients read /metrics whom the API server knows and permits to get it
+// (--metrics-secure). controller-runtime has such a filter, which links the library of API servers; this one makes the
+// same two reviews.
 package scrape
 
 import (
@@ -54,15 +55,18 @@ type decision struct {
 
 // NewGuard makes a guard.
 func NewGuard(reviews Reviews, now func() time.Time, log logr.Logger) *Guard {
-	return &Guard{reviews: reviews, now: now, log: log, slots: make(chan struct{}, mostReviews), decisions: map[[sha256.Size]byte]decision{}}
+	return &Guard{reviews: reviews, now: now, log: log, slots: make(chan struct{}, mostReviews),
+		decisions: map[[sha256.Size]byte]decision{}}
 }
 
 // texts are the bodies of refusals.
 var texts = map[int]string{
-	http.StatusUnauthorized:       "The API server does not know the bearer token. Send the token of a ServiceAccount.",
-	http.StatusForbidden:          "The owner of the bearer token may not read metrics. Bind it to a ClusterRole with verb get of nonResourceURLs /metrics.",
-	http.StatusMethodNotAllowed:   "Metrics are read-only. Use GET.",
-	http.StatusServiceUnavailable: "The API server did not review the bearer token. Try again; the log of the controller has the reason.",
+	http.StatusUnauthorized: "The API server does not know the bearer token. Send the token of a ServiceAccount.",
+	http.StatusForbidden: "The owner of the bearer token may not read metrics. Bind it to a ClusterRole with " +
+		"verb get of nonResourceURLs /metrics.",
+	http.StatusMethodNotAllowed: "Metrics are read-only. Use GET.",
+	http.StatusServiceUnavailable: "The API server did not review the bearer token. Try again; the log of the " +
+		"controller has the reason.",
 }
 
 // Protect returns a handler that passes on the requests of clients who may read metrics.
@@ -113,7 +117,8 @@ func (g *Guard) decide(r *http.Request) int {
 
 // review asks the API server whose a token is, and whether its owner may get the path.
 func (g *Guard) review(ctx context.Context, token string) int {
-	t, err := g.reviews.ReviewToken(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}})
+	t, err := g.reviews.ReviewToken(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{
+		Token: token}})
 	if err != nil {
 		return g.failed(err)
 	}
@@ -125,10 +130,11 @@ func (g *Guard) review(ctx context.Context, token string) int {
 	for name, values := range user.Extra {
 		extra[name] = authorizationv1.ExtraValue(values)
 	}
-	a, err := g.reviews.ReviewAccess(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, Groups: user.Groups, UID: user.UID, Extra: extra,
-		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: Path, Verb: "get"},
-	}})
+	a, err := g.reviews.ReviewAccess(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user.Username, Groups: user.Groups, UID: user.UID, Extra: extra,
+			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: Path, Verb: "get"},
+		}})
 	if err != nil {
 		return g.failed(err)
 	}

@@ -28,7 +28,8 @@ type apiServer struct {
 	block   chan struct{} // reviews of tokens wait for it; nil: they do not
 }
 
-func (a *apiServer) ReviewToken(ctx context.Context, r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+func (a *apiServer) ReviewToken(ctx context.Context, r *authenticationv1.TokenReview) (*authenticationv1.TokenReview,
+	error) {
 	a.mu.Lock()
 	a.tokens++
 	down, block := a.down, a.block
@@ -46,12 +47,14 @@ func (a *apiServer) ReviewToken(ctx context.Context, r *authenticationv1.TokenRe
 	out := r.DeepCopy()
 	if r.Spec.Token == "reader" || r.Spec.Token == "other" {
 		out.Status.Authenticated = true
-		out.Status.User = authenticationv1.UserInfo{Username: r.Spec.Token, UID: "u1", Groups: []string{"g1"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"p1"}}}
+		out.Status.User = authenticationv1.UserInfo{Username: r.Spec.Token, UID: "u1", Groups: []string{"g1"},
+			Extra: map[string]authenticationv1.ExtraValue{"pod": {"p1"}}}
 	}
 	return out, nil
 }
 
-func (a *apiServer) ReviewAccess(_ context.Context, r *authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error) {
+func (a *apiServer) ReviewAccess(_ context.Context, r *authorizationv1.SubjectAccessReview) (
+	*authorizationv1.SubjectAccessReview, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.access = append(a.access, r.Spec)
@@ -70,7 +73,9 @@ type lab struct {
 
 func newLab() *lab {
 	l := &lab{api: &apiServer{}, now: time.Unix(1e9, 0)}
-	l.guard = NewGuard(l.api, func() time.Time { return l.now }, funcr.New(func(_, text string) { l.lines = append(l.lines, text) }, funcr.Options{}))
+	l.guard = NewGuard(l.api, func() time.Time {
+		return l.now
+	}, funcr.New(func(_, text string) { l.lines = append(l.lines, text) }, funcr.Options{}))
 	return l
 }
 
@@ -81,7 +86,8 @@ func (l *lab) request(t *testing.T, method, authorization string) *httptest.Resp
 		r.Header.Set("Authorization", authorization)
 	}
 	w := httptest.NewRecorder()
-	l.guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page")) })).ServeHTTP(w, r)
+	l.guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page")) })).
+		ServeHTTP(w, r)
 	return w
 }
 
@@ -106,7 +112,8 @@ func TestOnlyPermittedTokensReadThePage(t *testing.T) {
 		{"HEAD", "Bearer reader", 200},
 	} {
 		w := newLab().request(t, tc.method, tc.authorization)
-		if w.Code != tc.want || (w.Body.String() == "page") != (tc.want == 200) || (w.Header().Get("WWW-Authenticate") == "Bearer") != (tc.want == 401) {
+		if w.Code != tc.want || (w.Body.String() == "page") != (tc.want == 200) ||
+			(w.Header().Get("WWW-Authenticate") == "Bearer") != (tc.want == 401) {
 			t.Errorf("%s, %.40q: %d %q %v, want %d", tc.method, tc.authorization, w.Code, w.Body, w.Header(), tc.want)
 		}
 	}
@@ -117,7 +124,8 @@ func TestAccessIsReviewedForTheWholeSubject(t *testing.T) {
 	l := newLab()
 	l.request(t, "HEAD", "Bearer reader")
 	got := fmt.Sprintf("%+v %+v", l.api.access[0], *l.api.access[0].NonResourceAttributes)
-	for _, want := range []string{"User:reader", "Groups:[g1]", "UID:u1", "Extra:map[pod:[p1]]", "{Path:/metrics Verb:get}"} {
+	for _, want := range []string{"User:reader", "Groups:[g1]", "UID:u1", "Extra:map[pod:[p1]]",
+		"{Path:/metrics Verb:get}"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the review lacks %s: %s", want, got)
 		}

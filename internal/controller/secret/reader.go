@@ -1,5 +1,6 @@
-// Package secret reads the Secrets and ConfigMaps that stacks refer to, and wakes the stacks when one changes: by watches of metadata where the
-// API server permits them, by polling elsewhere. It keeps no other Secret or ConfigMap, and writes none.
+// Package secret reads the Secrets and ConfigMaps that stacks refer to, and wakes the stacks when one changes: by
+// watches of metadata where the API server permits them, by polling elsewhere. It keeps no other Secret or ConfigMap,
+// and writes none.
 package secret
 
 import (
@@ -26,8 +27,8 @@ import (
 const (
 	// unreadLifetime is how long a Secret is watched that no stack reads any more.
 	unreadLifetime = 10 * time.Minute
-	// PollInterval is the pause between two background reads of Secrets. It does not grow after a failed read, because the next one is of
-	// another Secret.
+	// PollInterval is the pause between two background reads of Secrets. It does not grow after a failed read, because the
+	// next one is of another Secret.
 	PollInterval = time.Second
 	// pollAge is the shortest pause between two background reads of the same Secret.
 	pollAge = time.Minute
@@ -42,8 +43,9 @@ type Core interface {
 	CoreV1() corev1client.CoreV1Interface
 }
 
-// Reader reads the Secrets, or ConfigMaps, that stacks refer to, each by its name. Of other Secrets it receives metadata at most, if it watches a
-// namespace or the cluster; scopesToWatch selects the watches. Secrets that no watch covers are polled.
+// Reader reads the Secrets, or ConfigMaps, that stacks refer to, each by its name. Of other Secrets it receives
+// metadata at most, if it watches a namespace or the cluster; scopesToWatch selects the watches. Secrets that no watch
+// covers are polled.
 type Reader struct {
 	kind   objects.Kind
 	client Core
@@ -92,9 +94,10 @@ func (r *entry) setVersion(version string) bool {
 	return true
 }
 
-// New returns a reader of Secrets. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is
-// watched.
-func New(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+// New returns a reader of Secrets. x has the Secrets that stacks have read. list lists and watches the Secrets of a
+// namespace; nil = nothing is watched.
+func New(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time,
+	log logr.Logger) *Reader {
 	r := newReader(client, list, x, now, log)
 	r.kind, r.get = objects.Secret, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
@@ -103,7 +106,8 @@ func New(client Core, list func(namespace string) cache.ListWatch, x *reads.Inde
 }
 
 // NewConfigMaps returns a reader of ConfigMaps, as New does of Secrets.
-func NewConfigMaps(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+func NewConfigMaps(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key],
+	now func() time.Time, log logr.Logger) *Reader {
 	r := newReader(client, list, x, now, log)
 	r.kind, r.get = objects.ConfigMap, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().ConfigMaps(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
@@ -111,9 +115,11 @@ func NewConfigMaps(client Core, list func(namespace string) cache.ListWatch, x *
 	return r
 }
 
-func newReader(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+func newReader(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key],
+	now func() time.Time, log logr.Logger) *Reader {
 	return &Reader{client: client, list: list, index: x, now: now, log: log,
-		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}
+		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{},
+		watchers: map[scope]*watcher{}}
 }
 
 // Start implements source.TypedFunc: changes wake stacks in the queue until ctx ends.
@@ -145,7 +151,8 @@ func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (metav1.Obje
 }
 
 // fetch reads a Secret from the API server, and reports whether its version has changed.
-func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (o metav1.Object, changed bool, err error) {
+func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (o metav1.Object, changed bool,
+	err error) {
 	s.mu.Lock()
 	events := r.events
 	r.read = s.now()
@@ -185,7 +192,8 @@ func (s *Reader) watched(key types.NamespacedName) bool {
 
 // adjust starts and stops watches as scopesToWatch selects them. s.mu is locked.
 func (s *Reader) adjust() {
-	if w := s.watchers[scope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watchers) == 1 && len(s.order) > 0 {
+	if w := s.watchers[scope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watchers) == 1 &&
+		len(s.order) > 0 {
 		return
 	}
 	want := map[scope]bool{}
@@ -238,14 +246,16 @@ func (s *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-// Poll reads the Secret that was read the longest time ago, among those that no watch covers, unless that was within pollAge.
+// Poll reads the Secret that was read the longest time ago, among those that no watch covers, unless that was within
+// pollAge.
 func (s *Reader) Poll(ctx context.Context) {
 	s.retain()
 	s.mu.Lock()
 	var oldest *entry
 	var key types.NamespacedName
 	for _, k := range s.order {
-		if r := s.entries[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= pollAge && !s.watched(k) {
+		if r := s.entries[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= pollAge &&
+			!s.watched(k) {
 			oldest, key = r, k
 		}
 	}
@@ -269,7 +279,8 @@ func (s *Reader) retain() {
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
 		read := objects.Read{Kind: s.kind, Namespace: key.Namespace, Name: key.Name}
-		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(read) && !slices.ContainsFunc(s.Others, func(o Other) bool { return o.IsRead(read) })
+		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(read) && !slices.ContainsFunc(s.Others,
+			func(o Other) bool { return o.IsRead(read) })
 		if unread {
 			delete(s.entries, key)
 		}
@@ -278,7 +289,8 @@ func (s *Reader) retain() {
 	s.adjust()
 }
 
-// PassReader is the objects.Reader of one pass over a stack: the kinds of its Readers come from these, all else from the caches.
+// PassReader is the objects.Reader of one pass over a stack: the kinds of its Readers come from these, all else from
+// the caches.
 type PassReader struct {
 	*reads.CacheReader
 	get    func(objects.Kind, types.NamespacedName) (metav1.Object, error)
@@ -287,8 +299,8 @@ type PassReader struct {
 	Unread error // the last error of a read that may succeed later
 }
 
-// NewPassReader makes a reader for a pass that ends with ctx; stacks that read no Secrets or ConfigMaps have nil in their place. An object that
-// is not read because the pass ends is an error of the CacheReader.
+// NewPassReader makes a reader for a pass that ends with ctx; stacks that read no Secrets or ConfigMaps have nil in
+// their place. An object that is not read because the pass ends is an error of the CacheReader.
 func NewPassReader(ctx context.Context, cached *reads.CacheReader, readers ...*Reader) *PassReader {
 	r := &PassReader{CacheReader: cached, errs: map[objects.Read]error{}, of: map[objects.Kind]*Reader{}}
 	for _, one := range readers {
@@ -324,7 +336,8 @@ func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Obje
 	return nil, false
 }
 
-// unreadReason is an error of the API server for diagnostics, without parts that differ between attempts, such as ports of connections.
+// unreadReason is an error of the API server for diagnostics, without parts that differ between attempts, such as ports
+// of connections.
 func unreadReason(err error) error {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return fmt.Errorf("the API server answered %s", reason)

@@ -59,7 +59,9 @@ func newScene(t *testing.T, objs ...runtime.Object) *scene {
 	f.Reader = New(f.api, func(namespace string) cache.ListWatch {
 		api := f.api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
-			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
+			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				return api.List(ctx, o)
+			},
 			WatchFuncWithContext: api.Watch,
 		}
 	}, x, func() time.Time { return f.clock }, logr.Discard())
@@ -91,7 +93,8 @@ func (f *scene) woken(t *testing.T) {
 }
 
 func secretOf(text string) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: text}, Data: map[string][]byte{"clientSecret": []byte(text)}}
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: text},
+		Data: map[string][]byte{"clientSecret": []byte(text)}}
 }
 
 // dataOf is the value of a key of a Secret; empty if there is none.
@@ -143,7 +146,8 @@ func TestASecretIsReadAtOnceAndItsEditsWakeItsReaders(t *testing.T) {
 	}
 	f.woken(t)
 	f.sees(t, "")
-	if _, err := f.api.CoreV1().Secrets("shop").Create(t.Context(), secretOf("three"), metav1.CreateOptions{}); err != nil {
+	if _, err := f.api.CoreV1().Secrets("shop").Create(t.Context(), secretOf("three"), metav1.CreateOptions{}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	f.woken(t)
@@ -195,21 +199,27 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 	}{
 		"forbidden":   {err: forbidden, refused: true},
 		"unavailable": {err: apierrors.NewServiceUnavailable("starting"), refused: true, unread: true},
-		"unreachable": {err: errors.New("read tcp 10.0.0.1:51234->10.0.0.2:443: connection reset"), refused: true, unread: true},
-		"missing":     {err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "idp")},
+		"unreachable": {err: errors.New("read tcp 10.0.0.1:51234->10.0.0.2:443: connection reset"), refused: true,
+			unread: true},
+		"missing": {err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "idp")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newScene(t)
-			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true,
+					nil, c.err
+			})
 			r := NewPassReader(t.Context(), reads.NewCacheReader(t.Context(), nil, nil), f.Reader)
 			v := objects.New(r)
-			if _, err := objects.Get[*corev1.Secret](v, objects.From{Kind: objects.Ingress, Namespace: "shop"}, objects.Ref{Kind: objects.Secret, Name: "idp"}); err == nil {
+			if _, err := objects.Get[*corev1.Secret](v, objects.From{Kind: objects.Ingress, Namespace: "shop"}, objects.Ref{
+				Kind: objects.Secret, Name: "idp"}); err == nil {
 				t.Error("it is shown")
 			}
 			why := v.Why(objects.Secret, "shop", "idp")
 			var unread objects.UnreadError
-			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.Unread != nil) != c.unread || v.Err() != nil {
+			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.Unread != nil) != c.unread ||
+				v.Err() != nil {
 				t.Errorf("why: %v, unread: %v, error: %v", why, r.Unread, v.Err())
 			}
 			if why != nil && strings.Contains(why.Error(), "51234") {

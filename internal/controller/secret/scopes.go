@@ -10,7 +10,8 @@ import (
 const (
 	// maxWatches bounds the watches of Secrets, whatever their scopes.
 	maxWatches = 15
-	// fewSecrets is the number of Secrets of a namespace up to which they are watched by name, so that a Role for these Secrets is enough.
+	// fewSecrets is the number of Secrets of a namespace up to which they are watched by name, so that a Role for these
+	// Secrets is enough.
 	fewSecrets = 5
 	// fewNamespaces is the number of namespaces up to which namespaces are watched and not the cluster.
 	fewNamespaces = 3
@@ -29,9 +30,10 @@ const (
 	scopeForbidden            // the API server has answered Forbidden, lately
 )
 
-// scopesToWatch are the scopes to watch for the Secrets that are read, given in the order of their first reads. The widest permitted
-// scopes come first, because a watch costs the API server and this process about the same whatever its scope. A narrower watch that runs
-// stays until a wider one has listed. The result has maxWatches entries at most; Secrets of no scope are polled.
+// scopesToWatch are the scopes to watch for the Secrets that are read, given in the order of their first reads. The
+// widest permitted scopes come first, because a watch costs the API server and this process about the same whatever its
+// scope. A narrower watch that runs stays until a wider one has listed. The result has maxWatches entries at most;
+// Secrets of no scope are polled.
 func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []scope {
 	if len(read) == 0 {
 		return nil

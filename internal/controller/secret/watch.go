@@ -20,8 +20,8 @@ import (
 // forbiddenPause is the pause before a forbidden watch of a namespace or of the cluster is tried again.
 const forbiddenPause = 10 * time.Minute
 
-// Metadata lists and watches Secrets, or another kind by its plural, of a namespace ("" = of all) by their metadata: the API server sends no
-// contents. The required permissions are the same as for the contents.
+// Metadata lists and watches Secrets, or another kind by its plural, of a namespace ("" = of all) by their metadata:
+// the API server sends no contents. The required permissions are the same as for the contents.
 func Metadata(client metadataclient.Interface, plural string) func(namespace string) cache.ListWatch {
 	secrets := client.Resource(corev1.SchemeGroupVersion.WithResource(plural))
 	return func(namespace string) cache.ListWatch {
@@ -36,8 +36,8 @@ func Metadata(client metadataclient.Interface, plural string) func(namespace str
 	}
 }
 
-// watcher is the watch of one scope. It implements the store of its reflector, but stores nothing: it reports changes of Secrets that are
-// read.
+// watcher is the watch of one scope. It implements the store of its reflector, but stores nothing: it reports changes
+// of Secrets that are read.
 type watcher struct {
 	*Reader
 	scope     scope
@@ -55,13 +55,16 @@ func (w *watcher) start(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(ctx)
 	from := w.list(w.scope.Namespace)
 	r := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: inScope(w, from.ListWithContextFunc), WatchFuncWithContext: inScope(w, from.WatchFuncWithContext),
-	}, w.client), nil, w, cache.ReflectorOptions{Name: string(w.kind) + " " + w.scope.String(), TypeDescription: string(w.kind)})
+		ListWithContextFunc: inScope(w, from.ListWithContextFunc), WatchFuncWithContext: inScope(
+			w, from.WatchFuncWithContext),
+	}, w.client), nil, w, cache.ReflectorOptions{Name: string(w.kind) + " " + w.scope.String(),
+		TypeDescription: string(w.kind)})
 	go r.RunWithContext(ctx)
 }
 
 // inScope limits a call to the scope of a watch, and notes its error.
-func inScope[T any](w *watcher, call func(context.Context, metav1.ListOptions) (T, error)) func(context.Context, metav1.ListOptions) (T, error) {
+func inScope[T any](w *watcher, call func(context.Context, metav1.ListOptions) (T, error)) func(context.Context,
+	metav1.ListOptions) (T, error) {
 	return func(ctx context.Context, o metav1.ListOptions) (T, error) {
 		if w.scope.Name != "" {
 			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, w.scope.Name).String()
@@ -72,8 +75,8 @@ func inScope[T any](w *watcher, call func(context.Context, metav1.ListOptions) (
 	}
 }
 
-// noteError records that the API server forbids the watch, so that narrower watches or polling replace it. If it is the watch of one
-// Secret, that is logged once.
+// noteError records that the API server forbids the watch, so that narrower watches or polling replace it. If it is the
+// watch of one Secret, that is logged once.
 func (w *watcher) noteError(err error) {
 	if !apierrors.IsForbidden(err) {
 		return
@@ -93,7 +96,8 @@ func (w *watcher) noteError(err error) {
 	}
 	if w.scope.Name != "" && !w.warned {
 		w.warned = true
-		w.log.Info("cannot watch a "+string(w.kind)+", so it is polled, and its edits take effect later; grant list and watch of it to the controller's service account",
+		w.log.Info("cannot watch a "+string(w.kind)+", so it is polled, and its edits take effect later; grant list and "+
+			"watch of it to the controller's service account",
 			"object", w.scope.String(), "reason", err.Error())
 	}
 }

@@ -28,7 +28,8 @@ import (
 // manySecrets are n Secrets over some namespaces, with their keys.
 func manySecrets(n, namespaces int) (objs []runtime.Object, keys []types.NamespacedName) {
 	for i := range n {
-		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("ns%d", i%namespaces), Name: fmt.Sprintf("tls%d", i), ResourceVersion: "1"},
+		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("ns%d", i%namespaces),
+			Name: fmt.Sprintf("tls%d", i), ResourceVersion: "1"},
 			Data: map[string][]byte{"tls.key": []byte("key")}}
 		objs, keys = append(objs, s), append(keys, types.NamespacedName{Namespace: s.Namespace, Name: s.Name})
 	}
@@ -80,7 +81,8 @@ func (f *scene) allow(rule func(namespace, name string) bool) {
 	})
 }
 
-// follows reports whether the watch of a namespace or of the cluster has begun: the fake API server does not tell of what was before.
+// follows reports whether the watch of a namespace or of the cluster has begun: the fake API server does not tell of
+// what was before.
 func (f *scene) follows(scope scope) bool {
 	return slices.ContainsFunc(f.api.Actions(), func(a clienttesting.Action) bool {
 		w, ok := a.(clienttesting.WatchAction)
@@ -240,7 +242,8 @@ func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 		}
 	}
 	for _, a := range f.api.Actions() {
-		if g, ok := a.(clienttesting.GetAction); ok && !slices.Contains(keys[:10], types.NamespacedName{Namespace: "ns0", Name: g.GetName()}) {
+		if g, ok := a.(clienttesting.GetAction); ok && !slices.Contains(keys[:10], types.NamespacedName{
+			Namespace: "ns0", Name: g.GetName()}) {
 			t.Errorf("%s was read", g.GetName())
 		}
 	}
@@ -269,7 +272,8 @@ func TestWatchesOfSecretsAskForMetadataOnly(t *testing.T) {
 	}
 	v.Stop()
 	for range 2 {
-		// The API server sends the first kind that it knows, and knows this one; of anything else the client would keep metadata only.
+		// The API server sends the first kind that it knows, and knows this one; of anything else the client would keep
+		// metadata only.
 		if kind, _, _ := strings.Cut(<-accepted, ","); !strings.Contains(kind, "as=PartialObjectMetadata") {
 			t.Errorf("asks for %q, by which the API server sends contents", kind)
 		}

@@ -48,8 +48,8 @@ func New(services, live client.Reader, now func() time.Time) *Reader {
 	return &Reader{services: services, live: live, now: now, read: map[types.NamespacedName]*known{}}
 }
 
-// Pod is the pod that stands for those behind a Service, as objects.Representative has it; nil without an error means that there is none. It must not be
-// modified.
+// Pod is the pod that stands for those behind a Service, as objects.Representative has it; nil without an error means
+// that there is none. It must not be modified.
 func (r *Reader) Pod(ctx context.Context, namespace, service string) (*corev1.Pod, error) {
 	name := types.NamespacedName{Namespace: namespace, Name: service}
 	svc := &corev1.Service{}
@@ -90,7 +90,8 @@ func Read(ctx context.Context, live client.Reader, svc *corev1.Service) (pod *co
 	defer cancel()
 	for token := ""; ; {
 		var list corev1.PodList
-		if err := live.List(ctx, &list, client.InNamespace(svc.Namespace), client.MatchingLabelsSelector{Selector: selector}, client.Limit(page), client.Continue(token)); err != nil {
+		if err := live.List(ctx, &list, client.InNamespace(svc.Namespace), client.MatchingLabelsSelector{Selector: selector},
+			client.Limit(page), client.Continue(token)); err != nil {
 			return nil, err
 		}
 		var pods []*corev1.Pod
@@ -115,7 +116,8 @@ func (r *Reader) Changed(service types.NamespacedName) objects.Change {
 	return objects.Change{Kind: objects.PodOfService, Namespace: service.Namespace, Name: service.Name}
 }
 
-// PodsChanged reports whether an update of an EndpointSlice shows other pods, or pods that end. Nil stands for a slice that is not there.
+// PodsChanged reports whether an update of an EndpointSlice shows other pods, or pods that end. Nil stands for a slice
+// that is not there.
 func PodsChanged(before, after *discoveryv1.EndpointSlice) bool {
 	return !slices.Equal(podsOf(before), podsOf(after))
 }

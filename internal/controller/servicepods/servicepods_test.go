@@ -35,13 +35,15 @@ func (c *counted) List(ctx context.Context, l client.ObjectList, opts ...client.
 }
 
 func pod(name string, minute int) *corev1.Pod {
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: map[string]string{"app": "web"}, CreationTimestamp: metav1.NewTime(time.Unix(int64(60*minute), 0))}}
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: map[string]string{
+		"app": "web"}, CreationTimestamp: metav1.NewTime(time.Unix(int64(60*minute), 0))}}
 }
 
 var web = types.NamespacedName{Namespace: "shop", Name: "web"}
 
 func service() *corev1.Service {
-	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{"app": "web"}}}
 }
 
 func TestPodsAreReadOnceUntilTheEndpointsOfTheirServiceChange(t *testing.T) {
@@ -70,7 +72,8 @@ func TestPodsAreReadOnceUntilTheEndpointsOfTheirServiceChange(t *testing.T) {
 	}
 	must(api.Delete(t.Context(), pod("old", 1)))
 	expect("before the event", "old", 1)
-	if got, want := r.Changed(web), (objects.Change{Kind: objects.PodOfService, Namespace: "shop", Name: "web"}); got.Kind != want.Kind || got.Namespace != want.Namespace || got.Name != want.Name {
+	if got, want := r.Changed(web), (objects.Change{Kind: objects.PodOfService, Namespace: "shop",
+		Name: "web"}); got.Kind != want.Kind || got.Namespace != want.Namespace || got.Name != want.Name {
 		t.Errorf("the change is %+v", got)
 	}
 	expect("after the event", "new", 2)
@@ -102,7 +105,8 @@ type paged struct{ client.Client }
 
 func (p paged) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
 	o := (&client.ListOptions{}).ApplyOptions(opts)
-	if err := p.Client.List(ctx, l, client.InNamespace(o.Namespace), client.MatchingLabelsSelector{Selector: o.LabelSelector}); err != nil {
+	if err := p.Client.List(ctx, l, client.InNamespace(o.Namespace), client.MatchingLabelsSelector{
+		Selector: o.LabelSelector}); err != nil {
 		return err
 	}
 	pods, _ := l.(*corev1.PodList)
@@ -138,7 +142,8 @@ func TestOnlyPodsThatComeOrGoChangeASlice(t *testing.T) {
 	slice := func(change func(*discoveryv1.EndpointSlice)) *discoveryv1.EndpointSlice {
 		s := &discoveryv1.EndpointSlice{}
 		for _, name := range []string{"a", "b"} {
-			s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: name, UID: types.UID(name)}})
+			s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"},
+				TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: name, UID: types.UID(name)}})
 		}
 		if change != nil {
 			change(s)
@@ -149,10 +154,14 @@ func TestOnlyPodsThatComeOrGoChangeASlice(t *testing.T) {
 		after *discoveryv1.EndpointSlice
 		want  bool
 	}{
-		"nothing":                   {slice(nil), false},
-		"another order":             {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0], s.Endpoints[1] = s.Endpoints[1], s.Endpoints[0] }), false},
-		"a pod becomes ready":       {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = &yes }), false},
-		"a pod ends":                {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Terminating = &yes }), true},
+		"nothing": {slice(nil), false},
+		"another order": {slice(func(s *discoveryv1.EndpointSlice) {
+			s.Endpoints[0], s.Endpoints[1] = s.Endpoints[1], s.Endpoints[0]
+		}), false},
+		"a pod becomes ready": {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = &yes }),
+			false},
+		"a pod ends": {
+			slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Terminating = &yes }), true},
 		"a pod goes":                {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints = s.Endpoints[:1] }), true},
 		"another pod, of that name": {slice(func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef.UID = "c" }), true},
 		"an endpoint without a pod": {slice(func(s *discoveryv1.EndpointSlice) {

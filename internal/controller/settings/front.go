@@ -1,5 +1,5 @@
-// Package settings says what flags mean to each package: it turns them into the configuration of front ends, compiler, planner and inventory, for
-// the controller and the command line alike.
+// Package settings says what flags mean to each package: it turns them into the configuration of front ends, compiler,
+// planner and inventory, for the controller and the command line alike.
 package settings
 
 import (
@@ -17,7 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun objects under dry run count as if they were not.
+// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun
+// objects under dry run count as if they were not.
 func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]front.Loader {
 	ing := Ingress(c)
 	ing.Config.IncludeDryRun = includeDryRun
@@ -40,8 +41,9 @@ func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun boo
 // Ingress is the front end of Ingress groups as flags configure it.
 func Ingress(c *config.Config) front.Ingress {
 	return front.Ingress{References: References(c), Config: ingress.Config{
-		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
-		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
+		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService,
+		TolerateMissingAction: c.TolerateMissingAction,
+		DefaultTargetType:     c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
 		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
 		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
@@ -52,16 +54,21 @@ func Ingress(c *config.Config) front.Ingress {
 // Service is the front end of Services as flags configure it.
 func Service(c *config.Config) front.Service {
 	return front.Service{References: References(c), Config: service.Config{
-		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
-		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
-		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
+		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController),
+		DefaultTargetType:    c.DefaultTargetType,
+		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(
+			config.ServiceTypeLoadBalancerOnly),
+		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(
+			config.NLBHealthCheckAdvancedConfig),
 		CapacityOff: !c.Gates.Enabled(config.LBCapacityReservation),
 	}}
 }
 
 // GatewayConfig is the configuration of both front ends of Gateways.
 func GatewayConfig(c *config.Config) gateway.Config {
-	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket != "", CompatibleRules: c.ExistingFeaturesOnly, WatchNamespace: c.WatchNamespace, Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
+	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket !=
+		"", CompatibleRules: c.ExistingFeaturesOnly, WatchNamespace: c.WatchNamespace, Route: route.Config{
+		DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
 	for _, of := range []struct {
 		served bool
 		to     *gatewayv1.GatewayController

@@ -13,18 +13,22 @@ import (
 func Compile(c *config.Config) compile.Config {
 	on := c.Gates.Enabled
 	return compile.Config{
-		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags, ObjectLabels: ObjectLabels(c),
+		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags,
+		ObjectLabels:  ObjectLabels(c),
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		RulesPerSecurityGroup: c.RulesPerSecurityGroup, LoadBalancersOfOthers: c.LoadBalancersOfOthers(),
-		ExternalTargetGroups: c.AllowedTargetGroups(c.ExternalTargetGroups), CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
-		StrictGroups: c.StrictGroups, ExistingFeaturesOnly: c.ExistingFeaturesOnly, AllowedAuthorities: c.AllowedCAs,
-		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
+		ExternalTargetGroups:       c.AllowedTargetGroups(c.ExternalTargetGroups),
+		CrossNamespaceTargetGroups: c.AllowedTargetGroups(c.CrossNamespaceTargetGroups),
+		StrictGroups:               c.StrictGroups, ExistingFeaturesOnly: c.ExistingFeaturesOnly,
+		AllowedAuthorities: c.AllowedCAs,
+		EnableWAFv2:        c.EnableWAFv2, EnableShield: c.EnableShield,
 		TrustStores:     compile.TrustStores{Bucket: c.TrustStores.Bucket, Prefix: c.TrustStores.Prefix},
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportsCertificates(),
 		Gates: compile.Gates{
-			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),
+			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(
+				config.SubnetDiscoveryByReachable),
 			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),
 			EnableIPTargetType: on(config.EnableIPTargetType), ListenerRulesTagging: on(config.ListenerRulesTagging),
 			WeightedTargetGroups: on(config.WeightedTargetGroups), NLBSecurityGroup: on(config.NLBSecurityGroup),
@@ -35,9 +39,11 @@ func Compile(c *config.Config) compile.Config {
 
 // PlanOptions are the options of all plans.
 func PlanOptions(c *config.Config) diff.Options {
-	return diff.Options{ExternalTags: c.ExternalManagedTags, RulesPerSecurityGroup: c.RulesPerSecurityGroup, Region: diff.Region{
-		Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups), FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
-	}}
+	return diff.Options{ExternalTags: c.ExternalManagedTags, RulesPerSecurityGroup: c.RulesPerSecurityGroup,
+		Region: diff.Region{
+			Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups), FixedHealthChecks: !c.Gates.Enabled(
+				config.NLBHealthCheckAdvancedConfig),
+		}}
 }
 
 // DriftPolicy are the drift policies where objects and classes declare none. The flags are valid.

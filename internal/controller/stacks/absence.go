@@ -19,10 +19,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the stack can go on without
-// them. A missing finalizer proves nothing: replacing an object takes it off, and policies refuse to put it on again. c is what the
-// whole input compiles to.
-func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w front.Input, c compile.Result, lacking refusedWrites) (refusedWrites, error) {
+// withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the
+// stack can go on without them. A missing finalizer proves nothing: replacing an object takes it off, and policies
+// refuse to put it on again. c is what the whole input compiles to.
+func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w front.Input, c compile.Result,
+	lacking refusedWrites) (refusedWrites, error) {
 	observed, err := s.observe(ctx, key, c.Stack, w)
 	if err != nil {
 		return nil, err
@@ -46,8 +47,9 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 	return out, nil
 }
 
-// provenAbsent compares the plan of a whole stack with that of the same stack without one member. The member has nothing in AWS if leaving
-// it out deletes nothing that stays otherwise, and modifies nothing that is left as it is otherwise.
+// provenAbsent compares the plan of a whole stack with that of the same stack without one member. The member has
+// nothing in AWS if leaving it out deletes nothing that stays otherwise, and modifies nothing that is left as it is
+// otherwise.
 func provenAbsent(with, without *plan.Plan) absence.Absence {
 	touched, deleted := map[stack.Ref]bool{}, map[stack.Ref]bool{}
 	for _, step := range with.Steps {
@@ -56,20 +58,24 @@ func provenAbsent(with, without *plan.Plan) absence.Absence {
 	}
 	changes := 0
 	for _, step := range without.Steps {
-		if step.Action == plan.Delete && !deleted[step.Resource] || (step.Action == plan.Update || step.Action == plan.Replace) && !touched[step.Resource] {
+		if step.Action == plan.Delete && !deleted[step.Resource] || (step.Action == plan.Update ||
+			step.Action == plan.Replace) && !touched[step.Resource] {
 			changes++
 		}
 	}
 	return absence.OfComparison(changes)
 }
 
-// markAwaited is when a pass is made again over a Gateway whose mark of deletion did not come. The mark makes one by itself.
+// markAwaited is when a pass is made again over a Gateway whose mark of deletion did not come. The mark makes one by
+// itself.
 const markAwaited = 10 * time.Second
 
-// endsUnseen reports whether a Gateway that lost routes is being deleted, which its cache does not show yet. Of objects that are deleted together those
-// of each kind reach their cache by themselves: rules would be deleted one by one before their load balancer.
+// endsUnseen reports whether a Gateway that lost routes is being deleted, which its cache does not show yet. Of objects
+// that are deleted together those of each kind reach their cache by themselves: rules would be deleted one by one
+// before their load balancer.
 func (s *Reconciler) endsUnseen(ctx context.Context, key stack.Key, w front.Input) (bool, error) {
-	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 || !lostMember(s.MemoryOf(key), w.LoadBalancer.Members) {
+	if w.Decisions == nil || !w.Wanted || s.Live == nil || len(w.Members) == 0 ||
+		!lostMember(s.MemoryOf(key), w.LoadBalancer.Members) {
 		return false, nil
 	}
 	shown, live := w.Members[0], &gatewayv1.Gateway{}

@@ -15,14 +15,18 @@ func TestOnlyWhatLeavingAMemberOutWouldChangeIsThere(t *testing.T) {
 		with, without *plan.Plan
 		proven        bool
 	}{
-		"nothing to do either way":            {steps(), steps(), true},
-		"it would be created":                 {steps(plan.Step{Action: plan.Create, Resource: rule}), steps(), true},
-		"another is created either way":       {steps(plan.Step{Action: plan.Create, Resource: other}), steps(plan.Step{Action: plan.Create, Resource: other}), true},
-		"another is deleted either way":       {steps(plan.Step{Action: plan.Delete, Resource: other}), steps(plan.Step{Action: plan.Delete, Resource: other}), true},
-		"it would be deleted":                 {steps(), steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
-		"it is edited, and would be deleted":  {steps(plan.Step{Action: plan.Update, Resource: rule}), steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
-		"what is shared would change":         {steps(), steps(plan.Step{Action: plan.Update, Resource: rule}), false},
-		"what is shared changes in any event": {steps(plan.Step{Action: plan.Update, Resource: rule}), steps(plan.Step{Action: plan.Update, Resource: rule}), true},
+		"nothing to do either way": {steps(), steps(), true},
+		"it would be created":      {steps(plan.Step{Action: plan.Create, Resource: rule}), steps(), true},
+		"another is created either way": {steps(plan.Step{Action: plan.Create, Resource: other}),
+			steps(plan.Step{Action: plan.Create, Resource: other}), true},
+		"another is deleted either way": {steps(plan.Step{Action: plan.Delete, Resource: other}),
+			steps(plan.Step{Action: plan.Delete, Resource: other}), true},
+		"it would be deleted": {steps(), steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
+		"it is edited, and would be deleted": {steps(plan.Step{Action: plan.Update, Resource: rule}),
+			steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
+		"what is shared would change": {steps(), steps(plan.Step{Action: plan.Update, Resource: rule}), false},
+		"what is shared changes in any event": {steps(plan.Step{Action: plan.Update, Resource: rule}),
+			steps(plan.Step{Action: plan.Update, Resource: rule}), true},
 	} {
 		if got := provenAbsent(c.with, c.without); got.Proven() != c.proven {
 			t.Errorf("%s: %q", name, got)

@@ -14,18 +14,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// records are the annotations that record what is made of a Gateway's load balancer, each with whether a stack is to have none of it, and with the
-// steps that take it away.
+// records are the annotations that record what is made of a Gateway's load balancer, each with whether a stack is to
+// have none of it, and with the steps that take it away.
 var records = map[string]struct {
 	none  func(*stack.Stack) bool
 	takes func(plan.Step) bool
 }{
-	gateway.AddOnWebACL:   {noAddOn(func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }), about(awsop.AddOnWebACL)},
-	gateway.AddOnShield:   {noAddOn(func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }), about(awsop.AddOnShield)},
-	gateway.AddOnCapacity: {noAddOn(func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }), about(awsop.AddOnCapacity)},
+	gateway.AddOnWebACL: {noAddOn(func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }),
+		about(awsop.AddOnWebACL)},
+	gateway.AddOnShield: {noAddOn(func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }),
+		about(awsop.AddOnShield)},
+	gateway.AddOnCapacity: {noAddOn(func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }),
+		about(awsop.AddOnCapacity)},
 	gateway.ClientsPassed: {
 		func(want *stack.Stack) bool {
-			return !slices.ContainsFunc(want.Listeners, func(l stack.Listener) bool { return l.Protocol == "HTTPS" && l.Mutual == nil })
+			return !slices.ContainsFunc(want.Listeners, func(l stack.Listener) bool {
+				return l.Protocol == "HTTPS" &&
+					l.Mutual == nil
+			})
 		},
 		func(s plan.Step) bool {
 			_, modifies := s.Op.(awsop.ModifyListener)
@@ -44,8 +50,8 @@ func about(a awsop.AddOn) func(plan.Step) bool {
 	return func(s plan.Step) bool { return s.Op.Traits().Setting == string(a) }
 }
 
-// recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more: those of which AWS was
-// read, and of whose removal every step is done.
+// recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more:
+// those of which AWS was read, and of whose removal every step is done.
 func (p *pass) recordRemovedAddOns(ctx context.Context) refusedWrites {
 	w, want := p.input, p.compiled.Stack
 	if w.Decisions == nil || p.observed.Pending || len(want.LoadBalancers) == 0 {
@@ -65,7 +71,9 @@ func (p *pass) recordRemovedAddOns(ctx context.Context) refusedWrites {
 		values[annotation] = "false"
 	}
 	_, refused := p.reconciler.writeMembers(ctx, "annotations of", w.Members, func(client.Object) objectwriter.Write {
-		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return annotate(o, removed, values) }}
+		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
+			return annotate(o, removed, values)
+		}}
 	})
 	return refused
 }

@@ -38,9 +38,11 @@ type BackendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	Log       logr.Logger
-	Failed    func(stack.Owner) // is called when AWS keeps refusing to delete the group, with the owner of the stack that was released last; nil = it is not
-	Unserved  []stack.Owner     // whose objects are not read
-	signal    chan struct{}     // check was called
+	// is called when AWS keeps refusing to delete the group, with the owner of the stack that was released last; nil = it
+	// is not
+	Failed   func(stack.Owner)
+	Unserved []stack.Owner // whose objects are not read
+	signal   chan struct{} // check was called
 
 	DefaultTags  map[string]string
 	ExternalTags []string // keys that others manage
@@ -64,23 +66,25 @@ type BackendGroup struct {
 }
 
 const (
-	// logAfter is the number of refused attempts after which it is logged what refers to the group. That is after a minute: the
-	// network interfaces of a deleted load balancer take about as long to go.
+	// logAfter is the number of refused attempts after which it is logged what refers to the group. That is after a
+	// minute: the network interfaces of a deleted load balancer take about as long to go.
 	logAfter = 6
-	// BackendLooks is how often a look is repeated. A look that finds the group needed is repeated so often, first after this pause and then after ever longer ones: the cache may
-	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
+	// BackendLooks is how often a look is repeated. A look that finds the group needed is repeated so often, first after
+	// this pause and then after ever longer ones: the cache may still show the object whose release was the reason to
+	// look, for as long as a minute if the machine has much else to do.
 	BackendLooks = 13
 	backendPause = 25 * time.Millisecond
 	// longestDeletion bounds an attempt to delete the group: passes wait for its end.
 	longestDeletion = 10 * time.Second
 )
 
-// backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's rule, as one of a
-// database that lets the group in, may do so for ever.
+// backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's
+// rule, as one of a database that lets the group in, may do so for ever.
 var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Minute}
 
 // NewBackendGroup makes the runnable for a cluster; run applies a plan.
-func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *BackendGroup {
+func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result,
+	cluster string, log logr.Logger) *BackendGroup {
 	b := &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
 	b.released.Store(new(stack.Ingress)) // as which a group that is left behind by a restart counts
 	return b
@@ -92,8 +96,8 @@ func (b *BackendGroup) Released(o stack.Owner) {
 	b.Check()
 }
 
-// Use keeps the group for a stack that is about to be made, until Forget: the cache does not show the finalizers of its objects yet. If the group is being deleted, Use
-// returns when that has ended.
+// Use keeps the group for a stack that is about to be made, until Forget: the cache does not show the finalizers of its
+// objects yet. If the group is being deleted, Use returns when that has ended.
 func (b *BackendGroup) Use(key stack.Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,7 +147,8 @@ func (b *BackendGroup) Start(ctx context.Context) error {
 	}
 }
 
-// Look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked for.
+// Look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked
+// for.
 func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
 	if b.asked.Swap(false) {
 		b.looks = BackendLooks
@@ -214,8 +219,10 @@ func (b *BackendGroup) logOpen() {
 	groups := b.inventory.SecurityGroups().OpenBackend()
 	if text := fmt.Sprint(groups); text != b.open && len(groups) > 0 {
 		b.open = text
-		b.Log.Info("security groups with the tags of the shared backend security group have rules that admit clients, which would open every load balancer of the cluster; "+
-			"load balancers get another group: remove these rules, or name the group by --backend-security-group", "groups", groups)
+		b.Log.Info("security groups with the tags of the shared backend security group have rules that admit clients, "+
+			"which would open every load balancer of the cluster; "+
+			"load balancers get another group: remove these rules, or name the group by --backend-security-group",
+			"groups", groups)
 	}
 }
 
@@ -237,7 +244,8 @@ func (b *BackendGroup) tag(ctx context.Context) {
 			b.Log.Info("set tags of the shared backend security group", "group", g.GroupID, "tags", p.Steps[0].Why)
 		case o.Err != nil && o.Err.Error() != b.untagged:
 			b.untagged = o.Err.Error()
-			b.Log.Info("the shared backend security group keeps its old tags: AWS refuses those of --default-tags; the controller retries when load balancers are created or deleted",
+			b.Log.Info("the shared backend security group keeps its old tags: AWS refuses those of --default-tags; the "+
+				"controller retries when load balancers are created or deleted",
 				"group", g.GroupID, "cause", awsclient.SteadyText(b.untagged))
 		}
 	}
@@ -252,13 +260,15 @@ func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Out
 	admitting := b.inventory.SecurityGroups().Admitting(ctx, group)
 	if text := fmt.Sprint(group, admitting); text != b.logged {
 		b.logged = text
-		b.Log.Info("AWS refuses to delete the shared backend security group, which no load balancer of the cluster uses: remove the rules that name it as their source, or the network "+
-			"interfaces that have it; it is tried again, at last every ten minutes", "group", group, "securityGroupsWithRules", admitting)
+		b.Log.Info("AWS refuses to delete the shared backend security group, which no load balancer of the cluster uses: "+
+			"remove the rules that name it as their source, or the network "+
+			"interfaces that have it; it is tried again, at last every ten minutes", "group", group, "securityGroupsWithRules",
+			admitting)
 	}
 }
 
-// Needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps a group
-// that a rule refers to, and the rules go after the load balancers.
+// Needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps
+// a group that a rule refers to, and the rules go after the load balancers.
 func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	if b.Restricted || b.Shared != nil && b.Shared() {
 		return true, nil
@@ -299,7 +309,8 @@ func (b *BackendGroup) stillProtected(ctx context.Context) bool {
 		return false
 	}
 	o, ok := readable.Kinds[w.kind].Object.DeepCopyObject().(client.Object)
-	return ok && b.client.Get(ctx, w.key, o, client.UnsafeDisableDeepCopy) == nil && len(naming.StacksOfFinalizers(w.owner, o)) > 0
+	return ok && b.client.Get(ctx, w.key, o, client.UnsafeDisableDeepCopy) == nil &&
+		len(naming.StacksOfFinalizers(w.owner, o)) > 0
 }
 
 // fewObjects are looked at before all are: mostly one of them has a finalizer.
@@ -329,9 +340,10 @@ func (b *BackendGroup) anyProtected(ctx context.Context, k owner.Kind) (protecte
 
 // admits reports whether a binding asks for rules whose source is the group.
 func admits(o *v1beta1.TargetGroupBinding, group string) bool {
-	return o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
-		return slices.ContainsFunc(r.From, func(p v1beta1.NetworkingPeer) bool {
-			return p.SecurityGroup != nil && p.SecurityGroup.GroupID == group
+	return o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress,
+		func(r v1beta1.NetworkingIngressRule) bool {
+			return slices.ContainsFunc(r.From, func(p v1beta1.NetworkingPeer) bool {
+				return p.SecurityGroup != nil && p.SecurityGroup.GroupID == group
+			})
 		})
-	})
 }

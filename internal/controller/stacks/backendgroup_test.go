@@ -39,11 +39,13 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 	binding := func(group string) client.Object {
 		return &v1beta1.TargetGroupBinding{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: "shop", Name: "web", Finalizers: []string{"elbv2.k8s.aws/resources"}, DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)},
+				Namespace: "shop", Name: "web", Finalizers: []string{"elbv2.k8s.aws/resources"}, DeletionTimestamp: &metav1.Time{
+					Time: time.Unix(1, 0)},
 			},
-			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{Ingress: []v1beta1.NetworkingIngressRule{
-				{From: []v1beta1.NetworkingPeer{{SecurityGroup: &v1beta1.SecurityGroup{GroupID: group}}}},
-			}}},
+			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{
+				Ingress: []v1beta1.NetworkingIngressRule{
+					{From: []v1beta1.NetworkingPeer{{SecurityGroup: &v1beta1.SecurityGroup{GroupID: group}}}},
+				}}},
 		}
 	}
 	for _, c := range []struct {
@@ -72,7 +74,8 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 
 func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	t.Parallel()
-	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
+	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{
+		"ingress.k8s.aws/resources"}}}
 	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
@@ -81,12 +84,14 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var looks []time.Duration
-		counted := interceptor.NewClient(cache, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		counted := interceptor.NewClient(cache, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch,
+			list client.ObjectList, opts ...client.ListOption) error {
 			if _, ok := list.(*networkingv1.IngressList); ok {
 				looks = append(looks, time.Since(begun))
 			}
 			return c.List(ctx, list, opts...)
-		}, Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		}, Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			looks = append(looks, time.Since(begun)) // at the object that the look before has found
 			return c.Get(ctx, key, o, opts...)
 		}})
@@ -101,13 +106,14 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	})
 }
 
-// TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn has attempts that fail. The first ones are as expected: network interfaces of
-// deleted load balancers still refer to the group.
+// TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn has attempts that fail. The first ones are as
+// expected: network interfaces of deleted load balancers still refer to the group.
 func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing.T) {
 	t.Parallel()
-	failing := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-		return errors.New("no answer")
-	}})
+	failing := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("no answer")
+		}})
 	inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})
 	inv.Record(stack.Key{Owner: stack.Ingress}, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
 		awsop.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
@@ -121,7 +127,8 @@ func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing
 			t.Fatal("no further attempt is due")
 		}
 		if want := max(0, n+2-logAfter); failed[stack.Service] != want || len(failed) > 1 {
-			t.Errorf("failures %v after %d attempts, want %d of Services, whose load balancer was the last to go", failed, n+1, want)
+			t.Errorf("failures %v after %d attempts, want %d of Services, whose load balancer was the last to go",
+				failed, n+1, want)
 		}
 	}
 }
@@ -132,14 +139,16 @@ func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
+	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{
+		"ingress.k8s.aws/resources"}}}
 	inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo", VPC: "vpc-1"})
 	tags := naming.BackendTracking("demo")
 	tags["team"], tags["theirs"], tags["cost"] = "old", "x", "by-others"
 	record := func(op plan.Operation, id string) {
 		inv.Record(backendKey, op, awsop.Output{ID: id}, func(r stack.Ref) string { return r.Literal })
 	}
-	record(awsop.CreateSecurityGroup{VPC: "vpc-1", Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true, Tags: tags}}, "sg-shared")
+	record(awsop.CreateSecurityGroup{VPC: "vpc-1", Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true,
+		Tags: tags}}, "sg-shared")
 	var sent []map[string]string
 	run := func(_ context.Context, p plan.Plan) (r apply.Result) {
 		r.Outcomes = map[plan.StepID]apply.Outcome{}
@@ -154,7 +163,8 @@ func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.
 		}
 		return r
 	}
-	b := NewBackendGroup(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build(), inv, run, "demo", logr.Discard())
+	b := NewBackendGroup(fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build(), inv, run, "demo",
+		logr.Discard())
 	b.DefaultTags, b.ExternalTags = map[string]string{"team": "new", "cost": "1", "env": "prod"}, []string{"cost"}
 	b.Check()
 	for range 3 {
@@ -167,8 +177,10 @@ func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.
 
 func TestTheBackendGroupIsNotDeletedWhileAStackUsesIt(t *testing.T) {
 	t.Parallel()
-	b := &BackendGroup{inventory: inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})} // which would panic on a call
-	web, api := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "api"}}
+	// which would panic on a call
+	b := &BackendGroup{inventory: inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})}
+	web, api := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, stack.Key{Owner: stack.Ingress, ID: stack.ID{
+		Name: "api"}}
 	b.Use(web)
 	b.Use(api)
 	b.Forget(web)

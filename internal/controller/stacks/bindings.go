@@ -57,8 +57,10 @@ func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
 // CreateBinding implements apply.Bindings.
 func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) error {
 	o := &v1beta1.TargetGroupBinding{}
-	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels), maps.Clone(want.Annotations)
-	o.Spec, o.Finalizers = bindingobject.BindingSpec(want), []string{naming.BindingFinalizer} // which spares the binding's first pass a write
+	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels),
+		maps.Clone(want.Annotations)
+	// which spares the binding's first pass a write
+	o.Spec, o.Finalizers = bindingobject.BindingSpec(want), []string{naming.BindingFinalizer}
 	made := o.DeepCopy()
 	b.Planned.Note(want) // before the object is seen
 	err := b.Client.Create(ctx, o)
@@ -84,8 +86,8 @@ func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) e
 	return nil
 }
 
-// undefinedKind names the cause of an error of the API server if that is a missing definition: a client that has looked for it lately knows no
-// such kind, another one gets a 404 that is not of the resource's own handler.
+// undefinedKind names the cause of an error of the API server if that is a missing definition: a client that has looked
+// for it lately knows no such kind, another one gets a 404 that is not of the resource's own handler.
 func undefinedKind(err error) error {
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err) {
 		return fmt.Errorf("%w (%w)", apply.ErrBindingsUndefined, err)
@@ -247,7 +249,8 @@ func indexed(labels map[string]string) string {
 func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]awsop.Binding, error) {
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
-	if err := b.Client.List(ctx, &list, client.MatchingFields{ByStack: indexed(labels)}, client.MatchingLabels(labels)); err != nil {
+	if err := b.Client.List(ctx, &list, client.MatchingFields{ByStack: indexed(labels)},
+		client.MatchingLabels(labels)); err != nil {
 		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, undefinedKind(err))
 	}
 	found := map[client.ObjectKey]*v1beta1.TargetGroupBinding{}
@@ -278,9 +281,12 @@ func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupB
 			gone := cached.DeepCopy()
 			gone.DeletionTimestamp = cmp.Or(gone.DeletionTimestamp, &metav1.Time{Time: w.at})
 			found[key] = gone
-		case w.object != nil && cached != nil && cached.UID == w.object.UID && !bindingobject.HasLabels(w.object.Labels, labels): // which were taken off
+		// which were taken off
+		case w.object != nil && cached != nil && cached.UID == w.object.UID &&
+			!bindingobject.HasLabels(w.object.Labels, labels):
 			delete(found, key)
-		case w.object != nil && bindingobject.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
+		case w.object != nil && bindingobject.HasLabels(w.object.Labels, labels) &&
+			(cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
 			found[key] = w.object // of two of one name, ours took the place of the other
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is without
-// one, else seldom, and never if no stack does. The inventory wakes the stacks that a new certificate concerns.
+// CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is
+// without one, else seldom, and never if no stack does. The inventory wakes the stacks that a new certificate concerns.
 type CertificateWatcher struct {
 	Read   func(ctx context.Context, age time.Duration) error
 	Owners []*Reconciler // of all kinds; those whose front end names no hosts need nothing
@@ -30,7 +30,8 @@ type CertificateWatcher struct {
 	next     time.Time // not before then
 }
 
-// CertificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be bounds the reads.
+// CertificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be
+// bounds the reads.
 const CertificateTick = 2 * time.Second
 
 // certificatePauses are those after looks that failed.
@@ -66,7 +67,8 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	w.failures++
 	w.next = w.Now().Add(certificatePauses.Pause(w.failures))
 	if ctx.Err() == nil {
-		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // the stacks that need one report it
+		// the stacks that need one report it
+		w.Log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error())
 	}
 }
 
@@ -92,7 +94,9 @@ func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, foun
 	}
 	slices.Sort(d.hosts)
 	d.hosts = slices.Compact(d.hosts)
-	d.missed = len(d.hosts) > 0 && slices.ContainsFunc(found, func(x diag.Diagnostic) bool { return x.Code == diag.CertificateNotFound })
+	d.missed = len(d.hosts) > 0 && slices.ContainsFunc(found, func(x diag.Diagnostic) bool {
+		return x.Code == diag.CertificateNotFound
+	})
 	return d
 }
 

@@ -86,11 +86,13 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 		var writes atomic.Int32
 		slow := func() { writes.Add(1); time.Sleep(patch) }
 		s := &Reconciler{Front: front.Ingress{}, Client: b.WithInterceptorFuncs(interceptor.Funcs{
-			Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+				opts ...client.PatchOption) error {
 				slow()
 				return c.Patch(ctx, o, p, opts...)
 			},
-			SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+				opts ...client.SubResourcePatchOption) error {
 				slow()
 				return c.SubResource(sub).Patch(ctx, o, p, opts...)
 			},
@@ -116,7 +118,8 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 					}
 					current[i] = fresh
 				}
-				return s.clearStatus(t.Context(), awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{DNSName: "ours.example"}}}, current)
+				return s.clearStatus(t.Context(), awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{DNSName: "ours.example"}}},
+					current)
 			},
 		} {
 			begun := time.Now()

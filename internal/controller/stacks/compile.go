@@ -16,15 +16,17 @@ func (s *Reconciler) compiler() front.Compiler {
 	return front.Compiler{Facts: s.Inventory, Config: s.Compile}
 }
 
-// compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an answer is past its lifetime:
-// that something is missing in AWS is not concluded from such a one.
-func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
+// compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an
+// answer is past its lifetime: that something is missing in AWS is not concluded from such a one.
+func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (
+	compile.Result, error) {
 	s.mu.Lock()
 	st := s.state(key)
 	before, missed := st.memory, st.missed
 	st.missed = nil
 	s.mu.Unlock()
-	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
+	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and
+	// believed.)
 	s.Inventory.InvalidateFacts(missed...)
 	c, needs, err := s.compiler().Compile(ctx, key, w, before)
 	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
@@ -44,14 +46,18 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)
 	st.discovery = discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics)
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		st.missed = slices.DeleteFunc(askedOfAWS(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see CertificateWatcher
+		// see CertificateWatcher
+		st.missed = slices.DeleteFunc(askedOfAWS(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates })
 	}
 	return c, nil
 }
 
-// askedOfAWS are the needs that AWS answers, without those of the stack itself, which the inventory invalidates by itself.
+// askedOfAWS are the needs that AWS answers, without those of the stack itself, which the inventory invalidates by
+// itself.
 func askedOfAWS(needs []facts.Need) []facts.Need {
-	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
+	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool {
+		return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails
+	})
 }
 
 // keepObserved has the next process begin with what is known of a stack.
@@ -64,7 +70,8 @@ func (s *Reconciler) keepObserved(key stack.Key) {
 }
 
 // expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
-func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (awsop.Observed, error) {
+func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (
+	awsop.Observed, error) {
 	o, err := s.Inventory.Observed(ctx, key, desired)
 	if err != nil {
 		return awsop.Observed{}, err
@@ -74,9 +81,10 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 	return o, err
 }
 
-// observe is what AWS holds of a stack, for callers that conclude more from it than that nothing is to be done: what is only assumed is
-// read first.
-func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (awsop.Observed, error) {
+// observe is what AWS holds of a stack, for callers that conclude more from it than that nothing is to be done: what is
+// only assumed is read first.
+func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (
+	awsop.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)
 	if err != nil || !o.Assumed() {
 		return o, err

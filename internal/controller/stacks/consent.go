@@ -14,8 +14,8 @@ import (
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
 var errConsentChanged = errors.New("the consent of a load balancer of others has changed")
 
-// freshConsents reads the tags by which load balancers of others consent to what a plan does again, before it is carried out, and returns the observation with
-// them. Listings and facts may be minutes old.
+// freshConsents reads the tags by which load balancers of others consent to what a plan does again, before it is
+// carried out, and returns the observation with them. Listings and facts may be minutes old.
 func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o awsop.Observed) (awsop.Observed, error) {
 	asked := map[string]bool{}
 	for arn := range c.Consents {
@@ -23,7 +23,8 @@ func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o awso
 	}
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
-		asked[lb.ARN] = asked[lb.ARN] || !lb.Foreign && (lb.Adopted() || lb.ARN == c.Stack.Adopts || c.Stack.Retention == stack.RetainUnlessDeletable)
+		asked[lb.ARN] = asked[lb.ARN] || !lb.Foreign && (lb.Adopted() || lb.ARN == c.Stack.Adopts ||
+			c.Stack.Retention == stack.RetainUnlessDeletable)
 	}
 	maps.DeleteFunc(asked, func(_ string, yes bool) bool { return !yes })
 	if len(asked) == 0 {

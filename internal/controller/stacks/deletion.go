@@ -25,7 +25,8 @@ const (
 	overdue = 5 * time.Minute
 )
 
-// overdueDeletions are findings on the deleted objects that stay, though nothing failed for them, because AWS or another member is not ready.
+// overdueDeletions are findings on the deleted objects that stay, though nothing failed for them, because AWS or
+// another member is not ready.
 func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 	if t.releasing {
 		return nil
@@ -36,7 +37,8 @@ func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 			continue
 		}
 		if text := waitsFor(t); text != "" {
-			found = append(found, diag.New(o, "metadata.deletionTimestamp", diag.DeletionWaits, text, "nothing to do while AWS works; lbc explain shows the remaining steps"))
+			found = append(found, diag.New(o, "metadata.deletionTimestamp", diag.DeletionWaits, text,
+				"nothing to do while AWS works; lbc explain shows the remaining steps"))
 		}
 	}
 	return found
@@ -59,8 +61,8 @@ func waitsFor(t passReport) string {
 	return ""
 }
 
-// showDeletions has each object that is deleted say in an annotation why it stays: in a namespace that is being deleted, the API server refuses events and
-// deletes the LoadBalancer object.
+// showDeletions has each object that is deleted say in an annotation why it stays: in a namespace that is being
+// deleted, the API server refuses events and deletes the LoadBalancer object.
 func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
 	if t.releasing { // the annotation goes with the finalizer
 		return
@@ -73,7 +75,9 @@ func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
 	}
 	_, refused := s.writeMembers(ctx, "annotation of", leaving, func(m client.Object) objectwriter.Write {
 		cause := s.deletionCause(t, m)
-		return objectwriter.Write{Part: objectwriter.Metadata, Change: func(o client.Object) bool { return showCause(o, cause) }}
+		return objectwriter.Write{Part: objectwriter.Metadata, Change: func(o client.Object) bool {
+			return showCause(o, cause)
+		}}
 	})
 	if err := refused.err(); err != nil {
 		logf.FromContext(ctx).V(1).Info("the cause for which a deletion waits is not shown", "cause", err.Error())
@@ -83,7 +87,8 @@ func (s *Reconciler) showDeletions(ctx context.Context, t passReport) {
 // deletionCause is the cause to show for which an object that is deleted stays; empty = none yet.
 func (s *Reconciler) deletionCause(t passReport, m client.Object) string {
 	d, ok := reporting.Cause(t.found, owner.Object(m))
-	if !ok || (d.Class == diag.Transient || d.Class == diag.Throttled) && s.Now().Sub(m.GetDeletionTimestamp().Time) < patience {
+	if !ok || (d.Class == diag.Transient || d.Class == diag.Throttled) &&
+		s.Now().Sub(m.GetDeletionTimestamp().Time) < patience {
 		return ""
 	}
 	if d.RequestID != "" {

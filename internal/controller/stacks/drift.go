@@ -29,9 +29,10 @@ func (s *Reconciler) withhold(key stack.Key, c compile.Result, o awsop.Observed)
 	return policy.Withhold(by, wanted, s.appliedTo(key, wanted, o), o)
 }
 
-// appliedTo are the fields of a stack that were applied last. Without a record, because the policy is new, none count as applied in the process that has seen
-// the stack before, and for a load balancer that does not exist: everything becomes as it is wanted once. In a new process the record is lost, and what
-// exists counts as applied, so that a start undoes nothing.
+// appliedTo are the fields of a stack that were applied last. Without a record, because the policy is new, none count
+// as applied in the process that has seen the stack before, and for a load balancer that does not exist: everything
+// becomes as it is wanted once. In a new process the record is lost, and what exists counts as applied, so that a start
+// undoes nothing.
 func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o awsop.Observed) policy.Fields {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,9 +60,10 @@ func (s *Reconciler) record(key stack.Key, applied policy.Fields) {
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), &m)
 }
 
-// noteApplied keeps, before a load balancer is made, that nothing of it was applied yet. Without that a process which begins in the middle would take
-// for applied what is still to be made.
-func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o awsop.Observed, p *plan.Plan) error {
+// noteApplied keeps, before a load balancer is made, that nothing of it was applied yet. Without that a process which
+// begins in the middle would take for applied what is still to be made.
+func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o awsop.Observed,
+	p *plan.Plan) error {
 	if front.DriftPolicies(c, s.DriftPolicy).Corrects() || c.Stack.Removal != stack.NotRemoved || !creates(p) {
 		return nil
 	}
@@ -91,8 +93,9 @@ func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p
 	s.record(key, policy.Settle(wanted, s.appliedTo(key, wanted, o), p, o, done))
 }
 
-// driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if the plan is the first one after the
-// check, no object was edited, AWS's answers decide the same as before and nothing was left to do; of what is reported, in each pass.
+// driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if
+// the plan is the first one after the check, no object was edited, AWS's answers decide the same as before and nothing
+// was left to do; of what is reported, in each pass.
 func (p *pass) driftFound() diag.List {
 	s := p.reconciler
 	s.mu.Lock()
@@ -125,8 +128,8 @@ func (p *pass) driftFound() diag.List {
 	return append(p.driftNotes(corrected, correctedNote), p.driftNotes(left, reportedNote)...)
 }
 
-// decidedBy is a hash of what a stack wants because of AWS's answers, and not of objects alone: certificates, trust stores, subnets, security groups and
-// web ACLs. If it changes, AWS was changed, but nothing of the load balancer.
+// decidedBy is a hash of what a stack wants because of AWS's answers, and not of objects alone: certificates, trust
+// stores, subnets, security groups and web ACLs. If it changes, AWS was changed, but nothing of the load balancer.
 func decidedBy(s *stack.Stack) uint64 {
 	h := fnv.New64a()
 	write := func(parts ...string) {
@@ -167,8 +170,10 @@ type driftNote struct {
 }
 
 var (
-	correctedNote = driftNote{diag.DriftCorrected, "undoing a change made in AWS: ", "to keep the change, declare it in Kubernetes, or set drift policy report or ignore"}
-	reportedNote  = driftNote{diag.DriftReported, "a change made in AWS stays because of drift policy report; the controller would do: ",
+	correctedNote = driftNote{diag.DriftCorrected, "undoing a change made in AWS: ",
+		"to keep the change, declare it in Kubernetes, or set drift policy report or ignore"}
+	reportedNote = driftNote{diag.DriftReported, "a change made in AWS stays because of drift policy report; the " +
+		"controller would do: ",
 		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it"}
 )
 

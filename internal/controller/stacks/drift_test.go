@@ -62,11 +62,13 @@ func TestAChangeMadeByHandIsCountedOnceACheckFindsIt(t *testing.T) {
 	if err != nil || len(o.LoadBalancers) == 0 {
 		t.Fatal(o, err)
 	}
-	listeners, err := s.Clients.ELBV2.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &o.LoadBalancers[0].ARN})
+	listeners, err := s.Clients.ELBV2.DescribeListeners(t.Context(), &elbv2.DescribeListenersInput{
+		LoadBalancerArn: &o.LoadBalancers[0].ARN})
 	if err != nil || len(listeners.Listeners) == 0 {
 		t.Fatal(listeners, err)
 	}
-	if _, err := s.Clients.ELBV2.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: listeners.Listeners[0].ListenerArn}); err != nil {
+	if _, err := s.Clients.ELBV2.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+		ListenerArn: listeners.Listeners[0].ListenerArn}); err != nil {
 		t.Fatal(err)
 	}
 	if check(); counted(t, r, "lbc_drift_found_total") != 1 {
@@ -76,7 +78,8 @@ func TestAChangeMadeByHandIsCountedOnceACheckFindsIt(t *testing.T) {
 
 func TestAServiceWhoseStatusCannotBeClearedKeepsTheFinalizerAndReportsIt(t *testing.T) {
 	t.Parallel()
-	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"service.k8s.aws/resources"}}}
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{
+		"service.k8s.aws/resources"}}}
 	web.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "gone.example"}}
 	s, _ := newTestReconciler(t, web)
 	s.Front = front.Service{}

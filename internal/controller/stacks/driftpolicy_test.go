@@ -36,7 +36,8 @@ type idle struct {
 func newIdle(t *testing.T, by string) *idle {
 	t.Helper()
 	s, events := newTestReconciler(t, served()...)
-	i := &idle{s, t, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, events, prometheus.NewRegistry()}
+	i := &idle{s, t, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, events,
+		prometheus.NewRegistry()}
 	s.Metrics = metrics.New(i.counts)
 	i.annotate(annotation.DriftPolicy, by)
 	i.annotate(annotation.LoadBalancerAttributes, idleTimeout+"=75")
@@ -76,7 +77,8 @@ func (i *idle) balancer() (arn, timeout string) {
 		i.t.Fatal(o.LoadBalancers, err)
 	}
 	arn = o.LoadBalancers[0].ARN
-	out, err := i.Clients.ELBV2.DescribeLoadBalancerAttributes(i.t.Context(), &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
+	out, err := i.Clients.ELBV2.DescribeLoadBalancerAttributes(i.t.Context(), &elbv2.DescribeLoadBalancerAttributesInput{
+		LoadBalancerArn: &arn})
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -92,8 +94,9 @@ func (i *idle) balancer() (arn, timeout string) {
 func (i *idle) changeByHand(timeout string) {
 	i.t.Helper()
 	arn, _ := i.balancer()
-	if _, err := i.Clients.ELBV2.ModifyLoadBalancerAttributes(i.t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn,
-		Attributes: []types.LoadBalancerAttribute{{Key: aws.String(idleTimeout), Value: &timeout}}}); err != nil {
+	if _, err := i.Clients.ELBV2.ModifyLoadBalancerAttributes(i.t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: &arn,
+		Attributes:      []types.LoadBalancerAttribute{{Key: aws.String(idleTimeout), Value: &timeout}}}); err != nil {
 		i.t.Fatal(err)
 	}
 	i.check()
@@ -144,8 +147,10 @@ func TestADriftPolicyDecidesWhatBecomesOfAChangeByHand(t *testing.T) {
 		drifted, edited, event string
 		code                   diag.Code
 	}{
-		"correct":              {"75", "90", "undoing a change made in AWS: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftCorrected},
-		"report":               {"30", "90", "a change made in AWS stays because of drift policy report; the controller would do: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftReported},
+		"correct": {"75", "90", "undoing a change made in AWS: ModifyLoadBalancerAttributes LoadBalancer " +
+			"(idle_timeout.timeout_seconds 30 → 75)", diag.DriftCorrected},
+		"report": {"30", "90", "a change made in AWS stays because of drift policy report; the controller " +
+			"would do: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftReported},
 		"load-balancer=ignore": {"30", "30", "", ""},
 		"tags=report":          {"75", "90", "undoing a change made in AWS", diag.DriftCorrected},
 	} {

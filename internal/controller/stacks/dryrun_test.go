@@ -45,10 +45,13 @@ metadata: {name: web, namespace: shop}
 spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}
 `
 
-// gatewayReconciler is a reconciler of Gateways of a family over a cluster with dryRunGateway, and the statuses that its passes decided.
-func gatewayReconciler(t *testing.T, family attachment.Family, protocol, route string) (s *Reconciler, events *[]string, statuses func() map[string]metav1.Object) {
+// gatewayReconciler is a reconciler of Gateways of a family over a cluster with dryRunGateway, and the statuses that
+// its passes decided.
+func gatewayReconciler(t *testing.T, family attachment.Family, protocol, route string) (s *Reconciler, events *[]string,
+	statuses func() map[string]metav1.Object) {
 	t.Helper()
-	objs, _, err := manifest.Decode([]byte(strings.NewReplacer("PROTOCOL", protocol, "ROUTE", route).Replace(dryRunGateway)), "shop")
+	objs, _, err := manifest.Decode([]byte(strings.NewReplacer("PROTOCOL", protocol, "ROUTE", route).Replace(
+		dryRunGateway)), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +111,8 @@ func TestAGatewayUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 			}
 		}
 		got := storedGateway(t, s.Client)
-		if p := got.Annotations[string(annotation.GatewayDryRunPlan)]; !strings.HasPrefix(p, `{"id":"shop/web","resources":{"AWS::EC2::SecurityGroup"`) || !strings.Contains(p, c.resource) {
+		if p := got.Annotations[string(annotation.GatewayDryRunPlan)]; !strings.HasPrefix(
+			p, `{"id":"shop/web","resources":{"AWS::EC2::SecurityGroup"`) || !strings.Contains(p, c.resource) {
 			t.Errorf("%s: the plan: %s", c.protocol, p)
 		} else if strings.Contains(p, "/stack") || strings.Contains(p, "/cluster") || strings.Contains(p, "/resource\"") {
 			t.Errorf("%s: the plan has tags or labels that are added when it is deployed: %s", c.protocol, p)
@@ -120,11 +124,14 @@ func TestAGatewayUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 			t.Errorf("%s: AWS holds %v, %v", c.protocol, keys, err)
 		}
 		groups, err := s.Clients.EC2.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{})
-		if err != nil || slices.ContainsFunc(groups.SecurityGroups, func(g ec2types.SecurityGroup) bool { return strings.HasPrefix(*g.GroupName, "k8s-") }) {
+		if err != nil || slices.ContainsFunc(groups.SecurityGroups, func(g ec2types.SecurityGroup) bool {
+			return strings.HasPrefix(*g.GroupName, "k8s-")
+		}) {
 			t.Errorf("%s: security groups %v, %v", c.protocol, groups.SecurityGroups, err)
 		}
 		all := strings.Join(*events, "\n")
-		if strings.Count(all, "Normal DryRun web: dry run: nothing of this Gateway is deployed; deploying it means ") != 1 || strings.Contains(all, "Successfully") {
+		if strings.Count(all, "Normal DryRun web: dry run: nothing of this Gateway is deployed; deploying it means ") != 1 ||
+			strings.Contains(all, "Successfully") {
 			t.Errorf("%s: events:\n%s", c.protocol, all)
 		}
 		g, ok := statuses()["Gateway"].(*gatewayv1.Gateway)
@@ -135,8 +142,10 @@ func TestAGatewayUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 		for _, x := range g.Status.Conditions {
 			shown = append(shown, x.Type+" "+string(x.Status)+" "+x.Reason+" "+x.Message)
 		}
-		want := "Accepted True Accepted \nProgrammed False Pending Dry run: nothing is deployed until annotation gateway.k8s.aws/dry-run is removed; the plan is in annotation gateway.k8s.aws/dry-run-plan."
-		if text := strings.Join(shown, "\n"); text != want || len(g.Status.Addresses) > 0 || g.Status.Listeners[0].AttachedRoutes != 1 {
+		want := "Accepted True Accepted \nProgrammed False Pending Dry run: nothing is deployed until annotation " +
+			"gateway.k8s.aws/dry-run is removed; the plan is in annotation gateway.k8s.aws/dry-run-plan."
+		if text := strings.Join(shown, "\n"); text != want || len(g.Status.Addresses) > 0 ||
+			g.Status.Listeners[0].AttachedRoutes != 1 {
 			t.Errorf("%s: the status has %s, listeners %+v; want %s", c.protocol, text, g.Status.Listeners, want)
 		}
 		if statuses()[c.route] == nil {
@@ -166,10 +175,12 @@ func TestADryRunOfADeployedGatewayShowsTheChangeAndLeavesAWSAndStatusAsTheyAre(t
 		name, family, event, plan string
 		edit                      func(g *gatewayv1.Gateway)
 	}{
-		{"another port", "", "the deployed version of this Gateway stays as it is; deploying it means ", `"AWS::ElasticLoadBalancingV2::Listener":{"8080":`, func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].Port = 8080 }},
-		{"the other family", "", "the deployed version of this Gateway stays as it is; deploying it would change nothing", "", func(g *gatewayv1.Gateway) {
-			g.Spec.Listeners[0].Protocol = gatewayv1.TCPProtocolType
-		}},
+		{"another port", "", "the deployed version of this Gateway stays as it is; deploying it means ",
+			`"AWS::ElasticLoadBalancingV2::Listener":{"8080":`, func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].Port = 8080 }},
+		{"the other family", "", "the deployed version of this Gateway stays as it is; deploying it would change nothing", "",
+			func(g *gatewayv1.Gateway) {
+				g.Spec.Listeners[0].Protocol = gatewayv1.TCPProtocolType
+			}},
 	} {
 		change(c.edit)
 		all := strings.Join(*events, "\n")
@@ -190,13 +201,15 @@ func TestADryRunOfADeployedGatewayShowsTheChangeAndLeavesAWSAndStatusAsTheyAre(t
 
 func TestADeletedGatewayUnderDryRunIsDeleted(t *testing.T) {
 	t.Parallel()
-	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.GatewayDryRun): "true"},
+	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
+		string(annotation.GatewayDryRun): "true"},
 		Finalizers: []string{gateway.Finalizer(attachment.Application)}, DeletionTimestamp: &metav1.Time{}}}
 	flags, err := config.Parse([]string{"--cluster-name=demo-cluster"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := settings.Gateway(flags, attachment.Application).Load(objects.FromObjects([]any{g, &corev1.Namespace{}}), stack.ID{Namespace: "shop", Name: "web"})
+	w := settings.Gateway(flags, attachment.Application).Load(objects.FromObjects([]any{g, &corev1.Namespace{}}),
+		stack.ID{Namespace: "shop", Name: "web"})
 	if w.DryRun != nil || len(w.Leaving) != 1 {
 		t.Errorf("%+v", w)
 	}
@@ -205,8 +218,10 @@ func TestADeletedGatewayUnderDryRunIsDeleted(t *testing.T) {
 func TestAPlanOfAGatewayThatDoesNotFitIsCompressed(t *testing.T) {
 	t.Parallel()
 	keys := owner.Of(stack.GatewayALB).DryRun
-	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{string(keys.Plan): strings.Repeat("y", 200<<10)}}}
-	for rules, want := range map[int]annotation.Key{100: annotation.GatewayDryRunPlan, 2000: annotation.GatewayDryRunPlanGzip} {
+	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
+		string(keys.Plan): strings.Repeat("y", 200<<10)}}}
+	for rules, want := range map[int]annotation.Key{100: annotation.GatewayDryRunPlan,
+		2000: annotation.GatewayDryRunPlanGzip} {
 		got, found, err := planAnnotations(g, keys, stackOf(rules, false))
 		if err != nil || len(got) != 1 || got[string(want)] == "" || (want == keys.Packed) != (len(found) == 1) {
 			t.Errorf("%d rules: %d annotations, %v, %v", rules, len(got), found, err)

@@ -25,13 +25,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// OwnerEvents finds the stacks that an event of an object that owns stacks, or of what decides about its class, concerns.
+// OwnerEvents finds the stacks that an event of an object that owns stacks, or of what decides about its class,
+// concerns.
 type OwnerEvents struct {
 	*Reconciler
 	Classes *reads.Index[types.NamespacedName] // what decided about each object
 	// Reread is called with stacks at resyncs; nil = what AWS holds is not read again.
 	Reread func(stack.Key)
-	// Prefetch is called as stacks are queued, and does not wait for what it begins to read for their passes; nil = nothing is.
+	// Prefetch is called as stacks are queued, and does not wait for what it begins to read for their passes; nil =
+	// nothing is.
 	Prefetch func(context.Context)
 }
 
@@ -76,7 +78,8 @@ func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object)
 	if s.Status == nil {
 		return
 	}
-	s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName()}, Version: reporting.Version(o)})
+	s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(kind), Namespace: o.GetNamespace(),
+		Name: o.GetName()}, Version: reporting.Version(o)})
 }
 
 // kind returns the kind of the owner's objects.
@@ -97,7 +100,8 @@ func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key
 			return
 		}
 		if !again {
-			m.wakeReaders(objects.ChangeOf(m.kind(), before, after), q) // also a group that it was a member of and that nothing in it names any more
+			// also a group that it was a member of and that nothing in it names any more
+			m.wakeReaders(objects.ChangeOf(m.kind(), before, after), q)
 		}
 		for _, x := range []client.Object{before, after} {
 			if x != nil {
@@ -115,7 +119,8 @@ func (m *OwnerEvents) Owner() handler.TypedEventHandler[client.Object, stack.Key
 // classOf names what decides about the class of an object as a unit of the reporter.
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
-// Read is the handler of objects that are read: it wakes the stacks that read them, and the owners whose class they decide.
+// Read is the handler of objects that are read: it wakes the stacks that read them, and the owners whose class they
+// decide.
 func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || !queue.Relevant(before, after) {
@@ -131,14 +136,16 @@ func (m *OwnerEvents) Read(kind objects.Kind) handler.TypedEventHandler[client.O
 	})
 }
 
-// Endpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of pods of which some came or went.
+// Endpoints is the handler of EndpointSlices: it wakes the stacks whose health checks are made from readiness probes of
+// pods of which some came or went.
 func (m *OwnerEvents) Endpoints() handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		o, _ := before.(*discoveryv1.EndpointSlice)
 		n, _ := after.(*discoveryv1.EndpointSlice)
 		service := queue.Newest(before, after).GetLabels()[discoveryv1.LabelServiceName]
 		if servicepods.PodsChanged(o, n) {
-			m.wakeReaders(m.Pods.Changed(types.NamespacedName{Namespace: queue.Newest(before, after).GetNamespace(), Name: service}), q)
+			m.wakeReaders(m.Pods.Changed(types.NamespacedName{Namespace: queue.Newest(before, after).GetNamespace(),
+				Name: service}), q)
 		}
 	})
 }
@@ -148,15 +155,18 @@ func (s *Reconciler) wakeReaders(c objects.Change, q queue.Of[stack.Key]) {
 	for _, key := range s.Index.Affected(c) {
 		s.Traces.Note(key, string(c.Kind), c.Namespace, c.Name)
 		if declares(c.Kind) {
-			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace, Name: c.Name}})
+			s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(c.Kind), Namespace: c.Namespace,
+				Name: c.Name}})
 		}
 		q.AddAfter(key, queue.Coalesce)
 	}
 }
 
-// declares reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only member of its stack.
+// declares reports whether objects of a kind declare parts of the load balancer of a Gateway, which is the only member
+// of its stack.
 func declares(kind objects.Kind) bool {
-	return kind == objects.ListenerSet || kind == objects.LoadBalancerConfiguration || kind == objects.TargetGroupConfiguration ||
+	return kind == objects.ListenerSet || kind == objects.LoadBalancerConfiguration ||
+		kind == objects.TargetGroupConfiguration ||
 		kind == objects.ListenerRuleConfiguration || slices.Contains(objects.RouteKinds, kind)
 }
 
@@ -170,8 +180,8 @@ func (s *Reconciler) wakeOthers(c objects.Change, q queue.Of[stack.Key]) {
 	}
 }
 
-// WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone is called for each one that is deleted,
-// before its stack is woken.
+// WakeOwner wakes the stack whose labels a binding carries, for what others do to it. gone is called for each one that
+// is deleted, before its stack is woken.
 func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[stack.Key]) {
 		if queue.IsResync(before, after) || before == nil || (after != nil && !queue.Relevant(before, after)) {
@@ -181,7 +191,8 @@ func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandl
 			gone(before)
 		}
 		o := queue.Newest(before, after)
-		if key, ok := bindingobject.StackOfBinding(objects.New(s.reader(ctx, nil)), o.GetLabels()); ok && key.Owner == s.Front.Owner() {
+		if key, ok := bindingobject.StackOfBinding(objects.New(s.reader(ctx, nil)), o.GetLabels()); ok &&
+			key.Owner == s.Front.Owner() {
 			s.Traces.Note(key, string(objects.TargetGroupBinding), o.GetNamespace(), o.GetName())
 			q.AddAfter(key, queue.Coalesce)
 		}

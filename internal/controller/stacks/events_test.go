@@ -29,8 +29,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// eventScene is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain", and one of the
-// default class. Every stack has been read once.
+// eventScene is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain",
+// and one of the default class. Every stack has been read once.
 type eventScene struct {
 	client   client.Client
 	members  *OwnerEvents
@@ -46,7 +46,8 @@ func newEventScene(t *testing.T) *eventScene {
 	}
 	group, kind := "elbv2.k8s.aws", "IngressClassParams"
 	class := func(name string, params bool) *networkingv1.IngressClass {
-		c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
+		c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1},
+			Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 		if params {
 			c.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &group, Kind: kind, Name: name}
 		}
@@ -54,36 +55,48 @@ func newEventScene(t *testing.T) *eventScene {
 	}
 	prefix := networkingv1.PathTypePrefix
 	ing := func(ns, name string, class *string) *networkingv1.Ingress {
-		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: networkingv1.IngressSpec{IngressClassName: class, Rules: []networkingv1.IngressRule{{
-			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
-				Path: "/", PathType: &prefix, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
-			}}}}}}}}
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1},
+			Spec: networkingv1.IngressSpec{IngressClassName: class, Rules: []networkingv1.IngressRule{{
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+					Paths: []networkingv1.HTTPIngressPath{{
+						Path: "/", PathType: &prefix, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+							Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+					}}}}}}}}
 	}
 	svc := func(ns, name string) *corev1.Service {
-		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1},
+			Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	}
 	ours, plain := "ours", "plain"
 	deflt := class("default", false)
 	deflt.Annotations = map[string]string{"ingressclass.kubernetes.io/is-default-class": "true"}
 	objs := []client.Object{
 		class(ours, true), class(plain, false), deflt,
-		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: ours, Generation: 1}, Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}},
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: ours, Generation: 1},
+			Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{
+				"team": "a"}}}},
 		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "unused", Generation: 1}},
 		ing("shop", "web", &ours), ing("blog", "web", &ours), ing("shop", "plain", &plain), ing("blog", "default", nil),
 		svc("shop", "web"), svc("blog", "web"), svc("blog", "unused"),
 	}
 	for _, ns := range []string{"shop", "blog"} {
-		objs = append(objs, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{"team": "a"}}})
+		objs = append(objs, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{
+			"team": "a"}}})
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
-	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
+	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true,
+		DefaultTargetType: "ip"}}
 	r := &eventScene{}
 	s := &Reconciler{Front: loader, Client: c, Index: reads.NewIndex[stack.Key](),
-		Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+		Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) {
+			r.events = append(r.events, o.Name+" "+e.Reason)
+		}, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
-		"Ingress": m.Owner(), "IngressClass": m.Read(objects.IngressClass), "IngressClassParams": m.Read(objects.IngressClassParams),
-		"Namespace": m.Read(objects.Namespace), "Service": m.Read(objects.Service), "TargetGroupBinding": s.WakeOwner(func(client.Object) {}),
+		"Ingress": m.Owner(), "IngressClass": m.Read(objects.IngressClass), "IngressClassParams": m.Read(
+			objects.IngressClassParams),
+		"Namespace": m.Read(objects.Namespace), "Service": m.Read(objects.Service), "TargetGroupBinding": s.WakeOwner(
+			func(client.Object) {}),
 	}}
 	for _, o := range objs { // as the informers tell at the start
 		if i, ok := o.(*networkingv1.Ingress); ok {
@@ -142,10 +155,14 @@ func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
 	annotate := func(o client.Object, key, value string) func() {
 		return func() { o.SetAnnotations(map[string]string{key: value}) }
 	}
-	shopWeb, blogUnused := &corev1.Service{ObjectMeta: named("shop", "web")}, &corev1.Service{ObjectMeta: named("blog", "unused")}
-	web, toGroup := &networkingv1.Ingress{ObjectMeta: named("shop", "web")}, &networkingv1.Ingress{ObjectMeta: named("blog", "default")}
-	ours, plain, deflt := &networkingv1.IngressClass{ObjectMeta: named("", "ours")}, &networkingv1.IngressClass{ObjectMeta: named("", "plain")}, &networkingv1.IngressClass{ObjectMeta: named("", "default")}
-	params, unused := &v1beta1.IngressClassParams{ObjectMeta: named("", "ours")}, &v1beta1.IngressClassParams{ObjectMeta: named("", "unused")}
+	shopWeb, blogUnused := &corev1.Service{ObjectMeta: named("shop", "web")}, &corev1.Service{
+		ObjectMeta: named("blog", "unused")}
+	web, toGroup := &networkingv1.Ingress{ObjectMeta: named("shop", "web")}, &networkingv1.Ingress{
+		ObjectMeta: named("blog", "default")}
+	ours, plain, deflt := &networkingv1.IngressClass{ObjectMeta: named("", "ours")}, &networkingv1.IngressClass{
+		ObjectMeta: named("", "plain")}, &networkingv1.IngressClass{ObjectMeta: named("", "default")}
+	params, unused := &v1beta1.IngressClassParams{ObjectMeta: named("", "ours")}, &v1beta1.IngressClassParams{
+		ObjectMeta: named("", "unused")}
 	shop := &corev1.Namespace{ObjectMeta: named("", "shop")}
 	for _, test := range []struct {
 		name   string
@@ -154,18 +171,29 @@ func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
 		change func()
 		want   []string
 	}{
-		{"a Service that two Ingresses of its namespace name", "Service", shopWeb, port(shopWeb), []string{"shop/plain", "shop/web"}},
+		{"a Service that two Ingresses of its namespace name", "Service", shopWeb, port(shopWeb),
+			[]string{"shop/plain", "shop/web"}},
 		{"a Service that nobody names", "Service", blogUnused, port(blogUnused), nil},
 		{"labels of a Service", "Service", shopWeb, func() { shopWeb.Labels = map[string]string{"a": "b"} }, nil},
 		{"an Ingress", "Ingress", web, annotate(web, "alb.ingress.kubernetes.io/scheme", "internal"), []string{"shop/web"}},
-		{"an Ingress that goes into a group", "Ingress", toGroup, annotate(toGroup, "alb.ingress.kubernetes.io/group.name", "front"), []string{"blog/default", "front"}},
-		{"the status of an Ingress", "Ingress", web, func() { web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "x"}} }, nil},
-		{"a class of two Ingresses", "IngressClass", ours, func() { ours.Spec.Controller = "another" }, []string{"blog/default", "blog/web", "shop/web"}}, // any class may be the default one now
-		{"a class of one Ingress", "IngressClass", plain, func() { plain.Spec.Controller = "another" }, []string{"blog/default", "shop/plain"}},
-		{"the default class", "IngressClass", deflt, annotate(deflt, "ingressclass.kubernetes.io/is-default-class", "false"), []string{"blog/default"}},
-		{"parameters of a class", "IngressClassParams", params, func() { params.Spec.SSLPolicy = "x" }, []string{"blog/web", "shop/web"}},
+		{"an Ingress that goes into a group", "Ingress", toGroup, annotate(toGroup, "alb.ingress.kubernetes.io/group.name",
+			"front"), []string{"blog/default", "front"}},
+		{"the status of an Ingress", "Ingress", web, func() {
+			web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "x"}}
+		}, nil},
+		// any class may be the default one now
+		{"a class of two Ingresses", "IngressClass", ours, func() { ours.Spec.Controller = "another" },
+			[]string{"blog/default", "blog/web", "shop/web"}},
+		{"a class of one Ingress", "IngressClass", plain, func() { plain.Spec.Controller = "another" },
+			[]string{"blog/default", "shop/plain"}},
+		{"the default class", "IngressClass", deflt, annotate(deflt, "ingressclass.kubernetes.io/is-default-class", "false"),
+			[]string{"blog/default"}},
+		{"parameters of a class", "IngressClassParams", params, func() { params.Spec.SSLPolicy = "x" },
+			[]string{"blog/web", "shop/web"}},
 		{"parameters of no class", "IngressClassParams", unused, func() { unused.Spec.SSLPolicy = "x" }, nil},
-		{"labels of a namespace that a class selects", "Namespace", shop, func() { shop.Labels = map[string]string{"team": "b"} }, []string{"shop/web"}},
+		{"labels of a namespace that a class selects", "Namespace", shop, func() {
+			shop.Labels = map[string]string{"team": "b"}
+		}, []string{"shop/web"}},
 	} {
 		r := newEventScene(t) // each edit is the first one
 		if d := cmp.Diff(test.want, r.edit(t, test.kind, test.object, test.change)); d != "" {
@@ -176,7 +204,9 @@ func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
 
 func TestABindingThatIsEditedByOthersWakesItsStack(t *testing.T) {
 	t.Parallel()
-	b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Generation: 1, ResourceVersion: "1", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}}}
+	b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Generation: 1,
+		ResourceVersion: "1", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop",
+			"ingress.k8s.aws/stack-name": "web"}}}
 	edited := b.DeepCopy()
 	edited.Generation, edited.ResourceVersion = 2, "2"
 	q := &testQueue{t: t}
@@ -189,7 +219,8 @@ func TestABindingThatIsEditedByOthersWakesItsStack(t *testing.T) {
 	}
 }
 
-// TestABindingWithAShortenedLabelWakesTheStackOfItsIngress has an Ingress whose name is too long for labels, and one whose is for tags, too.
+// TestABindingWithAShortenedLabelWakesTheStackOfItsIngress has an Ingress whose name is too long for labels, and one
+// whose is for tags, too.
 func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
 	t.Parallel()
 	scheme, err := readable.Scheme()
@@ -198,8 +229,11 @@ func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
 	}
 	for _, length := range []int{100, 253} {
 		key := stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", strings.Repeat("w", length))}
-		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&networkingv1.Ingress{}, readable.References, readable.ReferenceValues).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
-		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Labels: naming.Labels(key)}}
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&networkingv1.Ingress{}, readable.References,
+			readable.ReferenceValues).WithObjects(&networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
+		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x",
+			Labels: naming.Labels(key)}}
 		q, s := &testQueue{t: t}, &Reconciler{Front: front.Ingress{}, Client: c}
 		s.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: b}, q)
 		other := b.DeepCopy()
@@ -211,11 +245,13 @@ func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
 	}
 }
 
-// TestADeletedIngressLeavesNothingBehind deletes Ingresses whose class is good and is gone; the finalizer was taken off by hand.
+// TestADeletedIngressLeavesNothingBehind deletes Ingresses whose class is good and is gone; the finalizer was taken off
+// by hand.
 func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	r := newEventScene(t)
-	for _, name := range []client.ObjectKey{{Namespace: "shop", Name: "web"}, {Namespace: "blog", Name: "web"}, {Namespace: "shop", Name: "plain"}, {Namespace: "blog", Name: "default"}} {
+	for _, name := range []client.ObjectKey{{Namespace: "shop", Name: "web"}, {Namespace: "blog", Name: "web"},
+		{Namespace: "shop", Name: "plain"}, {Namespace: "blog", Name: "default"}} {
 		i := &networkingv1.Ingress{}
 		if err := r.client.Get(t.Context(), name, i); err != nil {
 			t.Fatal(err)
@@ -234,13 +270,16 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
+// TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's
+// doing.
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	t.Parallel()
 	i := annotated("web", map[string]string{"alb.ingress.kubernetes.io/group.name": "front"})
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
-	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
-	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Client: c, Index: reads.NewIndex[stack.Key](),
+	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+		Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
+	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Client: c,
+		Index:    reads.NewIndex[stack.Key](),
 		Reporter: reporting.NewReporter(func(diag.Object, reporting.Event) {}, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}

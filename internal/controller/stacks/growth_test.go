@@ -56,7 +56,8 @@ func TestIndexFindsTheBindingsOfEachKindOfStack(t *testing.T) {
 	}
 	both := naming.Labels(keys[0])
 	maps.Copy(both, naming.Labels(keys[1]))
-	all = append(all, labelled("both", both), labelled("none", map[string]string{string(owner.Kinds[0].Owner) + "/stack-name": "web"}))
+	all = append(all, labelled("both", both),
+		labelled("none", map[string]string{string(owner.Kinds[0].Owner) + "/stack-name": "web"}))
 	b := NewBindingWriter(readCache(growth.NewIndexedCluster(t, byStack, all...)), time.Now)
 	for i, key := range keys {
 		var got []string
@@ -74,7 +75,8 @@ func TestIndexFindsTheBindingsOfEachKindOfStack(t *testing.T) {
 	}
 }
 
-// TestStackFindsItsBindingsAmongAnyNumber shows that the bindings of a stack cost the same to find, however many others there are.
+// TestStackFindsItsBindingsAmongAnyNumber shows that the bindings of a stack cost the same to find, however many others
+// there are.
 func TestStackFindsItsBindingsAmongAnyNumber(t *testing.T) { // not parallel: it counts bytes
 	key := stack.Key{Owner: owner.Kinds[0].Owner, ID: stack.ID{Namespace: "shop", Name: "web-1"}}
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
@@ -101,7 +103,8 @@ func protectedIngresses(n int) (all []client.Object) {
 	return all
 }
 
-// TestSharedGroupIsNeededAmongAnyNumberOfObjects shows that a deletion looks at one object with a finalizer, however many there are.
+// TestSharedGroupIsNeededAmongAnyNumberOfObjects shows that a deletion looks at one object with a finalizer, however
+// many there are.
 func TestSharedGroupIsNeededAmongAnyNumberOfObjects(t *testing.T) { // not parallel: it counts bytes
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 		b := &BackendGroup{client: readCache(growth.NewCluster(t, protectedIngresses(n)...))}

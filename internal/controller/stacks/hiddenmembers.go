@@ -40,7 +40,8 @@ type hiddenMember struct {
 	groups []stack.ID
 }
 
-// HiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the caches to one.
+// HiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the
+// caches to one.
 type HiddenMembers struct {
 	reads.OtherNamespaces[hiddenMember]
 	front         front.Loader
@@ -49,14 +50,18 @@ type HiddenMembers struct {
 	begun         chan struct{} // closed by grouped
 }
 
-// NewHiddenMembers makes the reader of the objects of a front end outside of namespace; live is the API server. Set Log before Start.
-func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace string, now func() time.Time) *HiddenMembers {
+// NewHiddenMembers makes the reader of the objects of a front end outside of namespace; live is the API server. Set Log
+// before Start.
+func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace string,
+	now func() time.Time) *HiddenMembers {
 	h := &HiddenMembers{front: front, cache: cache, begun: make(chan struct{})}
 	h.explicitGroup = sync.OnceFunc(func() { close(h.begun) })
 	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
-		Live: live, Namespace: namespace, Now: now, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
-		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
-		FailureMessage: fmt.Sprintf("cannot list %s in other namespaces: parts of groups' load balancers that may belong to members there stay; "+
+		Live: live, Namespace: namespace, Now: now, Interval: hiddenInterval, List: h.members,
+		OnChange: func(context.Context) {},
+		Same:     func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
+		FailureMessage: fmt.Sprintf("cannot list %s in other namespaces: parts of groups' load balancers that may belong "+
+			"to members there stay; "+
 			"the controller needs the right to list %[1]s in the whole cluster", diag.Plural(owner.Of(front.Owner()).Kind)),
 	}
 	return h
@@ -82,9 +87,10 @@ func (h *HiddenMembers) Start(ctx context.Context) error {
 	}
 }
 
-// members lists the objects of other namespaces that may have something of an explicit group's load balancer. One that carries no
-// finalizer and shows no address never had anything.
-func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
+// members lists the objects of other namespaces that may have something of an explicit group's load balancer. One that
+// carries no finalizer and shows no address never had anything.
+func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember,
+	err error) {
 	v, kind := objects.New(reads.NewCacheReader(ctx, h.cache, nil)), owner.Of(h.front.Owner())
 	for next := ""; ; {
 		list, _ := readable.Kinds[objects.Kind(kind.Kind)].List.DeepCopyObject().(client.ObjectList)
@@ -103,7 +109,8 @@ func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespa
 			m := hiddenMember{name: o.GetNamespace() + "/" + o.GetName()}
 			groups, _ := front.StacksOf(h.front, v, o)
 			for _, key := range groups {
-				if key.ID.Namespace == "" && (len(kind.Hostnames(o)) > 0 || slices.Contains(o.GetFinalizers(), naming.Finalizer(key))) {
+				if key.ID.Namespace == "" && (len(kind.Hostnames(o)) > 0 || slices.Contains(o.GetFinalizers(),
+					naming.Finalizer(key))) {
 					m.groups = append(m.groups, key.ID)
 				}
 			}
@@ -136,14 +143,18 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 		if len(names) > most {
 			list += fmt.Sprintf(" and %d more", len(names)-most)
 		}
-		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see %s %s of the group", h.Namespace, kind.Kind, list)
-		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own", diag.Plural(kind.Kind))
+		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see %s %s of the group", h.Namespace,
+			kind.Kind, list)
+		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own",
+			diag.Plural(kind.Kind))
 	case !complete:
 		cause := h.Cause()
-		u.Why = fmt.Sprintf("with --watch-namespace=%s the controller cannot list members in other namespaces: %s", h.Namespace, awsclient.SteadyText(cause.Error()))
+		u.Why = fmt.Sprintf("with --watch-namespace=%s the controller cannot list members in other namespaces: %s",
+			h.Namespace, awsclient.SteadyText(cause.Error()))
 		u.Remedy = "the controller tries again once the API server answers"
 		if apierrors.IsForbidden(cause) {
-			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a ClusterRoleBinding)", kind.Resource())
+			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a "+
+				"ClusterRoleBinding)", kind.Resource())
 		}
 	default:
 		return nil
@@ -151,7 +162,8 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 	return u
 }
 
-// withUnseen is an input that names members which cannot be seen. If all visible members have left, the load balancer stays for the others.
+// withUnseen is an input that names members which cannot be seen. If all visible members have left, the load balancer
+// stays for the others.
 func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if s.Hidden == nil || key.ID.Namespace != "" {
 		return w, nil
@@ -176,5 +188,7 @@ func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Inpu
 
 // WakeGroups makes passes over all explicit groups.
 func (s *Reconciler) WakeGroups(context.Context) {
-	s.Waker.Wake(queue.Normal, slices.DeleteFunc(s.Index.Units(), func(key stack.Key) bool { return key.ID.Namespace != "" })...)
+	s.Waker.Wake(queue.Normal, slices.DeleteFunc(s.Index.Units(), func(key stack.Key) bool {
+		return key.ID.Namespace != ""
+	})...)
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// noteHold enters the objects of a stack for the holds that may concern it, and says on the first of them that one does.
+// noteHold enters the objects of a stack for the holds that may concern it, and says on the first of them that one
+// does.
 func (s *Reconciler) noteHold(key stack.Key, w front.Input) front.Input {
 	objects := objectsOf(slices.Concat(w.Members, w.Leaving, w.SetAside))
 	if h := s.Holds.Note(key, objects); h != nil && len(objects) > 0 {

@@ -30,12 +30,15 @@ func (u inUse) at(now time.Time) map[string]bool {
 	return out
 }
 
-// noteInUse notes the resources that AWS refused to delete because others use them, so that the next pass goes on without: an object that
-// is deleted does not wait for another one. found tells of them; again reports that there are some.
-func (s *Reconciler) noteInUse(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, r apply.Result) (found diag.List, again bool) {
+// noteInUse notes the resources that AWS refused to delete because others use them, so that the next pass goes on
+// without: an object that is deleted does not wait for another one. found tells of them; again reports that there are
+// some.
+func (s *Reconciler) noteInUse(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, r apply.Result) (
+	found diag.List, again bool) {
 	for _, step := range p.Steps {
 		outcome := r.Outcomes[step.ID]
-		if outcome.State != apply.Failed || step.Action != plan.Delete || outcome.Err == nil || !awsclient.Classify(outcome.Err).InUse() {
+		if outcome.State != apply.Failed || step.Action != plan.Delete || outcome.Err == nil ||
+			!awsclient.Classify(outcome.Err).InUse() {
 			continue // or it waits for what the stack itself releases
 		}
 		u, err := s.userOf(ctx, key, step.Op, w.Leaving)

@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// holds decides which unfinished steps hold up the release of objects that leave. A stack that goes as a whole holds them with every step. Of one
-// that stays, only deletions of what is not known to be somebody else's do: whoever leaves a group waits neither for the health of the targets
-// of others nor for what AWS refuses them.
+// holds decides which unfinished steps hold up the release of objects that leave. A stack that goes as a whole holds
+// them with every step. Of one that stays, only deletions of what is not known to be somebody else's do: whoever leaves
+// a group waits neither for the health of the targets of others nor for what AWS refuses them.
 type holds struct {
 	input    front.Input
 	origins  map[stack.Ref]compile.Origin
@@ -53,7 +53,8 @@ func (h holds) leavers(id string) bool {
 	return false
 }
 
-// madeFor are the identities of the target groups that a resource is, or that it binds or forwards to; none = it does not say whose it is.
+// madeFor are the identities of the target groups that a resource is, or that it binds or forwards to; none = it does
+// not say whose it is.
 func (h holds) madeFor(r stack.Ref) (ids []string) {
 	var actions []stack.Action
 	switch r.Kind {

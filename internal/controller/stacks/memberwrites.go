@@ -26,9 +26,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// writeMembers makes a write to each of the members, none where Change is nil, and waits for all. what names the write in errors. It returns the members as they are then; a
-// member to which the write was refused is as before.
-func (s *Reconciler) writeMembers(ctx context.Context, what string, members []metav1.Object, write func(m client.Object) objectwriter.Write) (
+// writeMembers makes a write to each of the members, none where Change is nil, and waits for all. what names the write
+// in errors. It returns the members as they are then; a member to which the write was refused is as before.
+func (s *Reconciler) writeMembers(ctx context.Context, what string, members []metav1.Object,
+	write func(m client.Object) objectwriter.Write) (
 	after []metav1.Object, refused refusedWrites) {
 	after = slices.Clone(members)
 	var writes []objectwriter.Write
@@ -51,7 +52,8 @@ func (s *Reconciler) writeMembers(ctx context.Context, what string, members []me
 	return after, refused
 }
 
-// addFinalizers puts our finalizer, and the annotations that later passes rely on, on all members that lack them, and returns those that the API server refused.
+// addFinalizers puts our finalizer, and the annotations that later passes rely on, on all members that lack them, and
+// returns those that the API server refused.
 func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Input) refusedWrites {
 	key := stack.Key{Owner: s.Front.Owner(), ID: id}
 	name, annotations := naming.Finalizer(key), map[string]string(nil)
@@ -71,11 +73,14 @@ func (s *Reconciler) addFinalizers(ctx context.Context, id stack.ID, w front.Inp
 	return refused
 }
 
-// releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except those that still show what is
-// not theirs, as a write to them was refused.
-func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
+// releaseMembers takes our finalizer off the objects that left, now that nothing of theirs exists any more, except
+// those that still show what is not theirs, as a write to them was refused.
+func (s *Reconciler) releaseMembers(ctx context.Context, key stack.Key, w front.Input,
+	unwritten refusedWrites) refusedWrites {
 	kind, name := owner.Of(key.Owner), naming.Finalizer(key)
-	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool { return unwritten.of(owner.Object(m)) })
+	leaving := slices.DeleteFunc(slices.Clone(w.Leaving), func(m metav1.Object) bool {
+		return unwritten.of(owner.Object(m))
+	})
 	leaving, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Status, Change: func(o client.Object) bool { return kind.Release(o) }}
 	})
@@ -152,13 +157,15 @@ func (r refusedWrites) found(code diag.Code) diag.List {
 
 // without is the input of the members to which nothing was refused.
 func (r refusedWrites) without(w front.Input) front.Input {
-	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members), func(m intent.Member) bool { return r.of(m.Object) })
+	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members),
+		func(m intent.Member) bool { return r.of(m.Object) })
 	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(owner.Object(o)) })
 	return w
 }
 
 // endRefused ends a pass that cannot go on after what was refused, and has it tried again.
-func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (reconcile.Result, error) {
+func (s *Reconciler) endRefused(ctx context.Context, t passReport, code diag.Code, refused refusedWrites) (
+	reconcile.Result, error) {
 	if refused.conflicted() {
 		return reconcile.Result{}, refused.err()
 	}

@@ -32,7 +32,8 @@ type outcome struct {
 	waiting []diag.Object // members whose resources, or those of all, did not get done
 }
 
-func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input, before *awsop.Observed) outcome {
+func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input,
+	before *awsop.Observed) outcome {
 	var v outcome
 	release := holds{w, origins, before}
 	for _, step := range p.Steps {
@@ -80,19 +81,22 @@ func unprotected(p *plan.Plan, step plan.Step) string {
 
 // settingOfCode names the setting that a refusal of this code is about, whatever the operation.
 var settingOfCode = map[diag.Code]string{
-	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
-	diag.ProtocolRefused: "Protocol",
+	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups",
+	diag.CertificateNotFound: "Certificates",
+	diag.ProtocolRefused:     "Protocol",
 }
 
 // mentions are the words of AWS for the part of a new load balancer that it refuses.
 var mentions = []struct{ word, setting string }{
-	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"}, {"load balancer name", "Name"},
+	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"},
+	{"load balancer name", "Name"},
 }
 
-// attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
-// is known. What a class or a configuration sets is reported there and on the members, or on the routes whose target group it is: their authors may
-// not see those.
-func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
+// attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is
+// about, if that is known. What a class or a configuration sets is reported there and on the members, or on the routes
+// whose target group it is: their authors may not see those.
+func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step,
+	w front.Input) diag.List {
 	origin := origins[subject(step)]
 	objects := origin.Objects
 	if len(objects) == 0 {
@@ -117,7 +121,8 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		on(src.Object(), src.Path())
 		readers := objects
 		switch {
-		case src.OfConfiguration() && step.Resource.Kind != stack.KindTargetGroup: // which the Gateway names, and not its routes
+		// which the Gateway names, and not its routes
+		case src.OfConfiguration() && step.Resource.Kind != stack.KindTargetGroup:
 			readers = objectsOf(w.Members)
 		case !src.OfClass() && !src.OfConfiguration():
 			readers = nil
@@ -150,7 +155,8 @@ func (s *Reconciler) holder(step plan.Step) string {
 	return fmt.Sprintf("; %s belongs to %s", name, owner.Named(key))
 }
 
-// subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its protocol.
+// subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its
+// protocol.
 func subject(step plan.Step) stack.Ref {
 	if p := awsop.ProtocolsOf(step.Op); p.From != "" {
 		return stack.Ref{Kind: stack.KindListener, ID: p.Listener}
@@ -207,7 +213,8 @@ func keysOf(op plan.Operation, text string) []string {
 	return all
 }
 
-// membersOf are the members whose settings are not in effect while a step is not done: all of them if it is about what they share.
+// membersOf are the members whose settings are not in effect while a step is not done: all of them if it is about what
+// they share.
 func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Input) []diag.Object {
 	objects := origins[step.Resource].Objects
 	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {
@@ -224,9 +231,11 @@ func readProblem(err error, w front.Input) diag.List {
 	return toAll(awsclient.Problem("", err), w)
 }
 
-// certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would stay for good.
+// certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would
+// stay for good.
 func certificatesUnread(g plan.Guard, w front.Input) diag.List {
-	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates of it; its finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
+	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates of it; its "+
+		"finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
 	d.RequestID = g.RequestID
 	return toAll(d, w)
 }

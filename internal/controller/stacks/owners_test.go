@@ -41,7 +41,8 @@ func TestEachKindOfOwnerIsHandledByItsEntryAndItsFrontEnd(t *testing.T) {
 	if len(loaders) != len(owner.Kinds) {
 		t.Errorf("%d front ends for %d kinds of owners", len(loaders), len(owner.Kinds))
 	}
-	names := map[string]string{"a name": "web", "a name that is too long for labels": strings.Repeat("w", 100), "a name that is too long for tags": strings.Repeat("w", 253)}
+	names := map[string]string{"a name": "web", "a name that is too long for labels": strings.Repeat("w", 100),
+		"a name that is too long for tags": strings.Repeat("w", 253)}
 	for _, k := range owner.Kinds {
 		for what, name := range names {
 			t.Run(string(k.Owner)+", "+what, func(t *testing.T) {
@@ -80,9 +81,11 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 		t.Errorf("it shows %v", names)
 	}
 
-	s := &Reconciler{Front: f, Client: c, Index: reads.NewIndex[stack.Key](), Reporter: reporting.NewReporter(func(diag.Object, reporting.Event) {}, time.Now)}
+	s := &Reconciler{Front: f, Client: c, Index: reads.NewIndex[stack.Key](), Reporter: reporting.NewReporter(
+		func(diag.Object, reporting.Event) {}, time.Now)}
 	q := &testQueue{t: t}
-	(&OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}).Owner().Delete(t.Context(), event.DeleteEvent{Object: o}, q)
+	(&OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}).Owner().Delete(t.Context(),
+		event.DeleteEvent{Object: o}, q)
 	if d := cmp.Diff([]string{key.ID.String()}, q.stacks); d != "" {
 		t.Error("stacks that its deletion wakes:", d)
 	}

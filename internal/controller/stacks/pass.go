@@ -43,7 +43,8 @@ type pass struct {
 	attempt
 }
 
-// attempt is what a pass knows from the phase compile on. If AWS holds something else than the pass assumed, the pass begins a new attempt.
+// attempt is what a pass knows from the phase compile on. If AWS holds something else than the pass assumed, the pass
+// begins a new attempt.
 type attempt struct {
 	report    passReport
 	stale     func() bool // whether the stack was compiled from answers that are being read again

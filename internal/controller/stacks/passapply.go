@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// note records what must not get lost before the plan is carried out, and takes the load balancer off objects that leave.
+// note records what must not get lost before the plan is carried out, and takes the load balancer off objects that
+// leave.
 func (p *pass) note(ctx context.Context) exit {
 	s := p.reconciler
 	if !p.held {
@@ -53,7 +54,8 @@ func (p *pass) apply(ctx context.Context) exit {
 		trace.End(nil) // the calls below it show what failed
 	}
 	p.deployed()
-	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again { // without the deletions that others are in the way of
+	// without the deletions that others are in the way of
+	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again {
 		p.input.Found = append(slices.Clone(p.input.Found), used...)
 		return exit{again: true}
 	}
@@ -94,7 +96,8 @@ func (p *pass) show(ctx context.Context) exit {
 		p.report.found = append(p.report.found, addressNotes(p.kind, &after, p.compiled.Stack, ready, p.input.Members)...)
 	}
 	s.keepObserved(p.key)
-	if s.ScheduleReview != nil && !p.unedited && !p.plan.Empty() && !creates(&p.plan) { // not for what is put back: two writers that disagree would go on for ever
+	// not for what is put back: two writers that disagree would go on for ever
+	if s.ScheduleReview != nil && !p.unedited && !p.plan.Empty() && !creates(&p.plan) {
 		s.ScheduleReview(p.key)
 	}
 	p.unwritten = append(p.unwritten, unshown...)
@@ -113,7 +116,8 @@ func (p *pass) conclude(ctx context.Context) exit {
 	retained := retainedBy(p.input, p.key, p.compiled, p.observed)
 	p.report.found = append(p.report.found, retained...)
 	p.gone = !p.outcome.vital
-	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted { // an owner of certificates or trust stores stays until they are known to be gone
+	// an owner of certificates or trust stores stays until they are known to be gone
+	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted {
 		p.report.found = append(p.report.found, certificatesUnread(*unread, p.input)...)
 		p.gone = false
 	}

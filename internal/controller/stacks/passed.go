@@ -28,5 +28,6 @@ func (s *Reconciler) notePassed(t passReport) {
 	if s.OnPassed == nil {
 		return
 	}
-	s.OnPassed(Passed{Key: t.key, Input: t.input, Compiled: t.compiled, Plan: t.plan, Began: t.began, Result: t.result, Found: slices.Clone(t.found)})
+	s.OnPassed(Passed{Key: t.key, Input: t.input, Compiled: t.compiled, Plan: t.plan, Began: t.began, Result: t.result,
+		Found: slices.Clone(t.found)})
 }

@@ -18,7 +18,9 @@ func (p *pass) load(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
 	p.indexedAt = s.Index.Begin()
 	cached := s.reader(ctx, s.Live)
-	cached.Departed = s.Departed.Only(objects.Kind(p.kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
+	// others that it reads may have been created again
+	cached.Departed = s.Departed.Only(objects.Kind(p.kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace,
+		Name: key.ID.Name})
 	p.reader = secret.NewPassReader(ctx, cached, s.Secrets, s.ConfigMaps)
 	p.view = objects.New(p.reader)
 	s.Metrics.CountPass(p.kind.Controller, key.ID.Namespace, key.ID.Name)
@@ -39,7 +41,8 @@ func (p *pass) load(ctx context.Context) exit {
 	return exit{}
 }
 
-// remember completes the input by what the reconciler remembers of the stack: objects that it released, and settings in effect.
+// remember completes the input by what the reconciler remembers of the stack: objects that it released, and settings in
+// effect.
 func (p *pass) remember(ctx context.Context) (_ exit) {
 	s, key := p.reconciler, p.key
 	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
@@ -60,7 +63,8 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 		return ended(reconcile.Result{}, err)
 	}
 	if len(p.input.Leaving) > 0 {
-		p.log.Info("objects were deleted while they got the finalizer: the controller deletes what it created for them", "objects", objectsOf(p.input.Leaving))
+		p.log.Info("objects were deleted while they got the finalizer: the controller deletes what it created for them",
+			"objects", objectsOf(p.input.Leaving))
 	}
 	return exit{}
 }

@@ -72,7 +72,8 @@ func (p *pass) compile(ctx context.Context) exit {
 	return ended(s.retryLater(key, p.report.found, p.stale()))
 }
 
-// mark puts the finalizer on the members before anything of theirs is made. Members that refuse it while AWS holds nothing of them are left out.
+// mark puts the finalizer on the members before anything of theirs is made. Members that refuse it while AWS holds
+// nothing of them are left out.
 func (p *pass) mark(ctx context.Context) exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
@@ -90,7 +91,8 @@ func (p *pass) mark(ctx context.Context) exit {
 	}
 	omitted, err := s.withoutResources(ctx, p.key, p.input, p.compiled, refused)
 	if err != nil {
-		return p.failed(ctx, append(refused.found(diag.FinalizerNotAdded), readProblem(err, p.input)...), errors.Join(err, refused.err()))
+		return p.failed(ctx, append(refused.found(diag.FinalizerNotAdded), readProblem(err, p.input)...),
+			errors.Join(err, refused.err()))
 	}
 	p.input.Found = append(slices.Clone(p.input.Found), refused.found(diag.FinalizerNotAdded)...)
 	p.input, p.marked, p.unmarked = omitted.without(p.input), true, refused
@@ -135,7 +137,8 @@ func (p *pass) observe(ctx context.Context) exit {
 func (p *pass) planFirst(ctx context.Context) exit {
 	s := p.reconciler
 	p.plan = s.plan(p.basis(nil))
-	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 { // an object that leaves is released only once nothing of it is there
+	// an object that leaves is released only once nothing of it is there
+	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 {
 		s.Inventory.Verify(p.key)
 		return exit{again: true}
 	}
@@ -146,9 +149,10 @@ func (p *pass) planFirst(ctx context.Context) exit {
 	return exit{again: again}
 }
 
-// confirm reads again what the plan rests on: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
-// that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
-// differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do.
+// confirm reads again what the plan rests on: the tags of what it deletes, and who uses it where clusters share it; if
+// it creates a load balancer, that AWS holds none of the stack; and if it creates bindings again because their target
+// groups are gone, that these are. If any of it differs, the stack is planned again. Consents of load balancers of
+// others are read again unless there is nothing to do.
 func (p *pass) confirm(ctx context.Context) exit {
 	err := p.confirmed(ctx)
 	switch {
@@ -197,7 +201,8 @@ func (p *pass) confirmed(ctx context.Context) error {
 	}
 }
 
-// foreignTargets adds to foreign the targets of other clusters in the target groups that the plan deletes. news reports that it found some.
+// foreignTargets adds to foreign the targets of other clusters in the target groups that the plan deletes. news reports
+// that it found some.
 func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news bool, err error) {
 	s := p.reconciler
 	registered := front.RegisteredTargets{InAWS: s.Inventory.Registered, Recorded: s.Recorded}
@@ -206,8 +211,8 @@ func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news
 	return len(found) > 0, err
 }
 
-// contradicted compares AWS with what the plan assumes. disowned are resources that the plan deletes and that are not the stack's any more.
-// news reports that AWS holds what the plan creates.
+// contradicted compares AWS with what the plan assumes. disowned are resources that the plan deletes and that are not
+// the stack's any more. news reports that AWS holds what the plan creates.
 func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, err error) {
 	inventory := p.reconciler.Inventory
 	deleted, creates := deletedBy(&p.plan)

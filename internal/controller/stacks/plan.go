@@ -44,8 +44,9 @@ func (s *Reconciler) plan(from basis) plan.Plan {
 	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
 }
 
-// policies are all policies of a stack's plans, in the order in which they apply: those of each plan, and those that apply once, to the plan
-// that is carried out. braked is called if the last one, the brake, holds deletions or the whole plan.
+// policies are all policies of a stack's plans, in the order in which they apply: those of each plan, and those that
+// apply once, to the plan that is carried out. braked is called if the last one, the brake, holds deletions or the
+// whole plan.
 func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
 	key, desired := from.key, from.compiled.Stack
 	each = []plan.Policy{
@@ -87,9 +88,10 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 	return policy.HoldImports(s.Inventory.Certificates().Held(key, desired))
 }
 
-// holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than usual come
-// within a short time without consent.
-func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan, held bool) {
+// holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than
+// usual come within a short time without consent.
+func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan,
+	held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
 		return p.Under(policy.HoldAll(h.Guard("executing the plan means " + p.Summary().String()))), true
 	}
@@ -100,24 +102,29 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	switch consented, annotation := w.DeletionAllowed(key.Owner); {
 	case !consented && s.contested(&p):
 		return p.Under(policy.HoldDeletions(plan.Guard{
-			Code:   diag.DeletionsHeld,
-			Text:   fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same --cluster-name and registers targets in it; it stays", key),
-			Remedy: fmt.Sprintf("to delete it for both clusters, set annotation %s: \"true\" on the object; otherwise give one of the clusters another name", annotation),
+			Code: diag.DeletionsHeld,
+			Text: fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same "+
+				"--cluster-name and registers targets in it; it stays", key),
+			Remedy: fmt.Sprintf("to delete it for both clusters, set annotation %s: \"true\" on the object; otherwise give "+
+				"one of the clusters another name", annotation),
 		})), true
 	case desired.Removal != stack.NotDeclared || consented:
 		s.Brake.Forget(key.String())
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
-			Text: fmt.Sprintf("load balancer %s would be deleted because %s, with more others than usual within %s; it stays", key,
+			Text: fmt.Sprintf("load balancer %s would be deleted because %s, with more others than usual within %s; it stays",
+				key,
 				strings.ToLower(string(desired.Removal)), brake.Window),
-			Remedy: fmt.Sprintf("to confirm, set annotation %s: \"true\" on the object or delete the object; otherwise undo the change, such as a change of its class", annotation),
+			Remedy: fmt.Sprintf("to confirm, set annotation %s: \"true\" on the object or delete the object; otherwise undo "+
+				"the change, such as a change of its class", annotation),
 		})), true
 	}
 	return p, false
 }
 
-// contested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same name registers targets.
+// contested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
+// name registers targets.
 func (s *Reconciler) contested(p *plan.Plan) bool {
 	if s.Contested == nil {
 		return false
@@ -182,7 +189,8 @@ func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.Parts) {
 	return parts
 }
 
-// deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load balancer.
+// deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load
+// balancer.
 func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 	for _, step := range p.Steps {
 		if step.Guard != nil {
@@ -202,8 +210,8 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 	return ids, creates
 }
 
-// missedBy are the ARNs of the target groups of bindings that a plan creates again because AWS's lists have no such group: deleting a binding
-// deregisters its targets.
+// missedBy are the ARNs of the target groups of bindings that a plan creates again because AWS's lists have no such
+// group: deleting a binding deregisters its targets.
 func missedBy(p *plan.Plan, o awsop.Observed) []string {
 	var arns []string
 	for _, step := range p.Steps {
@@ -223,9 +231,10 @@ func missedBy(p *plan.Plan, o awsop.Observed) []string {
 // duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
 type duplicates = map[string]*plan.Guard
 
-// noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those of a stack that is
-// removed are kept until it is gone, because what they are duplicates of goes first. Once that is gone nothing in AWS distinguishes a duplicate from
-// what is still to be deleted, so the guards are in a checkpoint before a plan with deletions is carried out.
+// noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those
+// of a stack that is removed are kept until it is gone, because what they are duplicates of goes first. Once that is
+// gone nothing in AWS distinguishes a duplicate from what is still to be deleted, so the guards are in a checkpoint
+// before a plan with deletions is carried out.
 func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan, removal stack.Removal) error {
 	s.mu.Lock()
 	found := duplicates{}
@@ -257,7 +266,8 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 	return nil
 }
 
-// checkpointProblem is the finding, on all objects, that a checkpoint was not written that must be before anything is deleted.
+// checkpointProblem is the finding, on all objects, that a checkpoint was not written that must be before anything is
+// deleted.
 func checkpointProblem(err error, w front.Input) diag.List {
 	return toAll(reporting.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }

@@ -41,8 +41,8 @@ func showsPlan(key string) bool {
 	return slices.ContainsFunc(owner.Kinds, func(k owner.Kind) bool { return slices.Contains(planKeys(k.DryRun), key) })
 }
 
-// dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
-// counts the steps. It writes nothing to AWS.
+// dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an
+// event counts the steps. It writes nothing to AWS.
 func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
 	before := s.MemoryOf(key)
 	r := w.DryRun
@@ -78,7 +78,9 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	var found diag.List
 	for _, o := range r.Objects {
 		text := "dry run: nothing of this " + kind.Kind + " is deployed"
-		if r.Deployed || slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return owner.Object(m) == owner.Object(o) }) {
+		if r.Deployed || slices.ContainsFunc(w.Members, func(m metav1.Object) bool {
+			return owner.Object(m) == owner.Object(o)
+		}) {
 			text = "dry run: the deployed version of this " + kind.Kind + " stays as it is"
 		}
 		found = append(found, diag.New(owner.Object(o), kind.DryRun.Wanted.Path(), diag.DryRun, text+"; "+outcome,
@@ -96,22 +98,25 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	return nil
 }
 
-// decideDryRun has the statuses written of a Gateway of which nothing is deployed: what is decided about it, and that it is not programmed.
+// decideDryRun has the statuses written of a Gateway of which nothing is deployed: what is decided about it, and that
+// it is not programmed.
 func (s *Reconciler) decideDryRun(key stack.Key, w front.Input, found diag.List) {
 	if w.Decisions == nil || s.Decided == nil {
 		return
 	}
 	o := gateway.Outcome{Ports: []int32{}, Found: found}
-	o.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending), Message: "Dry run: nothing is deployed until annotation " +
-		string(owner.Of(key.Owner).DryRun.Wanted) + " is removed; the plan is in annotation " + string(owner.Of(key.Owner).DryRun.Plan) + "."}
+	o.Failed = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),
+		Message: "Dry run: nothing is deployed until annotation " +
+			string(owner.Of(key.Owner).DryRun.Wanted) + " is removed; the plan is in annotation " +
+			string(owner.Of(key.Owner).DryRun.Plan) + "."}
 	s.Decided(key, w.Decisions.Statuses(o))
 }
 
 // dryRunOf names the dry run of a stack as a unit of the reporter.
 func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
 
-// rememberDeployed takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
-// them would change nothing. So their group need not wait for them.
+// rememberDeployed takes what objects under dry run are for what was deployed of them, where that is not known since
+// the start: deploying them would change nothing. So their group need not wait for them.
 func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, deployed *compile.Memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,30 +157,32 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	for _, m := range w.Members {
 		if len(wrong) > 0 && !slices.Contains(wrong, owner.Object(m).String()) {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not know its deployed version", strings.Join(wrong, ", ")),
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not "+
+					"know its deployed version", strings.Join(wrong, ", ")),
 				"see the events there, or take it out of the group"))
 		}
 	}
 	return out
 }
 
-// waitForDryRun is the finding on members that wait for one under dry run: what that one had before is not known any more since the
-// controller restarted.
+// waitForDryRun is the finding on members that wait for one under dry run: what that one had before is not known any
+// more since the controller restarted.
 func waitForDryRun(w front.Input) diag.List {
 	under := owner.Object(w.DryRun.Objects[0])
 	var out diag.List
 	for _, m := range w.Members {
 		if owner.Object(m) != under {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: its deployed version must stay, and the controller has not seen that version since it started", under),
+				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: its deployed version must stay, "+
+					"and the controller has not seen that version since it started", under),
 				"remove annotation dry-run there, or take it out of the group"))
 		}
 	}
 	return out
 }
 
-// showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off the others.
-// Members under dry run show the dry run instead.
+// showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off
+// the others. Members under dry run show the dry run instead.
 func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
 	var found diag.List
 	if _, n := naming.ShardOf(desired.Key.ID); n > 0 { // the annotation has the group's first load balancer
@@ -183,7 +190,9 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 	}
 	first := true
 	for _, m := range w.Members {
-		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return owner.Object(o) == owner.Object(m) }) {
+		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool {
+			return owner.Object(o) == owner.Object(m)
+		}) {
 			continue
 		}
 		if s.AnnotatePlan && first {
@@ -196,8 +205,8 @@ func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front
 	return found
 }
 
-// writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else: the plan
-// is for reading.
+// writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else:
+// the plan is for reading.
 func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
 	o, ok := m.(client.Object)
 	keys := owner.Of(s.Front.Owner()).DryRun
@@ -206,9 +215,10 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 	}
 	want, found, err := planAnnotations(o, keys, desired)
 	if err == nil && !hasAnnotations(o, planKeys(keys), want) {
-		_, err = objectwriter.Apply(ctx, s.Client, objectwriter.Write{Object: o, Part: objectwriter.Metadata, Change: func(o client.Object) bool {
-			return annotate(o, planKeys(keys), want)
-		}})
+		_, err = objectwriter.Apply(ctx, s.Client, objectwriter.Write{Object: o, Part: objectwriter.Metadata,
+			Change: func(o client.Object) bool {
+				return annotate(o, planKeys(keys), want)
+			}})
 	}
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "the plan is not written", "object", owner.Object(o).String())
@@ -216,8 +226,8 @@ func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *st
 	return found
 }
 
-// planAnnotations are the annotations that show a stack on an object: as plain JSON, compressed if that does not fit, and none
-// if even that does not.
+// planAnnotations are the annotations that show a stack on an object: as plain JSON, compressed if that does not fit,
+// and none if even that does not.
 func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (map[string]string, diag.List, error) {
 	if desired == nil {
 		return nil, nil, nil
@@ -241,10 +251,12 @@ func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (
 		return nil, nil, err
 	}
 	d := diag.New(owner.Object(o), keys.Plan.Path(), diag.PlanTooLarge,
-		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in annotation %s instead", len(text), annotationLimit, packed),
+		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in "+
+			"annotation %s instead", len(text), annotationLimit, packed),
 		"decode it with base64 -d | gunzip, or use lbc plan")
 	if len(packed)+len(short) > room {
-		d.Text = fmt.Sprintf("the plan has %d bytes, %d when compressed, and does not fit into an annotation; none is written", len(text), len(short))
+		d.Text = fmt.Sprintf("the plan has %d bytes, %d when compressed, and does not fit into an annotation; "+
+			"none is written", len(text), len(short))
 		d.Remedy = "use lbc plan"
 		return nil, diag.List{d}, nil
 	}

@@ -46,13 +46,15 @@ const (
 func annotated(name string, annotations map[string]string, finalizers ...string) *networkingv1.Ingress {
 	return &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: annotations, Finalizers: finalizers},
-		Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb"), Rules: []networkingv1.IngressRule{{Host: name + ".example.com"}},
+		Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb"), Rules: []networkingv1.IngressRule{
+			{Host: name + ".example.com"}},
 			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
 				Name: "none", Port: networkingv1.ServiceBackendPort{Number: 80}}}},
 	}
 }
 
-// newTestReconciler is a stacks over a simulated account and a cluster of these objects; events are appended to the result.
+// newTestReconciler is a stacks over a simulated account and a cluster of these objects; events are appended to the
+// result.
 func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]string) {
 	t.Helper()
 	sim, err := awssim.New(awssim.Options{})
@@ -64,8 +66,10 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
-	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{}).
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: ingress.Controller}}
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(
+		&networkingv1.Ingress{}).
 		WithIndex(&v1beta1.TargetGroupBinding{}, ByStack, StackOf)
 	for _, k := range readable.Kinds {
 		if k.Optional || k.Grouped {
@@ -81,8 +85,10 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 		t.Fatal(err)
 	}
 	return &Reconciler{
-		Front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, Client: c, Clients: clients, Inventory: inv,
-		Bindings: NewBindingWriter(c, time.Now), Backend: NewBackendGroup(c, inv, nil, "demo-cluster", logr.Discard()), Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
+		Front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, Client: c,
+		Clients: clients, Inventory: inv,
+		Bindings: NewBindingWriter(c, time.Now), Backend: NewBackendGroup(c, inv, nil, "demo-cluster", logr.Discard()),
+		Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
 		Compile: settings.Compile(flags), Now: time.Now, Retries: NewRetries(time.Now),
 		Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
@@ -119,7 +125,8 @@ func TestAnIngressUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 		t.Errorf("AWS holds %v, %v", keys, err)
 	}
 	all := strings.Join(*events, "\n")
-	if !strings.Contains(all, "Normal DryRun web: dry run: nothing of this Ingress is deployed; deploying it means ") || strings.Contains(all, "Successfully") {
+	if !strings.Contains(all, "Normal DryRun web: dry run: nothing of this Ingress is deployed; deploying it means ") ||
+		strings.Contains(all, "Successfully") {
 		t.Errorf("events:\n%s", all)
 	}
 	if n := strings.Count(all, " DryRun web"); n != 1 {
@@ -132,7 +139,8 @@ func TestAPlanIsOnTheFirstMemberOnlyAndOnNoneWithoutTheGate(t *testing.T) {
 	leftover := map[string]string{plainPlan: "old", packedPlan: "old", "keep": "me"}
 	s, _ := newTestReconciler(t, annotated("a", nil), annotated("b", leftover), annotated("c", leftover))
 	members := func() front.Input {
-		return front.Input{Members: []metav1.Object{stored(t, s.Client, "a"), stored(t, s.Client, "b"), stored(t, s.Client, "c")}}
+		return front.Input{Members: []metav1.Object{stored(t, s.Client, "a"), stored(t, s.Client, "b"),
+			stored(t, s.Client, "c")}}
 	}
 	desired := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}}
 	plans := func() string {
@@ -173,7 +181,8 @@ func stackOf(n int, random bool) *stack.Stack {
 			}
 			host = base64.RawURLEncoding.EncodeToString(raw)
 		}
-		s.Rules = append(s.Rules, stack.Rule{ID: fmt.Sprint(i), Order: int32(i), Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{host}}}})
+		s.Rules = append(s.Rules, stack.Rule{ID: fmt.Sprint(i), Order: int32(i), Conditions: []stack.Condition{
+			{Field: stack.HostHeader, Values: []string{host}}}})
 	}
 	return s
 }
@@ -204,7 +213,8 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 			if _, ok := got[c.key]; ok != (c.key != "") || len(got) > 1 {
 				t.Errorf("%d annotations, %s is there: %v", len(got), c.key, ok)
 			}
-			if (c.told == "") != (len(found) == 0) || c.told != "" && (!strings.Contains(found[0].Text, c.told) || found[0].Code != diag.PlanTooLarge) {
+			if (c.told == "") != (len(found) == 0) || c.told != "" && (!strings.Contains(found[0].Text, c.told) ||
+				found[0].Code != diag.PlanTooLarge) {
 				t.Errorf("told: %v", found)
 			}
 			if packed, ok := got[packedPlan]; ok {

@@ -21,8 +21,8 @@ func creates(p *plan.Plan) bool {
 	})
 }
 
-// logPlan logs a plan that is about to be carried out. One that failed before and is the same is logged at debug only, and so are all while AWS does not
-// accept the credentials.
+// logPlan logs a plan that is about to be carried out. One that failed before and is the same is logged at debug only,
+// and so are all while AWS does not accept the credentials.
 func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
 	s.mu.Lock()
 	again := s.state(key).failed == planText(p)

@@ -1,5 +1,6 @@
-// Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service: it loads their objects, has them
-// compiled and planned, applies the plan, and reports. It decides nothing about load balancers: fronts, compile and plan do.
+// Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service:
+// it loads their objects, has them compiled and planned, applies the plan, and reports. It decides nothing about load
+// balancers: fronts, compile and plan do.
 package stacks
 
 import (
@@ -38,7 +39,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-// Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply, report.
+// Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply,
+// report.
 type Reconciler struct {
 	Front       front.Loader
 	Client      client.Client
@@ -60,18 +62,21 @@ type Reconciler struct {
 	Hidden     *HiddenMembers      // nil = the caches show all namespaces
 	Backend    *BackendGroup
 	Brake      *brake.Brake // nil = none
-	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
+	// Contested reports whether the controller of another cluster of the same name registers targets in a target group;
+	// nil = none does.
 	Contested   func(arn string) bool
 	Status      *lbstatus.Writer
 	Checkpoints *checkpoint.Writer // nil = a restart forgets
 	// Expected is what is known of the targets that a target group is to have; nil = nothing.
 	Expected func(targetGroup string) apply.Expected
-	// Recorded are the keys of the targets that this cluster registered through a binding of a target group that clusters share.
+	// Recorded are the keys of the targets that this cluster registered through a binding of a target group that clusters
+	// share.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
-	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = it is not.
+	// ScheduleReview is called with load balancers that were changed as wanted, so that what others changed by hand is
+	// found then, too; nil = it is not.
 	ScheduleReview func(key stack.Key)
-	// Decided is called at the end of each pass, also one that failed, with the statuses of the objects that it decided about; nil = none are written.
-	// Forgotten is called with stacks of which nothing is left.
+	// Decided is called at the end of each pass, also one that failed, with the statuses of the objects that it decided
+	// about; nil = none are written. Forgotten is called with stacks of which nothing is left.
 	Decided   func(key stack.Key, changes []gateway.Change)
 	Forgotten func(key stack.Key)
 	// OnPassed is called with what each pass that reports came to; nil = no call.
@@ -93,12 +98,13 @@ type Reconciler struct {
 
 	mu     sync.Mutex
 	states map[stack.Key]*stackState
-	// released are the objects of each stack that lost the finalizer and that the cache showed in the last pass, or may show in the next.
+	// released are the objects of each stack that lost the finalizer and that the cache showed in the last pass, or may
+	// show in the next.
 	released map[stack.Key][]types.UID
 }
 
-// Reconcile makes one pass over a stack, which is one trace. It returns an error only for what a retry may cure; findings that only an edit can
-// cure are reported as events and wait for the edit.
+// Reconcile makes one pass over a stack, which is one trace. It returns an error only for what a retry may cure;
+// findings that only an edit can cure are reported as events and wait for the edit.
 func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
 	defer func() { s.Retries.Unavailable.Note(key, err) }()
 	s.Waiting.Begin(waiting.Stacks, key.String())

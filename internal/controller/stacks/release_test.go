@@ -46,12 +46,15 @@ func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
 			var writes []string
 			s, _ := newTestReconciler(t)
 			s.Front, s.Backend = front.Service{}, &BackendGroup{}
-			s.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(web).WithStatusSubresource(web).WithInterceptorFuncs(interceptor.Funcs{
-				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			s.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(web).WithStatusSubresource(
+				web).WithInterceptorFuncs(interceptor.Funcs{
+				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+					opts ...client.PatchOption) error {
 					writes = append(writes, "object")
 					return c.Patch(ctx, o, p, opts...)
 				},
-				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+					opts ...client.SubResourcePatchOption) error {
 					writes = append(writes, sub)
 					return c.SubResource(sub).Patch(ctx, o, p, opts...)
 				},
@@ -61,14 +64,16 @@ func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
-			if refused := s.releaseMembers(t.Context(), key, front.Input{Wanted: true, Leaving: []metav1.Object{read}}, nil); len(refused) > 0 {
+			if refused := s.releaseMembers(t.Context(), key, front.Input{Wanted: true, Leaving: []metav1.Object{read}},
+				nil); len(refused) > 0 {
 				t.Fatal(refused.err())
 			}
 			if !slices.Equal(writes, c.writes) {
 				t.Errorf("writes of %v, want %v", writes, c.writes)
 			}
 			after := &corev1.Service{}
-			if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(web), after); err == nil && (slices.Contains(after.Finalizers, ours) || len(after.Status.LoadBalancer.Ingress) != c.shown) {
+			if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(web), after); err == nil &&
+				(slices.Contains(after.Finalizers, ours) || len(after.Status.LoadBalancer.Ingress) != c.shown) {
 				t.Errorf("finalizers %v, %d names", after.Finalizers, len(after.Status.LoadBalancer.Ingress))
 			}
 		})
@@ -98,7 +103,8 @@ func TestThePassAfterTheEventOfADeletionReadsNothingFromTheAPIServer(t *testing.
 			m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 			m.Owner().Delete(t.Context(), event.DeleteEvent{Object: web}, &testQueue{t: t})
 		}
-		if _, err := s.Reconcile(t.Context(), stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}); err != nil {
+		if _, err := s.Reconcile(t.Context(), stack.Key{Owner: stack.Service, ID: stack.ID{
+			Namespace: "shop", Name: "web"}}); err != nil {
 			t.Error(err)
 		}
 		if live.gets != want {

@@ -42,8 +42,8 @@ type passReport struct {
 	waiting []diag.Object
 }
 
-// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. A pass that ends with the process
-// reports nothing: what its canceled calls left undone is found by the next leader.
+// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. A pass that ends with the
+// process reports nothing: what its canceled calls left undone is found by the next leader.
 func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
@@ -53,7 +53,8 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	account := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
-		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil && slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
+		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil &&
+			slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
 			account.Waiting = append(account.Waiting, o)
 		} else {
 			account.Objects = append(account.Objects, o)
@@ -139,7 +140,8 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
-// pending are the members, and parts of a Gateway, whose version of a pass is not in effect: all of a pass that did not come to its end, else those of steps that were not done.
+// pending are the members, and parts of a Gateway, whose version of a pass is not in effect: all of a pass that did not
+// come to its end, else those of steps that were not done.
 func pending(t passReport) (out []diag.Object) {
 	if t.compiled.Stack == nil || t.partial || t.plan == nil {
 		return objectsOf(slices.Concat(t.input.Members, t.input.Decisions.Parts()))
@@ -148,7 +150,8 @@ func pending(t passReport) (out []diag.Object) {
 		switch o := t.result.Outcomes[step.ID]; {
 		case o.State == apply.Done, o.State == apply.Refused && o.Problem.Class == diag.Note:
 		default:
-			out = append(append(out, membersOf(step, t.compiled.Origins, t.input)...), t.compiled.Origins[step.Resource].Objects...)
+			out = append(append(out, membersOf(step, t.compiled.Origins, t.input)...),
+				t.compiled.Origins[step.Resource].Objects...)
 		}
 	}
 	if t.input.DryRun != nil {
@@ -160,11 +163,13 @@ func pending(t passReport) (out []diag.Object) {
 func statusPass(t passReport, now func() time.Time) reporting.Pass {
 	p := reporting.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration(), Version: reporting.Version(m)})
+		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration(),
+			Version: reporting.Version(m)})
 		p.Labels = append(p.Labels, m.GetLabels())
 	}
 	for _, o := range t.input.Decisions.Parts() {
-		p.Parts = append(p.Parts, reporting.Member{Object: owner.Object(o), Generation: o.GetGeneration(), Version: reporting.Version(o)})
+		p.Parts = append(p.Parts, reporting.Member{Object: owner.Object(o), Generation: o.GetGeneration(),
+			Version: reporting.Version(o)})
 	}
 	p.Pending = pending(t)
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
@@ -198,7 +203,8 @@ func statusPass(t passReport, now func() time.Time) reporting.Pass {
 }
 
 // endFailed reports what a pass found that cannot go on, and has it tried again.
-func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.List, err error) (reconcile.Result, error) {
+func (s *Reconciler) endFailed(ctx context.Context, t passReport, found diag.List, err error) (
+	reconcile.Result, error) {
 	t.found, t.changed, t.partial, t.releasing = append(t.found, found...), false, true, false
 	s.report(ctx, t)
 	return reconcile.Result{}, err

@@ -27,7 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// served is an Ingress web with its backend. It is younger than the process, which therefore need not look for leftovers of others.
+// served is an Ingress web with its backend. It is younger than the process, which therefore need not look for
+// leftovers of others.
 func served(pairs ...string) []client.Object {
 	annotations := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -57,7 +58,8 @@ func (r *forbidden) forbid(what string) error {
 // wrap puts the forbidden between a pass and the cluster.
 func (r *forbidden) wrap(c client.Client) client.Client {
 	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			_, ingress := o.(*networkingv1.Ingress)
 			leaves := ingress && len(o.GetFinalizers()) == 0
 			if r.on && ingress && (r.patch && !leaves || r.removal && leaves) {
@@ -65,7 +67,8 @@ func (r *forbidden) wrap(c client.Client) client.Client {
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if r.on && r.status {
 				return r.forbid("ingresses/status")
 			}
@@ -74,7 +77,8 @@ func (r *forbidden) wrap(c client.Client) client.Client {
 	})
 }
 
-// TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery has the API server forbid one write or read after the other.
+// TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery has the API server forbid one write or read
+// after the other.
 func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -119,7 +123,8 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 				}
 			}
 			all := strings.Join(*events, "\n")
-			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the controller tries again; if the error persists, check the permissions") {
+			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) ||
+				!strings.Contains(all, "the controller tries again; if the error persists, check the permissions") {
 				t.Errorf("events, want %s…%s:\n%s", tc.want, code, all)
 			}
 			if tc.refuse.patch {
@@ -138,7 +143,8 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 				}
 				return
 			}
-			if all := strings.Join(*events, "\n"); strings.Count(all, "Normal SuccessfullyReconciled web: ") != 1 || strings.Contains(all, code) {
+			if all := strings.Join(*events, "\n"); strings.Count(all, "Normal SuccessfullyReconciled web: ") != 1 ||
+				strings.Contains(all, code) {
 				t.Errorf("events after the recovery:\n%s", all)
 			}
 		})
@@ -156,7 +162,8 @@ func TestFinalizersComeOffThoughClassOrServiceIsGone(t *testing.T) {
 		},
 		"an annotation is no longer valid": func(t *testing.T, c client.Client) {
 			i := stored(t, c, "web")
-			i.Annotations = map[string]string{"alb.ingress.kubernetes.io/scheme": "sideways", "alb.ingress.kubernetes.io/group.name": "Not A Group"}
+			i.Annotations = map[string]string{"alb.ingress.kubernetes.io/scheme": "sideways",
+				"alb.ingress.kubernetes.io/group.name": "Not A Group"}
 			if err := c.Update(t.Context(), i); err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +195,8 @@ func TestFinalizersComeOffThoughClassOrServiceIsGone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, &networkingv1.Ingress{}); !apierrors.IsNotFound(err) {
+			if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"},
+				&networkingv1.Ingress{}); !apierrors.IsNotFound(err) {
 				t.Errorf("the Ingress is still there: %v\n%s", err, strings.Join(*events, "\n"))
 			}
 			if keys, err := s.Inventory.Keys(t.Context()); err != nil || len(keys) > 0 {
@@ -198,17 +206,20 @@ func TestFinalizersComeOffThoughClassOrServiceIsGone(t *testing.T) {
 	}
 }
 
-// TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast has annotations change during the first call of each of several passes.
+// TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast has annotations change during the first call of each of several
+// passes.
 func TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast(t *testing.T) {
 	t.Parallel()
 	s, events := newTestReconciler(t, served()...)
 	direct := s.Client
 	edits := []string{"30", "40", "50"}
 	s.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if _, ok := o.(*networkingv1.Ingress); ok && len(edits) > 0 {
 				i := stored(t, c, "web")
-				i.Annotations = map[string]string{"alb.ingress.kubernetes.io/load-balancer-attributes": "idle_timeout.timeout_seconds=" + edits[0]}
+				i.Annotations = map[string]string{
+					"alb.ingress.kubernetes.io/load-balancer-attributes": "idle_timeout.timeout_seconds=" + edits[0]}
 				edits = edits[1:]
 				if err := c.Update(ctx, i); err != nil {
 					return err
@@ -224,11 +235,13 @@ func TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast(t *testing.T) {
 	if _, err := s.Reconcile(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	o, err := s.Inventory.Observed(t.Context(), key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"idle_timeout.timeout_seconds": ""}}}})
+	o, err := s.Inventory.Observed(t.Context(), key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{
+		{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"idle_timeout.timeout_seconds": ""}}}})
 	if err != nil || len(o.LoadBalancers) != 1 {
 		t.Fatalf("%v, %v", o.LoadBalancers, err)
 	}
-	want := strings.TrimPrefix(stored(t, direct, "web").Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"], "idle_timeout.timeout_seconds=")
+	want := strings.TrimPrefix(stored(t, direct, "web").Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"],
+		"idle_timeout.timeout_seconds=")
 	if got := o.LoadBalancers[0].Attributes["idle_timeout.timeout_seconds"]; got != want || want == "" {
 		t.Errorf("idle timeout %q, last edited to %q", got, want)
 	}
@@ -237,7 +250,8 @@ func TestAnEditWhileAPlanRunsEndsInWhatWasEditedLast(t *testing.T) {
 	}
 }
 
-// TestASecretThatCannotBeReadIsReportedAndOpensNothing has the API server refuse the Secret of a login, for good or for now.
+// TestASecretThatCannotBeReadIsReportedAndOpensNothing has the API server refuse the Secret of a login, for good or for
+// now.
 func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -262,7 +276,10 @@ func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 			t.Parallel()
 			api := clientfake.NewClientset()
 			secrets := secret.New(api, nil, reads.NewIndex[stack.Key](), time.Now, logr.Discard())
-			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true,
+					nil, c.err
+			})
 			s, events := newTestReconciler(t, served("listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "idp"}`)...)
 			s.Secrets = secrets
@@ -312,7 +329,10 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 			t.Parallel()
 			api := clientfake.NewClientset()
 			secrets := secret.New(api, nil, reads.NewIndex[stack.Key](), time.Now, logr.Discard())
-			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true,
+					nil, c.err
+			})
 			objects := served("group.name", "doors", "listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "`+c.named+`"}`)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "doors"}}
@@ -328,10 +348,13 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
+			if !slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool {
+				return l.Port == 80 && l.DefaultActions[0].Forward != nil
+			}) {
 				t.Errorf("the other member is not served: %+v", o.Listeners)
 			}
-			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 || strings.Count(all, "Warning FailedBuildModel web") == 0 {
+			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 ||
+				strings.Count(all, "Warning FailedBuildModel web") == 0 {
 				t.Errorf("%s is not told once, on the Ingress:\n%s", c.want, all)
 			}
 			if asked := len(api.Actions()) > 0; asked != c.asked {

@@ -42,7 +42,8 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	return s.orSooner(result, end.retry), nil
 }
 
-// orSooner has the next pass made at the time of the next attempt at what AWS has refused, if there is one and it is sooner.
+// orSooner has the next pass made at the time of the next attempt at what AWS has refused, if there is one and it is
+// sooner.
 func (s *Reconciler) orSooner(r reconcile.Result, retry time.Time) reconcile.Result {
 	if retry.IsZero() {
 		return r
@@ -53,7 +54,8 @@ func (s *Reconciler) orSooner(r reconcile.Result, retry time.Time) reconcile.Res
 	return r
 }
 
-// unrefused is when to make another pass for the sake of anything but what AWS has refused, which has a time of its own.
+// unrefused is when to make another pass for the sake of anything but what AWS has refused, which has a time of its
+// own.
 func (s *Reconciler) unrefused(t passReport, end outcome) (reconcile.Result, error) {
 	key := t.key
 	if imported(t.plan, t.result) {
@@ -78,8 +80,8 @@ func (s *Reconciler) unrefused(t passReport, end outcome) (reconcile.Result, err
 	return s.retryLater(key, found, t.stale)
 }
 
-// soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by minutes what waits for a
-// moment, nor is it tried each moment.
+// soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by
+// minutes what waits for a moment, nor is it tried each moment.
 func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
 	if err == nil || wait == 0 {
 		return reconcile.Result{RequeueAfter: wait}, err
@@ -103,7 +105,8 @@ func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// freedName reports whether a target group was deleted whose name another one may be to get, which has a name of its own until then.
+// freedName reports whether a target group was deleted whose name another one may be to get, which has a name of its
+// own until then.
 func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
 	return want != nil && slices.ContainsFunc(want.TargetGroups, func(tg stack.TargetGroup) bool { return tg.Declared }) &&
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
@@ -112,14 +115,16 @@ func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
 		})
 }
 
-// retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if something was found that may become
-// right without an edit of the objects.
+// retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if
+// something was found that may become right without an edit of the objects.
 func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
 	if stale {
 		return s.Retries.later(key, staleFacts), nil
 	}
 	s.Retries.done(key, staleFacts)
-	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded
+	}) {
 		return s.Retries.later(key, readingFacts), nil
 	}
 	s.Retries.done(key, readingFacts)
@@ -138,7 +143,8 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 				continue
 			}
 			return s.Retries.later(key, missing), nil
-		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
+		// FinalizerNotAdded: that pass is made again as a failed one
+		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient:
 			if missingInAWS(d) {
 				return s.Retries.later(key, missing), nil
 			}
@@ -148,11 +154,13 @@ func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (rec
 	return reconcile.Result{}, nil
 }
 
-// missingInAWS reports a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
-// issued.
+// missingInAWS reports a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a
+// certificate is issued.
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
-		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed, diag.ListenerTaken,
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,
+		diag.TrustStoreNotFound, diag.WebACLNotFound,
+		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed,
+		diag.ListenerTaken,
 	}, d.Code)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if nothing stays. c and o are what the plan rests on.
+// retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if
+// nothing stays. c and o are what the plan rests on.
 func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed) (found diag.List) {
 	if c.Stack.Removal == stack.NotRemoved || len(o.LoadBalancers) == 0 {
 		return nil
@@ -23,10 +24,13 @@ func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed
 		return nil
 	}
 	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
-	remedy := fmt.Sprintf("to manage it again, create the object again; to delete it: lbc cleanup --stack %s --ignore-controller", key)
+	remedy := fmt.Sprintf("to manage it again, create the object again; to delete it: lbc cleanup --stack %s "+
+		"--ignore-controller", key)
 	if retention != c.Stack.Retention { // no object asks for it
-		text += fmt.Sprintf(", because it was adopted and its tags do not let namespace %s delete it", w.Leaving[0].GetNamespace())
-		remedy = fmt.Sprintf("delete it in AWS, or ask its former owner to set tag %s: %s/%s on it before its objects are deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
+		text += fmt.Sprintf(", because it was adopted and its tags do not let namespace %s delete it",
+			w.Leaving[0].GetNamespace())
+		remedy = fmt.Sprintf("delete it in AWS, or ask its former owner to set tag %s: %s/%s on it before its objects are "+
+			"deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
 			naming.DeletableByTag, c.Stack.Cluster, w.Leaving[0].GetNamespace(), key)
 	}
 	if retention == stack.RetainWithoutTags {
@@ -34,7 +38,8 @@ func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed
 		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings stay, and keep its targets up to date"
 	}
 	for _, m := range w.Leaving {
-		found = append(found, diag.New(owner.Object(m), owner.Of(key.Owner).DeletionPolicy.Path(), diag.LoadBalancerRetained, text, remedy))
+		found = append(found, diag.New(owner.Object(m), owner.Of(key.Owner).DeletionPolicy.Path(), diag.LoadBalancerRetained,
+			text, remedy))
 	}
 	return found
 }

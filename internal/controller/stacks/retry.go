@@ -29,10 +29,12 @@ const (
 	throttled     cause = "throttled"      // a question that AWS refused because it is asked too much
 	staleFacts    cause = "stale facts"    // answers that served on while AWS is asked again
 	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event announces that a Role was granted
-	missing       cause = "missing"        // what only an edit in AWS cures, which no event announces: a subnet gets its tag
+	// what only an edit in AWS cures, which no event announces: a subnet gets its tag
+	missing cause = "missing"
 )
 
-// pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a pass at once.
+// pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a
+// pass at once.
 var pauses = map[cause]backoff.Policy{
 	failing:       {First: queue.FirstRetry, Longest: queue.LongestRetry},
 	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
@@ -52,8 +54,9 @@ type retryKey struct {
 	cause cause
 }
 
-// Retries counts, by stack and cause, the passes that another one must follow. For the controller's work queue it is the rate
-// limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries does not.
+// Retries counts, by stack and cause, the passes that another one must follow. For the controller's work queue it is
+// the rate limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries
+// does not.
 type Retries struct {
 	failures    *backoff.Failures[retryKey]
 	Unavailable queue.UnavailableUnits[stack.Key]

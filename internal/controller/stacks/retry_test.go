@@ -8,10 +8,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits has passes fail in which something waits a millisecond.
+// TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits has passes fail in which something waits a
+// millisecond.
 func TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits(t *testing.T) {
 	t.Parallel()
-	s, key := &Reconciler{Retries: NewRetries(time.Now)}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	s, key := &Reconciler{Retries: NewRetries(time.Now)}, stack.Key{Owner: stack.Ingress, ID: stack.ID{
+		Namespace: "shop", Name: "web"}}
 	var last time.Duration
 	for range 12 {
 		r, _ := s.soonest(key, time.Millisecond, errors.New("x"))

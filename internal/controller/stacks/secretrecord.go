@@ -60,9 +60,11 @@ func unsentSecrets(p *plan.Plan, r apply.Result) map[string]bool {
 	return out
 }
 
-// recordSecrets records on each Ingress which client secrets were sent to AWS, by their fingerprints: AWS never returns them, and after
-// a restart nothing else shows whether a Secret was edited meanwhile. A failed write leaves a mark that equals no fingerprint.
-func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result, members []metav1.Object) refusedWrites {
+// recordSecrets records on each Ingress which client secrets were sent to AWS, by their fingerprints: AWS never returns
+// them, and after a restart nothing else shows whether a Secret was edited meanwhile. A failed write leaves a mark that
+// equals no fingerprint.
+func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result,
+	members []metav1.Object) refusedWrites {
 	failed, all := unsentSecrets(p, r), logins(c)
 	_, refused := s.writeMembers(ctx, "recording the secrets of", members, func(m client.Object) objectwriter.Write {
 		read := annotation.NewReader(&annotation.Findings{}, owner.Object(m), m.GetAnnotations())
@@ -113,7 +115,8 @@ func hasAnnotations(o metav1.Object, keys []string, want map[string]string) bool
 	})
 }
 
-// annotate brings the annotations of an object with these keys to what is wanted, and reports whether that changed them.
+// annotate brings the annotations of an object with these keys to what is wanted, and reports whether that changed
+// them.
 func annotate(o client.Object, keys []string, want map[string]string) (changed bool) {
 	if hasAnnotations(o, keys, want) {
 		return false

@@ -35,19 +35,24 @@ func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
 		{name: "written", secret: one, outcome: apply.Done, after: "idp=" + one.Fingerprint()},
 		{name: "adopted", secret: one, after: "idp=" + one.Fingerprint()},
 		{name: "unchanged", before: "idp=" + one.Fingerprint(), secret: one, after: "idp=" + one.Fingerprint()},
-		{name: "rotated", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Done, after: "idp=" + two.Fingerprint()},
-		{name: "rotation failed", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Failed, after: "idp=" + one.Fingerprint()},
-		{name: "rotation blocked", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Blocked, after: "idp=" + one.Fingerprint()},
+		{name: "rotated", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Done, after: "idp=" +
+			two.Fingerprint()},
+		{name: "rotation failed", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Failed, after: "idp=" +
+			one.Fingerprint()},
+		{name: "rotation blocked", before: "idp=" + one.Fingerprint(), secret: two, outcome: apply.Blocked, after: "idp=" +
+			one.Fingerprint()},
 		{name: "first write failed", secret: one, outcome: apply.Failed, after: "idp="},
 		{name: "withheld", before: "idp=" + one.Fingerprint(), after: "idp=" + one.Fingerprint()},
 		{name: "withheld from the start", after: ""},
 		{name: "not wanted any more", before: "idp=" + one.Fingerprint(), none: true, after: ""},
-		{name: "not seen for now", before: "idp=" + one.Fingerprint(), none: true, keep: true, after: "idp=" + one.Fingerprint()},
+		{name: "not seen for now", before: "idp=" + one.Fingerprint(), none: true, keep: true, after: "idp=" +
+			one.Fingerprint()},
 		{name: "another's text", before: "whatever", secret: one, after: "idp=" + one.Fingerprint()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u", Annotations: map[string]string{"other": "x"}}}
+			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u",
+				Annotations: map[string]string{"other": "x"}}}
 			if c.before != "" {
 				ing.Annotations[string(annotation.WrittenSecrets)] = c.before
 			}
@@ -72,14 +77,16 @@ func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
 				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: awsop.ModifyRule{Rule: rule}}}
 				result.Outcomes["ModifyRule 443:1"] = apply.Outcome{State: c.outcome, Err: errors.New("refused")}
 			}
-			if err := (&Reconciler{Client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}).err(); err != nil {
+			if err := (&Reconciler{Client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}).err(); err !=
+				nil {
 				t.Fatal(err)
 			}
 			got := &networkingv1.Ingress{}
 			if err := k.Get(t.Context(), client.ObjectKeyFromObject(ing), got); err != nil {
 				t.Fatal(err)
 			}
-			if text, ok := got.Annotations[string(annotation.WrittenSecrets)]; text != c.after || ok != (c.after != "") || got.Annotations["other"] != "x" {
+			if text, ok := got.Annotations[string(annotation.WrittenSecrets)]; text != c.after || ok != (c.after != "") ||
+				got.Annotations["other"] != "x" {
 				t.Errorf("recorded %q, want %q", text, c.after)
 			}
 		})

@@ -20,9 +20,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// placed is the part that the load balancer of a stack has of its group, if the group has several. The memory of the first load balancer has the placement,
-// by which the passes over all of them go. next is when a move ends; zero = none does.
-func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (part front.Input, next time.Time, err error) {
+// placed is the part that the load balancer of a stack has of its group, if the group has several. The memory of the
+// first load balancer has the placement, by which the passes over all of them go. next is when a move ends; zero = none
+// does.
+func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (part front.Input, next time.Time,
+	err error) {
 	if !w.Wanted || !w.Sharded(key) {
 		return w, next, nil
 	}
@@ -49,8 +51,8 @@ func (s *Reconciler) placement(key stack.Key) (p shard.Placement, known bool) {
 	return m.Placement, true
 }
 
-// place keeps a placement in the place of another one, and wakes the passes over the load balancers of which it differs. ok is false if a pass over another
-// load balancer of the group has made a placement meanwhile.
+// place keeps a placement in the place of another one, and wakes the passes over the load balancers of which it
+// differs. ok is false if a pass over another load balancer of the group has made a placement meanwhile.
 func (s *Reconciler) place(key stack.Key, before shard.Placement, known bool, after shard.Placement) (ok bool) {
 	if after == nil {
 		after = shard.Placement{}
@@ -87,8 +89,9 @@ func (s *Reconciler) wakeShards(key stack.Key, last int) {
 	}
 }
 
-// noteServed notes after a pass whether its load balancer serves the hosts that were on their way to it, and that the statuses show those that have arrived,
-// which the pass over the first load balancer writes. By a placement that has changed since the pass began nothing is concluded: another pass is due.
+// noteServed notes after a pass whether its load balancer serves the hosts that were on their way to it, and that the
+// statuses show those that have arrived, which the pass over the first load balancer writes. By a placement that has
+// changed since the pass began nothing is concluded: another pass is due.
 func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written bool) {
 	if _, n := naming.ShardOf(key.ID); w.Placement != nil && w.Wanted {
 		after := w.Placement
@@ -104,9 +107,10 @@ func (s *Reconciler) noteServed(key stack.Key, w front.Input, ready, written boo
 	}
 }
 
-// shardsShown are the load balancers of a group, of which first is the group's first one, as statuses show them. All have the same ports. The list is short if
-// the group has one, and one that is not known yet has no name.
-func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Input, first owner.LoadBalancer) (all []owner.LoadBalancer, err error) {
+// shardsShown are the load balancers of a group, of which first is the group's first one, as statuses show them. All
+// have the same ports. The list is short if the group has one, and one that is not known yet has no name.
+func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Input, first owner.LoadBalancer) (
+	all []owner.LoadBalancer, err error) {
 	all = append(all, first)
 	for n := 1; n <= w.Placement.Last(); n++ {
 		o, err := s.Inventory.Observed(ctx, front.ShardKey(key, n), nil)
@@ -127,8 +131,8 @@ func (s *Reconciler) shardsShown(ctx context.Context, key stack.Key, w front.Inp
 	return all, nil
 }
 
-// showOf is what the status of a member shows of the load balancers of its group: that of its first host first. One that is not known yet is left out; ok is false
-// if none is known, and the status stays.
+// showOf is what the status of a member shows of the load balancers of its group: that of its first host first. One
+// that is not known yet is left out; ok is false if none is known, and the status stays.
 func showOf(w front.Input, all []owner.LoadBalancer, m metav1.Object) (show owner.LoadBalancer, ok bool) {
 	declared, known := memberOf(w, m)
 	if !known {
@@ -166,13 +170,15 @@ func left(w front.Input) []metav1.Object {
 	return slices.DeleteFunc(slices.Clone(w.Leaving), func(o metav1.Object) bool { return slices.Contains(w.Emptied, o) })
 }
 
-// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if a member with hosts on another one does not show its name yet.
+// wakeWriter makes a pass over the first load balancer of a group, which writes the statuses, if a member with hosts on
+// another one does not show its name yet.
 func (s *Reconciler) wakeWriter(key stack.Key, w front.Input, name string) {
 	_, n := naming.ShardOf(key.ID)
 	kind := owner.Of(key.Owner)
 	for _, o := range w.Members {
 		m, known := memberOf(w, o)
-		if known && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(kind.Hostnames(o), strings.ToLower(name)) {
+		if known && slices.Contains(w.Placement.ShownOn(m.Routes), n) && !slices.Contains(kind.Hostnames(o),
+			strings.ToLower(name)) {
 			s.Waker.Wake(queue.Normal, front.ShardKey(key, 0))
 			return
 		}

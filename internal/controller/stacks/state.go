@@ -48,14 +48,16 @@ func (s *Reconciler) state(key stack.Key) *stackState {
 	return st
 }
 
-// awaitRoutes is how long a new Gateway waits for the first of its routes. Applied together, they reach the caches one after the other, and a
-// load balancer that is made without rules takes a second pass.
+// awaitRoutes is how long a new Gateway waits for the first of its routes. Applied together, they reach the caches one
+// after the other, and a load balancer that is made without rules takes a second pass.
 const awaitRoutes = 250 * time.Millisecond
 
-// routesAwaited is how long the first routes of a Gateway are waited for; 0 = there are some, it has a load balancer, or they did not come.
+// routesAwaited is how long the first routes of a Gateway are waited for; 0 = there are some, it has a load balancer,
+// or they did not come.
 func (s *Reconciler) routesAwaited(key stack.Key, w front.Input) time.Duration {
 	marked := func(o metav1.Object) bool { return slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) }
-	if w.Decisions == nil || !w.Wanted || len(w.LoadBalancer.Members) > len(w.Members) || slices.ContainsFunc(w.Members, marked) {
+	if w.Decisions == nil || !w.Wanted || len(w.LoadBalancer.Members) > len(w.Members) ||
+		slices.ContainsFunc(w.Members, marked) {
 		return 0
 	}
 	s.mu.Lock()
@@ -75,7 +77,8 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 		if o.GetDeletionTimestamp() == nil || o.GetUID() == "" {
 			continue
 		}
-		if st := s.states[key]; st != nil && slices.ContainsFunc(st.marked, func(m mark) bool { return m.gone && m.is(o) }) { // the cache does not show it any more
+		// the cache does not show it any more
+		if st := s.states[key]; st != nil && slices.ContainsFunc(st.marked, func(m mark) bool { return m.gone && m.is(o) }) {
 			continue
 		}
 		if s.released == nil {
@@ -85,7 +88,8 @@ func (s *Reconciler) noteReleased(key stack.Key, all []metav1.Object) {
 	}
 }
 
-// unreleased are the objects of leaving that have the finalizer still. A cache shows those that lost it for a moment longer.
+// unreleased are the objects of leaving that have the finalizer still. A cache shows those that lost it for a moment
+// longer.
 func (s *Reconciler) unreleased(key stack.Key, leaving []metav1.Object) []metav1.Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,8 +122,8 @@ func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 	return nil
 }
 
-// Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be a duplicate, however long ago,
-// as ARNs and ids are not used twice.
+// Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be
+// a duplicate, however long ago, as ARNs and ids are not used twice.
 func (s *Reconciler) Restore(restored checkpoint.Restored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,12 +143,14 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds, checkpoint.Journal, checkpoint.History:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding,
+			checkpoint.Holds, checkpoint.Journal, checkpoint.History:
 		}
 	}
 }
 
-// Unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants them.
+// Unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants
+// them.
 func (s *Reconciler) Unvisited() []stack.Key {
 	visited := map[stack.Key]bool{}
 	for _, key := range s.Index.Units() {

@@ -22,8 +22,8 @@ import (
 )
 
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
-// may have failed. ready reports that one that takes the place of another can be shown. switched are the members as they are now, if they showed
-// a load balancer until now that is there besides the one that they show; nil = none did.
+// may have failed. ready reports that one that takes the place of another can be shown. switched are the members as
+// they are now, if they showed a load balancer until now that is there besides the one that they show; nil = none did.
 func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.Result, w front.Input, ready bool) (
 	o awsop.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	desired := c.Stack
@@ -62,7 +62,8 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 	})
 	o.Hostnames = w.Hostnames(key.Owner)
 	for _, old := range o.LoadBalancers {
-		if name := strings.ToLower(old.DNSName); old.ID == lb.ID && slices.Contains(before, name) && !slices.Contains(o.Hostnames, name) {
+		if name := strings.ToLower(old.DNSName); old.ID == lb.ID && slices.Contains(before, name) &&
+			!slices.Contains(o.Hostnames, name) {
 			return o, w.Members, refused, nil
 		}
 	}
@@ -73,7 +74,8 @@ func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.R
 func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
 	for i := range c.Stack.Listeners {
 		l := &c.Stack.Listeners[i]
-		if of := c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Objects; len(of) > 0 && !slices.Contains(of, member) {
+		if of := c.Origins[stack.Ref{Kind: stack.KindListener, ID: l.ID}].Objects; len(of) > 0 &&
+			!slices.Contains(of, member) {
 			out = append(out, l.Port)
 		}
 	}
@@ -81,15 +83,19 @@ func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
 }
 
 // addressNotes are notes on the members of which the status cannot show a load balancer, with its name.
-func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (found diag.List) {
+func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (
+	found diag.List) {
 	lb, _ := shown(o, desired, ready)
 	if lb == nil {
 		return nil
 	}
 	for _, m := range members {
 		if why := kind.Unshown(m); why != "" {
-			found = append(found, diag.New(owner.Object(m), "status.loadBalancer", diag.AddressNotShown, fmt.Sprintf("load balancer %s has the address %s; %s", lb.Name, strings.ToLower(lb.DNSName), why),
-				"use the address, which kubectl get lb shows, too, or set spec.type: LoadBalancer; to have no load balancer, remove annotation service.beta.kubernetes.io/aws-load-balancer-type, or start the controller with feature gate ServiceTypeLoadBalancerOnly"))
+			found = append(found, diag.New(owner.Object(m), "status.loadBalancer", diag.AddressNotShown,
+				fmt.Sprintf("load balancer %s has the address %s; %s", lb.Name, strings.ToLower(lb.DNSName), why),
+				"use the address, which kubectl get lb shows, too, or set spec.type: LoadBalancer; to have no load balancer, "+
+					"remove annotation service.beta.kubernetes.io/aws-load-balancer-type, or start the controller with feature gate "+
+					"ServiceTypeLoadBalancerOnly"))
 		}
 	}
 	return found
@@ -113,15 +119,16 @@ func shown(o *awsop.Observed, desired *stack.Stack, ready bool) (*awsop.LoadBala
 // portsOn are the ports of a load balancer of others on which the stack has a listener, or rules.
 func portsOn(o *awsop.Observed, lb *awsop.LoadBalancer, desired *stack.Stack) (ports []int32) {
 	for _, l := range o.Listeners {
-		if l.LoadBalancer.Literal == lb.ARN && slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.Port == l.Port }) {
+		if l.LoadBalancer.Literal == lb.ARN && slices.ContainsFunc(desired.Listeners,
+			func(w stack.Listener) bool { return w.Port == l.Port }) {
 			ports = append(ports, l.Port)
 		}
 	}
 	return ports
 }
 
-// shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
-// only once it is ready, active and has listeners, because until then the other one serves.
+// shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that
+// replaces another only once it is ready, active and has listeners, because until then the other one serves.
 func shownLoadBalancer(o *awsop.Observed, lb *awsop.LoadBalancer, ready bool) (*awsop.LoadBalancer, []int32) {
 	ports := map[string][]int32{}
 	for _, l := range o.Listeners {
@@ -133,7 +140,8 @@ func shownLoadBalancer(o *awsop.Observed, lb *awsop.LoadBalancer, ready bool) (*
 		if old.ID != lb.ID || old.DNSName == "" || len(ports[old.ARN]) == 0 {
 			continue
 		}
-		if replaced := old.Type != lb.Type || old.Scheme != lb.Scheme; len(ports[lb.ARN]) == 0 || replaced && (!ready || starting) {
+		if replaced := old.Type != lb.Type || old.Scheme != lb.Scheme; len(ports[lb.ARN]) == 0 || replaced &&
+			(!ready || starting) {
 			return old, ports[old.ARN]
 		}
 	}
@@ -155,26 +163,29 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	return &out
 }
 
-// published reports whether objects show a load balancer: with AddressWhenActive once AWS says that it is active, and from then on.
+// published reports whether objects show a load balancer: with AddressWhenActive once AWS says that it is active, and
+// from then on.
 func (s *Reconciler) published(lb *awsop.LoadBalancer, before []string) bool {
 	return !s.AddressWhenActive || lb.Active() || slices.Contains(before, strings.ToLower(lb.DNSName))
 }
 
-// frontendOf is the network load balancer in front of the ALB, if there is one that is wanted or kept; nil = there is none.
+// frontendOf is the network load balancer in front of the ALB, if there is one that is wanted or kept; nil = there is
+// none.
 func frontendOf(o *awsop.Observed, desired *stack.Stack, keep stack.Keep) *awsop.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
 		ref := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
-		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep.Resources, ref)) {
+		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) ||
+			slices.Contains(keep.Resources, ref)) {
 			return lb
 		}
 	}
 	return nil
 }
 
-// clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another controller,
-// so that no traffic is sent where it is not served any more.
+// clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another
+// controller, so that no traffic is sent where it is not served any more.
 func (s *Reconciler) clearStatus(ctx context.Context, o awsop.Observed, leaving []metav1.Object) refusedWrites {
 	kind, names := owner.Of(s.Front.Owner()), []string(nil)
 	for _, lb := range o.LoadBalancers {
@@ -184,7 +195,9 @@ func (s *Reconciler) clearStatus(ctx context.Context, o awsop.Observed, leaving 
 	}
 	_, refused := s.writeMembers(ctx, "status of", leaving, func(client.Object) objectwriter.Write {
 		// Locked: the new group of an Ingress may have written another name that the cache does not show yet.
-		return objectwriter.Write{Part: objectwriter.Status, Locked: true, Change: func(o client.Object) bool { return kind.Clear(o, names) }}
+		return objectwriter.Write{Part: objectwriter.Status, Locked: true, Change: func(o client.Object) bool {
+			return kind.Clear(o, names)
+		}}
 	})
 	return refused
 }

@@ -28,20 +28,27 @@ func TestTheNameThatIsShownIsTheOneThatServes(t *testing.T) {
 		ports     []int32
 		unready   bool
 	}{
-		"the first":                                     {[]awsop.LoadBalancer{fresh}, nil, "new", nil, false},
-		"one that has listeners":                        {[]awsop.LoadBalancer{fresh}, []awsop.Listener{on("new", 80), on("new", 443)}, "new", []int32{80, 443}, false},
-		"a successor without listeners":                 {[]awsop.LoadBalancer{fresh, old}, []awsop.Listener{on("old", 80)}, "old", []int32{80}, false},
-		"a successor with listeners":                    {[]awsop.LoadBalancer{fresh, old}, []awsop.Listener{on("old", 80), on("new", 443)}, "new", []int32{443}, false},
+		"the first": {[]awsop.LoadBalancer{fresh}, nil, "new", nil, false},
+		"one that has listeners": {[]awsop.LoadBalancer{fresh}, []awsop.Listener{
+			on("new", 80), on("new", 443)}, "new", []int32{80, 443}, false},
+		"a successor without listeners": {[]awsop.LoadBalancer{fresh, old}, []awsop.Listener{on("old", 80)},
+			"old", []int32{80}, false},
+		"a successor with listeners": {[]awsop.LoadBalancer{fresh, old}, []awsop.Listener{
+			on("old", 80), on("new", 443)}, "new", []int32{443}, false},
 		"a successor whose targets are not healthy yet": {[]awsop.LoadBalancer{fresh, old}, both, "old", []int32{80}, true},
-		"a successor that AWS is still making":          {[]awsop.LoadBalancer{starting, old}, both, "old", []int32{80}, false},
-		"one that AWS is still making":                  {[]awsop.LoadBalancer{starting}, both, "new", []int32{443}, true},
-		"one with a duplicate":                          {[]awsop.LoadBalancer{starting, twin}, []awsop.Listener{on("new", 443), on("twin", 80)}, "new", []int32{443}, false},
-		"both without listeners":                        {[]awsop.LoadBalancer{fresh, old}, nil, "new", nil, false},
-		"another beside, not before, it":                {[]awsop.LoadBalancer{fresh, other}, []awsop.Listener{on("front", 80)}, "new", nil, false},
+		"a successor that AWS is still making": {[]awsop.LoadBalancer{starting, old}, both, "old",
+			[]int32{80}, false},
+		"one that AWS is still making": {[]awsop.LoadBalancer{starting}, both, "new", []int32{443}, true},
+		"one with a duplicate": {[]awsop.LoadBalancer{starting, twin}, []awsop.Listener{
+			on("new", 443), on("twin", 80)}, "new", []int32{443}, false},
+		"both without listeners": {[]awsop.LoadBalancer{fresh, old}, nil, "new", nil, false},
+		"another beside, not before, it": {[]awsop.LoadBalancer{fresh, other}, []awsop.Listener{
+			on("front", 80)}, "new", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lb, ports := shownLoadBalancer(&awsop.Observed{LoadBalancers: tc.balancers, Listeners: tc.listeners}, &tc.balancers[0], !tc.unready)
+			lb, ports := shownLoadBalancer(&awsop.Observed{LoadBalancers: tc.balancers, Listeners: tc.listeners},
+				&tc.balancers[0], !tc.unready)
 			if lb.ARN != tc.want || !slices.Equal(ports, tc.ports) {
 				t.Errorf("%s %v, want %s %v", lb.ARN, ports, tc.want, tc.ports)
 			}

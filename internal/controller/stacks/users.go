@@ -32,14 +32,16 @@ type use struct {
 }
 
 // userOf is what uses a resource that AWS refused to delete, and is not of its stack.
-func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operation, leaving []metav1.Object) (u use, err error) {
+func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operation, leaving []metav1.Object) (u use,
+	err error) {
 	const remedy = "let it use another resource, and delete this one; lbc orphans lists it"
 	switch op := op.(type) {
 	case awsop.DeleteTargetGroup:
 		u.id = op.TargetGroup.Literal
 		u.user, err = s.userOfTargetGroup(ctx, key, u.id)
 		u.code = diag.TargetGroupInUse
-		u.text = fmt.Sprintf("target group %s stays in AWS without targets, because load balancer %s forwards to it", naming.OfTargetGroup(u.id), u.user)
+		u.text = fmt.Sprintf("target group %s stays in AWS without targets, because load balancer %s forwards to it",
+			naming.OfTargetGroup(u.id), u.user)
 		u.remedy = "remove the rule that names it, and delete the target group; lbc orphans lists it"
 	case awsop.DeleteSecurityGroup:
 		u.id = op.Group.Literal
@@ -63,9 +65,11 @@ func (s *Reconciler) overdue(leaving []metav1.Object) bool {
 	})
 }
 
-// userOfTargetGroup is the name of a load balancer that is not of a stack and that uses a target group; empty = there is none.
+// userOfTargetGroup is the name of a load balancer that is not of a stack and that uses a target group; empty = there
+// is none.
 func (s *Reconciler) userOfTargetGroup(ctx context.Context, key stack.Key, arn string) (string, error) {
-	groups, err := s.Clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
+	groups, err := s.Clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{
+		TargetGroupArns: []string{arn}})
 	if err != nil {
 		return "", fmt.Errorf("reading which load balancers use target group %s: %w", arn, err)
 	}
@@ -107,15 +111,20 @@ func named(balancer string) string {
 // mostUsers is of how many load balancers one pass asks whether they use a resource.
 const mostUsers = 10
 
-// otherBalancer is the name of the first of some load balancers that exists and is not of a stack; empty = there is none.
+// otherBalancer is the name of the first of some load balancers that exists and is not of a stack; empty = there is
+// none.
 func (s *Reconciler) otherBalancer(ctx context.Context, key stack.Key, arns []string) (string, error) {
 	return s.firstOther(ctx, key, arns, func(arn string) (in elbv2.DescribeLoadBalancersInput, is func(string) bool) {
-		return elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}}, func(found string) bool { return found == arn }
+		return elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}}, func(found string) bool {
+			return found == arn
+		}
 	})
 }
 
-// firstOther asks AWS for one load balancer after the other: one that is gone among several would fail the call for all.
-func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []string, ask func(string) (elbv2.DescribeLoadBalancersInput, func(arn string) bool)) (string, error) {
+// firstOther asks AWS for one load balancer after the other: one that is gone among several would fail the call for
+// all.
+func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []string,
+	ask func(string) (elbv2.DescribeLoadBalancersInput, func(arn string) bool)) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
@@ -142,8 +151,8 @@ func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []strin
 	return "", nil
 }
 
-// userOfSecurityGroup is what is not of a stack and uses a security group; empty = nothing does. The rules of bindings of the stack may outlive
-// its load balancer for a while, so that rules of other groups count only with rules.
+// userOfSecurityGroup is what is not of a stack and uses a security group; empty = nothing does. The rules of bindings
+// of the stack may outlive its load balancer for a while, so that rules of other groups count only with rules.
 func (s *Reconciler) userOfSecurityGroup(ctx context.Context, key stack.Key, id string, rules bool) (string, error) {
 	interfaces, err := s.Clients.EC2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{id}}},
@@ -162,7 +171,8 @@ func (s *Reconciler) userOfSecurityGroup(ctx context.Context, key stack.Key, id 
 		}
 	}
 	name, err := s.firstOther(ctx, key, balancers, func(of string) (elbv2.DescribeLoadBalancersInput, func(string) bool) {
-		return elbv2.DescribeLoadBalancersInput{Names: []string{strings.Split(of, "/")[1]}}, func(arn string) bool { return strings.HasSuffix(arn, ":loadbalancer/"+of) }
+		return elbv2.DescribeLoadBalancersInput{Names: []string{strings.Split(of, "/")[1]}},
+			func(arn string) bool { return strings.HasSuffix(arn, ":loadbalancer/"+of) }
 	})
 	if err != nil || name != "" || !rules {
 		return named(name), err

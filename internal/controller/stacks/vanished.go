@@ -17,11 +17,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// A finalizer that comes while an object is being deleted does not hold it: the API server looks for finalizers first and deletes then, whatever
-// was written between the two (Store.Delete of k8s.io/apiserver/pkg/registry/generic/registry). The write of the finalizer succeeds, and the object is gone.
+// A finalizer that comes while an object is being deleted does not hold it: the API server looks for finalizers first
+// and deletes then, whatever was written between the two (Store.Delete of
+// k8s.io/apiserver/pkg/registry/generic/registry). The write of the finalizer succeeds, and the object is gone.
 
-// markedFor is for how long after a pass that wrote its finalizer an object may turn out to be gone in that moment. What is gone later proves nothing: it was
-// released by hand, which is how users keep a load balancer, or an older state of the cluster was restored.
+// markedFor is for how long after a pass that wrote its finalizer an object may turn out to be gone in that moment.
+// What is gone later proves nothing: it was released by hand, which is how users keep a load balancer, or an older
+// state of the cluster was restored.
 const markedFor = 15 * time.Second
 
 // mark is a member that got our finalizer.
@@ -40,9 +42,11 @@ func (s *Reconciler) noteMarked(key stack.Key, members []metav1.Object, refused 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range members {
-		if !refused.of(owner.Object(o)) && o.GetUID() != "" && o.GetDeletionTimestamp() == nil && !slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) {
+		if !refused.of(owner.Object(o)) && o.GetUID() != "" && o.GetDeletionTimestamp() == nil &&
+			!slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) {
 			st := s.state(key)
-			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }), mark{object: o, at: s.Now(), removals: s.removals(o)})
+			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }),
+				mark{object: o, at: s.Now(), removals: s.removals(o)})
 		}
 	}
 }
@@ -60,7 +64,8 @@ func (s *Reconciler) endMarking(key stack.Key, begun time.Time) {
 	}
 }
 
-// noteShown drops the marks that have become old, and those of members that the cache shows as being deleted: the finalizer holds them.
+// noteShown drops the marks that have become old, and those of members that the cache shows as being deleted: the
+// finalizer holds them.
 func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +85,8 @@ func (s *Reconciler) noteShown(key stack.Key, w front.Input) {
 	}
 }
 
-// vanished are the members of a stack without objects that got our finalizer and are gone nevertheless, as objects that are being deleted: what was made
-// for them is to be deleted.
+// vanished are the members of a stack without objects that got our finalizer and are gone nevertheless, as objects that
+// are being deleted: what was made for them is to be deleted.
 func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1.Object, err error) {
 	s.mu.Lock()
 	var marked []mark

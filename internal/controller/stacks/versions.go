@@ -15,8 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// versions returns a function that identifies the objects on which a problem of a step is reported, by what users wrote of them: once one of them is
-// edited, AWS is asked again what it has refused. An edit of another member does not have it asked again. The function may be called concurrently.
+// versions returns a function that identifies the objects on which a problem of a step is reported, by what users wrote
+// of them: once one of them is edited, AWS is asked again what it has refused. An edit of another member does not have
+// it asked again. The function may be called concurrently.
 func (p *pass) versions() func(plan.Step, diag.Diagnostic) string {
 	members := map[diag.Object]metav1.Object{}
 	for _, o := range slices.Concat(p.input.Members, p.input.Leaving) {

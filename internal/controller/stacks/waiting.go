@@ -41,7 +41,8 @@ func deletedSince(leaving []metav1.Object) (first time.Time) {
 	return first
 }
 
-// unfinished reports whether a step that is not cosmetic failed, or waits. One that is refused, as without an approval, is not to be done.
+// unfinished reports whether a step that is not cosmetic failed, or waits. One that is refused, as without an approval,
+// is not to be done.
 func unfinished(p *plan.Plan, r apply.Result) bool {
 	return p != nil && slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		state := r.Outcomes[step.ID].State
@@ -49,9 +50,11 @@ func unfinished(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// noteWaiting notes whether a stack, and deletions of its objects, wait after a pass. What fails as AWS does not accept the credentials is not tried again
-// by each stack and needs no line of the log: the Board wakes it when they are accepted.
-func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.Note, res reconcile.Result, err error) (reconcile.Result, error) {
+// noteWaiting notes whether a stack, and deletions of its objects, wait after a pass. What fails as AWS does not accept
+// the credentials is not tried again by each stack and needs no line of the log: the Board wakes it when they are
+// accepted.
+func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.Note, res reconcile.Result, err error) (
+	reconcile.Result, error) {
 	if ctx.Err() != nil || s.Waiting == nil || errors.Is(err, queue.ErrRequeue) {
 		return res, err
 	}

@@ -14,7 +14,8 @@ import (
 const (
 	// silence is how long a service answers nothing until that is a condition.
 	silence = 30 * time.Second
-	// refusedFor is how long most calls of a family are throttled until that is a condition. AWS throttles bursts, which pass.
+	// refusedFor is how long most calls of a family are throttled until that is a condition. AWS throttles bursts, which
+	// pass.
 	refusedFor = 2 * time.Minute
 	// permittedFor is how long no call of a family is throttled, and one succeeded, until the condition ends.
 	permittedFor = 30 * time.Second
@@ -33,7 +34,8 @@ type answers struct {
 
 // silent reports whether the service does not answer. One lost connection shows nothing.
 func (a *answers) silent(now time.Time) bool {
-	return !a.since.IsZero() && now.Sub(a.since) >= silence && (a.inFlight > 0 || (a.failures > 1 || a.shown && a.failures > 0) && now.Sub(a.last) <= denialLife)
+	return !a.since.IsZero() && now.Sub(a.since) >= silence &&
+		(a.inFlight > 0 || (a.failures > 1 || a.shown && a.failures > 0) && now.Sub(a.last) <= denialLife)
 }
 
 // Sending takes a request that is about to be sent.
@@ -86,7 +88,8 @@ func (c *Calls) answered(a *answers, call awsclient.Call, e awsclient.Error) {
 		if a.shown {
 			c.showAnswers()
 		}
-	case e.Unanswered == awsclient.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials: // which says nothing about the service
+	// which says nothing about the service
+	case e.Unanswered == awsclient.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials:
 		if a.inFlight == 0 && a.failures == 0 {
 			a.since = time.Time{}
 		}
@@ -95,7 +98,8 @@ func (c *Calls) answered(a *answers, call awsclient.Call, e awsclient.Error) {
 	}
 }
 
-// showAnswers brings the condition of services that do not answer up to date. Its text stays while those that it names do not answer. The lock is held.
+// showAnswers brings the condition of services that do not answer up to date. Its text stays while those that it names
+// do not answer. The lock is held.
 func (c *Calls) showAnswers() {
 	var silent []string
 	again := false
@@ -110,7 +114,8 @@ func (c *Calls) showAnswers() {
 	if len(silent) == 0 {
 		c.Conditions.Heal(impairment.Unanswered)
 	} else if again || !c.Conditions.Holds(impairment.Unanswered) {
-		c.Conditions.Set(impairment.Condition{Reason: impairment.Unanswered, Text: "AWS does not answer: " + strings.Join(silent, ", "), Remedy: impairment.ReachAWS})
+		c.Conditions.Set(impairment.Condition{Reason: impairment.Unanswered, Text: "AWS does not answer: " +
+			strings.Join(silent, ", "), Remedy: impairment.ReachAWS})
 	}
 	if again {
 		c.recovered(impairment.Unanswered)
@@ -189,7 +194,8 @@ func (c *Calls) showRefusals() {
 	if len(services) == 0 {
 		c.Conditions.Heal(impairment.Throttled)
 	} else if ended || !c.Conditions.Holds(impairment.Throttled) {
-		c.Conditions.Set(impairment.Condition{Reason: impairment.Throttled, Text: "AWS refuses most calls because of their rate: " + strings.Join(services, ", "), Remedy: impairment.SlowDown})
+		c.Conditions.Set(impairment.Condition{Reason: impairment.Throttled, Text: "AWS refuses most calls because " +
+			"of their rate: " + strings.Join(services, ", "), Remedy: impairment.SlowDown})
 	}
 	if ended {
 		c.recovered(impairment.Throttled)

@@ -31,7 +31,8 @@ func newRequests() *requests {
 		}
 		r.lines = append(r.lines, string(c.Reason)+": "+c.Text)
 	}}
-	r.calls = Calls{Conditions: conditions, Now: func() time.Time { return r.now }, Recovered: func(reason impairment.Reason) { r.recovered = append(r.recovered, reason) }}
+	r.calls = Calls{Conditions: conditions, Now: func() time.Time { return r.now },
+		Recovered: func(reason impairment.Reason) { r.recovered = append(r.recovered, reason) }}
 	return r
 }
 
@@ -44,7 +45,8 @@ func (r *requests) pass(d time.Duration) {
 }
 
 func refusal(operation, code string) error {
-	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation,
+		Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
 
 // request sends a request that AWS answers after a while; code "" = a success.
@@ -154,7 +156,8 @@ func TestRefusedCredentialsAreOneLine(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
 	for _, x := range []struct{ service, operation, code string }{
-		{awsclient.ServiceELBV2, "CreateRule", "ExpiredToken"}, {awsclient.ServiceELBV2, "ModifyTargetGroup", "ExpiredToken"}, {awsclient.ServiceACM, "ListCertificates", "ExpiredTokenException"},
+		{awsclient.ServiceELBV2, "CreateRule", "ExpiredToken"}, {awsclient.ServiceELBV2, "ModifyTargetGroup", "ExpiredToken"},
+		{awsclient.ServiceACM, "ListCertificates", "ExpiredTokenException"},
 	} {
 		r.request(x.service, x.operation, x.code, 0)
 	}
@@ -173,11 +176,13 @@ func TestDeniedPolicyIsFewLines(t *testing.T) {
 	r := newRequests()
 	denied := map[string]bool{}
 	r.calls.Denied = func(action string, is bool) { denied[action] = is }
-	operations := []string{"AddTags", "CreateListener", "CreateRule", "CreateTargetGroup", "DeleteRule", "ModifyRule", "SetSubnets"}
+	operations := []string{"AddTags", "CreateListener", "CreateRule", "CreateTargetGroup", "DeleteRule", "ModifyRule",
+		"SetSubnets"}
 	for _, o := range operations {
 		r.request(awsclient.ServiceELBV2, o, "AccessDenied", 0)
 	}
-	if len(r.lines) != mostActions+1 || !strings.Contains(r.lines[mostActions], "lbc_actions_denied") || len(denied) != len(operations) {
+	if len(r.lines) != mostActions+1 || !strings.Contains(r.lines[mostActions], "lbc_actions_denied") ||
+		len(denied) != len(operations) {
 		t.Errorf("%d actions: %q", len(denied), r.lines)
 	}
 	for _, o := range operations {

@@ -1,6 +1,6 @@
-// Package startup is how the controller begins with less than it needs: it tries again until region, VPC, credentials and the API server are
-// there, follows what AWS and the API server refuse later, and shows each condition in the log, as an event and as a metric.
-// It starts no controllers.
+// Package startup is how the controller begins with less than it needs: it tries again until region, VPC, credentials
+// and the API server are there, follows what AWS and the API server refuse later, and shows each condition in the log,
+// as an event and as a metric. It starts no controllers.
 package startup
 
 import (
@@ -15,9 +15,11 @@ import (
 // pauses are those between attempts.
 var pauses = backoff.Policy{First: time.Second, Longest: 30 * time.Second}
 
-// Await calls try until it succeeds, with pauses between. An error with a impairment.Condition is shown meanwhile, as one that blocks the start;
-// of the other reasons that try may fail for, those before it are healed then. Another error is returned at once.
-func Await(ctx context.Context, s *impairment.Conditions, reasons []impairment.Reason, try func(context.Context) error) error {
+// Await calls try until it succeeds, with pauses between. An error with a impairment.Condition is shown meanwhile, as
+// one that blocks the start; of the other reasons that try may fail for, those before it are healed then. Another error
+// is returned at once.
+func Await(ctx context.Context, s *impairment.Conditions, reasons []impairment.Reason,
+	try func(context.Context) error) error {
 	for failures := 1; ; failures++ {
 		err := try(ctx)
 		if ctx.Err() != nil {

@@ -13,38 +13,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// denialLife is how long a denied action counts that is not called again. It holds for services that do not answer and for calls that are throttled, too.
+// denialLife is how long a denied action counts that is not called again. It holds for services that do not answer and
+// for calls that are throttled, too.
 const denialLife = 20 * time.Minute
 
 // sweepInterval is the pause between looks for what begins or ends by time alone.
 const sweepInterval = 5 * time.Second
 
-// settledFor is how long a denial is remembered after a call of the same operation has succeeded: the denial may concern one resource, and the call
-// another one. What was denied is tried again at once, and a new denial within this time shows that the cause has not ended.
+// settledFor is how long a denial is remembered after a call of the same operation has succeeded: the denial may
+// concern one resource, and the call another one. What was denied is tried again at once, and a new denial within this
+// time shows that the cause has not ended.
 const settledFor = 30 * time.Second
 
-// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any more: the object that needed it was edited or deleted.
+// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any more: the object
+// that needed it was edited or deleted.
 const unneededFor = time.Minute
 
 // doubts are the pauses after a success that showed nothing, in which further ones have nothing tried again.
 var doubts = backoff.Policy{First: 15 * time.Second, Longest: time.Minute}
 
-// mostActions is how many denied actions the condition names. A policy that was taken away denies all of them, which is one cause.
+// mostActions is how many denied actions the condition names. A policy that was taken away denies all of them, which is
+// one cause.
 const mostActions = 3
 
-// Calls follows the outcomes of AWS calls: which credentials and permissions AWS misses, which services do not answer, and which calls AWS throttles.
+// Calls follows the outcomes of AWS calls: which credentials and permissions AWS misses, which services do not answer,
+// and which calls AWS throttles.
 type Calls struct {
 	Conditions *impairment.Conditions
 	Now        func() time.Time
-	// Aside reports whether nothing in the cluster needs what a denied call was to read, so that the denial is an answer and no lack; nil = there are no
-	// such calls. It is set before the first call.
+	// Aside reports whether nothing in the cluster needs what a denied call was to read, so that the denial is an answer
+	// and no lack; nil = there are no such calls. It is set before the first call.
 	Aside func(awsclient.Call) bool
-	// Needed reports whether something waits now because AWS denied a call; nil = that is not known. It is set before the first call.
+	// Needed reports whether something waits now because AWS denied a call; nil = that is not known. It is set before the
+	// first call.
 	Needed func() bool
 	// Denied shows whether an action is denied; nil = nothing does. It must not wait.
 	Denied func(action string, denied bool)
-	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a reason, or one among several; nil =
-	// no call. It must not wait, and not use the Calls.
+	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a reason,
+	// or one among several; nil = no call. It must not wait, and not use the Calls.
 	Recovered func(impairment.Reason)
 
 	mu        sync.Mutex
@@ -87,7 +93,8 @@ func (c *Calls) Observe(call awsclient.Call) {
 			c.rejecting = map[string]bool{}
 		}
 		c.rejecting[call.Service] = true
-		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) { // others tell more of the cause
+		// others tell more of the cause
+		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) {
 			c.Conditions.Set(lack)
 		}
 	case c.Aside != nil && c.Aside(call):
@@ -129,13 +136,15 @@ func (c *Calls) deny(operation, action string) {
 	}
 }
 
-// accepted ends the condition of credentials after an answer of a service that did not accept them: a success, or a refusal for another reason. An
-// answer of another service shows nothing: the account may lack one that all others accept. The lock is held.
+// accepted ends the condition of credentials after an answer of a service that did not accept them: a success, or a
+// refusal for another reason. An answer of another service shows nothing: the account may lack one that all others
+// accept. The lock is held.
 func (c *Calls) accepted(call awsclient.Call) {
 	if !c.rejecting[call.Service] {
 		return
 	}
-	if err := call.Err; err != nil && (awsclient.Classify(err).Code == "" || awsclient.Passing(err)) { // a service may throttle, or fail, before it looks at credentials
+	// a service may throttle, or fail, before it looks at credentials
+	if err := call.Err; err != nil && (awsclient.Classify(err).Code == "" || awsclient.Passing(err)) {
 		return
 	}
 	c.rejecting = nil // what is still refused for its credentials shows that again
@@ -163,7 +172,8 @@ func (c *Calls) Run(ctx context.Context) {
 	}
 }
 
-// Sweep forgets denials that have ended or are too old to count, and looks which services do not answer and which calls are throttled.
+// Sweep forgets denials that have ended or are too old to count, and looks which services do not answer and which calls
+// are throttled.
 func (c *Calls) Sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -41,7 +41,8 @@ func (r *requests) woken(reason impairment.Reason) (n int) {
 	return n
 }
 
-// TestDenialOfOneResourceStandsWhileOthersAreAllowed has one load balancer denied an action that a policy allows for all others.
+// TestDenialOfOneResourceStandsWhileOthersAreAllowed has one load balancer denied an action that a policy allows for
+// all others.
 func TestDenialOfOneResourceStandsWhileOthersAreAllowed(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
@@ -106,10 +107,12 @@ func TestDenialEndsWithTheObjectThatNeedsIt(t *testing.T) {
 	}
 }
 
-// TestCredentialsThatAllServicesRefuseAreOneLine has services refuse an expired session, and signatures by a wrong clock, by codes of their own.
+// TestCredentialsThatAllServicesRefuseAreOneLine has services refuse an expired session, and signatures by a wrong
+// clock, by codes of their own.
 func TestCredentialsThatAllServicesRefuseAreOneLine(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]string{"ExpiredToken": "they have expired", "SignatureDoesNotMatch": "their signature is wrong"} {
+	for code, want := range map[string]string{"ExpiredToken": "they have expired",
+		"SignatureDoesNotMatch": "their signature is wrong"} {
 		r := newRequests()
 		for range 3 {
 			r.request(awsclient.ServiceELBV2, "ModifyRule", code, 0)
@@ -132,10 +135,14 @@ func TestActionThatIsAllowedNowIsDeniedNoLonger(t *testing.T) {
 	denied := map[string]bool{}
 	r.calls.Denied = func(action string, is bool) { denied[action] = is }
 	for _, action := range []string{"AddTags", "CreateRule"} {
-		err := &smithy.GenericAPIError{Code: "AccessDenied", Message: "User: arn:aws:iam::123456789012:role/lbc is not authorized to perform: elasticloadbalancing:" + action + " on resource: *"}
-		r.calls.Observe(awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "CreateRule", Err: &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "CreateRule", Err: err}})
+		err := &smithy.GenericAPIError{Code: "AccessDenied",
+			Message: "User: arn:aws:iam::123456789012:role/lbc is not authorized to perform: elasticloadbalancing:" + action +
+				" on resource: *"}
+		r.calls.Observe(awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "CreateRule", Err: &smithy.OperationError{
+			ServiceID: awsclient.ServiceELBV2, OperationName: "CreateRule", Err: err}})
 	}
-	if d := cmp.Diff(map[string]bool{"elasticloadbalancing:AddTags": false, "elasticloadbalancing:CreateRule": true}, denied); d != "" {
+	if d := cmp.Diff(map[string]bool{"elasticloadbalancing:AddTags": false, "elasticloadbalancing:CreateRule": true},
+		denied); d != "" {
 		t.Error(d)
 	}
 }

@@ -17,9 +17,10 @@ import (
 // named is how many LoadBalancer objects are asked which cluster they are of.
 const named = 100
 
-// ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other cluster names only. A controller with
-// another name knows nothing of what exists: it would make each load balancer again, and leave the former ones without an owner. Objects that
-// name no cluster, and a kind that is not served or may not be read, decide nothing.
+// ClusterName is a condition if the LoadBalancer objects of a namespace (empty: of all) were written under other
+// cluster names only. A controller with another name knows nothing of what exists: it would make each load balancer
+// again, and leave the former ones without an owner. Objects that name no cluster, and a kind that is not served or may
+// not be read, decide nothing.
 func (s *Server) ClusterName(ctx context.Context, name, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -43,14 +44,16 @@ func (s *Server) ClusterName(ctx context.Context, name, namespace string) error 
 	if other == nil {
 		return nil
 	}
-	text := fmt.Sprintf("--cluster-name is %s, and the load balancers of this cluster were made under the name %s, as LoadBalancer %s/%s shows", name, other.Status.Cluster, other.Namespace, other.Name)
+	text := fmt.Sprintf("--cluster-name is %s, and the load balancers of this cluster were made under the name %s, as "+
+		"LoadBalancer %s/%s shows", name, other.Status.Cluster, other.Namespace, other.Name)
 	if others > 1 {
 		text += fmt.Sprintf(" (%d in all)", others)
 	}
 	return impairment.Condition{Reason: impairment.ClusterName, Text: text, Remedy: impairment.KeepClusterName}
 }
 
-// loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be read.
+// loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be
+// read.
 func loadBalancers(ctx context.Context, c rest.Interface, namespace string) ([]v1alpha1.LoadBalancer, error) {
 	in := "/apis/" + v1alpha1.GroupVersion.String()
 	if namespace != "" {

@@ -17,7 +17,8 @@ import (
 // TestLoadBalancersOfAnotherClusterNameAreACondition has an API server answer with LoadBalancer objects.
 func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 	t.Parallel()
-	const ours, other, none = `{"metadata":{"namespace":"a","name":"x"},"status":{"cluster":"blue"}}`, `{"metadata":{"namespace":"b","name":"y"},"status":{"cluster":"green"}}`,
+	const ours, other, none = `{"metadata":{"namespace":"a","name":"x"},"status":{"cluster":"blue"}}`,
+		`{"metadata":{"namespace":"b","name":"y"},"status":{"cluster":"green"}}`,
 		`{"metadata":{"namespace":"c","name":"z"},"status":{"stack":"c/z"}}`
 	for name, tt := range map[string]struct {
 		namespace, path string
@@ -25,15 +26,18 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 		items           string
 		want            string // empty: no error
 	}{
-		"none exists":                       {status: 200},
-		"the kind is not served":            {status: 404, items: other},
-		"the kind may not be read":          {status: 403, items: other},
-		"all are ours":                      {status: 200, items: ours},
-		"they are of an earlier version":    {status: 200, items: none},
-		"one was restored from elsewhere":   {status: 200, items: other + "," + ours},
-		"all are another's":                 {status: 200, items: none + "," + other, want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as LoadBalancer b/y shows; " + impairment.KeepClusterName},
-		"several are another's":             {status: 200, items: other + "," + other, want: "(2 in all)"},
-		"those of the watched namespace":    {namespace: "b", path: "/apis/elbv2.k8s.aws/v1alpha1/namespaces/b/loadbalancers", status: 200, items: other, want: "green"},
+		"none exists":                     {status: 200},
+		"the kind is not served":          {status: 404, items: other},
+		"the kind may not be read":        {status: 403, items: other},
+		"all are ours":                    {status: 200, items: ours},
+		"they are of an earlier version":  {status: 200, items: none},
+		"one was restored from elsewhere": {status: 200, items: other + "," + ours},
+		"all are another's": {status: 200, items: none + "," + other,
+			want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as " +
+				"LoadBalancer b/y shows; " + impairment.KeepClusterName},
+		"several are another's": {status: 200, items: other + "," + other, want: "(2 in all)"},
+		"those of the watched namespace": {namespace: "b", path: "/apis/elbv2.k8s.aws/v1alpha1/namespaces/b/loadbalancers",
+			status: 200, items: other, want: "green"},
 		"the API server does not answer it": {status: 500, items: other, want: "the API server at"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,13 +51,15 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 				_, _ = io.WriteString(w, `{"items":[`+tt.items+`]}`)
 			}))
 			defer srv.Close()
-			s := &Server{Client: discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: srv.URL}).RESTClient(), Host: srv.URL}
+			s := &Server{Client: discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: srv.URL}).RESTClient(),
+				Host: srv.URL}
 			err := s.ClusterName(t.Context(), "blue", tt.namespace)
 			var c impairment.Condition
 			if tt.want == "" && err != nil || tt.want != "" && (!errors.As(err, &c) || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
-			if wrong := strings.Contains(tt.want, "cluster-name") || strings.Contains(tt.want, "green"); wrong && c.Reason != impairment.ClusterName {
+			if wrong := strings.Contains(tt.want, "cluster-name") || strings.Contains(tt.want, "green"); wrong &&
+				c.Reason != impairment.ClusterName {
 				t.Errorf("the reason is %s", c.Reason)
 			}
 		})

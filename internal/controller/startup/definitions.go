@@ -22,9 +22,9 @@ const schemaInterval = 30 * time.Second
 // shownFields is how many missing fields of a version the condition names.
 const shownFields = 3
 
-// Schemas follows whether the API server has the fields of this version of the controller in the schemas of its custom resources. It drops fields
-// that it does not know from objects, without an error. Schemas are read as OpenAPI, which every authenticated client may do by default, so that
-// the check works with the rights of an older installation.
+// Schemas follows whether the API server has the fields of this version of the controller in the schemas of its custom
+// resources. It drops fields that it does not know from objects, without an error. Schemas are read as OpenAPI, which
+// every authenticated client may do by default, so that the check works with the rights of an older installation.
 type Schemas struct {
 	Conditions *impairment.Conditions
 	Client     rest.Interface
@@ -48,7 +48,8 @@ func (s *Schemas) Run(ctx context.Context) {
 	}
 }
 
-// Look reads the schemas that have changed, all of them while one is outdated, and sets or heals the condition. If they cannot be read, the condition stays.
+// Look reads the schemas that have changed, all of them while one is outdated, and sets or heals the condition. If they
+// cannot be read, the condition stays.
 func (s *Schemas) Look(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -58,7 +59,8 @@ func (s *Schemas) Look(ctx context.Context) {
 	}
 	if err != nil {
 		if s.unread != err.Error() {
-			s.Log.Info("schemas of custom resources cannot be read: whether their definitions are outdated is not known; lbc doctor tells", "cause", err.Error())
+			s.Log.Info("schemas of custom resources cannot be read: whether their definitions are outdated is not known; "+
+				"lbc doctor tells", "cause", err.Error())
 		}
 		s.unread = err.Error()
 		return
@@ -69,9 +71,11 @@ func (s *Schemas) Look(ctx context.Context) {
 		s.Conditions.Heal(impairment.DefinitionsOutdated)
 		return
 	}
-	s.urls = nil // a document may be newer than its URL in the list: after an upgrade and its undoing, the URL would be the same
+	// a document may be newer than its URL in the list: after an upgrade and its undoing, the URL would be the same
+	s.urls = nil
 	s.Conditions.Set(impairment.Condition{Reason: impairment.DefinitionsOutdated, Remedy: impairment.ApplyDefinitions,
-		Text: "definitions are older than this version of the controller: " + strings.Join(outdated, "; ") + ". The API server drops such fields from objects without an error"})
+		Text: "definitions are older than this version of the controller: " + strings.Join(outdated, "; ") +
+			". The API server drops such fields from objects without an error"})
 }
 
 // openAPI is what is read of the API server's list of documents, and of a document.
@@ -144,7 +148,8 @@ func fieldsByKind(schemas map[string]map[string]any) map[string][]string {
 	return out
 }
 
-// outdated are sentences about the served definitions that lack versions or fields. A definition that is missing altogether is another condition.
+// outdated are sentences about the served definitions that lack versions or fields. A definition that is missing
+// altogether is another condition.
 func (s *Schemas) outdated() (out []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.Wanted)) {
 		d := s.Wanted[name]

@@ -41,13 +41,15 @@ func (p *published) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.reads.Add(1)
 	group, version, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, root+"/apis/"), "/")
-	schemas := map[string]any{"DeleteOptions": map[string]any{"x-kubernetes-group-version-kind": []any{map[string]any{"kind": "Binding"}, map[string]any{"kind": "Binding"}}}}
+	schemas := map[string]any{"DeleteOptions": map[string]any{"x-kubernetes-group-version-kind": []any{
+		map[string]any{"kind": "Binding"}, map[string]any{"kind": "Binding"}}}}
 	for kind, fields := range p.versions[group+"/"+version] {
 		properties := map[string]any{}
 		for _, f := range fields {
 			properties[f] = map[string]any{"type": "string"}
 		}
-		schemas[group+"."+kind] = map[string]any{"properties": properties, "x-kubernetes-group-version-kind": []any{map[string]any{"group": group, "version": version, "kind": kind}}}
+		schemas[group+"."+kind] = map[string]any{"properties": properties, "x-kubernetes-group-version-kind": []any{
+			map[string]any{"group": group, "version": version, "kind": kind}}}
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"components": map[string]any{"schemas": schemas}})
 }
@@ -66,11 +68,16 @@ func TestOutdatedDefinitionsAreACondition(t *testing.T) {
 		text     string // empty = there is no condition
 	}{
 		{"nothing is served", nil, ""},
-		{"all is served", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "d", "e"}, "Parameters": {"a"}}, "test.example/v2": {"Parameters": {"a"}}}, ""},
-		{"more than wanted", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "d", "e", "f"}}}, ""},
-		{"a field is missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "e"}}}, "bindings.test.example v1 lacks d."},
-		{"many fields are missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"zone"}}}, "bindings.test.example v1 lacks a, b, c and 2 more fields."},
-		{"a version is missing", map[string]map[string][]string{"test.example/v1": {"Parameters": {"a"}}}, "parameters.test.example lacks version v2."},
+		{"all is served", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "d", "e"},
+			"Parameters": {"a"}}, "test.example/v2": {"Parameters": {"a"}}}, ""},
+		{"more than wanted", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "d", "e", "f"}}},
+			""},
+		{"a field is missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"a", "b", "c", "e"}}},
+			"bindings.test.example v1 lacks d."},
+		{"many fields are missing", map[string]map[string][]string{"test.example/v1": {"Binding": {"zone"}}},
+			"bindings.test.example v1 lacks a, b, c and 2 more fields."},
+		{"a version is missing", map[string]map[string][]string{"test.example/v1": {"Parameters": {"a"}}},
+			"parameters.test.example lacks version v2."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +89,9 @@ func TestOutdatedDefinitionsAreACondition(t *testing.T) {
 			if tt.text == "" && len(all) == 0 {
 				return
 			}
-			if len(all) != 1 || all[0].Reason != impairment.DefinitionsOutdated || all[0].Remedy != impairment.ApplyDefinitions || all[0].Blocks || tt.text == "" || !strings.Contains(all[0].Text, tt.text) {
+			if len(all) != 1 || all[0].Reason != impairment.DefinitionsOutdated ||
+				all[0].Remedy != impairment.ApplyDefinitions || all[0].Blocks || tt.text == "" ||
+				!strings.Contains(all[0].Text, tt.text) {
 				t.Errorf("%+v", all)
 			}
 		})
@@ -94,13 +103,15 @@ func schemasOf(url string, wanted map[string]definition.Definition) *Schemas {
 	return &Schemas{Conditions: &impairment.Conditions{}, Client: client, Wanted: wanted, Log: logr.Discard()}
 }
 
-// TestOutdatedDefinitionsHealWhenTheyAreApplied applies definitions while an API server refuses some reads, and counts the documents that are read.
+// TestOutdatedDefinitionsHealWhenTheyAreApplied applies definitions while an API server refuses some reads, and counts
+// the documents that are read.
 func TestOutdatedDefinitionsHealWhenTheyAreApplied(t *testing.T) {
 	t.Parallel()
 	p := &published{versions: map[string]map[string][]string{"test.example/v1": {"Binding": {"a"}}}, edition: "1"}
 	server := httptest.NewServer(p)
 	defer server.Close()
-	s := schemasOf(server.URL, map[string]definition.Definition{"bindings.test.example": {Kind: "Binding", Versions: map[string][]string{"v1": {"a", "b"}}}})
+	s := schemasOf(server.URL, map[string]definition.Definition{
+		"bindings.test.example": {Kind: "Binding", Versions: map[string][]string{"v1": {"a", "b"}}}})
 	look := func(outdated bool, reads int32) {
 		t.Helper()
 		s.Look(t.Context())
@@ -126,7 +137,8 @@ func TestOwnDefinitionsHaveFields(t *testing.T) {
 	if len(own) != 8 {
 		t.Errorf("%d definitions", len(own))
 	}
-	lacks := definition.Lacks(own["targetgroupbindings.elbv2.k8s.aws"].Versions["v1beta1"], []string{"metadata", "spec.networking.ingress[].from", "spec.targetGroupARN"})
+	lacks := definition.Lacks(own["targetgroupbindings.elbv2.k8s.aws"].Versions["v1beta1"],
+		[]string{"metadata", "spec.networking.ingress[].from", "spec.targetGroupARN"})
 	if len(lacks) > 0 {
 		t.Errorf("fields of bindings are not found: %v", lacks)
 	}

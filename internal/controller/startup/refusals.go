@@ -11,12 +11,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// reviewPause is the pause between reviews of a right that is granted while requests are refused: admission refuses requests as well.
+// reviewPause is the pause between reviews of a right that is granted while requests are refused: admission refuses
+// requests as well.
 const reviewPause = time.Minute
 
-// Optional are the resources, with their groups, without whose rights the controller only lacks what is said here, which is logged.
+// Optional are the resources, with their groups, without whose rights the controller only lacks what is said here,
+// which is logged.
 var Optional = map[string]string{
-	"customresourcedefinitions.apiextensions.k8s.io":      "deletions of Gateways, routes and their configurations take effect a second later",
+	"customresourcedefinitions.apiextensions.k8s.io": "deletions of Gateways, routes and their configurations take " +
+		"effect a second later",
 	"loadbalancers.elbv2.k8s.aws":                         "LoadBalancer objects are not kept current",
 	"loadbalancers/status.elbv2.k8s.aws":                  "LoadBalancer objects show no status",
 	"backendtlspolicies.gateway.networking.k8s.io":        "BackendTLSPolicies do not show that they have no effect",
@@ -35,7 +38,8 @@ type request struct{ verb, group, resource, namespace, name string }
 // requestOf reads the method and the URL of a request; false = it is about no resource.
 func requestOf(method string, u *url.URL) (r request, ok bool) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if i := slices.IndexFunc(parts, func(s string) bool { return s == "api" || s == "apis" }); i > 0 { // behind a proxy with a path of its own
+	// behind a proxy with a path of its own
+	if i := slices.IndexFunc(parts, func(s string) bool { return s == "api" || s == "apis" }); i > 0 {
 		parts = parts[i:]
 	}
 	switch {
@@ -46,7 +50,8 @@ func requestOf(method string, u *url.URL) (r request, ok bool) {
 	default:
 		return r, false
 	}
-	if len(parts) >= 3 && parts[0] == "namespaces" && parts[2] != "status" && parts[2] != "finalize" { // these are of the namespace itself
+	// these are of the namespace itself
+	if len(parts) >= 3 && parts[0] == "namespaces" && parts[2] != "status" && parts[2] != "finalize" {
 		r.namespace, parts = parts[1], parts[2:]
 	}
 	r.resource = parts[0]
@@ -77,10 +82,12 @@ func requestOf(method string, u *url.URL) (r request, ok bool) {
 	return r, r.verb != ""
 }
 
-// follows reports whether the refusal of a request is to be reviewed here. Lists and watches are those of informers, which report theirs, or look
-// whether a right is there; outside of the only watched namespace, rights are not expected.
+// follows reports whether the refusal of a request is to be reviewed here. Lists and watches are those of informers,
+// which report theirs, or look whether a right is there; outside of the only watched namespace, rights are not
+// expected.
 func (r *Rights) follows(x request) bool {
-	if x.verb == "list" || x.verb == "watch" || x.group == "authorization.k8s.io" || x.verb == "get" && r.Namespace != "" && x.namespace != r.Namespace {
+	if x.verb == "list" || x.verb == "watch" || x.group == "authorization.k8s.io" || x.verb == "get" &&
+		r.Namespace != "" && x.namespace != r.Namespace {
 		return false
 	}
 	return !reportedElsewhere[x.right("").resource()]

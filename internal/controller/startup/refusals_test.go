@@ -25,17 +25,28 @@ import (
 func TestWhatAuthorizationSeesOfARequestIsReadFromItsMethodAndURL(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]request{
-		"GET /api/v1/namespaces/shop/services/web":                                         {"get", "", "services", "shop", "web"},
-		"GET /apis/networking.k8s.io/v1/ingresses?limit=500":                               {"list", "networking.k8s.io", "ingresses", "", ""},
-		"GET /apis/networking.k8s.io/v1/ingresses?watch=true":                              {"watch", "networking.k8s.io", "ingresses", "", ""},
-		"PATCH /apis/networking.k8s.io/v1/namespaces/shop/ingresses/web/status":            {"patch", "networking.k8s.io", "ingresses/status", "shop", "web"},
-		"POST /api/v1/namespaces/shop/events":                                              {"create", "", "events", "shop", ""},
-		"PUT /api/v1/namespaces/kube-system/configmaps/x":                                  {"update", "", "configmaps", "kube-system", "x"},
-		"DELETE /apis/elbv2.k8s.aws/v1beta1/namespaces/shop/targetgroupbindings/x":         {"delete", "elbv2.k8s.aws", "targetgroupbindings", "shop", "x"},
-		"GET /api/v1/namespaces/shop":                                                      {"get", "", "namespaces", "", "shop"},
-		"PATCH /api/v1/namespaces/shop/status":                                             {"patch", "", "namespaces/status", "", "shop"},
-		"GET /k8s/clusters/c-1/apis/gateway.networking.k8s.io/v1/gatewayclasses/alb":       {"get", "gateway.networking.k8s.io", "gatewayclasses", "", "alb"},
-		"GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.example.com": {"get", "apiextensions.k8s.io", "customresourcedefinitions", "", "gateways.example.com"},
+		"GET /api/v1/namespaces/shop/services/web": {"get", "", "services",
+			"shop", "web"},
+		"GET /apis/networking.k8s.io/v1/ingresses?limit=500": {"list", "networking.k8s.io",
+			"ingresses", "", ""},
+		"GET /apis/networking.k8s.io/v1/ingresses?watch=true": {"watch", "networking.k8s.io",
+			"ingresses", "", ""},
+		"PATCH /apis/networking.k8s.io/v1/namespaces/shop/ingresses/web/status": {"patch", "networking.k8s.io",
+			"ingresses/status", "shop", "web"},
+		"POST /api/v1/namespaces/shop/events": {"create", "", "events",
+			"shop", ""},
+		"PUT /api/v1/namespaces/kube-system/configmaps/x": {"update", "", "configmaps",
+			"kube-system", "x"},
+		"DELETE /apis/elbv2.k8s.aws/v1beta1/namespaces/shop/targetgroupbindings/x": {"delete", "elbv2.k8s.aws",
+			"targetgroupbindings", "shop", "x"},
+		"GET /api/v1/namespaces/shop": {"get", "", "namespaces",
+			"", "shop"},
+		"PATCH /api/v1/namespaces/shop/status": {"patch", "", "namespaces/status",
+			"", "shop"},
+		"GET /k8s/clusters/c-1/apis/gateway.networking.k8s.io/v1/gatewayclasses/alb": {
+			"get", "gateway.networking.k8s.io", "gatewayclasses", "", "alb"},
+		"GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.example.com": {"get", "apiextensions.k8s.io",
+			"customresourcedefinitions", "", "gateways.example.com"},
 		"GET /version":                    {},
 		"GET /apis/networking.k8s.io/v1":  {},
 		"OPTIONS /api/v1/namespaces/shop": {},
@@ -59,7 +70,8 @@ func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: int(a), Body: http.NoBody}, nil
 }
 
-// TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted refuses writes, of which some rights are granted: admission refuses those.
+// TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted refuses writes, of which some rights are
+// granted: admission refuses those.
 func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,13 +80,15 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 			mu      sync.Mutex
 			logged  []string
 			reviews = map[string]int{}
-			denied  = map[string]bool{"patch ingresses/status": true, "create events": true, "get customresourcedefinitions": true, "get secrets": true, "get services": true}
+			denied  = map[string]bool{"patch ingresses/status": true, "create events": true,
+				"get customresourcedefinitions": true, "get secrets": true, "get services": true}
 		)
 		core := fake.NewClientset()
 		core.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy() //nolint:forcetypeassert // of the reactor
+			//nolint:forcetypeassert // of the reactor
+			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 			of := review.Spec.ResourceAttributes
 			what := of.Verb + " " + strings.TrimSuffix(of.Resource+"/"+of.Subresource, "/")
 			reviews[what]++
@@ -107,13 +121,18 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 			send(403, "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.gateway.networking.k8s.io")
 			send(403, "GET", "/apis/networking.k8s.io/v1/ingresses")
 		}
-		r.Missing(t.Context(), apierrors.NewForbidden(schema.GroupResource{Group: "gateway.networking.k8s.io", Resource: "backendtlspolicies"}, "", errors.New("no")))
+		r.Missing(t.Context(), apierrors.NewForbidden(schema.GroupResource{Group: "gateway.networking.k8s.io",
+			Resource: "backendtlspolicies"}, "", errors.New("no")))
 		want := []impairment.Condition{{Reason: impairment.Rights, Remedy: impairment.GrantRights,
 			Text: "the controller's ServiceAccount may not create events; nor patch ingresses/status.networking.k8s.io"}}
 		if d := cmp.Diff(want, s.All()); d != "" {
 			t.Error(d)
 		}
-		if len(logged) != 2 || !strings.Contains(logged[1], "may not list, watch backendtlspolicies.gateway.networking.k8s.io: BackendTLSPolicies do not show") || !strings.Contains(logged[0], "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways") || !strings.Contains(logged[0], impairment.GrantRights) {
+		if len(logged) != 2 ||
+			!strings.Contains(logged[1], "may not list, watch backendtlspolicies.gateway.networking.k8s.io: "+
+				"BackendTLSPolicies do not show") ||
+			!strings.Contains(logged[0], "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways") ||
+			!strings.Contains(logged[0], impairment.GrantRights) {
 			t.Errorf("logged %q", logged)
 		}
 		if reviews["patch services"] != 1 || reviews["get secrets"]+reviews["list ingresses"]+reviews["get services"] > 0 {

@@ -35,8 +35,8 @@ const NamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Pod is the controller's own pod.
 type Pod struct{ Namespace, Name string }
 
-// OwnPod is named by POD_NAMESPACE and POD_NAME, which the chart sets on the host's network, else by the mounted namespace and the host's name;
-// the zero value outside of a cluster.
+// OwnPod is named by POD_NAMESPACE and POD_NAME, which the chart sets on the host's network, else by the mounted
+// namespace and the host's name; the zero value outside of a cluster.
 func OwnPod() Pod {
 	namespace := os.Getenv("POD_NAMESPACE")
 	if namespace == "" {
@@ -50,7 +50,8 @@ func OwnPod() Pod {
 	return Pod{Namespace: namespace, Name: cmp.Or(os.Getenv("POD_NAME"), host)}
 }
 
-// Reporter shows changes of conditions: in the log and the metric at once, as events on the controller's pod when the API server takes them.
+// Reporter shows changes of conditions: in the log and the metric at once, as events on the controller's pod when the
+// API server takes them.
 type Reporter struct {
 	log  logr.Logger
 	set  func(reason string, lacking bool)
@@ -66,7 +67,8 @@ func NewReporter(set func(reason string, lacking bool), now func() time.Time, lo
 	for _, i := range impairment.Reasons {
 		set(string(i.Reason), false)
 	}
-	return &Reporter{log: log, set: set, now: now, wake: make(chan struct{}, 1), pending: map[impairment.Reason]impairment.Change{}}
+	return &Reporter{log: log, set: set, now: now, wake: make(chan struct{}, 1),
+		pending: map[impairment.Reason]impairment.Change{}}
 }
 
 // Changed is a impairment.Conditions.OnChange.
@@ -118,7 +120,8 @@ func (p *Reporter) Events(ctx context.Context, s *impairment.Conditions, core Co
 		again = nil
 		if err := p.write(ctx, core, pod); err != nil {
 			failures++
-			p.log.V(1).Info("an event about the controller could not be written", "pod", pod.Namespace+"/"+pod.Name, "cause", err.Error())
+			p.log.V(1).Info("an event about the controller could not be written", "pod", pod.Namespace+"/"+pod.Name, "cause",
+				err.Error())
 			again = time.After(pauses.Pause(failures))
 			continue
 		}
@@ -148,7 +151,8 @@ func (p *Reporter) write(ctx context.Context, core Core, pod Pod) error {
 	}
 	for _, r := range slices.Sorted(maps.Keys(pending)) {
 		e := eventOf(pending[r], object, p.now())
-		if _, err := core.CoreV1().Events(pod.Namespace).Create(ctx, e, metav1.CreateOptions{}); err != nil && !apierrors.IsForbidden(err) && !apierrors.IsAlreadyExists(err) {
+		if _, err := core.CoreV1().Events(pod.Namespace).Create(ctx, e, metav1.CreateOptions{}); err != nil &&
+			!apierrors.IsForbidden(err) && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
@@ -168,9 +172,11 @@ const maxMessage = 1024
 
 func eventOf(c impairment.Change, of corev1.ObjectReference, now time.Time) *corev1.Event {
 	e := &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{Namespace: of.Namespace, Name: fmt.Sprintf("%s.%s.%x", of.Name, c.Reason, now.UnixNano())},
+		ObjectMeta: metav1.ObjectMeta{Namespace: of.Namespace, Name: fmt.Sprintf("%s.%s.%x", of.Name, c.Reason,
+			now.UnixNano())},
 		InvolvedObject: of, Type: corev1.EventTypeWarning, Reason: Degraded, Message: c.Error(), Count: 1,
-		FirstTimestamp: metav1.NewTime(now), LastTimestamp: metav1.NewTime(now), Source: corev1.EventSource{Component: "aws-load-balancer-controller"},
+		FirstTimestamp: metav1.NewTime(now), LastTimestamp: metav1.NewTime(now), Source: corev1.EventSource{
+			Component: "aws-load-balancer-controller"},
 		ReportingController: "aws-load-balancer-controller", ReportingInstance: of.Name,
 	}
 	if c.Healed {

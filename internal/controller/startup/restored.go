@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// versionInterval is the pause between looks at the API server's resource version. It bounds how long a process works by objects that a restoration
-// has taken back; with the fifteen seconds of a lease it stays below half a minute.
+// versionInterval is the pause between looks at the API server's resource version. It bounds how long a process works
+// by objects that a restoration has taken back; with the fifteen seconds of a lease it stays below half a minute.
 const versionInterval = 5 * time.Second
 
 // Versions detects that the API server's resource version has gone back, as after a restoration of etcd from a
@@ -18,7 +18,8 @@ const versionInterval = 5 * time.Second
 // that version for as long as the snapshot is old. Caches then contain objects that the snapshot lacks, and so does
 // everything that remembers versions. A new process reads everything again.
 type Versions struct {
-	// Latest is the resource version of a list that the API server does not take from an old cache. Of an error there is no version: others show it.
+	// Latest is the resource version of a list that the API server does not take from an old cache. Of an error there is
+	// no version: others show it.
 	Latest func(context.Context) (string, error)
 	Host   string
 
@@ -66,9 +67,12 @@ func (v *Versions) look(ctx context.Context) error {
 	}
 	last := v.last
 	v.last = now
-	if order, err := resourceversion.CompareResourceVersion(now, last); err != nil || order >= 0 { // of the first look there is no former version
+	// of the first look there is no former version
+	if order, err := resourceversion.CompareResourceVersion(now, last); err != nil || order >= 0 {
 		return nil // versions of another form have no order
 	}
-	return fmt.Errorf("the API server at %s went back from resource version %s to %s, as it does when etcd is restored from a snapshot; "+
-		"what this process knows of the cluster is not in it: the process ends, so that the next one reads everything again", v.Host, last, now)
+	return fmt.Errorf("the API server at %s went back from resource version %s to %s, as it does when etcd is restored "+
+		"from a snapshot; "+
+		"what this process knows of the cluster is not in it: the process ends, so that the next one reads everything again",
+		v.Host, last, now)
 }

@@ -56,7 +56,8 @@ type Rights struct {
 
 // NewRights makes Rights of which the caller sets Reviews before Run.
 func NewRights(conditions *impairment.Conditions, namespace string, now func() time.Time, log logr.Logger) *Rights {
-	return &Rights{Conditions: conditions, Namespace: namespace, Now: now, Log: log, refusals: make(chan request, 16), looked: map[Right]time.Time{}}
+	return &Rights{Conditions: conditions, Namespace: namespace, Now: now, Log: log, refusals: make(chan request, 16),
+		looked: map[Right]time.Time{}}
 }
 
 // Missing takes the refusal of a list or a watch.
@@ -107,7 +108,8 @@ func (r *Rights) denied(ctx context.Context, right Right, namespace, name string
 	resource, sub, _ := strings.Cut(right.Resource, "/")
 	for verb := range strings.SplitSeq(right.Verbs, ", ") {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: right.Group, Resource: resource, Subresource: sub, Namespace: namespace, Name: name},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: right.Group, Resource: resource,
+				Subresource: sub, Namespace: namespace, Name: name},
 		}}
 		bounded, cancel := context.WithTimeout(ctx, tryTimeout)
 		got, err := r.Reviews.Create(bounded, review, metav1.CreateOptions{})
@@ -134,7 +136,8 @@ func (r *Rights) note(missing []Right) {
 		texts = append(texts, x.text())
 	}
 	slices.Sort(texts)
-	r.Conditions.Set(impairment.Condition{Reason: impairment.Rights, Text: "the controller's ServiceAccount may not " + strings.Join(texts, "; nor "), Remedy: impairment.GrantRights})
+	r.Conditions.Set(impairment.Condition{Reason: impairment.Rights, Text: "the controller's ServiceAccount may not " +
+		strings.Join(texts, "; nor "), Remedy: impairment.GrantRights})
 }
 
 // Lease takes the result of a request for the Lease: nil, or why it failed.

@@ -56,7 +56,8 @@ func (s *Server) condition(err error) error {
 			err = u.Err // without the request, which differs
 		}
 	}
-	return impairment.Condition{Reason: impairment.APIServer, Text: text + awsclient.SteadyText(err.Error()), Remedy: impairment.ReachServer}
+	return impairment.Condition{Reason: impairment.APIServer, Text: text + awsclient.SteadyText(err.Error()),
+		Remedy: impairment.ReachServer}
 }
 
 // unanswered reports whether an error of a request to the API server is none of its answers.
@@ -66,7 +67,8 @@ func unanswered(err error) bool {
 }
 
 // Mapper makes a mapper that knows some kinds, so that controllers can be set up without requests.
-func (s *Server) Mapper(ctx context.Context, rc *rest.Config, client *http.Client, kinds []schema.GroupVersionKind) (meta.RESTMapper, error) {
+func (s *Server) Mapper(ctx context.Context, rc *rest.Config, client *http.Client, kinds []schema.GroupVersionKind) (
+	meta.RESTMapper, error) {
 	if err := s.Reachable(ctx); err != nil {
 		return nil, err
 	}
@@ -76,14 +78,15 @@ func (s *Server) Mapper(ctx context.Context, rc *rest.Config, client *http.Clien
 	}
 	for _, k := range kinds {
 		if _, err := mapper.RESTMapping(k.GroupKind(), k.Version); err != nil {
-			return nil, impairment.Condition{Reason: impairment.APIServer, Text: "the API server at " + s.Host + " does not return its kinds: " + awsclient.SteadyText(err.Error()), Remedy: impairment.ReachServer}
+			return nil, impairment.Condition{Reason: impairment.APIServer, Text: "the API server at " + s.Host +
+				" does not return its kinds: " + awsclient.SteadyText(err.Error()), Remedy: impairment.ReachServer}
 		}
 	}
 	return mapper, nil
 }
 
-// WatchFailed takes the error of a list or watch of an informer, which tries again. Rights that are missing, and an API server that does not
-// answer, are conditions; other errors are logged.
+// WatchFailed takes the error of a list or watch of an informer, which tries again. Rights that are missing, and an API
+// server that does not answer, are conditions; other errors are logged.
 func (s *Server) WatchFailed(ctx context.Context, r *toolscache.Reflector, err error) {
 	switch {
 	case apierrors.IsForbidden(err):
@@ -95,8 +98,8 @@ func (s *Server) WatchFailed(ctx context.Context, r *toolscache.Reflector, err e
 	}
 }
 
-// suspect looks whether the API server answers, until it does. A watch that an API server ended as it restarted shows nothing if the next
-// request succeeds.
+// suspect looks whether the API server answers, until it does. A watch that an API server ended as it restarted shows
+// nothing if the next request succeeds.
 func (s *Server) suspect(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,23 +37,28 @@ func TestWhatMayHealIsTriedAgainAndReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
 		lacking := gauge{}
-		reporter := NewReporter(lacking.set, time.Now, funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{}))
+		reporter := NewReporter(lacking.set, time.Now, funcr.New(func(_, args string) { lines = append(lines, args) },
+			funcr.Options{}))
 		s := &impairment.Conditions{OnChange: reporter.Changed}
 		begun, attempts := time.Now(), 0
-		lacks := []impairment.Reason{impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Credentials}
-		err := Await(t.Context(), s, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC}, func(context.Context) error {
-			if attempts++; attempts > len(lacks) {
-				return nil
-			}
-			return impairment.Condition{Reason: lacks[attempts-1], Text: "no " + string(lacks[attempts-1]), Remedy: "name it"}
-		})
+		lacks := []impairment.Reason{impairment.Region, impairment.Region, impairment.Region, impairment.Region,
+			impairment.Region, impairment.Region, impairment.Region, impairment.Credentials}
+		err := Await(t.Context(), s, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC},
+			func(context.Context) error {
+				if attempts++; attempts > len(lacks) {
+					return nil
+				}
+				return impairment.Condition{Reason: lacks[attempts-1], Text: "no " + string(lacks[attempts-1]), Remedy: "name it"}
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(begun); took != (1+2+4+8+16+30+30+30)*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		if len(lines) != 4 || !strings.Contains(lines[0], "no region; name it") || !strings.Contains(lines[1], `"recovered" "reason"="region"`) || !strings.Contains(lines[2], "no credentials; name it") {
+		if len(lines) != 4 || !strings.Contains(lines[0], "no region; name it") ||
+			!strings.Contains(lines[1], `"recovered" "reason"="region"`) ||
+			!strings.Contains(lines[2], "no credentials; name it") {
 			t.Errorf("log:\n%s", strings.Join(lines, "\n"))
 		}
 		if len(s.All()) != 0 {
@@ -91,7 +96,8 @@ func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testin
 		lacking := gauge{}
 		reporter := NewReporter(lacking.set, time.Now, logr.Discard())
 		s := &impairment.Conditions{OnChange: reporter.Changed}
-		core := fake.NewClientset(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lbc-0", UID: "u-1"}})
+		core := fake.NewClientset(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lbc-0",
+			UID: "u-1"}})
 		var mu sync.Mutex
 		var got []string
 		away := true
@@ -142,19 +148,24 @@ func TestARightThatIsMissingIsReportedUntilItIsGranted(t *testing.T) {
 		core.PrependReactor("create", "selfsubjectaccessreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy() //nolint:forcetypeassert // of the reactor
+			//nolint:forcetypeassert // of the reactor
+			review := a.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 			review.Status.Allowed = granted || review.Spec.ResourceAttributes.Verb == "watch"
 			return true, review, nil
 		})
-		server := &Server{Conditions: &s, Rights: &Rights{Conditions: &s, Reviews: core.AuthorizationV1().SelfSubjectAccessReviews()}}
-		refusal := apierrors.NewForbidden(schema.GroupResource{Group: "networking.k8s.io", Resource: "ingresses"}, "", errors.New("no"))
+		server := &Server{Conditions: &s, Rights: &Rights{
+			Conditions: &s, Reviews: core.AuthorizationV1().SelfSubjectAccessReviews()}}
+		refusal := apierrors.NewForbidden(schema.GroupResource{Group: "networking.k8s.io", Resource: "ingresses"}, "",
+			errors.New("no"))
 		for range 3 {
 			server.WatchFailed(t.Context(), nil, refusal)
 		}
-		server.Rights.Lease("kube-system", apierrors.NewForbidden(schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}, "x", errors.New("no")))
+		server.Rights.Lease("kube-system", apierrors.NewForbidden(schema.GroupResource{Group: "coordination.k8s.io",
+			Resource: "leases"}, "x", errors.New("no")))
 		time.Sleep(time.Minute)
 		want := []impairment.Condition{{Reason: impairment.Rights, Remedy: impairment.GrantRights,
-			Text: "the controller's ServiceAccount may not create, get, update leases.coordination.k8s.io in namespace kube-system; nor list, watch ingresses.networking.k8s.io"}}
+			Text: "the controller's ServiceAccount may not create, get, update leases.coordination.k8s.io in namespace " +
+				"kube-system; nor list, watch ingresses.networking.k8s.io"}}
 		if d := cmp.Diff(want, s.All()); d != "" {
 			t.Error(d)
 		}
@@ -181,7 +192,8 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 	call := func(service, operation, code string) {
 		var err error
 		if code != "" {
-			err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+			err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: &smithy.GenericAPIError{
+				Code: code, Message: "no"}}
 		}
 		c.Observe(awsclient.Call{Service: service, Operation: operation, Err: err})
 	}
@@ -195,7 +207,8 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 	call(awsclient.ServiceELBV2, "AddTags", "AccessDenied")
 	call(awsclient.ServiceELBV2, "CreateRule", "PriorityInUse")
 	call(awsclient.ServiceSTS, "AssumeRole", "AccessDenied")
-	if d := cmp.Diff([]string{"permissions: AWS denies the controller's role ec2:DescribeSubnets, elasticloadbalancing:AddTags"}, texts()); d != "" {
+	if d := cmp.Diff([]string{"permissions: AWS denies the controller's role ec2:DescribeSubnets, " +
+		"elasticloadbalancing:AddTags"}, texts()); d != "" {
 		t.Error(d)
 	}
 	call(awsclient.ServiceEC2, "DescribeSubnets", "")
@@ -203,7 +216,8 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 	c.Sweep()
 	now = now.Add(denialLife - settledFor)
 	call(awsclient.ServiceEC2, "DescribeVpcs", "ExpiredToken")
-	if got := texts(); len(got) != 2 || !strings.HasPrefix(got[0], "credentials: AWS does not accept the credentials: ") || got[1] != "permissions: AWS denies the controller's role elasticloadbalancing:AddTags" {
+	if got := texts(); len(got) != 2 || !strings.HasPrefix(got[0], "credentials: AWS does not accept the credentials: ") ||
+		got[1] != "permissions: AWS denies the controller's role elasticloadbalancing:AddTags" {
 		t.Errorf("%q", got)
 	}
 	now = now.Add(time.Second)
@@ -219,9 +233,12 @@ func TestADeniedLookForWhatNothingNeedsIsNoCondition(t *testing.T) {
 	t.Parallel()
 	var s impairment.Conditions
 	needed := false
-	c := &Calls{Conditions: &s, Now: time.Now, Aside: func(c awsclient.Call) bool { return c.Cause == awsclient.Listing && !needed }}
+	c := &Calls{Conditions: &s, Now: time.Now, Aside: func(c awsclient.Call) bool {
+		return c.Cause == awsclient.Listing && !needed
+	}}
 	deny := func(of awsclient.Cause) {
-		err := &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "DescribeLoadBalancers", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
+		err := &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "DescribeLoadBalancers",
+			Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
 		c.Observe(awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "DescribeLoadBalancers", Cause: of, Err: err})
 	}
 	if deny(awsclient.Listing); len(s.All()) > 0 {
@@ -253,7 +270,8 @@ func TestAnAPIServerThatDoesNotAnswerIsACondition(t *testing.T) {
 		}
 		texts = append(texts, text)
 	}
-	if texts[0] != "reachable" || !strings.Contains(texts[1], "does not accept the controller's credentials") || !strings.Contains(texts[2], "does not answer: dial tcp") ||
+	if texts[0] != "reachable" || !strings.Contains(texts[1], "does not accept the controller's credentials") ||
+		!strings.Contains(texts[2], "does not answer: dial tcp") ||
 		slices.ContainsFunc(texts[1:], func(t string) bool { return !strings.HasSuffix(t, impairment.ReachServer) }) {
 		t.Errorf("%q", texts)
 	}

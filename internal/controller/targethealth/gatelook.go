@@ -22,8 +22,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another group's, no
-// patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what depends on it alone.
+// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another
+// group's, no patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what
+// depends on it alone.
 func (g *Gates) Start(ctx context.Context) error {
 	ctx = awsclient.WithCause(ctx, awsclient.ReadinessGates)
 	var all sync.WaitGroup
@@ -47,7 +48,8 @@ func (g *Gates) Start(ctx context.Context) error {
 	return nil
 }
 
-// lookAtOne reads the health of the group that has been due the longest, that no look is under way at, and whose namespace leaves room for others.
+// lookAtOne reads the health of the group that has been due the longest, that no look is under way at, and whose
+// namespace leaves room for others.
 func (g *Gates) lookAtOne(ctx context.Context) {
 	key, of, only := g.due()
 	if of.ARN == "" {
@@ -114,9 +116,10 @@ func (g *Gates) due() (key types.NamespacedName, of registrar.Group, only []regi
 	return key, first.of, only
 }
 
-// judge makes conditions of health, or of the error of reading it. lost reports that AWS does not know a target that it should;
-// overdue, if not nil, is to be reported.
-func (g *Gates) judge(key types.NamespacedName, of registrar.Group, health []registrar.Health, err error) (lost bool, overdue *diag.Diagnostic) {
+// judge makes conditions of health, or of the error of reading it. lost reports that AWS does not know a target that it
+// should; overdue, if not nil, is to be reported.
+func (g *Gates) judge(key types.NamespacedName, of registrar.Group, health []registrar.Health, err error) (lost bool,
+	overdue *diag.Diagnostic) {
 	found := make(map[string]readiness.Health, len(health))
 	for _, h := range health {
 		found[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
@@ -161,7 +164,8 @@ func (g *Gates) judge(key types.NamespacedName, of registrar.Group, health []reg
 func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, bool) {
 	switch p := awsclient.Problem("", err); p.Class {
 	case diag.Denied, diag.NotFound, diag.Invalid:
-		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: cmp.Or(awsclient.Classify(err).Code, string(p.Code)), Message: p.Text}, true
+		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: cmp.Or(awsclient.Classify(err).Code,
+			string(p.Code)), Message: p.Text}, true
 	default:
 		return corev1.PodCondition{}, false
 	}
@@ -173,8 +177,9 @@ type podPatch struct {
 	uid     types.UID
 }
 
-// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time, and returns how many it started. A pod that cannot be patched is
-// tried again later and holds up no other; a patch that hangs makes room for others of its binding, and those of other bindings do not wait for it at all.
+// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time, and returns how
+// many it started. A pod that cannot be patched is tried again later and holds up no other; a patch that hangs makes
+// room for others of its binding, and those of other bindings do not wait for it at all.
 func (g *Gates) patchAll(ctx context.Context, all *sync.WaitGroup) (started int) {
 	jobs := map[podPatch]waitingPod{}
 	g.mu.Lock()
@@ -224,7 +229,8 @@ func (g *Gates) patchOne(ctx context.Context, job podPatch, pod waitingPod) {
 	cancel()
 	leave()
 	if err != nil && ctx.Err() == nil {
-		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate", string(pod.want.Type), "cause", err.Error())
+		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate",
+			string(pod.want.Type), "cause", err.Error())
 	}
 	if g.wrote(job.binding, job.uid, is, err) {
 		g.Ended(job.binding)
@@ -298,8 +304,10 @@ func (x *group) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
 		}
 	}
 	x.reported = true
-	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+counted(reasons),
-		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
+	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+
+		counted(reasons),
+		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer "+
+			"uses the target group (Target.NotInUse), delete the binding"), true
 }
 
 // counted lists reasons with how often each of them occurs.

@@ -11,10 +11,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// policy opens a gate that has been closed for longer than OpenAfter for a reason that says nothing of the pod: its target group cannot be read or does not
-// exist, no load balancer uses the group, or the target is not registered although it should be. The gate of a target that AWS checks, and of one that it finds
-// unhealthy, stays closed.
-func (g *Gates) policy(gate corev1.PodConditionType, c corev1.PodCondition, err error, states []readiness.Health, waited time.Duration) corev1.PodCondition {
+// policy opens a gate that has been closed for longer than OpenAfter for a reason that says nothing of the pod: its
+// target group cannot be read or does not exist, no load balancer uses the group, or the target is not registered
+// although it should be. The gate of a target that AWS checks, and of one that it finds unhealthy, stays closed.
+func (g *Gates) policy(gate corev1.PodConditionType, c corev1.PodCondition, err error, states []readiness.Health,
+	waited time.Duration) corev1.PodCondition {
 	if g.OpenAfter == 0 || waited < g.OpenAfter {
 		return c
 	}

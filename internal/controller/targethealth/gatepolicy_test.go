@@ -21,13 +21,17 @@ func TestGatesOpenByPolicyWhereTheTargetIsNotTheReason(t *testing.T) {
 		opens  bool
 		reason string
 	}{
-		{"no load balancer uses the group", readiness.Health{State: "unused", Reason: "Target.NotInUse", Description: "not used"}, nil, true, "Target.NotInUse"},
-		{"the target is not registered", readiness.Health{State: "unused", Reason: "Target.NotRegistered", Description: "not registered"}, nil, true, "Target.NotRegistered"},
+		{"no load balancer uses the group", readiness.Health{State: "unused", Reason: "Target.NotInUse",
+			Description: "not used"}, nil, true, "Target.NotInUse"},
+		{"the target is not registered", readiness.Health{State: "unused", Reason: "Target.NotRegistered",
+			Description: "not registered"}, nil, true, "Target.NotRegistered"},
 		{"AWS does not list the target", readiness.Health{}, nil, true, "Target.NotRegistered"},
 		{"the group does not exist", readiness.Health{}, &awsError{"TargetGroupNotFound"}, true, "TargetGroupNotFound"},
 		{"AWS does not answer", readiness.Health{}, errors.New("timeout"), true, "Elb.RegistrationInProgress"},
-		{"the target is checked", readiness.Health{State: "initial", Reason: "Elb.InitialHealthChecking"}, nil, false, "Elb.InitialHealthChecking"},
-		{"the target is unhealthy", readiness.Health{State: "unhealthy", Reason: "Target.Timeout"}, nil, false, "Target.Timeout"},
+		{"the target is checked", readiness.Health{State: "initial", Reason: "Elb.InitialHealthChecking"}, nil, false,
+			"Elb.InitialHealthChecking"},
+		{"the target is unhealthy", readiness.Health{State: "unhealthy", Reason: "Target.Timeout"}, nil, false,
+			"Target.Timeout"},
 	} {
 		for _, after := range []time.Duration{0, 10 * time.Minute} {
 			g := newGated(1)
@@ -44,7 +48,8 @@ func TestGatesOpenByPolicyWhereTheTargetIsNotTheReason(t *testing.T) {
 			g.look(t, 2*time.Minute)
 			c := g.cached[0].Status.Conditions[0]
 			opens := tc.opens && after > 0
-			if (c.Status == corev1.ConditionTrue) != opens || after > 0 && c.Reason != tc.reason || strings.Contains(c.Message, "opened after 10m0s by --open-readiness-gates-after") != opens {
+			if (c.Status == corev1.ConditionTrue) != opens || after > 0 && c.Reason != tc.reason ||
+				strings.Contains(c.Message, "opened after 10m0s by --open-readiness-gates-after") != opens {
 				t.Errorf("%s, with %s: %+v", tc.name, after, c)
 			}
 		}
@@ -57,7 +62,8 @@ func TestGatesOfABindingThatNeverComesOpenByPolicy(t *testing.T) {
 	g.OpenAfter = 10 * time.Minute
 	g.cached[0].CreationTimestamp = metav1.NewTime(g.at.Add(-7 * time.Minute))
 	g.cached[1].CreationTimestamp = metav1.NewTime(g.at)
-	for _, step := range []struct{ after, again time.Duration }{{0, 3 * time.Minute}, {3 * time.Minute, 7 * time.Minute}, {7 * time.Minute, 0}} {
+	for _, step := range []struct{ after, again time.Duration }{{0, 3 * time.Minute}, {3 * time.Minute, 7 * time.Minute},
+		{7 * time.Minute, 0}} {
 		g.at = g.at.Add(step.after)
 		again, err := g.Absent(t.Context(), gateKey)
 		if err != nil || again != step.again {
@@ -65,7 +71,8 @@ func TestGatesOfABindingThatNeverComesOpenByPolicy(t *testing.T) {
 		}
 		g.flush(t.Context())
 	}
-	expectPatches(t, g, "those that wait", "web-0 True TargetGroupBindingNotFound", "web-0 Unknown TargetGroupBindingNotFound",
+	expectPatches(t, g, "those that wait", "web-0 True TargetGroupBindingNotFound",
+		"web-0 Unknown TargetGroupBindingNotFound",
 		"web-1 True TargetGroupBindingNotFound", "web-1 Unknown TargetGroupBindingNotFound")
 	g.OpenAfter = 0
 	if again, err := newGated(1).Absent(t.Context(), gateKey); again != 0 || err != nil {

@@ -1,6 +1,6 @@
-// Package targethealth follows the health of targets after they were registered: it writes the readiness gates of pods (Gates), and
-// warns of target groups without a healthy target (Watch). It registers nothing; readiness decides what a condition is.
-// It imports targets, readiness, status and controller-runtime's client.
+// Package targethealth follows the health of targets after they were registered: it writes the readiness gates of pods
+// (Gates), and warns of target groups without a healthy target (Watch). It registers nothing; readiness decides what a
+// condition is. It imports targets, readiness, status and controller-runtime's client.
 package targethealth
 
 import (
@@ -25,9 +25,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Gates writes the conditions of the readiness gates of pods. A pass over a binding reports which pods are endpoints; Gates
-// reads the health of their targets, seldom and only while a pod waits. It keeps nothing that a restart could lose: the first pass
-// finds every pod that waits. The exported fields are set before Start.
+// Gates writes the conditions of the readiness gates of pods. A pass over a binding reports which pods are endpoints;
+// Gates reads the health of their targets, seldom and only while a pod waits. It keeps nothing that a restart could
+// lose: the first pass finds every pod that waits. The exported fields are set before Start.
 type Gates struct {
 	// Pods lists the pods with the gate of a binding, as the cache holds them; they are shared.
 	Pods func(ctx context.Context, binding types.NamespacedName) ([]*corev1.Pod, error)
@@ -46,7 +46,8 @@ type Gates struct {
 	// Opened is called with how long a gate was closed.
 	Opened       func(binding types.NamespacedName, after time.Duration)
 	LongestPause time.Duration // between looks at targets that may become healthy any moment
-	// OpenAfter is how long pods wait at most where no look shows a target that may become healthy; 0 = without end. See policy.
+	// OpenAfter is how long pods wait at most where no look shows a target that may become healthy; 0 = without end. See
+	// policy.
 	OpenAfter time.Duration
 	now       func() time.Time
 	log       logr.Logger
@@ -56,7 +57,8 @@ type Gates struct {
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*group
 	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
-	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not lasted patchTimeout yet.
+	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not lasted
+	// patchTimeout yet.
 	looking  map[types.NamespacedName]bool
 	patching map[podPatch]bool
 	young    map[types.NamespacedName]int
@@ -72,7 +74,8 @@ type group struct {
 	waiting  map[types.UID]*waitingPod
 	fresh    bool               // the last pass registered some of them
 	known    map[types.UID]bool // pods that were endpoints in the last pass
-	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass waits for that.
+	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass
+	// waits for that.
 	final, ends bool
 	err         error // of the last patch that failed, of a final one
 }
@@ -87,13 +90,13 @@ type waitingPod struct {
 }
 
 const (
-	// lookPace is the shortest time between the beginnings of two looks at whatever groups. When each is due, whether its last look
-	// failed or not, readiness.Schedule says by how long its pods have waited.
+	// lookPace is the shortest time between the beginnings of two looks at whatever groups. When each is due, whether its
+	// last look failed or not, readiness.Schedule says by how long its pods have waited.
 	lookPace = 250 * time.Millisecond
 	// patchRetry is how long a patch that failed waits first.
 	patchRetry = 3 * time.Second
-	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after patchTimeout. lookers is how many groups
-	// are looked at.
+	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after
+	// patchTimeout. lookers is how many groups are looked at.
 	patchers, lookers = 16, 16
 	patchTimeout      = 100 * time.Millisecond
 	// mostPatches bounds the patches of a binding that are under way, those that hang among them.
@@ -113,8 +116,8 @@ const (
 // patchPauses are those after patches of one pod that failed in a row.
 var patchPauses = backoff.Policy{First: patchRetry, Longest: time.Minute}
 
-// NewGates makes a Gates that lists and patches pods by a client. index is the cache index of pods by the bindings that their gates name.
-// What it would call on news does nothing until it is set.
+// NewGates makes a Gates that lists and patches pods by a client. index is the cache index of pods by the bindings that
+// their gates name. What it would call on news does nothing until it is set.
 func NewGates(c client.Client, shared *readable.Shared, index string, now func() time.Time, log logr.Logger) *Gates {
 	return &Gates{
 		Pods: func(ctx context.Context, binding types.NamespacedName) (pods []*corev1.Pod, err error) {
@@ -122,7 +125,8 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 				return pods, nil
 			}
 			var list corev1.PodList
-			err = c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{index: binding.Name}, client.UnsafeDisableDeepCopy)
+			err = c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{index: binding.Name},
+				client.UnsafeDisableDeepCopy)
 			for i := range list.Items {
 				pods = append(pods, &list.Items[i])
 			}
@@ -132,7 +136,8 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
 			return c.Status().Patch(ctx, o, client.RawPatch(types.StrategicMergePatchType, patch))
 		},
-		Counted: func(string, []registrar.Health) {}, Lost: func(types.NamespacedName, registrar.Group) {}, Ended: func(types.NamespacedName) {},
+		Counted: func(string, []registrar.Health) {}, Lost: func(types.NamespacedName, registrar.Group) {},
+		Ended:  func(types.NamespacedName) {},
 		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
 		now: now, log: log, signal: make(chan struct{}, 1),
 		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
@@ -141,7 +146,8 @@ func NewGates(c client.Client, shared *readable.Shared, index string, now func()
 }
 
 // Observe takes over what a pass over a binding found and did.
-func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, endpoints []registrar.Endpoint, change registrar.Change) error {
+func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group,
+	endpoints []registrar.Endpoint, change registrar.Change) error {
 	key := client.ObjectKeyFromObject(o)
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
@@ -199,17 +205,21 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 	return nil
 }
 
-// notApplicable opens the gate of a binding with instance targets: their health is not that of pods, which would wait for ever.
-var notApplicable = corev1.PodCondition{Status: corev1.ConditionTrue, Reason: "InstanceTargets", Message: "The target group has instance targets; their health is not that of the pod"}
+// notApplicable opens the gate of a binding with instance targets: their health is not that of pods, which would wait
+// for ever.
+var notApplicable = corev1.PodCondition{Status: corev1.ConditionTrue, Reason: "InstanceTargets",
+	Message: "The target group has instance targets; their health is not that of the pod"}
 
 // leftOut is what a pod waits for that was not registered.
-var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooManyTargets", Message: "The target is not registered: the target group has as many as --max-targets-per-target-group admits"}
+var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooManyTargets",
+	Message: "The target is not registered: the target group has as many as --max-targets-per-target-group admits"}
 
 // registered is what a pass did, by keys of targets.
 type registered struct{ added, omitted map[string]bool }
 
 // take looks at a pod that is an endpoint of a binding.
-func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []registrar.Target, did registered, before *group) {
+func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []registrar.Target, did registered,
+	before *group) {
 	binding, gate := o.Name, readiness.Gate(o.Name)
 	among := func(keys map[string]bool) bool {
 		return len(keys) > 0 && slices.ContainsFunc(mine, func(t registrar.Target) bool { return keys[t.Key()] })
@@ -218,9 +228,10 @@ func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []regist
 	switch {
 	case among(did.omitted):
 		x.wait(p, binding, before, leftOut)
-	case among(did.added) && is.Status == corev1.ConditionTrue && before.waiting[p.UID] == nil && readiness.ReadySince(p).Before(&o.CreationTimestamp):
-		// The binding was deleted and created again, and the pod serves otherwise: by the instance targets of before, or inside the cluster. Were all pods
-		// of a Service to wait at once, nothing would serve.
+	case among(did.added) && is.Status == corev1.ConditionTrue && before.waiting[p.UID] == nil &&
+		readiness.ReadySince(p).Before(&o.CreationTimestamp):
+		// The binding was deleted and created again, and the pod serves otherwise: by the instance targets of before, or
+		// inside the cluster. Were all pods of a Service to wait at once, nothing would serve.
 	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.known[p.UID]):
 		x.wait(p, binding, before, readiness.Condition(gate, readiness.Registering)).targets = mine
 		x.fresh = true
@@ -257,8 +268,8 @@ func (x *group) looks() bool {
 	return false
 }
 
-// Open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: Ended is called when the last one is; err is
-// why the last patch failed, if one did.
+// Open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: Ended is
+// called when the last one is; err is why the last patch failed, if one did.
 func (g *Gates) Open(ctx context.Context, key types.NamespacedName) (done bool, err error) {
 	g.mu.Lock()
 	if x := g.groups[key]; x != nil && x.ends { // an earlier pass has begun it
@@ -282,8 +293,8 @@ func (g *Gates) Open(ctx context.Context, key types.NamespacedName) (done bool, 
 // endedGate is what pods wait for whose binding is deleted: nothing.
 var endedGate = corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"}
 
-// Absent writes the condition of pods that wait for a binding that does not exist: it may yet come, unless it has ended since the
-// pod was admitted. again is when to call it again, where pods do not wait for ever; 0 = not.
+// Absent writes the condition of pods that wait for a binding that does not exist: it may yet come, unless it has ended
+// since the pod was admitted. again is when to call it again, where pods do not wait for ever; 0 = not.
 func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) (again time.Duration, err error) {
 	g.mu.Lock()
 	at, ended := g.ended[key]
@@ -313,9 +324,10 @@ func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) (again tim
 	return again, err
 }
 
-// settle has a condition written to all pods that wait for a binding, and reports whether there is none such. What will never be admitted is no error: nothing may
-// wait for it, the end of the binding least of all.
-func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted func(*corev1.Pod) corev1.PodCondition, ends bool) (done bool, err error) {
+// settle has a condition written to all pods that wait for a binding, and reports whether there is none such. What will
+// never be admitted is no error: nothing may wait for it, the end of the binding least of all.
+func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted func(*corev1.Pod) corev1.PodCondition,
+	ends bool) (done bool, err error) {
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return false, err
@@ -365,7 +377,8 @@ func (g *Gates) wake() {
 	}
 }
 
-// write brings the condition of a pod to what it is to be, and returns it as it is then; its type is empty if the pod is gone.
+// write brings the condition of a pod to what it is to be, and returns it as it is then; its type is empty if the pod
+// is gone.
 func (g *Gates) write(ctx context.Context, job podPatch, pod waitingPod) (corev1.PodCondition, error) {
 	step := readiness.Next(pod.is, pod.want, metav1.NewTime(g.now()))
 	if !step.Write {

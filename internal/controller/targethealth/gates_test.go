@@ -54,7 +54,8 @@ var gateKey = types.NamespacedName{Namespace: "shop", Name: "web"}
 func newGated(pods int) *gated {
 	g := &gated{at: time.Unix(1_000_000, 0), refuse: map[string]error{}, states: map[string]readiness.Health{}}
 	for i := range pods {
-		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprintf("u-%d", i))}}
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i),
+			UID: types.UID(fmt.Sprintf("u-%d", i))}}
 		p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("web")}}
 		g.cached = append(g.cached, p)
 	}
@@ -68,7 +69,8 @@ func newGated(pods int) *gated {
 	g.Patch, g.Health = g.write, g.describe
 	g.Counted = func(string, []registrar.Health) { g.whole++ }
 	g.Report = func(d diag.Diagnostic) { g.told = append(g.told, d) }
-	g.Lost, g.Ended = func(types.NamespacedName, registrar.Group) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
+	g.Lost, g.Ended = func(types.NamespacedName, registrar.Group) { g.missing++ },
+		func(types.NamespacedName) { g.ends.Add(1) }
 	g.Opened = func(_ types.NamespacedName, after time.Duration) {
 		g.mu.Lock()
 		g.waited = append(g.waited, after)
@@ -118,12 +120,14 @@ func targetOf(i int) registrar.Target {
 // pass is a pass over the binding that found the pods from..to and registered those of added.
 func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	t.Helper()
-	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: g.created}}
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+		CreationTimestamp: g.created}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
 	var endpoints []registrar.Endpoint
 	for i := from; i < to; i++ {
-		endpoints = append(endpoints, registrar.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprintf("web-%d", i)})
+		endpoints = append(endpoints, registrar.Endpoint{Target: targetOf(i), Namespace: "shop",
+			Pod: fmt.Sprintf("web-%d", i)})
 	}
 	var change registrar.Change
 	for _, i := range added {
@@ -226,7 +230,8 @@ func TestARestartFindsPodsThatWaitAndLooksAtOnce(t *testing.T) {
 	t.Parallel()
 	g := newGated(3)
 	g.cached[0].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
-	g.cached[1].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "False", Reason: "Elb.RegistrationInProgress"}}
+	g.cached[1].Status.Conditions = []corev1.PodCondition{
+		{Type: readiness.Gate("web"), Status: "False", Reason: "Elb.RegistrationInProgress"}}
 	g.states = map[string]readiness.Health{"web-0": checking, "web-1": healthy, "web-2": checking}
 	g.pass(t, 0, 3)
 	expectPatches(t, g, "nothing is known yet")
@@ -262,7 +267,8 @@ func TestPodsThatWereReadyBeforeTheirBindingWasCreatedAgainStayReady(t *testing.
 	g.cached[2].Status.Conditions = []corev1.PodCondition{open}
 	g.cached[3].Status.Conditions = []corev1.PodCondition{ready(-time.Minute)}
 	g.pass(t, 0, 4, 0, 1, 2, 3)
-	expectPatches(t, g, "registered", "web-1 False Elb.RegistrationInProgress", "web-2 False Elb.RegistrationInProgress", "web-3 False Elb.RegistrationInProgress")
+	expectPatches(t, g, "registered", "web-1 False Elb.RegistrationInProgress", "web-2 False Elb.RegistrationInProgress",
+		"web-3 False Elb.RegistrationInProgress")
 	g.states["web-0"], g.states["web-1"], g.states["web-2"], g.states["web-3"] = checking, healthy, healthy, healthy
 	g.look(t, time.Second)
 	expectPatches(t, g, "healthy", "web-1 True ", "web-2 True ", "web-3 True ")
@@ -293,7 +299,9 @@ func TestATargetThatIsNotRegisteredIsReportedAndNotLookedFor(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, []registrar.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, registrar.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
+	err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, []registrar.Endpoint{
+		{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, registrar.Change{
+		LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,8 +394,8 @@ func TestTheEndOfABindingWaitsForNoGateThatNeverOpens(t *testing.T) {
 	}
 }
 
-// TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers has the API server not answer for any but the last pod of one binding, as a webhook may do, while
-// another binding begins to wait.
+// TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers has the API server not answer for any but the last pod
+// of one binding, as a webhook may do, while another binding begins to wait.
 func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -407,7 +415,8 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 		group := func(of ...corev1.Pod) *group {
 			x := &group{waiting: map[types.UID]*waitingPod{}}
 			for _, p := range of {
-				x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, want: corev1.PodCondition{Type: "t", Status: corev1.ConditionFalse}}
+				x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name},
+					want: corev1.PodCondition{Type: "t", Status: corev1.ConditionFalse}}
 			}
 			return x
 		}
@@ -464,7 +473,8 @@ func TestPodsThatWaitForLongAreReportedOnce(t *testing.T) {
 	for range 20 {
 		g.look(t, time.Minute)
 	}
-	if len(g.told) != 1 || g.told[0].Code != diag.ReadinessGateClosed || !strings.Contains(g.told[0].Text, "pods wait for their readiness gates: 2 × Target.NotInUse not used") {
+	if len(g.told) != 1 || g.told[0].Code != diag.ReadinessGateClosed || !strings.Contains(g.told[0].Text,
+		"pods wait for their readiness gates: 2 × Target.NotInUse not used") {
 		t.Errorf("told %v", g.told)
 	}
 	g.states = map[string]readiness.Health{"web-0": healthy, "web-2": healthy}
@@ -562,7 +572,8 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 		x := &group{of: registrar.Group{ARN: arn}, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
 		for _, i := range pods {
 			p := g.cached[i]
-			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []registrar.Target{targetOf(i)}}
+			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name},
+				targets: []registrar.Target{targetOf(i)}}
 		}
 		return x
 	}
@@ -586,12 +597,13 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	<-ended
 }
 
-// TestAGateThatCannotBeReadReportsTheSameAtEachLook has AWS answer with another request id each time, which would be another patch of
-// each pod.
+// TestAGateThatCannotBeReadReportsTheSameAtEachLook has AWS answer with another request id each time, which would be
+// another patch of each pod.
 func TestAGateThatCannotBeReadReportsTheSameAtEachLook(t *testing.T) {
 	t.Parallel()
 	denied := func(id string) corev1.PodCondition {
-		c, ok := unreadable(readiness.Gate("web"), fmt.Errorf("operation error Elastic Load Balancing v2: DescribeTargetHealth, https response error StatusCode: 403, RequestID: %s, %w",
+		c, ok := unreadable(readiness.Gate("web"), fmt.Errorf("operation error Elastic Load Balancing v2: "+
+			"DescribeTargetHealth, https response error StatusCode: 403, RequestID: %s, %w",
 			id, &awsError{"AccessDenied"}))
 		if !ok || c.Reason != "AccessDenied" || c.Message == "" {
 			t.Errorf("condition %+v", c)
@@ -611,14 +623,16 @@ func (g *Gates) flush(ctx context.Context) {
 	}
 }
 
-// TestLooksOfANamespaceLeaveRoomForOthers has the looks at many groups of one namespace hang, which have been due longer than that of another one.
+// TestLooksOfANamespaceLeaveRoomForOthers has the looks at many groups of one namespace hang, which have been due
+// longer than that of another one.
 func TestLooksOfANamespaceLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
 	g := newGated(1)
 	add := func(namespace, name string, since time.Duration) {
 		due := readiness.Schedule{}
 		due.Find(g.at.Add(-since))
-		g.groups[types.NamespacedName{Namespace: namespace, Name: name}] = &group{of: registrar.Group{ARN: name}, schedule: due}
+		g.groups[types.NamespacedName{Namespace: namespace, Name: name}] = &group{of: registrar.Group{ARN: name},
+			schedule: due}
 	}
 	for i := range 4 * lookers {
 		add("mal", fmt.Sprint("evil-", i), time.Hour)

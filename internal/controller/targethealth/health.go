@@ -18,8 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is, or if some are in zones where the load balancer
-// is not. It spends at most one read per tick and looks ever less often at a group that stays the same. No look waits for that of another namespace.
+// Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is, or if
+// some are in zones where the load balancer is not. It spends at most one read per tick and looks ever less often at a
+// group that stays the same. No look waits for that of another namespace.
 type Watch struct {
 	registry *registrar.Registry
 	record   reporting.Record
@@ -52,11 +53,14 @@ const (
 var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
 // NewWatch makes a Watch that records events and passes on what it read of whole groups.
-func NewWatch(r *registrar.Registry, record reporting.Record, seen func(string, []registrar.Health), now func() time.Time) *Watch {
-	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[registrar.Group]*look{}, looking: map[string]bool{}}
+func NewWatch(r *registrar.Registry, record reporting.Record, seen func(string, []registrar.Health),
+	now func() time.Time) *Watch {
+	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[registrar.Group]*look{},
+		looking: map[string]bool{}}
 }
 
-// Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones concern besides the binding.
+// Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones
+// concern besides the binding.
 func (h *Watch) Expect(of registrar.Group, binding diag.Object, others ...diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -128,17 +132,20 @@ func (h *Watch) Look(ctx context.Context) {
 	}
 	sick := unhealthy(health)
 	switch {
-	case len(health) == 0 && l.reported: // nothing got well: the sick targets are gone, and the next ones are another story
+	// nothing got well: the sick targets are gone, and the next ones are another story
+	case len(health) == 0 && l.reported:
 		delete(h.due, of)
 	case settling(health): // the next look shows more
 	case sick != "":
 		if !l.reported {
-			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
+			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick,
+				"compare the health check with what the pods answer, and the target port with what they listen on")
 			h.record(binding, reporting.EventOf(d))
 		}
 		l.reported = true
 	case l.reported && slices.ContainsFunc(health, func(t registrar.Health) bool { return t.State == "healthy" }):
-		h.record(binding, reporting.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
+		h.record(binding, reporting.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone),
+			Message: "targets are healthy again"})
 		delete(h.due, of)
 	default:
 		delete(h.due, of)
@@ -189,7 +196,8 @@ func settling(all []registrar.Health) bool {
 // zoneNotEnabled is how AWS describes such targets; their reason is that of groups without load balancer, too.
 const zoneNotEnabled = "Target is in an Availability Zone that is not enabled for the load balancer"
 
-// inOtherZones says which targets get no requests because the load balancer is not in their zone; empty if there is none.
+// inOtherZones says which targets get no requests because the load balancer is not in their zone; empty if there is
+// none.
 func inOtherZones(all []registrar.Health) string {
 	var ids []string
 	for _, t := range all {
@@ -201,7 +209,8 @@ func inOtherZones(all []registrar.Health) string {
 		return ""
 	}
 	slices.Sort(ids)
-	return fmt.Sprintf("%d of %d targets, as %s, get no requests: the load balancer is not enabled in their availability zone", len(ids), len(all), ids[0])
+	return fmt.Sprintf("%d of %d targets, as %s, get no requests: the load balancer is not enabled in their "+
+		"availability zone", len(ids), len(all), ids[0])
 }
 
 // unhealthy says why no target is healthy; empty if one is, or if that is not known yet.

@@ -27,13 +27,15 @@ type health struct {
 
 func unseen(string, []registrar.Health) {}
 
-func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	if h.state == "" {
 		return &elbv2.DescribeTargetHealthOutput{}, nil
 	}
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbtypes.TargetHealthDescription{{
-		Target:       &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(80)},
-		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout, Description: aws.String(h.description)},
+		Target: &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(80)},
+		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout,
+			Description: aws.String(h.description)},
 	}}}, nil
 }
 
@@ -43,14 +45,17 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: aws}, nil
+	}),
 		func(o diag.Object, e reporting.Event) {
 			events = append(events, event{o.UID, e.Type, e.Reason})
 			if e.Type == "Warning" && !strings.HasSuffix(e.Message, "["+string(diag.NoHealthyTargets)+"]") {
 				t.Errorf("message: %s", e.Message)
 			}
 		}, unseen, func() time.Time { return now })
-	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop",
+		Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)
 		h.Look(t.Context())
@@ -65,7 +70,8 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	if d := cmp.Diff(want, events); d != "" {
 		t.Error(d)
 	}
-	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop",
+		Name: "web", UID: "1"})
 	h.Forget(client.ObjectKey{Namespace: "shop", Name: "web"})
 	if arn, _ := h.next(); arn != (registrar.Group{}) || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
@@ -77,14 +83,20 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var told []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
-		func(_ diag.Object, e reporting.Event) { told = append(told, e.Type+" "+e.Message) }, unseen, func() time.Time { return now })
-	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: aws}, nil
+	}),
+		func(_ diag.Object, e reporting.Event) { told = append(told, e.Type+" "+e.Message) }, unseen,
+		func() time.Time { return now })
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop",
+		Name: "web", UID: "1"})
 	for range 2 {
 		now = now.Add(longestLook)
 		h.Look(t.Context())
 	}
-	if len(told) != 1 || !strings.Contains(told[0], "Warning 1 of 1 targets, as 10.0.0.1:80, get no requests: the load balancer is not enabled in their availability zone") || !strings.HasSuffix(told[0], "["+string(diag.ZoneNotEnabled)+"]") {
+	if len(told) != 1 ||
+		!strings.Contains(told[0], "Warning 1 of 1 targets, as 10.0.0.1:80, get no requests: the load balancer is not "+
+			"enabled in their availability zone") || !strings.HasSuffix(told[0], "["+string(diag.ZoneNotEnabled)+"]") {
 		t.Errorf("told %v", told)
 	}
 	aws.description = "Target group is not configured to receive traffic from the load balancer"
@@ -97,11 +109,15 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 
 func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 	t.Parallel()
-	for _, after := range []elbtypes.TargetHealthStateEnum{"", elbtypes.TargetHealthStateEnumDraining, elbtypes.TargetHealthStateEnumUnused} {
+	for _, after := range []elbtypes.TargetHealthStateEnum{"", elbtypes.TargetHealthStateEnumDraining,
+		elbtypes.TargetHealthStateEnumUnused} {
 		now := time.Unix(0, 0)
 		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 		var events []string
-		h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }), func(_ diag.Object, e reporting.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
+		h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+			return registrar.Account{ELBV2: aws}, nil
+		}), func(_ diag.Object, e reporting.Event) { events = append(events, e.Reason) }, unseen,
+			func() time.Time { return now })
 		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
 		for _, state := range []elbtypes.TargetHealthStateEnum{aws.state, after, ""} {
 			aws.state = state
@@ -122,7 +138,9 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
 	var seen []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }), func(diag.Object, reporting.Event) {},
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: aws}, nil
+	}), func(diag.Object, reporting.Event) {},
 		func(_ string, all []registrar.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
 	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Name: "web"})
 	for _, state := range []elbtypes.TargetHealthStateEnum{"initial", "healthy", "healthy"} {
@@ -140,10 +158,14 @@ func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var events []string
-	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
-		func(o diag.Object, e reporting.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen, func() time.Time { return now })
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: aws}, nil
+	}),
+		func(o diag.Object, e reporting.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen,
+		func() time.Time { return now })
 	for range 2 {
-		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{Kind: "Service", Name: "web"})
+		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{
+			Kind: "Service", Name: "web"})
 		now = now.Add(firstLook)
 		h.Look(t.Context())
 	}

@@ -23,10 +23,12 @@ func RecordCall(ctx context.Context, c awsclient.Call) {
 	}
 	ended := t.now()
 	id := c.RequestID
-	_, span := t.tracer.Start(ctx, c.Service+"."+c.Operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(ended.Add(-c.Duration)), trace.WithAttributes(
-		attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", c.Service), attribute.String("rpc.method", c.Operation),
-		attribute.Int("lbc.attempts", c.Attempts), attribute.Float64("lbc.throttling_wait_seconds", c.Waited.Seconds()),
-	))
+	_, span := t.tracer.Start(ctx, c.Service+"."+c.Operation, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(ended.Add(-c.Duration)), trace.WithAttributes(
+			attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", c.Service), attribute.String("rpc.method",
+				c.Operation),
+			attribute.Int("lbc.attempts", c.Attempts), attribute.Float64("lbc.throttling_wait_seconds", c.Waited.Seconds()),
+		))
 	if c.Err != nil {
 		e := awsclient.Classify(c.Err)
 		id = cmp.Or(id, e.RequestID)
@@ -39,7 +41,8 @@ func RecordCall(ctx context.Context, c awsclient.Call) {
 	span.End(trace.WithTimestamp(ended))
 }
 
-// Writes records the writes to the API server of a client that is made with it as rest.Config.Wrap takes it, in the passes that they are of.
+// Writes records the writes to the API server of a client that is made with it as rest.Config.Wrap takes it, in the
+// passes that they are of.
 func Writes(next http.RoundTripper) http.RoundTripper { return writes{next} }
 
 type writes struct{ next http.RoundTripper }
@@ -49,9 +52,10 @@ func (w writes) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t == nil || r.Method == http.MethodGet {
 		return w.next.RoundTrip(r)
 	}
-	_, span := t.tracer.Start(r.Context(), "Kubernetes "+r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.now()), trace.WithAttributes(
-		attribute.String("http.request.method", r.Method), attribute.String("url.path", r.URL.Path),
-	))
+	_, span := t.tracer.Start(r.Context(), "Kubernetes "+r.Method, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(t.now()), trace.WithAttributes(
+			attribute.String("http.request.method", r.Method), attribute.String("url.path", r.URL.Path),
+		))
 	resp, err := w.next.RoundTrip(r)
 	switch {
 	case err != nil:

@@ -10,7 +10,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// message is spans of one Tracer as OTLP has them. TracesData has the wire format of ExportTraceServiceRequest, whose package needs gRPC.
+// message is spans of one Tracer as OTLP has them. TracesData has the wire format of ExportTraceServiceRequest, whose
+// package needs gRPC.
 func message(spans []sdktrace.ReadOnlySpan) *tracepb.TracesData {
 	out := make([]*tracepb.Span, len(spans))
 	for i, s := range spans {
@@ -21,7 +22,8 @@ func message(spans []sdktrace.ReadOnlySpan) *tracepb.TracesData {
 		of.Attributes = attributes(r.Attributes())
 	}
 	return &tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{
-		Resource: of, ScopeSpans: []*tracepb.ScopeSpans{{Scope: &commonpb.InstrumentationScope{Name: spans[0].InstrumentationScope().Name}, Spans: out}},
+		Resource: of, ScopeSpans: []*tracepb.ScopeSpans{
+			{Scope: &commonpb.InstrumentationScope{Name: spans[0].InstrumentationScope().Name}, Spans: out}},
 	}}}
 }
 
@@ -30,8 +32,10 @@ func spanMessage(s sdktrace.ReadOnlySpan) *tracepb.Span {
 	id, in := of.SpanID(), of.TraceID()
 	out := &tracepb.Span{
 		TraceId: in[:], SpanId: id[:], Flags: uint32(of.TraceFlags()), Name: s.Name(), Kind: tracepb.Span_SPAN_KIND_INTERNAL,
-		StartTimeUnixNano: uint64(max(0, s.StartTime().UnixNano())), EndTimeUnixNano: uint64(max(0, s.EndTime().UnixNano())), //nolint:gosec // not below 0
-		Attributes: attributes(s.Attributes()), DroppedAttributesCount: uint32(max(0, s.DroppedAttributes())), //nolint:gosec // likewise, and small
+		//nolint:gosec // not below 0
+		StartTimeUnixNano: uint64(max(0, s.StartTime().UnixNano())), EndTimeUnixNano: uint64(max(0, s.EndTime().UnixNano())),
+		//nolint:gosec // likewise, and small
+		Attributes: attributes(s.Attributes()), DroppedAttributesCount: uint32(max(0, s.DroppedAttributes())),
 	}
 	if parent.HasSpanID() {
 		up := parent.SpanID()

@@ -26,8 +26,8 @@ import (
 // firstPause is the pause before a refused export is tried again; the next ones are twice as long each.
 const firstPause = 500 * time.Millisecond
 
-// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC (decision 23). The SDK calls it in one goroutine, drops spans
-// while the queue before it is full, and calls nothing else meanwhile.
+// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC (decision 23). The
+// SDK calls it in one goroutine, drops spans while the queue before it is full, and calls nothing else meanwhile.
 type exporter struct {
 	to      config.Traces
 	client  *http.Client
@@ -40,10 +40,12 @@ func newExporter(o Options) (*exporter, error) {
 	if o.CAFile != "" {
 		pem, err := os.ReadFile(o.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %w", err)
+			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %w",
+				err)
 		}
 		if secured.RootCAs = x509.NewCertPool(); !secured.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %s has no certificate", o.CAFile)
+			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %s "+
+				"has no certificate", o.CAFile)
 		}
 	}
 	if o.CertificateFile != "" {
@@ -52,16 +54,18 @@ func newExporter(o Options) (*exporter, error) {
 			return &c, err
 		}
 		if _, err := own(nil); err != nil {
-			return nil, fmt.Errorf("reading the certificate for the collector of traces (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY): %w", err)
+			return nil, fmt.Errorf("reading the certificate for the collector of traces "+
+				"(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY): %w", err)
 		}
 		secured.GetClientCertificate = own
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, MaxIdleConns: 1, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, MaxIdleConns: 1,
+		IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
 	return &exporter{to: o.Traces, client: &http.Client{Transport: transport}, log: o.Log}, nil
 }
 
-// ExportSpans implements sdktrace.SpanExporter. It logs the first failure in a row, and the success after it; it returns no error, which the SDK
-// would write past the log.
+// ExportSpans implements sdktrace.SpanExporter. It logs the first failure in a row, and the success after it; it
+// returns no error, which the SDK would write past the log.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	if len(spans) == 0 {
 		return nil
@@ -74,7 +78,8 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	}
 	switch {
 	case err != nil && !e.failing:
-		e.log.Info("traces are lost until the collector takes them; nothing else depends on it", "endpoint", Shown(e.to.Endpoint), "reason", err.Error(), "remedy", e.remedy())
+		e.log.Info("traces are lost until the collector takes them; nothing else depends on it", "endpoint",
+			Shown(e.to.Endpoint), "reason", err.Error(), "remedy", e.remedy())
 	case err == nil && e.failing:
 		e.log.Info("the collector takes traces again", "endpoint", Shown(e.to.Endpoint))
 	}
@@ -101,7 +106,8 @@ func (e *exporter) remedy() string {
 	if u, err := url.Parse(e.to.Endpoint); err == nil && u.Port() == "4317" {
 		return "4317 is usually the collector's port of gRPC: name that of HTTP, usually 4318"
 	}
-	return "check --otlp-traces-endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and that the collector has a receiver of OTLP over HTTP"
+	return "check --otlp-traces-endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and that the collector has a receiver of " +
+		"OTLP over HTTP"
 }
 
 func (e *exporter) encode(spans []sdktrace.ReadOnlySpan) ([]byte, error) {
@@ -164,7 +170,8 @@ func (e *exporter) post(ctx context.Context, body []byte) (after time.Duration, 
 		return 0, nil
 	}
 	err = fmt.Errorf("answered %s %q", resp.Status, answer)
-	if again := []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}; slices.Contains(again, resp.StatusCode) {
+	if again := []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable,
+		http.StatusGatewayTimeout}; slices.Contains(again, resp.StatusCode) {
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		return time.Duration(seconds) * time.Second, fmt.Errorf("%w: %w", errAgain, err)
 	}

@@ -28,8 +28,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestTracesKeepABoundedPartOfMemoryWhateverTheCollectorDoes records many passes with the parts and calls of the creation of a load balancer. It is not
-// parallel: it measures the process.
+// TestTracesKeepABoundedPartOfMemoryWhateverTheCollectorDoes records many passes with the parts and calls of the
+// creation of a load balancer. It is not parallel: it measures the process.
 func TestTracesKeepABoundedPartOfMemoryWhateverTheCollectorDoes(t *testing.T) {
 	const passes = 2000
 	for _, hangs := range []bool{false, true} {
@@ -50,7 +50,8 @@ func TestTracesKeepABoundedPartOfMemoryWhateverTheCollectorDoes(t *testing.T) {
 			for _, part := range []string{"load", "compile", "plan", "apply"} {
 				ctx, span := tracing.Start(ctx, part)
 				for _, operation := range []string{"DescribeTags", "CreateLoadBalancer", "CreateRule"} {
-					tracing.RecordCall(ctx, awsclient.Call{Service: awsclient.ServiceELBV2, Operation: operation, Attempts: 1, Duration: time.Second, RequestID: fmt.Sprintf("7a62c49f-%08d", n)})
+					tracing.RecordCall(ctx, awsclient.Call{Service: awsclient.ServiceELBV2, Operation: operation, Attempts: 1,
+						Duration: time.Second, RequestID: fmt.Sprintf("7a62c49f-%08d", n)})
 				}
 				span.End(nil)
 			}

@@ -1,5 +1,6 @@
-// Package tracing records passes as traces of OpenTelemetry: a span for each part of a pass, each AWS call and each write to the API server,
-// exported by OTLP over HTTP. It decides nothing and holds nothing up: what a collector does not take is dropped.
+// Package tracing records passes as traces of OpenTelemetry: a span for each part of a pass, each AWS call and each
+// write to the API server, exported by OTLP over HTTP. It decides nothing and holds nothing up: what a collector does
+// not take is dropped.
 package tracing
 
 import (
@@ -53,7 +54,8 @@ func New(o Options) (*Tracer, error) {
 			attributes = append(attributes, attribute.String(k, v))
 		}
 	}
-	of, err := resource.New(context.Background(), resource.WithAttributes(attributes...), resource.WithTelemetrySDK(), resource.WithFromEnv())
+	of, err := resource.New(context.Background(), resource.WithAttributes(attributes...), resource.WithTelemetrySDK(),
+		resource.WithFromEnv())
 	if of == nil {
 		return nil, fmt.Errorf("describing the process in traces: %w", err)
 	}
@@ -61,7 +63,8 @@ func New(o Options) (*Tracer, error) {
 		o.Log.Info("OTEL_RESOURCE_ATTRIBUTES is not wholly used in traces", "reason", err.Error())
 	}
 	// The exporter ends an export by itself, with a better reason.
-	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(2*o.Timeout)), sdktrace.WithResource(of),
+	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(2*o.Timeout)),
+		sdktrace.WithResource(of),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Ratio))))
 	return &Tracer{provider: p, tracer: p.Tracer(scope), now: o.Now}, nil
 }
@@ -90,8 +93,8 @@ type Span struct {
 	tracer *Tracer
 }
 
-// Start begins a part of the pass that a context is of. The calls made under the returned context are parts of it. The span is the zero value where
-// the pass is not recorded.
+// Start begins a part of the pass that a context is of. The calls made under the returned context are parts of it. The
+// span is the zero value where the pass is not recorded.
 func Start(ctx context.Context, name string) (context.Context, Span) {
 	t := tracerOf(ctx)
 	if t == nil {

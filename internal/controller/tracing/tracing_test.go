@@ -32,7 +32,8 @@ func newTracer(t *testing.T, to config.Traces, log logr.Logger) *tracing.Tracer 
 		to.Timeout = time.Minute
 	}
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	tracer, err := tracing.New(tracing.Options{Traces: to, Now: func() time.Time { at = at.Add(time.Second); return at }, Log: log, Resource: map[string]string{"service.name": "lbc", "k8s.pod.name": ""}})
+	tracer, err := tracing.New(tracing.Options{Traces: to, Now: func() time.Time { at = at.Add(time.Second); return at },
+		Log: log, Resource: map[string]string{"service.name": "lbc", "k8s.pod.name": ""}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,8 @@ func TestATraceIsAPassWithItsPartsCallsWritesAndCauses(t *testing.T) {
 	t.Parallel()
 	c := collector.New(t)
 	log, logged := lines()
-	tracer := newTracer(t, config.Traces{Endpoint: c.URL + "/v1/traces", Ratio: 1, Headers: map[string]string{"Authorization": "Bearer x"}, Gzip: true}, logr.Discard())
+	tracer := newTracer(t, config.Traces{Endpoint: c.URL + "/v1/traces", Ratio: 1, Headers: map[string]string{
+		"Authorization": "Bearer x"}, Gzip: true}, logr.Discard())
 	passes := tracing.NewPasses[string](tracer)
 	passes.Note("a", "Ingress", "shop", "front")
 	passes.Note("a", "Ingress", "shop", "front")
@@ -54,8 +56,11 @@ func TestATraceIsAPassWithItsPartsCallsWritesAndCauses(t *testing.T) {
 	pass.Set("lbc.stack", "ingress:shop/front")
 	logr.FromContextOrDiscard(ctx).Info("in the pass")
 	applying, apply := tracing.Start(ctx, "apply")
-	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Attempts: 1, RequestID: "id-1", Duration: time.Second})
-	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "CreateTags", Attempts: 3, Duration: 2 * time.Second, Waited: 1500 * time.Millisecond, Err: &smithy.GenericAPIError{Code: "Throttling", Message: "Rate exceeded"}})
+	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Attempts: 1, RequestID: "id-1",
+		Duration: time.Second})
+	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "CreateTags", Attempts: 3,
+		Duration: 2 * time.Second, Waited: 1500 * time.Millisecond, Err: &smithy.GenericAPIError{Code: "Throttling",
+			Message: "Rate exceeded"}})
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Audit-Id", "audit-1")
 		w.WriteHeader(http.StatusConflict)
@@ -75,29 +80,37 @@ func TestATraceIsAPassWithItsPartsCallsWritesAndCauses(t *testing.T) {
 	apply.SetCount("lbc.steps", 2)
 	apply.End(nil)
 	pass.End(errors.New("too bad"))
-	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "CreateTags", Attempts: 1, RequestID: "id-3"}) // beyond the end of the pass
-	tracing.RecordCall(t.Context(), awsclient.Call{Service: "EC2", Operation: "DescribeSubnets"})                         // of no pass
+	// beyond the end of the pass
+	tracing.RecordCall(applying, awsclient.Call{Service: "EC2", Operation: "CreateTags", Attempts: 1, RequestID: "id-3"})
+	// of no pass
+	tracing.RecordCall(t.Context(), awsclient.Call{Service: "EC2", Operation: "DescribeSubnets"})
 	tracer.End()
 	spans := c.Spans()
 	roots := collector.Roots(spans)
 	if len(roots) != 1 || len(spans) != 6 {
 		t.Fatalf("%d spans, roots %+v", len(spans), roots)
 	}
-	if got, want := collector.Tree(spans, roots[0]), "reconcile ingress\n  apply\n    EC2.CreateTags\n    EC2.CreateTags\n    EC2.DescribeVpcs\n    Kubernetes PATCH"; got != want {
+	if got, want := collector.Tree(spans, roots[0]),
+		"reconcile ingress\n  apply\n    EC2.CreateTags\n    EC2.CreateTags\n    EC2.DescribeVpcs\n    Kubernetes PATCH"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	for _, want := range []collector.Span{
-		{Name: "reconcile ingress", Failed: true, Error: "too bad", Attributes: map[string]string{"lbc.stack": "ingress:shop/front", "lbc.caused_by": "Ingress shop/front,IngressClass alb"}},
+		{Name: "reconcile ingress", Failed: true, Error: "too bad", Attributes: map[string]string{
+			"lbc.stack": "ingress:shop/front", "lbc.caused_by": "Ingress shop/front,IngressClass alb"}},
 		{Name: "apply", Attributes: map[string]string{"lbc.steps": "2"}},
-		{Name: "EC2.DescribeVpcs", Client: true, Attributes: map[string]string{"rpc.system": "aws-api", "rpc.service": "EC2", "rpc.method": "DescribeVpcs", "aws.request_id": "id-1",
+		{Name: "EC2.DescribeVpcs", Client: true, Attributes: map[string]string{"rpc.system": "aws-api", "rpc.service": "EC2",
+			"rpc.method": "DescribeVpcs", "aws.request_id": "id-1",
 			"lbc.attempts": "1", "lbc.throttling_wait_seconds": "0"}},
-		{Name: "EC2.CreateTags", Client: true, Failed: true, Error: "Rate exceeded", Attributes: map[string]string{"rpc.system": "aws-api", "rpc.service": "EC2", "rpc.method": "CreateTags",
+		{Name: "EC2.CreateTags", Client: true, Failed: true, Error: "Rate exceeded", Attributes: map[string]string{
+			"rpc.system": "aws-api", "rpc.service": "EC2", "rpc.method": "CreateTags",
 			"error.type": "Throttling", "lbc.attempts": "3", "lbc.throttling_wait_seconds": "1.5"}},
-		{Name: "Kubernetes PATCH", Client: true, Failed: true, Error: "409 Conflict", Attributes: map[string]string{"http.request.method": "PATCH", "url.path": "/api/v1/x",
+		{Name: "Kubernetes PATCH", Client: true, Failed: true, Error: "409 Conflict", Attributes: map[string]string{
+			"http.request.method": "PATCH", "url.path": "/api/v1/x",
 			"http.response.status_code": "409", "k8s.audit_id": "audit-1"}},
 	} {
 		if !slices.ContainsFunc(spans, func(s collector.Span) bool {
-			same := s.Name == want.Name && s.Client == want.Client && s.Failed == want.Failed && s.Error == want.Error && len(s.Attributes) == len(want.Attributes) && s.End > s.Start
+			same := s.Name == want.Name && s.Client == want.Client && s.Failed == want.Failed && s.Error == want.Error &&
+				len(s.Attributes) == len(want.Attributes) && s.End > s.Start
 			for k, v := range want.Attributes {
 				same = same && s.Attributes[k] == v
 			}
@@ -109,7 +122,8 @@ func TestATraceIsAPassWithItsPartsCallsWritesAndCauses(t *testing.T) {
 	if got := c.Resource(); got["service.name"] != "lbc" || got["telemetry.sdk.language"] != "go" || len(got) < 3 {
 		t.Errorf("resource %v", got)
 	}
-	if r := c.Requests()[0]; r.Header.Get("Authorization") != "Bearer x" || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Encoding") != "gzip" {
+	if r := c.Requests()[0]; r.Header.Get("Authorization") != "Bearer x" || r.URL.Path != "/v1/traces" ||
+		r.Header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("request %s %v", r.URL.Path, r.Header)
 	}
 	if all := strings.Join(*logged, "\n"); !strings.Contains(all, `"traceID"="`+roots[0].Trace+`"`) {
@@ -119,7 +133,8 @@ func TestATraceIsAPassWithItsPartsCallsWritesAndCauses(t *testing.T) {
 
 func TestThePassesThatAreTracedAreTheRatio(t *testing.T) {
 	t.Parallel()
-	for ratio, admissible := range map[float64]func(int) bool{0: func(n int) bool { return n == 0 }, 0.25: func(n int) bool { return n > 100 && n < 400 }, 1: func(n int) bool { return n == 1000 }} {
+	for ratio, admissible := range map[float64]func(int) bool{0: func(n int) bool { return n == 0 },
+		0.25: func(n int) bool { return n > 100 && n < 400 }, 1: func(n int) bool { return n == 1000 }} {
 		c := collector.New(t)
 		tracer := newTracer(t, config.Traces{Endpoint: c.URL, Ratio: ratio}, logr.Discard())
 		passes := tracing.NewPasses[string](tracer)
@@ -230,7 +245,8 @@ func TestARefusedExportIsTriedAgainIfTheCollectorIsBusyAndLostOtherwise(t *testi
 			_, pass := tracing.NewPasses[int](tracer).Start(t.Context(), 1, "ingress")
 			pass.End(nil)
 			tracer.End()
-			if all := strings.Join(*logged, "\n"); len(c.Spans()) != tc.spans || tc.logged == "" && all != "" || !strings.Contains(all, tc.logged) {
+			if all := strings.Join(*logged, "\n"); len(c.Spans()) != tc.spans || tc.logged == "" && all != "" ||
+				!strings.Contains(all, tc.logged) {
 				t.Errorf("%d spans, logged %s", len(c.Spans()), all)
 			}
 		})
@@ -240,12 +256,14 @@ func TestARefusedExportIsTriedAgainIfTheCollectorIsBusyAndLostOtherwise(t *testi
 func TestFilesThatAreMissingAreNamedWithTheirVariable(t *testing.T) {
 	t.Parallel()
 	for want, to := range map[string]config.Traces{
-		"(OTEL_EXPORTER_OTLP_CERTIFICATE): open /nonexistent":            {CAFile: "/nonexistent"},
-		"OTEL_EXPORTER_OTLP_CLIENT_KEY): open /nonexistent":              {CertificateFile: "/nonexistent", KeyFile: "/nonexistent"},
+		"(OTEL_EXPORTER_OTLP_CERTIFICATE): open /nonexistent": {CAFile: "/nonexistent"},
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY): open /nonexistent": {CertificateFile: "/nonexistent",
+			KeyFile: "/nonexistent"},
 		"(OTEL_EXPORTER_OTLP_CERTIFICATE): /dev/null has no certificate": {CAFile: "/dev/null"},
 	} {
 		to.Endpoint, to.Ratio = "https://127.0.0.1:1/v1/traces", 1
-		if _, err := tracing.New(tracing.Options{Traces: to, Now: time.Now}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := tracing.New(tracing.Options{Traces: to, Now: time.Now}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

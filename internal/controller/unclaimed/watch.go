@@ -1,5 +1,6 @@
-// Package unclaimed looks, while this process leads, at stacks in AWS with the tags of the cluster that no object claims: the controller of another
-// cluster with the same name may manage them. Package orphan decides what is unclaimed, package namesake what is certain enough. It changes nothing.
+// Package unclaimed looks, while this process leads, at stacks in AWS with the tags of the cluster that no object
+// claims: the controller of another cluster with the same name may manage them. Package orphan decides what is
+// unclaimed, package namesake what is certain enough. It changes nothing.
 package unclaimed
 
 import (
@@ -21,7 +22,8 @@ import (
 )
 
 const (
-	// pause is the pause between two looks. Two looks in a row confirm that a stack is unclaimed: one that is just created or deleted may seem so.
+	// pause is the pause between two looks. Two looks in a row confirm that a stack is unclaimed: one that is just created
+	// or deleted may seem so.
 	pause = 15 * time.Second
 	// readsPerLook is how many stacks have their targets read in a look.
 	readsPerLook = 10
@@ -144,7 +146,8 @@ func (w *Watch) find(ctx context.Context) (found []orphan.Orphan, ok bool) {
 	return slices.DeleteFunc(found, func(o orphan.Orphan) bool { return declared[o.Key] || !w.Serves(o.Key.Owner) }), true
 }
 
-// examine reads the targets of a stack. Those that serve and are none of this cluster are read again once they had the time to become unhealthy.
+// examine reads the targets of a stack. Those that serve and are none of this cluster are read again once they had the
+// time to become unhealthy.
 func (w *Watch) examine(ctx context.Context, o orphan.Orphan, was *examination, unhealthy time.Duration) *examination {
 	x := &examination{}
 	if was != nil && was.pending {
@@ -154,7 +157,8 @@ func (w *Watch) examine(ctx context.Context, o orphan.Orphan, was *examination, 
 	now := w.Now()
 	switch {
 	case err != nil:
-		w.Log.V(1).Info("the targets of a stack that no object claims could not be read", "stack", o.Key.String(), "cause", err.Error())
+		w.Log.V(1).Info("the targets of a stack that no object claims could not be read", "stack", o.Key.String(), "cause",
+			err.Error())
 		x.next, x.pending = now.Add(time.Minute), false
 	case x.pending:
 		x.now, x.latest, x.pending, x.next = read, now, false, now.Add(reread)
@@ -170,7 +174,8 @@ func (w *Watch) examine(ctx context.Context, o orphan.Orphan, was *examination, 
 	return x
 }
 
-// serving are the targets of a stack's target groups, up to the first target group with any that serve and are none of this cluster.
+// serving are the targets of a stack's target groups, up to the first target group with any that serve and are none of
+// this cluster.
 func (w *Watch) serving(ctx context.Context, o orphan.Orphan) (all []namesake.Target, err error) {
 	for _, r := range o.Resources {
 		if r.Kind != stack.KindTargetGroup {
@@ -191,7 +196,8 @@ func (w *Watch) serving(ctx context.Context, o orphan.Orphan) (all []namesake.Ta
 func lag(o *awsop.Observed) (longest time.Duration) {
 	for _, tg := range o.TargetGroups {
 		h := tg.HealthCheck
-		longest = max(longest, time.Duration(h.UnhealthyThreshold+1)*time.Duration(h.IntervalSeconds+h.TimeoutSeconds)*time.Second)
+		longest = max(longest, time.Duration(h.UnhealthyThreshold+1)*time.Duration(h.IntervalSeconds+
+			h.TimeoutSeconds)*time.Second)
 	}
 	return longest
 }

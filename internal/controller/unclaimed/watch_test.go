@@ -55,10 +55,13 @@ func (f *fake) Keys(context.Context) ([]stack.Key, error) {
 
 func (f *fake) Listed(k stack.Key) awsop.Observed {
 	return awsop.Observed{
-		Key:           k,
-		LoadBalancers: []awsop.LoadBalancer{{ARN: arn + k.ID.Name, LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: k.ID.Name, Type: stack.Application}}},
+		Key: k,
+		LoadBalancers: []awsop.LoadBalancer{
+			{ARN: arn + k.ID.Name, LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: k.ID.Name,
+				Type: stack.Application}}},
 		TargetGroups: []awsop.TargetGroup{{ARN: group + k.ID.Name, TargetGroup: stack.TargetGroup{
-			ID: "group", Name: k.ID.Name + "-tg", HealthCheck: stack.HealthCheck{IntervalSeconds: 30, TimeoutSeconds: 10, UnhealthyThreshold: 2},
+			ID: "group", Name: k.ID.Name + "-tg", HealthCheck: stack.HealthCheck{IntervalSeconds: 30, TimeoutSeconds: 10,
+				UnhealthyThreshold: 2},
 		}}},
 	}
 }
@@ -115,7 +118,9 @@ func TestLookThatMissesSomethingDoesNotCount(t *testing.T) {
 		"the API server does not answer": {func(f *fake) { f.unreadable = errors.New("no answer") }, false},
 		"its object exists":              {func(f *fake) { f.cached = back }, false},
 		"a pass is made over it":         {func(f *fake) { f.declared = f.held }, false},
-		"of a kind that is not served":   {func(f *fake) { f.held = []stack.Key{{Owner: stack.Service, ID: f.held[0].ID}} }, false},
+		"of a kind that is not served": {func(f *fake) {
+			f.held = []stack.Key{{Owner: stack.Service, ID: f.held[0].ID}}
+		}, false},
 	} {
 		f := &fake{held: []stack.Key{key("left")}, synced: true, targets: []namesake.Target{serves}}
 		c.change(f)
@@ -165,25 +170,32 @@ func TestStacksOfAnotherClusterAreFound(t *testing.T) {
 		late    []namesake.Target // from the third look on
 		known   bool
 	}{
-		"a healthy target of no pod here":                       {nil, []namesake.Target{serves}, []namesake.Target{serves}, true},
-		"one that ends to be healthy":                           {nil, []namesake.Target{serves}, []namesake.Target{unhealthy}, false},
-		"a pod of this cluster":                                 {nil, []namesake.Target{ours}, []namesake.Target{ours}, false},
-		"one that comes later":                                  {nil, nil, []namesake.Target{serves}, true},
-		"a load balancer with a target group, made by another":  {map[stack.Key][]string{key("left"): {arn + "left", group + "left"}}, nil, nil, true},
-		"a load balancer alone, which a user may have prepared": {map[stack.Key][]string{key("left"): {arn + "left"}}, nil, nil, false},
+		"a healthy target of no pod here": {nil, []namesake.Target{serves}, []namesake.Target{
+			serves}, true},
+		"one that ends to be healthy": {nil, []namesake.Target{serves}, []namesake.Target{
+			unhealthy}, false},
+		"a pod of this cluster": {nil, []namesake.Target{ours}, []namesake.Target{
+			ours}, false},
+		"one that comes later": {nil, nil, []namesake.Target{serves}, true},
+		"a load balancer with a target group, made by another": {
+			map[stack.Key][]string{key("left"): {arn + "left", group + "left"}}, nil, nil, true},
+		"a load balancer alone, which a user may have prepared": {map[stack.Key][]string{key("left"): {arn + "left"}}, nil,
+			nil, false},
 	} {
 		f := &fake{held: []stack.Key{key("left"), key("other")}, synced: true, came: c.came, targets: c.targets}
 		w := f.watch()
 		f.look(t, w, 2)
 		f.targets = c.late
 		f.look(t, w, 120)
-		if f.shared.Known() != c.known || c.known && (len(f.texts) != 1 || !strings.Contains(f.texts[0], "ingress.k8s.aws:shop/left")) || !c.known && len(f.texts) > 0 {
+		if f.shared.Known() != c.known || c.known &&
+			(len(f.texts) != 1 || !strings.Contains(f.texts[0], "ingress.k8s.aws:shop/left")) || !c.known && len(f.texts) > 0 {
 			t.Errorf("%s: known %t, said %q", what, f.shared.Known(), f.texts)
 		}
 		if !c.known {
 			continue
 		}
-		f.held = slices.DeleteFunc(slices.Clone(f.held), func(stack.Key) bool { return true }) // the other cluster deletes what it has
+		// the other cluster deletes what it has
+		f.held = slices.DeleteFunc(slices.Clone(f.held), func(stack.Key) bool { return true })
 		if f.look(t, w, 1); f.shared.Known() || f.texts[len(f.texts)-1] != "" {
 			t.Errorf("%s: it has not healed: %q", what, f.texts)
 		}

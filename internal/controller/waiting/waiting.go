@@ -1,5 +1,5 @@
-// Package waiting keeps which stacks, bindings and deletions wait now, since when, and for what kind of failure, and has them tried again when the
-// cause has ended. It knows units by name only, makes no attempts, and writes no metric.
+// Package waiting keeps which stacks, bindings and deletions wait now, since when, and for what kind of failure, and
+// has them tried again when the cause has ended. It knows units by name only, makes no attempts, and writes no metric.
 package waiting
 
 import (
@@ -26,7 +26,8 @@ const (
 // Spacing is the pause between units that are woken by one cause.
 const Spacing = 50 * time.Millisecond
 
-// Pause is the pause before the next attempt at what fails for a cause that concerns the whole account, and that wakes the unit when it ends.
+// Pause is the pause before the next attempt at what fails for a cause that concerns the whole account, and that wakes
+// the unit when it ends.
 const Pause = 5 * time.Minute
 
 // ProbeInterval is the pause between attempts of one unit by which the end of a cause is noticed that concerns many.
@@ -38,8 +39,8 @@ var failuresOf = map[impairment.Reason][]diag.Class{
 	impairment.Permissions: {diag.Denied}, impairment.Unanswered: {diag.Transient}, impairment.Throttled: {diag.Throttled},
 }
 
-// Wake has a pass made over a unit after a pause. ended reports that the cause of its failures has ended, so that they do not count any more; else the
-// pass looks whether it has.
+// Wake has a pass made over a unit after a pause. ended reports that the cause of its failures has ended, so that they
+// do not count any more; else the pass looks whether it has.
 type Wake func(after time.Duration, ended bool)
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
@@ -95,7 +96,8 @@ func (b *Board) entry(what What, name string) *entry {
 	return e
 }
 
-// Waits notes that a unit waits for the end of failures of some classes. since is zero if it is not known; wake makes a pass over the unit.
+// Waits notes that a unit waits for the end of failures of some classes. since is zero if it is not known; wake makes a
+// pass over the unit.
 func (b *Board) Waits(what What, name string, since time.Time, classes []diag.Class, wake Wake) {
 	if b == nil {
 		return
@@ -168,7 +170,8 @@ func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 	return n, oldest
 }
 
-// Wake has all units tried again that wait for the end of failures of some classes, one after the other, those first that have waited longest.
+// Wake has all units tried again that wait for the end of failures of some classes, one after the other, those first
+// that have waited longest.
 func (b *Board) Wake(classes ...diag.Class) {
 	for n, e := range b.failing(classes, func(a, b *entry) int { return a.since.Compare(b.since) }) {
 		e(time.Duration(n)*Spacing, true)

@@ -52,11 +52,13 @@ type large struct {
 func target(i int, selector map[string]string) []client.Object {
 	name := fmt.Sprint("web-", i)
 	at := metav1.ObjectMeta{Namespace: "shop", Name: name}
-	svc := &corev1.Service{ObjectMeta: at, Spec: corev1.ServiceSpec{Selector: selector, Ports: []corev1.ServicePort{{Port: 80}}}}
+	svc := &corev1.Service{ObjectMeta: at, Spec: corev1.ServiceSpec{Selector: selector, Ports: []corev1.ServicePort{
+		{Port: 80}}}}
 	ing := &networkingv1.Ingress{ObjectMeta: at}
 	ing.Annotations = map[string]string{"alb.ingress.kubernetes.io/target-type": "ip"}
 	ing.Spec.IngressClassName = ptr.To("alb")
-	ing.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Number: 80}}}
+	ing.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+		Name: name, Port: networkingv1.ServiceBackendPort{Number: 80}}}
 	ing.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: name + ".elb.amazonaws.com"}}
 	b := &v1beta1.TargetGroupBinding{ObjectMeta: at}
 	b.Labels = naming.Labels(stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", name)})
@@ -82,7 +84,8 @@ func newLarge(t testing.TB, n int, selector func(i int) map[string]string) *larg
 func newLargeOf(t testing.TB, all ...client.Object) *large {
 	t.Helper()
 	all = append(all, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
-		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+			Controller: "ingress.k8s.aws/alb"}})
 	l := &large{Cluster: growth.NewCluster(t, all...)}
 	l.counted.Reader = l.Cluster
 	selectors, err := reads.NewSelectors(t.Context(), l.Cluster)
@@ -130,12 +133,18 @@ func (l *large) gates(t testing.TB, labels map[string]string) string {
 
 // selections are ways in which the Services of a namespace select pods.
 var selections = map[string]func(i int) map[string]string{
-	"one label":                   func(i int) map[string]string { return map[string]string{"app": fmt.Sprint("web-", i)} },
-	"the first label is the same": func(i int) map[string]string { return map[string]string{"app": "web", "release": fmt.Sprint(i)} },
+	"one label": func(i int) map[string]string {
+		return map[string]string{"app": fmt.Sprint("web-", i)}
+	},
+	"the first label is the same": func(i int) map[string]string {
+		return map[string]string{"app": "web", "release": fmt.Sprint(i)}
+	},
 	"the last label is the same": func(i int) map[string]string {
 		return map[string]string{"release": fmt.Sprint(i), "tier": "front"}
 	},
-	"each has keys of its own": func(i int) map[string]string { return map[string]string{"app": "web", fmt.Sprint("z", i): "yes"} },
+	"each has keys of its own": func(i int) map[string]string {
+		return map[string]string{"app": "web", fmt.Sprint("z", i): "yes"}
+	},
 	"all but one do not match": func(i int) map[string]string {
 		return map[string]string{"app": "web", "env": fmt.Sprint(i), "tier": "front", "zone": "a"}
 	},
@@ -149,7 +158,8 @@ func TestPodAdmissionCostDoesNotGrowWithServices(t *testing.T) { // not parallel
 				l := newLarge(t, n, selector)
 				pod := selector(n / 2)
 				pod["version"], pod["more"] = "7", "x"
-				if got, want := l.gates(t, pod), fmt.Sprintf(`target-health.elbv2.k8s.aws/web-%d"`, n/2); strings.Count(got, "target-health") != 1 || !strings.Contains(got, want) {
+				if got, want := l.gates(t, pod), fmt.Sprintf(`target-health.elbv2.k8s.aws/web-%d"`, n/2); strings.Count(got,
+					"target-health") != 1 || !strings.Contains(got, want) {
 					t.Fatalf("the pod gets %s, want %s", got, want)
 				}
 				l.counted.objects = 0
@@ -212,7 +222,8 @@ func TestPodAdmissionFollowsSelectorsOfServices(t *testing.T) {
 	eventually(t, gated("new"))
 }
 
-// BenchmarkPodAdmission reports the median time of one request with 4,000 Services, Ingresses and bindings in the pod's namespace.
+// BenchmarkPodAdmission reports the median time of one request with 4,000 Services, Ingresses and bindings in the pod's
+// namespace.
 func BenchmarkPodAdmission(b *testing.B) {
 	l := newLarge(b, 4000, selections["the first label is the same"])
 	pod := map[string]string{"app": "web", "release": "7", "version": "1"}

@@ -1,5 +1,5 @@
-// Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package admission makes the
-// responses, package servingcert the certificate.
+// Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package
+// admission makes the responses, package servingcert the certificate.
 package webhook
 
 import (
@@ -63,19 +63,22 @@ type Options struct {
 	Accelerators bool
 	// Cached makes a view of the caches.
 	Cached func(ctx context.Context) *objects.View
-	// Live makes a view of the objects that the API server returns. failed returns the error of a read that was not answered by NotFound.
+	// Live makes a view of the objects that the API server returns. failed returns the error of a read that was not
+	// answered by NotFound.
 	Live func(ctx context.Context) (v *objects.View, failed func() error)
 	// ReadinessGates reports whether pods get readiness gates.
 	ReadinessGates bool
 	// Targets finds the target groups of a new pod.
 	Targets func(v *objects.View, pod *corev1.Pod) []podtargets.Found
-	// Sleeps reports whether the API server serves the sleep action of hooks. Pods get none elsewhere, as they would be invalid without it.
+	// Sleeps reports whether the API server serves the sleep action of hooks. Pods get none elsewhere, as they would be
+	// invalid without it.
 	Sleeps func(ctx context.Context) bool
-	// ServerID makes a server id for a container that serves QUIC, which is in an environment variable of the name ServerIDVariable.
+	// ServerID makes a server id for a container that serves QUIC, which is in an environment variable of the name
+	// ServerIDVariable.
 	ServerID         func(ctx context.Context) serverid.ID
 	ServerIDVariable string
-	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
-	// function is nil, no pod gets an agent.
+	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none.
+	// If the function is nil, no pod gets an agent.
 	AgentConfig func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error)
 	// Refused counts a refusal by path and check; mutating is the kind of webhook.
 	Refused func(path, check string, mutating bool)
@@ -84,26 +87,31 @@ type Options struct {
 	reviews *reviews // that of all handlers
 }
 
-// Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks of features
-// that this version does not have, and pods must not fail for that.
+// Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks
+// of features that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
 	if o.reviews == nil {
 		o.reviews = newReviews()
 	}
 	handlers := map[string]http.Handler{
-		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old, ing *networkingv1.Ingress) admission.Response {
+		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old,
+			ing *networkingv1.Ingress) admission.Response {
 			return withTags(admission.Ingress(v, o.Ingress, old, ing), old, ing)
 		}),
-		ClassParamsPath: handler(o, ClassParamsPath, false, func(_ context.Context, _ *objects.View, old, p *v1beta1.IngressClassParams) admission.Response {
+		ClassParamsPath: handler(o, ClassParamsPath, false, func(_ context.Context, _ *objects.View, old,
+			p *v1beta1.IngressClassParams) admission.Response {
 			return withTags(admission.ClassParams(old, p), old, p)
 		}),
-		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
+		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old,
+			b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.Binding(v, o.Binding, old, b)
 		}),
-		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
+		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old,
+			b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.CompleteBinding(old, b)
 		}),
-		ServicePath: handler(o, ServicePath, true, func(_ context.Context, _ *objects.View, old, svc *corev1.Service) admission.Response {
+		ServicePath: handler(o, ServicePath, true, func(_ context.Context, _ *objects.View, old,
+			svc *corev1.Service) admission.Response {
 			if o.LoadBalancerClass == "" {
 				return admission.Response{}
 			}
@@ -116,7 +124,8 @@ func Handlers(o Options) map[string]http.Handler {
 
 		PodPath:   pods(o, PodPath, o.ReadinessGates),
 		DrainPath: pods(o, DrainPath, false),
-		ServerIDPath: handler(o, ServerIDPath, true, func(ctx context.Context, _ *objects.View, old, pod *corev1.Pod) admission.Response {
+		ServerIDPath: handler(o, ServerIDPath, true, func(ctx context.Context, _ *objects.View, old,
+			pod *corev1.Pod) admission.Response {
 			if old != nil {
 				return admission.Response{}
 			}
@@ -127,7 +136,8 @@ func Handlers(o Options) map[string]http.Handler {
 		}),
 	}
 	if o.ExistingFeaturesOnly {
-		handlers[ExistingFeaturesPath] = handler(o, ExistingFeaturesPath, false, func(_ context.Context, v *objects.View, old, object *unstructured.Unstructured) admission.Response {
+		handlers[ExistingFeaturesPath] = handler(o, ExistingFeaturesPath, false, func(_ context.Context, v *objects.View, old,
+			object *unstructured.Unstructured) admission.Response {
 			var before addition.Object
 			if old != nil {
 				before = old.Object
@@ -139,7 +149,8 @@ func Handlers(o Options) map[string]http.Handler {
 		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)
 	}
 	if o.Accelerators {
-		handlers[AcceleratorPath] = handler(o, AcceleratorPath, false, func(_ context.Context, _ *objects.View, old, ga *agav1beta1.GlobalAccelerator) admission.Response {
+		handlers[AcceleratorPath] = handler(o, AcceleratorPath, false, func(_ context.Context, _ *objects.View, old,
+			ga *agav1beta1.GlobalAccelerator) admission.Response {
 			return withTags(admission.GlobalAccelerator(o.Region, old, ga), old, ga)
 		})
 	}
@@ -168,7 +179,8 @@ func withTags[P interface {
 	return r.With(admission.Tags(before, object))
 }
 
-// pods serves the webhooks of new pods: readiness gates, and what the pods of some namespaces lack to lose no request at their end.
+// pods serves the webhooks of new pods: readiness gates, and what the pods of some namespaces lack to lose no request
+// at their end.
 func pods(o Options, path string, gates bool) http.Handler {
 	return handler(o, path, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
 		drains := old == nil && admission.WantsDrain(v, pod.Namespace) && o.Sleeps(ctx)
@@ -187,8 +199,8 @@ func pods(o Options, path string, gates bool) http.Handler {
 	})
 }
 
-// awaited are the bindings of ip targets that a load balancer which serves already is about to get. While it does not serve, nothing shows that it ever will, and a pod
-// with a gate would never be ready.
+// awaited are the bindings of ip targets that a load balancer which serves already is about to get. While it does not
+// serve, nothing shows that it ever will, and a pod with a gate would never be ready.
 func awaited(found []podtargets.Found) (names []string) {
 	for _, f := range found {
 		if f.Awaited && f.Serving && !f.Instance {
@@ -198,10 +210,11 @@ func awaited(found []podtargets.Found) (names []string) {
 	return names
 }
 
-// agents serves both webhooks of target control agents, which differ in their selectors only. Refusals are counted at one path, as by
-// the existing controller.
+// agents serves both webhooks of target control agents, which differ in their selectors only. Refusals are counted at
+// one path, as by the existing controller.
 func agents(o Options) http.Handler {
-	return handler(o, AgentNamespacePath, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
+	return handler(o, AgentNamespacePath, true, func(ctx context.Context, v *objects.View, old,
+		pod *corev1.Pod) admission.Response {
 		if old != nil || !admission.WantsAgent(v, pod) {
 			return admission.Response{}
 		}
@@ -221,16 +234,19 @@ func agents(o Options) http.Handler {
 	})
 }
 
-// handler serves one kind. Creations and updates are validated, other operations are admitted. An object at which respond panics is
-// admitted, too: the controller reads every object and reports there what is wrong.
+// handler serves one kind. Creations and updates are validated, other operations are admitted. An object at which
+// respond panics is admitted, too: the controller reads every object and reports there what is wrong.
 func handler[T any, P interface {
 	*T
 	metav1.Object
-}](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old, object P) admission.Response) http.Handler {
-	return serve(o.reviews, func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
+}](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old,
+	object P) admission.Response) http.Handler {
+	return serve(o.reviews, func(ctx context.Context, r *admissionv1.AdmissionRequest) (
+		answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
-				o.Log.Error(fmt.Errorf("panic: %v", p), "an admission webhook panicked; the object is admitted", "path", path, "namespace", r.Namespace, "name", r.Name)
+				o.Log.Error(fmt.Errorf("panic: %v", p), "an admission webhook panicked; the object is admitted", "path", path,
+					"namespace", r.Namespace, "name", r.Name)
 				o.Refused(path, "panic", mutating)
 				answer = &admissionv1.AdmissionResponse{Allowed: true}
 			}
@@ -254,9 +270,10 @@ func handler[T any, P interface {
 	})
 }
 
-// again evaluates a request with objects read from the API server, since objects applied together with this one may not have reached the
-// caches. If a read fails, the object is admitted.
-func again(ctx context.Context, o Options, v admission.Response, respond func(*objects.View) admission.Response) admission.Response {
+// again evaluates a request with objects read from the API server, since objects applied together with this one may not
+// have reached the caches. If a read fails, the object is admitted.
+func again(ctx context.Context, o Options, v admission.Response,
+	respond func(*objects.View) admission.Response) admission.Response {
 	done, err := o.reviews.reading(ctx)
 	if err != nil { // nobody waits for the answer any more
 		return v
@@ -294,7 +311,8 @@ func (o Options) respond(v admission.Response, path string, mutating bool) *admi
 }
 
 func refusal(code int32, reason metav1.StatusReason, text string) *admissionv1.AdmissionResponse {
-	return &admissionv1.AdmissionResponse{Result: &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: text}}
+	return &admissionv1.AdmissionResponse{Result: &metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason,
+		Message: text}}
 }
 
 // decode reads an object; the namespace is that of the request.
@@ -311,7 +329,8 @@ func decode[T any, P interface {
 }
 
 // serve decodes requests of the API server and encodes the responses.
-func serve(from *reviews, respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
+func serve(from *reviews,
+	respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var review admissionv1.AdmissionReview
 		body, done, err := from.read(w, req)

@@ -64,10 +64,12 @@ func hugeObjects(t *testing.T) map[string]struct {
 } {
 	t.Helper()
 	path := func(o *networkingv1.Ingress, host, path string) {
-		p := networkingv1.HTTPIngressPath{Path: path, PathType: ptr.To(networkingv1.PathTypePrefix), Backend: networkingv1.IngressBackend{
-			Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}}}
-		o.Spec.Rules = append(o.Spec.Rules, networkingv1.IngressRule{Host: host, IngressRuleValue: networkingv1.IngressRuleValue{
-			HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{p}}}})
+		p := networkingv1.HTTPIngressPath{Path: path, PathType: ptr.To(networkingv1.PathTypePrefix),
+			Backend: networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}}}
+		o.Spec.Rules = append(o.Spec.Rules, networkingv1.IngressRule{
+			Host: host, IngressRuleValue: networkingv1.IngressRuleValue{
+				HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{p}}}})
 	}
 	ingress := func(annotations map[string]string) *networkingv1.Ingress {
 		o := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
@@ -75,12 +77,16 @@ func hugeObjects(t *testing.T) map[string]struct {
 		return o
 	}
 	service := func() *corev1.Service {
-		o := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}}}
-		o.Name, o.Annotations = "web", map[string]string{"service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags": hugeTags()}
+		o := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{
+			{Port: 80}}}}
+		o.Name, o.Annotations = "web", map[string]string{
+			"service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags": hugeTags()}
 		return o
 	}
-	binding := &v1beta1.TargetGroupBinding{Spec: v1beta1.TargetGroupBindingSpec{TargetGroupARN: arnOf(1), TargetType: ptr.To(v1beta1.TargetTypeIP)}}
-	binding.Name, binding.Spec.Networking = "web", &v1beta1.TargetGroupBindingNetworking{Ingress: []v1beta1.NetworkingIngressRule{{}}}
+	binding := &v1beta1.TargetGroupBinding{Spec: v1beta1.TargetGroupBindingSpec{TargetGroupARN: arnOf(1),
+		TargetType: ptr.To(v1beta1.TargetTypeIP)}}
+	binding.Name, binding.Spec.Networking = "web", &v1beta1.TargetGroupBindingNetworking{
+		Ingress: []v1beta1.NetworkingIngressRule{{}}}
 	accelerator := &agav1beta1.GlobalAccelerator{Spec: agav1beta1.GlobalAcceleratorSpec{}}
 	accelerator.Name = "web"
 	tags := func(m *map[string]string, i int) {
@@ -94,41 +100,59 @@ func hugeObjects(t *testing.T) map[string]struct {
 		o    client.Object
 	}
 	return map[string]huge{
-		"Ingress of hosts": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) { path(o, fmt.Sprintf("h%d.example.com", i), "/") })},
-		"Ingress of paths": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) { path(o, "a.example.com", fmt.Sprint("/", i)) })},
+		"Ingress of hosts": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
+			path(o, fmt.Sprintf("h%d.example.com", i), "/")
+		})},
+		"Ingress of paths": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
+			path(o, "a.example.com", fmt.Sprint("/", i))
+		})},
 		"Ingress of tags": {IngressPath, fill(t, ingress(map[string]string{"alb.ingress.kubernetes.io/tags": hugeTags()}),
 			func(o *networkingv1.Ingress, i int) { path(o, "a.example.com", "/") })},
 		"Ingress of TLS": {IngressPath, fill(t, ingress(nil), func(o *networkingv1.Ingress, i int) {
-			o.Spec.TLS = append(o.Spec.TLS, networkingv1.IngressTLS{Hosts: []string{fmt.Sprintf("h%d.example.com", i)}, SecretName: fmt.Sprint("s", i)})
+			o.Spec.TLS = append(o.Spec.TLS, networkingv1.IngressTLS{Hosts: []string{fmt.Sprintf("h%d.example.com", i)},
+				SecretName: fmt.Sprint("s", i)})
 		})},
 		"Service of ranges": {ServicePath, fill(t, service(), func(o *corev1.Service, i int) {
-			o.Spec.LoadBalancerSourceRanges = append(o.Spec.LoadBalancerSourceRanges, fmt.Sprintf("10.%d.%d.%d/32", i>>16&255, i>>8&255, i&255))
+			o.Spec.LoadBalancerSourceRanges = append(o.Spec.LoadBalancerSourceRanges, fmt.Sprintf("10.%d.%d.%d/32", i>>16&255,
+				i>>8&255, i&255))
 		})},
 		"tags of a Service": {ServiceTagsPath, fill(t, service(), func(o *corev1.Service, i int) {
-			o.Spec.Ports = append(o.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(i % 65_000), TargetPort: intstr.FromInt32(80)}) //nolint:gosec // small
+			//nolint:gosec // small
+			o.Spec.Ports = append(o.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(i % 65_000),
+				TargetPort: intstr.FromInt32(80)})
 		})},
 		"TargetGroupBinding of peers": {BindingPath, fill(t, binding, func(o *v1beta1.TargetGroupBinding, i int) {
 			rule := &o.Spec.Networking.Ingress[0]
-			rule.From = append(rule.From, v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.%d/32", i>>16&255, i>>8&255, i&255)}})
-			rule.Ports = append(rule.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(int32(i)))}) //nolint:gosec // small
+			rule.From = append(rule.From, v1beta1.NetworkingPeer{
+				IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.%d/32", i>>16&255, i>>8&255, i&255)}})
+			//nolint:gosec // small
+			rule.Ports = append(rule.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(int32(i)))})
 		})},
-		"GlobalAccelerator of listeners": {AcceleratorPath, fill(t, accelerator, func(o *agav1beta1.GlobalAccelerator, i int) {
-			port := int32(i % 65_000) //nolint:gosec // small
-			o.Spec.Listeners = append(o.Spec.Listeners, agav1beta1.Listener{Protocol: ptr.To(agav1beta1.Protocol("TCP")), PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}}})
-		})},
-		"LoadBalancerConfiguration of tags": {BalancerTagsPath, fill(t, &lbcgatewayv1.LoadBalancerConfiguration{}, func(o *lbcgatewayv1.LoadBalancerConfiguration, i int) { tags(&o.Spec.Tags, i) })},
-		"ListenerRuleConfiguration of tags": {ListenerRuleTagsPath, fill(t, &lbcgatewayv1.ListenerRuleConfiguration{}, func(o *lbcgatewayv1.ListenerRuleConfiguration, i int) { tags(&o.Spec.Tags, i) })},
-		"TargetGroupConfiguration of routes": {TargetGroupTagsPath, fill(t, &lbcgatewayv1.TargetGroupConfiguration{}, func(o *lbcgatewayv1.TargetGroupConfiguration, i int) {
-			o.Spec.RouteConfigurations = append(o.Spec.RouteConfigurations, lbcgatewayv1.RouteConfiguration{TargetGroupProps: lbcgatewayv1.TargetGroupProps{Tags: map[string]string{fmt.Sprint("k", i): "v"}}})
-		})},
+		"GlobalAccelerator of listeners": {
+			AcceleratorPath, fill(t, accelerator, func(o *agav1beta1.GlobalAccelerator, i int) {
+				port := int32(i % 65_000) //nolint:gosec // small
+				o.Spec.Listeners = append(o.Spec.Listeners, agav1beta1.Listener{Protocol: ptr.To(agav1beta1.Protocol("TCP")),
+					PortRanges: []agav1beta1.PortRange{{FromPort: port, ToPort: port}}})
+			})},
+		"LoadBalancerConfiguration of tags": {BalancerTagsPath, fill(t, &lbcgatewayv1.LoadBalancerConfiguration{},
+			func(o *lbcgatewayv1.LoadBalancerConfiguration, i int) { tags(&o.Spec.Tags, i) })},
+		"ListenerRuleConfiguration of tags": {ListenerRuleTagsPath, fill(t, &lbcgatewayv1.ListenerRuleConfiguration{},
+			func(o *lbcgatewayv1.ListenerRuleConfiguration, i int) { tags(&o.Spec.Tags, i) })},
+		"TargetGroupConfiguration of routes": {TargetGroupTagsPath, fill(t, &lbcgatewayv1.TargetGroupConfiguration{},
+			func(o *lbcgatewayv1.TargetGroupConfiguration, i int) {
+				o.Spec.RouteConfigurations = append(o.Spec.RouteConfigurations, lbcgatewayv1.RouteConfiguration{
+					TargetGroupProps: lbcgatewayv1.TargetGroupProps{Tags: map[string]string{fmt.Sprint("k", i): "v"}}})
+			})},
 		"Pod of labels": {PodPath, fill(t, &corev1.Pod{}, func(o *corev1.Pod, i int) { tags(&o.Labels, i) })},
 		"Pod of containers": {ServerIDPath, fill(t, &corev1.Pod{}, func(o *corev1.Pod, i int) {
-			o.Spec.Containers = append(o.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i), Env: []corev1.EnvVar{{Name: "ID"}}})
+			o.Spec.Containers = append(o.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i), Env: []corev1.EnvVar{
+				{Name: "ID"}}})
 		})},
 	}
 }
 
-// TestHugeObjectsAreReviewedWithLittle has a tenant write the largest objects that etcd takes: reviews of others share the processor and the memory.
+// TestHugeObjectsAreReviewedWithLittle has a tenant write the largest objects that etcd takes: reviews of others share
+// the processor and the memory.
 func TestHugeObjectsAreReviewedWithLittle(t *testing.T) { // not parallel: it counts bytes
 	l := newLarge(t, 100, selections["one label"])
 	for name, c := range hugeObjects(t) {

@@ -20,9 +20,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 )
 
-// Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It runs in the leader.
-// Certificates are renewed early, and an authority is published before a certificate of it is served, so that no call fails.
-// Former authorities stay beside a new one until each replica has had the time to change its certificate (linger).
+// Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It
+// runs in the leader. Certificates are renewed early, and an authority is published before a certificate of it is
+// served, so that no call fails. Former authorities stay beside a new one until each replica has had the time to change
+// its certificate (linger).
 type Renewer struct {
 	Reader client.Reader // not cached
 	Writer client.Writer
@@ -34,8 +35,8 @@ type Renewer struct {
 	Now      func() time.Time
 	Log      logr.Logger
 
-	// newest is the newest authority that Sync last found in all configurations, and since is when it first did. A new leader
-	// begins again, so that it waits longer, never less.
+	// newest is the newest authority that Sync last found in all configurations, and since is when it first did. A new
+	// leader begins again, so that it waits longer, never less.
 	newest string
 	since  time.Time
 	// last is what Sync last published, for the case that somebody empties a CA bundle while an authority is new.
@@ -50,8 +51,8 @@ const (
 // settle is how long a new authority is published before it is used.
 const settle = 2 * time.Minute
 
-// linger is how long a former authority is published beside a new one, in times of settle. A replica that could not read for so
-// long shows a certificate that nobody trusts.
+// linger is how long a former authority is published beside a new one, in times of settle. A replica that could not
+// read for so long shows a certificate that nobody trusts.
 const linger = 5
 
 // pause is the interval of a replica's checks, short enough to renew in time.
@@ -60,8 +61,8 @@ func pause(lifetime time.Duration) time.Duration { return min(30*time.Second, li
 // look is the interval of the leader's checks. While somebody has replaced a CA bundle, requests are refused.
 func look(lifetime time.Duration) time.Duration { return min(5*time.Second, lifetime/20) }
 
-// retry is the pause while there is no certificate yet, and after the first failure. A replica that waits for the Secret retries at this
-// pause without backoff (see Source), because API servers cannot call it meanwhile.
+// retry is the pause while there is no certificate yet, and after the first failure. A replica that waits for the
+// Secret retries at this pause without backoff (see Source), because API servers cannot call it meanwhile.
 const retry = time.Second
 
 // retries are the leader's pauses after failures in a row.
@@ -104,15 +105,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*Renewer) NeedLeaderElection() bool { return true }
 
-// Sync renews the certificate if that is due, and then writes its authorities into the webhook configurations that lack them. It skips
-// configurations that cert-manager fills.
+// Sync renews the certificate if that is due, and then writes its authorities into the webhook configurations that lack
+// them. It skips configurations that cert-manager fills.
 func (r *Renewer) Sync(ctx context.Context) error {
 	all, err := configurations(ctx, r.Reader, r.Configurations)
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("webhook configuration %s does not exist; apply it, or name another one with --webhook-configurations", r.Configurations)
+		return fmt.Errorf("webhook configuration %s does not exist; apply it, or name another one with "+
+			"--webhook-configurations", r.Configurations)
 	}
 	var hosts []string
 	for _, c := range all {
@@ -184,7 +186,8 @@ func (r *Renewer) renew(ctx context.Context, hosts []string, published [][]byte)
 	if s.Data == nil {
 		s.Data = map[string][]byte{}
 	}
-	s.Data[keyCA], s.Data[keyCAKey], s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey] = b.CA, b.CAKey, b.Cert, b.Key
+	s.Data[keyCA], s.Data[keyCAKey], s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey] = b.CA, b.CAKey,
+		b.Cert, b.Key
 	if missing {
 		s.Namespace, s.Name, s.Type = r.Secret.Namespace, r.Secret.Name, corev1.SecretTypeTLS
 		err = r.Writer.Create(ctx, s)
@@ -199,11 +202,12 @@ func (r *Renewer) renew(ctx context.Context, hosts []string, published [][]byte)
 }
 
 func bundleOf(s *corev1.Secret) servingcert.Bundle {
-	return servingcert.Bundle{CA: s.Data[keyCA], CAKey: s.Data[keyCAKey], Cert: s.Data[corev1.TLSCertKey], Key: s.Data[corev1.TLSPrivateKeyKey]}
+	return servingcert.Bundle{CA: s.Data[keyCA], CAKey: s.Data[keyCAKey], Cert: s.Data[corev1.TLSCertKey],
+		Key: s.Data[corev1.TLSPrivateKeyKey]}
 }
 
-// publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index, and keeps what it found
-// beside the new authorities. It therefore fails if somebody changed the configuration meanwhile.
+// publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index, and keeps
+// what it found beside the new authorities. It therefore fails if somebody changed the configuration meanwhile.
 func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bundle) error {
 	ops := []admission.Operation{{Op: "test", Path: "/metadata/resourceVersion", Value: c.object.GetResourceVersion()}}
 	var changed []string
@@ -216,7 +220,8 @@ func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bu
 			continue
 		}
 		changed = append(changed, w.name)
-		ops = append(ops, admission.Operation{Op: "add", Path: fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), Value: ca})
+		ops = append(ops, admission.Operation{Op: "add", Path: fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i),
+			Value: ca})
 	}
 	if len(changed) == 0 {
 		return nil
@@ -228,6 +233,7 @@ func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bu
 	if err := r.Writer.Patch(ctx, c.object, client.RawPatch(types.JSONPatchType, patch)); err != nil {
 		return fmt.Errorf("writing the CA bundle of webhook configuration %s: %w", c.object.GetName(), err)
 	}
-	r.Log.Info("wrote the CA bundle of webhooks, which was another one", "configuration", c.object.GetName(), "webhooks", changed)
+	r.Log.Info("wrote the CA bundle of webhooks, which was another one", "configuration", c.object.GetName(),
+		"webhooks", changed)
 	return nil
 }

@@ -23,16 +23,19 @@ import (
 
 var secret = types.NamespacedName{Namespace: "kube-system", Name: "hook-tls"}
 
-func testConfigurations() (*admissionregistrationv1.MutatingWebhookConfiguration, *admissionregistrationv1.ValidatingWebhookConfiguration) {
-	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "kube-system", Name: "hook"}}
+func testConfigurations() (*admissionregistrationv1.MutatingWebhookConfiguration,
+	*admissionregistrationv1.ValidatingWebhookConfiguration) {
+	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
+		Namespace: "kube-system", Name: "hook"}}
 	byURL := admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:9443/x"), CABundle: []byte("old")}
 	return &admissionregistrationv1.MutatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
-		Webhooks:   []admissionregistrationv1.MutatingWebhook{{Name: "m.x.y", ClientConfig: service}},
-	}, &admissionregistrationv1.ValidatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
-		Webhooks:   []admissionregistrationv1.ValidatingWebhook{{Name: "v.x.y", ClientConfig: byURL}, {Name: "w.x.y", ClientConfig: service}},
-	}
+			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+			Webhooks:   []admissionregistrationv1.MutatingWebhook{{Name: "m.x.y", ClientConfig: service}},
+		}, &admissionregistrationv1.ValidatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+			Webhooks: []admissionregistrationv1.ValidatingWebhook{{Name: "v.x.y", ClientConfig: byURL},
+				{Name: "w.x.y", ClientConfig: service}},
+		}
 }
 
 func newRenewer(t *testing.T, now *time.Time, objects ...client.Object) (*Renewer, client.Client) {
@@ -53,7 +56,8 @@ func newRenewer(t *testing.T, now *time.Time, objects ...client.Object) (*Renewe
 
 // newSource is the source of a replica beside a renewer.
 func newSource(k *Renewer, c client.Client) *Source {
-	return &Source{Reader: c, Secret: secret, Configurations: k.Configurations, Lifetime: k.Lifetime, Now: k.Now, Log: logr.Discard()}
+	return &Source{Reader: c, Secret: secret, Configurations: k.Configurations, Lifetime: k.Lifetime, Now: k.Now,
+		Log: logr.Discard()}
 }
 
 // bundles are the CA bundles that API servers are told, each once.
@@ -161,11 +165,13 @@ func TestConfigurationsOfOthersAreLeftAlone(t *testing.T) {
 	if err := k.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Get(t.Context(), client.ObjectKeyFromObject(v), v); err != nil || string(v.Webhooks[0].ClientConfig.CABundle) != "old" {
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(v), v); err != nil ||
+		string(v.Webhooks[0].ClientConfig.CABundle) != "old" {
 		t.Errorf("cert-manager's bundle is %q, %v", v.Webhooks[0].ClientConfig.CABundle, err)
 	}
 	k, _ = newRenewer(t, &now)
-	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "webhook configuration hooks does not exist") {
+	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(),
+		"webhook configuration hooks does not exist") {
 		t.Errorf("without configurations: %v", err)
 	}
 }
@@ -183,7 +189,8 @@ func verify(t *testing.T, s *Source, ca string, at time.Time) error {
 	return err
 }
 
-// TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted: one replica reads the Secret at once, the other one does not before the next look.
+// TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted: one replica reads the Secret at once, the other one does not
+// before the next look.
 func TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, c client.Client, s *corev1.Secret){
@@ -204,7 +211,8 @@ func TestASecretThatIsLostOrSpoiltLeavesEveryReplicaTrusted(t *testing.T) {
 		},
 		"expired": func(t *testing.T, c client.Client, s *corev1.Secret) {
 			t.Helper()
-			b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: []string{"hook.kube-system.svc"}}, time.Now().Add(-100*24*time.Hour))
+			b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: []string{
+				"hook.kube-system.svc"}}, time.Now().Add(-100*24*time.Hour))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,11 +15,11 @@ const (
 	readTimeout = 10 * time.Second
 	// smallReview is the size up to which a request is read at once. Most are smaller.
 	smallReview = 64 << 10
-	// mostLarge is how many larger requests are read and answered at the same time. Others wait for their turn as long as their client does,
-	// so that those who reach the port cannot fill the memory of the controller.
+	// mostLarge is how many larger requests are read and answered at the same time. Others wait for their turn as long as
+	// their client does, so that those who reach the port cannot fill the memory of the controller.
 	mostLarge = 8
-	// mostLive is how many requests read objects from the API server at the same time. Whoever reaches the port can cause such reads, which count
-	// against the limits that the API server has for the controller.
+	// mostLive is how many requests read objects from the API server at the same time. Whoever reaches the port can cause
+	// such reads, which count against the limits that the API server has for the controller.
 	mostLive = 16
 )
 
@@ -54,7 +54,8 @@ func (r *reviews) read(w http.ResponseWriter, req *http.Request) (body []byte, d
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(r.timeout))
 	defer func() {
-		if err == nil { // else the server reads on, and must not wait for the rest; while the request is answered, the deadline would end it
+		// else the server reads on, and must not wait for the rest; while the request is answered, the deadline would end it
+		if err == nil {
 			_ = control.SetReadDeadline(time.Time{})
 		}
 	}()

@@ -36,7 +36,8 @@ func partOf(t *testing.T, s *httptest.Server, size int, part string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if _, err := fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", PodPath, size, part); err != nil {
+	if _, err := fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", PodPath, size,
+		part); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -80,9 +81,11 @@ func TestLargeReviewsAreFewAtOnce(t *testing.T) {
 	if got := statusOf(t, partOf(t, s, len(small), small)); got != http.StatusOK {
 		t.Errorf("a small one: %d", got)
 	}
-	ask := httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodPath, strings.NewReader(strings.Repeat(" ", smallReview)))
+	ask := httptest.NewRequestWithContext(t.Context(), http.MethodPost, PodPath,
+		strings.NewReader(strings.Repeat(" ", smallReview)))
 	impatient := &reviews{large: r.large, timeout: time.Millisecond}
-	if _, done, err := impatient.read(httptest.NewRecorder(), ask); err != errBusy { //nolint:errorlint // it is not wrapped
+	//nolint:errorlint // it is not wrapped
+	if _, done, err := impatient.read(httptest.NewRecorder(), ask); err != errBusy {
 		t.Errorf("one more large one: %v", err)
 	} else {
 		done()
@@ -119,19 +122,25 @@ func TestMalformedReviewsAreRefused(t *testing.T) {
 		want int
 		text string
 	}{
-		"empty":            {"", 400, "not an AdmissionReview"},
-		"no request":       {`{"kind":"AdmissionReview"}`, 400, "not an AdmissionReview"},
-		"deeply nested":    {`{"request":` + strings.Repeat(`[`, 1<<20), 400, "not an AdmissionReview"},
-		"too large":        {strings.Repeat(" ", maxReview+1), 400, "not an AdmissionReview"},
-		"nested object":    {`{"request":{"operation":"CREATE","object":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `}}`, 200, "the object cannot be read"},
-		"of another kind":  {`{"request":{"operation":"CREATE","object":{"kind":"Secret","spec":7}}}`, 200, "the object cannot be read"},
-		"without object":   {`{"request":{"operation":"CREATE"}}`, 200, "the object cannot be read"},
-		"unknown action":   {`{"request":{"operation":"CONNECT"}}`, 200, `"allowed":true`},
-		"forged userInfo":  {`{"request":{"operation":"CREATE","userInfo":{"username":"system:admin","groups":["system:masters"]},"object":{"metadata":{"namespace":"x"}}}}`, 200, `"allowed":true`},
-		"another's object": {`{"request":{"operation":"CREATE","namespace":"mine","object":{"metadata":{"namespace":"victim","name":"x"}}}}`, 200, `"allowed":true`},
+		"empty":         {"", 400, "not an AdmissionReview"},
+		"no request":    {`{"kind":"AdmissionReview"}`, 400, "not an AdmissionReview"},
+		"deeply nested": {`{"request":` + strings.Repeat(`[`, 1<<20), 400, "not an AdmissionReview"},
+		"too large":     {strings.Repeat(" ", maxReview+1), 400, "not an AdmissionReview"},
+		"nested object": {`{"request":{"operation":"CREATE","object":` + strings.Repeat(`[`, 9000) +
+			strings.Repeat(`]`, 9000) + `}}`, 200, "the object cannot be read"},
+		"of another kind": {`{"request":{"operation":"CREATE","object":{"kind":"Secret","spec":7}}}`, 200,
+			"the object cannot be read"},
+		"without object": {`{"request":{"operation":"CREATE"}}`, 200, "the object cannot be read"},
+		"unknown action": {`{"request":{"operation":"CONNECT"}}`, 200, `"allowed":true`},
+		"forged userInfo": {
+			`{"request":{"operation":"CREATE","userInfo":{"username":"system:admin","groups":["system:masters"]},"object":{"metadata":{"namespace":"x"}}}}`, 200, `"allowed":true`},
+		"another's object": {
+			`{"request":{"operation":"CREATE","namespace":"mine","object":{"metadata":{"namespace":"victim","name":"x"}}}}`, 200,
+			`"allowed":true`},
 	} {
 		for _, path := range []string{PodPath, IngressPath, BindingPath, ServicePath, BalancerTagsPath} {
-			r, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader(c.body)) //nolint:noctx // of this process
+			//nolint:noctx // of this process
+			r, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader(c.body))
 			if err != nil {
 				if c.want != 200 { // the server closed the connection before it had read all
 					continue

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 )
 
-// rotation is a cluster on a simulated clock: a leader, replicas that look at their own moments, and API servers that see changes of
-// the webhook configurations some seconds late.
+// rotation is a cluster on a simulated clock: a leader, replicas that look at their own moments, and API servers that
+// see changes of the webhook configurations some seconds late.
 type rotation struct {
 	t      *testing.T
 	now    time.Time
@@ -89,7 +89,8 @@ func newRotation(t *testing.T, seed int64) *rotation {
 func (r *rotation) lead() *rotationLeader {
 	k, _ := newRenewer(r.t, &r.now)
 	k.Reader, k.Lifetime = r.client, rotationLife
-	l := &rotationLeader{Renewer: k, next: r.now, writes: failingWriter{Writer: r.client, until: new(time.Time), now: &r.now}}
+	l := &rotationLeader{Renewer: k, next: r.now, writes: failingWriter{Writer: r.client, until: new(time.Time),
+		now: &r.now}}
 	k.Writer = l.writes
 	r.leaders = append(r.leaders, l)
 	return l
@@ -253,7 +254,8 @@ func (r *rotation) put(b servingcert.Bundle) {
 // foreign is a bundle of another authority, issued some time ago.
 func (r *rotation) foreign(age time.Duration) servingcert.Bundle {
 	r.t.Helper()
-	p := servingcert.Policy{Lifetime: rotationLife, Hosts: []string{"hook.kube-system.svc", "hook.kube-system", "127.0.0.1"}}
+	p := servingcert.Policy{Lifetime: rotationLife, Hosts: []string{"hook.kube-system.svc", "hook.kube-system",
+		"127.0.0.1"}}
 	b, _, err := servingcert.Renew(servingcert.Bundle{}, p, r.now.Add(-age))
 	if err != nil {
 		r.t.Fatal(err)
@@ -289,20 +291,32 @@ func (r *rotation) bundle(ca []byte) {
 
 // rotations replace the certificate, its authority or the published bundle.
 var rotations = map[string]func(r *rotation){
-	"the Secret is deleted":        (*rotation).remove,
-	"the Secret holds junk":        func(r *rotation) { j := []byte("junk"); r.put(servingcert.Bundle{CA: j, CAKey: j, Cert: j, Key: j}) },
-	"the certificate has expired":  func(r *rotation) { r.put(r.foreign(100 * rotationLife)) },
-	"another authority":            func(r *rotation) { r.put(r.foreign(time.Minute)) },
-	"an older authority":           func(r *rotation) { r.put(r.foreign(rotationLife / 3)) },
-	"a certificate that is due":    func(r *rotation) { r.put(r.foreign(rotationLife * 3 / 4)) },
-	"another authority, two times": func(r *rotation) { r.put(r.foreign(time.Hour)); r.run(time.Minute); r.put(r.foreign(time.Hour)) },
+	"the Secret is deleted": (*rotation).remove,
+	"the Secret holds junk": func(r *rotation) {
+		j := []byte("junk")
+		r.put(servingcert.Bundle{CA: j, CAKey: j, Cert: j, Key: j})
+	},
+	"the certificate has expired": func(r *rotation) { r.put(r.foreign(100 * rotationLife)) },
+	"another authority":           func(r *rotation) { r.put(r.foreign(time.Minute)) },
+	"an older authority":          func(r *rotation) { r.put(r.foreign(rotationLife / 3)) },
+	"a certificate that is due":   func(r *rotation) { r.put(r.foreign(rotationLife * 3 / 4)) },
+	"another authority, two times": func(r *rotation) {
+		r.put(r.foreign(time.Hour))
+		r.run(time.Minute)
+		r.put(r.foreign(time.Hour))
+	},
 	"the Secret is deleted always": func(r *rotation) {
 		for range 20 {
 			r.remove()
 			r.run(7 * time.Second)
 		}
 	},
-	"the leader dies at once": func(r *rotation) { r.put(r.foreign(time.Hour)); r.leaders = nil; r.run(20 * time.Second); r.lead() },
+	"the leader dies at once": func(r *rotation) {
+		r.put(r.foreign(time.Hour))
+		r.leaders = nil
+		r.run(20 * time.Second)
+		r.lead()
+	},
 	"the leader dies after a while": func(r *rotation) {
 		r.put(r.foreign(time.Hour))
 		r.run(8 * time.Second)
@@ -331,9 +345,13 @@ var rotations = map[string]func(r *rotation){
 		r.run(time.Minute)
 		r.lead()
 	},
-	"the bundle is emptied":                  func(r *rotation) { r.bundle(nil) },
-	"the bundle is another one":              func(r *rotation) { r.bundle(r.foreign(time.Hour).CA) },
-	"the bundle is emptied in a rotation":    func(r *rotation) { r.put(r.foreign(time.Hour)); r.run(15 * time.Second); r.bundle(nil) },
+	"the bundle is emptied":     func(r *rotation) { r.bundle(nil) },
+	"the bundle is another one": func(r *rotation) { r.bundle(r.foreign(time.Hour).CA) },
+	"the bundle is emptied in a rotation": func(r *rotation) {
+		r.put(r.foreign(time.Hour))
+		r.run(15 * time.Second)
+		r.bundle(nil)
+	},
 	"bundle and Secret are lost at the time": func(r *rotation) { r.remove(); r.bundle(nil) },
 	"the authority is due": func(r *rotation) {
 		for range 11 {

@@ -31,7 +31,8 @@ type Files struct{ Dir, Cert, Key string }
 
 // Complete fills in empty fields: <temporary directory>/k8s-webhook-server/serving-certs, tls.crt and tls.key.
 func (f Files) Complete() Files {
-	return Files{Dir: cmp.Or(f.Dir, filepath.Join(os.TempDir(), "k8s-webhook-server", "serving-certs")), Cert: cmp.Or(f.Cert, "tls.crt"), Key: cmp.Or(f.Key, "tls.key")}
+	return Files{Dir: cmp.Or(f.Dir, filepath.Join(os.TempDir(), "k8s-webhook-server", "serving-certs")),
+		Cert: cmp.Or(f.Cert, "tls.crt"), Key: cmp.Or(f.Key, "tls.key")}
 }
 
 // Exist reports whether both files are there.
@@ -79,7 +80,8 @@ func NewServer(o ServerOptions) (ctrlwebhook.Server, error) {
 			return nil, fmt.Errorf("reading the authorities of webhook clients (--kube-ca-pem-filepath): %w", err)
 		}
 		if clients = x509.NewCertPool(); !clients.AppendCertsFromPEM(pem) {
-			return nil, errors.New("Unable to append CA PEM to pool: " + o.ClientCA + " (--kube-ca-pem-filepath) holds no certificate")
+			return nil, errors.New("Unable to append CA PEM to pool: " + o.ClientCA +
+				" (--kube-ca-pem-filepath) holds no certificate")
 		}
 	}
 	f := o.Files.Complete()

@@ -24,7 +24,8 @@ func TestFilesExistOnlyTogether(t *testing.T) {
 			t.Errorf("with %q: %v", step.file, got)
 		}
 	}
-	if f := (Files{}).Complete(); !strings.HasSuffix(f.Dir, filepath.Join("k8s-webhook-server", "serving-certs")) || f.Cert != "tls.crt" || f.Key != "tls.key" {
+	if f := (Files{}).Complete(); !strings.HasSuffix(f.Dir, filepath.Join("k8s-webhook-server", "serving-certs")) ||
+		f.Cert != "tls.crt" || f.Key != "tls.key" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -35,7 +36,8 @@ func TestAuthoritiesOfClientsThatCannotBeUsedFailTheStart(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{empty: "Unable to append CA PEM to pool", empty + ".absent": "no such file", "": ""} {
+	for file, want := range map[string]string{empty: "Unable to append CA PEM to pool", empty + ".absent": "no such file",
+		"": ""} {
 		_, err := NewServer(ServerOptions{ClientCA: file})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", file, err, want)

@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 )
 
-// Source provides the server of every replica with the certificate that the Renewer stores. It shows a new certificate once the webhook
-// configurations trust it, and until then the former one.
+// Source provides the server of every replica with the certificate that the Renewer stores. It shows a new certificate
+// once the webhook configurations trust it, and until then the former one.
 type Source struct {
 	Reader client.Reader // not cached
 	Secret types.NamespacedName
@@ -29,8 +29,8 @@ type Source struct {
 	Lifetime       time.Duration // as the Renewer's
 	Now            func() time.Time
 	Log            logr.Logger
-	// Report, if it is set, takes why there is no certificate: that the Secret may not be read at once, anything else once the leader had the time to issue
-	// the first certificate; nil = there is one.
+	// Report, if it is set, takes why there is no certificate: that the Secret may not be read at once, anything else once
+	// the leader had the time to issue the first certificate; nil = there is one.
 	Report func(error)
 
 	mu          sync.RWMutex
@@ -48,12 +48,12 @@ type candidate struct {
 	first, trusted time.Time
 }
 
-// patience is how long a replica without any certificate waits until the webhooks trust the one of the Secret. It is not ready
-// meanwhile, so that API servers ask other replicas.
+// patience is how long a replica without any certificate waits until the webhooks trust the one of the Secret. It is
+// not ready meanwhile, so that API servers ask other replicas.
 const patience = settle
 
-// distribution is how long an authority is published before a certificate of it replaces a trusted one. API servers see the
-// webhook configuration a moment later than the replica.
+// distribution is how long an authority is published before a certificate of it replaces a trusted one. API servers see
+// the webhook configuration a moment later than the replica.
 func distribution(lifetime time.Duration) time.Duration { return min(10*time.Second, lifetime/40) }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -78,7 +78,8 @@ func (s *Source) Start(ctx context.Context) error {
 			last = err.Error()
 			s.Log.Error(err, "cannot read the certificate of the webhooks; they are served with the former one")
 		}
-		if s.Report != nil && ctx.Err() == nil && (failures == 0 || (failures > issueAttempts || apierrors.IsForbidden(err)) && !s.ready()) {
+		if s.Report != nil && ctx.Err() == nil &&
+			(failures == 0 || (failures > issueAttempts || apierrors.IsForbidden(err)) && !s.ready()) {
 			s.Report(err)
 		}
 		if !sleep(ctx, wait) {
@@ -96,7 +97,8 @@ func (s *Source) ready() bool {
 	return s.certificate != nil
 }
 
-// read replaces the certificate by that of the Secret. If that is invalid, has expired, or is not trusted yet, the former certificate stays.
+// read replaces the certificate by that of the Secret. If that is invalid, has expired, or is not trusted yet, the
+// former certificate stays.
 func (s *Source) read(ctx context.Context) error {
 	o := &corev1.Secret{}
 	if err := s.Reader.Get(ctx, s.Secret, o); err != nil {
@@ -128,7 +130,8 @@ func (s *Source) read(ctx context.Context) error {
 	return nil
 }
 
-// decide reports whether a new certificate is shown now. If its authority is not published, it is not, while the former one serves.
+// decide reports whether a new certificate is shown now. If its authority is not published, it is not, while the former
+// one serves.
 func (s *Source) decide(ctx context.Context, pem []byte, leaf *x509.Certificate) (bool, error) {
 	now := s.Now()
 	if !bytes.Equal(s.waiting.pem, pem) {
@@ -160,7 +163,8 @@ func (s *Source) decide(ctx context.Context, pem []byte, leaf *x509.Certificate)
 	if trust == len(bundles) && (published || since >= distribution(s.Lifetime)) || now.Sub(s.waiting.first) >= patience {
 		return true, nil
 	}
-	return false, fmt.Errorf("secret %s: API servers do not trust its certificate yet; the leader writes its authority into the webhook configurations %s",
+	return false, fmt.Errorf("secret %s: API servers do not trust its certificate yet; the leader writes its authority "+
+		"into the webhook configurations %s",
 		s.Secret, s.Configurations)
 }
 

@@ -22,7 +22,8 @@ func (r refusingReader) Get(context.Context, client.ObjectKey, client.Object, ..
 	return r.err
 }
 
-// TestAMissingCertificateIsReportedAtOnceIfItsSecretMayNotBeRead also has a Secret that the leader is about to make, and has time for that.
+// TestAMissingCertificateIsReportedAtOnceIfItsSecretMayNotBeRead also has a Secret that the leader is about to make,
+// and has time for that.
 func TestAMissingCertificateIsReportedAtOnceIfItsSecretMayNotBeRead(t *testing.T) {
 	t.Parallel()
 	secrets := schema.GroupResource{Resource: "secrets"}

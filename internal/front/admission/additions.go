@@ -9,8 +9,9 @@ import (
 // checkAdditions is the check of --existing-features-only.
 const checkAdditions = "checkExistingFeatures"
 
-// ExistingFeatures refuses what an object has beyond the existing controller, or, if old is not nil, what its update adds of it: an object that has
-// additions already can be edited otherwise. ours reports whether a GatewayClass is one of this controller; the fields of other Gateways are not ours.
+// ExistingFeatures refuses what an object has beyond the existing controller, or, if old is not nil, what its update
+// adds of it: an object that has additions already can be edited otherwise. ours reports whether a GatewayClass is one
+// of this controller; the fields of other Gateways are not ours.
 func ExistingFeatures(old, object addition.Object, ours func(class string) bool) Response {
 	if addition.Deleted(object) {
 		return Response{}
@@ -29,7 +30,8 @@ func ExistingFeatures(old, object addition.Object, ours func(class string) bool)
 	return Response{Check: checkAdditions, Denied: strings.Join(refused, ". ") + more + "; " + addition.Remedy}
 }
 
-// Additions are the additions that an edit adds to an object, without the fields of Gateways that other controllers serve.
+// Additions are the additions that an edit adds to an object, without the fields of Gateways that other controllers
+// serve.
 func Additions(old, object addition.Object, ours func(class string) bool) []addition.Use {
 	used := addition.Added(old, object)
 	if class, ok := addition.ClassOfGateway(object); ok && !ours(class) {

@@ -1,6 +1,6 @@
-// Package admission validates and completes objects before the API server stores them: refusals, patches and warnings, in the words of
-// the events that would follow. It reads objects through an objects.View only, calls neither AWS nor the API server, and serves no
-// HTTP.
+// Package admission validates and completes objects before the API server stores them: refusals, patches and warnings,
+// in the words of the events that would follow. It reads objects through an objects.View only, calls neither AWS nor
+// the API server, and serves no HTTP.
 package admission
 
 import (
@@ -23,8 +23,8 @@ type Response struct {
 	Warnings []string
 	// Patch is the fields to fill in. It leaves all other fields, unknown ones too, as they are.
 	Patch []Operation
-	// Recheck reports that the response depends on a missing object or on labels. A caller that read a cache, which may lag, should
-	// evaluate the request again with objects read from the API server.
+	// Recheck reports that the response depends on a missing object or on labels. A caller that read a cache, which may
+	// lag, should evaluate the request again with objects read from the API server.
 	Recheck bool
 }
 
@@ -43,8 +43,9 @@ func denied(check, text string) Response { return Response{Check: check, Denied:
 // maxWarnings bounds the warnings of one response: API servers truncate them at 4 KB.
 const maxWarnings = 8
 
-// warnings are findings for kubectl to show, errors before notes. What AWS has ended, and guards of other controllers, come between them, so
-// that many notes do not hide that nothing guards. Missing objects are left out: they may be applied next.
+// warnings are findings for kubectl to show, errors before notes. What AWS has ended, and guards of other controllers,
+// come between them, so that many notes do not hide that nothing guards. Missing objects are left out: they may be
+// applied next.
 func warnings(found diag.List) []string {
 	var errs, ended, notes []string
 	for _, d := range found {
@@ -66,11 +67,12 @@ func warnings(found diag.List) []string {
 	return all
 }
 
-// Service fills in the load balancer class of a Service of type LoadBalancer that names none: on creation class, on an update (old
-// is not nil) the one that it had. Annotations for the cloud provider's controller are not considered. An update never gives a class
-// to a Service that had none: the controller that reconciles it would release it.
+// Service fills in the load balancer class of a Service of type LoadBalancer that names none: on creation class, on an
+// update (old is not nil) the one that it had. Annotations for the cloud provider's controller are not considered. An
+// update never gives a class to a Service that had none: the controller that reconciles it would release it.
 func Service(class string, old, svc *corev1.Service) Response {
-	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil && *svc.Spec.LoadBalancerClass != "" {
+	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil &&
+		*svc.Spec.LoadBalancerClass != "" {
 		return Response{}
 	}
 	if old != nil {

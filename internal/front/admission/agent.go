@@ -46,12 +46,15 @@ func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 	return ok && ns.Labels[agentNamespaceLabel] == "enabled"
 }
 
-// NoAgentConfig refuses a pod while the configuration of its agent cannot be read. Without an agent, the pod would get no requests.
+// NoAgentConfig refuses a pod while the configuration of its agent cannot be read. Without an agent, the pod would get
+// no requests.
 func NoAgentConfig(cause string) Response {
-	return denied(checkAgent, "unable to read ALBTargetControlConfig "+AgentConfigName+": "+cause+"; try again, or set the pod's label "+agentPodLabel+`: "false"`)
+	return denied(checkAgent, "unable to read ALBTargetControlConfig "+AgentConfigName+": "+cause+
+		"; try again, or set the pod's label "+agentPodLabel+`: "false"`)
 }
 
-// Agent adds a target control agent to a pod as its annotations and the configuration, which is not modified, describe it.
+// Agent adds a target control agent to a pod as its annotations and the configuration, which is not modified, describe
+// it.
 func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Response {
 	a := agent{pod: pod}
 	s := config.Spec.DeepCopy()
@@ -73,7 +76,8 @@ func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Response {
 		{"TARGET_CONTROL_TLS_CERT_PATH", a.text("tls-cert-path", s.TLSCertPath)},
 		{"TARGET_CONTROL_TLS_KEY_PATH", a.text("tls-key-path", s.TLSKeyPath)},
 		{"TARGET_CONTROL_TLS_SECURITY_POLICY", a.text("tls-security-policy", s.TLSSecurityPolicy)},
-		{"TARGET_CONTROL_PROTOCOL_VERSION", a.oneOf("protocol-version", s.ProtocolVersion, "protocol version", "HTTP1", "HTTP2", "GRPC")},
+		{"TARGET_CONTROL_PROTOCOL_VERSION", a.oneOf("protocol-version", s.ProtocolVersion, "protocol version", "HTTP1",
+			"HTTP2", "GRPC")},
 		{"RUST_LOG", a.oneOf("rust-log", s.RustLog, "rust log level", "debug", "info", "error")},
 	} {
 		if e.value != "" {
@@ -88,7 +92,8 @@ func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Response {
 	if a.wrong != "" {
 		return Response{Denied: a.wrong, Check: checkAgent, Warnings: a.warnings}
 	}
-	return Response{Warnings: a.warnings, Patch: []Operation{set("/spec/containers/-", c), annotate(pod, agentAnnotation+"injected", "true")}}
+	return Response{Warnings: a.warnings, Patch: []Operation{set("/spec/containers/-", c),
+		annotate(pod, agentAnnotation+"injected", "true")}}
 }
 
 // agent reads the annotations of a pod.
@@ -114,7 +119,8 @@ func (a *agent) address(which, configured string) (string, int32) {
 	if err == nil && at.Port() > 0 {
 		return v, int32(at.Port())
 	}
-	if i := strings.LastIndexByte(v, ':'); i > 0 && v == configured { // a host name, which the pattern of the definition admits
+	// a host name, which the pattern of the definition admits
+	if i := strings.LastIndexByte(v, ':'); i > 0 && v == configured {
 		if n, err := strconv.ParseUint(v[i+1:], 10, 16); err == nil && n > 0 {
 			return v, int32(n)
 		}
@@ -143,7 +149,8 @@ func (a *agent) oneOf(suffix, configured, what string, admitted ...string) strin
 	return v
 }
 
-// quantities returns the quantities of the configuration, overridden by valid ones of the pod. An invalid one is a warning.
+// quantities returns the quantities of the configuration, overridden by valid ones of the pod. An invalid one is a
+// warning.
 func (a *agent) quantities(l corev1.ResourceList, which string) corev1.ResourceList {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		key := agentAnnotation + string(name) + "-" + which

@@ -43,7 +43,8 @@ func TestBindableTargetGroupsAtAdmission(t *testing.T) {
 			old.Spec.TargetGroupARN, old.Spec.ServiceRef.Name = arn(c.was), "former"
 		}
 		got := Binding(objects.New(objects.Snapshot{}), cfg, old, b)
-		if (got.Finding != nil && got.Finding.Code == diag.TargetGroupNotAllowed) != c.refused || (got.Denied != "") != c.refused {
+		if (got.Finding != nil && got.Finding.Code == diag.TargetGroupNotAllowed) != c.refused ||
+			(got.Denied != "") != c.refused {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -38,13 +38,14 @@ type BindingConfig struct {
 	Roles iamroles.Roles // that bindings may name
 	// Bindable are the target groups without tags of this cluster that bindings may name.
 	Bindable allowlist.List
-	// External reports whether a target group is known to be none of this cluster; it does not ask AWS. Nil = nothing is known.
+	// External reports whether a target group is known to be none of this cluster; it does not ask AWS. Nil = nothing is
+	// known.
 	External func(arn string) bool
 }
 
-// CompleteBinding refuses the creation of a binding without a target group. On an update (old is not nil) it fills in the fields that
-// the new version has lost, since versions of the API with fewer fields drop the others. The controller fills in what AWS holds right
-// after the creation, because no request waits for AWS.
+// CompleteBinding refuses the creation of a binding without a target group. On an update (old is not nil) it fills in
+// the fields that the new version has lost, since versions of the API with fewer fields drop the others. The controller
+// fills in what AWS holds right after the creation, because no request waits for AWS.
 func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Response {
 	s := &b.Spec
 	switch {
@@ -62,7 +63,8 @@ func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Response {
 		was      any
 		optional bool // it may be left out without a warning
 	}{
-		{"targetGroupARN", s.TargetGroupARN == "" && s.TargetGroupName == old.Spec.TargetGroupName, old.Spec.TargetGroupARN, s.TargetGroupName != ""},
+		{"targetGroupARN", s.TargetGroupARN == "" && s.TargetGroupName == old.Spec.TargetGroupName, old.Spec.TargetGroupARN,
+			s.TargetGroupName != ""},
 		{"targetType", s.TargetType == nil, old.Spec.TargetType, false},
 		{"targetGroupProtocol", s.TargetGroupProtocol == nil, old.Spec.TargetGroupProtocol, false},
 		{"ipAddressType", s.IPAddressType == nil && old.Spec.IPAddressType != nil, old.Spec.IPAddressType, false},
@@ -73,14 +75,15 @@ func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Response {
 		}
 		out.Patch = append(out.Patch, set("/spec/"+f.name, f.was))
 		if !f.optional {
-			out.Warnings = append(out.Warnings, "spec."+f.name+" cannot be removed from a TargetGroupBinding; its former value is kept")
+			out.Warnings = append(out.Warnings, "spec."+f.name+" cannot be removed from a TargetGroupBinding; its former "+
+				"value is kept")
 		}
 	}
 	return out
 }
 
-// incomplete reports whether the controller has yet to complete a binding from its target group. Until then it fills in every absent
-// field, the protocol included, and mistakes in the others can still be corrected.
+// incomplete reports whether the controller has yet to complete a binding from its target group. Until then it fills in
+// every absent field, the protocol included, and mistakes in the others can still be corrected.
 func incomplete(s *v1beta1.TargetGroupBindingSpec) bool {
 	return s.TargetGroupARN == "" || s.TargetType == nil || s.TargetGroupProtocol == nil
 }
@@ -88,7 +91,8 @@ func incomplete(s *v1beta1.TargetGroupBindingSpec) bool {
 // vpcID is the form of the id of a VPC.
 var vpcID = regexp.MustCompile(`^(?:vpc-[0-9a-f]{8}|vpc-[0-9a-f]{17}|vpc-[0-9a-f]{32})$`)
 
-// Binding validates the creation of a binding, or, if old is not nil, its update. Contradictions with the target group in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
+// Binding validates the creation of a binding, or, if old is not nil, its update. Contradictions with the target group
+// in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
 // only for what it changes, so that finalizers can always be removed.
 func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBinding) Response {
 	if b.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, b.Spec) {
@@ -97,13 +101,15 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 	s := &b.Spec
 	if old != nil && (s.TargetGroupARN != "" || s.TargetGroupName != "") {
 		if changed := immutable(&old.Spec, s, c.VPC); len(changed) > 0 {
-			return denied(checkImmutable, "TargetGroupBinding update may not change these immutable fields: "+strings.Join(changed, ","))
+			return denied(checkImmutable, "TargetGroupBinding update may not change these immutable fields: "+
+				strings.Join(changed, ","))
 		}
 	}
 	if check, d := Contradiction(b); d != nil && (check != checkVPC || old == nil || old.Spec.VpcID != s.VpcID) {
 		return Response{Check: check, Denied: d.Message(), Finding: d}
 	}
-	if old == nil || old.Spec.IamRoleArnToAssume != s.IamRoleArnToAssume || old.Spec.AssumeRoleExternalId != s.AssumeRoleExternalId {
+	if old == nil || old.Spec.IamRoleArnToAssume != s.IamRoleArnToAssume || old.Spec.AssumeRoleExternalId !=
+		s.AssumeRoleExternalId {
 		if d := Role(c.Roles, b); d != nil {
 			return Response{Check: checkAssumeRole, Denied: d.Message(), Finding: d}
 		}
@@ -113,14 +119,16 @@ func Binding(v *objects.View, c BindingConfig, old, b *v1beta1.TargetGroupBindin
 			return Response{Check: checkBindable, Denied: d.Message(), Finding: d}
 		}
 	}
-	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the younger binding.
+	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the
+	// younger binding.
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
 		return shared(v, b)
 	}
 	return Response{}
 }
 
-// Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if there is none.
+// Contradiction is what no target group could satisfy in the spec of a binding, and the check that finds it; nil if
+// there is none.
 func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnostic) {
 	s := &b.Spec
 	bad := func(check, field, text, remedy string) (string, *diag.Diagnostic) {
@@ -130,22 +138,28 @@ func Contradiction(b *v1beta1.TargetGroupBinding) (check string, d *diag.Diagnos
 	isType := func(t v1beta1.TargetType) bool { return s.TargetType != nil && *s.TargetType == t }
 	switch {
 	case s.TargetGroupARN == "" && s.TargetGroupName == "":
-		return bad(checkRequired, "targetGroupARN", "TargetGroupBinding must specify these fields: either TargetGroupARN or TargetGroupName", "set one of them")
+		return bad(checkRequired, "targetGroupARN", "TargetGroupBinding must specify these fields: either TargetGroupARN "+
+			"or TargetGroupName", "set one of them")
 	case isType(v1beta1.TargetTypeIP) && s.NodeSelector != nil:
-		return bad(checkNodeSelector, "nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector, or bind a target group of type instance")
+		return bad(checkNodeSelector, "nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip",
+			"remove nodeSelector, or bind a target group of type instance")
 	case isType(v1beta1.TargetTypeInstance) && s.IamRoleArnToAssume != "":
-		return bad(checkAssumeRole, "iamRoleArnToAssume", "Unable to use instance target type while using assume role", "remove iamRoleArnToAssume, or bind a target group of type ip")
+		return bad(checkAssumeRole, "iamRoleArnToAssume", "Unable to use instance target type while using assume role",
+			"remove iamRoleArnToAssume, or bind a target group of type ip")
 	case s.VpcID != "" && !vpcID.MatchString(s.VpcID):
-		return bad(checkVPC, "vpcID", fmt.Sprintf("ValidationError: vpcID %s failed to satisfy constraint: VPC Id must begin with 'vpc-' followed by 8, 17 or 32 lowercase letters (a-f) or numbers.", s.VpcID),
+		return bad(checkVPC, "vpcID", fmt.Sprintf("ValidationError: vpcID %s failed to satisfy constraint: VPC Id must "+
+			"begin with 'vpc-' followed by 8, 17 or 32 lowercase letters (a-f) or numbers.", s.VpcID),
 			"leave it out, or set it to the VPC of the target group")
-	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
-		return bad(checkProtocol, "targetGroupProtocol", "QUIC protocol is not supported for Instance target types.", "bind a target group of type ip")
+	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" ||
+		*s.TargetGroupProtocol == "TCP_QUIC"):
+		return bad(checkProtocol, "targetGroupProtocol", "QUIC protocol is not supported for Instance target types.",
+			"bind a target group of type ip")
 	}
 	return "", nil
 }
 
-// Role is what is wrong with the role that a binding names, by its form and by which roles the bindings of its namespace may name; nil if nothing is. Whether AWS
-// lets the controller assume it is not known here.
+// Role is what is wrong with the role that a binding names, by its form and by which roles the bindings of its
+// namespace may name; nil if nothing is. Whether AWS lets the controller assume it is not known here.
 func Role(roles iamroles.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	s := &b.Spec
 	bad := func(field string, code diag.Code, text, remedy string) *diag.Diagnostic {
@@ -158,21 +172,27 @@ func Role(roles iamroles.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic 
 	_, isRole := iamroles.Account(s.IamRoleArnToAssume)
 	switch {
 	case !isRole:
-		return bad("iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("%q is not the ARN of a role", s.IamRoleArnToAssume), "set it to an ARN such as arn:aws:iam::123456789012:role/targets")
+		return bad("iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("%q is not the ARN of a role",
+			s.IamRoleArnToAssume), "set it to an ARN such as arn:aws:iam::123456789012:role/targets")
 	case s.AssumeRoleExternalId != "" && !iamroles.ExternalID(s.AssumeRoleExternalId):
-		return bad("assumeRoleExternalId", diag.InvalidBinding, "an external id has 2 to 1224 letters, digits and characters of _+=,.@:/-", "set it to the external id in the role's trust policy, or omit it")
+		return bad("assumeRoleExternalId", diag.InvalidBinding,
+			"an external id has 2 to 1224 letters, digits and characters of _+=,.@:/-",
+			"set it to the external id in the role's trust policy, or omit it")
 	case !roles.Allow(b.Namespace, s.IamRoleArnToAssume):
-		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("bindings of namespace %s may not name role %s", b.Namespace, s.IamRoleArnToAssume),
-			fmt.Sprintf("the administrator of the controller can allow it with --assumable-roles=%s=%s", b.Namespace, s.IamRoleArnToAssume))
+		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("bindings of namespace %s may not name role %s",
+			b.Namespace, s.IamRoleArnToAssume),
+			fmt.Sprintf("the administrator of the controller can allow it with --assumable-roles=%s=%s", b.Namespace,
+				s.IamRoleArnToAssume))
 	}
 	return nil
 }
 
-// unbindable is the finding that a binding may not name its target group, where that is known without a question to AWS. The controller finds the others.
-// A target group of another account is not of this cluster.
+// unbindable is the finding that a binding may not name its target group, where that is known without a question to
+// AWS. The controller finds the others. A target group of another account is not of this cluster.
 func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	arn, name := b.Spec.TargetGroupARN, naming.OfTargetGroup(b.Spec.TargetGroupARN)
-	if arn == "" || c.Bindable.Allow(b.Namespace, arn, name) || b.Spec.IamRoleArnToAssume == "" && (c.External == nil || !c.External(arn)) {
+	if arn == "" || c.Bindable.Allow(b.Namespace, arn, name) || b.Spec.IamRoleArnToAssume == "" &&
+		(c.External == nil || !c.External(arn)) {
 		return nil
 	}
 	d := UnboundTargetGroup(b, name)
@@ -182,12 +202,14 @@ func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnosti
 // UnboundTargetGroup is the finding that a binding may not name a target group that is not of this cluster.
 func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
 	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("bindings of namespace %s may not name target group %s, which does not belong to this cluster", b.Namespace, name),
-		fmt.Sprintf("the administrator of the controller can allow it with --bindable-target-groups=%s=%s", b.Namespace, name))
+		fmt.Sprintf("bindings of namespace %s may not name target group %s, which does not belong to this cluster",
+			b.Namespace, name),
+		fmt.Sprintf("the administrator of the controller can allow it with --bindable-target-groups=%s=%s",
+			b.Namespace, name))
 }
 
-// sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are
-// unique within the account of a role.
+// sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are
+// compared: they are unique within the account of a role.
 func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	if a.TargetGroupARN != "" && b.TargetGroupARN != "" {
 		return a.TargetGroupARN == b.TargetGroupARN
@@ -196,7 +218,8 @@ func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	return name != "" && name == groupName(b) && a.IamRoleArnToAssume == b.IamRoleArnToAssume
 }
 
-// lost reports whether the controller found that AWS has no target group of a binding's ARN. Another one may have its name.
+// lost reports whether the controller found that AWS has no target group of a binding's ARN. Another one may have its
+// name.
 func lost(b *v1beta1.TargetGroupBinding) bool {
 	ready := meta.FindStatusCondition(b.Status.Conditions, "Ready")
 	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason == string(diag.TargetGroupNotFound)
@@ -213,7 +236,8 @@ func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 // shared refuses a target group that other bindings refer to, unless all of them are multi-cluster.
 func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
-	for _, o := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding, objects.TargetGroupRefs(&b.Spec)...) {
+	for _, o := range objects.Naming[*v1beta1.TargetGroupBinding](v, objects.TargetGroupBinding,
+		objects.TargetGroupRefs(&b.Spec)...) {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
 			continue
 		}
@@ -232,9 +256,11 @@ func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 		group, field = b.Spec.TargetGroupName, "spec.targetGroupName"
 	}
 	text := fmt.Sprintf("TargetGroup %s is already bound to following TargetGroupBindings %v", group, others)
-	d := diag.New(owner.Object(b), field, diag.TargetGroupBound, text, "set spec.multiClusterTargetGroup: true on all of them, or choose another target group")
+	d := diag.New(owner.Object(b), field, diag.TargetGroupBound, text,
+		"set spec.multiClusterTargetGroup: true on all of them, or choose another target group")
 	return Response{Check: checkExistingGroups, Recheck: true, Finding: &d, Denied: fmt.Sprintf(
-		"%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a different Target Group ARN.", text, group)}
+		"%s. Please enable MultiCluster mode on all TargetGroupBindings referencing %s or choose a different "+
+			"Target Group ARN.", text, group)}
 }
 
 // immutable lists the fields that an update changes and must not, once the binding is complete.
@@ -254,7 +280,8 @@ func immutable(old, s *v1beta1.TargetGroupBindingSpec, vpc string) []string {
 	case old.IPAddressType == nil || s.IPAddressType == nil || *s.IPAddressType != *old.IPAddressType:
 		changed = append(changed, "spec.ipAddressType")
 	}
-	if old.VpcID != s.VpcID && (old.VpcID != "" || s.VpcID != vpc && s.IamRoleArnToAssume == "") { // with a role, the controller fills in the VPC of another account
+	// with a role, the controller fills in the VPC of another account
+	if old.VpcID != s.VpcID && (old.VpcID != "" || s.VpcID != vpc && s.IamRoleArnToAssume == "") {
 		changed = append(changed, "spec.vpcID")
 	}
 	return changed

@@ -24,8 +24,8 @@ const (
 // maxName is the maximum length of the name of a load balancer.
 const maxName = 32
 
-// ClassParams validates the creation of class parameters, or, if old is not nil, their update. A refusal lists all errors; an update
-// that leaves the spec as it is is admitted.
+// ClassParams validates the creation of class parameters, or, if old is not nil, their update. A refusal lists all
+// errors; an update that leaves the spec as it is is admitted.
 func ClassParams(old, p *v1beta1.IngressClassParams) Response {
 	if p.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, p.Spec) {
 		return Response{}
@@ -104,7 +104,8 @@ func duplicates[T ~string](values []T, at *field.Path) field.ErrorList {
 	return all
 }
 
-// paramsWarnings are about settings that are admitted and cannot take effect. Each Ingress of the class reports them, too.
+// paramsWarnings are about settings that are admitted and cannot take effect. Each Ingress of the class reports them,
+// too.
 func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 	var all []string
 	if s.Group != nil {
@@ -115,14 +116,17 @@ func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 			all = append(all, fmt.Sprintf("spec.group.namespaceSelector: %v; no Ingress can join the group", err))
 		}
 	}
-	if n, err := strconv.ParseInt(s.SSLRedirectPort, 10, 32); s.SSLRedirectPort != "" && (err != nil || n < 1 || n > 65535) {
-		all = append(all, fmt.Sprintf("spec.sslRedirectPort: %q is not a port, so nothing is redirected; write a number from 1 to 65535", s.SSLRedirectPort))
+	if n, err := strconv.ParseInt(s.SSLRedirectPort, 10, 32); s.SSLRedirectPort != "" &&
+		(err != nil || n < 1 || n > 65535) {
+		all = append(all, fmt.Sprintf("spec.sslRedirectPort: %q is not a port, so nothing is redirected; write a number "+
+			"from 1 to 65535", s.SSLRedirectPort))
 	}
 	if _, err := metav1.LabelSelectorAsSelector(s.NamespaceSelector); err != nil {
 		all = append(all, fmt.Sprintf("spec.namespaceSelector: %v; no Ingress can use the class", err))
 	}
 	if len(s.LoadBalancerName) > maxName {
-		all = append(all, fmt.Sprintf("spec.loadBalancerName: %q is longer than %d characters, which AWS refuses", s.LoadBalancerName, maxName))
+		all = append(all, fmt.Sprintf("spec.loadBalancerName: %q is longer than %d characters, which AWS refuses",
+			s.LoadBalancerName, maxName))
 	}
 	return all
 }

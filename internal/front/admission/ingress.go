@@ -17,7 +17,8 @@ import (
 // IngressConfig is the configuration of the admission of Ingresses.
 type IngressConfig struct {
 	ingress.Config
-	// ForbidClassAnnotation is --disable-ingress-class-annotation: new use of kubernetes.io/ingress.class with a managed class is refused.
+	// ForbidClassAnnotation is --disable-ingress-class-annotation: new use of kubernetes.io/ingress.class with a managed
+	// class is refused.
 	ForbidClassAnnotation bool
 	// ForbidGroupName is --disable-ingress-group-name-annotation: a new or changed annotation group.name is refused.
 	ForbidGroupName bool
@@ -35,9 +36,10 @@ const (
 
 // Ingress validates the creation of an Ingress, or, if old is not nil, its update.
 //
-// An update is refused only for what it changes: finalizers can be removed, and other edits are admitted, whatever else is wrong. An
-// Ingress whose class does not exist may belong to any controller; it is refused only if it has annotations of this one. Missing class
-// parameters cause a warning and no refusal, because package managers create custom resources last.
+// An update is refused only for what it changes: finalizers can be removed, and other edits are admitted, whatever else
+// is wrong. An Ingress whose class does not exist may belong to any controller; it is refused only if it has
+// annotations of this one. Missing class parameters cause a warning and no refusal, because package managers create
+// custom resources last.
 func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress) Response {
 	if ing.DeletionTimestamp != nil || old != nil && same(old, ing) {
 		return Response{}
@@ -69,7 +71,8 @@ func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress)
 		key, ok := conditionsKey(d)
 		if ok && !slices.Contains(known, d) {
 			return Response{Check: checkConditions, Warnings: warnings(without(found, d)),
-				Denied: fmt.Sprintf("ignoring Ingress %s/%s since invalid %s annotation: %s", ing.Namespace, ing.Name, key, d.Message())}
+				Denied: fmt.Sprintf("ignoring Ingress %s/%s since invalid %s annotation: %s", ing.Namespace, ing.Name, key,
+					d.Message())}
 		}
 	}
 	return Response{Warnings: warnings(found)}
@@ -108,7 +111,8 @@ func brokenClass(v *objects.View, old, ing *networkingv1.Ingress, d diag.Diagnos
 
 // sameClass reports whether two versions of an Ingress name their class in the same way.
 func sameClass(a, b *networkingv1.Ingress) bool {
-	return equality.Semantic.DeepEqual(a.Spec.IngressClassName, b.Spec.IngressClassName) && byAnnotation(a) == byAnnotation(b)
+	return equality.Semantic.DeepEqual(a.Spec.IngressClassName, b.Spec.IngressClassName) &&
+		byAnnotation(a) == byAnnotation(b)
 }
 
 func byAnnotation(ing *networkingv1.Ingress) bool {
@@ -130,7 +134,8 @@ func sameAnnotation(a, b *networkingv1.Ingress, k annotation.Key) bool {
 // conditionsKey is the conditions annotation that a finding is about; ok is false for other findings.
 func conditionsKey(d diag.Diagnostic) (key string, ok bool) {
 	key, ok = strings.CutPrefix(strings.TrimSuffix(d.Path, "]"), "metadata.annotations[")
-	return key, ok && d.Code == diag.InvalidAnnotation && d.Object.Kind == "Ingress" && strings.HasPrefix(key, string(annotation.Conditions))
+	return key, ok && d.Code == diag.InvalidAnnotation && d.Object.Kind == "Ingress" &&
+		strings.HasPrefix(key, string(annotation.Conditions))
 }
 
 func without(found diag.List, one diag.Diagnostic) diag.List {

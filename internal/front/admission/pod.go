@@ -12,12 +12,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
-// maxGateName is the maximum length of the name of a binding with a readiness gate: it follows the slash of a qualified name.
+// maxGateName is the maximum length of the name of a binding with a readiness gate: it follows the slash of a qualified
+// name.
 const maxGateName = 63
 
-// ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip, with a
-// Service that selects the pod. With the first one, gates of version 1 of the existing controller, whose conditions no controller sets,
-// are removed. All other gates stay, in their order. awaited are the names of bindings of type ip that will register the pod and may not exist yet.
+// ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip,
+// with a Service that selects the pod. With the first one, gates of version 1 of the existing controller, whose
+// conditions no controller sets, are removed. All other gates stay, in their order. awaited are the names of bindings
+// of type ip that will register the pod and may not exist yet.
 func ReadinessGates(v *objects.View, pod *corev1.Pod, awaited ...string) Response {
 	var out Response
 	var gates []corev1.PodReadinessGate
@@ -30,13 +32,15 @@ func ReadinessGates(v *objects.View, pod *corev1.Pod, awaited ...string) Respons
 			continue
 		}
 		if len(b.Name) > maxGateName {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("the pod gets no readiness gate for TargetGroupBinding %s: its name is longer than %d characters", b.Name, maxGateName))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("the pod gets no readiness gate for TargetGroupBinding %s: its "+
+				"name is longer than %d characters", b.Name, maxGateName))
 			continue
 		}
 		gates = append(gates, corev1.PodReadinessGate{ConditionType: readiness.Gate(b.Name)})
 	}
 	for _, name := range awaited {
-		if g := (corev1.PodReadinessGate{ConditionType: readiness.Gate(name)}); len(name) <= maxGateName && !slices.Contains(gates, g) {
+		if g := (corev1.PodReadinessGate{ConditionType: readiness.Gate(name)}); len(name) <= maxGateName &&
+			!slices.Contains(gates, g) {
 			gates = append(gates, g)
 		}
 	}

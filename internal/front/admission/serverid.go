@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
-// ServerIDs gives each container and init container that the annotation of a new pod names a server id of its own, in an environment variable, unless the container has the variable
-// already. next makes an id; it is called only for a container that gets it. A pod without the annotation stays as it is.
+// ServerIDs gives each container and init container that the annotation of a new pod names a server id of its own, in
+// an environment variable, unless the container has the variable already. next makes an id; it is called only for a
+// container that gets it. A pod without the annotation stays as it is.
 func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out Response) {
 	named, ok := serverid.Containers(pod)
 	if !ok {
@@ -27,7 +28,8 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 			}
 			found[c.Name] = true
 			if slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == variable }) {
-				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s keeps its own value of %s: the controller registers only one of several pods with the same QUIC server id", c.Name, variable))
+				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s keeps its own value of %s: the controller "+
+					"registers only one of several pods with the same QUIC server id", c.Name, variable))
 				continue
 			}
 			env, at := corev1.EnvVar{Name: variable, Value: next().Value()}, fmt.Sprintf("%s/%d/env", of.path, i)
@@ -40,7 +42,8 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 	}
 	for _, name := range named {
 		if !found[name] {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("annotation %s names container %s, which does not exist in the pod", serverid.Annotation, name))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("annotation %s names container %s, which does not exist in the pod",
+				serverid.Annotation, name))
 		}
 	}
 	return out

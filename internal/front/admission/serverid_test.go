@@ -22,12 +22,19 @@ func TestNewPodsGetAServerIDForEachContainerThatServesQUIC(t *testing.T) {
 		containers, init []corev1.Container
 		patch, warnings  []string
 	}{
-		"without annotation":  {"-", []corev1.Container{container("a")}, nil, nil, nil},
-		"a container":         {"a", []corev1.Container{container("b"), container("a")}, nil, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one + `"}]}`}, nil},
-		"beside other values": {"a", []corev1.Container{container("a", other)}, nil, []string{`{"op":"add","path":"/spec/containers/0/env/-","value":{"name":"ID","value":"` + one + `"}}`}, nil},
-		"two, and a sidecar":  {" b, s", []corev1.Container{container("a"), container("b")}, []corev1.Container{container("s")}, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one + `"}]}`, `{"op":"add","path":"/spec/initContainers/0/env","value":[{"name":"ID","value":"` + two + `"}]}`}, nil},
-		"one that has it":     {"a", []corev1.Container{container("a", own)}, nil, nil, []string{"container a keeps its own value of ID: the controller registers only one of several pods with the same QUIC server id"}},
-		"one that is not there": {"a,x", []corev1.Container{container("a")}, nil, []string{`{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"` + one + `"}]}`},
+		"without annotation": {"-", []corev1.Container{container("a")}, nil, nil, nil},
+		"a container": {"a", []corev1.Container{container("b"), container("a")}, nil,
+			[]string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one + `"}]}`}, nil},
+		"beside other values": {"a", []corev1.Container{container("a", other)}, nil,
+			[]string{`{"op":"add","path":"/spec/containers/0/env/-","value":{"name":"ID","value":"` + one + `"}}`}, nil},
+		"two, and a sidecar": {" b, s", []corev1.Container{container("a"), container("b")}, []corev1.Container{
+			container("s")}, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one +
+			`"}]}`, `{"op":"add","path":"/spec/initContainers/0/env","value":[{"name":"ID","value":"` + two + `"}]}`}, nil},
+		"one that has it": {"a", []corev1.Container{container("a", own)}, nil, nil,
+			[]string{"container a keeps its own value of ID: the controller registers only one of several pods with the same " +
+				"QUIC server id"}},
+		"one that is not there": {"a,x", []corev1.Container{container("a")}, nil,
+			[]string{`{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"` + one + `"}]}`},
 			[]string{"annotation " + serverid.Annotation + " names container x, which does not exist in the pod"}},
 	} {
 		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: tc.containers, InitContainers: tc.init}}
@@ -44,7 +51,8 @@ func TestNewPodsGetAServerIDForEachContainerThatServesQUIC(t *testing.T) {
 			}
 			patch = append(patch, string(text))
 		}
-		if !slices.Equal(patch, tc.patch) || !slices.Equal(r.Warnings, tc.warnings) || int(n) != len(tc.patch) || r.Denied != "" {
+		if !slices.Equal(patch, tc.patch) || !slices.Equal(r.Warnings, tc.warnings) || int(n) != len(tc.patch) ||
+			r.Denied != "" {
 			t.Errorf("%s: %q, %q, %d ids", name, patch, r.Warnings, n)
 		}
 	}

@@ -21,8 +21,8 @@ import (
 // checkReservedTags is the check of the keys of tags, of every kind of object that has tags.
 const checkReservedTags = "checkReservedTags"
 
-// Tags refuses reserved keys in the tags of an object, or, if old is not nil, those that its update adds or changes: an object that has such
-// tags since before it was validated can be edited.
+// Tags refuses reserved keys in the tags of an object, or, if old is not nil, those that its update adds or changes: an
+// object that has such tags since before it was validated can be edited.
 func Tags(old, object metav1.Object) Response {
 	if object.GetDeletionTimestamp() != nil {
 		return Response{}
@@ -72,7 +72,8 @@ func tagsOf(object metav1.Object) map[string]map[string]string {
 	case *lbcgatewayv1.TargetGroupConfiguration:
 		out["spec.defaultConfiguration.tags"] = o.Spec.DefaultConfiguration.Tags
 		for i := range o.Spec.RouteConfigurations {
-			out[fmt.Sprintf("spec.routeConfigurations[%d].targetGroupProps.tags", i)] = o.Spec.RouteConfigurations[i].TargetGroupProps.Tags
+			out[fmt.Sprintf("spec.routeConfigurations[%d].targetGroupProps.tags", i)] =
+				o.Spec.RouteConfigurations[i].TargetGroupProps.Tags
 		}
 	case *agav1beta1.GlobalAccelerator:
 		out["spec.tags"] = o.Spec.Tags

@@ -25,20 +25,25 @@ var tagged = map[string]func(k, v string) metav1.Object{
 	"metadata.annotations[alb.ingress.kubernetes.io/frontend-nlb-tags]": func(k, v string) metav1.Object {
 		return &networkingv1.Ingress{ObjectMeta: annotatedMeta("alb.ingress.kubernetes.io/frontend-nlb-tags", k+"="+v)}
 	},
-	"metadata.annotations[service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags]": func(k, v string) metav1.Object {
-		return &corev1.Service{ObjectMeta: annotatedMeta("service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags", k+"="+v)}
+	"metadata.annotations[service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags]": func(k,
+		v string) metav1.Object {
+		return &corev1.Service{
+			ObjectMeta: annotatedMeta("service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags", k+"="+v)}
 	},
 	"metadata.annotations[alb.ingress.kubernetes.io/tags] of a Service": func(k, v string) metav1.Object {
 		return &corev1.Service{ObjectMeta: annotatedMeta("alb.ingress.kubernetes.io/tags", k+"="+v)}
 	},
 	"spec.tags[1]": func(k, v string) metav1.Object {
-		return &v1beta1.IngressClassParams{Spec: v1beta1.IngressClassParamsSpec{Tags: []v1beta1.Tag{{Key: "Team", Value: "a"}, {Key: k, Value: v}}}}
+		return &v1beta1.IngressClassParams{Spec: v1beta1.IngressClassParamsSpec{
+			Tags: []v1beta1.Tag{{Key: "Team", Value: "a"}, {Key: k, Value: v}}}}
 	},
 	"spec.tags": func(k, v string) metav1.Object {
-		return &lbcgatewayv1.LoadBalancerConfiguration{Spec: lbcgatewayv1.LoadBalancerConfigurationSpec{Tags: map[string]string{k: v}}}
+		return &lbcgatewayv1.LoadBalancerConfiguration{Spec: lbcgatewayv1.LoadBalancerConfigurationSpec{
+			Tags: map[string]string{k: v}}}
 	},
 	"spec.tags of rules": func(k, v string) metav1.Object {
-		return &lbcgatewayv1.ListenerRuleConfiguration{Spec: lbcgatewayv1.ListenerRuleConfigurationSpec{Tags: map[string]string{k: v}}}
+		return &lbcgatewayv1.ListenerRuleConfiguration{Spec: lbcgatewayv1.ListenerRuleConfigurationSpec{
+			Tags: map[string]string{k: v}}}
 	},
 	"spec.defaultConfiguration.tags": func(k, v string) metav1.Object {
 		o := &lbcgatewayv1.TargetGroupConfiguration{}
@@ -60,10 +65,12 @@ func TestReservedTagsAreRefused(t *testing.T) {
 	t.Parallel()
 	for what, object := range tagged {
 		path, _, _ := strings.Cut(what, " of ")
-		for _, key := range []string{"elbv2.k8s.aws/resource", "service.k8s.aws/stack", "Ingress.K8s.aws/stack", "kubernetes.io/cluster/demo"} {
+		for _, key := range []string{"elbv2.k8s.aws/resource", "service.k8s.aws/stack", "Ingress.K8s.aws/stack",
+			"kubernetes.io/cluster/demo"} {
 			forged := object(key, "x")
 			got := Tags(nil, forged)
-			if got.Check != "checkReservedTags" || !strings.Contains(got.Denied, "tag key "+key+" is reserved") || !strings.Contains(got.Denied, "("+path+")") {
+			if got.Check != "checkReservedTags" || !strings.Contains(got.Denied, "tag key "+key+" is reserved") ||
+				!strings.Contains(got.Denied, "("+path+")") {
 				t.Errorf("%s, %s: %+v", what, key, got)
 			}
 			if got := Tags(object("Team", "b"), forged); got.Denied == "" {
@@ -83,7 +90,8 @@ func TestReservedTagsAreRefused(t *testing.T) {
 			t.Errorf("%s: a tag of a user is refused: %s", what, got.Denied)
 		}
 	}
-	leaving := &networkingv1.Ingress{ObjectMeta: annotatedMeta("alb.ingress.kubernetes.io/tags", "elbv2.k8s.aws/resource=x")}
+	leaving := &networkingv1.Ingress{ObjectMeta: annotatedMeta("alb.ingress.kubernetes.io/tags",
+		"elbv2.k8s.aws/resource=x")}
 	leaving.DeletionTimestamp = &metav1.Time{}
 	if got := Tags(nil, leaving); got.Denied != "" {
 		t.Errorf("an object that is being deleted is refused: %s", got.Denied)

@@ -13,13 +13,15 @@ func TestBindingsOfOneTargetGroupHaveAReferenceInCommon(t *testing.T) {
 	arns := []string{
 		"", "x", "web", "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/0123456789abcdef",
 		"arn:aws:elasticloadbalancing:us-west-2:210987654321:targetgroup/web/0123456789abcdef",
-		"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web", "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/",
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web",
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/",
 	}
 	var specs []v1beta1.TargetGroupBindingSpec
 	for _, arn := range arns {
 		for _, name := range []string{"", "web", "other", "x"} {
 			for _, role := range []string{"", "arn:aws:iam::210987654321:role/targets"} {
-				specs = append(specs, v1beta1.TargetGroupBindingSpec{TargetGroupARN: arn, TargetGroupName: name, IamRoleArnToAssume: role})
+				specs = append(specs, v1beta1.TargetGroupBindingSpec{TargetGroupARN: arn, TargetGroupName: name,
+					IamRoleArnToAssume: role})
 			}
 		}
 	}
@@ -31,7 +33,9 @@ func TestBindingsOfOneTargetGroupHaveAReferenceInCommon(t *testing.T) {
 				continue
 			}
 			same++
-			common := slices.ContainsFunc(objects.TargetGroupRefs(&specs[j]), func(r objects.Ref) bool { return slices.Contains(refs, r) })
+			common := slices.ContainsFunc(objects.TargetGroupRefs(&specs[j]), func(r objects.Ref) bool {
+				return slices.Contains(refs, r)
+			})
 			if !common {
 				t.Errorf("%+v and %+v have no reference in common", specs[i], specs[j])
 			}

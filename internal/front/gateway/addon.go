@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Annotations of a Gateway that record what was made of its load balancer: "true" is written before, "false" once it is taken away. Without
-// "true", what is not wanted stays as AWS has it, and AWS is not called for an add-on.
+// Annotations of a Gateway that record what was made of its load balancer: "true" is written before, "false" once it is
+// taken away. Without "true", what is not wanted stays as AWS has it, and AWS is not called for an add-on.
 const (
 	AddOnWebACL   = "gateway.k8s.aws.addon.wafv2"
 	AddOnShield   = "gateway.k8s.aws.addon.shield"
@@ -19,15 +19,15 @@ const (
 	ClientsPassed = "gateway.k8s.aws/client-certificates-passed"
 )
 
-// recordedAddOn is an add-on that an annotation of the Gateway records while it is wanted: while it has another value than off. The value
-// removed takes it off the load balancer.
+// recordedAddOn is an add-on that an annotation of the Gateway records while it is wanted: while it has another value
+// than off. The value removed takes it off the load balancer.
 type recordedAddOn[T comparable] struct {
 	annotation   string
 	off, removed T
 }
 
-// keepRecord records an add-on that is wanted. It clears one that is not wanted, unless it is recorded: then it sets the value removed,
-// until the removal is recorded.
+// keepRecord records an add-on that is wanted. It clears one that is not wanted, unless it is recorded: then it sets
+// the value removed, until the removal is recorded.
 func keepRecord[T comparable](t *translation, d *Decisions, a recordedAddOn[T], f *intent.Field[T]) {
 	annotation := a.annotation
 	recorded, err := strconv.ParseBool(t.Gateway.Annotations[annotation])
@@ -52,8 +52,8 @@ func keepRecord[T comparable](t *translation, d *Decisions, a recordedAddOn[T], 
 	}
 }
 
-// addOns are the optional features. Without declared capacity, web ACL or protection, what AWS holds stays, unless the Gateway records that it
-// was made for it: then it is taken away.
+// addOns are the optional features. Without declared capacity, web ACL or protection, what AWS holds stays, unless the
+// Gateway records that it was made for it: then it is taken away.
 func (t *translation) addOns(d *Decisions) intent.AddOns {
 	l := t.Loaded
 	out := intent.AddOns{
@@ -92,16 +92,18 @@ func (t *translation) addOns(d *Decisions) intent.AddOns {
 	for _, f := range []struct {
 		set    bool
 		source intent.Source
-	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source}, {out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
+	}{{out.CustomerOwnedPool.Set, out.CustomerOwnedPool.Source}, {out.IPAMPool.Set, out.IPAMPool.Source},
+		{out.WebACL.Set, out.WebACL.Source}, {out.Shield.Set, out.Shield.Source}} {
 		if f.set {
-			t.ignored(f.source, "Network Load Balancers do not have it", "remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
+			t.ignored(f.source, "Network Load Balancers do not have it",
+				"remove the field, or put it into the configuration of Gateways with an Application Load Balancer")
 		}
 	}
 	return intent.AddOns{Capacity: out.Capacity}
 }
 
-// passClients records that listeners pass the certificates of clients to targets as spec.tls.frontend declares. Once it does no more, those that
-// declare nothing about certificates of clients do not take these.
+// passClients records that listeners pass the certificates of clients to targets as spec.tls.frontend declares. Once it
+// does no more, those that declare nothing about certificates of clients do not take these.
 func (t *translation) passClients(d *Decisions, listeners []intent.Listener) {
 	if t.Family != attachment.Application || t.Unknown != nil {
 		return

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// addresses reads spec.addresses. An entry without a value asks for any address. IP addresses are Elastic IP addresses of the account: those
-// of a Network Load Balancer, or of the one in front of an Application Load Balancer.
+// addresses reads spec.addresses. An entry without a value asks for any address. IP addresses are Elastic IP addresses
+// of the account: those of a Network Load Balancer, or of the one in front of an Application Load Balancer.
 func (t *translation) addresses(s *intent.Settings) {
 	var ips []string
 	for i, a := range t.Gateway.Spec.Addresses {
@@ -27,15 +27,19 @@ func (t *translation) addresses(s *intent.Settings) {
 		}
 		switch {
 		case kind != gatewayv1.IPAddressType && kind != gatewayv1.HostnameAddressType:
-			text := fmt.Sprintf("address %d is of type %s; load balancers have addresses of type IPAddress and Hostname", i, kind)
+			text := fmt.Sprintf("address %d is of type %s; load balancers have addresses of type IPAddress and Hostname", i,
+				kind)
 			t.report(source, diag.UnsupportedAddress, text, "remove it, or use type IPAddress with an Elastic IP address")
 			if t.refused == nil {
 				t.refused = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonUnsupportedAddress), Message: text}
 			}
 		case a.Value == "":
 		case kind == gatewayv1.HostnameAddressType:
-			if !slices.ContainsFunc(t.Gateway.Status.Addresses, func(have gatewayv1.GatewayStatusAddress) bool { return strings.EqualFold(have.Value, a.Value) }) {
-				unusable(fmt.Sprintf("hostname %s is not the load balancer's hostname, which AWS chooses", a.Value), "leave the value empty, and point a DNS record to the hostname in the status")
+			if !slices.ContainsFunc(t.Gateway.Status.Addresses, func(have gatewayv1.GatewayStatusAddress) bool {
+				return strings.EqualFold(have.Value, a.Value)
+			}) {
+				unusable(fmt.Sprintf("hostname %s is not the load balancer's hostname, which AWS chooses", a.Value),
+					"leave the value empty, and point a DNS record to the hostname in the status")
 			}
 		default:
 			if ip, err := netip.ParseAddr(a.Value); err != nil || !ip.Is4() {

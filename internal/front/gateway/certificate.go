@@ -21,9 +21,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can be used is not
-// served, unless its configuration names certificates.
-func (t *translation) checkCertificates(ports []port, configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
+// checkCertificates reads the Secrets that listeners of secure ports name. A listener with references none of which can
+// be used is not served, unless its configuration names certificates.
+func (t *translation) checkCertificates(ports []port,
+	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]) {
 	t.unserved, t.named = map[int]bool{}, map[int]bool{}
 	for i := range ports {
 		p := &ports[i]
@@ -45,12 +46,13 @@ func (t *translation) checkCertificates(ports []port, configured map[configv1.Pr
 	}
 }
 
-// recallRefs has a listener some of whose references cannot be used have those of its last valid version, too, and reports whether one of
-// these can be used.
+// recallRefs has a listener some of whose references cannot be used have those of its last valid version, too, and
+// reports whether one of these can be used.
 func (t *translation) recallRefs(i int) (usable bool) {
 	l := &t.listeners.All[i]
 	last, ok := t.config.Last.of(l.Parent, l.Name)
-	if !ok || last.TLS == nil || l.Declared != nil || equality.Semantic.DeepEqual(last.TLS.CertificateRefs, l.TLS.CertificateRefs) {
+	if !ok || last.TLS == nil || l.Declared != nil || equality.Semantic.DeepEqual(last.TLS.CertificateRefs,
+		l.TLS.CertificateRefs) {
 		return false
 	}
 	declared, problem, with := *l, t.refs[i], *l.TLS
@@ -65,9 +67,10 @@ func (t *translation) recallRefs(i int) (usable bool) {
 	return true
 }
 
-// checkRefs reads the Secrets that a listener names, and keeps what is wrong in refs. usable is false if no reference can be used; one to a
-// Secret that is missing or invalid can, as the certificate that was imported from it before stays in use. all reports that each can. With
-// named, the certificates of the configuration are used, and none is imported.
+// checkRefs reads the Secrets that a listener names, and keeps what is wrong in refs. usable is false if no reference
+// can be used; one to a Secret that is missing or invalid can, as the certificate that was imported from it before
+// stays in use. all reports that each can. With named, the certificates of the configuration are used, and none is
+// imported.
 func (t *translation) checkRefs(i int, named bool) (usable, all bool) {
 	l := &t.listeners.All[i]
 	if l.TLS == nil || len(l.TLS.CertificateRefs) == 0 {
@@ -106,14 +109,17 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 			continue
 		}
 		text := fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, whose)
-		t.addCause(diag.New(Object(t.Gateway), source.Place(), diag.SecretRefused, text, t.mayTake(l.Parent.Namespace)).In(diag.Certificate))
-		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " + t.mayTake(l.Parent.Namespace)}
+		t.addCause(diag.New(Object(t.Gateway), source.Place(), diag.SecretRefused, text, t.mayTake(l.Parent.Namespace)).In(
+			diag.Certificate))
+		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " +
+			t.mayTake(l.Parent.Namespace)}
 	}
 	return nil
 }
 
 // certificate is the certificate in the Secret that a reference names; nil if the reference cannot be followed.
-func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretObjectReference, source intent.Source) (*intent.Certificate, *attachment.Problem) {
+func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretObjectReference, source intent.Source) (
+	*intent.Certificate, *attachment.Problem) {
 	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
 		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(reason), Message: text}
@@ -131,36 +137,42 @@ func (t *translation) certificate(l *attachment.Listener, ref gatewayv1.SecretOb
 	name, full := string(ref.Name), namespace+"/"+string(ref.Name)
 	if group != corev1.GroupName || kind != string(objects.Secret) {
 		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
-			fmt.Sprintf("certificateRefs names a %s of group %q; certificates are in Secrets", kind, group), "name a Secret of type kubernetes.io/tls")
+			fmt.Sprintf("certificateRefs names a %s of group %q; certificates are in Secrets", kind, group),
+			"name a Secret of type kubernetes.io/tls")
 	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, fmt.Sprintf("%q is not the name of a Secret: %s", name, problems[0]), "write the name of a Secret")
+		return nil, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
+			fmt.Sprintf("%q is not the name of a Secret: %s", name, problems[0]), "write the name of a Secret")
 	}
 	c := &intent.Certificate{ID: naming.ImportedCertificateID(namespace, name), Source: source}
-	s, err := objects.Get[*corev1.Secret](t.view, objects.From{Kind: objects.Kind(l.Parent.Kind), Namespace: l.Parent.Namespace}, objects.Ref{Kind: objects.Secret, Namespace: namespace, Name: name})
+	s, err := objects.Get[*corev1.Secret](t.view, objects.From{Kind: objects.Kind(l.Parent.Kind),
+		Namespace: l.Parent.Namespace}, objects.Ref{Kind: objects.Secret, Namespace: namespace, Name: name})
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
 		return nil, fail(gatewayv1.ListenerReasonRefNotPermitted, diag.SecretRefused, foreign.Error(),
-			fmt.Sprintf("add a ReferenceGrant to namespace %s, from %s of namespace %s to Secret %s", namespace, l.Parent.Kind, l.Parent.Namespace, name))
+			fmt.Sprintf("add a ReferenceGrant to namespace %s, from %s of namespace %s to Secret %s", namespace, l.Parent.Kind,
+				l.Parent.Namespace, name))
 	case err != nil:
 		c.Broken = true
 		var problem *attachment.Problem
-		secretdata.Unusable(full, err, "create it with type kubernetes.io/tls, or correct the reference", func(code diag.Code, text, remedy string) {
-			problem = fail(gatewayv1.ListenerReasonInvalidCertificateRef, code, text, remedy)
-		})
+		secretdata.Unusable(full, err, "create it with type kubernetes.io/tls, or correct the reference",
+			func(code diag.Code, text, remedy string) {
+				problem = fail(gatewayv1.ListenerReasonInvalidCertificateRef, code, text, remedy)
+			})
 		return c, problem
 	}
 	if c.Import, c.Names, err = secretdata.TLS(s, t.config.Now); err != nil {
 		c.Broken = true
-		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret, fmt.Sprintf("secret %s cannot be imported: %v", full, err),
+		return c, fail(gatewayv1.ListenerReasonInvalidCertificateRef, diag.InvalidSecret,
+			fmt.Sprintf("secret %s cannot be imported: %v", full, err),
 			"put a valid certificate with its intermediate certificates into tls.crt and its key into tls.key")
 	}
 	return c, nil
 }
 
-// discoveredFirst are the hosts of a listener whose certificates in ACM count before the Secrets that it names: the existing controller does
-// not read these.
+// discoveredFirst are the hosts of a listener whose certificates in ACM count before the Secrets that it names: the
+// existing controller does not read these.
 func (t *translation) discoveredFirst(listener int) []string {
 	if t.rules != rule.Compatible {
 		return nil
@@ -176,8 +188,8 @@ func (t *translation) hostsOf(listener int) (out []string) {
 	return append(out, t.routeHosts(listener)...)
 }
 
-// ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name, and for listeners that
-// name none, certificates of ACM for their hostnames and those of their routes.
+// ownOrDiscover sets the certificates of a port without explicit ones: those of the Secrets that its listeners name,
+// and for listeners that name none, certificates of ACM for their hostnames and those of their routes.
 func (t *translation) ownOrDiscover(l *intent.Listener, p port) {
 	var hosts, first []string
 	for _, i := range p.listeners {

@@ -82,11 +82,13 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	}
 	p := ClassProblem(v, cfg, c)
 	want := metav1.Condition{
-		Type: string(gatewayv1.GatewayClassConditionStatusAccepted), Status: metav1.ConditionTrue, Reason: string(gatewayv1.GatewayClassReasonAccepted),
+		Type: string(gatewayv1.GatewayClassConditionStatusAccepted), Status: metav1.ConditionTrue,
+		Reason:  string(gatewayv1.GatewayClassReasonAccepted),
 		Message: "Accepted", ObservedGeneration: c.Generation,
 	}
 	if p != nil {
-		want.Status, want.Reason, want.Message = metav1.ConditionFalse, string(gatewayv1.GatewayClassReasonInvalidParameters), p.Message
+		want.Status, want.Reason, want.Message = metav1.ConditionFalse, string(gatewayv1.GatewayClassReasonInvalidParameters),
+			p.Message
 	}
 	return Change{objects.GatewayClass, "", c.Name, func(o metav1.Object, now metav1.Time) bool {
 		to, ok := o.(*gatewayv1.GatewayClass)
@@ -100,7 +102,8 @@ func Class(v *objects.View, cfg Config, c *gatewayv1.GatewayClass) (change Chang
 	}}, true
 }
 
-// RuleConfiguration is the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of its login exists.
+// RuleConfiguration is the status of a ListenerRuleConfiguration that no route refers to: whether the Secret of its
+// login exists.
 func RuleConfiguration(v *objects.View, c *configv1.ListenerRuleConfiguration) Change {
 	accepted, text := true, "Accepted"
 	for _, a := range c.Spec.Actions {
@@ -116,7 +119,8 @@ func RuleConfiguration(v *objects.View, c *configv1.ListenerRuleConfiguration) C
 			text = fmt.Sprintf("secret [%s/%s] cannot be read: %v", c.Namespace, name, err)
 		}
 	}
-	return ruleStatus(route.Configuration{Namespace: c.Namespace, Name: c.Name, Generation: c.Generation, Accepted: accepted, Message: text})
+	return ruleStatus(route.Configuration{Namespace: c.Namespace, Name: c.Name, Generation: c.Generation,
+		Accepted: accepted, Message: text})
 }
 
 // ruleStatus is the status of a ListenerRuleConfiguration as it is decided.
@@ -127,7 +131,8 @@ func ruleStatus(c route.Configuration) Change {
 			return false
 		}
 		before := to.Status.DeepCopy()
-		to.Status = configv1.ListenerRuleConfigurationStatus{ObservedGeneration: &c.Generation, Accepted: &c.Accepted, Message: &c.Message}
+		to.Status = configv1.ListenerRuleConfigurationStatus{ObservedGeneration: &c.Generation, Accepted: &c.Accepted,
+			Message: &c.Message}
 		return !equality.Semantic.DeepEqual(before, &to.Status)
 	}}
 }

@@ -33,12 +33,13 @@ const (
 // clientValidation is what spec.tls.frontend makes of the HTTPS listeners of a port.
 type clientValidation struct {
 	mutual intent.Field[stack.MutualAuthentication]
-	// refs is what is wrong with the first reference that cannot be followed, if there is one; refused is why no listener of the port is accepted.
+	// refs is what is wrong with the first reference that cannot be followed, if there is one; refused is why no listener
+	// of the port is accepted.
 	refs, refused *attachment.Problem
 }
 
-// validateClients decides what HTTPS listeners do with the certificates of clients, and refuses those whose references to authorities are all
-// invalid. A port whose listener configuration has mutualAuthentication is left to that.
+// validateClients decides what HTTPS listeners do with the certificates of clients, and refuses those whose references
+// to authorities are all invalid. A port whose listener configuration has mutualAuthentication is left to that.
 func (t *translation) validateClients() {
 	t.refs, t.clients = make([]*attachment.Problem, len(t.listeners.All)), map[int32]clientValidation{}
 	if t.Gateway.Spec.TLS == nil || t.Gateway.Spec.TLS.Frontend == nil {
@@ -82,8 +83,10 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	if verifies && !t.config.TrustStores {
 		text := "client certificates can only be verified with a bucket for their authorities"
 		t.report(t.here(path), diag.UnsupportedFeature, fmt.Sprintf("%s; port %d is not served", text, port),
-			"run the controller with --trust-store-bucket, or make a trust store in AWS and name it in mutualAuthentication of a LoadBalancerConfiguration")
-		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonUnsupportedValue), Message: text + ": the controller needs --trust-store-bucket"}
+			"run the controller with --trust-store-bucket, or make a trust store in AWS and name it in mutualAuthentication "+
+				"of a LoadBalancerConfiguration")
+		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonUnsupportedValue), Message: text +
+			": the controller needs --trust-store-bucket"}
 		return out
 	}
 	var names, bundles []string
@@ -98,7 +101,8 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 		}
 	}
 	if len(names) == 0 {
-		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate), Message: "No reference to certificates of authorities is valid."}
+		out.refused = &attachment.Problem{Reason: string(gatewayv1.ListenerReasonNoValidCACertificate),
+			Message: "No reference to certificates of authorities is valid."}
 		return out
 	}
 	if out.refs != nil { // the others are in effect, unless one could not be read
@@ -128,9 +132,10 @@ func (t *translation) clientValidation(port int32) (out clientValidation) {
 	return out
 }
 
-// authorities are the certificates that a reference names, in PEM without what is between them. passing reports a problem that is none of the
-// reference: what it names could not be read.
-func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.Source) (name, bundle string, problem *attachment.Problem, passing bool) {
+// authorities are the certificates that a reference names, in PEM without what is between them. passing reports a
+// problem that is none of the reference: what it names could not be read.
+func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.Source) (name, bundle string,
+	problem *attachment.Problem, passing bool) {
 	fail := func(reason gatewayv1.ListenerConditionReason, code diag.Code, text, remedy string) *attachment.Problem {
 		t.addCause(diag.New(Object(t.Gateway), source.Place(), code, text, remedy).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(reason), Message: text}
@@ -138,27 +143,35 @@ func (t *translation) authorities(ref gatewayv1.ObjectReference, source intent.S
 	const create = "name a ConfigMap with certificates of authorities in its key ca.crt"
 	if ref.Group != corev1.GroupName || string(ref.Kind) != string(objects.ConfigMap) {
 		return "", "", fail(gatewayv1.ListenerReasonInvalidCACertificateKind, diag.InvalidCACertificate,
-			fmt.Sprintf("caCertificateRefs names a %s of group %q; authorities are in ConfigMaps", ref.Kind, ref.Group), create), false
+				fmt.Sprintf("caCertificateRefs names a %s of group %q; authorities are in ConfigMaps", ref.Kind, ref.Group),
+				create),
+			false
 	}
 	namespace := t.Gateway.Namespace
 	if ref.Namespace != nil {
 		namespace = string(*ref.Namespace)
 	}
 	name = namespace + "/" + string(ref.Name)
-	c, err := objects.Get[*corev1.ConfigMap](t.view, objects.From{Kind: objects.Gateway, Namespace: t.Gateway.Namespace}, objects.Ref{Kind: objects.ConfigMap, Namespace: namespace, Name: string(ref.Name)})
+	c, err := objects.Get[*corev1.ConfigMap](t.view, objects.From{Kind: objects.Gateway, Namespace: t.Gateway.Namespace},
+		objects.Ref{Kind: objects.ConfigMap, Namespace: namespace, Name: string(ref.Name)})
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
 		return name, "", fail(gatewayv1.ListenerReasonRefNotPermitted, diag.InvalidCACertificate, foreign.Error(),
-			fmt.Sprintf("add a ReferenceGrant to namespace %s, from Gateway of namespace %s to ConfigMap %s", namespace, t.Gateway.Namespace, ref.Name)), false
+			fmt.Sprintf("add a ReferenceGrant to namespace %s, from Gateway of namespace %s to ConfigMap %s", namespace,
+				t.Gateway.Namespace, ref.Name)), false
 	case errors.Is(err, objects.ErrAbsent):
-		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.InvalidCACertificate, fmt.Sprintf("ConfigMap %s does not exist", name), create), false
+		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.InvalidCACertificate,
+			fmt.Sprintf("ConfigMap %s does not exist", name), create), false
 	case err != nil:
-		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.CACertificateUnread, fmt.Sprintf("ConfigMap %s cannot be read: %v", name, err),
-			"grant the controller's service account get, list and watch on this ConfigMap by a Role in its namespace, if it lacks them"), true
+		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.CACertificateUnread,
+			fmt.Sprintf("ConfigMap %s cannot be read: %v", name, err),
+			"grant the controller's service account get, list and watch on this ConfigMap by a Role in its namespace, if "+
+				"it lacks them"), true
 	}
 	if bundle, err = authoritiesOf(c); err != nil {
-		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.InvalidCACertificate, fmt.Sprintf("ConfigMap %s: %v", name, err), create), false
+		return name, "", fail(gatewayv1.ListenerReasonInvalidCACertificateRef, diag.InvalidCACertificate,
+			fmt.Sprintf("ConfigMap %s: %v", name, err), create), false
 	}
 	return name, bundle, nil, false
 }
@@ -185,7 +198,8 @@ func authoritiesOf(c *corev1.ConfigMap) (string, error) {
 		case !leaf.IsCA:
 			return "", fmt.Errorf("the certificate of %s in %s is not that of an authority", leaf.Subject, authoritiesKey)
 		case len(block.Bytes) > maxAuthority:
-			return "", fmt.Errorf("the certificate of %s in %s is longer than %d bytes", leaf.Subject, authoritiesKey, maxAuthority)
+			return "", fmt.Errorf("the certificate of %s in %s is longer than %d bytes", leaf.Subject, authoritiesKey,
+				maxAuthority)
 		}
 		out.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
 	}
@@ -210,12 +224,15 @@ func (t *translation) noteVerifying(listeners []intent.Listener) {
 		source = t.here("spec.tls.frontend")
 	}
 	if n > maxVerifying {
-		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS admits %d of a load balancer unless the quota was raised, and refuses the others", n, maxVerifying),
-			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS verify listeners per ALB)")
+		t.report(source, diag.VerifyingListeners, fmt.Sprintf("%d ports verify clients; AWS admits %d of a load balancer "+
+			"unless the quota was raised, and refuses the others", n, maxVerifying),
+			"have the hosts share a port, use another Gateway for some of them, or ask AWS for a higher quota (Mutual TLS "+
+				"verify listeners per ALB)")
 	}
 }
 
-// insecure reports whether a port takes clients whose certificates are not verified although their authorities are named.
+// insecure reports whether a port takes clients whose certificates are not verified although their authorities are
+// named.
 func (t *translation) insecure() bool {
 	for _, v := range t.clients {
 		if v.mutual.Set && v.mutual.Value.Mode == stack.MutualPassthrough {

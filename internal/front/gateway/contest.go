@@ -14,12 +14,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// contest keeps ListenerSets from taking hostnames that routes of other namespaces serve. Each ListenerSet that loses one gets a finding.
+// contest keeps ListenerSets from taking hostnames that routes of other namespaces serve. Each ListenerSet that loses
+// one gets a finding.
 func (t *translation) contest(d *Decisions) {
 	routes := make([]attachment.Contender, 0, len(t.routes))
 	for i := range t.routes {
 		r := &t.routes[i]
-		routes = append(routes, attachment.Contender{Route: r.route, Created: r.object.GetCreationTimestamp().Time, Decisions: r.decisions})
+		routes = append(routes, attachment.Contender{Route: r.route, Created: r.object.GetCreationTimestamp().Time,
+			Decisions: r.decisions})
 	}
 	t.listeners.Contest(routes, attachment.Terms{
 		Decides:  t.deciders().Decides,
@@ -45,10 +47,12 @@ func (t *translation) contest(d *Decisions) {
 
 // mayTake is what the author of a ListenerSet of a namespace can do about a hostname, port or certificate of others.
 func (t *translation) mayTake(namespace string) string {
-	return fmt.Sprintf("use another one, or have annotation %s of Gateway %s/%s name namespace %s", annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name, namespace)
+	return fmt.Sprintf("use another one, or have annotation %s of Gateway %s/%s name namespace %s",
+		annotation.GatewaySettingsNamespaces, t.Gateway.Namespace, t.Gateway.Name, namespace)
 }
 
-// deciders are the namespaces that decide what listeners of the Gateway share: that of the Gateway, and those that the Gateway names.
+// deciders are the namespaces that decide what listeners of the Gateway share: that of the Gateway, and those that the
+// Gateway names.
 func (t *translation) deciders() intent.Deciders {
 	parties := []intent.Party{{Object: Object(t.Gateway), Authority: intent.Deciding}}
 	key := annotation.GatewaySettingsNamespaces
@@ -57,11 +61,13 @@ func (t *translation) deciders() intent.Deciders {
 			continue
 		}
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-			t.add(diag.New(Object(t.Gateway), key.Path(), diag.InvalidAnnotation, fmt.Sprintf("%q is not the name of a namespace: %s", name, problems[0]),
+			t.add(diag.New(Object(t.Gateway), key.Path(), diag.InvalidAnnotation, fmt.Sprintf("%q is not the name of a "+
+				"namespace: %s", name, problems[0]),
 				"write names of namespaces, separated by commas").In(diag.AddOn))
 			continue
 		}
-		parties = append(parties, intent.Party{Object: diag.Object{Kind: kindListenerSet, Namespace: name}, Authority: intent.Deciding})
+		parties = append(parties, intent.Party{Object: diag.Object{Kind: kindListenerSet, Namespace: name},
+			Authority: intent.Deciding})
 	}
 	return intent.DecidersOf(parties, nil)
 }

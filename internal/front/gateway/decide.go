@@ -29,7 +29,8 @@ type Decisions struct {
 	Annotations map[string]string
 	// Removed are annotations that become "false" once AWS holds nothing of what each is about.
 	Removed []string
-	// Found are notes about routes and the configurations that they use, also of routes without a part in the load balancer.
+	// Found are notes about routes and the configurations that they use, also of routes without a part in the load
+	// balancer.
 	Found diag.List
 
 	config     Config
@@ -42,10 +43,11 @@ type Decisions struct {
 	unserved   map[int]bool
 	named      map[int]bool // listeners whose configuration names certificates
 	routes     []decidedRoute
-	insecure   bool           // clients whose certificates are not verified are let in
-	addresses  []string       // Elastic IP addresses that the Gateway asks for
-	lost       bool           // an invalid listener may have served in a version that is not known
-	idle       map[int32]bool // ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
+	insecure   bool     // clients whose certificates are not verified are let in
+	addresses  []string // Elastic IP addresses that the Gateway asks for
+	lost       bool     // an invalid listener may have served in a version that is not known
+	// ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
+	idle map[int32]bool
 
 	construction rule.Construction
 	defaults     configuration.Defaults
@@ -57,7 +59,8 @@ type decidedRoute struct {
 	decided *route.Decided
 }
 
-// Parts are the ListenerSets and routes that the load balancer is made of besides the Gateway, by kind, namespace and name.
+// Parts are the ListenerSets and routes that the load balancer is made of besides the Gateway, by kind, namespace and
+// name.
 func (d *Decisions) Parts() (out []metav1.Object) {
 	if d == nil {
 		return nil
@@ -95,7 +98,8 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	out := t.loadBalancer()
 	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
 	in := route.Input{
-		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction, Defaults: l.defaults, Listeners: t.servedListeners(),
+		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction,
+		Defaults: l.defaults, Listeners: t.servedListeners(),
 		Stickiness: t.stickiness, QUIC: t.quic,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))
@@ -121,7 +125,8 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	if l.Family == attachment.Network {
 		d.idle = idle(t.byPort(true), out.Members)
 	}
-	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused, own.Settings.Addresses.Value
+	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused,
+		own.Settings.Addresses.Value
 	versions := t.versions()
 	out.Listeners, out.ListenersLost, d.lost = versions, versions.lost(), versions.lost()
 	t.noteInvalid(d)
@@ -156,14 +161,16 @@ func (d *Decisions) note(found diag.List) {
 	}
 }
 
-// routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its Services are not either.
+// routeMember is a route's part of the load balancer. Where the configuration is not known, the target groups of its
+// Services are not either.
 func (t *translation) routeMember(m intent.Member) intent.Member {
 	if t.Unknown == nil {
 		return m
 	}
 	g := t.Gateway
 	m.Diagnostics = append(slices.Clone(m.Diagnostics), diag.New(m.Object, "", diag.InvalidConfiguration,
-		fmt.Sprintf("the configuration of Gateway %s/%s is not known: %s", g.Namespace, g.Name, t.Unknown.Message), "correct the configuration of the Gateway").In(diag.Route))
+		fmt.Sprintf("the configuration of Gateway %s/%s is not known: %s", g.Namespace, g.Name, t.Unknown.Message),
+		"correct the configuration of the Gateway").In(diag.Route))
 	return m
 }
 
@@ -189,13 +196,15 @@ func (t *translation) construction(exists bool, d *Decisions) rule.Construction 
 	if c == "" {
 		d.Annotations = map[string]string{ConstructionAnnotation: string(fallback)}
 	} else {
-		t.report(t.here("metadata.annotations["+ConstructionAnnotation+"]"), diag.InvalidAnnotation, fmt.Sprintf("rule construction %q is neither compatible nor standard nor plain-hosts", c), "write one of them, or remove the annotation")
+		t.report(t.here("metadata.annotations["+ConstructionAnnotation+"]"), diag.InvalidAnnotation,
+			fmt.Sprintf("rule construction %q is neither compatible nor standard nor plain-hosts", c),
+			"write one of them, or remove the annotation")
 	}
 	return fallback
 }
 
-// fallback is how rules of a Gateway are made that does not say it: like those that are there, as the existing controller makes them if AWS holds a
-// load balancer of the Gateway, as its class says, else with plain hosts.
+// fallback is how rules of a Gateway are made that does not say it: like those that are there, as the existing
+// controller makes them if AWS holds a load balancer of the Gateway, as its class says, else with plain hosts.
 func (t *translation) fallback(exists bool) rule.Construction {
 	switch {
 	case t.config.Rules != "":
@@ -207,7 +216,8 @@ func (t *translation) fallback(exists bool) rule.Construction {
 		if c.Valid() {
 			return c
 		}
-		t.ignored(t.here("spec.gatewayClassName"), fmt.Sprintf("rule construction %q of GatewayClass %s is neither compatible nor standard nor plain-hosts", c, t.Class.Name),
+		t.ignored(t.here("spec.gatewayClassName"), fmt.Sprintf("rule construction %q of GatewayClass %s is neither "+
+			"compatible nor standard nor plain-hosts", c, t.Class.Name),
 			"write one of them into annotation "+ConstructionAnnotation+" of the GatewayClass, or remove it")
 	}
 	return rule.PlainHosts

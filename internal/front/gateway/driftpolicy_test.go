@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation has a configuration of the class, of the Gateway, and the annotation of the Gateway.
+// TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation has a configuration of the class, of the Gateway, and the
+// annotation of the Gateway.
 func TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -16,11 +17,13 @@ func TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation(t *testing.T) {
 		found               string
 		costs               diag.Scope
 	}{
-		"the Gateway's":          {"", "", "rules=ignore", "ignore", "", "", ""},
-		"its configuration's":    {"", "rules=report", "ignore", "report", "ignore", "", ""},
-		"the class's":            {"rules=correct", "report", "ignore", "correct", "report", "", ""},
-		"the class's mistake":    {"rule=report", "report", "ignore", "correct", "correct", "metadata.annotations[elbv2.k8s.aws/drift-policy] of LoadBalancerConfiguration shop/class", diag.AddOn},
-		"a mistake of a Gateway": {"", "tags=report", "reprot", "", "report", "metadata.annotations[gateway.k8s.aws/drift-policy]", diag.AddOn},
+		"the Gateway's":       {"", "", "rules=ignore", "ignore", "", "", ""},
+		"its configuration's": {"", "rules=report", "ignore", "report", "ignore", "", ""},
+		"the class's":         {"rules=correct", "report", "ignore", "correct", "report", "", ""},
+		"the class's mistake": {"rule=report", "report", "ignore", "correct", "correct",
+			"metadata.annotations[elbv2.k8s.aws/drift-policy] of LoadBalancerConfiguration shop/class", diag.AddOn},
+		"a mistake of a Gateway": {"", "tags=report", "reprot", "", "report",
+			"metadata.annotations[gateway.k8s.aws/drift-policy]", diag.AddOn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,8 +36,10 @@ func TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation(t *testing.T) {
 			ref := func(name, namespace string) string {
 				return "parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: " + name + namespace + "}"
 			}
-			m, _ := translated(t, albKey(), "GatewayClass shared {spec: {controllerName: gateway.k8s.aws/alb, "+ref("class", ", namespace: shop")+"}}\n"+
-				"Gateway shop/web {"+annotated("gateway.k8s.aws/drift-policy", c.gateway)+"spec: {gatewayClassName: shared, infrastructure: {"+ref("own", "")+"}, listeners: ["+httpListener+"]}}\n"+
+			m, _ := translated(t, albKey(), "GatewayClass shared {spec: {controllerName: gateway.k8s.aws/alb, "+
+				ref("class", ", namespace: shop")+"}}\n"+
+				"Gateway shop/web {"+annotated("gateway.k8s.aws/drift-policy", c.gateway)+
+				"spec: {gatewayClassName: shared, infrastructure: {"+ref("own", "")+"}, listeners: ["+httpListener+"]}}\n"+
 				"LoadBalancerConfiguration shop/own {"+annotated("elbv2.k8s.aws/drift-policy", c.own)+"spec: {}}\n"+
 				"LoadBalancerConfiguration shop/class {"+annotated("elbv2.k8s.aws/drift-policy", c.class)+"spec: {}}\n")
 			if by := m.Settings.DriftPolicy; by["rules"].Value != c.rules || by["tags"].Value != c.tags {

@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 )
 
-// fallBack is the condition of a route of which the last good version of a rule serves, by what was decided without that version.
+// fallBack is the condition of a route of which the last good version of a rule serves, by what was decided without
+// that version.
 func fallBack(refused, partly *attachment.Problem) *attachment.Problem {
 	message := ""
 	for _, p := range []*attachment.Problem{refused, partly} {

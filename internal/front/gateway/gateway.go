@@ -24,7 +24,8 @@ import (
 
 // Config is the configuration of this front end.
 type Config struct {
-	// ALB, NLB and Auto are the names of the controllers that GatewayClasses name. The classes of an empty one are not managed.
+	// ALB, NLB and Auto are the names of the controllers that GatewayClasses name. The classes of an empty one are not
+	// managed.
 	ALB, NLB, Auto gatewayv1.GatewayController
 	// ListenerSets is gate GatewayListenerSet.
 	ListenerSets bool
@@ -36,7 +37,8 @@ type Config struct {
 	Route route.Config
 	// CompatibleRules has rules of new Gateways made as the existing controller makes them.
 	CompatibleRules bool
-	// Rules is how rules are made of Gateways that do not say it, where that is known from the rules that are there; empty = it is not.
+	// Rules is how rules are made of Gateways that do not say it, where that is known from the rules that are there; empty
+	// = it is not.
 	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
@@ -145,7 +147,8 @@ func (n Names) FormerTargetGroup(cluster string, id stack.ID, g *intent.TargetGr
 func targetGroup(cluster string, id stack.ID, g *intent.TargetGroup) naming.GatewayTargetGroup {
 	return naming.GatewayTargetGroup{
 		Cluster: cluster, Gateway: id, RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
-		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: cmp.Or(g.TargetPort, g.ServicePort), Port: g.Port,
+		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: cmp.Or(g.TargetPort, g.ServicePort),
+		Port:       g.Port,
 		TargetType: g.TargetType, Protocol: g.Protocol, ProtocolVersion: g.ProtocolVersion, ControlPort: g.ControlPort,
 	}
 }

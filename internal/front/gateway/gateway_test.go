@@ -41,7 +41,8 @@ var makers = map[string]func() metav1.Object{
 	"Secret":                    func() metav1.Object { return &corev1.Secret{} },
 }
 
-// decode reads objects, each in a line that begins with the kind: kind, name or namespace/name, and the rest as YAML in flow style.
+// decode reads objects, each in a line that begins with the kind: kind, name or namespace/name, and the rest as YAML in
+// flow style.
 func decode(t testing.TB, text string) (out []metav1.Object) {
 	t.Helper()
 	var lines []string
@@ -141,20 +142,32 @@ func TestTheStateOfAGatewayIsThatOfItsClassAndItsFinalizers(t *testing.T) {
 		{"of an NLB class", "", "gatewayClassName: nlb, " + tcp, "nothing", "wanted reports"},
 		{"of an automatic class, HTTP", "", "gatewayClassName: auto, " + http, "wanted reports", "nothing"},
 		{"of an automatic class, TCP", "", "gatewayClassName: auto, " + tcp, "nothing", "wanted reports"},
-		{"of an automatic class, undecided", "", "gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: example.com/x}]", "nothing reports", "nothing"},
-		{"undecided and deployed", "finalizers: [gateway.k8s.aws/nlb]", "gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: example.com/x}]", "nothing", "wanted reports"},
-		{"which has changed its family", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: auto, " + tcp, "leaving", "nothing reports"},
-		{"which has changed its family, with both load balancers", "finalizers: [gateway.k8s.aws/alb, gateway.k8s.aws/nlb]", "gatewayClassName: auto, " + tcp, "leaving", "wanted reports"},
-		{"whose class was changed to NLB", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: nlb, " + tcp, "leaving", "nothing reports"},
+		{"of an automatic class, undecided", "", "gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: " +
+			"example.com/x}]", "nothing reports", "nothing"},
+		{"undecided and deployed", "finalizers: [gateway.k8s.aws/nlb]",
+			"gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: example.com/x}]", "nothing", "wanted reports"},
+		{"which has changed its family", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: auto, " + tcp, "leaving",
+			"nothing reports"},
+		{"which has changed its family, with both load balancers", "finalizers: [gateway.k8s.aws/alb, gateway.k8s.aws/nlb]",
+			"gatewayClassName: auto, " + tcp, "leaving", "wanted reports"},
+		{"whose class was changed to NLB", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: nlb, " + tcp, "leaving",
+			"nothing reports"},
 		{"of another controller", "", "gatewayClassName: other, " + http, "nothing", "nothing"},
-		{"that moved to another controller", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: other, " + http, "leaving", "nothing"},
+		{"that moved to another controller", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: other, " + http,
+			"leaving", "nothing"},
 		{"without class", "", "gatewayClassName: gone, " + http, "nothing", "nothing"},
-		{"deployed whose class is gone", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: gone, " + http, "wanted held reports", "nothing"},
-		{"whose configuration is gone", "", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: gone}}, " + http, "wanted held reports", "nothing"},
-		{"being deleted", "deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: alb, " + http, "leaving", "nothing"},
-		{"being deleted whose class and configuration are gone", "deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]",
-			"gatewayClassName: gone, infrastructure: {parametersRef: {group: g, kind: K, name: gone}}, " + http, "leaving", "nothing"},
-		{"being deleted that never was deployed", "deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [example.com/x]", "gatewayClassName: alb, " + http, "nothing", "nothing"},
+		{"deployed whose class is gone", "finalizers: [gateway.k8s.aws/alb]", "gatewayClassName: gone, " + http,
+			"wanted held reports", "nothing"},
+		{"whose configuration is gone", "", "gatewayClassName: alb, infrastructure: {parametersRef: {group: " +
+			"gateway.k8s.aws, kind: LoadBalancerConfiguration, name: gone}}, " + http, "wanted held reports", "nothing"},
+		{"being deleted", "deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]",
+			"gatewayClassName: alb, " + http, "leaving", "nothing"},
+		{"being deleted whose class and configuration are gone",
+			"deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]",
+			"gatewayClassName: gone, infrastructure: {parametersRef: {group: g, kind: K, name: gone}}, " + http,
+			"leaving", "nothing"},
+		{"being deleted that never was deployed", "deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [example.com/x]",
+			"gatewayClassName: alb, " + http, "nothing", "nothing"},
 	} {
 		v := objects.FromObjects(decode(t, classes+"Gateway shop/web {metadata: {"+c.meta+"}, spec: {"+c.spec+"}}"))
 		for key, want := range map[stack.Key]string{albKey(): c.alb, nlbKey(): c.nlb} {
@@ -180,7 +193,8 @@ func TestAClassWhoseGateIsOffIsNotManaged(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()
 	cfg.Auto = ""
-	v := objects.FromObjects(decode(t, classes+"Gateway shop/web {spec: {gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: HTTP}]}}\nGatewayClass empty {}"))
+	v := objects.FromObjects(decode(t, classes+"Gateway shop/web {spec: {gatewayClassName: auto, listeners: [{name: a, "+
+		"port: 80, protocol: HTTP}]}}\nGatewayClass empty {}"))
 	if l := Load(v, cfg, albKey()); l.State != Nothing || l.Reports {
 		t.Error(l.State, l.Reports)
 	}
@@ -194,15 +208,28 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 	const lbc = "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: "
 	for _, c := range []struct{ name, class, own, objects, want string }{
 		{"none", "", "", "", ""},
-		{"both", lbc + "base}", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}", "LoadBalancerConfiguration infra/base {}\nLoadBalancerConfiguration shop/own {}", ""},
-		{"no namespace", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: base}", "", "LoadBalancerConfiguration infra/base {}", "GatewayClass c: spec.parametersRef has no namespace"},
-		{"a kind", "{group: '', kind: ConfigMap, namespace: infra, name: base}", "", "LoadBalancerConfiguration infra/base {}", `GatewayClass c: spec.parametersRef names a ConfigMap of group ""`},
-		{"a class's that is missing", lbc + "gone}", "", "", "names LoadBalancerConfiguration infra/gone, which does not exist"},
-		{"a Gateway's group", "", "{group: example.com, kind: LoadBalancerConfiguration, name: own}", "LoadBalancerConfiguration shop/own {}", "spec.infrastructure.parametersRef names a LoadBalancerConfiguration of group \"example.com\""},
-		{"a Gateway's in another namespace", "", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: base}", "LoadBalancerConfiguration infra/base {}", "shop/base, which does not exist"},
-		{"default target groups", lbc + "base}", "", "LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: tg}}}\nTargetGroupConfiguration infra/tg {}", ""},
-		{"default target groups that are missing", lbc + "base}", "", "LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: tg}}}\nTargetGroupConfiguration shop/tg {}", "names TargetGroupConfiguration tg, which does not exist in namespace infra"},
-		{"default target groups of a Service", lbc + "base}", "", "LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: tg}}}\nTargetGroupConfiguration infra/tg {spec: {targetReference: {name: web}}}", "which has a targetReference"},
+		{"both", lbc + "base}", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}",
+			"LoadBalancerConfiguration infra/base {}\nLoadBalancerConfiguration shop/own {}", ""},
+		{"no namespace", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: base}", "",
+			"LoadBalancerConfiguration infra/base {}", "GatewayClass c: spec.parametersRef has no namespace"},
+		{"a kind", "{group: '', kind: ConfigMap, namespace: infra, name: base}", "",
+			"LoadBalancerConfiguration infra/base {}", `GatewayClass c: spec.parametersRef names a ConfigMap of group ""`},
+		{"a class's that is missing", lbc + "gone}", "", "",
+			"names LoadBalancerConfiguration infra/gone, which does not exist"},
+		{"a Gateway's group", "", "{group: example.com, kind: LoadBalancerConfiguration, name: own}",
+			"LoadBalancerConfiguration shop/own {}", "spec.infrastructure.parametersRef names a LoadBalancerConfiguration of " +
+				"group \"example.com\""},
+		{"a Gateway's in another namespace", "", "{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: base}",
+			"LoadBalancerConfiguration infra/base {}", "shop/base, which does not exist"},
+		{"default target groups", lbc + "base}", "", "LoadBalancerConfiguration infra/base {spec: " +
+			"{defaultTargetGroupConfiguration: {name: tg}}}\nTargetGroupConfiguration infra/tg {}", ""},
+		{"default target groups that are missing", lbc + "base}", "",
+			"LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: " +
+				"tg}}}\nTargetGroupConfiguration shop/tg {}", "names TargetGroupConfiguration tg, which does not exist in " +
+				"namespace infra"},
+		{"default target groups of a Service", lbc + "base}", "",
+			"LoadBalancerConfiguration infra/base {spec: {defaultTargetGroupConfiguration: {name: " +
+				"tg}}}\nTargetGroupConfiguration infra/tg {spec: {targetReference: {name: web}}}", "which has a targetReference"},
 	} {
 		class, own := "", ""
 		if c.class != "" {
@@ -211,13 +238,16 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 		if c.own != "" {
 			own = ", infrastructure: {parametersRef: " + c.own + "}"
 		}
-		text := "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb" + class + "}}\nGateway shop/web {spec: {gatewayClassName: c" + own + ", listeners: [{name: a, port: 80, protocol: HTTP}]}}\n" + c.objects
+		text := "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb" + class +
+			"}}\nGateway shop/web {spec: {gatewayClassName: c" + own + ", listeners: [{name: a, port: 80, protocol: HTTP}]}}\n" +
+			c.objects
 		v := objects.FromObjects(decode(t, text))
 		l := Load(v, defaults(), albKey())
 		switch {
 		case c.want == "" && l.Unknown != nil:
 			t.Errorf("%s: %v", c.name, l.Unknown)
-		case c.want != "" && (l.Unknown == nil || l.Unknown.Reason != "InvalidParameters" || !strings.Contains(l.Unknown.Message, c.want)):
+		case c.want != "" && (l.Unknown == nil || l.Unknown.Reason != "InvalidParameters" ||
+			!strings.Contains(l.Unknown.Message, c.want)):
 			t.Errorf("%s: %+v, want %s", c.name, l.Unknown, c.want)
 		}
 		lb, _ := Translate(v, defaults(), l, false)
@@ -229,8 +259,11 @@ func TestParametersAreCheckedByGroupKindNamespaceAndExistence(t *testing.T) {
 
 func TestProtectionAgainstDeletionIsReadOfWhatConfigurationsThereAre(t *testing.T) {
 	t.Parallel()
-	const gw = "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n" +
-		"Gateway shop/web {metadata: {deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]}, spec: {gatewayClassName: c, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"
+	const gw = "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, " +
+		"kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n" +
+		"Gateway shop/web {metadata: {deletionTimestamp: 2026-01-01T00:00:00Z, finalizers: [gateway.k8s.aws/alb]}, spec: " +
+		"{gatewayClassName: c, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, " +
+		"name: own}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"
 	attribute := func(v string) string {
 		return "{spec: {loadBalancerAttributes: [{key: deletion_protection.enabled, value: '" + v + "'}]}}\n"
 	}
@@ -240,7 +273,8 @@ func TestProtectionAgainstDeletionIsReadOfWhatConfigurationsThereAre(t *testing.
 	}{
 		{"none", "", false, false},
 		{"the class's", "LoadBalancerConfiguration infra/base " + attribute("true"), true, true},
-		{"the class's first", "LoadBalancerConfiguration infra/base " + attribute("false") + "LoadBalancerConfiguration shop/own " + attribute("true"), true, false},
+		{"the class's first", "LoadBalancerConfiguration infra/base " + attribute("false") +
+			"LoadBalancerConfiguration shop/own " + attribute("true"), true, false},
 		{"the Gateway's", "LoadBalancerConfiguration shop/own " + attribute("true"), true, true},
 		{"neither true nor false", "LoadBalancerConfiguration shop/own " + attribute("maybe"), false, false},
 	} {
@@ -260,30 +294,42 @@ func TestGatewaysHaveTheNamesOfTheContract(t *testing.T) {
 		return n.TargetGroup("my-cluster", id, &g)
 	}
 	for want, got := range map[string]string{
-		"k8s-shopprod-webgatew-4a42a4aa65":                      n.LoadBalancer("my-cluster", id, stack.InternetFacing),
-		"k8s-shopprod-webgatew-7f166c0d60":                      n.LoadBalancer("my-cluster", id, stack.Internal),
-		"k8s-shopprod-webgatew-ad4d90d5f3":                      n.SecurityGroup("my-cluster", id),
-		"k8s-shopprod-shoprout-f057e4dbea":                      group("HTTPRoute", "shop-prod", "shop-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "8080", Port: 8080, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
-		"k8s-shopprod-shoprout-ce0c90af81":                      group("HTTPRoute", "shop-prod", "shop-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "http", Port: 1, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
-		"k8s-shopprod-shoprout-2c684c045f":                      group("HTTPRoute", "shop-prod", "shop-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "31380", Port: 31380, TargetType: "instance", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
-		"k8s-shopprod-tcproute-3da0af9ab2":                      group("TCPRoute", "shop-prod", "tcp-route", intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "db", TargetPort: "5432", Port: 5432, TargetType: "ip", Protocol: "TCP"}),
-		"shop-prod/web-gateway:shop-prod-shop-route:HTTPRoute-": strings.Join(n.TargetGroups(diag.Object{Kind: "HTTPRoute", Namespace: "shop-prod", Name: "shop-route"}), ", "),
+		"k8s-shopprod-webgatew-4a42a4aa65": n.LoadBalancer("my-cluster", id, stack.InternetFacing),
+		"k8s-shopprod-webgatew-7f166c0d60": n.LoadBalancer("my-cluster", id, stack.Internal),
+		"k8s-shopprod-webgatew-ad4d90d5f3": n.SecurityGroup("my-cluster", id),
+		"k8s-shopprod-shoprout-f057e4dbea": group("HTTPRoute", "shop-prod", "shop-route",
+			intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "8080", Port: 8080,
+				TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
+		"k8s-shopprod-shoprout-ce0c90af81": group("HTTPRoute", "shop-prod", "shop-route",
+			intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "http", Port: 1,
+				TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
+		"k8s-shopprod-shoprout-2c684c045f": group("HTTPRoute", "shop-prod", "shop-route",
+			intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "shop-v1", TargetPort: "31380", Port: 31380,
+				TargetType: "instance", Protocol: "HTTP", ProtocolVersion: "HTTP1"}),
+		"k8s-shopprod-tcproute-3da0af9ab2": group("TCPRoute", "shop-prod", "tcp-route",
+			intent.TargetGroup{ServiceNamespace: "shop-prod", ServiceName: "db", TargetPort: "5432", Port: 5432,
+				TargetType: "ip", Protocol: "TCP"}),
+		"shop-prod/web-gateway:shop-prod-shop-route:HTTPRoute-": strings.Join(
+			n.TargetGroups(diag.Object{Kind: "HTTPRoute", Namespace: "shop-prod", Name: "shop-route"}), ", "),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if FamilyOf(Owner(attachment.Network)) != attachment.Network || FamilyOf(Owner(attachment.Application)) != attachment.Application {
+	if FamilyOf(Owner(attachment.Network)) != attachment.Network || FamilyOf(Owner(attachment.Application)) !=
+		attachment.Application {
 		t.Error("families and owners do not correspond")
 	}
 }
 
 func day() metav1.Time { return metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) }
 
-// TestRoutesOpenNoPorts has a Gateway whose routes are members that may have rules only: a former version of one may name a port that is gone.
+// TestRoutesOpenNoPorts has a Gateway whose routes are members that may have rules only: a former version of one may
+// name a port that is gone.
 func TestRoutesOpenNoPorts(t *testing.T) {
 	t.Parallel()
-	v := objects.FromObjects(decode(t, classes+"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}"))
+	v := objects.FromObjects(decode(t, classes+"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, "+
+		"port: 80, protocol: HTTP}]}}"))
 	lb, _ := Translate(v, defaults(), Load(v, defaults(), albKey()), false)
 	if !lb.FixedPorts || len(lb.Members) == 0 {
 		t.Errorf("%+v", lb)

@@ -12,14 +12,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// Versions are the last valid versions of the listeners of a Gateway and its ListenerSets as JSON, by object and by name of the listener. An
-// empty text stands for a version that was valid, perhaps, and is not known. Nil = nothing is remembered.
+// Versions are the last valid versions of the listeners of a Gateway and its ListenerSets as JSON, by object and by
+// name of the listener. An empty text stands for a version that was valid, perhaps, and is not known. Nil = nothing is
+// remembered.
 type Versions map[diag.Object]map[string]string
 
 // of is an attachment.Last.
 func (v Versions) of(parent attachment.Parent, name gatewayv1.SectionName) (l gatewayv1.Listener, ok bool) {
 	for o, listeners := range v {
-		if o.Kind == string(parent.Kind) && o.Namespace == parent.Namespace && o.Name == parent.Name && listeners[string(name)] != "" {
+		if o.Kind == string(parent.Kind) && o.Namespace == parent.Namespace && o.Name == parent.Name &&
+			listeners[string(name)] != "" {
 			return l, json.Unmarshal([]byte(listeners[string(name)]), &l) == nil && l.Name == name
 		}
 	}
@@ -43,7 +45,8 @@ func (t *translation) parent(l *attachment.Listener) diag.Object {
 // serves reports whether a listener serves, in its declared or in its last valid version.
 func (t *translation) serves(i int) bool { return t.listeners.All[i].Problem == nil && !t.unserved[i] }
 
-// versions are the valid versions of the listeners that serve. Without memory, what an invalid listener was is not known.
+// versions are the valid versions of the listeners that serve. Without memory, what an invalid listener was is not
+// known.
 func (t *translation) versions() Versions {
 	out := Versions{}
 	for i := range t.listeners.All {
@@ -60,7 +63,8 @@ func (t *translation) versions() Versions {
 				continue // which types of the API never do
 			}
 			text = string(all)
-		} else if known, remembered := t.config.Last[of][string(l.Name)]; t.config.Last != nil && (!remembered || known != "") ||
+		} else if known, remembered := t.config.Last[of][string(l.Name)]; t.config.Last != nil &&
+			(!remembered || known != "") ||
 			t.config.Last == nil && !Finalized(t.Gateway, t.Family) {
 			continue // it was never valid, has lost its place to others, or the Gateway had no load balancer
 		}
@@ -90,7 +94,9 @@ func (t *translation) noteInvalid(d *Decisions) {
 		if problem == nil && l.Declared != nil && d.refs[i] != nil {
 			problem = d.refs[i]
 		}
-		taken := slices.ContainsFunc(t.listeners.Claims, func(c attachment.Claim) bool { return slices.Contains(c.Losers, i) })
+		taken := slices.ContainsFunc(t.listeners.Claims, func(c attachment.Claim) bool {
+			return slices.Contains(c.Losers, i)
+		})
 		if problem == nil || taken && l.Problem != nil { // that others have its hostname is a finding of its own
 			continue
 		}
@@ -104,6 +110,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 		default:
 			text += "; it is not served"
 		}
-		d.note(diag.List{diag.New(t.parent(l), fmt.Sprintf("spec.listeners[%d]", l.Index), diag.InvalidListener, text, remedy).In(diag.Rule)})
+		d.note(diag.List{diag.New(t.parent(l), fmt.Sprintf("spec.listeners[%d]", l.Index), diag.InvalidListener, text,
+			remedy).In(diag.Rule)})
 	}
 }

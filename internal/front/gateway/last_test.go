@@ -28,15 +28,18 @@ func withLast(t *testing.T, before, after string) (intent.LoadBalancer, *Decisio
 func TestListenerKeepsItsLastCertificates(t *testing.T) {
 	t.Parallel()
 	gateway := func(refs string) string {
-		return "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: p, port: 80, protocol: HTTP}, {name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [" + refs + "]}}]}}\n" +
+		return "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: p, port: 80, protocol: HTTP}, {name: a, " +
+			"port: 443, protocol: HTTPS, tls: {certificateRefs: [" + refs + "]}}]}}\n" +
 			secret("shop/tls") + secret("shop/two") + secret("infra/tls")
 	}
 	for name, c := range map[string]struct{ before, after, owned string }{
-		"another kind":                  {"{name: tls}", "{name: tls, kind: ConfigMap}", "imported/shop/tls"},
-		"a namespace without a grant":   {"{name: tls}", "{name: tls, namespace: infra}", "imported/shop/tls"},
-		"a name that no Secret has":     {"{name: tls}", "{name: '../tls'}", "imported/shop/tls"},
-		"one of two":                    {"{name: tls}, {name: two}", "{name: two}, {name: tls, kind: ConfigMap}", "imported/shop/two imported/shop/tls"},
-		"a good one beside a new one":   {"{name: tls}", "{name: two}, {name: x, kind: ConfigMap}", "imported/shop/two imported/shop/tls"},
+		"another kind":                {"{name: tls}", "{name: tls, kind: ConfigMap}", "imported/shop/tls"},
+		"a namespace without a grant": {"{name: tls}", "{name: tls, namespace: infra}", "imported/shop/tls"},
+		"a name that no Secret has":   {"{name: tls}", "{name: '../tls'}", "imported/shop/tls"},
+		"one of two": {"{name: tls}, {name: two}", "{name: two}, {name: tls, kind: ConfigMap}",
+			"imported/shop/two imported/shop/tls"},
+		"a good one beside a new one": {"{name: tls}", "{name: two}, {name: x, kind: ConfigMap}",
+			"imported/shop/two imported/shop/tls"},
 		"one that is taken away":        {"{name: tls}, {name: two}", "{name: two}", "imported/shop/two"},
 		"never one that could be used":  {"{name: tls, kind: ConfigMap}", "{name: two, kind: ConfigMap}", ""},
 		"a Secret that does not exist":  {"{name: tls}", "{name: gone}", "imported/shop/gone"},
@@ -51,15 +54,18 @@ func TestListenerKeepsItsLastCertificates(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, owned, c.owned)
 		}
 		told := slices.ContainsFunc(d.Found, func(f diag.Diagnostic) bool {
-			return f.Code == diag.InvalidListener && strings.HasSuffix(f.Text, "; its last valid version keeps serving") && f.Path == "spec.listeners[1]"
+			return f.Code == diag.InvalidListener && strings.HasSuffix(f.Text, "; its last valid version keeps serving") &&
+				f.Path == "spec.listeners[1]"
 		})
-		if keeps := strings.Contains(c.after, "ConfigMap") || strings.Contains(c.after, "infra") || strings.Contains(c.after, ".."); told != (keeps && owned != "") {
+		if keeps := strings.Contains(c.after, "ConfigMap") || strings.Contains(c.after, "infra") ||
+			strings.Contains(c.after, ".."); told != (keeps && owned != "") {
 			t.Errorf("%s: %s", name, findings(d.Found))
 		}
 	}
 }
 
-// TestEditOfOneListenerKeepsTheFamily has Gateways of an automatic class, of which one listener gets a protocol of the other family.
+// TestEditOfOneListenerKeepsTheFamily has Gateways of an automatic class, of which one listener gets a protocol of the
+// other family.
 func TestEditOfOneListenerKeepsTheFamily(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -73,7 +79,9 @@ func TestEditOfOneListenerKeepsTheFamily(t *testing.T) {
 		"one leaves for another": {finalizerALB + ", " + finalizerNLB, "TCP HTTP", attachment.Network},
 	} {
 		first, second, _ := strings.Cut(c.protocols, " ")
-		v := objects.FromObjects(decode(t, classes+"Gateway shop/web {metadata: {finalizers: ["+c.finalizers+"]}, spec: {gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: "+first+"}, {name: b, port: 81, protocol: "+second+"}]}}"))
+		v := objects.FromObjects(decode(t, classes+"Gateway shop/web {metadata: {finalizers: ["+c.finalizers+
+			"]}, spec: {gatewayClassName: auto, listeners: [{name: a, port: 80, protocol: "+first+
+			"}, {name: b, port: 81, protocol: "+second+"}]}}"))
 		if got := Load(v, defaults(), albKey()).listeners.Family; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}

@@ -14,8 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that is managed: the Gateway or
-// the ListenerSet is gone, or another controller's. No pass over a Gateway sees them. Apply is nil if there are none.
+// LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that
+// is managed: the Gateway or the ListenerSet is gone, or another controller's. No pass over a Gateway sees them. Apply
+// is nil if there are none.
 func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Object) Change {
 	status, spec, ok := route.Common(o)
 	if !ok {
@@ -52,8 +53,9 @@ func LeftByGateways(v *objects.View, cfg Config, kind objects.Kind, o metav1.Obj
 	}}
 }
 
-// leads reports whether a parentRef of a route in a namespace leads to a Gateway whose passes write its entry. A class that does not exist, and a
-// kind that the cluster does not serve, may come back. A Gateway that cannot be read may exist.
+// leads reports whether a parentRef of a route in a namespace leads to a Gateway whose passes write its entry. A class
+// that does not exist, and a kind that the cluster does not serve, may come back. A Gateway that cannot be read may
+// exist.
 func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace string) bool {
 	p, ok := attachment.ParentOf(r, namespace)
 	if !ok {
@@ -91,17 +93,19 @@ func (c Config) leads(v *objects.View, r gatewayv1.ParentReference, namespace st
 // gatewayOf is the Gateway that a ListenerSet names.
 func gatewayOf(s *gatewayv1.ListenerSet) objects.Ref {
 	p := s.Spec.ParentRef
-	return objects.Ref{Kind: objects.Gateway, Namespace: string(ptr.Deref(p.Namespace, gatewayv1.Namespace(s.Namespace))), Name: string(p.Name)}
+	return objects.Ref{Kind: objects.Gateway, Namespace: string(ptr.Deref(p.Namespace, gatewayv1.Namespace(s.Namespace))),
+		Name: string(p.Name)}
 }
 
-// Orphaned is the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no controller has looked at. Apply is
-// nil if the Gateway exists or cannot be read, or if the ListenerSet has no status.
+// Orphaned is the change of a ListenerSet whose Gateway does not exist: its status becomes that of one that no
+// controller has looked at. Apply is nil if the Gateway exists or cannot be read, or if the ListenerSet has no status.
 func Orphaned(v *objects.View, s *gatewayv1.ListenerSet) Change {
 	at := gatewayOf(s)
 	if !v.Serves(objects.Gateway) {
 		return Change{}
 	}
-	if _, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name); ok || len(s.Status.Conditions) == 0 || v.Why(objects.Gateway, at.Namespace, at.Name) != nil {
+	if _, ok := objects.Lookup[*gatewayv1.Gateway](v, objects.Gateway, at.Namespace, at.Name); ok ||
+		len(s.Status.Conditions) == 0 || v.Why(objects.Gateway, at.Namespace, at.Name) != nil {
 		return Change{}
 	}
 	return Change{objects.ListenerSet, s.Namespace, s.Name, func(o metav1.Object, now metav1.Time) bool {

@@ -24,7 +24,8 @@ ListenerSet shop/astray {spec: {parentRef: {name: gone}}}`))
 		kind, name, _ := strings.Cut(parent, " ")
 		ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(name), Kind: (*gatewayv1.Kind)(&kind)}
 		route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "r"}}
-		route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: ref, ControllerName: "example.com/other"}, {ParentRef: ref, ControllerName: ControllerALB}}
+		route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: ref, ControllerName: "example.com/other"},
+			{ParentRef: ref, ControllerName: ControllerALB}}
 		want := 2
 		if c := LeftByGateways(v, defaults(), objects.HTTPRoute, route); (c.Apply == nil) != stays {
 			t.Errorf("%s: a change %v", parent, c.Apply != nil)
@@ -43,7 +44,8 @@ ListenerSet shop/astray {spec: {parentRef: {name: gone}}}`))
 func TestAListenerSetWithoutGatewayWaitsForIt(t *testing.T) {
 	t.Parallel()
 	v := objects.FromObjects(decode(t, classes+"Gateway shop/ours {spec: {gatewayClassName: alb}}"))
-	accepted := []metav1.Condition{{Type: "Accepted", Status: "True", Reason: "Accepted"}, {Type: "Programmed", Status: "True", Reason: "Programmed"}}
+	accepted := []metav1.Condition{{Type: "Accepted", Status: "True", Reason: "Accepted"},
+		{Type: "Programmed", Status: "True", Reason: "Programmed"}}
 	for name, c := range map[string]struct {
 		gateway    string
 		conditions []metav1.Condition
@@ -59,7 +61,8 @@ func TestAListenerSetWithoutGatewayWaitsForIt(t *testing.T) {
 			continue
 		}
 		if to := s.DeepCopy(); !change.Apply(to, metav1.Now()) || change.Apply(to, metav1.Now()) ||
-			to.Status.Conditions[0].Status != metav1.ConditionUnknown || to.Status.Conditions[1].Message != "Waiting for the Gateway" || to.Status.Conditions[1].ObservedGeneration != 3 {
+			to.Status.Conditions[0].Status != metav1.ConditionUnknown || to.Status.Conditions[1].Message !=
+			"Waiting for the Gateway" || to.Status.Conditions[1].ObservedGeneration != 3 {
 			t.Errorf("%s: %+v", name, to.Status)
 		}
 	}

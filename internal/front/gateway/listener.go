@@ -84,7 +84,8 @@ func (t *translation) ports() []intent.Listener {
 	var out []intent.Listener
 	for _, p := range t.byPort(true) {
 		first := &t.listeners.All[p.listeners[0]]
-		l := intent.Listener{Source: t.source(first, ""), Port: p.number, Protocol: p.protocol, InboundCIDRs: ranges, PrefixLists: lists, ICMP: icmp, NoRanges: ranges.Set && len(ranges.Value) == 0}
+		l := intent.Listener{Source: t.source(first, ""), Port: p.number, Protocol: p.protocol, InboundCIDRs: ranges,
+			PrefixLists: lists, ICMP: icmp, NoRanges: ranges.Set && len(ranges.Value) == 0}
 		switch p.protocol {
 		case udp:
 			l.TransportProtocols = []string{"udp"}
@@ -106,9 +107,11 @@ func (t *translation) ports() []intent.Listener {
 	return out
 }
 
+type listenerLayer = configuration.Layer[configv1.ListenerConfiguration]
+
 // listenerConfigurations are the listener configurations by protocolPort in upper case.
-func (t *translation) listenerConfigurations() map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration] {
-	configured := map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration]{}
+func (t *translation) listenerConfigurations() map[configv1.ProtocolPort]listenerLayer {
+	configured := map[configv1.ProtocolPort]listenerLayer{}
 	for k, c := range configuration.Listeners(t.configuration) {
 		configured[configv1.ProtocolPort(strings.ToUpper(string(k)))] = c
 	}
@@ -137,13 +140,15 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	if arns := explicit(c); len(arns) > 0 && secure {
 		l.Certificates = intent.Of(arns, within(c, "defaultCertificate"))
 	} else if len(arns) > 0 {
-		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates", "remove it and certificates")
+		t.ignored(within(c, "defaultCertificate"), "only HTTPS and TLS listeners have certificates",
+			"remove it and certificates")
 	}
 	if c.Spec.QUICEnabled != nil && *c.Spec.QUICEnabled {
 		if final, ok := route.QUICOf(l.Protocol); ok {
 			l.Protocol, t.quic[l.Port] = final, true
 		} else {
-			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+l.Protocol, "remove it, or use UDP")
+			t.report(within(c, "quicEnabled"), diag.InvalidConfiguration, "QUIC protocol upgrade not supported for protocol "+
+				l.Protocol, "remove it, or use UDP")
 		}
 	}
 	switch sticky := c.Spec.TargetGroupStickiness; {
@@ -151,7 +156,8 @@ func (t *translation) configureListener(l *intent.Listener, c configuration.Laye
 	case t.Family == attachment.Network:
 		t.stickiness[l.Port] = &stack.Stickiness{Enabled: *sticky}
 	default:
-		t.ignored(within(c, "targetGroupStickiness"), "it is for Network Load Balancers", "use the forwardConfig of a ListenerRuleConfiguration")
+		t.ignored(within(c, "targetGroupStickiness"), "it is for Network Load Balancers",
+			"use the forwardConfig of a ListenerRuleConfiguration")
 	}
 }
 
@@ -167,7 +173,8 @@ func explicit(c configuration.Layer[configv1.ListenerConfiguration]) []string {
 }
 
 // noteUnmatched notes listener configurations that no listener has.
-func (t *translation) noteUnmatched(configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration], ports []port) {
+func (t *translation) noteUnmatched(
+	configured map[configv1.ProtocolPort]configuration.Layer[configv1.ListenerConfiguration], ports []port) {
 	var keys []configv1.ProtocolPort
 	var names []string
 	for i := range ports {

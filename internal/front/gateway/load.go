@@ -28,8 +28,8 @@ const (
 	Nothing State = iota
 	// Wanted: the Gateway declares a load balancer.
 	Wanted
-	// Leaving: the Gateway carries the finalizer and declares no load balancer of the family: it is being deleted, or its class is another
-	// controller's or of the other family.
+	// Leaving: the Gateway carries the finalizer and declares no load balancer of the family: it is being deleted, or its
+	// class is another controller's or of the other family.
 	Leaving
 )
 
@@ -39,7 +39,8 @@ type Loaded struct {
 	Gateway *gatewayv1.Gateway // nil = it does not exist
 	Class   *gatewayv1.GatewayClass
 	Family  attachment.Family
-	// Reports is true for the family whose pass writes the status of the Gateway, its ListenerSets and routes: one of the two.
+	// Reports is true for the family whose pass writes the status of the Gateway, its ListenerSets and routes: one of the
+	// two.
 	Reports bool
 	// Unknown is why class or configuration are not known. The load balancer stays as it was.
 	Unknown *attachment.Problem
@@ -47,7 +48,8 @@ type Loaded struct {
 	waiting *attachment.Problem
 
 	configuration configuration.Layers[configv1.LoadBalancerConfigurationSpec]
-	// configurations are those of the Gateway and of its class, either of which may be nil; annotations of the class's have precedence.
+	// configurations are those of the Gateway and of its class, either of which may be nil; annotations of the class's
+	// have precedence.
 	configurations []*configv1.LoadBalancerConfiguration
 	defaults       configuration.Defaults
 	listeners      *attachment.Listeners
@@ -77,7 +79,8 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	if l.Class == nil { // the last good version stays; without finalizer it may be another controller's
 		if ours {
 			l.State, l.Reports = Wanted, l.Family == attachment.Application || !Finalized(g, other)
-			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid), Message: fmt.Sprintf("GatewayClass %s does not exist", g.Spec.GatewayClassName)}
+			l.Unknown = &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalid),
+				Message: fmt.Sprintf("GatewayClass %s does not exist", g.Spec.GatewayClassName)}
 			l.judge(v, cfg, l.Family)
 		}
 		return l
@@ -113,14 +116,16 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 	l.configure(v)
 	if !ours && Finalized(g, other) { // both would have security groups of one name
 		l.State, l.waiting = Nothing, &attachment.Problem{Reason: string(gatewayv1.GatewayReasonPending),
-			Message: fmt.Sprintf("The %s load balancer that the Gateway had (finalizer %s) is deleted first.", other, Finalizer(other))}
+			Message: fmt.Sprintf("The %s load balancer that the Gateway had (finalizer %s) is deleted first.", other,
+				Finalizer(other))}
 	}
 	return l
 }
 
-// incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load balancer that the Gateway
-// has stays as long as it has listeners of it: an edit of one listener does not replace the load balancer of the others. ListenerSets, which may
-// be of others, count where no listener of the Gateway itself decides.
+// incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load
+// balancer that the Gateway has stays as long as it has listeners of it: an edit of one listener does not replace the
+// load balancer of the others. ListenerSets, which may be of others, count where no listener of the Gateway itself
+// decides.
 func (l *Loaded) incumbent(family attachment.Family) attachment.Family {
 	has := l.Gateway.Finalizers
 	if family != attachment.Auto || slices.Contains(has, finalizerALB) == slices.Contains(has, finalizerNLB) {
@@ -159,7 +164,8 @@ func Finalizer(f attachment.Family) string {
 }
 
 func (l *Loaded) readClass(v *objects.View) {
-	if c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(l.Gateway.Spec.GatewayClassName)); ok {
+	if c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "",
+		string(l.Gateway.Spec.GatewayClassName)); ok {
 		l.Class = c
 	}
 }
@@ -184,8 +190,8 @@ func (l *Loaded) ref() objects.Ref {
 	return objects.Ref{Kind: objects.Gateway, Namespace: l.Gateway.Namespace, Name: l.Gateway.Name}
 }
 
-// configure finds the configurations of class and Gateway, and the default TargetGroupConfigurations that these name. The first problem is
-// in Unknown; what can be read is read nevertheless.
+// configure finds the configurations of class and Gateway, and the default TargetGroupConfigurations that these name.
+// The first problem is in Unknown; what can be read is read nevertheless.
 func (l *Loaded) configure(v *objects.View) {
 	var class, own *configv1.LoadBalancerConfiguration
 	fail := func(p *attachment.Problem) {
@@ -196,18 +202,21 @@ func (l *Loaded) configure(v *objects.View) {
 	if l.Class != nil {
 		var p *attachment.Problem
 		if class, p = ClassConfiguration(v, l.Class); p != nil {
-			fail(&attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: "GatewayClass " + l.Class.Name + ": " + p.Message})
+			fail(&attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: "GatewayClass " +
+				l.Class.Name + ": " + p.Message})
 		}
 	}
 	if i := l.Gateway.Spec.Infrastructure; i != nil && i.ParametersRef != nil {
 		var p *attachment.Problem
-		if own, p = loadConfiguration(v, *i.ParametersRef, l.Gateway.Namespace, "spec.infrastructure.parametersRef"); p != nil {
+		if own, p = loadConfiguration(v, *i.ParametersRef, l.Gateway.Namespace, "spec.infrastructure.parametersRef"); p !=
+			nil {
 			fail(p)
 		}
 	}
 	l.configuration = configuration.LoadBalancer(class, own)
 	l.configurations = []*configv1.LoadBalancerConfiguration{own, class}
-	l.defaults.PreferGateway = class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == configv1.PreferGateway
+	l.defaults.PreferGateway = class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode ==
+		configv1.PreferGateway
 	for _, of := range []struct {
 		lbc *configv1.LoadBalancerConfiguration
 		to  **configv1.TargetGroupConfiguration
@@ -222,8 +231,10 @@ func (l *Loaded) configure(v *objects.View) {
 	}
 }
 
-// ClassConfiguration is the LoadBalancerConfiguration of a class; nil if it names none, or if it cannot be used, which is the problem.
-func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+// ClassConfiguration is the LoadBalancerConfiguration of a class; nil if it names none, or if it cannot be used, which
+// is the problem.
+func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.LoadBalancerConfiguration,
+	*attachment.Problem) {
 	ref := c.Spec.ParametersRef
 	if ref == nil {
 		return nil, nil
@@ -232,36 +243,45 @@ func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.L
 	if ref.Namespace == nil || *ref.Namespace == "" {
 		return nil, invalidParameters("%s has no namespace: give that of the LoadBalancerConfiguration", path)
 	}
-	return loadConfiguration(v, gatewayv1.LocalParametersReference{Group: ref.Group, Kind: ref.Kind, Name: ref.Name}, string(*ref.Namespace), path)
+	return loadConfiguration(v, gatewayv1.LocalParametersReference{Group: ref.Group, Kind: ref.Kind, Name: ref.Name},
+		string(*ref.Namespace), path)
 }
 
 func invalidParameters(format string, args ...any) *attachment.Problem {
-	return &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: fmt.Sprintf(format, args...)}
+	return &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters),
+		Message: fmt.Sprintf(format, args...)}
 }
 
 // loadConfiguration loads the LoadBalancerConfiguration that a reference at a path of an object names.
-func loadConfiguration(v *objects.View, ref gatewayv1.LocalParametersReference, namespace, path string) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+func loadConfiguration(v *objects.View, ref gatewayv1.LocalParametersReference, namespace, path string) (
+	*configv1.LoadBalancerConfiguration, *attachment.Problem) {
 	group, kind, name := ref.Group, ref.Kind, ref.Name
-	if want := configv1.GroupVersion.Group; string(group) != want || string(kind) != string(objects.LoadBalancerConfiguration) {
-		return nil, invalidParameters("%s names a %s of group %q: name a %s of group %s", path, kind, group, objects.LoadBalancerConfiguration, want)
+	if want := configv1.GroupVersion.Group; string(group) != want ||
+		string(kind) != string(objects.LoadBalancerConfiguration) {
+		return nil, invalidParameters("%s names a %s of group %q: name a %s of group %s", path, kind, group,
+			objects.LoadBalancerConfiguration, want)
 	}
-	if c, ok := objects.Lookup[*configv1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, namespace, name); ok {
+	if c, ok := objects.Lookup[*configv1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration,
+		namespace, name); ok {
 		return c, nil
 	}
 	if err := v.Why(objects.LoadBalancerConfiguration, namespace, name); err != nil {
-		return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which cannot be read: %v", path, namespace, name, err)
+		return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which cannot be read: %v", path,
+			namespace, name, err)
 	}
 	return nil, invalidParameters("%s names LoadBalancerConfiguration %s/%s, which does not exist", path, namespace, name)
 }
 
-// DefaultTargetGroups is the TargetGroupConfiguration that a LoadBalancerConfiguration names; nil if it names none, or if it cannot be used,
-// which is the problem.
-func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration) (*configv1.TargetGroupConfiguration, *attachment.Problem) {
+// DefaultTargetGroups is the TargetGroupConfiguration that a LoadBalancerConfiguration names; nil if it names none, or
+// if it cannot be used, which is the problem.
+func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration) (*configv1.TargetGroupConfiguration,
+	*attachment.Problem) {
 	if c.Spec.DefaultTargetGroupConfiguration == nil {
 		return nil, nil
 	}
 	name := c.Spec.DefaultTargetGroupConfiguration.Name
-	from := fmt.Sprintf("LoadBalancerConfiguration %s/%s: spec.defaultTargetGroupConfiguration names TargetGroupConfiguration %s", c.Namespace, c.Name, name)
+	from := fmt.Sprintf("LoadBalancerConfiguration %s/%s: spec.defaultTargetGroupConfiguration names "+
+		"TargetGroupConfiguration %s", c.Namespace, c.Name, name)
 	t, ok := objects.Lookup[*configv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, c.Namespace, name)
 	switch {
 	case !ok:
@@ -275,7 +295,8 @@ func DefaultTargetGroups(v *objects.View, c *configv1.LoadBalancerConfiguration)
 	return t, nil
 }
 
-// DeletionProtection is the protection against deletion that the configurations declare; not set if they declare none, or cannot be read.
+// DeletionProtection is the protection against deletion that the configurations declare; not set if they declare none,
+// or cannot be read.
 func (l *Loaded) DeletionProtection() intent.Field[bool] {
 	f := l.attributes()[deletionProtection]
 	on, err := strconv.ParseBool(f.Value)
@@ -291,14 +312,16 @@ func (l *Loaded) ClassOwnership() (out intent.Field[string]) {
 		if c == nil {
 			continue
 		}
-		if f := annotation.NewReader(&annotation.Findings{}, diag.Object{Kind: "LoadBalancerConfiguration", Namespace: c.Namespace, Name: c.Name}, c.Annotations).ClassOwnership(); f.Set {
+		if f := annotation.NewReader(&annotation.Findings{}, diag.Object{Kind: "LoadBalancerConfiguration",
+			Namespace: c.Namespace, Name: c.Name}, c.Annotations).ClassOwnership(); f.Set {
 			out = f
 		}
 	}
 	return out
 }
 
-// ClassApprovals are the digests by which the configuration of the class approves of takeovers. That of the Gateway itself is for those who ask.
+// ClassApprovals are the digests by which the configuration of the class approves of takeovers. That of the Gateway
+// itself is for those who ask.
 func (l *Loaded) ClassApprovals() []string {
 	if len(l.configurations) < 2 || l.configurations[1] == nil {
 		return nil

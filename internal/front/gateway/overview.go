@@ -59,10 +59,12 @@ type Unmet struct {
 
 // Overview is the overview with the findings of compile.
 func (d *Decisions) Overview(found diag.List) Overview {
-	out := Overview{Gateway: Object(d.gateway), Class: string(d.gateway.Spec.GatewayClassName), Controller: string(d.controller), Construction: d.construction, Refused: d.refused}
+	out := Overview{Gateway: Object(d.gateway), Class: string(d.gateway.Spec.GatewayClassName),
+		Controller: string(d.controller), Construction: d.construction, Refused: d.refused}
 	for i := range d.listeners.All {
 		l := d.listeners.All[i]
-		o := ListenerOverview{Listener: l, Object: diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}}
+		o := ListenerOverview{Listener: l, Object: diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace,
+			Name: l.Parent.Name}}
 		if d.refs != nil {
 			o.Refs = d.refs[i]
 		}
@@ -90,7 +92,8 @@ func (d *Decisions) routeOverview(r *decidedRoute, found diag.List) RouteOvervie
 		for _, c := range []struct {
 			kind gatewayv1.RouteConditionType
 			bad  metav1.ConditionStatus
-		}{{gatewayv1.RouteConditionAccepted, metav1.ConditionFalse}, {gatewayv1.RouteConditionResolvedRefs, metav1.ConditionFalse}, {gatewayv1.RouteConditionPartiallyInvalid, metav1.ConditionTrue}} {
+		}{{gatewayv1.RouteConditionAccepted, metav1.ConditionFalse}, {gatewayv1.RouteConditionResolvedRefs,
+			metav1.ConditionFalse}, {gatewayv1.RouteConditionPartiallyInvalid, metav1.ConditionTrue}} {
 			if x := meta.FindStatusCondition(e.Conditions, string(c.kind)); x != nil && x.Status == c.bad {
 				p.Problems = append(p.Problems, attachment.Problem{Reason: x.Reason, Message: x.Message})
 			}
@@ -100,7 +103,8 @@ func (d *Decisions) routeOverview(r *decidedRoute, found diag.List) RouteOvervie
 	return out
 }
 
-// Unmet are the conditions that the Gateway, its listeners, ListenerSets, routes and their ListenerRuleConfigurations do not meet, each once.
+// Unmet are the conditions that the Gateway, its listeners, ListenerSets, routes and their ListenerRuleConfigurations
+// do not meet, each once.
 func (o *Overview) Unmet() (out []Unmet) {
 	add := func(object diag.Object, path string, p *attachment.Problem) {
 		if p == nil {
@@ -120,7 +124,8 @@ func (o *Overview) Unmet() (out []Unmet) {
 	}
 	for _, s := range o.Rejected {
 		add(s, "spec.parentRef", &attachment.Problem{Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
-			Message: fmt.Sprintf("%s admits no ListenerSets of namespace %s; set spec.allowedListeners.namespaces there", o.Gateway, s.Namespace)})
+			Message: fmt.Sprintf("%s admits no ListenerSets of namespace %s; set spec.allowedListeners.namespaces there",
+				o.Gateway, s.Namespace)})
 	}
 	for i := range o.Routes {
 		r := &o.Routes[i]
@@ -131,7 +136,8 @@ func (o *Overview) Unmet() (out []Unmet) {
 		}
 		for _, c := range r.Configurations {
 			if !c.Accepted {
-				add(diag.Object{Kind: string(objects.ListenerRuleConfiguration), Namespace: c.Namespace, Name: c.Name}, "spec", &attachment.Problem{Reason: "NotAccepted", Message: c.Message})
+				add(diag.Object{Kind: string(objects.ListenerRuleConfiguration), Namespace: c.Namespace, Name: c.Name}, "spec",
+					&attachment.Problem{Reason: "NotAccepted", Message: c.Message})
 			}
 		}
 	}
@@ -139,8 +145,10 @@ func (o *Overview) Unmet() (out []Unmet) {
 }
 
 // Properties are the properties of target groups of a backend for a route of the Gateway.
-func (d *Decisions) Properties(v *objects.View, backend objects.Ref, of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
-	layers, _ := route.Properties(v, d.defaults, backend, configuration.Route{Kind: of.Kind, Namespace: of.Namespace, Name: of.Name})
+func (d *Decisions) Properties(v *objects.View, backend objects.Ref,
+	of diag.Object) configuration.Layers[configv1.TargetGroupProps] {
+	layers, _ := route.Properties(v, d.defaults, backend, configuration.Route{Kind: of.Kind, Namespace: of.Namespace,
+		Name: of.Name})
 	return layers
 }
 

@@ -48,9 +48,12 @@ func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy
 	var notes diag.List
 	for _, a := range all {
 		notes = append(notes, diag.New(owner.Object(p), "spec.targetRefs", diag.IgnoredSetting,
-			"it has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name+": "+UnverifiedTargets, UnverifiedTargetsRemedy))
+			"it has no effect on Gateway "+a.gateway.Namespace+"/"+a.gateway.Name+": "+UnverifiedTargets,
+			UnverifiedTargetsRemedy))
 	}
-	written := slices.ContainsFunc(p.Status.Ancestors, func(s gatewayv1.PolicyAncestorStatus) bool { return cfg.writes(s.ControllerName) })
+	written := slices.ContainsFunc(p.Status.Ancestors, func(s gatewayv1.PolicyAncestorStatus) bool {
+		return cfg.writes(s.ControllerName)
+	})
 	if len(all) == 0 && !written {
 		return Change{}, nil
 	}
@@ -115,11 +118,14 @@ func (c Config) gatewayBehind(v *objects.View, r gatewayv1.ParentReference, name
 	return ancestor{at, class.Spec.ControllerName}, true
 }
 
-// withAncestors are the entries that a policy's status has, without those of ours that hold no more, and those of Gateways as far as there is room.
-func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv1.BackendTLSPolicy, all []ancestor, now metav1.Time) []gatewayv1.PolicyAncestorStatus {
+// withAncestors are the entries that a policy's status has, without those of ours that hold no more, and those of
+// Gateways as far as there is room.
+func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv1.BackendTLSPolicy, all []ancestor,
+	now metav1.Time) []gatewayv1.PolicyAncestorStatus {
 	of := func(s gatewayv1.PolicyAncestorStatus) ancestor {
-		return ancestor{objects.Ref{Kind: objects.Kind(ptr.Deref(s.AncestorRef.Kind, kindGateway)), Namespace: string(ptr.Deref(s.AncestorRef.Namespace, gatewayv1.Namespace(p.Namespace))),
-			Name: string(s.AncestorRef.Name)}, s.ControllerName}
+		return ancestor{objects.Ref{Kind: objects.Kind(ptr.Deref(s.AncestorRef.Kind, kindGateway)),
+			Namespace: string(ptr.Deref(s.AncestorRef.Namespace, gatewayv1.Namespace(p.Namespace))),
+			Name:      string(s.AncestorRef.Name)}, s.ControllerName}
 	}
 	out := []gatewayv1.PolicyAncestorStatus{}
 	for _, s := range have {
@@ -133,12 +139,14 @@ func (c Config) withAncestors(have []gatewayv1.PolicyAncestorStatus, p *gatewayv
 			continue
 		}
 		if at < 0 {
-			at, out = len(out), append(out, gatewayv1.PolicyAncestorStatus{ControllerName: a.controller, AncestorRef: gatewayv1.ParentReference{
-				Group: ptr.To[gatewayv1.Group](gatewayv1.GroupName), Kind: ptr.To[gatewayv1.Kind](kindGateway),
-				Namespace: ptr.To(gatewayv1.Namespace(a.gateway.Namespace)), Name: gatewayv1.ObjectName(a.gateway.Name),
-			}})
+			at, out = len(out), append(out, gatewayv1.PolicyAncestorStatus{ControllerName: a.controller,
+				AncestorRef: gatewayv1.ParentReference{
+					Group: ptr.To[gatewayv1.Group](gatewayv1.GroupName), Kind: ptr.To[gatewayv1.Kind](kindGateway),
+					Namespace: ptr.To(gatewayv1.Namespace(a.gateway.Namespace)), Name: gatewayv1.ObjectName(a.gateway.Name),
+				}})
 		}
-		out[at].Conditions = conditions.Merge(out[at].Conditions, []metav1.Condition{conditions.PolicyWithoutEffect(UnverifiedTargets+"; "+UnverifiedTargetsRemedy, p.Generation)}, now)
+		out[at].Conditions = conditions.Merge(out[at].Conditions, []metav1.Condition{
+			conditions.PolicyWithoutEffect(UnverifiedTargets+"; "+UnverifiedTargetsRemedy, p.Generation)}, now)
 	}
 	return out
 }

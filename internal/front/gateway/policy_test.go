@@ -28,9 +28,11 @@ Gateway mal/evil {spec: {gatewayClassName: alb}}
 HTTPRoute mal/all {spec: {parentRefs: [{name: evil}], rules: [{backendRefs: [{name: a, namespace: shop, port: 443}, {name: far, namespace: shop, port: 443}, {name: unused, namespace: shop, port: 443}]}]}}`
 
 func policy(targets ...string) *gatewayv1.BackendTLSPolicy {
-	p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", UID: "uid", Generation: 3}}
+	p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", UID: "uid",
+		Generation: 3}}
 	for _, name := range targets {
-		ref := gatewayv1.LocalPolicyTargetReferenceWithSectionName{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: gatewayv1.ObjectName(name)}}
+		ref := gatewayv1.LocalPolicyTargetReferenceWithSectionName{
+			LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: gatewayv1.ObjectName(name)}}
 		p.Spec.TargetRefs = append(p.Spec.TargetRefs, ref)
 	}
 	return p
@@ -54,7 +56,8 @@ func TestABackendTLSPolicyIsNotAcceptedAtGatewaysWithRoutesToItsServices(t *test
 	v := objects.FromObjects(decode(t, policed))
 	const refused = " Accepted=False Invalid 3"
 	for target, want := range map[string]string{
-		"a": "gateway.k8s.aws/nlb net" + refused + "; gateway.k8s.aws/alb web" + refused, "b": "gateway.k8s.aws/nlb net" + refused, "c": "gateway.k8s.aws/alb web" + refused,
+		"a": "gateway.k8s.aws/nlb net" + refused + "; gateway.k8s.aws/alb web" + refused, "b": "gateway.k8s.aws/nlb net" +
+			refused, "c": "gateway.k8s.aws/alb web" + refused,
 		"far": "gateway.k8s.aws/alb web" + refused, "others": "", "unused": "",
 	} {
 		p := policy(target)
@@ -65,7 +68,8 @@ func TestABackendTLSPolicyIsNotAcceptedAtGatewaysWithRoutesToItsServices(t *test
 		if got := ancestorsOf(p); got != want || len(notes) != len(p.Status.Ancestors) {
 			t.Errorf("%s: %s, want %s; notes %v", target, got, want, notes)
 		}
-		if len(notes) > 0 && (notes[0].Object.Kind != "BackendTLSPolicy" || !strings.Contains(notes[0].Text, "do not verify the certificates of targets")) {
+		if len(notes) > 0 && (notes[0].Object.Kind != "BackendTLSPolicy" || !strings.Contains(notes[0].Text,
+			"do not verify the certificates of targets")) {
 			t.Errorf("%s: notes %v", target, notes)
 		}
 	}
@@ -74,24 +78,29 @@ func TestABackendTLSPolicyIsNotAcceptedAtGatewaysWithRoutesToItsServices(t *test
 func TestEntriesOfOthersInAPolicyStayAndOursGoWithTheGateway(t *testing.T) {
 	t.Parallel()
 	entry := func(controller, gateway string) gatewayv1.PolicyAncestorStatus {
-		return gatewayv1.PolicyAncestorStatus{ControllerName: gatewayv1.GatewayController(controller), AncestorRef: gatewayv1.ParentReference{
-			Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: gatewayv1.ObjectName(gateway)}}
+		return gatewayv1.PolicyAncestorStatus{ControllerName: gatewayv1.GatewayController(controller),
+			AncestorRef: gatewayv1.ParentReference{
+				Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: gatewayv1.ObjectName(gateway)}}
 	}
 	v := objects.FromObjects(decode(t, policed))
 	p := policy("b")
-	p.Status.Ancestors = []gatewayv1.PolicyAncestorStatus{entry("example.com/other", "net"), entry("gateway.k8s.aws/alb", "web")}
-	if change, _ := BackendTLSPolicy(v, defaults(), p); !change.Apply(p, metav1.Now()) || ancestorsOf(p) != "example.com/other net; gateway.k8s.aws/nlb net Accepted=False Invalid 3" {
+	p.Status.Ancestors = []gatewayv1.PolicyAncestorStatus{entry("example.com/other", "net"),
+		entry("gateway.k8s.aws/alb", "web")}
+	if change, _ := BackendTLSPolicy(v, defaults(), p); !change.Apply(p, metav1.Now()) ||
+		ancestorsOf(p) != "example.com/other net; gateway.k8s.aws/nlb net Accepted=False Invalid 3" {
 		t.Errorf("beside that of another controller: %s", ancestorsOf(p))
 	}
 	p.Spec.TargetRefs = nil
-	if change, _ := BackendTLSPolicy(v, defaults(), p); !change.Apply(p, metav1.Now()) || ancestorsOf(p) != "example.com/other net" {
+	if change, _ := BackendTLSPolicy(v, defaults(), p); !change.Apply(p, metav1.Now()) ||
+		ancestorsOf(p) != "example.com/other net" {
 		t.Errorf("once no Service is named: %s", ancestorsOf(p))
 	}
 	p = policy("b")
 	for i := range maxAncestors {
 		p.Status.Ancestors = append(p.Status.Ancestors, entry("example.com/other", fmt.Sprint(i)))
 	}
-	if change, _ := BackendTLSPolicy(v, defaults(), p); change.Apply(p, metav1.Now()) || len(p.Status.Ancestors) != maxAncestors {
+	if change, _ := BackendTLSPolicy(v, defaults(), p); change.Apply(p, metav1.Now()) || len(p.Status.Ancestors) !=
+		maxAncestors {
 		t.Errorf("without room: %s", ancestorsOf(p))
 	}
 	newer := policy("b")

@@ -27,35 +27,47 @@ func generate(r *rand.Rand) string {
 	listeners := func() string {
 		var out []string
 		for i := range r.IntN(4) + 1 {
-			l := fmt.Sprintf("{name: %s, port: %s, protocol: %s", pick("a", "b", "c", fmt.Sprint("l", i)), pick("80", "443", "53", "0", "70000"), pick("HTTP", "HTTPS", "TCP", "UDP", "TLS", "example.com/x"))
+			l := fmt.Sprintf("{name: %s, port: %s, protocol: %s", pick("a", "b", "c", fmt.Sprint("l", i)),
+				pick("80", "443", "53", "0", "70000"), pick("HTTP", "HTTPS", "TCP", "UDP", "TLS", "example.com/x"))
 			if r.IntN(2) == 0 {
 				l += ", hostname: " + host()
 			}
 			if r.IntN(3) == 0 {
-				l += ", tls: {mode: " + pick("Terminate", "Passthrough") + ", certificateRefs: [{name: " + pick("tls", "gone", long) + pick("", ", namespace: infra", ", kind: ConfigMap") + "}]}"
+				l += ", tls: {mode: " + pick("Terminate", "Passthrough") + ", certificateRefs: [{name: " +
+					pick("tls", "gone", long) + pick("", ", namespace: infra", ", kind: ConfigMap") + "}]}"
 			}
-			l += pick("", ", allowedRoutes: null", ", allowedRoutes: {namespaces: {from: All}}", ", allowedRoutes: {namespaces: {from: None}}", ", allowedRoutes: {kinds: [{kind: TCPRoute}]}",
-				", allowedRoutes: {namespaces: {from: Selector}}", ", allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Bad}]}}}")
+			l += pick("", ", allowedRoutes: null", ", allowedRoutes: {namespaces: {from: All}}",
+				", allowedRoutes: {namespaces: {from: None}}", ", allowedRoutes: {kinds: [{kind: TCPRoute}]}",
+				", allowedRoutes: {namespaces: {from: Selector}}",
+				", allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Bad}]}}}")
 			out = append(out, l+"}")
 		}
 		return strings.Join(out, ", ")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Gateway shop/web {metadata: {finalizers: [%s]%s}, spec: {gatewayClassName: %s, listeners: [%s]%s%s%s}}\n",
-		pick("", "gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"), pick("", ", annotations: {"+ConstructionAnnotation+": "+pick("standard", "x")+"}"),
+	fmt.Fprintf(&b, "Gateway shop/web {metadata: {finalizers: [%s]%s}, spec: {gatewayClassName: %s, listeners: "+
+		"[%s]%s%s%s}}\n",
+		pick("", "gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"), pick("", ", annotations: {"+ConstructionAnnotation+": "+
+			pick("standard", "x")+"}"),
 		pick("alb", "nlb", "auto", "auto", "gone", "other"), listeners(),
 		pick("", ", allowedListeners: {namespaces: {from: "+pick("All", "Same", "None", "Selector")+"}}"),
-		pick("", ", addresses: [{value: "+pick("192.0.2.1", "x", "''")+"}]", ", addresses: [{type: example.com/x, value: y}]"),
-		pick("", ", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: "+pick("own", "gone")+"}}"))
-	b.WriteString("LoadBalancerConfiguration shop/own {spec: {" + pick("", "scheme: internet-facing", "loadBalancerSubnets: [{identifier: a}, {}]", "sourceRanges: [x]", "sourceRanges: []",
-		"listenerConfigurations: [{protocolPort: '"+pick(":", "HTTP:80", "HTTPS:443", "TCP:443")+"', quicEnabled: true, defaultCertificate: x, certificates: [null]}]") + "}}\n")
+		pick("", ", addresses: [{value: "+pick("192.0.2.1", "x", "''")+"}]",
+			", addresses: [{type: example.com/x, value: y}]"),
+		pick("", ", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: "+
+			pick("own", "gone")+"}}"))
+	b.WriteString("LoadBalancerConfiguration shop/own {spec: {" + pick("", "scheme: internet-facing",
+		"loadBalancerSubnets: [{identifier: a}, {}]", "sourceRanges: [x]", "sourceRanges: []",
+		"listenerConfigurations: [{protocolPort: '"+pick(":", "HTTP:80", "HTTPS:443", "TCP:443")+
+			"', quicEnabled: true, defaultCertificate: x, certificates: [null]}]") + "}}\n")
 	for i := range r.IntN(3) {
-		fmt.Fprintf(&b, "ListenerSet %s/set%d {metadata: {creationTimestamp: 2026-01-0%dT00:00:00Z}, spec: {parentRef: {name: web, namespace: shop}, listeners: [%s]}}\n", pick("shop", "team"), i, r.IntN(3)+1, listeners())
+		fmt.Fprintf(&b, "ListenerSet %s/set%d {metadata: {creationTimestamp: 2026-01-0%dT00:00:00Z}, spec: {parentRef: "+
+			"{name: web, namespace: shop}, listeners: [%s]}}\n", pick("shop", "team"), i, r.IntN(3)+1, listeners())
 	}
 	for i := range r.IntN(6) {
 		parents := make([]string, r.IntN(3)+1)
 		for j := range parents {
-			parents[j] = "{namespace: shop" + pick(", name: web", ", name: web", ", name: set0, kind: ListenerSet", ", name: other", ", name: web, kind: HTTPRoute", ", name: web, group: example.com") +
+			parents[j] = "{namespace: shop" + pick(", name: web", ", name: web", ", name: set0, kind: ListenerSet",
+				", name: other", ", name: web, kind: HTTPRoute", ", name: web, group: example.com") +
 				pick("", "", ", sectionName: a", ", sectionName: nothing") + pick("", "", ", port: 80") + "}"
 		}
 		kind := pick("HTTPRoute", "GRPCRoute", "TCPRoute", "UDPRoute", "TLSRoute")
@@ -63,7 +75,8 @@ func generate(r *rand.Rand) string {
 		if kind != "TCPRoute" && kind != "UDPRoute" {
 			hosts = ", hostnames: [" + host() + "]"
 		}
-		fmt.Fprintf(&b, "%s %s/%s%d {metadata: {creationTimestamp: 2026-01-0%dT00:00:00Z}, spec: {parentRefs: [%s]%s}}\n", kind, pick("shop", "team"), pick("r", long[:252]), i, r.IntN(3)+1, strings.Join(parents, ", "), hosts)
+		fmt.Fprintf(&b, "%s %s/%s%d {metadata: {creationTimestamp: 2026-01-0%dT00:00:00Z}, spec: {parentRefs: [%s]%s}}\n",
+			kind, pick("shop", "team"), pick("r", long[:252]), i, r.IntN(3)+1, strings.Join(parents, ", "), hosts)
 	}
 	return b.String()
 }
@@ -98,7 +111,8 @@ func check(t testing.TB, text string, seed *rand.Rand) {
 		shuffled := decode(t, text)
 		seed.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		second, _ := judge(t, shuffled, key)
-		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b stack.Secret) bool { return a.Equal(b) })); diff != "" {
+		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty(),
+			cmp.Comparer(func(a, b stack.Secret) bool { return a.Equal(b) })); diff != "" {
 			t.Fatalf("the order of objects matters:\n%s\nof:\n%s", diff, text)
 		}
 		if d == nil {
@@ -106,7 +120,9 @@ func check(t testing.TB, text string, seed *rand.Rand) {
 		}
 		for id, o := range first.World {
 			for _, c := range conditionsOf(o) {
-				if c.Status == metav1.ConditionFalse && c.Message == "" && c.Reason != string(gatewayv1.GatewayReasonListenersNotValid) && c.Type != string(gatewayv1.ListenerConditionConflicted) {
+				if c.Status == metav1.ConditionFalse && c.Message == "" &&
+					c.Reason != string(gatewayv1.GatewayReasonListenersNotValid) &&
+					c.Type != string(gatewayv1.ListenerConditionConflicted) {
 					t.Fatalf("%s: condition %s is False (%s) without a message, of:\n%s", id, c.Type, c.Reason, text)
 				}
 			}

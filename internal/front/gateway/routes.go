@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// attached is a route that names the Gateway or one of its ListenerSets, in its spec or in its status, and what becomes of its parentRefs.
+// attached is a route that names the Gateway or one of its ListenerSets, in its spec or in its status, and what becomes
+// of its parentRefs.
 type attached struct {
 	object    metav1.Object
 	route     attachment.Route
@@ -22,21 +23,23 @@ type attached struct {
 	decisions []attachment.Decision
 }
 
-// attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. Routes of the kinds of the other family are found, too: no listener
-// admits them, which is their status.
+// attach finds the routes of the Gateway and of ListenerSets that name it, and decides where they attach. Routes of the
+// kinds of the other family are found, too: no listener admits them, which is their status.
 func (t *translation) attach() {
 	var all []attached
 	for _, kind := range objects.RouteKinds {
 		for _, o := range routesOf(t.view, kind, t.ref(), slices.Concat(t.listeners.Admitted, t.listeners.Rejected)) {
 			if status, spec, ok := route.Common(o); ok {
-				r := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(), Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
+				r := attachment.Route{Kind: gatewayv1.Kind(kind), Namespace: o.GetNamespace(), Name: o.GetName(),
+					Parents: spec.ParentRefs, Hostnames: hostnamesOf(o)}
 				all = append(all, attached{object: o, route: r, status: status})
 			}
 		}
 	}
 	sorting.By(all, func(a, b attached) int {
 		x, y := a.object.GetCreationTimestamp(), b.object.GetCreationTimestamp()
-		return cmp.Or(x.Compare(y.Time), cmp.Compare(a.route.Namespace+"/"+a.route.Name, b.route.Namespace+"/"+b.route.Name), cmp.Compare(a.route.Kind, b.route.Kind))
+		return cmp.Or(x.Compare(y.Time), cmp.Compare(a.route.Namespace+"/"+a.route.Name, b.route.Namespace+"/"+b.route.Name),
+			cmp.Compare(a.route.Kind, b.route.Kind))
 	})
 	for i := range all {
 		if all[i].object.GetDeletionTimestamp() == nil {

@@ -33,19 +33,25 @@ func text[S ~string](l *Loaded, field string, read func(*spec) *S) intent.Field[
 }
 
 func (l *Loaded) attributes() map[string]intent.Field[string] {
-	return configuration.Attributes(l.configuration, "loadBalancerAttributes", func(s *spec) []configv1.Attribute { return s.LoadBalancerAttributes })
+	return configuration.Attributes(l.configuration, "loadBalancerAttributes", func(s *spec) []configv1.Attribute {
+		return s.LoadBalancerAttributes
+	})
 }
 
 // settings returns the settings of the load balancer as a whole.
 func (t *translation) settings(d *Decisions) intent.Settings {
 	l := t.Loaded
 	s := intent.Settings{
-		Name:              text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
-		Scheme:            text(l, "scheme", func(s *spec) *configv1.Scheme { return s.Scheme }),
-		IPAddressType:     text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }),
-		SecurityGroups:    configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }),
-		NoSecurityGroups:  configuration.Value(l.configuration, "disableSecurityGroup", func(s *spec) *bool { return s.DisableSecurityGroup }),
-		ManageBackend:     configuration.Value(l.configuration, "manageBackendSecurityGroupRules", func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
+		Name:          text(l, "loadBalancerName", func(s *spec) *string { return s.LoadBalancerName }),
+		Scheme:        text(l, "scheme", func(s *spec) *configv1.Scheme { return s.Scheme }),
+		IPAddressType: text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }),
+		SecurityGroups: configuration.List(l.configuration, "securityGroups", func(s *spec) []string {
+			return s.SecurityGroups
+		}),
+		NoSecurityGroups: configuration.Value(l.configuration, "disableSecurityGroup",
+			func(s *spec) *bool { return s.DisableSecurityGroup }),
+		ManageBackend: configuration.Value(l.configuration, "manageBackendSecurityGroupRules",
+			func(s *spec) *bool { return s.ManageBackendSecurityGroupRules }),
 		Attributes:        l.attributes(),
 		Tags:              configuration.Map(l.configuration, "tags", func(s *spec) map[string]string { return s.Tags }),
 		AddOns:            t.addOns(d),
@@ -53,7 +59,8 @@ func (t *translation) settings(d *Decisions) intent.Settings {
 		ReplacementPolicy: t.replacementPolicy(),
 	}
 	if s.NoSecurityGroups.Set && l.Family == attachment.Application {
-		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups", "name some in securityGroups, or remove the field")
+		t.ignored(s.NoSecurityGroups.Source, "an Application Load Balancer has security groups",
+			"name some in securityGroups, or remove the field")
 		s.NoSecurityGroups = intent.Field[bool]{}
 	}
 	var ownership intent.Field[string]
@@ -92,7 +99,8 @@ func (t *translation) replacementPolicy() (out intent.Field[string]) {
 	return out
 }
 
-// annotated reads annotations of the Gateway, and then those of its configurations, the one that takes precedence last. What is wrong with any is reported on the Gateway.
+// annotated reads annotations of the Gateway, and then those of its configurations, the one that takes precedence last.
+// What is wrong with any is reported on the Gateway.
 func (t *translation) annotated(own, class func(annotation.Reader)) {
 	f := &annotation.Findings{}
 	own(annotation.NewReader(f, Object(t.Gateway), t.Gateway.Annotations))
@@ -108,9 +116,12 @@ func (t *translation) annotated(own, class func(annotation.Reader)) {
 	}
 }
 
-// privateLinkRules reads whether inbound rules apply to PrivateLink traffic, which only a load balancer with security groups can have.
+// privateLinkRules reads whether inbound rules apply to PrivateLink traffic, which only a load balancer with security
+// groups can have.
 func (t *translation) privateLinkRules(s *intent.Settings) {
-	f := text(t.Loaded, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", func(s *spec) *string { return s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic })
+	f := text(t.Loaded, "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", func(s *spec) *string {
+		return s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic
+	})
 	switch {
 	case !f.Set:
 	case t.Family == attachment.Application:
@@ -125,7 +136,8 @@ func (t *translation) privateLinkRules(s *intent.Settings) {
 }
 
 // each is the values of a field of the subnets that have one, and false if some have it and others do not.
-func each(subnets []configv1.SubnetConfiguration, read func(configv1.SubnetConfiguration) string) (out []string, agree bool) {
+func each(subnets []configv1.SubnetConfiguration, read func(configv1.SubnetConfiguration) string) (out []string,
+	agree bool) {
 	for _, s := range subnets {
 		if v := read(s); v != "" {
 			out = append(out, v)
@@ -144,7 +156,9 @@ func value(s *string) string {
 // subnets reads subnets and the addresses there. Each field is set for all subnets or for none.
 func (t *translation) subnets(s *intent.Settings) {
 	l := t.Loaded
-	list := configuration.List(l.configuration, "loadBalancerSubnets", func(s *spec) []configv1.SubnetConfiguration { return s.LoadBalancerSubnets })
+	list := configuration.List(l.configuration, "loadBalancerSubnets", func(s *spec) []configv1.SubnetConfiguration {
+		return s.LoadBalancerSubnets
+	})
 	if list.Set {
 		t.subnetList(s, list)
 	}
@@ -184,11 +198,15 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 		set    func(m *stack.SubnetMapping, v string) string
 	}{{
 		what: "EIP allocations", read: func(c configv1.SubnetConfiguration) string { return value(c.EIPAllocation) },
-		refuse: unless(!scheme.Set || scheme.Value == stack.InternetFacing, "EIP allocations can only be set for internet facing load balancers"),
-		set:    func(m *stack.SubnetMapping, v string) string { m.AllocationID = v; return "" },
+		refuse: unless(!scheme.Set || scheme.Value == stack.InternetFacing,
+			"EIP allocations can only be set for internet facing load balancers"),
+		set: func(m *stack.SubnetMapping, v string) string { m.AllocationID = v; return "" },
 	}, {
-		what: "private IPv4 addresses", read: func(c configv1.SubnetConfiguration) string { return value(c.PrivateIPv4Allocation) },
-		refuse: unless(!scheme.Set || scheme.Value == stack.Internal, "private IPv4 addresses can only be set for internal load balancers"),
+		what: "private IPv4 addresses", read: func(c configv1.SubnetConfiguration) string {
+			return value(c.PrivateIPv4Allocation)
+		},
+		refuse: unless(!scheme.Set || scheme.Value == stack.Internal,
+			"private IPv4 addresses can only be set for internal load balancers"),
 		set: func(m *stack.SubnetMapping, v string) (wrong string) {
 			m.PrivateIPv4, wrong = address("private IPv4", v, netip.Addr.Is4)
 			return wrong
@@ -201,7 +219,9 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 			return wrong
 		},
 	}, {
-		what: "source NAT prefixes", read: func(c configv1.SubnetConfiguration) string { return value(c.SourceNatIPv6Prefix) },
+		what: "source NAT prefixes", read: func(c configv1.SubnetConfiguration) string {
+			return value(c.SourceNatIPv6Prefix)
+		},
 		refuse: unless(dualstack, "source NAT prefixes can only be set for dualstack load balancers"),
 		set: func(m *stack.SubnetMapping, v string) (wrong string) {
 			var err error
@@ -217,7 +237,8 @@ func (t *translation) subnetList(s *intent.Settings, list intent.Field[[]configv
 			invalid("give each subnet one, or none", "Either specify all %s or none.", f.what)
 		case len(values) == 0:
 		case !network:
-			invalid("remove them, or use a GatewayClass for Network Load Balancers", "%s can only be set for Network Load Balancers", f.what)
+			invalid("remove them, or use a GatewayClass for Network Load Balancers",
+				"%s can only be set for Network Load Balancers", f.what)
 		case f.refuse != "":
 			invalid("remove them, or change scheme or ipAddressType", "%s", f.refuse)
 		default:
@@ -264,29 +285,38 @@ func address(what, text string, family func(netip.Addr) bool) (canonical, wrong 
 func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp intent.Field[string]) {
 	l := t.Loaded
 	ranges = configuration.Value(l.configuration, "sourceRanges", func(s *spec) *[]string { return s.SourceRanges })
-	lists = configuration.List(l.configuration, "securityGroupPrefixes", func(s *spec) []string { return s.SecurityGroupPrefixes })
-	if lists.Set && !ranges.Set && t.rules == rule.Compatible { // the existing controller opens all addresses beside the lists
+	lists = configuration.List(l.configuration, "securityGroupPrefixes", func(s *spec) []string {
+		return s.SecurityGroupPrefixes
+	})
+	// the existing controller opens all addresses beside the lists
+	if lists.Set && !ranges.Set && t.rules == rule.Compatible {
 		ranges = intent.Of([]string{"0.0.0.0/0"}, lists.Source)
-		if strings.HasPrefix(text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }).Value, stack.Dualstack) {
+		if strings.HasPrefix(text(l, "ipAddressType", func(s *spec) *configv1.IPAddressType { return s.IPAddressType }).Value,
+			stack.Dualstack) {
 			ranges.Value = append(ranges.Value, "::/0")
 		}
-		t.ignored(lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible", "set sourceRanges, also to an empty list, or annotate the Gateway with "+ConstructionAnnotation+": standard")
+		t.ignored(lists.Source, "without sourceRanges, all addresses are admitted in rule construction compatible",
+			"set sourceRanges, also to an empty list, or annotate the Gateway with "+ConstructionAnnotation+": standard")
 	}
 	if f := configuration.Value(l.configuration, "enableICMP", func(s *spec) *bool { return s.EnableICMP }); f.Value {
 		icmp = intent.Of("on", f.Source)
 	}
 	for _, r := range ranges.Value {
 		if _, _, err := net.ParseCIDR(r); err != nil {
-			t.report(ranges.Source, diag.InvalidConfiguration, fmt.Sprintf("source range %q is not an address range", r), "write address ranges such as 198.51.100.0/24")
+			t.report(ranges.Source, diag.InvalidConfiguration, fmt.Sprintf("source range %q is not an address range", r),
+				"write address ranges such as 198.51.100.0/24")
 		}
 	}
-	if groups := configuration.List(l.configuration, "securityGroups", func(s *spec) []string { return s.SecurityGroups }); groups.Set {
+	if groups := configuration.List(l.configuration, "securityGroups", func(s *spec) []string {
+		return s.SecurityGroups
+	}); groups.Set {
 		for _, s := range []struct {
 			set    bool
 			source intent.Source
 		}{{ranges.Set, ranges.Source}, {lists.Set, lists.Source}, {icmp.Set, icmp.Source}} {
 			if s.set {
-				t.ignored(s.source, "securityGroups names the groups of the load balancer, and the controller does not manage their rules", "put the rules into these groups, or remove securityGroups")
+				t.ignored(s.source, "securityGroups names the groups of the load balancer, and the controller does not "+
+					"manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
 	}
@@ -294,7 +324,8 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 }
 
 // mutual is the handling of client certificates that a listener configuration declares.
-func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguration], protocol string) intent.Field[stack.MutualAuthentication] {
+func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguration],
+	protocol string) intent.Field[stack.MutualAuthentication] {
 	m := c.Spec.MutualAuthentication
 	if m == nil {
 		return intent.Field[stack.MutualAuthentication]{}
@@ -315,11 +346,14 @@ func (t *translation) mutual(c configuration.Layer[configv1.ListenerConfiguratio
 	verify := out.Mode == stack.MutualVerify
 	switch {
 	case !slices.Contains(known, out.Mode):
-		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %q is not off, passthrough or verify", out.Mode), "write one of them")
+		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %q is not off, passthrough or verify", out.Mode),
+			"write one of them")
 	case verify && out.TrustStore == "":
-		t.report(source, diag.InvalidConfiguration, "trustStore is required when mode is verify", "name a trust store, by name or ARN")
+		t.report(source, diag.InvalidConfiguration, "trustStore is required when mode is verify",
+			"name a trust store, by name or ARN")
 	case !verify && (m.TrustStore != nil || m.IgnoreClientCertificateExpiry != nil || m.AdvertiseTrustStoreCANames != nil):
-		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %s has no trustStore, ignoreClientCertificateExpiry or advertiseTrustStoreCaNames", out.Mode), "remove them, or set mode verify")
+		t.report(source, diag.InvalidConfiguration, fmt.Sprintf("mode %s has no trustStore, ignoreClientCertificateExpiry "+
+			"or advertiseTrustStoreCaNames", out.Mode), "remove them, or set mode verify")
 	default:
 		return intent.Of(out, source)
 	}
@@ -336,6 +370,7 @@ func listenerAttributes(c configuration.Layer[configv1.ListenerConfiguration]) m
 	if len(c.Spec.ListenerAttributes) == 0 {
 		return nil
 	}
-	return maps.Clone(configuration.Attributes(configuration.Layers[configv1.ListenerConfiguration]{c}, "listenerAttributes",
+	return maps.Clone(configuration.Attributes(configuration.Layers[configv1.ListenerConfiguration]{c},
+		"listenerAttributes",
 		func(s *configv1.ListenerConfiguration) []configv1.Attribute { return s.ListenerAttributes }))
 }

@@ -15,7 +15,9 @@ import (
 
 // configured is a Gateway with one configuration of its own.
 func configured(class, listeners, spec string) string {
-	return "Gateway shop/web {spec: {gatewayClassName: " + class + ", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}}, listeners: [" + listeners + "]}}\n" +
+	return "Gateway shop/web {spec: {gatewayClassName: " + class +
+		", infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: " +
+		"own}}, listeners: [" + listeners + "]}}\n" +
 		"LoadBalancerConfiguration shop/own {spec: {" + spec + "}}\n"
 }
 
@@ -26,7 +28,8 @@ const (
 
 func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.T) {
 	t.Parallel()
-	m, _ := translated(t, albKey(), configured("alb", httpListener, `loadBalancerName: front, scheme: internet-facing, ipAddressType: dualstack, customerOwnedIpv4Pool: coip, ipv4IPAMPoolId: ipam,
+	m, _ := translated(t, albKey(), configured("alb", httpListener,
+		`loadBalancerName: front, scheme: internet-facing, ipAddressType: dualstack, customerOwnedIpv4Pool: coip, ipv4IPAMPoolId: ipam,
 		loadBalancerSubnets: [{identifier: subnet-1}, {identifier: b}], securityGroups: [sg-1, web], manageBackendSecurityGroupRules: true,
 		loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: "120"}], tags: {team: shop}, minimumLoadBalancerCapacity: {capacityUnits: 100},
 		wafV2: {webACL: "arn:waf"}, shieldConfiguration: {enabled: true}`))
@@ -35,15 +38,18 @@ func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.
 		source intent.Source
 		ok     bool
 	}{
-		"loadBalancerName":                {s.Name.Source, s.Name.Value == "front"},
-		"scheme":                          {s.Scheme.Source, s.Scheme.Value == stack.InternetFacing},
-		"ipAddressType":                   {s.IPAddressType.Source, s.IPAddressType.Value == stack.Dualstack},
-		"customerOwnedIpv4Pool":           {s.AddOns.CustomerOwnedPool.Source, s.AddOns.CustomerOwnedPool.Value == "coip"},
-		"ipv4IPAMPoolId":                  {s.AddOns.IPAMPool.Source, s.AddOns.IPAMPool.Value == "ipam"},
-		"loadBalancerSubnets":             {s.Subnets.Source, cmp.Equal(s.Subnets.Value.IDsOrNames, []string{"subnet-1", "b"})},
-		"securityGroups":                  {s.SecurityGroups.Source, cmp.Equal(s.SecurityGroups.Value, []string{"sg-1", "web"})},
+		"loadBalancerName":      {s.Name.Source, s.Name.Value == "front"},
+		"scheme":                {s.Scheme.Source, s.Scheme.Value == stack.InternetFacing},
+		"ipAddressType":         {s.IPAddressType.Source, s.IPAddressType.Value == stack.Dualstack},
+		"customerOwnedIpv4Pool": {s.AddOns.CustomerOwnedPool.Source, s.AddOns.CustomerOwnedPool.Value == "coip"},
+		"ipv4IPAMPoolId":        {s.AddOns.IPAMPool.Source, s.AddOns.IPAMPool.Value == "ipam"},
+		"loadBalancerSubnets": {s.Subnets.Source, cmp.Equal(s.Subnets.Value.IDsOrNames,
+			[]string{"subnet-1", "b"})},
+		"securityGroups": {s.SecurityGroups.Source, cmp.Equal(s.SecurityGroups.Value,
+			[]string{"sg-1", "web"})},
 		"manageBackendSecurityGroupRules": {s.ManageBackend.Source, s.ManageBackend.Value},
-		"loadBalancerAttributes[idle_timeout.timeout_seconds]": {s.Attributes["idle_timeout.timeout_seconds"].Source, s.Attributes["idle_timeout.timeout_seconds"].Value == "120"},
+		"loadBalancerAttributes[idle_timeout.timeout_seconds]": {s.Attributes["idle_timeout.timeout_seconds"].Source,
+			s.Attributes["idle_timeout.timeout_seconds"].Value == "120"},
 		"tags[team]": {s.Tags["team"].Source, s.Tags["team"].Value == "shop"},
 		"minimumLoadBalancerCapacity.capacityUnits": {s.AddOns.Capacity.Source, s.AddOns.Capacity.Value == 100},
 		"wafV2.webACL":                {s.AddOns.WebACL.Source, s.AddOns.WebACL.Value == "arn:waf"},
@@ -60,19 +66,23 @@ func TestEverySettingHasTheConfigurationAndTheFieldThatItIsWrittenIn(t *testing.
 
 func TestLabelsAndAnnotationsOfTheInfrastructureAreThoseOfBindings(t *testing.T) {
 	t.Parallel()
-	v := objects.FromObjects(decode(t, classes+`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}],
+	v := objects.FromObjects(
+		decode(t, classes+`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}],
 		infrastructure: {labels: {team: shop, ingress.k8s.aws/stack: theirs}, annotations: {example.com/cost: "7"}}}}
 `))
 	lb, _ := Translate(v, defaults(), Load(v, defaults(), albKey()), false)
-	if !cmp.Equal(lb.BindingLabels, map[string]string{"team": "shop"}) || !cmp.Equal(lb.BindingAnnotations, map[string]string{"example.com/cost": "7"}) {
+	if !cmp.Equal(lb.BindingLabels, map[string]string{"team": "shop"}) || !cmp.Equal(lb.BindingAnnotations,
+		map[string]string{"example.com/cost": "7"}) {
 		t.Error(lb.BindingLabels, lb.BindingAnnotations)
 	}
-	if got := findings(lb.Members[0].Diagnostics); !strings.HasPrefix(got, "IgnoredSetting spec.infrastructure.labels[ingress.k8s.aws/stack]: ") || strings.Contains(got, "\n") {
+	if got := findings(lb.Members[0].Diagnostics); !strings.HasPrefix(got,
+		"IgnoredSetting spec.infrastructure.labels[ingress.k8s.aws/stack]: ") || strings.Contains(got, "\n") {
 		t.Error(got)
 	}
 }
 
-// TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted has each field of Gateways and ListenerSets without effect. That of routes is in package route.
+// TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted has each field of Gateways and ListenerSets without effect. That of
+// routes is in package route.
 func TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted(t *testing.T) {
 	t.Parallel()
 	for field, path := range map[string]string{
@@ -82,16 +92,23 @@ func TestFieldsOfGatewaysThatNothingIsMadeOfAreNoted(t *testing.T) {
 		"infrastructure: {annotations: {ingress.k8s.aws/stack: theirs}}":            "spec.infrastructure.annotations[ingress.k8s.aws/stack]",
 		"defaultScope: None, infrastructure: {labels: {a: b}, annotations: {c: d}}": "",
 	} {
-		m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}], "+field+"}}")
-		if got := findings(m.Diagnostics); path == "" && got != "" || path != "" && (!strings.HasPrefix(got, "IgnoredSetting "+path+": it has no effect") || strings.Contains(got, "\n")) {
+		m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, "+
+			"protocol: HTTP}], "+field+"}}")
+		if got := findings(m.Diagnostics); path == "" && got != "" || path != "" &&
+			(!strings.HasPrefix(got, "IgnoredSetting "+path+": it has no effect") || strings.Contains(got, "\n")) {
 			t.Errorf("%s: %q", field, got)
 		}
 	}
-	m, _ := translated(t, albKey(), `Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/a: b}}}]}}
+	m, _ := translated(t, albKey(),
+		`Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/a: b}}}]}}
 ListenerSet shop/set {spec: {parentRef: {name: web}, listeners: [{name: b, port: 444, protocol: HTTPS, tls: {options: {example.com/a: b}}}]}}
 `)
-	for _, path := range []string{"spec.listeners[0].tls.options", "spec.listeners[0].tls.options of ListenerSet shop/set"} {
-		if !slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.IgnoredSetting && d.Path == path }) {
+	for _, path := range []string{"spec.listeners[0].tls.options",
+		"spec.listeners[0].tls.options of ListenerSet shop/set"} {
+		if !slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Code == diag.IgnoredSetting &&
+				d.Path == path
+		}) {
 			t.Errorf("%s: %s", path, findings(m.Diagnostics))
 		}
 	}
@@ -99,23 +116,31 @@ ListenerSet shop/set {spec: {parentRef: {name: web}, listeners: [{name: b, port:
 
 func TestTheSettingsOfANetworkLoadBalancer(t *testing.T) {
 	t.Parallel()
-	m, _ := translated(t, nlbKey(), configured("nlb", tcpListener, `disableSecurityGroup: true, sourceRanges: [192.0.2.0/24], securityGroupPrefixes: [pl-1], enableICMP: true,
+	m, _ := translated(t, nlbKey(), configured("nlb", tcpListener,
+		`disableSecurityGroup: true, sourceRanges: [192.0.2.0/24], securityGroupPrefixes: [pl-1], enableICMP: true,
 		loadBalancerSubnetsSelector: {tier: [front, edge]}, minimumLoadBalancerCapacity: {capacityUnits: 5}`))
 	s, l := m.Settings, m.Listeners[0]
-	if !s.NoSecurityGroups.Value || !cmp.Equal(s.Subnets.Value.Tags, map[string][]string{"tier": {"front", "edge"}}) || s.AddOns.Capacity.Value != 5 {
+	if !s.NoSecurityGroups.Value || !cmp.Equal(s.Subnets.Value.Tags, map[string][]string{"tier": {"front", "edge"}}) ||
+		s.AddOns.Capacity.Value != 5 {
 		t.Errorf("%+v", s)
 	}
-	if !cmp.Equal(l.InboundCIDRs.Value, []string{"192.0.2.0/24"}) || !cmp.Equal(l.PrefixLists.Value, []string{"pl-1"}) || l.ICMP.Value != "on" {
+	if !cmp.Equal(l.InboundCIDRs.Value, []string{"192.0.2.0/24"}) || !cmp.Equal(l.PrefixLists.Value, []string{"pl-1"}) ||
+		l.ICMP.Value != "on" {
 		t.Errorf("%+v", l)
 	}
-	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{eipAllocation: eipalloc-1, sourceNatIPv6Prefix: auto_assigned}, {eipAllocation: eipalloc-2, sourceNatIPv6Prefix: "2001:DB8::1/80"}], scheme: internet-facing, ipAddressType: dualstack,
+	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener,
+		`loadBalancerSubnets: [{eipAllocation: eipalloc-1, sourceNatIPv6Prefix: auto_assigned}, {eipAllocation: eipalloc-2, sourceNatIPv6Prefix: "2001:DB8::1/80"}], scheme: internet-facing, ipAddressType: dualstack,
 		enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off"`))
-	if want := []stack.SubnetMapping{{AllocationID: "eipalloc-1", SourceNATPrefix: "auto_assigned"}, {AllocationID: "eipalloc-2", SourceNATPrefix: "2001:db8::/80"}}; !cmp.Equal(m.Settings.Mappings.Value, want) ||
-		m.Settings.SourceNAT.Value != "on" || m.Settings.PrivateLinkRules.Value != "off" || m.Settings.Subnets.Set || len(m.Diagnostics) > 0 {
+	if want := []stack.SubnetMapping{{AllocationID: "eipalloc-1", SourceNATPrefix: "auto_assigned"},
+		{AllocationID: "eipalloc-2", SourceNATPrefix: "2001:db8::/80"}}; !cmp.Equal(m.Settings.Mappings.Value, want) ||
+		m.Settings.SourceNAT.Value != "on" || m.Settings.PrivateLinkRules.Value != "off" || m.Settings.Subnets.Set ||
+		len(m.Diagnostics) > 0 {
 		t.Errorf("%+v", m.Settings)
 	}
-	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener, `loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.9, ipv6Allocation: "2001:DB8::1"}], scheme: internal, ipAddressType: dualstack`))
-	if want := []stack.SubnetMapping{{PrivateIPv4: "10.0.0.9", IPv6: "2001:db8::1"}}; !cmp.Equal(m.Settings.Mappings.Value, want) || len(m.Diagnostics) > 0 {
+	m, _ = translated(t, nlbKey(), configured("nlb", tcpListener,
+		`loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.9, ipv6Allocation: "2001:DB8::1"}], scheme: internal, ipAddressType: dualstack`))
+	if want := []stack.SubnetMapping{{PrivateIPv4: "10.0.0.9", IPv6: "2001:db8::1"}}; !cmp.Equal(m.Settings.Mappings.Value,
+		want) || len(m.Diagnostics) > 0 {
 		t.Errorf("%+v, %s", m.Settings, findings(m.Diagnostics))
 	}
 }
@@ -123,24 +148,38 @@ func TestTheSettingsOfANetworkLoadBalancer(t *testing.T) {
 func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ class, spec, want string }{
-		{"alb", "loadBalancerSubnets: [{identifier: a}, {eipAllocation: x}]", "Either specify all subnet identifiers or none."},
+		{"alb", "loadBalancerSubnets: [{identifier: a}, {eipAllocation: x}]",
+			"Either specify all subnet identifiers or none."},
 		{"nlb", "loadBalancerSubnets: [{eipAllocation: x}, {identifier: a}]", "Either specify all EIP allocations or none."},
-		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}, {}]", "Either specify all private IPv4 addresses or none."},
-		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{ipv6Allocation: '::1'}, {}]", "Either specify all IPv6 addresses or none."},
-		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}, {}]", "Either specify all source NAT prefixes or none."},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}, {}]",
+			"Either specify all private IPv4 addresses or none."},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{ipv6Allocation: '::1'}, {}]",
+			"Either specify all IPv6 addresses or none."},
+		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}, {}]",
+			"Either specify all source NAT prefixes or none."},
 		{"alb", "loadBalancerSubnets: [{eipAllocation: x}]", "EIP allocations can only be set for Network Load Balancers"},
-		{"alb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]", "source NAT prefixes can only be set for Network Load Balancers"},
-		{"nlb", "scheme: internal, loadBalancerSubnets: [{eipAllocation: x}]", "EIP allocations can only be set for internet facing load balancers"},
-		{"nlb", "scheme: internet-facing, loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}]", "private IPv4 addresses can only be set for internal load balancers"},
-		{"nlb", "loadBalancerSubnets: [{ipv6Allocation: '::1'}]", "IPv6 addresses can only be set for dualstack load balancers"},
-		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: ten}]", "private IPv4 addresses must be valid IP address: ten"},
-		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: '::1'}]", "private IPv4 addresses must be valid IPv4 address: ::1"},
-		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]", "source NAT prefixes can only be set for dualstack load balancers"},
-		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: 10.0.0.0/8}]", "value must be a valid IPv6 CIDR"},
-		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: '2001:db8::/64'}]", "prefix length must be 80, but 64 is specified"},
+		{"alb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]",
+			"source NAT prefixes can only be set for Network Load Balancers"},
+		{"nlb", "scheme: internal, loadBalancerSubnets: [{eipAllocation: x}]",
+			"EIP allocations can only be set for internet facing load balancers"},
+		{"nlb", "scheme: internet-facing, loadBalancerSubnets: [{privateIPv4Allocation: 10.0.0.1}]",
+			"private IPv4 addresses can only be set for internal load balancers"},
+		{"nlb", "loadBalancerSubnets: [{ipv6Allocation: '::1'}]",
+			"IPv6 addresses can only be set for dualstack load balancers"},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: ten}]",
+			"private IPv4 addresses must be valid IP address: ten"},
+		{"nlb", "loadBalancerSubnets: [{privateIPv4Allocation: '::1'}]",
+			"private IPv4 addresses must be valid IPv4 address: ::1"},
+		{"nlb", "loadBalancerSubnets: [{sourceNatIPv6Prefix: auto_assigned}]",
+			"source NAT prefixes can only be set for dualstack load balancers"},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: 10.0.0.0/8}]",
+			"value must be a valid IPv6 CIDR"},
+		{"nlb", "ipAddressType: dualstack, loadBalancerSubnets: [{sourceNatIPv6Prefix: '2001:db8::/64'}]",
+			"prefix length must be 80, but 64 is specified"},
 		{"nlb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: sometimes", `"sometimes" is neither on nor off`},
 		{"alb", "sourceRanges: [anywhere]", `source range "anywhere" is not an address range`},
-		{"nlb", "listenerConfigurations: [{protocolPort: 'TCP:80', quicEnabled: true}]", "QUIC protocol upgrade not supported for protocol TCP"},
+		{"nlb", "listenerConfigurations: [{protocolPort: 'TCP:80', quicEnabled: true}]",
+			"QUIC protocol upgrade not supported for protocol TCP"},
 	} {
 		key, listener := albKey(), httpListener
 		if c.class == "nlb" {
@@ -155,9 +194,14 @@ func TestSettingsThatContradictThemselvesAreRefusedInTheWordsOfTheContract(t *te
 
 func TestAnInvalidValueIsAnErrorOfTheConfigurationThatHasIt(t *testing.T) {
 	t.Parallel()
-	for _, mutual := range []string{"{mode: verify}", "{mode: sometimes}", "{mode: off, trustStore: x}", "{mode: passthrough, ignoreClientCertificateExpiry: true}"} {
-		m, _ := translated(t, albKey(), configured("alb", "{name: a, port: 443, protocol: HTTPS, hostname: a.com}", "listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: "+strings.ReplaceAll(mutual, "off", "'off'")+"}]"))
-		if len(m.Diagnostics) != 1 || m.Diagnostics[0].Code != diag.InvalidConfiguration || m.Diagnostics[0].Path != "spec.listenerConfigurations[HTTPS:443].mutualAuthentication of LoadBalancerConfiguration shop/own" || m.Listeners[0].Mutual.Set {
+	for _, mutual := range []string{"{mode: verify}", "{mode: sometimes}", "{mode: off, trustStore: x}",
+		"{mode: passthrough, ignoreClientCertificateExpiry: true}"} {
+		m, _ := translated(t, albKey(), configured("alb", "{name: a, port: 443, protocol: HTTPS, hostname: a.com}",
+			"listenerConfigurations: [{protocolPort: 'HTTPS:443', mutualAuthentication: "+strings.ReplaceAll(mutual, "off",
+				"'off'")+"}]"))
+		if len(m.Diagnostics) != 1 || m.Diagnostics[0].Code != diag.InvalidConfiguration ||
+			m.Diagnostics[0].Path != "spec.listenerConfigurations[HTTPS:443].mutualAuthentication of "+
+				"LoadBalancerConfiguration shop/own" || m.Listeners[0].Mutual.Set {
 			t.Errorf("%s: %s", mutual, findings(m.Diagnostics))
 		}
 	}
@@ -171,9 +215,12 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 		{"nlb", "ipv4IPAMPoolId: x", "spec.ipv4IPAMPoolId"},
 		{"nlb", "wafV2: {webACL: x}", "spec.wafV2.webACL"},
 		{"nlb", "shieldConfiguration: {enabled: true}", "spec.shieldConfiguration.enabled"},
-		{"alb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "PrivateLink reaches Network Load Balancers only"},
-		{"nlb", "disableSecurityGroup: true, enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'", "the load balancer has no security groups"},
-		{"alb", "loadBalancerSubnets: [{identifier: a}], loadBalancerSubnetsSelector: {a: [b]}", "spec.loadBalancerSubnetsSelector"},
+		{"alb", "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'",
+			"PrivateLink reaches Network Load Balancers only"},
+		{"nlb", "disableSecurityGroup: true, enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on'",
+			"the load balancer has no security groups"},
+		{"alb", "loadBalancerSubnets: [{identifier: a}], loadBalancerSubnetsSelector: {a: [b]}",
+			"spec.loadBalancerSubnetsSelector"},
 		{"alb", "securityGroups: [sg-1], sourceRanges: [10.0.0.0/8]", "spec.sourceRanges"},
 		{"alb", "securityGroups: [sg-1], securityGroupPrefixes: [pl-1]", "spec.securityGroupPrefixes"},
 		{"alb", "securityGroups: [sg-1], enableICMP: true", "spec.enableICMP"},
@@ -183,7 +230,8 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', alpnPolicy: HTTP2Only}]", "alpnPolicy"},
 		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', defaultCertificate: x}]", "defaultCertificate"},
 		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', targetGroupStickiness: true}]", "targetGroupStickiness"},
-		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', mutualAuthentication: {mode: passthrough}}]", "mutualAuthentication"},
+		{"alb", "listenerConfigurations: [{protocolPort: 'HTTP:80', mutualAuthentication: {mode: passthrough}}]",
+			"mutualAuthentication"},
 	} {
 		key, listener := albKey(), httpListener
 		if c.class == "nlb" {
@@ -194,7 +242,8 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 			t.Errorf("%s: %q, want a note of %s", c.spec, got, c.want)
 		}
 	}
-	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {backend: {}}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/x: y}}}]}}")
+	m, _ := translated(t, albKey(), "Gateway shop/web {spec: {gatewayClassName: alb, tls: {backend: {}}, listeners: "+
+		"[{name: a, port: 443, protocol: HTTPS, tls: {options: {example.com/x: y}}}]}}")
 	for _, want := range []string{"spec.tls.backend", "spec.listeners[0].tls.options"} {
 		if got := findings(m.Diagnostics); !strings.Contains(got, want) || m.Diagnostics.HasErrors() {
 			t.Errorf("%q, want a note of %s", got, want)
@@ -204,10 +253,14 @@ func TestSettingsWithoutEffectAreNoted(t *testing.T) {
 
 func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItsMergingModeIsPreferGateway(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[string]string{"": "internal", "mergingMode: prefer-gateway-class, ": "internal", "mergingMode: prefer-gateway, ": "internet-facing"} {
-		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
-			"LoadBalancerConfiguration infra/base {spec: {"+mode+"scheme: internal, minimumLoadBalancerCapacity: {capacityUnits: 7}, tags: {a: base}}}\n"+
-			strings.ReplaceAll(configured("alb", httpListener, "scheme: internet-facing, tags: {a: own, b: own}"), "gatewayClassName: alb", "gatewayClassName: c"))
+	for mode, want := range map[string]string{"": "internal", "mergingMode: prefer-gateway-class, ": "internal",
+		"mergingMode: prefer-gateway, ": "internet-facing"} {
+		m, _ := translated(t, albKey(), "GatewayClass c {spec: {controllerName: gateway.k8s.aws/alb, parametersRef: "+
+			"{group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: base}}}\n"+
+			"LoadBalancerConfiguration infra/base {spec: {"+mode+
+			"scheme: internal, minimumLoadBalancerCapacity: {capacityUnits: 7}, tags: {a: base}}}\n"+
+			strings.ReplaceAll(configured("alb", httpListener, "scheme: internet-facing, tags: {a: own, b: own}"),
+				"gatewayClassName: alb", "gatewayClassName: c"))
 		if s := m.Settings; s.Scheme.Value != want || s.AddOns.Capacity.Value != 7 || s.Tags["b"].Value != "own" {
 			t.Errorf("%q: %+v", mode, s)
 		}
@@ -217,7 +270,8 @@ func TestOfClassAndGatewayTheClassHasPrecedenceUnlessItsMergingModeIsPreferGatew
 func TestAddressesAreAnyOrElasticIPAddresses(t *testing.T) {
 	t.Parallel()
 	gateway := func(class, listener, addresses string) string {
-		return "Gateway shop/web {spec: {gatewayClassName: " + class + ", addresses: [" + addresses + "], listeners: [" + listener + "]}, status: {addresses: [{type: Hostname, value: lb.example.com}]}}"
+		return "Gateway shop/web {spec: {gatewayClassName: " + class + ", addresses: [" + addresses + "], listeners: [" +
+			listener + "]}, status: {addresses: [{type: Hostname, value: lb.example.com}]}}"
 	}
 	for _, c := range []struct{ name, addresses, want, reason string }{
 		{"any", "{type: IPAddress}, {value: ''}, {type: Hostname}", "", ""},
@@ -233,7 +287,8 @@ func TestAddressesAreAnyOrElasticIPAddresses(t *testing.T) {
 				key, listener = nlbKey(), tcpListener
 			}
 			m, d := translated(t, key, gateway(class, listener, c.addresses))
-			if got := strings.Join(m.Settings.Addresses.Value, " "); got != c.want || m.Settings.Frontend.Enabled.Value != (c.want != "" && class == "alb") {
+			if got := strings.Join(m.Settings.Addresses.Value, " "); got != c.want || m.Settings.Frontend.Enabled.Value !=
+				(c.want != "" && class == "alb") {
 				t.Errorf("%s, %s: %q, frontend %+v", class, c.name, got, m.Settings.Frontend.Enabled)
 			}
 			if got := findings(m.Diagnostics); (got != "") != (c.reason != "") || !strings.Contains(got, c.reason) {

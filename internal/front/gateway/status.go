@@ -43,7 +43,8 @@ type Change struct {
 	Apply func(o metav1.Object, now metav1.Time) bool
 }
 
-// Statuses are the changes of the Gateway, its ListenerSets, its routes and the ListenerRuleConfigurations of these: one for each object.
+// Statuses are the changes of the Gateway, its ListenerSets, its routes and the ListenerRuleConfigurations of these:
+// one for each object.
 func (d *Decisions) Statuses(o Outcome) []Change {
 	o.LoadBalancer = d.failed(o)
 	out := []Change{d.gatewayStatus(o)}
@@ -76,8 +77,8 @@ func (d *Decisions) ruleStatuses() (out []Change) {
 	return out
 }
 
-// failed adds what is wrong with the Gateway itself. Problems that pass by themselves are none, and those of single features only while there is
-// no load balancer.
+// failed adds what is wrong with the Gateway itself. Problems that pass by themselves are none, and those of single
+// features only while there is no load balancer.
 func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	lb := o.LoadBalancer
 	if d.waiting != nil {
@@ -85,7 +86,8 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 	}
 	for _, f := range o.Found {
 		passing := f.Class == diag.Note || f.Class == diag.Transient || f.Class == diag.Throttled
-		withheld := f.Scope.Withheld() && f.Scope != diag.Frontend && (f.Scope != diag.Certificate || o.ARN != "") // without a certificate no load balancer is made
+		// without a certificate no load balancer is made
+		withheld := f.Scope.Withheld() && f.Scope != diag.Frontend && (f.Scope != diag.Certificate || o.ARN != "")
 		if lb.Failed != nil || passing || withheld || !d.about(f.Object) {
 			continue
 		}
@@ -99,7 +101,8 @@ func (d *Decisions) failed(o Outcome) conditions.LoadBalancer {
 
 // about reports whether an object is the Gateway or one of its configurations.
 func (d *Decisions) about(o diag.Object) bool {
-	return o.Kind == kindGateway && o.Name == d.gateway.Name && o.Namespace == d.gateway.Namespace || o.Kind == string(objects.LoadBalancerConfiguration)
+	return o.Kind == kindGateway && o.Name == d.gateway.Name && o.Namespace == d.gateway.Namespace ||
+		o.Kind == string(objects.LoadBalancerConfiguration)
 }
 
 // unmade is why the listener of a port is not made, as far as that is known.
@@ -127,7 +130,8 @@ func message(d diag.Diagnostic) string {
 // newer reports whether a condition of ours is about a later generation than the one that was judged.
 func newer(have []metav1.Condition, generation int64) bool {
 	return slices.ContainsFunc(have, func(c metav1.Condition) bool {
-		return (c.Type == string(gatewayv1.GatewayConditionAccepted) || c.Type == string(gatewayv1.GatewayConditionProgrammed)) && c.ObservedGeneration > generation
+		return (c.Type == string(gatewayv1.GatewayConditionAccepted) ||
+			c.Type == string(gatewayv1.GatewayConditionProgrammed)) && c.ObservedGeneration > generation
 	})
 }
 
@@ -201,7 +205,8 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 			l := &d.listeners.All[i]
 			s := gatewayv1.ListenerStatus{Name: l.Name, SupportedKinds: l.AsDeclared().SupportedKinds, AttachedRoutes: l.Routes}
 			var have []metav1.Condition
-			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerStatus) bool { return o.Name == l.Name }); at >= 0 {
+			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerStatus) bool { return o.Name == l.Name }); at >=
+				0 {
 				have = before.Listeners[at].Conditions
 			}
 			s.Conditions = conditions.Merge(have, d.listenerConditions(i, o, generation), now)
@@ -244,7 +249,9 @@ func (d *Decisions) showAddresses(to *gatewayv1.GatewayStatus, o Outcome) {
 func (d *Decisions) attachedSets() int32 {
 	n := 0
 	for _, s := range d.listeners.Admitted {
-		if slices.ContainsFunc(d.of(kindListenerSet, s.Namespace, s.Name), func(i int) bool { return d.judged(i).Problem == nil }) {
+		if slices.ContainsFunc(d.of(kindListenerSet, s.Namespace, s.Name), func(i int) bool {
+			return d.judged(i).Problem == nil
+		}) {
 			n++
 		}
 	}
@@ -279,7 +286,9 @@ func (d *Decisions) setStatus(s *gatewayv1.ListenerSet, rejected bool, o Outcome
 			own = append(own, l)
 			e := gatewayv1.ListenerEntryStatus{Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.Routes}
 			var have []metav1.Condition
-			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerEntryStatus) bool { return o.Name == l.Name }); at >= 0 {
+			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerEntryStatus) bool {
+				return o.Name == l.Name
+			}); at >= 0 {
 				have = before.Listeners[at].Conditions
 			}
 			e.Conditions = conditions.Merge(have, d.listenerConditions(i, o, s.Generation), now)
@@ -300,60 +309,66 @@ func (d *Decisions) ours(c gatewayv1.GatewayController) bool {
 
 func (d *Decisions) routeStatus(r *decidedRoute, o Outcome) Change {
 	entries := d.entries(r, o)
-	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name, func(object metav1.Object, now metav1.Time) bool {
-		status, spec, ok := route.Common(object)
-		if !ok || object.GetUID() != r.object.GetUID() {
-			return false
-		}
-		before := status.DeepCopy()
-		have := slices.Clone(status.Parents)
-		have = slices.DeleteFunc(have, func(p gatewayv1.RouteParentStatus) bool {
-			return d.ours(p.ControllerName) && d.parent(p.ParentRef, r.route.Namespace) && !slices.ContainsFunc(entries, func(e gatewayv1.RouteParentStatus) bool {
-				return e.ControllerName == p.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
-			})
-		})
-		merged := make([]gatewayv1.RouteParentStatus, 0, len(entries))
-		for _, e := range entries {
-			at := slices.IndexFunc(have, func(p gatewayv1.RouteParentStatus) bool {
-				return p.ControllerName == e.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
-			})
-			if at < 0 || !newer(have[at].Conditions, r.object.GetGeneration()) {
-				merged = append(merged, e)
+	return Change{objects.Kind(r.route.Kind), r.route.Namespace, r.route.Name,
+		func(object metav1.Object, now metav1.Time) bool {
+			status, spec, ok := route.Common(object)
+			if !ok || object.GetUID() != r.object.GetUID() {
+				return false
 			}
-		}
-		status.Parents, _ = conditions.Parents(have, spec.ParentRefs, r.route.Namespace, merged, now)
-		if status.Parents == nil {
-			status.Parents = []gatewayv1.RouteParentStatus{}
-		}
-		return !equality.Semantic.DeepEqual(before, status)
-	}}
+			before := status.DeepCopy()
+			have := slices.Clone(status.Parents)
+			have = slices.DeleteFunc(have, func(p gatewayv1.RouteParentStatus) bool {
+				return d.ours(p.ControllerName) && d.parent(p.ParentRef, r.route.Namespace) &&
+					!slices.ContainsFunc(entries, func(e gatewayv1.RouteParentStatus) bool {
+						return e.ControllerName == p.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
+					})
+			})
+			merged := make([]gatewayv1.RouteParentStatus, 0, len(entries))
+			for _, e := range entries {
+				at := slices.IndexFunc(have, func(p gatewayv1.RouteParentStatus) bool {
+					return p.ControllerName == e.ControllerName && equality.Semantic.DeepEqual(e.ParentRef, p.ParentRef)
+				})
+				if at < 0 || !newer(have[at].Conditions, r.object.GetGeneration()) {
+					merged = append(merged, e)
+				}
+			}
+			status.Parents, _ = conditions.Parents(have, spec.ParentRefs, r.route.Namespace, merged, now)
+			if status.Parents == nil {
+				status.Parents = []gatewayv1.RouteParentStatus{}
+			}
+			return !equality.Semantic.DeepEqual(before, status)
+		}}
 }
 
-// alsoOfGateway reports whether a finding is of the load balancer, which is reported on the Gateway and on each route of it alike.
+// alsoOfGateway reports whether a finding is of the load balancer, which is reported on the Gateway and on each route
+// of it alike.
 func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
 	return slices.ContainsFunc(found, func(o diag.Diagnostic) bool {
-		return o.Object.Kind == kindGateway && o.Object.Namespace == d.gateway.Namespace && o.Object.Name == d.gateway.Name && o.Code == f.Code && o.Text == f.Text
+		return o.Object.Kind == kindGateway && o.Object.Namespace == d.gateway.Namespace && o.Object.Name == d.gateway.Name &&
+			o.Code == f.Code && o.Text == f.Text
 	})
 }
 
 // failures are the classes of findings that leave a route without rules, or some of them.
 var failures = []diag.Class{diag.Invalid, diag.Quota, diag.NotFound, diag.Conflict}
 
-// entries are those of a route for the parentRefs that are decided about. What leaves a route no rule, as a quota may, refuses it; a route that
-// has some is partly invalid.
+// entries are those of a route for the parentRefs that are decided about. What leaves a route no rule, as a quota may,
+// refuses it; a route that has some is partly invalid.
 func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentStatus {
 	var refused, unresolved, partly *attachment.Problem
 	if r.decided != nil {
 		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
 		if partly != nil && refused == nil && slices.Contains(o.Rejected, r.decided.Member.Object) {
-			refused, partly = &attachment.Problem{Reason: partly.Reason, Message: strings.TrimPrefix(partly.Message, route.FallBack)}, nil
+			refused, partly = &attachment.Problem{Reason: partly.Reason, Message: strings.TrimPrefix(partly.Message,
+				route.FallBack)}, nil
 		}
 		if slices.Contains(o.Kept, r.decided.Member.Object) {
 			refused, partly = nil, fallBack(refused, partly)
 		}
 	}
 	for _, f := range o.Found {
-		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
+		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace ||
+			f.Object.Name != r.route.Name ||
 			f.Code == diag.InvalidConfiguration || d.alsoOfGateway(f, o.Found) {
 			continue // or it is of the Gateway
 		}
@@ -368,7 +383,8 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 			}
 		default:
 			if refused == nil && slices.Contains(failures, f.Class) && slices.Contains(o.Unmade, f.Object) {
-				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}, nil
+				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)},
+					nil
 			}
 			if partly == nil && refused == nil && slices.Contains(failures, f.Class) {
 				partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}
@@ -379,7 +395,8 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 }
 
 // entriesOf are the entries of a route with the problems that all parents have.
-func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved, partly *attachment.Problem) []gatewayv1.RouteParentStatus {
+func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved,
+	partly *attachment.Problem) []gatewayv1.RouteParentStatus {
 	out := make([]gatewayv1.RouteParentStatus, 0, len(r.decisions))
 	for _, decision := range r.decisions {
 		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.controller}
@@ -395,11 +412,13 @@ func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved, partly *atta
 
 // parent reports whether a parentRef names the Gateway or one of its ListenerSets.
 func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
-	return names(r, namespace, d.gateway.Namespace, d.gateway.Name, slices.Concat(d.listeners.Admitted, d.listeners.Rejected))
+	return names(r, namespace, d.gateway.Namespace, d.gateway.Name, slices.Concat(d.listeners.Admitted,
+		d.listeners.Rejected))
 }
 
 // names reports whether a parentRef of a route in a namespace names a Gateway or one of ListenerSets.
-func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway string, sets []*gatewayv1.ListenerSet) bool {
+func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway string,
+	sets []*gatewayv1.ListenerSet) bool {
 	p, ok := attachment.ParentOf(r, namespace)
 	return ok && (p == attachment.Parent{Kind: kindGateway, Namespace: gatewayNamespace, Name: gateway} ||
 		slices.ContainsFunc(sets, func(s *gatewayv1.ListenerSet) bool {
@@ -407,11 +426,12 @@ func names(r gatewayv1.ParentReference, namespace, gatewayNamespace, gateway str
 		}))
 }
 
-// Shown is what the status of the Gateway shows of its load balancer. It holds where a pass could not read from AWS: that a call fails does not
-// mean that the load balancer has ceased to serve.
+// Shown is what the status of the Gateway shows of its load balancer. It holds where a pass could not read from AWS:
+// that a call fails does not mean that the load balancer has ceased to serve.
 func (d *Decisions) Shown() Outcome {
 	var o Outcome
-	if c := meta.FindStatusCondition(d.gateway.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed)); c != nil && c.Status == metav1.ConditionTrue {
+	if c := meta.FindStatusCondition(d.gateway.Status.Conditions, string(gatewayv1.GatewayConditionProgrammed)); c !=
+		nil && c.Status == metav1.ConditionTrue {
 		o.ARN, o.Active = c.Message, true
 	}
 	return o

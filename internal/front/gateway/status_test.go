@@ -75,7 +75,8 @@ func run(t testing.TB, text string, o Outcome) (world, *Decisions) {
 	return w, d
 }
 
-// short writes conditions as "Type=Status/Reason", sorted; those that say nothing more than that all is well are left out.
+// short writes conditions as "Type=Status/Reason", sorted; those that say nothing more than that all is well are left
+// out.
 func short(cs []metav1.Condition) string {
 	var out []string
 	for _, c := range cs {
@@ -96,8 +97,10 @@ func (w world) route(id string) []gatewayv1.RouteParentStatus {
 
 func TestTheStatusOfAGatewayIsWrittenWhateverBecameOfItsLoadBalancer(t *testing.T) {
 	t.Parallel()
-	const gw = "Gateway shop/web {metadata: {generation: 4}, spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"
-	bad := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.NoSubnets, "no subnet", "tag some")
+	const gw = "Gateway shop/web {metadata: {generation: 4}, spec: {gatewayClassName: alb, listeners: [{name: a, port: " +
+		"80, protocol: HTTP}]}}\n"
+	bad := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.NoSubnets,
+		"no subnet", "tag some")
 	for _, c := range []struct {
 		name, text string
 		outcome    Outcome
@@ -107,13 +110,21 @@ func TestTheStatusOfAGatewayIsWrittenWhateverBecameOfItsLoadBalancer(t *testing.
 	}{
 		{"serves", gw, active(), "Accepted=True/Accepted Programmed=True/Programmed", "Programmed=True/Programmed", 1},
 		{"is being made", gw, Outcome{}, "Accepted=True/Accepted Programmed=Unknown/Pending", "Programmed=False/Pending", 0},
-		{"cannot be made", gw, Outcome{Found: diag.List{bad}}, "Accepted=True/Accepted Programmed=False/Invalid", "Programmed=False/Pending", 0},
-		{"is without class parameters", strings.ReplaceAll(gw, "listeners", "infrastructure: {parametersRef: {group: g, kind: K, name: n}}, listeners"), active(),
+		{"cannot be made", gw, Outcome{Found: diag.List{bad}}, "Accepted=True/Accepted Programmed=False/Invalid",
+			"Programmed=False/Pending", 0},
+		{"is without class parameters", strings.ReplaceAll(gw, "listeners", "infrastructure: {parametersRef: {group: g, "+
+			"kind: K, name: n}}, listeners"), active(),
 			"Accepted=False/InvalidParameters Programmed=False/Invalid", "Programmed=False/Pending", 1},
-		{"has no valid listener", strings.ReplaceAll(gw, "HTTP}", "UDP}"), Outcome{}, "Accepted=False/ListenersNotValid Programmed=False/Invalid", "Programmed=False/UnsupportedProtocol", 0},
-		{"asks for an unsupported address", strings.ReplaceAll(gw, "listeners", "addresses: [{type: example.com/x, value: y}], listeners"), Outcome{}, "Accepted=False/UnsupportedAddress Programmed=False/Invalid", "Programmed=False/Pending", 0},
-		{"asks for an unusable address", gw, Outcome{Found: diag.List{diag.New(bad.Object, "spec.addresses", diag.AddressNotUsable, "x", "y")}}, "Accepted=True/Accepted Programmed=False/AddressNotUsable", "Programmed=False/Pending", 0},
-		{"has no listener in AWS yet", gw, Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{}}, "Accepted=True/Accepted Programmed=True/Programmed", "Programmed=False/Pending", 0},
+		{"has no valid listener", strings.ReplaceAll(gw, "HTTP}", "UDP}"), Outcome{},
+			"Accepted=False/ListenersNotValid Programmed=False/Invalid", "Programmed=False/UnsupportedProtocol", 0},
+		{"asks for an unsupported address", strings.ReplaceAll(gw, "listeners", "addresses: [{type: example.com/x, value: "+
+			"y}], listeners"), Outcome{}, "Accepted=False/UnsupportedAddress Programmed=False/Invalid",
+			"Programmed=False/Pending", 0},
+		{"asks for an unusable address", gw,
+			Outcome{Found: diag.List{diag.New(bad.Object, "spec.addresses", diag.AddressNotUsable, "x", "y")}},
+			"Accepted=True/Accepted Programmed=False/AddressNotUsable", "Programmed=False/Pending", 0},
+		{"has no listener in AWS yet", gw, Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{}},
+			"Accepted=True/Accepted Programmed=True/Programmed", "Programmed=False/Pending", 0},
 	} {
 		w, _ := run(t, c.text, c.outcome)
 		s := w.gateway()
@@ -137,14 +148,17 @@ func TestTheStatusOfAGatewayIsWrittenWhateverBecameOfItsLoadBalancer(t *testing.
 	if s.Addresses[0].Value != "web-1.elb.amazonaws.com" || *s.Addresses[0].Type != gatewayv1.HostnameAddressType {
 		t.Errorf("addresses %+v", s.Addresses)
 	}
-	if i := slices.IndexFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == "Programmed" }); s.Conditions[i].Message != arn {
+	if i := slices.IndexFunc(s.Conditions, func(c metav1.Condition) bool {
+		return c.Type == "Programmed"
+	}); s.Conditions[i].Message != arn {
 		t.Errorf("message %q", s.Conditions[i].Message)
 	}
 }
 
 func TestAGatewayWithElasticIPAddressesShowsThem(t *testing.T) {
 	t.Parallel()
-	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: nlb, addresses: [{value: 192.0.2.1}], listeners: [{name: a, port: 80, protocol: TCP}]}}", active())
+	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: nlb, addresses: [{value: 192.0.2.1}], listeners: [{name: "+
+		"a, port: 80, protocol: TCP}]}}", active())
 	if a := w.gateway().Addresses; len(a) != 1 || a[0].Value != "192.0.2.1" || *a[0].Type != gatewayv1.IPAddressType {
 		t.Errorf("%+v", a)
 	}
@@ -153,9 +167,15 @@ func TestAGatewayWithElasticIPAddressesShowsThem(t *testing.T) {
 func TestCertificatesThatCannotBeUsedAreTheProblemOfTheirListener(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}]}}":                                           "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/InvalidCertificateRef ResolvedRefs=False/InvalidCertificateRef",
-		"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls, namespace: infra}]}}]}}":                          "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/RefNotPermitted ResolvedRefs=False/RefNotPermitted",
-		configured("alb", "{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}", "listenerConfigurations: [{protocolPort: 'HTTPS:443', defaultCertificate: 'arn:a'}]"): "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=True/Programmed ResolvedRefs=False/InvalidCertificateRef",
+		"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS, tls: " +
+			"{certificateRefs: [{name: gone}]}}]}}": "Accepted=True/Accepted Conflicted=False/NoConflicts " +
+			"Programmed=False/InvalidCertificateRef ResolvedRefs=False/InvalidCertificateRef",
+		"Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS, tls: " +
+			"{certificateRefs: [{name: tls, namespace: infra}]}}]}}": "Accepted=True/Accepted Conflicted=False/NoConflicts " +
+			"Programmed=False/RefNotPermitted ResolvedRefs=False/RefNotPermitted",
+		configured("alb", "{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}}",
+			"listenerConfigurations: [{protocolPort: 'HTTPS:443', defaultCertificate: 'arn:a'}]"): "Accepted=True/Accepted " +
+			"Conflicted=False/NoConflicts Programmed=True/Programmed ResolvedRefs=False/InvalidCertificateRef",
 	} {
 		w, _ := run(t, text, active())
 		if got := short(w.gateway().Listeners[0].Conditions); got != want {
@@ -166,8 +186,10 @@ func TestCertificatesThatCannotBeUsedAreTheProblemOfTheirListener(t *testing.T) 
 
 func TestAListenerThatIsNotMadeShowsTheReasonWhileOthersServe(t *testing.T) {
 	t.Parallel()
-	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS}, {name: b, port: 80, protocol: HTTP}]}}\n"
-	missing := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.CertificateNotFound, "certificate c is not there", "name another")
+	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 443, protocol: HTTPS}, " +
+		"{name: b, port: 80, protocol: HTTP}]}}\n"
+	missing := diag.New(diag.Object{Kind: "Gateway", Namespace: "shop", Name: "web"}, "spec.x", diag.CertificateNotFound,
+		"certificate c is not there", "name another")
 	missing.Port = 443
 	of := func(object string) diag.Diagnostic {
 		d := missing
@@ -182,22 +204,29 @@ func TestAListenerThatIsNotMadeShowsTheReasonWhileOthersServe(t *testing.T) {
 		gateway, a, b    string
 		said, saidAtRoot bool
 	}{
-		{"AWS has the other one", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{missing}}, "True/Programmed", "False/Invalid", "True/Programmed", true, false},
-		{"there is no load balancer", Outcome{Found: diag.List{missing}}, "False/Invalid", "False/Invalid", "False/Pending", true, true},
-		{"it serves with other certificates", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80, 443}, Found: diag.List{missing}}, "True/Programmed", "True/Programmed", "True/Programmed", false, false},
-		{"another port is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{elsewhere}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
-		{"another Gateway is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{of("other")}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
+		{"AWS has the other one", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{missing}},
+			"True/Programmed", "False/Invalid", "True/Programmed", true, false},
+		{"there is no load balancer", Outcome{Found: diag.List{missing}}, "False/Invalid", "False/Invalid", "False/Pending",
+			true, true},
+		{"it serves with other certificates", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80, 443},
+			Found: diag.List{missing}}, "True/Programmed", "True/Programmed", "True/Programmed", false, false},
+		{"another port is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{
+			elsewhere}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
+		{"another Gateway is the matter", Outcome{LoadBalancer: active().LoadBalancer, Ports: []int32{80}, Found: diag.List{
+			of("other")}}, "True/Programmed", "False/Pending", "True/Programmed", false, false},
 	} {
 		w, _ := run(t, gw, c.outcome)
 		s := w.gateway()
 		programmed := func(all []metav1.Condition) (string, bool) {
 			i := slices.IndexFunc(all, func(c metav1.Condition) bool { return c.Type == "Programmed" })
-			return fmt.Sprintf("%s/%s", all[i].Status, all[i].Reason), all[i].Message == "certificate c is not there (spec.x); name another"
+			return fmt.Sprintf("%s/%s", all[i].Status, all[i].Reason),
+				all[i].Message == "certificate c is not there (spec.x); name another"
 		}
 		root, saidAtRoot := programmed(s.Conditions)
 		a, said := programmed(s.Listeners[0].Conditions)
 		b, _ := programmed(s.Listeners[1].Conditions)
-		if got, want := []any{root, a, b, said, saidAtRoot}, []any{c.gateway, c.a, c.b, c.said, c.saidAtRoot}; !slices.Equal(got, want) {
+		if got, want := []any{root, a, b, said, saidAtRoot}, []any{c.gateway, c.a, c.b, c.said, c.saidAtRoot}; !slices.Equal(
+			got, want) {
 			t.Errorf("%s: %v, want %v", c.name, got, want)
 		}
 	}
@@ -205,14 +234,22 @@ func TestAListenerThatIsNotMadeShowsTheReasonWhileOthersServe(t *testing.T) {
 
 func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 	t.Parallel()
-	const sets = "ListenerSet shop/in {metadata: {generation: 3}, spec: {parentRef: {name: web}, listeners: [{name: a, port: 81, protocol: HTTP}]}}\n" +
-		"ListenerSet team/out {spec: {parentRef: {name: web, namespace: shop}, listeners: [{name: a, port: 82, protocol: HTTP}]}, status: {listeners: [{name: a, attachedRoutes: 1, conditions: []}]}}\n" +
-		"ListenerSet shop/mixed {spec: {parentRef: {name: web}, listeners: [{name: a, port: 81, protocol: HTTP}, {name: b, port: 83, protocol: HTTP}]}}\n"
-	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"
-	failing := strings.ReplaceAll(gw, "listeners:", "infrastructure: {parametersRef: {group: g, kind: K, name: n}}, listeners:")
+	const sets = "ListenerSet shop/in {metadata: {generation: 3}, spec: {parentRef: {name: web}, listeners: [{name: a, " +
+		"port: 81, protocol: HTTP}]}}\n" +
+		"ListenerSet team/out {spec: {parentRef: {name: web, namespace: shop}, listeners: [{name: a, port: 82, protocol: " +
+		"HTTP}]}, status: {listeners: [{name: a, attachedRoutes: 1, conditions: []}]}}\n" +
+		"ListenerSet shop/mixed {spec: {parentRef: {name: web}, listeners: [{name: a, port: 81, protocol: HTTP}, {name: b, " +
+		"port: 83, protocol: HTTP}]}}\n"
+	const gw = "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, " +
+		"listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"
+	failing := strings.ReplaceAll(gw, "listeners:", "infrastructure: {parametersRef: {group: g, kind: K, name: "+
+		"n}}, listeners:")
 	for text, want := range map[string][3]string{
-		gw:      {"Accepted=True/Accepted Programmed=True/Programmed", "Accepted=False/NotAllowed Programmed=False/NotAllowed", "Accepted=True/ListenersNotValid Programmed=True/Programmed"},
-		failing: {"Accepted=True/Accepted Programmed=False/Pending", "Accepted=False/NotAllowed Programmed=False/NotAllowed", "Accepted=True/ListenersNotValid Programmed=False/Pending"},
+		gw: {"Accepted=True/Accepted Programmed=True/Programmed",
+			"Accepted=False/NotAllowed Programmed=False/NotAllowed",
+			"Accepted=True/ListenersNotValid Programmed=True/Programmed"},
+		failing: {"Accepted=True/Accepted Programmed=False/Pending", "Accepted=False/NotAllowed Programmed=False/NotAllowed",
+			"Accepted=True/ListenersNotValid Programmed=False/Pending"},
 	} {
 		w, _ := run(t, text+sets, active())
 		for i, name := range []string{"shop/in", "team/out", "shop/mixed"} {
@@ -227,7 +264,8 @@ func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 		if n := w.gateway().AttachedListenerSets; n == nil || *n != 2 {
 			t.Errorf("%v sets are attached", n)
 		}
-		if s := w["ListenerSet shop/in"].(*gatewayv1.ListenerSet).Status; s.Conditions[0].ObservedGeneration != 3 || s.Listeners[0].Conditions[0].ObservedGeneration != 3 {
+		if s := w["ListenerSet shop/in"].(*gatewayv1.ListenerSet).Status; s.Conditions[0].ObservedGeneration != 3 ||
+			s.Listeners[0].Conditions[0].ObservedGeneration != 3 {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -235,13 +273,18 @@ func TestListenerSetsAreReportedAlsoWhereTheirGatewayFails(t *testing.T) {
 
 func TestAListenerSetOfWhichNoCertificateCanBeUsedHasNoValidListener(t *testing.T) {
 	t.Parallel()
-	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"+
-		"ListenerSet shop/s {spec: {parentRef: {name: web}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls, namespace: infra}]}}]}}\n", active())
+	w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, "+
+		"listeners: [{name: a, port: 80, protocol: HTTP}]}}\n"+
+		"ListenerSet shop/s {spec: {parentRef: {name: web}, listeners: [{name: a, port: 443, protocol: HTTPS, tls: "+
+		"{certificateRefs: [{name: tls, namespace: infra}]}}]}}\n", active())
 	s := w["ListenerSet shop/s"].(*gatewayv1.ListenerSet).Status
-	if got, want := short(s.Conditions), "Accepted=False/ListenersNotValid Programmed=False/ListenersNotValid"; got != want {
+	if got, want := short(s.Conditions), "Accepted=False/ListenersNotValid Programmed=False/ListenersNotValid"; got !=
+		want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got, want := short(s.Listeners[0].Conditions), "Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/RefNotPermitted ResolvedRefs=False/RefNotPermitted"; got != want {
+	if got, want := short(s.Listeners[0].Conditions),
+		"Accepted=True/Accepted Conflicted=False/NoConflicts Programmed=False/RefNotPermitted "+
+			"ResolvedRefs=False/RefNotPermitted"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if n := w.gateway().AttachedListenerSets; n == nil || *n != 0 {
@@ -249,23 +292,28 @@ func TestAListenerSetOfWhichNoCertificateCanBeUsedHasNoValidListener(t *testing.
 	}
 }
 
-// TestAListenerOfAnNLBWithoutABackendIsProgrammed has a listener that AWS does not have, as an NLB's listener needs a target group.
+// TestAListenerOfAnNLBWithoutABackendIsProgrammed has a listener that AWS does not have, as an NLB's listener needs a
+// target group.
 func TestAListenerOfAnNLBWithoutABackendIsProgrammed(t *testing.T) {
 	t.Parallel()
 	const gw = "Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: a, port: 80, protocol: TCP}]}}\n"
 	const service = "Service shop/svc {spec: {type: NodePort, ports: [{port: 80, nodePort: 30080, targetPort: 8080}]}}\n"
 	route := func(name string) string {
-		return "TCPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: " + name + ", port: 80}]}]}}\n"
+		return "TCPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: " + name +
+			", port: 80}]}]}}\n"
 	}
 	for name, c := range map[string]struct {
 		text  string
 		ports []int32
 		want  string
 	}{
-		"without a route":                       {gw, []int32{}, "True: Listener is programmed: connections are refused, as no route has a backend for them."},
-		"of a route without a backend":          {gw + route("gone"), []int32{}, "True: Listener is programmed: connections are refused, as no route has a backend for them."},
-		"of a route with one, which is missing": {gw + service + route("svc"), []int32{}, "False: Listener is pending to be programmed."},
-		"of a route with one":                   {gw + service + route("svc"), []int32{80}, "True: Listener is programmed."},
+		"without a route": {
+			gw, []int32{}, "True: Listener is programmed: connections are refused, as no route has a backend for them."},
+		"of a route without a backend": {gw + route("gone"), []int32{},
+			"True: Listener is programmed: connections are refused, as no route has a backend for them."},
+		"of a route with one, which is missing": {gw + service + route("svc"), []int32{},
+			"False: Listener is pending to be programmed."},
+		"of a route with one": {gw + service + route("svc"), []int32{80}, "True: Listener is programmed."},
 	} {
 		w, _ := run(t, c.text, Outcome{LoadBalancer: active().LoadBalancer, Ports: c.ports})
 		for _, cond := range w.gateway().Listeners[0].Conditions {
@@ -311,16 +359,20 @@ TCPRoute shop/tcp {spec: {parentRefs: [{name: web}]}}`, active())
 func TestEntriesOfOthersSurviveAndOursGoWithTheirParentRef(t *testing.T) {
 	t.Parallel()
 	entry := func(controller, parent string) string {
-		return "{controllerName: " + controller + ", parentRef: " + parent + ", conditions: [{type: Accepted, status: 'True', reason: Accepted, message: '', lastTransitionTime: 2020-01-01T00:00:00Z}]}"
+		return "{controllerName: " + controller + ", parentRef: " + parent +
+			", conditions: [{type: Accepted, status: 'True', reason: Accepted, message: '', lastTransitionTime: " +
+			"2020-01-01T00:00:00Z}]}"
 	}
 	w, _ := run(t, `
 Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}, status: {conditions: [{type: example.com/Own, status: 'True', reason: Own, message: '', lastTransitionTime: 2020-01-01T00:00:00Z}]}}
 HTTPRoute shop/moved {spec: {parentRefs: [{name: other}]}, status: {parents: [`+
 		strings.Join([]string{
-			entry("gateway.k8s.aws/alb", "{name: web}"), entry("gateway.k8s.aws/nlb", "{name: web}"), entry("gateway.k8s.aws/alb", "{name: other}"),
+			entry("gateway.k8s.aws/alb", "{name: web}"), entry("gateway.k8s.aws/nlb", "{name: web}"),
+			entry("gateway.k8s.aws/alb", "{name: other}"),
 			entry("example.com/other", "{name: web}"), entry("example.com/other", "{name: gone}"),
 		}, ", ")+`]}}
-HTTPRoute shop/stays {spec: {parentRefs: [{name: web}]}, status: {parents: [`+entry("gateway.k8s.aws/alb", "{name: web}")+`]}}`, active())
+HTTPRoute shop/stays {spec: {parentRefs: [{name: web}]}, status: {parents: [`+entry("gateway.k8s.aws/alb",
+		"{name: web}")+`]}}`, active())
 	var left []string
 	for _, p := range w.route("HTTPRoute shop/moved") {
 		left = append(left, string(p.ControllerName)+" "+string(p.ParentRef.Name))
@@ -370,7 +422,8 @@ func TestFindingsOfTheCompilerAreConditionsOfTheirRoute(t *testing.T) {
 	} {
 		out := active()
 		out.Found = diag.List{diag.New(o, "spec.rules[0]", c.code, "x", "y")}
-		w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}]}}", out)
+		w, _ := run(t, "Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: "+
+			"HTTP}]}}\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}]}}", out)
 		if got := short(w.route("HTTPRoute shop/r")[0].Conditions); got != c.want {
 			t.Errorf("%s: %s, want %s", c.code, got, c.want)
 		}
@@ -380,11 +433,15 @@ func TestFindingsOfTheCompilerAreConditionsOfTheirRoute(t *testing.T) {
 func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 	t.Parallel()
 	const lbc = "parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: infra, name: "
-	objs := decode(t, classes+"GatewayClass bad {metadata: {generation: 3}, spec: {controllerName: gateway.k8s.aws/alb, "+lbc+"gone}}}\n"+
-		"GatewayClass good {spec: {controllerName: gateway.k8s.aws/alb, "+lbc+"base}}}\nLoadBalancerConfiguration infra/base {}\n"+
-		"GatewayClass tg {spec: {controllerName: gateway.k8s.aws/alb, "+lbc+"tg}}}\nLoadBalancerConfiguration infra/tg {spec: {defaultTargetGroupConfiguration: {name: gone}}}")
+	objs := decode(t, classes+"GatewayClass bad {metadata: {generation: 3}, spec: {controllerName: gateway.k8s.aws/alb, "+
+		lbc+"gone}}}\n"+
+		"GatewayClass good {spec: {controllerName: gateway.k8s.aws/alb, "+lbc+
+		"base}}}\nLoadBalancerConfiguration infra/base {}\n"+
+		"GatewayClass tg {spec: {controllerName: gateway.k8s.aws/alb, "+lbc+
+		"tg}}}\nLoadBalancerConfiguration infra/tg {spec: {defaultTargetGroupConfiguration: {name: gone}}}")
 	v, w := objects.FromObjects(objs), worldOf(objs)
-	for name, want := range map[string]string{"alb": "Accepted=True/Accepted", "good": "Accepted=True/Accepted", "bad": "Accepted=False/InvalidParameters", "tg": "Accepted=False/InvalidParameters"} {
+	for name, want := range map[string]string{"alb": "Accepted=True/Accepted", "good": "Accepted=True/Accepted",
+		"bad": "Accepted=False/InvalidParameters", "tg": "Accepted=False/InvalidParameters"} {
 		class := w["GatewayClass /"+name].(*gatewayv1.GatewayClass)
 		change, ok := Class(v, defaults(), class)
 		if !ok {
@@ -394,7 +451,9 @@ func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 		if got := short(class.Status.Conditions); got != want {
 			t.Errorf("class %s: %s, want %s", name, got, want)
 		}
-		if !slices.IsSortedFunc(class.Status.SupportedFeatures, func(a, b gatewayv1.SupportedFeature) int { return strings.Compare(string(a.Name), string(b.Name)) }) {
+		if !slices.IsSortedFunc(class.Status.SupportedFeatures, func(a, b gatewayv1.SupportedFeature) int {
+			return strings.Compare(string(a.Name), string(b.Name))
+		}) {
 			t.Errorf("features %v", class.Status.SupportedFeatures)
 		}
 	}
@@ -404,11 +463,13 @@ func TestAClassIsAcceptedWithItsFeaturesSorted(t *testing.T) {
 	has := func(c gatewayv1.GatewayController, name gatewayv1.FeatureName) bool {
 		return slices.Contains(defaults().Features(c), gatewayv1.SupportedFeature{Name: name})
 	}
-	if !has(ControllerALB, "HTTPRoute") || has(ControllerALB, "TCPRoute") || has(ControllerNLB, "HTTPRoute") || !has(ControllerNLB, "TCPRoute") ||
+	if !has(ControllerALB, "HTTPRoute") || has(ControllerALB, "TCPRoute") || has(ControllerNLB, "HTTPRoute") ||
+		!has(ControllerNLB, "TCPRoute") ||
 		!has(ControllerAuto, "HTTPRoute") || !has(ControllerAuto, "UDPRoute") || !has(ControllerNLB, "ListenerSet") {
 		t.Error("features are not those of the controller")
 	}
-	if without := (Config{ALB: ControllerALB}); slices.Contains(without.Features(ControllerALB), gatewayv1.SupportedFeature{Name: listenerSets}) {
+	if without := (Config{ALB: ControllerALB}); slices.Contains(without.Features(ControllerALB),
+		gatewayv1.SupportedFeature{Name: listenerSets}) {
 		t.Error("ListenerSets are declared although the gate is off")
 	}
 }
@@ -421,10 +482,12 @@ ListenerRuleConfiguration shop/login {spec: {actions: [{type: authenticate-oidc,
 ListenerRuleConfiguration shop/missing {spec: {actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: i, authorizationEndpoint: a, tokenEndpoint: t, userInfoEndpoint: u, secret: {name: gone}}}]}}
 Secret shop/oidc {}`)
 	v, w := objects.FromObjects(objs), worldOf(objs)
-	for name, want := range map[string]string{"plain": "true Accepted", "login": "true Accepted", "missing": "false secret [shop/gone] not found"} {
+	for name, want := range map[string]string{"plain": "true Accepted", "login": "true Accepted",
+		"missing": "false secret [shop/gone] not found"} {
 		c := w["ListenerRuleConfiguration shop/"+name].(*configv1.ListenerRuleConfiguration)
 		w.apply(t, []Change{RuleConfiguration(v, c)})
-		if got := fmt.Sprint(*c.Status.Accepted, " ", *c.Status.Message); got != want || *c.Status.ObservedGeneration != c.Generation {
+		if got := fmt.Sprint(*c.Status.Accepted, " ", *c.Status.Message); got != want || *c.Status.ObservedGeneration !=
+			c.Generation {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
@@ -432,20 +495,23 @@ Secret shop/oidc {}`)
 
 func TestTheConstructionOfRulesIsRecordedOnce(t *testing.T) {
 	t.Parallel()
-	const gw = "Gateway shop/web {metadata: {annotations: {ANN}}, spec: {gatewayClassName: alb, listeners: [{name: a, port: 80, protocol: HTTP}]}}"
+	const gw = "Gateway shop/web {metadata: {annotations: {ANN}}, spec: {gatewayClassName: alb, listeners: [{name: a, " +
+		"port: 80, protocol: HTTP}]}}"
 	for _, c := range []struct {
 		annotation string
 		exists     bool
 		record     string
 		finding    bool
 	}{
-		{"", false, "plain-hosts", false}, {"", true, "compatible", false}, {ConstructionAnnotation + ": plain-hosts", true, "", false},
+		{"", false, "plain-hosts", false}, {"", true, "compatible", false}, {ConstructionAnnotation + ": plain-hosts",
+			true, "", false},
 		{ConstructionAnnotation + ": standard", true, "", false}, {ConstructionAnnotation + ": compatible", false, "", false},
 		{ConstructionAnnotation + ": other", false, "", true},
 	} {
 		v := objects.FromObjects(decode(t, classes+strings.ReplaceAll(gw, "ANN", c.annotation)))
 		lb, d := Translate(v, defaults(), Load(v, defaults(), albKey()), c.exists)
-		if got := d.Annotations[ConstructionAnnotation]; got != c.record || (len(lb.Members[0].Diagnostics) > 0) != c.finding {
+		if got := d.Annotations[ConstructionAnnotation]; got != c.record ||
+			(len(lb.Members[0].Diagnostics) > 0) != c.finding {
 			t.Errorf("%q, exists %v: %q, %s", c.annotation, c.exists, got, findings(lb.Members[0].Diagnostics))
 		}
 	}

@@ -27,7 +27,8 @@ type translation struct {
 	found   diag.List
 	refused *attachment.Problem // why the Gateway is not accepted
 	routes  []attached
-	refs    []*attachment.Problem // what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
+	// what is wrong with the certificates, and with the authorities of clients, of each of listeners.All
+	refs []*attachment.Problem
 	// unserved are listeners that cannot be served although they are valid, by their index.
 	unserved     map[int]bool
 	named        map[int]bool // listeners whose configuration names certificates
@@ -83,9 +84,11 @@ func (t *translation) member(d *Decisions) intent.Member {
 	m.Certificates, m.TrustStores = t.certificates, t.trustStores
 	t.noteIgnored()
 	if t.Unknown != nil {
-		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message, "correct the reference, or create the object that it names")
+		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message,
+			"correct the reference, or create the object that it names")
 	}
-	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
+	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All,
+		func(l attachment.Listener) bool { return l.Problem == nil })
 	m.Diagnostics = t.found
 	return m
 }
@@ -103,7 +106,8 @@ func (t *translation) loadBalancer() intent.LoadBalancer {
 	return e
 }
 
-// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of stacks are found.
+// infrastructure are labels or annotations of a Gateway for what is made for it, without those by which the objects of
+// stacks are found.
 func infrastructure[K, V ~string](all map[K]V) map[string]string {
 	var out map[string]string
 	for k, v := range all {
@@ -121,7 +125,8 @@ func infrastructure[K, V ~string](all map[K]V) map[string]string {
 // reserved reports whether a key is one of those that mark objects of a stack.
 func reserved(key string) bool {
 	prefix, _, _ := strings.Cut(key, "/")
-	return slices.Contains([]stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB}, stack.Owner(prefix))
+	return slices.Contains([]stack.Owner{stack.Ingress, stack.Service, stack.GatewayALB, stack.GatewayNLB},
+		stack.Owner(prefix))
 }
 
 // noteIgnored notes fields that a load balancer of AWS has nothing for.
@@ -133,12 +138,14 @@ func (t *translation) noteIgnored() {
 	if i := g.Spec.Infrastructure; i != nil {
 		for _, k := range slices.Sorted(maps.Keys(i.Labels)) {
 			if reserved(string(k)) {
-				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"), "labels of this prefix mark the objects of load balancers", "remove it")
+				t.ignored(t.here("spec.infrastructure.labels["+string(k)+"]"),
+					"labels of this prefix mark the objects of load balancers", "remove it")
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(i.Annotations)) {
 			if reserved(string(k)) {
-				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"), "annotations of this prefix mark the objects of load balancers", "remove it")
+				t.ignored(t.here("spec.infrastructure.annotations["+string(k)+"]"),
+					"annotations of this prefix mark the objects of load balancers", "remove it")
 			}
 		}
 	}
@@ -146,7 +153,8 @@ func (t *translation) noteIgnored() {
 		t.ignored(t.here("spec.tls.backend"), "load balancers have no certificates of their own towards targets", "remove it")
 	}
 	if s := g.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
-		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name", "name the Gateway in parentRefs of routes")
+		t.ignored(t.here("spec.defaultScope"), "routes attach to Gateways that they name",
+			"name the Gateway in parentRefs of routes")
 	}
 	t.noteUnwatched()
 	for i := range t.listeners.All {
@@ -163,8 +171,10 @@ func (t *translation) noteUnwatched() {
 		return
 	}
 	note := func(s intent.Source, what string) {
-		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces than %s are not served: the controller runs with --watch-namespace=%s", what,
-			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects of this namespace"))
+		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces "+
+			"than %s are not served: the controller runs with --watch-namespace=%s", what,
+			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects "+
+			"of this namespace"))
 	}
 	others := func(from *gatewayv1.FromNamespaces) bool {
 		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)

@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTheWorkedExampleOfTheContract is section 8.1: an adopted Gateway, whose rules are those of the existing controller.
+// TestTheWorkedExampleOfTheContract is section 8.1: an adopted Gateway, whose rules are those of the existing
+// controller.
 func TestTheWorkedExampleOfTheContract(t *testing.T) {
 	t.Parallel()
 	const text = classes + `
@@ -23,13 +24,16 @@ Service shop-prod/shop-v1 {spec: {ports: [{port: 80, targetPort: 8080}]}}
 Service shop-prod/shop-v2 {spec: {ports: [{port: 80, targetPort: 8080}]}}`
 	v, cfg := objects.FromObjects(decode(t, text)), defaults()
 	cfg.Route.DefaultTargetType = stack.TargetIP
-	lb, _ := Translate(v, cfg, Load(v, cfg, stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop-prod", Name: "web-gateway"}}), true)
+	lb, _ := Translate(v, cfg,
+		Load(v, cfg, stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop-prod", Name: "web-gateway"}}), true)
 	golden.Compare(t, "testdata/worked-example", lb.Members)
 	for _, m := range lb.Members {
 		for _, r := range m.Routes {
 			for _, a := range r.Actions {
 				for _, b := range a.Backends {
-					if got := lb.Names.TargetGroup("my-cluster", lb.Key.ID, b.TargetGroup); got != map[string]string{"shop-v1": "k8s-shopprod-shoprout-f057e4dbea", "shop-v2": "k8s-shopprod-shoprout-fee82b88e2"}[b.TargetGroup.ServiceName] {
+					if got := lb.Names.TargetGroup("my-cluster", lb.Key.ID, b.TargetGroup); got != map[string]string{
+						"shop-v1": "k8s-shopprod-shoprout-f057e4dbea",
+						"shop-v2": "k8s-shopprod-shoprout-fee82b88e2"}[b.TargetGroup.ServiceName] {
 						t.Errorf("%s has target group %s", b.TargetGroup.ServiceName, got)
 					}
 				}

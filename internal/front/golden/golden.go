@@ -1,5 +1,5 @@
-// Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML without unset fields
-// and with sources on one line, and compares it with the expected file, which -update rewrites.
+// Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML
+// without unset fields and with sources on one line, and compares it with the expected file, which -update rewrites.
 // Only tests import it; it imports manifest and diag.
 package golden
 
@@ -35,8 +35,8 @@ func Cases(t *testing.T, dir string) []string {
 	return files
 }
 
-// Input reads a case. A document of kind Config is decoded into config, the others are objects, filled in as the API server
-// would.
+// Input reads a case. A document of kind Config is decoded into config, the others are objects, filled in as the API
+// server would.
 func Input(t *testing.T, name string, config any) []metav1.Object {
 	t.Helper()
 	data, err := os.ReadFile(name + ".in.yaml")

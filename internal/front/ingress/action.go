@@ -30,7 +30,8 @@ func (t *translation) annotated(name, at string) []intent.Action {
 	switch stack.ActionType(j.Type) {
 	case stack.ActionFixedResponse:
 		return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-			StatusCode: j.FixedResponse.StatusCode, ContentType: j.FixedResponse.ContentType, MessageBody: j.FixedResponse.MessageBody,
+			StatusCode: j.FixedResponse.StatusCode, ContentType: j.FixedResponse.ContentType,
+			MessageBody: j.FixedResponse.MessageBody,
 		}}}
 	case stack.ActionRedirect:
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: (*stack.Redirect)(j.Redirect)}}
@@ -39,7 +40,8 @@ func (t *translation) annotated(name, at string) []intent.Action {
 	}
 }
 
-// actionOf is the action that an annotation describes, read once for all paths that name it; nil = it is invalid, which is reported.
+// actionOf is the action that an annotation describes, read once for all paths that name it; nil = it is invalid, which
+// is reported.
 func (t *translation) actionOf(k annotation.Key) *annotation.Action {
 	if j, ok := t.actions[k]; ok {
 		return j
@@ -90,7 +92,8 @@ func actionProblem(j annotation.Action) string {
 
 // fixedContentTypes are the content types that AWS admits.
 var fixedContentTypes = map[string]bool{
-	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true, "application/json": true,
+	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true,
+	"application/json": true,
 }
 
 func fixedResponseProblem(j *planjson.FixedResponse) string {
@@ -99,10 +102,12 @@ func fixedResponseProblem(j *planjson.FixedResponse) string {
 		return "missing FixedResponseConfig"
 	case j.StatusCode == "":
 		return "invalid FixedResponseConfig: statusCode is required"
-	case len(j.StatusCode) != 3 || !strings.Contains("245", j.StatusCode[:1]) || strings.Trim(j.StatusCode, "0123456789") != "":
+	case len(j.StatusCode) != 3 || !strings.Contains("245", j.StatusCode[:1]) ||
+		strings.Trim(j.StatusCode, "0123456789") != "":
 		return fmt.Sprintf("invalid FixedResponseConfig: statusCode must be 2XX, 4XX or 5XX: %s", j.StatusCode)
 	case !fixedContentTypes[j.ContentType]:
-		return fmt.Sprintf("invalid FixedResponseConfig: contentType must be within [text/plain, text/css, text/html, application/javascript, application/json]: %s", j.ContentType)
+		return fmt.Sprintf("invalid FixedResponseConfig: contentType must be within [text/plain, text/css, text/html, "+
+			"application/javascript, application/json]: %s", j.ContentType)
 	case len(j.MessageBody) > 1024:
 		return fmt.Sprintf("invalid FixedResponseConfig: messageBody has %d bytes, AWS admits 1024", len(j.MessageBody))
 	}
@@ -139,7 +144,8 @@ func forwardProblem(j *annotation.Forward) string {
 		}
 	}
 	if s := j.Stickiness; s != nil && s.DurationSeconds != nil && (*s.DurationSeconds < 1 || *s.DurationSeconds > 604800) {
-		return fmt.Sprintf("durationSeconds of targetGroupStickinessConfig must be within [1, 604800]: %d", *s.DurationSeconds)
+		return fmt.Sprintf("durationSeconds of targetGroupStickinessConfig must be within [1, 604800]: %d",
+			*s.DurationSeconds)
 	}
 	return ""
 }
@@ -175,7 +181,8 @@ func forwardOf(j annotation.Action, k annotation.Key) forward {
 		f.tuples = append(f.tuples, one)
 	}
 	if s := j.Forward.Stickiness; s != nil {
-		f.stickiness = &stack.Stickiness{Enabled: ptr.Deref(s.Enabled, false), DurationSeconds: ptr.Deref(s.DurationSeconds, 0)}
+		f.stickiness = &stack.Stickiness{Enabled: ptr.Deref(s.Enabled, false),
+			DurationSeconds: ptr.Deref(s.DurationSeconds, 0)}
 	}
 	return f
 }

@@ -18,7 +18,8 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 		Shield:            t.read.Bool(annotation.Shield),
 	}
 	if out.CustomerOwnedPool.Set && out.CustomerOwnedPool.Value == "" {
-		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation", annotation.CustomerOwnedPool),
+		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation",
+			annotation.CustomerOwnedPool),
 			"name a pool, or remove the annotation")
 		out.CustomerOwnedPool = intent.Field[string]{}
 	}
@@ -46,25 +47,30 @@ func filled(f intent.Field[string]) intent.Field[string] {
 	return f
 }
 
-// refuseClassicWebACL reports a web ACL of WAF Classic, which AWS ended on 2025-09-30: nothing is associated. The former key counts only if
-// the present one is absent. If the Ingress has a WAFv2 web ACL, or wants none, no guard is missing.
+// refuseClassicWebACL reports a web ACL of WAF Classic, which AWS ended on 2025-09-30: nothing is associated. The
+// former key counts only if the present one is absent. If the Ingress has a WAFv2 web ACL, or wants none, no guard is
+// missing.
 func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	key := annotation.ClassicWebACL
 	if _, _, ok := t.read.Raw(key); !ok {
 		key = annotation.FormerWebACL
 	} else {
-		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect together with %s", annotation.FormerWebACL, key), "remove it")
+		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect together with %s",
+			annotation.FormerWebACL, key), "remove it")
 	}
 	id := t.read.String(key)
 	switch {
 	case id.Value == "":
 	case id.Value == intent.None:
-		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30", key), "remove this annotation")
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30", key),
+			"remove this annotation")
 	case names(out.WebACLName), names(out.WebACL) && !out.WebACLName.Set:
-		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, and the Ingress has a WAFv2 web ACL", key), "remove this annotation")
+		t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, and the Ingress "+
+			"has a WAFv2 web ACL", key), "remove this annotation")
 	default:
 		t.read.Note(key, diag.EndedSupport,
-			fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, so the load balancer serves requests without web ACL %q", key, id.Value),
+			fmt.Sprintf("annotation %s has no effect: AWS ended WAF Classic on 2025-09-30, so the load balancer serves "+
+				"requests without web ACL %q", key, id.Value),
 			fmt.Sprintf("create a WAFv2 web ACL, set %s to its ARN, and remove this annotation", annotation.WebACLARN))
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// governing are the class parameters that name an explicit group. They restrict its membership, whatever class its members have.
+// governing are the class parameters that name an explicit group. They restrict its membership, whatever class its
+// members have.
 func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 	if id.Namespace != "" {
 		return nil
@@ -33,7 +34,8 @@ func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.
 			continue
 		}
 		d := diag.New(Object(ing), annotation.GroupName.Path(), diag.InvalidGroup,
-			fmt.Sprintf("not admitted to group %s by spec.group.namespaceSelector of IngressClassParams %s: %s", id.Name, p.Name, why),
+			fmt.Sprintf("not admitted to group %s by spec.group.namespaceSelector of IngressClassParams %s: %s", id.Name,
+				p.Name, why),
 			"use another group, or add the labels of the selector to the namespace")
 		return &d
 	}
@@ -68,8 +70,8 @@ func authorityOf(v *objects.View, ing *networkingv1.Ingress, id stack.ID) intent
 	return authority
 }
 
-// Shards is how many load balancers an explicit group may have: the highest number that class parameters of the group declare. One whose name leaves no room for
-// their numbers, which the API server refuses, has one.
+// Shards is how many load balancers an explicit group may have: the highest number that class parameters of the group
+// declare. One whose name leaves no room for their numbers, which the API server refuses, has one.
 func Shards(v *objects.View, group stack.ID) int {
 	most := 1
 	for _, p := range governing(v, group) {

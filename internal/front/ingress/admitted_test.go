@@ -17,15 +17,18 @@ import (
 func groupIngress(namespace string) *networkingv1.Ingress {
 	class := "plain"
 	return &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{"alb.ingress.kubernetes.io/group.name": "front"}},
-		Spec:       networkingv1.IngressSpec{IngressClassName: &class},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{
+			"alb.ingress.kubernetes.io/group.name": "front"}},
+		Spec: networkingv1.IngressSpec{IngressClassName: &class},
 	}
 }
 
 // deployed is the status of an Ingress that is served.
-var deployed = networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{Hostname: "shared.elb.amazonaws.com"}}}}
+var deployed = networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{
+	Ingress: []networkingv1.IngressLoadBalancerIngress{{Hostname: "shared.elb.amazonaws.com"}}}}
 
-// governedGroup has Ingresses of three namespaces that name group front by annotation, and class parameters that name it, too.
+// governedGroup has Ingresses of three namespaces that name group front by annotation, and class parameters that name
+// it, too.
 func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress) {
 	namespace := func(name, tenant string) *corev1.Namespace {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"front": tenant}}}
@@ -35,10 +38,12 @@ func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress
 		Name: "front", SettingsNamespaces: []v1beta1.IngressGroupNamespace{"infra"},
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"front": "yes"}},
 	}
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Spec: networkingv1.IngressClassSpec{Controller: Controller}}
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Spec: networkingv1.IngressClassSpec{
+		Controller: Controller}}
 	list := []*networkingv1.Ingress{groupIngress("infra"), groupIngress("shop"), groupIngress("zz")}
 	list[2].Finalizers, list[2].Status = finalizers, deployed
-	return objects.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"), namespace("zz", "no"), list[0], list[1], list[2]}), list
+	return objects.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"),
+		namespace("zz", "no"), list[0], list[1], list[2]}), list
 }
 
 func TestClassParametersDefineWhichNamespacesJoinTheirGroupWhateverTheClass(t *testing.T) {
@@ -46,7 +51,8 @@ func TestClassParametersDefineWhichNamespacesJoinTheirGroupWhateverTheClass(t *t
 	v, list := governedGroup()
 	for _, ing := range list {
 		id, ok, d := GroupOf(v, Config{}, ing)
-		if want := ing.Namespace != "zz"; ok != want || want && id.Name != "front" || !want && (d == nil || d.Code != diag.InvalidGroup) {
+		if want := ing.Namespace != "zz"; ok != want || want && id.Name != "front" || !want &&
+			(d == nil || d.Code != diag.InvalidGroup) {
 			t.Errorf("%s: group %v %t %v", ing.Namespace, id, ok, d)
 		}
 	}

@@ -32,8 +32,8 @@ type oidcJSON struct {
 // maxExtraParams is the maximum number of authenticationRequestExtraParams.
 const maxExtraParams = 10
 
-// authenticated are a route's actions and the authentication in front of them on HTTPS listeners. If the authentication is invalid, which is
-// reported, there are no actions: nothing is served without the authentication that is declared.
+// authenticated are a route's actions and the authentication in front of them on HTTPS listeners. If the authentication
+// is invalid, which is reported, there are no actions: nothing is served without the authentication that is declared.
 func (t *translation) authenticated(actions []intent.Action) (authentication, kept []intent.Action) {
 	if len(actions) == 0 {
 		return nil, nil
@@ -45,8 +45,8 @@ func (t *translation) authenticated(actions []intent.Action) (authentication, ke
 	return authentication, actions
 }
 
-// authentication makes the authentication action in front of actions. ok is false if one is declared and invalid. Settings of authentication are
-// read only if auth-type asks for it.
+// authentication makes the authentication action in front of actions. ok is false if one is declared and invalid.
+// Settings of authentication are read only if auth-type asks for it.
 func (t *translation) authentication(actions []intent.Action) (authentication []intent.Action, ok bool) {
 	read := t.authReader(actions)
 	kind := read.String(annotation.AuthType)
@@ -62,12 +62,15 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 	case !t.secure:
 		const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
 		if wanted != noAuth {
-			read.Ignored(annotation.AuthType, "users are authenticated at HTTPS listeners only, and the Ingress has none", remedy)
+			read.Ignored(annotation.AuthType, "users are authenticated at HTTPS listeners only, and the Ingress has none",
+				remedy)
 		}
-		t.read.Ignored(annotation.JWTValidation, "tokens are validated at HTTPS listeners only, and the Ingress has none", remedy)
+		t.read.Ignored(annotation.JWTValidation, "tokens are validated at HTTPS listeners only, and the Ingress has none",
+			remedy)
 		return nil, true
 	case wanted != noAuth && jwt != nil:
-		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured", "remove this annotation, or set auth-type to none")
+		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured",
+			"remove this annotation, or set auth-type to none")
 		return nil, false
 	case jwt != nil:
 		return []intent.Action{{Type: stack.ActionValidateJWT, JWT: jwt}}, true
@@ -79,7 +82,8 @@ func (t *translation) authentication(actions []intent.Action) (authentication []
 
 const noAuth = "none" // of auth-type
 
-// authReader reads the Ingress, under the Service if the actions are a forward to one target group that a Service names.
+// authReader reads the Ingress, under the Service if the actions are a forward to one target group that a Service
+// names.
 func (t *translation) authReader(actions []intent.Action) annotation.Reader {
 	services := t.servicesOf(actions)
 	if len(services) == 1 && len(actions[0].Backends) == 1 {
@@ -87,7 +91,8 @@ func (t *translation) authReader(actions []intent.Action) annotation.Reader {
 	}
 	for _, svc := range services {
 		annotation.NewReader(t.findings, owner.Object(svc), svc.Annotations).Ignored(annotation.AuthType,
-			"authentication declared by a Service has no effect on a forward to several target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name,
+			"authentication declared by a Service has no effect on a forward to several target groups of Ingress "+
+				t.ingress.Namespace+"/"+t.ingress.Name,
 			"annotate the Ingress, which applies to all of its paths")
 	}
 	return t.read
@@ -145,7 +150,8 @@ func (t *translation) oidc(read annotation.Reader) (authentication []intent.Acti
 	}
 	session.ExtraParams = j.ExtraParams
 	a := &stack.AuthenticateOIDC{
-		Issuer: j.Issuer, AuthorizationEndpoint: j.AuthorizationEndpoint, TokenEndpoint: j.TokenEndpoint, UserInfoEndpoint: j.UserInfoEndpoint, Session: session,
+		Issuer: j.Issuer, AuthorizationEndpoint: j.AuthorizationEndpoint, TokenEndpoint: j.TokenEndpoint,
+		UserInfoEndpoint: j.UserInfoEndpoint, Session: session,
 	}
 	t.credentials(read, j.SecretName, a)
 	return []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: a}}, true
@@ -157,9 +163,10 @@ func (j oidcJSON) problem() string {
 		required("secretName", j.SecretName), fewParams(j.ExtraParams))
 }
 
-// identityProvider reads the settings of a provider that auth-type asks for, and those of sessions. ok is false if they are missing or
-// invalid, which is reported.
-func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key, name string, problem func(T) string) (j *T, s stack.Session, ok bool) {
+// identityProvider reads the settings of a provider that auth-type asks for, and those of sessions. ok is false if they
+// are missing or invalid, which is reported.
+func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key, name string,
+	problem func(T) string) (j *T, s stack.Session, ok bool) {
 	s, sound := t.session(read)
 	j, ok = provider(read, k, problem)
 	if ok && j == nil {

@@ -44,7 +44,8 @@ func (t *translation) forward(f forward) []intent.Action {
 				if len(f.tuples) == 1 && t.config.TolerateMissingService {
 					return t.answer503(f.at, text, "create the Service, or correct its name", "Backend service does not exist")
 				}
-				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text, "create the Service, or correct its name"))
+				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text,
+					"create the Service, or correct its name"))
 				complete = false
 				continue
 			}
@@ -66,7 +67,8 @@ func (t *translation) from() objects.From {
 
 // service returns a Service that the Ingress names.
 func (t *translation) service(namespace, name string) (*corev1.Service, error) {
-	return objects.Get[*corev1.Service](t.view, t.from(), objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name})
+	return objects.Get[*corev1.Service](t.view, t.from(), objects.Ref{Kind: objects.Service, Namespace: namespace,
+		Name: name})
 }
 
 // targetGroup is the target group of a Service port as written; nil if it is invalid, which is reported.
@@ -83,14 +85,16 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
-	if _, typed := svc.Annotations[string(annotation.ServiceType)]; !typed && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+	if _, typed := svc.Annotations[string(annotation.ServiceType)]; !typed &&
+		svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
 	}
 	read := t.read.Under(object, svc.Annotations)
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
-			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)),
+			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name,
+				serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
 	}
@@ -98,15 +102,18 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.NoTargets, text, remedy))
 	}
 	g := &intent.TargetGroup{
-		ID: id, Object: Object(t.ingress), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID), ServicePort: written,
+		ID: id, Object: Object(t.ingress), ServiceNamespace: svc.Namespace, ServiceName: svc.Name,
+		ServiceUID: string(svc.UID), ServicePort: written,
 		TargetType:      t.targetType(read),
 		Protocol:        read.String(annotation.BackendProtocol).Or(protocolHTTP),
 		ProtocolVersion: read.String(annotation.BackendProtocolVersion).Or("HTTP1"),
 		IPv6:            slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
-		Attributes:      read.Attributes(annotation.TargetGroupAttributes).Value, AttributesSource: read.Attributes(annotation.TargetGroupAttributes).Source,
-		Tags:         t.targetGroupTags(object, svc),
-		MultiCluster: t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).Bool(annotation.MultiCluster).Value,
-		Source:       t.here(at),
+		Attributes:      read.Attributes(annotation.TargetGroupAttributes).Value, AttributesSource: read.Attributes(
+			annotation.TargetGroupAttributes).Source,
+		Tags: t.targetGroupTags(object, svc),
+		MultiCluster: t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).
+			Bool(annotation.MultiCluster).Value,
+		Source: t.here(at),
 	}
 	g.Port, g.TargetPort = serviceport.Target(port, g.TargetType)
 	if g.TargetType == stack.TargetInstance {
@@ -116,13 +123,15 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		}
 		g.NodeLabels = read.Labels(annotation.TargetNodeLabels).Value
 	} else {
-		read.Ignored(annotation.TargetNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.TargetNodeLabels), "remove it, or use instance targets")
+		read.Ignored(annotation.TargetNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets",
+			annotation.TargetNodeLabels), "remove it, or use instance targets")
 	}
 	k := annotation.TargetControlPort.For(svc.Name + "." + written)
 	if control := read.Int32(k); control.Set {
 		g.ControlPort = control.Value
 		if g.TargetType == stack.TargetInstance {
-			read.Invalid(k, "target control port is not supported for instance target target group", "use target type ip, or remove the annotation")
+			read.Invalid(k, "target control port is not supported for instance target target group",
+				"use target type ip, or remove the annotation")
 			g.ControlPort = 0
 		}
 	}
@@ -143,7 +152,8 @@ func (t *translation) targetType(read annotation.Reader) string {
 		const text = "unsupported targetType: ip when EnableIPTargetType is false"
 		const remedy = "use target type instance, or enable the feature gate EnableIPTargetType"
 		if fromClass {
-			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation, text, remedy).In(diag.Route))
+			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name,
+				diag.InvalidAnnotation, text, remedy).In(diag.Route))
 		} else {
 			read.Invalid(annotation.TargetType, text, remedy)
 		}
@@ -152,7 +162,8 @@ func (t *translation) targetType(read annotation.Reader) string {
 }
 
 // reportNoNodePort reports that a Service cannot have instance targets, and where the target type is declared.
-func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServicePort, read annotation.Reader, at string) {
+func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServicePort, read annotation.Reader,
+	at string) {
 	why := "the default target type"
 	if t.class.Params != nil && t.class.Params.Spec.TargetType != "" {
 		why = "declared by IngressClassParams " + t.class.Params.Name
@@ -160,7 +171,8 @@ func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServiceP
 		why = "declared by " + source.Object().String()
 	}
 	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
-		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' "+
+			"or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
 			why, port.Port, svc.Namespace, svc.Name, cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)),
 		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt compares the members of a group with what each Ingress of the cluster declares, in random clusters.
+// TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt compares the members of a group with what each Ingress of the
+// cluster declares, in random clusters.
 func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 	t.Parallel()
 	one := func(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
@@ -28,12 +29,15 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed repeats
 		var objs []any
 		for _, class := range []string{"plain", "first", "second"} {
-			c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: one(r, Controller, Controller, "example.com/other")}}
+			c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{
+				Controller: one(r, Controller, Controller, "example.com/other")}}
 			if r.IntN(6) == 0 {
 				c.Annotations = map[string]string{defaultClassAnnotation: "true"}
 			}
 			if class != "plain" {
-				c.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: ptr.To(one(r, paramsGroup, paramsGroup, "example.com")), Kind: paramsKind, Name: one(r, "a", "b", "missing")}
+				c.Spec.Parameters = &networkingv1.IngressClassParametersReference{
+					APIGroup: ptr.To(one(r, paramsGroup, paramsGroup, "example.com")), Kind: paramsKind,
+					Name: one(r, "a", "b", "missing")}
 			}
 			objs = append(objs, c)
 		}
@@ -46,7 +50,8 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 		}
 		var all []*networkingv1.Ingress
 		for i := range 12 {
-			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("i", i), Annotations: map[string]string{}}}
+			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("i", i),
+				Annotations: map[string]string{}}}
 			if class := one(r, "", "plain", "first", "second", "missing"); class != "" {
 				ing.Spec.IngressClassName = &class
 			}
@@ -56,7 +61,8 @@ func TestAGroupHasAllThatBelongToItHoweverTheyDeclareIt(t *testing.T) {
 			if group := one(r, "", "", "g", "other", "Not A Name"); group != "" {
 				ing.Annotations[string(annotation.GroupName)] = group
 			}
-			if finalizer := one(r, "", "", "group.ingress.k8s.aws/g", "group.ingress.k8s.aws/other", "ingress.k8s.aws/resources"); finalizer != "" {
+			if finalizer := one(r, "", "", "group.ingress.k8s.aws/g", "group.ingress.k8s.aws/other",
+				"ingress.k8s.aws/resources"); finalizer != "" {
 				ing.Finalizers = []string{finalizer}
 			}
 			if r.IntN(8) == 0 {
@@ -104,16 +110,20 @@ func (g gets) List(kind objects.Kind, namespace string) []metav1.Object {
 	return all
 }
 
-// TestTheMembersOfAGroupAreFoundWithoutALookAtEachIngressOfTheCluster has a cluster where, in a thousand groups, such looks took most of the controller's time.
+// TestTheMembersOfAGroupAreFoundWithoutALookAtEachIngressOfTheCluster has a cluster where, in a thousand groups, such
+// looks took most of the controller's time.
 func TestTheMembersOfAGroupAreFoundWithoutALookAtEachIngressOfTheCluster(t *testing.T) {
 	t.Parallel()
 	s := objects.Snapshot{}
 	s.Put(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "p"}}})
+		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup),
+			Kind: paramsKind, Name: "p"}}})
 	s.Put(&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}})
 	for i := range 1000 {
-		s.Put(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("i", i), Finalizers: []string{fmt.Sprint("group.ingress.k8s.aws/g", i/5)},
-			Annotations: map[string]string{string(annotation.GroupName): fmt.Sprint("g", i/5)}}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}})
+		s.Put(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("i", i),
+			Finalizers:  []string{fmt.Sprint("group.ingress.k8s.aws/g", i/5)},
+			Annotations: map[string]string{string(annotation.GroupName): fmt.Sprint("g", i/5)}}, Spec: networkingv1.IngressSpec{
+			IngressClassName: ptr.To("alb")}})
 	}
 	read := gets{s, map[objects.Kind]int{}}
 	if g := Load(objects.New(read), defaults(), stack.ID{Name: "g7"}); len(g.Active) != 5 {

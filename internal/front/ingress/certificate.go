@@ -15,10 +15,12 @@ import (
 )
 
 // authorityARN is the pattern of the authority of a request (ACM API reference, RequestCertificate).
-var authorityARN = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
+var authorityARN = regexp.MustCompile(
+	`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
 
-// certificates are the sources of the certificates of the member's HTTPS listeners. The first one that is declared applies: ARNs of the
-// class or the annotation, a certificate to request, Secrets to import; without any, certificates in ACM for the hosts.
+// certificates are the sources of the certificates of the member's HTTPS listeners. The first one that is declared
+// applies: ARNs of the class or the annotation, a certificate to request, Secrets to import; without any, certificates
+// in ACM for the hosts.
 type certificates struct {
 	arns  intent.Field[[]string]
 	owned []intent.Certificate
@@ -32,7 +34,8 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 	c := certificates{arns: t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)}
 	wanted, importing := t.requested(), t.imports(spec)
 	if !wanted || c.arns.Set {
-		t.read.Ignored(annotation.CertificateAuthority, fmt.Sprintf("annotation %s has no effect: no certificate is requested", annotation.CertificateAuthority),
+		t.read.Ignored(annotation.CertificateAuthority, fmt.Sprintf("annotation %s has no effect: no "+
+			"certificate is requested", annotation.CertificateAuthority),
 			fmt.Sprintf("set %s to true, or remove this annotation", annotation.CreateCertificate))
 	}
 	switch {
@@ -40,7 +43,8 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 		c.secure = true
 		if wanted {
 			t.read.Ignored(annotation.CreateCertificate,
-				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()), "remove one of the two")
+				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()),
+				"remove one of the two")
 		}
 	case wanted:
 		c.secure = true
@@ -64,7 +68,8 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 func (t *translation) requested() bool {
 	wanted := t.lenient(annotation.CreateCertificate)
 	if wanted && !t.config.RequestCertificates {
-		t.read.Ignored(annotation.CreateCertificate, "no certificate is requested: the controller runs without feature gate EnableCertificateManagement",
+		t.read.Ignored(annotation.CreateCertificate, "no certificate is requested: the controller runs without feature "+
+			"gate EnableCertificateManagement",
 			"run the controller with --feature-gates=EnableCertificateManagement=true, or remove the annotation")
 		return false
 	}
@@ -89,15 +94,18 @@ func (t *translation) request() (c intent.Certificate, ok bool) {
 	_, source, _ := t.read.Raw(annotation.CreateCertificate)
 	names := t.hosts()
 	if len(names) == 0 {
-		t.read.Invalid(annotation.CreateCertificate, fmt.Sprintf("ingress %s/%s has create-acm-cert enabled but no hostnames defined in "+
-			"spec.rules[].host or spec.tls[].hosts — cannot create a certificate without at least one hostname", t.ingress.Namespace, t.ingress.Name),
+		t.read.Invalid(annotation.CreateCertificate, fmt.Sprintf("ingress %s/%s has create-acm-cert enabled but no "+
+			"hostnames defined in "+
+			"spec.rules[].host or spec.tls[].hosts — cannot create a certificate without at least one hostname",
+			t.ingress.Namespace, t.ingress.Name),
 			"give the rules hosts, or list hosts in spec.tls")
 		return intent.Certificate{}, false
 	}
 	authority := t.config.DefaultAuthority
 	if own := t.read.String(annotation.CertificateAuthority); own.Value != "" {
 		if !authorityARN.MatchString(own.Value) {
-			t.read.Invalid(annotation.CertificateAuthority, fmt.Sprintf("%q is not the ARN of a private certificate authority", own.Value), "")
+			t.read.Invalid(annotation.CertificateAuthority, fmt.Sprintf("%q is not the ARN of a private certificate authority",
+				own.Value), "")
 			return intent.Certificate{}, false
 		}
 		authority = own.Value
@@ -109,7 +117,8 @@ func (t *translation) request() (c intent.Certificate, ok bool) {
 }
 
 // secureListeners sets the certificates of the HTTPS listeners, and returns those that the stack is to own.
-func (t *translation) secureListeners(listeners []intent.Listener, c certificates, policy intent.Field[string]) []intent.Certificate {
+func (t *translation) secureListeners(listeners []intent.Listener, c certificates,
+	policy intent.Field[string]) []intent.Certificate {
 	var ids []string
 	for _, o := range c.owned {
 		ids = append(ids, o.ID)
@@ -125,7 +134,8 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	}
 	for _, o := range c.owned {
 		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path(), diag.IgnoredSetting,
-			"no certificate is requested or imported: the Ingress has no HTTPS listener", "add one to listen-ports, or remove the setting").In(diag.Certificate))
+			"no certificate is requested or imported: the Ingress has no HTTPS listener",
+			"add one to listen-ports, or remove the setting").In(diag.Certificate))
 	}
 	return nil
 }

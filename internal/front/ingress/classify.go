@@ -31,9 +31,10 @@ func Object(ing *networkingv1.Ingress) diag.Object {
 	return diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name, UID: string(ing.UID)}
 }
 
-// Classify returns whether this controller manages an Ingress, and by which class. The legacy annotation takes precedence, and then
-// there are no class parameters; else spec.ingressClassName decides, else the cluster's default class. A diagnostic reports that the
-// class is invalid or missing, so that it is unknown; it concerns this Ingress only. An Ingress that is being deleted is not managed.
+// Classify returns whether this controller manages an Ingress, and by which class. The legacy annotation takes
+// precedence, and then there are no class parameters; else spec.ingressClassName decides, else the cluster's default
+// class. A diagnostic reports that the class is invalid or missing, so that it is unknown; it concerns this Ingress
+// only. An Ingress that is being deleted is not managed.
 func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
 	if ing.DeletionTimestamp != nil {
 		return Class{}, nil
@@ -57,7 +58,8 @@ func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *d
 	case 1:
 		class, d := classNamed(v, ing, defaults[0])
 		if d == nil && !class.Managed && served(ing) {
-			return Class{}, lostDefault(ing, fmt.Sprintf("and the default IngressClass %s belongs to another controller", defaults[0]))
+			return Class{}, lostDefault(ing, fmt.Sprintf("and the default IngressClass %s belongs to another controller",
+				defaults[0]))
 		}
 		return class, d
 	}
@@ -70,11 +72,13 @@ func served(ing *networkingv1.Ingress) bool {
 	return len(naming.StacksOfFinalizers(stack.Ingress, ing)) > 0
 }
 
-// lostDefault is the diagnostic of an Ingress that has a load balancer and names no class, where the default class is gone or belongs to
-// another controller. The class of an existing Ingress does not follow the default: only an edit of the Ingress releases its load balancer.
+// lostDefault is the diagnostic of an Ingress that has a load balancer and names no class, where the default class is
+// gone or belongs to another controller. The class of an existing Ingress does not follow the default: only an edit of
+// the Ingress releases its load balancer.
 func lostDefault(ing *networkingv1.Ingress, why string) *diag.Diagnostic {
 	return invalidClass(ing, "the Ingress names no class, "+why+"; its load balancer keeps its former rules and settings",
-		"name its class in spec.ingressClassName, or create the default class again; name a class of another controller to release the load balancer")
+		"name its class in spec.ingressClassName, or create the default class again; name a class of another controller to "+
+			"release the load balancer")
 }
 
 // defaultClasses are the names of the cluster's default classes; there should be at most one.
@@ -107,11 +111,13 @@ func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class,
 	}
 	params, ok := v.IngressClassParams(ref.Name)
 	if !ok {
-		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass %s, not found", ref.Name, name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass "+
+			"%s, not found", ref.Name, name),
 			"create the IngressClassParams, or correct spec.parameters of the class")
 	}
 	if why := excludes(v, params.Spec.NamespaceSelector, ing.Namespace); why != "" {
-		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s", params.Name, why),
+		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s",
+			params.Name, why),
 			"add the labels of the selector to the namespace, or use another class")
 	}
 	class.Params = params
@@ -124,7 +130,8 @@ func ParamsMissing(v *objects.View, c *networkingv1.IngressClass) bool {
 	return named && params == nil
 }
 
-// paramsOf are the parameters that a class of this controller names, nil if they do not exist; named is false if it names none of ours.
+// paramsOf are the parameters that a class of this controller names, nil if they do not exist; named is false if it
+// names none of ours.
 func paramsOf(v *objects.View, c *networkingv1.IngressClass) (params *v1beta1.IngressClassParams, named bool) {
 	ref := c.Spec.Parameters
 	if c.Spec.Controller != Controller || ref == nil || !namesParams(ref) {

@@ -21,20 +21,30 @@ func TestParametersOfAClassAreTakenOnlyIfTheyAreOurs(t *testing.T) {
 		ref     networkingv1.IngressClassParametersReference
 		problem string
 	}{
-		"ours":            {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "p"}, ""},
-		"no group":        {networkingv1.IngressClassParametersReference{Kind: paramsKind, Name: "p"}, "references unknown parameters"},
-		"an empty group":  {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(""), Kind: paramsKind, Name: "p"}, "references unknown parameters"},
-		"another group":   {networkingv1.IngressClassParametersReference{APIGroup: ptr.To("k8s.example.com"), Kind: paramsKind, Name: "p"}, "references unknown parameters"},
-		"another kind":    {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: "Params", Name: "p"}, "references unknown parameters"},
-		"no such object":  {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "q"}, `"q", named by IngressClass alb, not found`},
-		"scope is no use": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "p", Scope: ptr.To("Namespace"), Namespace: ptr.To("n")}, ""},
+		"ours": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind,
+			Name: "p"}, ""},
+		"no group": {networkingv1.IngressClassParametersReference{Kind: paramsKind, Name: "p"},
+			"references unknown parameters"},
+		"an empty group": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(""), Kind: paramsKind, Name: "p"},
+			"references unknown parameters"},
+		"another group": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To("k8s.example.com"),
+			Kind: paramsKind, Name: "p"}, "references unknown parameters"},
+		"another kind": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: "Params",
+			Name: "p"}, "references unknown parameters"},
+		"no such object": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind,
+			Name: "q"}, `"q", named by IngressClass alb, not found`},
+		"scope is no use": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind,
+			Name: "p", Scope: ptr.To("Namespace"), Namespace: ptr.To("n")}, ""},
 	} {
 		v := objects.FromObjects([]any{
-			&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: Controller, Parameters: &c.ref}},
+			&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+				Controller: Controller, Parameters: &c.ref}},
 			&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}},
 		})
-		class, d := Classify(v, defaults(), &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}})
-		if (d != nil) != (c.problem != "") || d != nil && !strings.Contains(d.Text, c.problem) || class.Managed != (c.problem == "") {
+		class, d := Classify(v, defaults(), &networkingv1.Ingress{Spec: networkingv1.IngressSpec{
+			IngressClassName: ptr.To("alb")}})
+		if (d != nil) != (c.problem != "") || d != nil && !strings.Contains(d.Text, c.problem) ||
+			class.Managed != (c.problem == "") {
 			t.Errorf("%s: %+v, %v", name, class, d)
 		}
 	}
@@ -58,15 +68,17 @@ func TestMembersOfOneOrderGoByNamespaceAndName(t *testing.T) {
 	}
 }
 
-// TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes looks at an Ingress that relies on the default class, with and
-// without a load balancer.
+// TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes looks at an Ingress that relies on the
+// default class, with and without a load balancer.
 func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t *testing.T) {
 	t.Parallel()
 	class := func(name, controller, isDefault string) any {
-		return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{defaultClassAnnotation: isDefault}},
+		return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
+			defaultClassAnnotation: isDefault}},
 			Spec: networkingv1.IngressClassSpec{Controller: controller}}
 	}
-	ours, noDefault, theirs := class("alb", Controller, "true"), class("alb", Controller, "false"), class("nginx", "k8s.io/ingress-nginx", "true")
+	ours, noDefault, theirs := class("alb", Controller, "true"), class("alb", Controller, "false"),
+		class("nginx", "k8s.io/ingress-nginx", "true")
 	const active, former, inactive, nowhere = "active", "former", "inactive", "nowhere"
 	for name, c := range map[string]struct {
 		flag    string
@@ -75,10 +87,12 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 		// with and without a finalizer of ours
 		served, fresh string
 	}{
-		"the default class is ours":                     {flag: "alb", classes: []any{ours}, served: active, fresh: active},
-		"it is deleted":                                 {flag: "alb", served: former, fresh: nowhere},
-		"it is the default no longer":                   {flag: "alb", classes: []any{noDefault}, served: former, fresh: nowhere},
-		"another controller's is the default":           {flag: "alb", classes: []any{theirs}, served: former, fresh: nowhere},
+		"the default class is ours": {flag: "alb", classes: []any{ours}, served: active, fresh: active},
+		"it is deleted":             {flag: "alb", served: former, fresh: nowhere},
+		"it is the default no longer": {flag: "alb", classes: []any{noDefault}, served: former,
+			fresh: nowhere},
+		"another controller's is the default": {flag: "alb", classes: []any{theirs}, served: former,
+			fresh: nowhere},
 		"the same without a flag":                       {classes: []any{theirs}, served: former, fresh: nowhere},
 		"without a flag Ingresses without class belong": {served: active, fresh: active},
 		"it names a class of another controller": {flag: "alb", classes: []any{theirs}, served: inactive, fresh: nowhere,
@@ -89,7 +103,8 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			change: func(i *networkingv1.Ingress) { i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }},
 	} {
 		for finalizer, want := range map[string]string{"ingress.k8s.aws/resources": c.served, "example.com/theirs": c.fresh} {
-			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer}}}
+			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{
+				finalizer}}}
 			if c.change != nil {
 				c.change(i)
 			}
@@ -105,7 +120,8 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			case len(g.Inactive) > 0:
 				got = inactive
 			}
-			if got != want || got == former && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "its load balancer keeps its former rules")) {
+			if got != want || got == former && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text,
+				"its load balancer keeps its former rules")) {
 				t.Errorf("%s, finalizer %s: %s, want %s; %v", name, finalizer, got, want, g.Diagnostics)
 			}
 		}
@@ -115,16 +131,20 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 // TestAMisspeltGroupNameLeavesNoGroup replaces the key group.name of Ingresses with and without a group.
 func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 	t.Parallel()
-	for finalizer, former := range map[string]bool{"group.ingress.k8s.aws/team": true, "ingress.k8s.aws/resources": false} {
-		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
+	for finalizer, former := range map[string]bool{"group.ingress.k8s.aws/team": true,
+		"ingress.k8s.aws/resources": false} {
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+			Finalizers:  []string{finalizer},
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
 		i.Status = deployed
 		v := objects.FromObjects([]any{i})
-		group, own := Load(v, defaults(), stack.ID{Name: "team"}), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
+		group, own := Load(v, defaults(), stack.ID{Name: "team"}),
+			Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
 		if (len(group.Former) == 1) != former || (len(own.Active) == 0) != former || len(group.Inactive) > 0 {
 			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Former, own.Active)
 		}
-		if text := "the Ingress stays in its group with its former rules and settings"; former && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
+		if text := "the Ingress stays in its group with its former rules and settings"; former &&
+			(len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
 			t.Errorf("found %v", group.Diagnostics)
 		}
 	}

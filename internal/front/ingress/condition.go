@@ -45,7 +45,8 @@ func (t *translation) conditionsOf(service string) *conditions {
 					continue
 				}
 				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.IgnoredSetting,
-					fmt.Sprintf("condition %d: field %q is unknown, so the condition is left out and the rule matches more", i, j.Field),
+					fmt.Sprintf("condition %d: field %q is unknown, so the condition is left out and the rule matches more",
+						i, j.Field),
 					"use host-header, path-pattern, http-header, http-request-method, query-string or source-ip").In(diag.Route))
 			}
 		}
@@ -76,7 +77,8 @@ func (c *conditions) add(j planjson.Condition) (problem string) {
 			return "missing httpHeaderConfig"
 		}
 		if problem = either("httpHeaderConfig", &planjson.Texts{Values: h.Values, Regex: h.Regex}); problem == "" {
-			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: h.Name, Values: h.Values, Regex: h.Regex})
+			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: h.Name, Values: h.Values,
+				Regex: h.Regex})
 		}
 	case stack.RequestMethod:
 		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.RequestMethod, method)
@@ -88,7 +90,8 @@ func (c *conditions) add(j planjson.Condition) (problem string) {
 	return problem
 }
 
-func (c *conditions) addValues(field stack.ConditionField, config string, j *planjson.Texts, check func(string) string) (problem string) {
+func (c *conditions) addValues(field stack.ConditionField, config string, j *planjson.Texts,
+	check func(string) string) (problem string) {
 	switch {
 	case j == nil:
 		return "missing " + config
@@ -150,18 +153,20 @@ func either(config string, j *planjson.Texts) (problem string) {
 	return ""
 }
 
-// maxValues is how many values the rules of one route may have together: at most a hundred rules. maxOthers is more than the conditions that a
-// rule may have.
+// maxValues is how many values the rules of one route may have together: at most a hundred rules. maxOthers is more
+// than the conditions that a rule may have.
 const (
 	maxValues = 100 * stack.MaxConditionValues
 	maxOthers = 20 * stack.MaxConditionValues
 )
 
-// with joins the conditions of the annotation with those of a rule's host and path, in the order others, host, path. Without any
-// condition, the result matches every path.
+// with joins the conditions of the annotation with those of a rule's host and path, in the order others, host, path.
+// Without any condition, the result matches every path.
 func (c *conditions) with(host string, patterns []string, expression string) (out []stack.Condition, problem string) {
-	if n := len(c.hosts) + len(c.hostRegexes) + len(c.paths) + len(c.pathRegexes); n > maxValues { // before each path gets a copy of them
-		return nil, fmt.Sprintf("the conditions have %d values of hosts and paths, and %d are too many for any number of rules", n, maxValues)
+	// before each path gets a copy of them
+	if n := len(c.hosts) + len(c.hostRegexes) + len(c.paths) + len(c.pathRegexes); n > maxValues {
+		return nil, fmt.Sprintf("the conditions have %d values of hosts and paths, and %d are too many for any "+
+			"number of rules", n, maxValues)
 	}
 	if n := len(c.others); n > maxOthers {
 		return nil, fmt.Sprintf("the rule has %d conditions, AWS allows %d condition values", n, stack.MaxConditionValues)

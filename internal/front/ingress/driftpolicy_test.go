@@ -16,9 +16,11 @@ import (
 
 func TestDriftPoliciesAreDeclaredByClassThenAnnotation(t *testing.T) {
 	t.Parallel()
-	ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
+	ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
+		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{
+			APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
 	for name, c := range map[string]struct {
 		class, own  string
 		rules, tags string

@@ -14,9 +14,11 @@ import (
 )
 
 // routingPolicies are the values of dns_record.client_routing_policy.
-var routingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
+var routingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity",
+	"availability_zone_affinity"}
 
-// frontend is the network load balancer in front of the ALB. An invalid setting marks it as Broken and affects nothing else.
+// frontend is the network load balancer in front of the ALB. An invalid setting marks it as Broken and affects nothing
+// else.
 func (t *translation) frontend() intent.Frontend {
 	found := &annotation.Findings{}
 	r := annotation.NewReader(found, Object(t.ingress), t.ingress.Annotations)
@@ -33,10 +35,12 @@ func (t *translation) frontend() intent.Frontend {
 	}
 	const policy = "dns_record.client_routing_policy"
 	if v, set := f.Attributes.Value[policy]; set && !slices.Contains(routingPolicies, v) {
-		r.Invalid(annotation.FrontendAttributes, fmt.Sprintf("invalid dns_record.client_routing_policy: %q", v), "write "+strings.Join(routingPolicies, " or "))
+		r.Invalid(annotation.FrontendAttributes, fmt.Sprintf("invalid dns_record.client_routing_policy: %q", v), "write "+
+			strings.Join(routingPolicies, " or "))
 	}
 	if list := r.List(annotation.FrontendSubnets); list.Set && len(list.Value) == 0 {
-		r.Invalid(annotation.FrontendSubnets, "unable to resolve at least one subnet: the list is empty", "name subnets, or remove the annotation")
+		r.Invalid(annotation.FrontendSubnets, "unable to resolve at least one subnet: the list is empty",
+			"name subnets, or remove the annotation")
 	}
 	f.Broken = slices.ContainsFunc(found.List(), func(d diag.Diagnostic) bool { return d.Class != diag.Note })
 	t.findings.Add(found.List()...)
@@ -53,7 +57,8 @@ func frontendPorts(r annotation.Reader) intent.Field[map[int32]int32] {
 	port := func(what, text string) int32 {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n < 1 || n > 65535 {
-			r.Invalid(annotation.FrontendPorts, fmt.Sprintf("invalid %s listener port: %s", what, text), "write pairs of ports from 1 to 65535, such as 80=443")
+			r.Invalid(annotation.FrontendPorts, fmt.Sprintf("invalid %s listener port: %s", what, text),
+				"write pairs of ports from 1 to 65535, such as 80=443")
 			return 0
 		}
 		return int32(n)
@@ -77,15 +82,19 @@ func frontendHealthCheck(r annotation.Reader) intent.FrontendHealthCheck {
 		HealthyThreshold:   r.Int32(annotation.FrontendHealthyThreshold),
 		UnhealthyThreshold: r.Int32(annotation.FrontendUnhealthyThreshold),
 	}
-	if n, err := strconv.Atoi(h.Port.Value); h.Port.Set && h.Port.Value != stack.TrafficPort && (err != nil || n < 1 || n > 65535) {
-		r.Invalid(annotation.FrontendHealthCheckPort, fmt.Sprintf("failed to resolve healthCheckPort: %q is neither traffic-port nor a port", h.Port.Value),
+	if n, err := strconv.Atoi(h.Port.Value); h.Port.Set && h.Port.Value != stack.TrafficPort &&
+		(err != nil || n < 1 || n > 65535) {
+		r.Invalid(annotation.FrontendHealthCheckPort, fmt.Sprintf("failed to resolve healthCheckPort: %q is neither "+
+			"traffic-port nor a port", h.Port.Value),
 			"write traffic-port or a number from 1 to 65535")
 	}
 	if h.Path.Set && !annotation.ValidHealthCheckPath(h.Path.Value) {
-		r.Invalid(annotation.FrontendHealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path.Value), "")
+		r.Invalid(annotation.FrontendHealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at "+
+			"most 1024 characters: %q", h.Path.Value), "")
 	}
 	if h.Matcher.Set && !annotation.ValidCodes(h.Matcher.Value, 200, 599) {
-		r.Invalid(annotation.FrontendSuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher.Value),
+		r.Invalid(annotation.FrontendSuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from "+
+			"200 to 599: %q", h.Matcher.Value),
 			"write codes such as 200 or 200-404")
 	}
 	return h

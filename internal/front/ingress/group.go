@@ -53,20 +53,25 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 		return naming.StackID(ing.Namespace, ing.Name), misspeltGroup(ing)
 	}
 	if text := naming.GroupNameProblem(name); text != "" {
-		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
+		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name),
+			"correct the group name")
 		return stack.ID{}, &d
 	}
 	return stack.ID{Name: name}, nil
 }
 
-// misspeltGroup is the diagnostic of an Ingress that is part of a group and has a misspelt key instead of group.name. It stays in its group.
+// misspeltGroup is the diagnostic of an Ingress that is part of a group and has a misspelt key instead of group.name.
+// It stays in its group.
 func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
-	if !slices.ContainsFunc(naming.StacksOfFinalizers(stack.Ingress, ing), func(id stack.ID) bool { return id.Namespace == "" }) {
+	if !slices.ContainsFunc(naming.StacksOfFinalizers(stack.Ingress, ing), func(id stack.ID) bool {
+		return id.Namespace == ""
+	}) {
 		return nil
 	}
 	if k, ok := annotation.MisspeltFor(annotation.GroupName, ing.Annotations); ok {
 		d := diag.New(Object(ing), k.Path(), diag.InvalidGroup,
-			fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays in its group with its former rules and settings", k, annotation.GroupName),
+			fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays in its group with its former "+
+				"rules and settings", k, annotation.GroupName),
 			"correct the key, or remove it to leave the group")
 		return &d
 	}
@@ -117,7 +122,8 @@ func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
 		m.former = true // what is deployed of it stays
 		if !ours {
 			m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
-				fmt.Sprintf("dry run: the deployed version of this Ingress in group %s does not change", id), "remove the annotation to deploy the current version of the Ingress"))
+				fmt.Sprintf("dry run: the deployed version of this Ingress in group %s does not change", id),
+				"remove the annotation to deploy the current version of the Ingress"))
 		}
 	}
 	switch {
@@ -170,8 +176,9 @@ func hasFinalizer(ing *networkingv1.Ingress, id stack.ID) bool {
 	return slices.Contains(naming.StacksOfFinalizers(stack.Ingress, ing), id)
 }
 
-// candidates are the Ingresses that may be in a group: one at most for an implicit group. Those of an explicit one are found by what they name, as there may be
-// thousands of others; only a group that classes put all their Ingresses into is looked for among them all.
+// candidates are the Ingresses that may be in a group: one at most for an implicit group. Those of an explicit one are
+// found by what they name, as there may be thousands of others; only a group that classes put all their Ingresses into
+// is looked for among them all.
 func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	if id.Namespace != "" {
 		if ing, ok := naming.Declarer[*networkingv1.Ingress](v, objects.Ingress, id); ok {
@@ -182,7 +189,8 @@ func candidates(v *objects.View, id, group stack.ID) []*networkingv1.Ingress {
 	fork := v.Fork()
 	classes := classesOf(fork, group)
 	if len(classes) == 0 {
-		return objects.Naming[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group, Name: group.Name},
+		return objects.Naming[*networkingv1.Ingress](fork, objects.Ingress, objects.Ref{Kind: objects.Group,
+			Name: group.Name},
 			objects.Ref{Kind: objects.Finalizer, Name: naming.Finalizer(stack.Key{Owner: stack.Ingress, ID: id})})
 	}
 	return slices.DeleteFunc(fork.Ingresses(), func(ing *networkingv1.Ingress) bool {
@@ -213,17 +221,21 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 	var text string
 	switch {
 	case err != nil:
-		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %q is not a whole number within [-1000:1000]", ing.Namespace, ing.Name, raw)
+		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %q is not a whole number "+
+			"within [-1000:1000]", ing.Namespace, ing.Name, raw)
 	case n < -1000 || n > 1000:
-		text = fmt.Sprintf("explicit Ingress group order must be within [-1000:1000], Ingress: %s/%s, order: %d", ing.Namespace, ing.Name, n)
+		text = fmt.Sprintf("explicit Ingress group order must be within [-1000:1000], Ingress: %s/%s, order: %d",
+			ing.Namespace, ing.Name, n)
 	default:
 		return int32(n), nil
 	}
-	d := diag.New(Object(ing), annotation.GroupOrder.Path(), diag.InvalidGroup, text, "write a whole number from -1000 to 1000").In(diag.Route)
+	d := diag.New(Object(ing), annotation.GroupOrder.Path(), diag.InvalidGroup, text,
+		"write a whole number from -1000 to 1000").In(diag.Route)
 	return 0, &d
 }
 
-// underDryRun reports whether annotation dry-run prevents the deployment of an Ingress. It does not prevent its deletion.
+// underDryRun reports whether annotation dry-run prevents the deployment of an Ingress. It does not prevent its
+// deletion.
 func underDryRun(cfg Config, ing *networkingv1.Ingress) bool {
 	if cfg.IncludeDryRun || ing.DeletionTimestamp != nil {
 		return false
@@ -231,7 +243,8 @@ func underDryRun(cfg Config, ing *networkingv1.Ingress) bool {
 	return DryRun(ing)
 }
 
-// DryRun reports whether annotation dry-run is true. A value that is not a boolean counts as true, because it declares the intention.
+// DryRun reports whether annotation dry-run is true. A value that is not a boolean counts as true, because it declares
+// the intention.
 func DryRun(ing *networkingv1.Ingress) bool {
 	raw, ok := ing.Annotations[string(annotation.DryRun)]
 	if !ok {

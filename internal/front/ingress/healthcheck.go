@@ -22,14 +22,17 @@ func speaksGRPC(read annotation.Reader, g *intent.TargetGroup) string {
 		return ""
 	}
 	_, source, _ := read.Raw(annotation.BackendProtocolVersion)
-	return fmt.Sprintf(", because the target group of Service %s/%s speaks gRPC (%s of %s), whose status codes these are", g.ServiceNamespace, g.ServiceName, annotation.BackendProtocolVersion, source.Object())
+	return fmt.Sprintf(", because the target group of Service %s/%s speaks gRPC (%s of %s), whose status codes these are",
+		g.ServiceNamespace, g.ServiceName, annotation.BackendProtocolVersion, source.Object())
 }
 
-// healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, the readiness probe of its pods if one of both asks for it, and
-// defaults, in this order.
-func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, port corev1.ServicePort, g *intent.TargetGroup) stack.HealthCheck {
+// healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, the readiness
+// probe of its pods if one of both asks for it, and defaults, in this order.
+func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, port corev1.ServicePort,
+	g *intent.TargetGroup) stack.HealthCheck {
 	d := stack.HealthCheck{
-		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2,
+		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5,
+		HealthyThreshold: 2, UnhealthyThreshold: 2,
 	}
 	low, high := 200, 499
 	if g.ProtocolVersion == grpc {
@@ -40,7 +43,8 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		of := probe.Group{Service: svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion}
 		var problem string
 		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy)
+			read.Note(annotation.HealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one",
+				probe.Remedy)
 		}
 	}
 	h := stack.HealthCheck{
@@ -54,10 +58,12 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		UnhealthyThreshold: read.Int32(annotation.UnhealthyThreshold).Or(d.UnhealthyThreshold),
 	}
 	if h.Path != "" && !annotation.ValidHealthCheckPath(h.Path) {
-		read.Invalid(annotation.HealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path), "")
+		read.Invalid(annotation.HealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most "+
+			"1024 characters: %q", h.Path), "")
 	}
 	if h.Matcher != "" && !annotation.ValidCodes(h.Matcher, low, high) {
-		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q%s", low, high, h.Matcher, speaksGRPC(read, g)),
+		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q%s",
+			low, high, h.Matcher, speaksGRPC(read, g)),
 			fmt.Sprintf("write codes such as %s or %d-%d", cmp.Or(d.Matcher, "200"), low, high))
 	}
 	if h.TimeoutSeconds >= h.IntervalSeconds && h.IntervalSeconds > 0 {
@@ -65,7 +71,8 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		if _, _, ok := read.Raw(annotation.HealthCheckTimeout); ok {
 			k = annotation.HealthCheckTimeout
 		}
-		read.Invalid(k, fmt.Sprintf("health check timeout '%d' must be smaller than the interval '%d'", h.TimeoutSeconds, h.IntervalSeconds),
+		read.Invalid(k, fmt.Sprintf("health check timeout '%d' must be smaller than the interval '%d'", h.TimeoutSeconds,
+			h.IntervalSeconds),
 			"lower the timeout, or raise the interval")
 	}
 	return h

@@ -1,5 +1,6 @@
-// Package ingress is the front end of Ingresses: it classifies them, forms groups, and translates a group to an intent with
-// diagnostics. It resolves Services, Secrets, class parameters and annotations. Package compile merges members and consults AWS.
+// Package ingress is the front end of Ingresses: it classifies them, forms groups, and translates a group to an intent
+// with diagnostics. It resolves Services, Secrets, class parameters and annotations. Package compile merges members and
+// consults AWS.
 package ingress
 
 import (
@@ -16,8 +17,8 @@ import (
 
 // Config is the configuration of this front end.
 type Config struct {
-	// IngressClass is --ingress-class: the value of the legacy annotation of managed Ingresses. If it is empty, the values "" and "alb"
-	// are managed, and so are Ingresses without any class.
+	// IngressClass is --ingress-class: the value of the legacy annotation of managed Ingresses. If it is empty, the values
+	// "" and "alb" are managed, and so are Ingresses without any class.
 	IngressClass string
 	// TolerateMissingService is --tolerate-non-existent-backend-service: a missing Service answers 503.
 	TolerateMissingService bool
@@ -33,7 +34,8 @@ type Config struct {
 	IncludeDryRun bool
 	// RequestCertificates is gate EnableCertificateManagement.
 	RequestCertificates bool
-	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names one.
+	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names
+	// one.
 	DefaultAuthority string
 	// ImportSecrets is --enable-tls-secret-import.
 	ImportSecrets bool
@@ -46,21 +48,23 @@ type Config struct {
 // Class is the class of an Ingress, and whether this controller manages it.
 type Class struct {
 	Managed bool
-	Name    string                      // of the IngressClass; empty if the legacy annotation decides, or no class is named
-	Params  *v1beta1.IngressClassParams // nil = none
+	// of the IngressClass; empty if the legacy annotation decides, or no class is named
+	Name   string
+	Params *v1beta1.IngressClassParams // nil = none
 }
 
 // Group is the membership of one Ingress group. All slices of members are in group order.
 type Group struct {
 	ID     stack.ID
 	Active []*networkingv1.Ingress
-	// Former are Ingresses that carry the group's finalizer and whose class or group name has become invalid. They stay in the group with
-	// their former version: an edit of a class must not remove live Ingresses from their load balancer.
+	// Former are Ingresses that carry the group's finalizer and whose class or group name has become invalid. They stay in
+	// the group with their former version: an edit of a class must not remove live Ingresses from their load balancer.
 	Former []*networkingv1.Ingress
-	// Inactive carry the group's finalizer and have left it: deleted, moved to another group, or to a class of another controller.
+	// Inactive carry the group's finalizer and have left it: deleted, moved to another group, or to a class of another
+	// controller.
 	Inactive []*networkingv1.Ingress
-	// DryRun are Ingresses that would be active without annotation dry-run. Those that carry the group's finalizer, because they were
-	// deployed before, are among Former, too.
+	// DryRun are Ingresses that would be active without annotation dry-run. Those that carry the group's finalizer,
+	// because they were deployed before, are among Former, too.
 	DryRun []*networkingv1.Ingress
 	// Diagnostics of membership; those of active and former members are repeated in their intent.Member.
 	Diagnostics diag.List

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// outcome is what a golden case comes to: the intent of every group that any Ingress of the case names, and the Ingresses that
-// belong to none for a reason.
+// outcome is what a golden case comes to: the intent of every group that any Ingress of the case names, and the
+// Ingresses that belong to none for a reason.
 type outcome struct {
 	Groups   []groupOutcome
 	Rejected diag.List

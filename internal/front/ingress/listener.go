@@ -24,12 +24,12 @@ const (
 	protocolHTTPS = "HTTPS"
 )
 
-// mostListenPorts is how many ports of an Ingress are read. It is twenty times AWS's default limit of listeners, which compile compares with the account's; for more,
-// nothing is built.
+// mostListenPorts is how many ports of an Ingress are read. It is twenty times AWS's default limit of listeners, which
+// compile compares with the account's; for more, nothing is built.
 const mostListenPorts = 1000
 
-// listeners are the listeners of the member, ascending by port, and the certificates that the stack is to own for them. There are none
-// if listen-ports is invalid.
+// listeners are the listeners of the member, ascending by port, and the certificates that the stack is to own for them.
+// There are none if listen-ports is invalid.
 func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -38,7 +38,8 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	certificates := t.certificates(spec)
 	cidrs := t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs)
 	t.checkCIDRs(cidrs)
-	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs", annotation.PrefixLists)
+	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs",
+		annotation.PrefixLists)
 	policy := t.text(spec.SSLPolicy, "spec.sslPolicy", annotation.SSLPolicy)
 	mutual, valid := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
@@ -101,12 +102,14 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 			continue
 		}
 		t.read.Invalid(annotation.InboundCIDRs,
-			fmt.Sprintf("invalid inbound-cidrs settings on Ingress: %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err), remedy)
+			fmt.Sprintf("invalid inbound-cidrs settings on Ingress: %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err),
+			remedy)
 	}
 }
 
-// listenPorts reads annotation listen-ports: a list of objects of protocol and port. Of several entries for one port the last one
-// applies. Without the annotation there is one listener: HTTPS 443 if certificates are declared, else HTTP 80.
+// listenPorts reads annotation listen-ports: a list of objects of protocol and port. Of several entries for one port
+// the last one applies. Without the annotation there is one listener: HTTPS 443 if certificates are declared, else HTTP
+// 80.
 func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	raw, source, ok := t.read.Raw(annotation.ListenPorts)
 	if !ok {
@@ -117,7 +120,8 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	}
 	var entries []map[string]int32
 	if err := json.Unmarshal([]byte(raw), &entries); err != nil {
-		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, annotation.JSONError(err)), "")
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw,
+			annotation.JSONError(err)), "")
 		return nil
 	}
 	if !slices.ContainsFunc(entries, func(e map[string]int32) bool { return len(e) > 0 }) { // [{}] would close every port
@@ -139,7 +143,8 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 		}
 	}
 	if len(byPort) > mostListenPorts {
-		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("%d ports: AWS admits %d listeners of a load balancer by default, and at most %d ports are read",
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("%d ports: AWS admits %d listeners of a load balancer by "+
+			"default, and at most %d ports are read",
 			len(byPort), quota.ListenersOf(stack.Application).Default(), mostListenPorts), "name fewer ports")
 		return nil
 	}
@@ -156,7 +161,8 @@ func attributesKey(l intent.Listener) annotation.Key {
 }
 
 // classListenerAttributes are the attributes of the first entry of the class for the protocol and port.
-func (t *translation) classListenerAttributes(spec v1beta1.IngressClassParamsSpec, l intent.Listener) map[string]string {
+func (t *translation) classListenerAttributes(spec v1beta1.IngressClassParamsSpec,
+	l intent.Listener) map[string]string {
 	for _, c := range spec.Listeners {
 		if string(c.Protocol) == l.Protocol && c.Port == l.Port {
 			return t.attributes(c.ListenerAttributes)

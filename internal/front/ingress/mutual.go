@@ -21,8 +21,8 @@ type mutualJSON struct {
 	Advertise    *string `json:"advertiseTrustStoreCaNames"`
 }
 
-// mutualAuthentication is the handling of client certificates by HTTPS listeners, by port. Of several entries for one port the last one
-// applies. Trust stores are given by name or ARN. ok is false if the annotation is invalid.
+// mutualAuthentication is the handling of client certificates by HTTPS listeners, by port. Of several entries for one
+// port the last one applies. Trust stores are given by name or ARN. ok is false if the annotation is invalid.
 func (t *translation) mutualAuthentication() (byPort map[int32]intent.Field[stack.MutualAuthentication], ok bool) {
 	const k = annotation.MutualAuthentication
 	raw, source, exists := t.read.Raw(k)
@@ -65,7 +65,8 @@ func (j mutualJSON) problem() string {
 	case !slices.Contains([]string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}, j.Mode):
 		return fmt.Sprintf("mutualAuthentication mode value must be among [off, passthrough, verify]%s : %s", on, j.Mode)
 	case j.Mode != stack.MutualVerify:
-		return cmp.Or(unsupported("trustStore", j.TrustStore != nil), unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil),
+		return cmp.Or(unsupported("trustStore", j.TrustStore != nil), unsupported("ignoreClientCertificateExpiry",
+			j.IgnoreExpiry != nil),
 			unsupported("advertiseTrustStoreCaNames", j.Advertise != nil))
 	case j.TrustStore == nil || *j.TrustStore == "":
 		return "trustStore is required when mutualAuthentication mode is verify" + on
@@ -77,19 +78,22 @@ func (j mutualJSON) problem() string {
 
 func (j mutualJSON) mutual() stack.MutualAuthentication {
 	return stack.MutualAuthentication{
-		Mode: j.Mode, TrustStore: ptr.Deref(j.TrustStore, ""), IgnoreExpiry: ptr.Deref(j.IgnoreExpiry, false), AdvertiseNames: ptr.Deref(j.Advertise, "") == "on",
+		Mode: j.Mode, TrustStore: ptr.Deref(j.TrustStore, ""), IgnoreExpiry: ptr.Deref(j.IgnoreExpiry, false),
+		AdvertiseNames: ptr.Deref(j.Advertise, "") == "on",
 	}
 }
 
 // noteUnusedMutual notes entries for ports without an HTTPS listener of the Ingress.
-func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.MutualAuthentication], listeners []intent.Listener) {
+func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.MutualAuthentication],
+	listeners []intent.Listener) {
 	for _, l := range listeners {
 		if l.Protocol == protocolHTTPS {
 			delete(byPort, l.Port)
 		}
 	}
 	for _, port := range slices.Sorted(maps.Keys(byPort)) {
-		t.read.Ignored(annotation.MutualAuthentication, fmt.Sprintf("mutual authentication of port %d has no effect: the Ingress has no HTTPS listener there", port),
+		t.read.Ignored(annotation.MutualAuthentication, fmt.Sprintf("mutual authentication of port %d has no effect: the "+
+			"Ingress has no HTTPS listener there", port),
 			"name ports of HTTPS listeners in "+string(annotation.ListenPorts))
 	}
 }

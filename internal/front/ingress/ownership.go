@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// ClassOwnership are the ownerships that the class parameters of Ingresses of a group declare, by namespace/name of the Ingress; also of those that are being deleted.
+// ClassOwnership are the ownerships that the class parameters of Ingresses of a group declare, by namespace/name of the
+// Ingress; also of those that are being deleted.
 func ClassOwnership(v *objects.View, g Group) map[string]string {
 	out := map[string]string{}
 	note := func(ing *networkingv1.Ingress, p *v1beta1.IngressClassParams) {
@@ -25,7 +26,8 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 		}
 	}
 	for _, ing := range g.Inactive {
-		if c, ok := classOfDeleting(v, ing); ing.DeletionTimestamp != nil && ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
+		if c, ok := classOfDeleting(v, ing); ing.DeletionTimestamp != nil && ok && c.Spec.Controller == Controller &&
+			c.Spec.Parameters != nil {
 			if p, ok := v.IngressClassParams(c.Spec.Parameters.Name); ok {
 				note(ing, p)
 			}
@@ -34,7 +36,8 @@ func ClassOwnership(v *objects.View, g Group) map[string]string {
 	return out
 }
 
-// Authorities are what class parameters of an explicit group say of the namespaces of its objects; nil if they say nothing.
+// Authorities are what class parameters of an explicit group say of the namespaces of its objects; nil if they say
+// nothing.
 func Authorities(v *objects.View, g Group) map[string]intent.Authority {
 	group, _ := naming.ShardOf(g.ID)
 	out := map[string]intent.Authority{}

@@ -17,7 +17,8 @@ import (
 func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 	t.Parallel()
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
+		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{
+			APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
 	for name, c := range map[string]struct {
 		class, own, existing string
 		shared, adopted      string
@@ -25,22 +26,27 @@ func TestAnOwnershipIsDeclaredByClassElseAnnotation(t *testing.T) {
 		deleted              bool
 		ofClass              string // as it is known also of an Ingress that is deleted
 	}{
-		"neither":                       {},
-		"own":                           {own: "adopted", existing: "platform", adopted: "platform"},
-		"the class's":                   {class: "adopted", existing: "platform", adopted: "platform", ofClass: "adopted"},
-		"both":                          {class: "shared", own: "adopted", existing: "platform", shared: "platform", ofClass: "shared"},
-		"nothing is named":              {class: "adopted", found: diag.InvalidAnnotation, ofClass: "adopted"},
-		"something is named in vain":    {class: "managed", own: "shared", existing: "platform", found: diag.IgnoredSetting, ofClass: "managed"},
-		"a mistake of its own":          {own: "Adopted", existing: "platform", found: diag.InvalidAnnotation},
-		"the class's mistake":           {class: "Adopted", existing: "platform", own: "adopted", found: diag.InvalidAnnotation, ofClass: "observed"},
+		"neither":     {},
+		"own":         {own: "adopted", existing: "platform", adopted: "platform"},
+		"the class's": {class: "adopted", existing: "platform", adopted: "platform", ofClass: "adopted"},
+		"both": {class: "shared", own: "adopted", existing: "platform", shared: "platform",
+			ofClass: "shared"},
+		"nothing is named": {class: "adopted", found: diag.InvalidAnnotation, ofClass: "adopted"},
+		"something is named in vain": {class: "managed", own: "shared", existing: "platform", found: diag.IgnoredSetting,
+			ofClass: "managed"},
+		"a mistake of its own": {own: "Adopted", existing: "platform", found: diag.InvalidAnnotation},
+		"the class's mistake": {class: "Adopted", existing: "platform", own: "adopted",
+			found: diag.InvalidAnnotation, ofClass: "observed"},
 		"an Ingress that is deleted":    {class: "observed", deleted: true, ofClass: "observed"},
 		"its own one, as it is deleted": {own: "observed", deleted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{}}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
+			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+				Annotations: map[string]string{}}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
 			params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{}}}
-			for k, v := range map[annotation.Key]string{annotation.Ownership: c.own, annotation.ExistingLoadBalancer: c.existing} {
+			for k, v := range map[annotation.Key]string{annotation.Ownership: c.own,
+				annotation.ExistingLoadBalancer: c.existing} {
 				if v != "" {
 					web.Annotations[string(k)] = v
 				}

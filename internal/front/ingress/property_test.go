@@ -20,7 +20,8 @@ import (
 )
 
 // values are good and bad values of any annotation.
-var values = append([]string{"", "true", "maybe", "443", "-1", "99999999999", "a=b,c=d", "a,b", `{"type":"forward"}`, `[{"field":"host-header"}]`, "[]", "{", "http", "/", "*", `\`}, examples()...)
+var values = append([]string{"", "true", "maybe", "443", "-1", "99999999999", "a=b,c=d", "a,b", `{"type":"forward"}`,
+	`[{"field":"host-header"}]`, "[]", "{", "http", "/", "*", `\`}, examples()...)
 
 func examples() []string {
 	var out []string
@@ -60,9 +61,11 @@ func TestAnyAnnotationsGiveAMemberWithPlacedDiagnostics(t *testing.T) {
 			}
 			ing.Spec.Rules = append(ing.Spec.Rules, networkingv1.IngressRule{
 				Host: service + ".example.com",
-				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
-					{Path: "/", PathType: &kind, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: service, Port: port}}},
-				}}},
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+					Paths: []networkingv1.HTTPIngressPath{
+						{Path: "/", PathType: &kind, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+							Name: service, Port: port}}},
+					}}},
 			})
 		}
 		objs := append([]metav1.Object{ing}, base...)
@@ -74,7 +77,8 @@ func TestAnyAnnotationsGiveAMemberWithPlacedDiagnostics(t *testing.T) {
 		for _, m := range Translate(v, defaults(), g).Members {
 			for _, d := range m.Diagnostics {
 				info, ok := diag.Lookup(d.Code)
-				if !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name == "" || d.Class == "" || info.Reason == "" {
+				if !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name == "" || d.Class == "" ||
+					info.Reason == "" {
 					t.Fatalf("incomplete diagnostic %+v", d)
 				}
 			}

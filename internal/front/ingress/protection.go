@@ -13,9 +13,9 @@ import (
 
 const deletionProtection = "deletion_protection.enabled"
 
-// DeletionProtection is the deletion protection that the members which leave a group declare for its load balancer, which is deleted
-// with the last of them. Class parameters take precedence over the annotation, and true over false. It is not set if no member declares
-// it. Only members that are being deleted count; those that moved away do not.
+// DeletionProtection is the deletion protection that the members which leave a group declare for its load balancer,
+// which is deleted with the last of them. Class parameters take precedence over the annotation, and true over false. It
+// is not set if no member declares it. Only members that are being deleted count; those that moved away do not.
 func DeletionProtection(v *objects.View, g Group) intent.Field[bool] {
 	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
 }
@@ -49,7 +49,8 @@ func protection(v *objects.View, ing *networkingv1.Ingress) intent.Field[bool] {
 	return annotated(ing, annotation.LoadBalancerAttributes)
 }
 
-// classOfDeleting is the class that Classify returned before the deletion; there is none if the legacy annotation decides.
+// classOfDeleting is the class that Classify returned before the deletion; there is none if the legacy annotation
+// decides.
 func classOfDeleting(v *objects.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy {
 		return nil, false
@@ -75,7 +76,8 @@ func classProtection(v *objects.View, params string) intent.Field[bool] {
 	}
 	for _, a := range p.Spec.LoadBalancerAttributes {
 		if a.Key == deletionProtection {
-			return parseProtection(a.Value, intent.At(diag.Object{Kind: paramsKind, Name: params}, "spec.loadBalancerAttributes"))
+			return parseProtection(a.Value, intent.At(diag.Object{Kind: paramsKind, Name: params},
+				"spec.loadBalancerAttributes"))
 		}
 	}
 	return intent.Field[bool]{}

@@ -41,16 +41,25 @@ func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
 		inactive []*networkingv1.Ingress
 		set, on  bool
 	}{
-		{"nobody says anything", class, []*networkingv1.Ingress{leaving("", "idle_timeout.timeout_seconds=9", true)}, false, false},
+		{"nobody says anything", class, []*networkingv1.Ingress{leaving("", "idle_timeout.timeout_seconds=9", true)},
+			false, false},
 		{"annotation on", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=true", true)}, true, true},
-		{"annotation off", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true)}, true, false},
-		{"class over annotation", class, []*networkingv1.Ingress{leaving("alb", "deletion_protection.enabled=false", true)}, true, true},
-		{"the cluster's default class over annotation", byDefault, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true)}, true, true},
-		{"the legacy annotation instead of the class", class, []*networkingv1.Ingress{legacy(leaving("alb", "", true))}, false, false},
-		{"the legacy annotation instead of the default class", byDefault, []*networkingv1.Ingress{legacy(leaving("", "", true))}, false, false},
-		{"one of two", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true), leaving("", "deletion_protection.enabled=true", true)}, true, true},
-		{"a member that moved away cannot hold it", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=true", false)}, false, false},
-		{"nonsense is no declaration", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=perhaps", true)}, false, false},
+		{"annotation off", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true)},
+			true, false},
+		{"class over annotation", class, []*networkingv1.Ingress{leaving("alb", "deletion_protection.enabled=false", true)},
+			true, true},
+		{"the cluster's default class over annotation", byDefault, []*networkingv1.Ingress{
+			leaving("", "deletion_protection.enabled=false", true)}, true, true},
+		{"the legacy annotation instead of the class", class, []*networkingv1.Ingress{legacy(leaving("alb", "", true))},
+			false, false},
+		{"the legacy annotation instead of the default class", byDefault, []*networkingv1.Ingress{
+			legacy(leaving("", "", true))}, false, false},
+		{"one of two", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true),
+			leaving("", "deletion_protection.enabled=true", true)}, true, true},
+		{"a member that moved away cannot hold it", class, []*networkingv1.Ingress{
+			leaving("", "deletion_protection.enabled=true", false)}, false, false},
+		{"nonsense is no declaration", class, []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=perhaps",
+			true)}, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +76,8 @@ func TestTheFrontendsDeletionProtectionIsDeclaredByItsOwnAttributes(t *testing.T
 	leaving := &networkingv1.Ingress{}
 	leaving.DeletionTimestamp = &metav1.Time{}
 	leaving.Annotations = map[string]string{
-		string(annotation.LoadBalancerAttributes): "deletion_protection.enabled=false", string(annotation.FrontendAttributes): "deletion_protection.enabled=true",
+		string(annotation.LoadBalancerAttributes): "deletion_protection.enabled=false",
+		string(annotation.FrontendAttributes):     "deletion_protection.enabled=true",
 	}
 	f := FrontendProtection(Group{Inactive: []*networkingv1.Ingress{leaving}})
 	if !f.Set || !f.Value || f.Source.Path() != annotation.FrontendAttributes.Path() {

@@ -17,7 +17,8 @@ import (
 func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 	t.Parallel()
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
+		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{
+			APIGroup: &v1beta1.GroupVersion.Group, Kind: paramsKind, Name: "p"}}}
 	for name, c := range map[string]struct {
 		class, own string
 		want       string
@@ -32,7 +33,8 @@ func TestAReplacementPolicyIsDeclaredByClassElseAnnotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
+			web := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+				Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("alb")}}
 			params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
 			if c.own != "" {
 				web.Annotations = map[string]string{string(annotation.ReplacementPolicy): c.own}

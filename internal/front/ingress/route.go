@@ -26,10 +26,12 @@ type path struct {
 
 func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", p.rule, p.index) }
 
-// mostUnavailable bounds the routes of an Ingress with too many paths, which answer 503: it is AWS's default quota of rules.
+// mostUnavailable bounds the routes of an Ingress with too many paths, which answer 503: it is AWS's default quota of
+// rules.
 const mostUnavailable = 100
 
-// counted reports whether an Ingress has no more paths than a member may have rules. The paths are counted before anything is built of one.
+// counted reports whether an Ingress has no more paths than a member may have rules. The paths are counted before
+// anything is built of one.
 func (t *translation) counted(m *intent.Member) bool {
 	paths := 0
 	for _, rule := range t.ingress.Spec.Rules {
@@ -48,8 +50,8 @@ func (t *translation) counted(m *intent.Member) bool {
 	return false
 }
 
-// routes are the desired rules, or the first of them. For each rule of the Ingress exact paths come first, then prefixes from long to short, then
-// the others.
+// routes are the desired rules, or the first of them. For each rule of the Ingress exact paths come first, then
+// prefixes from long to short, then the others.
 func (t *translation) routes(most int) []intent.Route {
 	regex := t.lenient(annotation.RegexPathMatch)
 	var out []intent.Route
@@ -82,7 +84,8 @@ func (t *translation) sorted(i int, rule networkingv1.IngressRule) []path {
 	for j, p := range rule.HTTP.Paths {
 		one := path{HTTPIngressPath: p, rule: i, index: j, host: rule.Host}
 		if precedence[one.pathType()] == 0 {
-			t.invalidRule(one.at()+".pathType", fmt.Sprintf("unknown pathType for path %s", p.Path), "use Exact, Prefix or ImplementationSpecific")
+			t.invalidRule(one.at()+".pathType", fmt.Sprintf("unknown pathType for path %s", p.Path),
+				"use Exact, Prefix or ImplementationSpecific")
 			continue
 		}
 		out = append(out, one)
@@ -161,7 +164,8 @@ func (t *translation) invalidRule(at, text, remedy string) {
 func (t *translation) backend(b *networkingv1.IngressBackend, at string) []intent.Action {
 	switch {
 	case b.Service == nil:
-		t.invalidRule(at, `missing required "service" field`, "name a Service and a port; resource backends are not supported")
+		t.invalidRule(at, `missing required "service" field`,
+			"name a Service and a port; resource backends are not supported")
 		return nil
 	case b.Service.Port.Name == useAnnotation:
 		return t.annotated(b.Service.Name, at)

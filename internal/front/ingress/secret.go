@@ -19,8 +19,8 @@ import (
 // withheld is the consequence for rules whose Secret cannot be read.
 const withheld = "; existing rules keep their login, new ones answer 503"
 
-// credentials fills in the client id and secret from the Secret, which is in the Ingress's namespace even if a Service names it. Without
-// the Secret, which is reported, the action has no credentials.
+// credentials fills in the client id and secret from the Secret, which is in the Ingress's namespace even if a Service
+// names it. Without the Secret, which is reported, the action has no credentials.
 func (t *translation) credentials(read annotation.Reader, name string, a *stack.AuthenticateOIDC) {
 	full := t.ingress.Namespace + "/" + name
 	a.SecretName = full
@@ -31,7 +31,8 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 		}
 		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+withheld, remedy))
 	}
-	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with keys clientID and clientSecret, or correct secretName"}, report)
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with keys clientID and clientSecret, " +
+		"or correct secretName"}, report)
 	if !ok {
 		return
 	}
@@ -48,9 +49,10 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 // secretUse is the field that names a Secret, and the remedy if the Secret does not exist.
 type secretUse struct{ field, create string }
 
-// secret returns a Secret of the Ingress's namespace. ok is false if it cannot be used, which is reported. An invalid name is not read,
-// since the API server's client refuses it.
-func (t *translation) secret(name string, use secretUse, report func(c diag.Code, text, remedy string)) (s *corev1.Secret, ok bool) {
+// secret returns a Secret of the Ingress's namespace. ok is false if it cannot be used, which is reported. An invalid
+// name is not read, since the API server's client refuses it.
+func (t *translation) secret(name string, use secretUse, report func(c diag.Code, text, remedy string)) (
+	s *corev1.Secret, ok bool) {
 	namespace := t.ingress.Namespace
 	full := namespace + "/" + name
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
@@ -64,16 +66,18 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 		return nil, false
 	}
 	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {
-		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v, labelText(s)), "add the label to the Secret")
+		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v,
+			labelText(s)), "add the label to the Secret")
 		return nil, false
 	}
 	return s, true
 }
 
-// written are the fingerprints of the client secrets that were last sent to AWS, by the Secret's name. A malformed value, which the
-// controller cannot have written, is ignored.
+// written are the fingerprints of the client secrets that were last sent to AWS, by the Secret's name. A malformed
+// value, which the controller cannot have written, is ignored.
 func (t *translation) written() map[string]string {
-	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Map(annotation.WrittenSecrets).Value
+	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Map(
+		annotation.WrittenSecrets).Value
 }
 
 func labelText(s *corev1.Secret) string {

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// settings are the settings of the load balancer. A class parameter that is set overrides the annotation, which is then not read. Of
-// attributes and tags, each key is overridden by itself.
+// settings are the settings of the load balancer. A class parameter that is set overrides the annotation, which is then
+// not read. Of attributes and tags, each key is overridden by itself.
 func (t *translation) settings() intent.Settings {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
@@ -39,18 +39,20 @@ func (t *translation) settings() intent.Settings {
 	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the security groups of %s are in effect", k, annotation.SecurityGroups),
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the security groups of %s are in effect", k,
+				annotation.SecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
 	} else {
-		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only together with %s, here or on another Ingress of the group",
+		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only together with %s, here or "+
+			"on another Ingress of the group",
 			annotation.ManageBackend, annotation.SecurityGroups), "remove it, or name security groups")
 	}
 	return s
 }
 
-// driftPolicy are the policies that the class parameters declare, and of the annotation those for other groups of fields. What is wrong with the class
-// parameters is reported on the Ingress, as for other settings.
+// driftPolicy are the policies that the class parameters declare, and of the annotation those for other groups of
+// fields. What is wrong with the class parameters is reported on the Ingress, as for other settings.
 func (t *translation) driftPolicy() map[string]intent.Field[string] {
 	out := t.read.DriftPolicy(annotation.DriftPolicy)
 	if t.class.Params == nil {
@@ -103,13 +105,14 @@ func (t *translation) text(class, path string, k annotation.Key) intent.Field[st
 	return t.read.String(k)
 }
 
-// manageBackend reads annotation manage-backend-security-group-rules. Without security groups of this Ingress it applies only if another
-// member of the group names some, and an invalid value is ignored.
+// manageBackend reads annotation manage-backend-security-group-rules. Without security groups of this Ingress it
+// applies only if another member of the group names some, and an invalid value is ignored.
 func (t *translation) manageBackend(named bool) intent.Field[bool] {
 	if named {
 		return t.read.Bool(annotation.ManageBackend)
 	}
-	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Bool(annotation.ManageBackend)
+	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Bool(
+		annotation.ManageBackend)
 }
 
 func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent.SubnetSelector] {
@@ -125,7 +128,8 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	}
 	list := t.read.List(annotation.Subnets)
 	if list.Set && len(list.Value) == 0 {
-		t.read.Invalid(annotation.Subnets, "unable to resolve at least one subnet: the list is empty", "name subnets, or remove the annotation")
+		t.read.Invalid(annotation.Subnets, "unable to resolve at least one subnet: the list is empty",
+			"name subnets, or remove the annotation")
 	}
 	if len(list.Value) == 0 {
 		return intent.Field[intent.SubnetSelector]{}
@@ -133,8 +137,8 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	return intent.Of(intent.SubnetSelector{IDsOrNames: list.Value}, list.Source)
 }
 
-// sslRedirect is the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation, too, and turns redirection
-// off, as in the existing controller.
+// sslRedirect is the port that HTTP listeners redirect to. An invalid class parameter overrides the annotation, too,
+// and turns redirection off, as in the existing controller.
 func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	if class == "" {
 		return t.read.Int32(annotation.SSLRedirect)
@@ -143,7 +147,8 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	n, err := strconv.ParseInt(class, 10, 32)
 	if err != nil || n < 1 || n > 65535 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class), "write a number from 1 to 65535").In(diag.LoadBalancer))
+			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class),
+			"write a number from 1 to 65535").In(diag.LoadBalancer))
 		return intent.Field[int32]{}
 	}
 	return intent.Of(int32(n), source)
@@ -170,7 +175,8 @@ func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {
 }
 
 // overlay makes fields of the entries of base, overridden per key by those of top. It is nil if there are none.
-func overlay(base intent.Field[map[string]string], top map[string]string, source func() intent.Source) map[string]intent.Field[string] {
+func overlay(base intent.Field[map[string]string], top map[string]string,
+	source func() intent.Source) map[string]intent.Field[string] {
 	out := intent.Entries(base)
 	if out == nil && len(top) > 0 {
 		out = map[string]intent.Field[string]{}

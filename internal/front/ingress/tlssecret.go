@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// imports reports whether Secrets of spec.tls are imported, by the class or else by the annotation. The flag --enable-tls-secret-import
-// must be set, too.
+// imports reports whether Secrets of spec.tls are imported, by the class or else by the annotation. The flag
+// --enable-tls-secret-import must be set, too.
 func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 	wanted := t.read.Bool(annotation.ImportTLSSecrets)
 	if spec.ImportTLSSecrets != nil {
@@ -26,12 +26,13 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 		return wanted.Value
 	}
 	t.findings.Add(diag.New(Object(t.ingress), wanted.Source.Place(), diag.IgnoredSetting,
-		"no Secret is imported: the controller runs without --enable-tls-secret-import", "run the controller with the flag, or remove the setting").In(diag.Certificate))
+		"no Secret is imported: the controller runs without --enable-tls-secret-import",
+		"run the controller with the flag, or remove the setting").In(diag.Certificate))
 	return false
 }
 
-// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the hosts that they cover. An invalid
-// Secret is reported, and what was imported from it before stays in use.
+// imported are the certificates in the Secrets that spec.tls names, in its order and each once, and the hosts that they
+// cover. An invalid Secret is reported, and what was imported from it before stays in use.
 func (t *translation) imported() (out []intent.Certificate, hosts []string) {
 	for n, tls := range t.ingress.Spec.TLS {
 		if tls.SecretName == "" {
@@ -66,7 +67,8 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 	}
 	if len(without) > 0 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Path(), diag.InvalidSecret,
-			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported nevertheless", strings.Join(c.Names, ", "), strings.Join(without, ", ")),
+			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported nevertheless",
+				strings.Join(c.Names, ", "), strings.Join(without, ", ")),
 			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers").In(diag.Certificate))
 	}
 }
@@ -75,9 +77,11 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; the earlier import stays in use", remedy).In(diag.Certificate))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path(), c, text+"; the earlier import stays in use", remedy).In(
+			diag.Certificate))
 	}
-	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or correct secretName"}, report)
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or " +
+		"correct secretName"}, report)
 	if !ok {
 		return nil, nil
 	}

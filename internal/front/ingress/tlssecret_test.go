@@ -38,7 +38,8 @@ func tlsSecret(t *testing.T, name string, hosts ...string) *corev1.Secret {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts, NotBefore: validFrom, NotAfter: validFrom.AddDate(1, 0, 0),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts, NotBefore: validFrom,
+		NotAfter: validFrom.AddDate(1, 0, 0),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -52,26 +53,30 @@ func tlsSecret(t *testing.T, name string, hosts ...string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{
-			corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-			corev1.TLSPrivateKeyKey: append(parameters, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})...),
+			corev1.TLSCertKey: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+			corev1.TLSPrivateKeyKey: append(parameters,
+				pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})...),
 		},
 	}
 }
 
 // importing is a member with import-tls-secrets, the entries of spec.tls and a rule for each host.
-func importing(t *testing.T, cfg Config, tls []networkingv1.IngressTLS, hosts []string, others ...metav1.Object) intent.Member {
+func importing(t *testing.T, cfg Config, tls []networkingv1.IngressTLS, hosts []string,
+	others ...metav1.Object) intent.Member {
 	t.Helper()
 	class := "alb"
 	ing := &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{string(annotation.ImportTLSSecrets): "true"}},
-		Spec:       networkingv1.IngressSpec{IngressClassName: &class, TLS: tls},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
+			string(annotation.ImportTLSSecrets): "true"}},
+		Spec: networkingv1.IngressSpec{IngressClassName: &class, TLS: tls},
 	}
 	for _, h := range hosts {
 		ing.Spec.Rules = append(ing.Spec.Rules, networkingv1.IngressRule{Host: h})
 	}
 	objs := append([]metav1.Object{ing}, others...)
 	if !slices.ContainsFunc(others, func(o metav1.Object) bool { _, ok := o.(*networkingv1.IngressClass); return ok }) {
-		objs = append(objs, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		objs = append(objs, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+			Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
 	}
 	v := objects.FromObjects(objs)
 	return Translate(v, cfg, Load(v, cfg, stack.ID{Namespace: "shop", Name: "web"})).Members[0]
@@ -90,8 +95,10 @@ func entry(secret string, hosts ...string) networkingv1.IngressTLS {
 
 func TestSecretsOfSpecTLSAreImportedOnceEachInOrder(t *testing.T) {
 	t.Parallel()
-	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("z", "z.example.com"), entry("a", "a.example.com"), entry("z"), entry("", "c.example.com")},
-		[]string{"z.example.com", "found.example.com", "b.a.example.com"}, tlsSecret(t, "z", "z.example.com"), tlsSecret(t, "a", "a.example.com", "*.a.example.com"))
+	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("z", "z.example.com"), entry("a", "a.example.com"),
+		entry("z"), entry("", "c.example.com")},
+		[]string{"z.example.com", "found.example.com", "b.a.example.com"}, tlsSecret(t, "z", "z.example.com"),
+		tlsSecret(t, "a", "a.example.com", "*.a.example.com"))
 	if len(m.Diagnostics) != 0 {
 		t.Fatal(m.Diagnostics)
 	}
@@ -99,11 +106,13 @@ func TestSecretsOfSpecTLSAreImportedOnceEachInOrder(t *testing.T) {
 		t.Fatalf("a Secret does not make the listener secure: %+v", m.Listeners)
 	}
 	l := m.Listeners[0]
-	if !slices.Equal(l.Owned, []string{"imported/shop/z", "imported/shop/a"}) || !slices.Equal(l.DiscoverHosts, []string{"c.example.com", "found.example.com"}) {
+	if !slices.Equal(l.Owned, []string{"imported/shop/z", "imported/shop/a"}) || !slices.Equal(l.DiscoverHosts,
+		[]string{"c.example.com", "found.example.com"}) {
 		t.Errorf("owned %v, to find %v", l.Owned, l.DiscoverHosts)
 	}
 	p := m.Certificates[1].Import
-	if p == nil || p.Algorithm != "EC_prime256v1" || len(p.Hash) != 32 || !strings.Contains(p.Key.Reveal(), "PRIVATE KEY") || p.Chain != "" {
+	if p == nil || p.Algorithm != "EC_prime256v1" || len(p.Hash) != 32 || !strings.Contains(p.Key.Reveal(),
+		"PRIVATE KEY") || p.Chain != "" {
 		t.Errorf("pair %+v", p)
 	}
 	// Nobody sees the key.
@@ -141,22 +150,29 @@ func TestSecretsThatCannotBeImportedAreReportedAndChangeNothing(t *testing.T) {
 		code   diag.Code
 		text   string
 	}{
-		"absent":      {nil, mayImport(), diag.SecretNotFound, "does not exist"},
-		"type":        {change(func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque }), mayImport(), diag.InvalidSecret, "of type Opaque"},
-		"label":       {good(), labelled, diag.SecretRefused, "missing required label read=yes"},
-		"certificate": {change(func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("x") }), mayImport(), diag.InvalidSecret, "no certificate in PEM"},
-		"no key":      {change(func(s *corev1.Secret) { delete(s.Data, "tls.key") }), mayImport(), diag.InvalidSecret, "tls.key holds no key"},
-		"other key":   {change(func(s *corev1.Secret) { s.Data["tls.key"] = otherKey }), mayImport(), diag.InvalidSecret, "not the key of the certificate"},
-		"swapped":     {change(func(s *corev1.Secret) { s.Data["tls.crt"] = otherKey }), mayImport(), diag.InvalidSecret, "holds a RSA PRIVATE KEY"},
-		"expired":     {good(), at(1), diag.InvalidSecret, "has expired on 2027-01-01"},
-		"too early":   {good(), at(-1), diag.InvalidSecret, "not valid before 2026-01-01"},
+		"absent": {nil, mayImport(), diag.SecretNotFound, "does not exist"},
+		"type": {change(func(s *corev1.Secret) { s.Type = corev1.SecretTypeOpaque }), mayImport(), diag.InvalidSecret,
+			"of type Opaque"},
+		"label": {good(), labelled, diag.SecretRefused, "missing required label read=yes"},
+		"certificate": {change(func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("x") }), mayImport(), diag.InvalidSecret,
+			"no certificate in PEM"},
+		"no key": {change(func(s *corev1.Secret) { delete(s.Data, "tls.key") }), mayImport(), diag.InvalidSecret,
+			"tls.key holds no key"},
+		"other key": {change(func(s *corev1.Secret) { s.Data["tls.key"] = otherKey }), mayImport(), diag.InvalidSecret,
+			"not the key of the certificate"},
+		"swapped": {change(func(s *corev1.Secret) { s.Data["tls.crt"] = otherKey }), mayImport(), diag.InvalidSecret,
+			"holds a RSA PRIVATE KEY"},
+		"expired":   {good(), at(1), diag.InvalidSecret, "has expired on 2027-01-01"},
+		"too early": {good(), at(-1), diag.InvalidSecret, "not valid before 2026-01-01"},
 	} {
 		others := []metav1.Object{}
 		if c.secret != nil {
 			others = append(others, c.secret)
 		}
-		m := importing(t, c.config, []networkingv1.IngressTLS{entry("s", "a.example.com")}, []string{"a.example.com"}, others...)
-		if len(m.Diagnostics) != 1 || m.Diagnostics[0].Code != c.code || !strings.Contains(m.Diagnostics[0].Text, c.text) || m.Diagnostics[0].Path != "spec.tls[0].secretName" {
+		m := importing(t, c.config, []networkingv1.IngressTLS{entry("s", "a.example.com")}, []string{"a.example.com"},
+			others...)
+		if len(m.Diagnostics) != 1 || m.Diagnostics[0].Code != c.code || !strings.Contains(m.Diagnostics[0].Text, c.text) ||
+			m.Diagnostics[0].Path != "spec.tls[0].secretName" {
 			t.Errorf("%s: %v", name, m.Diagnostics)
 		}
 		if strings.Contains(fmt.Sprint(m.Diagnostics), "BEGIN") {
@@ -170,8 +186,10 @@ func TestSecretsThatCannotBeImportedAreReportedAndChangeNothing(t *testing.T) {
 
 func TestACertificateThatDoesNotCoverItsHostsIsReportedAndImported(t *testing.T) {
 	t.Parallel()
-	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("s", "a.example.com", "b.example.com")}, nil, tlsSecret(t, "s", "a.example.com"))
-	if len(m.Diagnostics) != 1 || !strings.Contains(m.Diagnostics[0].Text, "does not cover b.example.com") || m.Certificates[0].Import == nil {
+	m := importing(t, mayImport(), []networkingv1.IngressTLS{entry("s", "a.example.com", "b.example.com")}, nil,
+		tlsSecret(t, "s", "a.example.com"))
+	if len(m.Diagnostics) != 1 || !strings.Contains(m.Diagnostics[0].Text, "does not cover b.example.com") ||
+		m.Certificates[0].Import == nil {
 		t.Errorf("%v", m.Diagnostics)
 	}
 }
@@ -181,8 +199,10 @@ func TestSecretsAreReadOnlyWhereTheFlagAndTheIngressOrItsClassAllowIt(t *testing
 	no := false
 	class := []metav1.Object{
 		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
-			Controller: "ingress.k8s.aws/alb", Parameters: &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: "IngressClassParams", Name: "p"}}},
-		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1beta1.IngressClassParamsSpec{ImportTLSSecrets: &no}},
+			Controller: "ingress.k8s.aws/alb", Parameters: &networkingv1.IngressClassParametersReference{
+				APIGroup: &v1beta1.GroupVersion.Group, Kind: "IngressClassParams", Name: "p"}}},
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1beta1.IngressClassParamsSpec{
+			ImportTLSSecrets: &no}},
 	}
 	s := tlsSecret(t, "s", "a.example.com")
 	tls := []networkingv1.IngressTLS{entry("s", "a.example.com")}

@@ -11,9 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Translate returns the desired load balancer of a loaded group: one intent.Member per active or former Ingress, in group order. All
-// findings are among the members' diagnostics; an invalid setting does not stop the translation of the others. A route with an invalid
-// backend keeps its conditions and has no actions.
+// Translate returns the desired load balancer of a loaded group: one intent.Member per active or former Ingress, in
+// group order. All findings are among the members' diagnostics; an invalid setting does not stop the translation of the
+// others. A route with an invalid backend keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
 	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application, Names: Names{}}
 	for _, m := range g.members {
@@ -50,7 +50,8 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
-	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Former: m.former, ClassOfGroup: namesGroup(m.class)}
+	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority,
+		Created: ing.CreationTimestamp.Unix(), Former: m.former, ClassOfGroup: namesGroup(m.class)}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}
@@ -82,8 +83,9 @@ func (t *translation) params(path string) intent.Source {
 	return intent.At(diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, path)
 }
 
-// Examine returns the class of an Ingress and the findings of a pass about it, whatever the other members of its group: about the class,
-// the group's name and order, and the Ingress itself. There are none about an Ingress that is not managed.
+// Examine returns the class of an Ingress and the findings of a pass about it, whatever the other members of its group:
+// about the class, the group's name and order, and the Ingress itself. There are none about an Ingress that is not
+// managed.
 func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.List) {
 	class, d := Classify(v, cfg, ing)
 	if d != nil {
@@ -109,7 +111,8 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 	for i := range out.Routes {
 		r := &out.Routes[i]
 		if problem := quarantine.Refused(r); problem != "" { // as the compiler finds it
-			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").In(diag.Rule))
+			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem,
+				"correct the value, or remove it").In(diag.Rule))
 		}
 	}
 	return class, out.Diagnostics

@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend names them.
+// noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend
+// names them.
 func (t *translation) noteUnused() {
 	used := map[string]bool{}
 	for _, b := range backendsOf(t.ingress) {
@@ -21,16 +22,20 @@ func (t *translation) noteUnused() {
 		used[b.Name+"."+b.Port.Name], used[fmt.Sprint(b.Name, ".", b.Port.Number)] = true, true
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
-		for _, family := range []annotation.Key{annotation.Actions, annotation.Conditions, annotation.Transforms, annotation.TargetControlPort} {
+		for _, family := range []annotation.Key{annotation.Actions, annotation.Conditions, annotation.Transforms,
+			annotation.TargetControlPort} {
 			name, ok := strings.CutPrefix(key, string(family.For("")))
 			if !ok || name == "" || used[name] || family == annotation.TargetControlPort && t.namesPort(name) {
 				continue
 			}
-			text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name), "name a backend, or remove the annotation"
-			if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); family == annotation.Actions && err != nil {
+			text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name),
+				"name a backend, or remove the annotation"
+			if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); family == annotation.Actions &&
+				err != nil {
 				text, remedy = unusedAction(name, t.ingress.Annotations[key], err)
 			}
-			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting, text, remedy).In(diag.Route))
+			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting, text, remedy).In(
+				diag.Route))
 		}
 	}
 }
@@ -39,14 +44,16 @@ func (t *translation) noteUnused() {
 func (t *translation) namesPort(name string) bool {
 	service, port, _ := strings.Cut(name, ".")
 	for key, value := range t.ingress.Annotations {
-		if strings.HasPrefix(key, string(annotation.Actions.For(""))) && strings.Contains(value, service) && strings.Contains(value, port) {
+		if strings.HasPrefix(key, string(annotation.Actions.For(""))) && strings.Contains(value, service) &&
+			strings.Contains(value, port) {
 			return true
 		}
 	}
 	return false
 }
 
-// unusedAction says why an action that no backend names has no effect. Its name may be that of the annotation that was meant.
+// unusedAction says why an action that no backend names has no effect. Its name may be that of the annotation that was
+// meant.
 func unusedAction(name, value string, err error) (text, remedy string) {
 	text = fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", annotation.JSONError(err))
 	meant := annotation.Key(annotation.IngressPrefix + name)

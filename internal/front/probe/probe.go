@@ -27,7 +27,8 @@ type Group struct {
 	Network         bool   // the target group is one of a network load balancer
 }
 
-// Bounds of health checks: elasticloadbalancing CreateTargetGroup. The timeout of an application load balancer is less than the interval.
+// Bounds of health checks: elasticloadbalancing CreateTargetGroup. The timeout of an application load balancer is less
+// than the interval.
 const (
 	minInterval, maxInterval   = 5, 300
 	minTimeout, maxTimeout     = 2, 120
@@ -44,7 +45,8 @@ func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stac
 	pod, ok := v.PodOfService(g.Service.Namespace, g.Service.Name)
 	if !ok {
 		if err := v.Why(objects.PodOfService, g.Service.Namespace, g.Service.Name); err != nil {
-			return otherwise, fmt.Sprintf("the pods of Service %s/%s cannot be read: %v", g.Service.Namespace, g.Service.Name, err)
+			return otherwise, fmt.Sprintf("the pods of Service %s/%s cannot be read: %v", g.Service.Namespace,
+				g.Service.Name, err)
 		}
 		return stack.HealthCheck{}, ""
 	}
@@ -56,8 +58,10 @@ func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stac
 }
 
 func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, problem string) {
-	if g.TargetType == stack.TargetInstance && g.Network && g.Service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		return h, "with instance targets and external traffic policy Local, nodes are checked on the health check node port of the Service"
+	if g.TargetType == stack.TargetInstance && g.Network && g.Service.Spec.ExternalTrafficPolicy ==
+		corev1.ServiceExternalTrafficPolicyLocal {
+		return h, "with instance targets and external traffic policy Local, nodes are checked on the health check node " +
+			"port of the Service"
 	}
 	c, number, problem := g.container(pod)
 	if problem != "" {
@@ -73,7 +77,8 @@ func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, pr
 		return h, "a target group of version GRPC is checked by gRPC, and the probe is httpGet"
 	case p.HTTPGet != nil:
 		at = p.HTTPGet.Port
-		h.Protocol, h.Path, h.Matcher = string(cmp.Or(p.HTTPGet.Scheme, corev1.URISchemeHTTP)), "/"+strings.TrimPrefix(p.HTTPGet.Path, "/"), "200-399"
+		h.Protocol, h.Path, h.Matcher = string(cmp.Or(p.HTTPGet.Scheme, corev1.URISchemeHTTP)),
+			"/"+strings.TrimPrefix(p.HTTPGet.Path, "/"), "200-399"
 		if !annotation.ValidHealthCheckPath(h.Path) {
 			return h, "the path of the probe has more than 1024 characters"
 		}
@@ -84,12 +89,14 @@ func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, pr
 		at = intstr.FromInt32(p.GRPC.Port)
 		h.Protocol, h.Path, h.Matcher = string(corev1.ProtocolTCP), "", ""
 	case p.GRPC != nil && g.ProtocolVersion == "GRPC" && p.GRPC.Service != nil && *p.GRPC.Service != "":
-		return h, fmt.Sprintf("the probe asks for the health of gRPC service %q, and checks of AWS send no message", *p.GRPC.Service)
+		return h, fmt.Sprintf("the probe asks for the health of gRPC service %q, and checks of AWS send no message",
+			*p.GRPC.Service)
 	case p.GRPC != nil && g.ProtocolVersion == "GRPC":
 		at = intstr.FromInt32(p.GRPC.Port)
 		h.Path, h.Matcher = GRPCHealthPath, "0"
 	default:
-		return h, fmt.Sprintf("the readiness probe of container %s is %s, which checks of this target group cannot be", c.Name, kindOf(p))
+		return h, fmt.Sprintf("the readiness probe of container %s is %s, which checks of this target group cannot be",
+			c.Name, kindOf(p))
 	}
 	if h.Port, problem = g.port(c, at, number); problem != "" {
 		return h, problem
@@ -104,7 +111,8 @@ func (g Group) of(pod *corev1.Pod, h stack.HealthCheck) (_ stack.HealthCheck, pr
 func within(low, n, high int32) int32 { return min(max(low, n), high) }
 
 // Remedy is what to do about a problem.
-const Remedy = "give the container an httpGet probe, or write the health check in annotations or in a TargetGroupConfiguration"
+const Remedy = "give the container an httpGet probe, or write the health check in annotations or in a " +
+	"TargetGroupConfiguration"
 
 // kindOf names the handler of a probe.
 func kindOf(p *corev1.Probe) string {
@@ -127,7 +135,9 @@ func (g Group) container(pod *corev1.Pod) (c *corev1.Container, number int32, pr
 	}
 	apps := len(all)
 	for i := range pod.Spec.InitContainers {
-		if x := &pod.Spec.InitContainers[i]; x.RestartPolicy != nil && *x.RestartPolicy == corev1.ContainerRestartPolicyAlways { // a sidecar
+		// a sidecar
+		if x := &pod.Spec.InitContainers[i]; x.RestartPolicy != nil &&
+			*x.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			all = append(all, x)
 		}
 	}
@@ -149,7 +159,8 @@ func (g Group) container(pod *corev1.Pod) (c *corev1.Container, number int32, pr
 	}
 	probed := slices.DeleteFunc(all, func(c *corev1.Container) bool { return !probes(c, number) })
 	if len(probed) != 1 {
-		return nil, 0, fmt.Sprintf("which of %d containers serves port %d is not known: declare it in one of them under ports", apps, number)
+		return nil, 0, fmt.Sprintf("which of %d containers serves port %d is not known: declare it in one of "+
+			"them under ports", apps, number)
 	}
 	return probed[0], number, ""
 }
@@ -187,9 +198,11 @@ func (g Group) port(c *corev1.Container, at intstr.IntOrString, serves int32) (p
 		return strconv.Itoa(int(n)), ""
 	}
 	for _, p := range g.Service.Spec.Ports {
-		if _, written := serviceport.Target(p, stack.TargetIP); p.NodePort != 0 && (written == strconv.Itoa(int(n)) || at.Type == intstr.String && written == at.StrVal) {
+		if _, written := serviceport.Target(p, stack.TargetIP); p.NodePort != 0 && (written == strconv.Itoa(int(n)) ||
+			at.Type == intstr.String && written == at.StrVal) {
 			return strconv.Itoa(int(p.NodePort)), ""
 		}
 	}
-	return "", fmt.Sprintf("the readiness probe is of port %d, and targets are nodes: no node port of the Service leads there; add a port to the Service, or use target type ip", n)
+	return "", fmt.Sprintf("the readiness probe is of port %d, and targets are nodes: no node port of the Service leads "+
+		"there; add a port to the Service, or use target type ip", n)
 }

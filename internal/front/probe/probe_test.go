@@ -28,7 +28,8 @@ func web() *corev1.Service {
 
 func pod(t *testing.T, spec string) *corev1.Pod {
 	t.Helper()
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{"app": "web"}}}
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{
+		"app": "web"}}}
 	if err := yaml.UnmarshalStrict([]byte(spec), &p.Spec); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func pod(t *testing.T, spec string) *corev1.Pod {
 }
 
 var usual = stack.HealthCheck{
-	Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2,
+	Protocol: "HTTP", Port: stack.TrafficPort, Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5,
+	HealthyThreshold: 2, UnhealthyThreshold: 2,
 }
 
 func check(protocol, port, path, matcher string, times ...int32) stack.HealthCheck {
@@ -46,7 +48,8 @@ func check(protocol, port, path, matcher string, times ...int32) stack.HealthChe
 
 func TestAReadinessProbeBecomesAHealthCheckThatDoesTheSame(t *testing.T) {
 	t.Parallel()
-	ip, grpc, nlb := Group{TargetType: stack.TargetIP}, Group{TargetType: stack.TargetIP, ProtocolVersion: "GRPC"}, Group{TargetType: stack.TargetIP, Network: true}
+	ip, grpc, nlb := Group{TargetType: stack.TargetIP}, Group{TargetType: stack.TargetIP, ProtocolVersion: "GRPC"},
+		Group{TargetType: stack.TargetIP, Network: true}
 	nodes := Group{TargetType: stack.TargetInstance}
 	for name, c := range map[string]struct {
 		group Group
@@ -54,35 +57,63 @@ func TestAReadinessProbeBecomesAHealthCheckThatDoesTheSame(t *testing.T) {
 		spec  string
 		want  stack.HealthCheck
 	}{
-		"httpGet on the port of the traffic, by number": {ip, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
+		"httpGet on the port of the traffic, by number": {
+			ip, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
 			check("HTTP", "traffic-port", "/ready", "200-399", 10, 2, 2, 3)},
-		"httpGet by name, over TLS, with times of its own": {ip, 0, `{containers: [{name: web, ports: [{name: web, containerPort: 8080}],
+		"httpGet by name, over TLS, with times of its own": {
+			ip, 0, `{containers: [{name: web, ports: [{name: web, containerPort: 8080}],
 			readinessProbe: {httpGet: {path: /ready, port: web, scheme: HTTPS}, periodSeconds: 20, timeoutSeconds: 7, successThreshold: 4, failureThreshold: 5}}]}`,
 			check("HTTPS", "traffic-port", "/ready", "200-399", 20, 7, 4, 5)},
-		"times beyond the bounds of AWS": {ip, 0, `{containers: [{name: web, readinessProbe: {httpGet: {path: ready, port: 8080}, periodSeconds: 1, timeoutSeconds: 30, successThreshold: 1, failureThreshold: 60}}]}`,
+		"times beyond the bounds of AWS": {
+			ip, 0,
+			`{containers: [{name: web, readinessProbe: {httpGet: {path: ready, port: 8080}, periodSeconds: 1, timeoutSeconds: 30, successThreshold: 1, failureThreshold: 60}}]}`,
 			check("HTTP", "traffic-port", "/ready", "200-399", 5, 4, 2, 10)},
-		"a period longer than AWS has": {ip, 0, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}, periodSeconds: 600, timeoutSeconds: 300}}]}`,
+		"a period longer than AWS has": {
+			ip, 0,
+			`{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}, periodSeconds: 600, timeoutSeconds: 300}}]}`,
 			check("HTTP", "traffic-port", "/", "200-399", 300, 120, 2, 3)},
-		"a port of its own": {ip, 0, `{containers: [{name: web, ports: [{containerPort: 8080}, {name: health, containerPort: 9090}], readinessProbe: {httpGet: {path: /ready, port: health}}}]}`,
+		"a port of its own": {
+			ip, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}, {name: health, containerPort: 9090}], readinessProbe: {httpGet: {path: /ready, port: health}}}]}`,
 			check("HTTP", "9090", "/ready", "200-399", 10, 2, 2, 3)},
-		"a port of its own, where targets are nodes": {nodes, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 9090}}}]}`,
+		"a port of its own, where targets are nodes": {
+			nodes, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 9090}}}]}`,
 			check("HTTP", "30082", "/ready", "200-399", 10, 2, 2, 3)},
-		"a named port of its own, where targets are nodes": {nodes, 0, `{containers: [{name: web, ports: [{containerPort: 8080}, {name: admin, containerPort: 7000}], readinessProbe: {httpGet: {path: /ready, port: admin}}}]}`,
+		"a named port of its own, where targets are nodes": {
+			nodes, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}, {name: admin, containerPort: 7000}], readinessProbe: {httpGet: {path: /ready, port: admin}}}]}`,
 			check("HTTP", "30081", "/ready", "200-399", 10, 2, 2, 3)},
-		"the port of the traffic, where targets are nodes": {nodes, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
+		"the port of the traffic, where targets are nodes": {
+			nodes, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
 			check("HTTP", "traffic-port", "/ready", "200-399", 10, 2, 2, 3)},
-		"the container of a named port, of several": {ip, 1, `{containers: [{name: proxy, ports: [{containerPort: 8080}], readinessProbe: {exec: {command: [ok]}}},
-			{name: web, ports: [{name: admin, containerPort: 7000}], readinessProbe: {httpGet: {path: /admin, port: admin}}}]}`, check("HTTP", "traffic-port", "/admin", "200-399", 10, 2, 2, 3)},
-		"the container whose probe is of the port, of several that declare none": {ip, 0, `{containers: [{name: agent, readinessProbe: {httpGet: {path: /agent, port: 7000}}}, {name: web, readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
+		"the container of a named port, of several": {
+			ip, 1, `{containers: [{name: proxy, ports: [{containerPort: 8080}], readinessProbe: {exec: {command: [ok]}}},
+			{name: web, ports: [{name: admin, containerPort: 7000}], readinessProbe: {httpGet: {path: /admin, port: admin}}}]}`,
+			check("HTTP", "traffic-port", "/admin", "200-399", 10, 2, 2, 3)},
+		"the container whose probe is of the port, of several that declare none": {
+			ip, 0,
+			`{containers: [{name: agent, readinessProbe: {httpGet: {path: /agent, port: 7000}}}, {name: web, readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
 			check("HTTP", "traffic-port", "/ready", "200-399", 10, 2, 2, 3)},
-		"a sidecar that serves the port": {ip, 0, `{containers: [{name: web, readinessProbe: {httpGet: {path: /web, port: 3000}}}],
+		"a sidecar that serves the port": {
+			ip, 0, `{containers: [{name: web, readinessProbe: {httpGet: {path: /web, port: 3000}}}],
 			initContainers: [{name: proxy, restartPolicy: Always, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /proxy, port: 8080}}}]}`,
 			check("HTTP", "traffic-port", "/proxy", "200-399", 10, 2, 2, 3)},
-		"grpc, of a target group of version GRPC": {grpc, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {grpc: {port: 8080}}}]}`,
+		"grpc, of a target group of version GRPC": {
+			grpc, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {grpc: {port: 8080}}}]}`,
 			check("HTTP", "traffic-port", "/grpc.health.v1.Health/Check", "0", 10, 2, 2, 3)},
-		"grpc, of a network load balancer":      {nlb, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {grpc: {port: 8080}}}]}`, check("TCP", "traffic-port", "", "", 10, 2, 2, 3)},
-		"tcpSocket, of a network load balancer": {nlb, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {tcpSocket: {port: 9000}}}]}`, check("TCP", "9000", "", "", 10, 2, 2, 3)},
-		"httpGet, of a network load balancer":   {nlb, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`, check("HTTP", "traffic-port", "/ready", "200-399", 10, 2, 2, 3)},
+		"grpc, of a network load balancer": {
+			nlb, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {grpc: {port: 8080}}}]}`,
+			check("TCP", "traffic-port", "", "", 10, 2, 2, 3)},
+		"tcpSocket, of a network load balancer": {
+			nlb, 0, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {tcpSocket: {port: 9000}}}]}`,
+			check("TCP", "9000", "", "", 10, 2, 2, 3)},
+		"httpGet, of a network load balancer": {
+			nlb, 0,
+			`{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /ready, port: 8080}}}]}`,
+			check("HTTP", "traffic-port", "/ready", "200-399", 10, 2, 2, 3)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,7 +129,8 @@ func TestAReadinessProbeBecomesAHealthCheckThatDoesTheSame(t *testing.T) {
 
 func TestWhereAWSHasNoSuchCheckTheUsualOneStaysAndTheReasonIsGiven(t *testing.T) {
 	t.Parallel()
-	ip, grpc, nodes := Group{TargetType: stack.TargetIP}, Group{TargetType: stack.TargetIP, ProtocolVersion: "GRPC"}, Group{TargetType: stack.TargetInstance}
+	ip, grpc, nodes := Group{TargetType: stack.TargetIP}, Group{TargetType: stack.TargetIP, ProtocolVersion: "GRPC"},
+		Group{TargetType: stack.TargetInstance}
 	for name, c := range map[string]struct {
 		group Group
 		port  int
@@ -106,19 +138,32 @@ func TestWhereAWSHasNoSuchCheckTheUsualOneStaysAndTheReasonIsGiven(t *testing.T)
 		spec  string
 		want  string
 	}{
-		"no probe":  {ip, 0, false, `{containers: [{name: web}]}`, "container web has no readiness probe"},
-		"exec":      {ip, 0, false, `{containers: [{name: web, readinessProbe: {exec: {command: [ok]}}}]}`, "is exec, which checks of this target group cannot be"},
+		"no probe": {ip, 0, false, `{containers: [{name: web}]}`, "container web has no readiness probe"},
+		"exec": {ip, 0, false, `{containers: [{name: web, readinessProbe: {exec: {command: [ok]}}}]}`,
+			"is exec, which checks of this target group cannot be"},
 		"tcpSocket": {ip, 0, false, `{containers: [{name: web, readinessProbe: {tcpSocket: {port: 8080}}}]}`, "is tcpSocket"},
 		"grpc":      {ip, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080}}}]}`, "is grpc"},
-		"grpc with the name of a service": {grpc, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080, service: cart}}}]}`,
+		"grpc with the name of a service": {
+			grpc, 0, false, `{containers: [{name: web, readinessProbe: {grpc: {port: 8080, service: cart}}}]}`,
 			`asks for the health of gRPC service "cart"`},
-		"httpGet of a target group of version GRPC": {grpc, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}}}]}`, "is checked by gRPC"},
-		"several containers and no declared port":   {ip, 0, false, `{containers: [{name: a}, {name: b}]}`, "which of 2 containers serves port 8080 is not known"},
-		"a named port that no container has":        {ip, 1, false, `{containers: [{name: web}]}`, "no container has a port named admin"},
-		"a probe of a named port that is not there": {ip, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: health}}}]}`, "container web has no port named health"},
-		"a port that no node port leads to":         {nodes, 0, false, `{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {port: 7000}}}]}`, "no node port of the Service leads there"},
-		"a path that is too long":                   {ip, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080, path: "/` + strings.Repeat("x", 1024) + `"}}}]}`, "more than 1024 characters"},
-		"nodes under external traffic policy Local": {Group{TargetType: stack.TargetInstance, Network: true}, 0, true, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}}}]}`, "health check node port"},
+		"httpGet of a target group of version GRPC": {
+			grpc, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}}}]}`, "is checked by gRPC"},
+		"several containers and no declared port": {ip, 0, false, `{containers: [{name: a}, {name: b}]}`,
+			"which of 2 containers serves port 8080 is not known"},
+		"a named port that no container has": {ip, 1, false, `{containers: [{name: web}]}`,
+			"no container has a port named admin"},
+		"a probe of a named port that is not there": {
+			ip, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: health}}}]}`,
+			"container web has no port named health"},
+		"a port that no node port leads to": {
+			nodes, 0, false,
+			`{containers: [{name: web, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {port: 7000}}}]}`,
+			"no node port of the Service leads there"},
+		"a path that is too long": {
+			ip, 0, false, `{containers: [{name: web, readinessProbe: {httpGet: {port: 8080, path: "/` +
+				strings.Repeat("x", 1024) + `"}}}]}`, "more than 1024 characters"},
+		"nodes under external traffic policy Local": {Group{TargetType: stack.TargetInstance, Network: true}, 0, true,
+			`{containers: [{name: web, readinessProbe: {httpGet: {port: 8080}}}]}`, "health check node port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +173,8 @@ func TestWhereAWSHasNoSuchCheckTheUsualOneStaysAndTheReasonIsGiven(t *testing.T)
 			}
 			c.group.Port = c.group.Service.Spec.Ports[c.port]
 			got, problem := c.group.HealthCheck(objects.FromObjects([]any{c.group.Service, pod(t, c.spec)}), usual)
-			if diff := cmp.Diff(usual, got); diff != "" || !strings.Contains(problem, c.want) || !strings.HasPrefix(problem, "pod web-1 of Service shop/web: ") {
+			if diff := cmp.Diff(usual, got); diff != "" || !strings.Contains(problem, c.want) ||
+				!strings.HasPrefix(problem, "pod web-1 of Service shop/web: ") {
 				t.Errorf("%q (-want +got):\n%s", problem, diff)
 			}
 		})
@@ -138,7 +184,8 @@ func TestWhereAWSHasNoSuchCheckTheUsualOneStaysAndTheReasonIsGiven(t *testing.T)
 func TestWithoutAPodTheTargetGroupKeepsTheHealthCheckThatItHas(t *testing.T) {
 	t.Parallel()
 	g := Group{Service: web(), Port: web().Spec.Ports[0], TargetType: stack.TargetIP}
-	if got, problem := g.HealthCheck(objects.FromObjects([]any{g.Service}), usual); got != (stack.HealthCheck{}) || problem != "" {
+	if got, problem := g.HealthCheck(objects.FromObjects([]any{g.Service}), usual); got != (stack.HealthCheck{}) ||
+		problem != "" {
 		t.Errorf("%+v, %q", got, problem)
 	}
 }
@@ -151,7 +198,8 @@ func (unreadable) Why(objects.Kind, string, string) error { return errors.New("f
 func TestPodsThatCannotBeReadAreAProblem(t *testing.T) {
 	t.Parallel()
 	g := Group{Service: web(), Port: web().Spec.Ports[0], TargetType: stack.TargetIP}
-	if got, problem := g.HealthCheck(objects.New(unreadable{objects.Snapshot{}}), usual); got != usual || !strings.Contains(problem, "the pods of Service shop/web cannot be read: forbidden") {
+	if got, problem := g.HealthCheck(objects.New(unreadable{objects.Snapshot{}}), usual); got != usual ||
+		!strings.Contains(problem, "the pods of Service shop/web cannot be read: forbidden") {
 		t.Errorf("%+v, %q", got, problem)
 	}
 }

@@ -1,6 +1,6 @@
-// Package secretdata reads what load balancers take from Secrets: certificates with their keys as ACM imports them, and the credentials of
-// clients of OpenID providers; and it words why a Secret cannot be used. What names a Secret, and where that is permitted, is the caller's
-// concern. It imports Kubernetes API types, diag, objects and stack.
+// Package secretdata reads what load balancers take from Secrets: certificates with their keys as ACM imports them, and
+// the credentials of clients of OpenID providers; and it words why a Secret cannot be used. What names a Secret, and
+// where that is permitted, is the caller's concern. It imports Kubernetes API types, diag, objects and stack.
 package secretdata
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TLS returns the certificate in a Secret, and its names, the common name first as ACM takes it for the domain. now is the clock for the
-// validity of the certificate; nil = it is not checked.
+// TLS returns the certificate in a Secret, and its names, the common name first as ACM takes it for the domain. now is
+// the clock for the validity of the certificate; nil = it is not checked.
 func TLS(s *corev1.Secret, now func() time.Time) (*stack.KeyPair, []string, error) {
 	pair, leaf, err := readPair(s)
 	if err != nil {
@@ -129,7 +129,8 @@ func matches(key []byte, leaf *x509.Certificate) error {
 	return nil
 }
 
-// algorithmOf is ACM's name of a key (user guide, "Prerequisites for importing ACM certificates"); empty if ACM does not support it.
+// algorithmOf is ACM's name of a key (user guide, "Prerequisites for importing ACM certificates"); empty if ACM does
+// not support it.
 func algorithmOf(public any) string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

@@ -12,9 +12,11 @@ func TestASecretWithoutACertificateIsRefusedByWhatItHolds(t *testing.T) {
 	for want, s := range map[string]*corev1.Secret{
 		"it is of type Opaque, not kubernetes.io/tls": {},
 		"tls.crt holds no certificate in PEM":         {Type: corev1.SecretTypeTLS},
-		"tls.crt holds a PRIVATE KEY":                 {Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}},
+		"tls.crt holds a PRIVATE KEY": {Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+			"tls.crt": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}},
 	} {
-		if pair, names, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil || names != nil {
+		if pair, names, err := TLS(s, nil); err == nil || !strings.Contains(err.Error(), want) || pair != nil ||
+			names != nil {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

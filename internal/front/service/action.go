@@ -44,9 +44,10 @@ func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 	return []intent.Action{a}
 }
 
-// others adds the further targets of a listener to its forward. Those whose Service does not exist are left out, unless nothing would be left
-// that has a weight. complete is false if one is invalid, which is reported.
-func (t *translation) others(l listener, k annotation.Key, groups []annotation.TargetGroup, a *intent.Action) (complete bool) {
+// others adds the further targets of a listener to its forward. Those whose Service does not exist are left out, unless
+// nothing would be left that has a weight. complete is false if one is invalid, which is reported.
+func (t *translation) others(l listener, k annotation.Key, groups []annotation.TargetGroup, a *intent.Action) (
+	complete bool) {
 	complete = true
 	type missing struct {
 		annotation.TargetGroup
@@ -56,7 +57,8 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 	for _, g := range groups {
 		var svc *corev1.Service // none of a target group of the user
 		if g.ServiceName != nil {
-			found, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service, Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})
+			found, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service,
+				Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})
 			if err != nil {
 				left = append(left, missing{g, err})
 				continue
@@ -67,7 +69,8 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 		if ok && slices.ContainsFunc(a.Backends, func(x intent.Backend) bool {
 			return x.TargetGroupARN == b.TargetGroupARN && x.TargetGroup == b.TargetGroup
 		}) {
-			t.read.Invalid(k, fmt.Sprintf("%s is among the target groups of the listener twice, and AWS admits each once", describe(b)),
+			t.read.Invalid(k, fmt.Sprintf("%s is among the target groups of the listener twice, and AWS admits each once",
+				describe(b)),
 				"name it once; the weight of the Service's own target group is baseServiceWeight")
 			ok = false
 		}
@@ -79,7 +82,8 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 	}
 	serves := slices.ContainsFunc(a.Backends, func(b intent.Backend) bool { return b.Weight == nil || *b.Weight > 0 })
 	for _, g := range left {
-		text, remedy := fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name"
+		text, remedy := fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName),
+			"create the Service, or correct its name"
 		absent := errors.Is(g.why, objects.ErrAbsent)
 		if !absent {
 			text = fmt.Sprintf("Service %s/%s cannot be read: %v", t.service.Namespace, *g.ServiceName, g.why)
@@ -89,7 +93,9 @@ func (t *translation) others(l listener, k annotation.Key, groups []annotation.T
 			complete = false
 			continue
 		}
-		t.report(diag.Route, k.Path(), diag.BackendLeftOut, text+fmt.Sprintf("; it is left out with its weight of %d, and the other target groups of the listener get all connections", ptr.Deref(g.Weight, 1)), remedy)
+		t.report(diag.Route, k.Path(), diag.BackendLeftOut,
+			text+fmt.Sprintf("; it is left out with its weight of %d, and the other target groups of the listener get "+
+				"all connections", ptr.Deref(g.Weight, 1)), remedy)
 	}
 	return complete
 }
@@ -99,7 +105,8 @@ func describe(b intent.Backend) string {
 	if b.TargetGroup == nil {
 		return "target group " + b.TargetGroupARN
 	}
-	return "port " + b.TargetGroup.ServicePort + " of Service " + b.TargetGroup.ServiceNamespace + "/" + b.TargetGroup.ServiceName
+	return "port " + b.TargetGroup.ServicePort + " of Service " + b.TargetGroup.ServiceNamespace + "/" +
+		b.TargetGroup.ServiceName
 }
 
 // actionProblem is what is wrong with an action; empty if nothing is.
@@ -134,7 +141,8 @@ func actionProblem(j annotation.Action) string {
 }
 
 // weighted is one further target of a listener, with its Service if it has one.
-func (t *translation) weighted(l listener, k annotation.Key, g annotation.TargetGroup, svc *corev1.Service) (intent.Backend, bool) {
+func (t *translation) weighted(l listener, k annotation.Key, g annotation.TargetGroup, svc *corev1.Service) (
+	intent.Backend, bool) {
 	b := intent.Backend{Weight: g.Weight, Source: t.here(k.Path())}
 	if g.ARN != nil {
 		b.TargetGroupARN = *g.ARN
@@ -143,20 +151,23 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 	written := g.ServicePort.String()
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
-		t.report(diag.Route, k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
+		t.report(diag.Route, k.Path(), diag.ServicePortNotFound,
+			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name,
+				serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
 	b.TargetGroup = t.targetGroup(svc, port, l.protocolOf(g), k.Path())
 	if b.TargetGroup != nil && b.TargetGroup.Protocol != l.target {
-		t.read.Invalid(k, fmt.Sprintf("target group %s would have protocol %s, and the target group of the Service itself has %s: AWS allows one protocol in a forward", b.TargetGroup.ID, b.TargetGroup.Protocol, l.target),
+		t.read.Invalid(k, fmt.Sprintf("target group %s would have protocol %s, and the target group of the Service itself "+
+			"has %s: AWS allows one protocol in a forward", b.TargetGroup.ID, b.TargetGroup.Protocol, l.target),
 			fmt.Sprintf("omit decrypt, or set it to the value of annotation %s", annotation.ServiceBackendProtocol))
 		return b, false
 	}
 	return b, b.TargetGroup != nil
 }
 
-// protocolOf is the protocol of a further target group of a listener: that of the Service's own, unless the listener is TLS and the annotation
-// says by decrypt whether the targets are reached by TCP.
+// protocolOf is the protocol of a further target group of a listener: that of the Service's own, unless the listener is
+// TLS and the annotation says by decrypt whether the targets are reached by TCP.
 func (l listener) protocolOf(g annotation.TargetGroup) string {
 	switch {
 	case l.protocol != tls || g.Decrypt == nil:

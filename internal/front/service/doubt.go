@@ -18,11 +18,13 @@ import (
 func (t *translation) noteDoubts(scheme string) {
 	t.noteSpec()
 	if v, _, ok := t.read.Raw(annotation.ServiceICMP); ok && v != "on" && v != "off" {
-		t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf("value %q has no effect: only on admits ICMP", v), `write "on", or remove the annotation`)
+		t.read.Ignored(annotation.ServiceICMP, fmt.Sprintf("value %q has no effect: only on admits ICMP", v),
+			`write "on", or remove the annotation`)
 	}
 	if internal, _, ok := t.read.Raw(annotation.ServiceInternal); ok {
 		if on, err := strconv.ParseBool(internal); err == nil && scheme != "" && on != (scheme == stack.Internal) {
-			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect together with %s: %s", annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
+			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect together with %s: %s",
+				annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
 		}
 	}
 	served := t.servedPorts()
@@ -30,33 +32,40 @@ func (t *translation) noteDoubts(scheme string) {
 	family := string(annotation.ServicePortTGAttributes)
 	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
 		if port, ok := strings.CutPrefix(k, family); ok && !served[port] {
-			t.read.Ignored(annotation.Key(k), fmt.Sprintf("annotation %s has no effect: no target group is for port %s", k, port), remedy)
+			t.read.Ignored(annotation.Key(k), fmt.Sprintf("annotation %s has no effect: no target group is for port %s", k,
+				port), remedy)
 		}
 	}
 	for _, port := range t.read.List(annotation.ServiceProxyProtocolPorts).Value {
 		if _, err := strconv.Atoi(port); err == nil && !served[port] { // another text is an error
-			t.read.Ignored(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("port %s has no effect, because it has no target group; target groups of ports that are not listed get no proxy protocol", port), remedy)
+			t.read.Ignored(annotation.ServiceProxyProtocolPorts,
+				fmt.Sprintf("port %s has no effect, because it has no target group; target groups of ports that are not listed "+
+					"get no proxy protocol", port), remedy)
 		}
 	}
 }
 
-// noteSpec notes fields of the Service that leave its load balancer without listeners or targets, or that it does not follow.
+// noteSpec notes fields of the Service that leave its load balancer without listeners or targets, or that it does not
+// follow.
 func (t *translation) noteSpec() {
 	note := func(path, text, remedy string) { t.report("", path, diag.IgnoredSetting, text, remedy) }
 	spec := &t.service.Spec
 	if spec.Type == corev1.ServiceTypeExternalName {
-		note("spec.type", "a Service of type ExternalName has no endpoints, so its load balancer has no targets", "give it a selector and another type, or remove the annotations for a load balancer")
+		note("spec.type", "a Service of type ExternalName has no endpoints, so its load balancer has no targets",
+			"give it a selector and another type, or remove the annotations for a load balancer")
 	}
 	if len(spec.Ports) == 0 {
 		note("spec.ports", "the Service has no ports, so its load balancer has no listeners", "add ports")
 	}
 	if spec.LoadBalancerIP != "" {
 		note("spec.loadBalancerIP", "a network load balancer does not follow spec.loadBalancerIP",
-			fmt.Sprintf("name Elastic IP addresses in %s, or private ones in %s", annotation.ServiceEIPAllocations, annotation.ServicePrivateIPv4))
+			fmt.Sprintf("name Elastic IP addresses in %s, or private ones in %s", annotation.ServiceEIPAllocations,
+				annotation.ServicePrivateIPv4))
 	}
 }
 
-// servedPorts are the ports that annotations for target groups may name: those of the Service and of those that it forwards to by weight.
+// servedPorts are the ports that annotations for target groups may name: those of the Service and of those that it
+// forwards to by weight.
 func (t *translation) servedPorts() map[string]bool {
 	out := map[string]bool{}
 	for _, p := range t.service.Spec.Ports {

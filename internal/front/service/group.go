@@ -17,11 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Group is the membership of one stack: that of a group of Services, or of one Service alone. All slices are in the order of precedence: by age,
-// then by namespace and name.
+// Group is the membership of one stack: that of a group of Services, or of one Service alone. All slices are in the
+// order of precedence: by age, then by namespace and name.
 type Group struct {
 	ID stack.ID
-	// Members declare the load balancer. Those of which a class, type or group can no longer be understood are among them: they keep what they have.
+	// Members declare the load balancer. Those of which a class, type or group can no longer be understood are among them:
+	// they keep what they have.
 	Members []*corev1.Service
 	// Leaving carry the stack's finalizer and declare it no more.
 	Leaving []*corev1.Service
@@ -29,8 +30,8 @@ type Group struct {
 	former map[*corev1.Service]diag.Diagnostic // why a member has its former version
 }
 
-// StackOf is the stack that a Service declares: that of its group, or one of its own. ok is false if it declares none: it is not Supported or, then with
-// a diagnostic, the name of its group is invalid.
+// StackOf is the stack that a Service declares: that of its group, or one of its own. ok is false if it declares none:
+// it is not Supported or, then with a diagnostic, the name of its group is invalid.
 func StackOf(cfg Config, svc *corev1.Service) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	if !Supported(cfg, svc) {
 		return stack.ID{}, false, Unserved(cfg, svc)
@@ -48,19 +49,23 @@ func groupOf(svc *corev1.Service) (stack.ID, *diag.Diagnostic) {
 	name, ok := svc.Annotations[string(annotation.ServiceGroupName)]
 	if !ok {
 		k, misspelt := annotation.MisspeltFor(annotation.ServiceGroupName, svc.Annotations)
-		if misspelt && slices.ContainsFunc(naming.StacksOfFinalizers(stack.Service, svc), func(id stack.ID) bool { return id.Namespace == "" }) {
-			return alone, report(k, fmt.Sprintf("annotation %s is unknown, and %s is missing; the Service stays in its group with its former ports and settings", k, annotation.ServiceGroupName),
+		if misspelt && slices.ContainsFunc(naming.StacksOfFinalizers(stack.Service, svc),
+			func(id stack.ID) bool { return id.Namespace == "" }) {
+			return alone, report(k, fmt.Sprintf("annotation %s is unknown, and %s is missing; the Service stays in its group "+
+				"with its former ports and settings", k, annotation.ServiceGroupName),
 				"correct the key, or remove it to leave the group")
 		}
 		return alone, nil
 	}
 	if problem := naming.GroupNameProblem(name); problem != "" {
-		return stack.ID{}, report(annotation.ServiceGroupName, fmt.Sprintf("invalid group of Services: %s: %q", problem, name), "correct the group name")
+		return stack.ID{}, report(annotation.ServiceGroupName, fmt.Sprintf("invalid group of Services: %s: %q", problem,
+			name), "correct the group name")
 	}
 	return stack.ID{Name: name}, nil
 }
 
-// Load finds the members of a stack. The View records the reads of members only: a Service that becomes a member is covered by StackOf.
+// Load finds the members of a stack. The View records the reads of members only: a Service that becomes a member is
+// covered by StackOf.
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id, former: map[*corev1.Service]diag.Diagnostic{}}
 	for _, svc := range candidates(v, id) {
@@ -102,7 +107,8 @@ func hasFinalizer(svc *corev1.Service, id stack.ID) bool {
 	return slices.Contains(naming.StacksOfFinalizers(stack.Service, svc), id)
 }
 
-// candidates are the Services that may be in a group, found by what they name, or the one that may have a stack of its own.
+// candidates are the Services that may be in a group, found by what they name, or the one that may have a stack of its
+// own.
 func candidates(v *objects.View, id stack.ID) []*corev1.Service {
 	if id.Namespace == "" {
 		return objects.Naming[*corev1.Service](v.Fork(), objects.Service, objects.Ref{Kind: objects.Group, Name: id.Name},
@@ -129,7 +135,8 @@ func created(svc *corev1.Service) int64 {
 // loadBalancer is the load balancer of a group, without its members.
 func (g Group) loadBalancer() intent.LoadBalancer {
 	lb := intent.LoadBalancer{
-		Key: stack.Key{Owner: stack.Service, ID: g.ID}, Type: stack.Network, KeepsScheme: true, RefusesIPv6Ranges: true, ICMPFromPrefixLists: true,
+		Key: stack.Key{Owner: stack.Service, ID: g.ID}, Type: stack.Network, KeepsScheme: true, RefusesIPv6Ranges: true,
+		ICMPFromPrefixLists: true,
 	}
 	switch {
 	case g.ID.Namespace == "":

@@ -15,13 +15,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// healthCheck is the health check of a target group of svc. With instance targets and external traffic policy Local, only nodes with a
-// ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
+// healthCheck is the health check of a target group of svc. With instance targets and external traffic policy Local,
+// only nodes with a ready pod may get traffic; kube-proxy reports them on the Service's health check node port.
 func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, targetType string) stack.HealthCheck {
 	d := stack.HealthCheck{
-		Protocol: tcp, Port: stack.TrafficPort, Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3,
+		Protocol: tcp, Port: stack.TrafficPort, Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10,
+		HealthyThreshold: 3, UnhealthyThreshold: 3,
 	}
-	if targetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal && svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
+	if targetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal &&
+		svc.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		d.Protocol, d.Path, d.TimeoutSeconds, d.HealthyThreshold, d.UnhealthyThreshold = "HTTP", "/healthz", 6, 2, 2
 		if n := svc.Spec.HealthCheckNodePort; n != 0 {
 			d.Port = strconv.Itoa(int(n))
@@ -32,7 +34,8 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 		of := probe.Group{Service: svc, Port: port, TargetType: targetType, Network: true}
 		var problem string
 		if d, problem = of.HealthCheck(t.view, d); problem != "" {
-			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy)
+			t.read.Note(annotation.ServiceHealthCheck, diag.UnusableReadinessProbe, problem+
+				"; the health check is the usual one", probe.Remedy)
 		}
 	}
 	h := stack.HealthCheck{
@@ -50,17 +53,21 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 	case "": // of the target group as it is
 	case tcp:
 		for _, k := range []annotation.Key{annotation.ServiceHCPath, annotation.ServiceHCSuccessCodes} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect on TCP health checks", k), "set "+string(annotation.ServiceHCProtocol)+": http, or remove it")
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect on TCP health checks", k),
+				"set "+string(annotation.ServiceHCProtocol)+": http, or remove it")
 		}
 	default:
 		h.Path = t.read.String(annotation.ServiceHCPath).Or(cmp.Or(d.Path, usual.Path))
 		if !annotation.ValidHealthCheckPath(h.Path) {
-			t.read.Invalid(annotation.ServiceHCPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path), "")
+			t.read.Invalid(annotation.ServiceHCPath, fmt.Sprintf("health check path must start with a slash and have at most "+
+				"1024 characters: %q", h.Path), "")
 		}
 		if !t.config.BasicHealthCheck {
 			h.Matcher = t.read.String(annotation.ServiceHCSuccessCodes).Or(usual.Matcher)
 			if !annotation.ValidCodes(h.Matcher, 200, 599) {
-				t.read.Invalid(annotation.ServiceHCSuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher), "write codes such as 200-399")
+				t.read.Invalid(annotation.ServiceHCSuccessCodes,
+					fmt.Sprintf("success codes must be values, lists or ranges from 200 to 599: %q", h.Matcher),
+					"write codes such as 200-399")
 			}
 		}
 	}
@@ -69,7 +76,8 @@ func (t *translation) healthCheck(svc *corev1.Service, port corev1.ServicePort, 
 		if _, _, ok := t.read.Raw(annotation.ServiceHCTimeout); ok {
 			k = annotation.ServiceHCTimeout
 		}
-		t.read.Invalid(k, fmt.Sprintf("health check timeout '%d' must be smaller than or equal to the interval '%d'", h.TimeoutSeconds, h.IntervalSeconds),
+		t.read.Invalid(k, fmt.Sprintf("health check timeout '%d' must be smaller than or equal to the interval '%d'",
+			h.TimeoutSeconds, h.IntervalSeconds),
 			fmt.Sprintf("set both %s and %s", annotation.ServiceHCInterval, annotation.ServiceHCTimeout))
 	}
 	return h
@@ -89,7 +97,8 @@ func (t *translation) healthCheckProtocol(def string) string {
 	return def
 }
 
-// healthCheckPort is the port of the annotation if it is valid, else def. Port names are those of the target group's Service.
+// healthCheckPort is the port of the annotation if it is valid, else def. Port names are those of the target group's
+// Service.
 func (t *translation) healthCheckPort(svc *corev1.Service, targetType, def string) string {
 	f := t.read.String(annotation.ServiceHCPort)
 	if !f.Set {

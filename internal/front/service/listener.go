@@ -39,13 +39,17 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	certificates := t.read.NonEmptyList(annotation.ServiceCertificates)
 	cidrs := t.sourceRanges(s)
 	prefixLists := t.read.List(annotation.ServicePrefixLists)
-	if empty := prefixLists.Set && len(prefixLists.Value) == 0; empty && !cidrs.Set && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value {
-		t.report(diag.Listener, annotation.ServicePrefixLists.Path(), diag.NoClientAdmitted, fmt.Sprintf("annotation %s is empty, so the security group of the load balancer admits no client", annotation.ServicePrefixLists),
+	if empty := prefixLists.Set && len(prefixLists.Value) == 0; empty && !cidrs.Set && !s.SecurityGroups.Set &&
+		!s.NoSecurityGroups.Value {
+		t.report(diag.Listener, annotation.ServicePrefixLists.Path(), diag.NoClientAdmitted,
+			fmt.Sprintf("annotation %s is empty, so the security group of the load balancer admits no client",
+				annotation.ServicePrefixLists),
 			"name prefix lists, or remove the annotation to admit every address")
 	}
 	for _, id := range prefixLists.Value {
 		if !strings.HasPrefix(id, "pl-") {
-			t.read.Invalid(annotation.ServicePrefixLists, fmt.Sprintf("%q is not the id of a prefix list", id), "write ids such as pl-0123456789abcdef0")
+			t.read.Invalid(annotation.ServicePrefixLists, fmt.Sprintf("%q is not the id of a prefix list", id),
+				"write ids such as pl-0123456789abcdef0")
 		}
 	}
 	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
@@ -57,8 +61,9 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	used := map[annotation.Key]bool{}
 	for _, l := range t.protocols(len(certificates.Value) > 0) {
 		one := intent.Listener{
-			Port: l.Port, Protocol: l.protocol, InboundCIDRs: cidrs, PrefixLists: prefixLists, ICMP: icmp, TransportProtocols: l.transports,
-			DefaultSource: t.here(l.at()),
+			Port: l.Port, Protocol: l.protocol, InboundCIDRs: cidrs, PrefixLists: prefixLists, ICMP: icmp,
+			TransportProtocols: l.transports,
+			DefaultSource:      t.here(l.at()),
 		}
 		suffix := fmt.Sprintf("%s-%d", l.protocol, l.Port) // of the keys of annotations for a listener
 		actions := annotation.ServiceActions.For(suffix)
@@ -94,10 +99,12 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 			trimmed = append(trimmed, strings.TrimSpace(c))
 		}
 		cidrs = intent.Of(trimmed, t.here(path))
-		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect together with %s", annotation.ServiceSourceRanges, path), "remove one of them")
+		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect together with %s",
+			annotation.ServiceSourceRanges, path), "remove one of them")
 	}
 	if s.SecurityGroups.Set {
-		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists, annotation.ServiceICMP} {
+		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists,
+			annotation.ServiceICMP} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect together with %s", k, annotation.ServiceSecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.ServiceSecurityGroups))
 		}
@@ -106,10 +113,13 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 		_, _, err := net.ParseCIDR(c)
 		switch {
 		case err != nil:
-			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range", c),
+			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation,
+				fmt.Sprintf("source range %s is not an address range", c),
 				"write address ranges such as 198.51.100.0/24")
-		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value:
-			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
+		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set &&
+			!s.NoSecurityGroups.Value:
+			t.report(diag.Listener, cidrs.Source.Path(), diag.InvalidAnnotation,
+				fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
 				"remove it, or set "+string(annotation.ServiceIPAddressType)+": dualstack")
 		}
 	}
@@ -129,7 +139,8 @@ func (t *translation) protocols(certificates bool) []listener {
 	var out []listener
 	for _, l := range t.merged() {
 		if !slices.Contains([]string{tcp, udp, tcpUDP}, l.protocol) {
-			t.report(diag.Listener, l.at()+".protocol", diag.InvalidRule, fmt.Sprintf("a network load balancer has no listeners of protocol %s", l.protocol), "use TCP or UDP")
+			t.report(diag.Listener, l.at()+".protocol", diag.InvalidRule,
+				fmt.Sprintf("a network load balancer has no listeners of protocol %s", l.protocol), "use TCP or UDP")
 			continue
 		}
 		l.target = l.protocol
@@ -143,7 +154,8 @@ func (t *translation) protocols(certificates bool) []listener {
 		if l.named(quicPorts) {
 			final, ok := quicOf[l.protocol]
 			if !ok {
-				t.read.Invalid(annotation.ServiceQUICPorts, fmt.Sprintf("Unsupported QUIC upgrade for protocol %s (port %d)", l.protocol, l.Port),
+				t.read.Invalid(annotation.ServiceQUICPorts, fmt.Sprintf("Unsupported QUIC upgrade for protocol %s (port %d)",
+					l.protocol, l.Port),
 					"name UDP ports; where TCP has the same number, set "+string(annotation.ServiceTCPUDPListener)+": \"true\"")
 				continue
 			}
@@ -157,26 +169,31 @@ func (t *translation) protocols(certificates bool) []listener {
 // noteUnusedQUIC notes entries that match no port of the Service, and therefore have no effect.
 func (t *translation) noteUnusedQUIC(entries []string) {
 	if unused := t.unmatched(entries); len(unused) > 0 {
-		t.read.Ignored(annotation.ServiceQUICPorts, fmt.Sprintf("no port of the Service is %s", strings.Join(unused, " or ")), "name ports of the Service, by number or name")
+		t.read.Ignored(annotation.ServiceQUICPorts, fmt.Sprintf("no port of the Service is %s", strings.Join(unused, " or ")),
+			"name ports of the Service, by number or name")
 	}
 }
 
 // unmatched are the entries of a list of ports that match no port of the Service.
 func (t *translation) unmatched(entries []string) []string {
 	return slices.DeleteFunc(slices.Clone(entries), func(e string) bool {
-		return slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e || strconv.Itoa(int(p.Port)) == e })
+		return slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool {
+			return p.Name == e ||
+				strconv.Itoa(int(p.Port)) == e
+		})
 	})
 }
 
 // checkSSLPorts reports entries that match no port of the Service.
 func (t *translation) checkSSLPorts(entries []string) {
 	if unused := t.unmatched(entries); len(unused) > 0 {
-		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused), "name ports of the Service, by number or name")
+		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused),
+			"name ports of the Service, by number or name")
 	}
 }
 
-// merged groups the ports of one number, for which a load balancer has one listener. With merging, TCP and UDP become TCP_UDP. Without,
-// the listener is that of the first port, and the security group admits both protocols nevertheless.
+// merged groups the ports of one number, for which a load balancer has one listener. With merging, TCP and UDP become
+// TCP_UDP. Without, the listener is that of the first port, and the security group admits both protocols nevertheless.
 func (t *translation) merged() []listener {
 	merge, places := t.mergesTCPAndUDP(), map[int32]int{} // by port, in out
 	var out []listener
@@ -195,19 +212,26 @@ func (t *translation) merged() []listener {
 		path := fmt.Sprintf("spec.ports[%d]", i)
 		switch {
 		case !merge:
-			t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number", p.Port, p.Protocol, p.Port, first.Protocol),
+			t.report(diag.Listener, path, diag.IgnoredSetting,
+				fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number",
+					p.Port, p.Protocol, p.Port, first.Protocol),
 				"set "+string(annotation.ServiceTCPUDPListener)+": \"true\", or use another number")
 		case len(first.transports) > 1:
-			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port), "use another number")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port),
+				"use another number")
 		case p.Protocol == first.Protocol:
-			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)", p.Protocol, p.Port), "use another number")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)",
+				p.Protocol, p.Port), "use another number")
 		case !mergeable(string(p.Protocol)):
-			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol), "use TCP or UDP")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol),
+				"use TCP or UDP")
 		case !mergeable(first.protocol): // which is reported for itself
 		default:
 			first.protocol = tcpUDP
 			if p.TargetPort != first.TargetPort || p.NodePort != first.NodePort {
-				t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols use those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
+				t.report(diag.Listener, path, diag.IgnoredSetting,
+					fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols use those of %d/%s", p.Port,
+						p.Protocol, first.Port, first.Protocol),
 					"give both ports the same targetPort and nodePort")
 			}
 		}
@@ -216,7 +240,9 @@ func (t *translation) merged() []listener {
 		}
 	}
 	if merge && len(out) == len(t.service.Spec.Ports) {
-		t.read.Ignored(annotation.ServiceTCPUDPListener, fmt.Sprintf("annotation %s has no effect: no number has a port of TCP and one of UDP", annotation.ServiceTCPUDPListener),
+		t.read.Ignored(annotation.ServiceTCPUDPListener,
+			fmt.Sprintf("annotation %s has no effect: no number has a port of TCP and one of UDP",
+				annotation.ServiceTCPUDPListener),
 			"give both ports the same number, or remove the annotation")
 	}
 	return out
@@ -232,7 +258,9 @@ func (t *translation) mergesTCPAndUDP() bool {
 	}
 	b, err := strconv.ParseBool(raw)
 	if err != nil {
-		t.read.Ignored(annotation.ServiceTCPUDPListener, fmt.Sprintf("value %q is neither true nor false, so the feature gate EnableTCPUDPListener decides", raw), "write true or false")
+		t.read.Ignored(annotation.ServiceTCPUDPListener,
+			fmt.Sprintf("value %q is neither true nor false, so the feature gate EnableTCPUDPListener decides", raw),
+			"write true or false")
 		return t.config.TCPUDPListener
 	}
 	return b
@@ -242,10 +270,13 @@ func (t *translation) mergesTCPAndUDP() bool {
 func (t *translation) noteUnused(listeners []intent.Listener, used map[annotation.Key]bool, certificates bool) {
 	secure := slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
 	if p := t.read.String(annotation.ServiceBackendProtocol); secure && p.Set && p.Value != "ssl" && p.Value != "tcp" {
-		t.read.Ignored(annotation.ServiceBackendProtocol, fmt.Sprintf("value %q counts as tcp: the load balancer reaches targets of TLS listeners without TLS", p.Value), "write ssl to encrypt connections to targets, otherwise tcp")
+		t.read.Ignored(annotation.ServiceBackendProtocol,
+			fmt.Sprintf("value %q counts as tcp: the load balancer reaches targets of TLS listeners without TLS", p.Value),
+			"write ssl to encrypt connections to targets, otherwise tcp")
 	}
 	if !secure {
-		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts, annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
+		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts,
+			annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
 			remedy := "name a certificate in " + string(annotation.ServiceCertificates) + ", or remove it"
 			if certificates {
 				remedy = "check " + string(annotation.ServiceSSLPorts) + ", or remove it"
@@ -255,9 +286,11 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 	}
 	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
 		key := annotation.Key(k)
-		family := strings.HasPrefix(k, string(annotation.ServiceListenerAttributes)) || strings.HasPrefix(k, string(annotation.ServiceActions))
+		family := strings.HasPrefix(k, string(annotation.ServiceListenerAttributes)) ||
+			strings.HasPrefix(k, string(annotation.ServiceActions))
 		if family && !used[key] {
-			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Service has no such listener, or it is TLS and takes no attributes", k),
+			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Service has no such listener, or it is TLS and "+
+				"takes no attributes", k),
 				"name the protocol of the listener and its port, such as TCP-80")
 		}
 	}

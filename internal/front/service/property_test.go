@@ -13,7 +13,8 @@ import (
 
 func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
 	t.Parallel()
-	values := []string{"", "true", "maybe", "80", "-1", "99999999999", "a=b,c=d", "a,b", `{"type":"forward"}`, "[]", "{", "http", "/", "*", `\`, "10.0.0.1", "on"}
+	values := []string{"", "true", "maybe", "80", "-1", "99999999999", "a=b,c=d", "a,b", `{"type":"forward"}`, "[]", "{",
+		"http", "/", "*", `\`, "10.0.0.1", "on"}
 	entries := annotation.Entries()
 	for _, e := range entries {
 		values = append(values, e.Example)
@@ -21,7 +22,8 @@ func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		class := DefaultLoadBalancerClass
 		svc := &corev1.Service{Spec: corev1.ServiceSpec{
-			Type:              rapid.SampledFrom([]corev1.ServiceType{"", corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort}).Draw(t, "type"),
+			Type: rapid.SampledFrom([]corev1.ServiceType{"", corev1.ServiceTypeLoadBalancer,
+				corev1.ServiceTypeNodePort}).Draw(t, "type"),
 			LoadBalancerClass: &class,
 		}}
 		svc.Namespace, svc.Name, svc.Annotations = "shop", "web", map[string]string{}
@@ -44,7 +46,8 @@ func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
 		delete(svc.Annotations, string(annotation.ServiceGroupName))
 		m := alone(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
 		for _, d := range m.Diagnostics {
-			if _, ok := diag.Lookup(d.Code); !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name != "web" || d.Class == "" {
+			if _, ok := diag.Lookup(d.Code); !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name != "web" ||
+				d.Class == "" {
 				t.Fatalf("incomplete diagnostic %+v", d)
 			}
 		}

@@ -1,5 +1,6 @@
-// Package service is the front end of Services of type LoadBalancer: it selects the managed ones and translates a Service to an intent
-// for a network load balancer, with diagnostics. Package compile makes security groups and consults AWS.
+// Package service is the front end of Services of type LoadBalancer: it selects the managed ones and translates a
+// Service to an intent for a network load balancer, with diagnostics. Package compile makes security groups and
+// consults AWS.
 package service
 
 import (
@@ -53,7 +54,8 @@ func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) st
 	return targetGroupName(cluster, stack.ID{}, n.ServiceUID, g)
 }
 
-// targetGroupName is the name of a target group of a member of a group, or of a Service alone, by the UID of the Service that declares it.
+// targetGroupName is the name of a target group of a member of a group, or of a Service alone, by the UID of the
+// Service that declares it.
 func targetGroupName(cluster string, group stack.ID, uid string, g *intent.TargetGroup) string {
 	base := ""
 	if g.ServiceUID != uid {
@@ -94,8 +96,8 @@ func (GroupNames) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup
 // TargetGroups is the prefix of the identities of the target groups of a member.
 func (GroupNames) TargetGroups(o diag.Object) []string { return Names{}.TargetGroups(o) }
 
-// DeletionProtection is the deletion protection that the Services which leave a stack declare for its load balancer, true over false; not set if none
-// declares it. Those that moved to another stack do not count.
+// DeletionProtection is the deletion protection that the Services which leave a stack declare for its load balancer,
+// true over false; not set if none declares it. Those that moved to another stack do not count.
 func DeletionProtection(cfg Config, g Group) (out intent.Field[bool]) {
 	for _, svc := range g.Leaving {
 		if Supported(cfg, svc) {

@@ -87,8 +87,9 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 	}
 	// These take any value; what it means is known only where AWS is, or another value is the same as none.
 	anything := map[annotation.Key]bool{
-		annotation.ServiceType: true, annotation.ServiceSecurityGroups: true, annotation.ServiceEIPAllocations: true, annotation.ServicePrefixLists: true,
-		annotation.ServiceICMP: true, annotation.ServiceAccessLogBucket: true, annotation.ServiceAccessLogPrefix: true,
+		annotation.ServiceType: true, annotation.ServiceSecurityGroups: true, annotation.ServiceEIPAllocations: true,
+		annotation.ServicePrefixLists: true,
+		annotation.ServiceICMP:        true, annotation.ServiceAccessLogBucket: true, annotation.ServiceAccessLogPrefix: true,
 		annotation.ServiceCertificates: true, annotation.ServiceSSLPolicy: true, annotation.ServiceBackendProtocol: true,
 		annotation.ServiceTCPUDPListener: true, annotation.ServiceDeleteDuplicates: true,
 	}
@@ -133,7 +134,8 @@ func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
 		{name: "external instance", kind: lb, lbType: "external", targetType: "instance", want: true},
 		{name: "external IP", kind: lb, lbType: "external", targetType: "IP"},
 		{name: "external node port", kind: nodePort, lbType: "external", targetType: "ip", want: true},
-		{name: "external node port, load balancers only", config: Config{LoadBalancerTypeOnly: true}, kind: nodePort, lbType: "external", targetType: "ip"},
+		{name: "external node port, load balancers only", config: Config{LoadBalancerTypeOnly: true}, kind: nodePort,
+			lbType: "external", targetType: "ip"},
 		{name: "deleting", class: &ours, kind: lb, deleting: &now},
 	} {
 		svc := &corev1.Service{
@@ -150,8 +152,10 @@ func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
 
 func TestAServiceOfAnotherControllerDeclaresNothing(t *testing.T) {
 	t.Parallel()
-	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{"service.k8s.aws/resources"}}}
-	if e := alone(objects.FromObjects([]any{svc}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{
+		"service.k8s.aws/resources"}}}
+	if e := alone(objects.FromObjects([]any{svc}), Config{}, svc); len(e.Members) != 0 ||
+		e.Key.String() != "service.k8s.aws:a/b" {
 		t.Errorf("%+v", e)
 	}
 	if !PendingFinalization(svc) {

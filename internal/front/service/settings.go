@@ -28,25 +28,31 @@ func (t *translation) settings() intent.Settings {
 		ReplacementPolicy: t.read.ReplacementPolicy(annotation.ServiceReplacementPolicy),
 		AddOns:            intent.AddOns{Capacity: t.read.Capacity(annotation.ServiceCapacity, !t.config.CapacityOff)},
 	}
-	s.Existing, s.Adopted = t.read.OfOthers(intent.Field[string]{}, annotation.ServiceOwnership, annotation.ServiceExistingLoadBalancer)
+	s.Existing, s.Adopted = t.read.OfOthers(intent.Field[string]{}, annotation.ServiceOwnership,
+		annotation.ServiceExistingLoadBalancer)
 	t.read.CheckApproval(annotation.ServiceApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.ServiceDeletionPolicy)
-	t.read.Bool(annotation.ServiceAllowDeletion) // applied when the load balancer is deleted; an invalid value is reported here
+	// applied when the load balancer is deleted; an invalid value is reported here
+	t.read.Bool(annotation.ServiceAllowDeletion)
 	if s.Name.Set && s.Name.Value == "" {
-		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")
+		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty",
+			"write a name of at most 32 characters, or remove the annotation")
 	}
 	if subnets := t.read.List(annotation.ServiceSubnets); subnets.Set && len(subnets.Value) == 0 {
-		t.read.Invalid(annotation.ServiceSubnets, "unable to resolve at least one subnet: the list is empty", "name subnets, or remove the annotation")
+		t.read.Invalid(annotation.ServiceSubnets, "unable to resolve at least one subnet: the list is empty",
+			"name subnets, or remove the annotation")
 	} else if subnets.Set {
 		s.Subnets = intent.Of(intent.SubnetSelector{IDsOrNames: subnets.Value}, subnets.Source)
 	}
 	if s.SourceNAT.Value == "on" && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 {
 		t.read.Invalid(annotation.ServiceSourceNAT,
-			"enable-prefix-for-ipv6-source-nat annotation is only applicable to Network Load Balancers using Dualstack IP address type",
+			"enable-prefix-for-ipv6-source-nat annotation is only applicable to Network Load Balancers using Dualstack "+
+				"IP address type",
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
 	}
 	if s.PrivateLinkRules.Set && s.NoSecurityGroups.Value {
-		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups", "remove it, or "+string(annotation.ServiceDisableSecurityGroups))
+		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups",
+			"remove it, or "+string(annotation.ServiceDisableSecurityGroups))
 		s.PrivateLinkRules = intent.Field[string]{}
 	}
 	t.noteManageBackend(&s)
@@ -59,13 +65,15 @@ func (t *translation) noteManageBackend(s *intent.Settings) {
 	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.Existing.Set || s.Adopted.Set {
 		return
 	}
-	text, remedy := "the load balancer has the controller's security groups, and the controller manages their rules", fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
+	text, remedy := "the load balancer has the controller's security groups, and the controller manages their rules",
+		fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
 	if s.NoSecurityGroups.Value {
 		text = "the load balancer has no security groups"
 	} else {
 		remedy += fmt.Sprintf(", or have none (%s)", annotation.ServiceDisableSecurityGroups)
 	}
-	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: %s", annotation.ServiceManageBackend, annotation.ServiceSecurityGroups, text),
+	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: %s",
+		annotation.ServiceManageBackend, annotation.ServiceSecurityGroups, text),
 		remedy+", or remove it")
 }
 
@@ -95,7 +103,8 @@ const (
 	preserveClientIP     = "preserve_client_ip.enabled"
 )
 
-var clientRoutingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
+var clientRoutingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity",
+	"availability_zone_affinity"}
 
 // attributes returns the load balancer's attributes: the map, overridden by the annotations for single attributes.
 func (t *translation) attributes() map[string]intent.Field[string] {
@@ -108,7 +117,9 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 	}
 	if p, ok := out[clientRoutingPolicy]; ok && !slices.Contains(clientRoutingPolicies, p.Value) {
 		t.read.Invalid(annotation.ServiceAttributes,
-			fmt.Sprintf("invalid dns_record.client_routing_policy set in annotation aws-load-balancer-attributes: got '%s' expected one of ['any_availability_zone', 'partial_availability_zone_affinity', 'availability_zone_affinity']", p.Value),
+			fmt.Sprintf("invalid dns_record.client_routing_policy set in annotation aws-load-balancer-attributes: got '%s' "+
+				"expected one of ['any_availability_zone', 'partial_availability_zone_affinity', 'availability_zone_affinity']",
+				p.Value),
 			"write one of them")
 	}
 	bucket, prefix := t.read.String(annotation.ServiceAccessLogBucket), t.read.String(annotation.ServiceAccessLogPrefix)
@@ -122,7 +133,8 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 		}
 	} else {
 		for _, k := range []annotation.Key{annotation.ServiceAccessLogBucket, annotation.ServiceAccessLogPrefix} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only together with %s: \"true\"", k, annotation.ServiceAccessLog), "set it, or remove this one")
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only together with %s: \"true\"", k,
+				annotation.ServiceAccessLog), "set it, or remove this one")
 		}
 	}
 	if cross := t.read.Bool(annotation.ServiceCrossZone); cross.Set {
@@ -154,9 +166,11 @@ func (t *translation) mappings(s *intent.Settings) {
 		key  annotation.Key
 		what string
 		n    int
-	}{{annotation.ServiceEIPAllocations, "EIP allocations", len(eips.Value)}, {annotation.ServicePrivateIPv4, "private IPv4 addresses", len(v4.Value)}, {annotation.ServiceIPv6Addresses, "IPv6 addresses", len(v6.Value)}} {
+	}{{annotation.ServiceEIPAllocations, "EIP allocations", len(eips.Value)}, {annotation.ServicePrivateIPv4,
+		"private IPv4 addresses", len(v4.Value)}, {annotation.ServiceIPv6Addresses, "IPv6 addresses", len(v6.Value)}} {
 		if subnets := len(s.Subnets.Value.IDsOrNames); of.n > 0 && subnets > 0 && of.n != subnets {
-			t.read.Invalid(of.key, fmt.Sprintf("count of %s (%d) and subnets (%d) must match", of.what, of.n, subnets), "give one for each subnet of "+string(annotation.ServiceSubnets))
+			t.read.Invalid(of.key, fmt.Sprintf("count of %s (%d) and subnets (%d) must match", of.what, of.n, subnets),
+				"give one for each subnet of "+string(annotation.ServiceSubnets))
 		}
 	}
 	out := make([]stack.SubnetMapping, max(len(eips.Value), len(v4.Value), len(v6.Value), len(nat.Value)))
@@ -172,7 +186,8 @@ func (t *translation) mappings(s *intent.Settings) {
 	for i, p := range nat.Value {
 		out[i].SourceNATPrefix = p
 	}
-	s.AddressSources = intent.AddressSources{Allocations: eips.Source, PrivateIPv4: v4.Source, IPv6: v6.Source, SourceNATPrefixes: nat.Source}
+	s.AddressSources = intent.AddressSources{Allocations: eips.Source, PrivateIPv4: v4.Source, IPv6: v6.Source,
+		SourceNATPrefixes: nat.Source}
 	for _, f := range []intent.Field[[]string]{eips, v4, v6, nat} {
 		if f.Set {
 			s.Mappings = intent.Of(out, f.Source)
@@ -186,14 +201,19 @@ func (t *translation) checkAllocations(ids []string) {
 	for i, id := range ids {
 		switch {
 		case !strings.HasPrefix(id, "eipalloc-"):
-			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("%q is not the id of an allocation of an Elastic IP address", id), "write ids such as eipalloc-0123456789abcdef0")
+			t.read.Invalid(annotation.ServiceEIPAllocations,
+				fmt.Sprintf("%q is not the id of an allocation of an Elastic IP address", id),
+				"write ids such as eipalloc-0123456789abcdef0")
 		case slices.Contains(ids[:i], id):
-			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("allocation %s is listed twice, and an address is of one subnet", id), "give each subnet a different allocation")
+			t.read.Invalid(annotation.ServiceEIPAllocations,
+				fmt.Sprintf("allocation %s is listed twice, and an address is of one subnet", id),
+				"give each subnet a different allocation")
 		}
 	}
 }
 
-// sourceNATPrefixes are the prefixes for source NAT in canonical text, which need a dualstack load balancer with source NAT.
+// sourceNATPrefixes are the prefixes for source NAT in canonical text, which need a dualstack load balancer with source
+// NAT.
 func (t *translation) sourceNATPrefixes(s *intent.Settings) intent.Field[[]string] {
 	const key = annotation.ServiceSourceNATPrefixes
 	prefixes := t.read.NonEmptyList(key)
@@ -201,16 +221,19 @@ func (t *translation) sourceNATPrefixes(s *intent.Settings) intent.Field[[]strin
 	case !prefixes.Set:
 		return prefixes
 	case s.IPAddressType.Or(stack.IPv4) != stack.Dualstack:
-		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation can only be set for Network Load Balancers using Dualstack IP address type",
+		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation can only be set for Network Load Balancers using "+
+			"Dualstack IP address type",
 			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
 	case s.SourceNAT.Value != "on":
-		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation is only applicable if enable-prefix-for-ipv6-source-nat annotation is set to on",
+		t.read.Invalid(key, "source-nat-ipv6-prefixes annotation is only applicable if enable-prefix-for-ipv6-source-nat "+
+			"annotation is set to on",
 			"set "+string(annotation.ServiceSourceNAT)+": \"on\", or remove the annotation")
 	}
 	for i, p := range prefixes.Value {
 		canonical, err := stack.SourceNATPrefix(p)
 		if err != nil {
-			t.read.Invalid(key, fmt.Sprintf("Invalid value in source-nat-ipv6-prefixes: %s: %v", p, err), "write a prefix of 80 bits in the subnet, or "+stack.AutoAssigned)
+			t.read.Invalid(key, fmt.Sprintf("Invalid value in source-nat-ipv6-prefixes: %s: %v", p, err),
+				"write a prefix of 80 bits in the subnet, or "+stack.AutoAssigned)
 		}
 		prefixes.Value[i] = canonical
 	}

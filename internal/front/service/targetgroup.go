@@ -19,9 +19,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// targetGroup is the target group of a port of svc, which is the Service itself or one that it forwards to by weight. The annotations
-// are always those of the Service itself. It is nil if it is invalid, which is reported.
-func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
+// targetGroup is the target group of a port of svc, which is the Service itself or one that it forwards to by weight.
+// The annotations are always those of the Service itself. It is nil if it is invalid, which is reported.
+func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, protocol,
+	at string) *intent.TargetGroup {
 	id := naming.ServiceTargetGroupID(svc.Namespace, svc.Name, port.Port)
 	if t.grouped && svc.Name != t.service.Name {
 		id = naming.ServiceForwardTargetGroupID(svc.Namespace, t.service.Name, svc.Name, port.Port)
@@ -34,15 +35,18 @@ func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, 
 	return g
 }
 
-func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
+func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1.ServicePort, protocol,
+	at string) *intent.TargetGroup {
 	targetType, ok := t.targetType(svc, port, at)
 	if !ok {
 		return nil
 	}
 	g := &intent.TargetGroup{
-		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
+		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name,
+		ServiceUID:  string(svc.UID),
 		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
-		Attributes: t.targetGroupAttributes(port.Port), AttributesSource: t.read.Attributes(annotation.ServiceTGAttributes).Source,
+		Attributes: t.targetGroupAttributes(port.Port), AttributesSource: t.read.Attributes(
+			annotation.ServiceTGAttributes).Source,
 		Tags:         nonEmptyMap(t.read.Map(annotation.ServiceTags).Value),
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),
@@ -52,35 +56,41 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	if targetType == stack.TargetInstance {
 		g.NodeLabels = nonEmptyMap(t.read.Labels(annotation.ServiceNodeLabels).Value)
 	} else {
-		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.ServiceNodeLabels), "remove it, or use instance targets")
+		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets",
+			annotation.ServiceNodeLabels), "remove it, or use instance targets")
 	}
 	g.HealthCheck = t.healthCheck(svc, port, targetType)
 	if text := serviceport.UnansweredCheck(svc, port, targetType, protocol, g.HealthCheck); text != "" {
-		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
+		t.report("", at, diag.UnansweredHealthCheck, text, "set annotation "+string(annotation.ServiceHCPort)+
+			" to a port with a TCP listener, or add a TCP port with the same targetPort to the Service")
 	}
 	t.noteResets(g, svc, at)
 	return g
 }
 
-// terminatesUnhealthy is whether AWS resets the connections of a target that becomes unhealthy: it does for TCP and TLS, unless the attribute is false.
+// terminatesUnhealthy is whether AWS resets the connections of a target that becomes unhealthy: it does for TCP and
+// TLS, unless the attribute is false.
 const terminatesUnhealthy = "target_health_state.unhealthy.connection_termination.enabled"
 
-// noteResets reports, in a namespace whose pods are to end without a lost request, that connections to a node are reset when its last ready pod ends: under external traffic policy
-// Local the health check of the node fails then, although its pods that end still serve.
+// noteResets reports, in a namespace whose pods are to end without a lost request, that connections to a node are reset
+// when its last ready pod ends: under external traffic policy Local the health check of the node fails then, although
+// its pods that end still serve.
 func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at string) {
-	if g.TargetType != stack.TargetInstance || svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal || g.Protocol != tcp && g.Protocol != tls ||
+	if g.TargetType != stack.TargetInstance || svc.Spec.ExternalTrafficPolicy !=
+		corev1.ServiceExternalTrafficPolicyLocal || g.Protocol != tcp && g.Protocol != tls ||
 		g.Attributes[terminatesUnhealthy] == "false" {
 		return
 	}
 	if ns, ok := t.view.Namespace(svc.Namespace); !ok || ns.Labels[drain.NamespaceLabel] != drain.Enabled {
 		return
 	}
-	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last ready pod ends, and AWS resets all connections to the node, also those that its pods still serve",
+	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last "+
+		"ready pod ends, and AWS resets all connections to the node, also those that its pods still serve",
 		fmt.Sprintf("set annotation %s: %s=false", annotation.ServiceTGAttributes, terminatesUnhealthy))
 }
 
-// families sets the IP families of svc. Which of two is the first is decided by the Service itself, also for one that it forwards to by weight: AWS
-// admits one family in a forward.
+// families sets the IP families of svc. Which of two is the first is decided by the Service itself, also for one that
+// it forwards to by weight: AWS admits one family in a forward.
 func (t *translation) families(g *intent.TargetGroup, svc *corev1.Service) {
 	own := t.service.Spec.IPFamilies
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
@@ -101,19 +111,24 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 		return stack.TargetIP, true
 	}
 	if requested != stack.TargetInstance {
-		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; an existing load balancer stays as it is, and for a new one the value counts as instance", requested), "write ip or instance")
+		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; an existing load "+
+			"balancer stays as it is, and for a new one the value counts as instance", requested), "write ip or instance")
 	}
 	serviceType := cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)
-	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " + string(annotation.ServiceTargetType) + ": ip"
+	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " +
+		string(annotation.ServiceTargetType) + ": ip"
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
 	case serviceType == corev1.ServiceTypeClusterIP:
-		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target "+
+			"type %q: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0 && unallocated:
-		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an "+
+			"unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0:
 		t.report(diag.Route, at, diag.WrongServiceType,
-			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or "+
+				"'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
 				port.Port, svc.Namespace, svc.Name, serviceType), remedy)
 	default:
 		return stack.TargetInstance, true
@@ -121,8 +136,8 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	return "", false
 }
 
-// targetGroupAttributes are, in ascending precedence: proxy protocol off, the general annotation, that of the port, the proxy protocol
-// annotations. proxy_protocol_v2.enabled is always among them.
+// targetGroupAttributes are, in ascending precedence: proxy protocol off, the general annotation, that of the port, the
+// proxy protocol annotations. proxy_protocol_v2.enabled is always among them.
 func (t *translation) targetGroupAttributes(port int32) map[string]string {
 	out := map[string]string{proxyProtocolEnabled: "false"}
 	maps.Copy(out, t.read.Attributes(annotation.ServiceTGAttributes).Value)
@@ -150,7 +165,8 @@ func (t *translation) targetGroupAttributes(port int32) map[string]string {
 			if _, _, exists := t.read.Raw(k); !exists {
 				blame = annotation.ServiceTGAttributes
 			}
-			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: %v", v, err), "write true or false")
+			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: %v", v, err),
+				"write true or false")
 		}
 	}
 	return out
@@ -161,7 +177,8 @@ func (t *translation) proxyProtocolPorts(entries []string) []int32 {
 	for _, e := range entries {
 		n, err := strconv.ParseInt(e, 10, 32)
 		if err != nil {
-			t.read.Invalid(annotation.ServiceProxyProtocolPorts, "invalid port number in proxy-protocol-per-target-group: "+e, "")
+			t.read.Invalid(annotation.ServiceProxyProtocolPorts, "invalid port number in proxy-protocol-per-target-group: "+e,
+				"")
 			continue
 		}
 		out = append(out, int32(n))

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Translate returns the desired network load balancer of a stack, with its members in the order of precedence. All findings are among the members'
-// diagnostics; an invalid setting does not stop the translation of the others.
+// Translate returns the desired network load balancer of a stack, with its members in the order of precedence. All
+// findings are among the members' diagnostics; an invalid setting does not stop the translation of the others.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
 	lb := g.loadBalancer()
 	for _, svc := range g.Members {
@@ -38,10 +38,12 @@ func translate(v *objects.View, cfg Config, svc *corev1.Service, grouped bool) i
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
 	annotation.Check(f, owner.Object(svc), annotation.OnService, svc.Annotations)
-	m := intent.Member{Object: owner.Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(owner.Object(svc), annotation.OnService, svc.Annotations)}
+	m := intent.Member{Object: owner.Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(
+		owner.Object(svc), annotation.OnService, svc.Annotations)}
 	m.Listeners = t.listeners(m.Settings)
 	t.noteDoubts(m.Settings.Scheme.Value)
-	if value, source, ok := t.read.Raw(annotation.ServiceTargetType); ok && value != stack.TargetIP && value != stack.TargetInstance {
+	if value, source, ok := t.read.Raw(annotation.ServiceTargetType); ok && value != stack.TargetIP &&
+		value != stack.TargetInstance {
 		key := string(annotation.ServiceTargetType) // the value counts as instance, as in the existing controller
 		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: "target-type", Key: key, Meant: key, Source: source})
 	}

@@ -1,5 +1,5 @@
-// Package serviceport resolves ports of Services to the ports of target groups, targets and health checks, for all front ends.
-// It returns problems and records no findings.
+// Package serviceport resolves ports of Services to the ports of target groups, targets and health checks, for all
+// front ends. It returns problems and records no findings.
 package serviceport
 
 import (
@@ -30,8 +30,10 @@ func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
 	if svc.Spec.Type != corev1.ServiceTypeExternalName {
 		return "", ""
 	}
-	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints: its target group stays empty, and its requests get 503", svc.Namespace, svc.Name, svc.Spec.ExternalName),
-		"name a Service that selects the pods; a route can name one of another namespace that permits it by a ReferenceGrant, for an Ingress put it into the namespace of that Service and join a group"
+	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints: its target group stays empty, "+
+			"and its requests get 503", svc.Namespace, svc.Name, svc.Spec.ExternalName),
+		"name a Service that selects the pods; a route can name one of another namespace that permits it by a " +
+			"ReferenceGrant, for an Ingress put it into the namespace of that Service and join a group"
 }
 
 // Describe lists the ports of a Service, for the message about a missing one.
@@ -49,9 +51,10 @@ func Describe(svc *corev1.Service) string {
 	return "ports " + strings.Join(ports, ", ")
 }
 
-// Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The number is the
-// node port of instance targets, 0 if there is none, and 1 for ip targets with a named port: pods may differ in its number, which each
-// target then carries. An absent targetPort, as in objects from files, is the port, as the API server sets it.
+// Target is the port of the target group of a Service port, and the port that targets listen on, decimal or a name. The
+// number is the node port of instance targets, 0 if there is none, and 1 for ip targets with a named port: pods may
+// differ in its number, which each target then carries. An absent targetPort, as in objects from files, is the port, as
+// the API server sets it.
 func Target(p corev1.ServicePort, targetType string) (number int32, written string) {
 	if targetType == stack.TargetInstance {
 		return p.NodePort, strconv.Itoa(int(p.NodePort))
@@ -66,25 +69,28 @@ func Target(p corev1.ServicePort, targetType string) (number int32, written stri
 	return target.IntVal, target.String()
 }
 
-// HealthCheck resolves a health check port, which is a number, traffic-port or the name of a port of svc, to a number or traffic-port.
-// For an invalid one it returns the problem and a remedy.
+// HealthCheck resolves a health check port, which is a number, traffic-port or the name of a port of svc, to a number
+// or traffic-port. For an invalid one it returns the problem and a remedy.
 func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem, remedy string) {
 	if written == stack.TrafficPort {
 		return written, "", ""
 	}
 	if n, err := strconv.ParseInt(written, 10, 32); err == nil {
 		if n < 1 || n > 65535 {
-			return "", fmt.Sprintf("health check port must be within [1, 65535]: %d", n), "write a number from 1 to 65535, or traffic-port"
+			return "", fmt.Sprintf("health check port must be within [1, 65535]: %d", n),
+				"write a number from 1 to 65535, or traffic-port"
 		}
 		return written, "", ""
 	}
 	found, ok := Find(svc, written)
 	switch {
 	case !ok:
-		return "", fmt.Sprintf("failed to resolve healthCheckPort: unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, Describe(svc)),
+		return "", fmt.Sprintf("failed to resolve healthCheckPort: unable to find port %s on service %s/%s, which has %s",
+				written, svc.Namespace, svc.Name, Describe(svc)),
 			"write a number, traffic-port, or the name of a port of the Service"
 	case targetType == stack.TargetInstance && found.NodePort == 0:
-		return "", fmt.Sprintf("failed to resolve healthCheckPort: port %s of service %s/%s has no node port", written, svc.Namespace, svc.Name),
+		return "", fmt.Sprintf("failed to resolve healthCheckPort: port %s of service %s/%s has no node port", written,
+				svc.Namespace, svc.Name),
 			"write a number or traffic-port"
 	case targetType == stack.TargetIP && found.TargetPort.Type == intstr.String:
 		return "", "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port",
@@ -94,8 +100,8 @@ func HealthCheck(svc *corev1.Service, written, targetType string) (port, problem
 	return port, "", ""
 }
 
-// AnswersTCP reports whether targets of a Service port listen for TCP where the Service port has them listen: the port is of TCP, or another one
-// leads to the same place.
+// AnswersTCP reports whether targets of a Service port listen for TCP where the Service port has them listen: the port
+// is of TCP, or another one leads to the same place.
 func AnswersTCP(svc *corev1.Service, port corev1.ServicePort, targetType string) bool {
 	_, at := Target(port, targetType)
 	return slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool {
@@ -104,18 +110,22 @@ func AnswersTCP(svc *corev1.Service, port corev1.ServicePort, targetType string)
 	})
 }
 
-// OverUDP reports whether traffic reaches the targets of a group of a protocol over UDP only, where the Service port has them listen.
+// OverUDP reports whether traffic reaches the targets of a group of a protocol over UDP only, where the Service port
+// has them listen.
 func OverUDP(port corev1.ServicePort, protocol string) bool {
 	return port.Protocol == corev1.ProtocolUDP && slices.Contains([]string{"UDP", "TCP_UDP", "QUIC", "TCP_QUIC"}, protocol)
 }
 
-// UnansweredCheck is why no target of a group of a protocol can pass its health checks, unless it listens for TCP without the Service saying so: a
-// network load balancer has no checks over UDP. It is empty if the Service says where they are answered.
-func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, protocol string, check stack.HealthCheck) string {
+// UnansweredCheck is why no target of a group of a protocol can pass its health checks, unless it listens for TCP
+// without the Service saying so: a network load balancer has no checks over UDP. It is empty if the Service says where
+// they are answered.
+func UnansweredCheck(svc *corev1.Service, port corev1.ServicePort, targetType, protocol string,
+	check stack.HealthCheck) string {
 	if !OverUDP(port, protocol) || check.Port != stack.TrafficPort || AnswersTCP(svc, port, targetType) {
 		return ""
 	}
-	return fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only (port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
+	return fmt.Sprintf("health checks come over %s to the port that has the traffic, where Service %s/%s has UDP only "+
+		"(port %d): targets that do not answer there are unhealthy, and no failure is noticed while all are",
 		check.Protocol, svc.Namespace, svc.Name, port.Port)
 }
 

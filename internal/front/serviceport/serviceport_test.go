@@ -63,7 +63,8 @@ func TestAHealthCheckPortIsANumberTheTrafficPortOrAName(t *testing.T) {
 		{"http", "instance", "30080", ""},
 		{"named", "ip", "", "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port"},
 		{"named", "instance", "", "failed to resolve healthCheckPort: port named of service shop/web has no node port"},
-		{"nosuch", "instance", "", "failed to resolve healthCheckPort: unable to find port nosuch on service shop/web, which has ports 80 (http), 81 (named), 82"},
+		{"nosuch", "instance", "", "failed to resolve healthCheckPort: unable to find port nosuch on service shop/web, " +
+			"which has ports 80 (http), 81 (named), 82"},
 	} {
 		got, problem, remedy := HealthCheck(web(), c.written, c.kind)
 		if got != c.want || problem != c.problem || (remedy != "") != (problem != "") {

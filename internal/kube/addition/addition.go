@@ -1,7 +1,7 @@
-// Package addition holds the table of what this controller has and the existing AWS Load Balancer Controller v3.5 lacks: annotations, labels, fields, kinds,
-// finalizers, flags and values. Each row says what becomes of the addition when the existing controller is put back, and what to do before. Admission under
-// --existing-features-only, lbc rollback-check and docs/tasks/going-back.md come from it.
-// It imports nothing of ours.
+// Package addition holds the table of what this controller has and the existing AWS Load Balancer Controller v3.5
+// lacks: annotations, labels, fields, kinds, finalizers, flags and values. Each row says what becomes of the addition
+// when the existing controller is put back, and what to do before. Admission under --existing-features-only, lbc
+// rollback-check and docs/tasks/going-back.md come from it. It imports nothing of ours.
 package addition
 
 import (
@@ -44,7 +44,8 @@ const (
 // Row is an addition.
 type Row struct {
 	Sort Sort
-	// Name is the key of an annotation or label, the path of a field, the prefix of finalizers, or the name of a kind or flag.
+	// Name is the key of an annotation or label, the path of a field, the prefix of finalizers, or the name of a kind or
+	// flag.
 	Name string
 	// On is the kind of objects that have it; empty = any.
 	On string
@@ -52,7 +53,8 @@ type Row struct {
 	Only, Harmless []string
 	// Written additions are written by the controller itself, and never refused.
 	Written bool
-	// Recorded additions are written by the controller to objects that have no other value. A user who writes one is refused.
+	// Recorded additions are written by the controller to objects that have no other value. A user who writes one is
+	// refused.
 	Recorded bool
 	Effect   Effect
 	// After is what becomes of it under the existing controller.
@@ -73,7 +75,8 @@ type Use struct {
 // Object is a Kubernetes object as a tree of JSON.
 type Object map[string]any
 
-// Tree is an object as a tree of JSON. kind is set where the object does not name its own, as typed objects from a client.
+// Tree is an object as a tree of JSON. kind is set where the object does not name its own, as typed objects from a
+// client.
 func Tree(object any, kind string) (Object, error) {
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -106,8 +109,8 @@ func Of(o Object) []Use {
 	return out
 }
 
-// Added lists the additions that an edit adds to an object, and that users write; old is nil at its creation. Those that the existing controller ignores
-// without a trace are not among them.
+// Added lists the additions that an edit adds to an object, and that users write; old is nil at its creation. Those
+// that the existing controller ignores without a trace are not among them.
 func Added(old, o Object) (out []Use) {
 	had := map[string]int{}
 	if old != nil {
@@ -135,7 +138,8 @@ func (u Use) Text() string { return u.Field + ": " + u.Missing() }
 
 // Missing is Text without the field.
 func (u Use) Missing() string {
-	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and the controller runs with --%s", u.Row.Sort, FlagName)
+	return fmt.Sprintf("the AWS Load Balancer Controller does not have this %s, and the controller runs with --%s",
+		u.Row.Sort, FlagName)
 }
 
 // Remedy is the way out of a refusal.
@@ -161,7 +165,9 @@ func (r Row) in(o Object) (out []Use) {
 			}
 		}
 	case Field:
-		walk(map[string]any(o), strings.Split(r.Name, "."), "", func(field, value string) { out = append(out, Use{r, field, value}) })
+		walk(map[string]any(o), strings.Split(r.Name, "."), "", func(field, value string) {
+			out = append(out, Use{r, field, value})
+		})
 	case Kind:
 		if kind, _ := o["kind"].(string); kind == r.Name {
 			out = append(out, Use{r, "kind", ""})
@@ -246,7 +252,9 @@ func text(v any) string {
 
 // UnknownClass is the row of the GatewayClasses whose controller name the existing controller does not have.
 func UnknownClass() Row {
-	return rows[slices.IndexFunc(rows, func(r Row) bool { return r.On == "GatewayClass" && r.Name == "spec.controllerName" })]
+	return rows[slices.IndexFunc(rows, func(r Row) bool {
+		return r.On == "GatewayClass" && r.Name == "spec.controllerName"
+	})]
 }
 
 // Table returns all rows.
@@ -261,8 +269,8 @@ func (r Row) CommandFor(resource, namespace, name string) string {
 	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
 }
 
-// Retagged lists the listeners with rules that the existing controller tags again, as the tag has the number of the rule. tags are those of the rules of each
-// listener, "<port>:<n>", by number; one without is of others.
+// Retagged lists the listeners with rules that the existing controller tags again, as the tag has the number of the
+// rule. tags are those of the rules of each listener, "<port>:<n>", by number; one without is of others.
 func Retagged(tags map[string]map[int32]string) (listeners []string) {
 	for _, listener := range slices.Sorted(maps.Keys(tags)) {
 		for number, tag := range tags[listener] {
@@ -275,7 +283,8 @@ func Retagged(tags map[string]map[int32]string) (listeners []string) {
 	return listeners
 }
 
-// Renumbered lists the listeners whose rules the existing controller numbers again: it gives the rules of each listener the numbers from 1 on, without gaps.
+// Renumbered lists the listeners whose rules the existing controller numbers again: it gives the rules of each listener
+// the numbers from 1 on, without gaps.
 func Renumbered(priorities map[string][]int32) (listeners []string) {
 	for _, listener := range slices.Sorted(maps.Keys(priorities)) {
 		held := slices.Sorted(slices.Values(priorities[listener]))

@@ -1,7 +1,8 @@
 package addition
 
-// flags are the flags that the existing controller does not have, and the feature gates. It ends at its start with an unknown flag or gate: remove them from the
-// Deployment in the same edit that changes the image. Helm does so where the chart's values set them.
+// flags are the flags that the existing controller does not have, and the feature gates. It ends at its start with an
+// unknown flag or gate: remove them from the Deployment in the same edit that changes the image. Helm does so where the
+// chart's values set them.
 func flags() (out []Row) {
 	for _, f := range []struct{ name, after string }{
 		{FlagName, "The existing controller has no additions to refuse."},
@@ -18,18 +19,24 @@ func flags() (out []Row) {
 		{"external-target-groups", "Rules and listeners may forward to every target group."},
 		{"cross-namespace-target-groups", "Rules and listeners may forward to target groups of other namespaces."},
 		{"endpoints-without-pods", "EndpointSlices may name any address as a target."},
-		{"node-security-group", "The tags of security groups decide which one gets the rules of nodes and pods: exactly one of each network interface needs the cluster's tag."},
+		{"node-security-group", "The tags of security groups decide which one gets the rules of nodes and pods: exactly " +
+			"one of each network interface needs the cluster's tag."},
 		{"max-rules-per-security-group", "AWS refuses rules beyond the quota."},
-		{"exclude-ip-targets-by-node-label", "Pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
+		{"exclude-ip-targets-by-node-label", "Pods on nodes with the label " +
+			"node.kubernetes.io/exclude-from-external-load-balancers are targets again."},
 		{"enable-node-drain-condition", "No effect here either."},
 		{"open-readiness-gates-after", "Readiness gates of pods with an unusable target group stay closed."},
 		{"enable-tls-secret-import", "Secrets are not imported; see the annotation import-tls-secrets."},
 		{"trust-store-bucket", "spec.tls.frontend of Gateways is not read."},
 		{"trust-store-prefix", "spec.tls.frontend of Gateways is not read."},
-		{"alb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/alb are not managed, and stay Terminating once they are deleted."},
-		{"nlb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/nlb are not managed, and stay Terminating once they are deleted."},
-		{"auto-gateway-controller-name", "Gateways of the class are not managed, and stay Terminating once they are deleted."},
-		{"enable-checkpoints", "The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody updates them."},
+		{"alb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/alb are not " +
+			"managed, and stay Terminating once they are deleted."},
+		{"nlb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/nlb are not " +
+			"managed, and stay Terminating once they are deleted."},
+		{"auto-gateway-controller-name", "Gateways of the class are not managed, and stay Terminating once " +
+			"they are deleted."},
+		{"enable-checkpoints", "The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody " +
+			"updates them."},
 		{"drift-check-interval", "Changes made by hand are found only at edits and at the resync."},
 		{"drift-policy", "The existing controller undoes changes made in AWS by hand."},
 		{"replacement-policy", "An edit that needs another load balancer replaces it."},
@@ -41,12 +48,16 @@ func flags() (out []Row) {
 		{"otlp-traces-endpoint", "Traces are not sent."},
 		{"otlp-traces-sampling-ratio", "Traces are not sent."},
 		{"webhook-bind-host", "The webhooks listen at all addresses."},
-		{"webhook-cert-secret", "The existing controller needs the files of a certificate, which its chart writes into a Secret."},
+		{"webhook-cert-secret", "The existing controller needs the files of a certificate, which its chart writes " +
+			"into a Secret."},
 		{"webhook-cert-lifetime", "The existing controller does not renew the certificate of its webhooks."},
 		{"webhook-configurations", "The existing chart writes the caBundle of the webhook configurations."},
 	} {
-		out = append(out, Row{Sort: Flag, Name: f.name, Effect: Changed, After: f.after, Before: "Remove --" + f.name + " in the same edit that changes the image: the existing controller does not start with an unknown flag."})
+		out = append(out, Row{Sort: Flag, Name: f.name, Effect: Changed, After: f.after, Before: "Remove --" + f.name +
+			" in the same edit that changes the image: the existing controller does not start with an unknown flag."})
 	}
-	return append(out, Row{Sort: Gate, Name: "AutoGatewayAPI", Effect: Changed, After: "Gateways of class controller gateway.k8s.aws/auto are not managed.",
-		Before: "Remove the gate from --feature-gates in the same edit that changes the image: the existing controller does not start with an unknown gate."})
+	return append(out, Row{Sort: Gate, Name: "AutoGatewayAPI", Effect: Changed, After: "Gateways of class controller " +
+		"gateway.k8s.aws/auto are not managed.",
+		Before: "Remove the gate from --feature-gates in the same edit that changes the image: the existing controller " +
+			"does not start with an unknown gate."})
 }

@@ -3,7 +3,8 @@ package addition
 import "slices"
 
 // rows is the table. It is constant.
-var rows = slices.Concat(policies(), consents(), settings(), records(), parameters(), gateways(), pods(), objectRows(), marks(), flags())
+var rows = slices.Concat(policies(), consents(), settings(), records(), parameters(), gateways(), pods(), objectRows(),
+	marks(), flags())
 
 // remove is the command that removes an annotation.
 func remove(key string) string { return "kubectl annotate KIND -n NAMESPACE NAME " + key + "-" }
@@ -19,39 +20,55 @@ type policyRow struct {
 // policies are the annotations that say what may become of a load balancer.
 func policies() (out []Row) {
 	for _, p := range []policyRow{{
-		ingress: "alb.ingress.kubernetes.io/deletion-policy", service: "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", gateway: "gateway.k8s.aws/deletion-policy",
+		ingress: "alb.ingress.kubernetes.io/deletion-policy",
+		service: "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", gateway: "gateway.k8s.aws/deletion-policy",
 		harmless: []string{"Delete"}, effect: Changed,
-		after:  "Not read: deleting the object deletes its load balancer.",
-		before: "Declare attribute deletion_protection.enabled=true of the load balancer in the object, then remove the annotation. The load balancer then stays, and the deleted object waits.",
+		after: "Not read: deleting the object deletes its load balancer.",
+		before: "Declare attribute deletion_protection.enabled=true of the load balancer in the object, then remove the " +
+			"annotation. The load balancer then stays, and the deleted object waits.",
 	}, {
-		ingress: "alb.ingress.kubernetes.io/ownership", service: "service.beta.kubernetes.io/aws-load-balancer-ownership", gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
+		ingress: "alb.ingress.kubernetes.io/ownership", service: "service.beta.kubernetes.io/aws-load-balancer-ownership",
+		gateway: "gateway.k8s.aws/ownership", class: "elbv2.k8s.aws/ownership",
 		harmless: []string{"managed"}, effect: Changed,
-		after:  "Not read: the existing controller creates and changes a load balancer for each such object. It leaves a shared one, with the listeners and rules on it, without an owner.",
-		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer for them. A load balancer that was adopted stays.",
+		after: "Not read: the existing controller creates and changes a load balancer for each such object. It leaves a " +
+			"shared one, with the listeners and rules on it, without an owner.",
+		before: "Delete objects with ownership shared or observed, or let the existing controller create a load balancer " +
+			"for them. A load balancer that was adopted stays.",
 	}, {
-		ingress: "alb.ingress.kubernetes.io/existing-load-balancer", service: "service.beta.kubernetes.io/aws-load-balancer-existing", gateway: "gateway.k8s.aws/existing-load-balancer",
+		ingress: "alb.ingress.kubernetes.io/existing-load-balancer",
+		service: "service.beta.kubernetes.io/aws-load-balancer-existing", gateway: "gateway.k8s.aws/existing-load-balancer",
 		effect: Changed,
-		after:  "Not read: the existing controller creates a load balancer for the object instead of the one that it names, unless that one was adopted.",
+		after: "Not read: the existing controller creates a load balancer for the object instead of the one that it " +
+			"names, unless that one was adopted.",
 		before: "Remove the annotation together with the annotation of the ownership.",
 	}, {
-		ingress: "alb.ingress.kubernetes.io/approved-plan", service: "service.beta.kubernetes.io/aws-load-balancer-approved-plan", gateway: "gateway.k8s.aws/approved-plan", class: "elbv2.k8s.aws/approved-plan",
+		ingress: "alb.ingress.kubernetes.io/approved-plan",
+		service: "service.beta.kubernetes.io/aws-load-balancer-approved-plan", gateway: "gateway.k8s.aws/approved-plan",
+		class:  "elbv2.k8s.aws/approved-plan",
 		effect: Changed,
 		after:  "Not read: every edit takes effect at once, also edits that wait for an approval now.",
 		before: "Approve or undo the edits that wait, then remove the annotation.",
 	}, {
-		ingress: "alb.ingress.kubernetes.io/drift-policy", service: "service.beta.kubernetes.io/aws-load-balancer-drift-policy", gateway: "gateway.k8s.aws/drift-policy", class: "elbv2.k8s.aws/drift-policy",
+		ingress: "alb.ingress.kubernetes.io/drift-policy",
+		service: "service.beta.kubernetes.io/aws-load-balancer-drift-policy", gateway: "gateway.k8s.aws/drift-policy",
+		class:    "elbv2.k8s.aws/drift-policy",
 		harmless: []string{"correct"}, effect: Changed,
 		after:  "Not read: the existing controller undoes changes made in AWS by hand.",
 		before: "Declare in the objects the changes made by hand, then remove the annotation.",
 	}, {
-		ingress: "alb.ingress.kubernetes.io/replacement-policy", service: "service.beta.kubernetes.io/aws-load-balancer-replacement-policy", gateway: "gateway.k8s.aws/replacement-policy", class: "elbv2.k8s.aws/replacement-policy",
+		ingress: "alb.ingress.kubernetes.io/replacement-policy",
+		service: "service.beta.kubernetes.io/aws-load-balancer-replacement-policy",
+		gateway: "gateway.k8s.aws/replacement-policy", class: "elbv2.k8s.aws/replacement-policy",
 		harmless: []string{"allow"}, effect: Changed,
-		after:  "Not read: an edit that needs another load balancer, such as a change of scheme, replaces it. Edits that are refused now take effect at once, and an old load balancer that is kept has no owner.",
-		before: "Undo the edits that are refused, then remove the annotation. Set deletion protection where a load balancer must stay.",
+		after: "Not read: an edit that needs another load balancer, such as a change of scheme, replaces it. Edits that " +
+			"are refused now take effect at once, and an old load balancer that is kept has no owner.",
+		before: "Undo the edits that are refused, then remove the annotation. Set deletion protection where a load " +
+			"balancer must stay.",
 	}} {
 		for _, key := range []string{p.ingress, p.service, p.gateway, p.class} {
 			if key != "" {
-				out = append(out, Row{Sort: Annotation, Name: key, Harmless: p.harmless, Effect: p.effect, After: p.after, Before: p.before, Command: remove(key)})
+				out = append(out, Row{Sort: Annotation, Name: key, Harmless: p.harmless, Effect: p.effect, After: p.after,
+					Before: p.before, Command: remove(key)})
 			}
 		}
 	}
@@ -61,11 +78,14 @@ func policies() (out []Row) {
 // consents are annotations that allow one deletion. Nothing of them is left.
 func consents() (out []Row) {
 	for _, key := range []string{
-		"alb.ingress.kubernetes.io/allow-deletion", "service.beta.kubernetes.io/aws-load-balancer-allow-deletion", "gateway.k8s.aws/allow-deletion",
-		"alb.ingress.kubernetes.io/delete-duplicates", "service.beta.kubernetes.io/aws-load-balancer-delete-duplicates", "gateway.k8s.aws/delete-duplicates",
+		"alb.ingress.kubernetes.io/allow-deletion", "service.beta.kubernetes.io/aws-load-balancer-allow-deletion",
+		"gateway.k8s.aws/allow-deletion",
+		"alb.ingress.kubernetes.io/delete-duplicates", "service.beta.kubernetes.io/aws-load-balancer-delete-duplicates",
+		"gateway.k8s.aws/delete-duplicates",
 		"elbv2.k8s.aws/allow-deregistration",
 	} {
-		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is consent to one deletion, for which the existing controller needs none."})
+		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is consent to one " +
+			"deletion, for which the existing controller needs none."})
 	}
 	return out
 }
@@ -74,24 +94,31 @@ func consents() (out []Row) {
 func settings() []Row {
 	return []Row{
 		{Sort: Annotation, Name: "service.beta.kubernetes.io/aws-load-balancer-group-name", Effect: Changed,
-			After: "Not read: each Service of the group gets a load balancer of its own, with another address. The shared one stays without an owner.",
-			Before: "Remove the annotation while this controller runs: each Service gets a load balancer of its own, and the shared one is deleted once no Service has it. " +
+			After: "Not read: each Service of the group gets a load balancer of its own, with another address. The shared one " +
+				"stays without an owner.",
+			Before: "Remove the annotation while this controller runs: each Service gets a load balancer of its own, and the " +
+				"shared one is deleted once no Service has it. " +
 				"Point DNS at the new addresses.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/import-tls-secrets", Harmless: []string{"false"}, Effect: Changed,
-			After:   "Not read: the existing controller detaches the imported certificates where it finds others, and refuses HTTPS listeners where it finds none. The certificates stay in ACM without an owner.",
+			After: "Not read: the existing controller detaches the imported certificates where it finds others, and refuses " +
+				"HTTPS listeners where it finds none. The certificates stay in ACM without an owner.",
 			Before:  "Name certificates with certificate-arn, then remove the annotation.",
 			Command: remove("alb.ingress.kubernetes.io/import-tls-secrets")},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/healthcheck", Effect: Changed,
-			After:   "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail such a check become unhealthy.",
+			After: "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail " +
+				"such a check become unhealthy.",
 			Before:  "Declare path, port and times of the health check by the other annotations, then remove this one.",
 			Command: remove("alb.ingress.kubernetes.io/healthcheck")},
 		{Sort: Annotation, Name: "service.beta.kubernetes.io/aws-load-balancer-healthcheck", Effect: Changed,
-			After:   "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail such a check become unhealthy.",
+			After: "Not read: health checks get the values of the other annotations, or AWS's defaults. Targets that fail " +
+				"such a check become unhealthy.",
 			Before:  "Declare path, port and times of the health check by the other annotations, then remove this one.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-healthcheck")},
-		{Sort: Annotation, Name: "aga.k8s.aws/deletion-protection", On: "GlobalAccelerator", Harmless: []string{"false"}, Effect: Changed,
-			After: "Not read: deleting the object deletes its accelerator and its addresses.", Before: "Forbid the deletion of the object by an admission policy.",
+		{Sort: Annotation, Name: "aga.k8s.aws/deletion-protection", On: "GlobalAccelerator", Harmless: []string{"false"},
+			Effect:  Changed,
+			After:   "Not read: deleting the object deletes its accelerator and its addresses.",
+			Before:  "Forbid the deletion of the object by an admission policy.",
 			Command: remove("aga.k8s.aws/deletion-protection")},
 	}
 }
@@ -99,12 +126,18 @@ func settings() []Row {
 // records are annotations that the controller writes for itself.
 func records() []Row {
 	return []Row{
-		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/dry-run-plan-gzip", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
-		{Sort: Annotation, Name: "gateway.k8s.aws/dry-run-plan-gzip", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
-		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/written-secrets", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
-		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored, After: "Not read. It exists only on objects whose deletion waits, and disappears with them."},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored, After: "Not read. It exists only on bindings during their deletion."},
+		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/dry-run-plan-gzip", Written: true, Effect: Ignored,
+			After: "Not read. It stays on the object as text."},
+		{Sort: Annotation, Name: "gateway.k8s.aws/dry-run-plan-gzip", Written: true, Effect: Ignored,
+			After: "Not read. It stays on the object as text."},
+		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/written-secrets", Written: true, Effect: Ignored,
+			After: "Not read. It stays on the object as text."},
+		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored,
+			After: "Not read. It stays on the object as text."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored,
+			After: "Not read. It exists only on objects whose deletion waits, and disappears with them."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored,
+			After: "Not read. It exists only on bindings during their deletion."},
 	}
 }
 
@@ -112,16 +145,19 @@ func records() []Row {
 func parameters() []Row {
 	return []Row{
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.shards", Harmless: []string{"1"}, Effect: Changed,
-			After:  "Not read: all rules move to the group's first load balancer, and the others are deleted with their addresses. Beyond AWS's limits of one load balancer the group fails as a whole.",
+			After: "Not read: all rules move to the group's first load balancer, and the others are deleted with their " +
+				"addresses. Beyond AWS's limits of one load balancer the group fails as a whole.",
 			Before: "Set shards to 1 while this controller runs, and wait until the hostnames have moved and DNS follows."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.namespaceSelector", Effect: Changed,
 			After:  "Not read: Ingresses of all namespaces may join the group.",
 			Before: "Set spec.namespaceSelector of the class, which both controllers read."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.group.settingsNamespaces", Effect: Changed,
-			After:  "Not read: an Ingress of any namespace may change what the group shares, or stop the group by a value that conflicts.",
+			After: "Not read: an Ingress of any namespace may change what the group shares, or stop the group by a value " +
+				"that conflicts.",
 			Before: "Declare what the group shares in the fields of the class, which take precedence over annotations."},
 		{Sort: Field, On: "IngressClassParams", Name: "spec.importTLSSecrets", Effect: Changed,
-			After:  "Not read: the existing controller detaches the imported certificates where it finds others, and refuses HTTPS listeners where it finds none.",
+			After: "Not read: the existing controller detaches the imported certificates where it finds others, and refuses " +
+				"HTTPS listeners where it finds none.",
 			Before: "Name certificates in spec.certificateArn, then remove the field."},
 		healthCheckFrom("spec.defaultConfiguration.healthCheckConfig.healthCheckFrom"),
 		healthCheckFrom("spec.routeConfigurations[].targetGroupProps.healthCheckConfig.healthCheckFrom"),
@@ -130,27 +166,34 @@ func parameters() []Row {
 
 func healthCheckFrom(path string) Row {
 	return Row{Sort: Field, On: "TargetGroupConfiguration", Name: path, Effect: Changed,
-		After:  "Not read: health checks get the values of the other fields, or AWS's defaults. Targets that fail such a check become unhealthy.",
+		After: "Not read: health checks get the values of the other fields, or AWS's defaults. Targets that fail such a " +
+			"check become unhealthy.",
 		Before: "Declare path, port and times of the health check in the other fields, then remove this one."}
 }
 
 // gateways are what Gateways have beyond the annotations of every owner.
 func gateways() []Row {
 	return []Row{
-		{Sort: Annotation, Name: "gateway.k8s.aws/rule-construction", Harmless: []string{"compatible"}, Recorded: true, Effect: Changed,
-			After:   "Not read: the existing controller creates the Gateway's rules in its own form and deletes the others. Requests that the Gateway API defines otherwise get another answer.",
-			Before:  "Write compatible. The rules change while this controller runs, without a lost request, and the plan shows which.",
+		{Sort: Annotation, Name: "gateway.k8s.aws/rule-construction", Harmless: []string{"compatible"}, Recorded: true,
+			Effect: Changed,
+			After: "Not read: the existing controller creates the Gateway's rules in its own form and deletes the others. " +
+				"Requests that the Gateway API defines otherwise get another answer.",
+			Before: "Write compatible. The rules change while this controller runs, without a lost request, and the " +
+				"plan shows which.",
 			Command: "kubectl annotate KIND -n NAMESPACE NAME gateway.k8s.aws/rule-construction=compatible --overwrite"},
 		{Sort: Annotation, Name: "gateway.k8s.aws/settings-namespaces", Effect: Changed,
 			After:   "Not read: a ListenerSet of any namespace may take hostnames and ports of others.",
 			Before:  "Limit spec.allowedListeners of the Gateway, then remove the annotation.",
 			Command: remove("gateway.k8s.aws/settings-namespaces")},
 		{Sort: Field, On: "GatewayClass", Name: "spec.controllerName", Only: []string{AutoController}, Effect: Stuck,
-			After:  "Not known: the existing controller manages no Gateway of the class. If you delete the class or its Gateways later, they stay Terminating for ever, because nobody removes their finalizers.",
-			Before: "Give each Gateway of the class one of controller gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever its load balancer is. The load balancer stays. Then delete the class."},
+			After: "Not known: the existing controller manages no Gateway of the class. If you delete the class or its " +
+				"Gateways later, they stay Terminating for ever, because nobody removes their finalizers.",
+			Before: "Give each Gateway of the class one of controller gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever " +
+				"its load balancer is. The load balancer stays. Then delete the class."},
 		{Sort: Field, On: "Gateway", Name: "spec.tls.frontend", Effect: Changed,
-			After:  "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
-			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then remove the field."},
+			After: "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
+			Before: "Declare mutualAuthentication in the LoadBalancerConfiguration, with a trust store of your own, then " +
+				"remove the field."},
 	}
 }
 
@@ -161,9 +204,11 @@ const AutoController = "gateway.k8s.aws/auto"
 func pods() []Row {
 	const after = "Not read: new pods get no preStop sleep, and may end while load balancers still send them requests."
 	return []Row{
-		{Sort: Label, Name: "elbv2.k8s.aws/pod-drain-inject", On: "Namespace", Effect: Changed, After: after, Before: "Declare a preStop hook and the grace period in the pods' templates, then remove the label.",
+		{Sort: Label, Name: "elbv2.k8s.aws/pod-drain-inject", On: "Namespace", Effect: Changed, After: after,
+			Before:  "Declare a preStop hook and the grace period in the pods' templates, then remove the label.",
 			Command: "kubectl label KIND NAME elbv2.k8s.aws/pod-drain-inject-"},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/pod-drain-seconds", On: "Pod", Effect: Ignored, After: "Not read. It has no effect without the label of the namespace."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/pod-drain-seconds", On: "Pod", Effect: Ignored,
+			After: "Not read. It has no effect without the label of the namespace."},
 	}
 }
 
@@ -171,11 +216,13 @@ func pods() []Row {
 func objectRows() []Row {
 	return []Row{
 		{Sort: Kind, Name: "LoadBalancer", Written: true, Effect: Ignored,
-			After:  "Nobody updates the objects any longer. Their status is the last one of this controller, so a wait for Ready succeeds.",
+			After: "Nobody updates the objects any longer. Their status is the last one of this controller, so a wait for " +
+				"Ready succeeds.",
 			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. This deletes nothing in AWS."},
 		{Sort: Finalizer, Name: "group.service.k8s.aws/", On: "Service", Written: true, Effect: Stuck,
-			After:   "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
-			Before:  "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has removed the finalizer.",
+			After: "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
+			Before: "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has " +
+				"removed the finalizer.",
 			Command: remove("service.beta.kubernetes.io/aws-load-balancer-group-name")},
 	}
 }
@@ -183,15 +230,19 @@ func objectRows() []Row {
 // marks are tags in AWS and a condition, which objects do not declare.
 func marks() (out []Row) {
 	for _, t := range []struct{ name, after string }{
-		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the load balancer as one that it created."},
+		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the " +
+			"load balancer as one that it created."},
 		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it."},
-		{"elbv2.k8s.aws/replaces", "Removed from the target group. One that is in the middle of a replacement stays without an owner."},
+		{"elbv2.k8s.aws/replaces", "Removed from the target group. One that is in the middle of a replacement stays " +
+			"without an owner."},
 		{"elbv2.k8s.aws/shared-with", "Not read. It stays on load balancers of others, as you set it there."},
-		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting its objects deletes it."},
+		{"elbv2.k8s.aws/deletable-by", "Not read, and removed from a load balancer that was adopted: deleting its " +
+			"objects deletes it."},
 		{"gateway.k8s.aws/ca-bundle", "Stays on trust stores, which have no owner."},
 		{"ingress.k8s.aws/content-hash", "Stays on imported certificates, which have no owner."},
 	} {
 		out = append(out, Row{Sort: Tag, Name: t.name, Written: true, Effect: Ignored, After: t.after})
 	}
-	return append(out, Row{Sort: Condition, On: "Node", Name: "elbv2.k8s.aws/TargetsDrained", Written: true, Effect: Ignored, After: "Stays on nodes unchanged, and nobody updates it."})
+	return append(out, Row{Sort: Condition, On: "Node", Name: "elbv2.k8s.aws/TargetsDrained", Written: true,
+		Effect: Ignored, After: "Stays on nodes unchanged, and nobody updates it."})
 }

@@ -49,7 +49,8 @@ func check(t *testing.T, what string, have, theirs []string, rows map[string]boo
 		case ours && known:
 			t.Errorf("%s %s is a row of the table, and the existing controller has it", what, name)
 		case !ours && !known:
-			t.Errorf("%s %s is new: add a row to internal/kube/addition that says what becomes of it under the existing controller", what, name)
+			t.Errorf("%s %s is new: add a row to internal/kube/addition that says what becomes of it under the "+
+				"existing controller", what, name)
 		}
 	}
 	for _, name := range theirs {
@@ -90,7 +91,8 @@ func TestEachFieldIsKnownOrARow(t *testing.T) {
 	ours := map[string]bool{}
 	for _, f := range have {
 		for row := range rows {
-			if f == row || strings.HasPrefix(f, row+".") || strings.HasPrefix(f, row+"[]") { // a row is about what is below it, too
+			// a row is about what is below it, too
+			if f == row || strings.HasPrefix(f, row+".") || strings.HasPrefix(f, row+"[]") {
 				ours[f] = true
 			}
 		}
@@ -141,13 +143,15 @@ func TestEachFinalizerIsKnownOrARow(t *testing.T) {
 	rows := named(addition.Finalizer)
 	for _, f := range have {
 		if slices.Contains(theirs, f) == rows[f] {
-			t.Errorf("finalizer %s: the existing controller has it: %t, the table has a row: %t", f, slices.Contains(theirs, f), rows[f])
+			t.Errorf("finalizer %s: the existing controller has it: %t, the table has a row: %t", f, slices.Contains(theirs, f),
+				rows[f])
 		}
 	}
 }
 
 // names are keys of annotations, labels, tags and finalizers as the code writes them.
-var names = regexp.MustCompile(`"((?:alb\.ingress\.kubernetes\.io|service\.beta\.kubernetes\.io|(?:[a-z0-9]+\.)*k8s\.aws)[./][A-Za-z0-9./_-]*)"`)
+var names = regexp.MustCompile(
+	`"((?:alb\.ingress\.kubernetes\.io|service\.beta\.kubernetes\.io|(?:[a-z0-9]+\.)*k8s\.aws)[./][A-Za-z0-9./_-]*)"`)
 
 func TestEachNameInTheCodeIsKnownOrARow(t *testing.T) {
 	t.Parallel()
@@ -158,7 +162,8 @@ func TestEachNameInTheCodeIsKnownOrARow(t *testing.T) {
 			if err == nil && path == filepath.Join(root, "internal/controller/lab") {
 				return fs.SkipDir // the harness of tests
 			}
-			if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || filepath.Base(filepath.Dir(path)) == "addition" {
+			if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				filepath.Base(filepath.Dir(path)) == "addition" {
 				return err
 			}
 			text, err := os.ReadFile(path) //nolint:gosec // ours
@@ -176,7 +181,8 @@ func TestEachNameInTheCodeIsKnownOrARow(t *testing.T) {
 	rows[addition.AutoController] = true // a value of a field
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		if !rows[name] && !slices.Contains(known, name) {
-			t.Errorf("%s is new: add a row to internal/kube/addition that says what becomes of it under the existing controller, or to testdata/names.txt if that one has it", name)
+			t.Errorf("%s is new: add a row to internal/kube/addition that says what becomes of it under the existing "+
+				"controller, or to testdata/names.txt if that one has it", name)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
-// serviceLoadBalancerPrefix is the prefix of the keys of load balancers on a Service. Other keys below ServicePrefix belong to other
-// controllers, except for those of the table.
+// serviceLoadBalancerPrefix is the prefix of the keys of load balancers on a Service. Other keys below ServicePrefix
+// belong to other controllers, except for those of the table.
 const serviceLoadBalancerPrefix = ServicePrefix + "aws-load-balancer-"
 
 // foreign are keys with that prefix that the cloud provider's own controller reads for Classic Load Balancers.
@@ -65,14 +65,16 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 		if c := counterpart(k); c != "" {
 			remedy = "write " + string(c) + ", or remove it"
 		}
-		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is read on: Ingress", k), remedy))
+		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is "+
+			"read on: Ingress", k), remedy))
 	}
 }
 
 // elsewhere is what to do about an annotation that such an object does not have.
 func elsewhere(on Scope) string {
 	if on == OnGateway || on == OnRoute {
-		return "remove it; for a Gateway, use a field of a LoadBalancerConfiguration, TargetGroupConfiguration or ListenerRuleConfiguration"
+		return "remove it; for a Gateway, use a field of a LoadBalancerConfiguration, TargetGroupConfiguration or " +
+			"ListenerRuleConfiguration"
 	}
 	return "move it there, or remove it"
 }
@@ -97,7 +99,8 @@ func anyBegins(annotations map[string]string, prefix string) bool {
 // claims reports whether a key has a prefix of the keys that are read on such objects.
 func claims(on Scope, k string) bool {
 	if on == OnGateway || on == OnRoute {
-		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) || strings.HasPrefix(k, serviceLoadBalancerPrefix)
+		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) ||
+			strings.HasPrefix(k, serviceLoadBalancerPrefix)
 	}
 	if on != OnService {
 		return strings.HasPrefix(k, IngressPrefix)
@@ -115,16 +118,18 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 	if meant := suggestion(k); meant != "" {
 		remedy = meant
 	}
-	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
+	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k),
+		remedy)
 }
 
 // longestName is the maximum length of the part of a key after the slash (Kubernetes, "Annotations": 63 characters).
 const longestName = 63
 
-// Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another controller or
-// resembles none.
+// Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another
+// controller or resembles none.
 func Misspelt(k Key) Key {
-	if _, ok := Lookup(k); ok || foreign[k] || prefix(k) != IngressPrefix && !strings.HasPrefix(string(k), serviceLoadBalancerPrefix) {
+	if _, ok := Lookup(k); ok || foreign[k] || prefix(k) != IngressPrefix &&
+		!strings.HasPrefix(string(k), serviceLoadBalancerPrefix) {
 		return ""
 	}
 	return Nearest(k)
@@ -143,8 +148,8 @@ func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
 	return "", false
 }
 
-// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and whose absence
-// deletes, replaces or opens something.
+// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and
+// whose absence deletes, replaces or opens something.
 func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
 	var out []intent.Misspelling
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
@@ -156,13 +161,15 @@ func Misspellings(o diag.Object, on Scope, annotations map[string]string) []inte
 		if _, there := annotations[string(meant)]; there || e.Setting == "" || !applies(e.Scope, on) {
 			continue
 		}
-		out = append(out, intent.Misspelling{Setting: e.Setting, Key: k, Meant: string(meant), Source: intent.At(o, Key(k).Path())})
+		out = append(out, intent.Misspelling{Setting: e.Setting, Key: k, Meant: string(meant),
+			Source: intent.At(o, Key(k).Path())})
 	}
 	return out
 }
 
-// Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
-// is kept. For a name that is too long for the API server, which only files can have, the result is empty: comparing it could take seconds.
+// Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of
+// the key is kept. For a name that is too long for the API server, which only files can have, the result is empty:
+// comparing it could take seconds.
 func Nearest(k Key) Key {
 	if len(suffix(k)) > longestName {
 		return ""

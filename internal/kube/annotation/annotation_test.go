@@ -51,19 +51,25 @@ func TestMapsAreSplitAsUsersOfTheExistingControllerKnow(t *testing.T) {
 
 func TestScalarsFollowTheirGrammar(t *testing.T) {
 	t.Parallel()
-	const b, i, s = "alb.ingress.kubernetes.io/use-regex-path-match", "alb.ingress.kubernetes.io/healthcheck-interval-seconds", "alb.ingress.kubernetes.io/scheme"
+	const b, i, s = "alb.ingress.kubernetes.io/use-regex-path-match",
+		"alb.ingress.kubernetes.io/healthcheck-interval-seconds", "alb.ingress.kubernetes.io/scheme"
 	for _, c := range []struct {
 		key, value, problem string
 	}{
 		{b, "T", ""},
 		{b, "True", ""},
-		{b, " true", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match:  true: neither true nor false`},
-		{b, "yes", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match: yes: neither true nor false`},
+		{b, " true",
+			`failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match:  true: neither true nor false`},
+		{b, "yes",
+			`failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match: yes: neither true nor false`},
 		{i, "5", ""},
 		{i, "+300", ""},
-		{i, "4", "annotation alb.ingress.kubernetes.io/healthcheck-interval-seconds: 4 is outside 5 to 300, the range that AWS allows"},
-		{i, "30s", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 30s: not a whole number`},
-		{i, "3000000000", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 3000000000: too large`},
+		{i, "4", "annotation alb.ingress.kubernetes.io/healthcheck-interval-seconds: 4 is outside 5 to 300, the range " +
+			"that AWS allows"},
+		{i, "30s",
+			`failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 30s: not a whole number`},
+		{i, "3000000000",
+			`failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 3000000000: too large`},
 		{s, "internal", ""},
 		{s, "Internal", "unknown scheme: Internal"},
 	} {
@@ -84,7 +90,8 @@ func TestScalarsFollowTheirGrammar(t *testing.T) {
 		text := ""
 		for _, d := range f.List() {
 			text += d.Text
-			if d.Path != "metadata.annotations["+c.key+"]" || d.Object != web || d.Remedy == "" || d.Code != diag.InvalidAnnotation {
+			if d.Path != "metadata.annotations["+c.key+"]" || d.Object != web || d.Remedy == "" ||
+				d.Code != diag.InvalidAnnotation {
 				t.Errorf("%s %q: %+v", c.key, c.value, d)
 			}
 		}
@@ -148,7 +155,8 @@ func TestTheServiceWinsOverTheIngressAsAWhole(t *testing.T) {
 	f := &Findings{}
 	r := NewReader(f, web, map[string]string{string(TargetGroupAttributes): "a=1,b=2", string(HealthCheckPath): "/i"}).
 		Under(svc, map[string]string{string(TargetGroupAttributes): "a=3"})
-	if d := cmp.Diff(intent.Of(map[string]string{"a": "3"}, intent.At(svc, TargetGroupAttributes.Path())), r.Map(TargetGroupAttributes)); d != "" {
+	if d := cmp.Diff(intent.Of(map[string]string{"a": "3"}, intent.At(svc, TargetGroupAttributes.Path())),
+		r.Map(TargetGroupAttributes)); d != "" {
 		t.Error(d)
 	}
 	if got := r.String(HealthCheckPath); got.Value != "/i" || got.Source.Object() != web {
@@ -222,12 +230,15 @@ func TestAnnotationsOfGatewaysAndRoutesThatHaveNoEffectAreNoted(t *testing.T) {
 		want string
 	}{
 		{OnGateway, "gateway.k8s.aws/rule-construction", ""},
-		{OnGateway, "gateway.k8s.aws/rule-constructon", "annotation gateway.k8s.aws/rule-constructon is unknown and has no effect; did you mean gateway.k8s.aws/rule-construction?"},
-		{OnGateway, "alb.ingress.kubernetes.io/scheme", "annotation alb.ingress.kubernetes.io/scheme has no effect on this object; it is read on: Ingress; remove it; for a Gateway, use a field"},
+		{OnGateway, "gateway.k8s.aws/rule-constructon", "annotation gateway.k8s.aws/rule-constructon is unknown and has no " +
+			"effect; did you mean gateway.k8s.aws/rule-construction?"},
+		{OnGateway, "alb.ingress.kubernetes.io/scheme", "annotation alb.ingress.kubernetes.io/scheme has no effect on this " +
+			"object; it is read on: Ingress; remove it; for a Gateway, use a field"},
 		{OnGateway, "service.beta.kubernetes.io/aws-load-balancer-scheme", "it is read on: Service"},
 		{OnGateway, "gateway.k8s.aws.addon.wafv2", ""},
 		{OnGateway, "example.com/a", ""},
-		{OnRoute, "gateway.k8s.aws/dry-run", "annotation gateway.k8s.aws/dry-run has no effect on this object; it is read on: Gateway"},
+		{OnRoute, "gateway.k8s.aws/dry-run", "annotation gateway.k8s.aws/dry-run has no effect on this object; it is " +
+			"read on: Gateway"},
 		{OnRoute, "external-dns.alpha.kubernetes.io/ttl", ""},
 	} {
 		f := &Findings{}
@@ -347,7 +358,8 @@ func FuzzListsAndAdviceNeverPanic(f *testing.F) {
 		}
 		findings := &Findings{}
 		for _, on := range []Scope{OnIngress, OnBoth, OnService} {
-			Check(findings, web, on, map[string]string{key: value, IngressPrefix + key: value, serviceLoadBalancerPrefix + key: value})
+			Check(findings, web, on, map[string]string{key: value, IngressPrefix + key: value, serviceLoadBalancerPrefix +
+				key: value})
 		}
 	})
 }
@@ -355,8 +367,10 @@ func FuzzListsAndAdviceNeverPanic(f *testing.F) {
 func TestFormerNamesAreAdvised(t *testing.T) {
 	t.Parallel()
 	f := &Findings{}
-	Check(f, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, OnIngress, map[string]string{"alb.ingress.kubernetes.io/attributes": "idle_timeout.timeout_seconds=60"})
-	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Text+found[0].Remedy, "did you mean alb.ingress.kubernetes.io/load-balancer-attributes?") {
+	Check(f, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, OnIngress, map[string]string{
+		"alb.ingress.kubernetes.io/attributes": "idle_timeout.timeout_seconds=60"})
+	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Text+found[0].Remedy,
+		"did you mean alb.ingress.kubernetes.io/load-balancer-attributes?") {
 		t.Errorf("%v", found)
 	}
 }

@@ -68,8 +68,8 @@ func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
 	return out, nil
 }
 
-// decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the last
-// of several equal keys counts.
+// decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the
+// last of several equal keys counts.
 func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, item := range items(raw) {
@@ -83,9 +83,9 @@ func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
 	return out, nil
 }
 
-// items splits the value of a map at commas. A backslash takes the byte after it literally, so \, is a comma in a value. If no
-// "=" follows a comma, all that follows it is one item. A comma at the very end is ignored, while the existing controller makes it part
-// of the last value.
+// items splits the value of a map at commas. A backslash takes the byte after it literally, so \, is a comma in a
+// value. If no "=" follows a comma, all that follows it is one item. A comma at the very end is ignored, while the
+// existing controller makes it part of the last value.
 func items(raw string) []string {
 	var out []string
 	var item []byte
@@ -138,7 +138,8 @@ func escaped(e Entry, raw string) string {
 	if !joined {
 		return ""
 	}
-	return `write key=value pairs with a backslash before each comma within a value, and no quotation marks: ` + strings.Join(pairs, ",")
+	return `write key=value pairs with a backslash before each comma within a value, and no quotation marks: ` +
+		strings.Join(pairs, ",")
 }
 
 func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
@@ -196,7 +197,8 @@ func ValidHealthCheckPath(path string) bool {
 	return strings.HasPrefix(path, "/") && len(path) <= 1024
 }
 
-// ValidCodes reports whether a matcher is a list of codes and ranges of codes, such as 200,301-302, all within low and high.
+// ValidCodes reports whether a matcher is a list of codes and ranges of codes, such as 200,301-302, all within low and
+// high.
 func ValidCodes(matcher string, low, high int) bool {
 	for item := range strings.SplitSeq(matcher, ",") {
 		from, to, isRange := strings.Cut(strings.TrimSpace(item), "-")

@@ -20,8 +20,10 @@ func TestLabelsThatNoNodeCanCarryAreRefused(t *testing.T) {
 		"pool":                               {nil, "failed to parse stringMap annotation"},
 	} {
 		f := &Findings{}
-		got := NewReader(f, diag.Object{Kind: "Service", Name: "web"}, map[string]string{string(ServiceNodeLabels): raw}).Labels(ServiceNodeLabels)
-		if list := f.List(); !maps.Equal(got.Value, c.want) || (len(list) > 0) != (c.says != "") || c.says != "" && !strings.Contains(list[0].Message(), c.says) {
+		got := NewReader(f, diag.Object{Kind: "Service", Name: "web"}, map[string]string{string(ServiceNodeLabels): raw}).
+			Labels(ServiceNodeLabels)
+		if list := f.List(); !maps.Equal(got.Value, c.want) || (len(list) > 0) != (c.says != "") || c.says != "" &&
+			!strings.Contains(list[0].Message(), c.says) {
 			t.Errorf("%q: %v, %v", raw, got.Value, list)
 		}
 	}

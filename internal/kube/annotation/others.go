@@ -16,7 +16,8 @@ const nginxPrefix = "nginx.ingress.kubernetes.io/"
 
 // otherControllers are the prefixes of the keys of further Ingress controllers.
 var otherControllers = []string{
-	"nginx.org/", "nginx.com/", "ingress.kubernetes.io/", "traefik.ingress.kubernetes.io/", "haproxy.org/", "haproxy-ingress.github.io/",
+	"nginx.org/", "nginx.com/", "ingress.kubernetes.io/", "traefik.ingress.kubernetes.io/", "haproxy.org/",
+	"haproxy-ingress.github.io/",
 	"konghq.com/", "appgw.ingress.kubernetes.io/", "projectcontour.io/", "ingress.cloud.google.com/", "networking.gke.io/",
 }
 
@@ -29,102 +30,141 @@ type equal struct {
 
 // nginx are the keys of ingress-nginx by their names behind the prefix.
 var nginx = map[string]equal{
-	"whitelist-source-range":                {write: string(InboundCIDRs) + ", or a source-ip condition in " + string(Conditions) + "<service>", guards: true},
-	"allowlist-source-range":                {write: string(InboundCIDRs) + ", or a source-ip condition in " + string(Conditions) + "<service>", guards: true},
-	"denylist-source-range":                 {write: "a web ACL with an IP set (" + string(WebACLARN) + ")", guards: true},
-	"auth-type":                             {write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
-	"auth-secret":                           {write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
-	"auth-secret-type":                      {},
-	"auth-realm":                            {},
-	"auth-url":                              {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC) + ", or " + string(JWTValidation), guards: true},
-	"auth-signin":                           {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC), guards: true},
-	"auth-method":                           {},
-	"auth-response-headers":                 {},
-	"enable-global-auth":                    {write: string(AuthType), idle: "false", guards: true},
-	"auth-tls-secret":                       {write: string(MutualAuthentication) + " with a trust store", guards: true},
-	"auth-tls-verify-client":                {write: string(MutualAuthentication) + " with mode verify", idle: "off", guards: true},
-	"auth-tls-verify-depth":                 {},
-	"auth-tls-match-cn":                     {guards: true},
-	"auth-tls-pass-certificate-to-upstream": {write: string(MutualAuthentication) + ", which passes the certificate in headers"},
-	"auth-tls-error-page":                   {},
-	"enable-modsecurity":                    {write: "a web ACL (" + string(WebACLARN) + ")", idle: "false", guards: true},
-	"enable-owasp-core-rules":               {write: "a web ACL with AWSManagedRulesCommonRuleSet (" + string(WebACLARN) + ")", idle: "false", guards: true},
-	"modsecurity-snippet":                   {write: "a web ACL (" + string(WebACLARN) + ")", guards: true},
-	"limit-rps":                             {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
-	"limit-rpm":                             {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
-	"limit-connections":                     {guards: true},
-	"limit-whitelist":                       {write: "a rule of a web ACL (" + string(WebACLARN) + ")"},
-	"limit-rate":                            {},
-	"limit-rate-after":                      {},
-	"limit-burst-multiplier":                {},
-	"limit-req-status-code":                 {},
-	"ssl-redirect":                          {write: string(SSLRedirect) + `: "443", and both ports in ` + string(ListenPorts), idle: "false", guards: true},
-	"force-ssl-redirect":                    {write: string(SSLRedirect) + `: "443", and both ports in ` + string(ListenPorts), idle: "false", guards: true},
-	"preserve-trailing-slash":               {},
-	"ssl-passthrough":                       {write: "a Service of type LoadBalancer with a TCP port (network load balancer)", idle: "false"},
-	"ssl-ciphers":                           {write: string(SSLPolicy), guards: true},
-	"ssl-prefer-server-ciphers":             {write: string(SSLPolicy)},
-	"hsts":                                  {write: string(ListenerAttributes) + "HTTPS-443: routing.http.response.strict_transport_security.header_value=…"},
-	"rewrite-target":                        {write: string(Transforms) + "<service> with type url-rewrite"},
-	"app-root":                              {write: "an action of type redirect for path / (" + string(Actions) + "<name>)"},
-	"use-regex":                             {write: string(RegexPathMatch) + ": \"true\", and paths that begin with /^", idle: "false"},
-	"permanent-redirect":                    {write: "an action of type redirect with HTTP_301 (" + string(Actions) + "<name>)"},
-	"permanent-redirect-code":               {write: "statusCode HTTP_301 or HTTP_302 of an action of type redirect"},
-	"temporal-redirect":                     {write: "an action of type redirect with HTTP_302 (" + string(Actions) + "<name>)"},
-	"from-to-www-redirect":                  {write: "an action of type redirect with a host (" + string(Actions) + "<name>)", idle: "false"},
-	"backend-protocol":                      {write: string(BackendProtocol) + ", and " + string(BackendProtocolVersion) + " for HTTP2 and GRPC"},
-	"affinity":                              {write: string(TargetGroupAttributes) + ": stickiness.enabled=true,stickiness.type=lb_cookie"},
-	"affinity-mode":                         {},
-	"session-cookie-name":                   {write: string(TargetGroupAttributes) + ": stickiness.type=app_cookie,stickiness.app_cookie.cookie_name=…"},
-	"session-cookie-max-age":                {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
-	"session-cookie-expires":                {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
-	"load-balance":                          {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
-	"upstream-hash-by":                      {},
-	"proxy-read-timeout":                    {write: string(LoadBalancerAttributes) + ": idle_timeout.timeout_seconds=…, for all of the load balancer"},
-	"proxy-send-timeout":                    {write: string(LoadBalancerAttributes) + ": idle_timeout.timeout_seconds=…, for all of the load balancer"},
-	"proxy-connect-timeout":                 {},
-	"proxy-body-size":                       {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")", guards: true, idle: "0"},
-	"proxy-buffering":                       {},
-	"proxy-buffer-size":                     {},
-	"proxy-buffers-number":                  {},
-	"proxy-http-version":                    {write: string(BackendProtocolVersion)},
-	"proxy-next-upstream":                   {},
-	"proxy-redirect-from":                   {},
-	"proxy-redirect-to":                     {},
-	"proxy-ssl-secret":                      {},
-	"proxy-ssl-verify":                      {guards: true, idle: "off"},
-	"upstream-vhost":                        {write: string(Transforms) + "<service> with type host-header-rewrite"},
-	"server-alias":                          {write: "a rule for each host in spec.rules"},
-	"canary":                                {write: "weights in an action of type forward (" + string(Actions) + "<name>)", idle: "false"},
-	"canary-weight":                         {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
-	"canary-weight-total":                   {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
-	"canary-by-header":                      {write: "an http-header condition (" + string(Conditions) + "<service>)"},
-	"canary-by-header-value":                {write: "an http-header condition (" + string(Conditions) + "<service>)"},
-	"canary-by-header-pattern":              {write: "an http-header condition (" + string(Conditions) + "<service>)"},
-	"canary-by-cookie":                      {write: "an http-header condition on Cookie (" + string(Conditions) + "<service>)"},
-	"enable-cors":                           {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…", idle: "false"},
-	"cors-allow-origin":                     {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…"},
-	"cors-allow-methods":                    {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_methods.header_value=…"},
-	"cors-allow-headers":                    {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_headers.header_value=…"},
-	"cors-expose-headers":                   {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_expose_headers.header_value=…"},
-	"cors-allow-credentials":                {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_credentials.header_value=…"},
-	"cors-max-age":                          {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_max_age.header_value=…"},
-	"configuration-snippet":                 {guards: true},
-	"server-snippet":                        {guards: true},
-	"stream-snippet":                        {},
-	"custom-headers":                        {},
-	"custom-http-errors":                    {},
-	"default-backend":                       {write: "spec.defaultBackend"},
-	"mirror-target":                         {},
-	"mirror-request-body":                   {},
-	"mirror-host":                           {},
-	"service-upstream":                      {},
-	"enable-access-log":                     {write: string(LoadBalancerAttributes) + ": access_logs.s3.enabled=…"},
-	"enable-rewrite-log":                    {},
-	"enable-opentelemetry":                  {},
-	"x-forwarded-prefix":                    {},
-	"connection-proxy-header":               {},
-	"client-body-buffer-size":               {},
+	"whitelist-source-range": {write: string(InboundCIDRs) + ", or a source-ip condition in " +
+		string(Conditions) + "<service>", guards: true},
+	"allowlist-source-range": {write: string(InboundCIDRs) + ", or a source-ip condition in " +
+		string(Conditions) + "<service>", guards: true},
+	"denylist-source-range": {write: "a web ACL with an IP set (" + string(WebACLARN) + ")", guards: true},
+	"auth-type": {
+		write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
+	"auth-secret": {
+		write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
+	"auth-secret-type": {},
+	"auth-realm":       {},
+	"auth-url": {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC) + ", or " +
+		string(JWTValidation), guards: true},
+	"auth-signin": {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC),
+		guards: true},
+	"auth-method":           {},
+	"auth-response-headers": {},
+	"enable-global-auth":    {write: string(AuthType), idle: "false", guards: true},
+	"auth-tls-secret":       {write: string(MutualAuthentication) + " with a trust store", guards: true},
+	"auth-tls-verify-client": {write: string(MutualAuthentication) + " with mode verify", idle: "off",
+		guards: true},
+	"auth-tls-verify-depth": {},
+	"auth-tls-match-cn":     {guards: true},
+	"auth-tls-pass-certificate-to-upstream": {write: string(MutualAuthentication) +
+		", which passes the certificate in headers"},
+	"auth-tls-error-page": {},
+	"enable-modsecurity":  {write: "a web ACL (" + string(WebACLARN) + ")", idle: "false", guards: true},
+	"enable-owasp-core-rules": {write: "a web ACL with AWSManagedRulesCommonRuleSet (" + string(WebACLARN) +
+		")", idle: "false", guards: true},
+	"modsecurity-snippet": {write: "a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-rps": {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")",
+		guards: true},
+	"limit-rpm": {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")",
+		guards: true},
+	"limit-connections":      {guards: true},
+	"limit-whitelist":        {write: "a rule of a web ACL (" + string(WebACLARN) + ")"},
+	"limit-rate":             {},
+	"limit-rate-after":       {},
+	"limit-burst-multiplier": {},
+	"limit-req-status-code":  {},
+	"ssl-redirect": {write: string(SSLRedirect) + `: "443", and both ports in ` +
+		string(ListenPorts), idle: "false", guards: true},
+	"force-ssl-redirect": {write: string(SSLRedirect) + `: "443", and both ports in ` +
+		string(ListenPorts), idle: "false", guards: true},
+	"preserve-trailing-slash": {},
+	"ssl-passthrough": {
+		write: "a Service of type LoadBalancer with a TCP port (network load balancer)", idle: "false"},
+	"ssl-ciphers":               {write: string(SSLPolicy), guards: true},
+	"ssl-prefer-server-ciphers": {write: string(SSLPolicy)},
+	"hsts": {write: string(ListenerAttributes) +
+		"HTTPS-443: routing.http.response.strict_transport_security.header_value=…"},
+	"rewrite-target": {write: string(Transforms) + "<service> with type url-rewrite"},
+	"app-root": {write: "an action of type redirect for path / (" +
+		string(Actions) + "<name>)"},
+	"use-regex": {write: string(RegexPathMatch) + ": \"true\", and paths that begin with /^",
+		idle: "false"},
+	"permanent-redirect": {write: "an action of type redirect with HTTP_301 (" +
+		string(Actions) + "<name>)"},
+	"permanent-redirect-code": {write: "statusCode HTTP_301 or HTTP_302 of an action of type redirect"},
+	"temporal-redirect": {write: "an action of type redirect with HTTP_302 (" +
+		string(Actions) + "<name>)"},
+	"from-to-www-redirect": {write: "an action of type redirect with a host (" + string(Actions) +
+		"<name>)", idle: "false"},
+	"backend-protocol": {write: string(BackendProtocol) + ", and " + string(BackendProtocolVersion) +
+		" for HTTP2 and GRPC"},
+	"affinity": {write: string(TargetGroupAttributes) +
+		": stickiness.enabled=true,stickiness.type=lb_cookie"},
+	"affinity-mode": {},
+	"session-cookie-name": {write: string(TargetGroupAttributes) +
+		": stickiness.type=app_cookie,stickiness.app_cookie.cookie_name=…"},
+	"session-cookie-max-age": {write: string(TargetGroupAttributes) +
+		": stickiness.lb_cookie.duration_seconds=…"},
+	"session-cookie-expires": {write: string(TargetGroupAttributes) +
+		": stickiness.lb_cookie.duration_seconds=…"},
+	"load-balance":     {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
+	"upstream-hash-by": {},
+	"proxy-read-timeout": {write: string(LoadBalancerAttributes) +
+		": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+	"proxy-send-timeout": {write: string(LoadBalancerAttributes) +
+		": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+	"proxy-connect-timeout": {},
+	"proxy-body-size": {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")",
+		guards: true, idle: "0"},
+	"proxy-buffering":      {},
+	"proxy-buffer-size":    {},
+	"proxy-buffers-number": {},
+	"proxy-http-version":   {write: string(BackendProtocolVersion)},
+	"proxy-next-upstream":  {},
+	"proxy-redirect-from":  {},
+	"proxy-redirect-to":    {},
+	"proxy-ssl-secret":     {},
+	"proxy-ssl-verify":     {guards: true, idle: "off"},
+	"upstream-vhost":       {write: string(Transforms) + "<service> with type host-header-rewrite"},
+	"server-alias":         {write: "a rule for each host in spec.rules"},
+	"canary": {write: "weights in an action of type forward (" + string(Actions) +
+		"<name>)", idle: "false"},
+	"canary-weight": {write: "weights in an action of type forward (" +
+		string(Actions) + "<name>)"},
+	"canary-weight-total": {write: "weights in an action of type forward (" +
+		string(Actions) + "<name>)"},
+	"canary-by-header":         {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-header-value":   {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-header-pattern": {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-cookie": {write: "an http-header condition on Cookie (" + string(Conditions) +
+		"<service>)"},
+	"enable-cors": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…", idle: "false"},
+	"cors-allow-origin": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…"},
+	"cors-allow-methods": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_allow_methods.header_value=…"},
+	"cors-allow-headers": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_allow_headers.header_value=…"},
+	"cors-expose-headers": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_expose_headers.header_value=…"},
+	"cors-allow-credentials": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_allow_credentials.header_value=…"},
+	"cors-max-age": {write: string(ListenerAttributes) +
+		"<protocol>-<port>: routing.http.response.access_control_max_age.header_value=…"},
+	"configuration-snippet":   {guards: true},
+	"server-snippet":          {guards: true},
+	"stream-snippet":          {},
+	"custom-headers":          {},
+	"custom-http-errors":      {},
+	"default-backend":         {write: "spec.defaultBackend"},
+	"mirror-target":           {},
+	"mirror-request-body":     {},
+	"mirror-host":             {},
+	"service-upstream":        {},
+	"enable-access-log":       {write: string(LoadBalancerAttributes) + ": access_logs.s3.enabled=…"},
+	"enable-rewrite-log":      {},
+	"enable-opentelemetry":    {},
+	"x-forwarded-prefix":      {},
+	"connection-proxy-header": {},
+	"client-body-buffer-size": {},
 }
 
 // ofOther is the finding about a key of another Ingress controller; ok is false if it asks for nothing, or is of none.
@@ -132,7 +172,8 @@ func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
 	name, of := strings.CutPrefix(key, nginxPrefix)
 	e, known := nginx[name]
 	switch {
-	case !of && !hasPrefix(key, otherControllers), known && e.idle != "" && value == e.idle, strings.HasSuffix(name, "-source-range") && admitsAll(value):
+	case !of && !hasPrefix(key, otherControllers), known && e.idle != "" && value == e.idle,
+		strings.HasSuffix(name, "-source-range") && admitsAll(value):
 		return d, false
 	case !of:
 		e.write = "its equal from the list of annotations, if there is one"
@@ -171,9 +212,12 @@ func admitsAll(ranges string) bool {
 
 // alike are keys of one prefix whose counterparts of the other have another name.
 var alike = map[Key]Key{
-	ServiceTargetType: TargetType, ServiceName: LoadBalancerName, ServiceCertificates: CertificateARN, ServiceSSLPolicy: SSLPolicy,
-	ServiceTags: Tags, ServiceAttributes: LoadBalancerAttributes, ServiceSourceRanges: InboundCIDRs, ServiceGroupName: GroupName,
-	ServicePrefixLists: PrefixLists, ServiceInternal: Scheme, ServiceHCInterval: HealthCheckInterval, ServiceHCTimeout: HealthCheckTimeout,
+	ServiceTargetType: TargetType, ServiceName: LoadBalancerName, ServiceCertificates: CertificateARN,
+	ServiceSSLPolicy: SSLPolicy,
+	ServiceTags:      Tags, ServiceAttributes: LoadBalancerAttributes, ServiceSourceRanges: InboundCIDRs,
+	ServiceGroupName:   GroupName,
+	ServicePrefixLists: PrefixLists, ServiceInternal: Scheme, ServiceHCInterval: HealthCheckInterval,
+	ServiceHCTimeout: HealthCheckTimeout,
 	ServiceHCHealthy: HealthyThreshold, ServiceHCUnhealthy: UnhealthyThreshold, ServiceHCSuccessCodes: SuccessCodes,
 }
 
@@ -204,7 +248,8 @@ func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
 		remedy = "write " + string(c) + ", or remove it"
 	}
 	return diag.New(o, k.Path(), diag.IgnoredSetting,
-		fmt.Sprintf("annotation %s has no effect on this object: it is read on Services with a network load balancer", k), remedy)
+		fmt.Sprintf("annotation %s has no effect on this object: it is read on Services with a network load balancer", k),
+		remedy)
 }
 
 // CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.
@@ -239,7 +284,8 @@ var meantAttribute = []struct{ words, attribute string }{
 // formerNames are keys of the ALB ingress controller v1, and before, that stand for another one than the nearest.
 var formerNames = map[Key]Key{IngressPrefix + "attributes": LoadBalancerAttributes}
 
-// suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it decides nothing.
+// suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it
+// decides nothing.
 func suggestion(k Key) string {
 	if best := cmp.Or(formerNames[k], Nearest(k)); best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
@@ -280,7 +326,8 @@ func suggestion(k Key) string {
 func partOf(name, part string) bool {
 	rest, begins := strings.CutPrefix(name, part)
 	front, ends := strings.CutSuffix(name, part)
-	return part != "" && (begins && rest != "" && (rest[0] == '-' || rest[0] == '.') || ends && front != "" && (front[len(front)-1] == '-' || front[len(front)-1] == '.'))
+	return part != "" && (begins && rest != "" && (rest[0] == '-' || rest[0] == '.') || ends && front != "" &&
+		(front[len(front)-1] == '-' || front[len(front)-1] == '.'))
 }
 
 func distant(a, b string) int { return Distance(strings.ToLower(a), strings.ToLower(b)) }

@@ -28,8 +28,10 @@ func TestKeysWithoutEffectHaveARemedy(t *testing.T) {
 		{OnIngress, string(ServiceScheme), "internal", diag.IgnoredSetting, string(Scheme)},
 		{OnIngress, string(ServiceTargetType), "ip", diag.IgnoredSetting, string(TargetType)},
 		{OnIngress, IngressPrefix + "group", "a", diag.UnknownAnnotation, string(GroupName)},
-		{OnIngress, IngressPrefix + "enable-zonal-shift", "true", diag.UnknownAnnotation, string(LoadBalancerAttributes) + ": zonal_shift.config.enabled=true"},
-		{OnService, string(serviceLoadBalancerPrefix) + "healthcheck-interval-seconds", "5", diag.UnknownAnnotation, string(ServiceHCInterval) + "?"},
+		{OnIngress, IngressPrefix + "enable-zonal-shift", "true", diag.UnknownAnnotation, string(LoadBalancerAttributes) +
+			": zonal_shift.config.enabled=true"},
+		{OnService, string(serviceLoadBalancerPrefix) + "healthcheck-interval-seconds", "5", diag.UnknownAnnotation,
+			string(ServiceHCInterval) + "?"},
 		{OnService, string(Scheme), "internal", diag.IgnoredSetting, string(ServiceScheme)},
 		{OnService, string(HealthCheckPath), "/x", "", ""},
 		{OnBoth, nginxPrefix + "whitelist-source-range", "10.0.0.0/8", "", ""},
@@ -45,7 +47,8 @@ func TestKeysWithoutEffectHaveARemedy(t *testing.T) {
 	}
 }
 
-// TestEachKeyIsReportedOnTheWrongKindOfObject goes over the tables: each key is read on a kind of object, or reported there.
+// TestEachKeyIsReportedOnTheWrongKindOfObject goes over the tables: each key is read on a kind of object, or reported
+// there.
 func TestEachKeyIsReportedOnTheWrongKindOfObject(t *testing.T) {
 	t.Parallel()
 	for _, e := range Entries() {
@@ -87,7 +90,8 @@ func TestEqualsOfOtherControllersExist(t *testing.T) {
 func TestMapsWithCommasSayHowToEscapeThem(t *testing.T) {
 	t.Parallel()
 	k := ListenerAttributes.For("HTTP-80")
-	for _, value := range []string{`a.header_value="GET,POST,OPTIONS"`, `a.header_value=GET,POST,OPTIONS`, `a.header_value=GET\,POST,OPTIONS`} {
+	for _, value := range []string{`a.header_value="GET,POST,OPTIONS"`, `a.header_value=GET,POST,OPTIONS`,
+		`a.header_value=GET\,POST,OPTIONS`} {
 		var f Findings
 		NewReader(&f, diag.Object{Kind: "Ingress"}, map[string]string{string(k): value}).Map(k)
 		if found := f.List(); len(found) != 1 || !strings.HasSuffix(found[0].Remedy, `a.header_value=GET\,POST\,OPTIONS`) {

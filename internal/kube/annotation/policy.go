@@ -9,20 +9,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 )
 
-// policies are the annotations that hold, replace or delete a load balancer as a whole. In a group they count only on the objects that decide
-// (decision 2). Each reads a value in canonical form: "" is as without the annotation. ok is false for a value that is invalid.
+// policies are the annotations that hold, replace or delete a load balancer as a whole. In a group they count only on
+// the objects that decide (decision 2). Each reads a value in canonical form: "" is as without the annotation. ok is
+// false for a value that is invalid.
 var policies = map[Key]func(raw string) (value string, ok bool){
-	Ownership: ownershipPolicy, ServiceOwnership: ownershipPolicy, GatewayOwnership: ownershipPolicy, ClassOwnership: ownershipPolicy,
+	Ownership: ownershipPolicy, ServiceOwnership: ownershipPolicy, GatewayOwnership: ownershipPolicy,
+	ClassOwnership:       ownershipPolicy,
 	ExistingLoadBalancer: existingPolicy, ServiceExistingLoadBalancer: existingPolicy, GatewayExisting: existingPolicy,
 	ApprovedPlan: approvalPolicy, ServiceApprovedPlan: approvalPolicy, GatewayApprovedPlan: approvalPolicy,
 	DeletionPolicy: deletionPolicy, ServiceDeletionPolicy: deletionPolicy, GatewayDeletionPolicy: deletionPolicy,
-	ReplacementPolicy: replacementPolicy, ServiceReplacementPolicy: replacementPolicy, GatewayReplacementPolicy: replacementPolicy,
-	DriftPolicy: driftPolicy, ServiceDriftPolicy: driftPolicy, GatewayDriftPolicy: driftPolicy,
+	ReplacementPolicy: replacementPolicy, ServiceReplacementPolicy: replacementPolicy,
+	GatewayReplacementPolicy: replacementPolicy,
+	DriftPolicy:              driftPolicy, ServiceDriftPolicy: driftPolicy, GatewayDriftPolicy: driftPolicy,
 	AllowDeletion: consentPolicy, ServiceAllowDeletion: consentPolicy, GatewayAllowDeletion: consentPolicy,
 	DeleteDuplicates: listPolicy, ServiceDeleteDuplicates: listPolicy, GatewayDeleteDuplicates: listPolicy,
 }
 
-// Policies are the annotations of objects of a scope that decide about a load balancer as a whole, in the order of the table.
+// Policies are the annotations of objects of a scope that decide about a load balancer as a whole, in the order of the
+// table.
 func Policies(scope Scope) (out []Key) {
 	for _, e := range entries {
 		if policies[e.Key] != nil && e.Scope == scope {
@@ -32,7 +36,8 @@ func Policies(scope Scope) (out []Key) {
 	return out
 }
 
-// Policy is a value of such an annotation in canonical form: "" is as without the annotation. ok is false if the value is invalid.
+// Policy is a value of such an annotation in canonical form: "" is as without the annotation. ok is false if the value
+// is invalid.
 func Policy(k Key, raw string) (value string, ok bool) { return policies[k](raw) }
 
 func ownershipPolicy(raw string) (string, bool) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestDecisionHasRowOfEachAnnotation reads what decision 2 says of each annotation in a group. A new annotation needs a row there.
+// TestDecisionHasRowOfEachAnnotation reads what decision 2 says of each annotation in a group. A new annotation needs a
+// row there.
 func TestDecisionHasRowOfEachAnnotation(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/decisions/0002-quarantine.md")
@@ -41,14 +42,20 @@ func TestPolicyValues(t *testing.T) {
 		raw, value string
 		valid      bool
 	}{
-		{Ownership, "managed", "", true}, {Ownership, "observed", "observed", true}, {Ownership, "manged", "manged", false}, {Ownership, "", "", false},
-		{ServiceExistingLoadBalancer, "platform", "platform", true}, {ServiceExistingLoadBalancer, "a b", "a b", false}, {GatewayExisting, "", "", true},
-		{ApprovedPlan, "none", "none", true}, {ApprovedPlan, "0123456789abcdef", "0123456789abcdef", true}, {ApprovedPlan, "non", "non", false},
-		{DeletionPolicy, "Delete", "", true}, {DeletionPolicy, "Retain", "Retain", true}, {DeletionPolicy, "Keep", "Keep", false},
-		{ReplacementPolicy, "allow", "", true}, {ReplacementPolicy, "refuse, except=b,except=a", "refuse,except=a,except=b", true}, {ReplacementPolicy, "allow,keep=1h", "allow,keep=1h0m0s", true},
+		{Ownership, "managed", "", true}, {Ownership, "observed", "observed", true}, {Ownership, "manged", "manged", false},
+		{Ownership, "", "", false},
+		{ServiceExistingLoadBalancer, "platform", "platform", true}, {ServiceExistingLoadBalancer, "a b", "a b", false},
+		{GatewayExisting, "", "", true},
+		{ApprovedPlan, "none", "none", true}, {ApprovedPlan, "0123456789abcdef", "0123456789abcdef", true},
+		{ApprovedPlan, "non", "non", false},
+		{DeletionPolicy, "Delete", "", true}, {DeletionPolicy, "Retain", "Retain", true},
+		{DeletionPolicy, "Keep", "Keep", false},
+		{ReplacementPolicy, "allow", "", true}, {ReplacementPolicy, "refuse, except=b,except=a", "refuse,except=a,except=b",
+			true}, {ReplacementPolicy, "allow,keep=1h", "allow,keep=1h0m0s", true},
 		{ReplacementPolicy, "deny", "", false},
 		{DriftPolicy, "correct", "", true}, {DriftPolicy, "tag=ignore", "", false},
-		{DriftPolicy, "tags=ignore", "rules=correct,listeners=correct,load-balancer=correct,tags=ignore,security-group-rules=correct,target-groups=correct", true},
+		{DriftPolicy, "tags=ignore",
+			"rules=correct,listeners=correct,load-balancer=correct,tags=ignore,security-group-rules=correct,target-groups=correct", true},
 		{AllowDeletion, "true", "true", true}, {AllowDeletion, "false", "", true}, {AllowDeletion, "yes", "", false},
 		{DeleteDuplicates, " b,a,,b ", "a,b", true}, {DeleteDuplicates, "", "", true},
 	} {

@@ -42,8 +42,8 @@ func (f *Findings) Add(ds ...diag.Diagnostic) {
 // List returns the diagnostics in the order in which they were added.
 func (f *Findings) List() diag.List { return f.list }
 
-// Reader reads annotations of one object, or of several, of which the first one with a key takes precedence. An invalid value is added
-// to Findings and read as not set.
+// Reader reads annotations of one object, or of several, of which the first one with a key takes precedence. An invalid
+// value is added to Findings and read as not set.
 type Reader struct {
 	findings *Findings
 	objects  []object
@@ -111,20 +111,23 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 	e, _ := Lookup(k)
 	v, err := decode(e, k, raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(),
+			cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
 		return intent.Field[T]{}
 	}
 	return intent.Of(v, source)
 }
 
-// Invalid reports a well-formed value that is invalid. An empty remedy stands for that of the table, which describes a valid value.
+// Invalid reports a well-formed value that is invalid. An empty remedy stands for that of the table, which describes a
+// valid value.
 func (r Reader) Invalid(k Key, text, remedy string) {
 	_, source, ok := r.Raw(k)
 	if !ok {
 		source = intent.At(r.objects[len(r.objects)-1].Object, k.Path())
 	}
 	e, _ := Lookup(k)
-	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).In(e.Costs))
+	r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, text, cmp.Or(remedy, e.remedy())).
+		In(e.Costs))
 }
 
 // Ignored notes that an annotation has no effect.
@@ -139,8 +142,8 @@ func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	}
 }
 
-// Attributes reads attributes of a load balancer, a listener or a target group. It converts booleans to lower case, as AWS returns them;
-// another spelling would always differ from the observed value.
+// Attributes reads attributes of a load balancer, a listener or a target group. It converts booleans to lower case, as
+// AWS returns them; another spelling would always differ from the observed value.
 func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
 	f := r.Map(k)
 	for name, value := range f.Value {
@@ -151,7 +154,8 @@ func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
 	return f
 }
 
-// Labels reads a map of labels that objects must carry. An invalid label is an error, because it would select no object.
+// Labels reads a map of labels that objects must carry. An invalid label is an error, because it would select no
+// object.
 func (r Reader) Labels(k Key) intent.Field[map[string]string] { return read(r, k, decodeLabels) }
 
 func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {
@@ -176,20 +180,22 @@ func (r Reader) DriftPolicy(k Key) map[string]intent.Field[string] {
 	return r.driftPolicy(k, nil)
 }
 
-// ClassDriftPolicy reads the policies of a class. A mistake in them does not set aside the members that share the class: all groups of fields are then
-// corrected, as no member can choose instead.
+// ClassDriftPolicy reads the policies of a class. A mistake in them does not set aside the members that share the
+// class: all groups of fields are then corrected, as no member can choose instead.
 func (r Reader) ClassDriftPolicy() map[string]intent.Field[string] {
 	instead, _ := drift.Parse(string(drift.Correct))
 	return r.driftPolicy(ClassDriftPolicy, instead)
 }
 
-// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An invalid value is as absent.
+// ReplacementPolicy reads whether an edit may replace the load balancer, as package replacement prints it. An invalid
+// value is as absent.
 func (r Reader) ReplacementPolicy(k Key) intent.Field[string] {
 	f, _ := r.replacementPolicy(k)
 	return f
 }
 
-// ClassReplacementPolicy reads the policy of a class. A mistake in it sets no member aside: no load balancer is replaced then.
+// ClassReplacementPolicy reads the policy of a class. A mistake in it sets no member aside: no load balancer is
+// replaced then.
 func (r Reader) ClassReplacementPolicy() intent.Field[string] {
 	f, wrong := r.replacementPolicy(ClassReplacementPolicy)
 	if wrong {
@@ -206,7 +212,8 @@ func (r Reader) replacementPolicy(k Key) (f intent.Field[string], wrong bool) {
 	}
 	p, err := replacement.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(diag.AddOn))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), replacement.Remedy()).In(
+			diag.AddOn))
 		return f, true
 	}
 	return intent.Of(p.String(), source), false
@@ -216,7 +223,9 @@ func (r Reader) replacementPolicy(k Key) (f intent.Field[string], wrong bool) {
 const NoPlan = "none"
 
 // balancers are ARNs and names of load balancers, as ELBv2 has them.
-var balancers = regexp.MustCompile("^(arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/(app|net)/[A-Za-z0-9-]{1,32}/[0-9a-f]+|[A-Za-z0-9-]{1,32})$")
+var balancers = regexp.MustCompile(
+	"^(arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/(app|net)/[A-Za-z0-9-]{1,32}/[0-9a-f]+" +
+		"|[A-Za-z0-9-]{1,32})$")
 
 // approvals are digests as package stackjson makes them of stacks.
 var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
@@ -245,10 +254,12 @@ func isOwnership(v string) bool {
 // FromReadinessProbe is the value of the annotations that have health checks made from readiness probes.
 const FromReadinessProbe = "from-readiness-probe"
 
-// CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
+// CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a
+// deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt && raw != RetainWithoutTags {
-		r.Invalid(k, fmt.Sprintf("%q is not one of %s, %s and %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt, RetainWithoutTags),
+		r.Invalid(k, fmt.Sprintf("%q is not one of %s, %s and %s; the load balancer stays when the object is deleted", raw,
+			DeleteIt, RetainIt, RetainWithoutTags),
 			"write "+DeleteIt+", "+RetainIt+" or "+RetainWithoutTags)
 	}
 }
@@ -260,11 +271,13 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	raw, _, ok := r.Raw(ownership)
 	wrong := ok && !isOwnership(raw)
 	if wrong {
-		r.Invalid(ownership, fmt.Sprintf("%q is not one of %s; the last valid value of the annotation applies, if there is one", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
+		r.Invalid(ownership, fmt.Sprintf("%q is not one of %s; the last valid value of the annotation applies, "+
+			"if there is one", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
 	}
 	name := r.String(existing)
 	if name.Value != "" && !balancers.MatchString(name.Value) {
-		r.Invalid(existing, fmt.Sprintf("%q is neither the ARN nor the name of an application or network load balancer", name.Value), "write the ARN that AWS shows, or the name")
+		r.Invalid(existing, fmt.Sprintf("%q is neither the ARN nor the name of an application or network load balancer",
+			name.Value), "write the ARN that AWS shows, or the name")
 		name = intent.Field[string]{}
 	}
 	if class.Set {
@@ -274,10 +287,12 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	case wrong: // as without the annotation
 	case raw != SharedIt && raw != AdoptedIt:
 		if name.Set {
-			r.Ignored(existing, "a load balancer of others is named, and the ownership is neither "+SharedIt+" nor "+AdoptedIt, "set annotation "+string(ownership)+" to one of them, or remove it")
+			r.Ignored(existing, "a load balancer of others is named, and the ownership is neither "+SharedIt+" nor "+AdoptedIt,
+				"set annotation "+string(ownership)+" to one of them, or remove it")
 		}
 	case name.Value == "":
-		r.Invalid(ownership, "no load balancer is named that could be "+raw+"; nothing is written to AWS", "name it, by ARN or name, in annotation "+string(existing))
+		r.Invalid(ownership, "no load balancer is named that could be "+raw+"; nothing is written to AWS",
+			"name it, by ARN or name, in annotation "+string(existing))
 	case raw == SharedIt:
 		shared = name
 	default:
@@ -286,14 +301,16 @@ func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (s
 	return shared, adopted
 }
 
-// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is none has them observed, and sets no member aside.
+// ClassOwnership is the ownership that class parameters declare for the load balancers of their class. One that is none
+// has them observed, and sets no member aside.
 func (r Reader) ClassOwnership() intent.Field[string] {
 	raw, source, ok := r.Raw(ClassOwnership)
 	if !ok {
 		return intent.Field[string]{}
 	}
 	if !isOwnership(raw) {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation,
+			fmt.Sprintf("%q is none of %s; the load balancers of the class are only observed", raw, ownerships),
 			"write "+strings.ReplaceAll(ownerships, " and ", " or ")).In(diag.AddOn))
 		raw = ObservedIt
 	}
@@ -311,7 +328,9 @@ func Approvals(ofClass map[string]string) []string {
 // CheckApproval finds an invalid approval. It is as absent.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {
-		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several digests with commas between them; the last valid value of the annotation applies, if there is one", raw, NoPlan),
+		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor "+
+			"several digests with commas between them; the last valid value of the annotation applies, if there is one",
+			raw, NoPlan),
 			"write the digest that lbc plan prints, or "+NoPlan)
 	}
 }
@@ -323,7 +342,8 @@ func (r Reader) driftPolicy(k Key, instead drift.Policies) map[string]intent.Fie
 	}
 	policies, err := drift.Parse(raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(diag.AddOn))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), drift.Remedy()).In(
+			diag.AddOn))
 		policies = instead
 	}
 	if len(policies) == 0 {

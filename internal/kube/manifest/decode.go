@@ -1,5 +1,6 @@
-// Package manifest reads objects from files as the API server would take them: it decodes them, finds the line of a mistake, and fills in
-// defaults. The command line and tests use it; the controller reads objects through informers. It imports objects and API types.
+// Package manifest reads objects from files as the API server would take them: it decodes them, finds the line of a
+// mistake, and fills in defaults. The command line and tests use it; the controller reads objects through informers. It
+// imports objects and API types.
 package manifest
 
 import (
@@ -70,7 +71,8 @@ var kinds = map[string]func() metav1.Object{
 	"aga.k8s.aws/v1beta1 GlobalAccelerator": func() metav1.Object { return new(agav1beta1.GlobalAccelerator) },
 }
 
-// workloads makes empty objects of the kinds that only targets depend on. What the cluster makes of them may have fields of another version.
+// workloads makes empty objects of the kinds that only targets depend on. What the cluster makes of them may have
+// fields of another version.
 var workloads = map[string]func() metav1.Object{
 	"v1 Pod":                            func() metav1.Object { return new(corev1.Pod) },
 	"v1 Node":                           func() metav1.Object { return new(corev1.Node) },
@@ -95,16 +97,18 @@ var groups = []string{v1beta1.GroupVersion.Group, configv1.GroupVersion.Group, a
 // unread are the kinds of our groups that no View shows.
 var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s.aws/v1alpha1 LoadBalancer"}
 
-// Decode reads manifests: YAML or JSON documents, lists included, as the API server would: fields by their exact names, values of
-// their types. Objects of other kinds are skipped and named, as "apiVersion kind namespace/name". Namespaced objects without a
-// namespace go to defaultNamespace. Of Pods, Nodes and EndpointSlices, fields that are not known are left out. A document that cannot be read is a MalformedError that names its number and, as far as known,
-// its object; fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
+// Decode reads manifests: YAML or JSON documents, lists included, as the API server would: fields by their exact names,
+// values of their types. Objects of other kinds are skipped and named, as "apiVersion kind namespace/name". Namespaced
+// objects without a namespace go to defaultNamespace. Of Pods, Nodes and EndpointSlices, fields that are not known are
+// left out. A document that cannot be read is a MalformedError that names its number and, as far as known, its object;
+// fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
 // errors too.
 func Decode(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	return decoder{defaultNamespace: defaultNamespace}.decode(manifests)
 }
 
-// DecodeFormer is Decode for manifests of former clusters: Ingresses of versions that no cluster serves any more are converted.
+// DecodeFormer is Decode for manifests of former clusters: Ingresses of versions that no cluster serves any more are
+// converted.
 func DecodeFormer(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	return decoder{defaultNamespace: defaultNamespace, former: true}.decode(manifests)
 }
@@ -189,7 +193,8 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 	if (head.APIVersion == "" || head.Kind == "") && !strings.HasSuffix(head.Kind, "List") {
 		return nil, nil, at("", fmt.Errorf("%w: it needs apiVersion and kind", ErrForeign))
 	}
-	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/"))
+	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+
+		head.Metadata.Name, "/"))
 	create, known := kinds[head.APIVersion+" "+head.Kind]
 	switch {
 	case known:
@@ -229,16 +234,19 @@ func (c decoder) object(raw []byte) (found []metav1.Object, skipped []string, er
 		return []metav1.Object{o}, nil, nil
 	}
 	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
-		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))
+		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s",
+			what, served))
 	}
-	if ours := groupOf(head.APIVersion); slices.Contains(groups, ours) && !slices.Contains(unread, head.APIVersion+" "+head.Kind) {
-		return nil, nil, at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, ours, strings.Join(kindsOf(ours), ", ")))
+	if ours := groupOf(head.APIVersion); slices.Contains(groups, ours) && !slices.Contains(unread, head.APIVersion+" "+
+		head.Kind) {
+		return nil, nil, at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, ours,
+			strings.Join(kindsOf(ours), ", ")))
 	}
 	return nil, []string{what}, nil
 }
 
-// unmarshal is as strict as the API server: it takes no field by another case, and no true for "true". spare is another object
-// of the kind.
+// unmarshal is as strict as the API server: it takes no field by another case, and no true for "true". spare is another
+// object of the kind.
 func unmarshal(raw []byte, o, spare any) error {
 	strict, err := kjson.UnmarshalStrict(raw, o)
 	if err != nil {
@@ -254,12 +262,14 @@ func unmarshal(raw []byte, o, spare any) error {
 	return at(path, strict[0])
 }
 
-// servedVersion is the version of a kind of ours whose apiVersion is another one of the same group; "" for others' kinds.
+// servedVersion is the version of a kind of ours whose apiVersion is another one of the same group; "" for others'
+// kinds.
 func servedVersion(apiVersion, kind string) string {
 	latest := ""
 	for _, k := range slices.Concat(slices.Collect(maps.Keys(kinds)), unread) {
 		served, name, _ := strings.Cut(k, " ")
-		if name != kind || groupOf(served) != groupOf(apiVersion) && (name != "Ingress" || groupOf(apiVersion) != "extensions") {
+		if name != kind || groupOf(served) != groupOf(apiVersion) &&
+			(name != "Ingress" || groupOf(apiVersion) != "extensions") {
 			continue
 		}
 		if served == apiVersion {
@@ -297,12 +307,14 @@ func versionOf(apiVersion string) string { return apiVersion[strings.Index(apiVe
 // plain removes from an error of the decoders the words about their inner workings.
 func plain(err error) error {
 	text := err.Error()
-	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "json: "} {
+	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ",
+		"while decoding JSON: ", "json: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return errors.New(text)
 }
 
 func namespaced(k objects.Kind) bool {
-	return k != objects.IngressClass && k != objects.IngressClassParams && k != objects.Namespace && k != objects.GatewayClass
+	return k != objects.IngressClass && k != objects.IngressClassParams && k != objects.Namespace &&
+		k != objects.GatewayClass
 }

@@ -18,10 +18,10 @@ import (
 // firstNodePort begins the range from which the API server gives node ports by default.
 const firstNodePort = 30000
 
-// FillIn gives objects that were read from files what the API server would have given them, as far as front ends look at it:
-// UIDs, the Service type, protocol and target port, node ports in the
-// order of the objects wherever the type of the Service calls for them, the rules and matches of HTTPRoutes, the defaults of GlobalAccelerators, and the name label of
-// namespaces. Objects that hold such values keep them.
+// FillIn gives objects that were read from files what the API server would have given them, as far as front ends look
+// at it: UIDs, the Service type, protocol and target port, node ports in the order of the objects wherever the type of
+// the Service calls for them, the rules and matches of HTTPRoutes, the defaults of GlobalAccelerators, and the name
+// label of namespaces. Objects that hold such values keep them.
 func FillIn(objects []metav1.Object) {
 	taken := map[int32]bool{}
 	for _, o := range objects {
@@ -65,7 +65,8 @@ func FillIn(objects []metav1.Object) {
 	}
 }
 
-// fillInRoute gives a route without rules one, each rule without matches one, and each match without a path the prefix that all paths have.
+// fillInRoute gives a route without rules one, each rule without matches one, and each match without a path the prefix
+// that all paths have.
 func fillInRoute(r *gatewayv1.HTTPRoute) {
 	if len(r.Spec.Rules) == 0 {
 		r.Spec.Rules = []gatewayv1.HTTPRouteRule{{}}
@@ -88,7 +89,8 @@ func fillInService(svc *corev1.Service, allocate func() int32) {
 	spec := &svc.Spec
 	spec.Type = cmp.Or(spec.Type, corev1.ServiceTypeClusterIP)
 	nodePorts := spec.Type == corev1.ServiceTypeNodePort ||
-		spec.Type == corev1.ServiceTypeLoadBalancer && (spec.AllocateLoadBalancerNodePorts == nil || *spec.AllocateLoadBalancerNodePorts)
+		spec.Type == corev1.ServiceTypeLoadBalancer && (spec.AllocateLoadBalancerNodePorts == nil ||
+			*spec.AllocateLoadBalancerNodePorts)
 	byPort := map[int32]int32{} // TCP and UDP of one number share a node port
 	for i := range spec.Ports {
 		p := &spec.Ports[i]
@@ -113,7 +115,8 @@ func fillInService(svc *corev1.Service, allocate func() int32) {
 }
 
 // dnsNamespace is the name space of host names in version 5 UUIDs.
-var dnsNamespace = []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+var dnsNamespace = []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f,
+	0xd4, 0x30, 0xc8}
 
 // UID is that of an object which no API server gave one: the version 5 UUID of namespace/name in the DNS name space.
 func UID(namespace, name string) types.UID {

@@ -10,14 +10,16 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// formerIngresses are the versions in which clusters before Kubernetes v1.22 served Ingresses, all with the same fields.
+// formerIngresses are the versions in which clusters before Kubernetes v1.22 served Ingresses, all with the same
+// fields.
 var formerIngresses = map[string]bool{"extensions/v1beta1": true, "networking.k8s.io/v1beta1": true}
 
 // presentIngress converts an Ingress as the API server did: paths without a type are ImplementationSpecific.
 func presentIngress(o *networkingv1beta1.Ingress) *networkingv1.Ingress {
 	out := &networkingv1.Ingress{
-		TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: o.Kind}, ObjectMeta: o.ObjectMeta,
-		Spec: networkingv1.IngressSpec{IngressClassName: o.Spec.IngressClassName},
+		TypeMeta:   metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: o.Kind},
+		ObjectMeta: o.ObjectMeta,
+		Spec:       networkingv1.IngressSpec{IngressClassName: o.Spec.IngressClassName},
 	}
 	if o.Spec.Backend != nil {
 		out.Spec.DefaultBackend = ptr.To(presentBackend(*o.Spec.Backend))
@@ -34,7 +36,8 @@ func presentIngress(o *networkingv1beta1.Ingress) *networkingv1.Ingress {
 				if p.PathType != nil {
 					pathType = networkingv1.PathType(*p.PathType)
 				}
-				rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: p.Path, PathType: &pathType, Backend: presentBackend(p.Backend)})
+				rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: p.Path, PathType: &pathType,
+					Backend: presentBackend(p.Backend)})
 			}
 		}
 		out.Spec.Rules = append(out.Spec.Rules, rule)

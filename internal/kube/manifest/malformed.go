@@ -18,8 +18,8 @@ import (
 // ErrForeign is wrapped by the error about a document that is no object of Kubernetes, as the values of a chart.
 var ErrForeign = errors.New("this is not a Kubernetes object")
 
-// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as can be determined;
-// 0 = not known.
+// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as
+// can be determined; 0 = not known.
 type MalformedError struct {
 	Document, Line int
 	Err            error
@@ -33,8 +33,8 @@ func (e *MalformedError) Unwrap() error { return e.Err }
 type mistake struct {
 	// path leads to the field, as in spec.rules[0].host; an index that is not known is left out. Empty = the whole.
 	path string
-	// kind is what JSON calls the value that is wrong there ("string", "object" …), and inside says that it is rather one that
-	// the field contains; empty = not known.
+	// kind is what JSON calls the value that is wrong there ("string", "object" …), and inside says that it is rather one
+	// that the field contains; empty = not known.
 	kind   string
 	inside bool
 	err    error
@@ -70,8 +70,8 @@ func malformed(d document, n int, err error) error {
 // lineNumber is how the YAML decoder names a line, counted from where the document begins.
 var lineNumber = regexp.MustCompile(`(?:^|\s)line (\d+): `)
 
-// yamlLine takes the line out of an error of the YAML decoder; of several errors the first counts. One that names none is about
-// the first line.
+// yamlLine takes the line out of an error of the YAML decoder; of several errors the first counts. One that names none
+// is about the first line.
 func yamlLine(text string) (line int, rest string) {
 	text = strings.TrimPrefix(strings.TrimPrefix(plain(errors.New(text)).Error(), "yaml: "), "unmarshal errors:\n")
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
@@ -183,7 +183,8 @@ func jsonKind(n *yaml.Node) string {
 	return "string"
 }
 
-var jsonKinds = map[string]string{"!!map": "object", "!!seq": "array", "!!int": "number", "!!float": "number", "!!bool": "bool"}
+var jsonKinds = map[string]string{"!!map": "object", "!!seq": "array", "!!int": "number", "!!float": "number",
+	"!!bool": "bool"}
 
 // mistyped finds the field of an object that has a value of the wrong type; nil if none has.
 func mistyped(raw []byte, o any) error {
@@ -198,7 +199,8 @@ func mistyped(raw []byte, o any) error {
 	case errors.As(where.Err, &wrong): // of a type that reads itself, as a number or a name
 		kind, _, _ = strings.Cut(wrong.Value, " ")
 		typ = wrong.Type
-	case typ == nil || where.Err != nil && !errors.Is(where.Err, strconv.ErrRange) && !errors.Is(where.Err, strconv.ErrSyntax):
+	case typ == nil || where.Err != nil && !errors.Is(where.Err, strconv.ErrRange) &&
+		!errors.Is(where.Err, strconv.ErrSyntax):
 		return nil
 	}
 	wanted := typeWords[typ.Kind()]
@@ -220,8 +222,8 @@ func mistyped(raw []byte, o any) error {
 // plainKey is a step of a path that needs no quotes.
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// pathOf is a pointer of JSON in words, as in spec.rules[0].host. known is the part of it before the first key that is no plain name, such as
-// that of an annotation.
+// pathOf is a pointer of JSON in words, as in spec.rules[0].host. known is the part of it before the first key that is
+// no plain name, such as that of an annotation.
 func pathOf(p jsontext.Pointer) (path, known string) {
 	odd := false
 	for step := range p.Tokens() {
@@ -245,13 +247,16 @@ func pathOf(p jsontext.Pointer) (path, known string) {
 const aMapping, aList = "a mapping", "a list"
 
 var jsonWords = map[jsontext.Kind]string{
-	jsontext.KindBeginObject: "object", jsontext.KindBeginArray: "array", jsontext.KindString: "string", jsontext.KindNumber: "number",
-	jsontext.KindTrue: "bool", jsontext.KindFalse: "bool",
+	jsontext.KindBeginObject: "object", jsontext.KindBeginArray: "array", jsontext.KindString: "string",
+	jsontext.KindNumber: "number",
+	jsontext.KindTrue:   "bool", jsontext.KindFalse: "bool",
 }
 
-var kindWords = map[string]string{"object": aMapping, "array": aList, "string": "a string", "number": "a number", "bool": "true or false"}
+var kindWords = map[string]string{"object": aMapping, "array": aList, "string": "a string", "number": "a number",
+	"bool": "true or false"}
 
 var typeWords = map[reflect.Kind]string{
-	reflect.Struct: aMapping, reflect.Map: aMapping, reflect.Pointer: aMapping, reflect.Slice: aList, reflect.String: "a string", reflect.Bool: "true or false",
+	reflect.Struct: aMapping, reflect.Map: aMapping, reflect.Pointer: aMapping, reflect.Slice: aList,
+	reflect.String: "a string", reflect.Bool: "true or false",
 	reflect.Int: "a whole number", reflect.Int32: "a whole number", reflect.Int64: "a whole number",
 }

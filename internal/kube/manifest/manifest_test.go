@@ -80,7 +80,8 @@ func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
 	if string(secret.Data["a"])+string(secret.Data["c"])+string(plain.Data["a"]) != "bdb" || secret.StringData != nil {
 		t.Errorf("Secrets %v %v", secret, plain)
 	}
-	local := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal}}
+	local := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer,
+		ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal}}
 	FillIn([]metav1.Object{local})
 	if local.Spec.HealthCheckNodePort != 30000 {
 		t.Errorf("health check node port %d", local.Spec.HealthCheckNodePort)
@@ -98,14 +99,19 @@ func TestServicesAreFilledInByTheirType(t *testing.T) {
 		"no type": {corev1.ServiceSpec{}, corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, IPFamilies: four}},
 		"without node ports": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, AllocateLoadBalancerNodePorts: &no},
 			corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, AllocateLoadBalancerNodePorts: &no, IPFamilies: four}},
-		"external": {corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}, corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}},
+		"external": {corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}, corev1.ServiceSpec{
+			Type: corev1.ServiceTypeExternalName}},
 		"two families": {corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}},
-			corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}}},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol,
+				corev1.IPv4Protocol}}},
 		"local, of nodes": {corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: local},
 			corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: local, IPFamilies: four}},
-		"a balancer, not local": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}, corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, IPFamilies: four}},
-		"a health check's node port stays": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: local, HealthCheckNodePort: 30000},
-			corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: local, HealthCheckNodePort: 30000, IPFamilies: four}},
+		"a balancer, not local": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}, corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, IPFamilies: four}},
+		"a health check's node port stays": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer,
+			ExternalTrafficPolicy: local, HealthCheckNodePort: 30000},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: local, HealthCheckNodePort: 30000,
+				IPFamilies: four}},
 	} {
 		ports := []corev1.ServicePort{{Port: 80}, {Port: 81}}
 		c.spec.Ports = ports
@@ -116,7 +122,8 @@ func TestServicesAreFilledInByTheirType(t *testing.T) {
 		if d := cmp.Diff(c.want, svc.Spec); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
-		exposed := c.spec.Type == corev1.ServiceTypeNodePort || c.spec.Type == corev1.ServiceTypeLoadBalancer && c.spec.AllocateLoadBalancerNodePorts == nil
+		exposed := c.spec.Type == corev1.ServiceTypeNodePort || c.spec.Type == corev1.ServiceTypeLoadBalancer &&
+			c.spec.AllocateLoadBalancerNodePorts == nil
 		taken := svc.Spec.HealthCheckNodePort
 		if exposed != (first != 0) || exposed && (first == second || first == taken || second == taken) {
 			t.Errorf("%s: node ports %d, %d beside %d", name, first, second, taken)
@@ -170,21 +177,25 @@ items:
 		t.Error(d)
 	}
 	for _, name := range []string{"c", "b", "a", "d"} {
-		found = append(found, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "many", Name: name}}, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "few" + name, Name: "x"}})
+		found = append(found, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "many", Name: name}}, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "few" + name, Name: "x"}})
 	}
 	var sorted []string
 	for _, s := range objects.FromObjects(found).Services("") {
 		sorted = append(sorted, s.Namespace+"/"+s.Name)
 	}
-	if d := cmp.Diff([]string{"fewa/x", "fewb/x", "fewc/x", "fewd/x", "many/a", "many/b", "many/c", "many/d", "own/e"}, sorted); d != "" {
+	if d := cmp.Diff([]string{"fewa/x", "fewb/x", "fewc/x", "fewd/x", "many/a", "many/b", "many/c", "many/d", "own/e"},
+		sorted); d != "" {
 		t.Error(d)
 	}
 	_, class := v.IngressClass("a")
 	_, params := v.IngressClassParams("b")
 	_, namespace := v.Namespace("c")
-	_, secret := objects.Get[*corev1.Secret](v, objects.From{Namespace: "default"}, objects.Ref{Kind: objects.Secret, Name: "d"})
+	_, secret := objects.Get[*corev1.Secret](v, objects.From{Namespace: "default"}, objects.Ref{
+		Kind: objects.Secret, Name: "d"})
 	bindings := v.TargetGroupBindings("default")
-	if !class || !params || !namespace || secret != nil || len(bindings) != 1 || len(v.Services("")) != 1 || len(v.Services("own")) != 1 || len(v.Services("default")) != 0 {
+	if !class || !params || !namespace || secret != nil || len(bindings) != 1 || len(v.Services("")) != 1 ||
+		len(v.Services("own")) != 1 || len(v.Services("default")) != 0 {
 		t.Error("not all are in the view")
 	}
 }
@@ -198,7 +209,8 @@ func TestAMalformedManifestIsNamed(t *testing.T) {
 		"- a":                           "document 1: this is not a Kubernetes object",
 		"apiVersion: v2\nkind: Service": "document 1: v2 Service: no cluster serves this version; write apiVersion: v1",
 		"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web, namespace: a}": "document 1: extensions/v1beta1 Ingress a/web: no cluster serves this version; write apiVersion: networking.k8s.io/v1",
-		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y":                       "document 1: List: item 0: v1 Secret: ",
+		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y": "document 1: List: item " +
+			"0: v1 Secret: ",
 	} {
 		_, _, err := Decode([]byte(in), "")
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -213,14 +225,19 @@ func TestManifestsOfTheGatewayAPIAreReadInEveryServedVersion(t *testing.T) {
 		apiVersion string
 		kinds      []objects.Kind
 	}{
-		{"gateway.networking.k8s.io/v1", append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet, objects.ReferenceGrant}, objects.RouteKinds...)},
-		{"gateway.networking.k8s.io/v1beta1", []objects.Kind{objects.GatewayClass, objects.Gateway, objects.HTTPRoute, objects.ReferenceGrant}},
+		{"gateway.networking.k8s.io/v1", append([]objects.Kind{objects.GatewayClass, objects.Gateway, objects.ListenerSet,
+			objects.ReferenceGrant}, objects.RouteKinds...)},
+		{"gateway.networking.k8s.io/v1beta1", []objects.Kind{objects.GatewayClass, objects.Gateway, objects.HTTPRoute,
+			objects.ReferenceGrant}},
 		{"gateway.networking.k8s.io/v1alpha2", []objects.Kind{objects.TCPRoute, objects.UDPRoute}},
-		{"gateway.k8s.aws/v1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}},
-		{"gateway.k8s.aws/v1beta1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration, objects.ListenerRuleConfiguration}},
+		{"gateway.k8s.aws/v1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
+			objects.ListenerRuleConfiguration}},
+		{"gateway.k8s.aws/v1beta1", []objects.Kind{objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
+			objects.ListenerRuleConfiguration}},
 	} {
 		for _, kind := range c.kinds {
-			found, skipped, err := Decode([]byte("apiVersion: "+c.apiVersion+"\nkind: "+string(kind)+"\nmetadata: {name: x}\n"), "shop")
+			found, skipped, err := Decode([]byte("apiVersion: "+c.apiVersion+"\nkind: "+string(kind)+"\nmetadata: {name: x}\n"),
+				"shop")
 			if err != nil || len(skipped) > 0 || len(found) != 1 {
 				t.Errorf("%s %s: %v, skipped %v", c.apiVersion, kind, err, skipped)
 				continue
@@ -231,9 +248,10 @@ func TestManifestsOfTheGatewayAPIAreReadInEveryServedVersion(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: GRPCRoute\n":             "write apiVersion: gateway.networking.k8s.io/v1",
-		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: Gateway\n":               "write apiVersion: gateway.networking.k8s.io/v1",
-		"apiVersion: gateway.k8s.aws/v1\nkind: LoadBalancerConfig\n":                    "those of gateway.k8s.aws are ListenerRuleConfiguration, LoadBalancerConfiguration, TargetGroupConfiguration",
+		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: GRPCRoute\n": "write apiVersion: gateway.networking.k8s.io/v1",
+		"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: Gateway\n":   "write apiVersion: gateway.networking.k8s.io/v1",
+		"apiVersion: gateway.k8s.aws/v1\nkind: LoadBalancerConfig\n": "those of gateway.k8s.aws are " +
+			"ListenerRuleConfiguration, LoadBalancerConfiguration, TargetGroupConfiguration",
 		"apiVersion: gateway.k8s.aws/v1\nkind: LoadBalancerConfiguration\nspec: {a: 1}": `unknown field "spec.a"`,
 	} {
 		if _, _, err := Decode([]byte(text), "shop"); err == nil || !strings.Contains(err.Error(), want) {
@@ -246,7 +264,8 @@ func TestHTTPRoutesFromFilesHaveTheMatchesThatTheAPIServerFillsIn(t *testing.T) 
 	t.Parallel()
 	r := &gatewayv1.HTTPRoute{}
 	headers := &gatewayv1.HTTPRoute{}
-	headers.Spec.Rules = []gatewayv1.HTTPRouteRule{{Matches: []gatewayv1.HTTPRouteMatch{{Headers: []gatewayv1.HTTPHeaderMatch{{Name: "a"}}}}}}
+	headers.Spec.Rules = []gatewayv1.HTTPRouteRule{
+		{Matches: []gatewayv1.HTTPRouteMatch{{Headers: []gatewayv1.HTTPHeaderMatch{{Name: "a"}}}}}}
 	FillIn([]metav1.Object{r, headers})
 	for _, r := range []*gatewayv1.HTTPRoute{r, headers} {
 		if len(r.Spec.Rules) != 1 || len(r.Spec.Rules[0].Matches) != 1 || *r.Spec.Rules[0].Matches[0].Path.Value != "/" {
@@ -258,15 +277,19 @@ func TestHTTPRoutesFromFilesHaveTheMatchesThatTheAPIServerFillsIn(t *testing.T) 
 func TestGlobalAcceleratorsFromFilesHaveTheDefaultsOfTheirDefinition(t *testing.T) {
 	t.Parallel()
 	read := func(spec string) []metav1.Object {
-		found, skipped, err := Decode([]byte("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: web}\nspec: "+spec), "default")
+		found, skipped, err := Decode([]byte("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: "+
+			"{name: web}\nspec: "+spec), "default")
 		if err != nil || len(found) != 1 || len(skipped) > 0 {
 			t.Fatalf("%d found, skipped %v: %v", len(found), skipped, err)
 		}
 		FillIn(found)
 		return found
 	}
-	got := read("{listeners: [{endpointGroups: [{endpoints: [{type: Service, name: web}, {type: Service, name: shop, weight: 0, clientIPPreservationEnabled: false}]}]}]}")
-	want := read("{ipAddressType: IPV4, listeners: [{clientAffinity: NONE, endpointGroups: [{trafficDialPercentage: 100, endpoints: [{type: Service, name: web, weight: 128, clientIPPreservationEnabled: true}, {type: Service, name: shop, weight: 0, clientIPPreservationEnabled: false}]}]}]}")
+	got := read("{listeners: [{endpointGroups: [{endpoints: [{type: Service, name: web}, {type: Service, name: shop, " +
+		"weight: 0, clientIPPreservationEnabled: false}]}]}]}")
+	want := read("{ipAddressType: IPV4, listeners: [{clientAffinity: NONE, endpointGroups: [{trafficDialPercentage: " +
+		"100, endpoints: [{type: Service, name: web, weight: 128, clientIPPreservationEnabled: true}, {type: Service, " +
+		"name: shop, weight: 0, clientIPPreservationEnabled: false}]}]}]}")
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -9,8 +9,8 @@ import (
 // ContentTag is the tag of an imported certificate whose value identifies the imported content.
 const ContentTag = "ingress.k8s.aws/content-hash"
 
-// CertificateID is the identity of the certificate that is requested for an Ingress: its type in lower case, its domain with
-// "wildcard" for each asterisk, shortened if it is too long for a tag, and 8 hexadecimal digits of the Ingress.
+// CertificateID is the identity of the certificate that is requested for an Ingress: its type in lower case, its domain
+// with "wildcard" for each asterisk, shortened if it is too long for a tag, and 8 hexadecimal digits of the Ingress.
 func CertificateID(private bool, domain, namespace, name string) string {
 	kind := "amazon_issued"
 	if private {
@@ -30,8 +30,8 @@ func ImportedCertificateID(namespace, secret string) string {
 	return shorten("imported/"+namespace+"/"+secret, maxTagValue)
 }
 
-// SameCertificateOwner reports whether two identities are of certificates for one Ingress or Secret. After a change of hosts or type, the
-// former certificate stays in use until the new one is issued.
+// SameCertificateOwner reports whether two identities are of certificates for one Ingress or Secret. After a change of
+// hosts or type, the former certificate stays in use until the new one is issued.
 func SameCertificateOwner(a, b string) bool {
 	if a == b {
 		return true

@@ -11,7 +11,8 @@ import (
 func TestDeclaringNamespacesOfTargetGroups(t *testing.T) {
 	t.Parallel()
 	route := GatewayTargetGroup{
-		Gateway: stack.ID{Namespace: "infra", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "team-a", RouteName: "shop-web",
+		Gateway: stack.ID{Namespace: "infra", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "team-a",
+		RouteName:        "shop-web",
 		BackendNamespace: "team-b", BackendName: "api", TargetPort: "80",
 	}
 	for _, c := range []struct {

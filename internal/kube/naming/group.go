@@ -13,28 +13,31 @@ var groupPattern = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 func GroupNameProblem(name string) string {
 	switch {
 	case !groupPattern.MatchString(name):
-		return "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+		return "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an " +
+			"alphanumeric character"
 	case len(name) > 63:
 		return "groupName must be no more than 63 characters"
 	}
 	return ""
 }
 
-// ServiceGroupLoadBalancer is the name of the NLB of a group of Services that sets none. The hash covers cluster, key of the stack and scheme.
-// The key has the prefix of the tags of Services and a colon, which is in no name of a group: no Ingress group has the same text in its hash.
+// ServiceGroupLoadBalancer is the name of the NLB of a group of Services that sets none. The hash covers cluster, key
+// of the stack and scheme. The key has the prefix of the tags of Services and a colon, which is in no name of a group:
+// no Ingress group has the same text in its hash.
 func ServiceGroupLoadBalancer(cluster string, group stack.ID, scheme string) string {
 	return groupName(group, hash10(cluster, serviceGroup(group), scheme))
 }
 
-// ServiceGroupSecurityGroup is the GroupName of the managed security group of a group of Services. The hash covers cluster and key of the stack.
+// ServiceGroupSecurityGroup is the GroupName of the managed security group of a group of Services. The hash covers
+// cluster and key of the stack.
 func ServiceGroupSecurityGroup(cluster string, group stack.ID) string {
 	return groupName(group, hash10(cluster, serviceGroup(group)))
 }
 
 func serviceGroup(id stack.ID) string { return stack.Key{Owner: stack.Service, ID: id}.String() }
 
-// ServiceForwardTargetGroupID is the identity of a target group by which a member of a group forwards to another Service, which may be a member with a
-// target group of its own, or one to which several members forward.
+// ServiceForwardTargetGroupID is the identity of a target group by which a member of a group forwards to another
+// Service, which may be a member with a target group of its own, or one to which several members forward.
 func ServiceForwardTargetGroupID(namespace, member, name string, port int32) string {
 	return ServiceTargetGroupID(namespace, member+":"+name, port)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// groupName is the readable part of names of an Ingress group with the given hash: k8s-<17 of the group name>-<hash> for an
-// explicit group, k8s-<8 of namespace>-<8 of name>-<hash> for an implicit one.
+// groupName is the readable part of names of an Ingress group with the given hash: k8s-<17 of the group name>-<hash>
+// for an explicit group, k8s-<8 of namespace>-<8 of name>-<hash> for an implicit one.
 func groupName(id stack.ID, hash string) string {
 	if id.Namespace == "" {
 		return "k8s-" + short(id.Name, 17) + "-" + hash
@@ -16,13 +16,14 @@ func groupName(id stack.ID, hash string) string {
 	return readable(id.Namespace, id.Name, hash)
 }
 
-// IngressLoadBalancer is the name of the ALB of an Ingress group that sets none. The hash covers cluster, group ID string and
-// scheme ("internal" or "internet-facing").
+// IngressLoadBalancer is the name of the ALB of an Ingress group that sets none. The hash covers cluster, group ID
+// string and scheme ("internal" or "internet-facing").
 func IngressLoadBalancer(cluster string, id stack.ID, scheme string) string {
 	return groupName(id, hash10(cluster, id.String(), scheme))
 }
 
-// IngressSecurityGroup is the GroupName of the managed security group of an Ingress group. The hash covers cluster and group ID.
+// IngressSecurityGroup is the GroupName of the managed security group of an Ingress group. The hash covers cluster and
+// group ID.
 func IngressSecurityGroup(cluster string, id stack.ID) string {
 	return groupName(id, hash10(cluster, id.String()))
 }
@@ -44,8 +45,9 @@ type IngressTargetGroup struct {
 	ControlPort      int32 // target control port; 0 = none, then it is not part of the hash
 }
 
-// Name is k8s-<8 of Service namespace>-<8 of Service name>-<hash>; the hash covers cluster, group ID, Ingress namespace and
-// name, Service UID, port as written, target group port, target type, protocol, protocol version and the control port if any.
+// Name is k8s-<8 of Service namespace>-<8 of Service name>-<hash>; the hash covers cluster, group ID, Ingress namespace
+// and name, Service UID, port as written, target group port, target type, protocol, protocol version and the control
+// port if any.
 func (t IngressTargetGroup) Name() string {
 	parts := []string{
 		t.Cluster, t.Group.String(), t.IngressNamespace, t.IngressName, t.ServiceUID, t.ServicePort, decimal(t.Port),
@@ -57,8 +59,8 @@ func (t IngressTargetGroup) Name() string {
 	return readable(t.ServiceNamespace, t.ServiceName, hash10(parts...))
 }
 
-// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port. In one that is too long for a tag,
-// the name of the Ingress is shortened.
+// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port. In one
+// that is too long for a tag, the name of the Ingress is shortened.
 func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePort string) string {
 	id := ingressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
 	if len(id) <= maxTagValue {
@@ -67,13 +69,15 @@ func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePor
 	return ingressTargetGroups(ingressNamespace, shorten(ingressName, maxIngress)) + serviceName + ":" + servicePort
 }
 
-// maxIngress is the length of the name of an Ingress in an identity that is shortened: besides it has the names of namespace, Service and port.
+// maxIngress is the length of the name of an Ingress in an identity that is shortened: besides it has the names of
+// namespace, Service and port.
 const maxIngress = 112
 
-// IngressTargetGroups are what the identity of every target group of an Ingress begins with. Those of another Ingress whose name begins with
-// this one's and a hyphen begin so, too.
+// IngressTargetGroups are what the identity of every target group of an Ingress begins with. Those of another Ingress
+// whose name begins with this one's and a hyphen begin so, too.
 func IngressTargetGroups(namespace, name string) []string {
-	return slices.Compact([]string{ingressTargetGroups(namespace, name), ingressTargetGroups(namespace, shorten(name, maxIngress))})
+	return slices.Compact([]string{ingressTargetGroups(namespace, name), ingressTargetGroups(namespace,
+		shorten(name, maxIngress))})
 }
 
 func ingressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
@@ -86,8 +90,8 @@ func RuleID(port, order int32) string { return decimal(port) + ":" + decimal(ord
 
 func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
-// FrontendLoadBalancer is the name of the network load balancer in front of an ALB: the first 28 characters of the ALB's name
-// and -nlb.
+// FrontendLoadBalancer is the name of the network load balancer in front of an ALB: the first 28 characters of the
+// ALB's name and -nlb.
 func FrontendLoadBalancer(alb string) string { return alb[:min(len(alb), 28)] + "-nlb" }
 
 // FrontendListenerID is the identity of the listener of a frontend on a port.
@@ -100,14 +104,15 @@ func FrontendTargetGroupID(port int32) string {
 	return stack.FrontendIdentity + "-tg-TCP-" + decimal(port)
 }
 
-// FrontendTargetGroup is the name of the target group behind a port of a frontend. The hash covers cluster, group ID, port,
-// target type, protocol, and port and protocol of the health check.
+// FrontendTargetGroup is the name of the target group behind a port of a frontend. The hash covers cluster, group ID,
+// port, target type, protocol, and port and protocol of the health check.
 func FrontendTargetGroup(cluster string, id stack.ID, port int32, healthCheckPort, healthCheckProtocol string) string {
-	return groupName(id, hash10(cluster, id.String(), decimal(port), stack.TargetALB, "TCP", healthCheckPort, healthCheckProtocol))
+	return groupName(id, hash10(cluster, id.String(), decimal(port), stack.TargetALB, "TCP", healthCheckPort,
+		healthCheckProtocol))
 }
 
-// Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last ten characters are
-// a hash of the former name and the new port.
+// Successor is the name of a target group that replaces one of the same name, since names are unique in AWS: its last
+// ten characters are a hash of the former name and the new port.
 func Successor(name string, port int32) string {
 	return name[:max(0, len(name)-10)] + hash10(name, decimal(port))
 }

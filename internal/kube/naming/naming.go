@@ -44,7 +44,8 @@ func readable(namespace, name, hash string) string {
 	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
 }
 
-// NthSecurityGroup is the GroupName of the managed security group of a load balancer with a number from 1, of which the first has that name.
+// NthSecurityGroup is the GroupName of the managed security group of a load balancer with a number from 1, of which the
+// first has that name.
 func NthSecurityGroup(name string, n int) string {
 	if n == 1 {
 		return name
@@ -52,7 +53,8 @@ func NthSecurityGroup(name string, n int) string {
 	return name + "-" + strconv.Itoa(n)
 }
 
-// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
+// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
+// group.
 func OfTargetGroup(arn string) string {
 	return objects.TargetGroupName(arn)
 }
@@ -68,8 +70,9 @@ func NamespaceOfTargetGroup(id string) string {
 	return namespace
 }
 
-// BindsIn reports whether the binding of a target group belongs to a namespace, by the identity of the group. The identity of one of a route
-// has NAMESPACE-NAME of the backend, so that several namespaces may be meant where names have dashes.
+// BindsIn reports whether the binding of a target group belongs to a namespace, by the identity of the group. The
+// identity of one of a route has NAMESPACE-NAME of the backend, so that several namespaces may be meant where names
+// have dashes.
 func BindsIn(id, namespace string) bool {
 	if backend, ok := backendOfRoute(id); ok {
 		return namespace != "" && strings.HasPrefix(backend, namespace+"-")
@@ -77,8 +80,9 @@ func BindsIn(id, namespace string) bool {
 	return namespace == NamespaceOfTargetGroup(id)
 }
 
-// DeclaredIn reports whether a target group is declared by an object of a namespace, by the identity of the group: a route, or an object that has its binding. The
-// identity of one of a route has NAMESPACE-NAME of the route, so that several namespaces may be meant where names have dashes.
+// DeclaredIn reports whether a target group is declared by an object of a namespace, by the identity of the group: a
+// route, or an object that has its binding. The identity of one of a route has NAMESPACE-NAME of the route, so that
+// several namespaces may be meant where names have dashes.
 func DeclaredIn(id, namespace string) bool {
 	parts := strings.Split(id, ":")
 	if _, ok := backendOfRoute(id); ok {
@@ -87,8 +91,9 @@ func DeclaredIn(id, namespace string) bool {
 	return namespace != "" && namespace == NamespaceOfTargetGroup(id)
 }
 
-// DeclaringNamespaces are the namespaces that may have declared a target group, by its identity and its name. The identity of one of a route joins
-// the route's namespace and name by a hyphen: of the namespaces that it can mean, the generated name (k8s-<8 of namespace>-<8 of name>-…) leaves few.
+// DeclaringNamespaces are the namespaces that may have declared a target group, by its identity and its name. The
+// identity of one of a route joins the route's namespace and name by a hyphen: of the namespaces that it can mean, the
+// generated name (k8s-<8 of namespace>-<8 of name>-…) leaves few.
 func DeclaringNamespaces(id, name string) (out []string) {
 	if _, ok := backendOfRoute(id); !ok {
 		if namespace := NamespaceOfTargetGroup(id); namespace != "" {
@@ -123,10 +128,10 @@ func backendOfRoute(id string) (backend string, ok bool) {
 	return backend, ok
 }
 
-// generatedName is the form of the names that controllers generate for load balancers and target groups, and for the load
-// balancers in front of them. AWS does not regard the case of names.
+// generatedName is the form of the names that controllers generate for load balancers and target groups, and for the
+// load balancers in front of them. AWS does not regard the case of names.
 var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
 
-// Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow from
-// public values, so that a tenant could take the name of another's resource in advance.
+// Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow
+// from public values, so that a tenant could take the name of another's resource in advance.
 func Generated(name string) bool { return len(name) <= 32 && generatedName.MatchString(name) }

@@ -53,14 +53,16 @@ func TestIngressSecurityGroupNamesAreThoseOfTheDocumentedExamples(t *testing.T) 
 func TestIngressTargetGroupNamesAreThoseOfTheDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	api := IngressTargetGroup{
-		Cluster: "demo-cluster", Group: webFront, IngressNamespace: "shop", IngressName: "web-front", ServiceNamespace: "shop",
-		ServiceName: "api", ServiceUID: "0f3c2a1e-7b54-4c1d-9a6e-1234567890ab", ServicePort: "80", Port: 8080,
+		Cluster: "demo-cluster", Group: webFront, IngressNamespace: "shop", IngressName: "web-front",
+		ServiceNamespace: "shop",
+		ServiceName:      "api", ServiceUID: "0f3c2a1e-7b54-4c1d-9a6e-1234567890ab", ServicePort: "80", Port: 8080,
 		TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
 	}
 	controlled := api
 	controlled.ControlPort = 3000
 	site := api
-	site.ServiceName, site.ServiceUID, site.ServicePort, site.Port = "site-frontend", "5d1b9c77-2e0a-4f3b-8c44-abcdefabcdef", "http", 1
+	site.ServiceName, site.ServiceUID, site.ServicePort, site.Port = "site-frontend",
+		"5d1b9c77-2e0a-4f3b-8c44-abcdefabcdef", "http", 1
 	grouped := api
 	grouped.Group, grouped.TargetType, grouped.Port = awesome, "instance", 30080
 	for _, c := range []struct {
@@ -82,7 +84,8 @@ func TestATargetGroupHasAnotherNameWhenWhatAWSCannotChangeDiffers(t *testing.T) 
 	t.Parallel()
 	of := func(change func(*IngressTargetGroup)) string {
 		g := IngressTargetGroup{
-			Cluster: "demo-cluster", Group: webFront, IngressNamespace: "shop", IngressName: "web-front", ServiceNamespace: "ns-1", ServiceName: "name-1", ServiceUID: "uid-1",
+			Cluster: "demo-cluster", Group: webFront, IngressNamespace: "shop", IngressName: "web-front",
+			ServiceNamespace: "ns-1", ServiceName: "name-1", ServiceUID: "uid-1",
 			ServicePort: "80", Port: 8080, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
 		}
 		change(&g)
@@ -90,14 +93,22 @@ func TestATargetGroupHasAnotherNameWhenWhatAWSCannotChangeDiffers(t *testing.T) 
 	}
 	names := map[string]string{of(func(*IngressTargetGroup) {}): "as it is"}
 	for what, change := range map[string]func(*IngressTargetGroup){
-		"port of the Service": func(g *IngressTargetGroup) { g.ServicePort = "http" }, "port of the targets": func(g *IngressTargetGroup) { g.Port = 9090 },
-		"type": func(g *IngressTargetGroup) { g.TargetType = "instance" }, "protocol": func(g *IngressTargetGroup) { g.Protocol = "HTTPS" },
-		"version": func(g *IngressTargetGroup) { g.ProtocolVersion = "HTTP2" }, "control port": func(g *IngressTargetGroup) { g.ControlPort = 3000 },
-		"Service": func(g *IngressTargetGroup) { g.ServiceUID = "uid-2" }, "Ingress": func(g *IngressTargetGroup) { g.IngressName = "other" },
+		"port of the Service": func(g *IngressTargetGroup) { g.ServicePort = "http" },
+		"port of the targets": func(g *IngressTargetGroup) { g.Port = 9090 },
+		"type": func(g *IngressTargetGroup) {
+			g.TargetType = "instance"
+		}, "protocol": func(g *IngressTargetGroup) { g.Protocol = "HTTPS" },
+		"version": func(g *IngressTargetGroup) {
+			g.ProtocolVersion = "HTTP2"
+		}, "control port": func(g *IngressTargetGroup) { g.ControlPort = 3000 },
+		"Service": func(g *IngressTargetGroup) {
+			g.ServiceUID = "uid-2"
+		}, "Ingress": func(g *IngressTargetGroup) { g.IngressName = "other" },
 		"cluster": func(g *IngressTargetGroup) { g.Cluster = "other" },
 	} {
 		name := of(change)
-		if same, ok := names[name]; ok || !strings.HasPrefix(name, "k8s-ns1-name1-") || len(name) != len("k8s-ns1-name1-")+10 {
+		if same, ok := names[name]; ok || !strings.HasPrefix(name, "k8s-ns1-name1-") || len(name) != len("k8s-ns1-name1-")+
+			10 {
 			t.Errorf("another %s: %s, like %q", what, name, same)
 		}
 		names[name] = what
@@ -113,15 +124,19 @@ func TestServiceNamesAreThoseOfTheDocumentedExamples(t *testing.T) {
 		{ServiceLoadBalancer("prod-cluster", front, uid, "internal"), "k8s-teama-webfront-2b67d0ba08"},
 		{ServiceSecurityGroup("prod-cluster", front, uid), "k8s-teama-webfront-4b6dce656a"},
 		{
-			ServiceLoadBalancer("prod-cluster", stack.ID{Namespace: "dns", Name: "resolver"}, "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "internal"),
+			ServiceLoadBalancer("prod-cluster", stack.ID{Namespace: "dns", Name: "resolver"},
+				"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "internal"),
 			"k8s-dns-resolver-8b8d6e1f02",
 		},
-		{ServiceSecurityGroup("prod-cluster", stack.ID{Namespace: "dns", Name: "resolver"}, "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"), "k8s-dns-resolver-2aa03045cd"},
+		{ServiceSecurityGroup("prod-cluster", stack.ID{Namespace: "dns", Name: "resolver"},
+			"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"), "k8s-dns-resolver-2aa03045cd"},
 		{
-			ServiceLoadBalancer("my-cluster", stack.ID{Namespace: "default", Name: "nlb-ip-svc-tls"}, "bdca2bd0-bfc6-449a-88a3-03451f05f18c", "internal"),
+			ServiceLoadBalancer("my-cluster", stack.ID{Namespace: "default", Name: "nlb-ip-svc-tls"},
+				"bdca2bd0-bfc6-449a-88a3-03451f05f18c", "internal"),
 			"k8s-default-nlbipsvc-6b0ba8ff70",
 		},
-		{ServiceSecurityGroup("my-cluster", stack.ID{Namespace: "default", Name: "nlb-ip-svc-tls"}, "bdca2bd0-bfc6-449a-88a3-03451f05f18c"), "k8s-default-nlbipsvc-1da4b78715"},
+		{ServiceSecurityGroup("my-cluster", stack.ID{Namespace: "default", Name: "nlb-ip-svc-tls"},
+			"bdca2bd0-bfc6-449a-88a3-03451f05f18c"), "k8s-default-nlbipsvc-1da4b78715"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s, want %s", c.got, c.want)
@@ -133,8 +148,10 @@ func TestServiceTargetGroupNamesAreThoseOfTheDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	tg := func(edit func(*ServiceTargetGroup)) string {
 		g := ServiceTargetGroup{
-			Cluster: "prod-cluster", ServiceNamespace: "team-a", ServiceName: "web-frontend", ServiceUID: "11111111-2222-3333-4444-555555555555",
-			Port: 31080, ServicePort: 80, TargetType: "instance", Protocol: "TCP", HealthCheckProtocol: "TCP", HealthCheckInterval: 10,
+			Cluster: "prod-cluster", ServiceNamespace: "team-a", ServiceName: "web-frontend",
+			ServiceUID: "11111111-2222-3333-4444-555555555555",
+			Port:       31080, ServicePort: 80, TargetType: "instance", Protocol: "TCP", HealthCheckProtocol: "TCP",
+			HealthCheckInterval: 10,
 		}
 		edit(&g)
 		return g.Name()
@@ -222,12 +239,14 @@ func TestIdentitiesAreThoseOfTheResourceTag(t *testing.T) {
 func TestTrackingTagsAndLabelsNameTheStack(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web-front", "ingress.k8s.aws/resource": "443:1",
+		"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "shop/web-front",
+		"ingress.k8s.aws/resource": "443:1",
 	}
 	if d := cmp.Diff(want, Tracking(stack.Ingress, "demo-cluster", webFront.String(), "443:1")); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(map[string]string{"elbv2.k8s.aws/cluster": "c", "elbv2.k8s.aws/resource": "backend-sg"}, BackendTracking("c")); d != "" {
+	if d := cmp.Diff(map[string]string{"elbv2.k8s.aws/cluster": "c", "elbv2.k8s.aws/resource": "backend-sg"},
+		BackendTracking("c")); d != "" {
 		t.Error(d)
 	}
 	for _, c := range []struct {

@@ -9,7 +9,8 @@ import (
 func TestObjectLabelsAreFixedOrOfTheFirstOwner(t *testing.T) {
 	t.Parallel()
 	l := ObjectLabels{Fixed: map[string]string{"team": "edge"}, Copied: []string{"cost-center", "stage"}}
-	got := l.Of(map[string]string{"cost-center": "7", "team": "shop"}, map[string]string{"cost-center": "8", "stage": "prod", "app": "web"})
+	got := l.Of(map[string]string{"cost-center": "7", "team": "shop"}, map[string]string{"cost-center": "8",
+		"stage": "prod", "app": "web"})
 	if d := cmp.Diff(map[string]string{"team": "edge", "cost-center": "7", "stage": "prod"}, got); d != "" {
 		t.Error(d)
 	}

@@ -15,7 +15,8 @@ type claim struct {
 	id  string
 }
 
-// claims are the stacks of a cluster that tags name. There is one for each kind of owner at most, because keys of tags are unique.
+// claims are the stacks of a cluster that tags name. There is one for each kind of owner at most, because keys of tags
+// are unique.
 func claims(cluster string, tags map[string]string) (out []claim) {
 	if !ofCluster(cluster, tags) {
 		return nil
@@ -30,8 +31,8 @@ func claims(cluster string, tags map[string]string) (out []claim) {
 	return out
 }
 
-// ofCluster reports whether tags are of a cluster. The key of the first ALB ingress controller counts only without the key of today: users of
-// another cluster may have added it.
+// ofCluster reports whether tags are of a cluster. The key of the first ALB ingress controller counts only without the
+// key of today: users of another cluster may have added it.
 func ofCluster(cluster string, tags map[string]string) bool {
 	if of, ok := tags[ClusterTag]; ok {
 		return of == cluster
@@ -39,11 +40,12 @@ func ofCluster(cluster string, tags map[string]string) bool {
 	return tags[LegacyClusterTag] == cluster
 }
 
-// Contested reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any tag have added some.
+// Contested reports whether the tags of a resource name stacks of several kinds: users of controllers that admit any
+// tag have added some.
 func Contested(cluster string, tags map[string]string) bool { return len(claims(cluster, tags)) > 1 }
 
-// Claimants are the namespaces of the stacks that the tags of a resource name if these are several, sorted: those of their objects, and those that
-// their identities of target groups may mean.
+// Claimants are the namespaces of the stacks that the tags of a resource name if these are several, sorted: those of
+// their objects, and those that their identities of target groups may mean.
 func Claimants(cluster string, tags map[string]string) (out []string) {
 	all := claims(cluster, tags)
 	if len(all) < 2 {
@@ -59,9 +61,10 @@ func Claimants(cluster string, tags map[string]string) (out []string) {
 	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
 }
 
-// StackOf is the stack of a cluster that a resource belongs to, and the resource's identity in it. resource is its ARN, or the name of a security
-// group; empty = not known. ok is false for a resource that belongs to no stack of the cluster. Tags that name several stacks are believed only if
-// the type and the name of the resource fit exactly one of them.
+// StackOf is the stack of a cluster that a resource belongs to, and the resource's identity in it. resource is its ARN,
+// or the name of a security group; empty = not known. ok is false for a resource that belongs to no stack of the
+// cluster. Tags that name several stacks are believed only if the type and the name of the resource fit exactly one of
+// them.
 func StackOf(cluster, resource string, tags map[string]string) (key stack.Key, id string, ok bool) {
 	all := claims(cluster, tags)
 	for _, fits := range []func(claim) bool{
@@ -79,7 +82,8 @@ func StackOf(cluster, resource string, tags map[string]string) (key stack.Key, i
 	return all[0].key, all[0].id, true
 }
 
-// hasType reports whether stacks of the kind may have a resource of the type that an ARN shows, and whether the identity is one of such a resource.
+// hasType reports whether stacks of the kind may have a resource of the type that an ARN shows, and whether the
+// identity is one of such a resource.
 func (c claim) hasType(arn string) bool {
 	kind, frontend := owner.Of(c.key.Owner), c.ofFrontend()
 	switch {
@@ -101,7 +105,8 @@ func (c claim) hasType(arn string) bool {
 	return true
 }
 
-// ofFrontend reports whether the identity is one of the network load balancer in front of an ALB, or of what belongs to it.
+// ofFrontend reports whether the identity is one of the network load balancer in front of an ALB, or of what belongs to
+// it.
 func (c claim) ofFrontend() bool {
 	return c.key.Owner == stack.Ingress && strings.HasPrefix(c.id, stack.FrontendIdentity)
 }
@@ -116,7 +121,8 @@ func ofBalancer(arn, of string) bool {
 	return false
 }
 
-// hasName reports whether a resource has the name that the stack gives to one with the identity, as far as the name follows from both.
+// hasName reports whether a resource has the name that the stack gives to one with the identity, as far as the name
+// follows from both.
 func (c claim) hasName(cluster, resource string) bool {
 	name := resource
 	if strings.HasPrefix(resource, "arn:") {
@@ -136,7 +142,8 @@ func (c claim) hasName(cluster, resource string) bool {
 	return c.namesOwn(cluster, name)
 }
 
-// namesTargetGroup reports whether a target group of the stack may have a name: k8s-<8 of a namespace>-<8 of a name>-<hash>.
+// namesTargetGroup reports whether a target group of the stack may have a name: k8s-<8 of a namespace>-<8 of a
+// name>-<hash>.
 func (c claim) namesTargetGroup(name string) bool {
 	parts := strings.Split(name, "-")
 	if len(parts) < 3 || parts[0] != "k8s" {
@@ -171,27 +178,31 @@ func (c claim) namesTargetGroup(name string) bool {
 // namesOwn reports whether a load balancer or security group of the stack may have a name, if the user gave none.
 func (c claim) namesOwn(cluster, name string) bool {
 	is := func(formula string) bool {
-		return name == formula || name == FrontendLoadBalancer(formula) || strings.HasPrefix(name, formula+"-") // a further security group
+		// a further security group
+		return name == formula || name == FrontendLoadBalancer(formula) || strings.HasPrefix(name, formula+"-")
 	}
 	id := c.key.ID
 	schemes := []string{stack.Internal, stack.InternetFacing}
 	switch {
 	case c.key.Owner == stack.Ingress:
-		return is(IngressSecurityGroup(cluster, id)) || slices.ContainsFunc(schemes, func(s string) bool { return is(IngressLoadBalancer(cluster, id, s)) })
+		return is(IngressSecurityGroup(cluster, id)) ||
+			slices.ContainsFunc(schemes, func(s string) bool { return is(IngressLoadBalancer(cluster, id, s)) })
 	case id.Namespace == "":
-		return is(ServiceGroupSecurityGroup(cluster, id)) || slices.ContainsFunc(schemes, func(s string) bool { return is(ServiceGroupLoadBalancer(cluster, id, s)) })
+		return is(ServiceGroupSecurityGroup(cluster, id)) ||
+			slices.ContainsFunc(schemes, func(s string) bool { return is(ServiceGroupLoadBalancer(cluster, id, s)) })
 	}
 	return strings.HasPrefix(name, readable(id.Namespace, id.Name, "")) // the hash depends on the UID of the object
 }
 
-// IsBackendGroup reports whether a security group is the shared backend security group of a cluster: by its tags, none of which names a stack,
-// and by its name or its description, which no user can give to a group of the controller.
+// IsBackendGroup reports whether a security group is the shared backend security group of a cluster: by its tags, none
+// of which names a stack, and by its name or its description, which no user can give to a group of the controller.
 func IsBackendGroup(cluster, name, description string, tags map[string]string) bool {
 	if tags[ClusterTag] != cluster || tags[BackendResourceTag] != stack.BackendSecurityGroup {
 		return false
 	}
 	for k := range tags {
-		if tagkey.Controller(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") && k != BackendResourceTag) {
+		if tagkey.Controller(k) && (strings.HasSuffix(k, "/stack") || strings.HasSuffix(k, "/resource") &&
+			k != BackendResourceTag) {
 			return false
 		}
 	}

@@ -10,15 +10,15 @@ import (
 // MaxShards is how many load balancers a group may have.
 const MaxShards = 16
 
-// maxSharded is the length of the name of a group that may have several load balancers: finalizers and labels admit 63 characters, of which the number of a
-// shard takes up to three.
+// maxSharded is the length of the name of a group that may have several load balancers: finalizers and labels admit 63
+// characters, of which the number of a shard takes up to three.
 const maxSharded = maxLabelValue - 3
 
 // Shardable reports whether the name of a group leaves room for the number of a shard.
 func Shardable(group stack.ID) bool { return group.Namespace == "" && len(group.Name) <= maxSharded }
 
-// ShardID is the ID of the stack of a group's n-th load balancer. The first, 0, has that of the group; the name of another one has an underscore, which is in
-// no name of a group.
+// ShardID is the ID of the stack of a group's n-th load balancer. The first, 0, has that of the group; the name of
+// another one has an underscore, which is in no name of a group.
 func ShardID(group stack.ID, n int) stack.ID {
 	if n == 0 {
 		return group
@@ -26,7 +26,8 @@ func ShardID(group stack.ID, n int) stack.ID {
 	return stack.ID{Name: group.Name + mark + strconv.Itoa(n)}
 }
 
-// ShardOf is the group of which a stack is a load balancer, and which one. Stacks of single objects are their own group.
+// ShardOf is the group of which a stack is a load balancer, and which one. Stacks of single objects are their own
+// group.
 func ShardOf(id stack.ID) (group stack.ID, n int) {
 	at := strings.LastIndex(id.Name, mark)
 	if id.Namespace != "" || at < 0 {

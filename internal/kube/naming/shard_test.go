@@ -42,7 +42,8 @@ func TestTheIDOfAShardNamesItsGroupAndIsThatOfNoOtherGroup(t *testing.T) {
 
 func TestWhatIsNoIDOfAShardIsAGroupOfItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, id := range []stack.ID{{Name: "shop_0"}, {Name: "shop_01"}, {Name: "shop_16"}, {Name: "shop_"}, {Name: "shop_x"}, {Namespace: "ns", Name: "long_1"}, {Name: "shop"}} {
+	for _, id := range []stack.ID{{Name: "shop_0"}, {Name: "shop_01"}, {Name: "shop_16"}, {Name: "shop_"},
+		{Name: "shop_x"}, {Namespace: "ns", Name: "long_1"}, {Name: "shop"}} {
 		if group, n := ShardOf(id); group != id || n != 0 {
 			t.Errorf("ShardOf(%v) = %v, %d", id, group, n)
 		}
@@ -59,7 +60,8 @@ func TestNamesOfTheResourcesOfShardsDiffer(t *testing.T) {
 		id := ShardID(group, n)
 		for _, name := range []string{
 			IngressLoadBalancer("c", id, "internal"), IngressSecurityGroup("c", id),
-			IngressTargetGroup{Cluster: "c", Group: id, IngressNamespace: "ns", IngressName: "web", ServiceNamespace: "ns", ServiceName: "app", ServicePort: "80", Port: 80}.Name(),
+			IngressTargetGroup{Cluster: "c", Group: id, IngressNamespace: "ns", IngressName: "web", ServiceNamespace: "ns",
+				ServiceName: "app", ServicePort: "80", Port: 80}.Name(),
 		} {
 			if seen[name] {
 				t.Errorf("shard %d has the name %s of another one", n, name)

@@ -36,8 +36,10 @@ func TestTextsAreShortenedOnlyIfTheyAreTooLong(t *testing.T) {
 		{"a stack of 256 characters", StackID("ab", longest).String(), "ab/" + longest},
 		{"a stack of 257 characters", StackID("abc", longest).String(), "abc/" + longest[:252-17] + hash253},
 		{"the longest stack", StackID(a63, longest).String(), a63 + "/" + longest[:192-17] + hash253},
-		{"an imported certificate", ImportedCertificateID("shop", longest), "imported/shop/" + longest[:225] + "_bec5136b3b40d879"},
-		{"a requested certificate", CertificateID(false, longest, "default", "my-app"), "amazon_issued/" + longest[:216] + "_5497adbda62d6240-24116dd4"},
+		{"an imported certificate", ImportedCertificateID("shop", longest), "imported/shop/" + longest[:225] +
+			"_bec5136b3b40d879"},
+		{"a requested certificate", CertificateID(false, longest, "default", "my-app"), "amazon_issued/" + longest[:216] +
+			"_5497adbda62d6240-24116dd4"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, c.got, c.want)
@@ -56,11 +58,13 @@ func TestIdentitiesOfTargetGroupsFitATagAndBeginAsThoseOfTheirMember(t *testing.
 				BackendNamespace: namespace, BackendName: backend, TargetPort: "fifteen-letters",
 			}
 			id := g.ID()
-			if len(id) > 256 || seen[id] || !BindsIn(id, namespace) || BindsIn(id, "shop") || NamespaceOfTargetGroup(id) != namespace {
+			if len(id) > 256 || seen[id] || !BindsIn(id, namespace) || BindsIn(id, "shop") ||
+				NamespaceOfTargetGroup(id) != namespace {
 				t.Errorf("%d characters: %s", len(id), id)
 			}
 			seen[id] = true
-			if !begins(id, GatewayTargetGroups(g.Gateway, g.RouteKind, g.RouteNamespace, g.RouteName)) || begins(id, GatewayTargetGroups(g.Gateway, g.RouteKind, g.RouteNamespace, "other")) {
+			if !begins(id, GatewayTargetGroups(g.Gateway, g.RouteKind, g.RouteNamespace, g.RouteName)) ||
+				begins(id, GatewayTargetGroups(g.Gateway, g.RouteKind, g.RouteNamespace, "other")) {
 				t.Errorf("%s does not begin as those of its route", id)
 			}
 		}
@@ -79,19 +83,23 @@ func begins(id string, with []string) bool {
 	return slices.ContainsFunc(with, func(p string) bool { return strings.HasPrefix(id, p) })
 }
 
-// TestNoTextOfAnotherStackIsThatOfAShortenedOne has names that differ in their last character only, and the shortened ones themselves.
+// TestNoTextOfAnotherStackIsThatOfAShortenedOne has names that differ in their last character only, and the shortened
+// ones themselves.
 func TestNoTextOfAnotherStackIsThatOfAShortenedOne(t *testing.T) {
 	t.Parallel()
 	admitted := regexp.MustCompile(`^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$`)
 	tags, labels := map[string]string{}, map[string]string{}
-	for _, name := range []string{dotted("a", 253), dotted("a", 253)[:252] + "y", dotted("a", 200), dotted("a", 64), dotted("a", 63), "web"} {
+	for _, name := range []string{dotted("a", 253), dotted("a", 253)[:252] + "y", dotted("a", 200), dotted("a", 64),
+		dotted("a", 63), "web"} {
 		key := stack.Key{Owner: stack.GatewayALB, ID: StackID(strings.Repeat("n", 63), name)}
-		tag, label := Tracking(key.Owner, "demo", key.ID.String(), "443")[StackTag(key.Owner)], Labels(key)["gateway.k8s.aws.alb/stack-name"]
+		tag, label := Tracking(key.Owner, "demo", key.ID.String(), "443")[StackTag(key.Owner)],
+			Labels(key)["gateway.k8s.aws.alb/stack-name"]
 		if len(tag) > 256 || len(label) > 63 || !admitted.MatchString(label) || tags[tag] != "" || labels[label] != "" {
 			t.Errorf("%s has tag %s and label %s; others: %s, %s", name, tag, label, tags[tag], labels[label])
 		}
 		tags[tag], labels[label] = name, name
-		if again := Labels(stack.Key{Owner: key.Owner, ID: stack.ParseID(tag)}); again["gateway.k8s.aws.alb/stack-name"] != label {
+		if again := Labels(stack.Key{Owner: key.Owner, ID: stack.ParseID(tag)}); again["gateway.k8s.aws.alb/stack-name"] !=
+			label {
 			t.Errorf("the stack of tag %s has other labels: %v", tag, again)
 		}
 	}
@@ -104,7 +112,8 @@ func TestTheObjectOfAShortenedStackIsFoundByItsHash(t *testing.T) {
 		return metav1.ObjectMeta{Namespace: namespace, Name: name, Finalizers: finalizers}
 	}
 	v := objects.FromObjects([]any{
-		&gatewayv1.Gateway{ObjectMeta: meta(namespace, name)}, &gatewayv1.Gateway{ObjectMeta: meta(namespace, name[:252]+"y")},
+		&gatewayv1.Gateway{ObjectMeta: meta(namespace, name)}, &gatewayv1.Gateway{
+			ObjectMeta: meta(namespace, name[:252]+"y")},
 		&gatewayv1.Gateway{ObjectMeta: meta("shop", name)}, &networkingv1.Ingress{ObjectMeta: meta(namespace, name)},
 	})
 	for _, k := range owner.Kinds {

@@ -17,11 +17,12 @@ const (
 	ClusterTag = "elbv2.k8s.aws/cluster"
 	// BackendResourceTag is the resource tag of the shared backend security group, which belongs to no stack.
 	BackendResourceTag = "elbv2.k8s.aws/resource"
-	// ReplacesTag is of a target group that got a declared name, which does not follow from that of the group whose place it takes: the value is
-	// that name. It goes with the other group.
+	// ReplacesTag is of a target group that got a declared name, which does not follow from that of the group whose place
+	// it takes: the value is that name. It goes with the other group.
 	ReplacesTag = "elbv2.k8s.aws/replaces"
-	// SharedWithTag is the tag by which a load balancer of others consents to be shared or taken over, DeletableByTag that by which one that was taken
-	// over consents to be deleted. Each names clusters, or namespaces of clusters (package consent). The controller reads and never writes them.
+	// SharedWithTag is the tag by which a load balancer of others consents to be shared or taken over, DeletableByTag that
+	// by which one that was taken over consents to be deleted. Each names clusters, or namespaces of clusters (package
+	// consent). The controller reads and never writes them.
 	SharedWithTag  = "elbv2.k8s.aws/shared-with"
 	DeletableByTag = "elbv2.k8s.aws/deletable-by"
 	// AdoptedTag marks a load balancer that was taken over, from then on.
@@ -48,16 +49,18 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
-// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to none.
+// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to
+// none.
 func OwnTags(owner stack.Owner) []string {
-	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag, AdoptedTag}
+	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag,
+		RetainedTag, AdoptedTag}
 }
 
 // ConsentTags are the keys of the tags by which others consent.
 func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
 
-// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and version; empty = none does. One that is managed
-// is never shared or taken over.
+// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and
+// version; empty = none does. One that is managed is never shared or taken over.
 func ManagedBy(cluster string, tags map[string]string) string {
 	if key, _, ours := StackOf(cluster, "", tags); ours {
 		return key.String()
@@ -68,7 +71,8 @@ func ManagedBy(cluster string, tags map[string]string) string {
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		if k == "kubernetes.io/service-name" || strings.HasSuffix(k, "/stack") && (strings.Contains(k, ".k8s.aws") || strings.Contains(k, ".eks.amazonaws.com")) {
+		if k == "kubernetes.io/service-name" || strings.HasSuffix(k, "/stack") && (strings.Contains(k, ".k8s.aws") ||
+			strings.Contains(k, ".eks.amazonaws.com")) {
 			return fmt.Sprintf("%s (tag %s)", tags[k], k)
 		}
 	}
@@ -80,11 +84,12 @@ func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
 }
 
-// LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security
-// groups.
+// LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups
+// and security groups.
 func LegacyTags(cluster string) []string {
 	return []string{
-		SubnetClusterTagPrefix + cluster, "kubernetes.io/cluster-name", "kubernetes.io/namespace", "kubernetes.io/ingress-name",
+		SubnetClusterTagPrefix + cluster, "kubernetes.io/cluster-name", "kubernetes.io/namespace",
+		"kubernetes.io/ingress-name",
 		"kubernetes.io/service-name", "kubernetes.io/service-port", LegacyClusterTag,
 	}
 }
@@ -95,8 +100,9 @@ const LegacyClusterTag = "ingress.k8s.aws/cluster"
 // RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
 const RetainedTag = "elbv2.k8s.aws/retained"
 
-// Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them.
-// An explicit Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too long.
+// Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them. An explicit Ingress
+// group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too
+// long.
 func Labels(k stack.Key) map[string]string {
 	if k.ID.Namespace == "" {
 		return map[string]string{string(k.Owner) + "/stack": k.ID.Name}
@@ -107,8 +113,8 @@ func Labels(k stack.Key) map[string]string {
 	}
 }
 
-// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which this
-// cluster registered in a target group shared among clusters.
+// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which
+// this cluster registered in a target group shared among clusters.
 func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
 
 // Descriptions of managed security groups; AWS does not permit to change them later.
@@ -126,8 +132,8 @@ func BackendSecurityGroup(cluster string) string {
 // BindingFinalizer is the finalizer of TargetGroupBindings.
 const BindingFinalizer = "elbv2.k8s.aws/resources"
 
-// OriginalBinding is an annotation of a TargetGroupBinding outside of the namespace of its stack whose target group is about to be deleted:
-// NAMESPACE/NAME of the object itself.
+// OriginalBinding is an annotation of a TargetGroupBinding outside of the namespace of its stack whose target group is
+// about to be deleted: NAMESPACE/NAME of the object itself.
 const OriginalBinding = "elbv2.k8s.aws/original"
 
 // IsFinalizer reports whether a finalizer is the controller's, of whatever kind of object and version.
@@ -139,11 +145,13 @@ func IsFinalizer(name string) bool {
 // DeletionCause is the annotation of an object that is deleted and stays for now: why.
 const DeletionCause = "elbv2.k8s.aws/deletion-waits-for"
 
-// AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
+// AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which
+// --deregistration-brake holds.
 const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
 
-// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as ingress.k8s.aws/resources; for an explicit
-// group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the slash to 63 characters.
+// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as
+// ingress.k8s.aws/resources; for an explicit group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the
+// slash to 63 characters.
 func Finalizer(k stack.Key) string {
 	kind := owner.Of(k.Owner)
 	if k.ID.Namespace == "" {

@@ -30,7 +30,8 @@ func TargetGroupRefs(s *v1beta1.TargetGroupBindingSpec) []Ref {
 	return out
 }
 
-// TargetGroupName is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
+// TargetGroupName is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target
+// group.
 func TargetGroupName(arn string) string {
 	_, rest, _ := strings.Cut(arn, ":targetgroup/")
 	name, _, _ := strings.Cut(rest, "/")

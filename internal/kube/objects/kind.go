@@ -28,18 +28,21 @@ const (
 	Pod                Kind = "Pod"
 	Node               Kind = "Node"
 	EndpointSlice      Kind = "EndpointSlice"
-	// PodOfService is the kind of the pod that stands for those behind a Service, under the name of the Service: see Representative.
+	// PodOfService is the kind of the pod that stands for those behind a Service, under the name of the Service: see
+	// Representative.
 	PodOfService Kind = "PodOfService"
 
-	// Group and Finalizer are no objects. Ingresses and Services name the group that they declare, and have finalizers of groups that they are or were in.
+	// Group and Finalizer are no objects. Ingresses and Services name the group that they declare, and have finalizers of
+	// groups that they are or were in.
 	Group     Kind = "Group"
 	Finalizer Kind = "Finalizer"
-	// Backend is no object either. Ingresses and TargetGroupBindings name their Services by it; routes name theirs as Services, which
-	// alone makes a TargetGroupConfiguration effective.
+	// Backend is no object either. Ingresses and TargetGroupBindings name their Services by it; routes name theirs as
+	// Services, which alone makes a TargetGroupConfiguration effective.
 	Backend Kind = "Backend"
 	// TargetGroup is no object either. TargetGroupBindings name their target group by its ARN and by its name.
 	TargetGroup Kind = "TargetGroup"
-	// LongName is no object either. Ingresses, Services and Gateways whose names are too long for a label name the hash of their name.
+	// LongName is no object either. Ingresses, Services and Gateways whose names are too long for a label name the hash of
+	// their name.
 	LongName Kind = "LongName"
 
 	GatewayClass   Kind = "GatewayClass"
@@ -69,7 +72,8 @@ var groups = map[Kind]string{
 	GlobalAccelerator: agav1beta1.GroupVersion.Group, Ingress: networkingv1.GroupName,
 	Service: corev1.GroupName, Secret: corev1.GroupName, ConfigMap: corev1.GroupName,
 	Gateway: gatewayv1.GroupName, ListenerSet: gatewayv1.GroupName,
-	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName, UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
+	HTTPRoute: gatewayv1.GroupName, GRPCRoute: gatewayv1.GroupName, TCPRoute: gatewayv1.GroupName,
+	UDPRoute: gatewayv1.GroupName, TLSRoute: gatewayv1.GroupName,
 }
 
 // GroupOf is the API group of a kind that ReferenceGrants may name; "-" for kinds that they may not.

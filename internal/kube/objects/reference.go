@@ -37,7 +37,8 @@ func (e *ForeignError) Error() string {
 	if groups[e.From.Kind] == gatewayv1.GroupName {
 		return "No explicit ReferenceGrant exists to allow the reference."
 	}
-	return fmt.Sprintf("objects of kind %s in namespace %s may not name %s %s/%s of another namespace", e.From.Kind, e.From.Namespace, e.To.Kind, e.To.Namespace, e.To.Name)
+	return fmt.Sprintf("objects of kind %s in namespace %s may not name %s %s/%s of another namespace", e.From.Kind,
+		e.From.Namespace, e.To.Kind, e.To.Namespace, e.To.Name)
 }
 
 // Get follows a reference of an object. It is the only place that decides, for all front ends, which references
@@ -66,13 +67,16 @@ func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	return none, ErrAbsent
 }
 
-// Permits reports whether an object may refer to another one, as Get decides it. While the ReferenceGrants cannot be read, each reference counts.
+// Permits reports whether an object may refer to another one, as Get decides it. While the ReferenceGrants cannot be
+// read, each reference counts.
 func Permits(v *View, from From, to Ref) bool {
 	to.Namespace = cmp.Or(to.Namespace, from.Namespace)
-	return to.Namespace == from.Namespace || from.Kind == GatewayClass || granted(v, from, to) || v.Why(ReferenceGrant, to.Namespace, "") != nil
+	return to.Namespace == from.Namespace || from.Kind == GatewayClass || granted(v, from, to) ||
+		v.Why(ReferenceGrant, to.Namespace, "") != nil
 }
 
-// PermittedNaming are the objects of a kind that name another one and may refer to it. Nobody becomes a user of an object of another namespace by naming it.
+// PermittedNaming are the objects of a kind that name another one and may refer to it. Nobody becomes a user of an
+// object of another namespace by naming it.
 func PermittedNaming[T metav1.Object](v *View, kind Kind, to Ref) []T {
 	return slices.DeleteFunc(slices.Clone(Naming[T](v, kind, to)), func(o T) bool {
 		return !Permits(v, From{kind, o.GetNamespace()}, to)
@@ -86,11 +90,13 @@ func granted(v *View, from From, to Ref) bool {
 	if fromGroup != gatewayv1.GroupName && from.Kind != GlobalAccelerator || !ok {
 		return false
 	}
-	return slices.ContainsFunc(List[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, to.Namespace), func(g *gatewayv1beta1.ReferenceGrant) bool {
-		return slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
-			return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
-		}) && slices.ContainsFunc(g.Spec.To, func(t gatewayv1.ReferenceGrantTo) bool {
-			return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (t.Name == nil || *t.Name == "" || string(*t.Name) == to.Name)
+	return slices.ContainsFunc(List[*gatewayv1beta1.ReferenceGrant](v, ReferenceGrant, to.Namespace),
+		func(g *gatewayv1beta1.ReferenceGrant) bool {
+			return slices.ContainsFunc(g.Spec.From, func(f gatewayv1.ReferenceGrantFrom) bool {
+				return string(f.Group) == fromGroup && Kind(f.Kind) == from.Kind && string(f.Namespace) == from.Namespace
+			}) && slices.ContainsFunc(g.Spec.To, func(t gatewayv1.ReferenceGrantTo) bool {
+				return string(t.Group) == toGroup && Kind(t.Kind) == to.Kind && (t.Name == nil || *t.Name == "" ||
+					string(*t.Name) == to.Name)
+			})
 		})
-	})
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// References are the objects that an object names, by which Naming finds it; each once, with its namespace. Kinds that Naming is not called
-// for have none. A route also names the parents of its status, so that a Gateway which it was detached from finds it until its entry there
-// is removed. References to kinds that nothing reads are left out.
+// References are the objects that an object names, by which Naming finds it; each once, with its namespace. Kinds that
+// Naming is not called for have none. A route also names the parents of its status, so that a Gateway which it was
+// detached from finds it until its entry there is removed. References to kinds that nothing reads are left out.
 func References(o metav1.Object) []Ref {
 	n := names{namespace: o.GetNamespace()}
 	switch o := o.(type) {
@@ -50,7 +50,8 @@ func (n *names) ofGateways(o metav1.Object) {
 		n.longName(o)
 	case *gatewayv1.ListenerSet:
 		p := o.Spec.ParentRef
-		n.add(defaulted(p.Group, gatewayv1.GroupName), defaulted(p.Kind, gatewayv1.Kind(Gateway)), defaulted(p.Namespace, ""), string(p.Name))
+		n.add(defaulted(p.Group, gatewayv1.GroupName), defaulted(p.Kind, gatewayv1.Kind(Gateway)), defaulted(p.Namespace, ""),
+			string(p.Name))
 		for i := range o.Spec.Listeners {
 			n.certificates(o.Spec.Listeners[i].TLS)
 		}
@@ -113,7 +114,8 @@ func (n *names) ofRoute(o metav1.Object) {
 // named are the kinds that other objects name, by group and kind as written in references.
 var named = map[[2]string]Kind{
 	{"", "Service"}: Service, {"", "Secret"}: Secret, {"", "ConfigMap"}: ConfigMap,
-	{gatewayv1.GroupName, "GatewayClass"}: GatewayClass, {gatewayv1.GroupName, "Gateway"}: Gateway, {gatewayv1.GroupName, "ListenerSet"}: ListenerSet,
+	{gatewayv1.GroupName, "GatewayClass"}: GatewayClass, {gatewayv1.GroupName, "Gateway"}: Gateway,
+	{gatewayv1.GroupName, "ListenerSet"}:                           ListenerSet,
 	{lbcgatewayv1.GroupVersion.Group, "LoadBalancerConfiguration"}: LoadBalancerConfiguration,
 	{lbcgatewayv1.GroupVersion.Group, "TargetGroupConfiguration"}:  TargetGroupConfiguration,
 	{lbcgatewayv1.GroupVersion.Group, "ListenerRuleConfiguration"}: ListenerRuleConfiguration,

@@ -59,9 +59,9 @@ type Selectors struct {
 	selectors  map[identity]map[string]string // of the Services in the index
 }
 
-// selectorNode is a node of a tree of selectors: its path from the root holds pairs of labels, sorted by key. Services are
-// at the node whose path is their selector. A lookup visits only nodes whose whole path is among the pod's labels, so
-// that a pair which many Services have in common costs one step.
+// selectorNode is a node of a tree of selectors: its path from the root holds pairs of labels, sorted by key. Services
+// are at the node whose path is their selector. A lookup visits only nodes whose whole path is among the pod's labels,
+// so that a pair which many Services have in common costs one step.
 type selectorNode struct {
 	services []string
 	children map[labelPair]*selectorNode

@@ -13,7 +13,8 @@ import (
 )
 
 func selecting(name string, selector map[string]string) *corev1.Service {
-	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.ServiceSpec{Selector: selector}}
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.ServiceSpec{
+		Selector: selector}}
 }
 
 // randomLabels are up to four labels of few keys and values.
@@ -72,16 +73,19 @@ func (i indexed) List(kind Kind, _ string) []metav1.Object { panic("a list of ki
 func TestServicesWithoutSelectorSelectNoPod(t *testing.T) {
 	t.Parallel()
 	s, index := Snapshot{}, &Selectors{}
-	for _, svc := range []*corev1.Service{selecting("nil", nil), selecting("empty", map[string]string{}), selecting("value", map[string]string{"app": ""})} {
+	for _, svc := range []*corev1.Service{selecting("nil", nil), selecting("empty", map[string]string{}),
+		selecting("value", map[string]string{"app": ""})} {
 		s.Put(svc)
 		index.Put(svc)
 	}
 	for _, tc := range []struct {
 		labels map[string]string
 		want   int
-	}{{nil, 0}, {map[string]string{"x": "y"}, 0}, {map[string]string{"app": ""}, 1}, {map[string]string{"app": "web"}, 0}} {
+	}{{nil, 0}, {map[string]string{"x": "y"}, 0}, {map[string]string{"app": ""}, 1},
+		{map[string]string{"app": "web"}, 0}} {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: tc.labels}}
-		if a, b := len(New(s).ServicesOfPod(pod)), len(New(indexed{s, index}).ServicesOfPod(pod)); a != tc.want || b != tc.want {
+		if a, b := len(New(s).ServicesOfPod(pod)), len(New(indexed{s, index}).ServicesOfPod(pod)); a != tc.want ||
+			b != tc.want {
 			t.Errorf("%v: %d listed, %d by index, want %d", tc.labels, a, b, tc.want)
 		}
 	}

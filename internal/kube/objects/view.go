@@ -1,5 +1,6 @@
-// Package objects is the access of front ends to Kubernetes objects: a View that records every read, of absent objects, too, so that
-// the caller knows the objects that a result depends on. It also holds the rule for references across namespaces. It never writes.
+// Package objects is the access of front ends to Kubernetes objects: a View that records every read, of absent objects,
+// too, so that the caller knows the objects that a result depends on. It also holds the rule for references across
+// namespaces. It never writes.
 package objects
 
 import (
@@ -14,9 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared and
-// must not be modified. Namespace is empty for cluster-scoped kinds; for List an empty namespace means all namespaces.
-// Of a kind that a Reader does not hold, it returns no objects. One whose reads may fail is a FallibleReader.
+// Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared
+// and must not be modified. Namespace is empty for cluster-scoped kinds; for List an empty namespace means all
+// namespaces. Of a kind that a Reader does not hold, it returns no objects. One whose reads may fail is a
+// FallibleReader.
 type Reader interface {
 	Get(kind Kind, namespace, name string) (metav1.Object, bool)
 	List(kind Kind, namespace string) []metav1.Object
@@ -32,7 +34,8 @@ type ServedReader interface {
 
 // ReasonReader is a Reader that knows why it does not return an object that may exist.
 type ReasonReader interface {
-	// Why is nil if, as far as the Reader knows, the object does not exist. An empty name means the objects of the namespace.
+	// Why is nil if, as far as the Reader knows, the object does not exist. An empty name means the objects of the
+	// namespace.
 	Why(kind Kind, namespace, name string) error
 }
 
@@ -51,8 +54,8 @@ func (e UnreadError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e UnreadError) Unwrap() error { return e.Err }
 
-// Read is one read. An empty Name means a list: of the objects of the kind that name Names, or, if that is empty, of all objects of the kind in
-// Namespace, or of all namespaces if that is empty too.
+// Read is one read. An empty Name means a list: of the objects of the kind that name Names, or, if that is empty, of
+// all objects of the kind in Namespace, or of all namespaces if that is empty too.
 type Read struct {
 	Kind      Kind
 	Namespace string
@@ -119,7 +122,8 @@ func (v *View) Reads() []Read {
 	}
 	sorting.By(out, func(a, b Read) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
-			cmp.Compare(a.Names.Kind, b.Names.Kind), cmp.Compare(a.Names.Namespace, b.Names.Namespace), cmp.Compare(a.Names.Name, b.Names.Name))
+			cmp.Compare(a.Names.Kind, b.Names.Kind), cmp.Compare(a.Names.Namespace, b.Names.Namespace),
+			cmp.Compare(a.Names.Name, b.Names.Name))
 	})
 	return out
 }
@@ -174,7 +178,8 @@ func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 	return Lookup[*corev1.Namespace](v, Namespace, "", name)
 }
 
-// Why is the reason why an object that may exist was not returned; nil if it does not exist. An empty name means the objects of the namespace.
+// Why is the reason why an object that may exist was not returned; nil if it does not exist. An empty name means the
+// objects of the namespace.
 func (v *View) Why(kind Kind, namespace, name string) error {
 	if e, ok := v.reader.(ReasonReader); ok {
 		return e.Why(kind, namespace, name)
@@ -182,8 +187,8 @@ func (v *View) Why(kind Kind, namespace, name string) error {
 	return nil
 }
 
-// Err is not nil if a read failed. Objects that the View did not return may then exist, and must not be treated as missing: nothing may be
-// deleted or deregistered.
+// Err is not nil if a read failed. Objects that the View did not return may then exist, and must not be treated as
+// missing: nothing may be deleted or deregistered.
 func (v *View) Err() error {
 	if d, ok := v.reader.(FallibleReader); ok {
 		return d.Err()
@@ -191,7 +196,8 @@ func (v *View) Err() error {
 	return nil
 }
 
-// TargetGroupBindings lists the TargetGroupBindings of a namespace, or of all if it is empty, sorted by namespace and name.
+// TargetGroupBindings lists the TargetGroupBindings of a namespace, or of all if it is empty, sorted by namespace and
+// name.
 func (v *View) TargetGroupBindings(namespace string) []*v1beta1.TargetGroupBinding {
 	return List[*v1beta1.TargetGroupBinding](v, TargetGroupBinding, namespace)
 }
@@ -199,8 +205,8 @@ func (v *View) TargetGroupBindings(namespace string) []*v1beta1.TargetGroupBindi
 // List lists all objects of a kind, sorted by namespace and name.
 func (v *View) List(kind Kind) []metav1.Object { return List[metav1.Object](v, kind, "") }
 
-// Serves is false for a kind that the cluster does not serve, whose reads return no objects. It is no read: a kind that is served later
-// wakes all that may depend on it.
+// Serves is false for a kind that the cluster does not serve, whose reads return no objects. It is no read: a kind that
+// is served later wakes all that may depend on it.
 func (v *View) Serves(kind Kind) bool {
 	if s, ok := v.reader.(ServedReader); ok {
 		return s.Serves(kind)
@@ -208,7 +214,8 @@ func (v *View) Serves(kind Kind) bool {
 	return true
 }
 
-// Lookup gets an object, whatever names it; Get follows the reference of another object. Namespace is empty for cluster-scoped kinds.
+// Lookup gets an object, whatever names it; Get follows the reference of another object. Namespace is empty for
+// cluster-scoped kinds.
 func Lookup[T metav1.Object](v *View, kind Kind, namespace, name string) (T, bool) {
 	v.reads[Read{Kind: kind, Namespace: namespace, Name: name}] = true
 	o, ok := v.reader.Get(kind, namespace, name)
@@ -226,14 +233,17 @@ func List[T metav1.Object](v *View, kind Kind, namespace string) []T {
 	return sorted[T](v.reader.List(kind, namespace))
 }
 
-// Naming lists the objects of a kind that name an object, or one of several, as References has it; each once, sorted by namespace and name.
+// Naming lists the objects of a kind that name an object, or one of several, as References has it; each once, sorted by
+// namespace and name.
 func Naming[T metav1.Object](v *View, kind Kind, to ...Ref) []T {
 	var all []metav1.Object
 	for _, r := range to {
 		v.reads[Read{Kind: kind, Names: r}] = true
 		all = append(all, v.reader.ListNaming(kind, r)...)
 	}
-	return slices.CompactFunc(sorted[T](all), func(a, b T) bool { return a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName() })
+	return slices.CompactFunc(sorted[T](all), func(a, b T) bool {
+		return a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
+	})
 }
 
 func sorted[T metav1.Object](all []metav1.Object) []T {

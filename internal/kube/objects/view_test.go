@@ -91,7 +91,8 @@ func TestAReadMatchesTheObjectsThatCouldChangeItsAnswer(t *testing.T) {
 func TestAReferenceIsFollowedWithinItsNamespaceOnly(t *testing.T) {
 	t.Parallel()
 	v, from := FromObjects(held()), From{Ingress, "shop"}
-	if s, err := Get[*corev1.Service](v, From{Ingress, "default"}, Ref{Service, "", "web"}); err != nil || s.Name != "web" {
+	if s, err := Get[*corev1.Service](v, From{Ingress, "default"}, Ref{Service, "", "web"}); err != nil ||
+		s.Name != "web" {
 		t.Error(s, err)
 	}
 	if _, err := Get[*corev1.Service](v, from, Ref{Service, "shop", "web"}); !errors.Is(err, ErrAbsent) {

@@ -14,8 +14,8 @@ func isHostname(a gatewayv1.GatewayStatusAddress) bool {
 	return a.Type != nil && *a.Type == gatewayv1.HostnameAddressType
 }
 
-// showOnGateway replaces the name of another load balancer. The first addresses of a Gateway are written with its conditions, of which they
-// are a part for its users, and so are Elastic IP addresses.
+// showOnGateway replaces the name of another load balancer. The first addresses of a Gateway are written with its
+// conditions, of which they are a part for its users, and so are Elastic IP addresses.
 func showOnGateway(m metav1.Object, lb LoadBalancer) bool {
 	o, ok := m.(*gatewayv1.Gateway)
 	if !ok {
@@ -30,7 +30,8 @@ func showOnGateway(m metav1.Object, lb LoadBalancer) bool {
 	return changed
 }
 
-// clearGateway removes the names of load balancers. One that is being deleted keeps them, as Ingresses do: it is gone with its finalizer.
+// clearGateway removes the names of load balancers. One that is being deleted keeps them, as Ingresses do: it is gone
+// with its finalizer.
 func clearGateway(m metav1.Object, names []string) bool {
 	o, ok := m.(*gatewayv1.Gateway)
 	if !ok || o.DeletionTimestamp != nil {

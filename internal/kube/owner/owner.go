@@ -1,6 +1,7 @@
-// Package owner is the registry of the kinds of owners of stacks: what a kind is called in Kubernetes, in names, annotations, finalizers, metrics and
-// events, and how the status of its objects shows a load balancer. A new kind is an entry here and a front end. It reads and writes nothing.
-// It imports stack, diag, annotation, objects and Kubernetes API types.
+// Package owner is the registry of the kinds of owners of stacks: what a kind is called in Kubernetes, in names,
+// annotations, finalizers, metrics and events, and how the status of its objects shows a load balancer. A new kind is
+// an entry here and a front end. It reads and writes nothing. It imports stack, diag, annotation, objects and
+// Kubernetes API types.
 package owner
 
 import (
@@ -18,8 +19,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Kind is a kind of owners of stacks. Several may have the same kind of Kubernetes objects, as Gateways of two classes: then each
-// object belongs to the front end that declares a stack of it, or whose finalizer it carries, and no function finds the owner by the object.
+// Kind is a kind of owners of stacks. Several may have the same kind of Kubernetes objects, as Gateways of two classes:
+// then each object belongs to the front end that declares a stack of it, or whose finalizer it carries, and no function
+// finds the owner by the object.
 type Kind struct {
 	Owner            stack.Owner // the prefix of tags and labels
 	Kind, APIVersion string      // of the Kubernetes objects
@@ -28,7 +30,8 @@ type Kind struct {
 	Controller string
 	// Prefix and GroupPrefix begin the names of LoadBalancer objects, of one object and of a group.
 	Prefix, GroupPrefix string
-	// Finalizer is that of an object with a stack of its own. GroupFinalizer begins that of the members of a group; empty if there are no groups.
+	// Finalizer is that of an object with a stack of its own. GroupFinalizer begins that of the members of a group; empty
+	// if there are no groups.
 	Finalizer, GroupFinalizer string
 	// GroupType is that of the load balancers of groups; empty if there are none.
 	GroupType stack.LoadBalancerType
@@ -56,8 +59,8 @@ type Kind struct {
 	Hostnames func(o metav1.Object) []string
 	// Unshown is why the status of an object cannot show a load balancer; empty = it can.
 	Unshown func(o metav1.Object) string
-	// Show brings the status of an object to a load balancer. Clear takes the names of load balancers off one that leaves the stack, and Release
-	// all of them off one whose load balancer is gone. Each reports whether it changed the object.
+	// Show brings the status of an object to a load balancer. Clear takes the names of load balancers off one that leaves
+	// the stack, and Release all of them off one whose load balancer is gone. Each reports whether it changed the object.
 	Show    func(o metav1.Object, lb LoadBalancer) bool
 	Clear   func(o metav1.Object, names []string) bool
 	Release func(o metav1.Object) bool
@@ -65,7 +68,8 @@ type Kind struct {
 
 // Resource is the name of the objects' resource in rules of roles: "services", "ingresses.networking.k8s.io".
 func (k Kind) Resource() string {
-	return schema.FromAPIVersionAndKind(k.APIVersion, k.Kind).GroupVersion().WithResource(k.Names[1]).GroupResource().String()
+	return schema.FromAPIVersionAndKind(k.APIVersion, k.Kind).GroupVersion().WithResource(
+		k.Names[1]).GroupResource().String()
 }
 
 // DryRun are the annotations of a dry run: the one that asks for it, and those that show the plan, plain or compressed.
@@ -95,42 +99,57 @@ const (
 var Kinds = []Kind{{
 	Owner: stack.Ingress, Kind: "Ingress", APIVersion: networkingv1.SchemeGroupVersion.String(), Controller: "ingress",
 	Names:  []string{"ingress", "ingresses", "ing"},
-	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources", GroupFinalizer: "group.ingress.k8s.aws/", GroupType: stack.Application,
+	Prefix: "ingress-", GroupPrefix: "group-", Finalizer: "ingress.k8s.aws/resources",
+	GroupFinalizer: "group.ingress.k8s.aws/", GroupType: stack.Application,
 	DriftPolicy: annotation.DriftPolicy, ReplacementPolicy: annotation.ReplacementPolicy,
-	DeletionPolicy: annotation.DeletionPolicy, Ownership: annotation.Ownership, Existing: annotation.ExistingLoadBalancer, ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion, DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
+	DeletionPolicy: annotation.DeletionPolicy, Ownership: annotation.Ownership, Existing: annotation.ExistingLoadBalancer,
+	ApprovedPlan: annotation.ApprovedPlan, AllowDeletion: annotation.AllowDeletion,
+	DeleteDuplicates: annotation.DeleteDuplicates, MultiCluster: annotation.MultiCluster, OwnsCertificates: true,
 	DryRun: DryRun{annotation.DryRun, annotation.DryRunPlan, annotation.DryRunPlanGzip},
 	Stages: Stages{
 		Load: "fetch_ingress", Finalizer: "add_group_finalizer", Build: "build_model", Deploy: "deploy_model",
 		Status: "dns_resolve_and_update_status", Release: "remove_group_finalizer",
 	},
-	MayDeclare: func(metav1.Object) bool { return true }, Hostnames: ingressHostnames, Unshown: always(""), Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
+	MayDeclare: func(metav1.Object) bool { return true }, Hostnames: ingressHostnames, Unshown: always(""),
+	Show: showOnIngress, Clear: clearIngress, Release: func(metav1.Object) bool { return false },
 }, {
 	Owner: stack.Service, Kind: "Service", APIVersion: corev1.SchemeGroupVersion.String(), Controller: "service",
 	Names:  []string{"service", "services", "svc"},
-	Prefix: "service-", GroupPrefix: "servicegroup-", Finalizer: serviceFinalizer, GroupFinalizer: serviceGroupFinalizer, GroupType: stack.Network,
+	Prefix: "service-", GroupPrefix: "servicegroup-", Finalizer: serviceFinalizer, GroupFinalizer: serviceGroupFinalizer,
+	GroupType:   stack.Network,
 	DriftPolicy: annotation.ServiceDriftPolicy, ReplacementPolicy: annotation.ServiceReplacementPolicy,
-	DeletionPolicy: annotation.ServiceDeletionPolicy, Ownership: annotation.ServiceOwnership, Existing: annotation.ServiceExistingLoadBalancer, ApprovedPlan: annotation.ServiceApprovedPlan, AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates, MultiCluster: annotation.ServiceMultiCluster,
+	DeletionPolicy: annotation.ServiceDeletionPolicy, Ownership: annotation.ServiceOwnership,
+	Existing: annotation.ServiceExistingLoadBalancer, ApprovedPlan: annotation.ServiceApprovedPlan,
+	AllowDeletion: annotation.ServiceAllowDeletion, DeleteDuplicates: annotation.ServiceDeleteDuplicates,
+	MultiCluster: annotation.ServiceMultiCluster,
 	Stages: Stages{
 		Load: "fetch_service", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 		Status: "update_status", Release: "cleanup_load_balancer",
 	},
-	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Unshown: unshownOnService, Show: showOnService, Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
-}, gateways(stack.GatewayALB, "gateway.k8s.aws/alb", "gateway-alb-"), gateways(stack.GatewayNLB, "gateway.k8s.aws/nlb", "gateway-nlb-")}
+	MayDeclare: isLoadBalancer, Hostnames: serviceHostnames, Unshown: unshownOnService, Show: showOnService,
+	Clear: func(metav1.Object, []string) bool { return false }, Release: releaseService,
+}, gateways(stack.GatewayALB, "gateway.k8s.aws/alb", "gateway-alb-"), gateways(stack.GatewayNLB, "gateway.k8s.aws/nlb",
+	"gateway-nlb-")}
 
-// gateways is the kind of Gateways with the load balancers of one family. name is both their controller and their finalizer.
+// gateways is the kind of Gateways with the load balancers of one family. name is both their controller and their
+// finalizer.
 func gateways(o stack.Owner, name, prefix string) Kind {
 	return Kind{
 		Owner: o, Kind: "Gateway", APIVersion: gatewayv1.GroupVersion.String(), Controller: name,
 		Names:  []string{"gateway", "gateways", "gtw"},
 		Prefix: prefix, Finalizer: name,
 		DriftPolicy: annotation.GatewayDriftPolicy, ReplacementPolicy: annotation.GatewayReplacementPolicy,
-		DeletionPolicy: annotation.GatewayDeletionPolicy, Ownership: annotation.GatewayOwnership, Existing: annotation.GatewayExisting, ApprovedPlan: annotation.GatewayApprovedPlan, AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates, OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
+		DeletionPolicy: annotation.GatewayDeletionPolicy, Ownership: annotation.GatewayOwnership,
+		Existing: annotation.GatewayExisting, ApprovedPlan: annotation.GatewayApprovedPlan,
+		AllowDeletion: annotation.GatewayAllowDeletion, DeleteDuplicates: annotation.GatewayDeleteDuplicates,
+		OwnsCertificates: true, OwnsTrustStores: o == stack.GatewayALB,
 		DryRun: DryRun{annotation.GatewayDryRun, annotation.GatewayDryRunPlan, annotation.GatewayDryRunPlanGzip},
 		Stages: Stages{
 			Load: "fetch_gateway", Finalizer: "add_finalizers", Build: "build_model", Deploy: "deploy_model",
 			Status: "update_gateway_status", Release: "cleanup_load_balancer",
 		},
-		MayDeclare: func(metav1.Object) bool { return true }, Hostnames: gatewayHostnames, Unshown: always(""), Show: showOnGateway, Clear: clearGateway, Release: func(metav1.Object) bool { return false },
+		MayDeclare: func(metav1.Object) bool { return true }, Hostnames: gatewayHostnames, Unshown: always(""),
+		Show: showOnGateway, Clear: clearGateway, Release: func(metav1.Object) bool { return false },
 	}
 }
 

@@ -27,7 +27,9 @@ func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 		owners[k.Owner] = true
 		v := reflect.ValueOf(k)
 		for i := range v.NumField() {
-			if f := v.Type().Field(i).Name; v.Field(i).IsZero() && !slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "GroupType", "DryRun", "MultiCluster", "OwnsCertificates", "OwnsTrustStores"}, f) {
+			if f := v.Type().Field(i).Name; v.Field(i).IsZero() &&
+				!slices.Contains([]string{"GroupPrefix", "GroupFinalizer", "GroupType", "DryRun", "MultiCluster",
+					"OwnsCertificates", "OwnsTrustStores"}, f) {
 				t.Errorf("%s has no %s", k.Kind, f)
 			}
 		}
@@ -39,7 +41,8 @@ func TestEachKindIsCompleteAndHasAnOwnerOfItsOwn(t *testing.T) {
 			known[e.Key] = true
 		}
 		if !known[k.ApprovedPlan] || !known[k.AllowDeletion] || !known[k.DeleteDuplicates] {
-			t.Errorf("the annotations of %s are not in the table of annotations: %s, %s, %s", k.Owner, k.ApprovedPlan, k.AllowDeletion, k.DeleteDuplicates)
+			t.Errorf("the annotations of %s are not in the table of annotations: %s, %s, %s", k.Owner, k.ApprovedPlan,
+				k.AllowDeletion, k.DeleteDuplicates)
 		}
 	}
 	s := &corev1.Service{}
@@ -58,7 +61,8 @@ func TestTheStatusOfAnIngressIsOneLowerCaseEntryWithSortedPorts(t *testing.T) {
 	if !showOnIngress(o, LoadBalancer{Hostname: "K8s-Shop.example", Ports: []int32{443, 80, 443}}) {
 		t.Error("an empty status is not changed")
 	}
-	entry := networkingv1.IngressLoadBalancerIngress{Hostname: "k8s-shop.example", Ports: []networkingv1.IngressPortStatus{{Port: 80}, {Port: 443}}}
+	entry := networkingv1.IngressLoadBalancerIngress{Hostname: "k8s-shop.example", Ports: []networkingv1.IngressPortStatus{
+		{Port: 80}, {Port: 443}}}
 	if diff := cmp.Diff([]networkingv1.IngressLoadBalancerIngress{entry}, o.Status.LoadBalancer.Ingress); diff != "" {
 		t.Error(diff)
 	}
@@ -94,11 +98,13 @@ func TestTheStatusOfAnIngressNamesTheFrontendAfterTheALB(t *testing.T) {
 func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
 	t.Parallel()
 	o, lb := &corev1.Service{}, LoadBalancer{Hostname: "NLB.example"}
-	o.Spec.Ports = []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP}, {Port: 80, Protocol: corev1.ProtocolTCP}}
+	o.Spec.Ports = []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP},
+		{Port: 80, Protocol: corev1.ProtocolTCP}}
 	if showOnService(o, lb) || unshownOnService(o) == "" {
 		t.Error("the API server refuses a load balancer in the status of a ClusterIP")
 	}
-	if o.Spec.Type = corev1.ServiceTypeLoadBalancer; unshownOnService(o) != "" || !showOnService(o, lb) || o.Status.LoadBalancer.Ingress[0].Hostname != "nlb.example" || o.Status.LoadBalancer.Ingress[0].Ports[0].Port != 443 {
+	if o.Spec.Type = corev1.ServiceTypeLoadBalancer; unshownOnService(o) != "" || !showOnService(o, lb) ||
+		o.Status.LoadBalancer.Ingress[0].Hostname != "nlb.example" || o.Status.LoadBalancer.Ingress[0].Ports[0].Port != 443 {
 		t.Errorf("status = %+v", o.Status.LoadBalancer)
 	}
 	if showOnService(o, lb) {
@@ -108,7 +114,9 @@ func TestTheStatusOfAServiceKeepsTheOrderOfPorts(t *testing.T) {
 	if !showOnService(o, lb) {
 		t.Error("a change of protocol is not noticed")
 	}
-	if showOnService(o, LoadBalancer{Hostname: "NLB.example", OthersPorts: []int32{80}}); o.Status.LoadBalancer.Ingress[0].Ports[0].Error != nil || ptr.Deref(o.Status.LoadBalancer.Ingress[0].Ports[1].Error, "") != "service.k8s.aws/PortTaken" {
+	if showOnService(o, LoadBalancer{Hostname: "NLB.example", OthersPorts: []int32{
+		80}}); o.Status.LoadBalancer.Ingress[0].Ports[0].Error != nil ||
+		ptr.Deref(o.Status.LoadBalancer.Ingress[0].Ports[1].Error, "") != "service.k8s.aws/PortTaken" {
 		t.Errorf("a port that another Service of the group has: %+v", o.Status.LoadBalancer)
 	}
 	o.Finalizers = []string{"service.k8s.aws/resources", "group.service.k8s.aws/shared"}
@@ -125,7 +133,8 @@ func TestAGatewayThatIsBeingDeletedKeepsTheNameOfItsLoadBalancer(t *testing.T) {
 	t.Parallel()
 	kind := gatewayv1.HostnameAddressType
 	for deleted, want := range map[bool]int{false: 0, true: 1} {
-		o := &gatewayv1.Gateway{Status: gatewayv1.GatewayStatus{Addresses: []gatewayv1.GatewayStatusAddress{{Type: &kind, Value: "alb.example"}}}}
+		o := &gatewayv1.Gateway{Status: gatewayv1.GatewayStatus{Addresses: []gatewayv1.GatewayStatusAddress{
+			{Type: &kind, Value: "alb.example"}}}}
 		if deleted {
 			o.DeletionTimestamp = &metav1.Time{Time: time.Unix(1000, 0)}
 		}
@@ -137,7 +146,8 @@ func TestAGatewayThatIsBeingDeletedKeepsTheNameOfItsLoadBalancer(t *testing.T) {
 
 func TestAResourceIsNamedAsInRulesOfRoles(t *testing.T) {
 	t.Parallel()
-	for o, want := range map[stack.Owner]string{stack.Ingress: "ingresses.networking.k8s.io", stack.Service: "services", stack.GatewayNLB: "gateways.gateway.networking.k8s.io"} {
+	for o, want := range map[stack.Owner]string{stack.Ingress: "ingresses.networking.k8s.io", stack.Service: "services",
+		stack.GatewayNLB: "gateways.gateway.networking.k8s.io"} {
 		if got := Of(o).Resource(); got != want {
 			t.Errorf("%s: %s, want %s", o, got, want)
 		}
@@ -147,11 +157,13 @@ func TestAResourceIsNamedAsInRulesOfRoles(t *testing.T) {
 func TestTheStatusOfAnIngressHasEachLoadBalancerOfItsGroupOnWhichItsHostsAre(t *testing.T) {
 	t.Parallel()
 	o := &networkingv1.Ingress{}
-	lb := LoadBalancer{Hostname: "One.example", Ports: []int32{80}, Frontend: "Front.example", Beside: []LoadBalancer{{Hostname: "Two.example", Ports: []int32{80}}}}
+	lb := LoadBalancer{Hostname: "One.example", Ports: []int32{80}, Frontend: "Front.example", Beside: []LoadBalancer{
+		{Hostname: "Two.example", Ports: []int32{80}}}}
 	if !showOnIngress(o, lb) || showOnIngress(o, lb) {
 		t.Error("it is not shown once")
 	}
-	if got := ingressHostnames(o); !slices.Equal(got, []string{"one.example", "front.example", "two.example"}) || len(o.Status.LoadBalancer.Ingress[2].Ports) != 1 {
+	if got := ingressHostnames(o); !slices.Equal(got, []string{"one.example", "front.example", "two.example"}) ||
+		len(o.Status.LoadBalancer.Ingress[2].Ports) != 1 {
 		t.Errorf("%+v", o.Status.LoadBalancer.Ingress)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// showOnIngress brings the status of a member of a group to an entry with the load balancer's name in lower case and all listener
-// ports of the group, ascending; and one with the name of the network load balancer in front of it, if there is one. Entries for further load balancers follow.
+// showOnIngress brings the status of a member of a group to an entry with the load balancer's name in lower case and
+// all listener ports of the group, ascending; and one with the name of the network load balancer in front of it, if
+// there is one. Entries for further load balancers follow.
 func showOnIngress(m metav1.Object, lb LoadBalancer) bool {
 	o, ok := m.(*networkingv1.Ingress)
 	if !ok {
@@ -47,13 +48,14 @@ func portsOf(e networkingv1.IngressLoadBalancerIngress) []int32 {
 	return out
 }
 
-// clearIngress empties the status of an Ingress that shows one of the names. One that shows another name has arrived elsewhere, and one that is
-// being deleted keeps its status until it is gone.
+// clearIngress empties the status of an Ingress that shows one of the names. One that shows another name has arrived
+// elsewhere, and one that is being deleted keeps its status until it is gone.
 func clearIngress(m metav1.Object, names []string) bool {
 	o, ok := m.(*networkingv1.Ingress)
-	if !ok || o.DeletionTimestamp != nil || !slices.ContainsFunc(o.Status.LoadBalancer.Ingress, func(e networkingv1.IngressLoadBalancerIngress) bool {
-		return slices.Contains(names, e.Hostname)
-	}) {
+	if !ok || o.DeletionTimestamp != nil || !slices.ContainsFunc(o.Status.LoadBalancer.Ingress,
+		func(e networkingv1.IngressLoadBalancerIngress) bool {
+			return slices.Contains(names, e.Hostname)
+		}) {
 		return false
 	}
 	o.Status.LoadBalancer = networkingv1.IngressLoadBalancerStatus{}
@@ -72,8 +74,8 @@ func ingressHostnames(m metav1.Object) (out []string) {
 // portTaken is the error of a port in the status of a Service that another Service of its group has.
 const portTaken = "service.k8s.aws/PortTaken"
 
-// showOnService brings the status of a Service to one entry with the load balancer's name in lower case and the Service's ports in order. The
-// API server refuses it on Services of other types than LoadBalancer.
+// showOnService brings the status of a Service to one entry with the load balancer's name in lower case and the
+// Service's ports in order. The API server refuses it on Services of other types than LoadBalancer.
 func showOnService(m metav1.Object, lb LoadBalancer) bool {
 	o, ok := m.(*corev1.Service)
 	if !ok || o.Spec.Type != corev1.ServiceTypeLoadBalancer {
@@ -88,9 +90,10 @@ func showOnService(m metav1.Object, lb LoadBalancer) bool {
 		entry.Ports = append(entry.Ports, shown)
 	}
 	now := o.Status.LoadBalancer.Ingress
-	if len(now) == 1 && now[0].IP == "" && now[0].Hostname == entry.Hostname && slices.EqualFunc(now[0].Ports, entry.Ports, func(a, b corev1.PortStatus) bool {
-		return a.Port == b.Port && a.Protocol == b.Protocol && ptr.Equal(a.Error, b.Error)
-	}) {
+	if len(now) == 1 && now[0].IP == "" && now[0].Hostname == entry.Hostname && slices.EqualFunc(now[0].Ports, entry.Ports,
+		func(a, b corev1.PortStatus) bool {
+			return a.Port == b.Port && a.Protocol == b.Protocol && ptr.Equal(a.Error, b.Error)
+		}) {
 		return false
 	}
 	o.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{entry}
@@ -103,11 +106,13 @@ func unshownOnService(m metav1.Object) string {
 	if !ok || o.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		return ""
 	}
-	return "the API server admits load balancers in the status of Services of type LoadBalancer only, and this one is of type " + string(cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP))
+	return "the API server admits load balancers in the status of Services of type LoadBalancer only, and this " +
+		"one is of type " + string(cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP))
 }
 
-// releaseService empties the status of a Service, unless it carries the finalizer of another stack, whose load balancer it shows or is about to: it joined
-// a group, or left one. Those that watch a Service which is deleted see the empty status last, as with the existing controller.
+// releaseService empties the status of a Service, unless it carries the finalizer of another stack, whose load balancer
+// it shows or is about to: it joined a group, or left one. Those that watch a Service which is deleted see the empty
+// status last, as with the existing controller.
 func releaseService(m metav1.Object) bool {
 	o, ok := m.(*corev1.Service)
 	carried := 0

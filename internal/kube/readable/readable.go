@@ -1,4 +1,5 @@
-// Package readable has what the controller and the command line share about Kubernetes: the kinds that they read. It watches and writes nothing.
+// Package readable has what the controller and the command line share about Kubernetes: the kinds that they read. It
+// watches and writes nothing.
 package readable
 
 import (
@@ -31,45 +32,55 @@ func Scheme() (*runtime.Scheme, error) {
 type Kind struct {
 	Object client.Object
 	List   client.ObjectList // nil = objects are only read one by one, from the API server
-	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run only while the
-	// API server serves them.
+	// Optional is set for kinds of definitions that a cluster may lack, or get and lose at any time. Their informers run
+	// only while the API server serves them.
 	Optional bool
-	// Ineffective is set for optional kinds that are read in order to report that they have no effect. Without the right to read them, that alone is
-	// missing.
+	// Ineffective is set for optional kinds that are read in order to report that they have no effect. Without the right
+	// to read them, that alone is missing.
 	Ineffective bool
 
 	// Grouped is set for kinds whose objects may be members of groups, by which they are found.
 	Grouped bool
-	// Required is set for optional kinds whose definitions each installation has, if not from its first moment on. The deletion of their objects
-	// with a definition is shown as any other: finalizers hold it up.
+	// Required is set for optional kinds whose definitions each installation has, if not from its first moment on. The
+	// deletion of their objects with a definition is shown as any other: finalizers hold it up.
 	Required bool
 }
 
 // Kinds are the kinds that front ends may read, with their Go types. Secrets and ConfigMaps are never cached.
 var Kinds = map[objects.Kind]Kind{
-	objects.Ingress:            {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}, Grouped: true},
-	objects.IngressClass:       {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
-	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{}, Optional: true, Required: true},
-	objects.Service:            {Object: &corev1.Service{}, List: &corev1.ServiceList{}, Grouped: true},
-	objects.Namespace:          {Object: &corev1.Namespace{}, List: &corev1.NamespaceList{}},
-	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{}, Optional: true, Required: true},
-	objects.ConfigMap:          {Object: &corev1.ConfigMap{}},
+	objects.Ingress:      {Object: &networkingv1.Ingress{}, List: &networkingv1.IngressList{}, Grouped: true},
+	objects.IngressClass: {Object: &networkingv1.IngressClass{}, List: &networkingv1.IngressClassList{}},
+	objects.IngressClassParams: {Object: &v1beta1.IngressClassParams{}, List: &v1beta1.IngressClassParamsList{},
+		Optional: true, Required: true},
+	objects.Service:   {Object: &corev1.Service{}, List: &corev1.ServiceList{}, Grouped: true},
+	objects.Namespace: {Object: &corev1.Namespace{}, List: &corev1.NamespaceList{}},
+	objects.TargetGroupBinding: {Object: &v1beta1.TargetGroupBinding{}, List: &v1beta1.TargetGroupBindingList{},
+		Optional: true, Required: true},
+	objects.ConfigMap: {Object: &corev1.ConfigMap{}},
 
-	objects.GatewayClass:              {Object: &gatewayv1.GatewayClass{}, List: &gatewayv1.GatewayClassList{}, Optional: true},
-	objects.Gateway:                   {Object: &gatewayv1.Gateway{}, List: &gatewayv1.GatewayList{}, Optional: true},
-	objects.ListenerSet:               {Object: &gatewayv1.ListenerSet{}, List: &gatewayv1.ListenerSetList{}, Optional: true},
-	objects.HTTPRoute:                 {Object: &gatewayv1.HTTPRoute{}, List: &gatewayv1.HTTPRouteList{}, Optional: true},
-	objects.GRPCRoute:                 {Object: &gatewayv1.GRPCRoute{}, List: &gatewayv1.GRPCRouteList{}, Optional: true},
-	objects.TCPRoute:                  {Object: &gatewayv1.TCPRoute{}, List: &gatewayv1.TCPRouteList{}, Optional: true},
-	objects.UDPRoute:                  {Object: &gatewayv1.UDPRoute{}, List: &gatewayv1.UDPRouteList{}, Optional: true},
-	objects.TLSRoute:                  {Object: &gatewayv1.TLSRoute{}, List: &gatewayv1.TLSRouteList{}, Optional: true},
-	objects.ReferenceGrant:            {Object: &gatewayv1beta1.ReferenceGrant{}, List: &gatewayv1beta1.ReferenceGrantList{}, Optional: true},
-	objects.BackendTLSPolicy:          {Object: &gatewayv1.BackendTLSPolicy{}, List: &gatewayv1.BackendTLSPolicyList{}, Optional: true, Ineffective: true},
-	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{}, List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
-	objects.TargetGroupConfiguration:  {Object: &lbcgatewayv1.TargetGroupConfiguration{}, List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
-	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{}, List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},
+	objects.GatewayClass: {Object: &gatewayv1.GatewayClass{}, List: &gatewayv1.GatewayClassList{},
+		Optional: true},
+	objects.Gateway: {Object: &gatewayv1.Gateway{}, List: &gatewayv1.GatewayList{}, Optional: true},
+	objects.ListenerSet: {Object: &gatewayv1.ListenerSet{}, List: &gatewayv1.ListenerSetList{},
+		Optional: true},
+	objects.HTTPRoute: {Object: &gatewayv1.HTTPRoute{}, List: &gatewayv1.HTTPRouteList{}, Optional: true},
+	objects.GRPCRoute: {Object: &gatewayv1.GRPCRoute{}, List: &gatewayv1.GRPCRouteList{}, Optional: true},
+	objects.TCPRoute:  {Object: &gatewayv1.TCPRoute{}, List: &gatewayv1.TCPRouteList{}, Optional: true},
+	objects.UDPRoute:  {Object: &gatewayv1.UDPRoute{}, List: &gatewayv1.UDPRouteList{}, Optional: true},
+	objects.TLSRoute:  {Object: &gatewayv1.TLSRoute{}, List: &gatewayv1.TLSRouteList{}, Optional: true},
+	objects.ReferenceGrant: {Object: &gatewayv1beta1.ReferenceGrant{},
+		List: &gatewayv1beta1.ReferenceGrantList{}, Optional: true},
+	objects.BackendTLSPolicy: {Object: &gatewayv1.BackendTLSPolicy{}, List: &gatewayv1.BackendTLSPolicyList{},
+		Optional: true, Ineffective: true},
+	objects.LoadBalancerConfiguration: {Object: &lbcgatewayv1.LoadBalancerConfiguration{},
+		List: &lbcgatewayv1.LoadBalancerConfigurationList{}, Optional: true},
+	objects.TargetGroupConfiguration: {Object: &lbcgatewayv1.TargetGroupConfiguration{},
+		List: &lbcgatewayv1.TargetGroupConfigurationList{}, Optional: true},
+	objects.ListenerRuleConfiguration: {Object: &lbcgatewayv1.ListenerRuleConfiguration{},
+		List: &lbcgatewayv1.ListenerRuleConfigurationList{}, Optional: true},
 
-	objects.GlobalAccelerator: {Object: &agav1beta1.GlobalAccelerator{}, List: &agav1beta1.GlobalAcceleratorList{}, Optional: true},
+	objects.GlobalAccelerator: {Object: &agav1beta1.GlobalAccelerator{}, List: &agav1beta1.GlobalAcceleratorList{},
+		Optional: true},
 }
 
 // References is the index of informer caches by what objects name.

@@ -12,10 +12,12 @@ import (
 )
 
 // NewInformer makes an informer, as cache.Options do.
-type NewInformer func(toolscache.ListerWatcher, runtime.Object, time.Duration, toolscache.Indexers) toolscache.SharedIndexInformer
+type NewInformer func(toolscache.ListerWatcher, runtime.Object, time.Duration,
+	toolscache.Indexers) toolscache.SharedIndexInformer
 
-// Shared reads pods, nodes and EndpointSlices of informers without a copy: nobody may change them. A client makes a copy of the struct for each read, which is a
-// kilobyte for each pod of a Service in each pass. A nil Shared answers nothing. It is safe for concurrent use.
+// Shared reads pods, nodes and EndpointSlices of informers without a copy: nobody may change them. A client makes a
+// copy of the struct for each read, which is a kilobyte for each pod of a Service in each pass. A nil Shared answers
+// nothing. It is safe for concurrent use.
 type Shared struct {
 	// Pods are the pods of a namespace; nil = they are not all there.
 	Pods func(namespace string) toolscache.Store
@@ -47,7 +49,8 @@ func (s *Shared) Watching(next NewInformer) NewInformer {
 	if next == nil {
 		next = toolscache.NewSharedIndexInformer
 	}
-	return func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	return func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
+		indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		informer := next(lw, example, resync, indexers)
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -74,8 +77,8 @@ func (s *Shared) Pod(namespace, name string) (pod *corev1.Pod, found, answers bo
 	return pod, found, true
 }
 
-// PodsWith returns the pods of a namespace with a value in an index of a field, as a list with client.MatchingFields does. answers is false if
-// nothing is known of the pods of the namespace.
+// PodsWith returns the pods of a namespace with a value in an index of a field, as a list with client.MatchingFields
+// does. answers is false if nothing is known of the pods of the namespace.
 func (s *Shared) PodsWith(field, namespace, value string) (pods []*corev1.Pod, answers bool) {
 	if s == nil || s.Pods == nil {
 		return nil, false
@@ -87,7 +90,8 @@ func (s *Shared) PodsWith(field, namespace, value string) (pods []*corev1.Pod, a
 	return byIndex[corev1.Pod](indexer, field, namespace, value)
 }
 
-// SlicesWith returns the EndpointSlices of a namespace with a value in an index of a field. answers is false if nothing is known of EndpointSlices.
+// SlicesWith returns the EndpointSlices of a namespace with a value in an index of a field. answers is false if nothing
+// is known of EndpointSlices.
 func (s *Shared) SlicesWith(field, namespace, value string) (slices []*discoveryv1.EndpointSlice, answers bool) {
 	if s == nil {
 		return nil, false

@@ -10,7 +10,8 @@ import (
 
 func TestSharedAnswersWithTheObjectsOfTheStore(t *testing.T) { // not parallel: it counts allocations
 	store := toolscache.NewStore(toolscache.MetaNamespaceKeyFunc)
-	long := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a-much-longer-name-than-that-of-the-other"}}
+	long := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a-much-longer-name-than-that-of-the-other"}}
 	web := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	for _, p := range []*corev1.Pod{long, web} {
 		if err := store.Add(p); err != nil {
@@ -33,7 +34,8 @@ func TestSharedAnswersWithTheObjectsOfTheStore(t *testing.T) { // not parallel: 
 	if _, found, answers := s.Pod("shop", "we"); found || !answers {
 		t.Errorf("a pod that does not exist: found %t, answers %t", found, answers)
 	}
-	for name, s := range map[string]*Shared{"nil": nil, "without pods": {}, "of another namespace": {Pods: func(string) toolscache.Store { return nil }}} {
+	for name, s := range map[string]*Shared{"nil": nil, "without pods": {}, "of another namespace": {
+		Pods: func(string) toolscache.Store { return nil }}} {
 		if _, _, answers := s.Pod("shop", "web"); answers {
 			t.Errorf("%s answers", name)
 		}

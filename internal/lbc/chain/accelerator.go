@@ -82,19 +82,25 @@ type AcceleratorEndpoint struct {
 // Accelerated explains a GlobalAccelerator.
 func Accelerated(in AcceleratorInput) AcceleratorExplanation {
 	o, d, spec := in.Observed, in.Declared, &in.Object.Spec
-	e := AcceleratorExplanation{Object: owner.Object(in.Object).String(), Listeners: []AcceleratorListener{}, Findings: explain.Findings(in.Diagnostics)}
+	e := AcceleratorExplanation{Object: owner.Object(in.Object).String(), Listeners: []AcceleratorListener{},
+		Findings: explain.Findings(in.Diagnostics)}
 	e.Accelerator = Accelerator{Name: d.Name, ARN: o.ARN, DNSName: o.DNSName, Status: o.Status}
 	given := spec.Name != nil && *spec.Name != ""
 	e.Accelerator.Fields = append(e.Accelerator.Fields,
-		acceleratorField("name", d.Name, given, "spec.name", "of cluster, namespace and name"), acceleratorField("address type", d.IPAddressType, spec.IPAddressType != "" && spec.IPAddressType != accelerator.IPV4, "spec.ipAddressType", "default"))
+		acceleratorField("name", d.Name, given, "spec.name", "of cluster, namespace and name"),
+		acceleratorField("address type", d.IPAddressType, spec.IPAddressType != "" && spec.IPAddressType != accelerator.IPV4,
+			"spec.ipAddressType", "default"))
 	if o.DualStackDNSName != "" {
-		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("name for both families", o.DualStackDNSName, false, "", "AWS"))
+		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("name for both families", o.DualStackDNSName,
+			false, "", "AWS"))
 	}
 	for _, s := range o.IPSets {
-		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("addresses "+s.Family, strings.Join(s.Addresses, ", "), false, "", "AWS"))
+		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("addresses "+s.Family,
+			strings.Join(s.Addresses, ", "), false, "", "AWS"))
 	}
 	for _, k := range slices.Sorted(maps.Keys(spec.Tags)) {
-		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("tag "+k, d.Tags[k], d.Tags[k] == spec.Tags[k], "spec.tags["+k+"]", "--default-tags"))
+		e.Accelerator.Fields = append(e.Accelerator.Fields, acceleratorField("tag "+k, d.Tags[k], d.Tags[k] == spec.Tags[k],
+			"spec.tags["+k+"]", "--default-tags"))
 	}
 	for i, l := range d.Listeners {
 		e.Listeners = append(e.Listeners, in.listener(i, l))
@@ -127,8 +133,10 @@ func (in *AcceleratorInput) listener(i int, l accelerator.Listener) AcceleratorL
 	out.Exists = now != nil
 	const discovered = "of the load balancer"
 	out.Fields = []explain.Field{
-		acceleratorField("protocol", l.Protocol, declared.Protocol != nil, path+".protocol", discovered), acceleratorField("ports", out.Ports, len(declared.PortRanges) > 0, path+".portRanges", discovered),
-		acceleratorField("client affinity", l.Affinity, declared.ClientAffinity != "" && l.Affinity != accelerator.NoAffinity, path+".clientAffinity", "default"),
+		acceleratorField("protocol", l.Protocol, declared.Protocol != nil, path+".protocol", discovered),
+		acceleratorField("ports", out.Ports, len(declared.PortRanges) > 0, path+".portRanges", discovered),
+		acceleratorField("client affinity", l.Affinity, declared.ClientAffinity != "" && l.Affinity != accelerator.NoAffinity,
+			path+".clientAffinity", "default"),
 	}
 	for j, g := range l.Groups {
 		out.Groups = append(out.Groups, in.group(at, j, g, now))
@@ -146,11 +154,14 @@ func portsText(ranges []accelerator.PortRange) string {
 
 // group explains an endpoint group; now is its listener in AWS, nil = there is none.
 func (in *AcceleratorInput) group(listener, index int, g accelerator.Group, now *accelerator.Listener) EndpointGroup {
-	declared, path := in.Object.Spec.Listeners[listener].EndpointGroups[index], fmt.Sprintf("spec.listeners[%d].endpointGroups[%d]", listener, index)
+	declared, path := in.Object.Spec.Listeners[listener].EndpointGroups[index],
+		fmt.Sprintf("spec.listeners[%d].endpointGroups[%d]", listener, index)
 	out := EndpointGroup{Region: g.Region, Endpoints: []AcceleratorEndpoint{}}
-	out.Fields = []explain.Field{acceleratorField("traffic dial", fmt.Sprintf("%g %%", g.Dial), declared.TrafficDialPercentage != nil && g.Dial != 100, path+".trafficDialPercentage", "default")}
+	out.Fields = []explain.Field{acceleratorField("traffic dial", fmt.Sprintf("%g %%", g.Dial),
+		declared.TrafficDialPercentage != nil && g.Dial != 100, path+".trafficDialPercentage", "default")}
 	for k, o := range g.Overrides {
-		out.Fields = append(out.Fields, acceleratorField("port override", fmt.Sprintf("%d → %d", o.ListenerPort, o.EndpointPort), true, fmt.Sprintf("%s.portOverrides[%d]", path, k), ""))
+		out.Fields = append(out.Fields, acceleratorField("port override", fmt.Sprintf("%d → %d", o.ListenerPort,
+			o.EndpointPort), true, fmt.Sprintf("%s.portOverrides[%d]", path, k), ""))
 	}
 	var have *accelerator.Group
 	if now != nil {
@@ -180,7 +191,8 @@ func (in *AcceleratorInput) group(listener, index int, g accelerator.Group, now 
 		if shown[e.ID] {
 			continue
 		}
-		x := AcceleratorEndpoint{LoadBalancer: e.ID, Weight: e.Weight, ClientIP: e.PreserveClientIP != nil && *e.PreserveClientIP, Problem: "not declared, or no longer the load balancer of its object"}
+		x := AcceleratorEndpoint{LoadBalancer: e.ID, Weight: e.Weight, ClientIP: e.PreserveClientIP != nil &&
+			*e.PreserveClientIP, Problem: "not declared, or no longer the load balancer of its object"}
 		in.inAWS(&x, have)
 		out.Endpoints = append(out.Endpoints, x)
 	}

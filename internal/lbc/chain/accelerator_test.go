@@ -13,30 +13,37 @@ import (
 
 func TestTheChainOfAnAcceleratorEndsWithTheHealthThatAWSHasOfItsEndpoints(t *testing.T) {
 	t.Parallel()
-	const arn, other, third = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/net/web/50dc", "arn:other", "arn:third"
+	const arn, other, third = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/net/web/50dc",
+		"arn:other", "arn:third"
 	yes := true
 	endpoints := []accelerator.Endpoint{{ID: arn, Weight: 128, PreserveClientIP: &yes}, {ID: other, Weight: 7}}
-	listener := accelerator.Listener{Protocol: "TCP", Ports: []accelerator.PortRange{{From: 80, To: 81}}, Affinity: "NONE", Groups: []accelerator.Group{{Region: "us-west-2", Dial: 100, Endpoints: endpoints}}}
+	listener := accelerator.Listener{Protocol: "TCP", Ports: []accelerator.PortRange{{From: 80, To: 81}}, Affinity: "NONE",
+		Groups: []accelerator.Group{{Region: "us-west-2", Dial: 100, Endpoints: endpoints}}}
 	now := accelerator.CloneListeners([]accelerator.Listener{listener})[0]
 	now.ARN, now.Groups[0].ARN = "arn:listener", "arn:group"
 	now.Groups[0].Endpoints = append(now.Groups[0].Endpoints, accelerator.Endpoint{ID: third, Weight: 1})
 	e := Accelerated(AcceleratorInput{
-		Object: &agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: agav1beta1.GlobalAcceleratorSpec{Listeners: []agav1beta1.Listener{{
-			EndpointGroups: []agav1beta1.EndpointGroup{{Endpoints: make([]agav1beta1.Endpoint, 3)}},
-		}}}},
-		Declared: accelerator.Declared{Name: "k8s_shop_web", IPAddressType: "IPV4", Listeners: []accelerator.Listener{listener}},
+		Object: &agav1beta1.GlobalAccelerator{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+			Spec: agav1beta1.GlobalAcceleratorSpec{Listeners: []agav1beta1.Listener{{
+				EndpointGroups: []agav1beta1.EndpointGroup{{Endpoints: make([]agav1beta1.Endpoint, 3)}},
+			}}}},
+		Declared: accelerator.Declared{Name: "k8s_shop_web", IPAddressType: "IPV4",
+			Listeners: []accelerator.Listener{listener}},
 		Observed: accelerator.Observed{
-			ARN: "arn:accelerator", DNSName: "a1.awsglobalaccelerator.com", Status: "DEPLOYED", IPSets: []accelerator.IPSet{{Family: "IPv4", Addresses: []string{"192.0.2.1", "192.0.2.2"}}},
+			ARN: "arn:accelerator", DNSName: "a1.awsglobalaccelerator.com", Status: "DEPLOYED", IPSets: []accelerator.IPSet{
+				{Family: "IPv4", Addresses: []string{"192.0.2.1", "192.0.2.2"}}},
 			Listeners: []accelerator.Listener{now},
 		},
 		Endpoints: []declare.Endpoint{
 			{State: declare.Hosted, Host: "web.elb.us-west-2.amazonaws.com", Name: "Service/shop/web"},
 			{Index: 1, State: declare.Given, ID: other, Name: "EndpointID/" + other},
-			{Index: 2, State: declare.Pending, Name: "Ingress/shop/late", Problem: "Ingress/shop/late does not show a load balancer yet"},
+			{Index: 2, State: declare.Pending, Name: "Ingress/shop/late",
+				Problem: "Ingress/shop/late does not show a load balancer yet"},
 		},
 		Answers: declare.Answers{"web.elb.us-west-2.amazonaws.com": {ARN: arn}},
 		Health: map[EndpointAt]EndpointHealth{
-			{"arn:group", arn}: {State: "HEALTHY"}, {"arn:group", other}: {State: "UNHEALTHY", Reason: "The load balancer has no healthy target."}, {"arn:group", third}: {State: "INITIAL"},
+			{"arn:group", arn}: {State: "HEALTHY"}, {"arn:group", other}: {State: "UNHEALTHY",
+				Reason: "The load balancer has no healthy target."}, {"arn:group", third}: {State: "INITIAL"},
 		},
 	})
 	const want = `GlobalAccelerator shop/web

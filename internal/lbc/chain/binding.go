@@ -1,4 +1,5 @@
-// Package chain explains TargetGroupBindings and GlobalAccelerators for lbc explain: the chain from the object to what AWS has of it.
+// Package chain explains TargetGroupBindings and GlobalAccelerators for lbc explain: the chain from the object to what
+// AWS has of it.
 package chain
 
 import (
@@ -118,13 +119,16 @@ type BindingExplanation struct {
 func Bound(in BindingInput) BindingExplanation {
 	o := in.Object
 	e := BindingExplanation{
-		Object: owner.Object(o).String(), Stack: in.Stack, Service: o.Namespace + "/" + o.Spec.ServiceRef.Name, Port: in.Port, TargetGroup: in.Group, State: in.State,
-		Endpoints: []BoundEndpoint{}, Others: []RegisteredTarget{}, Networking: o.Spec.Networking != nil, Rules: append([]BoundRule{}, in.Rules...), Conditions: []BoundCondition{}, Findings: explain.Findings(in.Diagnostics),
+		Object: owner.Object(o).String(), Stack: in.Stack, Service: o.Namespace + "/" + o.Spec.ServiceRef.Name, Port: in.Port,
+		TargetGroup: in.Group, State: in.State,
+		Endpoints: []BoundEndpoint{}, Others: []RegisteredTarget{}, Networking: o.Spec.Networking != nil,
+		Rules: append([]BoundRule{}, in.Rules...), Conditions: []BoundCondition{}, Findings: explain.Findings(in.Diagnostics),
 	}
 	e.TargetGroup.Fields = in.fields()
 	shown := map[string]bool{}
 	for _, x := range in.Endpoints {
-		if at := slices.IndexFunc(in.Registered, func(r RegisteredTarget) bool { return r.Target == x.Target }); at >= 0 && !shown[x.Target] {
+		if at := slices.IndexFunc(in.Registered, func(r RegisteredTarget) bool { return r.Target == x.Target }); at >= 0 &&
+			!shown[x.Target] {
 			x.Registered, x.Health, x.Reason = true, in.Registered[at].Health, in.Registered[at].Reason
 			shown[x.Target] = true
 			if slices.Contains(in.Deregister, x.Target) {
@@ -143,7 +147,8 @@ func Bound(in BindingInput) BindingExplanation {
 		}
 	}
 	for _, c := range o.Status.Conditions {
-		e.Conditions = append(e.Conditions, BoundCondition{Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message, Former: c.ObservedGeneration != o.Generation})
+		e.Conditions = append(e.Conditions, BoundCondition{Type: c.Type, Status: string(c.Status), Reason: c.Reason,
+			Message: c.Message, Former: c.ObservedGeneration != o.Generation})
 	}
 	return e
 }
@@ -168,7 +173,8 @@ func (in *BindingInput) fields() []explain.Field {
 	s, c := &in.Object.Spec, &in.Completed
 	const group = "of the target group"
 	out := []explain.Field{
-		acceleratorField("target group", cmp.Or(c.TargetGroupARN, c.TargetGroupName), s.TargetGroupARN != "", "spec.targetGroupARN", "by its name: spec.targetGroupName"),
+		acceleratorField("target group", cmp.Or(c.TargetGroupARN, c.TargetGroupName), s.TargetGroupARN != "",
+			"spec.targetGroupARN", "by its name: spec.targetGroupName"),
 	}
 	add := func(name, value string, declared bool, source string) {
 		if value != "" {

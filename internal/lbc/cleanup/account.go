@@ -28,7 +28,8 @@ type Account struct {
 	Writer   apply.Bindings // nil = there is no cluster any more
 }
 
-// Held is what AWS holds of the cluster's stacks, with the shared backend security group. unread lists what could not be read and is not a part of it.
+// Held is what AWS holds of the cluster's stacks, with the shared backend security group. unread lists what could not
+// be read and is not a part of it.
 func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []string, err error) {
 	keys, err := a.Inventory.Keys(ctx)
 	if err != nil {
@@ -54,13 +55,14 @@ func (a *Account) Held(ctx context.Context) (held []orphan.Holding, unread []str
 		}
 	}
 	for _, g := range a.Inventory.SecurityGroups().Backend() {
-		held = append(held, orphan.Holding{Key: orphan.Backend, Resources: []orphan.Resource{{Kind: stack.KindSecurityGroup, ID: g.GroupID, Name: g.Name}}})
+		held = append(held, orphan.Holding{Key: orphan.Backend, Resources: []orphan.Resource{
+			{Kind: stack.KindSecurityGroup, ID: g.GroupID, Name: g.Name}}})
 	}
 	return held, unread, nil
 }
 
-// Plan is the plan of the deletion of a stack, or of the shared backend security group, as AWS holds it now. Rules that let one of its security groups
-// into others come first: AWS deletes no group that a rule refers to.
+// Plan is the plan of the deletion of a stack, or of the shared backend security group, as AWS holds it now. Rules that
+// let one of its security groups into others come first: AWS deletes no group that a rule refers to.
 func (a *Account) Plan(ctx context.Context, key stack.Key) (plan.Plan, error) {
 	a.Inventory.Invalidate(key)
 	removal := orphan.Removal(key, a.Cluster, a.VPC)
@@ -115,7 +117,8 @@ func (a *Account) planBackend(ctx context.Context) (plan.Plan, error) {
 	return out, nil
 }
 
-// withRules adds the revocation of the rules that the controller wrote, by their description, in other groups for security groups that a plan deletes.
+// withRules adds the revocation of the rules that the controller wrote, by their description, in other groups for
+// security groups that a plan deletes.
 func (a *Account) withRules(ctx context.Context, p plan.Plan, groups []string) (plan.Plan, error) {
 	var first []plan.Step
 	of := map[string][]plan.StepID{} // revocations, by the group that they let in
@@ -125,7 +128,9 @@ func (a *Account) withRules(ctx context.Context, p plan.Plan, groups []string) (
 			if err != nil {
 				return p, err
 			}
-			rules = slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool { return r.Group.Literal != source || r.Description != ruleLabel })
+			rules = slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool {
+				return r.Group.Literal != source || r.Description != ruleLabel
+			})
 			if len(rules) == 0 {
 				continue
 			}

@@ -26,7 +26,8 @@ var errNotWritten = errors.New("lbc cleanup writes no TargetGroupBinding")
 // CreateBinding implements apply.Bindings.
 func (Bindings) CreateBinding(context.Context, stack.Binding) error { return errNotWritten }
 
-// UpdateBinding implements apply.Bindings. A deletion marks bindings for the case that it is not carried to its end; the next plan marks them again.
+// UpdateBinding implements apply.Bindings. A deletion marks bindings for the case that it is not carried to its end;
+// the next plan marks them again.
 func (Bindings) UpdateBinding(context.Context, stack.Binding) error { return nil }
 
 // ReleaseBinding implements apply.Bindings.
@@ -45,7 +46,9 @@ func (b Bindings) DeleteBinding(ctx context.Context, namespace, name string) err
 		return nil
 	}
 	released := o.DeepCopy()
-	released.Finalizers = slices.DeleteFunc(released.Finalizers, func(f string) bool { return f == naming.BindingFinalizer })
+	released.Finalizers = slices.DeleteFunc(released.Finalizers, func(f string) bool {
+		return f == naming.BindingFinalizer
+	})
 	return client.IgnoreNotFound(b.Client.Patch(ctx, released, client.MergeFrom(o)))
 }
 

@@ -15,11 +15,13 @@ import (
 
 const ruleLabel = sgsync.Label
 
-// The pauses between attempts at what AWS does not delete yet, as a security group whose network interfaces are on their way.
+// The pauses between attempts at what AWS does not delete yet, as a security group whose network interfaces are on
+// their way.
 const (
 	shortestPause = time.Second
 	longestPause  = 10 * time.Second
-	// timeout is how long a stack is tried. AWS takes minutes for the network interfaces of a load balancer; what something else uses it keeps for good.
+	// timeout is how long a stack is tried. AWS takes minutes for the network interfaces of a load balancer; what
+	// something else uses it keeps for good.
 	timeout = 15 * time.Minute
 )
 

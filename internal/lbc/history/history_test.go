@@ -16,7 +16,8 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func TestEntryThatGoesOnIsListedSinceItsLastTime(t *testing.T) {
 	t.Parallel()
 	until := start.Add(time.Hour)
-	got := timeline.Since([]timeline.Entry{{Time: start, Until: &until, Times: 9, Kind: timeline.Plan, Text: "fails"}}, start.Add(time.Minute))
+	got := timeline.Since([]timeline.Entry{{Time: start, Until: &until, Times: 9, Kind: timeline.Plan, Text: "fails"}},
+		start.Add(time.Minute))
 	if text := Text(got); !strings.Contains(text, "fails (9 times, until 2026-01-02T04:04:05Z)") {
 		t.Error(text)
 	}
@@ -25,11 +26,13 @@ func TestEntryThatGoesOnIsListedSinceItsLastTime(t *testing.T) {
 func TestEventsOfOtherObjectsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	of := func(name string) corev1.Event {
-		return corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: name}, Type: "Warning", Reason: "R", Message: name, Count: 3,
+		return corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: name},
+			Type: "Warning", Reason: "R", Message: name, Count: 3,
 			FirstTimestamp: metav1.NewTime(start), LastTimestamp: metav1.NewTime(start.Add(time.Minute))}
 	}
 	got := Events([]corev1.Event{of("web"), of("secret")}, map[string]bool{"Ingress shop/web": true})
-	if len(got) != 2 || got[0].Text != "Warning R: web" || got[0].Times != 0 || !got[0].Time.Equal(start) || got[1].Times != 3 || !got[1].Time.Equal(start.Add(time.Minute)) {
+	if len(got) != 2 || got[0].Text != "Warning R: web" || got[0].Times != 0 || !got[0].Time.Equal(start) ||
+		got[1].Times != 3 || !got[1].Time.Equal(start.Add(time.Minute)) {
 		t.Errorf("%+v", got)
 	}
 }

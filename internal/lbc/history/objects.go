@@ -27,7 +27,8 @@ func Edits(object string, o metav1.Object) (out []timeline.Entry) {
 		out = append(out, timeline.Entry{Time: at.Time, Kind: timeline.Edit, Object: object, Text: "created"})
 	}
 	if at := o.GetDeletionTimestamp(); at != nil {
-		out = append(out, timeline.Entry{Time: at.Time, Kind: timeline.Edit, Object: object, Text: timeline.Deleted + "; its finalizers are " + strings.Join(o.GetFinalizers(), ", ")})
+		out = append(out, timeline.Entry{Time: at.Time, Kind: timeline.Edit, Object: object, Text: timeline.Deleted +
+			"; its finalizers are " + strings.Join(o.GetFinalizers(), ", ")})
 	}
 	for _, m := range o.GetManagedFields() {
 		if m.Time == nil {
@@ -37,7 +38,8 @@ func Edits(object string, o metav1.Object) (out []timeline.Entry) {
 		if m.Subresource != "" {
 			what += " of " + m.Subresource
 		}
-		out = append(out, timeline.Entry{Time: m.Time.Time, Kind: timeline.Edit, Object: object, By: m.Manager, Text: what + ": " + fieldsOf(m.FieldsV1)})
+		out = append(out, timeline.Entry{Time: m.Time.Time, Kind: timeline.Edit, Object: object, By: m.Manager, Text: what +
+			": " + fieldsOf(m.FieldsV1)})
 	}
 	return out
 }
@@ -90,11 +92,13 @@ func childrenOf(text json.RawMessage) map[string]json.RawMessage {
 	return out
 }
 
-// Events are the events of objects, which wanted chooses by their names. One that happened more than once is listed at the first and the last time.
+// Events are the events of objects, which wanted chooses by their names. One that happened more than once is listed at
+// the first and the last time.
 func Events(all []corev1.Event, wanted map[string]bool) (out []timeline.Entry) {
 	for i := range all {
 		e := &all[i]
-		object := diag.Object{Kind: e.InvolvedObject.Kind, Namespace: e.InvolvedObject.Namespace, Name: e.InvolvedObject.Name}.String()
+		object := diag.Object{Kind: e.InvolvedObject.Kind, Namespace: e.InvolvedObject.Namespace,
+			Name: e.InvolvedObject.Name}.String()
 		if !wanted[object] {
 			continue
 		}
@@ -105,7 +109,8 @@ func Events(all []corev1.Event, wanted map[string]bool) (out []timeline.Entry) {
 		if at.IsZero() {
 			at = e.CreationTimestamp.Time
 		}
-		x := timeline.Entry{Time: at, Kind: timeline.Event, Object: object, By: cmp.Or(e.Source.Component, e.ReportingController), Text: e.Type + " " + e.Reason + ": " + e.Message}
+		x := timeline.Entry{Time: at, Kind: timeline.Event, Object: object, By: cmp.Or(e.Source.Component,
+			e.ReportingController), Text: e.Type + " " + e.Reason + ": " + e.Message}
 		if first := e.FirstTimestamp.Time; e.Count > 1 && !first.IsZero() && first.Before(at) {
 			once := x
 			once.Time, x.Times = first, int(e.Count)
@@ -116,20 +121,24 @@ func Events(all []corev1.Event, wanted map[string]bool) (out []timeline.Entry) {
 	return out
 }
 
-// Status is what the status of a LoadBalancer object tells of the past. recorded: the record of the leader has the plans.
+// Status is what the status of a LoadBalancer object tells of the past. recorded: the record of the leader has the
+// plans.
 func Status(lb *v1alpha1.LoadBalancer, recorded bool) (out []timeline.Entry) {
 	object := diag.Object{Kind: "LoadBalancer", Namespace: lb.Namespace, Name: lb.Name}.String()
 	for _, c := range lb.Status.Conditions {
 		if !c.LastTransitionTime.IsZero() {
-			out = append(out, timeline.Entry{Time: c.LastTransitionTime.Time, Kind: timeline.Condition, Object: object, Text: fmt.Sprintf("%s is %s since then (%s): %s", c.Type, c.Status, c.Reason, c.Message)})
+			out = append(out, timeline.Entry{Time: c.LastTransitionTime.Time, Kind: timeline.Condition, Object: object,
+				Text: fmt.Sprintf("%s is %s since then (%s): %s", c.Type, c.Status, c.Reason, c.Message)})
 		}
 	}
 	if p := lb.Status.LastPlan; p != nil && !recorded {
-		out = append(out, timeline.Entry{Time: p.Time.Time, Kind: timeline.Plan, Object: object, Text: p.Summary + ": " + p.Result, Steps: p.Steps})
+		out = append(out, timeline.Entry{Time: p.Time.Time, Kind: timeline.Plan, Object: object, Text: p.Summary + ": " +
+			p.Result, Steps: p.Steps})
 	}
 	if e := lb.Status.LastError; e != nil {
 		o := diag.Object{Kind: e.Object.Kind, Namespace: e.Object.Namespace, Name: e.Object.Name}.String()
-		out = append(out, timeline.Entry{Time: e.Time.Time, Kind: timeline.Condition, Object: o, Text: "error " + e.Code + ": " + e.Message, RequestID: e.RequestID})
+		out = append(out, timeline.Entry{Time: e.Time.Time, Kind: timeline.Condition, Object: o, Text: "error " + e.Code +
+			": " + e.Message, RequestID: e.RequestID})
 	}
 	return out
 }
@@ -144,7 +153,8 @@ func Leadership(l *coordinationv1.Lease) []timeline.Entry {
 		changes = *l.Spec.LeaseTransitions
 	}
 	return []timeline.Entry{{
-		Time: l.Spec.AcquireTime.Time, Kind: timeline.Leader, Object: diag.Object{Kind: "Lease", Namespace: l.Namespace, Name: l.Name}.String(), By: *l.Spec.HolderIdentity,
+		Time: l.Spec.AcquireTime.Time, Kind: timeline.Leader, Object: diag.Object{Kind: "Lease", Namespace: l.Namespace,
+			Name: l.Name}.String(), By: *l.Spec.HolderIdentity,
 		Text: fmt.Sprintf("took the Lease; it has changed its holder %d times", changes),
 	}}
 }

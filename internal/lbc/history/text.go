@@ -28,7 +28,9 @@ func Text(all []timeline.Entry) string {
 		if e.RequestID != "" {
 			text += " [" + e.RequestID + "]"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(timeFormat), e.Kind, shown(e.Object), shown(e.By), shown(text)) //nolint:errcheck // into memory
+		//nolint:errcheck // into memory
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(timeFormat), e.Kind, shown(e.Object), shown(e.By),
+			shown(text))
 		for _, s := range e.Steps {
 			fmt.Fprintf(w, "\t\t\t\t  %s\n", shown(s)) //nolint:errcheck // into memory
 		}

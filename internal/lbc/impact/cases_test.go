@@ -9,7 +9,8 @@ import (
 
 func goldenCases() map[string]goldenCase {
 	out := map[string]goldenCase{}
-	for _, some := range []map[string]goldenCase{portCases(), schemeCases(), answerCases(), loginCases(), protectionCases(),
+	for _, some := range []map[string]goldenCase{portCases(), schemeCases(), answerCases(), loginCases(),
+		protectionCases(),
 		billCases(), nameCases(), unknownCases()} {
 		for name, c := range some {
 			out[name] = c

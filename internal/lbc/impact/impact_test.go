@@ -162,7 +162,8 @@ func alb() *stack.Stack {
 		{ID: stack.BackendSecurityGroup, Name: "k8s-traffic-demo-1", Shared: true},
 	}
 	s.LoadBalancers = []stack.LoadBalancer{{
-		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-web-1", Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
+		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-web-1", Type: stack.Application, Scheme: stack.InternetFacing,
+		IPAddressType:  stack.IPv4,
 		Subnets:        []stack.SubnetMapping{{Subnet: "subnet-a"}, {Subnet: "subnet-b"}},
 		SecurityGroups: []stack.Ref{group(stack.ManagedSecurityGroup), group(stack.BackendSecurityGroup)},
 	}}
@@ -187,8 +188,9 @@ func nlb() *stack.Stack {
 	s := &stack.Stack{Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "mail"}},
 		Cluster: "demo", VPC: "vpc-1"}
 	s.LoadBalancers = []stack.LoadBalancer{{
-		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-mail-1", Type: stack.Network, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
-		Subnets: []stack.SubnetMapping{{Subnet: "subnet-a", AllocationID: "eipalloc-1"}, {Subnet: "subnet-b"}},
+		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-mail-1", Type: stack.Network, Scheme: stack.InternetFacing,
+		IPAddressType: stack.IPv4,
+		Subnets:       []stack.SubnetMapping{{Subnet: "subnet-a", AllocationID: "eipalloc-1"}, {Subnet: "subnet-b"}},
 	}}
 	s.Listeners = []stack.Listener{listener("TCP", 25, forward("mail"))}
 	services(s, "mail")

@@ -85,7 +85,8 @@ func TestMarkdownShowsTextsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	r := Report{Bill: []Unit{{Unit: "accelerators", After: 1}}, Exposure: []Change{{Kind: Fails, Of: "s",
 		Where: "host `a|b`", Before: "x", After: "503", Exposes: true}}}
-	want := "\n| Bill | Before | After |\n|---|---:|---:|\n| accelerators | 0 | 1 |\n\n| | Exposure | Of |\n|---|---|---|\n" +
+	want := "\n| Bill | Before | After |\n|---|---:|---:|\n| accelerators | 0 | 1 |\n\n| | Exposure | Of " +
+		"|\n|---|---|---|\n" +
 		"| **!** | `host 'a¦b': requests fail: x → 503` | `s` |\n"
 	if got := r.Markdown(); got != want {
 		t.Errorf("%q, want\n%q", got, want)

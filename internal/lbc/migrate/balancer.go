@@ -69,7 +69,8 @@ func (b *balancer) translate() {
 		b.redirect = f.Value
 	}
 	p := Pair{
-		Before: stack.Key{Owner: stack.Ingress, ID: b.id}, After: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}},
+		Before: stack.Key{Owner: stack.Ingress, ID: b.id}, After: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{
+			Namespace: b.namespace, Name: b.gateway}},
 		From: "Ingress " + b.id.String(), To: "Gateway " + b.namespace + "/" + b.gateway,
 	}
 	if b.explicit() {
@@ -95,7 +96,9 @@ func (b *balancer) mergePorts() {
 				byNumber[l.Port] = p
 			}
 			if p.protocol != l.Protocol {
-				b.find(Failed, m.Object, annotation.ListenPorts.Path(), fmt.Sprintf("port %d is %s here and %s on another Ingress of the group", l.Port, l.Protocol, p.protocol), "have the Ingresses of the group agree before the migration")
+				b.find(Failed, m.Object, annotation.ListenPorts.Path(),
+					fmt.Sprintf("port %d is %s here and %s on another Ingress of the group", l.Port, l.Protocol, p.protocol),
+					"have the Ingresses of the group agree before the migration")
 				continue
 			}
 			p.of = append(p.of, l)
@@ -106,8 +109,8 @@ func (b *balancer) mergePorts() {
 	}
 }
 
-// merged is the value of a setting that members share: that of class parameters, else of the first member that has one. A disagreement is reported: the
-// controller may have another member's value in effect.
+// merged is the value of a setting that members share: that of class parameters, else of the first member that has one.
+// A disagreement is reported: the controller may have another member's value in effect.
 func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.Field[T]) (out intent.Field[T]) {
 	for _, ofClass := range []bool{true, false} {
 		for i := range b.members {
@@ -117,7 +120,8 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 			}
 			if out.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value) {
 				b.find(Warning, b.members[i].Object, f.Source.Place(),
-					fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()), "check which value is in effect, and have the Ingresses of the group agree")
+					fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()),
+					"check which value is in effect, and have the Ingresses of the group agree")
 			}
 			if !out.Set {
 				out = f
@@ -128,7 +132,8 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 }
 
 // mergedKeys is merged for each key of maps.
-func mergedKeys(b *balancer, what string, get func(*intent.Settings) map[string]intent.Field[string]) map[string]string {
+func mergedKeys(b *balancer, what string,
+	get func(*intent.Settings) map[string]intent.Field[string]) map[string]string {
 	keys := map[string]bool{}
 	for i := range b.members {
 		for k := range get(&b.members[i].Settings) {
@@ -169,22 +174,31 @@ func (b *balancer) loadBalancerConfiguration(name string) *configv1.LoadBalancer
 	}
 	s.LoadBalancerName = text("load balancer name", func(s *intent.Settings) intent.Field[string] { return s.Name })
 	s.Scheme = (*configv1.Scheme)(text("scheme", func(s *intent.Settings) intent.Field[string] { return s.Scheme }))
-	s.IPAddressType = (*configv1.IPAddressType)(text("IP address type", func(s *intent.Settings) intent.Field[string] { return s.IPAddressType }))
-	s.CustomerOwnedIPv4Pool = text("customer-owned pool", func(s *intent.Settings) intent.Field[string] { return s.AddOns.CustomerOwnedPool })
+	s.IPAddressType = (*configv1.IPAddressType)(
+		text("IP address type", func(s *intent.Settings) intent.Field[string] { return s.IPAddressType }))
+	s.CustomerOwnedIPv4Pool = text("customer-owned pool", func(s *intent.Settings) intent.Field[string] {
+		return s.AddOns.CustomerOwnedPool
+	})
 	s.IPv4IPAMPoolID = text("IPAM pool", func(s *intent.Settings) intent.Field[string] { return s.AddOns.IPAMPool })
-	if f := merged(b, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets }); f.Set {
+	if f := merged(b, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] {
+		return s.Subnets
+	}); f.Set {
 		for _, id := range f.Value.IDsOrNames {
 			s.LoadBalancerSubnets = append(s.LoadBalancerSubnets, configv1.SubnetConfiguration{Identifier: id})
 		}
 		s.LoadBalancerSubnetsSelector = f.Value.Tags
 	}
-	s.SecurityGroups = merged(b, "security groups", func(s *intent.Settings) intent.Field[[]string] { return s.SecurityGroups }).Value
+	s.SecurityGroups = merged(b, "security groups", func(s *intent.Settings) intent.Field[[]string] {
+		return s.SecurityGroups
+	}).Value
 	if len(s.SecurityGroups) > 0 {
-		s.ManageBackendSecurityGroupRules = pointer(merged(b, "management of backend rules", func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend }))
+		s.ManageBackendSecurityGroupRules = pointer(merged(b, "management of backend rules",
+			func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend }))
 	} else {
 		b.ranges(s)
 	}
-	s.LoadBalancerAttributes = AttributesOf(mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
+	s.LoadBalancerAttributes = AttributesOf(
+		mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
 	s.Tags = mergedKeys(b, "tag", func(s *intent.Settings) map[string]intent.Field[string] { return s.Tags })
 	s.Tags[OriginTag] = b.origin()
 	if f := merged(b, "capacity", func(s *intent.Settings) intent.Field[int32] { return s.AddOns.Capacity }); f.Set {
@@ -236,7 +250,9 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 			continue
 		}
 		if !slices.Equal(*ranges, cidrs) || !slices.Equal(*lists, prefixes) {
-			b.find(Failed, b.members[0].Object, annotation.InboundCIDRs.Path(), fmt.Sprintf("port %d admits other addresses than port %d, but a Gateway admits the same addresses to all its ports; the output uses those of port %d", p.number, b.ports[0].number, b.ports[0].number),
+			b.find(Failed, b.members[0].Object, annotation.InboundCIDRs.Path(),
+				fmt.Sprintf("port %d admits other addresses than port %d, but a Gateway admits the same addresses to all its "+
+					"ports; the output uses those of port %d", p.number, b.ports[0].number, b.ports[0].number),
 				"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 		}
 	}
@@ -279,17 +295,21 @@ func (b *balancer) listenerConfiguration(p port) (l configv1.ListenerConfigurati
 	if l.ListenerAttributes = AttributesOf(attributes); len(certificates) > 0 {
 		l.DefaultCertificate, l.Certificates = &certificates[0], certificates[1:]
 		if discovers {
-			b.find(Warning, b.members[0].Object, annotation.CertificateARN.Path(), fmt.Sprintf("some Ingresses of the group name certificates for port %d, and others have them found by host; a Gateway with named ones finds none", p.number),
+			b.find(Warning, b.members[0].Object, annotation.CertificateARN.Path(),
+				fmt.Sprintf("some Ingresses of the group name certificates for port %d, and others have them found by host; a "+
+					"Gateway with named ones finds none", p.number),
 				"add the certificates of the other hosts to spec.listenerConfigurations of the LoadBalancerConfiguration")
 		}
 	}
 	if discovers {
 		b.unroutedHosts(p)
 	}
-	return l, l.DefaultCertificate != nil || l.SSLPolicy != nil || l.MutualAuthentication != nil || len(l.ListenerAttributes) > 0
+	return l, l.DefaultCertificate != nil || l.SSLPolicy != nil || l.MutualAuthentication != nil ||
+		len(l.ListenerAttributes) > 0
 }
 
-// unroutedHosts reports hosts of spec.tls that no rule has: certificates of a Gateway are found by the hosts of its routes.
+// unroutedHosts reports hosts of spec.tls that no rule has: certificates of a Gateway are found by the hosts of its
+// routes.
 func (b *balancer) unroutedHosts(p port) {
 	for _, m := range b.members {
 		routed := map[string]bool{}
@@ -299,8 +319,10 @@ func (b *balancer) unroutedHosts(p port) {
 		for i, tls := range m.ingress.Spec.TLS {
 			for _, h := range tls.Hosts {
 				if !routed[h] {
-					b.find(Warning, m.Object, fmt.Sprintf("spec.tls[%d].hosts", i), fmt.Sprintf("host %s has no rule, and certificates of a Gateway are found by the hosts of its routes", h),
-						fmt.Sprintf("name the certificates of port %d in spec.listenerConfigurations of the LoadBalancerConfiguration", p.number))
+					b.find(Warning, m.Object, fmt.Sprintf("spec.tls[%d].hosts", i),
+						fmt.Sprintf("host %s has no rule, and certificates of a Gateway are found by the hosts of its routes", h),
+						fmt.Sprintf("name the certificates of port %d in spec.listenerConfigurations of the LoadBalancerConfiguration",
+							p.number))
 				}
 			}
 		}
@@ -314,7 +336,8 @@ func mutual(m stack.MutualAuthentication) *configv1.MutualAuthentication {
 		if m.AdvertiseNames {
 			advertise = "on"
 		}
-		out.TrustStore, out.IgnoreClientCertificateExpiry, out.AdvertiseTrustStoreCANames = &m.TrustStore, &m.IgnoreExpiry, &advertise
+		out.TrustStore, out.IgnoreClientCertificateExpiry, out.AdvertiseTrustStoreCANames = &m.TrustStore,
+			&m.IgnoreExpiry, &advertise
 	}
 	return out
 }
@@ -332,14 +355,18 @@ func (b *balancer) addGateway(configuration string) {
 	}
 	foreign := slices.ContainsFunc(b.members, func(m member) bool { return m.ingress.Namespace != b.namespace })
 	for _, p := range b.ports {
-		l := gatewayv1.Listener{Name: gatewayv1.SectionName(p.section()), Port: p.number, Protocol: gatewayv1.ProtocolType(p.protocol)}
+		l := gatewayv1.Listener{Name: gatewayv1.SectionName(p.section()), Port: p.number, Protocol: gatewayv1.ProtocolType(
+			p.protocol)}
 		if foreign {
-			l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: ptr.To(gatewayv1.NamespacesFromAll)}}
+			l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{
+				From: ptr.To(gatewayv1.NamespacesFromAll)}}
 		}
 		g.Spec.Listeners = append(g.Spec.Listeners, l)
 	}
 	if foreign {
-		b.find(Warning, b.members[0].Object, annotation.GroupName.Path(), "the Ingresses of the group are in several namespaces, so the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
+		b.find(Warning, b.members[0].Object, annotation.GroupName.Path(),
+			"the Ingresses of the group are in several namespaces, so the listeners of the Gateway admit routes of all "+
+				"namespaces (allowedRoutes.namespaces.from: All)",
 			"replace it by a selector of the namespaces of the group")
 	}
 	b.add(g)

@@ -24,9 +24,10 @@ type targetGroups struct {
 // Configurations are the TargetGroupConfigurations of Services in the making.
 type Configurations map[service]*targetGroups
 
-// Note records the properties of the target group that a route has of a Service. agrees is false if the route has another one of the Service with other
-// properties, which count: a route has the same for all ports of a Service.
-func (c Configurations) Note(namespace, name string, route configv1.RouteIdentifier, p configv1.TargetGroupProps) (agrees bool) {
+// Note records the properties of the target group that a route has of a Service. agrees is false if the route has
+// another one of the Service with other properties, which count: a route has the same for all ports of a Service.
+func (c Configurations) Note(namespace, name string, route configv1.RouteIdentifier, p configv1.TargetGroupProps) (
+	agrees bool) {
 	k := service{namespace, name}
 	s := c[k]
 	if s == nil {
@@ -61,7 +62,8 @@ func (c Configurations) Objects() (out []metav1.Object) {
 			o.Spec.DefaultConfiguration = first
 		} else {
 			for _, r := range s.routes {
-				o.Spec.RouteConfigurations = append(o.Spec.RouteConfigurations, configv1.RouteConfiguration{RouteIdentifier: s.names[r], TargetGroupProps: s.of[r]})
+				o.Spec.RouteConfigurations = append(o.Spec.RouteConfigurations, configv1.RouteConfiguration{
+					RouteIdentifier: s.names[r], TargetGroupProps: s.of[r]})
 			}
 		}
 		out = append(out, o)

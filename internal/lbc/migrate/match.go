@@ -17,10 +17,12 @@ const maxValue = 128
 
 // methods are those that a match may have.
 var methods = map[string]bool{
-	"GET": true, "HEAD": true, "POST": true, "PUT": true, "DELETE": true, "CONNECT": true, "OPTIONS": true, "TRACE": true, "PATCH": true,
+	"GET": true, "HEAD": true, "POST": true, "PUT": true, "DELETE": true, "CONNECT": true, "OPTIONS": true, "TRACE": true,
+	"PATCH": true,
 }
 
-// matches are the matches of a unit, as many as a rule may have each. There are none if it cannot be expressed, which is reported.
+// matches are the matches of a unit, as many as a rule may have each. There are none if it cannot be expressed, which
+// is reported.
 func (b *balancer) matches(u *unit) [][]gatewayv1.HTTPRouteMatch {
 	var all []gatewayv1.HTTPRouteMatch
 	for _, p := range b.paths(u) {
@@ -41,7 +43,8 @@ func (b *balancer) matches(u *unit) [][]gatewayv1.HTTPRouteMatch {
 }
 
 // times is each match combined with each alternative. combine reports false where the two exclude each other.
-func times[T any](all []gatewayv1.HTTPRouteMatch, alternatives []T, combine func(*gatewayv1.HTTPRouteMatch, T) bool) (out []gatewayv1.HTTPRouteMatch) {
+func times[T any](all []gatewayv1.HTTPRouteMatch, alternatives []T, combine func(*gatewayv1.HTTPRouteMatch, T) bool) (
+	out []gatewayv1.HTTPRouteMatch) {
 	for _, m := range all {
 		for _, a := range alternatives {
 			one := *m.DeepCopy()
@@ -56,7 +59,8 @@ func times[T any](all []gatewayv1.HTTPRouteMatch, alternatives []T, combine func
 func (b *balancer) withHeader(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.Condition) []gatewayv1.HTTPRouteMatch {
 	var alternatives []gatewayv1.HTTPHeaderMatch
 	add := func(kind gatewayv1.HeaderMatchType, value string) {
-		alternatives = append(alternatives, gatewayv1.HTTPHeaderMatch{Type: &kind, Name: gatewayv1.HTTPHeaderName(c.HeaderName), Value: value})
+		alternatives = append(alternatives, gatewayv1.HTTPHeaderMatch{
+			Type: &kind, Name: gatewayv1.HTTPHeaderName(c.HeaderName), Value: value})
 	}
 	for _, v := range c.Values {
 		if strings.ContainsAny(v, traffic.Wildcards+",") {
@@ -70,7 +74,9 @@ func (b *balancer) withHeader(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.C
 	}
 	twice := false
 	out := times(all, alternatives, func(m *gatewayv1.HTTPRouteMatch, h gatewayv1.HTTPHeaderMatch) bool {
-		if slices.ContainsFunc(m.Headers, func(o gatewayv1.HTTPHeaderMatch) bool { return strings.EqualFold(string(o.Name), string(h.Name)) }) {
+		if slices.ContainsFunc(m.Headers, func(o gatewayv1.HTTPHeaderMatch) bool {
+			return strings.EqualFold(string(o.Name), string(h.Name))
+		}) {
 			twice = true
 			return false
 		}
@@ -78,7 +84,8 @@ func (b *balancer) withHeader(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.C
 		return true
 	})
 	if twice {
-		b.fail(u, "a match has one condition for header "+c.HeaderName+" only", "join the conditions in one regular expression")
+		b.fail(u, "a match has one condition for header "+c.HeaderName+" only",
+			"join the conditions in one regular expression")
 	}
 	return out
 }
@@ -106,13 +113,15 @@ func (b *balancer) withQuery(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.Co
 	for _, q := range c.Query {
 		switch {
 		case q.Key == "":
-			b.fail(u, "a match of a query parameter needs its name; the condition matches value "+q.Value+" of any", "name the parameter")
+			b.fail(u, "a match of a query parameter needs its name; the condition matches value "+q.Value+" of any",
+				"name the parameter")
 			continue
 		case strings.ContainsAny(q.Key+q.Value, traffic.Wildcards):
 			b.fail(u, "a match of a query parameter has no wildcards: "+q.Key+"="+q.Value, "list the values that are meant")
 			continue
 		}
-		alternatives = append(alternatives, gatewayv1.HTTPQueryParamMatch{Type: ptr.To(gatewayv1.QueryParamMatchExact), Name: gatewayv1.HTTPHeaderName(q.Key), Value: q.Value})
+		alternatives = append(alternatives, gatewayv1.HTTPQueryParamMatch{Type: ptr.To(gatewayv1.QueryParamMatchExact),
+			Name: gatewayv1.HTTPHeaderName(q.Key), Value: q.Value})
 	}
 	twice := false
 	out := times(all, alternatives, func(m *gatewayv1.HTTPRouteMatch, q gatewayv1.HTTPQueryParamMatch) bool {
@@ -124,7 +133,8 @@ func (b *balancer) withQuery(u *unit, all []gatewayv1.HTTPRouteMatch, c stack.Co
 		return true
 	})
 	if twice {
-		b.fail(u, "a match has one condition for a query parameter only", "list the combinations in conditions of their own paths")
+		b.fail(u, "a match has one condition for a query parameter only",
+			"list the combinations in conditions of their own paths")
 	}
 	return out
 }

@@ -1,5 +1,6 @@
-// Package migrate translates Ingresses into a Gateway with its routes and configurations that answers requests alike, and reports what it cannot.
-// It translates what package ingress has read of the Ingresses. It is pure: its input is a view, and it reads neither files nor AWS.
+// Package migrate translates Ingresses into a Gateway with its routes and configurations that answers requests alike,
+// and reports what it cannot. It translates what package ingress has read of the Ingresses. It is pure: its input is a
+// view, and it reads neither files nor AWS.
 package migrate
 
 import (
@@ -73,14 +74,16 @@ type Skipped struct {
 	Invalid bool `json:"invalid"`
 }
 
-// Pair is a translated group of Ingresses, and the Gateway that takes its place; or another translated object, and what it is translated to.
+// Pair is a translated group of Ingresses, and the Gateway that takes its place; or another translated object, and what
+// it is translated to.
 type Pair struct {
 	Before  stack.Key `json:"-"`
 	After   stack.Key `json:"-"`
 	From    string    `json:"from"` // the group, or the Ingress
 	To      string    `json:"to"`   // the Gateway
 	Members []string  `json:"members"`
-	// Alone is why this controller makes no load balancer of what is translated, so that there is nothing to compare with; empty = it does.
+	// Alone is why this controller makes no load balancer of what is translated, so that there is nothing to compare with;
+	// empty = it does.
 	Alone string `json:"-"`
 }
 
@@ -160,7 +163,8 @@ func (t *translator) groups() []stack.ID {
 	ids := slices.Collect(maps.Keys(seen))
 	slices.SortFunc(ids, func(a, b stack.ID) int {
 		explicit := func(id stack.ID) int { return len(id.Namespace) }
-		return cmp.Or(cmp.Compare(min(explicit(a), 1), min(explicit(b), 1)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(min(explicit(a), 1), min(explicit(b), 1)), strings.Compare(a.Namespace, b.Namespace),
+			strings.Compare(a.Name, b.Name))
 	})
 	slices.SortFunc(t.result.Skipped, func(a, b Skipped) int { return strings.Compare(a.Object, b.Object) })
 	return ids
@@ -191,7 +195,8 @@ func (t *translator) group(id stack.ID) {
 			continue
 		}
 		if t.options.Select != nil && !t.options.Select(ing) {
-			t.find(Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so the Gateway does not contain it", "select all Ingresses of the group")
+			t.find(Warning, m.Object, "", "it is a member of group "+id.String()+
+				" and not selected, so the Gateway does not contain it", "select all Ingresses of the group")
 			continue
 		}
 		if !t.examine(ing, m) {
@@ -210,7 +215,8 @@ func (t *translator) group(id stack.ID) {
 	b.translate()
 }
 
-// examine reports what is known of an Ingress. valid is false if it has errors, and is skipped: the controller serves none of its routes either.
+// examine reports what is known of an Ingress. valid is false if it has errors, and is skipped: the controller serves
+// none of its routes either.
 func (t *translator) examine(ing *networkingv1.Ingress, m intent.Member) (valid bool) {
 	var wrong []string
 	for _, d := range m.Diagnostics {
@@ -229,7 +235,8 @@ func (t *translator) examine(ing *networkingv1.Ingress, m intent.Member) (valid 
 		t.annotations(owner.Object(svc), svc.Annotations)
 	}
 	if t.missesClass(ing) {
-		t.find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one of this controller, without parameters", "also pass the file of the IngressClass, or read from the cluster")
+		t.find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one "+
+			"of this controller, without parameters", "also pass the file of the IngressClass, or read from the cluster")
 	}
 	return true
 }
@@ -245,7 +252,8 @@ func (t *translator) missesClass(ing *networkingv1.Ingress) bool {
 	return ok && c.Annotations[AssumedAnnotation] != ""
 }
 
-// frontendSettings begin the annotations that have an effect only beside enable-frontend-nlb, about which there is one finding.
+// frontendSettings begin the annotations that have an effect only beside enable-frontend-nlb, about which there is one
+// finding.
 const frontendSettings = annotation.IngressPrefix + "frontend-nlb-"
 
 // annotations reports the annotations of an object that have no equal.
@@ -272,7 +280,8 @@ func (t *translator) servicesOf(m intent.Member) (out []*corev1.Service) {
 				if b.TargetGroup == nil {
 					continue
 				}
-				if svc, ok := t.view.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok && !slices.Contains(out, svc) {
+				if svc, ok := t.view.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok &&
+					!slices.Contains(out, svc) {
 					out = append(out, svc)
 				}
 			}
@@ -288,7 +297,8 @@ func (t *translator) servicesOf(m intent.Member) (out []*corev1.Service) {
 }
 
 // order of the kinds in the output.
-var order = []string{"GatewayClass", "LoadBalancerConfiguration", "Gateway", "HTTPRoute", "TargetGroupConfiguration", "ListenerRuleConfiguration"}
+var order = []string{"GatewayClass", "LoadBalancerConfiguration", "Gateway", "HTTPRoute", "TargetGroupConfiguration",
+	"ListenerRuleConfiguration"}
 
 // KindOf is the kind of an object of the output.
 func KindOf(o metav1.Object) string {
@@ -298,7 +308,8 @@ func KindOf(o metav1.Object) string {
 	return ""
 }
 
-// SortObjects sorts objects as they are written: cluster-wide ones, then by namespace, by kind in the order of kinds, and by name.
+// SortObjects sorts objects as they are written: cluster-wide ones, then by namespace, by kind in the order of kinds,
+// and by name.
 func SortObjects(all []metav1.Object, kinds []string) {
 	rank := func(o metav1.Object) int { return slices.Index(kinds, KindOf(o)) }
 	class := func(o metav1.Object) int { return min(len(o.GetNamespace()), 1) }
@@ -312,7 +323,8 @@ func SortObjects(all []metav1.Object, kinds []string) {
 func SortFindings(all []Finding) []Finding {
 	rank := map[Severity]int{Failed: 0, Warning: 1, Note: 2}
 	slices.SortFunc(all, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), strings.Compare(a.Object, b.Object), strings.Compare(a.Field, b.Field),
+		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), strings.Compare(a.Object, b.Object),
+			strings.Compare(a.Field, b.Field),
 			strings.Compare(a.Text, b.Text), strings.Compare(a.Remedy, b.Remedy))
 	})
 	return slices.Compact(all)

@@ -56,7 +56,8 @@ func TestNamesAreThoseOfTheExistingTool(t *testing.T) {
 	}
 	for _, base := range []string{"My.App", "-", "a", "1.2", "a-very-long-name"} {
 		n := Name("ns", base, "route-*.example.com")
-		if strings.ToLower(n) != n || strings.ContainsAny(n, ".*") || strings.HasPrefix(n, "-") || !strings.Contains(n, "-route-") {
+		if strings.ToLower(n) != n || strings.ContainsAny(n, ".*") || strings.HasPrefix(n, "-") ||
+			!strings.Contains(n, "-route-") {
 			t.Errorf("%s: %s", base, n)
 		}
 	}
@@ -64,7 +65,8 @@ func TestNamesAreThoseOfTheExistingTool(t *testing.T) {
 
 func TestPatternsBecomeExpressionsOfTheSameMeaning(t *testing.T) {
 	t.Parallel()
-	for pattern, want := range map[string]string{"/a/*/b": "^/a/.*/b$", "*.png": `^.*\.png$`, "/q?": "^/q.$", `a\b`: `^a\\b$`} {
+	for pattern, want := range map[string]string{"/a/*/b": "^/a/.*/b$", "*.png": `^.*\.png$`, "/q?": "^/q.$",
+		`a\b`: `^a\\b$`} {
 		if got := expression(pattern); got != want {
 			t.Errorf("%s: %s, want %s", pattern, got, want)
 		}
@@ -75,7 +77,8 @@ func TestARedirectToWhereItComesFromIsNotAttached(t *testing.T) {
 	t.Parallel()
 	https := port{number: 443, protocol: "HTTPS"}
 	for want, all := range map[bool][]stack.Redirect{
-		true:  {{Protocol: "HTTPS", Port: "443"}, {Host: "#{host}", Path: "/#{path}", Query: "#{query}", Port: "#{port}", Protocol: "#{protocol}"}, {}},
+		true: {{Protocol: "HTTPS", Port: "443"}, {Host: "#{host}", Path: "/#{path}", Query: "#{query}", Port: "#{port}",
+			Protocol: "#{protocol}"}, {}},
 		false: {{Protocol: "HTTP"}, {Port: "8443"}, {Path: "/x"}, {Host: "a.example.com"}, {Query: "q=1"}},
 	} {
 		for _, r := range all {

@@ -33,7 +33,8 @@ type unit struct {
 	// last has the unit come after those with regular expressions, which a prefix would precede.
 	last      bool
 	isDefault bool
-	// also are paths that the unit has already by a prefix of its own. They have it come before later units that are more specific.
+	// also are paths that the unit has already by a prefix of its own. They have it come before later units that are more
+	// specific.
 	also []gatewayv1.HTTPPathMatch
 }
 
@@ -48,7 +49,9 @@ func (u *unit) conditionOf(f stack.ConditionField) (c stack.Condition, ok bool) 
 
 // others reports whether there are conditions beside those on host and path.
 func (u *unit) others() bool {
-	return slices.ContainsFunc(u.route.Conditions, func(c stack.Condition) bool { return c.Field != stack.HostHeader && c.Field != stack.PathPattern })
+	return slices.ContainsFunc(u.route.Conditions, func(c stack.Condition) bool {
+		return c.Field != stack.HostHeader && c.Field != stack.PathPattern
+	})
 }
 
 // everything reports whether a unit matches every path, and any request of its hosts.
@@ -82,7 +85,8 @@ func (b *balancer) units() (out []*unit) {
 	}
 	out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
 	for _, u := range hide(out, anyHosts) {
-		b.find(Note, u.member.Object, u.route.Source.Path(), "no request reaches the rule behind the others, so it is not in the output", "remove it from the Ingress")
+		b.find(Note, u.member.Object, u.route.Source.Path(),
+			"no request reaches the rule behind the others, so it is not in the output", "remove it from the Ingress")
 	}
 	reached := func() {
 		out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
@@ -93,7 +97,10 @@ func (b *balancer) units() (out []*unit) {
 	reached()
 	out = b.withTails(out)
 	for i, u := range out {
-		u.last = u.everything() && slices.ContainsFunc(out[:i], func(before *unit) bool { return before.needsExpression() && sameHosts(before, u) })
+		u.last = u.everything() && slices.ContainsFunc(out[:i], func(before *unit) bool {
+			return before.needsExpression() &&
+				sameHosts(before, u)
+		})
 	}
 	b.hoist(out)
 	return out
@@ -102,17 +109,21 @@ func (b *balancer) units() (out []*unit) {
 // anyHosts admits each unit to hide another one.
 func anyHosts(_, _ *unit) bool { return true }
 
-// itsHosts admits a unit with the hosts of the other one. One with less specific hosts, as a copy may have, comes later in a Gateway.
+// itsHosts admits a unit with the hosts of the other one. One with less specific hosts, as a copy may have, comes later
+// in a Gateway.
 func itsHosts(before, u *unit) bool {
-	return len(before.hosts) == 0 && len(u.hosts) == 0 || len(u.hosts) > 0 && !slices.ContainsFunc(u.hosts, func(h string) bool { return !slices.Contains(before.hosts, h) })
+	return len(before.hosts) == 0 && len(u.hosts) == 0 || len(u.hosts) > 0 &&
+		!slices.ContainsFunc(u.hosts, func(h string) bool { return !slices.Contains(before.hosts, h) })
 }
 
-// hide takes the listeners from units where earlier ones match all of their requests and may hide them, and returns those that are left without any.
+// hide takes the listeners from units where earlier ones match all of their requests and may hide them, and returns
+// those that are left without any.
 func hide(units []*unit, may func(before, u *unit) bool) (hidden []*unit) {
 	for i, u := range units {
 		u.ports = slices.DeleteFunc(slices.Clone(u.ports), func(p int) bool {
 			return slices.ContainsFunc(units[:i], func(before *unit) bool {
-				return slices.Contains(before.ports, p) && may(before, u) && traffic.Covers(before.route.Conditions, u.route.Conditions)
+				return slices.Contains(before.ports, p) && may(before, u) && traffic.Covers(before.route.Conditions,
+					u.route.Conditions)
 			})
 		})
 		if len(u.ports) == 0 {
@@ -122,8 +133,8 @@ func hide(units []*unit, may func(before, u *unit) bool) (hidden []*unit) {
 	return hidden
 }
 
-// withCopies adds a copy of a unit for the hosts of a later one that a route would prefer for its hosts, though the earlier one matches some of its
-// requests. What is before a copy and matches some of its requests is copied, too.
+// withCopies adds a copy of a unit for the hosts of a later one that a route would prefer for its hosts, though the
+// earlier one matches some of its requests. What is before a copy and matches some of its requests is copied, too.
 func withCopies(units []*unit) (out []*unit) {
 	made := map[string]bool{}
 	copies := make([][]*unit, len(units)) // by what they are copies of, whose place they have
@@ -134,12 +145,15 @@ func withCopies(units []*unit) (out []*unit) {
 			hosts := slices.DeleteFunc(slices.Clone(u.hosts), func(h string) bool { return !within(h, before.hosts) })
 			ports := slices.DeleteFunc(slices.Clone(before.ports), func(p int) bool { return !slices.Contains(u.ports, p) })
 			if len(hosts) == 0 || len(ports) == 0 ||
-				!slices.ContainsFunc(behind, func(x *unit) bool { return !traffic.Disjoint(before.route.Conditions, x.route.Conditions) }) {
+				!slices.ContainsFunc(behind, func(x *unit) bool {
+					return !traffic.Disjoint(before.route.Conditions, x.route.Conditions)
+				}) {
 				continue
 			}
 			one := *before
 			one.hosts, one.ports, one.isDefault = hosts, ports, false
-			one.route.Conditions = slices.DeleteFunc(slices.Clone(before.route.Conditions), func(c stack.Condition) bool { return c.Field == stack.HostHeader })
+			one.route.Conditions = slices.DeleteFunc(slices.Clone(before.route.Conditions),
+				func(c stack.Condition) bool { return c.Field == stack.HostHeader })
 			one.route.Conditions = append(one.route.Conditions, stack.Condition{Field: stack.HostHeader, Values: hosts})
 			behind = append(behind, &one)
 			if key := fmt.Sprint(i, hosts, ports); !made[key] {
@@ -170,12 +184,15 @@ func (b *balancer) hoist(units []*unit) {
 	for i, u := range units {
 		for j := i + 1; j < len(units); j++ {
 			later := units[j]
-			if !sameHosts(u, later) || traffic.Disjoint(u.route.Conditions, later.route.Conditions) || !slices.ContainsFunc(u.ports, func(p int) bool { return slices.Contains(later.ports, p) }) {
+			if !sameHosts(u, later) || traffic.Disjoint(u.route.Conditions, later.route.Conditions) ||
+				!slices.ContainsFunc(u.ports, func(p int) bool { return slices.Contains(later.ports, p) }) {
 				continue
 			}
 			for _, m := range paths[j] {
 				if slices.ContainsFunc(paths[i], func(own gatewayv1.HTTPPathMatch) bool { return prefixes(own, m) }) &&
-					!slices.ContainsFunc(append(slices.Clone(paths[i]), u.also...), func(o gatewayv1.HTTPPathMatch) bool { return *o.Type == *m.Type && *o.Value == *m.Value }) {
+					!slices.ContainsFunc(append(slices.Clone(paths[i]), u.also...), func(o gatewayv1.HTTPPathMatch) bool {
+						return *o.Type == *m.Type && *o.Value == *m.Value
+					}) {
 					u.also = append(u.also, m)
 				}
 			}
@@ -193,7 +210,8 @@ func prefixes(own, m gatewayv1.HTTPPathMatch) bool {
 }
 
 func sameHosts(a, b *unit) bool {
-	return len(a.hosts) == 0 && len(b.hosts) == 0 || slices.ContainsFunc(a.hosts, func(h string) bool { return slices.Contains(b.hosts, h) })
+	return len(a.hosts) == 0 && len(b.hosts) == 0 ||
+		slices.ContainsFunc(a.hosts, func(h string) bool { return slices.Contains(b.hosts, h) })
 }
 
 // aboutOf is the name of the Service, or of the action, of the path at a field.
@@ -215,7 +233,9 @@ func (b *balancer) portsOf(m *member) (out []int) {
 		if b.redirect > 0 && p.protocol == protocolHTTP {
 			continue
 		}
-		if slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == p.number && l.Protocol == p.protocol }) {
+		if slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+			return l.Port == p.number && l.Protocol == p.protocol
+		}) {
 			out = append(out, i)
 		}
 	}
@@ -229,7 +249,8 @@ func (b *balancer) hostsOf(u *unit) (ok bool) {
 		return true
 	}
 	for _, r := range c.Regex {
-		b.fail(u, "a route has no regular expressions for hosts: "+r, "list the hosts in conditions of field host-header, or in rules of their own")
+		b.fail(u, "a route has no regular expressions for hosts: "+r,
+			"list the hosts in conditions of field host-header, or in rules of their own")
 	}
 	for _, h := range c.Values {
 		h = strings.ToLower(h)
@@ -238,7 +259,8 @@ func (b *balancer) hostsOf(u *unit) (ok bool) {
 			problems = validation.IsWildcardDNS1123Subdomain(h)
 		}
 		if len(problems) > 0 {
-			b.fail(u, "a route cannot have host "+h, "list the hosts; a wildcard is allowed only for the first labels, such as *.example.com")
+			b.fail(u, "a route cannot have host "+h, "list the hosts; a wildcard is allowed only for the first labels, such "+
+				"as *.example.com")
 			continue
 		}
 		if !slices.Contains(u.hosts, h) {
@@ -250,10 +272,12 @@ func (b *balancer) hostsOf(u *unit) (ok bool) {
 
 // defaultOf is the unit of a member's default backend; nil if it has none.
 func (b *balancer) defaultOf(m *member) *unit {
-	u := &unit{member: m, isDefault: true, route: intent.Route{Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}}}
+	u := &unit{member: m, isDefault: true, route: intent.Route{
+		Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}}}
 	for i, p := range b.ports {
 		for _, l := range m.Listeners {
-			if l.Port != p.number || l.Protocol != p.protocol || len(l.Default) == 0 || b.redirect > 0 && p.protocol == protocolHTTP {
+			if l.Port != p.number || l.Protocol != p.protocol || len(l.Default) == 0 || b.redirect > 0 &&
+				p.protocol == protocolHTTP {
 				continue
 			}
 			u.ports = append(u.ports, i)
@@ -278,7 +302,8 @@ func loops(actions []intent.Action, p port) bool {
 		return false
 	}
 	r := plain(*actions[0].Redirect)
-	return r.Host == "" && r.Path == "" && r.Query == "" && (r.Protocol == "" || r.Protocol == p.protocol) && (r.Port == "" || r.Port == strconv.Itoa(int(p.number)))
+	return r.Host == "" && r.Path == "" && r.Query == "" && (r.Protocol == "" || r.Protocol == p.protocol) &&
+		(r.Port == "" || r.Port == strconv.Itoa(int(p.number)))
 }
 
 // plain is a redirect without the placeholders that stand for no change.
@@ -296,8 +321,8 @@ func plain(r stack.Redirect) stack.Redirect {
 	return r
 }
 
-// withTails adds a unit for each path such as /api that is not matched by /api/*, but by the prefix that takes its place: the one that requests for it
-// reach today.
+// withTails adds a unit for each path such as /api that is not matched by /api/*, but by the prefix that takes its
+// place: the one that requests for it reach today.
 func (b *balancer) withTails(units []*unit) (out []*unit) {
 	for i, u := range units {
 		out = append(out, u)
@@ -314,7 +339,8 @@ func (b *balancer) withTails(units []*unit) (out []*unit) {
 			for j, other := range units {
 				if j != i && traffic.Covers(other.route.Conditions, exact) {
 					tail := *other
-					tail.hosts, tail.isDefault, tail.ports = u.hosts, false, slices.DeleteFunc(slices.Clone(other.ports), func(p int) bool { return !slices.Contains(u.ports, p) })
+					tail.hosts, tail.isDefault, tail.ports = u.hosts, false, slices.DeleteFunc(slices.Clone(other.ports),
+						func(p int) bool { return !slices.Contains(u.ports, p) })
 					tail.route.Conditions = exact
 					if len(tail.ports) > 0 {
 						out = append(out, &tail)
@@ -348,7 +374,8 @@ func (b *balancer) addRoutes() {
 	var routes []*route
 	for _, u := range b.units() {
 		i := slices.IndexFunc(routes, func(r *route) bool {
-			return r.member == u.member && slices.Equal(r.hosts, u.hosts) && slices.Equal(r.ports, u.ports) && r.isDefault == u.isDefault
+			return r.member == u.member && slices.Equal(r.hosts, u.hosts) && slices.Equal(r.ports, u.ports) &&
+				r.isDefault == u.isDefault
 		})
 		if i < 0 {
 			i = len(routes)
@@ -390,9 +417,11 @@ func (b *balancer) addRoute(r *route, suffix string) {
 			for _, matches := range b.matches(u) {
 				if h == nil || len(h.Spec.Rules) == maxRules {
 					if n++; n > 1 {
-						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix+"-"+strconv.Itoa(n)), r.ports, some)
+						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix+"-"+
+							strconv.Itoa(n)), r.ports, some)
 					} else {
-						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix), r.ports, some)
+						h = b.newRoute(r.member.ingress.Namespace, Name(r.member.ingress.Namespace, r.member.ingress.Name, suffix),
+							r.ports, some)
 					}
 				}
 				h.Spec.Rules = append(h.Spec.Rules, b.rule(u, h.Name, matches))
@@ -407,7 +436,8 @@ func (b *balancer) newRoute(namespace, name string, ports []int, hosts []string)
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 	}
 	for _, p := range ports {
-		ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway), SectionName: ptr.To(gatewayv1.SectionName(b.ports[p].section()))}
+		ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway),
+			SectionName: ptr.To(gatewayv1.SectionName(b.ports[p].section()))}
 		if namespace != b.namespace {
 			ref.Namespace = ptr.To(gatewayv1.Namespace(b.namespace))
 		}
@@ -434,7 +464,9 @@ func (b *balancer) addRedirect() {
 		found = found || p.number == b.redirect && p.protocol == protocolHTTPS
 	}
 	if !found {
-		b.find(Warning, b.members[0].Object, "ssl-redirect", fmt.Sprintf("there is no HTTPS listener at port %d, to which HTTP requests are redirected", b.redirect), "add the port to listen-ports")
+		b.find(Warning, b.members[0].Object, "ssl-redirect",
+			fmt.Sprintf("there is no HTTPS listener at port %d, to which HTTP requests are redirected", b.redirect),
+			"add the port to listen-ports")
 	}
 	if len(ports) == 0 {
 		return
@@ -445,7 +477,8 @@ func (b *balancer) addRedirect() {
 	}
 	h := b.newRoute(b.namespace, Name(b.namespace, base, "redirect"), ports, nil)
 	h.Spec.Rules = []gatewayv1.HTTPRouteRule{{Filters: []gatewayv1.HTTPRouteFilter{{
-		Type:            gatewayv1.HTTPRouteFilterRequestRedirect,
-		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(b.redirect), StatusCode: ptr.To(301)},
+		Type: gatewayv1.HTTPRouteFilterRequestRedirect,
+		RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{Scheme: ptr.To("https"), Port: ptr.To(b.redirect),
+			StatusCode: ptr.To(301)},
 	}}}}
 }

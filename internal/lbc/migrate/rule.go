@@ -26,8 +26,12 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 	for _, a := range u.route.Authentication {
 		spec.Actions = append(spec.Actions, b.authentication(a))
 	}
-	if len(u.route.Authentication) > 0 && slices.ContainsFunc(u.ports, func(p int) bool { return b.ports[p].protocol == protocolHTTP }) {
-		b.find(Warning, u.member.Object, u.route.Source.Path(), "HTTP listeners of the Ingress serve the path without a login; HTTP listeners of the Gateway answer 500", "redirect HTTP to HTTPS, by annotation ssl-redirect")
+	if len(u.route.Authentication) > 0 && slices.ContainsFunc(u.ports, func(p int) bool {
+		return b.ports[p].protocol == protocolHTTP
+	}) {
+		b.find(Warning, u.member.Object, u.route.Source.Path(),
+			"HTTP listeners of the Ingress serve the path without a login; HTTP listeners of the Gateway answer 500",
+			"redirect HTTP to HTTPS, by annotation ssl-redirect")
 	}
 	for _, a := range u.route.Actions {
 		switch a.Type {
@@ -38,7 +42,8 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 				if s.DurationSeconds > 0 {
 					c.DurationSeconds = &s.DurationSeconds
 				}
-				spec.Actions = append(spec.Actions, configv1.Action{Type: configv1.ActionForward, ForwardConfig: &configv1.ForwardActionConfig{TargetGroupStickinessConfig: c}})
+				spec.Actions = append(spec.Actions, configv1.Action{Type: configv1.ActionForward,
+					ForwardConfig: &configv1.ForwardActionConfig{TargetGroupStickinessConfig: c}})
 			}
 		case stack.ActionRedirect:
 			f, query, problem := b.redirectOf(plain(*a.Redirect), u.ports)
@@ -46,9 +51,11 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 				b.fail(u, problem+"; requests are answered by 500", "write the redirect into the HTTPRoute by hand")
 				continue
 			}
-			r.Filters = append(r.Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestRedirect, RequestRedirect: f})
+			r.Filters = append(r.Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestRedirect,
+				RequestRedirect: f})
 			if query != "" {
-				spec.Actions = append(spec.Actions, configv1.Action{Type: configv1.ActionRedirect, RedirectConfig: &configv1.RedirectActionConfig{Query: &query}})
+				spec.Actions = append(spec.Actions, configv1.Action{Type: configv1.ActionRedirect,
+					RedirectConfig: &configv1.RedirectActionConfig{Query: &query}})
 			}
 		case stack.ActionFixedResponse:
 			spec.Actions = append(spec.Actions, fixed(*a.FixedResponse))
@@ -58,14 +65,17 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 	r.Filters = append(r.Filters, b.rewrites(u, matches)...)
 	for _, c := range u.route.Conditions {
 		if c.Field == stack.SourceIP {
-			spec.Conditions = append(spec.Conditions, configv1.Condition{Field: configv1.ConditionSourceIP, SourceIPConfig: &configv1.SourceIPConditionConfig{Values: c.Values}})
+			spec.Conditions = append(spec.Conditions, configv1.Condition{Field: configv1.ConditionSourceIP,
+				SourceIPConfig: &configv1.SourceIPConditionConfig{Values: c.Values}})
 		}
 	}
 	if len(u.member.tags) > 0 || len(spec.Actions)+len(spec.Conditions) > 0 {
 		spec.Tags = withOrigin(u.member.tags, u.member.origin)
-		r.Filters = append(r.Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterExtensionRef, ExtensionRef: &gatewayv1.LocalObjectReference{
-			Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "ListenerRuleConfiguration", Name: gatewayv1.ObjectName(b.ruleConfiguration(u, spec)),
-		}})
+		r.Filters = append(r.Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterExtensionRef,
+			ExtensionRef: &gatewayv1.LocalObjectReference{
+				Group: gatewayv1.Group(configv1.GroupVersion.Group), Kind: "ListenerRuleConfiguration",
+				Name: gatewayv1.ObjectName(b.ruleConfiguration(u, spec)),
+			}})
 	}
 	return r
 }
@@ -121,9 +131,12 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 			if svc.Annotations[AssumedAnnotation] != "" {
 				severity, text := Warning, "Service "+g.ServiceName+" is in none of the files: its annotations are not translated"
 				if p.Name == g.ServicePort {
-					severity, text = Failed, fmt.Sprintf("Service %s is in none of the files, so the number of its port %s is unknown; the output has %d instead", g.ServiceName, g.ServicePort, p.Port)
+					severity, text = Failed,
+						fmt.Sprintf("Service %s is in none of the files, so the number of its port %s is unknown; the output "+
+							"has %d instead", g.ServiceName, g.ServicePort, p.Port)
 				}
-				b.find(severity, u.member.Object, x.Source.Path(), text, "also pass the file of the Service, or read from the cluster")
+				b.find(severity, u.member.Object, x.Source.Path(), text,
+					"also pass the file of the Service, or read from the cluster")
 			}
 			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(p.Port)
 			b.noteTargetGroup(u, route, g)
@@ -132,7 +145,9 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 			if x.TargetGroupARN != "" {
 				ref.Name = gatewayv1.ObjectName(nameInARN(x.TargetGroupARN))
 			}
-			b.find(Warning, u.member.Object, x.Source.Path(), fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only", ref.Name),
+			b.find(Warning, u.member.Object, x.Source.Path(),
+				fmt.Sprintf("target group %s is not the controller's, and AWS attaches a target group to one load balancer only",
+					ref.Name),
 				"make another target group for the Gateway, or cut the traffic over before the Gateway is deployed")
 		}
 		out = append(out, ref)
@@ -151,7 +166,8 @@ func nameInARN(arn string) string {
 }
 
 // redirectOf is the filter of a redirect and its query; problem says what a filter cannot do.
-func (b *balancer) redirectOf(r stack.Redirect, ports []int) (f *gatewayv1.HTTPRequestRedirectFilter, query, problem string) {
+func (b *balancer) redirectOf(r stack.Redirect, ports []int) (f *gatewayv1.HTTPRequestRedirectFilter, query,
+	problem string) {
 	f = &gatewayv1.HTTPRequestRedirectFilter{StatusCode: ptr.To(301)}
 	if r.StatusCode == "HTTP_302" {
 		f.StatusCode = ptr.To(302)
@@ -172,7 +188,8 @@ func (b *balancer) redirectOf(r stack.Redirect, ports []int) (f *gatewayv1.HTTPR
 			return nil, "", "a route redirects to a port that is written out, not to " + r.Port
 		}
 		f.Port = ptr.To(gatewayv1.PortNumber(n))
-	case r.Protocol != "": // a filter with a scheme and no port redirects to the scheme's own port, AWS to that of the listener
+	// a filter with a scheme and no port redirects to the scheme's own port, AWS to that of the listener
+	case r.Protocol != "":
 		if len(ports) != 1 {
 			return nil, "", "a redirect to protocol " + r.Protocol + " and the port of the request needs a rule for each port"
 		}
@@ -203,15 +220,19 @@ func (b *balancer) authentication(a intent.Action) (out configv1.Action) {
 	case a.OIDC != nil:
 		o := a.OIDC
 		_, secret, _ := strings.Cut(o.SecretName, "/")
-		return configv1.Action{Type: configv1.ActionAuthenticateOIDC, AuthenticateOIDCConfig: &configv1.AuthenticateOIDCActionConfig{
-			Issuer: o.Issuer, AuthorizationEndpoint: o.AuthorizationEndpoint, TokenEndpoint: o.TokenEndpoint, UserInfoEndpoint: o.UserInfoEndpoint,
-			Secret: &configv1.Secret{Name: secret}, AuthenticateSession: session(o.Session),
-		}}
+		return configv1.Action{Type: configv1.ActionAuthenticateOIDC,
+			AuthenticateOIDCConfig: &configv1.AuthenticateOIDCActionConfig{
+				Issuer: o.Issuer, AuthorizationEndpoint: o.AuthorizationEndpoint, TokenEndpoint: o.TokenEndpoint,
+				UserInfoEndpoint: o.UserInfoEndpoint,
+				Secret:           &configv1.Secret{Name: secret}, AuthenticateSession: session(o.Session),
+			}}
 	case a.Cognito != nil:
 		c := a.Cognito
-		return configv1.Action{Type: configv1.ActionAuthenticateCognito, AuthenticateCognitoConfig: &configv1.AuthenticateCognitoActionConfig{
-			UserPoolArn: c.UserPoolARN, UserPoolClientID: c.UserPoolClientID, UserPoolDomain: c.UserPoolDomain, AuthenticateSession: session(c.Session),
-		}}
+		return configv1.Action{Type: configv1.ActionAuthenticateCognito,
+			AuthenticateCognitoConfig: &configv1.AuthenticateCognitoActionConfig{
+				UserPoolArn: c.UserPoolARN, UserPoolClientID: c.UserPoolClientID, UserPoolDomain: c.UserPoolDomain,
+				AuthenticateSession: session(c.Session),
+			}}
 	case a.JWT != nil:
 		j := &configv1.JWTValidationActionConfig{Issuer: a.JWT.Issuer, JWKSEndpoint: a.JWT.JWKSEndpoint}
 		for _, c := range a.JWT.Claims {
@@ -248,7 +269,8 @@ func session(s stack.Session) (out configv1.AuthenticateSession) {
 var groups = regexp.MustCompile(`\$[0-9]`)
 
 // whole are expressions that match a whole text.
-var whole = map[string]bool{".*": true, "^.*$": true, "^.*": true, "^(.*)$": true, "(.*)": true, "^/.*$": true, "^/.*": true, "^([^?]*)": true}
+var whole = map[string]bool{".*": true, "^.*$": true, "^.*": true, "^(.*)$": true, "(.*)": true, "^/.*$": true,
+	"^/.*": true, "^([^?]*)": true}
 
 // belowPrefix is an expression that matches paths below a prefix of plain characters.
 var belowPrefix = regexp.MustCompile(`^\^?(/[A-Za-z0-9/_-]+)/\(\.\*\)\$?$`)
@@ -265,13 +287,15 @@ func (b *balancer) rewrites(u *unit, matches []gatewayv1.HTTPRouteMatch) (out []
 			f.Hostname = ptr.To(gatewayv1.PreciseHostname(r.Replace))
 		case len(t.Rewrites) == 1 && t.Type == "url-rewrite" && whole[r.Regex] && !groups.MatchString(r.Replace):
 			f.Path = &gatewayv1.HTTPPathModifier{Type: gatewayv1.FullPathHTTPPathModifier, ReplaceFullPath: ptr.To(r.Replace)}
-		case len(t.Rewrites) == 1 && t.Type == "url-rewrite" && prefix != nil && ok && !strings.Contains(rest, "$") && onlyPrefix(matches, prefix[1]):
+		case len(t.Rewrites) == 1 && t.Type == "url-rewrite" && prefix != nil && ok && !strings.Contains(rest, "$") &&
+			onlyPrefix(matches, prefix[1]):
 			if rest == "" {
 				rest = "/"
 			}
 			f.Path = &gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &rest}
 		default:
-			b.find(Failed, u.member.Object, annotation.Transforms.For(u.about).Path(), fmt.Sprintf("a route has no rewrite of %s to %s; it is left out", r.Regex, r.Replace),
+			b.find(Failed, u.member.Object, annotation.Transforms.For(u.about).Path(),
+				fmt.Sprintf("a route has no rewrite of %s to %s; it is left out", r.Regex, r.Replace),
 				"match a prefix, and replace it by ReplacePrefixMatch, or rewrite in the application")
 		}
 	}

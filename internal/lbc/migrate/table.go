@@ -50,7 +50,8 @@ func cannot(k annotation.Key, why, remedy string) Row {
 func balancerRows() []Row {
 	return []Row{
 		to(annotation.GroupName, "one Gateway for the Ingresses of the group"),
-		{Key: annotation.GroupOrder, Fate: Equivalent, Why: "the rules of a Gateway are in the order of host, path and conditions; rules that an earlier Ingress hides are not in the output"},
+		{Key: annotation.GroupOrder, Fate: Equivalent, Why: "the rules of a Gateway are in the order of host, path and " +
+			"conditions; rules that an earlier Ingress hides are not in the output"},
 		to(annotation.LoadBalancerName, lb+"loadBalancerName"),
 		to(annotation.Scheme, lb+"scheme"),
 		to(annotation.IPAddressType, lb+"ipAddressType"),
@@ -65,9 +66,12 @@ func balancerRows() []Row {
 		to(annotation.Capacity, lb+"minimumLoadBalancerCapacity"),
 		to(annotation.Tags, lb+"tags, "+tg+"tags, "+rule+"tags"),
 		to(annotation.WebACLARN, lb+"wafV2.webACL"),
-		cannot(annotation.WebACLName, "a LoadBalancerConfiguration names a web ACL by its ARN", "set spec.wafV2.webACL of the LoadBalancerConfiguration to the ARN of the web ACL"),
-		cannot(annotation.ClassicWebACL, "AWS ended WAF Classic on 2025-09-30", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
-		cannot(annotation.FormerWebACL, "AWS ended WAF Classic on 2025-09-30", "move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
+		cannot(annotation.WebACLName, "a LoadBalancerConfiguration names a web ACL by its ARN",
+			"set spec.wafV2.webACL of the LoadBalancerConfiguration to the ARN of the web ACL"),
+		cannot(annotation.ClassicWebACL, "AWS ended WAF Classic on 2025-09-30",
+			"move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
+		cannot(annotation.FormerWebACL, "AWS ended WAF Classic on 2025-09-30",
+			"move the rules to a WAFv2 web ACL, and set spec.wafV2.webACL of the LoadBalancerConfiguration"),
 		to(annotation.Shield, lb+"shieldConfiguration.enabled"),
 	}
 }
@@ -77,9 +81,13 @@ func listenerRows() []Row {
 		to(annotation.ListenPorts, "Gateway spec.listeners"),
 		to(annotation.SSLRedirect, "an HTTPRoute with filter RequestRedirect at the HTTP listeners"),
 		to(annotation.CertificateARN, listener+"defaultCertificate, certificates"),
-		cannot(annotation.CreateCertificate, "no certificate is requested for a Gateway", "request it in ACM, or have the Ingress keep it, and name its ARN in defaultCertificate of the LoadBalancerConfiguration"),
-		cannot(annotation.ImportTLSSecrets, "the Secrets are named by listeners of the Gateway", "name the Secrets in spec.listeners[].tls.certificateRefs of the Gateway"),
-		cannot(annotation.CertificateAuthority, "no certificate is requested for a Gateway", "request it from the authority, and name its ARN in defaultCertificate of the LoadBalancerConfiguration"),
+		cannot(annotation.CreateCertificate, "no certificate is requested for a Gateway",
+			"request it in ACM, or have the Ingress keep it, and name its ARN in defaultCertificate of the "+
+				"LoadBalancerConfiguration"),
+		cannot(annotation.ImportTLSSecrets, "the Secrets are named by listeners of the Gateway",
+			"name the Secrets in spec.listeners[].tls.certificateRefs of the Gateway"),
+		cannot(annotation.CertificateAuthority, "no certificate is requested for a Gateway",
+			"request it from the authority, and name its ARN in defaultCertificate of the LoadBalancerConfiguration"),
 		to(annotation.SSLPolicy, listener+"sslPolicy"),
 		to(annotation.MutualAuthentication, listener+"mutualAuthentication"),
 		to(annotation.ListenerAttributes, listener+"listenerAttributes"),
@@ -126,9 +134,12 @@ func targetGroupRows() []Row {
 
 func frontendRows() (out []Row) {
 	for _, k := range []annotation.Key{
-		annotation.Frontend, annotation.FrontendScheme, annotation.FrontendSubnets, annotation.FrontendSecurityGroups, annotation.FrontendPorts,
-		annotation.FrontendEIPAllocations, annotation.FrontendAttributes, annotation.FrontendTags, annotation.FrontendHealthCheckPort,
-		annotation.FrontendHealthCheckProtocol, annotation.FrontendHealthCheckPath, annotation.FrontendHealthCheckInterval, annotation.FrontendHealthCheckTimeout,
+		annotation.Frontend, annotation.FrontendScheme, annotation.FrontendSubnets, annotation.FrontendSecurityGroups,
+		annotation.FrontendPorts,
+		annotation.FrontendEIPAllocations, annotation.FrontendAttributes, annotation.FrontendTags,
+		annotation.FrontendHealthCheckPort,
+		annotation.FrontendHealthCheckProtocol, annotation.FrontendHealthCheckPath, annotation.FrontendHealthCheckInterval,
+		annotation.FrontendHealthCheckTimeout,
 		annotation.FrontendHealthyThreshold, annotation.FrontendUnhealthyThreshold, annotation.FrontendSuccessCodes,
 	} {
 		out = append(out, cannot(k, "a network load balancer in front of the Gateway needs a second Gateway",
@@ -137,7 +148,8 @@ func frontendRows() (out []Row) {
 	return out
 }
 
-// ownRows are the annotations about how the controller treats the load balancer of the Ingress, and those that it writes.
+// ownRows are the annotations about how the controller treats the load balancer of the Ingress, and those that it
+// writes.
 func ownRows() []Row {
 	var out []Row
 	for _, c := range carried {
@@ -172,7 +184,9 @@ func fates() map[annotation.Key]Row {
 	return out
 }
 
-// OfExternalDNS reports whether an annotation is one that external-dns reads; from its version 0.22 on, they begin without "alpha".
+// OfExternalDNS reports whether an annotation is one that external-dns reads; from its version 0.22 on, they begin
+// without "alpha".
 func OfExternalDNS(key string) bool {
-	return strings.HasPrefix(key, "external-dns.kubernetes.io/") || strings.HasPrefix(key, "external-dns.alpha.kubernetes.io/")
+	return strings.HasPrefix(key, "external-dns.kubernetes.io/") ||
+		strings.HasPrefix(key, "external-dns.alpha.kubernetes.io/")
 }

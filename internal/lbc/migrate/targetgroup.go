@@ -13,7 +13,8 @@ import (
 func (b *balancer) noteTargetGroup(u *unit, route string, g *intent.TargetGroup) {
 	of := configv1.RouteIdentifier{Kind: "HTTPRoute", Namespace: u.member.ingress.Namespace, Name: route}
 	if !b.configurations.Note(g.ServiceNamespace, g.ServiceName, of, b.properties(u, g)) {
-		b.fail(u, "the ports of Service "+g.ServiceName+" have different settings, and a route has one for all ports of a Service", "put the paths of one port into an Ingress of their own, or make a Service for each port")
+		b.fail(u, "the ports of Service "+g.ServiceName+" have different settings, and a route has one for all "+
+			"ports of a Service", "put the paths of one port into an Ingress of their own, or make a Service for each port")
 	}
 }
 
@@ -24,9 +25,11 @@ func (b *balancer) properties(u *unit, g *intent.TargetGroup) configv1.TargetGro
 		Protocol: ptr.To(configv1.Protocol(g.Protocol)), ProtocolVersion: ptr.To(configv1.ProtocolVersion(g.ProtocolVersion)),
 		TargetGroupAttributes: AttributesOf(g.Attributes), Tags: withOrigin(g.Tags, u.member.origin),
 		HealthCheckConfig: &configv1.HealthCheckConfiguration{
-			HealthCheckProtocol: ptr.To(configv1.HealthCheckProtocol(h.Protocol)), HealthCheckPath: &h.Path, HealthCheckInterval: &h.IntervalSeconds,
-			HealthCheckTimeout: &h.TimeoutSeconds, HealthyThresholdCount: &h.HealthyThreshold, UnhealthyThresholdCount: &h.UnhealthyThreshold,
-			Matcher: &configv1.HealthCheckMatcher{HTTPCode: &h.Matcher},
+			HealthCheckProtocol: ptr.To(configv1.HealthCheckProtocol(h.Protocol)), HealthCheckPath: &h.Path,
+			HealthCheckInterval: &h.IntervalSeconds,
+			HealthCheckTimeout:  &h.TimeoutSeconds, HealthyThresholdCount: &h.HealthyThreshold,
+			UnhealthyThresholdCount: &h.UnhealthyThreshold,
+			Matcher:                 &configv1.HealthCheckMatcher{HTTPCode: &h.Matcher},
 		},
 	}
 	if g.ProtocolVersion == "GRPC" {
@@ -35,7 +38,8 @@ func (b *balancer) properties(u *unit, g *intent.TargetGroup) configv1.TargetGro
 	if _, ok := b.declared(u, g, annotation.HealthCheck); ok {
 		b.fromProbe(u, g, p.HealthCheckConfig)
 	}
-	if port, ok := b.declared(u, g, annotation.HealthCheckPort); ok { // as it is written: the intent has the node port of a name
+	// as it is written: the intent has the node port of a name
+	if port, ok := b.declared(u, g, annotation.HealthCheckPort); ok {
 		p.HealthCheckConfig.HealthCheckPort = &port
 	}
 	if b.declaresTargetType(u, g) {
@@ -87,7 +91,8 @@ func (b *balancer) declared(u *unit, g *intent.TargetGroup, k annotation.Key) (v
 	return value, ok
 }
 
-// declaresTargetType reports whether the type of a target group is not the controller's default, which is the same for Gateways.
+// declaresTargetType reports whether the type of a target group is not the controller's default, which is the same for
+// Gateways.
 func (b *balancer) declaresTargetType(u *unit, g *intent.TargetGroup) bool {
 	if _, ok := b.declared(u, g, annotation.TargetType); ok {
 		return true

@@ -47,12 +47,13 @@ func (a *Accelerator) Result() Result {
 // AcceleratorConfig is what the flags of the controller say about accelerators.
 func AcceleratorConfig(c *config.Config) declare.Config {
 	return declare.Config{
-		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
+		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(
+			config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
 }
 
-// AcceleratorPlanner plans accelerators with the state of AWS and the flags of the controller. Endpoints whose load balancers are planned
-// count as existing: their text is in the place of an ARN.
+// AcceleratorPlanner plans accelerators with the state of AWS and the flags of the controller. Endpoints whose load
+// balancers are planned count as existing: their text is in the place of an ARN.
 type AcceleratorPlanner struct {
 	Account AcceleratorAccount
 	Config  *config.Config
@@ -60,7 +61,8 @@ type AcceleratorPlanner struct {
 }
 
 // Plans plans the accelerators that the objects of the view declare and that only selects, sorted by key.
-func (p AcceleratorPlanner) Plans(ctx context.Context, v *objects.View, only func(*agav1beta1.GlobalAccelerator) bool) ([]Accelerator, error) {
+func (p AcceleratorPlanner) Plans(ctx context.Context, v *objects.View, only func(*agav1beta1.GlobalAccelerator) bool) (
+	[]Accelerator, error) {
 	var out []Accelerator
 	for _, ga := range objects.List[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, "") {
 		if !only(ga) {
@@ -75,7 +77,8 @@ func (p AcceleratorPlanner) Plans(ctx context.Context, v *objects.View, only fun
 	return out, nil
 }
 
-func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1beta1.GlobalAccelerator) (Accelerator, error) {
+func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1beta1.GlobalAccelerator) (
+	Accelerator, error) {
 	settings := AcceleratorConfig(p.Config)
 	x := Accelerator{Object: ga, Endpoints: declare.Endpoints(v, ga)}
 	made := declare.Answers{}
@@ -126,7 +129,8 @@ func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1
 // pendingAt reports whether the endpoint that a diagnostic is about has no load balancer yet.
 func pendingAt(endpoints []declare.Endpoint, path string) bool {
 	return slices.ContainsFunc(endpoints, func(e declare.Endpoint) bool {
-		return e.State == declare.Pending && path == fmt.Sprintf("spec.listeners[%d].endpointGroups[%d].endpoints[%d]", e.Listener, e.Group, e.Index)
+		return e.State == declare.Pending && path == fmt.Sprintf("spec.listeners[%d].endpointGroups[%d].endpoints[%d]",
+			e.Listener, e.Group, e.Index)
 	})
 }
 
@@ -143,7 +147,8 @@ func balancerOf(name string, planned []Result) (declare.Balancer, bool) {
 				continue
 			}
 			b := declare.Balancer{
-				ARN: "load balancer " + lb.Name, Network: lb.Type == stack.Network, SecurityGroups: len(lb.SecurityGroups) > 0, DualStack: strings.HasPrefix(lb.IPAddressType, "dualstack"),
+				ARN: "load balancer " + lb.Name, Network: lb.Type == stack.Network, SecurityGroups: len(lb.SecurityGroups) > 0,
+				DualStack: strings.HasPrefix(lb.IPAddressType, "dualstack"),
 			}
 			for _, l := range r.Compiled.Stack.Listeners {
 				if l.LoadBalancer.ID == lb.ID {

@@ -40,7 +40,8 @@ type BindingInput struct {
 	Stacks []Result
 	// Live reports that the view is of a cluster: a Service without EndpointSlices has no endpoints.
 	Live bool
-	// AllKnown reports that the view has all bindings of a cluster and their endpoints. It is then known which rules of security groups no binding needs.
+	// AllKnown reports that the view has all bindings of a cluster and their endpoints. It is then known which rules of
+	// security groups no binding needs.
 	AllKnown bool
 	// BuiltIn reports that the account is the simulator's built-in one, which has no target groups of users.
 	BuiltIn bool
@@ -74,7 +75,8 @@ type Binding struct {
 	// Endpoints are all endpoints of the Service, and why some are no targets.
 	Endpoints            []bindings.Judgement
 	Register, Deregister []registrar.Target
-	// Health is that of what is registered; Recorded are the keys of the targets that this cluster registered, of a target group that clusters share.
+	// Health is that of what is registered; Recorded are the keys of the targets that this cluster registered, of a target
+	// group that clusters share.
 	Health   []registrar.Health
 	Recorded []string
 	// Groups are the rules that the binding needs, by security group.
@@ -121,18 +123,24 @@ func (b *Binding) Result() Result {
 // Bindings are the plans of TargetGroupBindings.
 type Bindings struct {
 	All []Binding // sorted by namespace and name
-	// Rules is the plan of rules of security groups that no binding needs any more. It is empty where it is not known which these are.
+	// Rules is the plan of rules of security groups that no binding needs any more. It is empty where it is not known
+	// which these are.
 	Rules Result
 }
 
-// PlanBindings plans the bindings of users that Only selects, and those of the planned stacks whose target groups exist.
+// PlanBindings plans the bindings of users that Only selects, and those of the planned stacks whose target groups
+// exist.
 func PlanBindings(ctx context.Context, in BindingInput) (Bindings, error) {
-	p := &bindingPlanner{BindingInput: in, workloads: workloadsOf(in.View), scope: awsclient.Scope{Region: in.Config.Region, VPC: in.Config.VPC}}
+	p := &bindingPlanner{BindingInput: in, workloads: workloadsOf(in.View), scope: awsclient.Scope{
+		Region: in.Config.Region, VPC: in.Config.VPC}}
 	p.networks = bindings.Networks{
-		Cluster: p.workloads, Inventory: in.Inventory, Interfaces: network.NewInterfaces(in.Compute, time.Now), VPC: in.Config.VPC,
-		Chooser: sgsync.Chooser{Cluster: in.Config.ClusterName, Group: in.Config.NodeSecurityGroup, ExtraTags: in.Config.TargetENISecurityTags},
+		Cluster: p.workloads, Inventory: in.Inventory, Interfaces: network.NewInterfaces(in.Compute, time.Now),
+		VPC: in.Config.VPC,
+		Chooser: sgsync.Chooser{Cluster: in.Config.ClusterName, Group: in.Config.NodeSecurityGroup,
+			ExtraTags: in.Config.TargetENISecurityTags},
 	}
-	p.networks.Limits = bindings.Limits{Allowed: in.Config.AllowedNetworking(), Planned: &bindings.Planned{}, HealthPort: p.healthPort}
+	p.networks.Limits = bindings.Limits{Allowed: in.Config.AllowedNetworking(), Planned: &bindings.Planned{},
+		HealthPort: p.healthPort}
 	p.collect()
 	if len(p.all) == 0 {
 		return Bindings{}, nil
@@ -227,7 +235,8 @@ func (p *bindingPlanner) collect() {
 	}
 }
 
-// stackBinding is the binding that a stack will have, nil if its target group does not exist yet. whole is false if it names what does not exist yet.
+// stackBinding is the binding that a stack will have, nil if its target group does not exist yet. whole is false if it
+// names what does not exist yet.
 func (p *bindingPlanner) stackBinding(r *Result, b stack.Binding) (o *v1beta1.TargetGroupBinding, whole bool) {
 	written := slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
 		switch op := s.Op.(type) {
@@ -238,7 +247,8 @@ func (p *bindingPlanner) stackBinding(r *Result, b stack.Binding) (o *v1beta1.Ta
 		}
 		return false
 	})
-	if now, ok := objects.Lookup[*v1beta1.TargetGroupBinding](p.View, objects.TargetGroupBinding, b.Namespace, b.Name); ok && !written {
+	if now, ok := objects.Lookup[*v1beta1.TargetGroupBinding](p.View, objects.TargetGroupBinding, b.Namespace,
+		b.Name); ok && !written {
 		return now.DeepCopy(), true
 	}
 	whole = true
@@ -270,7 +280,8 @@ func (p *bindingPlanner) stackBinding(r *Result, b stack.Binding) (o *v1beta1.Ta
 	if !whole { // without a source a rule is none
 		b.Networking = nil
 	}
-	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels}, Spec: bindingobject.BindingSpec(b)}, whole
+	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name,
+		Labels: b.Labels}, Spec: bindingobject.BindingSpec(b)}, whole
 }
 
 // refuse has a binding not served.
@@ -290,11 +301,14 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 	o := b.Object
 	switch {
 	case o.DeletionTimestamp != nil:
-		b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting, "its targets are not planned: it is being deleted, and the controller deregisters them", "kubectl describe shows what it waits for")))
+		b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(o), "metadata.deletionTimestamp", diag.IgnoredSetting,
+			"its targets are not planned: it is being deleted, and the controller deregisters them", "kubectl describe shows "+
+				"what it waits for")))
 		return
 	case p.Config.WatchNamespace != "" && o.Namespace != p.Config.WatchNamespace:
 		b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(o), "metadata.namespace", diag.IgnoredSetting,
-			"its targets are not planned: the controller serves namespace "+p.Config.WatchNamespace+" only", "another controller may serve it; --watch-namespace is the flag")))
+			"its targets are not planned: the controller serves namespace "+p.Config.WatchNamespace+" only",
+			"another controller may serve it; --watch-namespace is the flag")))
 		return
 	case o.Spec.IamRoleArnToAssume != "":
 		if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
@@ -302,7 +316,8 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 			return
 		}
 		b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(o), "spec.iamRoleArnToAssume", diag.RoleNotAssumed,
-			"its targets are not planned: its target group is reached by role "+o.Spec.IamRoleArnToAssume+", which lbc does not assume", "read the conditions of the binding, or ask AWS with the role")))
+			"its targets are not planned: its target group is reached by role "+o.Spec.IamRoleArnToAssume+
+				", which lbc does not assume", "read the conditions of the binding, or ask AWS with the role")))
 		return
 	}
 	if d := bindings.Contradiction(p.Config.Roles(), o); d != nil {
@@ -310,7 +325,8 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 		return
 	}
 	s := &o.Spec
-	whole := s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != ""
+	whole := s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil &&
+		s.VpcID != ""
 	if whole && !b.shown || b.OfStack() && whole && !p.Explained {
 		return
 	}
@@ -321,7 +337,8 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 	}
 	switch {
 	case d != nil && d.Code == diag.TargetGroupNotFound && p.BuiltIn:
-		b.refuse(Unknown, note(diag.New(d.Object, d.Path, d.Code, "its targets are not planned: the simulator's built-in account has no such target group", "name the account with --account, or a cluster with --context")))
+		b.refuse(Unknown, note(diag.New(d.Object, d.Path, d.Code, "its targets are not planned: the simulator's built-in "+
+			"account has no such target group", "name the account with --account, or a cluster with --context")))
 		return
 	case d != nil:
 		b.refuse(Unserved, *d)
@@ -333,7 +350,8 @@ func (p *bindingPlanner) complete(ctx context.Context, b *plannedBinding) {
 // others are the other bindings of a binding's target group.
 func (p *bindingPlanner) others(b *plannedBinding) (out []v1beta1.TargetGroupBinding) {
 	for _, x := range p.all {
-		if x != b && x.State != Unserved && x.Object.Spec.TargetGroupARN == b.Object.Spec.TargetGroupARN && x.Object.DeletionTimestamp == nil {
+		if x != b && x.State != Unserved && x.Object.Spec.TargetGroupARN == b.Object.Spec.TargetGroupARN &&
+			x.Object.DeletionTimestamp == nil {
 			out = append(out, *x.Object)
 		}
 	}

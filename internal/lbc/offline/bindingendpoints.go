@@ -70,7 +70,8 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 
 // unplanned: what a binding wants registered is not known.
 func (b *plannedBinding) unplanned(why, remedy string) {
-	b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(b.Object), "spec.serviceRef", diag.EndpointNotResolved, "its targets are not planned: "+why, remedy)))
+	b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(b.Object), "spec.serviceRef", diag.EndpointNotResolved,
+		"its targets are not planned: "+why, remedy)))
 }
 
 // addresses are the targets of type ip.
@@ -78,11 +79,13 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	o := b.Object
 	slicesOf := p.workloads.slices[stack.ID{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}]
 	if len(slicesOf) == 0 && !p.Live {
-		b.unplanned("the files have no EndpointSlice of Service "+o.Namespace+"/"+o.Spec.ServiceRef.Name, "add the EndpointSlices, and the pods and nodes behind them, or read a cluster with --context")
+		b.unplanned("the files have no EndpointSlice of Service "+o.Namespace+"/"+o.Spec.ServiceRef.Name,
+			"add the EndpointSlices, and the pods and nodes behind them, or read a cluster with --context")
 		return
 	}
 	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
-	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(b.Port, slicesOf, ipv6)
+	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(
+		b.Port, slicesOf, ipv6)
 	x := bindings.Endpoints{
 		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
 		Pods:    registrar.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
@@ -94,8 +97,10 @@ func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about
 	wanted, found, _ := x.Addresses(ctx)
 	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
 	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
-	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6), registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
-		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of family %s, which the target group takes", *o.Spec.IPAddressType)})
+	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6),
+		registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
+		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of "+
+			"family %s, which the target group takes", *o.Spec.IPAddressType)})
 	}
 }
 
@@ -106,14 +111,17 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
 		return
 	}
-	wanted, found, known := bindings.Instances(o, p.workloads.nodes, b.Port, p.Config.Gates.Enabled(config.EndpointsFailOpen))
+	wanted, found, known := bindings.Instances(o, p.workloads.nodes, b.Port,
+		p.Config.Gates.Enabled(config.EndpointsFailOpen))
 	b.Diagnostics = append(b.Diagnostics, found...)
 	if !known {
 		b.State = Unserved
 		return
 	}
-	all, _ := registrar.NodeCandidates(p.workloads.nodes, o.Spec.NodeSelector, b.Port.NodePort) // the selector can be parsed
-	if o.Spec.VpcID != p.Config.VPC && len(wanted) > 0 {                                        // AWS refuses the instances of the cluster's VPC
+	// the selector can be parsed
+	all, _ := registrar.NodeCandidates(p.workloads.nodes, o.Spec.NodeSelector, b.Port.NodePort)
+	// AWS refuses the instances of the cluster's VPC
+	if o.Spec.VpcID != p.Config.VPC && len(wanted) > 0 {
 		ids := make([]string, 0, len(wanted))
 		for _, e := range wanted {
 			ids = append(ids, e.ID)
@@ -125,5 +133,8 @@ func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about
 		wanted = nil
 	}
 	b.wanted = wanted
-	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) { return nil, false }}.Judge(ctx, all, wanted)
+	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) {
+		return nil,
+			false
+	}}.Judge(ctx, all, wanted)
 }

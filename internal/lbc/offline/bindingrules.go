@@ -17,11 +17,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// rules finds which rules would be opened for bindings and which ones no binding needs: the controller's table of needs and its reconciliation of one group do, with
-// writes that are not carried out.
+// rules finds which rules would be opened for bindings and which ones no binding needs: the controller's table of needs
+// and its reconciliation of one group do, with writes that are not carried out.
 func (p *bindingPlanner) rules(ctx context.Context) Result {
 	out := Result{Key: sgsync.Key, Plan: plan.Plan{Key: sgsync.Key}}
-	if !slices.ContainsFunc(p.all, func(b *plannedBinding) bool { return b.shown && !b.OfStack() || b.Object.Spec.Networking != nil }) {
+	if !slices.ContainsFunc(p.all, func(b *plannedBinding) bool {
+		return b.shown && !b.OfStack() || b.Object.Spec.Networking != nil
+	}) {
 		return out
 	}
 	table, groups := sgsync.NewTable(), map[string]bool{}
@@ -33,7 +35,8 @@ func (p *bindingPlanner) rules(ctx context.Context) Result {
 			groups[g] = true
 		}
 	}
-	partial := p.unresolved || !p.AllKnown || p.Config.WatchNamespace != "" // with that, rules may be those of bindings that the controller does not see
+	// with that, rules may be those of bindings that the controller does not see
+	partial := p.unresolved || !p.AllKnown || p.Config.WatchNamespace != ""
 	if !partial {
 		all, err := p.Inventory.SecurityGroups().OfCluster(ctx)
 		for _, g := range all {
@@ -44,12 +47,14 @@ func (p *bindingPlanner) rules(ctx context.Context) Result {
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		did := &collector{}
 		r := sgsync.Reconciler{
-			Cluster: p.Config.ClusterName, Table: table, Rules: p.Inventory.SecurityGroups(), Limit: p.Config.RulesPerSecurityGroup, Write: did.write,
+			Cluster: p.Config.ClusterName, Table: table, Rules: p.Inventory.SecurityGroups(),
+			Limit: p.Config.RulesPerSecurityGroup, Write: did.write,
 		}
 		end := r.Reconcile(ctx, g, func() bool { return partial })
 		for _, b := range p.all {
 			if err := end.Of(b.ID().String(), b.Groups[g]); err != nil {
-				b.Diagnostics = append(b.Diagnostics, bindings.NetworkProblem(b.Object, diag.RulesNotWritten, fmt.Errorf("security group %s: %w", g, err))...)
+				b.Diagnostics = append(b.Diagnostics, bindings.NetworkProblem(b.Object, diag.RulesNotWritten,
+					fmt.Errorf("security group %s: %w", g, err))...)
 			}
 		}
 		p.attribute(g, did.ops, &out)
@@ -81,7 +86,8 @@ func (p *bindingPlanner) need(ctx context.Context, b *plannedBinding, table *sgs
 	}
 }
 
-// attribute enters what is done to a group: a rule that is opened under the first binding that needs it, one that is closed under none.
+// attribute enters what is done to a group: a rule that is opened under the first binding that needs it, one that is
+// closed under none.
 func (p *bindingPlanner) attribute(group string, ops []plan.Operation, none *Result) {
 	ref := stack.Literal(stack.KindSecurityGroup, group)
 	for _, op := range ops {
@@ -101,7 +107,8 @@ func (p *bindingPlanner) attribute(group string, ops []plan.Operation, none *Res
 		case awsop.RevokeSecurityGroupIngress:
 			none.Plan.Steps = append(none.Plan.Steps, plan.Step{
 				ID: plan.StepID("RevokeSecurityGroupIngress " + group), Action: plan.Update, Resource: ref, Lane: plan.Normal,
-				Op: awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: op.Permissions}, Why: ruleLines("no binding needs it: close ", op.Permissions),
+				Op:  awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: op.Permissions},
+				Why: ruleLines("no binding needs it: close ", op.Permissions),
 			})
 		}
 	}
@@ -119,7 +126,9 @@ func (p *bindingPlanner) open(group string, rule stack.Permission) {
 		}
 		return 2
 	}
-	for _, b := range slices.SortedStableFunc(slices.Values(p.all), func(x, y *plannedBinding) int { return cmp.Compare(rank(x), rank(y)) }) {
+	for _, b := range slices.SortedStableFunc(slices.Values(p.all), func(x, y *plannedBinding) int {
+		return cmp.Compare(rank(x), rank(y))
+	}) {
 		if !slices.ContainsFunc(b.Groups[group], func(q stack.Permission) bool {
 			return admits.Admits(q) || sgrules.Of([]stack.Permission{q}).Admits(rule)
 		}) {

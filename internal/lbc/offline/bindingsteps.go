@@ -39,16 +39,19 @@ func (p *bindingPlanner) steps(b *plannedBinding) {
 	arn := b.Object.Spec.TargetGroupARN
 	at := stack.Ref{Kind: stack.KindTargetGroup, ID: cmp.Or(naming.OfTargetGroup(arn), arn)}
 	for part := range slices.Chunk(b.Register, targetsPerStep) {
-		add(plan.Step{Resource: at, Op: awsop.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Targets: elbTargets(part)}, Why: b.lines(part)})
+		add(plan.Step{Resource: at, Op: awsop.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
+			Targets: elbTargets(part)}, Why: b.lines(part)})
 	}
 	for part := range slices.Chunk(b.Deregister, targetsPerStep) {
-		add(plan.Step{Resource: at, Op: awsop.DeregisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Targets: elbTargets(part)}, Why: b.lines(part)})
+		add(plan.Step{Resource: at, Op: awsop.DeregisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn),
+			Targets: elbTargets(part)}, Why: b.lines(part)})
 	}
 }
 
 func authorization(g GroupRules) plan.Step {
 	at := stack.Literal(stack.KindSecurityGroup, g.Group)
-	return plan.Step{Resource: at, Op: awsop.AuthorizeSecurityGroupIngress{Group: at, Permissions: g.Rules}, Why: ruleLines("open ", g.Rules)}
+	return plan.Step{Resource: at, Op: awsop.AuthorizeSecurityGroupIngress{Group: at, Permissions: g.Rules},
+		Why: ruleLines("open ", g.Rules)}
 }
 
 func elbTargets(in []registrar.Target) []awsop.Target {
@@ -69,7 +72,8 @@ func (b *plannedBinding) lines(ts []registrar.Target) (out []string) {
 			return append(out, fmt.Sprintf("and %d more", len(ts)-i))
 		}
 		line := t.Key()
-		if at := slices.IndexFunc(b.Endpoints, func(j bindings.Judgement) bool { return j.Address() == t.Address() }); at >= 0 {
+		if at := slices.IndexFunc(b.Endpoints, func(j bindings.Judgement) bool { return j.Address() == t.Address() }); at >=
+			0 {
 			j := b.Endpoints[at]
 			switch {
 			case j.Pod != "":

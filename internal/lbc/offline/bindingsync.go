@@ -36,7 +36,8 @@ func (p *bindingPlanner) syncAll(ctx context.Context) error {
 			err := p.sync(ctx, b)
 			if err != nil && b.OfStack() { // the plan of its stack counts all the same
 				b.Unread = true
-				b.Diagnostics = append(b.Diagnostics, note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
+				b.Diagnostics = append(b.Diagnostics,
+					note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
 				err = nil
 			}
 			if err != nil {
@@ -48,7 +49,8 @@ func (p *bindingPlanner) syncAll(ctx context.Context) error {
 	return reads.Wait()
 }
 
-// sync finds what would be registered and deregistered: the controller's registry does, with writes that are not carried out.
+// sync finds what would be registered and deregistered: the controller's registry does, with writes that are not
+// carried out.
 func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	if b.State == Unserved || b.Object.Spec.TargetGroupARN == "" || b.Object.Spec.IamRoleArnToAssume != "" {
 		return nil
@@ -59,7 +61,8 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 	})
 	registry.Clock = stopped{time.Now()}
 	registry.Seen = func(_ string, health []registrar.Health) { b.Health = health }
-	request := registrar.Request{Group: registrar.Group{Scope: p.scope, ARN: o.Spec.TargetGroupARN}, Binding: b.ID(), Want: b.wanted, Max: p.Config.MaxTargetsPerGroup}
+	request := registrar.Request{Group: registrar.Group{Scope: p.scope, ARN: o.Spec.TargetGroupARN}, Binding: b.ID(),
+		Want: b.wanted, Max: p.Config.MaxTargetsPerGroup}
 	if b.State == Unknown {
 		if !p.Explained {
 			return nil
@@ -117,5 +120,6 @@ func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
 
 // TargetGroupName is the name of the target group, empty if it is not known.
 func (b *Binding) TargetGroupName() string {
-	return cmp.Or(aws.ToString(b.TargetGroup.TargetGroupName), naming.OfTargetGroup(b.Object.Spec.TargetGroupARN), b.Object.Spec.TargetGroupName)
+	return cmp.Or(aws.ToString(b.TargetGroup.TargetGroupName), naming.OfTargetGroup(b.Object.Spec.TargetGroupARN),
+		b.Object.Spec.TargetGroupName)
 }

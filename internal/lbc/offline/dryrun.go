@@ -24,8 +24,8 @@ func (c *collector) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan
 	return apply.Outcome{State: apply.Done}
 }
 
-// stopped is a clock at which nothing becomes due: what the controller does after a pause is not planned, and a read is waited for however long it takes. It implements
-// awsclient.Clock.
+// stopped is a clock at which nothing becomes due: what the controller does after a pause is not planned, and a read is
+// waited for however long it takes. It implements awsclient.Clock.
 type stopped struct{ at time.Time }
 
 // Now implements awsclient.Clock.
@@ -36,7 +36,8 @@ func (stopped) AfterFunc(time.Duration, func()) (stop func() bool) {
 	return func() bool { return true }
 }
 
-// record is what a cluster has recorded of the targets of a binding; nothing is saved. It implements registrar.RegisteredTargets.
+// record is what a cluster has recorded of the targets of a binding; nothing is saved. It implements
+// registrar.RegisteredTargets.
 type record func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
 
 // Load implements registrar.RegisteredTargets.

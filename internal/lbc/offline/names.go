@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// refuseTakenNames leaves out the plans of load balancers whose declared name another stack has, or gets first. AWS refuses to create them.
+// refuseTakenNames leaves out the plans of load balancers whose declared name another stack has, or gets first. AWS
+// refuses to create them.
 func refuseTakenNames(all []Result, a Account) {
 	claims := map[string]stack.Key{} // the stack that gets each name
 	for i := range all {
@@ -37,10 +38,12 @@ func refuseTakenNames(all []Result, a Account) {
 	}
 }
 
-// createdName is the declared name of the load balancer that a plan creates; empty if it creates none, or the name is generated.
+// createdName is the declared name of the load balancer that a plan creates; empty if it creates none, or the name is
+// generated.
 func createdName(p *plan.Plan) string {
 	for _, s := range p.Steps {
-		if op, ok := s.Op.(awsop.CreateLoadBalancer); ok && s.Action == plan.Create && s.Resource.ID == stack.LoadBalancerIdentity && !naming.Generated(op.LoadBalancer.Name) {
+		if op, ok := s.Op.(awsop.CreateLoadBalancer); ok && s.Action == plan.Create &&
+			s.Resource.ID == stack.LoadBalancerIdentity && !naming.Generated(op.LoadBalancer.Name) {
 			return op.LoadBalancer.Name
 		}
 	}

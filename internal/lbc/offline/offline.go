@@ -1,5 +1,5 @@
-// Package offline makes plans without a running controller, from objects of a view and the state of AWS in an inventory, by the same
-// packages as the controller. It writes nothing.
+// Package offline makes plans without a running controller, from objects of a view and the state of AWS in an
+// inventory, by the same packages as the controller. It writes nothing.
 package offline
 
 import (
@@ -40,11 +40,11 @@ type Account interface {
 type Cluster struct {
 	// Bindings are the existing TargetGroupBindings of a stack; nil = there are none.
 	Bindings func(stack.Key) []awsop.Binding
-	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters share. Where it is nil,
-	// which of them are other clusters' is not known, and none counts as theirs.
+	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters
+	// share. Where it is nil, which of them are other clusters' is not known, and none counts as theirs.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
-	// Memory is what the controller remembers of a stack; nil = it is not known, of the stack or of any. A plan with it is the controller's next
-	// one: last valid versions serve, and settings in effect stay in effect.
+	// Memory is what the controller remembers of a stack; nil = it is not known, of the stack or of any. A plan with it is
+	// the controller's next one: last valid versions serve, and settings in effect stay in effect.
 	Memory func(ctx context.Context, key stack.Key) *compile.Memory
 }
 
@@ -67,7 +67,8 @@ type Result struct {
 	Unbuildable bool
 	// Instead is what is shown in the place of a plan that is unbuildable; empty = that it cannot be built.
 	Instead string
-	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied everything as it is wanted now.
+	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied
+	// everything as it is wanted now.
 	DriftAssumed bool
 	// Input, Compiled and Observed are what the plan is made from.
 	Input    front.Input
@@ -84,7 +85,9 @@ type Outcome struct {
 
 // Invalid reports whether an object is invalid.
 func (o Outcome) Invalid() bool {
-	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
+	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool {
+		return r.Diagnostics.HasErrors() || len(r.Unmet) > 0
+	})
 }
 
 // Planner plans stacks with the state of AWS, the flags of the controller, and what the cluster holds of the stacks.
@@ -99,7 +102,8 @@ type Planner struct {
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
 func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool) (Outcome, error) {
 	s := &planning{
-		Planner: p, view: v, loaders: settings.Loaders(p.Config, true), compile: settings.Compile(p.Config), placements: map[stack.Key]shard.Placement{},
+		Planner: p, view: v, loaders: settings.Loaders(p.Config, true), compile: settings.Compile(p.Config),
+		placements: map[stack.Key]shard.Placement{},
 	}
 	keys, broken := front.Keys(v, s.loaders)
 	var out []Result
@@ -141,11 +145,13 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 	if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
 		return Result{}, false, nil
 	}
-	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, s.Cluster.memory(ctx, key))
+	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w,
+		s.Cluster.memory(ctx, key))
 	if err != nil {
 		return Result{}, false, fmt.Errorf("%s: %w", key, err)
 	}
-	result = Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(compiled.Diagnostics), w.Found...), Input: w, Compiled: compiled}
+	result = Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(compiled.Diagnostics),
+		w.Found...), Input: w, Compiled: compiled}
 	result.Unmet = w.Unmet(result.Diagnostics)
 	if compiled.Stack == nil {
 		result.Unbuildable = true
@@ -180,7 +186,8 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 	}
 	withheld, assumed := withhold(ctx, compiled, o, s.Config, s.Cluster)
 	plan := func() {
-		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, front.Observation(w, key.Owner), approved)
+		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o),
+			withheld, front.Observation(w, key.Owner), approved)
 		result.DriftAssumed = assumed && len(result.Plan.Withheld) > 0
 	}
 	plan()
@@ -196,9 +203,10 @@ func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack,
 	return nil
 }
 
-// withhold is the drift policy of a stack. Where it is not known which fields the controller applied last, all that are wanted count as applied to a load
-// balancer that exists; assumed reports that.
-func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config.Config, in Cluster) (p plan.Policy, assumed bool) {
+// withhold is the drift policy of a stack. Where it is not known which fields the controller applied last, all that are
+// wanted count as applied to a load balancer that exists; assumed reports that.
+func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config.Config, in Cluster) (p plan.Policy,
+	assumed bool) {
 	by := front.DriftPolicies(r, settings.DriftPolicy(c))
 	wanted := policy.Wanted(r.Stack)
 	if by.Corrects() || len(o.LoadBalancers) == 0 {
@@ -210,7 +218,8 @@ func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config
 	return policy.Withhold(by, wanted, wanted, o), true
 }
 
-// place is the part that the load balancer of a stack has of its group, if the group has several. Each group is placed once, by the rules that stand in AWS.
+// place is the part that the load balancer of a stack has of its group, if the group has several. Each group is placed
+// once, by the rules that stand in AWS.
 func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if _, n := naming.ShardOf(key.ID); n > 0 {
 		w.DryRun, w.Found = nil, nil
@@ -220,7 +229,9 @@ func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (fro
 	}
 	group := front.ShardKey(key, 0)
 	if _, placed := s.placements[group]; !placed {
-		p, err := front.Shards{Facts: s.Account, Compile: s.compile, Memory: func(k stack.Key) *compile.Memory { return s.Cluster.memory(ctx, k) }}.Place(ctx, key, w, nil, false)
+		p, err := front.Shards{Facts: s.Account, Compile: s.compile, Memory: func(k stack.Key) *compile.Memory {
+			return s.Cluster.memory(ctx, k)
+		}}.Place(ctx, key, w, nil, false)
 		if err != nil {
 			return w, err
 		}
@@ -229,7 +240,8 @@ func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (fro
 	return w.Part(key, s.placements[group]), nil
 }
 
-// load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
+// load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS
+// holds, as in the controller.
 func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error) {
 	ofGroup := s.Cluster.memory(ctx, front.ShardKey(key, 0))
 	f := front.Recalling(s.loaders[key.Owner], s.Cluster.memory(ctx, key))
@@ -249,8 +261,9 @@ func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error)
 	return w, nil
 }
 
-// unreadDeletions reports whether a plan deletes load balancers whose attributes, deletion protection among them, were not read, and returns
-// a stack whose observation reads them. The controller does not need them, since AWS refuses the deletion.
+// unreadDeletions reports whether a plan deletes load balancers whose attributes, deletion protection among them, were
+// not read, and returns a stack whose observation reads them. The controller does not need them, since AWS refuses the
+// deletion.
 func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unread bool) {
 	s := *desired
 	s.LoadBalancers = slices.Clone(desired.LoadBalancers)
@@ -259,8 +272,10 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 			continue
 		}
 		for _, lb := range r.Observed.LoadBalancers {
-			if lb.ARN == step.Resource.Literal && !lb.Known(awsop.PartAttributes) { // attributes are read only if some are desired
-				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: map[string]string{"": ""}})
+			// attributes are read only if some are desired
+			if lb.ARN == step.Resource.Literal && !lb.Known(awsop.PartAttributes) {
+				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme,
+					Attributes: map[string]string{"": ""}})
 				unread = true
 			}
 		}
@@ -310,7 +325,8 @@ func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Rea
 	return v.Reads()
 }
 
-// KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or group.
+// KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or
+// group.
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
 	loaders := settings.Loaders(c, true)
 	for _, k := range owner.Kinds {

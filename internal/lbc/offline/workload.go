@@ -18,7 +18,8 @@ type workloads struct {
 }
 
 func workloadsOf(v *objects.View) *workloads {
-	w := &workloads{view: v, nodes: objects.List[*corev1.Node](v, objects.Node, ""), slices: map[stack.ID][]*discoveryv1.EndpointSlice{}}
+	w := &workloads{view: v, nodes: objects.List[*corev1.Node](v, objects.Node, ""),
+		slices: map[stack.ID][]*discoveryv1.EndpointSlice{}}
 	for _, s := range objects.List[*discoveryv1.EndpointSlice](v, objects.EndpointSlice, "") {
 		of := stack.ID{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}
 		w.slices[of] = append(w.slices[of], s)

@@ -1,6 +1,6 @@
-// Package recording records the responses of AWS to reads in a file, and replays them without AWS and credentials: an equal request gets
-// the recorded response. It wraps the HTTP client of the SDK, so that all services are covered in the same way.
-// It records requests and responses without signatures and credentials.
+// Package recording records the responses of AWS to reads in a file, and replays them without AWS and credentials: an
+// equal request gets the recorded response. It wraps the HTTP client of the SDK, so that all services are covered in
+// the same way. It records requests and responses without signatures and credentials.
 package recording
 
 import (
@@ -134,7 +134,8 @@ func (p replayer) Do(r *http.Request) (*http.Response, error) {
 	}
 	e, ok := p.known[q]
 	if !ok {
-		return nil, fmt.Errorf("the recording of %s has no response to this %s request; record again, with the same manifests and flags", p.made, q.name())
+		return nil, fmt.Errorf("the recording of %s has no response to this %s request; record again, with the same "+
+			"manifests and flags", p.made, q.name())
 	}
 	h := http.Header{"Content-Type": {e.ContentType}}
 	if e.ErrorType != "" {
@@ -192,11 +193,13 @@ func (d recorder) Do(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = io.NopCloser(bytes.NewReader(answer))
 	throttled := bytes.Contains(answer, []byte("Throttling")) || bytes.Contains(answer, []byte("RequestLimitExceeded"))
-	if res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests || res.StatusCode != http.StatusOK && throttled {
+	if res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests || res.StatusCode != http.StatusOK &&
+		throttled {
 		return res, nil
 	}
 	d.into.mu.Lock()
 	defer d.into.mu.Unlock()
-	d.into.all[q] = Exchange{q, res.StatusCode, res.Header.Get("Content-Type"), res.Header.Get(errorTypeHeader), string(answer)}
+	d.into.all[q] = Exchange{q, res.StatusCode, res.Header.Get("Content-Type"), res.Header.Get(errorTypeHeader),
+		string(answer)}
 	return res, nil
 }

@@ -17,7 +17,8 @@ type doer func(*http.Request) (*http.Response, error)
 func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 func answer(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"text/xml"}, "X-Amzn-Errortype": {"T"}}, Body: io.NopCloser(strings.NewReader(body))}
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"text/xml"}, "X-Amzn-Errortype": {"T"}},
+		Body: io.NopCloser(strings.NewReader(body))}
 }
 
 func ask(t *testing.T, d sdkhttp.Doer, host, target, body string) (string, error) {
@@ -67,7 +68,8 @@ func TestWhatWasRecordedIsAnsweredAndNothingElse(t *testing.T) {
 		t.Errorf("what is recorded is not what is answered: %q, %v", got, err)
 	}
 	var file bytes.Buffer
-	made := &Recording{Recording: Format, Made: "2026-01-01T00:00:00Z", Region: "r", VPC: "v", Cluster: "c", Exchanges: c.Exchanges()}
+	made := &Recording{Recording: Format, Made: "2026-01-01T00:00:00Z", Region: "r", VPC: "v", Cluster: "c",
+		Exchanges: c.Exchanges()}
 	if err := made.Write(&file); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,8 @@ func TestWhatWasRecordedIsAnsweredAndNothingElse(t *testing.T) {
 		{"Svc.List", `{"more":1}`, "to this List request"},
 		{"", "", "to this POST / request"},
 	} {
-		if _, err := ask(t, replay, "one.example.com", c.target, c.body); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ask(t, replay, "one.example.com", c.target, c.body); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v", c.target, c.body, err)
 		}
 	}

@@ -63,20 +63,24 @@ const attempts = 2
 
 var errWrites = errors.New("lbc doctor writes nothing to AWS")
 
-// account connects to AWS in the region and VPC that flags, the controller's Deployment, the environment or the nodes name, in this order.
+// account connects to AWS in the region and VPC that flags, the controller's Deployment, the environment or the nodes
+// name, in this order.
 func (r *reader) account(ctx context.Context, s state) (put, error) {
 	c := r.settings(s)
 	known := c.VPC
 	if known == "" && len(c.VPCTags) == 0 {
-		known = "unknown" // the nodes' instances have it; the instance metadata service of the machine that lbc runs on does not
+		// the nodes' instances have it; the instance metadata service of the machine that lbc runs on does not
+		known = "unknown"
 	}
 	connection, err := awsclient.Connect(ctx, awsclient.ConnectOptions{
-		Region: c.Region, VPC: known, VPCTags: c.VPCTags, MaxAttempts: attempts, Endpoints: c.APIEndpoints, Version: r.options.Version, Transport: r.clock.transport,
+		Region: c.Region, VPC: known, VPCTags: c.VPCTags, MaxAttempts: attempts, Endpoints: c.APIEndpoints,
+		Version: r.options.Version, Transport: r.clock.transport,
 	})
 	if err != nil {
 		return nil, err
 	}
-	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts, MayWrite: func() error { return errWrites }}))
+	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts,
+		MayWrite: func() error { return errWrites }}))
 	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
 	caller, err := clients.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -90,9 +94,11 @@ func (r *reader) account(ctx context.Context, s state) (put, error) {
 	return func(s *state) {
 		s.connection, s.clients, s.config = connection, clients, c
 		s.facts.Settings = doctor.Settings{
-			Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Account: aws.ToString(caller.Account), Caller: aws.ToString(caller.Arn),
+			Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Account: aws.ToString(caller.Account),
+			Caller: aws.ToString(caller.Arn),
 			Subnets: doctor.SubnetSettings{
-				CheckClusterTag: c.Gates.Enabled(config.SubnetsClusterTagCheck), ByReachability: c.Gates.Enabled(config.SubnetDiscoveryByReachable), SingleSubnet: c.Gates.Enabled(config.ALBSingleSubnet),
+				CheckClusterTag: c.Gates.Enabled(config.SubnetsClusterTagCheck), ByReachability: c.Gates.Enabled(
+					config.SubnetDiscoveryByReachable), SingleSubnet: c.Gates.Enabled(config.ALBSingleSubnet),
 			},
 			Accelerators: c.ServesAccelerators(),
 		}
@@ -147,14 +153,16 @@ func vpcOfNodes(ctx context.Context, client awsclient.EC2, nodes []corev1.Node) 
 func (r *reader) network(ctx context.Context, s state) (put, error) {
 	_, err := s.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{s.config.VPC}})
 	var api smithy.APIError
-	if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "InvalidVpcID") || errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "InvalidVpcId") {
+	if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "InvalidVpcID") || errors.As(err, &api) &&
+		strings.HasPrefix(api.ErrorCode(), "InvalidVpcId") {
 		return func(*state) {}, nil
 	} else if err != nil {
 		return nil, err
 	}
 	scope := inventoryscope.Of(&s.config)
 	scope.Now, scope.AddOnTimeout = time.Now, r.options.Timeout
-	known, err := inventory.New(s.clients, scope).Answer(ctx, []facts.Need{{Kind: facts.NeedVPC}, {Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}})
+	known, err := inventory.New(s.clients, scope).Answer(ctx, []facts.Need{{Kind: facts.NeedVPC},
+		{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +190,8 @@ func (r *reader) instances(ctx context.Context, s state) (put, error) {
 	}
 	var all []doctor.Instance
 	for ; len(ids) > 0; ids = ids[min(page, len(ids)):] {
-		in := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{{Name: aws.String("instance-id"), Values: ids[:min(page, len(ids))]}}}
+		in := &ec2.DescribeInstancesInput{
+			Filters: []ec2types.Filter{{Name: aws.String("instance-id"), Values: ids[:min(page, len(ids))]}}}
 		for {
 			out, err := s.clients.EC2.DescribeInstances(ctx, in)
 			if err != nil {
@@ -209,7 +218,8 @@ func instance(s state, of *ec2types.Instance, node string) doctor.Instance {
 	if m := of.MetadataOptions; m != nil {
 		x.HopLimit = aws.ToInt32(m.HttpPutResponseHopLimit)
 	}
-	chooser := sgsync.Chooser{Cluster: s.config.ClusterName, Group: s.config.NodeSecurityGroup, ExtraTags: s.config.TargetENISecurityTags}
+	chooser := sgsync.Chooser{Cluster: s.config.ClusterName, Group: s.config.NodeSecurityGroup,
+		ExtraTags: s.config.TargetENISecurityTags}
 	for _, n := range of.NetworkInterfaces {
 		if n.Attachment == nil || aws.ToInt32(n.Attachment.DeviceIndex) != 0 {
 			continue

@@ -42,7 +42,8 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 		return nil, err
 	}
 	named := map[string]bool{}
-	for _, b := range objects.List[*v1beta1.TargetGroupBinding](objects.New(s.facts.Objects), objects.TargetGroupBinding, "") {
+	for _, b := range objects.List[*v1beta1.TargetGroupBinding](objects.New(s.facts.Objects), objects.TargetGroupBinding,
+		"") {
 		named[b.Spec.TargetGroupARN] = true
 	}
 	cluster := s.config.ClusterName
@@ -50,7 +51,9 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 	for _, lb := range lbs {
 		arn := aws.ToString(lb.LoadBalancerArn)
 		if key, _, ok := naming.StackOf(cluster, arn, tags[arn]); ok {
-			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId), Hostname: aws.ToString(lb.DNSName), Type: stack.LoadBalancerType(lb.Type), Key: key, SecurityGroups: lb.SecurityGroups}
+			x := doctor.LoadBalancer{ARN: arn, Name: aws.ToString(lb.LoadBalancerName), VPC: aws.ToString(lb.VpcId),
+				Hostname: aws.ToString(lb.DNSName), Type: stack.LoadBalancerType(lb.Type), Key: key,
+				SecurityGroups: lb.SecurityGroups}
 			_, x.Retained = tags[arn][naming.RetainedTag]
 			for _, z := range lb.AvailabilityZones {
 				x.Zones = append(x.Zones, aws.ToString(z.ZoneName))
@@ -64,7 +67,8 @@ func (r *reader) loadBalancers(ctx context.Context, s state) (put, error) {
 		key, _, ok := naming.StackOf(cluster, arn, tags[arn])
 		if ok || named[arn] {
 			kept = append(kept, doctor.TargetGroup{
-				ARN: arn, Name: aws.ToString(g.TargetGroupName), VPC: aws.ToString(g.VpcId), Cluster: tags[arn][naming.ClusterTag], Key: key, Ours: ok, LoadBalancers: g.LoadBalancerArns,
+				ARN: arn, Name: aws.ToString(g.TargetGroupName), VPC: aws.ToString(g.VpcId), Cluster: tags[arn][naming.ClusterTag],
+				Key: key, Ours: ok, LoadBalancers: g.LoadBalancerArns,
 			})
 		}
 	}
@@ -128,12 +132,14 @@ func describeTags(ctx context.Context, client awsclient.ELBV2, arns []string) (m
 func (r *reader) targetHealth(ctx context.Context, s state) (put, error) {
 	groups := slices.Clone(s.facts.TargetGroups)
 	err := parallel(ctx, len(groups), func(ctx context.Context, i int) error {
-		out, err := s.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &groups[i].ARN})
+		out, err := s.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+			TargetGroupArn: &groups[i].ARN})
 		if err != nil {
 			return err
 		}
 		for _, d := range out.TargetHealthDescriptions {
-			x := doctor.Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone)}
+			x := doctor.Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port),
+				Zone: aws.ToString(d.Target.AvailabilityZone)}
 			if h := d.TargetHealth; h != nil {
 				x.State, x.Reason, x.Description = string(h.State), string(h.Reason), aws.ToString(h.Description)
 			}
@@ -150,7 +156,9 @@ func (r *reader) targetHealth(ctx context.Context, s state) (put, error) {
 
 func (r *reader) listeners(ctx context.Context, s state) (put, error) {
 	lbs := slices.Clone(s.facts.LoadBalancers)
-	err := parallel(ctx, len(lbs), func(ctx context.Context, i int) error { return readListeners(ctx, s.clients.ELBV2, &lbs[i]) })
+	err := parallel(ctx, len(lbs), func(ctx context.Context, i int) error {
+		return readListeners(ctx, s.clients.ELBV2, &lbs[i])
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +248,8 @@ func (r *reader) certificates(ctx context.Context, s state) (put, error) {
 			return err
 		}
 		c := out.Certificate
-		all[i] = doctor.Certificate{ARN: arns[i], Type: string(c.Type), Status: string(c.Status), Domains: c.SubjectAlternativeNames}
+		all[i] = doctor.Certificate{ARN: arns[i], Type: string(c.Type), Status: string(c.Status),
+			Domains: c.SubjectAlternativeNames}
 		if c.NotAfter != nil {
 			all[i].Expires = *c.NotAfter
 		}

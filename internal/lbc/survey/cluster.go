@@ -151,7 +151,8 @@ const autoModeDefinition = "ingressclassparams.eks.amazonaws.com"
 
 func (r *reader) definitions(ctx context.Context, s state) (put, error) {
 	l := &unstructured.UnstructuredList{}
-	l.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
+	l.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1",
+		Kind: "CustomResourceDefinitionList"})
 	if err := s.client.List(ctx, l); err != nil {
 		return nil, err
 	}
@@ -186,16 +187,19 @@ func (r *reader) heartbeats(ctx context.Context, s state) (put, error) {
 	var all []doctor.Heartbeat
 	for i := range l.Items {
 		if renewed := l.Items[i].Spec.RenewTime; renewed != nil {
-			all = append(all, doctor.Heartbeat{Node: l.Items[i].Name, Renewed: renewed.Time, Written: writtenAt(l.Items[i].ManagedFields)})
+			all = append(all, doctor.Heartbeat{Node: l.Items[i].Name, Renewed: renewed.Time,
+				Written: writtenAt(l.Items[i].ManagedFields)})
 		}
 	}
 	return func(s *state) { s.facts.Heartbeats = all }, nil
 }
 
-// writtenAt is when the API server took the last renewal of a Lease: it notes the time of a change beside the fields of who made it.
+// writtenAt is when the API server took the last renewal of a Lease: it notes the time of a change beside the fields of
+// who made it.
 func writtenAt(fields []metav1.ManagedFieldsEntry) (at time.Time) {
 	for _, m := range fields {
-		if m.Time != nil && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:renewTime"`) && m.Time.After(at) {
+		if m.Time != nil && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:renewTime"`) &&
+			m.Time.After(at) {
 			at = m.Time.Time
 		}
 	}
@@ -204,7 +208,8 @@ func writtenAt(fields []metav1.ManagedFieldsEntry) (at time.Time) {
 
 func (r *reader) workloads(ctx context.Context, s state) (put, error) {
 	namespaces := map[string]bool{}
-	for _, b := range objects.List[*v1beta1.TargetGroupBinding](objects.New(s.facts.Objects), objects.TargetGroupBinding, "") {
+	for _, b := range objects.List[*v1beta1.TargetGroupBinding](objects.New(s.facts.Objects), objects.TargetGroupBinding,
+		"") {
 		namespaces[b.Namespace] = true
 	}
 	var endpoints []discoveryv1.EndpointSlice
@@ -247,7 +252,8 @@ func (r *reader) events(ctx context.Context, s state) (put, error) {
 func (r *reader) admission(ctx context.Context, s state) (put, error) {
 	svc := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "lbc-doctor-", Namespace: metav1.NamespaceDefault},
-		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}, Selector: map[string]string{"app": "none"}},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}},
+			Selector: map[string]string{"app": "none"}},
 	}
 	err := s.client.Create(ctx, svc, client.DryRunAll)
 	refused := ""

@@ -29,8 +29,8 @@ const (
 	roleAnnotation = "eks.amazonaws.com/role-arn"
 )
 
-// controllerNames are the names that this controller and its predecessors have as charts, images and containers, and the values of nameLabel on their
-// Deployments unless value nameOverride is set.
+// controllerNames are the names that this controller and its predecessors have as charts, images and containers, and
+// the values of nameLabel on their Deployments unless value nameOverride is set.
 var controllerNames = []string{controllerName, "aws-alb-ingress-controller", "alb-ingress-controller"}
 
 func (r *reader) controllers(ctx context.Context, s state) (put, error) {
@@ -64,10 +64,11 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 	}, nil
 }
 
-// isController reports whether a Deployment runs the controller or one of its predecessors, whatever its name and namespace: by the label that names it,
-// the chart that it is of, or the name or image of a container.
+// isController reports whether a Deployment runs the controller or one of its predecessors, whatever its name and
+// namespace: by the label that names it, the chart that it is of, or the name or image of a container.
 func isController(d *appsv1.Deployment) bool {
-	if slices.Contains(controllerNames, d.Labels[nameLabel]) || strings.HasPrefix(d.Labels[chartLabel], controllerName+"-") {
+	if slices.Contains(controllerNames, d.Labels[nameLabel]) || strings.HasPrefix(d.Labels[chartLabel],
+		controllerName+"-") {
 		return true
 	}
 	return slices.ContainsFunc(d.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
@@ -103,10 +104,12 @@ func container(spec *corev1.PodSpec) corev1.Container {
 	return spec.Containers[0]
 }
 
-func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (doctor.Deployment, *config.Config, error) {
+func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (doctor.Deployment,
+	*config.Config, error) {
 	spec := &of.Spec.Template.Spec
 	c := container(spec)
-	d := doctor.Deployment{Namespace: of.Namespace, Name: of.Name, Image: c.Image, Wanted: 1, Ready: of.Status.ReadyReplicas, HostNetwork: spec.HostNetwork}
+	d := doctor.Deployment{Namespace: of.Namespace, Name: of.Name, Image: c.Image, Wanted: 1,
+		Ready: of.Status.ReadyReplicas, HostNetwork: spec.HostNetwork}
 	if of.Spec.Replicas != nil {
 		d.Wanted = *of.Spec.Replicas
 	}
@@ -114,7 +117,8 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (do
 	if err != nil {
 		d.Problem = err.Error()
 	} else {
-		d.AsksInstance = parsed.Region == "" && !hasEnv(c, "AWS_REGION", "AWS_DEFAULT_REGION") || parsed.VPC == "" && len(parsed.VPCTags) == 0
+		d.AsksInstance = parsed.Region == "" && !hasEnv(c, "AWS_REGION", "AWS_DEFAULT_REGION") || parsed.VPC == "" &&
+			len(parsed.VPCTags) == 0
 	}
 	account := &corev1.ServiceAccount{}
 	err = k.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: cmp.Or(spec.ServiceAccountName, "default")}, account)
@@ -127,14 +131,16 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (do
 		return d, parsed, err
 	}
 	pods := &corev1.PodList{}
-	if err := k.List(ctx, pods, client.InNamespace(of.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+	if err := k.List(ctx, pods, client.InNamespace(of.Namespace), client.MatchingLabelsSelector{
+		Selector: selector}); err != nil {
 		return d, parsed, err
 	}
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		d.Pods = append(d.Pods, doctor.Pod{
 			Name: p.Name, Problem: podProblem(p), Restarts: restarts(p),
-			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ACCESS_KEY_ID"),
+			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+				"AWS_ACCESS_KEY_ID"),
 		})
 	}
 	return d, parsed, nil
@@ -150,7 +156,8 @@ func restarts(p *corev1.Pod) string {
 	for _, c := range p.Status.ContainerStatuses {
 		times += c.RestartCount
 		if t := c.LastTerminationState.Terminated; t != nil && !t.FinishedAt.Before(&last) {
-			last, why = t.FinishedAt, strings.TrimSpace(fmt.Sprintf(", last after exit status %d %s %s", t.ExitCode, t.Reason, t.Message))
+			last, why = t.FinishedAt, strings.TrimSpace(fmt.Sprintf(", last after exit status %d %s %s", t.ExitCode,
+				t.Reason, t.Message))
 		}
 	}
 	if times == 0 {
@@ -195,7 +202,8 @@ func shownObjects(ctx context.Context, k client.Client) (out []doctor.Shown) {
 	for i := range list.Items {
 		x := &list.Items[i]
 		out = append(out, doctor.Shown{
-			Namespace: x.Namespace, Name: x.Name, Writer: x.Status.Controller, Ready: meta.IsStatusConditionTrue(x.Status.Conditions, v1alpha1.ConditionReady),
+			Namespace: x.Namespace, Name: x.Name, Writer: x.Status.Controller, Ready: meta.IsStatusConditionTrue(
+				x.Status.Conditions, v1alpha1.ConditionReady),
 		})
 	}
 	return out
@@ -229,7 +237,8 @@ func elections(ctx context.Context, k client.Client, of *coordinationv1.Lease) (
 	for i := range l.Items {
 		e := &l.Items[i]
 		if e.Reason == "LeaderElection" && strings.HasSuffix(e.Message, " became leader") {
-			out = append(out, doctor.Election{First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, Times: int(e.Count), Text: e.Message})
+			out = append(out, doctor.Election{First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, Times: int(e.Count),
+				Text: e.Message})
 		}
 	}
 	slices.SortFunc(out, func(a, b doctor.Election) int { return a.Last.Compare(b.Last) })

@@ -25,10 +25,12 @@ func (r *reader) denials(ctx context.Context, s state) map[string]string {
 	labels := naming.ObjectLabels{Fixed: c.ObjectLabels, Copied: c.CopiedLabels}
 	out := map[string]string{}
 	for _, owner := range triedFor(s.facts.Objects) {
-		meta := metav1.ObjectMeta{GenerateName: "lbc-doctor-", Namespace: owner.GetNamespace(), Labels: labels.Of(owner.GetLabels())}
+		meta := metav1.ObjectMeta{GenerateName: "lbc-doctor-", Namespace: owner.GetNamespace(),
+			Labels: labels.Of(owner.GetLabels())}
 		lb, binding := &v1alpha1.LoadBalancer{ObjectMeta: meta}, &v1beta1.TargetGroupBinding{ObjectMeta: *meta.DeepCopy()}
 		binding.Spec.ServiceRef.Name, binding.Spec.ServiceRef.Port = "none", intstr.FromInt32(80)
-		binding.Spec.TargetGroupARN = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/lbc-doctor/0123456789abcdef"
+		binding.Spec.TargetGroupARN =
+			"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/lbc-doctor/0123456789abcdef"
 		target := v1beta1.TargetType("ip")
 		binding.Spec.TargetType = &target
 		for kind, o := range map[string]client.Object{"LoadBalancer": lb, "TargetGroupBinding": binding} {
@@ -37,7 +39,8 @@ func (r *reader) denials(ctx context.Context, s state) map[string]string {
 				continue
 			}
 			what := diag.Object{Kind: kind, Namespace: meta.Namespace, Name: "of " + owner.GetName()}
-			if denial, ok := diag.DenialOf(err.Error()); ok && !strings.HasSuffix(denial.By, ".k8s.aws") { // the controller's own webhooks know no such target group
+			// the controller's own webhooks know no such target group
+			if denial, ok := diag.DenialOf(err.Error()); ok && !strings.HasSuffix(denial.By, ".k8s.aws") {
 				text, _ := denial.Of(what, true)
 				out[what.String()] = text
 			}
@@ -52,7 +55,8 @@ func triedFor(all objects.Snapshot) (out []metav1.Object) {
 	for _, kind := range []objects.Kind{objects.Ingress, objects.Gateway, objects.Service} {
 		for _, o := range objects.List[metav1.Object](v, kind, "") {
 			svc, isService := o.(*corev1.Service)
-			if isService && svc.Spec.Type != corev1.ServiceTypeLoadBalancer || seen[o.GetNamespace()] || len(out) == triedNamespaces || o.GetDeletionTimestamp() != nil {
+			if isService && svc.Spec.Type != corev1.ServiceTypeLoadBalancer || seen[o.GetNamespace()] ||
+				len(out) == triedNamespaces || o.GetDeletionTimestamp() != nil {
 				continue
 			}
 			seen[o.GetNamespace()] = true

@@ -39,7 +39,8 @@ func (r *reader) limits(ctx context.Context, s state) (put, error) {
 
 // accountAttributes is a call that the controller does not make.
 type accountAttributes interface {
-	DescribeAccountAttributes(context.Context, *ec2.DescribeAccountAttributesInput, ...func(*ec2.Options)) (*ec2.DescribeAccountAttributesOutput, error)
+	DescribeAccountAttributes(context.Context, *ec2.DescribeAccountAttributesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeAccountAttributesOutput, error)
 }
 
 // groupsOfInterface is the attribute of an account with this limit.
@@ -48,13 +49,16 @@ const groupsOfInterface = "vpc-max-security-groups-per-interface"
 func (r *reader) groupRules(ctx context.Context, s state) (put, error) {
 	limit := 0
 	if client, ok := s.clients.EC2.(accountAttributes); ok {
-		out, err := client.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{AttributeNames: []ec2types.AccountAttributeName{groupsOfInterface}})
-		if err == nil && len(out.AccountAttributes) == 1 && len(out.AccountAttributes[0].AttributeValues) == 1 { // else the default is assumed
+		out, err := client.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{
+			AttributeNames: []ec2types.AccountAttributeName{groupsOfInterface}})
+		// else the default is assumed
+		if err == nil && len(out.AccountAttributes) == 1 && len(out.AccountAttributes[0].AttributeValues) == 1 {
 			_, _ = fmt.Sscan(aws.ToString(out.AccountAttributes[0].AttributeValues[0].AttributeValue), &limit)
 		}
 	}
 	var all []doctor.GroupRules
-	in := &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.config.VPC}}}, MaxResults: aws.Int32(1000)}
+	in := &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.config.VPC}}}, MaxResults: aws.Int32(1000)}
 	for {
 		out, err := s.clients.EC2.DescribeSecurityGroups(ctx, in)
 		if err != nil {
@@ -81,7 +85,8 @@ func rulesOf(g *ec2types.SecurityGroup) doctor.GroupRules {
 }
 
 func (r *reader) certificateList(ctx context.Context, s state) (put, error) {
-	in := &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}, MaxItems: aws.Int32(1000)}
+	in := &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()},
+		MaxItems: aws.Int32(1000)}
 	var imported []time.Time
 	for {
 		out, err := s.clients.ACM.ListCertificates(ctx, in)

@@ -46,7 +46,8 @@ func (r *reader) permissions(ctx context.Context, s state) (put, error) {
 func simulate(ctx context.Context, s state, role string, policy iampolicy.Document) (lacking []doctor.Lack, err error) {
 	scope := s.connection.Scope
 	questions := iampolicy.Questions(policy, iampolicy.Subject{
-		Partition: scope.Partition, Region: s.config.Region, Account: s.facts.Settings.Account, Cluster: s.config.ClusterName, VPC: s.config.VPC, Role: role,
+		Partition: scope.Partition, Region: s.config.Region, Account: s.facts.Settings.Account, Cluster: s.config.ClusterName,
+		VPC: s.config.VPC, Role: role,
 	})
 	answers := make([][]awsclient.Simulated, len(questions))
 	err = parallel(ctx, len(questions), func(ctx context.Context, i int) (err error) {
@@ -78,5 +79,6 @@ func isRole(caller, role string) bool {
 	of := strings.Split(caller, ":")
 	session := strings.Split(caller, "/") // arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION
 	as := strings.Split(role, ":")
-	return len(session) == 3 && strings.HasSuffix(session[0], ":assumed-role") && len(as) > 4 && of[4] == as[4] && session[1] == role[strings.LastIndexByte(role, '/')+1:]
+	return len(session) == 3 && strings.HasSuffix(session[0], ":assumed-role") && len(as) > 4 && of[4] == as[4] &&
+		session[1] == role[strings.LastIndexByte(role, '/')+1:]
 }

@@ -24,7 +24,8 @@ type probe func(ctx context.Context, s state, c awsclient.Clients) error
 
 func failed[T any](_ T, err error) error { return err }
 
-// probes are those by action. sts:AssumeRole has none: a role answers a call without the external id that its bindings have as one without the permission.
+// probes are those by action. sts:AssumeRole has none: a role answers a call without the external id that its bindings
+// have as one without the permission.
 var probes = map[string]probe{
 	"acm:ListCertificates": func(ctx context.Context, _ state, c awsclient.Clients) error {
 		return failed(c.ACM.ListCertificates(ctx, &acm.ListCertificatesInput{MaxItems: aws.Int32(1)}))
@@ -63,25 +64,30 @@ var probes = map[string]probe{
 		return failed(c.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{DryRun: aws.Bool(true)}))
 	},
 	"tag:GetResources": func(ctx context.Context, _ state, c awsclient.Clients) error {
-		return failed(c.Tagging.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1)}))
+		return failed(c.Tagging.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{
+			ResourcesPerPage: aws.Int32(1)}))
 	},
 	"ec2:CreateSecurityGroup": func(ctx context.Context, s state, c awsclient.Clients) error {
 		tag := []ec2types.Tag{{Key: aws.String(naming.ClusterTag), Value: aws.String(s.config.ClusterName)}}
 		return failed(c.EC2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-			DryRun: aws.Bool(true), GroupName: aws.String("lbc-doctor"), Description: aws.String("dry run"), VpcId: aws.String(s.config.VPC),
+			DryRun: aws.Bool(true), GroupName: aws.String("lbc-doctor"), Description: aws.String("dry run"),
+			VpcId:             aws.String(s.config.VPC),
 			TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tag}},
 		}))
 	},
 	"ec2:AuthorizeSecurityGroupIngress": func(ctx context.Context, s state, c awsclient.Clients) error {
-		return failed(c.EC2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{DryRun: aws.Bool(true), GroupId: groupOf(s), IpPermissions: discard}))
+		return failed(c.EC2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{DryRun: aws.Bool(true),
+			GroupId: groupOf(s), IpPermissions: discard}))
 	},
 	"ec2:RevokeSecurityGroupIngress": func(ctx context.Context, s state, c awsclient.Clients) error {
-		return failed(c.EC2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{DryRun: aws.Bool(true), GroupId: groupOf(s), IpPermissions: discard}))
+		return failed(c.EC2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{DryRun: aws.Bool(true),
+			GroupId: groupOf(s), IpPermissions: discard}))
 	},
 }
 
 // discard is a rule that admits a port that has no use from an address for documentation.
-var discard = []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(9), ToPort: aws.Int32(9), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("192.0.2.1/32")}}}}
+var discard = []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(9), ToPort: aws.Int32(9),
+	IpRanges: []ec2types.IpRange{{CidrIp: aws.String("192.0.2.1/32")}}}}
 
 // groupOf is a security group of nodes; nil = none is known.
 func groupOf(s state) *string {
@@ -101,12 +107,15 @@ func probedStatement(action string) string {
 	return iampolicy.Statements(action)[0]
 }
 
-// probed tries the actions of a policy that have a probe, by the credentials in use, and returns those that AWS denies and those without.
+// probed tries the actions of a policy that have a probe, by the credentials in use, and returns those that AWS denies
+// and those without.
 func probed(ctx context.Context, s state, policy iampolicy.Document) (lacking []doctor.Lack, untried []string) {
-	clients := s.connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts})) // the others admit no writes, not even dry runs
+	// the others admit no writes, not even dry runs
+	clients := s.connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: attempts}))
 	wanted := policy.Actions()
 	tried := slices.DeleteFunc(slices.Sorted(maps.Keys(probes)), func(a string) bool {
-		return !slices.Contains(wanted, a) || groupOf(s) == nil && (a == "ec2:AuthorizeSecurityGroupIngress" || a == "ec2:RevokeSecurityGroupIngress")
+		return !slices.Contains(wanted, a) || groupOf(s) == nil && (a == "ec2:AuthorizeSecurityGroupIngress" ||
+			a == "ec2:RevokeSecurityGroupIngress")
 	})
 	denied := make([]bool, len(tried))
 	_ = parallel(ctx, len(tried), func(ctx context.Context, i int) error {

@@ -19,8 +19,8 @@ type right struct {
 	name                    string // empty = all
 }
 
-// rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies, target control agents and the
-// Leases of other namespaces, which the controller does without.
+// rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies, target control
+// agents and the Leases of other namespaces, which the controller does without.
 var rights = []right{
 	{"", "configmaps", "get", false, ""},
 	{"", "configmaps", "create", true, ""},
@@ -36,11 +36,14 @@ var rights = []right{
 	{"networking.k8s.io", "ingresses", "get list patch watch", false, ""},
 	{"networking.k8s.io", "ingresses/status", "patch", false, ""},
 	{"networking.k8s.io", "ingressclasses", "get list watch", false, ""},
-	{"gateway.k8s.aws", "listenerruleconfigurations loadbalancerconfigurations targetgroupconfigurations", "get list patch watch", false, ""},
+	{"gateway.k8s.aws", "listenerruleconfigurations loadbalancerconfigurations targetgroupconfigurations",
+		"get list patch watch", false, ""},
 	{"gateway.k8s.aws", "listenerruleconfigurations/status", "patch", false, ""},
 	{"gateway.networking.k8s.io", "gatewayclasses gateways", "get list patch watch", false, ""},
-	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants", "get list watch", false, ""},
-	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
+	{"gateway.networking.k8s.io", "grpcroutes httproutes listenersets tcproutes tlsroutes udproutes referencegrants",
+		"get list watch", false, ""},
+	{"gateway.networking.k8s.io", "gatewayclasses/status gateways/status grpcroutes/status httproutes/status " +
+		"listenersets/status tcproutes/status tlsroutes/status udproutes/status", "patch", false, ""},
 	{accelerators, "globalaccelerators", "get list patch watch", false, ""},
 	{accelerators, "globalaccelerators/status", "patch", false, ""},
 	{"coordination.k8s.io", "leases", "create", true, ""},
@@ -59,7 +62,8 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 	namespace, name, lease := "kube-system", controllerName, leaseName
 	if len(s.deployments) > 0 {
 		lease = leaseOf(s.configs[0])
-		namespace, name = s.deployments[0].Namespace, cmp.Or(s.deployments[0].Spec.Template.Spec.ServiceAccountName, "default")
+		namespace, name = s.deployments[0].Namespace, cmp.Or(s.deployments[0].Spec.Template.Spec.ServiceAccountName,
+			"default")
 	}
 	user := account(namespace, name)
 	wanted := expand(namespace, lease)
@@ -71,8 +75,10 @@ func (r *reader) rights(ctx context.Context, s state) (put, error) {
 		w := wanted[i]
 		resource, sub, _ := strings.Cut(w.Resource, "/")
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: user, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: w.Group, Resource: resource, Subresource: sub, Verb: w.Verb, Namespace: w.Namespace, Name: w.Name},
+			User: user, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace,
+				"system:authenticated"},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: w.Group, Resource: resource, Subresource: sub,
+				Verb: w.Verb, Namespace: w.Namespace, Name: w.Name},
 		}}
 		if err := s.client.Create(ctx, review); err != nil {
 			return fmt.Errorf("reviewing the access of %s: %w", user, err)

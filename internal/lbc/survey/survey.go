@@ -1,5 +1,6 @@
-// Package survey reads the facts that lbc doctor examines, of a cluster and an AWS account: each source by itself and within a time limit, so that
-// one that fails or hangs keeps no other from being read. It decides nothing and writes nothing.
+// Package survey reads the facts that lbc doctor examines, of a cluster and an AWS account: each source by itself and
+// within a time limit, so that one that fails or hangs keeps no other from being read. It decides nothing and writes
+// nothing.
 package survey
 
 import (
@@ -24,8 +25,8 @@ import (
 // Options say what to read.
 type Options struct {
 	Cluster *rest.Config
-	// Flags are the controller's, as the command line gives them; Given reports whether it gives one. What it does not give is taken from the
-	// Deployment of the controller, if there is one.
+	// Flags are the controller's, as the command line gives them; Given reports whether it gives one. What it does not
+	// give is taken from the Deployment of the controller, if there is one.
 	Flags   config.Config
 	Given   func(flag string) bool
 	Version string // for the User-Agent
@@ -40,7 +41,8 @@ type Options struct {
 	Progress func(pending []doctor.Source)
 }
 
-// state is what has been read. A loader gets a copy, and its answer is entered into the original: maps and slices are replaced, never changed.
+// state is what has been read. A loader gets a copy, and its answer is entered into the original: maps and slices are
+// replaced, never changed.
 type state struct {
 	facts       doctor.Facts
 	client      client.Client
@@ -59,12 +61,15 @@ type loader func(ctx context.Context, s state) (put, error)
 
 func (r *reader) loaders() map[doctor.Source]loader {
 	return map[doctor.Source]loader{
-		doctor.APIServer: r.apiServer, doctor.Controller: r.controllers, doctor.Objects: r.objects, doctor.Definitions: r.definitions,
-		doctor.Rights: r.rights, doctor.Webhooks: r.webhooks, doctor.Admission: r.admission, doctor.Nodes: r.nodes, doctor.Workloads: r.workloads,
-		doctor.Events: r.events, doctor.Account: r.account, doctor.Network: r.network, doctor.Instances: r.instances,
+		doctor.APIServer: r.apiServer, doctor.Controller: r.controllers, doctor.Objects: r.objects,
+		doctor.Definitions: r.definitions,
+		doctor.Rights:      r.rights, doctor.Webhooks: r.webhooks, doctor.Admission: r.admission, doctor.Nodes: r.nodes,
+		doctor.Workloads: r.workloads,
+		doctor.Events:    r.events, doctor.Account: r.account, doctor.Network: r.network, doctor.Instances: r.instances,
 		doctor.LoadBalancers: r.loadBalancers, doctor.Listeners: r.listeners, doctor.TargetHealth: r.targetHealth,
-		doctor.Certificates: r.certificates, doctor.Limits: r.limits, doctor.SecurityGroups: r.groupRules, doctor.CertificateList: r.certificateList,
-		doctor.Heartbeats: r.heartbeats, doctor.RolePolicies: r.permissions,
+		doctor.Certificates: r.certificates, doctor.Limits: r.limits, doctor.SecurityGroups: r.groupRules,
+		doctor.CertificateList: r.certificateList,
+		doctor.Heartbeats:      r.heartbeats, doctor.RolePolicies: r.permissions,
 	}
 }
 

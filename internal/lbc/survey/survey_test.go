@@ -79,7 +79,8 @@ func TestALoaderThatHangsAndOneThatFailsKeepNoOtherFromBeingRead(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	want := map[doctor.Source]doctor.Unread{
-		doctor.Nodes: {Reason: "no answer within 20ms (--timeout)"}, doctor.Objects: {Reason: "forbidden"}, doctor.Workloads: {Reason: "forbidden", Because: doctor.Objects},
+		doctor.Nodes: {Reason: "no answer within 20ms (--timeout)"}, doctor.Objects: {Reason: "forbidden"},
+		doctor.Workloads: {Reason: "forbidden", Because: doctor.Objects},
 	}
 	if fmt.Sprint(f.Unread) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", f.Unread, want)
@@ -89,7 +90,8 @@ func TestALoaderThatHangsAndOneThatFailsKeepNoOtherFromBeingRead(t *testing.T) {
 func TestAWSIsLeftOutOffline(t *testing.T) {
 	t.Parallel()
 	called := answer(func(*state) { t.Error("AWS is called") })
-	f := surveyed(Options{Timeout: time.Minute, Offline: true}, map[doctor.Source]loader{doctor.Account: called, doctor.LoadBalancers: called, doctor.Listeners: called})
+	f := surveyed(Options{Timeout: time.Minute, Offline: true}, map[doctor.Source]loader{doctor.Account: called,
+		doctor.LoadBalancers: called, doctor.Listeners: called})
 	for _, s := range []doctor.Source{doctor.Account, doctor.LoadBalancers, doctor.Listeners} {
 		if !f.Unread[s].Unwanted {
 			t.Errorf("%s: %+v", s, f.Unread[s])
@@ -121,11 +123,13 @@ func TestAClockIsComparedWithinTheSecondThatADateResolves(t *testing.T) {
 func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
-	deployed, err := config.Parse([]string{"--cluster-name=prod", "--aws-vpc-id=vpc-1", "--service-target-eni-security-group-tags=a=b"})
+	deployed, err := config.Parse([]string{"--cluster-name=prod", "--aws-vpc-id=vpc-1",
+		"--service-target-eni-security-group-tags=a=b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelTopologyRegion: "eu-west-1"}}}}
+	nodes := []corev1.Node{
+		{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.LabelTopologyRegion: "eu-west-1"}}}}
 	flags, err := config.Parse([]string{"--cluster-name=flag", "--aws-vpc-id=vpc-2"})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +149,8 @@ func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &reader{options: Options{Flags: *flags, Given: func(f string) bool { return f == tt.given }}}
 			got := r.settings(state{configs: tt.configs, facts: doctor.Facts{Nodes: nodes}})
-			if got.ClusterName != tt.cluster || got.VPC != tt.vpc || len(got.TargetENISecurityTags) != tt.tags || got.Region != "eu-west-1" {
+			if got.ClusterName != tt.cluster || got.VPC != tt.vpc || len(got.TargetENISecurityTags) != tt.tags ||
+				got.Region != "eu-west-1" {
 				t.Errorf("%s, %s, %v, %s", got.ClusterName, got.VPC, got.TargetENISecurityTags, got.Region)
 			}
 		})
@@ -154,7 +159,8 @@ func TestSettingsAreThoseOfTheDeploymentUnlessAFlagOverridesThem(t *testing.T) {
 
 func grants(all []rbacv1.PolicyRule, r doctor.Right) bool {
 	return slices.ContainsFunc(all, func(g rbacv1.PolicyRule) bool {
-		return slices.Contains(g.APIGroups, r.Group) && slices.Contains(g.Resources, r.Resource) && slices.Contains(g.Verbs, r.Verb)
+		return slices.Contains(g.APIGroups, r.Group) && slices.Contains(g.Resources, r.Resource) &&
+			slices.Contains(g.Verbs, r.Verb)
 	})
 }
 
@@ -169,7 +175,8 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 		return text
 	}
 	var chart, playground []rbacv1.PolicyRule
-	if err := yaml.Unmarshal(read("../../../charts/aws-load-balancer-controller/files/clusterrole.yaml"), &chart); err != nil {
+	if err := yaml.Unmarshal(read("../../../charts/aws-load-balancer-controller/files/clusterrole.yaml"),
+		&chart); err != nil {
 		t.Fatal(err)
 	}
 	for _, doc := range bytes.Split(read("../../../config/rbac/rbac.yaml"), []byte("\n---\n")) {
@@ -185,7 +192,8 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 			t.Errorf("%+v is not granted", r)
 		}
 	}
-	without := []string{"loadbalancers", "loadbalancers/status", "backendtlspolicies", "backendtlspolicies/status", "albtargetcontrolconfigs", "customresourcedefinitions", "leases"}
+	without := []string{"loadbalancers", "loadbalancers/status", "backendtlspolicies", "backendtlspolicies/status",
+		"albtargetcontrolconfigs", "customresourcedefinitions", "leases"}
 	for _, g := range chart {
 		for _, resource := range g.Resources {
 			for _, verb := range g.Verbs {
@@ -208,11 +216,13 @@ func TestAPodThatIsNotReadyHasAReason(t *testing.T) {
 		want   string
 	}{
 		{status(corev1.ContainerStatus{
-			State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
-			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}},
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				ExitCode: 1, Reason: "Error"}},
 		}), "CrashLoopBackOff; exit status 1 Error"},
 		{status(), "is running and not ready"},
-		{corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"}}}, "0/3 nodes are available"},
+		{corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+			Message: "0/3 nodes are available"}}}, "0/3 nodes are available"},
 		{corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
 	} {
 		if got := podProblem(&corev1.Pod{Status: tt.status}); got != tt.want {
@@ -225,7 +235,8 @@ func TestADeploymentOfTheControllerIsFoundWhateverItsName(t *testing.T) {
 	t.Parallel()
 	of := func(labels map[string]string, container, image string) *appsv1.Deployment {
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
-		d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "example.com/proxy"}, {Name: container, Image: image}}
+		d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "sidecar", Image: "example.com/proxy"},
+			{Name: container, Image: image}}
 		return d
 	}
 	for _, tt := range []struct {
@@ -234,10 +245,13 @@ func TestADeploymentOfTheControllerIsFoundWhateverItsName(t *testing.T) {
 		want bool
 	}{
 		{"of the chart", of(map[string]string{nameLabel: controllerName}, "c", "i"), true},
-		{"with nameOverride", of(map[string]string{nameLabel: "lb", chartLabel: "aws-load-balancer-controller-1.13.0"}, "c", "i"), true},
+		{"with nameOverride", of(map[string]string{nameLabel: "lb", chartLabel: "aws-load-balancer-controller-1.13.0"}, "c",
+			"i"), true},
 		{"without labels, by its container", of(nil, "aws-load-balancer-controller", "i"), true},
-		{"without labels, by its image", of(nil, "c", "registry.example.com:5000/mirror/aws-load-balancer-controller:v2.13.0@sha256:0123"), true},
-		{"another one", of(map[string]string{nameLabel: "nginx", chartLabel: "ingress-nginx-4"}, "controller", "example.com/ingress-nginx/controller:v1"), false},
+		{"without labels, by its image",
+			of(nil, "c", "registry.example.com:5000/mirror/aws-load-balancer-controller:v2.13.0@sha256:0123"), true},
+		{"another one", of(map[string]string{nameLabel: "nginx", chartLabel: "ingress-nginx-4"}, "controller",
+			"example.com/ingress-nginx/controller:v1"), false},
 	} {
 		if got := isController(tt.d); got != tt.want {
 			t.Errorf("%s: %t", tt.name, got)
@@ -248,9 +262,11 @@ func TestADeploymentOfTheControllerIsFoundWhateverItsName(t *testing.T) {
 func TestALeaseWasWrittenWhenItsRenewalWas(t *testing.T) {
 	t.Parallel()
 	at := func(minute int, fields string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Time: &metav1.Time{Time: time.Date(2026, 6, 1, 12, minute, 0, 0, time.UTC)}, FieldsV1: metav1.NewFieldsV1(fields)}
+		return metav1.ManagedFieldsEntry{Time: &metav1.Time{Time: time.Date(2026, 6, 1, 12, minute, 0, 0, time.UTC)},
+			FieldsV1: metav1.NewFieldsV1(fields)}
 	}
-	got := writtenAt([]metav1.ManagedFieldsEntry{at(1, `{"f:spec":{"f:renewTime":{}}}`), at(3, `{"f:spec":{"f:renewTime":{}}}`), at(5, `{"f:metadata":{"f:labels":{}}}`), {}})
+	got := writtenAt([]metav1.ManagedFieldsEntry{at(1, `{"f:spec":{"f:renewTime":{}}}`),
+		at(3, `{"f:spec":{"f:renewTime":{}}}`), at(5, `{"f:metadata":{"f:labels":{}}}`), {}})
 	if got.Minute() != 3 {
 		t.Error(got)
 	}
@@ -263,8 +279,9 @@ func TestACallerIsASessionOfARole(t *testing.T) {
 	t.Parallel()
 	const role = "arn:aws:iam::123456789012:role/team/lbc"
 	for caller, want := range map[string]bool{
-		"arn:aws:sts::123456789012:assumed-role/lbc/session": true, role: true, "arn:aws:sts::123456789012:assumed-role/other/session": false,
-		"arn:aws:sts::210987654321:assumed-role/lbc/session": false, "arn:aws:iam::123456789012:user/lbc": false, "": false,
+		"arn:aws:sts::123456789012:assumed-role/lbc/session": true, role: true,
+		"arn:aws:sts::123456789012:assumed-role/other/session": false,
+		"arn:aws:sts::210987654321:assumed-role/lbc/session":   false, "arn:aws:iam::123456789012:user/lbc": false, "": false,
 	} {
 		if got := isRole(caller, role); got != want {
 			t.Errorf("%q: %t", caller, got)
@@ -275,7 +292,8 @@ func TestACallerIsASessionOfARole(t *testing.T) {
 // TestEachProbeIsOfAnActionOfTheSmallestPolicy: others would never be made.
 func TestEachProbeIsOfAnActionOfTheSmallestPolicy(t *testing.T) {
 	t.Parallel()
-	policy, err := iampolicy.Minimal(awsclient.IAMActions(), iampolicy.Options{Features: append(iampolicy.Defaults(), iampolicy.TaggingAPI)})
+	policy, err := iampolicy.Minimal(awsclient.IAMActions(), iampolicy.Options{
+		Features: append(iampolicy.Defaults(), iampolicy.TaggingAPI)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,13 +307,15 @@ func TestEachProbeIsOfAnActionOfTheSmallestPolicy(t *testing.T) {
 func TestASelectorThatLeavesOutTheControllerOnlyDoesNotNarrow(t *testing.T) {
 	t.Parallel()
 	express := func(op metav1.LabelSelectorOperator) *metav1.LabelSelector {
-		return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "k", Operator: op, Values: []string{"v"}}}}
+		return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "k", Operator: op, Values: []string{"v"}}}}
 	}
 	for _, tt := range []struct {
 		selector *metav1.LabelSelector
 		want     bool
 	}{
-		{nil, false}, {&metav1.LabelSelector{}, false}, {express(metav1.LabelSelectorOpNotIn), false}, {express(metav1.LabelSelectorOpIn), true},
+		{nil, false}, {&metav1.LabelSelector{}, false}, {express(metav1.LabelSelectorOpNotIn), false},
+		{express(metav1.LabelSelectorOpIn), true},
 		{&metav1.LabelSelector{MatchLabels: map[string]string{"k": "v"}}, true},
 	} {
 		if got := narrows(tt.selector); got != tt.want {
@@ -323,7 +343,8 @@ func TestCallsInParallelEndWithTheFirstError(t *testing.T) {
 
 func TestComponentsOfEventsAreThoseOfAllControllers(t *testing.T) {
 	t.Parallel()
-	if got := strings.Join(components(), " "); got != "targetGroupBinding ingress service gateway.k8s.aws/alb gateway.k8s.aws/nlb" {
+	if got := strings.Join(components(), " "); got !=
+		"targetGroupBinding ingress service gateway.k8s.aws/alb gateway.k8s.aws/nlb" {
 		t.Error(got)
 	}
 }
@@ -345,18 +366,23 @@ func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
 		named      string
 		group, why string // why is a part of the doubt
 	}{
-		"one is tagged":   {tagged: tags("sg-1"), group: "sg-1"},
-		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}}, group: "sg-1", why: "sg-1 gets the rules"},
-		"both are tagged, one has rules for load balancers": {tagged: tags("sg-1", "sg-2"), rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
-		"none is tagged, one has rules for load balancers":  {rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
-		"none is tagged and none has rules":                 {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}}, why: "expected exactly one"},
-		"both are tagged, and the rules could not be read":  {tagged: tags("sg-1", "sg-2"), why: "could not be read"},
-		"both are tagged, one is named by the flag":         {tagged: tags("sg-1", "sg-2"), named: "sg-1", rules: serving, group: "sg-1"},
+		"one is tagged": {tagged: tags("sg-1"), group: "sg-1"},
+		"both are tagged": {tagged: tags("sg-1", "sg-2"), rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
+			group: "sg-1", why: "sg-1 gets the rules"},
+		"both are tagged, one has rules for load balancers": {tagged: tags("sg-1", "sg-2"), rules: serving, group: "sg-2",
+			why: "sg-2 gets the rules"},
+		"none is tagged, one has rules for load balancers": {rules: serving, group: "sg-2", why: "sg-2 gets the rules"},
+		"none is tagged and none has rules": {rules: []doctor.GroupRules{{ID: "sg-1"}, {ID: "sg-2"}},
+			why: "expected exactly one"},
+		"both are tagged, and the rules could not be read": {tagged: tags("sg-1", "sg-2"), why: "could not be read"},
+		"both are tagged, one is named by the flag": {tagged: tags("sg-1", "sg-2"), named: "sg-1", rules: serving,
+			group: "sg-1"},
 	} {
 		s := state{config: config.Config{ClusterName: "demo", NodeSecurityGroup: c.named}}
 		s.facts.AWS.SecurityGroups, s.facts.Rules = c.tagged, c.rules
 		got := instance(s, &ec2types.Instance{NetworkInterfaces: []ec2types.InstanceNetworkInterface{{
-			NetworkInterfaceId: aws.String("eni-1"), Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)},
+			NetworkInterfaceId: aws.String("eni-1"), Attachment: &ec2types.InstanceNetworkInterfaceAttachment{
+				DeviceIndex: aws.Int32(0)},
 			Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}, {GroupId: aws.String("sg-2")}},
 		}}}, "n1")
 		if got.Extended != c.group || (got.Groups == "") != (c.why == "") || !strings.Contains(got.Groups, c.why) {
@@ -368,7 +394,8 @@ func TestTheGroupOfANodeIsTheOneThatTheControllerTakes(t *testing.T) {
 func TestAGroupServesIfARuleOfItIsOneForLoadBalancers(t *testing.T) {
 	t.Parallel()
 	for description, want := range map[string]bool{"elbv2.k8s.aws/targetGroupBinding=shared": true, "ssh": false} {
-		g := &ec2types.SecurityGroup{IpPermissions: []ec2types.IpPermission{{IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String(description)}}}}}
+		g := &ec2types.SecurityGroup{IpPermissions: []ec2types.IpPermission{
+			{IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String(description)}}}}}
 		if got := rulesOf(g); got.Serves != want || got.IPv4 != 1 {
 			t.Errorf("%s: %+v", description, got)
 		}

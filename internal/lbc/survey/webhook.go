@@ -50,7 +50,8 @@ type webhook struct {
 }
 
 func hooksOf(ctx context.Context, k client.Client) (out []doctor.Hook, err error) {
-	mutating, validating := &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{}
+	mutating, validating := &admissionv1.MutatingWebhookConfigurationList{},
+		&admissionv1.ValidatingWebhookConfigurationList{}
 	if err := k.List(ctx, mutating); err != nil {
 		return nil, err
 	}
@@ -64,12 +65,14 @@ func hooksOf(ctx context.Context, k client.Client) (out []doctor.Hook, err error
 	}
 	for i := range mutating.Items {
 		for _, w := range mutating.Items[i].Webhooks {
-			add(webhook{&mutating.Items[i], "MutatingWebhookConfiguration", w.Name, w.ClientConfig, w.Rules, w.FailurePolicy, w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
+			add(webhook{&mutating.Items[i], "MutatingWebhookConfiguration", w.Name, w.ClientConfig, w.Rules, w.FailurePolicy,
+				w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
 		}
 	}
 	for i := range validating.Items {
 		for _, w := range validating.Items[i].Webhooks {
-			add(webhook{&validating.Items[i], "ValidatingWebhookConfiguration", w.Name, w.ClientConfig, w.Rules, w.FailurePolicy, w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
+			add(webhook{&validating.Items[i], "ValidatingWebhookConfiguration", w.Name, w.ClientConfig, w.Rules, w.FailurePolicy,
+				w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
 		}
 	}
 	return out, nil
@@ -77,7 +80,8 @@ func hooksOf(ctx context.Context, k client.Client) (out []doctor.Hook, err error
 
 func (w webhook) hook() doctor.Hook {
 	h := doctor.Hook{
-		Configuration: w.kind + " " + w.configuration.GetName(), Name: w.name, Fails: w.policy == nil || *w.policy == admissionv1.Fail,
+		Configuration: w.kind + " " + w.configuration.GetName(), Name: w.name, Fails: w.policy == nil ||
+			*w.policy == admissionv1.Fail,
 		Selective: len(w.conditions) > 0 || narrows(w.namespaces) || narrows(w.objects), CA: w.client.CABundle,
 	}
 	for k := range w.configuration.GetAnnotations() {
@@ -119,7 +123,8 @@ func behind(ctx context.Context, k client.Client, h *doctor.Hook) error {
 	}
 	h.Exists = true
 	endpoints := &discoveryv1.EndpointSliceList{}
-	if err := k.List(ctx, endpoints, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name}); err != nil {
+	if err := k.List(ctx, endpoints, client.InNamespace(namespace), client.MatchingLabels{
+		discoveryv1.LabelServiceName: name}); err != nil {
 		return err
 	}
 	for _, s := range endpoints.Items {
@@ -155,7 +160,8 @@ func servingSecrets(d *appsv1.Deployment, c *config.Config) (names []string) {
 		names = append(names, c.Webhooks.CertSecret)
 	}
 	for _, v := range d.Spec.Template.Spec.Volumes {
-		if v.Secret != nil && (v.Name == "cert" || strings.HasSuffix(v.Secret.SecretName, "-tls")) && !slices.Contains(names, v.Secret.SecretName) {
+		if v.Secret != nil && (v.Name == "cert" || strings.HasSuffix(v.Secret.SecretName, "-tls")) &&
+			!slices.Contains(names, v.Secret.SecretName) {
 			names = append(names, v.Secret.SecretName)
 		}
 	}

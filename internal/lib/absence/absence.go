@@ -1,5 +1,5 @@
-// Package absence holds evidence that an object or resource does not exist, which deletions and deregistrations require.
-// It makes evidence from the results of reads, and reads nothing itself.
+// Package absence holds evidence that an object or resource does not exist, which deletions and deregistrations
+// require. It makes evidence from the results of reads, and reads nothing itself.
 package absence
 
 import (
@@ -10,7 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Absence is evidence that an object or resource does not exist. The zero value is no evidence; only functions of this package make others.
+// Absence is evidence that an object or resource does not exist. The zero value is no evidence; only functions of this
+// package make others.
 type Absence struct {
 	source string
 }
@@ -24,10 +25,10 @@ func (a Absence) String() string { return a.source }
 // ErrUnknown is wrapped by errors after which neither existence nor absence is known.
 var ErrUnknown = errors.New("not known to be absent")
 
-// OfObject is the evidence in the API server's response to a read of one object by name; errors of a cache must not be passed. Only a
-// NotFound of the resource's own handler is evidence. Any other 404, of a kind that is not served or of a proxy, has the cause
-// UnexpectedServerResponse. For every other error, the returned error wraps ErrUnknown and is not a NotFound. If err is nil, the object
-// exists, and both results are zero.
+// OfObject is the evidence in the API server's response to a read of one object by name; errors of a cache must not be
+// passed. Only a NotFound of the resource's own handler is evidence. Any other 404, of a kind that is not served or of
+// a proxy, has the cause UnexpectedServerResponse. For every other error, the returned error wraps ErrUnknown and is
+// not a NotFound. If err is nil, the object exists, and both results are zero.
 func OfObject(err error) (Absence, error) {
 	switch {
 	case err == nil:
@@ -38,9 +39,9 @@ func OfObject(err error) (Absence, error) {
 	return Absence{}, fmt.Errorf("%w: %s", ErrUnknown, err.Error())
 }
 
-// OfSyncedCache is the evidence in an informer's cache that lacks an object whose deletion the informer has received. synced reports whether
-// the informer has completed its first list. A cache is no evidence for objects that it never held or that may be created right now; use
-// OfObject for these.
+// OfSyncedCache is the evidence in an informer's cache that lacks an object whose deletion the informer has received.
+// synced reports whether the informer has completed its first list. A cache is no evidence for objects that it never
+// held or that may be created right now; use OfObject for these.
 func OfSyncedCache(synced bool) Absence {
 	if !synced {
 		return Absence{}
@@ -48,8 +49,9 @@ func OfSyncedCache(synced bool) Absence {
 	return Absence{"a synced cache does not hold it"}
 }
 
-// OfList is the evidence in a complete list, begun at a time, that lacks a resource which was last written at wrote; lag bounds how long
-// after a write the API's lists may miss it. A zero wrote means that the resource was never written.
+// OfList is the evidence in a complete list, begun at a time, that lacks a resource which was last written at wrote;
+// lag bounds how long after a write the API's lists may miss it. A zero wrote means that the resource was never
+// written.
 func OfList(began, wrote time.Time, lag time.Duration) Absence {
 	if began.IsZero() || !wrote.IsZero() && began.Before(wrote.Add(lag)) {
 		return Absence{}
@@ -57,8 +59,8 @@ func OfList(began, wrote time.Time, lag time.Duration) Absence {
 	return Absence{"a complete list that is newer than the last write does not hold it"}
 }
 
-// OfComparison is the evidence in a comparison with all observed resources: changes is the number of changes that leaving the object out
-// would cause.
+// OfComparison is the evidence in a comparison with all observed resources: changes is the number of changes that
+// leaving the object out would cause.
 func OfComparison(changes int) Absence {
 	if changes > 0 {
 		return Absence{}
@@ -66,8 +68,9 @@ func OfComparison(changes int) Absence {
 	return Absence{"nothing that was observed belongs to it"}
 }
 
-// OfRead is the evidence in AWS's answer to a read of one resource by its id: notFound is AWS's error that it does not exist. A success that
-// lacks the resource is no evidence, nor is any other error: the returned error wraps ErrUnknown. If the resource exists, both results are zero.
+// OfRead is the evidence in AWS's answer to a read of one resource by its id: notFound is AWS's error that it does not
+// exist. A success that lacks the resource is no evidence, nor is any other error: the returned error wraps ErrUnknown.
+// If the resource exists, both results are zero.
 func OfRead(exists, notFound bool, err error) (Absence, error) {
 	switch {
 	case notFound:

@@ -20,13 +20,14 @@ func TestOnlyANotFoundOfTheResourceItselfProvesThatAnObjectIsAbsent(t *testing.T
 		proven  bool
 		unknown bool
 	}{
-		"it exists":                     {nil, false, false},
-		"not found":                     {apierrors.NewNotFound(services, "web"), true, false},
-		"not found, wrapped":            {errors.Join(apierrors.NewNotFound(services, "web")), true, false},
-		"a time-out":                    {context.DeadlineExceeded, false, true},
-		"a time-out of the API server":  {apierrors.NewTimeoutError("slow", 1), false, true},
-		"forbidden":                     {apierrors.NewForbidden(services, "web", errors.New("no")), false, true},
-		"a kind that is not served":     {apierrors.NewGenericServerResponse(http.StatusNotFound, "get", services, "web", "404 page not found", 0, true), false, true},
+		"it exists":                    {nil, false, false},
+		"not found":                    {apierrors.NewNotFound(services, "web"), true, false},
+		"not found, wrapped":           {errors.Join(apierrors.NewNotFound(services, "web")), true, false},
+		"a time-out":                   {context.DeadlineExceeded, false, true},
+		"a time-out of the API server": {apierrors.NewTimeoutError("slow", 1), false, true},
+		"forbidden":                    {apierrors.NewForbidden(services, "web", errors.New("no")), false, true},
+		"a kind that is not served": {apierrors.NewGenericServerResponse(http.StatusNotFound, "get", services, "web",
+			"404 page not found", 0, true), false, true},
 		"a kind that the mapper misses": {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "Service"}}, false, true},
 		"an overload":                   {apierrors.NewTooManyRequests("later", 1), false, true},
 	} {
@@ -57,7 +58,8 @@ func TestAListProvesAnAbsenceOnlyIfItIsNewerThanTheLastWriteByTheLag(t *testing.
 			t.Errorf("%s: %q", what, got)
 		}
 	}
-	if OfSyncedCache(false).Proven() || !OfSyncedCache(true).Proven() || (Absence{}).Proven() || OfComparison(1).Proven() || !OfComparison(0).Proven() {
+	if OfSyncedCache(false).Proven() || !OfSyncedCache(true).Proven() || (Absence{}).Proven() ||
+		OfComparison(1).Proven() || !OfComparison(0).Proven() {
 		t.Error("evidence out of nothing")
 	}
 }

@@ -35,12 +35,14 @@ func AddressRanges(list []string) (Addresses, error) {
 	return out, nil
 }
 
-// rangeOf reads one range. One whose address has bits beyond its length may be meant as a single address or as the range around it.
+// rangeOf reads one range. One whose address has bits beyond its length may be meant as a single address or as the
+// range around it.
 func rangeOf(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("%q is neither * nor a range of addresses such as 10.0.64.0/20, 10.0.0.10/32 or 2001:db8::/56", text)
+		return p, fmt.Errorf("%q is neither * nor a range of addresses such as 10.0.64.0/20, 10.0.0.10/32 or 2001:db8::/56",
+			text)
 	case p.Addr().Is4In6():
 		return p, fmt.Errorf("%q is a range of IPv4 addresses in the form of IPv6: give it in the form of IPv4", text)
 	case p != p.Masked():
@@ -50,7 +52,8 @@ func rangeOf(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// Allow reports whether the objects of a namespace may name an address. An IPv4 address in the form of IPv6 is in no range.
+// Allow reports whether the objects of a namespace may name an address. An IPv4 address in the form of IPv6 is in no
+// range.
 func (l Addresses) Allow(namespace string, a netip.Addr) bool {
 	if !a.IsValid() || a.Is4In6() {
 		return false

@@ -1,6 +1,6 @@
-// Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag: --assumable-roles,
-// --existing-load-balancers, --bindable-target-groups and --binding-networking have this form, and --endpoints-without-pods with ranges of
-// addresses. It imports the standard library only.
+// Package allowlist decides which resources of AWS the objects of a namespace may name, by the patterns of a flag:
+// --assumable-roles, --existing-load-balancers, --bindable-target-groups and --binding-networking have this form, and
+// --endpoints-without-pods with ranges of addresses. It imports the standard library only.
 package allowlist
 
 import (
@@ -27,8 +27,9 @@ const (
 
 var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// Parse reads a list of PATTERN and NAMESPACE=PATTERN. An equals sign behind a colon belongs to the pattern, as ARNs may have one. kind names what the
-// patterns are of, for messages, and check returns why a pattern other than * has no meaning.
+// Parse reads a list of PATTERN and NAMESPACE=PATTERN. An equals sign behind a colon belongs to the pattern, as ARNs
+// may have one. kind names what the patterns are of, for messages, and check returns why a pattern other than * has no
+// meaning.
 func Parse(list []string, kind string, check func(pattern string) error) (List, error) {
 	var out List
 	for _, item := range list {
@@ -36,7 +37,8 @@ func Parse(list []string, kind string, check func(pattern string) error) (List, 
 		if namespace, pattern, ok := strings.Cut(e.Pattern, "="); ok && !strings.Contains(namespace, ":") {
 			e = Entry{namespace, pattern}
 			if !namespaceForm.MatchString(namespace) {
-				return nil, fmt.Errorf("%q is not the name of a namespace, in %q: give %s, or NAMESPACE= in front of it", namespace, item, kind)
+				return nil, fmt.Errorf("%q is not the name of a namespace, in %q: give %s, or NAMESPACE= in front of it",
+					namespace, item, kind)
 			}
 		}
 		if e.Namespace == "" && (e.Pattern == "" || e.Pattern == None) {
@@ -62,7 +64,8 @@ func (l List) Match(namespace, text string) (out List) {
 	return out
 }
 
-// Allow reports whether the objects of a namespace may name what has any of these names. What has no name is not allowed.
+// Allow reports whether the objects of a namespace may name what has any of these names. What has no name is not
+// allowed.
 func (l List) Allow(namespace string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && len(l.Match(namespace, name)) > 0 })
 }

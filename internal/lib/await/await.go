@@ -15,8 +15,8 @@ const (
 	pause = time.Millisecond
 )
 
-// Pause waits for real time. Pause is for tests of what time itself does, such as that nothing happens for a while; all others wait for
-// a condition.
+// Pause waits for real time. Pause is for tests of what time itself does, such as that nothing happens for a while; all
+// others wait for a condition.
 func Pause(d time.Duration) {
 	if d > 0 {
 		<-time.After(d)

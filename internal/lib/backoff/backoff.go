@@ -1,6 +1,6 @@
-// Package backoff schedules retries: pauses that grow to a ceiling, and failures in a row by key. It also holds the budget of calls of
-// each loop of the controller. It starts no timer and makes no attempt; the caller provides clock and randomness.
-// It imports the standard library only.
+// Package backoff schedules retries: pauses that grow to a ceiling, and failures in a row by key. It also holds the
+// budget of calls of each loop of the controller. It starts no timer and makes no attempt; the caller provides clock
+// and randomness. It imports the standard library only.
 package backoff
 
 import (
@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// Policy describes the pauses between attempts: First, twice First, four times First and so on, never more than Longest.
+// Policy describes the pauses between attempts: First, twice First, four times First and so on, never more than
+// Longest.
 type Policy struct {
 	First, Longest time.Duration
-	// Jitter is the largest part of each pause, from 0 to 1, by which it is randomly shortened, so that many keys that fail at once are not
-	// retried at once.
+	// Jitter is the largest part of each pause, from 0 to 1, by which it is randomly shortened, so that many keys that
+	// fail at once are not retried at once.
 	Jitter float64
 }
 
-// Pause is the pause after the n-th failure in a row, without jitter. The first failure is number 1; smaller numbers count as 1.
+// Pause is the pause after the n-th failure in a row, without jitter. The first failure is number 1; smaller numbers
+// count as 1.
 func (p Policy) Pause(n int) time.Duration {
 	d := p.First
 	for ; n > 1 && d < p.Longest; n-- {
@@ -26,16 +28,16 @@ func (p Policy) Pause(n int) time.Duration {
 }
 
 const (
-	// forgetAfter is how long after its last failure a key is forgotten. It exceeds every ceiling in use, so that a key is never forgotten
-	// between two failed attempts.
+	// forgetAfter is how long after its last failure a key is forgotten. It exceeds every ceiling in use, so that a key is
+	// never forgotten between two failed attempts.
 	forgetAfter = time.Hour
 	// maxKeys bounds the keys of one Failures; the key that failed longest ago makes room for a new one.
 	maxKeys = 1 << 16
 )
 
-// Failures counts failures in a row by key. A key is forgotten when it is reset, an hour after its last failure, or for want
-// of room. The methods When, NumRequeues and Forget make it a rate limiter of a client-go work queue. It is safe for
-// concurrent use.
+// Failures counts failures in a row by key. A key is forgotten when it is reset, an hour after its last failure, or for
+// want of room. The methods When, NumRequeues and Forget make it a rate limiter of a client-go work queue. It is safe
+// for concurrent use.
 type Failures[K comparable] struct {
 	policy Policy
 	now    func() time.Time
@@ -51,13 +53,14 @@ type failure struct {
 	last  time.Time
 }
 
-// NewFailures counts failures by a clock. random returns numbers from 0 up to 1, for the policy's jitter; nil means no jitter.
+// NewFailures counts failures by a clock. random returns numbers from 0 up to 1, for the policy's jitter; nil means no
+// jitter.
 func NewFailures[K comparable](p Policy, now func() time.Time, random func() float64) *Failures[K] {
 	return &Failures[K]{policy: p, now: now, random: random, of: map[K]failure{}}
 }
 
-// Failed counts a failure of a key. It returns how many there were in a row, this one included, and the pause before the next
-// attempt.
+// Failed counts a failure of a key. It returns how many there were in a row, this one included, and the pause before
+// the next attempt.
 func (f *Failures[K]) Failed(k K) (count int, pause time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

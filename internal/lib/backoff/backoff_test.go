@@ -35,7 +35,8 @@ func TestAPauseNeverLeavesItsBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		first := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "first"))
-		p := Policy{First: first, Longest: first + time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "more")), Jitter: 0.5}
+		p := Policy{First: first, Longest: first + time.Duration(rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "more")),
+			Jitter: 0.5}
 		n := rapid.IntRange(-3, 1<<30).Draw(t, "n")
 		if d := p.Pause(n); d < p.First || d > p.Longest || d > p.Pause(n+1) {
 			t.Fatalf("pause %d of %+v is %s", n, p, d)

@@ -1,36 +1,51 @@
 package backoff
 
-// Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails. Tests of the controller
-// run each loop with a fake clock and compare the number of calls.
+// Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails.
+// Tests of the controller run each loop with a fake clock and compare the number of calls.
 type Budget struct {
 	Loop  string // as the tests name it
 	Reads string // what it reads or writes
 	Per   string // the unit that has one such loop
-	// Steady and Trouble are the maximum numbers of calls in ten minutes. Trouble counts from the first failure, when pauses are shortest.
+	// Steady and Trouble are the maximum numbers of calls in ten minutes. Trouble counts from the first failure, when
+	// pauses are shortest.
 	Steady, Trouble int
 	Pauses          string // between attempts while the failure lasts
 }
 
 // Budgets has a row for each loop that calls AWS or reads Kubernetes without an event.
 var Budgets = []Budget{
-	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
-	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, six seconds after a start", "leader", 5, 25, "10 s doubling to 5 min"},
-	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
-	{"refused write", "the same write, which AWS refuses for what it says", "write of a stack, binding or accelerator", 0, 3, "2 min, 8 min, 30 min, then an hour; also after a restart"},
+	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30,
+		"0.5 s doubling to 5 min, of each stack that waits for it"},
+	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, six seconds after a start",
+		"leader", 5, 25, "10 s doubling to 5 min"},
+	{"stack pass", "facts, and the write that fails", "stack", 0, 60,
+		"0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
+	{"refused write", "the same write, which AWS refuses for what it says", "write of a stack, binding or accelerator", 0,
+		3, "2 min, 8 min, 30 min, then an hour; also after a restart"},
 	{"drift sweep", "observed stacks and target groups", "cluster", 600, 600, "none: one read a second in all"},
-	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},
-	{"binding pass", "target registration", "binding", 0, 15, "0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others, AWS's own interval for its limits"},
-	{"target rules", "security groups, instances, network interfaces, and the rule that is refused", "binding", 0, 40, "15 s doubling to 5 min; addresses and instances that are not found 10 s doubling to 5 min"},
+	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60,
+		"none: ten seconds between two calls, while tags are old"},
+	{"binding pass", "target registration", "binding", 0, 15,
+		"0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others, AWS's own interval for its limits"},
+	{"target rules", "security groups, instances, network interfaces, and the rule that is refused", "binding", 0, 40,
+		"15 s doubling to 5 min; addresses and instances that are not found 10 s doubling to 5 min"},
 	{"backend group", "the group's deletion, and references to it", "cluster", 0, 15, "2 s doubling to 10 min"},
-	{"Secret poll", "Secrets, of the API server, which no watch covers", "Secret", 11, 11, "a minute; one a second of all Secrets together"},
-	{"certificate watch", "list of certificates", "cluster", 1, 20, "10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
-	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60, "a quarter of its age, 1 s to 15 s; after five minutes a minute"},
-	{"tags of certificates", "tags of certificates that stacks may own", "certificate", 0, 15, "2 s doubling to a minute, shared by all stacks; a minute for a permission"},
+	{"Secret poll", "Secrets, of the API server, which no watch covers", "Secret", 11, 11,
+		"a minute; one a second of all Secrets together"},
+	{"certificate watch", "list of certificates", "cluster", 1, 20,
+		"10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
+	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60,
+		"a quarter of its age, 1 s to 15 s; after five minutes a minute"},
+	{"tags of certificates", "tags of certificates that stacks may own", "certificate", 0, 15,
+		"2 s doubling to a minute, shared by all stacks; a minute for a permission"},
 	{"add-ons", "web ACL and protection of a load balancer", "stack", 0, 20, "1 s doubling to 1 min"},
-	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "the time waited so far, 1 s to 15 s; after ten minutes a minute"},
+	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50,
+		"the time waited so far, 1 s to 15 s; after ten minutes a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
 	{"readiness gates", "target health", "target group with pods that wait", 0, 60, "a second to 15 s"},
-	{"draining targets", "target health", "target group that a deleted binding, or the last target behind a security group, leaves", 0, 10, "5 s doubling to 5 min"},
-	{"LoadBalancer objects", "LoadBalancer objects, of the API server", "cluster", 3, 15, "five minutes for the list, 15 s doubling to 5 min for a write that is refused"},
+	{"draining targets", "target health", "target group that a deleted binding, or the last target behind a security " +
+		"group, leaves", 0, 10, "5 s doubling to 5 min"},
+	{"LoadBalancer objects", "LoadBalancer objects, of the API server", "cluster", 3, 15,
+		"five minutes for the list, 15 s doubling to 5 min for a write that is refused"},
 	{"start of a leader", "all of the above, once", "cluster with one load balancer", 30, 60, "as above"},
 }

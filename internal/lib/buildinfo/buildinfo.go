@@ -1,5 +1,5 @@
-// Package buildinfo describes the running binary: the commit that it was built from, when, by which Go and for which platform. The version is the
-// program's own, as the linker sets it. It imports the standard library only.
+// Package buildinfo describes the running binary: the commit that it was built from, when, by which Go and for which
+// platform. The version is the program's own, as the linker sets it. It imports the standard library only.
 package buildinfo
 
 import (
@@ -27,7 +27,8 @@ func Read(version string) Info {
 }
 
 func from(version string, build *debug.BuildInfo) Info {
-	i := Info{Version: version, Commit: unknown, Date: unknown, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	i := Info{Version: version, Commit: unknown, Date: unknown, Go: runtime.Version(), Platform: runtime.GOOS + "/" +
+		runtime.GOARCH}
 	if build == nil {
 		return i
 	}

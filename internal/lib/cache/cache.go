@@ -1,6 +1,7 @@
-// Package cache holds answers by key: how long they are believed, how long a key without answer is left alone, and which answers serve on
-// while they are read again. It reads by the function that it is given, once for all callers that need a key at the same time.
-// It is independent of AWS and Kubernetes, and imports backoff and the standard library only.
+// Package cache holds answers by key: how long they are believed, how long a key without answer is left alone, and
+// which answers serve on while they are read again. It reads by the function that it is given, once for all callers
+// that need a key at the same time. It is independent of AWS and Kubernetes, and imports backoff and the standard
+// library only.
 package cache
 
 import (
@@ -17,7 +18,8 @@ const (
 	Retry = 15 * time.Second
 	// Stale is how long beyond its lifetime an answer usually serves on while it is read again.
 	Stale = time.Hour
-	// Wait is how long a caller usually waits, in real time, for the new answer where an older one serves: most services answer within it.
+	// Wait is how long a caller usually waits, in real time, for the new answer where an older one serves: most services
+	// answer within it.
 	Wait = 250 * time.Millisecond
 	// maxEntries bounds the keys of one cache; the key that was read longest ago makes room for a new one.
 	maxEntries = 1 << 16
@@ -35,19 +37,20 @@ type Config[K comparable, V any] struct {
 	Lifetime time.Duration
 	// Absence describes how long a key is left alone after reads in a row that gave no answer for it.
 	Absence backoff.Policy
-	// Stale is how long beyond its lifetime an answer serves on while it is read again; 0 = not at all. Absences do not serve on.
+	// Stale is how long beyond its lifetime an answer serves on while it is read again; 0 = not at all. Absences do not
+	// serve on.
 	Stale time.Duration
 	// Wait is how long, in real time, Get waits for the new answer where a stale one serves.
 	Wait time.Duration
-	// Passing reports whether a failed read may succeed later without a change of input: then the older answer serves on, however old.
-	// Nil = no failure does.
+	// Passing reports whether a failed read may succeed later without a change of input: then the older answer serves on,
+	// however old. Nil = no failure does.
 	Passing func(error) bool
 	// FailureLifetime is how long a failure is the answer where no older one serves; nil = the next Get reads again.
 	FailureLifetime func(error) time.Duration
 }
 
-// Cache holds answers by key. It is safe for concurrent use, and holds no lock over a read. A caller waits for the keys that it asked for
-// only, as long as its context lasts.
+// Cache holds answers by key. It is safe for concurrent use, and holds no lock over a read. A caller waits for the keys
+// that it asked for only, as long as its context lasts.
 //
 //	what is known of a key             | what Get returns
 //	an answer within its lifetime      | the answer
@@ -76,8 +79,8 @@ func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
 	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys))
 }
 
-// Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless reading fails for a
-// passing reason.
+// Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless
+// reading fails for a passing reason.
 func (c *Cache[K, V]) Within(ctx context.Context, age time.Duration, keys ...K) (map[K]V, error) {
 	return typed[K, V](c.get(ctx, age, 0, keys))
 }
@@ -89,8 +92,8 @@ func (c *Cache[K, V]) Peek(k K) (v V, found bool) {
 	return v, found
 }
 
-// Fresh returns the answer of a key that is within its lifetime, which may be that there is none (found is false). fresh is false if Get would
-// read the key. It makes no maps, which Get does for all keys.
+// Fresh returns the answer of a key that is within its lifetime, which may be that there is none (found is false).
+// fresh is false if Get would read the key. It makes no maps, which Get does for all keys.
 func (c *Cache[K, V]) Fresh(k K) (v V, found, fresh bool) {
 	known, found, fresh := c.fresh(k)
 	v, _ = known.(V)
@@ -100,8 +103,8 @@ func (c *Cache[K, V]) Fresh(k K) (v V, found, fresh bool) {
 // Put takes over an answer that was learned otherwise, as by a write. A read under way does not replace it.
 func (c *Cache[K, V]) Put(k K, v V) { c.put(k, v) }
 
-// Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is over, the next Get
-// reads again.
+// Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is
+// over, the next Get reads again.
 func (c *Cache[K, V]) Update(k K, change func(V) V) {
 	c.update(k, func(v any) any {
 		known, _ := v.(V)

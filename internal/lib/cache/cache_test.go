@@ -41,7 +41,8 @@ func (s *slowReads) read(ctx context.Context, keys []string) (map[string]int, er
 func TestALookupThatHangsDelaysOnlyItsOwnCallers(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	s := &slowReads{answers: map[string]int{"known": 1, "other": 2, "hangs": 3}, hang: make(chan struct{}), begun: make(chan struct{}, 9)}
+	s := &slowReads{answers: map[string]int{"known": 1, "other": 2, "hangs": 3}, hang: make(chan struct{}),
+		begun: make(chan struct{}, 9)}
 	l := New(Config[string, int]{Now: clock.Now, Lifetime: time.Minute, Batch: 10, Read: s.read})
 	if _, err := l.Get(t.Context(), "known"); err != nil {
 		t.Fatal(err)

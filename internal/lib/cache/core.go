@@ -31,8 +31,8 @@ type entry[K comparable] struct {
 	retry   time.Time
 }
 
-// flight is one read. answers and err may be looked at when done is closed. late is guarded by the cache's lock: a caller that was served
-// an older answer has waited for Wait.
+// flight is one read. answers and err may be looked at when done is closed. late is guarded by the cache's lock: a
+// caller that was served an older answer has waited for Wait.
 type flight[K comparable] struct {
 	done    chan struct{}
 	answers map[K]any
@@ -232,8 +232,8 @@ func (c *core[K]) rests(e *entry[K], life time.Duration) bool {
 	return e.misses > 0 && age < c.cfg.Absence.Pause(e.misses)
 }
 
-// prune drops what is too old to serve, absences that were not asked for again, and, beyond maxEntries, what was read longest ago. The
-// lock is held.
+// prune drops what is too old to serve, absences that were not asked for again, and, beyond maxEntries, what was read
+// longest ago. The lock is held.
 func (c *core[K]) prune(but map[K]bool) {
 	now := c.cfg.Now()
 	maps.DeleteFunc(c.entries, func(k K, e *entry[K]) bool {
@@ -241,7 +241,8 @@ func (c *core[K]) prune(but map[K]bool) {
 			return false
 		}
 		age := now.Sub(e.read)
-		return e.found && age > c.cfg.Lifetime+max(c.cfg.Stale, Stale) || !e.found && age > c.cfg.Absence.Pause(e.misses)+c.cfg.Absence.Longest
+		return e.found && age > c.cfg.Lifetime+max(c.cfg.Stale, Stale) || !e.found && age > c.cfg.Absence.Pause(e.misses)+
+			c.cfg.Absence.Longest
 	})
 	for len(c.entries) >= maxEntries {
 		var oldest K
@@ -262,8 +263,8 @@ func (c *core[K]) prune(but map[K]bool) {
 // staleKey is the context key of NoteStale.
 type staleKey struct{}
 
-// NoteStale returns a context, and whether any cache answered under it with what is past its lifetime and is read again meanwhile. A
-// caller that acts on such an answer looks again soon.
+// NoteStale returns a context, and whether any cache answered under it with what is past its lifetime and is read again
+// meanwhile. A caller that acts on such an answer looks again soon.
 func NoteStale(ctx context.Context) (context.Context, func() bool) {
 	stale := new(atomic.Bool)
 	return context.WithValue(ctx, staleKey{}, stale), stale.Load

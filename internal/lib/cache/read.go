@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just failed. done is
-// closed when the read ends, and nil if none was begun.
+// Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just
+// failed. done is closed when the read ends, and nil if none was begun.
 func (c *core[K]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -19,9 +19,11 @@ func (c *core[K]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
 	return c.start(ctx, []K{k}).done
 }
 
-// begin starts the reads that keys need, and returns them with those that are under way: those that must be waited for, and those of
-// answers that serve on. A key without answer whose pause is over is read along with them, so that many of them cost few reads.
-func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K], err error) {
+// begin starts the reads that keys need, and returns them with those that are under way: those that must be waited for,
+// and those of answers that serve on. A key without answer whose pause is over is read along with them, so that many of
+// them cost few reads.
+func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K],
+	err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
@@ -67,7 +69,8 @@ func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K)
 	return must, behind, nil
 }
 
-// filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full. The lock is held.
+// filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full. The
+// lock is held.
 func (c *core[K]) filled(due []K, age time.Duration, asked map[K]bool) []K {
 	for k, e := range c.entries {
 		if c.cfg.Batch == 0 || len(due)%c.cfg.Batch == 0 {

@@ -20,7 +20,8 @@ func (c *clock) Now() time.Time { return c.now }
 
 func newClock() *clock { return &clock{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)} }
 
-// TestWhatGetReturnsByWhatIsKnown is the table in the doc comment of Cache. The first Get is at the beginning; each case has one more.
+// TestWhatGetReturnsByWhatIsKnown is the table in the doc comment of Cache. The first Get is at the beginning; each
+// case has one more.
 func TestWhatGetReturnsByWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	const life, stale = time.Minute, time.Hour
@@ -41,30 +42,45 @@ func TestWhatGetReturnsByWhatIsKnown(t *testing.T) {
 		keeps       bool // failures are answers for a while
 		want        result
 	}{
-		"an answer within its lifetime":                     {first: 1, then: 2, after: life, want: result{Value: 1}},
-		"a stale answer":                                    {first: 1, then: 2, after: life + 1, want: result{Value: 2, Reads: 1}},
-		"a stale answer whose read fails and passes":        {first: 1, then: 2, err: errPasses, after: life + 1, want: result{Value: 1, Reads: 1, Stale: true}},
-		"a stale answer whose read fails for good":          {first: 1, then: 2, err: errFinal, after: life + 1, want: result{Err: "final", Reads: 1}},
-		"an older answer":                                   {first: 1, then: 2, after: life + stale + 1, want: result{Value: 2, Reads: 1}},
-		"an older answer whose read fails and passes":       {first: 1, then: 2, err: errPasses, after: life + stale + 1, want: result{Value: 1, Reads: 1, Stale: true}},
-		"an older answer whose read fails for good":         {first: 1, then: 2, err: errFinal, after: life + stale + 1, want: result{Err: "final", Reads: 1}},
-		"a forgotten answer":                                {first: 1, then: 2, forget: true, want: result{Value: 2, Reads: 1}},
-		"a forgotten answer whose read fails and passes":    {first: 1, then: 2, err: errPasses, forget: true, want: result{Value: 1, Reads: 1, Stale: true}},
-		"an answer that was put":                            {first: 1, put: 3, then: 2, want: result{Value: 3}},
-		"an answer that is too old for Within":              {first: 1, then: 2, after: time.Second, within: time.Millisecond, want: result{Value: 2, Reads: 1}},
-		"an answer that is past its life, but young enough": {first: 1, then: 2, after: life + 1, within: time.Hour, want: result{Value: 1}},
-		"an absence within its pause":                       {then: 2, after: 9 * time.Second, want: result{}},
-		"an absence past its pause":                         {then: 2, after: 10 * time.Second, want: result{Value: 2, Reads: 1}},
-		"an absence whose read fails and passes":            {then: 2, err: errPasses, after: 10 * time.Second, want: result{Reads: 1}},
-		"a first read that failed":                          {firstErr: errPasses, then: 2, want: result{Value: 2, Reads: 1}},
-		"a failure that is kept":                            {firstErr: errFinal, then: 2, keeps: true, after: 14 * time.Second, want: result{Err: "final"}},
-		"a failure that was kept long enough":               {firstErr: errFinal, then: 2, keeps: true, after: 15 * time.Second, want: result{Value: 2, Reads: 1}},
+		"an answer within its lifetime": {first: 1, then: 2, after: life, want: result{Value: 1}},
+		"a stale answer": {first: 1, then: 2, after: life + 1, want: result{
+			Value: 2, Reads: 1}},
+		"a stale answer whose read fails and passes": {first: 1, then: 2, err: errPasses, after: life + 1,
+			want: result{Value: 1, Reads: 1, Stale: true}},
+		"a stale answer whose read fails for good": {first: 1, then: 2, err: errFinal, after: life + 1, want: result{
+			Err: "final", Reads: 1}},
+		"an older answer": {first: 1, then: 2, after: life + stale + 1, want: result{
+			Value: 2, Reads: 1}},
+		"an older answer whose read fails and passes": {first: 1, then: 2, err: errPasses, after: life + stale + 1,
+			want: result{Value: 1, Reads: 1, Stale: true}},
+		"an older answer whose read fails for good": {first: 1, then: 2, err: errFinal, after: life + stale + 1,
+			want: result{Err: "final", Reads: 1}},
+		"a forgotten answer": {first: 1, then: 2, forget: true, want: result{
+			Value: 2, Reads: 1}},
+		"a forgotten answer whose read fails and passes": {first: 1, then: 2, err: errPasses, forget: true, want: result{
+			Value: 1, Reads: 1, Stale: true}},
+		"an answer that was put": {first: 1, put: 3, then: 2, want: result{Value: 3}},
+		"an answer that is too old for Within": {first: 1, then: 2, after: time.Second, within: time.Millisecond,
+			want: result{Value: 2, Reads: 1}},
+		"an answer that is past its life, but young enough": {first: 1, then: 2, after: life + 1, within: time.Hour,
+			want: result{Value: 1}},
+		"an absence within its pause": {then: 2, after: 9 * time.Second, want: result{}},
+		"an absence past its pause": {then: 2, after: 10 * time.Second, want: result{
+			Value: 2, Reads: 1}},
+		"an absence whose read fails and passes": {then: 2, err: errPasses, after: 10 * time.Second,
+			want: result{Reads: 1}},
+		"a first read that failed": {firstErr: errPasses, then: 2, want: result{Value: 2, Reads: 1}},
+		"a failure that is kept": {firstErr: errFinal, then: 2, keeps: true,
+			after: 14 * time.Second, want: result{Err: "final"}},
+		"a failure that was kept long enough": {firstErr: errFinal, then: 2, keeps: true,
+			after: 15 * time.Second, want: result{Value: 2, Reads: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock, holds, fails, reads := newClock(), tc.first, tc.firstErr, 0
 			cfg := Config[string, int]{
-				Now: clock.Now, Lifetime: life, Stale: stale, Wait: time.Minute, Absence: backoff.Policy{First: 10 * time.Second, Longest: time.Minute},
+				Now: clock.Now, Lifetime: life, Stale: stale, Wait: time.Minute, Absence: backoff.Policy{First: 10 * time.Second,
+					Longest: time.Minute},
 				Passing: func(err error) bool { return errors.Is(err, errPasses) },
 				Read: func(context.Context, []string) (map[string]int, error) {
 					reads++
@@ -114,10 +130,11 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 		meanwhile func(*Value[int])
 		want      []int // of the Get during which it happens, and of the next
 	}{
-		"nothing":                        {func(*Value[int]) {}, []int{1, 1}},
-		"put":                            {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
-		"forgotten":                      {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
-		"changed while nothing is known": {func(v *Value[int]) { v.of.Update(struct{}{}, func(n int) int { return n + 7 }) }, []int{1, 2}},
+		"nothing":   {func(*Value[int]) {}, []int{1, 1}},
+		"put":       {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
+		"forgotten": {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
+		"changed while nothing is known": {func(v *Value[int]) { v.of.Update(struct{}{}, func(n int) int { return n + 7 }) },
+			[]int{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +164,8 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 func TestAFullCacheDropsWhatWasReadLongestAgo(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	c := New(Config[int, int]{Now: clock.Now, Lifetime: time.Hour, Read: func(_ context.Context, keys []int) (map[int]int, error) {
+	c := New(Config[int, int]{Now: clock.Now, Lifetime: time.Hour, Read: func(_ context.Context, keys []int) (
+		map[int]int, error) {
 		return map[int]int{keys[0]: 1}, nil
 	}})
 	for k := range maxEntries {

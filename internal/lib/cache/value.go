@@ -43,12 +43,13 @@ func (v *Value[V]) Failure() error { return v.of.Failure(struct{}{}) }
 // Put takes over an answer that was learned otherwise. A read under way does not replace it.
 func (v *Value[V]) Put(value V) { v.of.Put(struct{}{}, value) }
 
-// Forget has the next Get read the answer again, whether or not it is being read. What was known serves only if that fails for a passing
-// reason.
+// Forget has the next Get read the answer again, whether or not it is being read. What was known serves only if that
+// fails for a passing reason.
 func (v *Value[V]) Forget() { v.of.Forget() }
 
 // One makes a Read for a cache with Batch 1 of a function that reads one key; ok is false if there is no answer.
-func One[K comparable, V any](read func(ctx context.Context, k K) (v V, ok bool, err error)) func(context.Context, []K) (map[K]V, error) {
+func One[K comparable, V any](read func(ctx context.Context, k K) (v V, ok bool, err error)) func(context.Context,
+	[]K) (map[K]V, error) {
 	return func(ctx context.Context, keys []K) (map[K]V, error) {
 		out := map[K]V{}
 		for _, k := range keys {

@@ -1,5 +1,5 @@
-// Package cputime measures what work costs the processor. Only tests import the package. A test that compares the time on
-// the clock with a bound fails on a machine with much other work; processor time hardly depends on it.
+// Package cputime measures what work costs the processor. Only tests import the package. A test that compares the time
+// on the clock with a bound fails on a machine with much other work; processor time hardly depends on it.
 package cputime
 
 import (

@@ -1,5 +1,5 @@
-// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Tests that are
-// long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
+// Package longtest gives tests a short form, which "make test" runs, and a long form, which "make test-all" runs. Tests
+// that are long as a whole run in slices, too, of which .ci/run takes one. Only tests import the package.
 package longtest
 
 import (
@@ -11,8 +11,8 @@ import (
 // Variable is the environment variable that selects the long forms and the long tests: they run if its value is 1.
 const Variable = "LBC_TEST_ALL"
 
-// raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case several
-// times slower, and another run without the detector tries all cases.
+// raceShare is what part of a long form the race detector gets: one of eight cases. The detector makes each case
+// several times slower, and another run without the detector tries all cases.
 const raceShare = 8
 
 // Enabled reports whether tests run in their long form.
@@ -21,8 +21,8 @@ func Enabled() bool { return os.Getenv(Variable) == "1" }
 // Seeds returns how many seeds, steps or random cases a test tries.
 func Seeds(short, long int) int { return form{long: Enabled(), race: Race}.seeds(short, long) }
 
-// RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init function;
-// the flag -rapid.checks overrides it.
+// RapidChecks sets how many cases each check of pgregory.net/rapid tries. The tests of a package call it in an init
+// function; the flag -rapid.checks overrides it.
 func RapidChecks(short, long int) {
 	if err := flag.Set("rapid.checks", strconv.Itoa(Seeds(short, long))); err != nil {
 		panic(err) // the package has no such checks

@@ -10,11 +10,13 @@ import (
 	"testing"
 )
 
-// SliceVariable is the environment variable that selects one slice of the long tests: i/n is slice i of n; i counts from 0.
+// SliceVariable is the environment variable that selects one slice of the long tests: i/n is slice i of n; i counts
+// from 0.
 const SliceVariable = "LBC_TEST_SLICE"
 
-// Long skips a test unless LBC_TEST_ALL is 1, LBC_TEST_SLICE selects the test, or the command line names tests with -run.
-// why says what makes the test long. Call Long first, in a test or in a subtest: slices divide the callers by name.
+// Long skips a test unless LBC_TEST_ALL is 1, LBC_TEST_SLICE selects the test, or the command line names tests with
+// -run. why says what makes the test long. Call Long first, in a test or in a subtest: slices divide the callers by
+// name.
 func Long(t testing.TB, why string) {
 	t.Helper()
 	named := flag.Lookup("test.run")

@@ -1,6 +1,7 @@
-// Package sdkhttp is an HTTP client for the AWS SDK that avoids a defect of the SDK's transport (smithy-go v1.28): after a response the
-// SDK closes the request's body while net/http may still read it. The read then fails, and net/http closes the connection while the
-// response is being read. Servers that respond within microseconds, such as a simulator, cause it often. It imports the standard library only.
+// Package sdkhttp is an HTTP client for the AWS SDK that avoids a defect of the SDK's transport (smithy-go v1.28):
+// after a response the SDK closes the request's body while net/http may still read it. The read then fails, and
+// net/http closes the connection while the response is being read. Servers that respond within microseconds, such as a
+// simulator, cause it often. It imports the standard library only.
 package sdkhttp
 
 import (
@@ -14,8 +15,8 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Client returns a client over base that sends a copy of each body, so that closing the SDK's body does not affect the request. The
-// bodies have a few kilobytes at most.
+// Client returns a client over base that sends a copy of each body, so that closing the SDK's body does not affect the
+// request. The bodies have a few kilobytes at most.
 func Client(base Doer) Doer { return client{base} }
 
 type client struct{ base Doer }

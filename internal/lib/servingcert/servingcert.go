@@ -1,6 +1,6 @@
-// Package servingcert issues and renews the certificate of the admission webhooks: a private authority and a serving certificate that it
-// signs. The caller stores the Bundle, publishes its CA and provides the clock.
-// It imports the standard library only.
+// Package servingcert issues and renews the certificate of the admission webhooks: a private authority and a serving
+// certificate that it signs. The caller stores the Bundle, publishes its CA and provides the clock. It imports the
+// standard library only.
 package servingcert
 
 import (
@@ -21,19 +21,19 @@ import (
 	"time"
 )
 
-// Bundle is what is stored, all PEM. CA holds the newest authority first and then older ones whose certificates may still be
-// in use; CAKey is the key of the newest one.
+// Bundle is what is stored, all PEM. CA holds the newest authority first and then older ones whose certificates may
+// still be in use; CAKey is the key of the newest one.
 type Bundle struct {
 	CA, CAKey, Cert, Key []byte
 }
 
 // Policy are the lifetimes and hosts of certificates.
 type Policy struct {
-	// Lifetime of a serving certificate. It is renewed when two thirds of it are over. The lifetime of an authority is ten times
-	// as long, and it is replaced at two thirds, too.
+	// Lifetime of a serving certificate. It is renewed when two thirds of it are over. The lifetime of an authority is ten
+	// times as long, and it is replaced at two thirds, too.
 	Lifetime time.Duration
-	// Settle is how long a new authority is published before a certificate of it replaces a valid one, so that API servers and other
-	// replicas receive the authority first.
+	// Settle is how long a new authority is published before a certificate of it replaces a valid one, so that API servers
+	// and other replicas receive the authority first.
 	Settle time.Duration
 	// Published is since when the caller has seen the newest authority of the bundle published; zero = it has not.
 	Published time.Time
@@ -49,8 +49,9 @@ const (
 	early = time.Hour
 )
 
-// Renew returns b with new certificates in place of those that are missing, invalid, due or for other hosts, and whether there are any. A
-// valid certificate is not replaced by one of a new authority before that was published for Settle; Renew must be called again then.
+// Renew returns b with new certificates in place of those that are missing, invalid, due or for other hosts, and
+// whether there are any. A valid certificate is not replaced by one of a new authority before that was published for
+// Settle; Renew must be called again then.
 func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	if len(p.Hosts) == 0 {
 		return b, false, errors.New("no host to make a certificate for: the webhook configurations name none")
@@ -85,12 +86,12 @@ func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	return b, true, nil
 }
 
-// mostTrusted limits the authorities of With. A bundle that is lost in a loop adds one each time. The newest and the oldest ones stay:
-// servers show a certificate of the bundle, or one that they have shown for long.
+// mostTrusted limits the authorities of With. A bundle that is lost in a loop adds one each time. The newest and the
+// oldest ones stay: servers show a certificate of the bundle, or one that they have shown for long.
 const mostTrusted = 16
 
-// With returns the authorities of the bundle, and after them those of former ones that have not expired. Clients trust both
-// until each server shows a certificate of the bundle.
+// With returns the authorities of the bundle, and after them those of former ones that have not expired. Clients trust
+// both until each server shows a certificate of the bundle.
 func (b Bundle) With(former []byte, now time.Time) []byte {
 	all := b.authorities(now)
 	if len(all) == 0 {
@@ -271,7 +272,8 @@ func template(name string, lifetime time.Duration, now time.Time) (*x509.Certifi
 		name = name[:64]
 	}
 	return &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-slack(lifetime)), NotAfter: now.Add(lifetime),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-slack(lifetime)),
+		NotAfter: now.Add(lifetime),
 	}, nil
 }
 

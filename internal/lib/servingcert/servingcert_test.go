@@ -51,7 +51,8 @@ func TestTheFirstCertificateIsForEveryHostAtOnce(t *testing.T) {
 			t.Errorf("%s: trusted %v", host, got)
 		}
 	}
-	if again, changed := renew(t, b, policy("hook.kube-system.svc", "127.0.0.1"), start.Add(time.Hour)); changed || !bytes.Equal(again.Cert, b.Cert) {
+	if again, changed := renew(t, b, policy("hook.kube-system.svc", "127.0.0.1"), start.Add(time.Hour)); changed ||
+		!bytes.Equal(again.Cert, b.Cert) {
 		t.Error("it was made anew an hour later")
 	}
 }
@@ -74,7 +75,8 @@ func TestWhatIsUnusableOrForOtherHostsIsReplacedAtOnce(t *testing.T) {
 			t.Errorf("%s: changed %v", name, changed)
 		}
 	}
-	if got, changed := renew(t, b, policy("b.svc"), start.Add(time.Hour)); !changed || !trusted(t, b.CA, got, "b.svc", start.Add(time.Hour)) {
+	if got, changed := renew(t, b, policy("b.svc"), start.Add(time.Hour)); !changed || !trusted(t, b.CA, got, "b.svc",
+		start.Add(time.Hour)) {
 		t.Errorf("another host: changed %v", changed)
 	}
 	if _, _, err := Renew(b, policy(), start); err == nil {
@@ -82,8 +84,8 @@ func TestWhatIsUnusableOrForOtherHostsIsReplacedAtOnce(t *testing.T) {
 	}
 }
 
-// TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities plays a server and a client, each of which learns what is new a
-// minute late, over years.
+// TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities plays a server and a client, each of which learns what
+// is new a minute late, over years.
 func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []time.Duration{90 * 24 * time.Hour, time.Hour, 20 * time.Minute} {
@@ -106,15 +108,18 @@ func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T)
 			authorities[string(b.CAKey)], certificates[string(b.Cert)] = true, true
 			// What the other side does not know yet must work with what it has.
 			if !trusted(t, known, b, "a.svc", now) {
-				t.Fatalf("lifetime %v: a new certificate is not trusted %v after the start by clients without its authority for one step", lifetime, now.Sub(start))
+				t.Fatalf("lifetime %v: a new certificate is not trusted %v after the start by clients without its "+
+					"authority for one step", lifetime, now.Sub(start))
 			}
 			if !trusted(t, b.CA, served, "a.svc", now) {
-				t.Fatalf("lifetime %v: %v after the start the published authorities do not cover what is served", lifetime, now.Sub(start))
+				t.Fatalf("lifetime %v: %v after the start the published authorities do not cover what is served", lifetime,
+					now.Sub(start))
 			}
 			served, known = b, before.CA
 		}
 		if len(authorities) < 3 || len(certificates) < 30 {
-			t.Errorf("lifetime %v: %d authorities and %d certificates in 25 lifetimes", lifetime, len(authorities), len(certificates))
+			t.Errorf("lifetime %v: %d authorities and %d certificates in 25 lifetimes", lifetime, len(authorities),
+				len(certificates))
 		}
 		if n := len(b.authorities(start)); n > 2 {
 			t.Errorf("%d authorities are kept", n)
@@ -139,7 +144,8 @@ func TestNewAuthoritySignsOnlyOncePublished(t *testing.T) {
 		name      string
 		published time.Time
 		want      bool
-	}{{"never", time.Time{}, false}, {"a minute ago", at.Add(time.Hour - time.Minute), false}, {"long enough", at.Add(time.Hour - p.Settle), true}} {
+	}{{"never", time.Time{}, false}, {"a minute ago", at.Add(time.Hour - time.Minute), false},
+		{"long enough", at.Add(time.Hour - p.Settle), true}} {
 		p.Published = tt.published
 		if after, _ := renew(t, b, p, at.Add(time.Hour)); bytes.Equal(after.Cert, b.Cert) == tt.want {
 			t.Errorf("published %s: it signs %t, want %t", tt.name, !tt.want, tt.want)
@@ -195,7 +201,8 @@ func TestABundleReportsWhyItsCertificateCannotBeServed(t *testing.T) {
 		at   time.Time
 		want string
 	}{
-		{b, start, ""}, {b, start.Add(p.Lifetime), "the serving certificate has expired on 2026-07-30T12:00:00Z"}, {mixed, start, "not of the authorities beside it"}, {Bundle{}, start, "reading the serving certificate"},
+		{b, start, ""}, {b, start.Add(p.Lifetime), "the serving certificate has expired on 2026-07-30T12:00:00Z"},
+		{mixed, start, "not of the authorities beside it"}, {Bundle{}, start, "reading the serving certificate"},
 	} {
 		err := tt.b.Invalid(tt.at)
 		if err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)) {

@@ -1,5 +1,5 @@
-// Package testbrowser drives a headless Chromium in tests of web pages: it navigates, runs scripts, and has seen errors and requests. It is test support, and
-// imports only the standard library.
+// Package testbrowser drives a headless Chromium in tests of web pages: it navigates, runs scripts, and has seen errors
+// and requests. It is test support, and imports only the standard library.
 package testbrowser
 
 import (
@@ -67,8 +67,10 @@ func Start(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe",
+		"--user-data-dir="+profile, "about:blank")
 	theirIn, ourOut := pipe(os.Pipe())(t)
 	ourIn, theirOut := pipe(os.Pipe())(t)
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // descriptors 3 and 4
@@ -88,7 +90,8 @@ func Start(t *testing.T) *Browser {
 		_ = cmd.Wait()
 		_, _ = ourOut.Close(), ourIn.Close()
 		reading.Wait()
-		for end := time.Now().Add(limit); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(limit); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(
+			10 * time.Millisecond) {
 		}
 		if t.Failed() {
 			for line := range strings.Lines(noise.String()) {
@@ -216,7 +219,8 @@ func (b *Browser) tryEval(script string, into any) error {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
 	}
-	err := b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &out)
+	err := b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true},
+		&out)
 	switch {
 	case err != nil:
 		return err
@@ -261,7 +265,8 @@ func (b *Browser) Seen(method string) []string {
 // Screenshot is the page as PNG, at a width and height in pixels.
 func (b *Browser) Screenshot(width, height int) []byte {
 	b.Helper()
-	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	b.Do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1,
+		"mobile": false}, nil)
 	var shot struct{ Data []byte }
 	b.Do("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
 	picture, err := png.Decode(bytes.NewReader(shot.Data))
@@ -275,7 +280,8 @@ func (b *Browser) Screenshot(width, height int) []byte {
 	return small.Bytes()
 }
 
-// paletted is a picture in at most 256 colours: the most frequent ones that differ visibly, in place of the others the nearest of them.
+// paletted is a picture in at most 256 colours: the most frequent ones that differ visibly, in place of the others the
+// nearest of them.
 func paletted(picture image.Image) *image.Paletted {
 	area, count := picture.Bounds(), map[color.Color]int{}
 	for y := area.Min.Y; y < area.Max.Y; y++ {
@@ -314,21 +320,25 @@ func paletted(picture image.Image) *image.Paletted {
 // Scheme has the page shown in a colour scheme, light or dark.
 func (b *Browser) Scheme(name string) {
 	b.Helper()
-	b.Do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}}, nil)
+	b.Do("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{
+		{"name": "prefers-color-scheme", "value": name}}}, nil)
 }
 
 // Press presses and releases a key, such as "ArrowDown".
 func (b *Browser) Press(key string) {
 	b.Helper()
 	for _, kind := range []string{"keyDown", "keyUp"} {
-		b.Do("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": codes[key]}, nil)
+		b.Do("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key,
+			"windowsVirtualKeyCode": codes[key]}, nil)
 	}
 }
 
 // codes are the numbers of keys, by which Chromium moves the focus.
-var codes = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+var codes = map[string]int{"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38,
+	"ArrowRight": 39, "ArrowDown": 40}
 
-// Contrast returns the texts that are shown with a contrast of less than 4.5 to what is behind them, and whether the page is dark.
+// Contrast returns the texts that are shown with a contrast of less than 4.5 to what is behind them, and whether the
+// page is dark.
 func (b *Browser) Contrast() (poor []string, dark bool) {
 	b.Helper()
 	var seen struct {

@@ -92,7 +92,9 @@ func headerValue(v string) string {
 
 func cookie(v string) string {
 	switch {
-	case slices.ContainsFunc([]string{"AWSALBTG", "AWSALBAPP", "AWSALB"}, func(p string) bool { return strings.HasPrefix(v, p) }):
+	case slices.ContainsFunc([]string{"AWSALBTG", "AWSALBAPP", "AWSALB"}, func(p string) bool {
+		return strings.HasPrefix(v, p)
+	}):
 		return "AWS keeps names that begin with AWSALB for itself"
 	case v != "" && !token.MatchString(v):
 		return "AWS admits the name of a cookie"
@@ -174,15 +176,19 @@ var balancerAttributes = []Attribute{
 	{LoadBalancer, "health_check_logs.s3.enabled", ofALB, application, boolean, []string{"yes"}},
 	{LoadBalancer, "health_check_logs.s3.bucket", ofALB, application, bucket, []string{long(64)}},
 	{LoadBalancer, "health_check_logs.s3.prefix", ofALB, application, prefix, []string{"/a"}},
-	{LoadBalancer, "routing.http.desync_mitigation_mode", ofALB, application, oneOf("monitor", "defensive", "strictest"), []string{"off"}},
+	{LoadBalancer, "routing.http.desync_mitigation_mode", ofALB, application, oneOf("monitor", "defensive", "strictest"),
+		[]string{"off"}},
 	{LoadBalancer, "routing.http.drop_invalid_header_fields.enabled", ofALB, application, boolean, []string{"yes"}},
 	{LoadBalancer, "routing.http.preserve_host_header.enabled", ofALB, application, boolean, []string{"yes"}},
-	{LoadBalancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", ofALB, application, boolean,
+		[]string{"yes"}},
 	{LoadBalancer, "routing.http.xff_client_port.enabled", ofALB, application, boolean, []string{"yes"}},
-	{LoadBalancer, "routing.http.xff_header_processing.mode", ofALB, application, oneOf("append", "preserve", "remove"), []string{"drop"}},
+	{LoadBalancer, "routing.http.xff_header_processing.mode", ofALB, application, oneOf("append", "preserve", "remove"),
+		[]string{"drop"}},
 	{LoadBalancer, "routing.http2.enabled", ofALB, application, boolean, []string{"yes"}},
 	{LoadBalancer, "waf.fail_open.enabled", ofALB, application, boolean, []string{"yes"}},
-	{LoadBalancer, "dns_record.client_routing_policy", ofNLB, network, oneOf("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"), []string{"any"}},
+	{LoadBalancer, "dns_record.client_routing_policy", ofNLB, network, oneOf("availability_zone_affinity",
+		"partial_availability_zone_affinity", "any_availability_zone"), []string{"any"}},
 	{LoadBalancer, "secondary_ips.auto_assigned.per_subnet", ofNLB, network, between(0, 7), []string{"8", "-1"}},
 }
 
@@ -193,25 +199,37 @@ const (
 )
 
 var groupAttributes = []Attribute{
-	{TargetGroup, "deregistration_delay.timeout_seconds", "target groups of instances and addresses", anyGroup, between(0, 3600), []string{"-1", "3601", "30s"}},
+	{TargetGroup, "deregistration_delay.timeout_seconds", "target groups of instances and addresses", anyGroup,
+		between(0, 3600), []string{"-1", "3601", "30s"}},
 	{TargetGroup, "deregistration_delay.connection_termination.enabled", ofNet, networkGroup, boolean, []string{"yes"}},
 	{TargetGroup, "stickiness.enabled", "target groups", anyGroup, boolean, []string{"yes"}},
-	{TargetGroup, "stickiness.type", "target groups", anyGroup, oneOf("lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"), []string{"cookie"}},
+	{TargetGroup, "stickiness.type", "target groups", anyGroup, oneOf("lb_cookie", "app_cookie", "source_ip",
+		"source_ip_dest_ip", "source_ip_dest_ip_proto"), []string{"cookie"}},
 	{TargetGroup, "stickiness.lb_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800), []string{"0", "604801"}},
-	{TargetGroup, "stickiness.app_cookie.cookie_name", ofHTTP, httpGroup, cookie, []string{"AWSALB", "AWSALBX", "a b", "a;b"}},
-	{TargetGroup, "stickiness.app_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800), []string{"0", "604801"}},
-	{TargetGroup, "load_balancing.cross_zone.enabled", "target groups of instances and addresses", anyGroup, oneOf("true", "false", "use_load_balancer_configuration"), []string{"yes"}},
-	{TargetGroup, "load_balancing.algorithm.type", ofHTTP, httpGroup, oneOf("round_robin", "least_outstanding_requests", "weighted_random"), []string{"random"}},
+	{TargetGroup, "stickiness.app_cookie.cookie_name", ofHTTP, httpGroup, cookie,
+		[]string{"AWSALB", "AWSALBX", "a b", "a;b"}},
+	{TargetGroup, "stickiness.app_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800),
+		[]string{"0", "604801"}},
+	{TargetGroup, "load_balancing.cross_zone.enabled", "target groups of instances and addresses", anyGroup,
+		oneOf("true", "false", "use_load_balancer_configuration"), []string{"yes"}},
+	{TargetGroup, "load_balancing.algorithm.type", ofHTTP, httpGroup, oneOf("round_robin", "least_outstanding_requests",
+		"weighted_random"), []string{"random"}},
 	{TargetGroup, "load_balancing.algorithm.anomaly_mitigation", ofHTTP, httpGroup, oneOf("on", "off"), []string{"true"}},
 	{TargetGroup, "slow_start.duration_seconds", ofHTTP, httpGroup, or("0", between(30, 900)), []string{"29", "901"}},
 	{TargetGroup, "preserve_client_ip.enabled", ofNet, networkGroup, boolean, []string{"yes"}},
 	{TargetGroup, "proxy_protocol_v2.enabled", ofNet, networkGroup, boolean, []string{"on"}},
-	{TargetGroup, health + "dns_failover" + count, "target groups", anyGroup, or("off", between(1, 1000)), []string{"0", "half"}},
-	{TargetGroup, health + "dns_failover" + share, "target groups", anyGroup, or("off", between(1, 100)), []string{"0", "101", "50%"}},
-	{TargetGroup, health + "unhealthy_state_routing" + count, "target groups", anyGroup, between(1, 1000), []string{"0", "off"}},
-	{TargetGroup, health + "unhealthy_state_routing" + share, "target groups", anyGroup, or("off", between(1, 100)), []string{"0", "101"}},
-	{TargetGroup, "target_health_state.unhealthy.connection_termination.enabled", "target groups of protocol TCP or TLS", streamGroup, boolean, []string{"yes"}},
-	{TargetGroup, "target_health_state.unhealthy.draining_interval_seconds", "target groups of protocol TCP or TLS", streamGroup, between(0, 360000), []string{"-1", "360001"}},
+	{TargetGroup, health + "dns_failover" + count, "target groups", anyGroup, or("off", between(1, 1000)),
+		[]string{"0", "half"}},
+	{TargetGroup, health + "dns_failover" + share, "target groups", anyGroup, or("off", between(1, 100)),
+		[]string{"0", "101", "50%"}},
+	{TargetGroup, health + "unhealthy_state_routing" + count, "target groups", anyGroup, between(1, 1000),
+		[]string{"0", "off"}},
+	{TargetGroup, health + "unhealthy_state_routing" + share, "target groups", anyGroup, or("off", between(1, 100)),
+		[]string{"0", "101"}},
+	{TargetGroup, "target_health_state.unhealthy.connection_termination.enabled", "target groups of protocol TCP or TLS",
+		streamGroup, boolean, []string{"yes"}},
+	{TargetGroup, "target_health_state.unhealthy.draining_interval_seconds", "target groups of protocol TCP or TLS",
+		streamGroup, between(0, 360000), []string{"-1", "360001"}},
 }
 
 const (
@@ -222,7 +240,8 @@ const (
 )
 
 var listenerAttributes = []Attribute{
-	{Listener, "tcp.idle_timeout.seconds", "listeners of protocol TCP", onTCP, optional(between(60, 6000)), []string{"59", "6001", "350s"}},
+	{Listener, "tcp.idle_timeout.seconds", "listeners of protocol TCP", onTCP, optional(between(60, 6000)),
+		[]string{"59", "6001", "350s"}},
 	{Listener, in + "x_amzn_mtls_clientcert_serial_number.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
 	{Listener, in + "x_amzn_mtls_clientcert_issuer.header_name", onTLS, onHTTPS, headerName, []string{"a:b"}},
 	{Listener, in + "x_amzn_mtls_clientcert_subject.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
@@ -232,15 +251,20 @@ var listenerAttributes = []Attribute{
 	{Listener, in + "x_amzn_tls_version.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
 	{Listener, in + "x_amzn_tls_cipher_suite.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
 	{Listener, answer + "server.enabled", onWeb, onHTTP, optional(boolean), []string{"yes"}},
-	{Listener, answer + "strict_transport_security.header_value", onTLS, onHTTPS, headerValue, []string{`max-age="1"`, long(1025)}},
+	{Listener, answer + "strict_transport_security.header_value", onTLS, onHTTPS, headerValue,
+		[]string{`max-age="1"`, long(1025)}},
 	{Listener, answer + "access_control_allow_origin.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
 	{Listener, answer + "access_control_allow_methods.header_value", onWeb, onHTTP, headerValue, []string{`"GET"`}},
 	{Listener, answer + "access_control_allow_headers.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
-	{Listener, answer + "access_control_allow_credentials.header_value", onWeb, onHTTP, optional(oneOf("true")), []string{"false"}},
+	{Listener, answer + "access_control_allow_credentials.header_value", onWeb, onHTTP, optional(oneOf("true")),
+		[]string{"false"}},
 	{Listener, answer + "access_control_expose_headers.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
-	{Listener, answer + "access_control_max_age.header_value", onWeb, onHTTP, optional(between(0, 1<<31-1)), []string{"-1", "1h"}},
-	{Listener, answer + "content_security_policy.header_value", onWeb, onHTTP, headerValue, []string{`default-src "self"`}},
-	{Listener, answer + "x_content_type_options.header_value", onWeb, onHTTP, optional(oneOf("nosniff")), []string{"sniff"}},
+	{Listener, answer + "access_control_max_age.header_value", onWeb, onHTTP, optional(between(0, 1<<31-1)),
+		[]string{"-1", "1h"}},
+	{Listener, answer + "content_security_policy.header_value", onWeb, onHTTP, headerValue,
+		[]string{`default-src "self"`}},
+	{Listener, answer + "x_content_type_options.header_value", onWeb, onHTTP, optional(oneOf("nosniff")),
+		[]string{"sniff"}},
 	{Listener, answer + "x_frame_options.header_value", onWeb, onHTTP, headerValue, []string{`"DENY"`}},
 }
 
@@ -264,8 +288,9 @@ type Refusal struct {
 
 // settings are where attributes of each kind are declared.
 var settings = map[Kind]string{
-	LoadBalancer: "load balancer attributes (load-balancer-attributes, of a Service aws-load-balancer-attributes)", TargetGroup: "target group attributes (target-group-attributes)",
-	Listener: "listener attributes (listener-attributes.PROTOCOL-PORT)",
+	LoadBalancer: "load balancer attributes (load-balancer-attributes, of a Service aws-load-balancer-attributes)",
+	TargetGroup:  "target group attributes (target-group-attributes)",
+	Listener:     "listener attributes (listener-attributes.PROTOCOL-PORT)",
 }
 
 // OfAttribute is what AWS refuses of an attribute of a resource. A key that no table has may be newer than this one.
@@ -276,14 +301,17 @@ func OfAttribute(s Subject, key, value string) Refusal {
 	}
 	at := slices.IndexFunc(known, func(a *Attribute) bool { return a.Kind == s.Kind })
 	if at < 0 {
-		return Refusal{Problem: fmt.Sprintf("%s is no attribute of a %s", key, s.Kind), Remedy: fmt.Sprintf("set it among the %s, or remove it", settings[known[0].Kind])}
+		return Refusal{Problem: fmt.Sprintf("%s is no attribute of a %s", key, s.Kind),
+			Remedy: fmt.Sprintf("set it among the %s, or remove it", settings[known[0].Kind])}
 	}
 	a := known[at]
 	if !a.Has(s) {
-		return Refusal{Problem: fmt.Sprintf("%s is an attribute of %s, and this %s is another one", key, a.Of, s.Kind), Remedy: "remove it", Unfit: true}
+		return Refusal{Problem: fmt.Sprintf("%s is an attribute of %s, and this %s is another one", key, a.Of, s.Kind),
+			Remedy: "remove it", Unfit: true}
 	}
 	if text := a.problem(value); text != "" {
-		return Refusal{Problem: fmt.Sprintf("attribute %s has value %q, and %s", key, value, text), Remedy: "correct the value, or remove it"}
+		return Refusal{Problem: fmt.Sprintf("attribute %s has value %q, and %s", key, value, text),
+			Remedy: "correct the value, or remove it"}
 	}
 	return Refusal{}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Cover are conditions that AWS admits and that hold for the requests of conditions which it refuses: what matches those must not get the answer of
-// a wider rule. Values that no request can have are left out. ok is false if nothing is left of a condition, or it has too many values.
+// Cover are conditions that AWS admits and that hold for the requests of conditions which it refuses: what matches
+// those must not get the answer of a wider rule. Values that no request can have are left out. ok is false if nothing
+// is left of a condition, or it has too many values.
 func Cover(all []stack.Condition) (out []stack.Condition, ok bool) {
 	for _, c := range all {
 		if OfConditions([]stack.Condition{c}) == "" {
@@ -26,10 +27,13 @@ func Cover(all []stack.Condition) (out []stack.Condition, ok bool) {
 		}
 		out = append(out, c)
 	}
-	return out, slices.ContainsFunc(out, func(c stack.Condition) bool { return c.Field == stack.HostHeader || c.Field == stack.PathPattern })
+	return out, slices.ContainsFunc(out, func(c stack.Condition) bool {
+		return c.Field == stack.HostHeader || c.Field == stack.PathPattern
+	})
 }
 
-// cover replaces the values of a condition on host or path that AWS refuses by regular expressions for the same requests.
+// cover replaces the values of a condition on host or path that AWS refuses by regular expressions for the same
+// requests.
 func cover(c stack.Condition) (stack.Condition, bool) {
 	out := stack.Condition{Field: c.Field}
 	for _, v := range c.Values {

@@ -1,6 +1,6 @@
-// Package constraint is what AWS is certain to refuse, whatever the account holds: one table a field or combination, with values that are
-// refused as examples. The compiler leaves out what it finds, so that the command line and the controller agree. The simulator judges by itself;
-// hack/constraints sends each example to it. It imports stack only.
+// Package constraint is what AWS is certain to refuse, whatever the account holds: one table a field or combination,
+// with values that are refused as examples. The compiler leaves out what it finds, so that the command line and the
+// controller agree. The simulator judges by itself; hack/constraints sends each example to it. It imports stack only.
 package constraint
 
 import (
@@ -95,14 +95,17 @@ var Conditions = []Row[stack.Condition]{
 		}
 		return ""
 	}), values(stack.HostHeader, "a_b.example.com", "exämple.com", "a b.example.com", "example.com:80")},
-	{"host length", of(stack.HostHeader, func(v string) string { return tooLong("a host", v, maxValue) }), values(stack.HostHeader, long(126)+".com")},
+	{"host length", of(stack.HostHeader, func(v string) string { return tooLong("a host", v, maxValue) }),
+		values(stack.HostHeader, long(126)+".com")},
 	{"path characters", of(stack.PathPattern, func(v string) string {
 		if !pathCharacters.MatchString(v) {
-			return fmt.Sprintf("path %q has a character that AWS does not admit in a path: letters, digits, and _-.$/~\"'@:+&*?", v)
+			return fmt.Sprintf("path %q has a character that AWS does not admit in a path: letters, digits, and _-.$/~\"'@:+&*?",
+				v)
 		}
 		return ""
 	}), values(stack.PathPattern, "/files|old", "/a b", "/ä", "/a%20b", "/(a)", "/a,b", "/a=b", "/a;b", "/{id}", "/a^")},
-	{"path length", of(stack.PathPattern, func(v string) string { return tooLong("a path", v, maxValue) }), values(stack.PathPattern, "/"+long(128))},
+	{"path length", of(stack.PathPattern, func(v string) string { return tooLong("a path", v, maxValue) }),
+		values(stack.PathPattern, "/"+long(128))},
 	{"header name", func(c stack.Condition) string {
 		switch n := c.HeaderName; {
 		case c.Field != stack.HTTPHeader:
@@ -146,7 +149,8 @@ var Conditions = []Row[stack.Condition]{
 			return fmt.Sprintf("a value of the %s condition is empty", c.Field)
 		}
 		return ""
-	}, []stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{""}}, {Field: stack.PathPattern, Regex: []string{""}}}},
+	}, []stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{""}},
+		{Field: stack.PathPattern, Regex: []string{""}}}},
 	{"regular expression", func(c stack.Condition) string {
 		for _, v := range c.Regex {
 			if text := expression(v, maxValue); text != "" {
@@ -154,9 +158,11 @@ var Conditions = []Row[stack.Condition]{
 			}
 		}
 		return ""
-	}, []stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}, {Field: stack.HostHeader, Regex: []string{long(129)}}, {Field: stack.PathPattern, Regex: []string{"^(?!/a)"}}}},
+	}, []stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}, {Field: stack.HostHeader, Regex: []string{
+		long(129)}}, {Field: stack.PathPattern, Regex: []string{"^(?!/a)"}}}},
 	{"regular expression of a field without", func(c stack.Condition) string {
-		if len(c.Regex) > 0 && slices.Contains([]stack.ConditionField{stack.RequestMethod, stack.QueryString, stack.SourceIP}, c.Field) {
+		if len(c.Regex) > 0 && slices.Contains([]stack.ConditionField{stack.RequestMethod, stack.QueryString, stack.SourceIP},
+			c.Field) {
 			return fmt.Sprintf("a %s condition has no regular expressions", c.Field)
 		}
 		return ""
@@ -177,7 +183,8 @@ func expression(v string, most int) string {
 		return text
 	}
 	if _, err := regexp.Compile(v); err != nil {
-		return fmt.Sprintf("AWS does not admit the regular expression %q: %s", v, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return fmt.Sprintf("AWS does not admit the regular expression %q: %s", v, strings.TrimPrefix(err.Error(),
+			"error parsing regexp: "))
 	}
 	return ""
 }
@@ -185,7 +192,8 @@ func expression(v string, most int) string {
 // Actions are the constraints on an action.
 var Actions = []Row[stack.Action]{
 	{"status of a fixed response", func(a stack.Action) string {
-		if f := a.FixedResponse; f != nil && (len(f.StatusCode) != 3 || !strings.Contains("245", f.StatusCode[:1]) || strings.Trim(f.StatusCode, "0123456789") != "") {
+		if f := a.FixedResponse; f != nil && (len(f.StatusCode) != 3 || !strings.Contains("245", f.StatusCode[:1]) ||
+			strings.Trim(f.StatusCode, "0123456789") != "") {
 			return fmt.Sprintf("the status of a fixed response is %q, and AWS admits 2XX, 4XX and 5XX", f.StatusCode)
 		}
 		return ""
@@ -193,7 +201,8 @@ var Actions = []Row[stack.Action]{
 	{"content type of a fixed response", func(a stack.Action) string {
 		types := []string{"", "text/plain", "text/css", "text/html", "application/javascript", "application/json"}
 		if f := a.FixedResponse; f != nil && !slices.Contains(types, f.ContentType) {
-			return fmt.Sprintf("the content type of a fixed response is %q, and AWS admits %s", f.ContentType, strings.Join(types[1:], ", "))
+			return fmt.Sprintf("the content type of a fixed response is %q, and AWS admits %s", f.ContentType,
+				strings.Join(types[1:], ", "))
 		}
 		return ""
 	}, []stack.Action{fixed("200", "text/xml", "a"), fixed("200", "text/html; charset=utf-8", "a")}},
@@ -229,7 +238,8 @@ var Actions = []Row[stack.Action]{
 }
 
 func fixed(status, kind, body string) stack.Action {
-	return stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status, ContentType: kind, MessageBody: body}}
+	return stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status,
+		ContentType: kind, MessageBody: body}}
 }
 
 func to(r stack.Redirect) stack.Action {
@@ -240,8 +250,10 @@ func to(r stack.Redirect) stack.Action {
 }
 
 var redirects = []stack.Action{
-	to(stack.Redirect{Host: "a.example.com", StatusCode: "HTTP_307"}), to(stack.Redirect{Port: "0"}), to(stack.Redirect{Port: "65536"}), to(stack.Redirect{Port: "http"}), to(stack.Redirect{Protocol: "https"}),
-	to(stack.Redirect{Host: long(129)}), to(stack.Redirect{Path: "a"}), to(stack.Redirect{Path: "/" + long(128)}), to(stack.Redirect{Path: "/#{path}/#{path}"}),
+	to(stack.Redirect{Host: "a.example.com", StatusCode: "HTTP_307"}), to(stack.Redirect{Port: "0"}),
+	to(stack.Redirect{Port: "65536"}), to(stack.Redirect{Port: "http"}), to(stack.Redirect{Protocol: "https"}),
+	to(stack.Redirect{Host: long(129)}), to(stack.Redirect{Path: "a"}), to(stack.Redirect{Path: "/" + long(128)}),
+	to(stack.Redirect{Path: "/#{path}/#{path}"}),
 	to(stack.Redirect{Host: "a.example.com", Query: "?a=b"}), to(stack.Redirect{Host: "a.example.com", Query: long(129)}),
 }
 
@@ -264,7 +276,8 @@ func redirect(r *stack.Redirect) string {
 			return fmt.Sprintf("the path of a redirect has %s more than once: %q", p, r.Path)
 		}
 	}
-	for what, v := range map[string]string{"the host of a redirect": r.Host, "the path of a redirect": r.Path, "the query of a redirect": r.Query} {
+	for what, v := range map[string]string{"the host of a redirect": r.Host, "the path of a redirect": r.Path,
+		"the query of a redirect": r.Query} {
 		if text := tooLong(what, v, maxRedirect); text != "" {
 			return text
 		}
@@ -273,12 +286,14 @@ func redirect(r *stack.Redirect) string {
 }
 
 func weighted(n int32) stack.Action {
-	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{Weight: &n}}}}
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+		{Weight: &n}}}}
 }
 
 func sticky(seconds int32) stack.Action {
 	one := int32(1)
-	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{Weight: &one}}, Stickiness: &stack.Stickiness{Enabled: true, DurationSeconds: seconds}}}
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+		{Weight: &one}}, Stickiness: &stack.Stickiness{Enabled: true, DurationSeconds: seconds}}}
 }
 
 func forward(f *stack.Forward) string {
@@ -288,7 +303,8 @@ func forward(f *stack.Forward) string {
 		}
 	}
 	if s := f.Stickiness; s != nil && s.Enabled && (s.DurationSeconds < 1 || s.DurationSeconds > maxStickiness) {
-		return fmt.Sprintf("the stickiness of a forward lasts %d seconds, and AWS admits 1 to %d", s.DurationSeconds, maxStickiness)
+		return fmt.Sprintf("the stickiness of a forward lasts %d seconds, and AWS admits 1 to %d", s.DurationSeconds,
+			maxStickiness)
 	}
 	return ""
 }
@@ -296,7 +312,8 @@ func forward(f *stack.Forward) string {
 // example is a valid login with OIDC, changed.
 func example(change func(*stack.AuthenticateOIDC)) stack.Action {
 	o := &stack.AuthenticateOIDC{
-		Issuer: "https://id.example.com", AuthorizationEndpoint: "https://id.example.com/a", TokenEndpoint: "https://id.example.com/t", UserInfoEndpoint: "https://id.example.com/u",
+		Issuer: "https://id.example.com", AuthorizationEndpoint: "https://id.example.com/a",
+		TokenEndpoint: "https://id.example.com/t", UserInfoEndpoint: "https://id.example.com/u",
 		ClientID: stack.NewSecret("a", ""), ClientSecret: stack.NewSecret("b", ""),
 	}
 	change(o)
@@ -304,8 +321,10 @@ func example(change func(*stack.AuthenticateOIDC)) stack.Action {
 }
 
 var logins = []stack.Action{
-	example(func(o *stack.AuthenticateOIDC) { o.Issuer = "http://id.example.com" }), example(func(o *stack.AuthenticateOIDC) { o.TokenEndpoint = "/token" }),
-	example(func(o *stack.AuthenticateOIDC) { o.TimeoutSeconds = 604801 }), example(func(o *stack.AuthenticateOIDC) { o.OnUnauthenticated = "redirect" }),
+	example(func(o *stack.AuthenticateOIDC) { o.Issuer = "http://id.example.com" }),
+	example(func(o *stack.AuthenticateOIDC) { o.TokenEndpoint = "/token" }),
+	example(func(o *stack.AuthenticateOIDC) { o.TimeoutSeconds = 604801 }),
+	example(func(o *stack.AuthenticateOIDC) { o.OnUnauthenticated = "redirect" }),
 	example(func(o *stack.AuthenticateOIDC) {
 		o.ExtraParams = map[string]string{}
 		for n := range maxParams + 1 {
@@ -313,7 +332,8 @@ var logins = []stack.Action{
 		}
 	}),
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: "http://id.example.com/keys"}},
-	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: long(257), JWKSEndpoint: "https://id.example.com/keys"}},
+	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{
+		Issuer: long(257), JWKSEndpoint: "https://id.example.com/keys"}},
 }
 
 func endpoint(what, v string) string {
@@ -325,7 +345,8 @@ func endpoint(what, v string) string {
 
 func oidc(o *stack.AuthenticateOIDC) string {
 	for _, e := range []struct{ what, v string }{
-		{"issuer", o.Issuer}, {"authorization endpoint", o.AuthorizationEndpoint}, {"token endpoint", o.TokenEndpoint}, {"user info endpoint", o.UserInfoEndpoint},
+		{"issuer", o.Issuer}, {"authorization endpoint", o.AuthorizationEndpoint}, {"token endpoint", o.TokenEndpoint},
+		{"user info endpoint", o.UserInfoEndpoint},
 	} {
 		if text := endpoint(e.what, e.v); text != "" {
 			return text
@@ -341,7 +362,8 @@ func session(s *stack.Session) string {
 	case len(s.ExtraParams) > maxParams:
 		return fmt.Sprintf("a login has %d extra parameters, and AWS admits %d", len(s.ExtraParams), maxParams)
 	case s.OnUnauthenticated != "" && !slices.Contains([]string{"authenticate", "allow", "deny"}, s.OnUnauthenticated):
-		return fmt.Sprintf("a login answers unknown clients with %q, and AWS admits authenticate, allow and deny", s.OnUnauthenticated)
+		return fmt.Sprintf("a login answers unknown clients with %q, and AWS admits authenticate, allow and deny",
+			s.OnUnauthenticated)
 	}
 	return ""
 }
@@ -374,7 +396,8 @@ var Transforms = []Row[stack.Transform]{
 			return fmt.Sprintf("a transform has %d rewrites, and AWS admits one", len(t.Rewrites))
 		}
 		return ""
-	}, []stack.Transform{{Type: "url-rewrite"}, {Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "a"}, {Regex: "b"}}}}},
+	}, []stack.Transform{{Type: "url-rewrite"}, {Type: "url-rewrite", Rewrites: []stack.Rewrite{
+		{Regex: "a"}, {Regex: "b"}}}}},
 }
 
 func rewrite(expression, replace string) stack.Transform {

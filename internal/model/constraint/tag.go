@@ -40,7 +40,8 @@ var Tags = []Row[Tag]{
 			return fmt.Sprintf("the value of tag %s has more than 256 characters", t.Key)
 		}
 		if !tagCharacters.MatchString(t.Value) {
-			return fmt.Sprintf("value %q of tag %s has a character that AWS does not admit in tags: %s", t.Value, t.Key, tagAlphabet)
+			return fmt.Sprintf("value %q of tag %s has a character that AWS does not admit in tags: %s", t.Value, t.Key,
+				tagAlphabet)
 		}
 		return ""
 	}, []Tag{{"a", long(257)}, {"a", "b;c"}, {"a", "{b}"}, {"a", "b*"}, {"a", "\"b\""}}},

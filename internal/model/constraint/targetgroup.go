@@ -36,7 +36,8 @@ var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?
 // resourceName is what is wrong with the name of a load balancer or target group.
 func resourceName(what, name string) string {
 	if len(name) > 32 || !nameCharacters.MatchString(name) {
-		return fmt.Sprintf("%s name %q is not 1 to 32 letters, digits and hyphens, without a hyphen at either end", what, name)
+		return fmt.Sprintf("%s name %q is not 1 to 32 letters, digits and hyphens, without a hyphen at either end", what,
+			name)
 	}
 	return ""
 }
@@ -101,7 +102,8 @@ func matches(matcher string, low, high int) bool {
 
 // group is an example of a target group: one that AWS admits, with a change.
 func group(protocol string, change func(*stack.TargetGroup)) stack.TargetGroup {
-	tg := stack.TargetGroup{Name: "example", TargetType: stack.TargetIP, Protocol: protocol, Port: 80, HealthCheck: stack.HealthCheck{Port: stack.TrafficPort, Protocol: tcp}}
+	tg := stack.TargetGroup{Name: "example", TargetType: stack.TargetIP, Protocol: protocol, Port: 80,
+		HealthCheck: stack.HealthCheck{Port: stack.TrafficPort, Protocol: tcp}}
 	if slices.Contains(webProtocols, protocol) {
 		tg.ProtocolVersion, tg.HealthCheck.Protocol, tg.HealthCheck.Path = "HTTP1", http, "/"
 	}
@@ -152,7 +154,8 @@ var targetGroupRows = []Row[stack.TargetGroup]{
 		}
 		return ""
 	}, []stack.TargetGroup{
-		group("SCTP", func(*stack.TargetGroup) {}), group("http", func(*stack.TargetGroup) {}), group(tls, func(tg *stack.TargetGroup) { tg.TargetType = stack.TargetALB }),
+		group("SCTP", func(*stack.TargetGroup) {}), group("http", func(*stack.TargetGroup) {}),
+		group(tls, func(tg *stack.TargetGroup) { tg.TargetType = stack.TargetALB }),
 	}},
 	{"protocol version", func(tg stack.TargetGroup) string {
 		switch {
@@ -164,7 +167,8 @@ var targetGroupRows = []Row[stack.TargetGroup]{
 		}
 		return ""
 	}, []stack.TargetGroup{
-		group(http, func(tg *stack.TargetGroup) { tg.ProtocolVersion = "HTTP3" }), group(tcp, func(tg *stack.TargetGroup) { tg.ProtocolVersion = "HTTP2" }),
+		group(http, func(tg *stack.TargetGroup) { tg.ProtocolVersion = "HTTP3" }),
+		group(tcp, func(tg *stack.TargetGroup) { tg.ProtocolVersion = "HTTP2" }),
 		group(udp, func(tg *stack.TargetGroup) { tg.ProtocolVersion = grpc }),
 	}},
 	{"target control port", func(tg stack.TargetGroup) string {
@@ -174,12 +178,14 @@ var targetGroupRows = []Row[stack.TargetGroup]{
 		return ""
 	}, []stack.TargetGroup{group(tcp, func(tg *stack.TargetGroup) { tg.ControlPort = 3000 })}},
 	{"address type", func(tg stack.TargetGroup) string {
-		if tg.IPAddressType == stack.IPv6 && (tg.Protocol == quic || tg.Protocol == tcpQUIC || tg.TargetType == stack.TargetALB) {
+		if tg.IPAddressType == stack.IPv6 && (tg.Protocol == quic || tg.Protocol == tcpQUIC ||
+			tg.TargetType == stack.TargetALB) {
 			return fmt.Sprintf("targets of type %s and protocol %s are reached by IPv4 only", tg.TargetType, tg.Protocol)
 		}
 		return ""
 	}, []stack.TargetGroup{
-		group(quic, func(tg *stack.TargetGroup) { tg.IPAddressType = stack.IPv6 }), group(tcpQUIC, func(tg *stack.TargetGroup) { tg.IPAddressType = stack.IPv6 }),
+		group(quic, func(tg *stack.TargetGroup) { tg.IPAddressType = stack.IPv6 }),
+		group(tcpQUIC, func(tg *stack.TargetGroup) { tg.IPAddressType = stack.IPv6 }),
 	}},
 	{"tags", func(tg stack.TargetGroup) string { return OfTags(tg.Tags) }, []stack.TargetGroup{
 		group(http, func(tg *stack.TargetGroup) { tg.Tags = map[string]string{"a!": "b"} }),
@@ -193,18 +199,22 @@ var healthCheckRows = []Row[stack.TargetGroup]{
 			allowed = append(allowed, tcp)
 		}
 		if p := tg.HealthCheck.Protocol; p != "" && !slices.Contains(allowed, p) {
-			return fmt.Sprintf("health checks of targets of protocol %s cannot be of protocol %s: AWS admits %s", tg.Protocol, p, strings.Join(allowed, ", "))
+			return fmt.Sprintf("health checks of targets of protocol %s cannot be of protocol %s: AWS admits %s", tg.Protocol, p,
+				strings.Join(allowed, ", "))
 		}
 		return ""
-	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.Protocol, h.Path = tcp, "" }, func(h *stack.HealthCheck) { h.Protocol = "ICMP" }),
+	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.Protocol, h.Path = tcp, "" },
+		func(h *stack.HealthCheck) { h.Protocol = "ICMP" }),
 		checked(tcp, func(h *stack.HealthCheck) { h.Protocol = udp }, func(h *stack.HealthCheck) { h.Protocol = tls }))},
 	{"health check port", func(tg stack.TargetGroup) string {
 		n, err := strconv.Atoi(tg.HealthCheck.Port)
-		if p := tg.HealthCheck.Port; p != "" && p != stack.TrafficPort && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != p) {
+		if p := tg.HealthCheck.Port; p != "" && p != stack.TrafficPort && (err != nil || n < 1 || n > 65535 ||
+			strconv.Itoa(n) != p) {
 			return fmt.Sprintf("health check port %q is neither %s nor within 1 and 65535", p, stack.TrafficPort)
 		}
 		return ""
-	}, checked(tcp, func(h *stack.HealthCheck) { h.Port = "0" }, func(h *stack.HealthCheck) { h.Port = "http" }, func(h *stack.HealthCheck) { h.Port = "65536" })},
+	}, checked(tcp, func(h *stack.HealthCheck) { h.Port = "0" }, func(h *stack.HealthCheck) { h.Port = "http" },
+		func(h *stack.HealthCheck) { h.Port = "65536" })},
 	{"health check path", func(tg stack.TargetGroup) string {
 		p := tg.HealthCheck.Path
 		if p == "" || checkedBy(tg) == tcp {
@@ -214,19 +224,28 @@ var healthCheckRows = []Row[stack.TargetGroup]{
 			return fmt.Sprintf("health check path %q does not begin with /", p)
 		}
 		return tooLong("the health check path", p, 1024)
-	}, checked(http, func(h *stack.HealthCheck) { h.Path = "health" }, func(h *stack.HealthCheck) { h.Path = "/" + long(1024) })},
+	}, checked(http, func(h *stack.HealthCheck) {
+		h.Path = "health"
+	}, func(h *stack.HealthCheck) { h.Path = "/" + long(1024) })},
 	{"success codes", func(tg stack.TargetGroup) string {
 		low, high, what := codes(tg)
 		if m := tg.HealthCheck.Matcher; m != "" && checkedBy(tg) != tcp && !matches(m, low, high) {
-			return fmt.Sprintf("success codes %q are not %s codes or ranges of them from %d to %d, separated by commas", m, what, low, high)
+			return fmt.Sprintf("success codes %q are not %s codes or ranges of them from %d to %d, separated by commas", m,
+				what, low, high)
 		}
 		return ""
-	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.Matcher = "200,500" }, func(h *stack.HealthCheck) { h.Matcher = "2xx" }, func(h *stack.HealthCheck) { h.Matcher = "300-200" }),
+	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.Matcher = "200,500" },
+		func(h *stack.HealthCheck) { h.Matcher = "2xx" }, func(h *stack.HealthCheck) { h.Matcher = "300-200" }),
 		checked(tcp, func(h *stack.HealthCheck) { h.Protocol, h.Path, h.Matcher = http, "/", "200-600" }),
-		[]stack.TargetGroup{group(http, func(tg *stack.TargetGroup) { tg.ProtocolVersion, tg.HealthCheck.Matcher = grpc, "200" })})},
+		[]stack.TargetGroup{group(http, func(tg *stack.TargetGroup) {
+			tg.ProtocolVersion, tg.HealthCheck.Matcher = grpc,
+				"200"
+		})})},
 	{"health check interval", func(tg stack.TargetGroup) string {
 		return outside("health check interval", tg.HealthCheck.IntervalSeconds, 5, 300)
-	}, checked(http, func(h *stack.HealthCheck) { h.IntervalSeconds = 4 }, func(h *stack.HealthCheck) { h.IntervalSeconds = 301 })},
+	}, checked(http, func(h *stack.HealthCheck) {
+		h.IntervalSeconds = 4
+	}, func(h *stack.HealthCheck) { h.IntervalSeconds = 301 })},
 	{"health check timeout", func(tg stack.TargetGroup) string {
 		h := tg.HealthCheck
 		if text := outside("health check timeout", h.TimeoutSeconds, 2, 120); text != "" {
@@ -237,12 +256,18 @@ var healthCheckRows = []Row[stack.TargetGroup]{
 			return fmt.Sprintf("the health check timeout of %d seconds does not fit into the interval of %d", timeout, most)
 		}
 		return ""
-	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.TimeoutSeconds = 1 }, func(h *stack.HealthCheck) { h.TimeoutSeconds = 121 },
-		func(h *stack.HealthCheck) { h.IntervalSeconds, h.TimeoutSeconds = 10, 10 }, func(h *stack.HealthCheck) { h.IntervalSeconds = 5 }),
-		checked(tcp, func(h *stack.HealthCheck) { h.IntervalSeconds, h.TimeoutSeconds = 10, 11 }, func(h *stack.HealthCheck) { h.IntervalSeconds = 9 }))},
+	}, slices.Concat(checked(http, func(h *stack.HealthCheck) { h.TimeoutSeconds = 1 },
+		func(h *stack.HealthCheck) { h.TimeoutSeconds = 121 },
+		func(h *stack.HealthCheck) { h.IntervalSeconds, h.TimeoutSeconds = 10, 10 },
+		func(h *stack.HealthCheck) { h.IntervalSeconds = 5 }),
+		checked(tcp, func(h *stack.HealthCheck) { h.IntervalSeconds, h.TimeoutSeconds = 10, 11 },
+			func(h *stack.HealthCheck) { h.IntervalSeconds = 9 }))},
 	{"health check thresholds", func(tg stack.TargetGroup) string {
-		return cmp.Or(outside("the threshold of healthy targets", tg.HealthCheck.HealthyThreshold, 2, 10), outside("the threshold of unhealthy targets", tg.HealthCheck.UnhealthyThreshold, 2, 10))
-	}, checked(tcp, func(h *stack.HealthCheck) { h.HealthyThreshold = 1 }, func(h *stack.HealthCheck) { h.HealthyThreshold = 11 }, func(h *stack.HealthCheck) { h.UnhealthyThreshold = 1 })},
+		return cmp.Or(outside("the threshold of healthy targets", tg.HealthCheck.HealthyThreshold, 2, 10),
+			outside("the threshold of unhealthy targets", tg.HealthCheck.UnhealthyThreshold, 2, 10))
+	}, checked(tcp, func(h *stack.HealthCheck) {
+		h.HealthyThreshold = 1
+	}, func(h *stack.HealthCheck) { h.HealthyThreshold = 11 }, func(h *stack.HealthCheck) { h.UnhealthyThreshold = 1 })},
 }
 
 // OfTargetGroup is why AWS refuses a target group for sure; empty if it may admit it.

@@ -28,7 +28,8 @@ var policies = []struct {
 	},
 	{
 		kind: "admission webhook ", look: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
-		text: regexp.MustCompile(`admission webhook "([^"]+)" (?:attempted to modify the object|denied the request)(?: without explanation|, which is not supported[^:]*)?(?:: )?`),
+		text: regexp.MustCompile(
+			`admission webhook "([^"]+)" (?:attempted to modify the object|denied the request)(?: without explanation|, which is not supported[^:]*)?(?:: )?`),
 	},
 	{
 		kind: "admission webhook ", look: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
@@ -36,7 +37,8 @@ var policies = []struct {
 		text: regexp.MustCompile(`failed calling webhook "([^"]+)"(?:: )?`),
 	},
 	{
-		kind: "ResourceQuota ", look: "kubectl get resourcequota NAME -n NAMESPACE -o yaml", cure: "raise the quota, or delete unneeded objects",
+		kind: "ResourceQuota ", look: "kubectl get resourcequota NAME -n NAMESPACE -o yaml",
+		cure: "raise the quota, or delete unneeded objects",
 		text: regexp.MustCompile(`(?:exceeded|failed) quota: ([a-z0-9.-]+)(?:[,:] )?`),
 	},
 	{
@@ -66,10 +68,12 @@ func DenialOf(text string) (_ Denial, ok bool) {
 const exemption = "meet its conditions, or exempt the controller's service account from it"
 
 // labelled is what helps against policies that ask for labels on what the controller creates.
-const labelled = exemption + "; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates"
+const labelled = exemption +
+	"; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the " +
+	"controller creates"
 
-// Of is the text and the remedy of a finding that admission refuses a write. what names what is written; created reports that this is an object that the
-// controller creates.
+// Of is the text and the remedy of a finding that admission refuses a write. what names what is written; created
+// reports that this is an object that the controller creates.
 func (d Denial) Of(what Object, created bool) (text, remedy string) {
 	cure := d.cure
 	switch {

@@ -11,19 +11,26 @@ func TestDenialNamesPolicyAndObject(t *testing.T) {
 	for name, x := range map[string]struct{ text, says, remedy string }{
 		"validating policy": {
 			`targetgroupbindings.elbv2.k8s.aws "k8s-shop-web" is forbidden: ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: label team is missing`,
-			"ValidatingAdmissionPolicy require-team refuses TargetGroupBinding shop/k8s-shop-web: label team is missing", "kubectl get validatingadmissionpolicy require-team -o yaml",
+			"ValidatingAdmissionPolicy require-team refuses TargetGroupBinding shop/k8s-shop-web: label team is missing",
+			"kubectl get validatingadmissionpolicy require-team -o yaml",
 		},
 		"mutating policy": {
 			`x is forbidden: policy 'default-team' with binding 'all' denied request: no`,
-			"MutatingAdmissionPolicy default-team refuses TargetGroupBinding shop/k8s-shop-web: no", "kubectl get mutatingadmissionpolicy default-team -o yaml",
+			"MutatingAdmissionPolicy default-team refuses TargetGroupBinding shop/k8s-shop-web: no",
+			"kubectl get mutatingadmissionpolicy default-team -o yaml",
 		},
 		"Kyverno": {
-			"admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource TargetGroupBinding/shop/k8s-shop-web was blocked due to the following policies\n\nrequire-team:\n  check: no team\n",
-			"admission webhook validate.kyverno.svc-fail refuses TargetGroupBinding shop/k8s-shop-web: resource TargetGroupBinding/shop/k8s-shop-web was blocked due to the following policies require-team: check: no team", "exempt the controller's service account",
+			"admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource " +
+				"TargetGroupBinding/shop/k8s-shop-web was blocked due to the following policies\n\nrequire-team:\n  " +
+				"check: no team\n",
+			"admission webhook validate.kyverno.svc-fail refuses TargetGroupBinding shop/k8s-shop-web: resource " +
+				"TargetGroupBinding/shop/k8s-shop-web was blocked due to the following policies require-team: check: no team",
+			"exempt the controller's service account",
 		},
 		"Gatekeeper": {
 			`admission webhook "validation.gatekeeper.sh" denied the request: [team] no label`,
-			"admission webhook validation.gatekeeper.sh refuses TargetGroupBinding shop/k8s-shop-web: [team] no label", "--object-labels",
+			"admission webhook validation.gatekeeper.sh refuses TargetGroupBinding shop/k8s-shop-web: [team] no label",
+			"--object-labels",
 		},
 		"a webhook without a word": {
 			`admission webhook "x.example.com" denied the request without explanation`,
@@ -31,15 +38,18 @@ func TestDenialNamesPolicyAndObject(t *testing.T) {
 		},
 		"a webhook that does not answer": {
 			`Internal error occurred: failed calling webhook "x.example.com": failed to call webhook: Post "https://x.svc": connection refused`,
-			"admission webhook x.example.com refuses TargetGroupBinding shop/k8s-shop-web: failed to call webhook: Post \"https://x.svc\": connection refused", "have it answer",
+			"admission webhook x.example.com refuses TargetGroupBinding shop/k8s-shop-web: failed to call webhook: Post " +
+				"\"https://x.svc\": connection refused", "have it answer",
 		},
 		"quota": {
 			`targetgroupbindings.elbv2.k8s.aws "a" is forbidden: exceeded quota: few, requested: count/targetgroupbindings.elbv2.k8s.aws=1, used: 0, limited: 0`,
-			"ResourceQuota few refuses TargetGroupBinding shop/k8s-shop-web: requested: count/targetgroupbindings.elbv2.k8s.aws=1, used: 0, limited: 0", "kubectl get resourcequota few -n shop -o yaml",
+			"ResourceQuota few refuses TargetGroupBinding shop/k8s-shop-web: requested: " +
+				"count/targetgroupbindings.elbv2.k8s.aws=1, used: 0, limited: 0", "kubectl get resourcequota few -n shop -o yaml",
 		},
 		"Pod Security": {
 			`pods "a" is forbidden: violates PodSecurity "restricted:latest": seccompProfile`,
-			"Pod Security Standard restricted:latest refuses TargetGroupBinding shop/k8s-shop-web: seccompProfile", "kubectl get namespace shop",
+			"Pod Security Standard restricted:latest refuses TargetGroupBinding shop/k8s-shop-web: seccompProfile",
+			"kubectl get namespace shop",
 		},
 	} {
 		d, ok := DenialOf(x.text)

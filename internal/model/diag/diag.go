@@ -1,6 +1,6 @@
-// Package diag holds diagnostics: a problem or a note, its object and field, the reason, and a remedy, with the table of their codes.
-// Front ends, the compiler, cloud and apply make diagnostics, and status reports them. Retries are decided elsewhere, by their class.
-// It imports the standard library only.
+// Package diag holds diagnostics: a problem or a note, its object and field, the reason, and a remedy, with the table
+// of their codes. Front ends, the compiler, cloud and apply make diagnostics, and status reports them. Retries are
+// decided elsewhere, by their class. It imports the standard library only.
 package diag
 
 import (
@@ -54,8 +54,10 @@ type Code string
 
 // Diagnostic is one finding. The zero value is not valid.
 type Diagnostic struct {
-	Object    Object
-	Path      string // field path or annotation, e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]", "spec.rules[0].http.paths[1].backend"
+	Object Object
+	// field path or annotation, e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]",
+	// "spec.rules[0].http.paths[1].backend"
+	Path      string
 	Code      Code
 	Text      string // what is wrong and why, lower case, no final stop
 	Remedy    string // what the user can do, lower case, no final stop; may be empty only for Transient
@@ -101,7 +103,8 @@ func (d Diagnostic) Severity() Severity {
 	switch {
 	case d.Class != Note:
 		return Error
-	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets, d.Code == HostWithoutCertificate:
+	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets,
+		d.Code == HostWithoutCertificate:
 		return Warning
 	}
 	return Remark

@@ -8,8 +8,10 @@ import (
 
 func TestALongTextKeepsItsBeginningAndItsEnd(t *testing.T) {
 	t.Parallel()
-	d := New(Object{Kind: "Ingress", Name: "web"}, "spec", InvalidAnnotation, "complaint: "+strings.Repeat("é", 1<<20)+": the cause", strings.Repeat("x", 1<<20))
-	if len(d.Message()) > 3*maxText || !strings.HasPrefix(d.Text, "complaint: é") || !strings.HasSuffix(d.Text, ": the cause") || !utf8.ValidString(d.Text) {
+	d := New(Object{Kind: "Ingress", Name: "web"}, "spec", InvalidAnnotation, "complaint: "+strings.Repeat("é", 1<<20)+
+		": the cause", strings.Repeat("x", 1<<20))
+	if len(d.Message()) > 3*maxText || !strings.HasPrefix(d.Text, "complaint: é") ||
+		!strings.HasSuffix(d.Text, ": the cause") || !utf8.ValidString(d.Text) {
 		t.Errorf("%d bytes: %q", len(d.Message()), d.Text)
 	}
 	if short := strings.Repeat("x", maxText); New(Object{}, "", InvalidAnnotation, short, "").Text != short {
@@ -19,7 +21,8 @@ func TestALongTextKeepsItsBeginningAndItsEnd(t *testing.T) {
 
 func TestWhatIsNoTextBecomesOne(t *testing.T) {
 	t.Parallel()
-	if m := New(Object{}, "metadata.annotations[a\xff]", InvalidAnnotation, "bad \xfe\xff value", "write \xff").Message(); !utf8.ValidString(m) {
+	if m := New(Object{}, "metadata.annotations[a\xff]", InvalidAnnotation, "bad \xfe\xff value",
+		"write \xff").Message(); !utf8.ValidString(m) {
 		t.Errorf("%q", m)
 	}
 }
@@ -54,7 +57,8 @@ func TestTheEventReasonFollowsThePhase(t *testing.T) {
 
 func TestSeverityFollowsClassAndCode(t *testing.T) {
 	t.Parallel()
-	for c, want := range map[Code]Severity{InvalidRule: Error, UnknownAnnotation: Warning, EndedSupport: Warning, IgnoredSetting: Remark} {
+	for c, want := range map[Code]Severity{InvalidRule: Error, UnknownAnnotation: Warning, EndedSupport: Warning,
+		IgnoredSetting: Remark} {
 		if got := New(Object{}, "", c, "text", "remedy").Severity(); got != want {
 			t.Errorf("%s is shown as %s, want %s", c, got, want)
 		}

@@ -1,12 +1,13 @@
 package diag
 
-// Scope is what a problem affects: what is not created or changed until it is corrected. The producer of a diagnostic sets it. The zero
-// value stands for LoadBalancer, the widest.
+// Scope is what a problem affects: what is not created or changed until it is corrected. The producer of a diagnostic
+// sets it. The zero value stands for LoadBalancer, the widest.
 type Scope string
 
 // Scopes, from the narrowest to the widest.
 const (
-	AddOn        Scope = "add-on"        // an optional feature that traffic does not depend on: web ACL, Shield, capacity, address pool
+	// an optional feature that traffic does not depend on: web ACL, Shield, capacity, address pool
+	AddOn        Scope = "add-on"
 	Certificate  Scope = "certificate"   // certificates of listeners; those in use stay in use
 	Login        Scope = "login"         // the routes that need a Secret for the login of users
 	Frontend     Scope = "frontend"      // the network load balancer in front of an ALB

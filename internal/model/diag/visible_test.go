@@ -28,7 +28,8 @@ func TestVisibleTextHasNoControlCharacters(t *testing.T) {
 	if got, want := VisibleStyled("\x1b[32m+\x1b[0m a\x1b[8mb\n"), "\x1b[32m+\x1b[0m"+` a\u001b[8mb\n`; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	d := New(Object{Kind: "Ingress", Namespace: "n", Name: "a"}, "metadata.annotations[\x1b]", InvalidAnnotation, "unknown: x\ny", "remove\x07 it")
+	d := New(Object{Kind: "Ingress", Namespace: "n", Name: "a"}, "metadata.annotations[\x1b]", InvalidAnnotation,
+		"unknown: x\ny", "remove\x07 it")
 	if got := d.Message(); strings.ContainsAny(got, "\n\x1b\x07") {
 		t.Errorf("message %q", got)
 	}

@@ -9,8 +9,8 @@ import (
 // issued is the status of a certificate that a listener can use.
 const issued = "ISSUED"
 
-// Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly one
-// label. Case matters.
+// Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly
+// one label. Case matters.
 func Covers(domain, host string) bool {
 	if domain == host {
 		return true
@@ -48,9 +48,9 @@ func (x *CertificateIndex) Covering(host string) []string {
 	return slices.Compact(out)
 }
 
-// DiscoverCertificates returns the ARNs of all issued certificates that cover any of the hosts, ascending, and the hosts
-// that none covers. If authorities are given, only their certificates count. Certificates that stacks own never count.
-// f.Certificates must be loaded.
+// DiscoverCertificates returns the ARNs of all issued certificates that cover any of the hosts, ascending, and the
+// hosts that none covers. If authorities are given, only their certificates count. Certificates that stacks own never
+// count. f.Certificates must be loaded.
 func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered []string) {
 	index := f.Index
 	if index == nil {
@@ -80,8 +80,8 @@ func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status ==
 // Issued reports whether a listener can use the certificate.
 func (c OwnCertificate) Issued() bool { return c.Status == issued }
 
-// ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself or ends it.
-// Of zones with equal names the one with the lowest id counts. ok is false if there is none.
+// ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself
+// or ends it. Of zones with equal names the one with the lowest id counts. ok is false if there is none.
 func ZoneOf(zones []HostedZone, name string) (zone HostedZone, ok bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for _, z := range zones {

@@ -26,7 +26,8 @@ func TestAWildcardCoversExactlyOneLabel(t *testing.T) {
 			t.Errorf("%s covers %s: %t", c.domain, c.host, got)
 		}
 		// The index finds what Covers says.
-		f := Facts{Certificates: map[string]Certificate{"x": {ARN: "x", Status: "ISSUED", Domains: []string{c.domain, c.domain}}}}
+		f := Facts{Certificates: map[string]Certificate{
+			"x": {ARN: "x", Status: "ISSUED", Domains: []string{c.domain, c.domain}}}}
 		if arns, _ := DiscoverCertificates(f, []string{c.host}, nil); (len(arns) == 1) != c.want {
 			t.Errorf("%s is found for %s: %v", c.domain, c.host, arns)
 		}
@@ -58,7 +59,8 @@ func TestARecordGoesIntoTheZoneWithTheLongestName(t *testing.T) {
 	backwards := slices.Clone(zones)
 	slices.Reverse(backwards)
 	for name, want := range map[string]string{
-		"example.com": "Z1", "www.example.com.": "Z1", "a.dev.example.com": "Z3", "DEV.example.com": "Z3", "notexample.com": "", "com": "",
+		"example.com": "Z1", "www.example.com.": "Z1", "a.dev.example.com": "Z3", "DEV.example.com": "Z3",
+		"notexample.com": "", "com": "",
 	} {
 		for _, in := range [][]HostedZone{zones, backwards} {
 			if z, ok := ZoneOf(in, name); z.ID != want || ok != (want != "") {

@@ -92,7 +92,8 @@ func choose(candidates []Subnet, decisions []decision, q SubnetQuery) SubnetChoi
 	remedy := subnetRemedy(q)
 	if len(c.Subnets) == 0 {
 		c.Problem = &Problem{Code: diag.NoSubnets, Remedy: remedy,
-			Text: fmt.Sprintf("unable to resolve at least one subnet for the %s load balancer. Evaluated %d subnets: %s", q.Scheme, len(decisions), render(decisions))}
+			Text: fmt.Sprintf("unable to resolve at least one subnet for the %s load balancer. Evaluated %d subnets: %s",
+				q.Scheme, len(decisions), render(decisions))}
 		return c
 	}
 	if c.Problem = oneLocale(c.Subnets); c.Problem == nil {
@@ -120,10 +121,12 @@ func subnetRemedy(q SubnetQuery) string {
 	if q.CheckClusterTag {
 		tags += fmt.Sprintf(" (and %s/%s, if it is tagged for other clusters)", clusterTag, q.Cluster)
 	}
-	return fmt.Sprintf("provide in %s %s tagged %s, with at least %d free addresses, or name subnets explicitly", zones, kind, tags, minimumFreeAddresses)
+	return fmt.Sprintf("provide in %s %s tagged %s, with at least %d free addresses, or name subnets explicitly", zones,
+		kind, tags, minimumFreeAddresses)
 }
 
-// onePerZone picks among the subnets of each zone: this cluster's first, then the lowest id. The chosen are sorted by id.
+// onePerZone picks among the subnets of each zone: this cluster's first, then the lowest id. The chosen are sorted by
+// id.
 func onePerZone(zones map[string][]Subnet, own string) (chosen []Subnet, served []decision) {
 	rank := func(s Subnet) int {
 		if _, ok := s.Tags[own]; ok {
@@ -142,9 +145,9 @@ func onePerZone(zones map[string][]Subnet, own string) (chosen []Subnet, served 
 	return chosen, served
 }
 
-// preferRegional picks one subnet per zone. If that mixes locales, which a load balancer cannot span, it picks among the subnets of
-// availability zones only, if they suffice: local zones, wavelength zones and outposts have to be named. An outpost has the name of
-// its zone, so that its subnet must not displace a regional one.
+// preferRegional picks one subnet per zone. If that mixes locales, which a load balancer cannot span, it picks among
+// the subnets of availability zones only, if they suffice: local zones, wavelength zones and outposts have to be named.
+// An outpost has the name of its zone, so that its subnet must not displace a regional one.
 func preferRegional(zones map[string][]Subnet, decisions []decision, q SubnetQuery) ([]Subnet, []decision) {
 	own := clusterTag + "/" + q.Cluster
 	chosen, served := onePerZone(zones, own)

@@ -1,6 +1,6 @@
-// Package facts holds what compile may need to know of AWS: subnets, VPC, certificates, security groups, existing load balancers.
-// Queries and answers are plain values. The choosers return what they chose, or the problem with a table of reasons.
-// It makes no calls: inventory reads. It imports only the standard library, diag and stack.
+// Package facts holds what compile may need to know of AWS: subnets, VPC, certificates, security groups, existing load
+// balancers. Queries and answers are plain values. The choosers return what they chose, or the problem with a table of
+// reasons. It makes no calls: inventory reads. It imports only the standard library, diag and stack.
 package facts
 
 import (
@@ -14,26 +14,28 @@ type NeedKind string
 
 // The kinds of needs; the key is empty where none is described.
 const (
-	NeedVPC              NeedKind = "vpc"
-	NeedSubnets          NeedKind = "subnets"            // all subnets of the VPC with zones
-	NeedRoutes           NeedKind = "routes"             // Subnet.Public of all subnets (route tables)
-	NeedForeignSubnet    NeedKind = "subnet"             // key: a subnet id that is not of the VPC
-	NeedSecurityGroups   NeedKind = "security-groups"    // all groups of the VPC
-	NeedForeignGroup     NeedKind = "security-group"     // key: a group id that is not of the VPC
-	NeedPrefixList       NeedKind = "prefix-list"        // key: id of a prefix list
-	NeedCertificates     NeedKind = "certificates"       // all issued certificates with domains
-	NeedTargetGroupName  NeedKind = "target-group"       // key: name of a target group of the user
-	NeedTargetGroupOwner NeedKind = "target-group-owner" // key: ARN of a target group or load balancer that an object names
-	NeedOwnCertificates  NeedKind = "own-certificates"   // key: stack.Key string; the certificates in ACM that it owns
-	NeedHostedZones      NeedKind = "hosted-zones"       // the public hosted zones of Route 53
-	NeedTrustStore       NeedKind = "trust-store"        // key: name of a trust store
-	NeedOwnTrustStores   NeedKind = "own-trust-stores"   // key: stack.Key string; the trust stores that it owns
-	NeedWebACLs          NeedKind = "web-acls"           // all regional WAFv2 web ACLs by name
-	NeedAddresses        NeedKind = "addresses"          // all Elastic IP addresses
-	NeedStack            NeedKind = "stack"              // key: stack.Key string; the load balancer that exists for it
-	NeedStackDetails     NeedKind = "stack-details"      // key: stack.Key string; listeners, rules and attributes of that load balancer
-	NeedLoadBalancer     NeedKind = "load-balancer"      // key: ARN or name of a load balancer of others
-	NeedLimits           NeedKind = "limits"             // the account's limits of Elastic Load Balancing
+	NeedVPC             NeedKind = "vpc"
+	NeedSubnets         NeedKind = "subnets"         // all subnets of the VPC with zones
+	NeedRoutes          NeedKind = "routes"          // Subnet.Public of all subnets (route tables)
+	NeedForeignSubnet   NeedKind = "subnet"          // key: a subnet id that is not of the VPC
+	NeedSecurityGroups  NeedKind = "security-groups" // all groups of the VPC
+	NeedForeignGroup    NeedKind = "security-group"  // key: a group id that is not of the VPC
+	NeedPrefixList      NeedKind = "prefix-list"     // key: id of a prefix list
+	NeedCertificates    NeedKind = "certificates"    // all issued certificates with domains
+	NeedTargetGroupName NeedKind = "target-group"    // key: name of a target group of the user
+	// key: ARN of a target group or load balancer that an object names
+	NeedTargetGroupOwner NeedKind = "target-group-owner"
+	NeedOwnCertificates  NeedKind = "own-certificates" // key: stack.Key string; the certificates in ACM that it owns
+	NeedHostedZones      NeedKind = "hosted-zones"     // the public hosted zones of Route 53
+	NeedTrustStore       NeedKind = "trust-store"      // key: name of a trust store
+	NeedOwnTrustStores   NeedKind = "own-trust-stores" // key: stack.Key string; the trust stores that it owns
+	NeedWebACLs          NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
+	NeedAddresses        NeedKind = "addresses"        // all Elastic IP addresses
+	NeedStack            NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
+	// key: stack.Key string; listeners, rules and attributes of that load balancer
+	NeedStackDetails NeedKind = "stack-details"
+	NeedLoadBalancer NeedKind = "load-balancer" // key: ARN or name of a load balancer of others
+	NeedLimits       NeedKind = "limits"        // the account's limits of Elastic Load Balancing
 )
 
 // Need is one unanswered query.
@@ -53,7 +55,8 @@ type Facts struct {
 	PrefixLists    map[string]*stack.PrefixList // by id; nil value = does not exist
 	Certificates   map[string]Certificate       // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
-	// TargetGroupOwners have the owner of each target group or load balancer by ARN; nil value = it has no tags of this cluster.
+	// TargetGroupOwners have the owner of each target group or load balancer by ARN; nil value = it has no tags of this
+	// cluster.
 	TargetGroupOwners map[string]*TargetGroupOwner
 	TrustStores       map[string]string // ARN by name; empty = does not exist
 	// LoadBalancers are those of others, by the ARN or name that was asked for; nil value = does not exist.
@@ -66,7 +69,8 @@ type Facts struct {
 	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
 	Own      []OwnCertificate
 	OwnKnown bool
-	// ImportsLastYear is how many imports into ACM of the last 365 days are known, for the account and region. Valid if OwnKnown.
+	// ImportsLastYear is how many imports into ACM of the last 365 days are known, for the account and region. Valid if
+	// OwnKnown.
 	ImportsLastYear int
 	// HostedZones are the public ones; nil = not loaded.
 	HostedZones []HostedZone
@@ -160,8 +164,8 @@ type Address struct {
 	InUse        bool // it is associated with something
 }
 
-// ImportsPerYear is how many imports into ACM an account and region has within 365 days unless AWS raises it: twice the 2,500
-// imported certificates (ACM user guide, quotas).
+// ImportsPerYear is how many imports into ACM an account and region has within 365 days unless AWS raises it: twice the
+// 2,500 imported certificates (ACM user guide, quotas).
 const ImportsPerYear = 5000
 
 // HostedZone is a public hosted zone of Route 53.
@@ -227,7 +231,8 @@ func (lb *LoadBalancer) Has(allocation string) bool {
 	return false
 }
 
-// Sources are the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is false if they allow nothing.
+// Sources are the ranges and prefix lists that the managed groups allow on a port, alone or among others; open is false
+// if they allow nothing.
 func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) {
 	for _, p := range lb.Ingress {
 		if p.FromPort > port || p.ToPort < port || p.Protocol == "icmp" || p.Protocol == "icmpv6" {

@@ -30,7 +30,8 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 			case n == 0:
 				missing = append(missing, fmt.Sprintf("no subnet of VPC %s has the Name tag %q", q.VPC, want))
 			default:
-				missing = append(missing, fmt.Sprintf("Name tag %q is listed %d times but only %d subnets have it", want, n+1, len(byName[want])))
+				missing = append(missing, fmt.Sprintf("Name tag %q is listed %d times but only %d subnets have it", want, n+1,
+					len(byName[want])))
 			}
 			continue
 		}
@@ -64,7 +65,8 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 	}
 	const remedy = "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"
 	if len(malformed) > 0 { // whatever AWS holds
-		return SubnetChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all subnets: " + strings.Join(malformed, ", "), Remedy: remedy}}
+		return SubnetChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all subnets: " +
+			strings.Join(malformed, ", "), Remedy: remedy}}
 	}
 	if len(c.Needs) > 0 {
 		return SubnetChoice{Needs: c.Needs}
@@ -74,10 +76,12 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 	}
 	switch {
 	case len(missing) > 0:
-		c.Problem = &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound, Text: "couldn't find all subnets: " + strings.Join(missing, ", "),
+		c.Problem = &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound, Text: "couldn't find all subnets: " +
+			strings.Join(missing, ", "),
 			Remedy: remedy}
 	case len(foreign) > 0:
-		c.Problem = &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets outside the cluster's VPC %s: %s", q.VPC, strings.Join(foreign, ", ")),
+		c.Problem = &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets outside the cluster's VPC %s: %s", q.VPC,
+			strings.Join(foreign, ", ")),
 			Remedy: "name subnets of the cluster's VPC"}
 	default:
 		c.Problem = validate(c.Subnets, q)

@@ -17,7 +17,8 @@ type Problem struct {
 	Err    error // of the look-up, if that failed
 }
 
-// Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id are taken over.
+// Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id
+// are taken over.
 func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
 	d.Class = cmp.Or(p.Class, d.Class)
@@ -54,10 +55,14 @@ func (f Facts) Request(n Need) ([]Need, *Problem) {
 func describe(n Need) string {
 	names := map[NeedKind]string{
 		NeedVPC: "the VPC", NeedSubnets: "the subnets of the VPC", NeedRoutes: "the route tables of the VPC",
-		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group", NeedPrefixList: "prefix list",
-		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedTargetGroupOwner: "the owner of target group", NeedLoadBalancer: "load balancer", NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
+		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group",
+		NeedPrefixList:   "prefix list",
+		NeedCertificates: "the certificates", NeedTargetGroupName: "target group",
+		NeedTargetGroupOwner: "the owner of target group", NeedLoadBalancer: "load balancer",
+		NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
 		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
-		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones", NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
+		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones",
+		NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
 	}
 	if n.Key == "" {
 		return names[n.Kind]

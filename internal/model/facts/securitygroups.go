@@ -19,9 +19,10 @@ type GroupChoice struct {
 // managedTag is the key of the tag of what a controller of load balancers made.
 const managedTag = "elbv2.k8s.aws/cluster"
 
-// ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that several
-// groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks. A group that a controller of load
-// balancers made has the tags that users chose for it, so that its Name says nothing: others would take it for a group of theirs.
+// ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that
+// several groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks. A
+// group that a controller of load balancers made has the tags that users chose for it, so that its Name says nothing:
+// others would take it for a group of theirs.
 func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	if f.SecurityGroups == nil {
 		needs, problem := f.Request(Need{Kind: NeedSecurityGroups})
@@ -77,7 +78,8 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 	}
 	const remedy = "name existing groups by id (sg-…) or by the value of their Name tag"
 	if len(malformed) > 0 { // whatever AWS holds
-		return GroupChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all security groups: " + strings.Join(malformed, ", "), Remedy: remedy}}
+		return GroupChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all security groups: " +
+			strings.Join(malformed, ", "), Remedy: remedy}}
 	}
 	if len(c.Needs) > 0 {
 		return GroupChoice{Needs: c.Needs}

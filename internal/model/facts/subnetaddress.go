@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// IPv4Of returns the one of addresses that is in the subnet, in canonical text; ok is false if there is none, or more than one.
+// IPv4Of returns the one of addresses that is in the subnet, in canonical text; ok is false if there is none, or more
+// than one.
 func (s Subnet) IPv4Of(addresses []string) (address string, ok bool) {
 	return within(addresses, []string{s.CIDR})
 }

@@ -74,7 +74,8 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	}
 	for _, zone := range slices.Sorted(maps.Keys(zones)) {
 		if len(zones[zone]) > 1 {
-			return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("multiple subnets in same Availability Zone %s: %v", zone, zones[zone]),
+			return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("multiple subnets in same Availability Zone %s: %v",
+				zone, zones[zone]),
 				Remedy: "name one subnet per zone"}
 		}
 	}
@@ -87,7 +88,8 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	return RequireIPv6(subnets, q.IPAddressType)
 }
 
-// RequireIPv6 is the problem of subnets without IPv6 addresses, if load balancers of an IP address type need them; nil = there is none.
+// RequireIPv6 is the problem of subnets without IPv6 addresses, if load balancers of an IP address type need them; nil
+// = there is none.
 func RequireIPv6(subnets []Subnet, ipAddressType string) *Problem {
 	if !IPv6Capable(ipAddressType) {
 		return nil
@@ -100,7 +102,8 @@ func RequireIPv6(subnets []Subnet, ipAddressType string) *Problem {
 	}
 	if len(without) > 0 {
 		return &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
-			Text:   fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers", without, ipAddressType),
+			Text: fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers",
+				without, ipAddressType),
 			Remedy: "associate IPv6 CIDR blocks, or choose IP address type ipv4"}
 	}
 	return nil
@@ -121,7 +124,8 @@ func oneLocale(subnets []Subnet) *Problem {
 	if len(in) < 2 {
 		return nil
 	}
-	return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets in multiple locales: %v", slices.Sorted(maps.Keys(in))),
+	return &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets in multiple locales: %v",
+		slices.Sorted(maps.Keys(in))),
 		Remedy: "use subnets of availability zones only, or of one local zone, wavelength zone or outpost only"}
 }
 

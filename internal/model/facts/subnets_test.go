@@ -18,7 +18,8 @@ func vpc(lines ...string) Facts {
 		var id, zone, tags string
 		free := int32(100)
 		_, _ = fmt.Sscan(line, &id, &zone, &tags, &free)
-		s := Subnet{ID: "subnet-" + id, VPC: "vpc-1", Zone: zone, Locale: AvailabilityZone, AvailableIPs: free, Tags: map[string]string{}}
+		s := Subnet{ID: "subnet-" + id, VPC: "vpc-1", Zone: zone, Locale: AvailabilityZone, AvailableIPs: free,
+			Tags: map[string]string{}}
 		for _, tag := range strings.Split(tags, ",") {
 			k, v, _ := strings.Cut(tag, "=")
 			switch k {
@@ -51,7 +52,8 @@ func vpc(lines ...string) Facts {
 }
 
 func query() SubnetQuery {
-	return SubnetQuery{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4, Cluster: "demo", VPC: "vpc-1",
+	return SubnetQuery{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4, Cluster: "demo",
+		VPC:             "vpc-1",
 		CheckClusterTag: true, ByReachability: true}
 }
 
@@ -71,34 +73,50 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		want    string
 		problem string
 	}{
-		"by role":                           {[]string{"a1 a elb=1", "b1 b elb=", "c1 c elb=true", "d1 d ielb=1"}, nil, "a1 b1", ""},
-		"by the internal role":              {[]string{"a1 a elb=1", "a2 a ielb=1", "b2 b ielb=1"}, func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
-		"the lowest id of a zone":           {[]string{"a2 a elb=1", "a1 a elb=1", "b1 b elb=1"}, nil, "a1 b1", ""},
-		"our cluster's before the lowest":   {[]string{"a2 a elb=1,ours=owned", "a1 a elb=1", "b1 b elb=1"}, nil, "a2 b1", ""},
-		"not other clusters'":               {[]string{"a1 a elb=1,others=owned", "a2 a elb=1", "b1 b elb=1,others=x,ours=y"}, nil, "a2 b1", ""},
-		"others' too without the gate":      {[]string{"a1 a elb=1,others=owned", "a2 a elb=1", "b1 b elb=1"}, func(q *SubnetQuery) { q.CheckClusterTag = false }, "a1 b1", ""},
-		"with free addresses":               {[]string{"a1 a elb=1 7", "a2 a elb=1 8", "b1 b elb=1"}, nil, "a2 b1", ""},
-		"with IPv6 if wanted":               {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"}, func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
-		"by the route tables":               {[]string{"a1 a public", "b1 b public", "a2 a -"}, nil, "a1 b1", ""},
-		"by the route tables, internal":     {[]string{"a1 a public", "b2 b -", "a2 a -"}, func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
-		"roles win over routes":             {[]string{"a1 a elb=1", "b1 b public", "c1 c public"}, nil, "", "subnets count less than minimal required count: 1 < 2"},
-		"no routes without the gate":        {[]string{"a1 a public", "b1 b public"}, func(q *SubnetQuery) { q.ByReachability = false }, "", "unable to resolve at least one subnet"},
-		"one is too few for an ALB":         {[]string{"a1 a elb=1"}, nil, "", "1 < 2"},
-		"one will do with the gate":         {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.SingleSubnet = true }, "a1", ""},
-		"one will do for an NLB":            {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.Type = stack.Network }, "a1", ""},
-		"one will do in a local zone":       {[]string{"a1 a elb=1,local"}, nil, "a1", ""},
-		"the region's before local zones":   {[]string{"a1 a elb=1", "b1 b elb=1", "l1 l elb=1,local"}, nil, "a1 b1", ""},
-		"the region's before an outpost":    {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "c1 c elb=1"}, nil, "a2 b1 c1", ""},
-		"which its zone would be short of":  {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1"}, nil, "a2 b1", ""},
-		"our cluster's in each zone":        {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "a3 a elb=1,ours=x", "b1 b elb=1"}, nil, "a3 b1", ""},
-		"an outpost whose tag is ours":      {[]string{"a1 a elb=1", "a2 a elb=1,outpost,ours=x"}, nil, "a2", ""},
-		"only edges, of two kinds":          {[]string{"a1 a elb=1,outpost", "l1 l elb=1,local"}, nil, "", "subnets in multiple locales: [local-zone outpost]"},
-		"too few of the region's and local": {[]string{"a1 a elb=1", "l1 l elb=1,local"}, nil, "", "subnets in multiple locales: [availability-zone local-zone]"},
-		"none at all":                       {nil, nil, "", "the VPC has none"},
+		"by role": {[]string{"a1 a elb=1", "b1 b elb=", "c1 c elb=true", "d1 d ielb=1"}, nil,
+			"a1 b1", ""},
+		"by the internal role": {[]string{"a1 a elb=1", "a2 a ielb=1", "b2 b ielb=1"},
+			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
+		"the lowest id of a zone": {[]string{"a2 a elb=1", "a1 a elb=1", "b1 b elb=1"}, nil, "a1 b1", ""},
+		"our cluster's before the lowest": {[]string{"a2 a elb=1,ours=owned", "a1 a elb=1", "b1 b elb=1"}, nil,
+			"a2 b1", ""},
+		"not other clusters'": {[]string{"a1 a elb=1,others=owned", "a2 a elb=1", "b1 b elb=1,others=x,ours=y"},
+			nil, "a2 b1", ""},
+		"others' too without the gate": {[]string{"a1 a elb=1,others=owned", "a2 a elb=1", "b1 b elb=1"},
+			func(q *SubnetQuery) { q.CheckClusterTag = false }, "a1 b1", ""},
+		"with free addresses": {[]string{"a1 a elb=1 7", "a2 a elb=1 8", "b1 b elb=1"}, nil, "a2 b1", ""},
+		"with IPv6 if wanted": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"},
+			func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack }, "a2 b1", ""},
+		"by the route tables": {[]string{"a1 a public", "b1 b public", "a2 a -"}, nil, "a1 b1", ""},
+		"by the route tables, internal": {[]string{"a1 a public", "b2 b -", "a2 a -"},
+			func(q *SubnetQuery) { q.Scheme = stack.Internal }, "a2 b2", ""},
+		"roles win over routes": {[]string{"a1 a elb=1", "b1 b public", "c1 c public"}, nil, "",
+			"subnets count less than minimal required count: 1 < 2"},
+		"no routes without the gate": {[]string{"a1 a public", "b1 b public"},
+			func(q *SubnetQuery) { q.ByReachability = false }, "", "unable to resolve at least one subnet"},
+		"one is too few for an ALB": {[]string{"a1 a elb=1"}, nil, "", "1 < 2"},
+		"one will do with the gate": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.SingleSubnet = true }, "a1",
+			""},
+		"one will do for an NLB": {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.Type = stack.Network }, "a1",
+			""},
+		"one will do in a local zone":     {[]string{"a1 a elb=1,local"}, nil, "a1", ""},
+		"the region's before local zones": {[]string{"a1 a elb=1", "b1 b elb=1", "l1 l elb=1,local"}, nil, "a1 b1", ""},
+		"the region's before an outpost": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "c1 c elb=1"}, nil,
+			"a2 b1 c1", ""},
+		"which its zone would be short of": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1"}, nil, "a2 b1", ""},
+		"our cluster's in each zone": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "a3 a elb=1,ours=x", "b1 b elb=1"},
+			nil, "a3 b1", ""},
+		"an outpost whose tag is ours": {[]string{"a1 a elb=1", "a2 a elb=1,outpost,ours=x"}, nil, "a2", ""},
+		"only edges, of two kinds": {[]string{"a1 a elb=1,outpost", "l1 l elb=1,local"}, nil, "",
+			"subnets in multiple locales: [local-zone outpost]"},
+		"too few of the region's and local": {[]string{"a1 a elb=1", "l1 l elb=1,local"}, nil, "",
+			"subnets in multiple locales: [availability-zone local-zone]"},
+		"none at all": {nil, nil, "", "the VPC has none"},
 		"by tags": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c tier=z", "d1 d other=x"}, func(q *SubnetQuery) {
 			q.Tags = map[string][]string{"tier": {"x", "y"}}
 		}, "a1 b1", ""},
-		"by tags, any value": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c other=x"}, func(q *SubnetQuery) { q.Tags = map[string][]string{"tier": nil} }, "a1 b1", ""},
+		"by tags, any value": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c other=x"},
+			func(q *SubnetQuery) { q.Tags = map[string][]string{"tier": nil} }, "a1 b1", ""},
 	}
 	for name, c := range cases {
 		q := query()
@@ -123,18 +141,27 @@ func TestEverySubnetIsListedWithWhatBecameOfIt(t *testing.T) {
 		query   func(*SubnetQuery)
 		want    string
 	}{
-		"by role": {[]string{"a1 a elb=1", "a2 a elb=1", "b1 b elb=1,others=x", "b2 b elb=1 7", "b3 b elb=1", "c1 c -", "l1 l elb=1,local"}, nil,
-			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: zone already served by subnet-a1, subnet-b1 (b) dropped: tagged for other clusters, " +
-				"subnet-b2 (b) dropped: 7 free addresses, fewer than 8, subnet-b3 (b) chosen: eligible, subnet-c1 (c) dropped: no tag kubernetes.io/role/elb, " +
+		"by role": {[]string{"a1 a elb=1", "a2 a elb=1", "b1 b elb=1,others=x", "b2 b elb=1 7", "b3 b elb=1", "c1 c -",
+			"l1 l elb=1,local"}, nil,
+			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: zone already served by subnet-a1, subnet-b1 (b) dropped: " +
+				"tagged for other clusters, " +
+				"subnet-b2 (b) dropped: 7 free addresses, fewer than 8, subnet-b3 (b) chosen: eligible, subnet-c1 (c) dropped: " +
+				"no tag kubernetes.io/role/elb, " +
 				"subnet-l1 (l) dropped: of locale local-zone, unlike the others"},
-		"dualstack": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"}, func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack },
-			"subnet-a1 (a) dropped: no associated IPv6 CIDR block, required for dualstack, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible"},
+		"dualstack": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"}, func(q *SubnetQuery) {
+			q.IPAddressType = stack.Dualstack
+		},
+			"subnet-a1 (a) dropped: no associated IPv6 CIDR block, required for dualstack, subnet-a2 (a) chosen: eligible, " +
+				"subnet-b1 (b) chosen: eligible"},
 		"by the route tables": {[]string{"a1 a public", "a2 a -", "b1 b public"}, nil,
-			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: no tag kubernetes.io/role/elb, no route to an internet gateway, subnet-b1 (b) chosen: eligible"},
+			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: no tag kubernetes.io/role/elb, no route to an internet " +
+				"gateway, subnet-b1 (b) chosen: eligible"},
 		"by the route tables, internal": {[]string{"a1 a public", "a2 a -", "b1 b -"}, internal,
-			"subnet-a1 (a) dropped: no tag kubernetes.io/role/internal-elb, public, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible"},
+			"subnet-a1 (a) dropped: no tag kubernetes.io/role/internal-elb, public, subnet-a2 (a) chosen: eligible, subnet-b1 " +
+				"(b) chosen: eligible"},
 		"an outpost in a zone": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "b2 b elb=1"}, nil,
-			"subnet-a1 (a) dropped: of locale outpost, unlike the others, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible, " +
+			"subnet-a1 (a) dropped: of locale outpost, unlike the others, subnet-a2 (a) chosen: eligible, subnet-b1 (b) " +
+				"chosen: eligible, " +
 				"subnet-b2 (b) dropped: zone already served by subnet-b1"},
 		"named": {[]string{"0b b -", "0a a -"}, func(q *SubnetQuery) { q.IDsOrNames = []string{"subnet-0b", "subnet-0a"} },
 			"subnet-0b (b) chosen: named, subnet-0a (a) chosen: named"},
@@ -157,18 +184,24 @@ func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 		query func(*SubnetQuery)
 		want  string
 	}{
-		"public": {func(*SubnetQuery) {}, "provide in at least two availability zones a public subnet tagged kubernetes.io/role/elb=1 " +
-			"(and kubernetes.io/cluster/demo, if it is tagged for other clusters), with at least 8 free addresses, or name subnets explicitly"},
+		"public": {func(*SubnetQuery) {}, "provide in at least two availability zones a public subnet tagged " +
+			"kubernetes.io/role/elb=1 " +
+			"(and kubernetes.io/cluster/demo, if it is tagged for other clusters), with at least 8 free addresses, or name " +
+			"subnets explicitly"},
 		"internal": {func(q *SubnetQuery) { q.Scheme, q.CheckClusterTag = stack.Internal, false },
-			"provide in at least two availability zones a subnet tagged kubernetes.io/role/internal-elb=1, with at least 8 free addresses, or name subnets explicitly"},
+			"provide in at least two availability zones a subnet tagged kubernetes.io/role/internal-elb=1, with at least 8 " +
+				"free addresses, or name subnets explicitly"},
 		"network": {func(q *SubnetQuery) { q.Type, q.CheckClusterTag = stack.Network, false },
-			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free addresses, or name subnets explicitly"},
+			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free " +
+				"addresses, or name subnets explicitly"},
 		"single": {func(q *SubnetQuery) { q.SingleSubnet, q.CheckClusterTag = true, false },
-			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free addresses, or name subnets explicitly"},
+			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free " +
+				"addresses, or name subnets explicitly"},
 		"by tags": {func(q *SubnetQuery) {
 			q.Tags, q.CheckClusterTag = map[string][]string{"tier": {"x"}, "side": {"y"}}, false
 		},
-			"provide in at least two availability zones a subnet tagged as asked for, with at least 8 free addresses, or name subnets explicitly"},
+			"provide in at least two availability zones a subnet tagged as asked for, with at least 8 free addresses, or name " +
+				"subnets explicitly"},
 	}
 	for name, c := range cases {
 		q := query()
@@ -183,7 +216,8 @@ func TestWhereSubnetsAreLackingThoseToProvideAreReported(t *testing.T) {
 		}
 		few := vpc("a1 a elb=1,ielb=1,tier=x,side=y")
 		if got := ChooseSubnets(few, q); got.Problem == nil || got.Problem.Remedy != c.want || len(got.Subnets) > 0 ||
-			got.Problem.Text != "subnets count less than minimal required count: 1 < 2. Evaluated: subnet-a1 (a) chosen: eligible" {
+			got.Problem.Text != "subnets count less than minimal required count: 1 < 2. Evaluated: subnet-a1 (a) "+
+				"chosen: eligible" {
 			t.Errorf("%s, too few: %+v", name, got.Problem)
 		}
 	}
@@ -195,7 +229,8 @@ func TestAProblemThatAWSMayCureByItselfIsReportedAsSuch(t *testing.T) {
 	q.IDsOrNames = []string{"subnet-0f"}
 	f := vpc("0a a -")
 	f.ForeignSubnets = map[string]*Subnet{"subnet-0f": nil}
-	if d := ChooseSubnets(f, q).Problem.Diagnostic(diag.Object{}, ""); d.Class != diag.NotFound || d.Code != diag.InvalidSubnets {
+	if d := ChooseSubnets(f, q).Problem.Diagnostic(diag.Object{}, ""); d.Class != diag.NotFound ||
+		d.Code != diag.InvalidSubnets {
 		t.Errorf("%+v", d)
 	}
 }
@@ -203,7 +238,8 @@ func TestAProblemThatAWSMayCureByItselfIsReportedAsSuch(t *testing.T) {
 func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 	t.Parallel()
 	f := vpc("0a a Name=x 3", "0b b Name=x", "0c a Name=y,others=1", "0d d local", "0e e outpost")
-	f.ForeignSubnets = map[string]*Subnet{"subnet-0f": nil, "subnet-01": {ID: "subnet-01", VPC: "vpc-2"}, "subnet-02": {ID: "subnet-02", VPC: "vpc-1", Zone: "z"}}
+	f.ForeignSubnets = map[string]*Subnet{"subnet-0f": nil, "subnet-01": {ID: "subnet-01", VPC: "vpc-2"}, "subnet-02": {
+		ID: "subnet-02", VPC: "vpc-1", Zone: "z"}}
 	cases := map[string]struct {
 		names         []string
 		want, problem string
@@ -227,13 +263,15 @@ func TestNamedSubnetsKeepTheirOrderAndAreChecked(t *testing.T) {
 		q := query()
 		q.IDsOrNames = c.names
 		got := ChooseSubnets(f, q)
-		if chosen(got) != c.want || (got.Problem != nil) != (c.problem != "") || got.Problem != nil && !strings.Contains(got.Problem.Text, c.problem) {
+		if chosen(got) != c.want || (got.Problem != nil) != (c.problem != "") || got.Problem != nil &&
+			!strings.Contains(got.Problem.Text, c.problem) {
 			t.Errorf("%s: chose %q, want %q; problem %+v, want %q", name, chosen(got), c.want, got.Problem, c.problem)
 		}
 	}
 	q := query()
 	q.IDsOrNames, q.IPAddressType = []string{"x", "x"}, stack.Dualstack
-	if got := ChooseSubnets(f, q); got.Problem == nil || !strings.Contains(got.Problem.Text, "IPv6 CIDR block, which is required for dualstack") {
+	if got := ChooseSubnets(f, q); got.Problem == nil || !strings.Contains(got.Problem.Text,
+		"IPv6 CIDR block, which is required for dualstack") {
 		t.Errorf("dualstack: %+v", got.Problem)
 	}
 }
@@ -250,11 +288,13 @@ func TestWhatIsNotKnownIsAskedOnceAndTogether(t *testing.T) {
 		t.Errorf("routes: %v", got)
 	}
 	q.IDsOrNames = []string{"subnet-01", "subnet-0a", "subnet-02"}
-	if got := ChooseSubnets(f, q).Needs; !slices.Equal(got, []Need{{NeedForeignSubnet, "subnet-01"}, {NeedForeignSubnet, "subnet-02"}}) {
+	if got := ChooseSubnets(f, q).Needs; !slices.Equal(got, []Need{{NeedForeignSubnet, "subnet-01"},
+		{NeedForeignSubnet, "subnet-02"}}) {
 		t.Errorf("foreign: %v", got)
 	}
 	f.Errors = map[Need]error{{NeedForeignSubnet, "subnet-01"}: errors.New("timeout")}
-	if got := ChooseSubnets(f, q); got.Problem == nil || got.Problem.Err == nil || !strings.Contains(got.Problem.Text, "subnet-01: timeout") {
+	if got := ChooseSubnets(f, q); got.Problem == nil || got.Problem.Err == nil || !strings.Contains(got.Problem.Text,
+		"subnet-01: timeout") {
 		t.Errorf("failed look-up: %+v", got)
 	}
 }
@@ -273,7 +313,8 @@ func TestADozenDecisionsAreRendered(t *testing.T) {
 func TestSecurityGroupsByIdAndName(t *testing.T) {
 	t.Parallel()
 	f := Facts{SecurityGroups: map[string]SecurityGroup{
-		"sg-0a": {ID: "sg-0a", Tags: map[string]string{"Name": "front"}}, "sg-0c": {ID: "sg-0c", Tags: map[string]string{"Name": "twin"}},
+		"sg-0a": {ID: "sg-0a", Tags: map[string]string{"Name": "front"}}, "sg-0c": {ID: "sg-0c", Tags: map[string]string{
+			"Name": "twin"}},
 		"sg-0b": {ID: "sg-0b", Tags: map[string]string{"Name": "twin"}},
 		"sg-0d": {ID: "sg-0d", Tags: map[string]string{"Name": "front", "elbv2.k8s.aws/cluster": "demo"}},
 		"sg-0e": {ID: "sg-0e", Tags: map[string]string{"Name": "managed", "elbv2.k8s.aws/cluster": "other"}},
@@ -282,12 +323,13 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 		want, ids []string
 		problem   string
 	}{
-		"the user's order":    {[]string{"front", "sg-0b"}, []string{"sg-0a", "sg-0b"}, ""},
-		"all of a name":       {[]string{"twin", "sg-0a"}, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
-		"each once":           {[]string{"sg-0a", "front", "sg-0a"}, []string{"sg-0a"}, ""},
-		"another VPC's":       {[]string{"sg-01"}, []string{"sg-01"}, ""},
-		"unknown id":          {[]string{"sg-02", "sg-0a"}, nil, "sg-02 does not exist (InvalidGroup.NotFound)"},
-		"malformed id":        {[]string{"sg-frontend-12345678"}, nil, "sg-frontend-12345678 is not a security group id (InvalidGroupId.Malformed)"},
+		"the user's order": {[]string{"front", "sg-0b"}, []string{"sg-0a", "sg-0b"}, ""},
+		"all of a name":    {[]string{"twin", "sg-0a"}, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
+		"each once":        {[]string{"sg-0a", "front", "sg-0a"}, []string{"sg-0a"}, ""},
+		"another VPC's":    {[]string{"sg-01"}, []string{"sg-01"}, ""},
+		"unknown id":       {[]string{"sg-02", "sg-0a"}, nil, "sg-02 does not exist (InvalidGroup.NotFound)"},
+		"malformed id": {[]string{"sg-frontend-12345678"}, nil,
+			"sg-frontend-12345678 is not a security group id (InvalidGroupId.Malformed)"},
 		"a managed group's":   {[]string{"managed"}, nil, `Name tag "managed"`},
 		"a managed group":     {[]string{"sg-0d"}, []string{"sg-0d"}, ""},
 		"unknown name":        {[]string{"back"}, nil, `Name tag "back"`},
@@ -296,14 +338,17 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 	}
 	for name, c := range cases {
 		got := ResolveSecurityGroups(f, "vpc-1", c.want)
-		if !slices.Equal(got.IDs, c.ids) || (got.Problem != nil) != (c.problem != "") || got.Problem != nil && !strings.Contains(got.Problem.Text, c.problem) {
+		if !slices.Equal(got.IDs, c.ids) || (got.Problem != nil) != (c.problem != "") || got.Problem != nil &&
+			!strings.Contains(got.Problem.Text, c.problem) {
 			t.Errorf("%s: %+v, problem %+v", name, got, got.Problem)
 		}
 	}
-	if got := ResolveSecurityGroups(f, "vpc-1", []string{"sg-03"}).Needs; !slices.Equal(got, []Need{{NeedForeignGroup, "sg-03"}}) {
+	if got := ResolveSecurityGroups(f, "vpc-1", []string{"sg-03"}).Needs; !slices.Equal(got,
+		[]Need{{NeedForeignGroup, "sg-03"}}) {
 		t.Errorf("needs %v", got)
 	}
-	if got := ResolveSecurityGroups(Facts{}, "vpc-1", []string{"x"}).Needs; !slices.Equal(got, []Need{{Kind: NeedSecurityGroups}}) {
+	if got := ResolveSecurityGroups(Facts{}, "vpc-1", []string{"x"}).Needs; !slices.Equal(got,
+		[]Need{{Kind: NeedSecurityGroups}}) {
 		t.Errorf("needs %v", got)
 	}
 }
@@ -311,9 +356,11 @@ func TestSecurityGroupsByIdAndName(t *testing.T) {
 func TestWildcardsCoverOneLabel(t *testing.T) {
 	t.Parallel()
 	for pair, want := range map[[2]string]bool{
-		{"example.com", "example.com"}: true, {"*.example.com", "a.example.com"}: true, {"*.example.com", "*.example.com"}: true,
-		{"*.example.com", "a.b.example.com"}: false, {"*.example.com", "example.com"}: false, {"a.example.com", "A.example.com"}: false,
-		{"*", "example"}: false,
+		{"example.com", "example.com"}: true, {"*.example.com", "a.example.com"}: true,
+		{"*.example.com", "*.example.com"}:   true,
+		{"*.example.com", "a.b.example.com"}: false, {"*.example.com", "example.com"}: false,
+		{"a.example.com", "A.example.com"}: false,
+		{"*", "example"}:                   false,
 	} {
 		if got := Covers(pair[0], pair[1]); got != want {
 			t.Errorf("%v: %v", pair, got)
@@ -324,7 +371,8 @@ func TestWildcardsCoverOneLabel(t *testing.T) {
 func TestDiscoveryReturnsAllCertificatesOfAllHosts(t *testing.T) {
 	t.Parallel()
 	f := Facts{Certificates: map[string]Certificate{
-		"arn:b": {Domains: []string{"a.example.com", "b.example.com"}, Status: "ISSUED"}, "arn:a": {Domains: []string{"*.example.com"}},
+		"arn:b": {Domains: []string{"a.example.com", "b.example.com"}, Status: "ISSUED"},
+		"arn:a": {Domains: []string{"*.example.com"}},
 		"arn:c": {Domains: []string{"c.example.org"}, Status: "EXPIRED"},
 	}}
 	arns, uncovered := DiscoverCertificates(f, []string{"a.example.com", "c.example.org"}, nil)
@@ -336,7 +384,8 @@ func TestDiscoveryReturnsAllCertificatesOfAllHosts(t *testing.T) {
 func TestDiscoveryCountsOnlyCertificatesOfAllowedAuthorities(t *testing.T) {
 	t.Parallel()
 	f := Facts{Certificates: map[string]Certificate{
-		"arn:ours": {Domains: []string{"a.example.com"}, CA: "arn:ca"}, "arn:public": {Domains: []string{"a.example.com", "b.example.com"}},
+		"arn:ours": {Domains: []string{"a.example.com"}, CA: "arn:ca"}, "arn:public": {
+			Domains: []string{"a.example.com", "b.example.com"}},
 	}}
 	arns, uncovered := DiscoverCertificates(f, []string{"a.example.com", "b.example.com"}, []string{"arn:ca"})
 	if !slices.Equal(arns, []string{"arn:ours"}) || !slices.Equal(uncovered, []string{"b.example.com"}) {
@@ -347,7 +396,8 @@ func TestDiscoveryCountsOnlyCertificatesOfAllowedAuthorities(t *testing.T) {
 func TestEveryFailedLookUpNamesWhatWasLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, k := range []NeedKind{
-		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates, NeedTargetGroupName,
+		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates,
+		NeedTargetGroupName,
 		NeedOwnCertificates, NeedHostedZones, NeedAddresses, NeedTrustStore, NeedWebACLs, NeedStack,
 	} {
 		n := Need{Kind: k, Key: "x"}
@@ -365,7 +415,8 @@ func TestAProblemKeepsTheMessageOfAWS(t *testing.T) {
 	f := Facts{Errors: map[Need]error{{Kind: NeedVPC}: fmt.Errorf("describe: %w", cause)}}
 	o := diag.Object{Kind: "Ingress", Name: "x"}
 	d := f.Failed(Need{Kind: NeedVPC}).Diagnostic(o, "path")
-	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.RequestID != "r" || d.Remedy != "allow it" || d.Object != o || !strings.Contains(d.Text, "the VPC: not allowed") {
+	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.RequestID != "r" || d.Remedy != "allow it" ||
+		d.Object != o || !strings.Contains(d.Text, "the VPC: not allowed") {
 		t.Errorf("%+v", d)
 	}
 	if f.Failed(Need{Kind: NeedSubnets}) != nil {

@@ -1,6 +1,6 @@
-// Package impairment has the conditions under which the controller runs with less than it needs, and that may heal while it runs: each is one
-// sentence with a remedy. It keeps which of them hold and reports changes; it finds none, and writes no log, event or metric.
-// It imports the standard library only.
+// Package impairment has the conditions under which the controller runs with less than it needs, and that may heal
+// while it runs: each is one sentence with a remedy. It keeps which of them hold and reports changes; it finds none,
+// and writes no log, event or metric. It imports the standard library only.
 package impairment
 
 import (
@@ -38,18 +38,25 @@ type Info struct {
 
 // Reasons are all reasons.
 var Reasons = []Info{
-	{Region, "aws", "The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the instance metadata service."},
-	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and NODENAME."},
+	{Region, "aws", "The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the " +
+		"instance metadata service."},
+	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service " +
+		"and NODENAME."},
 	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
-	{Permissions, "aws", "AWS denies the controller an action. That ends 30 seconds after the first success without another denial, or a minute after nothing waits for the action; at the latest 20 minutes after the last denial."},
+	{Permissions, "aws", "AWS denies the controller an action. That ends 30 seconds after the first success without " +
+		"another denial, or a minute after nothing waits for the action; at the latest 20 minutes after the last denial."},
 	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
 	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
-	{ClusterName, "cluster-name", "The load balancers of this cluster were created under another name than --cluster-name. The controller does not start, because it would create all of them again."},
-	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
-	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, or it leads by a Lease of the same name in another namespace."},
+	{ClusterName, "cluster-name", "The load balancers of this cluster were created under another name than " +
+		"--cluster-name. The controller does not start, because it would create all of them again."},
+	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its " +
+		"resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
+	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, " +
+		"or it leads by a Lease of the same name in another namespace."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
-	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The API server drops such fields from objects without an error."},
+	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The " +
+		"API server drops such fields from objects without an error."},
 	{Rights, "rights", "The controller lacks a right to read or write objects of a kind, or to hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }

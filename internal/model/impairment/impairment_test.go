@@ -29,7 +29,8 @@ func TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed(t *testing
 	s.Heal(VPC)
 	s.Heal(VPC)
 	s.Set(Condition{Reason: VPC, Text: "two VPCs", Remedy: ChooseVPC})
-	want := []string{"no VPC; " + NameVPC, "two VPCs; " + ChooseVPC, "no definition; " + ApplyDefinitions, "healed vpc", "two VPCs; " + ChooseVPC}
+	want := []string{"no VPC; " + NameVPC, "two VPCs; " + ChooseVPC, "no definition; " + ApplyDefinitions, "healed vpc",
+		"two VPCs; " + ChooseVPC}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -39,13 +40,15 @@ func TestAConditionIsReportedOnceAgainWhenItsTextChangesAndOnceHealed(t *testing
 func TestEachReasonHasARow(t *testing.T) {
 	t.Parallel()
 	var s Conditions
-	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions, DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
+	for _, r := range []Reason{Region, VPC, Credentials, Permissions, Unanswered, Throttled, APIServer, Definitions,
+		DefinitionsOutdated, Rights, WebhookCertificate, ClusterName, SharedClusterName, SecondController} {
 		s.Set(Condition{Reason: r})
 	}
 	if len(s.All()) != 14 || len(Reasons) != 14 {
 		t.Errorf("%d of %d reasons are shown", len(s.All()), len(Reasons))
 	}
-	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights", "webhook-certificate"}, Checks()); d != "" {
+	if d := cmp.Diff([]string{"api-server", "aws", "cluster-name", "definitions", "leader", "rights",
+		"webhook-certificate"}, Checks()); d != "" {
 		t.Error(d)
 	}
 }

@@ -18,8 +18,8 @@ type Party struct {
 	Deployed bool
 }
 
-// Deciders are the namespaces of a group that decide what the objects of the group share. The unit of trust is the namespace, because Kubernetes
-// grants the right to edit objects by namespace.
+// Deciders are the namespaces of a group that decide what the objects of the group share. The unit of trust is the
+// namespace, because Kubernetes grants the right to edit objects by namespace.
 type Deciders struct {
 	Namespaces []string // sorted
 	// Oldest is the oldest object of the group, if its namespace decides.
@@ -28,8 +28,9 @@ type Deciders struct {
 	ByClass bool
 }
 
-// DecidersOf are the namespaces that decide in a group: those that class parameters of the group name, else the namespace of the oldest object. joined are the
-// objects of the last compilation in the order in which they joined; nil = not known.
+// DecidersOf are the namespaces that decide in a group: those that class parameters of the group name, else the
+// namespace of the oldest object. joined are the objects of the last compilation in the order in which they joined; nil
+// = not known.
 func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 	var out Deciders
 	for _, p := range parties {
@@ -46,8 +47,8 @@ func DecidersOf(parties []Party, joined []diag.Object) Deciders {
 	return out
 }
 
-// seniority orders objects by when they joined the group. Objects for which that is not known come last: those of which something is deployed
-// first, then by age and name.
+// seniority orders objects by when they joined the group. Objects for which that is not known come last: those of which
+// something is deployed first, then by age and name.
 func seniority(joined []diag.Object) func(x, y Party) int {
 	places := make(map[diag.Object]int, len(joined))
 	for at, o := range joined {
@@ -72,7 +73,8 @@ func seniority(joined []diag.Object) func(x, y Party) int {
 		return p.Created
 	}
 	return func(x, y Party) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(waits(x), waits(y)), cmp.Compare(age(x), age(y)), cmp.Compare(x.Object.String(), y.Object.String()))
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(waits(x), waits(y)), cmp.Compare(age(x), age(y)),
+			cmp.Compare(x.Object.String(), y.Object.String()))
 	}
 }
 
@@ -84,13 +86,15 @@ func (d Deciders) Why(o diag.Object) string {
 	if d.ByClass {
 		return "the class parameters let only other namespaces set what the group shares"
 	}
-	return fmt.Sprintf("only %s of namespace %s set what the members of the group share, because %s is the oldest member", diag.Plural(o.Kind), d.Oldest.Namespace, d.Oldest)
+	return fmt.Sprintf("only %s of namespace %s set what the members of the group share, because %s is the oldest member",
+		diag.Plural(o.Kind), d.Oldest.Namespace, d.Oldest)
 }
 
 // Remedy is what the author of an object that does not decide can do.
 func (d Deciders) Remedy() string {
 	if d.ByClass {
-		return "remove it, use a group of your own, or have it set in a namespace that spec.group.settingsNamespaces of the class parameters names"
+		return "remove it, use a group of your own, or have it set in a namespace that spec.group.settingsNamespaces of " +
+			"the class parameters names"
 	}
 	return fmt.Sprintf("remove it, use a group of your own, or have it set in namespace %s", d.Oldest.Namespace)
 }

@@ -32,13 +32,19 @@ func TestDecidersOf(t *testing.T) {
 		"the oldest":                    {parties: []Party{party("zz/new", 9), party("shop/web", 5)}, want: "shop"},
 		"of one age, the first by name": {parties: []Party{party("zz/new", 5), party("shop/web", 5)}, want: "shop"},
 		"one that is not created is the youngest": {parties: []Party{party("aa/new", 0), party("shop/web", 5)}, want: "shop"},
-		"the one that joined first":               {parties: []Party{party("aa/old", 1), party("shop/web", 5)}, joined: []string{"shop/web", "aa/old"}, want: "shop"},
-		"the one that has joined":                 {parties: []Party{party("aa/old", 1), party("shop/web", 5)}, joined: []string{"gone/one", "shop/web"}, want: "shop"},
-		"the one that is deployed":                {parties: []Party{party("aa/old", 1), party("shop/web", 5, deployed)}, want: "shop"},
-		"memory before the finalizer":             {parties: []Party{party("aa/old", 1, deployed), party("shop/web", 5)}, joined: []string{"shop/web"}, want: "shop"},
-		"next after the oldest has gone":          {parties: []Party{party("team/b", 6), party("zz/c", 7)}, joined: []string{"shop/web", "team/b", "zz/c"}, want: "team"},
-		"class parameters":                        {parties: []Party{party("shop/web", 5, as(RoutesOnly)), party("infra/a", 9, as(Deciding)), party("core/b", 8, as(Deciding))}, want: "core infra"},
-		"class parameters that name no member":    {parties: []Party{party("shop/web", 5, as(RoutesOnly))}},
+		"the one that joined first": {parties: []Party{party("aa/old", 1), party("shop/web", 5)},
+			joined: []string{"shop/web", "aa/old"}, want: "shop"},
+		"the one that has joined": {parties: []Party{party("aa/old", 1), party("shop/web", 5)},
+			joined: []string{"gone/one", "shop/web"}, want: "shop"},
+		"the one that is deployed": {parties: []Party{party("aa/old", 1), party("shop/web", 5, deployed)},
+			want: "shop"},
+		"memory before the finalizer": {parties: []Party{party("aa/old", 1, deployed), party("shop/web", 5)},
+			joined: []string{"shop/web"}, want: "shop"},
+		"next after the oldest has gone": {parties: []Party{party("team/b", 6), party("zz/c", 7)}, joined: []string{
+			"shop/web", "team/b", "zz/c"}, want: "team"},
+		"class parameters": {parties: []Party{party("shop/web", 5, as(RoutesOnly)),
+			party("infra/a", 9, as(Deciding)), party("core/b", 8, as(Deciding))}, want: "core infra"},
+		"class parameters that name no member": {parties: []Party{party("shop/web", 5, as(RoutesOnly))}},
 	} {
 		var joined []diag.Object
 		for _, n := range c.joined {
@@ -68,10 +74,12 @@ func TestDecidersExplain(t *testing.T) {
 	for _, c := range []struct {
 		got, want string
 	}{
-		{byAge.Why(web), "only Ingresses of namespace shop set what the members of the group share, because Ingress shop/web is the oldest member"},
+		{byAge.Why(web), "only Ingresses of namespace shop set what the members of the group share, because Ingress " +
+			"shop/web is the oldest member"},
 		{byAge.Remedy(), "remove it, use a group of your own, or have it set in namespace shop"},
 		{byClass.Why(web), "the class parameters let only other namespaces set what the group shares"},
-		{byClass.Remedy(), "remove it, use a group of your own, or have it set in a namespace that spec.group.settingsNamespaces of the class parameters names"},
+		{byClass.Remedy(), "remove it, use a group of your own, or have it set in a namespace that " +
+			"spec.group.settingsNamespaces of the class parameters names"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s\nwant %s", c.got, c.want)

@@ -1,5 +1,5 @@
-// Package intent holds desired load balancers with listeners, routes and backends, as front ends translate them from Kubernetes objects
-// of any kind, before AWS is consulted. Every setting carries the place where it is declared.
+// Package intent holds desired load balancers with listeners, routes and backends, as front ends translate them from
+// Kubernetes objects of any kind, before AWS is consulted. Every setting carries the place where it is declared.
 package intent
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Source is the object and field where a value is declared; the zero value = nowhere. Sources with the same object and path are ==. A Source is no larger
-// than a pointer, as a member has some forty settings, most of which are not set.
+// Source is the object and field where a value is declared; the zero value = nowhere. Sources with the same object and
+// path are ==. A Source is no larger than a pointer, as a member has some forty settings, most of which are not set.
 type Source struct{ at unique.Handle[place] }
 
 // place is the content of a Source. Its JSON is that of checkpoints.
@@ -71,7 +71,8 @@ func (s *Source) UnmarshalJSON(text []byte) error {
 // OfClass reports whether the value is declared by class parameters.
 func (s Source) OfClass() bool { return s.Object().Kind == "IngressClassParams" }
 
-// OfConfiguration reports whether the value is declared by a configuration that a Gateway, its class or its routes name.
+// OfConfiguration reports whether the value is declared by a configuration that a Gateway, its class or its routes
+// name.
 func (s Source) OfConfiguration() bool { return strings.HasSuffix(s.Object().Kind, "Configuration") }
 
 // Place is the field path, with the object if that is not the member itself.
@@ -112,19 +113,23 @@ func (f Field[T]) Or(def T) T {
 	return def
 }
 
-// LoadBalancer is one desired load balancer: the members of an Ingress group in group order, one Service, or a Gateway and its routes.
+// LoadBalancer is one desired load balancer: the members of an Ingress group in group order, one Service, or a Gateway
+// and its routes.
 type LoadBalancer struct {
 	Key     stack.Key
 	Type    stack.LoadBalancerType
 	Names   Names
 	Members []Member
-	// KeepsScheme reports that without a declared scheme the one of the existing load balancer is kept, instead of the default.
+	// KeepsScheme reports that without a declared scheme the one of the existing load balancer is kept, instead of the
+	// default.
 	KeepsScheme bool `json:"-"`
-	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of being ignored.
+	// RefusesIPv6Ranges reports that IPv6 source ranges of a load balancer without IPv6 addresses are an error, instead of
+	// being ignored.
 	RefusesIPv6Ranges bool `json:"-"`
 	// ICMPFromPrefixLists reports that ICMP for path MTU discovery is admitted from prefix lists, too.
 	ICMPFromPrefixLists bool `json:"-"`
-	// OnePerPort reports that a port is that of one member, and others that declare it do without, as on an NLB, whose listeners have no rules.
+	// OnePerPort reports that a port is that of one member, and others that declare it do without, as on an NLB, whose
+	// listeners have no rules.
 	OnePerPort bool `json:"-"`
 	// FixedPorts reports that a port exists only if a member declares it that may have more than routes.
 	FixedPorts bool `json:"-"`
@@ -135,13 +140,15 @@ type LoadBalancer struct {
 	// BindingLabels and BindingAnnotations are of every TargetGroupBinding, besides those of the stack.
 	BindingLabels      map[string]string `json:",omitempty"`
 	BindingAnnotations map[string]string `json:",omitempty"`
-	// Deciders decide what the members share; nil = as DecidersOf finds them among the members. Leaving are objects that left the group and still have something in AWS.
+	// Deciders decide what the members share; nil = as DecidersOf finds them among the members. Leaving are objects that
+	// left the group and still have something in AWS.
 	Deciders *Deciders     `json:"-"`
 	Leaving  []diag.Object `json:"-"`
-	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil = not known.
+	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil
+	// = not known.
 	Policies map[diag.Object]map[string]string `json:"-"`
-	// Listeners are the last valid versions of the listeners of objects, by object and name, as the front end writes them; nil = the front end has
-	// none. An empty text stands for one that is not known. The compiler passes them on.
+	// Listeners are the last valid versions of the listeners of objects, by object and name, as the front end writes them;
+	// nil = the front end has none. An empty text stands for one that is not known. The compiler passes them on.
 	Listeners map[diag.Object]map[string]string `json:"-"`
 	// ListenersLost reports that one of them is not known: ports that AWS has and no member declares may be its.
 	ListenersLost bool `json:"-"`
@@ -180,11 +187,13 @@ type Names interface {
 	LoadBalancer(cluster string, id stack.ID, scheme string) string
 	SecurityGroup(cluster string, id stack.ID) string
 	TargetGroup(cluster string, id stack.ID, g *TargetGroup) string // of the target type that g has
-	// TargetGroups are the prefixes of the identities of all target groups of a member. Those of another member may have them, too.
+	// TargetGroups are the prefixes of the identities of all target groups of a member. Those of another member may have
+	// them, too.
 	TargetGroups(member diag.Object) []string
 }
 
-// Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of precedence.
+// Member is the part of the load balancer that one Kubernetes object declares. LoadBalancer.Members is in the order of
+// precedence.
 type Member struct {
 	Object  diag.Object
 	Order   int32 // group.order; lower wins conflicts
@@ -195,9 +204,11 @@ type Member struct {
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
-	// Unserved are routes that the load balancer cannot serve as declared. Per route, compile uses the last version that it could serve.
+	// Unserved are routes that the load balancer cannot serve as declared. Per route, compile uses the last version that
+	// it could serve.
 	Unserved []Unserved `json:",omitempty"`
-	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if a route is unserved.
+	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if
+	// a route is unserved.
 	Reached []string `json:",omitempty"`
 	// Certificates are those that the stack is to own in ACM for this member; its listeners name them by identity.
 	Certificates []Certificate
@@ -206,21 +217,24 @@ type Member struct {
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
-	// Misspelt are missing settings for which a misspelt key is present, of those whose absence deletes, replaces or opens something.
-	// compile keeps their former values.
+	// Misspelt are missing settings for which a misspelt key is present, of those whose absence deletes, replaces or opens
+	// something. compile keeps their former values.
 	Misspelt []Misspelling
-	// Former marks a member whose class or group name has become invalid while it is part of the load balancer, so that its present version
-	// does not apply. Its last good version is kept. Without one, nothing that it may own can be changed or deleted, and the stack cannot
-	// be built until the member is corrected. In checkpoints it has the name that earlier versions gave it.
+	// Former marks a member whose class or group name has become invalid while it is part of the load balancer, so that
+	// its present version does not apply. Its last good version is kept. Without one, nothing that it may own can be
+	// changed or deleted, and the stack cannot be built until the member is corrected. In checkpoints it has the name that
+	// earlier versions gave it.
 	Former bool `json:"Held"`
-	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not deployed. Unlike a former member, it does not hold up
-	// the others where its last good version is not known.
+	// Withheld marks a member that sets what it may not, and of which something is deployed: its present version is not
+	// deployed. Unlike a former member, it does not hold up the others where its last good version is not known.
 	Withheld bool `json:"-"`
-	// ClassOfGroup reports that the class parameters of the member name the group, so that what they set is set for all of it.
+	// ClassOfGroup reports that the class parameters of the member name the group, so that what they set is set for all of
+	// it.
 	ClassOfGroup bool `json:"-"`
 }
 
-// Authority is the authority of a member over what the members of its group share: settings of the load balancer and of listeners.
+// Authority is the authority of a member over what the members of its group share: settings of the load balancer and of
+// listeners.
 type Authority string
 
 // The authorities. Where one member is deciding, those that are not have routes only.
@@ -230,8 +244,8 @@ const (
 	RoutesOnly Authority = "routes-only" // class parameters of the group name other namespaces
 )
 
-// Misspelling is an unknown key that is most likely misspelt, or, if Key and Meant are the same, an invalid value that counts as the
-// default.
+// Misspelling is an unknown key that is most likely misspelt, or, if Key and Meant are the same, an invalid value that
+// counts as the default.
 type Misspelling struct {
 	Setting string // its name in compile: "scheme", "inbound-cidrs"
 	Key     string // as it is written
@@ -252,9 +266,10 @@ type Listener struct {
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
 	// Hosts are those that a route serves on a secure port, whose certificates are found for the listener of its Gateway.
-	Hosts        []string
-	SSLPolicy    Field[string]
-	Mutual       Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
+	Hosts     []string
+	SSLPolicy Field[string]
+	// HTTPS; the trust store by ARN, name, or identity of one of the member's own
+	Mutual       Field[stack.MutualAuthentication]
 	ALPN         Field[string]
 	InboundCIDRs Field[[]string]
 	NoRanges     bool // InboundCIDRs is set to no range: only PrefixLists are admitted
@@ -263,7 +278,8 @@ type Listener struct {
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
-	// Unserved is why the load balancer cannot serve the port as declared: the default action of the last good version stays. Empty = it can.
+	// Unserved is why the load balancer cannot serve the port as declared: the default action of the last good version
+	// stays. Empty = it can.
 	Unserved string `json:",omitempty"`
 	// ICMP: also admit path MTU messages ("on"); NLB only.
 	ICMP Field[string]
@@ -273,12 +289,13 @@ type Listener struct {
 
 // Unserved is a route that the load balancer cannot serve as declared.
 type Unserved struct {
-	// Route has the port and conditions of its requests. Without conditions they are not known. Actions answer where no earlier version
-	// served the requests; empty = there is no rule then.
+	// Route has the port and conditions of its requests. Without conditions they are not known. Actions answer where no
+	// earlier version served the requests; empty = there is no rule then.
 	Route Route
 	// Before is the index in Member.Routes of the route that follows in rule order.
 	Before int
-	// Stand are conditions for the same requests in the place of declared ones that AWS refuses, where no earlier version served any.
+	// Stand are conditions for the same requests in the place of declared ones that AWS refuses, where no earlier version
+	// served any.
 	Stand []stack.Condition `json:",omitempty"`
 	// Path, Text and Remedy are the finding.
 	Path, Text, Remedy string
@@ -288,25 +305,26 @@ type Unserved struct {
 type Route struct {
 	Source Source
 	Ports  []int32
-	// Precedence orders the routes of all members, as the rules of Gateway API require: compared element by element, the lower first.
-	// Routes of equal precedence, as are all of Ingresses, are in the order of their members.
+	// Precedence orders the routes of all members, as the rules of Gateway API require: compared element by element, the
+	// lower first. Routes of equal precedence, as are all of Ingresses, are in the order of their members.
 	Precedence []int32 `json:",omitempty"`
-	// Alternative is equal for routes of the member that are alternatives of one rule of its object: compile joins those with the same
-	// actions into one rule where order and limits permit. 0 = the route has none.
+	// Alternative is equal for routes of the member that are alternatives of one rule of its object: compile joins those
+	// with the same actions into one rule where order and limits permit. 0 = the route has none.
 	Alternative int32 `json:",omitempty"`
 	// Verbatim marks a route whose rule is made even if no request reaches it, as the existing controller makes it.
 	Verbatim bool `json:",omitempty"`
-	// Failing marks a route that never was served as declared, so that its Actions are an error. It is no last good version.
+	// Failing marks a route that never was served as declared, so that its Actions are an error. It is no last good
+	// version.
 	Failing bool `json:",omitempty"`
-	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its actions.
-	// Where AWS has none, Actions answer; if they are empty, there is no rule.
+	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its
+	// actions. Where AWS has none, Actions answer; if they are empty, there is no rule.
 	Stays      bool              `json:",omitempty"`
 	Tags       map[string]string `json:",omitempty"` // of its rules, besides those of the member
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
-	// Authentication stands in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other listeners
-	// ignore it. In checkpoints it has the name that earlier versions gave it.
+	// Authentication stands in front of Actions on HTTPS listeners: a login of users, or the validation of tokens. Other
+	// listeners ignore it. In checkpoints it has the name that earlier versions gave it.
 	Authentication []Action `json:"Guard"`
 }
 
@@ -343,25 +361,30 @@ type TargetGroup struct {
 	ServiceUID       string
 	ServicePort      string // as written in the Ingress; decimal for Services and routes
 	TargetType       string // "" = controller default
-	Port             int32  // node port or numeric target port; 1 if the target port is named; never 0: fronts report Services that cannot serve
-	TargetPort       string // Service targetPort as networking port: decimal or name (ip), node port (instance)
-	Protocol         string
-	ProtocolVersion  string
-	IPv6             bool
-	IPv4             bool `json:",omitempty"` // the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
-	IPv4First        bool `json:",omitempty"` // of the two, IPv4 is used where the load balancer admits both
-	// Beside is the identity of the target group that is the first of the same forward, of which AWS demands one family; empty = there is none.
+	// node port or numeric target port; 1 if the target port is named; never 0: fronts report Services that cannot serve
+	Port            int32
+	TargetPort      string // Service targetPort as networking port: decimal or name (ip), node port (instance)
+	Protocol        string
+	ProtocolVersion string
+	IPv6            bool
+	// the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
+	IPv4      bool `json:",omitempty"`
+	IPv4First bool `json:",omitempty"` // of the two, IPv4 is used where the load balancer admits both
+	// Beside is the identity of the target group that is the first of the same forward, of which AWS demands one family;
+	// empty = there is none.
 	Beside      string `json:",omitempty"`
 	ControlPort int32
 	HealthCheck stack.HealthCheck
 	Attributes  map[string]string
 	// AttributesSource is where they are declared; its path is empty where that is not known.
-	AttributesSource Source            `json:",omitzero"`
-	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
-	NodeLabels       map[string]string
-	NodeExpressions  []stack.NodeExpression `json:",omitempty"`
-	MultiCluster     bool
-	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no Service.
+	AttributesSource Source `json:",omitzero"`
+	// member's tags under Service's tags (tracking and default tags are added by compile)
+	Tags            map[string]string
+	NodeLabels      map[string]string
+	NodeExpressions []stack.NodeExpression `json:",omitempty"`
+	MultiCluster    bool
+	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no
+	// Service.
 	Balancer string `json:",omitempty"`
 	Source   Source
 }

@@ -15,20 +15,21 @@ type Settings struct {
 	Tags             map[string]Field[string]
 	SSLRedirectPort  Field[int32]
 	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the four lists that were
-	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned, to the subnet
-	// whose range contains them.
+	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned,
+	// to the subnet whose range contains them.
 	Mappings Field[[]stack.SubnetMapping]
 	// AddressSources are where the lists are declared of which Mappings is made, if each has a place of its own.
 	AddressSources AddressSources `json:",omitzero"`
 	SourceNAT      Field[string]  // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
 	// PrivateLinkRules is whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
 	PrivateLinkRules Field[string]
-	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of Mappings and
-	// Frontend.Allocations.
+	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of
+	// Mappings and Frontend.Allocations.
 	Addresses Field[[]string]
 	AddOns    AddOns
 	Frontend  Frontend
-	// Existing is a load balancer of others, by ARN or name, on which the listeners and rules are made; nothing else of the settings applies to it.
+	// Existing is a load balancer of others, by ARN or name, on which the listeners and rules are made; nothing else of
+	// the settings applies to it.
 	Existing Field[string] `json:",omitzero"`
 	// Adopted is a load balancer of others, by ARN or name, that becomes the stack's.
 	Adopted Field[string] `json:",omitzero"`
@@ -73,7 +74,8 @@ type Certificate struct {
 	Broken bool
 }
 
-// Frontend is the desired network load balancer in front of an ALB. Members that share a load balancer share its frontend.
+// Frontend is the desired network load balancer in front of an ALB. Members that share a load balancer share its
+// frontend.
 type Frontend struct {
 	Enabled        Field[bool]
 	Scheme         Field[string]
@@ -82,7 +84,8 @@ type Frontend struct {
 	Allocations    Field[[]string] // of Elastic IP addresses; the i-th belongs to the i-th subnet
 	Attributes     Field[map[string]string]
 	Tags           Field[map[string]string]
-	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to itself.
+	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to
+	// itself.
 	Ports       Field[map[int32]int32]
 	HealthCheck FrontendHealthCheck
 	// Broken marks an invalid setting: an existing frontend stays as it is, and none is made.

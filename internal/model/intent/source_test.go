@@ -25,7 +25,8 @@ func TestSourcesAreEqualIfTheirPlacesAre(t *testing.T) {
 			t.Errorf("%+v == %+v: %t", test.a.place(), test.b.place(), !test.equal)
 		}
 	}
-	if s := At(web, "spec.x"); s.Object() != web || s.Path() != "spec.x" || (Source{}).Object() != (diag.Object{}) || (Source{}).Path() != "" {
+	if s := At(web, "spec.x"); s.Object() != web || s.Path() != "spec.x" || (Source{}).Object() != (diag.Object{}) ||
+		(Source{}).Path() != "" {
 		t.Errorf("%v %q", s.Object(), s.Path())
 	}
 }
@@ -37,7 +38,8 @@ func TestASourceIsItsObjectAndPathInCheckpoints(t *testing.T) {
 		source Source
 		text   string
 	}{
-		{At(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "u"}, "spec.x"), `{"Object":{"Kind":"Ingress","Namespace":"shop","Name":"web","UID":"u"},"Path":"spec.x"}`},
+		{At(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "u"}, "spec.x"),
+			`{"Object":{"Kind":"Ingress","Namespace":"shop","Name":"web","UID":"u"},"Path":"spec.x"}`},
 		{Source{}, `{"Object":{"Kind":"","Namespace":"","Name":"","UID":""},"Path":""}`},
 	} {
 		text, err := json.Marshal(test.source)

@@ -55,7 +55,8 @@ func (x *action) authenticate(a stack.Action) {
 		x.Cognito = &cognito{ofSession(c.Session), c.UserPoolARN, c.UserPoolClientID, c.UserPoolDomain}
 	}
 	if o := a.OIDC; o != nil {
-		x.OIDC = &oidc{ofSession(o.Session), o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint, redacted, redacted}
+		x.OIDC = &oidc{ofSession(o.Session), o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint,
+			redacted, redacted}
 	}
 	if j := a.JWT; j != nil {
 		x.JWT = &JWT{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}

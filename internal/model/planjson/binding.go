@@ -76,7 +76,8 @@ type networkPort struct {
 
 func ofBinding(b stack.Binding) binding {
 	s := bindingSpec{
-		TargetGroupARN: reference(b.TargetGroup), TargetType: b.TargetType, ServiceRef: serviceRef{b.ServiceName, number(b.ServicePort)},
+		TargetGroupARN: reference(b.TargetGroup), TargetType: b.TargetType, ServiceRef: serviceRef{
+			b.ServiceName, number(b.ServicePort)},
 		IPAddressType: b.IPAddress, VPC: b.VPC, MultiCluster: b.MultiCluster, Protocol: b.Protocol,
 	}
 	if b.NodeLabels != nil || b.NodeExpressions != nil {
@@ -101,5 +102,6 @@ func ofBinding(b stack.Binding) binding {
 		}
 		s.Networking.Ingress = append(s.Networking.Ingress, out)
 	}
-	return binding{bindingTemplate{bindingMetadata{Name: b.Name, Namespace: b.Namespace, Labels: b.Labels, Annotations: b.Annotations}, s}}
+	return binding{bindingTemplate{bindingMetadata{Name: b.Name, Namespace: b.Namespace, Labels: b.Labels,
+		Annotations: b.Annotations}, s}}
 }

@@ -9,32 +9,43 @@ import (
 	"testing"
 )
 
-// existingFields are the fields of the existing controller's JSON, in its order, by the place in a resource: a number of an array is *. Those that it
-// leaves out when they are empty are here, too. It marshals Go structs, and so a field never changes its place.
+// existingFields are the fields of the existing controller's JSON, in its order, by the place in a resource: a number
+// of an array is *. Those that it leaves out when they are empty are here, too. It marshals Go structs, and so a field
+// never changes its place.
 var existingFields = map[string]string{
-	typeSecurityGroup:                             "groupName description tags ingress",
-	typeSecurityGroup + ".ingress.*":              "ipProtocol fromPort toPort ipRanges ipv6Ranges userIDGroupPairs prefixLists",
+	typeSecurityGroup: "groupName description tags ingress",
+	typeSecurityGroup + ".ingress.*": "ipProtocol fromPort toPort ipRanges ipv6Ranges " +
+		"userIDGroupPairs prefixLists",
 	typeSecurityGroup + ".ingress.*.ipRanges.*":   "cidrIP description",
 	typeSecurityGroup + ".ingress.*.ipv6Ranges.*": "cidrIPv6 description",
-	typeLoadBalancer: "name type scheme ipAddressType enablePrefixForIpv6SourceNat subnetMapping securityGroups securityGroupsInboundRulesOnPrivateLink " +
+	typeLoadBalancer: "name type scheme ipAddressType enablePrefixForIpv6SourceNat subnetMapping securityGroups " +
+		"securityGroupsInboundRulesOnPrivateLink " +
 		"customerOwnedIPv4Pool loadBalancerAttributes minimumLoadBalancerCapacity tags ipv4IPAMPool",
-	typeLoadBalancer + ".subnetMapping.*":          "subnetID allocationID privateIPv4Address ipv6Address sourceNatIpv6Prefix",
+	typeLoadBalancer + ".subnetMapping.*": "subnetID allocationID privateIPv4Address ipv6Address " +
+		"sourceNatIpv6Prefix",
 	typeLoadBalancer + ".loadBalancerAttributes.*": "key value",
-	typeListener:                              "loadBalancerARN port protocol defaultActions certificates sslPolicy alpnPolicy mutualAuthentication tags listenerAttributes",
-	typeListener + ".listenerAttributes.*":    "Key Value",
-	typeListener + ".mutualAuthentication":    "mode trustStoreArn ignoreClientCertificateExpiry advertiseTrustStoreCaNames",
-	typeRule:                                  "listenerARN priority actions conditions transforms tags",
-	typeRule + ".conditions.*":                "field hostHeaderConfig httpHeaderConfig httpRequestMethodConfig pathPatternConfig queryStringConfig sourceIPConfig",
-	typeTargetGroup:                           "name targetType port protocol protocolVersion ipAddressType healthCheckConfig targetGroupAttributes tags targetControlPort",
-	typeTargetGroup + ".healthCheckConfig":    "port protocol path matcher intervalSeconds timeoutSeconds healthyThresholdCount unhealthyThresholdCount",
-	typeBinding:                               "template",
-	typeBinding + ".template":                 "metadata spec",
-	typeBinding + ".template.metadata":        "name namespace creationTimestamp labels annotations",
-	typeBinding + ".template.spec":            "targetGroupARN targetType serviceRef networking nodeSelector ipAddressType vpcID multiClusterTargetGroup targetGroupProtocol",
+	typeListener: "loadBalancerARN port protocol defaultActions certificates sslPolicy " +
+		"alpnPolicy mutualAuthentication tags listenerAttributes",
+	typeListener + ".listenerAttributes.*": "Key Value",
+	typeListener + ".mutualAuthentication": "mode trustStoreArn ignoreClientCertificateExpiry " +
+		"advertiseTrustStoreCaNames",
+	typeRule: "listenerARN priority actions conditions transforms tags",
+	typeRule + ".conditions.*": "field hostHeaderConfig httpHeaderConfig httpRequestMethodConfig " +
+		"pathPatternConfig queryStringConfig sourceIPConfig",
+	typeTargetGroup: "name targetType port protocol protocolVersion ipAddressType " +
+		"healthCheckConfig targetGroupAttributes tags targetControlPort",
+	typeTargetGroup + ".healthCheckConfig": "port protocol path matcher intervalSeconds timeoutSeconds " +
+		"healthyThresholdCount unhealthyThresholdCount",
+	typeBinding:                        "template",
+	typeBinding + ".template":          "metadata spec",
+	typeBinding + ".template.metadata": "name namespace creationTimestamp labels annotations",
+	typeBinding + ".template.spec": "targetGroupARN targetType serviceRef networking nodeSelector " +
+		"ipAddressType vpcID multiClusterTargetGroup targetGroupProtocol",
 	typeBinding + ".template.spec.serviceRef": "name port",
-	typeCertificate:                           "type certificateAuthorityARN domainName subjectAlternativeNames validationMethod keyAlgorithm tags",
-	"AWS::WAFv2::WebACLAssociation":           "webACLARN resourceARN",
-	"AWS::Shield::Protection":                 "enabled resourceARN",
+	typeCertificate: "type certificateAuthorityARN domainName subjectAlternativeNames " +
+		"validationMethod keyAlgorithm tags",
+	"AWS::WAFv2::WebACLAssociation": "webACLARN resourceARN",
+	"AWS::Shield::Protection":       "enabled resourceARN",
 }
 
 // keysOf lists the keys of each object of a text in their order, by its place.
@@ -84,7 +95,8 @@ func placeOf(path string) string {
 	return out
 }
 
-// TestPlansHaveFieldsOfExistingControllerInOrder compares names and order of fields with those that the existing controller writes.
+// TestPlansHaveFieldsOfExistingControllerInOrder compares names and order of fields with those that the existing
+// controller writes.
 func TestPlansHaveFieldsOfExistingControllerInOrder(t *testing.T) {
 	t.Parallel()
 	text, err := Marshal(everything())
@@ -126,7 +138,8 @@ func TestPlansEscapeAsGoDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte(`"1 \u0026 2"`)) || bytes.ContainsAny(text, "\n\t&<>") || bytes.Contains(text, []byte(`": `)) {
+	if !bytes.Contains(text, []byte(`"1 \u0026 2"`)) || bytes.ContainsAny(text, "\n\t&<>") ||
+		bytes.Contains(text, []byte(`": `)) {
 		t.Errorf("%s", text)
 	}
 }

@@ -29,8 +29,9 @@ type listenerValue struct{ Key, Value string }
 
 func ofListener(l stack.Listener) listener {
 	out := listener{
-		LoadBalancerARN: reference(l.LoadBalancer), Port: l.Port, Protocol: l.Protocol, DefaultActions: ofActions(l.DefaultActions),
-		SSLPolicy: l.SSLPolicy, ALPNPolicy: l.ALPN, Mutual: ofMutual(l.Mutual), Tags: l.Tags,
+		LoadBalancerARN: reference(l.LoadBalancer), Port: l.Port, Protocol: l.Protocol,
+		DefaultActions: ofActions(l.DefaultActions),
+		SSLPolicy:      l.SSLPolicy, ALPNPolicy: l.ALPN, Mutual: ofMutual(l.Mutual), Tags: l.Tags,
 	}
 	seen := map[string]bool{}
 	for _, arn := range slices.Concat(l.Certificates, l.SNI) {
@@ -118,8 +119,8 @@ func ofForward(f *stack.Forward) *forward {
 	return out
 }
 
-// typeCertificate is the type of a certificate that the stack owns in ACM. Listeners name certificates by ARN, since they are created
-// after the certificates are issued.
+// typeCertificate is the type of a certificate that the stack owns in ACM. Listeners name certificates by ARN, since
+// they are created after the certificates are issued.
 const typeCertificate = "AWS::ACM::Certificate"
 
 type ownCertificate struct {
@@ -134,7 +135,8 @@ type ownCertificate struct {
 
 func ofCertificate(c stack.Certificate) ownCertificate {
 	out := ownCertificate{
-		Type: "AMAZON_ISSUED", AuthorityARN: c.Authority, DomainName: c.Domain, Names: append([]string{}, c.Names...), ValidationMethod: "DNS", Tags: c.Tags,
+		Type: "AMAZON_ISSUED", AuthorityARN: c.Authority, DomainName: c.Domain, Names: append([]string{}, c.Names...),
+		ValidationMethod: "DNS", Tags: c.Tags,
 	}
 	switch {
 	case c.Import != nil:

@@ -37,14 +37,16 @@ type subnetMapping struct {
 func ofLoadBalancer(lb stack.LoadBalancer) loadBalancer {
 	out := loadBalancer{
 		Name: lb.Name, Type: string(lb.Type), Scheme: lb.Scheme, IPAddressType: lb.IPAddressType,
-		EnablePrefixForIPv6SourceNAT: lb.NetworkSourceNAT, PrivateLinkRules: lb.PrivateLinkRules, LoadBalancerAttributes: pairs(lb.Attributes), Tags: lb.Tags,
+		EnablePrefixForIPv6SourceNAT: lb.NetworkSourceNAT, PrivateLinkRules: lb.PrivateLinkRules,
+		LoadBalancerAttributes: pairs(lb.Attributes), Tags: lb.Tags,
 	}
 	out.CustomerOwnedIPv4Pool, out.IPv4IPAMPool = lb.CustomerOwnedPool, lb.IPAMPool
 	if lb.Capacity != nil {
 		out.MinimumCapacity = &capacity{*lb.Capacity}
 	}
 	for _, s := range lb.Subnets {
-		out.SubnetMapping = append(out.SubnetMapping, subnetMapping{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6, s.SourceNATPrefix})
+		out.SubnetMapping = append(out.SubnetMapping, subnetMapping{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6,
+			s.SourceNATPrefix})
 	}
 	for _, g := range lb.SecurityGroups {
 		out.SecurityGroups = append(out.SecurityGroups, reference(g))
@@ -79,8 +81,8 @@ func addOns(lb stack.LoadBalancer, put func(kind, id string, spec any)) {
 	}
 }
 
-// frontendGroup is a target group of a network load balancer in front of an ALB; the names are as the existing controller
-// writes them.
+// frontendGroup is a target group of a network load balancer in front of an ALB; the names are as the existing
+// controller writes them.
 type frontendGroup struct {
 	Name       string
 	ARN        any
@@ -100,7 +102,9 @@ func frontends(s *stack.Stack) map[string]any {
 		g := frontendGroup{Name: t.Name, ARN: reference(ref), TargetARN: reference(t.Balancer), TargetPort: t.Port}
 		for _, l := range s.Listeners {
 			if slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool {
-				return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(w stack.WeightedTargetGroup) bool { return w.TargetGroup == ref })
+				return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(w stack.WeightedTargetGroup) bool {
+					return w.TargetGroup == ref
+				})
 			}) {
 				g.Port = l.Port
 			}

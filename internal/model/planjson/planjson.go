@@ -1,6 +1,6 @@
-// Package planjson holds the JSON forms of the existing controller: Marshal writes a stack as in its plan annotations, with resources by
-// type and identity, and references as {"$ref": "#/resources/…"}; conditions, transforms and actions have the same form in annotations.
-// Equal stacks give equal text, byte by byte; secrets are redacted.
+// Package planjson holds the JSON forms of the existing controller: Marshal writes a stack as in its plan annotations,
+// with resources by type and identity, and references as {"$ref": "#/resources/…"}; conditions, transforms and actions
+// have the same form in annotations. Equal stacks give equal text, byte by byte; secrets are redacted.
 package planjson
 
 import (

@@ -12,7 +12,8 @@ type rule struct {
 }
 
 func ofRule(r stack.Rule) rule {
-	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions), Conditions: []Condition{}, Tags: r.Tags}
+	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions),
+		Conditions: []Condition{}, Tags: r.Tags}
 	for _, c := range r.Conditions {
 		out.Conditions = append(out.Conditions, ofCondition(c))
 	}
@@ -22,7 +23,8 @@ func ofRule(r stack.Rule) rule {
 	return out
 }
 
-// Condition is a condition as annotations and plans spell it: a field, and the values in the member that belongs to the field.
+// Condition is a condition as annotations and plans spell it: a field, and the values in the member that belongs to the
+// field.
 type Condition struct {
 	Field         string       `json:"field"`
 	HostHeader    *Texts       `json:"hostHeaderConfig,omitempty"`

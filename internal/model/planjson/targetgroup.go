@@ -37,15 +37,17 @@ type matcher struct {
 
 func ofTargetGroup(t stack.TargetGroup) targetGroup {
 	out := targetGroup{
-		Name: t.Name, TargetType: t.TargetType, Port: t.Port, Protocol: t.Protocol, ProtocolVersion: t.ProtocolVersion, IPAddressType: t.IPAddressType,
-		Attributes: pairs(t.Attributes), Tags: t.Tags, ControlPort: t.ControlPort,
+		Name: t.Name, TargetType: t.TargetType, Port: t.Port, Protocol: t.Protocol, ProtocolVersion: t.ProtocolVersion,
+		IPAddressType: t.IPAddressType,
+		Attributes:    pairs(t.Attributes), Tags: t.Tags, ControlPort: t.ControlPort,
 	}
 	h := t.HealthCheck
 	if h == (stack.HealthCheck{}) {
 		return out
 	}
 	out.HealthCheck = &healthCheck{
-		Port: number(h.Port), Protocol: h.Protocol, Path: h.Path, IntervalSeconds: h.IntervalSeconds, TimeoutSeconds: h.TimeoutSeconds,
+		Port: number(h.Port), Protocol: h.Protocol, Path: h.Path, IntervalSeconds: h.IntervalSeconds,
+		TimeoutSeconds:   h.TimeoutSeconds,
 		HealthyThreshold: h.HealthyThreshold, UnhealthyThreshold: h.UnhealthyThreshold,
 	}
 	switch {

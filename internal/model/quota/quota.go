@@ -9,7 +9,8 @@ import (
 // Limit is a limit by its name in DescribeAccountLimits and Service Quotas.
 type Limit string
 
-// Limits of an account in a region, of a target group, and of a zone of a Network Load Balancer. The others are those of the table, which LoadBalancer.Uses names.
+// Limits of an account in a region, of a target group, and of a zone of a Network Load Balancer. The others are those
+// of the table, which LoadBalancer.Uses names.
 const (
 	ApplicationLoadBalancers Limit = "application-load-balancers"
 	NetworkLoadBalancers     Limit = "network-load-balancers"
@@ -20,8 +21,9 @@ const (
 
 // Limits of EC2 and ACM, which DescribeAccountLimits does not have.
 const (
-	GroupsOfInterface    Limit = "security-groups-per-network-interface" // which those of a load balancer count against, too
-	RulesOfSecurityGroup Limit = "rules-per-security-group"              // of one direction and family
+	// which those of a load balancer count against, too
+	GroupsOfInterface    Limit = "security-groups-per-network-interface"
+	RulesOfSecurityGroup Limit = "rules-per-security-group" // of one direction and family
 	Certificates         Limit = "certificates"
 	CertificatesInAYear  Limit = "certificates-per-year" // imports of the last 365 days
 )
@@ -86,7 +88,8 @@ func TargetsOf(t stack.LoadBalancerType) Limit { return targets + of(t) }
 // ListenersOf is the limit of listeners of a load balancer of a type.
 func ListenersOf(t stack.LoadBalancerType) Limit { return listeners + of(t) }
 
-// CertificatesOf is the limit of certificates of a load balancer of a type, besides those that its listeners were made with.
+// CertificatesOf is the limit of certificates of a load balancer of a type, besides those that its listeners were made
+// with.
 func CertificatesOf(t stack.LoadBalancerType) Limit { return certificates + of(t) }
 
 // of is how names of limits of a load balancer of a type end.
@@ -110,7 +113,8 @@ type Use struct {
 // Uses are what a load balancer uses of each limit that holds for its type.
 func (lb LoadBalancer) Uses() (uses []Use) {
 	kind := of(lb.Type)
-	for _, u := range []Use{{listeners + kind, lb.Listeners}, {rules + kind, lb.Rules}, {certificates + kind, lb.Certificates}, {groups + kind, lb.TargetGroups}} {
+	for _, u := range []Use{{listeners + kind, lb.Listeners}, {rules + kind, lb.Rules},
+		{certificates + kind, lb.Certificates}, {groups + kind, lb.TargetGroups}} {
 		if u.Limit.Default() > 0 {
 			uses = append(uses, u)
 		}

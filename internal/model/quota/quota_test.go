@@ -30,12 +30,14 @@ func TestALoadBalancerUsesTheLimitsOfItsType(t *testing.T) {
 		want []Use
 	}{
 		{stack.Application, []Use{
-			{"listeners-per-application-load-balancer", 1}, {"rules-per-application-load-balancer", 2}, {"certificates-per-application-load-balancer", 3},
+			{"listeners-per-application-load-balancer", 1}, {"rules-per-application-load-balancer", 2},
+			{"certificates-per-application-load-balancer", 3},
 			{"target-groups-per-application-load-balancer", 4},
 		}},
 		{stack.Network, []Use{{"listeners-per-network-load-balancer", 1}, {"certificates-per-network-load-balancer", 3}}},
 	} {
-		if d := cmp.Diff(c.want, LoadBalancer{Type: c.kind, Listeners: 1, Rules: 2, Certificates: 3, TargetGroups: 4}.Uses()); d != "" {
+		if d := cmp.Diff(c.want, LoadBalancer{Type: c.kind, Listeners: 1, Rules: 2, Certificates: 3,
+			TargetGroups: 4}.Uses()); d != "" {
 			t.Errorf("%s: %s", c.kind, d)
 		}
 		for _, l := range []Limit{OfType(c.kind), TargetsOf(c.kind)} {

@@ -13,7 +13,8 @@ import (
 // gets rules that are joined as far as possible: additional rules, or larger rules that replace existing ones,
 // whichever changes less. If these do not fit, all rules are joined and distributed again. ok is false if that does
 // not fit either.
-func (l Lists) Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (rules [][]stack.Permission, ok bool) {
+func (l Lists) Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (
+	rules [][]stack.Permission, ok bool) {
 	a := arrangement{lists: l, wanted: wanted, traffic: Of(wanted), have: have}
 	for _, h := range have {
 		a.limits = append(a.limits, max(limit, l.Count(h)))
@@ -51,7 +52,8 @@ type arrangement struct {
 
 func (a *arrangement) literal(p stack.Permission) bool { return contains(a.wanted, p) }
 
-// keep are the rules of each group that admit nothing but what is wanted. One that is not wanted as it is goes if those that are admit it all.
+// keep are the rules of each group that admit nothing but what is wanted. One that is not wanted as it is goes if those
+// that are admit it all.
 func (a *arrangement) keep() [][]stack.Permission {
 	kept := make([][]stack.Permission, len(a.have))
 	var literal []stack.Permission
@@ -96,8 +98,9 @@ func (a *arrangement) fillJoined(rules []stack.Permission) ([][]stack.Permission
 	return a.fill(standing, others)
 }
 
-// fill adds rules to groups, each to the first that has room. Rules that count in both families go first, as they need room in both, and of the others those
-// that count most. In the end no rule is left that was not wanted as it is and that the others make idle.
+// fill adds rules to groups, each to the first that has room. Rules that count in both families go first, as they need
+// room in both, and of the others those that count most. In the end no rule is left that was not wanted as it is and
+// that the others make idle.
 func (a *arrangement) fill(groups [][]stack.Permission, rules []stack.Permission) (all [][]stack.Permission, ok bool) {
 	for i := range groups {
 		all = append(all, slices.Clone(groups[i]))

@@ -10,12 +10,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// JoinAbove is how many rules of one kind are written as they are asked for, one for each port and range of addresses, as the existing controller
-// writes them: a group has room for them, users find in it what they wrote, and the way back to that controller changes nothing.
+// JoinAbove is how many rules of one kind are written as they are asked for, one for each port and range of addresses,
+// as the existing controller writes them: a group has room for them, users find in it what they wrote, and the way back
+// to that controller changes nothing.
 const JoinAbove = 20
 
-// Pack joins rules to few that admit precisely the same: overlapping and adjacent ports, and ranges of addresses that are contained in
-// each other or make up a larger one. It tries two ways, ports before addresses and the reverse, and takes the shorter result. Descriptions are lost.
+// Pack joins rules to few that admit precisely the same: overlapping and adjacent ports, and ranges of addresses that
+// are contained in each other or make up a larger one. It tries two ways, ports before addresses and the reverse, and
+// takes the shorter result. Descriptions are lost.
 func Pack(rules []stack.Permission) []stack.Permission {
 	var out []stack.Permission
 	for c, boxes := range byClass(rules) {
@@ -31,8 +33,8 @@ func Pack(rules []stack.Permission) []stack.Permission {
 	return out
 }
 
-// LeastRules returns the least number of rules that ranges of addresses need for one port and protocol, of the family with more of them. Texts
-// that are not ranges do not count.
+// LeastRules returns the least number of rules that ranges of addresses need for one port and protocol, of the family
+// with more of them. Texts that are not ranges do not count.
 func LeastRules(ranges []string) int {
 	v4, v6 := prefixes(ranges)
 	return max(len(aggregate(v4)), len(aggregate(v6)))
@@ -68,8 +70,8 @@ func prefixes(ranges []string) (v4, v6 []netip.Prefix) {
 	return v4, v6
 }
 
-// sourcesFirst joins the ports of each source, leaves out what a larger source is admitted to anyway, and then joins the sources that are
-// admitted to the same ports.
+// sourcesFirst joins the ports of each source, leaves out what a larger source is admitted to anyway, and then joins
+// the sources that are admitted to the same ports.
 func sourcesFirst(boxes []box) []box {
 	ports := map[netip.Prefix][]Ports{}
 	for _, b := range boxes {
@@ -125,9 +127,10 @@ func JoinPorts(in []Ports) []Ports {
 // Lists are the prefix lists that are known, by id.
 type Lists map[string]stack.PrefixList
 
-// Count is how many of the rules that a security group may have EC2 counts: those of IPv4 and those of IPv6 by themselves, of which the
-// larger number is returned. A security group as the source counts in both. A prefix list counts in its family, as many rules as it may have
-// entries (EC2 user guide, "Prefix lists"); one that is not known is taken for one rule of IPv4.
+// Count is how many of the rules that a security group may have EC2 counts: those of IPv4 and those of IPv6 by
+// themselves, of which the larger number is returned. A security group as the source counts in both. A prefix list
+// counts in its family, as many rules as it may have entries (EC2 user guide, "Prefix lists"); one that is not known is
+// taken for one rule of IPv4.
 func (l Lists) Count(rules []stack.Permission) int {
 	var v4, v6 int
 	for _, p := range rules {
@@ -146,7 +149,8 @@ func (l Lists) Count(rules []stack.Permission) int {
 // weight is how many rules EC2 counts a rule for.
 func (l Lists) weight(p stack.Permission) int { return max(1, l[p.PrefixList].MaxEntries) }
 
-// Named are the prefix lists that rules name and that are known, each once with its number of entries, as "pl-1 has 20".
+// Named are the prefix lists that rules name and that are known, each once with its number of entries, as "pl-1 has
+// 20".
 func (l Lists) Named(rules []stack.Permission) (texts []string) {
 	for _, p := range rules {
 		if list, known := l[p.PrefixList]; known {
@@ -160,9 +164,10 @@ func (l Lists) Named(rules []stack.Permission) (texts []string) {
 // Count is Lists.Count where no prefix list is known.
 func Count(rules []stack.Permission) int { return Lists(nil).Count(rules) }
 
-// Room splits what is to be revoked from a group so that what is granted fits: first goes before the grant, rest after it. Rules that admit
-// what is not wanted are the first to go.
-func (l Lists) Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first, rest []stack.Permission) {
+// Room splits what is to be revoked from a group so that what is granted fits: first goes before the grant, rest after
+// it. Rules that admit what is not wanted are the first to go.
+func (l Lists) Room(have, grant, revoke []stack.Permission, wanted Traffic, limit int) (first,
+	rest []stack.Permission) {
 	rest = slices.Clone(revoke)
 	sorting.StableBy(rest, func(a, b stack.Permission) int {
 		return boolean(wanted.Admits(a)) - boolean(wanted.Admits(b))

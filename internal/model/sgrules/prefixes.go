@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// aggregate are the fewest prefixes that hold precisely the same addresses, sorted. Of a list that it returned, one prefix holds
-// whatever all together hold of another prefix.
+// aggregate are the fewest prefixes that hold precisely the same addresses, sorted. Of a list that it returned, one
+// prefix holds whatever all together hold of another prefix.
 func aggregate(in []netip.Prefix) []netip.Prefix {
 	in = slices.Clone(in)
 	sorting.By(in, comparePrefixes)

@@ -29,16 +29,23 @@ func TestRulesAreJoinedAsFarAsThatLosesNothing(t *testing.T) {
 	icmp := stack.Permission{Protocol: "icmp", FromPort: 3, ToPort: 4, CIDR: "10.0.0.0/8"}
 	list := stack.Permission{Protocol: "tcp", FromPort: 80, ToPort: 80, PrefixList: "pl-1"}
 	for name, c := range map[string]struct{ in, want []stack.Permission }{
-		"51 adjacent ports":          {adjacent, []stack.Permission{tcp(8000, 8050, "0.0.0.0/0")}},
-		"halves of a range":          {[]stack.Permission{tcp(80, 80, "10.0.0.0/25"), tcp(80, 80, "10.0.0.128/25")}, []stack.Permission{tcp(80, 80, "10.0.0.0/24")}},
-		"neighbours, not halves":     {[]stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.2.0/24")}, []stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.2.0/24")}},
-		"a range within another":     {[]stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.0.0/8")}, []stack.Permission{tcp(80, 80, "10.0.0.0/8")}},
-		"halves with adjacent ports": {[]stack.Permission{tcp(80, 80, "10.0.0.0/25"), tcp(81, 81, "10.0.0.0/25"), tcp(80, 81, "10.0.0.128/25")}, []stack.Permission{tcp(80, 81, "10.0.0.0/24")}},
-		"host bits":                  {[]stack.Permission{tcp(80, 80, "10.0.0.5/24")}, []stack.Permission{tcp(80, 80, "10.0.0.0/24")}},
-		"families":                   {[]stack.Permission{v6(80, "::/0"), tcp(80, 80, "0.0.0.0/0")}, []stack.Permission{tcp(80, 80, "0.0.0.0/0"), v6(80, "::/0")}},
-		"IPv6 halves":                {[]stack.Permission{v6(80, "2001:db8::/33"), v6(80, "2001:db8:8000::/33")}, []stack.Permission{v6(80, "2001:db8::/32")}},
-		"ICMP has no ports":          {[]stack.Permission{icmp, icmp}, []stack.Permission{icmp}},
-		"prefix lists":               {[]stack.Permission{list, list}, []stack.Permission{list}},
+		"51 adjacent ports": {adjacent, []stack.Permission{tcp(8000, 8050, "0.0.0.0/0")}},
+		"halves of a range": {[]stack.Permission{tcp(80, 80, "10.0.0.0/25"), tcp(80, 80, "10.0.0.128/25")},
+			[]stack.Permission{tcp(80, 80, "10.0.0.0/24")}},
+		"neighbours, not halves": {[]stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.2.0/24")},
+			[]stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.2.0/24")}},
+		"a range within another": {[]stack.Permission{tcp(80, 80, "10.0.1.0/24"), tcp(80, 80, "10.0.0.0/8")},
+			[]stack.Permission{tcp(80, 80, "10.0.0.0/8")}},
+		"halves with adjacent ports": {[]stack.Permission{tcp(80, 80, "10.0.0.0/25"), tcp(81, 81, "10.0.0.0/25"),
+			tcp(80, 81, "10.0.0.128/25")}, []stack.Permission{tcp(80, 81, "10.0.0.0/24")}},
+		"host bits": {[]stack.Permission{tcp(80, 80, "10.0.0.5/24")}, []stack.Permission{
+			tcp(80, 80, "10.0.0.0/24")}},
+		"families": {[]stack.Permission{v6(80, "::/0"), tcp(80, 80, "0.0.0.0/0")}, []stack.Permission{
+			tcp(80, 80, "0.0.0.0/0"), v6(80, "::/0")}},
+		"IPv6 halves": {[]stack.Permission{v6(80, "2001:db8::/33"), v6(80, "2001:db8:8000::/33")},
+			[]stack.Permission{v6(80, "2001:db8::/32")}},
+		"ICMP has no ports": {[]stack.Permission{icmp, icmp}, []stack.Permission{icmp}},
+		"prefix lists":      {[]stack.Permission{list, list}, []stack.Permission{list}},
 		"a port among many of one source beside two of another": {
 			[]stack.Permission{tcp(80, 8080, "10.0.0.0/25"), tcp(443, 443, "10.0.0.128/25")},
 			[]stack.Permission{tcp(80, 8080, "10.0.0.0/25"), tcp(443, 443, "10.0.0.128/25")},
@@ -77,7 +84,8 @@ func anyRule(t *rapid.T) stack.Permission {
 	from := rapid.Int32Range(0, 9).Draw(t, "from") // the world ends at 11
 	bits := rapid.IntRange(27, 32).Draw(t, "bits")
 	p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rapid.IntRange(0, 15).Draw(t, "host"))}), bits).Masked()
-	return stack.Permission{Protocol: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), FromPort: from, ToPort: from + rapid.Int32Range(0, 2).Draw(t, "length"), CIDR: p.String()}
+	return stack.Permission{Protocol: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), FromPort: from,
+		ToPort: from + rapid.Int32Range(0, 2).Draw(t, "length"), CIDR: p.String()}
 }
 
 func anyRules(t *rapid.T, name string, most int) []stack.Permission {
@@ -157,7 +165,8 @@ func TestArrangedRulesAdmitWhatIsWantedWithinTheLimitAndAreThenLeftAlone(t *test
 
 func ranges(n int, port int32) (out []stack.Permission) {
 	for i := range n {
-		out = append(out, tcp(port, port, fmt.Sprintf("10.%d.%d.0/24", i/100, 2*(i%100)))) // apart, so that none can be joined
+		// apart, so that none can be joined
+		out = append(out, tcp(port, port, fmt.Sprintf("10.%d.%d.0/24", i/100, 2*(i%100))))
 	}
 	return out
 }
@@ -175,17 +184,25 @@ func TestWhatStandsStaysAndOnlyTheRestGetsRules(t *testing.T) {
 		have   [][]stack.Permission
 		want   [][]stack.Permission
 	}{
-		"one rule for each port, as the existing controller writes them": {single, [][]stack.Permission{single}, [][]stack.Permission{single}},
-		"a port more":                        {append(slices.Clone(single), tcp(82, 82, "0.0.0.0/0")), [][]stack.Permission{single}, [][]stack.Permission{append(slices.Clone(single), tcp(82, 82, "0.0.0.0/0"))}},
-		"a port less":                        {single[:1], [][]stack.Permission{{tcp(80, 81, "0.0.0.0/0")}}, [][]stack.Permission{single[:1]}},
-		"a rule that another one makes idle": {single[:1], [][]stack.Permission{{single[0], tcp(80, 80, "10.0.0.0/8")}}, [][]stack.Permission{single[:1]}},
+		"one rule for each port, as the existing controller writes them": {single, [][]stack.Permission{single},
+			[][]stack.Permission{single}},
+		"a port more": {append(slices.Clone(single), tcp(82, 82, "0.0.0.0/0")), [][]stack.Permission{
+			single}, [][]stack.Permission{append(slices.Clone(single), tcp(82, 82, "0.0.0.0/0"))}},
+		"a port less": {single[:1], [][]stack.Permission{{tcp(80, 81, "0.0.0.0/0")}},
+			[][]stack.Permission{single[:1]}},
+		"a rule that another one makes idle": {single[:1], [][]stack.Permission{{single[0], tcp(80, 80, "10.0.0.0/8")}},
+			[][]stack.Permission{single[:1]}},
 		"a rule that is wanted although another one makes it idle": {
-			[]stack.Permission{single[0], tcp(80, 80, "10.0.0.0/8")}, [][]stack.Permission{{single[0], tcp(80, 80, "10.0.0.0/8")}}, [][]stack.Permission{{single[0], tcp(80, 80, "10.0.0.0/8")}}},
-		"a wider range takes the place of the one within": {single[:1], [][]stack.Permission{{tcp(80, 80, "10.0.0.0/8")}}, [][]stack.Permission{single[:1]}},
-		"more than fits is joined":                        {append(slices.Clone(ports), tcp(140, 140, "10.0.0.0/8")), [][]stack.Permission{ports}, [][]stack.Permission{{tcp(80, 140, "10.0.0.0/8")}}},
+			[]stack.Permission{single[0], tcp(80, 80, "10.0.0.0/8")}, [][]stack.Permission{
+				{single[0], tcp(80, 80, "10.0.0.0/8")}}, [][]stack.Permission{{single[0], tcp(80, 80, "10.0.0.0/8")}}},
+		"a wider range takes the place of the one within": {single[:1], [][]stack.Permission{{tcp(80, 80, "10.0.0.0/8")}},
+			[][]stack.Permission{single[:1]}},
+		"more than fits is joined": {append(slices.Clone(ports), tcp(140, 140, "10.0.0.0/8")),
+			[][]stack.Permission{ports}, [][]stack.Permission{{tcp(80, 140, "10.0.0.0/8")}}},
 		"a second group takes what the first has no room for": {
 			slices.Concat(sixty, ranges(1, 443)), [][]stack.Permission{sixty, nil}, [][]stack.Permission{sixty, ranges(1, 443)}},
-		"a group that holds more than the limit, as AWS admits this account": {ranges(80, 80), [][]stack.Permission{ranges(80, 80)}, [][]stack.Permission{ranges(80, 80)}},
+		"a group that holds more than the limit, as AWS admits this account": {ranges(80, 80), [][]stack.Permission{
+			ranges(80, 80)}, [][]stack.Permission{ranges(80, 80)}},
 	} {
 		got, ok := Lists(nil).Arrange(c.wanted, c.have, 60)
 		if d := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); d != "" || !ok {
@@ -195,7 +212,8 @@ func TestWhatStandsStaysAndOnlyTheRestGetsRules(t *testing.T) {
 	if _, ok := Lists(nil).Arrange(ranges(61, 80), make([][]stack.Permission, 1), 60); ok {
 		t.Error("61 ranges apart fit into one group of 60")
 	}
-	if _, ok := Lists(nil).Arrange(slices.Concat(ranges(40, 80), ranges(40, 443)), make([][]stack.Permission, 2), 60); !ok {
+	if _, ok := Lists(nil).Arrange(slices.Concat(ranges(40, 80), ranges(40, 443)), make([][]stack.Permission, 2),
+		60); !ok {
 		t.Error("40 ranges to two ports do not fit into two groups of 60")
 	}
 }
@@ -216,7 +234,8 @@ func TestEC2CountsTheFamiliesByThemselvesAndSecurityGroupsInBoth(t *testing.T) {
 	t.Parallel()
 	v6 := stack.Permission{Protocol: "tcp", IPv6CIDR: "::/0"}
 	group := stack.Permission{Protocol: "tcp", Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}
-	for want, rules := range map[int][]stack.Permission{1: {v6, tcp(1, 1, "0.0.0.0/0")}, 2: {v6, v6, tcp(1, 1, "0.0.0.0/0")}, 3: {v6, v6, group}} {
+	for want, rules := range map[int][]stack.Permission{1: {v6, tcp(1, 1, "0.0.0.0/0")},
+		2: {v6, v6, tcp(1, 1, "0.0.0.0/0")}, 3: {v6, v6, group}} {
 		if got := Count(rules); got != want {
 			t.Errorf("%v counts as %d, want %d", rules, got, want)
 		}
@@ -246,10 +265,12 @@ func TestEC2CountsAPrefixListAsManyTimesAsItMayHaveEntriesInItsFamily(t *testing
 	if !ok || lists.Count(groups[0]) != 60 || lists.Count(groups[1]) != 50 {
 		t.Errorf("arranged %v, %v", groups, ok)
 	}
-	if again, ok := lists.Arrange(wanted, groups, 60); !ok || len(again[0]) != len(groups[0]) || len(again[1]) != len(groups[1]) {
+	if again, ok := lists.Arrange(wanted, groups, 60); !ok || len(again[0]) != len(groups[0]) ||
+		len(again[1]) != len(groups[1]) {
 		t.Errorf("arranged again %v, %v", again, ok)
 	}
-	if first, rest := lists.Room([]stack.Permission{fromList("pl-40", 80)}, []stack.Permission{fromList("pl-50", 80)}, []stack.Permission{fromList("pl-40", 80)}, Of(nil), 60); len(first) != 1 || len(rest) != 0 {
+	if first, rest := lists.Room([]stack.Permission{fromList("pl-40", 80)}, []stack.Permission{fromList("pl-50", 80)},
+		[]stack.Permission{fromList("pl-40", 80)}, Of(nil), 60); len(first) != 1 || len(rest) != 0 {
 		t.Errorf("a list that has no room beside another one: first %v, then %v is revoked", first, rest)
 	}
 }

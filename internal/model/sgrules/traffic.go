@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// class is what rules have in common whose traffic can be joined: all but ports and addresses. Rules whose source is no range, and
-// those of protocols without ports, which are all different, have one address or port.
+// class is what rules have in common whose traffic can be joined: all but ports and addresses. Rules whose source is no
+// range, and those of protocols without ports, which are all different, have one address or port.
 type class struct {
 	protocol   string
 	from, to   int32 // of protocols without ports: type and code
@@ -39,7 +39,8 @@ var anywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 
 // boxOf is a rule as its class and the rest. A text that is no range is taken for a source of its own.
 func boxOf(p stack.Permission) (class, box) {
-	c, b := class{protocol: p.Protocol, prefixList: p.PrefixList, group: p.Group}, box{anywhere, Ports{p.FromPort, p.ToPort}}
+	c, b := class{protocol: p.Protocol, prefixList: p.PrefixList, group: p.Group},
+		box{anywhere, Ports{p.FromPort, p.ToPort}}
 	if p.Protocol != "tcp" && p.Protocol != "udp" {
 		b.ports = Ports{}
 		if p.Protocol != "-1" {
@@ -62,7 +63,8 @@ func boxOf(p stack.Permission) (class, box) {
 
 // rule is the permission that admits a box of a class.
 func (c class) rule(b box) stack.Permission {
-	p := stack.Permission{Protocol: c.protocol, FromPort: b.ports.From, ToPort: b.ports.To, PrefixList: c.prefixList, Group: c.group}
+	p := stack.Permission{Protocol: c.protocol, FromPort: b.ports.From, ToPort: b.ports.To, PrefixList: c.prefixList,
+		Group: c.group}
 	if c.protocol != "tcp" && c.protocol != "udp" {
 		p.FromPort, p.ToPort = c.from, c.to
 	}
@@ -139,7 +141,9 @@ func appendSegment(all []segment, s segment) []segment {
 // Equal reports whether two sets of rules admit the same.
 func (t Traffic) Equal(o Traffic) bool {
 	return maps.EqualFunc(t.of, o.of, func(a, b []segment) bool {
-		return slices.EqualFunc(a, b, func(x, y segment) bool { return x.ports == y.ports && slices.Equal(x.addresses, y.addresses) })
+		return slices.EqualFunc(a, b, func(x, y segment) bool {
+			return x.ports == y.ports && slices.Equal(x.addresses, y.addresses)
+		})
 	})
 }
 
@@ -233,7 +237,8 @@ func runs(all []segment) (out []box) {
 func Compare(a, b stack.Permission) int {
 	_, x := boxOf(a)
 	_, y := boxOf(b)
-	return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.FromPort, b.FromPort), cmp.Compare(a.ToPort, b.ToPort),
+	return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.FromPort, b.FromPort),
+		cmp.Compare(a.ToPort, b.ToPort),
 		comparePrefixes(x.addresses, y.addresses), cmp.Compare(a.PrefixList, b.PrefixList),
 		cmp.Compare(a.Group.ID, b.Group.ID), cmp.Compare(a.Group.Literal, b.Group.Literal))
 }

@@ -28,12 +28,12 @@ type Session struct {
 type AuthenticateOIDC struct {
 	Issuer, AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint string
 	Session
-	// ClientID and ClientSecret come from a Kubernetes Secret. AWS never returns the client secret. A desired action that has
-	// neither is withheld: the Secret cannot be read, and only an action that exists in AWS stays.
+	// ClientID and ClientSecret come from a Kubernetes Secret. AWS never returns the client secret. A desired action that
+	// has neither is withheld: the Secret cannot be read, and only an action that exists in AWS stays.
 	ClientID, ClientSecret Secret
 	SecretName             string `json:",omitempty"` // namespace/name of the Kubernetes Secret; empty in observations
-	// SecretChanged marks a client secret that differs from the one that was sent to AWS last, as far as that is recorded. It decides
-	// where the observed secret is not known.
+	// SecretChanged marks a client secret that differs from the one that was sent to AWS last, as far as that is recorded.
+	// It decides where the observed secret is not known.
 	SecretChanged bool `json:",omitempty"`
 }
 
@@ -65,5 +65,6 @@ func UnavailableOf(o Owner) []Action {
 	if o.OfGateway() {
 		body = "Route is invalid; see its status"
 	}
-	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "503", ContentType: "text/plain", MessageBody: body}}}
+	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{StatusCode: "503", ContentType: "text/plain",
+		MessageBody: body}}}
 }

@@ -70,7 +70,8 @@ type Stickiness struct {
 	DurationSeconds int32 `json:",omitempty"` // 0 = not set
 }
 
-// Redirect sends the client elsewhere; empty fields mean AWS's defaults (#{host}, /#{path}, #{port}, #{protocol}, #{query}).
+// Redirect sends the client elsewhere; empty fields mean AWS's defaults (#{host}, /#{path}, #{port}, #{protocol},
+// #{query}).
 type Redirect struct {
 	Host, Path, Port, Protocol, Query string `json:",omitempty"`
 	StatusCode                        string // HTTP_301 or HTTP_302
@@ -90,7 +91,8 @@ const (
 	MutualVerify      = "verify"
 )
 
-// MutualAuthentication is what an HTTPS listener does with client certificates. All but the mode belongs to MutualVerify.
+// MutualAuthentication is what an HTTPS listener does with client certificates. All but the mode belongs to
+// MutualVerify.
 type MutualAuthentication struct {
 	Mode         string
 	TrustStore   string `json:",omitempty"` // ARN
@@ -99,7 +101,8 @@ type MutualAuthentication struct {
 	AdvertiseNames bool `json:",omitempty"`
 }
 
-// Certificate is one desired certificate in ACM that the stack owns: requested for host names, or imported from a Secret.
+// Certificate is one desired certificate in ACM that the stack owns: requested for host names, or imported from a
+// Secret.
 type Certificate struct {
 	ID     string   // identity; see naming.CertificateID and naming.ImportedCertificateID
 	Domain string   // the first name
@@ -121,13 +124,15 @@ type KeyPair struct {
 	Serial      string `json:",omitempty"` // of the certificate, in hexadecimal digits without leading zeros
 }
 
-// TrustStore is one desired trust store that the stack owns: authorities by which listeners verify the certificates of clients.
+// TrustStore is one desired trust store that the stack owns: authorities by which listeners verify the certificates of
+// clients.
 type TrustStore struct {
 	ID   string // identity; see naming.TrustStoreID
 	Name string
 	// Bucket and Key are those of the object from which AWS reads the bundle.
 	Bucket, Key string `json:",omitempty"`
-	Bundle      string `json:"-"` // the certificates of the authorities in PEM; empty = not known, then the trust store stays as it is
-	Hash        string // of the bundle
-	Tags        map[string]string
+	// the certificates of the authorities in PEM; empty = not known, then the trust store stays as it is
+	Bundle string `json:"-"`
+	Hash   string // of the bundle
+	Tags   map[string]string
 }

@@ -41,13 +41,15 @@ type LoadBalancer struct {
 	Tags       map[string]string
 	// NetworkSourceNAT is EnablePrefixForIpv6SourceNat ("on"/"off"); empty = not managed. NLB only.
 	NetworkSourceNAT string
-	// PrivateLinkRules is EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic ("on"/"off"); empty = not managed. NLB with groups only.
+	// PrivateLinkRules is EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic ("on"/"off"); empty = not managed. NLB with
+	// groups only.
 	PrivateLinkRules string `json:",omitempty"`
 	// CustomerOwnedPool is the pool of an Outpost's own IPv4 addresses; used at creation only. ALB only.
 	CustomerOwnedPool string `json:",omitempty"`
 	// IPAMPool is the pool of the public IPv4 addresses; empty = Amazon's. ALB only.
 	IPAMPool string `json:",omitempty"`
-	// ARN is that of a load balancer of others, of which the stack has listeners and rules, and nothing else. Empty = the stack's own.
+	// ARN is that of a load balancer of others, of which the stack has listeners and rules, and nothing else. Empty = the
+	// stack's own.
 	ARN string `json:",omitempty"`
 	AddOns
 }
@@ -58,7 +60,8 @@ type SubnetMapping struct {
 	AllocationID string
 	PrivateIPv4  string
 	IPv6         string
-	// SourceNATPrefix is an IPv6 prefix of 80 bits for source NAT, or AutoAssigned; empty = AWS assigns one if NetworkSourceNAT is on.
+	// SourceNATPrefix is an IPv6 prefix of 80 bits for source NAT, or AutoAssigned; empty = AWS assigns one if
+	// NetworkSourceNAT is on.
 	SourceNATPrefix string `json:",omitempty"`
 }
 
@@ -84,8 +87,8 @@ func SourceNATPrefix(text string) (string, error) {
 	return prefix.Masked().String(), nil
 }
 
-// AddOns are features attached to a load balancer by other services or operations. In a desired stack nil means "not managed": the
-// value in AWS stays. In an observed one nil means "not known".
+// AddOns are features attached to a load balancer by other services or operations. In a desired stack nil means "not
+// managed": the value in AWS stays. In an observed one nil means "not known".
 type AddOns struct {
 	WebACL   *string `json:",omitempty"` // ARN of a WAFv2 web ACL; "" = none
 	Shield   *bool   `json:",omitempty"` // a protection of Shield Advanced

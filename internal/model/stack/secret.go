@@ -11,15 +11,15 @@ import (
 // hidden is printed in place of a Secret.
 const hidden = "(hidden)"
 
-// Secret is a text that no plan, log, event or record may show: printing and encoding give "(hidden)". The zero value is not
-// known. The text is behind a pointer, so that printing a struct's unexported fields does not show it either.
+// Secret is a text that no plan, log, event or record may show: printing and encoding give "(hidden)". The zero value
+// is not known. The text is behind a pointer, so that printing a struct's unexported fields does not show it either.
 type Secret struct {
 	text        *string
 	fingerprint string
 }
 
-// NewSecret hides a text. Its fingerprint distinguishes texts without showing them. The fingerprint is keyed, so that a guess
-// cannot be checked without the key. With an empty key there is no fingerprint.
+// NewSecret hides a text. Its fingerprint distinguishes texts without showing them. The fingerprint is keyed, so that a
+// guess cannot be checked without the key. With an empty key there is no fingerprint.
 func NewSecret(text, key string) Secret {
 	s := Secret{text: &text}
 	if key != "" {

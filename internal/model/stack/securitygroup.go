@@ -12,8 +12,8 @@ const (
 	BackendSecurityGroup = "backend-sg"             // the cluster-wide shared one
 )
 
-// NthManagedSecurityGroup is the identity of the managed group with a number from 1: a load balancer has further ones where its rules do not
-// fit into one.
+// NthManagedSecurityGroup is the identity of the managed group with a number from 1: a load balancer has further ones
+// where its rules do not fit into one.
 func NthManagedSecurityGroup(n int) string {
 	if n == 1 {
 		return ManagedSecurityGroup
@@ -58,7 +58,8 @@ type PrefixList struct {
 	IPv6       bool
 }
 
-// CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false for what is no range.
+// CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false for
+// what is no range.
 func CanonicalRange(cidr string) (canonical string, ok bool) {
 	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain structs,
-// sorted by identity, without status, and the text of conditions and actions. plan compares them with the observed state.
-// It imports the standard library only.
+// Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain
+// structs, sorted by identity, without status, and the text of conditions and actions. plan compares them with the
+// observed state. It imports the standard library only.
 package stack
 
 import (
@@ -32,8 +32,8 @@ func ParseID(text string) ID {
 	return ID{Name: text}
 }
 
-// Owner is the front end that a stack belongs to; it is the prefix of the tracking tags (<owner>/stack, <owner>/resource)
-// and of the binding labels.
+// Owner is the front end that a stack belongs to; it is the prefix of the tracking tags (<owner>/stack,
+// <owner>/resource) and of the binding labels.
 type Owner string
 
 // Owners.
@@ -56,8 +56,8 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
-// Tenant names who shares AWS's limits with others through this stack: its namespace, or its group, which may have members of several
-// namespaces. No namespace has a name as that of a group.
+// Tenant names who shares AWS's limits with others through this stack: its namespace, or its group, which may have
+// members of several namespaces. No namespace has a name as that of a group.
 func (k Key) Tenant() string {
 	if k.ID.Namespace != "" {
 		return k.ID.Namespace
@@ -112,8 +112,8 @@ type Ref struct {
 // Literal makes a reference to something that AWS already holds.
 func Literal(k Kind, v string) Ref { return Ref{Kind: k, Literal: v} }
 
-// Stack is the desired state of one load balancer. Slices are sorted by identity
-// (rules: by listener port, then order), but for a load balancer and its listeners, which come before those in front of it.
+// Stack is the desired state of one load balancer. Slices are sorted by identity (rules: by listener port, then order),
+// but for a load balancer and its listeners, which come before those in front of it.
 type Stack struct {
 	Key            Key
 	Cluster        string
@@ -131,12 +131,14 @@ type Stack struct {
 	Removal       Removal               `json:"removal,omitempty"`      // set where nothing is to stay
 	// Beside are load balancers of others, by ARN or name, on which there may be listeners and rules of the stack.
 	Beside []string `json:"beside,omitempty"`
-	// Adopts is the ARN of the load balancer of others that is the stack's from now on; empty = none. What is there and has no tags of the stack is not wanted.
+	// Adopts is the ARN of the load balancer of others that is the stack's from now on; empty = none. What is there and
+	// has no tags of the stack is not wanted.
 	Adopts    string    `json:"adopts,omitempty"`
 	Retention Retention `json:"retention,omitempty"` // of one that is removed because its objects are deleted
 }
 
-// Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no resources.
+// Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no
+// resources.
 type Removal string
 
 // Reasons of removals.
@@ -155,7 +157,8 @@ const (
 	RetainNothing     Retention = ""
 	RetainTagged      Retention = "retained"              // all of it, with the tags of the stack and a mark
 	RetainWithoutTags Retention = "retained without tags" // all of it, and nothing is the stack's any more
-	// RetainUnlessDeletable is of a load balancer that was taken over: all of it stays, with the tags, unless a tag of the load balancer consents to its deletion.
+	// RetainUnlessDeletable is of a load balancer that was taken over: all of it stays, with the tags, unless a tag of the
+	// load balancer consents to its deletion.
 	RetainUnlessDeletable Retention = "retained unless deletable"
 )
 
@@ -166,43 +169,47 @@ func Removed(key Key, cluster, vpc string, why Removal) *Stack {
 
 // Empty reports whether the stack has no resources.
 func (s *Stack) Empty() bool {
-	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+len(s.Certificates)+len(s.TrustStores) == 0
+	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+
+		len(s.Certificates)+len(s.TrustStores) == 0
 }
 
-// Keep is what stays as AWS holds it, whatever a Stack has: an input of the diff beside the stack, because what should be there is not
-// known. The zero value keeps nothing.
+// Keep is what stays as AWS holds it, whatever a Stack has: an input of the diff beside the stack, because what should
+// be there is not known. The zero value keeps nothing.
 type Keep struct {
-	// Resources are neither changed nor deleted although the stack may lack them, nor is what hangs on them: a listener keeps its rules.
-	// A reference of kind Certificate or TrustStore without identity means all those of the stack.
+	// Resources are neither changed nor deleted although the stack may lack them, nor is what hangs on them: a listener
+	// keeps its rules. A reference of kind Certificate or TrustStore without identity means all those of the stack.
 	Resources []Ref `json:"resources,omitempty"`
-	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the default actions
-	// that AWS holds. Those of the stack are for where AWS has none.
+	// Actions are rules and listeners of the stack. A rule does what AWS does now for its conditions, a listener has the
+	// default actions that AWS holds. Those of the stack are for where AWS has none.
 	Actions []Ref `json:"actions,omitempty"`
-	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the certificates that AWS holds,
-	// its default one included. Those of the stack are attached as well.
+	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the
+	// certificates that AWS holds, its default one included. Those of the stack are attached as well.
 	Certificates []Ref `json:"certificates,omitempty"`
-	// Brought are the certificates of listeners with those who declare them, or did. Nobody's certificate waits for one of others. A certificate
-	// that is not among them may be anybody's.
+	// Brought are the certificates of listeners with those who declare them, or did. Nobody's certificate waits for one of
+	// others. A certificate that is not among them may be anybody's.
 	Brought []BroughtCertificate `json:"brought,omitempty"`
-	// Namespaces are those of the routes that declare target groups, or did, by the identity of the target group. An identity that is not among
-	// them may not say which namespace it means.
+	// Namespaces are those of the routes that declare target groups, or did, by the identity of the target group. An
+	// identity that is not among them may not say which namespace it means.
 	Namespaces map[string]string `json:"-"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
 	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.
 	Tags []string `json:"tags,omitempty"`
-	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and bindings become as they
-	// are in the stack, on listeners that exist. Where AWS holds no load balancer, nothing is planned.
+	// Settings are load balancers, security groups, listeners, certificates and tags. Only rules, target groups and
+	// bindings become as they are in the stack, on listeners that exist. Where AWS holds no load balancer, nothing is
+	// planned.
 	Settings bool `json:"settings,omitempty"`
-	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen: only rules and target
-	// groups that are known to be of its objects go. Empty = all objects were seen. It needs Settings.
+	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen:
+	// only rules and target groups that are known to be of its objects go. Empty = all objects were seen. It needs
+	// Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
-	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to be of these objects are deleted, also
-	// on ports of which the stack has no listener. It needs Settings.
+	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to be of these
+	// objects are deleted, also on ports of which the stack has no listener. It needs Settings.
 	Departed Departed `json:"departed,omitzero"`
 }
 
-// Departed are objects by the identities of their target groups: those that begin with one of the prefixes, and with none of Except.
+// Departed are objects by the identities of their target groups: those that begin with one of the prefixes, and with
+// none of Except.
 type Departed struct {
 	Prefixes []string `json:"prefixes,omitempty"`
 	Except   []string `json:"except,omitempty"`

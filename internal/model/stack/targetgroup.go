@@ -10,9 +10,10 @@ const (
 
 // TargetGroup is one desired target group.
 type TargetGroup struct {
-	ID              string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
-	Name            string // used at creation only, unless it is declared
-	Declared        bool   `json:",omitempty"` // the name is, and by no other of the stack, so that a group with another one is replaced; never of target type alb
+	ID   string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
+	Name string // used at creation only, unless it is declared
+	// the name is, and by no other of the stack, so that a group with another one is replaced; never of target type alb
+	Declared        bool `json:",omitempty"`
 	TargetType      string
 	Port            int32
 	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
@@ -22,7 +23,8 @@ type TargetGroup struct {
 	HealthCheck     HealthCheck
 	Attributes      map[string]string // only what is set
 	Tags            map[string]string
-	// Balancer is the load balancer that is the only target, at Port, of a group with target type alb. No binding registers it.
+	// Balancer is the load balancer that is the only target, at Port, of a group with target type alb. No binding
+	// registers it.
 	Balancer Ref `json:",omitzero"`
 }
 
@@ -54,7 +56,8 @@ type Binding struct {
 	VPC          string
 	MultiCluster bool
 	NodeLabels   map[string]string // spec.nodeSelector.matchLabels; nil = none
-	// NodeExpressions are spec.nodeSelector.matchExpressions; all of them and all labels hold for the nodes that are registered.
+	// NodeExpressions are spec.nodeSelector.matchExpressions; all of them and all labels hold for the nodes that are
+	// registered.
 	NodeExpressions []NodeExpression `json:",omitempty"`
 	// Networking is nil if the rules of node and pod security groups are not managed.
 	Networking []NetworkingRule

@@ -11,7 +11,8 @@ import (
 // FieldText is the part of a request that the condition compares: "host", "header X-Env".
 func (c Condition) FieldText() string {
 	fields := map[ConditionField]string{
-		HostHeader: "host", PathPattern: "path", HTTPHeader: "header", RequestMethod: "method", QueryString: "query", SourceIP: "source address",
+		HostHeader: "host", PathPattern: "path", HTTPHeader: "header", RequestMethod: "method", QueryString: "query",
+		SourceIP: "source address",
 	}
 	return strings.TrimSpace(cmp.Or(fields[c.Field], string(c.Field)) + " " + c.HeaderName)
 }
@@ -29,7 +30,8 @@ func (c Condition) ValuesText() string {
 	return strings.Join(values, " or ")
 }
 
-// ConditionsText describes the conditions of a rule, the same for each order of them: "host shop.example.com, path /api or /api/*".
+// ConditionsText describes the conditions of a rule, the same for each order of them: "host shop.example.com, path /api
+// or /api/*".
 func ConditionsText(cs []Condition) string {
 	parts := make([]string, 0, len(cs))
 	for _, c := range cs {
@@ -81,7 +83,8 @@ func (l Labels) action(a Action) string {
 		return "forward to " + strings.Join(groups, " + ")
 	case a.Redirect != nil:
 		r := a.Redirect
-		return fmt.Sprintf("redirect %s to %s://%s:%s%s?%s", strings.TrimPrefix(r.StatusCode, "HTTP_"), cmp.Or(strings.ToLower(r.Protocol), "#{protocol}"),
+		return fmt.Sprintf("redirect %s to %s://%s:%s%s?%s", strings.TrimPrefix(r.StatusCode, "HTTP_"),
+			cmp.Or(strings.ToLower(r.Protocol), "#{protocol}"),
 			cmp.Or(r.Host, "#{host}"), cmp.Or(r.Port, "#{port}"), cmp.Or(r.Path, "/#{path}"), cmp.Or(r.Query, "#{query}"))
 	case a.FixedResponse != nil:
 		text := "fixed response " + a.FixedResponse.StatusCode

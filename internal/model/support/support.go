@@ -1,5 +1,6 @@
-// Package support has the versions of Kubernetes that this version of the controller supports. The chart, docs/support.md, lbc doctor and the
-// tests of expressions take them from here, or a test holds them to it. It imports the standard library only.
+// Package support has the versions of Kubernetes that this version of the controller supports. The chart,
+// docs/support.md, lbc doctor and the tests of expressions take them from here, or a test holds them to it. It imports
+// the standard library only.
 package support
 
 import (
@@ -18,7 +19,8 @@ func (v Version) Before(other Version) bool {
 	return v.Major < other.Major || v.Major == other.Major && v.Minor < other.Minor
 }
 
-// Parse reads the minor version of a version such as v1.36.3-eks-1. It is false for what is no version, such as that of a build without a release.
+// Parse reads the minor version of a version such as v1.36.3-eks-1. It is false for what is no version, such as that of
+// a build without a release.
 func Parse(text string) (v Version, ok bool) {
 	n, err := fmt.Sscanf(strings.TrimPrefix(text, "v"), "%d.%d", &v.Major, &v.Minor)
 	return v, n == 2 && err == nil && v.Major > 0

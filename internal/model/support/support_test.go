@@ -10,8 +10,9 @@ import (
 func TestParseReadsMinorVersions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"v1.29.0": "1.29", "1.36": "1.36", "v1.30.4-eks-113cf36": "1.30", "v1.33.0-alpha.1+0": "1.33", "v2.0.0": "2.0", "v1.30+": "1.30",
-		"": "", "v1": "", "main": "", "v0.0.0-master+$Format:%H$": "",
+		"v1.29.0": "1.29", "1.36": "1.36", "v1.30.4-eks-113cf36": "1.30", "v1.33.0-alpha.1+0": "1.33", "v2.0.0": "2.0",
+		"v1.30+": "1.30",
+		"":       "", "v1": "", "main": "", "v0.0.0-master+$Format:%H$": "",
 	} {
 		got := ""
 		if v, ok := Parse(text); ok {

@@ -1,5 +1,5 @@
-// Package tagkey says which keys of tags are the controller's alone. Flags, admission, the compiler and the reading of tags ask it.
-// It imports the standard library only.
+// Package tagkey says which keys of tags are the controller's alone. Flags, admission, the compiler and the reading of
+// tags ask it. It imports the standard library only.
 package tagkey
 
 import (
@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// reservedDomains are the domains of the keys that the controller writes and reads back, as in elbv2.k8s.aws/cluster. A key may also be of a
-// subdomain that follows the name, as gateway.k8s.aws.alb/stack.
+// reservedDomains are the domains of the keys that the controller writes and reads back, as in elbv2.k8s.aws/cluster. A
+// key may also be of a subdomain that follows the name, as gateway.k8s.aws.alb/stack.
 var reservedDomains = []string{"elbv2.k8s.aws", "ingress.k8s.aws", "service.k8s.aws", "gateway.k8s.aws", "aga.k8s.aws"}
 
 // clusters begins the keys of tags that say to which clusters subnets and security groups of nodes belong.
 const clusters = "kubernetes.io/cluster/"
 
-// Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of users, and it says nothing
-// about whose a resource is.
+// Migrated is the key that tells from which Ingress an object was translated. lbc migrate writes it into the specs of
+// users, and it says nothing about whose a resource is.
 const Migrated = "gateway.k8s.aws/migrated-from"
 
-// Reserved reports whether users may not set a tag with that key: it says whose a resource is, or steers the controller. Case and surrounding
-// blanks do not count, so that no tag of a user looks like one of the controller's.
+// Reserved reports whether users may not set a tag with that key: it says whose a resource is, or steers the
+// controller. Case and surrounding blanks do not count, so that no tag of a user looks like one of the controller's.
 func Reserved(key string) bool {
 	if key == Migrated {
 		return false

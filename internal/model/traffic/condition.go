@@ -21,8 +21,8 @@ type view struct {
 
 type pair struct{ key, value string }
 
-// newView computes the parts. The raw query is split at & and the first =, in lower case, without any decoding and without characters
-// that are not printable ASCII.
+// newView computes the parts. The raw query is split at & and the first =, in lower case, without any decoding and
+// without characters that are not printable ASCII.
 func newView(r *Request) view {
 	v := view{Request: r, host: r.hostname(), path: NormalizePath(r.Path)}
 	for part := range strings.SplitSeq(strings.ToLower(visible(r.RawQuery)), "&") {
@@ -116,8 +116,8 @@ func compileMethod(c stack.Condition) (condition, error) {
 	return func(v *view) bool { return slices.Contains(c.Values, v.Method) }, nil
 }
 
-// compileQuery compares the raw text without regard to case. With a key, the value of that key must match. Without one, any key
-// or value may match.
+// compileQuery compares the raw text without regard to case. With a key, the value of that key must match. Without one,
+// any key or value may match.
 func compileQuery(c stack.Condition) (condition, error) {
 	type query struct {
 		key, value pattern

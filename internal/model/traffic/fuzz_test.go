@@ -8,9 +8,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// FuzzWildcardsAgreeWithRegularExpressions compares the wildcard matcher with the regular expression that says the same.
+// FuzzWildcardsAgreeWithRegularExpressions compares the wildcard matcher with the regular expression that says the
+// same.
 func FuzzWildcardsAgreeWithRegularExpressions(f *testing.F) {
-	for _, s := range [][2]string{{"/a*b?c", "/axxbyc"}, {"*", ""}, {"**a", "aa"}, {"?", "x"}, {"a*a*a", "aaaa"}, {"", ""}, {"*a", "ba"}} {
+	for _, s := range [][2]string{{"/a*b?c", "/axxbyc"}, {"*", ""}, {"**a", "aa"}, {"?", "x"}, {"a*a*a", "aaaa"}, {"", ""},
+		{"*a", "ba"}} {
 		f.Add(s[0], s[1])
 	}
 	f.Fuzz(func(t *testing.T, p, s string) {
@@ -46,22 +48,30 @@ func ascii(s string) bool {
 	return true
 }
 
-// FuzzMatchingAndRedirectingNeverPanic also checks that normalisation is idempotent where nothing was decoded into a percent.
+// FuzzMatchingAndRedirectingNeverPanic also checks that normalisation is idempotent where nothing was decoded into a
+// percent.
 func FuzzMatchingAndRedirectingNeverPanic(f *testing.F) {
 	f.Add("app.example.com:80", "/a/../b%41", "x=1&y", "/a*", `^/(.)`, "$1#{path}")
 	f.Fuzz(func(t *testing.T, host, path, query, value, expression, replace string) {
-		r := Request{Scheme: "http", Host: host, Path: path, RawQuery: query, Method: value, Header: map[string][]string{"X": {value}}}
+		r := Request{Scheme: "http", Host: host, Path: path, RawQuery: query, Method: value, Header: map[string][]string{
+			"X": {value}}}
 		var conditions []stack.Condition
-		for _, field := range []stack.ConditionField{stack.HostHeader, stack.PathPattern, stack.HTTPHeader, stack.RequestMethod, stack.SourceIP} {
-			conditions = append(conditions, stack.Condition{Field: field, HeaderName: "x", Values: []string{value}, Regex: []string{expression}})
+		for _, field := range []stack.ConditionField{stack.HostHeader, stack.PathPattern, stack.HTTPHeader,
+			stack.RequestMethod, stack.SourceIP} {
+			conditions = append(conditions, stack.Condition{Field: field, HeaderName: "x", Values: []string{value},
+				Regex: []string{expression}})
 		}
-		conditions = append(conditions, stack.Condition{Field: stack.QueryString, Query: []stack.QueryValue{{Key: value, Value: replace}}})
+		conditions = append(conditions, stack.Condition{Field: stack.QueryString, Query: []stack.QueryValue{
+			{Key: value, Value: replace}}})
 		var rules []stack.Rule
 		for _, c := range conditions {
 			rules = append(rules, stack.Rule{Conditions: []stack.Condition{c}})
 		}
 		_ = Match(rules, nil, r)
-		d := Match([]stack.Rule{{Transforms: []stack.Transform{{Type: urlRewrite, Rewrites: []stack.Rewrite{{Regex: expression, Replace: replace}}}}}}, nil, r)
+		d := Match(
+			[]stack.Rule{
+				{Transforms: []stack.Transform{
+					{Type: urlRewrite, Rewrites: []stack.Rewrite{{Regex: expression, Replace: replace}}}}}}, nil, r)
 		if _, uri, err := d.Rewrite(host, "/"+path); err == nil && !strings.HasPrefix(uri, "/") {
 			t.Errorf("the transform made %q", uri)
 		}

@@ -167,7 +167,8 @@ func TestTheFirstRuleByPriorityAllOfWhoseConditionsHoldWins(t *testing.T) {
 	t.Parallel()
 	rules := []stack.Rule{
 		{ID: "c", Order: 30, Conditions: []stack.Condition{values(stack.PathPattern, "/*")}},
-		{ID: "a", Order: 10, Conditions: []stack.Condition{values(stack.HostHeader, "a.com"), values(stack.PathPattern, "/api/*")}},
+		{ID: "a", Order: 10, Conditions: []stack.Condition{values(stack.HostHeader, "a.com"),
+			values(stack.PathPattern, "/api/*")}},
 		{ID: "b", Order: 20, Conditions: []stack.Condition{values(stack.HostHeader, "a.com")}},
 	}
 	m, err := traffic.NewMatcher(rules, []stack.Action{{Type: stack.ActionFixedResponse}})
@@ -197,8 +198,10 @@ func TestTheFirstRuleByPriorityAllOfWhoseConditionsHoldWins(t *testing.T) {
 
 func TestBrokenValuesAreNamed(t *testing.T) {
 	t.Parallel()
-	_, err := traffic.NewMatcher([]stack.Rule{{ID: "80:7", Conditions: []stack.Condition{regex(stack.PathPattern, "(")}}}, nil)
-	const want = "rule 80:7: path-pattern condition: regular expression \"(\" never matches: error parsing regexp: missing closing ): `(`"
+	_, err := traffic.NewMatcher([]stack.Rule{{ID: "80:7", Conditions: []stack.Condition{regex(stack.PathPattern, "(")}}},
+		nil)
+	const want = "rule 80:7: path-pattern condition: regular expression \"(\" never matches: error parsing regexp: " +
+		"missing closing ): `(`"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -207,23 +210,24 @@ func TestBrokenValuesAreNamed(t *testing.T) {
 func TestNormalizePath(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                                      "",
-		"/":                                     "/",
-		"/a/./b":                                "/a/b",
-		"/a/../b":                               "/b",
-		"/../../b":                              "/b",
-		"/a/b/..":                               "/a/",
-		"/a/.":                                  "/a/",
-		"/a/..":                                 "/",
-		"/a/.../b":                              "/a/.../b",
-		"/.well":                                "/.well",
-		"//a":                                   "//a",
-		"/%41%2d%7E":                            "/A-~",
-		"/%2e%2e/b":                             "/b",
-		"/%2Fx%":                                "/%2Fx%",
-		"/a%zz%4":                               "/a%zz%4",
-		"/a/%2e%2E/b":                           "/b",
-		"/%6a%6A%30%39%5a%5A%61%7a%66%46%4f%5F": "/jj09ZZazfFO_", // both ends of what is hexadecimal, and of what is unreserved
+		"":            "",
+		"/":           "/",
+		"/a/./b":      "/a/b",
+		"/a/../b":     "/b",
+		"/../../b":    "/b",
+		"/a/b/..":     "/a/",
+		"/a/.":        "/a/",
+		"/a/..":       "/",
+		"/a/.../b":    "/a/.../b",
+		"/.well":      "/.well",
+		"//a":         "//a",
+		"/%41%2d%7E":  "/A-~",
+		"/%2e%2e/b":   "/b",
+		"/%2Fx%":      "/%2Fx%",
+		"/a%zz%4":     "/a%zz%4",
+		"/a/%2e%2E/b": "/b",
+		// both ends of what is hexadecimal, and of what is unreserved
+		"/%6a%6A%30%39%5a%5A%61%7a%66%46%4f%5F": "/jj09ZZazfFO_",
 		"/%4g%4G%g4%4:%4/%4@%4`%2f%60%40%5b%7B": "/%4g%4G%g4%4:%4/%4@%4`%2f%60%40%5b%7B",
 		"/%5g%5/":                               "/%5g%5/",
 		"/%41%4":                                "/A%4",
@@ -244,14 +248,19 @@ func TestRedirectLocation(t *testing.T) {
 		request  func(*traffic.Request)
 		want     string
 	}{
-		{"the documented example", toHTTPS, func(r *traffic.Request) { r.Host, r.Path, r.RawQuery = "shop.example.com", "/a/b", "x=1" },
+		{"the documented example", toHTTPS, func(r *traffic.Request) {
+			r.Host, r.Path, r.RawQuery = "shop.example.com", "/a/b", "x=1"
+		},
 			"https://shop.example.com:443/a/b?x=1"},
 		{"no query", toHTTPS, nil, "https://app.example.com:443/"},
 		{"host with port", toHTTPS, host("app.example.com:8080"), "https://app.example.com:443/"},
 		{"all defaults", stack.Redirect{Host: "b.org"}, path("/x"), "http://b.org:80/x"},
 		{"keywords", stack.Redirect{Host: "www.#{host}", Path: "/new/#{path}", Query: "from=#{protocol}&#{query}"},
-			func(r *traffic.Request) { r.Path, r.RawQuery = "/p/q", "k=v" }, "http://www.app.example.com:80/new/p/q?from=http&k=v"},
-		{"encoding is untouched", stack.Redirect{Port: "81"}, path("/a%20b/%C3%A9"), "http://app.example.com:81/a%20b/%C3%A9"},
+			func(r *traffic.Request) {
+				r.Path, r.RawQuery = "/p/q", "k=v"
+			}, "http://www.app.example.com:80/new/p/q?from=http&k=v"},
+		{"encoding is untouched", stack.Redirect{Port: "81"}, path("/a%20b/%C3%A9"),
+			"http://app.example.com:81/a%20b/%C3%A9"},
 	} {
 		r := request(tc.request)
 		if got := traffic.Location(tc.redirect, &r); got != tc.want {
@@ -278,7 +287,8 @@ func TestARedirectTakesHostAndPathAfterTheTransforms(t *testing.T) {
 		{rewrite("url-rewrite", "^/other", ""), "http://app.example.com:80/new/api/v1/users?q=1"},
 		{rewrite("url-rewrite", "^/api/v1/users", "no slash"), ""},
 	} {
-		r := traffic.Request{Scheme: "http", Host: "app.example.com", Port: 80, Method: "GET", Path: "/api/v1/users", RawQuery: "q=1"}
+		r := traffic.Request{Scheme: "http", Host: "app.example.com", Port: 80, Method: "GET", Path: "/api/v1/users",
+			RawQuery: "q=1"}
 		d := traffic.Match([]stack.Rule{{Transforms: []stack.Transform{tc.transform}}}, nil, r)
 		got, err := d.Location(redirect, &r)
 		if got != tc.want || (err != nil) != (tc.want == "") {
@@ -303,10 +313,14 @@ func TestTransforms(t *testing.T) {
 		{"query too", []stack.Transform{rewrite("url-rewrite", `\?q=(\d)`, "?p=$1$9")}, "a.com", "/api/v1/x?p=1", false},
 		{"first match only", []stack.Transform{rewrite("url-rewrite", "/", "/z/")}, "a.com", "/z/api/v1/x?q=1", false},
 		{"no match", []stack.Transform{rewrite("url-rewrite", "^/nope", "/x")}, "a.com", "/api/v1/x?q=1", false},
-		{"both", []stack.Transform{rewrite("host-header-rewrite", `^(\w+)\.com`, "$1.internal"), rewrite("url-rewrite", "^/api", "/b")}, "a.internal", "/b/v1/x?q=1", false},
-		{"dollars that are no groups", []stack.Transform{rewrite("url-rewrite", "^/api", "/$0$a$:$/$")}, "a.com", "/$0$a$:$/$/v1/x?q=1", false},
-		{"groups in any order, and one that did not take part", []stack.Transform{rewrite("url-rewrite", "^/(a)(x)?(p)(i)", "/$4$3$2$1")}, "a.com", "/ipa/v1/x?q=1", false},
-		{"the second after the first", []stack.Transform{rewrite("url-rewrite", "^/api", "/b"), rewrite("url-rewrite", "^/b/", "/c/")}, "a.com", "/c/v1/x?q=1", false},
+		{"both", []stack.Transform{rewrite("host-header-rewrite", `^(\w+)\.com`, "$1.internal"),
+			rewrite("url-rewrite", "^/api", "/b")}, "a.internal", "/b/v1/x?q=1", false},
+		{"dollars that are no groups", []stack.Transform{rewrite("url-rewrite", "^/api", "/$0$a$:$/$")}, "a.com",
+			"/$0$a$:$/$/v1/x?q=1", false},
+		{"groups in any order, and one that did not take part", []stack.Transform{
+			rewrite("url-rewrite", "^/(a)(x)?(p)(i)", "/$4$3$2$1")}, "a.com", "/ipa/v1/x?q=1", false},
+		{"the second after the first", []stack.Transform{rewrite("url-rewrite", "^/api", "/b"), rewrite("url-rewrite", "^/b/",
+			"/c/")}, "a.com", "/c/v1/x?q=1", false},
 		{"a path with a space", []stack.Transform{rewrite("url-rewrite", "^/api", "/a b")}, "", "", true},
 		{"not a path", []stack.Transform{rewrite("url-rewrite", "^/", "")}, "", "", true},
 		{"not a host", []stack.Transform{rewrite("host-header-rewrite", ".*", "")}, "", "", true},

@@ -1,6 +1,6 @@
-// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a redirect or
-// transform makes of the request, and whether two rules can match the same request. It sends nothing and chooses no target.
-// It imports internal/model/stack and the standard library's pure parts.
+// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a redirect
+// or transform makes of the request, and whether two rules can match the same request. It sends nothing and chooses no
+// target. It imports internal/model/stack and the standard library's pure parts.
 package traffic
 
 import (
@@ -37,9 +37,9 @@ type rule struct {
 	transforms []transform
 }
 
-// NewMatcher compiles rules and default actions. Rules are tried by ascending Order, whatever their order in the slice. The
-// error names values that can never match or transform: regular expressions and CIDRs that do not parse, which AWS rejects at
-// creation. The matcher is usable also with an error.
+// NewMatcher compiles rules and default actions. Rules are tried by ascending Order, whatever their order in the slice.
+// The error names values that can never match or transform: regular expressions and CIDRs that do not parse, which AWS
+// rejects at creation. The matcher is usable also with an error.
 func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 	m := &Matcher{defaults: defaults, rules: make([]rule, len(rules))}
 	var bad []error
@@ -85,8 +85,8 @@ func Match(rules []stack.Rule, defaults []stack.Action, r Request) Decision {
 	return m.Match(&r)
 }
 
-// Routing returns the action that ends the request: the forward, redirect or fixed response. It reports false when there is
-// none, which AWS does not allow.
+// Routing returns the action that ends the request: the forward, redirect or fixed response. It reports false when
+// there is none, which AWS does not allow.
 func (d *Decision) Routing() (stack.Action, bool) {
 	for _, a := range d.Actions {
 		switch a.Type {
@@ -115,8 +115,8 @@ func TotalWeight(f *stack.Forward) int {
 	return total
 }
 
-// Pick returns the target group at point n of the forward's weights laid end to end, 0 ≤ n < TotalWeight(f). A uniformly
-// random n gives each group its share. It reports false when n is out of bounds.
+// Pick returns the target group at point n of the forward's weights laid end to end, 0 ≤ n < TotalWeight(f). A
+// uniformly random n gives each group its share. It reports false when n is out of bounds.
 func Pick(f *stack.Forward, n int) (stack.Ref, bool) {
 	if n < 0 {
 		return stack.Ref{}, false
@@ -134,8 +134,8 @@ type Attempt struct {
 	Rule *stack.Rule
 	// Failed is the first condition that does not hold; nil = all hold, and the rule applies.
 	Failed *stack.Condition
-	// Got is the text that the failed condition compared, such as the host without its port in lower case, the normalised path or
-	// a header's lines. Empty if the request has no such part.
+	// Got is the text that the failed condition compared, such as the host without its port in lower case, the normalised
+	// path or a header's lines. Empty if the request has no such part.
 	Got string
 }
 

@@ -38,8 +38,8 @@ func Disjoint(a, b []stack.Condition) bool {
 	return false
 }
 
-// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a hostname with any port,
-// such as ^a\.example(:[0-9]+)?$.
+// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a
+// hostname with any port, such as ^a\.example(:[0-9]+)?$.
 func disjointHosts(x, y stack.Condition) bool {
 	if len(x.Values)+len(y.Values) > 0 {
 		return false
@@ -48,7 +48,8 @@ func disjointHosts(x, y stack.Condition) bool {
 		nameA, wildA, ok := hostname(a)
 		for _, b := range y.Regex {
 			nameB, wildB, too := hostname(b)
-			if !ok || !too || wildA == wildB && strings.EqualFold(nameA, nameB) || wildA && below(nameB, nameA) || wildB && below(nameA, nameB) {
+			if !ok || !too || wildA == wildB && strings.EqualFold(nameA, nameB) || wildA && below(nameB, nameA) || wildB &&
+				below(nameA, nameB) {
 				return false
 			}
 		}
@@ -56,7 +57,8 @@ func disjointHosts(x, y stack.Condition) bool {
 	return true
 }
 
-// hostname is the name in an expression, with its dots escaped, without a wildcard in front; ok is false for other expressions.
+// hostname is the name in an expression, with its dots escaped, without a wildcard in front; ok is false for other
+// expressions.
 func hostname(expression string) (name string, wildcard, ok bool) {
 	name, begins := strings.CutPrefix(expression, "^")
 	name, ends := strings.CutSuffix(name, "(:[0-9]+)?$")
@@ -140,7 +142,8 @@ var covers = map[stack.ConditionField]func(pattern, expression string) bool{
 	},
 }
 
-// begins is a pattern that matches every text that an expression with ^ in front matches: its literal beginning, then anything.
+// begins is a pattern that matches every text that an expression with ^ in front matches: its literal beginning, then
+// anything.
 func begins(expression string) (pattern string, ok bool) {
 	re, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
@@ -173,9 +176,9 @@ func contains(wide, narrow string) bool {
 	return wide == narrow || err == nil && bad == nil && w.Bits() <= n.Bits() && w.Contains(n.Addr())
 }
 
-// wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only itself. For
-// each asterisk of p it is enough to try the shortest text that reaches the next one, as a longer one can be matched by the next
-// asterisk. The time is bounded by the product of the lengths.
+// wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only
+// itself. For each asterisk of p it is enough to try the shortest text that reaches the next one, as a longer one can
+// be matched by the next asterisk. The time is bounded by the product of the lengths.
 func wider(p, q string) bool {
 	if p == q || strings.Contains(p+q, `\`) {
 		return p == q
@@ -214,7 +217,8 @@ func disjointValues(a, b []string, fold bool) bool {
 	return true
 }
 
-// differ reports whether the literal texts of two patterns, up to the first wildcard and behind the last one, contradict each other.
+// differ reports whether the literal texts of two patterns, up to the first wildcard and behind the last one,
+// contradict each other.
 func differ(x, y string) bool {
 	headX, tailX, wildX := ends(x)
 	headY, tailY, wildY := ends(y)
@@ -231,7 +235,8 @@ func differ(x, y string) bool {
 // Wildcards are the characters of a pattern that do not stand for themselves.
 const Wildcards = `*?\`
 
-// ends are the literal texts of a pattern before its first wildcard and behind its last one. A backslash counts as a wildcard.
+// ends are the literal texts of a pattern before its first wildcard and behind its last one. A backslash counts as a
+// wildcard.
 func ends(pattern string) (head, tail string, wild bool) {
 	first := strings.IndexAny(pattern, Wildcards)
 	if first < 0 {

@@ -111,8 +111,10 @@ func TestCoverageIsNeverClaimedWrongly(t *testing.T) {
 		{[]stack.Condition{path("/*")}, []stack.Condition{path("/x"), post}, true},
 		{[]stack.Condition{host("a.test")}, []stack.Condition{host("a.test", "b.test")}, false},
 		{[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/a"}}}, []stack.Condition{path("/a")}, false},
-		{[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}}}, []stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/a"}}}, false},
-		{[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{"1"}}}, []stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-B", Values: []string{"1"}}}, false},
+		{[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}}}, []stack.Condition{
+			{Field: stack.PathPattern, Regex: []string{"^/a"}}}, false},
+		{[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{"1"}}}, []stack.Condition{
+			{Field: stack.HTTPHeader, HeaderName: "X-B", Values: []string{"1"}}}, false},
 	} {
 		if got := Covers(tc.a, tc.b); got != tc.want {
 			t.Errorf("Covers(%+v, %+v) = %v", tc.a, tc.b, got)
@@ -151,13 +153,16 @@ func TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre(t *testing.T) {
 	host := func(all ...string) []stack.Condition {
 		return []stack.Condition{{Field: stack.HostHeader, Regex: all}}
 	}
-	const a, b, wild, deep = `^a\.test(:[0-9]+)?$`, `^b\.test(:[0-9]+)?$`, `^[^.].*\.test(:[0-9]+)?$`, `^[^.].*\.b\.test(:[0-9]+)?$`
+	const a, b, wild, deep = `^a\.test(:[0-9]+)?$`, `^b\.test(:[0-9]+)?$`, `^[^.].*\.test(:[0-9]+)?$`,
+		`^[^.].*\.b\.test(:[0-9]+)?$`
 	for _, test := range []struct {
 		x, y []stack.Condition
 		want bool
 	}{
-		{host(a), host(b), true}, {host(a), host(a), false}, {host(a), host(`^A\.test(:[0-9]+)?$`), false}, {host(a, b), host(b), false},
-		{host(a), host(wild), false}, {host(wild), host(a), false}, {host(deep), host(wild), false}, {host(deep), host(a), true},
+		{host(a), host(b), true}, {host(a), host(a), false}, {host(a), host(`^A\.test(:[0-9]+)?$`), false},
+		{host(a, b), host(b), false},
+		{host(a), host(wild), false}, {host(wild), host(a), false}, {host(deep), host(wild), false},
+		{host(deep), host(a), true},
 		{host(`^test(:[0-9]+)?$`), host(wild), true}, {host(`^xtest(:[0-9]+)?$`), host(wild), true},
 		{host(a), host(`^b`), false}, {host(`^a.test(:[0-9]+)?$`), host(b), false}, {host(`^a\.test$`), host(b), false},
 		{host(a), []stack.Condition{{Field: stack.HostHeader, Values: []string{"b.test"}}}, false},
@@ -204,7 +209,8 @@ func TestRangesCoverThoseWithinThem(t *testing.T) {
 	from := func(ranges ...string) []stack.Condition {
 		return []stack.Condition{{Field: stack.SourceIP, Values: ranges}}
 	}
-	if !Covers(from("10.0.0.0/8"), from("10.1.0.0/16", "10.2.3.4/32")) || Covers(from("10.1.0.0/16"), from("10.0.0.0/8")) || Covers(from("0.0.0.0/0"), from("::/0")) {
+	if !Covers(from("10.0.0.0/8"), from("10.1.0.0/16", "10.2.3.4/32")) ||
+		Covers(from("10.1.0.0/16"), from("10.0.0.0/8")) || Covers(from("0.0.0.0/0"), from("::/0")) {
 		t.Error("a range covers ranges beyond it, or not those within it")
 	}
 }

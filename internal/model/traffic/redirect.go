@@ -8,9 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the request. Empty fields
-// have AWS's defaults. The protocol is in lower case. The port is always printed. An empty query has no question mark. Nothing is
-// encoded or decoded.
+// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the
+// request. Empty fields have AWS's defaults. The protocol is in lower case. The port is always printed. An empty query
+// has no question mark. Nothing is encoded or decoded.
 func Location(rd stack.Redirect, r *Request) string {
 	expand := strings.NewReplacer(
 		"#{protocol}", strings.ToLower(r.Scheme),
@@ -33,8 +33,8 @@ func Location(rd stack.Redirect, r *Request) string {
 	return b.String()
 }
 
-// Location is that of a redirect of the decision, for the request that was decided about. Host and path are taken after the rule's transforms.
-// An error means that the load balancer answers 500, as of Rewrite.
+// Location is that of a redirect of the decision, for the request that was decided about. Host and path are taken after
+// the rule's transforms. An error means that the load balancer answers 500, as of Rewrite.
 func (d *Decision) Location(rd stack.Redirect, r *Request) (string, error) {
 	host, path, err := d.Rewrite(r.Host, r.Path)
 	if err != nil {

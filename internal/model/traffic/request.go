@@ -19,8 +19,8 @@ type Request struct {
 	SourceIP netip.Addr          // the TCP peer as the load balancer sees it
 }
 
-// hostname is the Host value that conditions compare: in lower case, and with its port unless that is the listener's. IPv6 literals keep
-// their brackets.
+// hostname is the Host value that conditions compare: in lower case, and with its port unless that is the listener's.
+// IPv6 literals keep their brackets.
 func (r *Request) hostname() string {
 	host := withoutPort(r.Host)
 	if port := r.Host[len(host):]; port != "" && port != ":"+strconv.Itoa(int(r.Port)) {
@@ -44,9 +44,9 @@ func (r *Request) header(name string) []string {
 	return r.Header[textproto.CanonicalMIMEHeaderKey(name)]
 }
 
-// NormalizePath is the form of a path that conditions compare. Characters that are not printable ASCII are dropped. Percent-encoded
-// unreserved characters (RFC 3986 §2.3) are decoded. Dot segments are removed (§5.2.4); duplicate slashes are not. The path that is
-// forwarded is never changed.
+// NormalizePath is the form of a path that conditions compare. Characters that are not printable ASCII are dropped.
+// Percent-encoded unreserved characters (RFC 3986 §2.3) are decoded. Dot segments are removed (§5.2.4); duplicate
+// slashes are not. The path that is forwarded is never changed.
 func NormalizePath(path string) string {
 	return removeDotSegments(decodeUnreserved(visible(path)))
 }

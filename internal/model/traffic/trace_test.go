@@ -15,8 +15,10 @@ func TestATraceNamesTheFirstConditionThatFailedAndEndsAtTheRuleThatMatched(t *te
 	}
 	m, err := NewMatcher([]stack.Rule{
 		one(9, stack.Condition{Field: stack.PathPattern, Values: []string{"/*"}}),
-		one(1, stack.Condition{Field: stack.HostHeader, Values: []string{"b.example.com"}}, stack.Condition{Field: stack.PathPattern, Values: []string{"/none"}}),
-		one(2, stack.Condition{Field: stack.HostHeader, Values: []string{"a.example.com"}}, stack.Condition{Field: stack.PathPattern, Values: []string{"/none"}}),
+		one(1, stack.Condition{Field: stack.HostHeader, Values: []string{"b.example.com"}}, stack.Condition{
+			Field: stack.PathPattern, Values: []string{"/none"}}),
+		one(2, stack.Condition{Field: stack.HostHeader, Values: []string{"a.example.com"}}, stack.Condition{
+			Field: stack.PathPattern, Values: []string{"/none"}}),
 		one(3, stack.Condition{Field: stack.HTTPHeader, HeaderName: "X-Env", Values: []string{"prod"}}),
 		one(4, stack.Condition{Field: stack.HTTPHeader, HeaderName: "X-None", Values: []string{"prod"}}),
 		one(5, stack.Condition{Field: stack.RequestMethod, Values: []string{"POST"}}),
@@ -38,7 +40,8 @@ func TestATraceNamesTheFirstConditionThatFailedAndEndsAtTheRuleThatMatched(t *te
 		got = append(got, a.Rule.ID+" "+failed)
 	}
 	want := []string{
-		`1 host-header "a.example.com"`, `2 path-pattern "/x"`, `3 http-header "dev, test"`, `4 http-header ""`, `5 http-request-method "GET"`,
+		`1 host-header "a.example.com"`, `2 path-pattern "/x"`, `3 http-header "dev, test"`, `4 http-header ""`,
+		`5 http-request-method "GET"`,
 		`6 query-string "a=1"`, `7 source-ip "192.0.2.1"`, "8 matches",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -41,8 +41,9 @@ func compileTransform(t stack.Transform) (transform, error) {
 	return out, errors.Join(bad...)
 }
 
-// Rewrite applies the rule's transforms to the Host value and to the path with its query ("/a?x=1"). A value that does not match
-// stays as it is. After an error the load balancer answers 500: a result is not a host or does not start with a slash.
+// Rewrite applies the rule's transforms to the Host value and to the path with its query ("/a?x=1"). A value that does
+// not match stays as it is. After an error the load balancer answers 500: a result is not a host or does not start with
+// a slash.
 func (d *Decision) Rewrite(host, uri string) (newHost, newURI string, err error) {
 	for _, t := range d.transforms {
 		for _, r := range t.rewrites {

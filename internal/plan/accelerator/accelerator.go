@@ -1,6 +1,6 @@
-// Package accelerator is an accelerator of AWS Global Accelerator as a value: its listeners, endpoint groups and endpoints, as an object declares them
-// and as AWS holds them. Packages below it make the one of objects (declare), plan the way from one to the other (diff, operation) and execute it (account).
-// It decides nothing.
+// Package accelerator is an accelerator of AWS Global Accelerator as a value: its listeners, endpoint groups and
+// endpoints, as an object declares them and as AWS holds them. Packages below it make the one of objects (declare),
+// plan the way from one to the other (diff, operation) and execute it (account). It decides nothing.
 package accelerator
 
 import (
@@ -40,7 +40,8 @@ const (
 	DualStack  = "DUAL_STACK"
 )
 
-// Limits of the API, which AWS does not raise (API reference of CreateListener and CreateEndpointGroup; tags: TagResource).
+// Limits of the API, which AWS does not raise (API reference of CreateListener and CreateEndpointGroup; tags:
+// TagResource).
 const (
 	MaxPortRanges    = 10 // of a listener
 	MaxPortOverrides = 10 // of an endpoint group
@@ -78,7 +79,8 @@ type Override struct{ ListenerPort, EndpointPort int32 }
 type Endpoint struct {
 	ID     string // an ARN, the id of an allocation or of an instance
 	Weight int32
-	// PreserveClientIP is nil where the endpoint cannot preserve addresses of clients: observed, AWS returns nothing; declared, nothing is asked for.
+	// PreserveClientIP is nil where the endpoint cannot preserve addresses of clients: observed, AWS returns nothing;
+	// declared, nothing is asked for.
 	PreserveClientIP *bool `json:",omitempty"`
 }
 
@@ -90,10 +92,11 @@ type Group struct {
 	Overrides []Override `json:",omitempty"`
 	Endpoints []Endpoint `json:",omitempty"`
 
-	// Held, declared: endpoints that stay if AWS has them, as it is not known at this moment whether they still are the load balancers of their objects.
+	// Held, declared: endpoints that stay if AWS has them, as it is not known at this moment whether they still are the
+	// load balancers of their objects.
 	Held []string `json:",omitempty"`
-	// Waiting, declared: the load balancers of some endpoints were never known. What AWS has beyond Endpoints may be one of them, and stays, unless
-	// it is in Gone.
+	// Waiting, declared: the load balancers of some endpoints were never known. What AWS has beyond Endpoints may be one
+	// of them, and stays, unless it is in Gone.
 	Waiting bool     `json:",omitempty"`
 	Gone    []string `json:",omitempty"`
 }
@@ -123,15 +126,19 @@ func (l Listener) Contains(port int32) bool {
 	return slices.ContainsFunc(l.Ports, func(r PortRange) bool { return r.Contains(port) })
 }
 
-// Conflicts reports whether AWS admits only one of two listeners on an accelerator: they have a protocol and a port in common.
+// Conflicts reports whether AWS admits only one of two listeners on an accelerator: they have a protocol and a port in
+// common.
 func (l Listener) Conflicts(o Listener) bool {
-	return l.Protocol == o.Protocol && slices.ContainsFunc(l.Ports, func(r PortRange) bool { return slices.ContainsFunc(o.Ports, r.Overlaps) })
+	return l.Protocol == o.Protocol && slices.ContainsFunc(l.Ports, func(r PortRange) bool {
+		return slices.ContainsFunc(o.Ports, r.Overlaps)
+	})
 }
 
 // Declared is an accelerator as an object declares it.
 type Declared struct {
-	Key           stack.Key
-	UID           string `json:",omitempty"` // of the object: the token by which AWS makes one accelerator of several attempts
+	Key stack.Key
+	// of the object: the token by which AWS makes one accelerator of several attempts
+	UID           string `json:",omitempty"`
 	Name          string
 	IPAddressType string
 	// IPAddresses are addresses that the account brought along; they count when the accelerator is created.
@@ -139,7 +146,8 @@ type Declared struct {
 	Tags        map[string]string // of the accelerator, those that identify it among them
 	// ExternalTags are keys of tags that are neither changed nor removed.
 	ExternalTags []string `json:",omitempty"`
-	// Deferred: ports and protocols are to be those of a load balancer that is not known at this moment. The listeners of AWS stay as they are.
+	// Deferred: ports and protocols are to be those of a load balancer that is not known at this moment. The listeners of
+	// AWS stay as they are.
 	Deferred bool `json:",omitempty"`
 	// Emptied, beside Deferred: the only endpoint is known to be gone, so that groups are to have none.
 	Emptied   bool       `json:",omitempty"`
@@ -226,5 +234,7 @@ func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
 
 // Sorted are the ranges in the order of their ports.
 func Sorted(ranges []PortRange) []PortRange {
-	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call. AWS refuses such a call as a
-// whole if it refuses one value, and several members of a group may have declared the values. Nil = the operation sets one, or something else.
+// Apart returns an operation for each attribute or tag of an operation that sets several of them by one call. AWS
+// refuses such a call as a whole if it refuses one value, and several members of a group may have declared the values.
+// Nil = the operation sets one, or something else.
 func Apart(op plan.Operation) []plan.Operation {
 	switch op := op.(type) {
 	case ModifyLoadBalancerAttributes:

@@ -7,7 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// RequestCertificate requests a certificate of ACM. AWS answers a repetition with the same token with the same certificate.
+// RequestCertificate requests a certificate of ACM. AWS answers a repetition with the same token with the same
+// certificate.
 type RequestCertificate struct {
 	Certificate stack.Certificate
 	Token       string
@@ -23,8 +24,8 @@ func (o RequestCertificate) advance(a advancer) {
 	a.o.Certificates = added(a.o.Certificates, c, (*Certificate).id)
 }
 
-// ImportCertificate gives ACM a certificate with its key, under the ARN of an earlier one of the same Secret if At is not
-// empty; tags belong to a first import only.
+// ImportCertificate gives ACM a certificate with its key, under the ARN of an earlier one of the same Secret if At is
+// not empty; tags belong to a first import only.
 type ImportCertificate struct {
 	Certificate stack.Certificate
 	At          stack.Ref
@@ -49,7 +50,8 @@ func (o ImportCertificate) advance(a advancer) {
 	pair := o.Certificate.Import
 	if o.At == (stack.Ref{}) {
 		c := Certificate{ARN: a.out.ID, Status: "ISSUED", Imported: true, Certificate: o.Certificate}
-		c.Content, c.Algorithm, c.Serial, c.Import, c.Tags = pair.Hash, pair.Algorithm, pair.Serial, nil, merged(o.Certificate.Tags, nil)
+		c.Content, c.Algorithm, c.Serial, c.Import, c.Tags = pair.Hash, pair.Algorithm, pair.Serial, nil,
+			merged(o.Certificate.Tags, nil)
 		a.o.Certificates = added(a.o.Certificates, c, (*Certificate).id)
 		return
 	}

@@ -16,8 +16,9 @@ const (
 	Deletes Verb = "deletes"
 )
 
-// Effect is what caches of AWS need to know of an operation: which resource is another one after a success, and is uncertain if the answer is
-// lost. What exactly changes is in Advance. The zero value is that of an operation that changes nothing that is observed.
+// Effect is what caches of AWS need to know of an operation: which resource is another one after a success, and is
+// uncertain if the answer is lost. What exactly changes is in Advance. The zero value is that of an operation that
+// changes nothing that is observed.
 type Effect struct {
 	Kind     stack.Kind
 	Verb     Verb
@@ -28,7 +29,8 @@ type Effect struct {
 	Below stack.Ref
 	// AddOn is the add-on of the load balancer that changes; empty = none does.
 	AddOn AddOn
-	// Forwards is set if the operation decides which target groups listeners and rules forward to, and at which priorities.
+	// Forwards is set if the operation decides which target groups listeners and rules forward to, and at which
+	// priorities.
 	Forwards bool
 	// Import is the key pair that a certificate has afterwards; nil = the operation imports none.
 	Import *stack.KeyPair

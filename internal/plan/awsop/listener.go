@@ -95,7 +95,8 @@ type DeleteListener struct{ Listener stack.Ref }
 
 func (o DeleteListener) Refs() []stack.Ref { return []stack.Ref{o.Listener} }
 func (o DeleteListener) Traits() plan.Traits {
-	return plan.Traits{Removes: true, UsedBy: noTarget, Quota: plan.Quota{Of: o.Listener, Counts: "listeners", Frees: true}}
+	return plan.Traits{Removes: true, UsedBy: noTarget, Quota: plan.Quota{Of: o.Listener, Counts: "listeners",
+		Frees: true}}
 }
 func (o DeleteListener) Send(s Sender) { s.DeleteListener(o) }
 func (o DeleteListener) effect() Effect {

@@ -24,7 +24,8 @@ func (o CreateLoadBalancer) effect() Effect {
 	return Effect{Kind: stack.KindLoadBalancer, Verb: Creates, Name: o.LoadBalancer.Name}
 }
 func (o CreateLoadBalancer) advance(a advancer) {
-	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: o.LoadBalancer}
+	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State,
+		LoadBalancer: o.LoadBalancer}
 	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
 	lb.PrivateLinkRules = "" // which no request for a new load balancer has
 	lb.Attributes, lb.Tags = map[string]string{}, merged(o.LoadBalancer.Tags, nil)
@@ -58,8 +59,9 @@ type SetSubnets struct {
 	LoadBalancer     stack.Ref
 	Subnets          []stack.SubnetMapping
 	NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
-	// IPAddressType is set with the subnets where each needs the other: AWS admits source NAT of dualstack load balancers only, and no UDP
-	// listener of a dualstack load balancer without; and subnets get IPv6 addresses with the type. Empty = not sent.
+	// IPAddressType is set with the subnets where each needs the other: AWS admits source NAT of dualstack load balancers
+	// only, and no UDP listener of a dualstack load balancer without; and subnets get IPv6 addresses with the type. Empty
+	// = not sent.
 	IPAddressType string `json:",omitempty"`
 }
 
@@ -157,7 +159,8 @@ const noTarget = "AWS to notice that the load balancer is no longer a target"
 
 func (lb *LoadBalancer) id() string { return lb.ARN }
 
-// Retained reports whether the load balancer stays without an object, as its objects asked for before they were deleted.
+// Retained reports whether the load balancer stays without an object, as its objects asked for before they were
+// deleted.
 func (lb *LoadBalancer) Retained() bool {
 	_, ok := lb.Tags[naming.RetainedTag]
 	return ok
@@ -198,8 +201,8 @@ func (o AddTags) advance(a advancer) {
 	})
 }
 
-// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A load balancer, with what hangs on it, and a target group
-// without the tag of its identity are the stack's no more.
+// RemoveTags removes tags of a load balancer, target group, listener, rule or trust store by key. A load balancer, with
+// what hangs on it, and a target group without the tag of its identity are the stack's no more.
 type RemoveTags struct {
 	Resource stack.Ref
 	Keys     []string
@@ -216,7 +219,8 @@ func (o RemoveTags) advance(a advancer) {
 			a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.Resource), (*TargetGroup).id)
 		case stack.KindLoadBalancer:
 			a.dropLoadBalancer(a.resolve(o.Resource))
-		case stack.KindSecurityGroup, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore:
+		case stack.KindSecurityGroup, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate,
+			stack.KindTrustStore:
 		}
 	}
 	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })

@@ -24,17 +24,22 @@ type Observed struct {
 	Listeners      []Listener      `json:",omitempty"`
 	Rules          []Rule          `json:",omitempty"` // without default rules
 	Bindings       []Binding       `json:",omitempty"` // from Kubernetes; the inventory does not fill them in
-	// Hostnames are the names of load balancers that members show in their status, in lower case; from Kubernetes as Bindings are.
+	// Hostnames are the names of load balancers that members show in their status, in lower case; from Kubernetes as
+	// Bindings are.
 	Hostnames []string `json:",omitempty"`
-	// Unavailable has the add-ons that are wanted and cannot be had for any load balancer, each with the reason. Nothing is planned of them.
+	// Unavailable has the add-ons that are wanted and cannot be had for any load balancer, each with the reason. Nothing
+	// is planned of them.
 	Unavailable map[AddOn]plan.Guard `json:",omitempty"`
-	// Pending is set while an add-on that is wanted is still being read: what is nil of it in a load balancer is not known yet.
+	// Pending is set while an add-on that is wanted is still being read: what is nil of it in a load balancer is not known
+	// yet.
 	Pending      bool          `json:",omitempty"`
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
-	// CertificatesUnread is why Certificates could not be read: nothing about them is planned, and it is not concluded that there are none.
+	// CertificatesUnread is why Certificates could not be read: nothing about them is planned, and it is not concluded
+	// that there are none.
 	CertificatesUnread *plan.Guard  `json:",omitempty"`
 	TrustStores        []TrustStore `json:",omitempty"` // owned by the stack
-	// TrustStoresUnread is why TrustStores could not be read: nothing about them is planned, and it is not concluded that there are none.
+	// TrustStoresUnread is why TrustStores could not be read: nothing about them is planned, and it is not concluded that
+	// there are none.
 	TrustStoresUnread *plan.Guard `json:",omitempty"`
 }
 
@@ -44,8 +49,9 @@ type SecurityGroup struct {
 	stack.SecurityGroup
 }
 
-// LoadBalancer is an observed load balancer. An attribute that is missing in Attributes is at AWS's default if PartAttributes is
-// known; else Attributes has those only that this process wrote. Of the add-ons, nil is not known: it was not wanted, or could not be read (Unread), or is being read (Observed.Pending).
+// LoadBalancer is an observed load balancer. An attribute that is missing in Attributes is at AWS's default if
+// PartAttributes is known; else Attributes has those only that this process wrote. Of the add-ons, nil is not known: it
+// was not wanted, or could not be read (Unread), or is being read (Observed.Pending).
 type LoadBalancer struct {
 	Parts
 	ARN        string
@@ -56,7 +62,8 @@ type LoadBalancer struct {
 	Protection *ShieldProtection `json:",omitempty"`
 	// Unread has the add-ons that are wanted and could not be read, each with the reason.
 	Unread map[AddOn]plan.Guard `json:",omitempty"`
-	// Foreign marks a load balancer of others, which has no identity: of its listeners and rules, those with the tags of the stack are the stack's.
+	// Foreign marks a load balancer of others, which has no identity: of its listeners and rules, those with the tags of
+	// the stack are the stack's.
 	Foreign bool `json:",omitempty"`
 	stack.LoadBalancer
 }
@@ -70,8 +77,9 @@ type TargetGroup struct {
 	stack.TargetGroup
 }
 
-// Listener is an observed listener; LoadBalancer.Literal is the ARN of its load balancer, Certificates holds the default
-// certificate only and SNI the others. Attributes are as those of a load balancer. Tags are nil where it was created without any.
+// Listener is an observed listener; LoadBalancer.Literal is the ARN of its load balancer, Certificates holds the
+// default certificate only and SNI the others. Attributes are as those of a load balancer. Tags are nil where it was
+// created without any.
 type Listener struct {
 	Parts
 	ARN string
@@ -85,15 +93,15 @@ type Rule struct {
 	stack.Rule
 }
 
-// Binding is a TargetGroupBinding object as Kubernetes holds it; TargetGroup.Literal is its target group's ARN and ID is
-// not filled. Labels may hold more than ours.
+// Binding is a TargetGroupBinding object as Kubernetes holds it; TargetGroup.Literal is its target group's ARN and ID
+// is not filled. Labels may hold more than ours.
 type Binding struct {
 	Deleting bool
 	stack.Binding
 }
 
-// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil. Of several it is the
-// one that serves.
+// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil. Of
+// several it is the one that serves.
 func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
 	var out *LoadBalancer
 	for i := range o.LoadBalancers {
@@ -104,7 +112,8 @@ func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
 			}
 			continue
 		}
-		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme && (out == nil || o.compareBalancers(lb, out) < 0) {
+		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme &&
+			(out == nil || o.compareBalancers(lb, out) < 0) {
 			out = lb
 		}
 	}
@@ -116,7 +125,8 @@ func (o *Observed) Owned() bool {
 	return slices.ContainsFunc(o.LoadBalancers, func(lb LoadBalancer) bool { return !lb.Foreign })
 }
 
-// Actions are the default actions of each listener and the actions of each rule, with its listener, which is empty if it is not observed.
+// Actions are the default actions of each listener and the actions of each rule, with its listener, which is empty if
+// it is not observed.
 func (o *Observed) Actions() iter.Seq2[*Listener, []stack.Action] {
 	return func(yield func(*Listener, []stack.Action) bool) {
 		listeners, unseen := make(map[string]*Listener, len(o.Listeners)), &Listener{}
@@ -144,8 +154,8 @@ func (o *Observed) TargetGroup(arn string) *TargetGroup {
 	return nil
 }
 
-// Clone copies the observation so that writing through to one copy does not show in the other. Maps and nested slices are
-// shared: Advance replaces them, it never writes into them.
+// Clone copies the observation so that writing through to one copy does not show in the other. Maps and nested slices
+// are shared: Advance replaces them, it never writes into them.
 func (o *Observed) Clone() Observed {
 	c := *o
 	c.SecurityGroups = append([]SecurityGroup(nil), o.SecurityGroups...)
@@ -159,22 +169,25 @@ func (o *Observed) Clone() Observed {
 	return c
 }
 
-// compareBalancers orders load balancers of one identity, type and scheme: the one that serves comes first. That is the one that
-// has listeners, else the one whose name members show in their status, else the one that forwards to a target group with a binding,
-// as the targets of the others are not registered, else the older one. One without a creation time was made by this process,
-// and is the youngest.
+// compareBalancers orders load balancers of one identity, type and scheme: the one that serves comes first. That is the
+// one that has listeners, else the one whose name members show in their status, else the one that forwards to a target
+// group with a binding, as the targets of the others are not registered, else the older one. One without a creation
+// time was made by this process, and is the youngest.
 func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	listens := func(lb *LoadBalancer) bool {
 		return slices.ContainsFunc(o.Listeners, func(l Listener) bool { return l.LoadBalancer.Literal == lb.ARN })
 	}
 	hasTargets := func(lb *LoadBalancer) bool {
-		return slices.ContainsFunc(o.Bindings, func(b Binding) bool { return !b.Deleting && o.forwards(lb.ARN, b.TargetGroup.Literal) })
+		return slices.ContainsFunc(o.Bindings, func(b Binding) bool {
+			return !b.Deleting && o.forwards(lb.ARN, b.TargetGroup.Literal)
+		})
 	}
 	older := x.Created.Compare(y.Created)
 	if x.Created.IsZero() || y.Created.IsZero() {
 		older = trueFirst(!x.Created.IsZero(), !y.Created.IsZero())
 	}
-	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(o.Shown(x), o.Shown(y)), trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
+	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(o.Shown(x), o.Shown(y)),
+		trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
 }
 
 // forwards reports whether a listener or rule of a load balancer forwards to a target group.
@@ -183,9 +196,10 @@ func (o *Observed) forwards(balancer, targetGroup string) bool {
 		return slices.ContainsFunc(TargetGroupsOf(as), func(r stack.Ref) bool { return r.Literal == targetGroup })
 	}
 	return slices.ContainsFunc(o.Listeners, func(l Listener) bool {
-		return l.LoadBalancer.Literal == balancer && (leadsThere(l.DefaultActions) || slices.ContainsFunc(o.Rules, func(r Rule) bool {
-			return r.Listener.Literal == l.ARN && leadsThere(r.Actions)
-		}))
+		return l.LoadBalancer.Literal == balancer && (leadsThere(l.DefaultActions) ||
+			slices.ContainsFunc(o.Rules, func(r Rule) bool {
+				return r.Listener.Literal == l.ARN && leadsThere(r.Actions)
+			}))
 	})
 }
 
@@ -204,8 +218,8 @@ func (o *Observed) Shown(lb *LoadBalancer) bool {
 	return lb.DNSName != "" && slices.Contains(o.Hostnames, strings.ToLower(lb.DNSName))
 }
 
-// Contains reports whether an observed target group has a load balancer as its target, and at which port. One whose targets
-// were never read may have: taking out what is not there is no error.
+// Contains reports whether an observed target group has a load balancer as its target, and at which port. One whose
+// targets were never read may have: taking out what is not there is no error.
 func (tg *TargetGroup) Contains(balancer string) (port int32, ok bool) {
 	if tg.TargetType != stack.TargetALB {
 		return 0, false
@@ -221,8 +235,8 @@ func (tg *TargetGroup) Contains(balancer string) (port int32, ok bool) {
 	return 0, false
 }
 
-// Reaches reports whether a target group leads, or can lead, to a port of a load balancer: its own port must be that port,
-// unless AWS admitted a target at the other one before.
+// Reaches reports whether a target group leads, or can lead, to a port of a load balancer: its own port must be that
+// port, unless AWS admitted a target at the other one before.
 func (tg *TargetGroup) Reaches(port int32) bool {
 	return tg.Port == port || slices.ContainsFunc(tg.Targets, func(t Target) bool { return t.Port == port })
 }
@@ -233,8 +247,8 @@ type ShieldProtection struct{ ID, Name string }
 // Ours reports whether the controller made the protection.
 func (p *ShieldProtection) Ours() bool { return p != nil && naming.OurProtection(p.Name) }
 
-// ValidationRecord is a CNAME record that proves to ACM that the account owns a name. It is the same for a domain and its wildcard, and for
-// all certificates of an account.
+// ValidationRecord is a CNAME record that proves to ACM that the account owns a name. It is the same for a domain and
+// its wildcard, and for all certificates of an account.
 type ValidationRecord struct {
 	Name  string // owner name of the record
 	Value string

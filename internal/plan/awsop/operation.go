@@ -1,7 +1,7 @@
-// Package awsop is what AWS holds of a stack, and the operations that change it: what each is called, what it refers to, which resource it
-// writes (Effect), and what an observation looks like after it (Advance). Which parts of an observation are read, and what may be concluded from
-// the others, is in their State. It decides nothing: package diff plans, package cloud sends. It imports only the standard library, diag,
-// naming, plan, canonical and stack.
+// Package awsop is what AWS holds of a stack, and the operations that change it: what each is called, what it refers
+// to, which resource it writes (Effect), and what an observation looks like after it (Advance). Which parts of an
+// observation are read, and what may be concluded from the others, is in their State. It decides nothing: package diff
+// plans, package cloud sends. It imports only the standard library, diag, naming, plan, canonical and stack.
 package awsop
 
 import (
@@ -14,8 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// Operation is one write to AWS or Kubernetes: a struct per AWS action or Kubernetes verb, in the file of its resource. All that is
-// known of an operation is in its methods; how it is sent is in the method of package cloud that Send calls.
+// Operation is one write to AWS or Kubernetes: a struct per AWS action or Kubernetes verb, in the file of its resource.
+// All that is known of an operation is in its methods; how it is sent is in the method of package cloud that Send
+// calls.
 type Operation interface {
 	plan.Operation
 	// Send calls the method of s that is for the operation.

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TestARefOfAnOperationIsAlwaysOneOfItsRefs puts a reference into each place of each operation that can hold one. One that Refs leaves out is not
-// waited for: the step may run before the resource exists.
+// TestARefOfAnOperationIsAlwaysOneOfItsRefs puts a reference into each place of each operation that can hold one. One
+// that Refs leaves out is not waited for: the step may run before the resource exists.
 func TestARefOfAnOperationIsAlwaysOneOfItsRefs(t *testing.T) {
 	t.Parallel()
 	unused := map[string]string{
@@ -79,8 +79,9 @@ func fill(v reflect.Value, place string, places map[string]bool) {
 func TestAnOperationIsNamedAsAWSNamesItsAction(t *testing.T) {
 	t.Parallel()
 	others := map[string]string{
-		"AwaitTargets": "DescribeTargetHealth", "RegisterLoadBalancer": "RegisterTargets", "DeregisterLoadBalancer": "DeregisterTargets",
-		"PublishValidation": "ChangeResourceRecordSets", "WithdrawValidation": "ChangeResourceRecordSets",
+		"AwaitTargets": "DescribeTargetHealth", "RegisterLoadBalancer": "RegisterTargets",
+		"DeregisterLoadBalancer": "DeregisterTargets",
+		"PublishValidation":      "ChangeResourceRecordSets", "WithdrawValidation": "ChangeResourceRecordSets",
 	}
 	for _, op := range Operations() {
 		of := reflect.TypeOf(op).Name()
@@ -90,13 +91,16 @@ func TestAnOperationIsNamedAsAWSNamesItsAction(t *testing.T) {
 	}
 }
 
-// fullOf is the value of a type in which everything is set: references to resources whose ARN or id is their kind, numbers 1, texts "x".
+// fullOf is the value of a type in which everything is set: references to resources whose ARN or id is their kind,
+// numbers 1, texts "x".
 func fullOf(v reflect.Value, field string) {
 	kinds := map[string]stack.Kind{
-		"TargetGroup": stack.KindTargetGroup, "Resource": stack.KindTargetGroup, "Listener": stack.KindListener, "Rule": stack.KindRule, "Group": stack.KindSecurityGroup,
+		"TargetGroup": stack.KindTargetGroup, "Resource": stack.KindTargetGroup, "Listener": stack.KindListener,
+		"Rule": stack.KindRule, "Group": stack.KindSecurityGroup,
 		"Groups": stack.KindSecurityGroup, "SecurityGroups": stack.KindSecurityGroup, "FromGroups": stack.KindSecurityGroup,
-		"Certificate": stack.KindCertificate, "At": stack.KindCertificate, "ModifyListener.Ref": stack.KindListener, "ModifyRule.Ref": stack.KindRule,
-		"TrustStore": stack.KindTrustStore, "ModifyTrustStore.Ref": stack.KindTrustStore,
+		"Certificate": stack.KindCertificate, "At": stack.KindCertificate, "ModifyListener.Ref": stack.KindListener,
+		"ModifyRule.Ref": stack.KindRule,
+		"TrustStore":     stack.KindTrustStore, "ModifyTrustStore.Ref": stack.KindTrustStore,
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -132,16 +136,19 @@ func fullOf(v reflect.Value, field string) {
 	}
 }
 
-// TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt holds the two methods of each operation against each other: what advance changes is
-// of the kind that the effect names, created, changed or deleted as it says, and nothing else changes, except what goes with a resource.
+// TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt holds the two methods of each operation against each other:
+// what advance changes is of the kind that the effect names, created, changed or deleted as it says, and nothing else
+// changes, except what goes with a resource.
 func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 	t.Parallel()
 	below := map[string]stack.Kind{ // what changes besides
 		"DeleteLoadBalancer": stack.KindListener, "DeleteListener": stack.KindRule,
 	}
-	kinds := []stack.Kind{stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore}
+	kinds := []stack.Kind{stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindLoadBalancer, stack.KindListener,
+		stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore}
 	lists := func(o *Observed) []any {
-		return []any{o.SecurityGroups, o.TargetGroups, o.LoadBalancers, o.Listeners, o.Rules, o.Bindings, o.Certificates, o.TrustStores}
+		return []any{o.SecurityGroups, o.TargetGroups, o.LoadBalancers, o.Listeners, o.Rules, o.Bindings, o.Certificates,
+			o.TrustStores}
 	}
 	for _, zero := range Operations() {
 		v := reflect.New(reflect.TypeOf(zero)).Elem()
@@ -153,15 +160,21 @@ func TestTheEffectOfAnOperationNamesWhatAnObservationShowsOfIt(t *testing.T) {
 		name := v.Type().Name()
 		var before Observed
 		fullOf(reflect.ValueOf(&before).Elem(), "")
-		before.LoadBalancers[0].ARN, before.TargetGroups[0].ARN, before.TargetGroups[0].TargetType = "LoadBalancer", "TargetGroup", stack.TargetALB
+		before.LoadBalancers[0].ARN, before.TargetGroups[0].ARN, before.TargetGroups[0].TargetType = "LoadBalancer",
+			"TargetGroup", stack.TargetALB
 		before.TargetGroups[0].Targets = []Target{{ID: "LoadBalancer", Port: 1}}
-		before.LoadBalancers[0].LoadBalancer, before.TargetGroups[0].HealthCheck, before.Rules[0].Conditions = stack.LoadBalancer{}, stack.HealthCheck{}, nil
-		before.Listeners[0].ARN, before.Rules[0].ARN, before.SecurityGroups[0].GroupID, before.Certificates[0].ARN, before.TrustStores[0].ARN = "Listener", "Rule", "SecurityGroup", "Certificate", "TrustStore"
+		before.LoadBalancers[0].LoadBalancer, before.TargetGroups[0].HealthCheck,
+			before.Rules[0].Conditions = stack.LoadBalancer{}, stack.HealthCheck{}, nil
+		before.Listeners[0].ARN, before.Rules[0].ARN, before.SecurityGroups[0].GroupID, before.Certificates[0].ARN,
+			before.TrustStores[0].ARN = "Listener", "Rule", "SecurityGroup", "Certificate", "TrustStore"
 		before.TrustStores[0].Hash = "before"
-		for n, k := range []*map[string]string{&before.LoadBalancers[0].Tags, &before.TargetGroups[0].Tags, &before.SecurityGroups[0].Tags, &before.Certificates[0].Tags, &before.LoadBalancers[0].Attributes, &before.TargetGroups[0].Attributes, &before.Listeners[0].Attributes} {
+		for n, k := range []*map[string]string{&before.LoadBalancers[0].Tags, &before.TargetGroups[0].Tags,
+			&before.SecurityGroups[0].Tags, &before.Certificates[0].Tags, &before.LoadBalancers[0].Attributes,
+			&before.TargetGroups[0].Attributes, &before.Listeners[0].Attributes} {
 			*k = map[string]string{"x": fmt.Sprint("before ", n)}
 		}
-		was, after := before.Clone(), Advance(before, op, Output{ID: "new", Protection: "new"}, func(r stack.Ref) string { return r.Literal })
+		was, after := before.Clone(), Advance(before, op, Output{ID: "new", Protection: "new"},
+			func(r stack.Ref) string { return r.Literal })
 		e := EffectOf(op)
 		for n, kind := range kinds {
 			old, now := reflect.ValueOf(lists(&was)[n]), reflect.ValueOf(lists(&after)[n])

@@ -23,8 +23,9 @@ type State int
 const (
 	// Unread: nothing. The part is empty, whatever AWS holds.
 	Unread State = iota
-	// Assumed: an earlier process left the part in a checkpoint. It may show that nothing is to be done. Nothing is written or deleted, and
-	// nothing is taken for absent, because of it: a plan of which any step may rest on it is not executed.
+	// Assumed: an earlier process left the part in a checkpoint. It may show that nothing is to be done. Nothing is
+	// written or deleted, and nothing is taken for absent, because of it: a plan of which any step may rest on it is not
+	// executed.
 	Assumed
 	// Read: this process read or wrote the part. What is missing in it does not exist, unless others made it since.
 	Read

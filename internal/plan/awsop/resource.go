@@ -36,12 +36,17 @@ func (o *Observed) ofKind(kind stack.Kind, yield func(Resource) bool) bool {
 	ref := func(id, literal string) stack.Ref { return stack.Ref{Kind: kind, ID: id, Literal: literal} }
 	switch kind {
 	case stack.KindLoadBalancer:
-		return yieldAll(o.LoadBalancers, yield, func(x *LoadBalancer) Resource { return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags, Parts: &x.Parts} })
+		return yieldAll(o.LoadBalancers, yield, func(x *LoadBalancer) Resource {
+			return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags, Parts: &x.Parts}
+		})
 	case stack.KindTargetGroup:
-		return yieldAll(o.TargetGroups, yield, func(x *TargetGroup) Resource { return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags, Parts: &x.Parts} })
+		return yieldAll(o.TargetGroups, yield, func(x *TargetGroup) Resource {
+			return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags, Parts: &x.Parts}
+		})
 	case stack.KindListener:
 		return yieldAll(o.Listeners, yield, func(x *Listener) Resource {
-			return Resource{Ref: ref(x.ID, x.ARN), Below: x.LoadBalancer.Literal, Actions: x.DefaultActions, Tags: x.Tags, Parts: &x.Parts}
+			return Resource{Ref: ref(x.ID, x.ARN), Below: x.LoadBalancer.Literal, Actions: x.DefaultActions, Tags: x.Tags,
+				Parts: &x.Parts}
 		})
 	case stack.KindRule:
 		return yieldAll(o.Rules, yield, func(x *Rule) Resource {
@@ -52,7 +57,9 @@ func (o *Observed) ofKind(kind stack.Kind, yield func(Resource) bool) bool {
 			return Resource{Ref: ref(x.ID, x.GroupID), Tags: x.Tags, Shared: x.Shared}
 		})
 	case stack.KindTrustStore:
-		return yieldAll(o.TrustStores, yield, func(x *TrustStore) Resource { return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags} })
+		return yieldAll(o.TrustStores, yield, func(x *TrustStore) Resource {
+			return Resource{Ref: ref(x.ID, x.ARN), Tags: x.Tags}
+		})
 	default: // nobody asks for certificates and bindings of all kinds alike
 		return true
 	}

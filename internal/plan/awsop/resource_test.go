@@ -11,15 +11,20 @@ import (
 func TestResourcesComeInOrderOfKinds(t *testing.T) {
 	t.Parallel()
 	o := Observed{
-		LoadBalancers:  []LoadBalancer{{ARN: "lb", LoadBalancer: stack.LoadBalancer{ID: "LoadBalancer"}}},
-		Listeners:      []Listener{{ARN: "l1", Listener: stack.Listener{ID: "80", LoadBalancer: stack.Literal(stack.KindLoadBalancer, "lb")}}, {ARN: "l2"}},
-		Rules:          []Rule{{ARN: "r", Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "l1"), Actions: []stack.Action{{Type: stack.ActionForward}}}}},
+		LoadBalancers: []LoadBalancer{{ARN: "lb", LoadBalancer: stack.LoadBalancer{ID: "LoadBalancer"}}},
+		Listeners: []Listener{
+			{ARN: "l1", Listener: stack.Listener{ID: "80", LoadBalancer: stack.Literal(stack.KindLoadBalancer, "lb")}},
+			{ARN: "l2"}},
+		Rules: []Rule{
+			{ARN: "r", Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "l1"), Actions: []stack.Action{
+				{Type: stack.ActionForward}}}}},
 		TargetGroups:   []TargetGroup{{ARN: "tg"}},
 		SecurityGroups: []SecurityGroup{{GroupID: "sg"}},
 		TrustStores:    []TrustStore{{ARN: "ts"}},
 	}
 	var got []string
-	for r := range o.Resources(stack.KindRule, stack.KindTrustStore, stack.KindListener, stack.KindSecurityGroup, stack.KindTargetGroup, stack.KindLoadBalancer) {
+	for r := range o.Resources(stack.KindRule, stack.KindTrustStore, stack.KindListener, stack.KindSecurityGroup,
+		stack.KindTargetGroup, stack.KindLoadBalancer) {
 		got = append(got, r.Literal)
 		switch r.Literal {
 		case "r":

@@ -73,7 +73,9 @@ func (o RevokeSecurityGroupIngress) advance(a advancer) {
 		gone[canonical.PermissionKey(p, a.resolve)] = true
 	}
 	a.securityGroup(o.Group, func(g *SecurityGroup) {
-		g.Ingress = slices.DeleteFunc(slices.Clone(g.Ingress), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, canonical.Literal)] })
+		g.Ingress = slices.DeleteFunc(slices.Clone(g.Ingress), func(p stack.Permission) bool {
+			return gone[canonical.PermissionKey(p, canonical.Literal)]
+		})
 	})
 }
 

@@ -71,7 +71,8 @@ func (o ModifyTargetGroupAttributes) advance(a advancer) {
 // DeleteTargetGroup deletes a target group with whatever is registered in it.
 type DeleteTargetGroup struct {
 	TargetGroup stack.Ref
-	// Delayed: a network load balancer has turned away from the target group, and its nodes may not know it yet. It is deleted some time after.
+	// Delayed: a network load balancer has turned away from the target group, and its nodes may not know it yet. It is
+	// deleted some time after.
 	Delayed bool `json:",omitempty"`
 }
 
@@ -126,7 +127,8 @@ func (o DeregisterTargets) Send(s Sender)     { s.DeregisterTargets(o) }
 func (DeregisterTargets) effect() Effect      { return Effect{} }
 func (DeregisterTargets) advance(advancer)    {}
 
-// RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener there.
+// RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener
+// there.
 type RegisterLoadBalancer struct {
 	TargetGroup  stack.Ref
 	LoadBalancer stack.Ref
@@ -181,7 +183,8 @@ type Target struct {
 // Address is the identity of a target in its target group for AWS: "id:port".
 func (t Target) Address() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
 
-// Key is Address, and of a target with a server id "id:port:serverid": AWS keeps the server id of a registered target, so that with another one it is another target.
+// Key is Address, and of a target with a server id "id:port:serverid": AWS keeps the server id of a registered target,
+// so that with another one it is another target.
 func (t Target) Key() string {
 	if t.ServerID == "" {
 		return t.Address()

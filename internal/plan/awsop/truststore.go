@@ -5,8 +5,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// TrustStore is an observed trust store of the stack, with the value of the resource tag as its ID. The hash and the place of its bundle are
-// what its tags say.
+// TrustStore is an observed trust store of the stack, with the value of the resource tag as its ID. The hash and the
+// place of its bundle are what its tags say.
 type TrustStore struct {
 	ARN    string
 	Status string // CREATING or ACTIVE

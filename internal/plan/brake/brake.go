@@ -1,6 +1,6 @@
-// Package brake limits deletions of load balancers, and of targets, within a short time: those beyond the limit are held until an
-// annotation allows them. It counts and decides; it deletes nothing.
-// It imports nothing but the standard library.
+// Package brake limits deletions of load balancers, and of targets, within a short time: those beyond the limit are
+// held until an annotation allows them. It counts and decides; it deletes nothing. It imports nothing but the standard
+// library.
 package brake
 
 import (
@@ -11,7 +11,8 @@ import (
 // Window is the time within which deletions count together.
 const Window = 10 * time.Minute
 
-// Brake counts deletions. Its counts begin at zero when a process starts. It is safe for concurrent use. A nil Brake allows every deletion.
+// Brake counts deletions. Its counts begin at zero when a process starts. It is safe for concurrent use. A nil Brake
+// allows every deletion.
 type Brake struct {
 	most int
 	now  func() time.Time
@@ -26,8 +27,9 @@ func New(most int, now func() time.Time) *Brake {
 	return &Brake{most: most, now: now, passed: map[string]time.Time{}, held: map[string]time.Time{}}
 }
 
-// Allow reports whether a resource may be deleted. existing is the number of resources of its kind, this one included. The deletion is held
-// if, with it, both the limit of New and a quarter of all would be exceeded within Window. A held deletion stays held until Forget.
+// Allow reports whether a resource may be deleted. existing is the number of resources of its kind, this one included.
+// The deletion is held if, with it, both the limit of New and a quarter of all would be exceeded within Window. A held
+// deletion stays held until Forget.
 func (b *Brake) Allow(id string, existing int) bool {
 	if b == nil || b.most <= 0 {
 		return true

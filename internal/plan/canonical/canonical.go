@@ -1,5 +1,6 @@
-// Package canonical decides whether two values mean the same to AWS, whatever they are written like: actions, conditions and rules of
-// security groups as texts, and the values that AWS takes where none is given. It imports only the standard library and stack.
+// Package canonical decides whether two values mean the same to AWS, whatever they are written like: actions,
+// conditions and rules of security groups as texts, and the values that AWS takes where none is given. It imports only
+// the standard library and stack.
 package canonical
 
 import (
@@ -115,8 +116,8 @@ func Login(as []stack.Action) *stack.AuthenticateOIDC {
 	return nil
 }
 
-// StaleSecret reports whether AWS holds another client secret than wanted. An observation knows it as long as this process
-// wrote it; else the record of what was written last decides.
+// StaleSecret reports whether AWS holds another client secret than wanted. An observation knows it as long as this
+// process wrote it; else the record of what was written last decides.
 func StaleSecret(want, have []stack.Action) bool {
 	w, h := Login(want), Login(have)
 	switch {
@@ -207,7 +208,8 @@ func canonicalRange(s string) string {
 	return out
 }
 
-// networking is comparable: nil stays nil; rules of several ports are as one for each, and rules and the sources of each are sorted.
+// networking is comparable: nil stays nil; rules of several ports are as one for each, and rules and the sources of
+// each are sorted.
 func networking(rules []stack.NetworkingRule, resolve Resolver) []string {
 	if rules == nil {
 		return nil
@@ -238,7 +240,8 @@ func SameNetworking(have, want []stack.NetworkingRule, resolve Resolver) bool {
 	return (h == nil) == (w == nil) && slices.Equal(h, w)
 }
 
-// authentication writes an action that stands in front of another one. The client secret, which AWS never returns, is not part of it.
+// authentication writes an action that stands in front of another one. The client secret, which AWS never returns, is
+// not part of it.
 func (w *writer) authentication(a stack.Action) {
 	switch {
 	case a.OIDC != nil:

@@ -21,10 +21,12 @@ func TestRulesOfOnePortEachAreThoseOfSeveralPorts(t *testing.T) {
 		have, want []stack.NetworkingRule
 		same       bool
 	}{
-		{"split", []stack.NetworkingRule{rule("TCP 80"), rule("UDP 80")}, []stack.NetworkingRule{rule("UDP 80", "TCP 80")}, true},
+		{"split", []stack.NetworkingRule{rule("TCP 80"), rule("UDP 80")}, []stack.NetworkingRule{rule("UDP 80", "TCP 80")},
+			true},
 		{"a port less", []stack.NetworkingRule{rule("UDP 80")}, []stack.NetworkingRule{rule("UDP 80", "TCP 80")}, false},
 		{"twice", []stack.NetworkingRule{rule("UDP 80"), rule("UDP 80")}, []stack.NetworkingRule{rule("UDP 80")}, true},
-		{"other sources", []stack.NetworkingRule{{FromCIDRs: []string{"10.0.0.0/8"}, Ports: rule("TCP 80").Ports}}, []stack.NetworkingRule{rule("TCP 80")}, false},
+		{"other sources", []stack.NetworkingRule{{FromCIDRs: []string{"10.0.0.0/8"}, Ports: rule("TCP 80").Ports}},
+			[]stack.NetworkingRule{rule("TCP 80")}, false},
 		{"all ports and one", []stack.NetworkingRule{rule()}, []stack.NetworkingRule{rule("TCP 80")}, false},
 		{"none and not managed", []stack.NetworkingRule{}, nil, false},
 	} {

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none. Network load balancers have
-// capacity only.
+// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none. Network load
+// balancers have capacity only.
 func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) {
 	a, was := plan.Update, awsop.LoadBalancer{}
 	if have == nil {
@@ -33,14 +33,16 @@ func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalan
 		return
 	}
 	if have != nil && have.IPAMPool != w.IPAMPool {
-		d.step(a, r, plan.Cosmetic, awsop.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
+		d.step(a, r, plan.Cosmetic, awsop.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool},
+			change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
 	d.webACLs(add, r, &was, w)
 	d.capacity(add, r, &was, w)
 	d.shield(add, r, &was, w)
 }
 
-func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref,
+	was *awsop.LoadBalancer, w stack.LoadBalancer) {
 	v := w.Capacity
 	if v == nil {
 		return
@@ -50,12 +52,14 @@ func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.S
 		now = *was.Capacity
 	}
 	if known && now != *v || !known && d.unavailable(awsop.AddOnCapacity, was.Unread) != nil {
-		add(awsop.AddOnCapacity, awsop.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
+		add(awsop.AddOnCapacity, awsop.ModifyCapacityReservation{LoadBalancer: r, Units: *v},
+			change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
 	}
 }
 
 // webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.
-func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref,
+	was *awsop.LoadBalancer, w stack.LoadBalancer) {
 	order := slices.Clone(awsop.Firewalls)
 	if oldest := *awsop.Firewalls[len(awsop.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
 		slices.Reverse(order)
@@ -77,7 +81,8 @@ func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.St
 }
 
 // shield: a protection that the controller did not make counts, but is never taken away.
-func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer,
+	w stack.LoadBalancer) {
 	if w.Shield == nil || was.Shield == nil && d.unavailable(awsop.AddOnShield, was.Unread) == nil {
 		return
 	}
@@ -88,15 +93,18 @@ func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Ste
 	case !*w.Shield && was.Shield == nil:
 		add(awsop.AddOnShield, awsop.DeleteProtection{LoadBalancer: r}, "Shield Advanced protection is not wanted")
 	case !*w.Shield && protected && was.Protection.Ours():
-		add(awsop.AddOnShield, awsop.DeleteProtection{LoadBalancer: r, Protection: was.Protection.ID}, "Shield Advanced protection is not wanted")
+		add(awsop.AddOnShield, awsop.DeleteProtection{LoadBalancer: r, Protection: was.Protection.ID},
+			"Shield Advanced protection is not wanted")
 	}
 }
 
-// unprotect ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it otherwise.
+// unprotect ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it
+// otherwise.
 func (d *differ) unprotect(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
 	if old.Protection.Ours() {
 		at := stack.Literal(stack.KindLoadBalancer, old.ARN)
-		d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID}, "the protected load balancer is deleted").Need(deleted)
+		d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID},
+			"the protected load balancer is deleted").Need(deleted)
 	}
 }
 

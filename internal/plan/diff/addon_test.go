@@ -80,7 +80,8 @@ func TestServingLoadBalancerDoesNotWaitForProtection(t *testing.T) {
 	more.ID, more.Port = "8443", 8443
 	want.Listeners = append(want.Listeners, more)
 	for _, s := range Stack(want, stack.Keep{}, f.obs, Options{}).Steps {
-		if _, opens := s.Op.(awsop.CreateListener); opens && slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return n != "" }) {
+		if _, opens := s.Op.(awsop.CreateListener); opens &&
+			slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return n != "" }) {
 			t.Errorf("%s needs %v", s.ID, s.Needs)
 		}
 	}
@@ -113,13 +114,15 @@ func TestAnAddOnThatIsStillBeingReadIsLeftForTheNextLook(t *testing.T) {
 
 func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
 	t.Parallel()
-	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true, "made by hand": false} {
+	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true,
+		"made by hand": false} {
 		f := newFake(testKey())
 		f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))
 		f.obs.LoadBalancers[0].Protection = &awsop.ShieldProtection{ID: "p", Name: name}
 		want := guarded()
 		want.LoadBalancers[0].Shield = new(false)
-		if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Options{})); slices.Contains(got, "DeleteProtection") != ours {
+		if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Options{})); slices.Contains(got, "DeleteProtection") !=
+			ours {
 			t.Errorf("%s: removal plans %v", name, got)
 		}
 		p := Stack(removed(), stack.Keep{}, f.obs, Options{})

@@ -7,14 +7,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A load balancer that is taken over has listeners and rules of its former owner. Nothing of them is wanted; what of it goes, and when, is a matter of policies.
+// A load balancer that is taken over has listeners and rules of its former owner. Nothing of them is wanted; what of it
+// goes, and when, is a matter of policies.
 
 // adopted reports whether an observed listener is on the load balancer that is taken over.
 func (d *differ) adopted(l *awsop.Listener) bool {
 	return d.want.Adopts != "" && l.LoadBalancer.Literal == d.want.Adopts
 }
 
-// takeOver gives a load balancer the tags by which it is found as the stack's, before anything else is done with it, and returns it with these tags.
+// takeOver gives a load balancer the tags by which it is found as the stack's, before anything else is done with it,
+// and returns it with these tags.
 func (d *differ) takeOver(have *awsop.LoadBalancer, w stack.LoadBalancer) *awsop.LoadBalancer {
 	if have.ARN != d.want.Adopts || d.own(have.Tags) {
 		return have
@@ -29,11 +31,13 @@ func (d *differ) takeOver(have *awsop.LoadBalancer, w stack.LoadBalancer) *awsop
 			set[k], taken.Tags[k] = v, v
 		}
 	}
-	d.taken = d.step(plan.Update, loadBalancerRef(w.ID), plan.Vital, awsop.AddTags{Resource: loadBalancerRef(w.ID), Tags: set}, have.Name+" is taken over").ID
+	d.taken = d.step(plan.Update, loadBalancerRef(w.ID), plan.Vital, awsop.AddTags{Resource: loadBalancerRef(w.ID),
+		Tags: set}, have.Name+" is taken over").ID
 	return &taken
 }
 
-// awaitTakeover has what is done with the load balancer that is taken over wait for its tags: without them, it would not be found again.
+// awaitTakeover has what is done with the load balancer that is taken over wait for its tags: without them, it would
+// not be found again.
 func (d *differ) awaitTakeover() {
 	after := false
 	for _, s := range d.steps {
@@ -58,8 +62,8 @@ func (d *differ) withTags(l *awsop.Listener) *awsop.Listener {
 	return &out
 }
 
-// deleteForeignRules plans that the rules of the former owner go from a listener that is taken over, once those of the stack are there: from is the first step that may
-// make one.
+// deleteForeignRules plans that the rules of the former owner go from a listener that is taken over, once those of the
+// stack are there: from is the first step that may make one.
 func (d *differ) deleteForeignRules(l *awsop.Listener, from int) {
 	if !d.adopted(l) || d.keep.Settings {
 		return
@@ -75,7 +79,8 @@ func (d *differ) deleteForeignRules(l *awsop.Listener, from int) {
 		if r.Listener.Literal != l.ARN || d.own(r.Tags) || !d.mayDelete(r.ARN) {
 			continue
 		}
-		s := d.step(plan.Delete, stack.Literal(stack.KindRule, r.ARN), plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, r.ARN)}, d.identities.Rule(r.Rule)+" is not declared")
+		s := d.step(plan.Delete, stack.Literal(stack.KindRule, r.ARN), plan.Normal, awsop.DeleteRule{
+			Rule: stack.Literal(stack.KindRule, r.ARN)}, d.identities.Rule(r.Rule)+" is not declared")
 		s.Need(made...)
 		d.release(r.Actions, s.ID)
 	}

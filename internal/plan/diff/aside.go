@@ -13,10 +13,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A network load balancer registers and checks targets only while a listener forwards to their target group, and a forward admits one protocol of
-// target groups. Where the new group has another one than the old, a listener aside, on a port that no client knows, forwards to it until its
-// targets are healthy and the listener proper turns to them. Should the process end meanwhile, the listener aside is one on a port that is not
-// wanted, which is deleted after the switch.
+// A network load balancer registers and checks targets only while a listener forwards to their target group, and a
+// forward admits one protocol of target groups. Where the new group has another one than the old, a listener aside, on
+// a port that no client knows, forwards to it until its targets are healthy and the listener proper turns to them.
+// Should the process end meanwhile, the listener aside is one on a port that is not wanted, which is deleted after the
+// switch.
 
 const lastPort = 65535
 
@@ -61,7 +62,8 @@ func shareTransport(x, y string) bool {
 	return tcp(x) && tcp(y) || udp(x) && udp(y)
 }
 
-// leavesNetwork reports of observed listeners whether they are of a network load balancer and on a port that is not wanted.
+// leavesNetwork reports of observed listeners whether they are of a network load balancer and on a port that is not
+// wanted.
 func (d *differ) leavesNetwork() func(*awsop.Listener) bool {
 	wanted := map[string]map[int32]bool{} // by ARN of the load balancer
 	for _, lb := range d.want.LoadBalancers {
@@ -78,8 +80,8 @@ func (d *differ) leavesNetwork() func(*awsop.Listener) bool {
 	}
 }
 
-// takeover are the steps by which other listeners of a network load balancer turn to the target groups of one that goes: until then their
-// targets are checked because of it.
+// takeover are the steps by which other listeners of a network load balancer turn to the target groups of one that
+// goes: until then their targets are checked because of it.
 func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	if !d.leavesNetwork()(l) {
 		return nil
@@ -96,13 +98,14 @@ func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	return ids
 }
 
-// stillUsed reports whether nodes of a network load balancer that stays may send connections to a target group although no listener forwards there
-// any more.
+// stillUsed reports whether nodes of a network load balancer that stays may send connections to a target group although
+// no listener forwards there any more.
 func (d *differ) stillUsed(tg *awsop.TargetGroup) bool {
 	stays := func(lb stack.LoadBalancer) bool {
 		return lb.Type == stack.Network && d.known[loadBalancerRef(lb.ID)] != ""
 	}
-	if d.want.Removal != stack.NotRemoved || strings.HasPrefix(tg.Protocol, "HTTP") || tg.TargetType == stack.TargetALB || !slices.ContainsFunc(d.want.LoadBalancers, stays) {
+	if d.want.Removal != stack.NotRemoved || strings.HasPrefix(tg.Protocol, "HTTP") || tg.TargetType == stack.TargetALB ||
+		!slices.ContainsFunc(d.want.LoadBalancers, stays) {
 		return false
 	}
 	removed := func(id plan.StepID) bool { return strings.HasPrefix(string(id), "DeleteListener ") }

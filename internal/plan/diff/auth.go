@@ -15,8 +15,9 @@ func authenticates(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 
-// settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login of the same namespace. Nothing
-// else may be served there: a login cannot be made without credentials, and what is behind it must not be served without.
+// settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login of
+// the same namespace. Nothing else may be served there: a login cannot be made without credentials, and what is behind
+// it must not be served without.
 func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	w, h := canonical.Login(want), canonical.Login(have)
 	if w == nil || !w.Withheld() {
@@ -39,8 +40,9 @@ func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	return out
 }
 
-// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret. The credentials of a login serve nobody
-// else: in a group, who takes the place of another member and names a Secret that cannot be read would get the tokens of the other's users.
+// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret. The
+// credentials of a login serve nobody else: in a group, who takes the place of another member and names a Secret that
+// cannot be read would get the tokens of the other's users.
 func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) bool {
 	namespace, _, _ := strings.Cut(w.SecretName, "/")
 	return slices.ContainsFunc(awsop.TargetGroupsOf(have), func(ref stack.Ref) bool {
@@ -49,8 +51,8 @@ func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) b
 	})
 }
 
-// settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule cannot be recreated
-// without credentials.
+// settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule
+// cannot be recreated without credentials.
 func (d *differ) settleRules(want []stack.Rule, have []*awsop.Rule) {
 	for i := range want {
 		w := &want[i]
@@ -63,7 +65,8 @@ func (d *differ) settleRules(want []stack.Rule, have []*awsop.Rule) {
 			if canonical.Conditions(r.Conditions)+"|"+canonical.Transforms(r.Transforms) != rest {
 				continue
 			}
-			if as := d.settled(w.Actions, r.Actions); canonical.Login(as) != nil && canonical.SameActions(as, r.Actions, d.resolve) {
+			if as := d.settled(w.Actions, r.Actions); canonical.Login(as) != nil && canonical.SameActions(as, r.Actions,
+				d.resolve) {
 				kept = as
 				break
 			}

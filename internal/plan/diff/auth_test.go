@@ -17,9 +17,11 @@ import (
 // testLogin signs in as client "shop" with a secret; an empty one is withheld.
 func testLogin(secret string) stack.Action {
 	o := &stack.AuthenticateOIDC{
-		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/a", TokenEndpoint: "https://idp.example.com/t",
+		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/a",
+		TokenEndpoint:    "https://idp.example.com/t",
 		UserInfoEndpoint: "https://idp.example.com/u", SecretName: "shop/idp",
-		Session: stack.Session{OnUnauthenticated: "authenticate", Scope: "openid", Cookie: "AWSELBAuthSessionCookie", TimeoutSeconds: 604800},
+		Session: stack.Session{OnUnauthenticated: "authenticate", Scope: "openid", Cookie: "AWSELBAuthSessionCookie",
+			TimeoutSeconds: 604800},
 	}
 	if secret != "" {
 		o.ClientID, o.ClientSecret = stack.NewSecret("shop", ""), stack.NewSecret(secret, "uid")
@@ -76,20 +78,34 @@ func TestALoginIsWrittenOnlyWhenItOrItsSecretChanged(t *testing.T) {
 	}{
 		{name: "nothing", to: testLogin("one"), writes: map[string]int{}},
 		{name: "nothing, and AWS was asked again", reread: true, to: testLogin("one"), writes: map[string]int{}},
-		{name: "defaults left out", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.Session = stack.Session{} }), writes: map[string]int{}},
-		{name: "another secret", to: testLogin("two"), writes: map[string]int{"ModifyRule": 1}, why: "the client secret changed"},
+		{name: "defaults left out", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) {
+			o.Session = stack.Session{}
+		}), writes: map[string]int{}},
+		{name: "another secret", to: testLogin("two"), writes: map[string]int{"ModifyRule": 1},
+			why: "the client secret changed"},
 		{name: "another secret, unnoticed by the record", reread: true, to: testLogin("two"), writes: map[string]int{}},
-		{name: "another secret, by the record", reread: true, to: with(testLogin("two"), changed), writes: map[string]int{"ModifyRule": 1}, why: "the client secret changed"},
+		{name: "another secret, by the record", reread: true, to: with(testLogin("two"), changed), writes: map[string]int{
+			"ModifyRule": 1}, why: "the client secret changed"},
 		{name: "a record that is behind", to: with(testLogin("one"), changed), writes: map[string]int{}},
-		{name: "another client", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.ClientID = stack.NewSecret("web", "") }), writes: map[string]int{"ModifyRule": 1}},
-		{name: "another scope", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.Scope = "email" }), writes: map[string]int{"ModifyRule": 1}},
-		{name: "parameters", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.ExtraParams = map[string]string{"lang": "de"} }), writes: map[string]int{"ModifyRule": 1}},
+		{name: "another client", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) {
+			o.ClientID = stack.NewSecret("web", "")
+		}), writes: map[string]int{"ModifyRule": 1}},
+		{name: "another scope", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.Scope = "email" }),
+			writes: map[string]int{"ModifyRule": 1}},
+		{name: "parameters", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) {
+			o.ExtraParams = map[string]string{
+				"lang": "de"}
+		}), writes: map[string]int{"ModifyRule": 1}},
 		{name: "withheld", to: testLogin(""), writes: map[string]int{}},
 		{name: "withheld, and AWS was asked again", reread: true, to: testLogin(""), writes: map[string]int{}},
-		{name: "withheld, and another provider", to: with(testLogin(""), func(o *stack.AuthenticateOIDC) { o.Issuer = "https://b.example.com" }), writes: map[string]int{"ModifyRule": 1}, why: "→ fixed response 503"},
-		{name: "a check of tokens", to: stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a"}},
+		{name: "withheld, and another provider", to: with(testLogin(""), func(o *stack.AuthenticateOIDC) {
+			o.Issuer = "https://b.example.com"
+		}), writes: map[string]int{"ModifyRule": 1}, why: "→ fixed response 503"},
+		{name: "a check of tokens", to: stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{
+			JWKSEndpoint: "https://a.example.com/k", Issuer: "a"}},
 			writes: map[string]int{"ModifyRule": 1}, why: "token of a"},
-		{name: "a user pool", to: stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d"}},
+		{name: "a user pool", to: stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{
+			UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d"}},
 			writes: map[string]int{"ModifyRule": 1}, why: "log in with the Cognito domain d"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,8 +153,8 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	}
 }
 
-// TestCredentialsOfALoginServeNoOtherNamespace has a listener's default action turn from the backend of one namespace to that of another one, behind a login
-// of the same provider whose Secret cannot be read.
+// TestCredentialsOfALoginServeNoOtherNamespace has a listener's default action turn from the backend of one namespace
+// to that of another one, behind a login of the same provider whose Secret cannot be read.
 func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
 	t.Parallel()
 	const routed = "infra/gw:shop-one:HTTPRoute-shop-web:8080" // of a route of shop at a Gateway of infra
@@ -160,8 +176,9 @@ func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
 		"a backend of others and no Secret":   {"shop/web", build("mal/web", "", ""), false},
 		"a Secret of others that can be read": {"shop/web", build("mal/web", "other", "mal/idp"), true},
 		"a route of its namespace":            {routed, build("shop/api", "", "shop/idp"), true},
-		"a route of others":                   {routed, build(strings.ReplaceAll(routed, "shop", "mal"), "", "mal/idp"), false},
-		"a Secret beside the Gateway":         {routed, build("mal/web", "", "infra/idp"), false},
+		"a route of others": {routed, build(strings.ReplaceAll(routed, "shop", "mal"), "", "mal/idp"),
+			false},
+		"a Secret beside the Gateway": {routed, build("mal/web", "", "infra/idp"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +199,8 @@ func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.
 	s.Key.Owner = stack.GatewayALB
 	p := Stack(s, stack.Keep{}, awsop.Observed{Key: s.Key}, Options{})
 	create, _ := p.Step("CreateRule 80:1")
-	if op, ok := create.Op.(awsop.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.Ingress)) {
+	if op, ok := create.Op.(awsop.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) ||
+		cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.Ingress)) {
 		t.Errorf("the rule is created with %+v\n%s", create.Op, p.Text(plan.TextOptions{}))
 	}
 }
@@ -193,11 +211,13 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
 	p := Stack(s, stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	create, _ := p.Step("CreateListener 80")
-	if op, ok := create.Op.(awsop.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.UnavailableOf(stack.Ingress)) {
+	if op, ok := create.Op.(awsop.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions,
+		stack.UnavailableOf(stack.Ingress)) {
 		t.Errorf("the listener is created with %+v", create.Op)
 	}
 	modify, _ := p.Step("ModifyListener 80")
-	if op, ok := modify.Op.(awsop.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
+	if op, ok := modify.Op.(awsop.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) ||
+		!slices.Contains(modify.Needs, create.ID) {
 		t.Errorf("and modified with %+v", modify)
 	}
 	for _, step := range p.Steps {
@@ -220,13 +240,15 @@ func TestNoFormOfAPlanShowsAClientSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for form, text := range map[string]string{"JSON": string(encoded), "%+v": fmt.Sprintf("%+v", v), "%#v": fmt.Sprintf("%#v", v)} {
+		for form, text := range map[string]string{"JSON": string(encoded), "%+v": fmt.Sprintf("%+v", v),
+			"%#v": fmt.Sprintf("%#v", v)} {
 			if strings.Contains(text, "s3cret") {
 				t.Errorf("%s of the %s shows it", form, name)
 			}
 		}
 	}
-	if text := p.Text(plan.TextOptions{}) + again.Text(plan.TextOptions{}); strings.Contains(text, "s3cret") || !strings.Contains(text, "log in at https://idp.example.com") {
+	if text := p.Text(plan.TextOptions{}) + again.Text(plan.TextOptions{}); strings.Contains(text, "s3cret") ||
+		!strings.Contains(text, "log in at https://idp.example.com") {
 		t.Error(text)
 	}
 }

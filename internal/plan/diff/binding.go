@@ -16,8 +16,8 @@ func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
 
 func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding, ID: id} }
 
-// bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
-// that rules send them traffic.
+// bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the
+// time that rules send them traffic.
 func (d *differ) bindings() {
 	byName := make(map[string]*awsop.Binding, len(d.obs.Bindings))
 	serving := make(map[boundTo][]*awsop.Binding, len(d.obs.Bindings))
@@ -37,7 +37,8 @@ func (d *differ) bindings() {
 			var gone plan.StepID
 			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
 				// Its target group was deleted outside of the controller and is created again under the same name.
-				gone = d.step(plan.Delete, r, plan.Normal, awsop.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name}, "its target group does not exist any more").ID
+				gone = d.step(plan.Delete, r, plan.Normal, awsop.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name},
+					"its target group does not exist any more").ID
 				d.handledBindings[bindingKey(w)] = true
 			}
 			d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(gone)
@@ -58,8 +59,8 @@ func (d *differ) bindings() {
 // boundTo is what makes an observed binding one that a stack wants.
 type boundTo struct{ namespace, targetGroup string }
 
-// bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one that has
-// the name of the target group. Nil means that there is none.
+// bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one
+// that has the name of the target group. Nil means that there is none.
 func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*awsop.Binding) *awsop.Binding {
 	arn, ok := d.known[w.TargetGroup]
 	if !ok {
@@ -74,23 +75,27 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*awsop.Binding
 	return have
 }
 
-// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
-// in any namespace: the identity of the target group has the namespace of the original. For a target group that is not observed
-// any more, the namespace must be that of the stack or of one of its members, unless the binding is marked as the original (markOriginals).
+// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding
+// carries them in any namespace: the identity of the target group has the namespace of the original. For a target group
+// that is not observed any more, the namespace must be that of the stack or of one of its members, unless the binding
+// is marked as the original (markOriginals).
 func (d *differ) ownsBinding(b *awsop.Binding) bool {
 	if id := d.identities[b.TargetGroup.Literal]; naming.NamespaceOfTargetGroup(id) != "" {
 		return naming.BindsIn(id, b.Namespace)
 	}
-	return b.Annotations[naming.OriginalBinding] == bindingKey(b.Binding) || b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.opt.Namespaces, b.Namespace) ||
+	return b.Annotations[naming.OriginalBinding] == bindingKey(b.Binding) || b.Namespace == d.plan.Key.ID.Namespace ||
+		slices.Contains(d.opt.Namespaces, b.Namespace) ||
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 
-// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that serves, which may be about to be
-// replaced: then it is the name of the target group, which the binding of a successor has anyway, or one that follows from it.
+// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that serves,
+// which may be about to be replaced: then it is the name of the target group, which the binding of a successor has
+// anyway, or one that follows from it.
 func (d *differ) bindingName(w stack.Binding, byName map[string]*awsop.Binding) string {
 	taken := func(name string) bool {
 		old := byName[w.Namespace+"/"+name]
-		return old != nil && old.TargetGroup.Literal != d.known[w.TargetGroup] && d.obs.TargetGroup(old.TargetGroup.Literal) != nil
+		return old != nil && old.TargetGroup.Literal != d.known[w.TargetGroup] &&
+			d.obs.TargetGroup(old.TargetGroup.Literal) != nil
 	}
 	if !taken(w.Name) {
 		return w.Name
@@ -113,13 +118,15 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	sameExpression := func(x, y stack.NodeExpression) bool {
 		return x.Key == y.Key && x.Operator == y.Operator && slices.Equal(x.Values, y.Values)
 	}
-	if !maps.Equal(have.NodeLabels, want.NodeLabels) || !slices.EqualFunc(have.NodeExpressions, want.NodeExpressions, sameExpression) {
+	if !maps.Equal(have.NodeLabels, want.NodeLabels) || !slices.EqualFunc(have.NodeExpressions, want.NodeExpressions,
+		sameExpression) {
 		why = append(why, "node selector changed")
 	}
 	if !canonical.SameNetworking(have.Networking, want.Networking, d.resolve) {
 		why = append(why, "networking changed")
 	}
-	return append(why, append(unset("label", have.Labels, want.Labels), unset("annotation", have.Annotations, want.Annotations)...)...)
+	return append(why, append(unset("label", have.Labels, want.Labels), unset("annotation", have.Annotations,
+		want.Annotations)...)...)
 }
 
 // unset says which labels or annotations are wanted and not there.
@@ -134,9 +141,9 @@ func unset(what string, have, want map[string]string) []string {
 	return out
 }
 
-// markOriginals marks the bindings of target groups that go, by ARN of these, where the namespace is not that of the stack: once the group is
-// gone nothing else distinguishes them from copies, should the process end or the API server fail before they are deleted. The mark is of the
-// object's own namespace and name, so that a copy has another one.
+// markOriginals marks the bindings of target groups that go, by ARN of these, where the namespace is not that of the
+// stack: once the group is gone nothing else distinguishes them from copies, should the process end or the API server
+// fail before they are deleted. The mark is of the object's own namespace and name, so that a copy has another one.
 func (d *differ) markOriginals() map[string][]plan.StepID {
 	marks := map[string][]plan.StepID{}
 	for i := range d.obs.Bindings {
@@ -144,13 +151,15 @@ func (d *differ) markOriginals() map[string][]plan.StepID {
 		key, arn := bindingKey(b.Binding), b.TargetGroup.Literal
 		id := d.identities[arn]
 		switch {
-		case id == "" || d.handledBindings[key] || b.Deleting || d.kept[key] || d.kept[arn] || d.targets[id] != nil && d.targets[id].ARN == arn:
+		case id == "" || d.handledBindings[key] || b.Deleting || d.kept[key] || d.kept[arn] || d.targets[id] != nil &&
+			d.targets[id].ARN == arn:
 		case b.Namespace == d.plan.Key.ID.Namespace || b.Namespace == naming.NamespaceOfTargetGroup(id) || !d.ownsBinding(b):
 		case b.Annotations[naming.OriginalBinding] == key:
 		default:
 			up := b.Binding
 			up.Annotations = map[string]string{naming.OriginalBinding: key}
-			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.UpdateBinding{Binding: up}, "its target group is deleted first, because the tags of the target group have its namespace")
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.UpdateBinding{Binding: up},
+				"its target group is deleted first, because the tags of the target group have its namespace")
 			marks[arn] = append(marks[arn], s.ID)
 		}
 	}
@@ -166,7 +175,8 @@ func (d *differ) deleteBindings() {
 		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
 			continue
 		}
-		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is no longer wanted")
+		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.DeleteBinding{Namespace: b.Namespace,
+			ObjectName: b.Name}, "is no longer wanted")
 		s.Need(d.deletedTargets[b.TargetGroup.Literal])
 		if _, seen := d.identities[b.TargetGroup.Literal]; !seen && d.mayServe(b.TargetGroup.Literal) {
 			s.Need(d.routing()...)
@@ -175,8 +185,8 @@ func (d *differ) deleteBindings() {
 	}
 }
 
-// mayServe reports whether a listener may forward to a target group that is in no list: lists may be behind. A load balancer that is in no list may
-// have listeners.
+// mayServe reports whether a listener may forward to a target group that is in no list: lists may be behind. A load
+// balancer that is in no list may have listeners.
 func (d *differ) mayServe(targetGroup string) bool {
 	if slices.ContainsFunc(d.want.LoadBalancers, func(w stack.LoadBalancer) bool { return d.balancers[w.ID] == nil }) {
 		return true

@@ -15,8 +15,8 @@ import (
 
 func certificateRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindCertificate, ID: id} }
 
-// wantedCertificates plans what the stack owns in ACM, except for deletions. Nothing waits for a certificate here: the stack names it
-// in a listener as soon as it is issued.
+// wantedCertificates plans what the stack owns in ACM, except for deletions. Nothing waits for a certificate here: the
+// stack names it in a listener as soon as it is issued.
 func (d *differ) wantedCertificates() {
 	if d.obs.CertificatesUnread != nil {
 		return
@@ -95,12 +95,14 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 		d.made[r] = d.step(a, r, plan.Normal, awsop.ImportCertificate{Certificate: w}, why...).ID
 		return
 	}
-	d.made[r] = d.step(a, r, plan.Normal, awsop.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
+	d.made[r] = d.step(a, r, plan.Normal, awsop.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)},
+		why...).ID
 }
 
 // token makes a repetition of one request recognisable: the same desired certificate in place of the same certificate.
 func token(key stack.Key, w stack.Certificate, replaced string) string {
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{key.String(), w.ID, w.Authority, replaced}, w.Names...), "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{key.String(), w.ID, w.Authority, replaced}, w.Names...),
+		"\x00")))
 	return hex.EncodeToString(sum[:])[:32]
 }
 
@@ -132,7 +134,8 @@ func (d *differ) publish(c *awsop.Certificate) {
 	slices.Sort(zones)
 	for _, z := range zones {
 		ref := certificateRef(c.ID)
-		d.step(plan.Update, ref, plan.Normal, awsop.PublishValidation{Certificate: ref, Zone: z, Records: records[z]}, fmt.Sprintf("%d validation records in hosted zone %s", len(records[z]), z))
+		d.step(plan.Update, ref, plan.Normal, awsop.PublishValidation{Certificate: ref, Zone: z, Records: records[z]},
+			fmt.Sprintf("%d validation records in hosted zone %s", len(records[z]), z))
 	}
 }
 
@@ -147,7 +150,8 @@ func (d *differ) tagCertificate(have *awsop.Certificate, w stack.Certificate) {
 	s.Need(d.renewed[have.ARN])
 }
 
-// deleteCertificates deletes what is no longer wanted, after nothing uses it; records go after it, unless another certificate needs them.
+// deleteCertificates deletes what is no longer wanted, after nothing uses it; records go after it, unless another
+// certificate needs them.
 func (d *differ) deleteCertificates() {
 	if slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		return
@@ -158,7 +162,8 @@ func (d *differ) deleteCertificates() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindCertificate, ID: c.ID, Literal: c.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is no longer wanted")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate,
+			c.ARN)}, "is no longer wanted")
 		s.Follow(d.releasing()...)
 		gone := s.ID
 		var done []awsop.ValidationRecord
@@ -167,7 +172,8 @@ func (d *differ) deleteCertificates() {
 				continue
 			}
 			done = append(done, rec.ValidationRecord)
-			d.step(plan.Delete, r, plan.Cosmetic, awsop.WithdrawValidation{Zone: rec.Zone, Record: rec.ValidationRecord}, "no certificate of the account and region needs the record").Need(gone)
+			d.step(plan.Delete, r, plan.Cosmetic, awsop.WithdrawValidation{Zone: rec.Zone, Record: rec.ValidationRecord},
+				"no certificate of the account and region needs the record").Need(gone)
 		}
 	}
 }
@@ -178,13 +184,16 @@ func (d *differ) inUse(arn string) bool {
 		return slices.Contains(l.Certificates, arn) || slices.Contains(l.SNI, arn)
 	}
 	return slices.ContainsFunc(d.want.Listeners, has) ||
-		slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return (d.kept[l.ARN] || d.keepsCertificates(l)) && has(l.Listener) })
+		slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool {
+			return (d.kept[l.ARN] || d.keepsCertificates(l)) && has(l.Listener)
+		})
 }
 
 // validates reports whether a wanted certificate needs the record of a domain.
 func (d *differ) validates(domain string) bool {
 	return slices.ContainsFunc(d.want.Certificates, func(w stack.Certificate) bool {
-		return w.Import == nil && w.Authority == "" && slices.ContainsFunc(w.Names, func(n string) bool { return strings.TrimPrefix(n, "*.") == domain })
+		return w.Import == nil && w.Authority == "" &&
+			slices.ContainsFunc(w.Names, func(n string) bool { return strings.TrimPrefix(n, "*.") == domain })
 	})
 }
 

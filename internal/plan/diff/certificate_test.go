@@ -21,7 +21,8 @@ func secureStack(arn string) *stack.Stack {
 }
 
 func observedOwn(arn string, names ...string) awsop.Certificate {
-	return awsop.Certificate{ARN: arn, Status: "ISSUED", Certificate: stack.Certificate{ID: "private/a-1", Domain: "a", Names: names, Authority: "ca"}}
+	return awsop.Certificate{ARN: arn, Status: "ISSUED", Certificate: stack.Certificate{ID: "private/a-1", Domain: "a",
+		Names: names, Authority: "ca"}}
 }
 
 func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
@@ -63,7 +64,8 @@ func TestACertificateStaysWhileAListenerHasItOrListenersAreUnread(t *testing.T) 
 		"the stack still names it": {want: func() *stack.Stack { s := secureStack(own); s.Certificates = nil; return s }},
 		"the listener is kept": {want: func() *stack.Stack { return testStack("/a") },
 			keep: []stack.Ref{{Kind: stack.KindListener, ID: "443"}}},
-		"all certificates are kept": {want: func() *stack.Stack { return testStack("/a") }, keep: []stack.Ref{{Kind: stack.KindCertificate}}},
+		"all certificates are kept": {want: func() *stack.Stack { return testStack("/a") }, keep: []stack.Ref{
+			{Kind: stack.KindCertificate}}},
 		"they could not be read": {want: func() *stack.Stack { return secureStack(own) },
 			obs: func(o *awsop.Observed) { o.Certificates, o.CertificatesUnread = nil, &plan.Guard{} }},
 	} {

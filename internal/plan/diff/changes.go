@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// tags plans the tag changes of one resource; exempt keys are left as they are. Tags go before others come: a resource has at most 50. It returns the
-// step that adds tags; nil if none does.
+// tags plans the tag changes of one resource; exempt keys are left as they are. Tags go before others come: a resource
+// has at most 50. It returns the step that adds tags; nil if none does.
 func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) *plan.Step {
 	set, drop, why := d.tagChanges(have, want, exempt)
 	var add, remove awsop.Operation = awsop.AddTags{Resource: r, Tags: set}, awsop.RemoveTags{Resource: r, Keys: drop}
@@ -31,7 +31,8 @@ func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...strin
 	return s
 }
 
-// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings are kept, tags are.
+// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings are kept,
+// tags are.
 func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
 	if have == nil || want == nil || d.keep.Settings {
 		return nil, nil, nil
@@ -73,14 +74,16 @@ func (d *differ) ours(tags map[string]string) bool {
 	return tags == nil || tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
-// attributeDiff compares the attributes that a resource is to have with those that it has. def gives AWS's default of an attribute.
+// attributeDiff compares the attributes that a resource is to have with those that it has. def gives AWS's default of
+// an attribute.
 type attributeDiff struct {
 	want, have map[string]string
 	def        func(key string) (string, bool)
 }
 
 // attributes plans the attributes that differ, as many by one operation as AWS takes.
-func (d *differ) attributes(action plan.Action, r stack.Ref, a attributeDiff, op func(map[string]string) awsop.Operation) {
+func (d *differ) attributes(action plan.Action, r stack.Ref, a attributeDiff,
+	op func(map[string]string) awsop.Operation) {
 	const most = 20
 	set, _ := a.changes()
 	for keys := range slices.Chunk(sortedKeys(set), most) {

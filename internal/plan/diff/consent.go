@@ -14,7 +14,8 @@ import (
 
 // A load balancer that was taken over is deleted only if its own tag lets the namespaces of its objects do that.
 
-// ConsentsToDeletion reports whether the tag of a load balancer lets the objects of namespaces delete it: each of them. Without namespaces, it lets the cluster.
+// ConsentsToDeletion reports whether the tag of a load balancer lets the objects of namespaces delete it: each of them.
+// Without namespaces, it lets the cluster.
 func ConsentsToDeletion(lb *awsop.LoadBalancer, cluster string, namespaces []string) bool {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
@@ -24,8 +25,8 @@ func ConsentsToDeletion(lb *awsop.LoadBalancer, cluster string, namespaces []str
 	})
 }
 
-// Retention is what stays in AWS of a stack that is removed: what its objects ask for, but all of it where a load balancer that was taken over does not consent
-// to its deletion.
+// Retention is what stays in AWS of a stack that is removed: what its objects ask for, but all of it where a load
+// balancer that was taken over does not consent to its deletion.
 func Retention(desired *stack.Stack, obs *awsop.Observed, opt Options) stack.Retention {
 	asked := desired.Retention
 	if asked != stack.RetainNothing && asked != stack.RetainUnlessDeletable {
@@ -53,9 +54,11 @@ func withRetention(desired *stack.Stack, obs *awsop.Observed, opt Options) *stac
 	return &out
 }
 
-// undeletable reports whether an old load balancer stays because it was taken over and does not consent to its deletion.
+// undeletable reports whether an old load balancer stays because it was taken over and does not consent to its
+// deletion.
 func (d *differ) undeletable(old *awsop.LoadBalancer) bool {
-	return !d.opt.DeleteAdopted && (old.Adopted() || old.ARN == d.want.Adopts) && !ConsentsToDeletion(old, d.want.Cluster, d.opt.Namespaces)
+	return !d.opt.DeleteAdopted && (old.Adopted() || old.ARN == d.want.Adopts) && !ConsentsToDeletion(old, d.want.Cluster,
+		d.opt.Namespaces)
 }
 
 // stays is the guard on the deletion of an old load balancer; nil = it goes.
@@ -64,8 +67,10 @@ func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	case d.undeletable(old):
 		return &plan.Guard{
 			Code: diag.DeletionWithoutConsent,
-			Text: fmt.Sprintf("load balancer %s was adopted from somebody else, and its tags do not let its objects delete it; it stays", old.Name),
-			Remedy: fmt.Sprintf("undo the edit that would replace it, or have its former owner set tag %s: %s/NAMESPACE on it, with the namespace of its objects",
+			Text: fmt.Sprintf("load balancer %s was adopted from somebody else, and its tags do not let its objects "+
+				"delete it; it stays", old.Name),
+			Remedy: fmt.Sprintf("undo the edit that would replace it, or have its former owner set tag %s: %s/NAMESPACE on "+
+				"it, with the namespace of its objects",
 				naming.DeletableByTag, d.want.Cluster),
 		}
 	case d.protected(old):

@@ -7,10 +7,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A user of a controller that admits any tag can put tags of another stack on resources of his own. Beside a resource whose tags name this stack
-// only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor anything else that needs attention.
+// A user of a controller that admits any tag can put tags of another stack on resources of his own. Beside a resource
+// whose tags name this stack only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor
+// anything else that needs attention.
 
-// uncontested is what is observed without the resources whose tags name several stacks, where another one has their identity.
+// uncontested is what is observed without the resources whose tags name several stacks, where another one has their
+// identity.
 func uncontested(cluster string, obs awsop.Observed) awsop.Observed {
 	var left []string
 	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *awsop.LoadBalancer) (string, string, bool) {
@@ -32,11 +34,14 @@ func uncontested(cluster string, obs awsop.Observed) awsop.Observed {
 		left = append(left, l.ARN)
 		return true
 	})
-	obs.Rules = slices.DeleteFunc(slices.Clone(obs.Rules), func(r awsop.Rule) bool { return slices.Contains(left, r.Listener.Literal) })
+	obs.Rules = slices.DeleteFunc(slices.Clone(obs.Rules), func(r awsop.Rule) bool {
+		return slices.Contains(left, r.Listener.Literal)
+	})
 	return obs
 }
 
-// sure are the resources of a list without those of doubt, unless there is no other one of their identity; left gets the ARNs or ids of what is left out.
+// sure are the resources of a list without those of doubt, unless there is no other one of their identity; left gets
+// the ARNs or ids of what is left out.
 func sure[R any](list []R, left *[]string, of func(*R) (identity, id string, sure bool)) []R {
 	known, doubt := map[string]bool{}, false
 	for i := range list {

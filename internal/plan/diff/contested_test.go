@@ -24,7 +24,8 @@ func forge(tags map[string]string, key stack.Key) map[string]string {
 func TestContestedResourcesBesideOwnAreIgnored(t *testing.T) {
 	t.Parallel()
 	f, want := doubled(t)
-	lb, tg, g := &f.obs.LoadBalancers[len(f.obs.LoadBalancers)-1], &f.obs.TargetGroups[len(f.obs.TargetGroups)-1], &f.obs.SecurityGroups[len(f.obs.SecurityGroups)-1]
+	lb, tg, g := &f.obs.LoadBalancers[len(f.obs.LoadBalancers)-1], &f.obs.TargetGroups[len(f.obs.TargetGroups)-1],
+		&f.obs.SecurityGroups[len(f.obs.SecurityGroups)-1]
 	lb.Tags, tg.Tags, g.Tags = forge(lb.Tags, want.Key), forge(tg.Tags, want.Key), forge(g.Tags, want.Key)
 	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("the plan is not empty:\n%s", p.Text(plan.TextOptions{}))

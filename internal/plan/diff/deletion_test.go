@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// deletionCause is one way in which a load balancer may be deleted or replaced. deletions lists them all: there is no other one.
+// deletionCause is one way in which a load balancer may be deleted or replaced. deletions lists them all: there is no
+// other one.
 type deletionCause struct {
 	Cause   string // what happens
 	Decides string // who decides it, in the code
@@ -24,13 +25,22 @@ type deletionCause struct {
 // deletions is the table of docs/decisions/0014-what-may-delete.md.
 func deletions() []deletionCause {
 	return []deletionCause{
-		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`", "deletion protection; tags read again", stack.ObjectsDeleted},
-		{"No object declares it any more, and at least one of them exists: another class, type or group", "the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`", stack.NotDeclared},
-		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme", "deletion protection; the new one is active and no object shows the old one any more, unless both have one name or a target group of others, or the old one has no listeners; tags read again", stack.NotRemoved},
-		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend", "deletion protection, of its own; tags read again", stack.NotRemoved},
-		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`", "only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
-		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status", "a user, and `orphan`, by all objects of the cluster",
-			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no controller that is alive", stack.Orphaned},
+		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `front`",
+			"deletion protection; tags read again", stack.ObjectsDeleted},
+		{"No object declares it any more, and at least one of them exists: another class, type or group",
+			"the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`",
+			stack.NotDeclared},
+		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme",
+			"deletion protection; the new one is active and no object shows the old one any more, unless both have one name " +
+				"or a target group of others, or the old one has no listeners; tags read again", stack.NotRemoved},
+		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend",
+			"deletion protection, of its own; tags read again", stack.NotRemoved},
+		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`",
+			"only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
+		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status",
+			"a user, and `orphan`, by all objects of the cluster",
+			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no controller " +
+				"that is alive", stack.Orphaned},
 	}
 }
 
@@ -41,21 +51,30 @@ type disappearance struct {
 	Test    string // of internal/controller, that shows it
 }
 
-// disappearances is the second table of docs/decisions/0014-what-may-delete.md: each is a case of a cause in deletions, or of none.
+// disappearances is the second table of docs/decisions/0014-what-may-delete.md: each is a case of a cause in deletions,
+// or of none.
 func disappearances() []disappearance {
 	const holds, admits = "nothing is deleted, with a finding", "TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer"
 	return []disappearance{
-		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no brake holds that", "TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong"},
+		{"A namespace is deleted, with its objects", "its objects are deleted, and their load balancers with them; no " +
+			"brake holds that", "TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong"},
 		{"The labels of a namespace vanish, or `namespaceSelector` changes", holds, admits},
 		{"An IngressClass, or its IngressClassParams, is deleted", holds, admits},
-		{"An IngressClass becomes another controller's", "its objects give their load balancers up; `--deletion-brake` holds most of many", "TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
+		{"An IngressClass becomes another controller's",
+			"its objects give their load balancers up; `--deletion-brake` holds most of many",
+			"TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
 		{"`--load-balancer-class` becomes another one, or `EnableServiceController` is switched off",
-			"nothing is deleted, with a finding; a Service that is deleted takes its load balancer along; of another class, `allow-deletion` consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
-		{"Objects vanish without a deletion that their finalizers see", "nothing is deleted; `lbc orphans` lists what they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
-		{"The definition of IngressClassParams is removed", "nothing is deleted", "TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
+			"nothing is deleted, with a finding; a Service that is deleted takes its load balancer along; of another class, " +
+				"`allow-deletion` consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
+		{"Objects vanish without a deletion that their finalizers see",
+			"nothing is deleted; `lbc orphans` lists what they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
+		{"The definition of IngressClassParams is removed", "nothing is deleted",
+			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
-			"targets and rules stay, and the bindings are made again as soon as they can be", "TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},
-		{"EndpointSlices or node labels vanish, or selectors of Services change", "targets that serve are deregistered; `--deregistration-brake` holds most of many",
+			"targets and rules stay, and the bindings are made again as soon as they can be",
+			"TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},
+		{"EndpointSlices or node labels vanish, or selectors of Services change",
+			"targets that serve are deregistered; `--deregistration-brake` holds most of many",
 			"TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe"},
 	}
 }
@@ -111,7 +130,8 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, testStack("/a"), Options{})
 	for name, want := range map[string]*stack.Stack{
-		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.Removed(testKey(), "demo", "vpc-1", stack.NotRemoved),
+		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.Removed(testKey(), "demo", "vpc-1",
+			stack.NotRemoved),
 	} {
 		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
@@ -128,7 +148,8 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 		if c.Removal == stack.NotRemoved {
 			continue
 		}
-		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Options{}); p.Summary().Delete == 0 {
+		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Options{}); p.Summary().
+			Delete == 0 {
 			t.Errorf("%s: nothing is deleted", c.Cause)
 		}
 	}

@@ -1,9 +1,10 @@
-// Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the other, with
-// dependencies and guards such that no request goes unanswered on the way. It calls nothing and never fails. It imports only the
-// standard library, diag, inbound, naming, quota, stack, traffic and the packages of plan.
+// Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the
+// other, with dependencies and guards such that no request goes unanswered on the way. It calls nothing and never
+// fails. It imports only the standard library, diag, inbound, naming, quota, stack, traffic and the packages of plan.
 //
-// Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are named after
-// resources. What becomes of the rules of a listener, and in which order, is computed in package transition; rule.go makes steps of it.
+// Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are
+// named after resources. What becomes of the rules of a listener, and in which order, is computed in package
+// transition; rule.go makes steps of it.
 package diff
 
 import (
@@ -21,21 +22,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only refuses steps, or
-// leaves some out, is a plan.Policy.
+// Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only
+// refuses steps, or leaves some out, is a plan.Policy.
 type Options struct {
 	Region Region
-	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with rights in AWS.
+	// DeleteAdopted: load balancers that were taken over are deleted without their consent: lbc cleanup, which runs with
+	// rights in AWS.
 	DeleteAdopted bool
-	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those of AWS.
+	// ExternalTags are tag keys that others manage: they are neither written to nor removed from what exists, like those
+	// of AWS.
 	ExternalTags []string
-	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
+	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are
+	// not its own.
 	Namespaces []string
-	// Unprotect are the identities of load balancers that are to go and whose objects declare deletion_protection.enabled=false: a step
-	// takes the protection off before the deletion.
+	// Unprotect are the identities of load balancers that are to go and whose objects declare
+	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
 	Unprotect []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that name. A duplicate
-	// that is left alone keeps its bindings, and nothing waits for its deletion.
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that
+	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
 	// RulesPerSecurityGroup is AWS's quota of the account; 0 = its default.
@@ -43,11 +47,11 @@ type Options struct {
 	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
 	// serves is deleted, nothing else distinguishes its duplicates from what is still to be deleted.
 	Duplicates map[string]*plan.Guard
-	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a group is not deleted:
-	// it loses the tags of the stack, and its binding goes.
+	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a
+	// group is not deleted: it loses the tags of the stack, and its binding goes.
 	Foreign map[string]int
-	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete them: they stay, and
-	// nothing waits for their deletion.
+	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete
+	// them: they stay, and nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
@@ -58,8 +62,8 @@ type Options struct {
 type Region struct {
 	// Unweighted: no forward has several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
-	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a group with
-	// others takes its place.
+	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a
+	// group with others takes its place.
 	FixedHealthChecks bool
 }
 
@@ -169,7 +173,8 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 		d.identities[r.Literal] = r.ID
 	}
 	d.forwards = &transition.Targets{
-		Resolve: d.resolve, Labels: d.identities, Observed: obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
+		Resolve: d.resolve, Labels: d.identities, Observed: obs, Wanted: d.want.TargetGroups,
+		Unweighted: opt.Region.Unweighted,
 		Namespaces: keep.Namespaces,
 	}
 	return d
@@ -221,12 +226,14 @@ type differ struct {
 	names        map[string]string               // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*awsop.LoadBalancer
 	oldBalancers []*awsop.LoadBalancer
-	first        []plan.StepID                  // create load balancers whose names may be taken
-	relieved     map[string]*awsop.LoadBalancer // old ones that members still show, by the identity that they share with their successors
-	later        map[string]time.Time           // those of them that no member shows any more, by ARN: until when they stay
-	outgoing     map[string]bool                // target groups of these, by ARN
-	beside       map[string]bool                // load balancers of others, by ARN
-	taken        plan.StepID                    // gives the one that is taken over the tags of the stack
+	first        []plan.StepID // create load balancers whose names may be taken
+	// old ones that members still show, by the identity that they share with their successors
+	relieved map[string]*awsop.LoadBalancer
+	// those of them that no member shows any more, by ARN: until when they stay
+	later    map[string]time.Time
+	outgoing map[string]bool // target groups of these, by ARN
+	beside   map[string]bool // load balancers of others, by ARN
+	taken    plan.StepID     // gives the one that is taken over the tags of the stack
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned

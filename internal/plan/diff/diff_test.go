@@ -41,7 +41,8 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
 		}, writes: map[string]int{"ModifyLoadBalancerAttributes": 1}},
 		{name: "an attribute at its default", from: []string{"/b"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60", "routing.http2.enabled": "true"}
+			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60",
+				"routing.http2.enabled": "true"}
 		}, writes: map[string]int{}},
 		{name: "a path in front", from: []string{"/b"}, to: []string{"/a", "/b"},
 			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
@@ -63,7 +64,9 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
 				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
 		}, writes: map[string]int{"ModifyRule": 1, "DescribeTargetHealth": 1}},
-		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" },
+		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].HealthCheck.Matcher = "200-399"
+		},
 			writes: map[string]int{"ModifyTargetGroup": 1}},
 		{name: "port, path and thresholds of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			h := &s.TargetGroups[0].HealthCheck
@@ -74,45 +77,62 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			h.Protocol, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds = "HTTPS", "200-299", 30, 10
 		}, writes: map[string]int{"ModifyTargetGroup": 1}},
 		{name: "another pool of customer-owned addresses", from: []string{"/a"}, edit: func(s *stack.Stack) {
-			s.LoadBalancers[0].CustomerOwnedPool = "ipv4pool-coip-2" // it is told by the compiler: AWS takes one at creation only
+			// it is told by the compiler: AWS takes one at creation only
+			s.LoadBalancers[0].CustomerOwnedPool = "ipv4pool-coip-2"
 		}, writes: map[string]int{}},
 		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
 			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
-		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
+			"DeleteTargetGroup": 1, "DeleteBinding": 1}},
 		{name: "another control port of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].ControlPort, s.TargetGroups[0].Name, s.Bindings[0].Name = 3000, "tg/a2", "tg/a2"
 		},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1,
+				"DeleteTargetGroup": 1, "DeleteBinding": 1}},
 		{name: "another name of a target group, as of another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].Port, s.TargetGroups[0].Name, s.Bindings[0].Name = 9090, "tg/a2", "tg/a2"
 		}, writes: map[string]int{}},
-		{name: "another name of the load balancer", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Name = "renamed" }, writes: map[string]int{}},
+		{name: "another name of the load balancer", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Name = "renamed"
+		}, writes: map[string]int{}},
 		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
 		}, writes: map[string]int{"SetSubnets": 1}},
-		{name: "inbound rules off for PrivateLink traffic", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "off" },
+		{name: "inbound rules off for PrivateLink traffic", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].PrivateLinkRules = "off"
+		},
 			writes: map[string]int{"SetSecurityGroups": 1}},
-		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" },
+		{name: "inbound rules on for PrivateLink traffic, as they are unless they were set", from: []string{"/a"},
+			edit:   func(s *stack.Stack) { s.LoadBalancers[0].PrivateLinkRules = "on" },
 			writes: map[string]int{}},
-		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80" },
+		{name: "a prefix for source NAT", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = "2001:db8::/80"
+		},
 			writes: map[string]int{"SetSubnets": 1}},
-		{name: "a prefix for source NAT that AWS chooses", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Subnets[0].SourceNATPrefix = stack.AutoAssigned },
+		{name: "a prefix for source NAT that AWS chooses", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets[0].SourceNATPrefix = stack.AutoAssigned
+		},
 			writes: map[string]int{}},
 		{name: "groups of the user", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.SecurityGroups = s.SecurityGroups[1:]
 			s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user")}
 		}, writes: map[string]int{"SetSecurityGroups": 1, "DeleteSecurityGroup": 1}},
-		{name: "another source range", from: []string{"/a"}, edit: func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "10.0.0.0/8" },
+		{name: "another source range", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups[0].Ingress[0].CIDR = "10.0.0.0/8"
+		},
 			writes: map[string]int{"AuthorizeSecurityGroupIngress": 1, "RevokeSecurityGroupIngress": 1}},
-		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0" },
+		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0"
+		},
 			writes: map[string]int{}},
 		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" },
 			writes: map[string]int{"AddTags": 1}},
 		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" },
 			writes: map[string]int{"AddTags": 1}},
 		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
-			s.Rules[1].Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
+			s.Rules[1].Transforms = []stack.Transform{
+				{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
 		}, writes: map[string]int{"ModifyRule": 1}},
 		{name: "other nodes", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.Bindings[0].NodeExpressions = []stack.NodeExpression{{Key: "pool", Operator: "In", Values: []string{"x", "y"}}}
@@ -161,37 +181,52 @@ func TestTheHealthCheckOfAnNLBChangesInPlaceUnlessTheGateForbidsIt(t *testing.T)
 	nlb := func(check stack.HealthCheck) *stack.Stack {
 		s := testStack()
 		s.LoadBalancers[0].Type = stack.Network
-		s.TargetGroups = []stack.TargetGroup{{ID: "n/s:80", Name: "tg", TargetType: stack.TargetIP, Port: 8080, Protocol: "TCP", HealthCheck: check}}
+		s.TargetGroups = []stack.TargetGroup{{ID: "n/s:80", Name: "tg", TargetType: stack.TargetIP, Port: 8080,
+			Protocol: "TCP", HealthCheck: check}}
 		s.Listeners[0].Protocol = "TCP"
-		s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: targetGroupRef("n/s:80")}}}}}
+		s.Listeners[0].DefaultActions = []stack.Action{
+			{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+				{TargetGroup: targetGroupRef("n/s:80")}}}}}
 		return s
 	}
 	f := newFake(testKey())
-	f.converge(t, nlb(stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}), Options{})
+	f.converge(t, nlb(stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10,
+		HealthyThreshold: 3, UnhealthyThreshold: 3}), Options{})
 	group := f.obs.TargetGroups[0].ARN
 	for _, check := range []stack.HealthCheck{
-		{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
-		{Protocol: "HTTP", Port: "8081", Path: "/healthz", Matcher: "200", IntervalSeconds: 30, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2},
-		{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
+		{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10,
+			HealthyThreshold: 3, UnhealthyThreshold: 3},
+		{Protocol: "HTTP", Port: "8081", Path: "/healthz", Matcher: "200", IntervalSeconds: 30, TimeoutSeconds: 6,
+			HealthyThreshold: 2, UnhealthyThreshold: 2},
+		{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3,
+			UnhealthyThreshold: 3},
 	} {
-		if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), Options{})); diff != "" || f.obs.TargetGroups[0].ARN != group {
+		if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), Options{})); diff != "" ||
+			f.obs.TargetGroups[0].ARN != group {
 			t.Errorf("%+v: %s", check, diff)
 		}
 	}
 	// Behind the gate they cannot, other than the port, the path and the thresholds.
 	fixed := Options{Region: Region{FixedHealthChecks: true}}
-	check := stack.HealthCheck{Protocol: "TCP", Port: "8081", Path: "/ready", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 2, UnhealthyThreshold: 2}
-	if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), fixed)); diff != "" || f.obs.TargetGroups[0].ARN != group {
+	check := stack.HealthCheck{Protocol: "TCP", Port: "8081", Path: "/ready", IntervalSeconds: 10, TimeoutSeconds: 10,
+		HealthyThreshold: 2, UnhealthyThreshold: 2}
+	if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), fixed)); diff != "" ||
+		f.obs.TargetGroups[0].ARN != group {
 		t.Errorf("port, path and thresholds: %s", diff)
 	}
 	for what, change := range map[string]func(*stack.HealthCheck){
-		"protocol": func(h *stack.HealthCheck) { h.Protocol = "HTTP" }, "codes": func(h *stack.HealthCheck) { h.Matcher = "200" },
-		"interval": func(h *stack.HealthCheck) { h.IntervalSeconds = 30 }, "timeout": func(h *stack.HealthCheck) { h.TimeoutSeconds = 6 },
+		"protocol": func(h *stack.HealthCheck) {
+			h.Protocol = "HTTP"
+		}, "codes": func(h *stack.HealthCheck) { h.Matcher = "200" },
+		"interval": func(h *stack.HealthCheck) {
+			h.IntervalSeconds = 30
+		}, "timeout": func(h *stack.HealthCheck) { h.TimeoutSeconds = 6 },
 	} {
 		before := f.obs.TargetGroups[0].ARN
 		change(&check)
 		got := f.converge(t, nlb(check), fixed)
-		if len(f.obs.TargetGroups) != 1 || f.obs.TargetGroups[0].ARN == before || got["CreateTargetGroup"] != 1 || got["DeleteTargetGroup"] != 1 || got["ModifyTargetGroup"] != 0 {
+		if len(f.obs.TargetGroups) != 1 || f.obs.TargetGroups[0].ARN == before || got["CreateTargetGroup"] != 1 ||
+			got["DeleteTargetGroup"] != 1 || got["ModifyTargetGroup"] != 0 {
 			t.Errorf("%s: writes %v", what, got)
 		}
 	}
@@ -201,8 +236,9 @@ func TestCreatingAStackTakesOneWritePerResource(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	got := f.converge(t, testStack("/"), Options{})
-	want := map[string]int{"CreateSecurityGroup": 2, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
-		"CreateListener": 1, "CreateRule": 1, "CreateBinding": 1}
+	want := map[string]int{"CreateSecurityGroup": 2, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1,
+		"CreateLoadBalancer": 1,
+		"CreateListener":     1, "CreateRule": 1, "CreateBinding": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -308,7 +344,8 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	for _, s := range p.Steps {
 		ops = append(ops, plan.NameOf(s.Op))
 	}
-	if diff := cmp.Diff([]string{"CreateLoadBalancer", "DeleteLoadBalancer", "CreateListener", "CreateRule"}, ops); diff != "" {
+	if diff := cmp.Diff([]string{"CreateLoadBalancer", "DeleteLoadBalancer", "CreateListener", "CreateRule"},
+		ops); diff != "" {
 		t.Error(diff)
 	}
 	rule, _ := p.Step("CreateRule 80:1")
@@ -360,10 +397,13 @@ func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardEls
 		listed func(*awsop.Observed) // changes what AWS lists
 		needs  []string
 	}{
-		"nothing is listed":         {func(o *awsop.Observed) { o.LoadBalancers, o.Listeners, o.Rules = nil, nil, nil }, []string{"CreateListener 80", "CreateRule 80:1"}},
-		"a rule forwards to it":     {func(*awsop.Observed) {}, []string{"ModifyRule 80:1", "ModifyRule 80:1#2"}},
-		"nothing forwards to it":    {func(o *awsop.Observed) { o.Rules = nil }, nil},
-		"a listener forwards to it": {func(o *awsop.Observed) { o.Listeners[0].DefaultActions, o.Rules = o.Rules[0].Actions, nil }, []string{"CreateRule 80:1", "ModifyRule 80:1", "ModifyListener 80"}},
+		"nothing is listed": {func(o *awsop.Observed) { o.LoadBalancers, o.Listeners, o.Rules = nil, nil, nil },
+			[]string{"CreateListener 80", "CreateRule 80:1"}},
+		"a rule forwards to it":  {func(*awsop.Observed) {}, []string{"ModifyRule 80:1", "ModifyRule 80:1#2"}},
+		"nothing forwards to it": {func(o *awsop.Observed) { o.Rules = nil }, nil},
+		"a listener forwards to it": {func(o *awsop.Observed) {
+			o.Listeners[0].DefaultActions, o.Rules = o.Rules[0].Actions, nil
+		}, []string{"CreateRule 80:1", "ModifyRule 80:1", "ModifyListener 80"}},
 	} {
 		f := newFake(testKey())
 		f.converge(t, testStack("/a"), Options{})
@@ -390,7 +430,8 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, testStack("/a"), Options{})
 	tags := maps.Clone(f.obs.LoadBalancers[0].Tags)
-	maps.Copy(tags, map[string]string{"aws:x": "1", "owner": "finance", "kubernetes.io/cluster/demo": "owned", "junk": "1"})
+	maps.Copy(tags, map[string]string{"aws:x": "1", "owner": "finance", "kubernetes.io/cluster/demo": "owned",
+		"junk": "1"})
 	f.obs.LoadBalancers[0].Tags = tags
 	want := testStack("/a")
 	want.LoadBalancers[0].Tags["owner"] = "web"
@@ -398,7 +439,8 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if diff := cmp.Diff(awsop.RemoveTags{Resource: loadBalancerRef("LoadBalancer"), Keys: []string{"junk"}}, p.Steps[0].Op); diff != "" {
+	if diff := cmp.Diff(awsop.RemoveTags{Resource: loadBalancerRef("LoadBalancer"), Keys: []string{"junk"}},
+		p.Steps[0].Op); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -410,12 +452,14 @@ func TestATagGoesBeforeAnotherComesSinceAResourceHasFifty(t *testing.T) {
 	want := testStack("/a")
 	f.obs.LoadBalancers[0].Tags["old"], want.LoadBalancers[0].Tags["new"] = "1", "1"
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
-	if len(p.Steps) != 2 || plan.NameOf(p.Steps[0].Op) != "RemoveTags" || !slices.Equal(p.Steps[1].After, []plan.StepID{p.Steps[0].ID}) || len(p.Steps[1].Needs) > 0 {
+	if len(p.Steps) != 2 || plan.NameOf(p.Steps[0].Op) != "RemoveTags" || !slices.Equal(p.Steps[1].After, []plan.StepID{
+		p.Steps[0].ID}) || len(p.Steps[1].Needs) > 0 {
 		t.Errorf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
 
-// TestTheDefaultCertificateIsNotAttachedOnceMore keeps what others made of it, too: the existing controller attaches it.
+// TestTheDefaultCertificateIsNotAttachedOnceMore keeps what others made of it, too: the existing controller attaches
+// it.
 func TestTheDefaultCertificateIsNotAttachedOnceMore(t *testing.T) {
 	t.Parallel()
 	s := testStack("/a")
@@ -442,7 +486,8 @@ func TestTheOrderOfConditionsAndTheirValuesHasNoMeaning(t *testing.T) {
 	}
 	a, b := stack.QueryValue{Key: "a", Value: "1"}, stack.QueryValue{Key: "b", Value: "2"}
 	as := canonical.Conditions([]stack.Condition{header("X-A", "1", "2"), header("X-B", "3"), query(a, b)})
-	if got := canonical.Conditions([]stack.Condition{query(b, a), header("x-b", "3"), header("X-A", "2", "1")}); got != as {
+	if got := canonical.Conditions([]stack.Condition{query(b, a), header("x-b", "3"), header("X-A", "2", "1")}); got !=
+		as {
 		t.Errorf("%q is not %q", got, as)
 	}
 	for _, other := range [][]stack.Condition{
@@ -461,7 +506,8 @@ func TestTheOrderOfABindingsNetworkingRulesHasNoMeaning(t *testing.T) {
 	t.Parallel()
 	s := testStack("/a")
 	rule := func(port string) stack.NetworkingRule {
-		return stack.NetworkingRule{FromCIDRs: []string{"10.0.0.0/8"}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}}
+		return stack.NetworkingRule{FromCIDRs: []string{"10.0.0.0/8"}, Ports: []stack.NetworkingPort{
+			{Protocol: "TCP", Port: port}}}
 	}
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("8080"), rule("7000")}
 	f := newFake(testKey())
@@ -491,7 +537,8 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	for _, s := range p.Steps {
 		ops = append(ops, plan.NameOf(s.Op))
 	}
-	if diff := cmp.Diff([]string{"AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates"}, ops); diff != "" {
+	if diff := cmp.Diff([]string{"AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates"},
+		ops); diff != "" {
 		t.Error(diff)
 	}
 	f.converge(t, tls("c3", "c2", "c3"), Options{})
@@ -504,7 +551,8 @@ func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
 	t.Parallel()
 	secure := func(sni ...string) *stack.Stack {
 		s := testStack("/a")
-		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy, s.Listeners[0].Certificates, s.Listeners[0].SNI = "HTTPS", "p1", []string{"c1"}, sni
+		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy, s.Listeners[0].Certificates, s.Listeners[0].SNI = "HTTPS", "p1",
+			[]string{"c1"}, sni
 		return s
 	}
 	for _, c := range []struct {
@@ -543,8 +591,8 @@ func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
 	}
 }
 
-// TestABindingIsKnownByItsNamespaceAndTargetGroup observes a copy of a binding in a namespace that nothing of the stack is in, last
-// in the order of names.
+// TestABindingIsKnownByItsNamespaceAndTargetGroup observes a copy of a binding in a namespace that nothing of the stack
+// is in, last in the order of names.
 func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
@@ -556,8 +604,12 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("a copy changes something:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if p := Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), stack.Keep{}, f.obs, Options{}).Steps) ||
-		slices.ContainsFunc(p.Steps, func(s plan.Step) bool { op, ok := s.Op.(awsop.DeleteBinding); return ok && op.Namespace == "zz" }) {
+	if p := Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: []string{"shop"}}); p.Summary().Delete != len(
+		Stack(removed(), stack.Keep{}, f.obs, Options{}).Steps) ||
+		slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			op, ok := s.Op.(awsop.DeleteBinding)
+			return ok && op.Namespace == "zz"
+		}) {
 		t.Errorf("a copy is deleted:\n%s", p.Text(plan.TextOptions{}))
 	}
 

@@ -35,9 +35,11 @@ func copied(m map[string]string, k, v string) map[string]string {
 }
 
 func driftCases() []driftCase {
-	const idle, delay, server = "idle_timeout.timeout_seconds", "deregistration_delay.timeout_seconds", "routing.http.response.server.enabled"
+	const idle, delay, server = "idle_timeout.timeout_seconds", "deregistration_delay.timeout_seconds",
+		"routing.http.response.server.enabled"
 	return []driftCase{
-		{"a rule was deleted", drift.Rules, func(o *awsop.Observed) { o.Rules = o.Rules[1:] }, func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
+		{"a rule was deleted", drift.Rules, func(o *awsop.Observed) { o.Rules = o.Rules[1:] },
+			func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
 		{"a rule was added", drift.Rules, func(o *awsop.Observed) {
 			r := o.Rules[0]
 			r.ARN, r.Priority, r.ID = "arn:rule/by-hand", 77, ""
@@ -46,16 +48,19 @@ func driftCases() []driftCase {
 		}, func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
 		{"the default action was changed", drift.Listeners, func(o *awsop.Observed) {
 			o.Listeners = slices.Clone(o.Listeners)
-			o.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
+			o.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "503"}}}
 		}, func(s *stack.Stack) {
-			s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "410", ContentType: "text/plain"}}}
+			s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "410", ContentType: "text/plain"}}}
 		}, false},
 		{"a listener was added", drift.Listeners, func(o *awsop.Observed) {
 			l := o.Listeners[0]
 			l.ARN, l.ID, l.Port = "arn:listener/by-hand", "8080", 8080
 			o.Listeners = append(slices.Clone(o.Listeners), l)
 		}, func(s *stack.Stack) { s.Listeners[0].Attributes = map[string]string{server: "true"} }, false},
-		{"the listener was deleted", drift.Listeners, func(o *awsop.Observed) { o.Listeners, o.Rules = nil, nil }, func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/aa"} }, true},
+		{"the listener was deleted", drift.Listeners, func(o *awsop.Observed) { o.Listeners, o.Rules = nil, nil },
+			func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/aa"} }, true},
 		{"an attribute of the listener was changed", drift.Listeners, func(o *awsop.Observed) {
 			o.Listeners = slices.Clone(o.Listeners)
 			o.Listeners[0].Attributes = copied(o.Listeners[0].Attributes, server, "true")
@@ -73,7 +78,8 @@ func driftCases() []driftCase {
 		{"a security group was taken away", drift.LoadBalancer, func(o *awsop.Observed) {
 			o.LoadBalancers[0].SecurityGroups = o.LoadBalancers[0].SecurityGroups[:1]
 		}, func(s *stack.Stack) {
-			s.LoadBalancers[0].SecurityGroups = append(slices.Clone(s.LoadBalancers[0].SecurityGroups), stack.Literal(stack.KindSecurityGroup, "sg-extra"))
+			s.LoadBalancers[0].SecurityGroups = append(slices.Clone(s.LoadBalancers[0].SecurityGroups),
+				stack.Literal(stack.KindSecurityGroup, "sg-extra"))
 		}, false},
 		{"tags were changed, removed and added", drift.Tags, func(o *awsop.Observed) {
 			tags := copied(o.TargetGroups[0].Tags, "Team", "other")
@@ -90,9 +96,12 @@ func driftCases() []driftCase {
 			o.TargetGroups[0].Tags = tags
 		}, nil, false},
 		{"a port of the security group was opened", drift.SecurityGroupRules, func(o *awsop.Observed) {
-			o.SecurityGroups[0].Ingress = append(slices.Clone(o.SecurityGroups[0].Ingress), stack.Permission{Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "198.51.100.7/32"})
+			o.SecurityGroups[0].Ingress = append(slices.Clone(o.SecurityGroups[0].Ingress), stack.Permission{
+				Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "198.51.100.7/32"})
 		}, func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "203.0.113.0/24" }, false},
-		{"a health check was changed", drift.TargetGroups, func(o *awsop.Observed) { o.TargetGroups[0].HealthCheck.Path = "/healthz" },
+		{"a health check was changed", drift.TargetGroups, func(o *awsop.Observed) {
+			o.TargetGroups[0].HealthCheck.Path = "/healthz"
+		},
 			func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Path = "/ready" }, false},
 		{"an attribute of a target group was changed", drift.TargetGroups, func(o *awsop.Observed) {
 			o.TargetGroups[0].Attributes = copied(o.TargetGroups[0].Attributes, delay, "5")
@@ -199,7 +208,11 @@ func TestWhatFailedAtItsCreationIsTriedAgainUnderEachPolicy(t *testing.T) {
 		first := p
 		first.Steps = slices.DeleteFunc(slices.Clone(p.Steps), failed)
 		f.run(t, first)
-		applied := policy.Settle(policy.Wanted(s), policy.Fields{}, &p, f.obs, func(id plan.StepID) bool { step, _ := p.Step(id); return !failed(step) })
+		applied := policy.Settle(policy.Wanted(s), policy.Fields{}, &p, f.obs, func(id plan.StepID) bool {
+			step,
+				_ := p.Step(id)
+			return !failed(step)
+		})
 		f.run(t, under(by, s, f, applied))
 		if left := Stack(s, stack.Keep{}, f.obs, Options{}); !left.Empty() {
 			t.Errorf("%s: left %s", by, left.Text(plan.TextOptions{}))
@@ -207,17 +220,24 @@ func TestWhatFailedAtItsCreationIsTriedAgainUnderEachPolicy(t *testing.T) {
 	}
 }
 
-// TestAnEditTakesEffectBesideDriftOfOtherFields has the edits of TestAChangeCostsTheWritesThatItNeeds that make and delete resources.
+// TestAnEditTakesEffectBesideDriftOfOtherFields has the edits of TestAChangeCostsTheWritesThatItNeeds that make and
+// delete resources.
 func TestAnEditTakesEffectBesideDriftOfOtherFields(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		edit   func(*stack.Stack)
 		writes map[string]int
 	}{
-		"a path more": {func(s *stack.Stack) { *s = *withPaths("/a", "/b", "/c") }, map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
-		"a path less": {func(s *stack.Stack) { *s = *withPaths("/a") }, map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
-		"another protocol of the targets": {func(s *stack.Stack) { s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2" },
-			map[string]int{"CreateTargetGroup": 1, "ModifyTargetGroupAttributes": 1, "CreateBinding": 1, "ModifyRule": 2, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		"a path more": {func(s *stack.Stack) { *s = *withPaths("/a", "/b", "/c") }, map[string]int{"CreateTargetGroup": 1,
+			"CreateBinding": 1, "CreateRule": 1}},
+		"a path less": {func(s *stack.Stack) {
+			*s = *withPaths("/a")
+		}, map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		"another protocol of the targets": {func(s *stack.Stack) {
+			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
+		},
+			map[string]int{"CreateTargetGroup": 1, "ModifyTargetGroupAttributes": 1, "CreateBinding": 1, "ModifyRule": 2,
+				"DeleteTargetGroup": 1, "DeleteBinding": 1}},
 	} {
 		f, applied := deployed(t)
 		f.obs.LoadBalancers[0].Attributes = copied(f.obs.LoadBalancers[0].Attributes, "idle_timeout.timeout_seconds", "30")
@@ -238,7 +258,8 @@ func TestAnEditTakesEffectBesideDriftOfOtherFields(t *testing.T) {
 
 func withPaths(paths ...string) *stack.Stack {
 	s, like := testStack(paths...), driftStack()
-	s.LoadBalancers[0].Attributes, s.Listeners[0].Attributes = like.LoadBalancers[0].Attributes, like.Listeners[0].Attributes
+	s.LoadBalancers[0].Attributes, s.Listeners[0].Attributes = like.LoadBalancers[0].Attributes,
+		like.Listeners[0].Attributes
 	s.TargetGroups[0].Attributes, s.TargetGroups[0].Tags = like.TargetGroups[0].Attributes, like.TargetGroups[0].Tags
 	return s
 }

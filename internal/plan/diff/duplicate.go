@@ -12,9 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept; the others are
-// duplicates, which are deleted only with the consent of Options.DeleteDuplicates. A resource of the identity that cannot become what
-// is wanted, because its type or scheme is another one, is no duplicate: it is replaced.
+// Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept;
+// the others are duplicates, which are deleted only with the consent of Options.DeleteDuplicates. A resource of the
+// identity that cannot become what is wanted, because its type or scheme is another one, is no duplicate: it is
+// replaced.
 
 // How much a target group or security group is in use, the most first.
 const (
@@ -45,7 +46,10 @@ func (d *differ) targetGroupUse() map[string]int {
 
 // hasBinding reports whether an observed target group is bound, used or not.
 func (d *differ) hasBinding(tg *awsop.TargetGroup) bool {
-	return slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool { return b.TargetGroup.Literal == tg.ARN && !b.Deleting })
+	return slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool {
+		return b.TargetGroup.Literal == tg.ARN &&
+			!b.Deleting
+	})
 }
 
 // groupUse is the same of security groups, by id.
@@ -71,7 +75,8 @@ func (d *differ) useBy(balancer string) int {
 	return usedByOther
 }
 
-// serving is the observed target group of an identity that can become the wanted one and that is most in use; nil = there is none.
+// serving is the observed target group of an identity that can become the wanted one and that is most in use; nil =
+// there is none.
 func (d *differ) serving(want stack.TargetGroup) *awsop.TargetGroup {
 	var out *awsop.TargetGroup
 	for _, tg := range d.alike[want.ID] {
@@ -97,21 +102,23 @@ func (d *differ) servingGroup(id string) *awsop.SecurityGroup {
 // consented reports whether the deletion of a duplicate, by ARN or group id, is consented to.
 func (d *differ) consented(id string) bool { return slices.Contains(d.opt.DeleteDuplicates, id) }
 
-// spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing else, not even
-// the release of an object that is deleted.
+// spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing
+// else, not even the release of an object that is deleted.
 func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 	s.Lane, s.Why = plan.Cosmetic, []string{"is a duplicate of " + servingName}
 	s.Guard = &plan.Guard{
 		Code: diag.DuplicateResource,
-		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which seems to be the one that serves; the controller does not change the first one", name, id, servingName, servingID),
-		Remedy: fmt.Sprintf("if the controller did not create it, remove its tag %s in AWS; otherwise, to delete it, write %s into annotation %s",
+		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which seems to be the one that serves; the controller "+
+			"does not change the first one", name, id, servingName, servingID),
+		Remedy: fmt.Sprintf("if the controller did not create it, remove its tag %s in AWS; otherwise, to delete it, write "+
+			"%s into annotation %s",
 			naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.opt.DuplicatesAnnotation, "delete-duplicates")),
 	}
 	d.spared[id] = true
 }
 
-// remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any more; nil = there
-// is none.
+// remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any
+// more; nil = there is none.
 func (d *differ) remembered(id string) *plan.Guard {
 	if d.consented(id) {
 		return nil

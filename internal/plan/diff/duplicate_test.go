@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// doubled is a stack that is as it is wanted, with a second one of each resource, whose name comes first in every order.
+// doubled is a stack that is as it is wanted, with a second one of each resource, whose name comes first in every
+// order.
 func doubled(t *testing.T) (f *fakeAWS, want *stack.Stack) {
 	t.Helper()
 	f, want = newFake(testKey()), testStack("shop/web-a:80")
@@ -39,7 +40,8 @@ func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	p := Stack(want, stack.Keep{}, f.obs, Options{DuplicatesAnnotation: "here"})
 	var refused []string
 	for _, s := range p.Steps {
-		if s.Action != plan.Delete || s.Guard == nil || s.Guard.Code != diag.DuplicateResource || s.Lane != plan.Cosmetic || !strings.Contains(s.Guard.Remedy, "annotation here") {
+		if s.Action != plan.Delete || s.Guard == nil || s.Guard.Code != diag.DuplicateResource || s.Lane != plan.Cosmetic ||
+			!strings.Contains(s.Guard.Remedy, "annotation here") {
 			t.Errorf("step %+v", s)
 		}
 		refused = append(refused, s.Resource.Literal)
@@ -84,8 +86,8 @@ func TestADuplicateHoldsUpNothing(t *testing.T) {
 	}
 }
 
-// TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone plans again after the deletion of the originals, because the stack is removed or because
-// nothing of it can stay as it is.
+// TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone plans again after the deletion of the originals, because the stack
+// is removed or because nothing of it can stay as it is.
 func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 	t.Parallel()
 	another := testStack("shop/web-b:80")
@@ -103,7 +105,10 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 		o := f.obs.Clone()
 		o.LoadBalancers = slices.DeleteFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN != "a-copy" })
 		o.TargetGroups = slices.DeleteFunc(o.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN != "a-group" })
-		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g awsop.SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
+		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g awsop.SecurityGroup) bool {
+			return !g.Shared &&
+				g.GroupID != "a-sg"
+		})
 		o.Listeners, o.Rules, o.Bindings = nil, nil, nil
 		deleted := func(opt Options) (out []string) {
 			p := Stack(want, stack.Keep{}, o.Clone(), opt)
@@ -138,15 +143,21 @@ func TestWhichLoadBalancerServes(t *testing.T) {
 		listener      string
 		hostname      string
 	}{
-		"the one with listeners":              {awsop.LoadBalancer{ARN: "a", DNSName: "A.example", Created: at(1)}, awsop.LoadBalancer{ARN: "b", Created: at(2)}, "b", "a.example"},
-		"the one that a member shows":         {awsop.LoadBalancer{ARN: "a", Created: at(1)}, awsop.LoadBalancer{ARN: "b", DNSName: "B.example", Created: at(2)}, "", "b.example"},
-		"the older one":                       {awsop.LoadBalancer{ARN: "a", Created: at(2)}, awsop.LoadBalancer{ARN: "b", Created: at(1)}, "", ""},
-		"one that this process did not make":  {awsop.LoadBalancer{ARN: "a"}, awsop.LoadBalancer{ARN: "b", Created: at(9)}, "", ""},
-		"the one whose ARN comes first, else": {awsop.LoadBalancer{ARN: "b", Created: at(1)}, awsop.LoadBalancer{ARN: "a", Created: at(1)}, "", ""},
+		"the one with listeners": {awsop.LoadBalancer{ARN: "a", DNSName: "A.example", Created: at(1)},
+			awsop.LoadBalancer{ARN: "b", Created: at(2)}, "b", "a.example"},
+		"the one that a member shows": {awsop.LoadBalancer{ARN: "a", Created: at(1)}, awsop.LoadBalancer{
+			ARN: "b", DNSName: "B.example", Created: at(2)}, "", "b.example"},
+		"the older one": {awsop.LoadBalancer{ARN: "a", Created: at(2)}, awsop.LoadBalancer{
+			ARN: "b", Created: at(1)}, "", ""},
+		"one that this process did not make": {awsop.LoadBalancer{ARN: "a"}, awsop.LoadBalancer{ARN: "b", Created: at(9)},
+			"", ""},
+		"the one whose ARN comes first, else": {awsop.LoadBalancer{ARN: "b", Created: at(1)}, awsop.LoadBalancer{
+			ARN: "a", Created: at(1)}, "", ""},
 	} {
 		o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{c.first, c.second}, Hostnames: []string{c.hostname}}
 		if c.listener != "" {
-			o.Listeners = []awsop.Listener{{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, c.listener)}}}
+			o.Listeners = []awsop.Listener{
+				{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, c.listener)}}}
 		}
 		for _, order := range []string{"", ", in the other order"} {
 			if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.second.ARN {
@@ -157,18 +168,22 @@ func TestWhichLoadBalancerServes(t *testing.T) {
 	}
 }
 
-// TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes has both forward, the younger one to the target group that has a binding.
+// TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes has both forward, the younger one to the target group that
+// has a binding.
 func TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes(t *testing.T) {
 	t.Parallel()
 	to := func(arn string) []stack.Action {
-		return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}}}}}
+		return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+			{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}}}}}
 	}
 	listener := func(arn, balancer string, as []stack.Action) awsop.Listener {
-		return awsop.Listener{ARN: arn, Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, balancer), DefaultActions: as}}
+		return awsop.Listener{ARN: arn, Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer,
+			balancer), DefaultActions: as}}
 	}
 	rule := awsop.Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "listener-b"), Actions: to("bound")}}
 	binding := func(deleting bool) []awsop.Binding {
-		return []awsop.Binding{{Deleting: deleting, Binding: stack.Binding{TargetGroup: stack.Literal(stack.KindTargetGroup, "bound")}}}
+		return []awsop.Binding{
+			{Deleting: deleting, Binding: stack.Binding{TargetGroup: stack.Literal(stack.KindTargetGroup, "bound")}}}
 	}
 	for name, c := range map[string]struct {
 		actions  []stack.Action // by default, of the younger one
@@ -184,9 +199,10 @@ func TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes(t *testing.T) {
 		"a member shows the other's name": {to("bound"), []awsop.Rule{rule}, binding(false), []string{"a.example"}, "a"},
 	} {
 		o := awsop.Observed{
-			LoadBalancers: []awsop.LoadBalancer{{ARN: "a", DNSName: "a.example", Created: time.Unix(1, 0)}, {ARN: "b", Created: time.Unix(2, 0)}},
-			Listeners:     []awsop.Listener{listener("listener-a", "a", to("copied")), listener("listener-b", "b", c.actions)},
-			Rules:         c.rules, Bindings: c.bindings, Hostnames: c.shown,
+			LoadBalancers: []awsop.LoadBalancer{{ARN: "a", DNSName: "a.example", Created: time.Unix(1, 0)},
+				{ARN: "b", Created: time.Unix(2, 0)}},
+			Listeners: []awsop.Listener{listener("listener-a", "a", to("copied")), listener("listener-b", "b", c.actions)},
+			Rules:     c.rules, Bindings: c.bindings, Hostnames: c.shown,
 		}
 		if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.want {
 			t.Errorf("%s: %s serves", name, got.ARN)

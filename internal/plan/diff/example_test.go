@@ -9,13 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// Two rules of a listener change places. Rules are recognised by what they match and do, so none is created or deleted: one atomic call
-// moves them. They change numbers.
+// Two rules of a listener change places. Rules are recognised by what they match and do, so none is created or deleted:
+// one atomic call moves them. They change numbers.
 func ExampleStack() {
 	answer := func(path, text string) stack.Rule {
 		return stack.Rule{
 			Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}},
-			Actions:    []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "200", MessageBody: text}}},
+			Actions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+				StatusCode: "200", MessageBody: text}}},
 		}
 	}
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
@@ -33,7 +34,8 @@ func ExampleStack() {
 	observed.Listeners = []awsop.Listener{{ARN: listenerARN, Listener: have}}
 	for n, rule := range []stack.Rule{answer("/cart/*", "cart"), answer("/*", "shop")} {
 		rule.Listener = stack.Literal(stack.KindListener, listenerARN)
-		observed.Rules = append(observed.Rules, awsop.Rule{ARN: fmt.Sprint("arn:rule/", n+1), Priority: int32(n + 1), Rule: rule})
+		observed.Rules = append(observed.Rules, awsop.Rule{ARN: fmt.Sprint("arn:rule/", n+1), Priority: int32(n + 1),
+			Rule: rule})
 	}
 
 	// Desired: references are identities, and the order of rules is all that counts.

@@ -29,8 +29,8 @@ func newFake(key stack.Key) *fakeAWS {
 	return &fakeAWS{obs: awsop.Observed{Key: key}, writes: map[string]int{}}
 }
 
-// run executes steps that no guard refuses; it fails the test if a step needs or follows one that comes later, or refers to
-// something that nobody produced.
+// run executes steps that no guard refuses; it fails the test if a step needs or follows one that comes later, or
+// refers to something that nobody produced.
 func (f *fakeAWS) run(t failer, p plan.Plan) {
 	t.Helper()
 	produced := map[stack.Ref]string{}
@@ -80,7 +80,8 @@ func (f *fakeAWS) one(t failer, s plan.Step, produced map[stack.Ref]string) {
 	f.next++
 	out := awsop.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
 	switch s.Op.(type) {
-	case awsop.CreateSecurityGroup, awsop.CreateTargetGroup, awsop.CreateLoadBalancer, awsop.CreateListener, awsop.CreateRule:
+	case awsop.CreateSecurityGroup, awsop.CreateTargetGroup, awsop.CreateLoadBalancer, awsop.CreateListener,
+		awsop.CreateRule:
 		produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
 	}
 	f.writes[plan.NameOf(s.Op)]++
@@ -172,26 +173,29 @@ func forwardTo(target string) stack.Action {
 	}}
 }
 
-// testStack is a load balancer with one HTTP listener on port 80 and a rule per path, in order, each to a target group of
-// the same name.
+// testStack is a load balancer with one HTTP listener on port 80 and a rule per path, in order, each to a target group
+// of the same name.
 func testStack(paths ...string) *stack.Stack {
 	s := &stack.Stack{Key: testKey(), Cluster: "demo", VPC: "vpc-1"}
 	tags := func(id string) map[string]string { return naming.Tracking(stack.Ingress, "demo", "shop/web-front", id) }
 	s.SecurityGroups = []stack.SecurityGroup{
 		{ID: stack.ManagedSecurityGroup, Name: "k8s-shop-webfront-1", Description: naming.ManagedSecurityGroupDescription,
-			Ingress: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "0.0.0.0/0"}}, Tags: tags(stack.ManagedSecurityGroup)},
+			Ingress: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "0.0.0.0/0"}},
+			Tags:    tags(stack.ManagedSecurityGroup)},
 		{ID: stack.BackendSecurityGroup, Name: "k8s-traffic-demo-1", Shared: true, Tags: naming.BackendTracking("demo")},
 	}
 	s.LoadBalancers = []stack.LoadBalancer{{
-		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-webfront-internet", Type: stack.Application, Scheme: stack.InternetFacing,
+		ID: stack.LoadBalancerIdentity, Name: "k8s-shop-webfront-internet", Type: stack.Application,
+		Scheme:        stack.InternetFacing,
 		IPAddressType: stack.IPv4, Subnets: []stack.SubnetMapping{{Subnet: "subnet-a"}, {Subnet: "subnet-b"}},
 		SecurityGroups: []stack.Ref{groupRef(stack.ManagedSecurityGroup), groupRef(stack.BackendSecurityGroup)},
 		Tags:           tags(stack.LoadBalancerIdentity),
 	}}
 	s.Listeners = []stack.Listener{{
 		ID: "80", LoadBalancer: loadBalancerRef(stack.LoadBalancerIdentity), Port: 80, Protocol: "HTTP",
-		DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}},
-		Tags:           tags("80"),
+		DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: "404", ContentType: "text/plain"}}},
+		Tags: tags("80"),
 	}}
 	seen := map[string]bool{}
 	for i, p := range paths {
@@ -202,14 +206,17 @@ func testStack(paths ...string) *stack.Stack {
 		seen[p] = true
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
 			ID: p, Name: "tg" + p, TargetType: stack.TargetIP, Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1",
-			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
-			Tags:        tags(p),
+			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+			Tags: tags(p),
 		})
 		s.Bindings = append(s.Bindings, stack.Binding{
-			ID: p, Name: "tg" + p, Namespace: "shop", TargetGroup: targetGroupRef(p), TargetType: stack.TargetIP, Protocol: "HTTP",
+			ID: p, Name: "tg" + p, Namespace: "shop", TargetGroup: targetGroupRef(p), TargetType: stack.TargetIP,
+			Protocol:    "HTTP",
 			ServiceName: "svc", ServicePort: "80", IPAddress: stack.IPv4, VPC: "vpc-1",
-			Labels:     naming.Labels(testKey()),
-			Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{groupRef(stack.BackendSecurityGroup)}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
+			Labels: naming.Labels(testKey()),
+			Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{groupRef(stack.BackendSecurityGroup)},
+				Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
 		})
 	}
 	return s
@@ -241,7 +248,8 @@ func (f *fakeAWS) convergeKeeping(t failer, want *stack.Stack, keep stack.Keep, 
 		}
 	}
 	if again := Stack(want, keep, f.obs, opt); !again.Empty() {
-		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}), again.Text(plan.TextOptions{}))
+		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}),
+			again.Text(plan.TextOptions{}))
 	}
 	return writes
 }

@@ -24,7 +24,8 @@ func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver
 	for _, kind := range []string{stack.IPv6, stack.IPv4, stack.IPv6} {
 		p := Stack(family(kind), stack.Keep{}, f.obs, Options{})
 		got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding")
-		want := []string{"CreateTargetGroup /api", "CreateBinding /api", "ModifyRule 80:1", "DeleteTargetGroup /api", "DeleteBinding /api"}
+		want := []string{"CreateTargetGroup /api", "CreateBinding /api", "ModifyRule 80:1", "DeleteTargetGroup /api",
+			"DeleteBinding /api"}
 		if !slices.Equal(got, want) {
 			t.Fatalf("to %s: %v, want %v", kind, got, want)
 		}
@@ -33,8 +34,10 @@ func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver
 			t.Fatalf("to %s: left are %v and %v", kind, f.obs.TargetGroups, f.obs.Bindings)
 		}
 		tg, b := f.obs.TargetGroups[0], f.obs.Bindings[0]
-		if tg.IPAddressType != kind || b.IPAddress != kind || b.TargetGroup.Literal != tg.ARN || b.Name != tg.Name || (tg.Name == first) != (kind == stack.IPv4) {
-			t.Errorf("to %s: target group %s %s, binding %s to %s", kind, tg.Name, tg.IPAddressType, b.Name, b.TargetGroup.Literal)
+		if tg.IPAddressType != kind || b.IPAddress != kind || b.TargetGroup.Literal != tg.ARN || b.Name != tg.Name ||
+			(tg.Name == first) != (kind == stack.IPv4) {
+			t.Errorf("to %s: target group %s %s, binding %s to %s", kind, tg.Name, tg.IPAddressType, b.Name,
+				b.TargetGroup.Literal)
 		}
 	}
 }
@@ -50,7 +53,8 @@ func TestASuccessorThatHasNoBindingYetGetsOneWhileTheOldOneServes(t *testing.T) 
 		}
 	}
 	p = Stack(family(stack.IPv6), stack.Keep{}, f.obs, Options{})
-	if got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding"); got[0] != "CreateBinding /api" || got[len(got)-1] != "DeleteBinding /api" {
+	if got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding"); got[0] !=
+		"CreateBinding /api" || got[len(got)-1] != "DeleteBinding /api" {
 		t.Errorf("the old binding goes too early: %v", got)
 	}
 	f.converge(t, family(stack.IPv6), Options{})

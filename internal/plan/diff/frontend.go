@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS refuses to delete what
-// is a target. With a successor, that one must be active first.
+// letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS refuses to delete
+// what is a target. With a successor, that one must be active first.
 func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why string) []plan.StepID {
 	var out []plan.StepID
 	for i := range d.obs.TargetGroups {
@@ -24,8 +24,8 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 	return out
 }
 
-// deregister plans that a target group loses one load balancer, once. What no frontend uses any more is let go after the
-// frontend has turned away from it.
+// deregister plans that a target group loses one load balancer, once. What no frontend uses any more is let go after
+// the frontend has turned away from it.
 func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *stack.Ref, why string) plan.StepID {
 	key := tg.ARN + " " + t.ID + " " + strconv.Itoa(int(t.Port))
 	if id, planned := d.deregistered[key]; planned {
@@ -33,7 +33,8 @@ func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *st
 	}
 	r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 	op := awsop.DeregisterLoadBalancer{
-		TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, t.ID), Port: t.Port, Successor: successor,
+		TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, t.ID),
+		Port: t.Port, Successor: successor,
 	}
 	s := d.step(plan.Update, r, plan.Normal, op, why)
 	s.Need(d.deletedFrontends...)
@@ -67,13 +68,15 @@ func (d *differ) registrations() {
 					registered = true
 					continue
 				}
-				former = append(former, d.deregister(have, t, successor, fmt.Sprintf("port %d of %s takes over", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal))))
+				former = append(former, d.deregister(have, t, successor, fmt.Sprintf("port %d of %s takes over", w.Port,
+					cmp.Or(w.Balancer.ID, w.Balancer.Literal))))
 			}
 		}
 		if registered {
 			continue
 		}
-		s := d.step(plan.Update, r, plan.Vital, awsop.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal)))
+		s := d.step(plan.Update, r, plan.Vital, awsop.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer,
+			Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal)))
 		if successor != nil {
 			s.Need(d.made[listenerRef(strconv.Itoa(int(w.Port)))])
 		}
@@ -95,7 +98,9 @@ func (d *differ) needRegistered(s *plan.Step, as []stack.Action) {
 
 // ofAnother reports whether the target of a target group is the load balancer of another stack.
 func (d *differ) ofAnother(group stack.Ref) bool {
-	return slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool { return w.Balancer.Literal != "" && targetGroupRef(w.ID) == group })
+	return slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool {
+		return w.Balancer.Literal != "" && targetGroupRef(w.ID) == group
+	})
 }
 
 // deleteFrontends deletes the load balancers that stand in front of others and are not wanted any more, before those.

@@ -18,8 +18,10 @@ func withFrontend(s *stack.Stack, scheme string, ports map[int32]int32) *stack.S
 	tags := func(id string) map[string]string { return naming.Tracking(stack.Ingress, "demo", "shop/web-front", id) }
 	alb := s.LoadBalancers[0]
 	s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{
-		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(alb.Name), Type: stack.Network, Scheme: scheme, IPAddressType: stack.IPv4,
-		Subnets: []stack.SubnetMapping{{Subnet: "subnet-a"}}, SecurityGroups: slices.Clone(alb.SecurityGroups), Tags: tags(stack.FrontendIdentity),
+		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(alb.Name), Type: stack.Network, Scheme: scheme,
+		IPAddressType: stack.IPv4,
+		Subnets:       []stack.SubnetMapping{{Subnet: "subnet-a"}}, SecurityGroups: slices.Clone(alb.SecurityGroups),
+		Tags: tags(stack.FrontendIdentity),
 	})
 	for port := range int32(10000) {
 		target, ok := ports[port]
@@ -28,12 +30,15 @@ func withFrontend(s *stack.Stack, scheme string, ports map[int32]int32) *stack.S
 		}
 		tg, l := naming.FrontendTargetGroupID(port), naming.FrontendListenerID(port)
 		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
-			ID: tg, Name: naming.FrontendTargetGroup("demo", testKey().ID, port, "traffic-port", "HTTP"), TargetType: stack.TargetALB, Port: target, Protocol: "TCP",
-			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
-			Tags:        tags(tg), Balancer: loadBalancerRef(stack.LoadBalancerIdentity),
+			ID: tg, Name: naming.FrontendTargetGroup("demo", testKey().ID, port, "traffic-port", "HTTP"),
+			TargetType: stack.TargetALB, Port: target, Protocol: "TCP",
+			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+			Tags: tags(tg), Balancer: loadBalancerRef(stack.LoadBalancerIdentity),
 		})
 		s.Listeners = append(s.Listeners, stack.Listener{
-			ID: l, LoadBalancer: loadBalancerRef(stack.FrontendIdentity), Port: port, Protocol: "TCP", DefaultActions: []stack.Action{forwardTo(tg)}, Tags: tags(l),
+			ID: l, LoadBalancer: loadBalancerRef(stack.FrontendIdentity), Port: port, Protocol: "TCP",
+			DefaultActions: []stack.Action{forwardTo(tg)}, Tags: tags(l),
 		})
 	}
 	return s
@@ -118,7 +123,9 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 			if s.Op.Traits().Active.Ref.ID != stack.LoadBalancerIdentity {
 				t.Errorf("%s does not wait for its load balancer", s.ID)
 			}
-		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return strings.HasPrefix(string(n), "RegisterTargets") }) {
+		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool {
+			return strings.HasPrefix(string(n), "RegisterTargets")
+		}) {
 			t.Errorf("%s waits until the ALB is registered", s.ID)
 		}
 	}
@@ -159,7 +166,8 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 			}
 			p := Stack(removed(), stack.Keep{}, seen, Options{})
 			got := order(p, "DeleteLoadBalancer", "DeregisterTargets")
-			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
+			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80",
+				"DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
 			f.run(t, p)
@@ -174,8 +182,10 @@ func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
-	f.run(t, Stack(removed(), stack.Keep{}, f.obs, Options{}).Under(policy.Protect(map[string]string{stack.FrontendIdentity: "Ingress shop/web"}, f.obs)))
-	if len(f.obs.LoadBalancers) != 2 || len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
+	f.run(t, Stack(removed(), stack.Keep{}, f.obs, Options{}).Under(
+		policy.Protect(map[string]string{stack.FrontendIdentity: "Ingress shop/web"}, f.obs)))
+	if len(f.obs.LoadBalancers) != 2 ||
+		len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
 		t.Errorf("left: %+v", f.obs.LoadBalancers)
 	}
 }
@@ -186,14 +196,17 @@ func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.
 	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Options{})
 	want := withFrontend(listensOn(testStack(), 8443), stack.Internal, map[int32]int32{80: 8443})
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
-	got := order(p, "CreateTargetGroup", "CreateListener", "RegisterTargets", "ModifyListener", "DeregisterTargets", "DeleteListener", "DeleteTargetGroup")
+	got := order(p, "CreateTargetGroup", "CreateListener", "RegisterTargets", "ModifyListener", "DeregisterTargets",
+		"DeleteListener", "DeleteTargetGroup")
 	if diff := []string{
-		"CreateTargetGroup FrontendNlb-tg-TCP-80", "CreateListener 8443", "RegisterTargets FrontendNlb-tg-TCP-80", "ModifyListener FrontendNlb-ls-TCP-80",
+		"CreateTargetGroup FrontendNlb-tg-TCP-80", "CreateListener 8443", "RegisterTargets FrontendNlb-tg-TCP-80",
+		"ModifyListener FrontendNlb-ls-TCP-80",
 		"DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteListener 443", "DeleteTargetGroup FrontendNlb-tg-TCP-80",
 	}; !slices.Equal(got, diff) {
 		t.Errorf("got %v", p.Text(plan.TextOptions{}))
 	}
-	if s, _ := p.Step("ModifyListener FrontendNlb-ls-TCP-80"); !slices.Contains(s.Needs, "RegisterTargets FrontendNlb-tg-TCP-80") {
+	if s, _ := p.Step("ModifyListener FrontendNlb-ls-TCP-80"); !slices.Contains(s.Needs,
+		"RegisterTargets FrontendNlb-tg-TCP-80") {
 		t.Errorf("the listener turns to a group without target: %v", s.Needs)
 	}
 	f.converge(t, want, Options{})
@@ -205,12 +218,15 @@ func TestAnotherALBTakesOverBehindTheSameFrontend(t *testing.T) {
 	f := newFake(testKey())
 	before := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	f.converge(t, before, Options{})
-	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
+	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {
+		return lb.Type == stack.Network
+	})].ARN
 	want := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-other"
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	for _, s := range p.Steps {
-		if op, ok := s.Op.(awsop.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
+		if op, ok := s.Op.(awsop.DeregisterLoadBalancer); ok &&
+			(op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
 			t.Errorf("%s does not wait for the successor", s.ID)
 		}
 	}
@@ -236,22 +252,27 @@ func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
-	if p := Stack(testStack("/a"), stack.Keep{Resources: []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}}, f.obs, Options{}); !p.Empty() {
+	if p := Stack(testStack("/a"),
+		stack.Keep{Resources: []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}}, f.obs,
+		Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }
 
-// TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners has an NLB in front of an ALB that its own stack makes: the NLB's listener has
-// the same port.
+// TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners has an NLB in front of an ALB that its own
+// stack makes: the NLB's listener has the same port.
 func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *testing.T) {
 	t.Parallel()
-	const alb, next = "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/1", "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/2"
+	const alb, next = "arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/1",
+		"arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/other/2"
 	want := func(arn string) *stack.Stack {
 		s := testStack()
 		s.LoadBalancers[0].Type, s.Rules, s.Bindings = stack.Network, nil, nil
 		s.TargetGroups = []stack.TargetGroup{{
-			ID: "chained", Name: "chained", TargetType: stack.TargetALB, Port: 443, Protocol: "TCP", Balancer: stack.Literal(stack.KindLoadBalancer, arn),
-			HealthCheck: stack.HealthCheck{Protocol: "HTTPS", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
+			ID: "chained", Name: "chained", TargetType: stack.TargetALB, Port: 443, Protocol: "TCP",
+			Balancer: stack.Literal(stack.KindLoadBalancer, arn),
+			HealthCheck: stack.HealthCheck{Protocol: "HTTPS", Port: "traffic-port", Path: "/", Matcher: "200-399",
+				IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
 		}}
 		s.Listeners = s.Listeners[:1]
 		l := &s.Listeners[0]

@@ -9,9 +9,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A load balancer of another type or scheme takes the place of one whose name clients know. AWS lets a target group belong to one load
-// balancer at a time, so the successor gets target groups of its own, and both serve: until the successor is ready, and then until no
-// member shows the name of the former one any more. A later plan deletes the former one with its target groups.
+// A load balancer of another type or scheme takes the place of one whose name clients know. AWS lets a target group
+// belong to one load balancer at a time, so the successor gets target groups of its own, and both serve: until the
+// successor is ready, and then until no member shows the name of the former one any more. A later plan deletes the
+// former one with its target groups.
 
 // relieve keeps the old load balancers that members still show, with all that hangs on them.
 func (d *differ) relieve() {
@@ -20,7 +21,8 @@ func (d *differ) relieve() {
 	}
 	for _, old := range d.oldBalancers {
 		w := d.successor(old)
-		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || d.stays(old) != nil {
+		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme ||
+			d.stays(old) != nil {
 			continue
 		}
 		until := d.keptUntil(old)
@@ -31,7 +33,8 @@ func (d *differ) relieve() {
 			continue
 		}
 		used, serves := d.usedBy(old.ARN)
-		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) { // a group that is not the stack's must move
+		// a group that is not the stack's must move
+		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) {
 			continue
 		}
 		d.relieved[w.ID] = old
@@ -84,8 +87,9 @@ func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
 	return out
 }
 
-// handOver plans what must be done before members may show a load balancer that relieves another: its listeners and rules, which are
-// the steps from the given one on, and that it is active and its targets are fit to serve. A member that shows it has decided that already.
+// handOver plans what must be done before members may show a load balancer that relieves another: its listeners and
+// rules, which are the steps from the given one on, and that it is active and its targets are fit to serve. A member
+// that shows it has decided that already.
 func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	arriving := d.opt.Arriving && w.ID == stack.LoadBalancerIdentity
 	if d.relieved[w.ID] == nil && !arriving {
@@ -112,13 +116,15 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	}
 }
 
-// replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
-// A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
-// a successor follows from that of the former one, which is in a tag of one with a declared name, unless the object was deleted and created again meanwhile.
+// replaced reports whether another target group has taken the place of one in front of which nothing is any more, or
+// nothing will be. A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller
+// binds only what serves or served, and the name of a successor follows from that of the former one, which is in a tag
+// of one with a declared name, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *awsop.TargetGroup) bool {
 	use, marked := d.tgUse[tg.ARN], tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
 	switch {
-	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && (marked || d.hasBinding(tg)): // a rule may warm it up before it is bound
+	// a rule may warm it up before it is bound
+	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && (marked || d.hasBinding(tg)):
 		return true
 	case use < bound:
 		return false

@@ -52,7 +52,8 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 			}
 		}
 		if shows == "old.test" && f.count() != [3]int{2, 2, 2} {
-			t.Errorf("round %d: load balancers, target groups, bindings %v while the old one is shown\n%s", round, f.count(), p.Text(plan.TextOptions{}))
+			t.Errorf("round %d: load balancers, target groups, bindings %v while the old one is shown\n%s", round, f.count(),
+				p.Text(plan.TextOptions{}))
 		}
 	}
 	if f.count() != [3]int{1, 1, 1} || f.obs.LoadBalancers[0].ARN == old {
@@ -73,7 +74,10 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 func TestALoadBalancerThatIsReplacedGoesAtOnceWhereNothingIsGainedByKeepingIt(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(f *fakeAWS, want *stack.Stack) *stack.Stack{
-		"no member shows it":            func(f *fakeAWS, want *stack.Stack) *stack.Stack { f.obs.Hostnames = nil; return want },
+		"no member shows it": func(f *fakeAWS, want *stack.Stack) *stack.Stack {
+			f.obs.Hostnames = nil
+			return want
+		},
 		"the objects are being deleted": func(*fakeAWS, *stack.Stack) *stack.Stack { return removed() },
 		"the new one needs its name": func(f *fakeAWS, want *stack.Stack) *stack.Stack {
 			want.LoadBalancers[0].Name = f.obs.LoadBalancers[0].Name
@@ -82,7 +86,9 @@ func TestALoadBalancerThatIsReplacedGoesAtOnceWhereNothingIsGainedByKeepingIt(t 
 		"somebody else's group must move": func(f *fakeAWS, want *stack.Stack) *stack.Stack {
 			theirs := stack.Literal(stack.KindTargetGroup, "arn:theirs")
 			for _, rules := range []*stack.Rule{&f.obs.Rules[0].Rule, &want.Rules[0]} {
-				rules.Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: theirs}}}}}
+				rules.Actions = []stack.Action{
+					{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+						{TargetGroup: theirs}}}}}
 			}
 			return want
 		},

@@ -9,9 +9,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// keepActions gives each wanted rule whose actions are kept those of an existing rule of the same conditions, unless that one is what
-// another wanted rule is. note is called with the actions that stay.
-func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule, resolve canonical.Resolver, note func([]stack.Action)) {
+// keepActions gives each wanted rule whose actions are kept those of an existing rule of the same conditions, unless
+// that one is what another wanted rule is. note is called with the actions that stay.
+func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule, resolve canonical.Resolver,
+	note func([]stack.Action)) {
 	keeps := func(r *stack.Rule) bool { return kept[stack.Ref{Kind: stack.KindRule, ID: r.ID}] }
 	if len(kept) == 0 {
 		return
@@ -34,7 +35,8 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule,
 	for i := range want {
 		if w := &want[i]; !keeps(w) {
 			take(w, func(r *awsop.Rule) bool {
-				return canonical.SameActions(w.Actions, r.Actions, resolve) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms)
+				return canonical.SameActions(w.Actions, r.Actions, resolve) && canonical.Transforms(w.Transforms) ==
+					canonical.Transforms(r.Transforms)
 			})
 		}
 	}
@@ -50,7 +52,8 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule,
 	}
 }
 
-// keepCertificates gives a wanted listener the certificates that AWS holds for it: the default one first, then the wanted ones, then the others.
+// keepCertificates gives a wanted listener the certificates that AWS holds for it: the default one first, then the
+// wanted ones, then the others.
 func keepCertificates(w *stack.Listener, have stack.Listener) {
 	if len(have.Certificates) == 0 {
 		return
@@ -89,7 +92,8 @@ func (d *differ) keepsRule(k stack.KeptRules, r *awsop.Rule) bool {
 	known := false
 	for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 		id := d.identities[ref.Literal]
-		if id != "" && !slices.Contains(k.Except, id) && slices.ContainsFunc(k.Prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
+		if id != "" && !slices.Contains(k.Except, id) && slices.ContainsFunc(k.Prefixes,
+			func(p string) bool { return strings.HasPrefix(id, p) }) {
 			return true
 		}
 		known = known || id != ""
@@ -161,12 +165,13 @@ func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.St
 	return &out
 }
 
-// waitingFor are the observed listeners that stay because a listener that is kept is not in AWS yet: those that are not wanted, which the missing one
-// may take the place of, and those that are to redirect to the missing one.
+// waitingFor are the observed listeners that stay because a listener that is kept is not in AWS yet: those that are not
+// wanted, which the missing one may take the place of, and those that are to redirect to the missing one.
 func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	missing := map[string]bool{} // ports
 	for _, r := range kept {
-		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return l.ID == r.ID }) {
+		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners,
+			func(l awsop.Listener) bool { return l.ID == r.ID }) {
 			missing[r.ID] = true
 		}
 	}
@@ -175,17 +180,22 @@ func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	}
 	for _, l := range d.obs.Listeners {
 		n := slices.IndexFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID })
-		if n < 0 || slices.ContainsFunc(d.want.Listeners[n].DefaultActions, func(a stack.Action) bool { return a.Redirect != nil && missing[a.Redirect.Port] }) {
+		if n < 0 || slices.ContainsFunc(d.want.Listeners[n].DefaultActions, func(a stack.Action) bool {
+			return a.Redirect != nil && missing[a.Redirect.Port]
+		}) {
 			out = append(out, stack.Literal(stack.KindListener, l.ARN))
 		}
 	}
 	return out
 }
 
-// undeclared are the observed listeners that are kept and on whose ports the stack admits nobody, as no object declares them now.
+// undeclared are the observed listeners that are kept and on whose ports the stack admits nobody, as no object declares
+// them now.
 func (d *differ) undeclared(kept []stack.Ref) (out []stack.Ref) {
 	admitted := func(port int32) bool {
-		return slices.ContainsFunc(d.want.SecurityGroups, func(g stack.SecurityGroup) bool { return len(onPorts(g.Ingress, []int32{port})) > 0 })
+		return slices.ContainsFunc(d.want.SecurityGroups, func(g stack.SecurityGroup) bool {
+			return len(onPorts(g.Ingress, []int32{port})) > 0
+		})
 	}
 	for _, l := range d.obs.Listeners {
 		if slices.Contains(kept, listenerRef(l.ID)) && !admitted(l.Port) {
@@ -199,7 +209,8 @@ func (d *differ) undeclared(kept []stack.Ref) (out []stack.Ref) {
 func (d *differ) keepOpen(listeners []stack.Ref) {
 	var ports []int32
 	for _, l := range d.obs.Listeners {
-		if slices.Contains(listeners, stack.Literal(stack.KindListener, l.ARN)) && !slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool { return w.ID == l.ID }) {
+		if slices.Contains(listeners, stack.Literal(stack.KindListener, l.ARN)) && !slices.ContainsFunc(d.want.Listeners,
+			func(w stack.Listener) bool { return w.ID == l.ID }) {
 			ports = append(ports, l.Port)
 		}
 	}
@@ -231,7 +242,8 @@ func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
 
 // keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
 func (d *differ) keepResources(refs []stack.Ref) {
-	for r := range d.obs.Resources(stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindTargetGroup, stack.KindSecurityGroup) {
+	for r := range d.obs.Resources(stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindTargetGroup,
+		stack.KindSecurityGroup) {
 		if r.Below != "" && d.kept[r.Below] || slices.ContainsFunc(refs, r.Means) {
 			d.kept[r.Literal] = true
 			d.keepTargets(r.Actions)
@@ -246,7 +258,8 @@ func (d *differ) keepResources(refs []stack.Ref) {
 	d.keepAlive()
 }
 
-// keepAlive marks what kept resources need: a listener keeps its load balancer alive, a load balancer its security groups.
+// keepAlive marks what kept resources need: a listener keeps its load balancer alive, a load balancer its security
+// groups.
 func (d *differ) keepAlive() {
 	for _, l := range d.obs.Listeners {
 		if d.kept[l.ARN] {

@@ -31,8 +31,10 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 		writes map[string]int
 	}{
 		"nothing else changes": {testStack("/a", "/b"), map[string]int{}},
-		"others come":          {testStack("/a", "/c", "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "SetRulePriorities": 1, "CreateBinding": 1}},
-		"others go":            {testStack("/b"), map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		"others come": {testStack("/a", "/c", "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1,
+			"SetRulePriorities": 1, "CreateBinding": 1}},
+		"others go": {testStack("/b"), map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1,
+			"DeleteBinding": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +59,8 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 func targetOf(t *testing.T, f *fakeAWS, path string) string {
 	t.Helper()
 	for _, r := range f.obs.Rules {
-		if slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return slices.Contains(c.Values, path) }) && r.Actions[0].Forward != nil {
+		if slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return slices.Contains(c.Values, path) }) &&
+			r.Actions[0].Forward != nil {
 			arn := r.Actions[0].Forward.TargetGroups[0].TargetGroup.Literal
 			if f.obs.TargetGroup(arn) != nil {
 				return arn
@@ -125,15 +128,19 @@ func TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood
 	arn := targetOf(t, f, "/b")
 	want := testStack("/a", "/c")
 	keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: []string{"/b"}}}}
-	writes := map[string]int{"CreateTargetGroup": 1, "ModifyRule": 1, "CreateBinding": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1} // /d becomes /c
+	// /d becomes /c
+	writes := map[string]int{"CreateTargetGroup": 1, "ModifyRule": 1, "CreateBinding": 1, "DeleteTargetGroup": 1,
+		"DeleteBinding": 1}
 	if diff := cmp.Diff(writes, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	if targetOf(t, f, "/b") != arn {
 		t.Error("the rule leads elsewhere")
 	}
-	keep.Rules["80"] = stack.KeptRules{Prefixes: []string{"/b"}, Except: []string{"/b"}} // it is known to be of another one, whose name begins so
-	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1}, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
+	// it is known to be of another one, whose name begins so
+	keep.Rules["80"] = stack.KeptRules{Prefixes: []string{"/b"}, Except: []string{"/b"}}
+	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1},
+		f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
 }
@@ -142,12 +149,14 @@ func TestRulesThatAreNotDesiredStayWhileTheyMayBeOfAMemberThatCannotBeUnderstood
 func TestRulesThatForwardNowhereStayTheSame(t *testing.T) {
 	t.Parallel()
 	redirect := testStack("/a", "/b")
-	redirect.Rules[1].Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "x.example.com", StatusCode: "HTTP_301"}}}
+	redirect.Rules[1].Actions = []stack.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "x.example.com", StatusCode: "HTTP_301"}}}
 	redirect.TargetGroups, redirect.Bindings = redirect.TargetGroups[:1], redirect.Bindings[:1]
 	for name, c := range map[string]struct {
 		keep   []string
 		writes map[string]int
-	}{"somebody cannot be understood": {[]string{"/z"}, map[string]int{}}, "everybody is": {nil, map[string]int{"DeleteRule": 1}}} {
+	}{"somebody cannot be understood": {[]string{"/z"}, map[string]int{}}, "everybody is": {
+		nil, map[string]int{"DeleteRule": 1}}} {
 		f := newFake(testKey())
 		f.converge(t, redirect, Options{})
 		keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: c.keep}}}

@@ -43,10 +43,13 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 			deletion, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			creation, _ := p.Step("CreateLoadBalancer LoadBalancer")
 			if (deletion.Guard != nil) != tc.refused || (creation.Guard != nil) != tc.refused || lifts != tc.lifts {
-				t.Errorf("deletion %+v, creation %+v, lifts %t:\n%s", deletion.Guard, creation.Guard, lifts, p.Text(plan.TextOptions{}))
+				t.Errorf("deletion %+v, creation %+v, lifts %t:\n%s", deletion.Guard, creation.Guard, lifts,
+					p.Text(plan.TextOptions{}))
 			}
 			f.run(t, p)
-			if stays := slices.ContainsFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == old }); stays != tc.refused {
+			if stays := slices.ContainsFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool {
+				return lb.ARN == old
+			}); stays != tc.refused {
 				t.Errorf("the old load balancer stays: %t", stays)
 			}
 		})
@@ -101,7 +104,8 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 		want *stack.Stack
 		obs  awsop.Observed
 	}{
-		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
+		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs},
+		"its target group is gone": {testStack("/a"), groupless},
 	} {
 		if p := Stack(c.want, stack.Keep{}, c.obs, Options{}); !touches(p) {
 			t.Errorf("%s: nothing would happen anyway:\n%s", name, p.Text(plan.TextOptions{}))

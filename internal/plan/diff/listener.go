@@ -75,8 +75,8 @@ func (d *differ) listeners() {
 	}
 }
 
-// openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened. A load balancer that has
-// listeners already goes on.
+// openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened.
+// A load balancer that has listeners already goes on.
 func (d *differ) openProtected(balancer string, listener plan.StepID) {
 	at := slices.IndexFunc(d.steps, func(s *plan.Step) bool { return s.ID == listener })
 	if at < 0 {
@@ -90,14 +90,17 @@ func (d *differ) openProtected(balancer string, listener plan.StepID) {
 	}
 }
 
-// redirectsLast are the wanted listeners in their order, but that those which redirect to one that AWS lacks come after it.
+// redirectsLast are the wanted listeners in their order, but that those which redirect to one that AWS lacks come after
+// it.
 func (d *differ) redirectsLast(have map[int32]*awsop.Listener) []stack.Listener {
 	created := map[string]bool{}
 	for _, l := range d.want.Listeners {
 		created[strconv.Itoa(int(l.Port))] = have[l.Port] == nil
 	}
 	waits := func(l stack.Listener) bool {
-		return slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool { return a.Redirect != nil && created[a.Redirect.Port] })
+		return slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool {
+			return a.Redirect != nil && created[a.Redirect.Port]
+		})
 	}
 	if !slices.ContainsFunc(d.want.Listeners, waits) {
 		return d.want.Listeners
@@ -147,7 +150,8 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 		d.needFreed(m, w.DefaultActions)
 	}
 	for _, c := range sniWanted(w) {
-		d.step(plan.Create, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+		d.step(plan.Create, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c},
+			"attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
 	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil, nil)
@@ -181,15 +185,16 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 		w.Mutual = d.released(have.Listener)
 	}
 	why := d.listenerChanges(have.Listener, w)
-	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
-	// a listener with TLS takes any.
+	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but
+	// only a listener with TLS takes any.
 	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
 	early := tls && have.Protocol == w.Protocol
 	var attached attachments
 	if early {
 		attached = d.attach(r, have.Listener, w)
 	}
-	in := transition.Input{Listener: r, Application: d.application(w.LoadBalancer), Default: have.DefaultActions, Early: have.Protocol != w.Protocol, Why: why}
+	in := transition.Input{Listener: r, Application: d.application(w.LoadBalancer), Default: have.DefaultActions,
+		Early: have.Protocol != w.Protocol, Why: why}
 	if len(why) > 0 {
 		in.Aside = d.aside(have, w)
 		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w}
@@ -281,7 +286,8 @@ func (a attachments) steps() (out []plan.StepID) {
 	return out
 }
 
-// awaited are the steps that attach what may replace the certificate which a step detaches: all but those for objects of other namespaces.
+// awaited are the steps that attach what may replace the certificate which a step detaches: all but those for objects
+// of other namespaces.
 func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (out []plan.StepID) {
 	op, ok := detach.Op.(awsop.RemoveListenerCertificates)
 	if !ok {
@@ -290,7 +296,9 @@ func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (o
 	former := d.broughtBy(port, op.Certificate)
 	for _, one := range attached {
 		of := d.broughtBy(port, one.certificate)
-		if len(former) == 0 || len(of) == 0 || slices.ContainsFunc(of, func(ns string) bool { return slices.Contains(former, ns) }) {
+		if len(former) == 0 || len(of) == 0 || slices.ContainsFunc(of, func(ns string) bool {
+			return slices.Contains(former, ns)
+		}) {
 			out = append(out, one.step)
 		}
 	}
@@ -324,7 +332,8 @@ func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.St
 	}
 	for _, c := range sniWanted(want) {
 		if !slices.Contains(have.SNI, c) {
-			s := d.step(plan.Update, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+			s := d.step(plan.Update, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c},
+				"attach certificate "+c)
 			s.Follow(after...)
 			added = append(added, attachments{{c, s.ID}}...)
 		}
@@ -338,14 +347,15 @@ func (d *differ) detach(r stack.Ref, have, want stack.Listener) (steps []*plan.S
 	sort.Strings(old)
 	for _, c := range old {
 		if !slices.Contains(want.SNI, c) && c != firstOf(want.Certificates) { // beside the default one it does no harm
-			steps = append(steps, d.step(plan.Update, r, plan.Normal, awsop.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c))
+			steps = append(steps, d.step(plan.Update, r, plan.Normal, awsop.RemoveListenerCertificates{
+				Listener: r, Certificate: c}, "detach certificate "+c))
 		}
 	}
 	return steps
 }
 
-// sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not attached once
-// more, and stays where the existing controller has done so.
+// sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not
+// attached once more, and stays where the existing controller has done so.
 func sniWanted(w stack.Listener) []string {
 	out := slices.Clone(w.SNI)
 	if len(w.Certificates) > 0 {
@@ -373,7 +383,8 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 		why := "port " + strconv.Itoa(int(p)) + " is no longer wanted"
 		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)},
+			why)
 		s.Need(released...)
 		s.Need(d.takeover(l)...)
 		if d.replacesPorts() {
@@ -390,5 +401,7 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 
 // tagged reports whether listeners and rules carry tags in this cluster; if not, their lack proves nothing.
 func (d *differ) tagged() bool {
-	return len(d.want.Listeners) == 0 || slices.ContainsFunc(d.want.Listeners, func(l stack.Listener) bool { return l.Tags != nil })
+	return len(d.want.Listeners) == 0 || slices.ContainsFunc(d.want.Listeners, func(l stack.Listener) bool {
+		return l.Tags != nil
+	})
 }

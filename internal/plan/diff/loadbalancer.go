@@ -17,7 +17,9 @@ func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoa
 
 // matchLoadBalancers pairs wanted load balancers with observed ones of their type and scheme; the others are old.
 func (d *differ) matchLoadBalancers() {
-	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool { return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN })
+	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool {
+		return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN
+	})
 	for _, w := range d.want.LoadBalancers {
 		if w.ARN != "" {
 			d.known[loadBalancerRef(w.ID)] = w.ARN
@@ -34,8 +36,9 @@ func (d *differ) matchLoadBalancers() {
 	}
 }
 
-// namedLoadBalancers creates load balancers whose names others may have, before anything that is of no use without them: a target group would be left over
-// if AWS refuses the load balancer. Generated names contain a hash of the stack, so that nothing waits for those.
+// namedLoadBalancers creates load balancers whose names others may have, before anything that is of no use without
+// them: a target group would be left over if AWS refuses the load balancer. Generated names contain a hash of the
+// stack, so that nothing waits for those.
 func (d *differ) namedLoadBalancers() {
 	for _, w := range d.want.LoadBalancers {
 		old := slices.ContainsFunc(d.oldBalancers, func(lb *awsop.LoadBalancer) bool { return lb.ID == w.ID })
@@ -129,8 +132,9 @@ func (d *differ) updateLoadBalancer(have *awsop.LoadBalancer, w stack.LoadBalanc
 	d.tags(r, have.Tags, w.Tags, slices.Concat(d.legacyTags(), naming.ConsentTags(), []string{naming.AdoptedTag})...)
 }
 
-// readdress plans the changes of subnets and of the address type. Those of a network load balancer are one call, as its source NAT depends on
-// the address type and its UDP listeners on both: in whatever order, two calls could pass through a state that AWS refuses.
+// readdress plans the changes of subnets and of the address type. Those of a network load balancer are one call, as its
+// source NAT depends on the address type and its UDP listeners on both: in whatever order, two calls could pass through
+// a state that AWS refuses.
 func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
 	var family reasons
 	family.managed("IP address type", cmp.Or(have.IPAddressType, stack.IPv4), w.IPAddressType)
@@ -145,14 +149,17 @@ func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
 		moved = d.step(plan.Update, r, plan.Normal, op, why...).ID
 	}
 	if len(family) > 0 {
-		d.step(plan.Update, r, plan.Normal, awsop.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType}, family...).Follow(moved)
+		d.step(plan.Update, r, plan.Normal, awsop.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType},
+			family...).Follow(moved)
 	}
 }
 
-// privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after the creation only.
+// privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after
+// the creation only.
 func (d *differ) privateLinkRules(r stack.Ref, w stack.LoadBalancer) {
 	if why := privateLinkChange(stack.LoadBalancer{}, w); len(why) > 0 && len(w.SecurityGroups) > 0 {
-		d.step(plan.Create, r, plan.Normal, awsop.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups, PrivateLinkRules: w.PrivateLinkRules}, why...)
+		d.step(plan.Create, r, plan.Normal, awsop.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups,
+			PrivateLinkRules: w.PrivateLinkRules}, why...)
 	}
 }
 
@@ -162,7 +169,8 @@ func privateLinkChange(have, want stack.LoadBalancer) (why reasons) {
 	return why
 }
 
-// setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get any.
+// setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get
+// any.
 func (d *differ) setSecurityGroups(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
 	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
 		return "", false
@@ -211,7 +219,8 @@ func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bo
 func (d *differ) deleteLoadBalancers() {
 	for _, old := range d.oldBalancers {
 		frontend := old.ID == stack.FrontendIdentity // which a valid edit switches off
-		if _, planned := d.deletedBalancers[old.ARN]; !planned && (frontend || d.successor(old) != nil || d.want.Removal != stack.NotRemoved) {
+		if _, planned := d.deletedBalancers[old.ARN]; !planned && (frontend || d.successor(old) != nil ||
+			d.want.Removal != stack.NotRemoved) {
 			d.deleteLoadBalancer(old, nil)
 		}
 	}
@@ -227,8 +236,8 @@ func (d *differ) successor(old *awsop.LoadBalancer) *stack.LoadBalancer {
 	return nil
 }
 
-// unprotected reports whether the deletion protection of an old load balancer is to be taken off: its successor declares so, or the objects
-// of one that has none.
+// unprotected reports whether the deletion protection of an old load balancer is to be taken off: its successor
+// declares so, or the objects of one that has none.
 func (d *differ) unprotected(old *awsop.LoadBalancer) bool {
 	if w := d.successor(old); w != nil {
 		return w.Attributes[awsop.DeletionProtection] == "false"
@@ -236,8 +245,9 @@ func (d *differ) unprotected(old *awsop.LoadBalancer) bool {
 	return slices.Contains(d.opt.Unprotect, old.ID)
 }
 
-// protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is not relieved, and
-// nothing lets go of it. What the objects of a successor declare says nothing yet about an old one that AWS does not protect.
+// protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is
+// not relieved, and nothing lets go of it. What the objects of a successor declare says nothing yet about an old one
+// that AWS does not protect.
 func (d *differ) protected(old *awsop.LoadBalancer) bool {
 	return old.Attributes[awsop.DeletionProtection] == "true" && !d.unprotected(old)
 }
@@ -250,11 +260,13 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
 	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
-		d.spare(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, old.Name, first.ARN, first.Name)
+		d.spare(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}),
+			old.ARN, old.Name, first.ARN, first.Name)
 		return ""
 	}
 	if g := d.remembered(old.ARN); g != nil && !d.obs.Shown(old) {
-		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, g)
+		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}),
+			old.ARN, g)
 		return ""
 	}
 	why := "is no longer wanted"
@@ -262,8 +274,10 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 		why = "is replaced"
 	}
 	var lifted plan.StepID
-	if v := old.Attributes[awsop.DeletionProtection]; d.unprotected(old) && (v == "true" || v == "" && !old.Known(awsop.PartAttributes)) {
-		lifted = d.step(plan.Update, r, plan.Normal, awsop.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{awsop.DeletionProtection: "false"}},
+	if v := old.Attributes[awsop.DeletionProtection]; d.unprotected(old) &&
+		(v == "true" || v == "" && !old.Known(awsop.PartAttributes)) {
+		lifted = d.step(plan.Update, r, plan.Normal, awsop.ModifyLoadBalancerAttributes{
+			LoadBalancer: at, Attributes: map[string]string{awsop.DeletionProtection: "false"}},
 			awsop.DeletionProtection+" true → false").ID
 	}
 	var released []plan.StepID
@@ -293,7 +307,8 @@ func Protected(name string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.DeletionProtected,
 		Text: "deletion protection is enabled on load balancer " + name + ", which therefore stays",
-		Remedy: "set " + awsop.DeletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS; " +
+		Remedy: "set " + awsop.DeletionProtection +
+			"=false in the load balancer attributes of the object or of its class, or in AWS; " +
 			"then the deletion continues",
 	}
 }

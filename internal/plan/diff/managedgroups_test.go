@@ -37,7 +37,8 @@ func withRules(t failer, rules []stack.Permission, limit int) *stack.Stack {
 func attached(o awsop.Observed) (rules []stack.Permission, most int) {
 	for _, g := range o.SecurityGroups {
 		most = max(most, sgrules.Count(g.Ingress))
-		if len(o.LoadBalancers) > 0 && containsGroup(o.LoadBalancers[0].SecurityGroups, g.GroupID, func(r stack.Ref) string { return r.Literal }) {
+		if len(o.LoadBalancers) > 0 && containsGroup(o.LoadBalancers[0].SecurityGroups, g.GroupID,
+			func(r stack.Ref) string { return r.Literal }) {
 			rules = append(rules, g.Ingress...)
 		}
 	}
@@ -57,7 +58,8 @@ func TestRulesBeyondTheQuotaMoveBetweenGroupsAndNothingThatStaysWantedIsClosedMe
 		var before []stack.Permission
 		for range rapid.IntRange(2, 4).Draw(t, "edits") {
 			rules := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) stack.Permission {
-				return tcpFrom(rapid.Int32Range(80, 90).Draw(t, "port"), fmt.Sprintf("10.%d.0.0/16", rapid.IntRange(0, 3).Draw(t, "range")))
+				return tcpFrom(rapid.Int32Range(80, 90).Draw(t, "port"),
+					fmt.Sprintf("10.%d.0.0/16", rapid.IntRange(0, 3).Draw(t, "range")))
 			}), 1, 9, rapid.ID).Draw(t, "rules")
 			want := withRules(t, rules, limit)
 			p := Stack(want, stack.Keep{}, f.obs, opt)
@@ -65,7 +67,9 @@ func TestRulesBeyondTheQuotaMoveBetweenGroupsAndNothingThatStaysWantedIsClosedMe
 			for _, k := range p.Known {
 				produced[k.Ref] = k.Value
 			}
-			stay := slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool { return !sgrules.Of(before).Admits(r) })
+			stay := slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool {
+				return !sgrules.Of(before).Admits(r)
+			})
 			roomless := false // a full group gives up a rule before it takes its successor
 			for n, s := range p.Steps {
 				if _, ok := s.Op.(awsop.RevokeSecurityGroupIngress); ok && n+1 < len(p.Steps) {
@@ -116,7 +120,8 @@ func TestRulesAsTheExistingControllerWritesThemAreLeftAlone(t *testing.T) {
 		t.Errorf("rules by port are rewritten:\n%s", p.Text(plan.TextOptions{}))
 	}
 	more := withRules(t, append(slices.Clone(ports), tcpFrom(9000, "0.0.0.0/0")), 60)
-	if writes := f.converge(t, more, Options{}); writes["AuthorizeSecurityGroupIngress"] != 1 || writes["RevokeSecurityGroupIngress"] != 0 {
+	if writes := f.converge(t, more, Options{}); writes["AuthorizeSecurityGroupIngress"] != 1 ||
+		writes["RevokeSecurityGroupIngress"] != 0 {
 		t.Errorf("one port more: %v", writes)
 	}
 }

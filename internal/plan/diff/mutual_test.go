@@ -60,12 +60,14 @@ func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 	}
 }
 
-// TestAnALPNPolicyIsSwitchedOffOnlyByNone: AWS keeps what is not named, and so does a policy that another controller set.
+// TestAnALPNPolicyIsSwitchedOffOnlyByNone: AWS keeps what is not named, and so does a policy that another controller
+// set.
 func TestAnALPNPolicyIsSwitchedOffOnlyByNone(t *testing.T) {
 	t.Parallel()
 	world := func(policy string) *stack.Stack {
 		s := testStack()
-		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy, s.Listeners[0].Certificates, s.Listeners[0].ALPN = "TLS", "p1", []string{"c1"}, policy
+		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy, s.Listeners[0].Certificates, s.Listeners[0].ALPN = "TLS", "p1",
+			[]string{"c1"}, policy
 		return s
 	}
 	f := newFake(testKey())

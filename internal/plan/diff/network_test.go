@@ -23,7 +23,8 @@ func networkStack(listener, targets, targetType string) *stack.Stack {
 	}
 	tg, b := &s.TargetGroups[0], &s.Bindings[0]
 	tg.Protocol, tg.ProtocolVersion, tg.TargetType = targets, "", targetType
-	tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}
+	tg.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10,
+		HealthyThreshold: 3, UnhealthyThreshold: 3}
 	tg.Name = "tg-" + targets + "-" + targetType
 	b.Protocol, b.TargetType, b.Name = targets, targetType, tg.Name
 	return s
@@ -36,21 +37,29 @@ var networkEdits = []struct {
 	opt      Options
 	want     []string
 }{
-	{name: "another target type", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP", "TCP", stack.TargetInstance),
+	{name: "another target type", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP", "TCP",
+		stack.TargetInstance),
 		want: []string{"443 forward to /a×1 + /a×0", "await /a", "443 forward to /a"}},
-	{name: "another target type and TLS", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TLS", "TCP", stack.TargetInstance),
+	{name: "another target type and TLS", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TLS", "TCP",
+		stack.TargetInstance),
 		want: []string{"443 forward to /a×1 + /a×0", "await /a", "443 forward to /a"}},
-	{name: "TLS to targets", from: networkStack("TLS", "TCP", stack.TargetIP), to: networkStack("TLS", "TLS", stack.TargetIP),
+	{name: "TLS to targets", from: networkStack("TLS", "TCP", stack.TargetIP), to: networkStack("TLS", "TLS",
+		stack.TargetIP),
 		want: []string{"create 65535 TLS forward to /a", "await /a", "443 forward to /a", "delete 65535"}},
-	{name: "TCP to targets", from: networkStack("TLS", "TLS", stack.TargetIP), to: networkStack("TCP", "TCP", stack.TargetIP),
+	{name: "TCP to targets", from: networkStack("TLS", "TLS", stack.TargetIP), to: networkStack("TCP", "TCP",
+		stack.TargetIP),
 		want: []string{"create 65535 TCP forward to /a", "await /a", "443 forward to /a", "delete 65535"}},
-	{name: "UDP beside TCP", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP_UDP", "TCP_UDP", stack.TargetIP),
+	{name: "UDP beside TCP", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP_UDP", "TCP_UDP",
+		stack.TargetIP),
 		want: []string{"create 65535 TCP_UDP forward to /a", "await /a", "443 forward to /a", "delete 65535"}},
-	{name: "UDP in place of TCP, whose clients are others", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("UDP", "UDP", stack.TargetIP),
+	{name: "UDP in place of TCP, whose clients are others", from: networkStack("TCP", "TCP", stack.TargetIP),
+		to:   networkStack("UDP", "UDP", stack.TargetIP),
 		want: []string{"443 forward to /a"}},
-	{name: "weights are not admitted", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP", "TCP", stack.TargetInstance),
+	{name: "weights are not admitted", from: networkStack("TCP", "TCP", stack.TargetIP), to: networkStack("TCP", "TCP",
+		stack.TargetInstance),
 		opt: Options{Region: Region{Unweighted: true}}, want: []string{"443 forward to /a"}},
-	{name: "weights are not admitted, and neither is the protocol", from: networkStack("TLS", "TCP", stack.TargetIP), to: networkStack("TLS", "TLS", stack.TargetIP),
+	{name: "weights are not admitted, and neither is the protocol", from: networkStack("TLS", "TCP", stack.TargetIP),
+		to:  networkStack("TLS", "TLS", stack.TargetIP),
 		opt: Options{Region: Region{Unweighted: true}}, want: []string{"443 forward to /a"}},
 }
 
@@ -66,9 +75,11 @@ func TestTargetsOfANetworkLoadBalancerAreHealthyBeforeTheyServe(t *testing.T) {
 			for _, s := range p.Steps {
 				switch op := s.Op.(type) {
 				case awsop.CreateListener:
-					got = append(got, "create "+s.Resource.ID+" "+op.Listener.Protocol+" "+stack.Labels{f.obs.TargetGroups[0].ARN: "/a"}.Actions(op.Listener.DefaultActions))
+					got = append(got, "create "+s.Resource.ID+" "+op.Listener.Protocol+" "+stack.Labels{
+						f.obs.TargetGroups[0].ARN: "/a"}.Actions(op.Listener.DefaultActions))
 				case awsop.ModifyListener:
-					got = append(got, s.Resource.ID+" "+stack.Labels{f.obs.TargetGroups[0].ARN: "/a"}.Actions(op.Listener.DefaultActions))
+					got = append(got, s.Resource.ID+" "+stack.Labels{f.obs.TargetGroups[0].ARN: "/a"}.Actions(
+						op.Listener.DefaultActions))
 				case awsop.DeleteListener:
 					got = append(got, "delete "+s.Resource.ID)
 				case awsop.AwaitTargets:
@@ -89,7 +100,8 @@ func TestTargetsOfANetworkLoadBalancerAreHealthyBeforeTheyServe(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedTakeoverOfANetworkLoadBalancerGoesOn ends the process after each step, of the first plan and of the one that follows.
+// TestAnInterruptedTakeoverOfANetworkLoadBalancerGoesOn ends the process after each step, of the first plan and of the
+// one that follows.
 func TestAnInterruptedTakeoverOfANetworkLoadBalancerGoesOn(t *testing.T) {
 	t.Parallel()
 	for _, tc := range networkEdits {
@@ -106,7 +118,8 @@ func TestAnInterruptedTakeoverOfANetworkLoadBalancerGoesOn(t *testing.T) {
 					for _, most := range []int{first, second, 99} {
 						w.some(t, Stack(tc.to, stack.Keep{}, f.obs, tc.opt), most)
 					}
-					if again := Stack(tc.to, stack.Keep{}, f.obs, tc.opt); !again.Empty() || len(f.obs.Listeners) != 1 || len(f.obs.TargetGroups) != 1 {
+					if again := Stack(tc.to, stack.Keep{}, f.obs, tc.opt); !again.Empty() || len(f.obs.Listeners) != 1 ||
+						len(f.obs.TargetGroups) != 1 {
 						t.Fatalf("after %d and %d steps there is left:\n%s", first, second, again.Text(plan.TextOptions{}))
 					}
 				}
@@ -115,13 +128,15 @@ func TestAnInterruptedTakeoverOfANetworkLoadBalancerGoesOn(t *testing.T) {
 	}
 }
 
-// warmth is an AWS that knows which target groups are fit to serve: those that were awaited while a listener forwarded to them.
+// warmth is an AWS that knows which target groups are fit to serve: those that were awaited while a listener forwarded
+// to them.
 type warmth struct {
 	*fakeAWS
 	warm map[string]bool // by ARN
 }
 
-// some executes at most the first steps of a plan. After each of them the listener of clients forwards to what is fit to serve.
+// some executes at most the first steps of a plan. After each of them the listener of clients forwards to what is fit
+// to serve.
 func (w *warmth) some(t *testing.T, p plan.Plan, most int) {
 	t.Helper()
 	for n := range p.Steps[:min(most, len(p.Steps))] {
@@ -138,7 +153,9 @@ func (w *warmth) some(t *testing.T, p plan.Plan, most int) {
 			}
 		}
 		if op, ok := s.Op.(awsop.AwaitTargets); ok {
-			i := slices.IndexFunc(w.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ID == op.TargetGroup.ID && used[tg.ARN] && !w.warm[tg.ARN] })
+			i := slices.IndexFunc(w.obs.TargetGroups, func(tg awsop.TargetGroup) bool {
+				return tg.ID == op.TargetGroup.ID && used[tg.ARN] && !w.warm[tg.ARN]
+			})
 			if i < 0 {
 				continue
 			}

@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// A load balancer of others has listeners and rules of several owners. There, what has no tags is not the stack's, whatever the cluster tags elsewhere.
+// A load balancer of others has listeners and rules of several owners. There, what has no tags is not the stack's,
+// whatever the cluster tags elsewhere.
 
 // own reports whether tags are those of the stack.
 func (d *differ) own(tags map[string]string) bool {
@@ -32,8 +33,8 @@ func (d *differ) joins(l *awsop.Listener) bool {
 	return false
 }
 
-// joinListener plans the rules of the stack on a listener of others, and nothing else of it. One that came into the way of a listener of the stack since that
-// was compiled gets none.
+// joinListener plans the rules of the stack on a listener of others, and nothing else of it. One that came into the way
+// of a listener of the stack since that was compiled gets none.
 func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []stack.Rule) {
 	if !d.joins(have) || !d.application(w.LoadBalancer) {
 		return
@@ -44,8 +45,9 @@ func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []st
 	d.phases(d.transition(in, have, rules), map[transition.ID]plan.StepID{}, nil, nil)
 }
 
-// leaveOthers plans that what the stack has no longer goes from load balancers of others: its listeners on those that it does not want, and its rules on listeners
-// that it does not join. What is there in their place waits for their target groups.
+// leaveOthers plans that what the stack has no longer goes from load balancers of others: its listeners on those that
+// it does not want, and its rules on listeners that it does not join. What is there in their place waits for their
+// target groups.
 func (d *differ) leaveOthers() {
 	wanted := map[string]bool{}
 	for _, w := range d.want.LoadBalancers {
@@ -63,7 +65,8 @@ func (d *differ) leaveOthers() {
 				continue
 			}
 			r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-			s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is no longer wanted")
+			s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)},
+				"port "+strconv.Itoa(int(l.Port))+" is no longer wanted")
 			for at, as := range d.obs.Actions() {
 				if at.ARN == l.ARN {
 					d.free(as, s.ID)
@@ -77,7 +80,8 @@ func (d *differ) leaveOthers() {
 		for k := range d.obs.Rules {
 			if rule := &d.obs.Rules[k]; rule.Listener.Literal == l.ARN && d.own(rule.Tags) && d.mayDelete(rule.ARN) {
 				r := stack.Ref{Kind: stack.KindRule, ID: rule.ID, Literal: rule.ARN}
-				s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is no longer wanted")
+				s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)},
+					d.identities.Rule(rule.Rule)+" is no longer wanted")
 				d.free(rule.Actions, s.ID)
 			}
 		}

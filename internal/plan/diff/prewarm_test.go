@@ -15,12 +15,14 @@ func weighted(pairs ...any) []stack.Action {
 	f := &stack.Forward{}
 	for i := 0; i < len(pairs); i += 2 {
 		w := int32(pairs[i+1].(int))
-		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: targetGroupRef(pairs[i].(string)), Weight: &w})
+		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: targetGroupRef(pairs[i].(string)),
+			Weight: &w})
 	}
 	return []stack.Action{{Type: stack.ActionForward, Forward: f}}
 }
 
-// TestTargetsThatTakeOverAreHealthyBeforeTheyServe tells how each change of a forward gets from the old to the new targets.
+// TestTargetsThatTakeOverAreHealthyBeforeTheyServe tells how each change of a forward gets from the old to the new
+// targets.
 func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 	t.Parallel()
 	answer503 := []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
@@ -33,18 +35,25 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 	}{
 		{name: "another backend", from: only("/a"), to: only("/new"),
 			want: []string{"forward to /a×1 + /new×0", "await /new", "forward to /new"}},
-		{name: "a backend that serves elsewhere, maybe by a rule that is as new", from: only("/a"), to: only("/b"), want: []string{"await /b", "forward to /b"}},
+		{name: "a backend that serves elsewhere, maybe by a rule that is as new", from: only("/a"), to: only("/b"),
+			want: []string{"await /b", "forward to /b"}},
 		{name: "a backend that serves elsewhere and a further one", from: only("/a"), to: weighted("/b", 50, "/new", 50),
 			want: []string{"forward to /a×1 + /new×0", "await /new", "await /b", "forward to /b×50 + /new×50"}},
 		{name: "a further backend", from: only("/a"), to: weighted("/a", 50, "/new", 50),
 			want: []string{"forward to /a×1 + /new×0", "await /new", "forward to /a×50 + /new×50"}},
-		{name: "a further backend without weight", from: only("/a"), to: weighted("/a", 1, "/new", 0), want: []string{"forward to /a×1 + /new×0"}},
-		{name: "one that waited without weight", from: weighted("/a", 1, "/new", 0), to: only("/new"), want: []string{"await /new", "forward to /new"}},
-		{name: "only other weights", from: weighted("/a", 1, "/b", 9), to: weighted("/a", 5, "/b", 5), want: []string{"forward to /a×5 + /b×5"}},
+		{name: "a further backend without weight", from: only("/a"), to: weighted("/a", 1, "/new", 0), want: []string{
+			"forward to /a×1 + /new×0"}},
+		{name: "one that waited without weight", from: weighted("/a", 1, "/new", 0), to: only("/new"), want: []string{
+			"await /new", "forward to /new"}},
+		{name: "only other weights", from: weighted("/a", 1, "/b", 9), to: weighted("/a", 5, "/b", 5), want: []string{
+			"forward to /a×5 + /b×5"}},
 		{name: "nothing served before", from: answer503, to: only("/new"), want: []string{"forward to /new"}},
-		{name: "no weight served before", from: weighted("/a", 0, "/b", 0), to: only("/new"), want: []string{"forward to /new"}},
-		{name: "weights are not admitted", from: only("/a"), to: only("/new"), opt: Options{Region: Region{Unweighted: true}}, want: []string{"forward to /new"}},
-		{name: "five backends before", from: weighted("/a", 1, "/b", 1, "/c", 1, "/d", 1, "/e", 1), to: only("/new"), want: []string{"forward to /new"}},
+		{name: "no weight served before", from: weighted("/a", 0, "/b", 0), to: only("/new"), want: []string{
+			"forward to /new"}},
+		{name: "weights are not admitted", from: only("/a"), to: only("/new"), opt: Options{Region: Region{Unweighted: true}},
+			want: []string{"forward to /new"}},
+		{name: "five backends before", from: weighted("/a", 1, "/b", 1, "/c", 1, "/d", 1, "/e", 1), to: only("/new"),
+			want: []string{"forward to /new"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,8 +101,8 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 	}
 }
 
-// TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy is a change of the target type: what the old target group needs
-// goes only after the switch, and the interrupted switch goes on where it was.
+// TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy is a change of the target type: what the old target group
+// needs goes only after the switch, and the interrupted switch goes on where it was.
 func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
@@ -105,7 +114,8 @@ func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 	at := func(id plan.StepID) int {
 		return slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == id })
 	}
-	order := []plan.StepID{"CreateTargetGroup /a", "CreateBinding /a", "ModifyRule 80:1", "DescribeTargetHealth /a", "ModifyRule 80:1#2", "DeleteTargetGroup /a", "DeleteBinding /a"}
+	order := []plan.StepID{"CreateTargetGroup /a", "CreateBinding /a", "ModifyRule 80:1", "DescribeTargetHealth /a",
+		"ModifyRule 80:1#2", "DeleteTargetGroup /a", "DeleteBinding /a"}
 	for i := 1; i < len(order); i++ {
 		if at(order[i-1]) < 0 || at(order[i-1]) > at(order[i]) {
 			t.Fatalf("%s and %s are out of order in\n%s", order[i-1], order[i], p.Text(plan.TextOptions{}))
@@ -136,12 +146,17 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 		first    string
 		modified int
 	}{
-		{name: "in front of a catch-all", from: []string{"/*"}, to: []string{"/new", "/*"}, first: "forward to /*×1 + /new×0", modified: 1},
-		{name: "to targets that serve already", from: []string{"/*"}, to: []string{"/new", "/*"}, target: "/*", first: "forward to /*"},
+		{name: "in front of a catch-all", from: []string{"/*"}, to: []string{"/new", "/*"}, first: "forward to /*×1 + /new×0",
+			modified: 1},
+		{name: "to targets that serve already", from: []string{"/*"}, to: []string{"/new", "/*"}, target: "/*",
+			first: "forward to /*"},
 		{name: "nobody answers it yet", from: []string{"/other"}, to: []string{"/new", "/other"}, first: "forward to /new"},
-		{name: "several answer it", from: []string{"/new/a", "/*"}, to: []string{"/new/a", "/new/*", "/*"}, first: "forward to /new/*"},
-		{name: "the narrower one answers it", from: []string{"/n*", "/*"}, to: []string{"/new", "/n*", "/*"}, first: "forward to /n*×1 + /new×0", modified: 1},
-		{name: "its rule is no longer wanted", from: []string{"/n*"}, to: []string{"/new", "/z"}, first: "forward to /n*×1 + /new×0", modified: 1},
+		{name: "several answer it", from: []string{"/new/a", "/*"}, to: []string{"/new/a", "/new/*", "/*"},
+			first: "forward to /new/*"},
+		{name: "the narrower one answers it", from: []string{"/n*", "/*"}, to: []string{"/new", "/n*", "/*"},
+			first: "forward to /n*×1 + /new×0", modified: 1},
+		{name: "its rule is no longer wanted", from: []string{"/n*"}, to: []string{"/new", "/z"},
+			first: "forward to /n*×1 + /new×0", modified: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -169,15 +184,17 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 				}
 			}
 			if got != tc.first || modified != tc.modified {
-				t.Errorf("created %q and modified %d, want %q and %d:\n%s", got, modified, tc.first, tc.modified, p.Text(plan.TextOptions{}))
+				t.Errorf("created %q and modified %d, want %q and %d:\n%s", got, modified, tc.first, tc.modified,
+					p.Text(plan.TextOptions{}))
 			}
 			f.converge(t, want, Options{})
 		})
 	}
 }
 
-// TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore is a path that is added while the rule that answers it waits for other targets, the same
-// as the path's: made for these at once, it would answer 503, and make them look as if they served.
+// TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore is a path that is added while the rule that answers
+// it waits for other targets, the same as the path's: made for these at once, it would answer 503, and make them look
+// as if they served.
 func TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
@@ -205,7 +222,8 @@ func TestANewPathToTargetsThatAreInTheirFirstCheckIsAnsweredAsBefore(t *testing.
 		for _, r := range f.obs.Rules {
 			for _, g := range r.Actions[0].Forward.TargetGroups {
 				if (g.TargetGroup.Literal == old) != (g.Weight == nil || *g.Weight > 0) {
-					t.Errorf("pass %d: %v is answered by targets that are in their first check:\n%s", pass, r.Conditions, p.Text(plan.TextOptions{}))
+					t.Errorf("pass %d: %v is answered by targets that are in their first check:\n%s", pass, r.Conditions,
+						p.Text(plan.TextOptions{}))
 				}
 			}
 		}

@@ -16,7 +16,8 @@ import (
 
 // drawStack draws a stack: paths in any order, some doubled, with weights, attributes, listeners, schemes, names.
 func drawStack(t *rapid.T, label string) *stack.Stack {
-	paths := rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/b", "/c", "/d*", "/e", "/f/*", "/*"}), 0, 9).Draw(t, label+" paths")
+	paths := rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/b", "/c", "/d*", "/e", "/f/*", "/*"}), 0, 9).Draw(
+		t, label+" paths")
 	s := testStack(paths...)
 	if rapid.IntRange(0, 9).Draw(t, label+" empty") == 0 {
 		return stack.Removed(s.Key, s.Cluster, s.VPC, stack.ObjectsDeleted)
@@ -38,11 +39,13 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	}
 	if rapid.Bool().Draw(t, label+" own group") {
 		s.SecurityGroups = s.SecurityGroups[1:]
-		s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user"), groupRef(stack.BackendSecurityGroup)}
+		s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user"),
+			groupRef(stack.BackendSecurityGroup)}
 	}
 	if rapid.Bool().Draw(t, label+" TLS") {
 		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy = "HTTPS", "p1"
-		certs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"c1", "c2", "c3"}), 1, 3, rapid.ID[string]).Draw(t, label+" certificates")
+		certs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"c1", "c2", "c3"}), 1, 3, rapid.ID[string]).Draw(
+			t, label+" certificates")
 		s.Listeners[0].Certificates, s.Listeners[0].SNI = certs[:1], certs
 	}
 	if len(s.TargetGroups) > 1 && rapid.Bool().Draw(t, label+" weights") {
@@ -66,7 +69,8 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	if rapid.Bool().Draw(t, label+" frontend") {
 		scheme := rapid.SampledFrom([]string{stack.Internal, stack.InternetFacing}).Draw(t, label+" frontend scheme")
 		ports := map[int32]int32{}
-		for _, p := range rapid.SliceOfDistinct(rapid.SampledFrom([]int32{80, 8080, 9000}), rapid.ID[int32]).Draw(t, label+" frontend ports") {
+		for _, p := range rapid.SliceOfDistinct(rapid.SampledFrom([]int32{80, 8080, 9000}), rapid.ID[int32]).Draw(
+			t, label+" frontend ports") {
 			ports[p] = s.Listeners[0].Port
 		}
 		withFrontend(s, scheme, ports)
@@ -74,8 +78,8 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	return s
 }
 
-// TestAnyStackIsReachedFromAnyOther goes through random stacks: each plan is executable in its order, leads to its stack (the
-// next diff is empty), and leaves alone what is not ours.
+// TestAnyStackIsReachedFromAnyOther goes through random stacks: each plan is executable in its order, leads to its
+// stack (the next diff is empty), and leaves alone what is not ours.
 func TestAnyStackIsReachedFromAnyOther(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -112,7 +116,8 @@ func converge(t *rapid.T, f *fakeAWS, want *stack.Stack) {
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	f.run(t, p)
 	if again := Stack(want, stack.Keep{}, f.obs, Options{}); !again.Empty() {
-		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}), again.Text(plan.TextOptions{}))
+		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}),
+			again.Text(plan.TextOptions{}))
 	}
 	kept := map[string]int32{}
 	for _, r := range f.obs.Rules {

@@ -16,7 +16,9 @@ func datagrams(protocol string) *stack.Stack {
 	s.TargetGroups[0].Name += "-" + protocol // as names are hashes of the protocol, too
 	s.Bindings[0].Protocol, s.Bindings[0].Name = protocol, s.TargetGroups[0].Name
 	s.Listeners[0].Protocol = protocol
-	s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: targetGroupRef("udp")}}}}}
+	s.Listeners[0].DefaultActions = []stack.Action{
+		{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+			{TargetGroup: targetGroupRef("udp")}}}}}
 	return s
 }
 
@@ -37,18 +39,22 @@ func TestAQUICListenerThatExistsIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// TestQUICIsSwitchedOnAndOffByAnotherTargetGroup: the protocol of a target group is fixed. A listener aside has the new one checked before the listener turns to it, and nothing is left.
+// TestQUICIsSwitchedOnAndOffByAnotherTargetGroup: the protocol of a target group is fixed. A listener aside has the new
+// one checked before the listener turns to it, and nothing is left.
 func TestQUICIsSwitchedOnAndOffByAnotherTargetGroup(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ from, to string }{{"UDP", "QUIC"}, {"QUIC", "UDP"}, {"TCP_UDP", "TCP_QUIC"}, {"TCP_QUIC", "TCP_UDP"}} {
+	for _, tc := range []struct{ from, to string }{{"UDP", "QUIC"}, {"QUIC", "UDP"}, {"TCP_UDP", "TCP_QUIC"},
+		{"TCP_QUIC", "TCP_UDP"}} {
 		f := newFake(testKey())
 		f.converge(t, datagrams(tc.from), Options{})
 		port := f.obs.Listeners[0].Port
 		writes := f.converge(t, datagrams(tc.to), Options{})
-		if len(f.obs.Listeners) != 1 || f.obs.Listeners[0].Protocol != tc.to || f.obs.Listeners[0].Port != port || len(f.obs.TargetGroups) != 1 || f.obs.TargetGroups[0].Protocol != tc.to {
+		if len(f.obs.Listeners) != 1 || f.obs.Listeners[0].Protocol != tc.to || f.obs.Listeners[0].Port != port ||
+			len(f.obs.TargetGroups) != 1 || f.obs.TargetGroups[0].Protocol != tc.to {
 			t.Errorf("%s to %s: listeners %+v, target groups %+v", tc.from, tc.to, f.obs.Listeners, f.obs.TargetGroups)
 		}
-		if writes["CreateTargetGroup"] != 1 || writes["DeleteTargetGroup"] != 1 || writes["ModifyListener"] != 1 || writes["DeleteLoadBalancer"] != 0 {
+		if writes["CreateTargetGroup"] != 1 || writes["DeleteTargetGroup"] != 1 || writes["ModifyListener"] != 1 ||
+			writes["DeleteLoadBalancer"] != 0 {
 			t.Errorf("%s to %s writes %v", tc.from, tc.to, writes)
 		}
 	}

@@ -42,15 +42,24 @@ func TestATargetGroupGetsTheNameThatIsDeclaredWhileTheFormerOneServes(t *testing
 		edit     func(*fakeAWS)
 		want     string
 	}{
-		"a name is declared":       {nil, map[string]string{"/a": "mine"}, nil, "/a mine, /b tg/b, binding mine, binding tg/b"},
-		"another name is declared": {map[string]string{"/a": "mine"}, map[string]string{"/a": "yours"}, nil, "/a yours, /b tg/b, binding tg/b, binding yours"},
-		"the name is not declared": {map[string]string{"/a": "mine"}, nil, nil, "/a mine, /b tg/b, binding mine, binding tg/b"},
-		"another has the name":     {map[string]string{"/b": "mine"}, map[string]string{"/a": "mine"}, nil, "/a tg/a, /b mine, binding mine, binding tg/a"},
-		"the name is given on":     {map[string]string{"/b": "mine"}, map[string]string{"/a": "mine", "/b": "b"}, nil, "/a mine, /b b, binding b, binding mine"},
-		"names are exchanged":      {map[string]string{"/a": "x", "/b": "y"}, map[string]string{"/a": "y", "/b": "x"}, nil, "/a y, /b x, binding x, binding y"},
-		"the binding of another has the name": {nil, map[string]string{"/b": "mine"}, func(f *fakeAWS) { f.obs.Bindings[0].Name = "mine" },
+		"a name is declared": {nil, map[string]string{"/a": "mine"}, nil,
+			"/a mine, /b tg/b, binding mine, binding tg/b"},
+		"another name is declared": {map[string]string{"/a": "mine"}, map[string]string{"/a": "yours"}, nil,
+			"/a yours, /b tg/b, binding tg/b, binding yours"},
+		"the name is not declared": {map[string]string{"/a": "mine"}, nil, nil,
+			"/a mine, /b tg/b, binding mine, binding tg/b"},
+		"another has the name": {map[string]string{"/b": "mine"}, map[string]string{"/a": "mine"}, nil,
+			"/a tg/a, /b mine, binding mine, binding tg/a"},
+		"the name is given on": {map[string]string{"/b": "mine"}, map[string]string{"/a": "mine", "/b": "b"}, nil,
+			"/a mine, /b b, binding b, binding mine"},
+		"names are exchanged": {map[string]string{"/a": "x", "/b": "y"}, map[string]string{"/a": "y", "/b": "x"}, nil,
+			"/a y, /b x, binding x, binding y"},
+		"the binding of another has the name": {nil, map[string]string{"/b": "mine"},
+			func(f *fakeAWS) { f.obs.Bindings[0].Name = "mine" },
 			"/a tg/a, /b mine, binding " + naming.Successor("mine", 0) + ", binding mine"},
-		"a binding has the name only": {nil, map[string]string{"/a": "mine"}, func(f *fakeAWS) { f.obs.Bindings[0].Name = "mine" }, "/a tg/a, /b tg/b, binding mine, binding tg/b"},
+		"a binding has the name only": {nil, map[string]string{"/a": "mine"}, func(f *fakeAWS) {
+			f.obs.Bindings[0].Name = "mine"
+		}, "/a tg/a, /b tg/b, binding mine, binding tg/b"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +85,8 @@ func TestATargetGroupGetsTheNameThatIsDeclaredWhileTheFormerOneServes(t *testing
 	}
 }
 
-// TestATargetGroupThatIsReplacedByItsNameIsNoDuplicate has both groups in one rule, as while the successor warms up, in either order of ARNs.
+// TestATargetGroupThatIsReplacedByItsNameIsNoDuplicate has both groups in one rule, as while the successor warms up, in
+// either order of ARNs.
 func TestATargetGroupThatIsReplacedByItsNameIsNoDuplicate(t *testing.T) {
 	t.Parallel()
 	for what, want := range map[string]map[string]string{"declared": {"/a": "mine"}, "undeclared meanwhile": nil} {
@@ -104,7 +114,8 @@ func TestATargetGroupThatIsReplacedByItsNameIsNoDuplicate(t *testing.T) {
 	}
 }
 
-// TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName has a group with copied tags in front of which nothing is.
+// TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName has a group with copied tags in front of which
+// nothing is.
 func TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
@@ -118,19 +129,24 @@ func TestACopyOfATargetGroupIsADuplicateThoughItHasNotTheDeclaredName(t *testing
 	}
 }
 
-// TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared ends the process right after the creation of a group with a declared
-// name, once or twice, and declares another one then.
+// TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared ends the process right after the creation of
+// a group with a declared name, once or twice, and declares another one then.
 func TestATargetGroupThatWasNeverBoundIsNoDuplicateOnceAnotherNameIsDeclared(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		from, to []map[string]string // before, and with a process that ends in the middle; the last one is carried out
 		want     string
 	}{
-		"another name":          {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}}, "/a yours, /b tg/b, binding tg/b, binding yours"},
-		"no name":               {nil, []map[string]string{{"/a": "mine"}, nil}, "/a tg/a, /b tg/b, binding tg/a, binding tg/b"},
-		"the former name":       {[]map[string]string{{"/a": "hers"}}, []map[string]string{{"/a": "mine"}, {"/a": "hers"}}, "/a hers, /b tg/b, binding hers, binding tg/b"},
-		"a third name":          {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}, {"/a": "hers"}}, "/a hers, /b tg/b, binding hers, binding tg/b"},
-		"a name from the first": {nil, []map[string]string{nil, {"/a": "mine"}, {"/a": "mine"}}, "/a mine, /b tg/b, binding mine, binding tg/b"},
+		"another name": {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}},
+			"/a yours, /b tg/b, binding tg/b, binding yours"},
+		"no name": {nil, []map[string]string{{"/a": "mine"}, nil},
+			"/a tg/a, /b tg/b, binding tg/a, binding tg/b"},
+		"the former name": {[]map[string]string{{"/a": "hers"}}, []map[string]string{{"/a": "mine"}, {"/a": "hers"}},
+			"/a hers, /b tg/b, binding hers, binding tg/b"},
+		"a third name": {nil, []map[string]string{{"/a": "mine"}, {"/a": "yours"}, {"/a": "hers"}},
+			"/a hers, /b tg/b, binding hers, binding tg/b"},
+		"a name from the first": {nil, []map[string]string{nil, {"/a": "mine"}, {"/a": "mine"}},
+			"/a mine, /b tg/b, binding mine, binding tg/b"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -178,9 +194,11 @@ func servesThroughout(t *testing.T, p plan.Plan) {
 		if !ok {
 			continue
 		}
-		created, awaited, bound := at(plan.StepID("CreateTargetGroup "+id)), at(plan.StepID("DescribeTargetHealth "+id)), at(plan.StepID("CreateBinding "+id))
+		created, awaited, bound := at(plan.StepID("CreateTargetGroup "+id)), at(plan.StepID("DescribeTargetHealth "+id)),
+			at(plan.StepID("CreateBinding "+id))
 		if created < 0 || bound < created || awaited < bound || at(s.ID) < awaited {
-			t.Errorf("%s at %d; created at %d, bound at %d, awaited at %d:\n%s", s.ID, at(s.ID), created, bound, awaited, p.Text(plan.TextOptions{}))
+			t.Errorf("%s at %d; created at %d, bound at %d, awaited at %d:\n%s", s.ID, at(s.ID), created, bound, awaited,
+				p.Text(plan.TextOptions{}))
 		}
 	}
 }

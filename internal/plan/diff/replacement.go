@@ -26,8 +26,9 @@ type refusal struct {
 	lacks  string // what its listeners would lack because it is not known; empty = the policy refuses
 }
 
-// keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so that everything else is planned for
-// them. A load balancer of another type cannot become what is wanted: its replacement is planned with a guard.
+// keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so
+// that everything else is planned for them. A load balancer of another type cannot become what is wanted: its
+// replacement is planned with a guard.
 func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, r Replacement) (*stack.Stack, []refusal) {
 	var refused []refusal
 	kept := *desired
@@ -52,12 +53,14 @@ func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, r Re
 		}
 		in := &kept.LoadBalancers[i]
 		in.Name, in.Scheme, in.Subnets, in.IPAddressType = stays.Name, stays.Scheme, stays.Subnets, stays.IPAddressType
-		in.NetworkSourceNAT, in.CustomerOwnedPool, in.IPAMPool = stays.NetworkSourceNAT, stays.CustomerOwnedPool, stays.IPAMPool
+		in.NetworkSourceNAT, in.CustomerOwnedPool, in.IPAMPool = stays.NetworkSourceNAT, stays.CustomerOwnedPool,
+			stays.IPAMPool
 	}
 	return &kept, refused
 }
 
-// unknownOf says what a successor of a load balancer would lack, because it is kept as AWS holds it and is not known; empty = nothing.
+// unknownOf says what a successor of a load balancer would lack, because it is kept as AWS holds it and is not known;
+// empty = nothing.
 func unknownOf(lb *awsop.LoadBalancer, keep stack.Keep, obs *awsop.Observed) string {
 	for _, l := range obs.Listeners {
 		if l.LoadBalancer.Literal != lb.ARN {
@@ -73,7 +76,8 @@ func unknownOf(lb *awsop.LoadBalancer, keep stack.Keep, obs *awsop.Observed) str
 	return ""
 }
 
-// predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one that objects show.
+// predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one
+// that objects show.
 func predecessor(obs *awsop.Observed, w stack.LoadBalancer) (out *awsop.LoadBalancer) {
 	for i := range obs.LoadBalancers {
 		if lb := &obs.LoadBalancers[i]; lb.ID == w.ID && (out == nil || obs.Shown(lb) && !obs.Shown(out)) {
@@ -91,7 +95,8 @@ func (d *differ) refuseReplacements(refused []refusal) {
 		why.value("scheme", r.stays.Scheme, r.wanted.Scheme)
 		guard := replacementRefused(r.stays.Name, why, d.opt.Replacement.By)
 		if r.lacks != "" {
-			guard.Text = "load balancer " + r.stays.Name + " stays as it is: its successor (" + strings.Join(why, ", ") + ") would lack " + r.lacks + ", which cannot be decided now"
+			guard.Text = "load balancer " + r.stays.Name + " stays as it is: its successor (" + strings.Join(why, ", ") +
+				") would lack " + r.lacks + ", which cannot be decided now"
 			guard.Remedy = "see the other events of the objects of the load balancer"
 		}
 		if r.stays.Type != r.wanted.Type {
@@ -111,13 +116,15 @@ func (d *differ) refuseReplacements(refused []refusal) {
 
 func replacementRefused(name string, why reasons, by string) *plan.Guard {
 	return &plan.Guard{
-		Code:   diag.ReplacementRefused,
-		Text:   "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") + ") would replace it by another one, with another DNS name, which the replacement policy of " + by + " refuses",
+		Code: diag.ReplacementRefused,
+		Text: "load balancer " + name + " stays as it is: the edit (" + strings.Join(why, ", ") +
+			") would replace it by another one, with another DNS name, which the replacement policy of " + by + " refuses",
 		Remedy: "undo the edit, or consent to the replacement: write refuse,except=" + name + " there",
 	}
 }
 
-// keptUntil is the time until which an old load balancer that no object shows any more stays with all that hangs on it; zero = it does not.
+// keptUntil is the time until which an old load balancer that no object shows any more stays with all that hangs on it;
+// zero = it does not.
 func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	keep := d.opt.Replacement.Policy.Keep
 	by := d.balancers[old.ID]
@@ -134,9 +141,11 @@ func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	return time.Time{}
 }
 
-// deleteLater plans the deletion of a load balancer that is kept for a time. Its target groups and security groups follow in the plan that is made then.
+// deleteLater plans the deletion of a load balancer that is kept for a time. Its target groups and security groups
+// follow in the plan that is made then.
 func (d *differ) deleteLater(old *awsop.LoadBalancer, successor *stack.Ref, until time.Time) {
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	op := awsop.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, old.ARN), Successor: successor}
-	d.step(plan.Delete, r, plan.Cosmetic, op, "is replaced, and stays until "+until.UTC().Format(time.RFC3339)).NotBefore = until
+	d.step(plan.Delete, r, plan.Cosmetic, op, "is replaced, and stays until "+until.UTC().Format(time.RFC3339)).
+		NotBefore = until
 }

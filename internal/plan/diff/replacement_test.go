@@ -15,7 +15,8 @@ import (
 var replacementTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func underPolicy(p replacement.Policy) Options {
-	return Options{Replacement: Replacement{Policy: p, By: "Ingress shop/web-front, metadata.annotations[replacement-policy]", Now: replacementTime}}
+	return Options{Replacement: Replacement{Policy: p, By: "Ingress shop/web-front, " +
+		"metadata.annotations[replacement-policy]", Now: replacementTime}}
 }
 
 // refusedIn is the one step of a plan that is refused.
@@ -40,7 +41,8 @@ func TestARefusedReplacementLeavesTheLoadBalancerAsItIsAndTheRestOfTheEditIsCarr
 	s := refusedIn(t, p)
 	wantGuard := plan.Guard{
 		Code: diag.ReplacementRefused,
-		Text: "load balancer k8s-shop-webfront-internet stays as it is: the edit (scheme internet-facing → internal) would replace it by another one, with another DNS name, " +
+		Text: "load balancer k8s-shop-webfront-internet stays as it is: the edit (scheme internet-facing → internal) would " +
+			"replace it by another one, with another DNS name, " +
 			"which the replacement policy of Ingress shop/web-front, metadata.annotations[replacement-policy] refuses",
 		Remedy: "undo the edit, or consent to the replacement: write refuse,except=k8s-shop-webfront-internet there",
 	}
@@ -49,7 +51,8 @@ func TestARefusedReplacementLeavesTheLoadBalancerAsItIsAndTheRestOfTheEditIsCarr
 	}
 	f.run(t, p)
 	lb := f.obs.LoadBalancers[0]
-	if f.count() != [3]int{1, 2, 2} || lb.ARN != old.ARN || len(f.obs.Rules) != 2 || lb.Attributes["idle_timeout.timeout_seconds"] != "75" || len(lb.Subnets) != 2 {
+	if f.count() != [3]int{1, 2, 2} || lb.ARN != old.ARN || len(f.obs.Rules) != 2 ||
+		lb.Attributes["idle_timeout.timeout_seconds"] != "75" || len(lb.Subnets) != 2 {
 		t.Errorf("load balancers, target groups, bindings %v, %d rules, %+v", f.count(), len(f.obs.Rules), lb)
 	}
 	if p = Stack(want, stack.Keep{}, f.obs, opt); len(p.Steps) != 1 || refusedIn(t, p).Guard == nil {
@@ -60,7 +63,8 @@ func TestARefusedReplacementLeavesTheLoadBalancerAsItIsAndTheRestOfTheEditIsCarr
 func TestAConsentToAReplacementIsForTheNamedLoadBalancer(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
-	p := Stack(want, stack.Keep{}, f.obs, underPolicy(replacement.Policy{Refuse: true, Except: []string{"k8s-shop-webfront-internet"}}))
+	p := Stack(want, stack.Keep{}, f.obs,
+		underPolicy(replacement.Policy{Refuse: true, Except: []string{"k8s-shop-webfront-internet"}}))
 	if s, ok := p.Step("CreateLoadBalancer LoadBalancer"); !ok || s.Guard != nil || p.Summary().Replace == 0 {
 		t.Errorf("it is not replaced\n%s", p.Text(plan.TextOptions{}))
 	}

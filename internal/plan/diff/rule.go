@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// transition computes how the rules of a listener become the wanted ones, and keeps what stays. l is nil for a new listener.
+// transition computes how the rules of a listener become the wanted ones, and keeps what stays. l is nil for a new
+// listener.
 func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Phase {
 	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
@@ -49,9 +50,11 @@ func (d *differ) rulesTagged(want []stack.Rule) bool {
 	return slices.ContainsFunc(want, func(r stack.Rule) bool { return r.Tags != nil }) || len(want) == 0 && d.tagged()
 }
 
-// phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener, have, follow attached, and need
-// the attachment of the certificate that is the default one until then. The last one is returned, if there is one.
-func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments, have *awsop.Listener) (modified plan.StepID) {
+// phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener,
+// have, follow attached, and need the attachment of the certificate that is the default one until then. The last one is
+// returned, if there is one.
+func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments,
+	have *awsop.Listener) (modified plan.StepID) {
 	for _, p := range phases {
 		for _, c := range p.Changes {
 			if c.Op == nil {

@@ -52,8 +52,9 @@ func (d *differ) securityGroups() {
 	}
 }
 
-// arrangedRules are the rules that each managed group is to have. All are to admit together what is wanted of all of them. What stands
-// stays, be it one rule for each port and range or joined ones; few rules that are new are not joined.
+// arrangedRules are the rules that each managed group is to have. All are to admit together what is wanted of all of
+// them. What stands stays, be it one rule for each port and range or joined ones; few rules that are new are not
+// joined.
 func (d *differ) arrangedRules() map[string][]stack.Permission {
 	out := map[string][]stack.Permission{}
 	var ids []string
@@ -69,10 +70,12 @@ func (d *differ) arrangedRules() map[string][]stack.Permission {
 		if g := d.groups[w.ID]; g != nil {
 			present = g.Ingress
 		}
-		changed = changed || len(missing(w.Ingress, d.resolve, present, canonical.Literal))+len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
+		changed = changed || len(missing(w.Ingress, d.resolve, present, canonical.Literal))+
+			len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
 		ids, have, wanted = append(ids, w.ID), append(have, d.byIdentity(present)), append(wanted, w.Ingress...)
 	}
-	few := len(ids) == 1 && len(wanted) <= sgrules.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() && !sgrules.Of(have[0]).Equal(sgrules.Of(wanted))
+	few := len(ids) == 1 && len(wanted) <= sgrules.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() &&
+		!sgrules.Of(have[0]).Equal(sgrules.Of(wanted))
 	if !changed || few {
 		return out
 	}
@@ -117,10 +120,11 @@ type revocation struct {
 	grants []grant // in the same group
 }
 
-// permissions plans the changes of the inbound rules of a managed group, all of which are ours. It opens before it closes, except as far as the
-// group has no room. Grants that take the place of rules on the same ports are a step of their own, so that they do not fail with others.
-// Where the load balancer has several managed groups, or is to have another number, what is closed may be open in another group by then: it
-// waits for all grants, and for the load balancer to have the groups.
+// permissions plans the changes of the inbound rules of a managed group, all of which are ours. It opens before it
+// closes, except as far as the group has no room. Grants that take the place of rules on the same ports are a step of
+// their own, so that they do not fail with others. Where the load balancer has several managed groups, or is to have
+// another number, what is closed may be open in another group by then: it waits for all grants, and for the load
+// balancer to have the groups.
 func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
@@ -128,7 +132,8 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	first, rest := d.lists().Room(have, add, drop, sgrules.Of(d.byIdentity(want)), limit)
 	var made plan.StepID
 	if len(first) > 0 {
-		made = d.step(plan.Update, r, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
+		made = d.step(plan.Update, r, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: r, Permissions: first},
+			d.permissionsText("close ", first)...).ID
 	}
 	var grants []grant
 	replacing, others := samePorts(add, rest)
@@ -140,7 +145,8 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 		if d.made[r] != "" {
 			a = plan.Create
 		}
-		s := d.step(a, r, plan.Normal, awsop.AuthorizeSecurityGroupIngress{Group: r, Permissions: rules}, d.permissionsText("open ", rules)...)
+		s := d.step(a, r, plan.Normal, awsop.AuthorizeSecurityGroupIngress{Group: r, Permissions: rules},
+			d.permissionsText("open ", rules)...)
 		s.Follow(made)
 		grants = append(grants, grant{s.ID, rules})
 	}
@@ -181,8 +187,8 @@ func sharePort(a, b stack.Permission) bool {
 	return a.Protocol == b.Protocol && a.FromPort <= b.ToPort && b.FromPort <= a.ToPort
 }
 
-// revoke plans a revocation: what was opened on the same ports must be open, and after must have succeeded. Ports on which nothing is opened are closed
-// in any case.
+// revoke plans a revocation: what was opened on the same ports must be open, and after must have succeeded. Ports on
+// which nothing is opened are closed in any case.
 func (d *differ) revoke(x revocation, after ...plan.StepID) {
 	var opened []stack.Permission
 	for _, g := range x.grants {
@@ -193,7 +199,8 @@ func (d *differ) revoke(x revocation, after ...plan.StepID) {
 		if len(rules) == 0 {
 			continue
 		}
-		s := d.step(plan.Update, x.group, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: x.group, Permissions: rules}, d.permissionsText("close ", rules)...)
+		s := d.step(plan.Update, x.group, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: x.group, Permissions: rules},
+			d.permissionsText("close ", rules)...)
 		s.Need(after...)
 		for _, g := range x.grants {
 			if _, other := samePorts(g.rules, rules); len(other) < len(g.rules) {
@@ -227,7 +234,8 @@ func (d *differ) moving() bool {
 }
 
 // missing lists the permissions of a that b lacks, each once, in the order in which they are sent.
-func missing(a []stack.Permission, ra canonical.Resolver, b []stack.Permission, rb canonical.Resolver) []stack.Permission {
+func missing(a []stack.Permission, ra canonical.Resolver, b []stack.Permission,
+	rb canonical.Resolver) []stack.Permission {
 	seen := make(map[string]bool, len(b))
 	for _, p := range b {
 		seen[canonical.PermissionKey(p, rb)] = true
@@ -266,7 +274,8 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 		if proto == "-1" {
 			proto = "all traffic"
 		}
-		out[i] = verb + proto + ports + " from " + cmp.Or(cmp.Or(cmp.Or(p.CIDR, p.IPv6CIDR), p.PrefixList), d.identities.Of(p.Group))
+		out[i] = verb + proto + ports + " from " + cmp.Or(cmp.Or(cmp.Or(p.CIDR, p.IPv6CIDR), p.PrefixList),
+			d.identities.Of(p.Group))
 		if l, known := d.want.PrefixLists[p.PrefixList]; known {
 			out[i] += fmt.Sprintf(", which counts as %d rules", l.MaxEntries)
 		}
@@ -274,8 +283,8 @@ func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 	return out
 }
 
-// deleteSecurityGroups deletes managed groups that are not wanted. The network interfaces of a load balancer outlive it, so
-// the last of them decides when AWS lets go; shared groups are never deleted here.
+// deleteSecurityGroups deletes managed groups that are not wanted. The network interfaces of a load balancer outlive
+// it, so the last of them decides when AWS lets go; shared groups are never deleted here.
 func (d *differ) deleteSecurityGroups() {
 	for i := range d.obs.SecurityGroups {
 		g := &d.obs.SecurityGroups[i]
@@ -283,7 +292,8 @@ func (d *differ) deleteSecurityGroups() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is no longer wanted")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteSecurityGroup{
+			Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is no longer wanted")
 		if first := d.servingGroup(g.ID); first.GroupID != g.GroupID && !d.consented(g.GroupID) {
 			d.spare(s, g.GroupID, g.Name, first.GroupID, first.Name)
 			continue
@@ -302,11 +312,13 @@ func DeleteShared(key stack.Key, g awsop.SecurityGroup) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	op := awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
-		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal, Why: []string{"no load balancer uses it any more"},
+		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal,
+		Why: []string{"no load balancer uses it any more"},
 	}}}
 }
 
-// TagShared plans the tags that the cluster-wide group lacks, or has with other values. Those that others put on it stay, and so do the external ones.
+// TagShared plans the tags that the cluster-wide group lacks, or has with other values. Those that others put on it
+// stay, and so do the external ones.
 func TagShared(key stack.Key, g awsop.SecurityGroup, want map[string]string, external []string) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	set, _, why := (&differ{opt: Options{ExternalTags: external}}).tagChanges(g.Tags, want, nil)
@@ -315,6 +327,7 @@ func TagShared(key stack.Key, g awsop.SecurityGroup, want map[string]string, ext
 	}
 	op := awsop.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID), Tags: set}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
-		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Update, Resource: r, Op: op, Lane: plan.Cosmetic, Why: why,
+		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Update, Resource: r, Op: op,
+		Lane: plan.Cosmetic, Why: why,
 	}}}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// keepSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and what is kept beside
-// it. ok is false if it is not clear which load balancer of AWS's is meant.
+// keepSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and
+// what is kept beside it. ok is false if it is not clear which load balancer of AWS's is meant.
 func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *stack.Stack, _ stack.Keep, ok bool) {
 	lb, ok := keptBalancer(want, obs)
 	if !ok {
@@ -31,13 +31,16 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.ID == w.ID })
 	})
 	of := keepListeners(&s, keep, obs, lb)
-	keep.Resources = slices.Concat(keep.Resources, also, of.untouched, unseen(keep.SeenNamespace, &s, obs), staying(keep.Departed, len(want.Listeners) == 0, of.memberless, obs))
+	keep.Resources = slices.Concat(keep.Resources, also, of.untouched, unseen(keep.SeenNamespace, &s, obs),
+		staying(keep.Departed, len(want.Listeners) == 0, of.memberless, obs))
 	keep.Actions = slices.Concat(keep.Actions, of.defaults)
 	keepTargetGroups(&s, obs)
 	keepBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
 	s.Certificates = slices.DeleteFunc(slices.Clone(want.Certificates), func(w stack.Certificate) bool {
-		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c awsop.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
+		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c awsop.Certificate) bool {
+			return c.ID == w.ID && len(mismatches(&c, w)) == 0
+		})
 	})
 	// Nor does a new bundle of a trust store.
 	s.TrustStores = slices.DeleteFunc(slices.Clone(want.TrustStores), func(w stack.TrustStore) bool {
@@ -46,8 +49,8 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 	return &s, keep, true
 }
 
-// keptBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in what cannot be
-// changed, of which one is about to replace the other.
+// keptBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in
+// what cannot be changed, of which one is about to replace the other.
 func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalancer, ok bool) {
 	if len(want.LoadBalancers) == 0 {
 		return nil, false
@@ -72,14 +75,15 @@ func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalance
 
 // keptListeners are listeners that stay although the settings of a stack are not known.
 type keptListeners struct {
-	// untouched are not changed, and keep their rules: those that are not wanted, and those that redirect in AWS or are wanted to, or have another
-	// protocol, because rules mean another thing there.
+	// untouched are not changed, and keep their rules: those that are not wanted, and those that redirect in AWS or are
+	// wanted to, or have another protocol, because rules mean another thing there.
 	untouched  []stack.Ref
 	defaults   []stack.Ref // their default actions stay
 	memberless []string    // ARNs of those that are not wanted, and lose what objects that leave have there
 }
 
-// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules.
+// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others
+// with their rules.
 func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer) (out keptListeners) {
 	wanted, rules := s.Listeners, s.Rules
 	s.Listeners, s.Rules = nil, nil
@@ -88,7 +92,9 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 		if have.LoadBalancer.Literal != lb.ARN {
 			continue
 		}
-		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
+		n := slices.IndexFunc(wanted, func(w stack.Listener) bool {
+			return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID)
+		})
 		if n < 0 && (keep.Departed.Any() || keep.SeenNamespace != "" && len(wanted) == 0) {
 			out.memberless = append(out.memberless, have.ARN)
 			out.defaults = append(out.defaults, keepMemberless(s, keep, obs, lb, have)...)
@@ -145,14 +151,17 @@ func keepTargetGroups(s *stack.Stack, obs *awsop.Observed) {
 		if w.Balancer != (stack.Ref{}) { // that of a load balancer in front, which stays as it is
 			return true
 		}
-		return !used[targetGroupRef(w.ID)] && !slices.ContainsFunc(obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ID == w.ID })
+		return !used[targetGroupRef(w.ID)] && !slices.ContainsFunc(obs.TargetGroups,
+			func(tg awsop.TargetGroup) bool { return tg.ID == w.ID })
 	})
 }
 
 // keepBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
 func keepBindings(s *stack.Stack, obs *awsop.Observed) {
 	s.Bindings = slices.DeleteFunc(slices.Clone(s.Bindings), func(w stack.Binding) bool {
-		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool { return w.TargetGroup == targetGroupRef(tg.ID) })
+		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool {
+			return w.TargetGroup == targetGroupRef(tg.ID)
+		})
 	})
 	if len(obs.Bindings) == 0 {
 		return
@@ -162,7 +171,8 @@ func keepBindings(s *stack.Stack, obs *awsop.Observed) {
 		like := &obs.Bindings[0]
 		for j := range obs.Bindings {
 			have := &obs.Bindings[j]
-			if tg := obs.TargetGroup(have.TargetGroup.Literal); tg != nil && tg.ID == w.TargetGroup.ID && have.Namespace == w.Namespace {
+			if tg := obs.TargetGroup(have.TargetGroup.Literal); tg != nil && tg.ID == w.TargetGroup.ID &&
+				have.Namespace == w.Namespace {
 				like = have
 			}
 		}

@@ -61,7 +61,8 @@ func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) 
 	}
 	slices.Sort(got)
 	same(t, "steps", got, []string{
-		"CreateBinding /c", "CreateRule 80:2", "CreateTargetGroup /c", "DeleteBinding /a", "DeleteRule 80:1", "DeleteTargetGroup /a",
+		"CreateBinding /c", "CreateRule 80:2", "CreateTargetGroup /c", "DeleteBinding /a", "DeleteRule 80:1",
+		"DeleteTargetGroup /a",
 	})
 	f.run(t, p)
 	same(t, "load balancers", f.obs.LoadBalancers, before.LoadBalancers)
@@ -77,7 +78,8 @@ func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) 
 
 func TestWhereSettingsStandNoListenerComesGoesOrBeginsToRedirect(t *testing.T) {
 	t.Parallel()
-	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
+	redirect := []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443",
+		StatusCode: "HTTP_301"}}}
 	port := func(s *stack.Stack, n int32, id string) {
 		l := s.Listeners[0]
 		l.ID, l.Port = id, n
@@ -85,11 +87,17 @@ func TestWhereSettingsStandNoListenerComesGoesOrBeginsToRedirect(t *testing.T) {
 		s.Rules = append(s.Rules, testRule(int(n), 1, "/d", "/a"))
 	}
 	for name, c := range map[string]struct{ have, want func(*stack.Stack) }{
-		"a new port":                 {func(*stack.Stack) {}, func(s *stack.Stack) { port(s, 81, "81") }},
-		"a port less":                {func(s *stack.Stack) { port(s, 81, "81") }, func(*stack.Stack) {}},
-		"a redirect that comes":      {func(*stack.Stack) {}, func(s *stack.Stack) { s.Listeners[0].DefaultActions, s.Rules = redirect, nil }},
-		"a redirect that stands":     {func(s *stack.Stack) { s.Listeners[0].DefaultActions, s.Rules = redirect, nil }, func(*stack.Stack) {}},
-		"a protocol that is another": {func(*stack.Stack) {}, func(s *stack.Stack) { s.Listeners[0].Protocol, s.Rules = "HTTPS", nil }},
+		"a new port":  {func(*stack.Stack) {}, func(s *stack.Stack) { port(s, 81, "81") }},
+		"a port less": {func(s *stack.Stack) { port(s, 81, "81") }, func(*stack.Stack) {}},
+		"a redirect that comes": {func(*stack.Stack) {}, func(s *stack.Stack) {
+			s.Listeners[0].DefaultActions,
+				s.Rules = redirect, nil
+		}},
+		"a redirect that stands": {func(s *stack.Stack) { s.Listeners[0].DefaultActions, s.Rules = redirect, nil },
+			func(*stack.Stack) {}},
+		"a protocol that is another": {func(*stack.Stack) {}, func(s *stack.Stack) {
+			s.Listeners[0].Protocol, s.Rules = "HTTPS", nil
+		}},
 	} {
 		f := newFake(testKey())
 		have, want := testStack("/a"), testStack("/a")
@@ -118,12 +126,14 @@ func TestWhereSettingsStandAndNoLoadBalancerExistsNothingIsPlanned(t *testing.T)
 	}
 }
 
-// TestWhereSettingsStandTheFrontendStays has a load balancer in front of the other that the desired stack does not know of.
+// TestWhereSettingsStandTheFrontendStays has a load balancer in front of the other that the desired stack does not know
+// of.
 func TestWhereSettingsStandTheFrontendStays(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
-	for name, want := range map[string]*stack.Stack{"without it": testStack("/a"), "with it": withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})} {
+	for name, want := range map[string]*stack.Stack{"without it": testStack("/a"), "with it": withFrontend(testStack("/a"),
+		stack.Internal, map[int32]int32{80: 80})} {
 		if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s: the plan is\n%s", name, p.Text(plan.TextOptions{}))
 		}
@@ -140,7 +150,8 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 		p := Stack(want, keepsSettings, f.obs, Options{})
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
-			case awsop.CreateRule, awsop.ModifyRule, awsop.DeleteRule, awsop.SetRulePriorities, awsop.CreateTargetGroup, awsop.ModifyTargetGroup, awsop.ModifyTargetGroupAttributes, awsop.DeleteTargetGroup,
+			case awsop.CreateRule, awsop.ModifyRule, awsop.DeleteRule, awsop.SetRulePriorities, awsop.CreateTargetGroup,
+				awsop.ModifyTargetGroup, awsop.ModifyTargetGroupAttributes, awsop.DeleteTargetGroup,
 				awsop.CreateBinding, awsop.UpdateBinding, awsop.DeleteBinding, awsop.AwaitTargets:
 			case awsop.CreateSecurityGroup:
 				if !op.Group.Shared {

@@ -39,21 +39,26 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 	return why
 }
 
-// newIPv6Addresses are the changes of a load balancer that gets IPv6 addresses of its choice in subnets that it has, as it becomes dualstack.
+// newIPv6Addresses are the changes of a load balancer that gets IPv6 addresses of its choice in subnets that it has, as
+// it becomes dualstack.
 func newIPv6Addresses(have, want stack.LoadBalancer) (why reasons) {
-	if want.Type != stack.Network || want.IPAddressType != stack.Dualstack || cmp.Or(have.IPAddressType, stack.IPv4) != stack.IPv4 {
+	if want.Type != stack.Network || want.IPAddressType != stack.Dualstack || cmp.Or(have.IPAddressType, stack.IPv4) !=
+		stack.IPv4 {
 		return nil
 	}
 	for _, m := range want.Subnets {
-		if m.IPv6 != "" && slices.ContainsFunc(have.Subnets, func(h stack.SubnetMapping) bool { return h.Subnet == m.Subnet }) {
+		if m.IPv6 != "" && slices.ContainsFunc(have.Subnets, func(h stack.SubnetMapping) bool {
+			return h.Subnet == m.Subnet
+		}) {
 			why = append(why, "IPv6 address of "+m.Subnet+" none → "+m.IPv6)
 		}
 	}
 	return why
 }
 
-// withAddresses are the wanted subnets, those that the load balancer has with the addresses that they have: AWS demands that these are repeated.
-// A prefix for source NAT that AWS chose is repeated, too: it refuses another one while there are UDP listeners.
+// withAddresses are the wanted subnets, those that the load balancer has with the addresses that they have: AWS demands
+// that these are repeated. A prefix for source NAT that AWS chose is repeated, too: it refuses another one while there
+// are UDP listeners.
 func withAddresses(have, want stack.LoadBalancer) []stack.SubnetMapping {
 	out := slices.Clone(want.Subnets)
 	for i := range out {
@@ -66,7 +71,8 @@ func withAddresses(have, want stack.LoadBalancer) []stack.SubnetMapping {
 		if want.IPAddressType != stack.IPv4 {
 			m.IPv6 = cmp.Or(h.IPv6, m.IPv6)
 		}
-		if chosen := m.SourceNATPrefix == "" || m.SourceNATPrefix == stack.AutoAssigned; chosen && want.NetworkSourceNAT == "on" {
+		if chosen := m.SourceNATPrefix == "" || m.SourceNATPrefix == stack.AutoAssigned; chosen &&
+			want.NetworkSourceNAT == "on" {
 			m.SourceNATPrefix = cmp.Or(h.SourceNATPrefix, m.SourceNATPrefix)
 		}
 	}

@@ -31,33 +31,43 @@ func TestSubnetsOfANetworkLoadBalancerAreSetByOneCallThatRepeatsTheAddressesThat
 			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6}}, NetworkSourceNAT: "off", IPAddressType: stack.Dualstack}},
 		},
 		"to dualstack with addresses and prefixes": {
-			network(stack.IPv4, "off", m{Subnet: "a"}), network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}),
-			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on", IPAddressType: stack.Dualstack}},
+			network(stack.IPv4, "off", m{Subnet: "a"}), network(stack.Dualstack, "on",
+				m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}),
+			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on",
+				IPAddressType: stack.Dualstack}},
 		},
 		"from dualstack with addresses and prefixes": {
-			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}), network(stack.IPv4, "off", m{Subnet: "a"}),
+			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}),
+			network(stack.IPv4, "off", m{Subnet: "a"}),
 			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a"}}, NetworkSourceNAT: "off", IPAddressType: stack.IPv4}},
 		},
 		"another prefix": {
-			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: chosen}), network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: prefix}),
+			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: chosen}), network(stack.Dualstack, "on",
+				m{Subnet: "a", SourceNATPrefix: prefix}),
 			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on"}},
 		},
 		"a subnet more": {
-			network(stack.Dualstack, "on", m{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen}, m{Subnet: "b", PrivateIPv4: "10.0.0.9"}),
-			network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: stack.AutoAssigned}, m{Subnet: "b"}, m{Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned}),
+			network(stack.Dualstack, "on", m{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen},
+				m{Subnet: "b", PrivateIPv4: "10.0.0.9"}),
+			network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: stack.AutoAssigned}, m{Subnet: "b"},
+				m{Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned}),
 			[]awsop.SetSubnets{{Subnets: []m{
-				{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen}, {Subnet: "b", PrivateIPv4: "10.0.0.9"}, {Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned},
+				{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen}, {Subnet: "b", PrivateIPv4: "10.0.0.9"},
+				{Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned},
 			}, NetworkSourceNAT: "on"}},
 		},
 		"other addresses in the same subnets": {
-			network(stack.Dualstack, "off", m{Subnet: "a", AllocationID: "e1", IPv6: v6}, m{Subnet: "b"}), network(stack.Dualstack, "off", m{Subnet: "a", AllocationID: "e2", IPv6: other}, m{Subnet: "b", IPv6: v6}),
+			network(stack.Dualstack, "off", m{Subnet: "a", AllocationID: "e1", IPv6: v6}, m{Subnet: "b"}),
+			network(stack.Dualstack, "off", m{Subnet: "a", AllocationID: "e2", IPv6: other}, m{Subnet: "b", IPv6: v6}),
 			nil,
 		},
 		"prefixes that AWS chooses": {
-			network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: chosen}), network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: stack.AutoAssigned}),
+			network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: chosen}), network(stack.Dualstack, "on",
+				m{Subnet: "a", SourceNATPrefix: stack.AutoAssigned}),
 			nil,
 		},
-		"a switch that AWS does not show": {network(stack.IPv4, "", m{Subnet: "a"}), network(stack.IPv4, "off", m{Subnet: "a"}), nil},
+		"a switch that AWS does not show": {network(stack.IPv4, "", m{Subnet: "a"}),
+			network(stack.IPv4, "off", m{Subnet: "a"}), nil},
 	} {
 		f := newFake(testKey())
 		f.converge(t, c.from, Options{})

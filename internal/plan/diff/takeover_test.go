@@ -32,7 +32,8 @@ func secured(certificates ...string) *stack.Stack {
 // redirecting is secured, with a listener 80 that redirects every request.
 func redirecting() *stack.Stack {
 	s := secured("c1")
-	s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}}}
+	s.Listeners[0].DefaultActions = []stack.Action{
+		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}}}
 	s.Rules = slices.DeleteFunc(s.Rules, func(r stack.Rule) bool { return r.Listener.ID == "80" })
 	return s
 }
@@ -71,7 +72,8 @@ func TestKeptCertificatesStayAttached(t *testing.T) {
 		if slices.Contains(known, "c4") {
 			want = append(want, "c4")
 		}
-		if got := f.attachedTo(443); !slices.Equal(got, want) || writes["RemoveListenerCertificates"]+writes["ModifyListener"] > 0 {
+		if got := f.attachedTo(443); !slices.Equal(got, want) || writes["RemoveListenerCertificates"]+
+			writes["ModifyListener"] > 0 {
 			t.Errorf("known %v: %v by %v", known, got, writes)
 		}
 		shown := Effective(secured(known...), keep, f.obs)
@@ -79,7 +81,8 @@ func TestKeptCertificatesStayAttached(t *testing.T) {
 			t.Errorf("known %v is shown as %v", known, at.Certificates)
 		}
 		f.converge(t, secured(known...), Options{})
-		if got := slices.Compact(slices.Sorted(slices.Values(f.attachedTo(443)))); !slices.Equal(got, slices.Sorted(slices.Values(known))) {
+		if got := slices.Compact(slices.Sorted(slices.Values(f.attachedTo(443)))); !slices.Equal(got,
+			slices.Sorted(slices.Values(known))) {
 			t.Errorf("once all are known: %v, want %v", got, known)
 		}
 	}
@@ -92,7 +95,8 @@ func TestNothingGoesIfItsSuccessorFails(t *testing.T) {
 		s := testStack("/a")
 		s.LoadBalancers[0].SecurityGroups = nil
 		for _, id := range ids {
-			s.LoadBalancers[0].SecurityGroups = append(s.LoadBalancers[0].SecurityGroups, stack.Literal(stack.KindSecurityGroup, id))
+			s.LoadBalancers[0].SecurityGroups = append(s.LoadBalancers[0].SecurityGroups,
+				stack.Literal(stack.KindSecurityGroup, id))
 		}
 		s.SecurityGroups = nil
 		s.Bindings[0].Networking = nil
@@ -112,13 +116,18 @@ func TestNothingGoesIfItsSuccessorFails(t *testing.T) {
 		fails    string // operation
 		never    []string
 	}{
-		{"certificate", secured("c1", "c2"), secured("c1", "c3"), "AddListenerCertificates", []string{"RemoveListenerCertificates"}},
+		{"certificate", secured("c1", "c2"), secured("c1", "c3"), "AddListenerCertificates",
+			[]string{"RemoveListenerCertificates"}},
 		{"default certificate", secured("c1", "c2"), secured("c3", "c2"), "ModifyListener", nil},
-		{"certificate that becomes default", secured("c1", "c2"), secured("c2", "c3"), "ModifyListener", []string{"RemoveListenerCertificates"}},
-		{"default certificate that stays attached", secured("c1"), secured("c2", "c1"), "AddListenerCertificates", []string{"ModifyListener"}},
-		{"redirect to a new listener", testStack("/a"), redirecting(), "CreateListener", []string{"ModifyListener", "DeleteRule"}},
+		{"certificate that becomes default", secured("c1", "c2"), secured("c2", "c3"), "ModifyListener",
+			[]string{"RemoveListenerCertificates"}},
+		{"default certificate that stays attached", secured("c1"), secured("c2", "c1"), "AddListenerCertificates",
+			[]string{"ModifyListener"}},
+		{"redirect to a new listener", testStack("/a"), redirecting(), "CreateListener",
+			[]string{"ModifyListener", "DeleteRule"}},
 		{"redirect", secured("c1"), redirecting(), "ModifyListener", []string{"DeleteRule"}},
-		{"source range", ranges("0.0.0.0/0"), ranges("10.0.0.0/8", "192.0.2.0/24"), "AuthorizeSecurityGroupIngress", []string{"RevokeSecurityGroupIngress"}},
+		{"source range", ranges("0.0.0.0/0"), ranges("10.0.0.0/8", "192.0.2.0/24"), "AuthorizeSecurityGroupIngress",
+			[]string{"RevokeSecurityGroupIngress"}},
 		{"security groups", named("sg-1"), testStack("/a"), "AuthorizeSecurityGroupIngress", []string{"SetSecurityGroups"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,7 +218,8 @@ func TestNoReplacementWithoutWhatIsNotKnown(t *testing.T) {
 			want := secured("c1")
 			want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
 			p := Stack(want, keep, f.obs, Options{})
-			if len(p.Steps) != 1 || p.Steps[0].Guard == nil || p.Steps[0].Guard.Code != diag.ReplacementRefused || !strings.Contains(p.Steps[0].Guard.Text, "listener 443") {
+			if len(p.Steps) != 1 || p.Steps[0].Guard == nil || p.Steps[0].Guard.Code != diag.ReplacementRefused ||
+				!strings.Contains(p.Steps[0].Guard.Text, "listener 443") {
 				t.Error(p.Text(plan.TextOptions{}))
 			}
 		})

@@ -17,10 +17,12 @@ import (
 
 func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
 
-// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted; of several the one that is most in
-// use stays.
+// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted; of several the one
+// that is most in use stays.
 func (d *differ) matchTargetGroups() {
-	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
+	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool {
+		return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN
+	})
 	d.tgUse = d.targetGroupUse()
 	d.alike = make(map[string][]*awsop.TargetGroup, len(d.obs.TargetGroups))
 	for i := range d.obs.TargetGroups {
@@ -36,8 +38,8 @@ func (d *differ) matchTargetGroups() {
 	}
 }
 
-// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of these of
-// a target group that exists.
+// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of
+// these of a target group that exists.
 func (d *differ) replacementReason(have *awsop.TargetGroup, want stack.TargetGroup) string {
 	version := func(tg stack.TargetGroup) string {
 		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
@@ -66,10 +68,11 @@ func (d *differ) replacementReason(have *awsop.TargetGroup, want stack.TargetGro
 	return ""
 }
 
-// misnamed reports whether an observed target group has another name than the declared one, and can have that. One that is bound by an object of
-// the declared name stays: the existing controller renames the binding only. One stays, too, while another group of the stack has the name: a
-// group of the same identity is either the successor or goes; one of another identity keeps the name or leaves it. If it leaves it, a group with
-// a name of its own in between is the way, as names may be exchanged.
+// misnamed reports whether an observed target group has another name than the declared one, and can have that. One that
+// is bound by an object of the declared name stays: the existing controller renames the binding only. One stays, too,
+// while another group of the stack has the name: a group of the same identity is either the successor or goes; one of
+// another identity keeps the name or leaves it. If it leaves it, a group with a name of its own in between is the way,
+// as names may be exchanged.
 func (d *differ) misnamed(have *awsop.TargetGroup, want stack.TargetGroup) bool {
 	if !want.Declared || have.Name == want.Name {
 		return false
@@ -102,13 +105,16 @@ func (d *differ) named(name string) *awsop.TargetGroup {
 	return nil
 }
 
-// successorTags are the tags of a new target group. With a declared name they name the most used group of the same identity: should the process
-// end before the new one is bound, nothing else distinguishes either from a duplicate once yet another name is declared.
+// successorTags are the tags of a new target group. With a declared name they name the most used group of the same
+// identity: should the process end before the new one is bound, nothing else distinguishes either from a duplicate once
+// yet another name is declared.
 func (d *differ) successorTags(w stack.TargetGroup) map[string]string {
 	if !w.Declared || len(d.alike[w.ID]) == 0 {
 		return w.Tags
 	}
-	former := slices.MinFunc(d.alike[w.ID], func(a, b *awsop.TargetGroup) int { return cmp.Compare(d.tgUse[a.ARN], d.tgUse[b.ARN]) })
+	former := slices.MinFunc(d.alike[w.ID], func(a, b *awsop.TargetGroup) int {
+		return cmp.Compare(d.tgUse[a.ARN], d.tgUse[b.ARN])
+	})
 	tags := map[string]string{naming.ReplacesTag: former.Name}
 	maps.Copy(tags, w.Tags)
 	return tags
@@ -116,12 +122,15 @@ func (d *differ) successorTags(w stack.TargetGroup) map[string]string {
 
 // leaves reports whether an observed target group is not wanted by its name.
 func (d *differ) leaves(tg *awsop.TargetGroup) bool {
-	return !slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == tg.ID && (!w.Declared || w.Name == tg.Name) })
+	return !slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool {
+		return w.ID == tg.ID && (!w.Declared || w.Name == tg.Name)
+	})
 }
 
 // fixedCheckChange is the change of a health check that Region.FixedHealthChecks forbids; empty = there is none.
 func fixedCheckChange(have, want stack.HealthCheck) string {
-	have.Port, have.Path, have.HealthyThreshold, have.UnhealthyThreshold = want.Port, want.Path, want.HealthyThreshold, want.UnhealthyThreshold
+	have.Port, have.Path, have.HealthyThreshold, have.UnhealthyThreshold = want.Port, want.Path, want.HealthyThreshold,
+		want.UnhealthyThreshold
 	return strings.Join(healthCheckChanges(have, want), ", ")
 }
 
@@ -152,7 +161,8 @@ func (d *differ) targetGroups() {
 			continue
 		}
 		if why := healthCheckChanges(have.HealthCheck, w.HealthCheck); len(why) > 0 {
-			d.step(plan.Update, r, plan.Normal, awsop.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion, HealthCheck: w.HealthCheck}, why...)
+			d.step(plan.Update, r, plan.Normal, awsop.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion,
+				HealthCheck: w.HealthCheck}, why...)
 		}
 		d.targetGroupAttributes(plan.Update, r, w, have.Attributes, def)
 		exempt := d.legacyTags()
@@ -163,8 +173,9 @@ func (d *differ) targetGroups() {
 	}
 }
 
-// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target group of a
-// name beside the first, and the name holds neither the IP address type nor, of a group for load balancers, the port.
+// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target
+// group of a name beside the first, and the name holds neither the IP address type nor, of a group for load balancers,
+// the port.
 func (d *differ) freeName(w stack.TargetGroup) string {
 	name := w.Name
 	for d.named(name) != nil {
@@ -173,7 +184,8 @@ func (d *differ) freeName(w stack.TargetGroup) string {
 	return name
 }
 
-func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
+func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string,
+	def func(string) (string, bool)) {
 	d.attributes(a, r, attributeDiff{w.Attributes, have, def}, func(as map[string]string) awsop.Operation {
 		return awsop.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: as}
 	})
@@ -209,7 +221,8 @@ func (d *differ) deleteTargetGroups() {
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		if n := d.opt.Foreign[tg.ARN]; n > 0 {
 			keys := slices.Sorted(maps.Keys(naming.Tracking(d.plan.Key.Owner, "", "", "")))
-			s := d.step(plan.Update, r, plan.Normal, awsop.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN), Keys: keys},
+			s := d.step(plan.Update, r, plan.Normal, awsop.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN),
+				Keys: keys},
 				fmt.Sprintf("is no longer wanted, and has %d targets of other clusters: it is kept, and no longer managed", n))
 			s.Need(d.releases[tg.ARN]...)
 			d.deletedTargets[tg.ARN] = s.ID
@@ -238,11 +251,14 @@ func (d *differ) deleteTargetGroups() {
 	}
 }
 
-// forwardsByARN reports whether a wanted rule or listener names a target group itself. While it does, AWS does not delete the target group.
+// forwardsByARN reports whether a wanted rule or listener names a target group itself. While it does, AWS does not
+// delete the target group.
 func (d *differ) forwardsByARN(arn string) bool {
 	forwards := func(actions []stack.Action) bool {
 		return slices.ContainsFunc(actions, func(a stack.Action) bool {
-			return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(t stack.WeightedTargetGroup) bool { return t.TargetGroup.Literal == arn })
+			return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(t stack.WeightedTargetGroup) bool {
+				return t.TargetGroup.Literal == arn
+			})
 		})
 	}
 	return slices.ContainsFunc(d.want.Rules, func(r stack.Rule) bool { return forwards(r.Actions) }) ||

@@ -16,7 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// drawRules draws a listener's rules over few hosts, paths and methods, so that many share requests, and its default action.
+// drawRules draws a listener's rules over few hosts, paths and methods, so that many share requests, and its default
+// action.
 func drawRules(t *rapid.T, label string) *stack.Stack {
 	hosts := []string{"", "", "a.test", "b.test", "*.test"}
 	paths := []string{"", "/a", "/a/*", "/b", "/b/*", "/*", "/a/x"}
@@ -101,13 +102,15 @@ func answerOf(a stack.Action) string {
 		return canonical.Actions([]stack.Action{a}, canonical.Literal, false)
 	}
 	c := *a.Forward
-	c.TargetGroups = slices.DeleteFunc(slices.Clone(c.TargetGroups), func(t stack.WeightedTargetGroup) bool { return t.Weight != nil && *t.Weight == 0 })
+	c.TargetGroups = slices.DeleteFunc(slices.Clone(c.TargetGroups), func(t stack.WeightedTargetGroup) bool {
+		return t.Weight != nil && *t.Weight == 0
+	})
 	a.Forward = &c
 	return canonical.Actions([]stack.Action{a}, canonical.Literal, false)
 }
 
-// TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime executes plans from any rules to any others in any order that
-// their steps leave open, with steps that fail for a while, and asks after each write.
+// TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime executes plans from any rules to any others in any order
+// that their steps leave open, with steps that fail for a while, and asks after each write.
 func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -122,7 +125,8 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 				for i, now := range f.answers(rt) {
 					if before[i] == after[i] && now != before[i] {
 						r := requests()[i]
-						rt.Fatalf("%s %s%s is answered %s before and after, but %s after step %s of\n%s\nrules %s", r.Method, r.Host, r.Path, before[i], now, s.ID,
+						rt.Fatalf("%s %s%s is answered %s before and after, but %s after step %s of\n%s\nrules %s", r.Method, r.Host,
+							r.Path, before[i], now, s.ID,
 							p.Text(plan.TextOptions{}), strings.Join(f.ruleTexts(), "\n"))
 					}
 				}
@@ -166,8 +170,8 @@ func (f *fakeAWS) answersOf(t failer, want *stack.Stack) []string {
 	return g.answers(t)
 }
 
-// runLoosely executes the steps in any order that needs and successions admit; with faults, some steps do not get done for
-// now, and neither does what waits for them.
+// runLoosely executes the steps in any order that needs and successions admit; with faults, some steps do not get done
+// for now, and neither does what waits for them.
 func (f *fakeAWS) runLoosely(t *rapid.T, p plan.Plan, faults bool, look func(plan.Step)) {
 	left := slices.Clone(p.Steps)
 	done, stuck := map[plan.StepID]bool{}, map[plan.StepID]bool{}

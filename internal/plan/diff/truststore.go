@@ -16,8 +16,8 @@ func trustStoreRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTrust
 // place is where the bundle of a trust store is, as its tag has it.
 func place(t stack.TrustStore) string { return naming.Bundle(t.Bucket, t.Key) }
 
-// wantedTrustStores plans the trust stores that the stack owns, except for deletions. Nothing waits for one here: the stack names it in a
-// listener as soon as it is active.
+// wantedTrustStores plans the trust stores that the stack owns, except for deletions. Nothing waits for one here: the
+// stack names it in a listener as soon as it is active.
 func (d *differ) wantedTrustStores() {
 	if d.obs.TrustStoresUnread != nil {
 		return
@@ -30,7 +30,8 @@ func (d *differ) wantedTrustStores() {
 				continue
 			}
 			put := d.upload(plan.Create, w)
-			s := d.step(plan.Create, r, plan.Normal, awsop.CreateTrustStore{TrustStore: w}, fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
+			s := d.step(plan.Create, r, plan.Normal, awsop.CreateTrustStore{TrustStore: w},
+				fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
 			s.Need(put)
 			d.made[r] = s.ID
 			continue
@@ -44,7 +45,8 @@ func (d *differ) wantedTrustStores() {
 
 // upload plans the upload of a bundle.
 func (d *differ) upload(a plan.Action, w stack.TrustStore) plan.StepID {
-	return d.step(a, trustStoreRef(w.ID), plan.Normal, awsop.PutObject{Bucket: w.Bucket, Key: w.Key, Content: w.Bundle}, "authorities of clients to "+place(w)).ID
+	return d.step(a, trustStoreRef(w.ID), plan.Normal, awsop.PutObject{Bucket: w.Bucket, Key: w.Key, Content: w.Bundle},
+		"authorities of clients to "+place(w)).ID
 }
 
 // renewTrustStore brings a trust store to another bundle, and its tags, of which that of the bundle comes last.
@@ -83,10 +85,12 @@ func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Ste
 	if !ok || !strings.HasPrefix(tag, "s3://") {
 		return nil
 	}
-	return d.step(plan.Delete, r, lane, awsop.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it any more")
+	return d.step(plan.Delete, r, lane, awsop.DeleteObject{Bucket: bucket, Key: key},
+		"no trust store is made of it any more")
 }
 
-// deleteTrustStores deletes what is no longer wanted, after nothing uses it. The bundle goes before it: afterwards nothing shows where it is.
+// deleteTrustStores deletes what is no longer wanted, after nothing uses it. The bundle goes before it: afterwards
+// nothing shows where it is.
 func (d *differ) deleteTrustStores() {
 	if d.obs.TrustStoresUnread != nil || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
 		return
@@ -98,7 +102,8 @@ func (d *differ) deleteTrustStores() {
 		}
 		r := stack.Ref{Kind: stack.KindTrustStore, ID: t.ID, Literal: t.ARN}
 		bundle := d.deleteBundle(r, plan.Normal, t.Tags[naming.BundleTag])
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is no longer wanted")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteTrustStore{
+			TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is no longer wanted")
 		s.Follow(d.releasing()...)
 		if bundle != nil {
 			s.Need(bundle.ID)
@@ -106,21 +111,24 @@ func (d *differ) deleteTrustStores() {
 	}
 }
 
-// released is the mutual authentication of a listener that is declared no more: off, if clients are verified by a trust store of the stack that
-// is to go; else nil, which leaves it as it is.
+// released is the mutual authentication of a listener that is declared no more: off, if clients are verified by a trust
+// store of the stack that is to go; else nil, which leaves it as it is.
 func (d *differ) released(have stack.Listener) *stack.MutualAuthentication {
-	if have.Mutual == nil || have.Mutual.TrustStore == "" || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
+	if have.Mutual == nil || have.Mutual.TrustStore == "" || slices.Contains(d.keep.Resources,
+		stack.Ref{Kind: stack.KindTrustStore}) {
 		return nil
 	}
 	for _, t := range d.obs.TrustStores {
-		if t.ARN == have.Mutual.TrustStore && !slices.ContainsFunc(d.want.TrustStores, func(w stack.TrustStore) bool { return w.ID == t.ID }) {
+		if t.ARN == have.Mutual.TrustStore && !slices.ContainsFunc(d.want.TrustStores,
+			func(w stack.TrustStore) bool { return w.ID == t.ID }) {
 			return &stack.MutualAuthentication{Mode: stack.MutualOff}
 		}
 	}
 	return nil
 }
 
-// verifiesBy reports whether a listener that is wanted, or that must not be touched, verifies clients by the trust store.
+// verifiesBy reports whether a listener that is wanted, or that must not be touched, verifies clients by the trust
+// store.
 func (d *differ) verifiesBy(arn string) bool {
 	has := func(l stack.Listener) bool { return l.Mutual != nil && l.Mutual.TrustStore == arn }
 	return slices.ContainsFunc(d.want.Listeners, has) ||

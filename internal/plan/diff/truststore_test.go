@@ -14,7 +14,8 @@ const ownStore = "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore
 
 // wantedStore is a trust store, and observedStore what AWS holds of it.
 func wantedStore(hash string) stack.TrustStore {
-	return stack.TrustStore{ID: "trust-store/1", Name: "k8s-shop-web-1", Bucket: "bucket", Key: "ca.pem", Bundle: "-----BEGIN CERTIFICATE-----" + hash, Hash: hash,
+	return stack.TrustStore{ID: "trust-store/1", Name: "k8s-shop-web-1", Bucket: "bucket", Key: "ca.pem",
+		Bundle: "-----BEGIN CERTIFICATE-----" + hash, Hash: hash,
 		Tags: map[string]string{naming.ContentTag: hash, naming.BundleTag: "s3://bucket/ca.pem"}}
 }
 
@@ -41,7 +42,8 @@ func steps(p plan.Plan, names ...string) (out []plan.StepID) {
 	return out
 }
 
-var ofStores = []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "DeleteTrustStore", "DeleteObject", "AddTags"}
+var ofStores = []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "DeleteTrustStore",
+	"DeleteObject", "AddTags"}
 
 func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t *testing.T) {
 	t.Parallel()
@@ -52,7 +54,8 @@ func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t 
 		t.Errorf("as wanted: %v", p.Steps)
 	}
 	p := Stack(verifying("h2"), stack.Keep{}, f.obs, Options{})
-	if got := steps(p, ofStores...); !slices.Equal(got, []plan.StepID{"PutObject trust-store/1", "ModifyTrustStore trust-store/1", "AddTags trust-store/1"}) || len(p.Steps) != 3 {
+	if got := steps(p, ofStores...); !slices.Equal(got, []plan.StepID{"PutObject trust-store/1",
+		"ModifyTrustStore trust-store/1", "AddTags trust-store/1"}) || len(p.Steps) != 3 {
 		t.Errorf("another bundle: %v", got)
 	}
 	for i, s := range p.Steps[1:] { // the tag says what the trust store has, so it comes last
@@ -65,7 +68,8 @@ func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t 
 	p = Stack(without, stack.Keep{}, f.obs, Options{})
 	gone, ok := p.Step("DeleteTrustStore trust-store/1")
 	object, also := p.Step("DeleteObject trust-store/1")
-	if !ok || !also || len(gone.After) == 0 || !slices.Contains(gone.Needs, object.ID) || !slices.Contains(gone.After, "ModifyListener 443") {
+	if !ok || !also || len(gone.After) == 0 || !slices.Contains(gone.Needs, object.ID) ||
+		!slices.Contains(gone.After, "ModifyListener 443") {
 		t.Errorf("not wanted: %+v, %+v", gone, object)
 	}
 	p = Stack(removed(), stack.Keep{}, f.obs, Options{})
@@ -84,7 +88,8 @@ func TestATrustStoreStaysWhileAListenerHasItOrItIsNotKnownWhetherItIsWanted(t *t
 		keep   stack.Keep
 	}{
 		"a listener has it": {change: func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores = nil }},
-		"it is kept":        {func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores, s.Listeners = nil, s.Listeners[:1] }, stack.Keep{Resources: []stack.Ref{{Kind: stack.KindTrustStore}}}},
+		"it is kept": {func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores, s.Listeners = nil, s.Listeners[:1] },
+			stack.Keep{Resources: []stack.Ref{{Kind: stack.KindTrustStore}}}},
 		"its bundle is unknown": {change: func(s *stack.Stack, _ *awsop.Observed) {
 			s.TrustStores[0].Bundle, s.TrustStores[0].Hash, s.TrustStores[0].Tags = "", "", map[string]string{}
 		}},

@@ -10,10 +10,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
-// have made them: what is not known to be of the namespace that is seen; "" = all are seen. A rule that forwards to no target group of ours shows by
-// itself nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
-// rules of others.
+// unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be
+// seen may have made them: what is not known to be of the namespace that is seen; "" = all are seen. A rule that
+// forwards to no target group of ours shows by itself nothing of whose it is; it is taken for that of the wanted rule
+// that does the same. If no member is left, the listeners stay, for the rules of others.
 func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
 	if namespace == "" {
 		return nil
@@ -21,13 +21,15 @@ func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
 	seen := func(id string) bool { return strings.HasPrefix(id, namespace+"/") }
 	return append(groupsExcept(obs, seen), rulesExcept(obs, seen, func(r *awsop.Rule, ours bool) bool {
 		return ours || slices.ContainsFunc(s.Rules, func(w stack.Rule) bool {
-			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions, r.Actions, canonical.Literal)
+			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) &&
+				canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions,
+				r.Actions, canonical.Literal)
 		})
 	})...)
 }
 
-// staying are the rules of listeners that no member of a stack wants, without those of objects that leave; with the target groups if the stack has
-// no listener.
+// staying are the rules of listeners that no member of a stack wants, without those of objects that leave; with the
+// target groups if the stack has no listener.
 func staying(departed stack.Departed, nothing bool, listeners []string, obs *awsop.Observed) (keep []stack.Ref) {
 	if !departed.Any() {
 		return nil
@@ -36,7 +38,8 @@ func staying(departed stack.Departed, nothing bool, listeners []string, obs *aws
 		keep = groupsExcept(obs, departed.Made)
 	}
 	for _, arn := range listeners {
-		of := awsop.Observed{TargetGroups: obs.TargetGroups, Rules: slices.DeleteFunc(slices.Clone(obs.Rules), func(r awsop.Rule) bool { return r.Listener.Literal != arn })}
+		of := awsop.Observed{TargetGroups: obs.TargetGroups, Rules: slices.DeleteFunc(slices.Clone(obs.Rules),
+			func(r awsop.Rule) bool { return r.Listener.Literal != arn })}
 		keep = append(keep, rulesExcept(&of, departed.Made, func(_ *awsop.Rule, ours bool) bool { return ours })...)
 	}
 	return keep
@@ -52,9 +55,10 @@ func groupsExcept(obs *awsop.Observed, mayGo func(id string) bool) (keep []stack
 	return keep
 }
 
-// rulesExcept are the rules that forward to a target group of other objects than those that may lose theirs, and those of which known is false. ours
-// is false for a rule that forwards to no target group of the stack.
-func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *awsop.Rule, ours bool) bool) (keep []stack.Ref) {
+// rulesExcept are the rules that forward to a target group of other objects than those that may lose theirs, and those
+// of which known is false. ours is false for a rule that forwards to no target group of the stack.
+func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *awsop.Rule, ours bool) bool) (
+	keep []stack.Ref) {
 	identities := map[string]string{}
 	for _, tg := range obs.TargetGroups {
 		identities[tg.ARN] = tg.ID
@@ -74,15 +78,18 @@ func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *
 	return keep
 }
 
-// keepMemberless gives a stack without members a listener that AWS holds. It returns the listener if its default actions stay: those that forward to
-// target groups of objects that leave do not, and a listener of a network load balancer has nothing else.
-func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer, have *awsop.Listener) (defaults []stack.Ref) {
+// keepMemberless gives a stack without members a listener that AWS holds. It returns the listener if its default
+// actions stay: those that forward to target groups of objects that leave do not, and a listener of a network load
+// balancer has nothing else.
+func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer,
+	have *awsop.Listener) (defaults []stack.Ref) {
 	l, departs := memberless(have, lb.ID), ofDeparted(keep, obs, have)
 	switch {
 	case departs && lb.Type == stack.Network:
 		return nil
 	case departs:
-		l.DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
+		l.DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: "404", ContentType: "text/plain"}}}
 	default:
 		defaults = []stack.Ref{listenerRef(l.ID)}
 	}

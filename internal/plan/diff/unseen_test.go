@@ -14,7 +14,8 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 	t.Parallel()
 	redirect := func(order int, path, to string) stack.Rule {
 		r := testRule(80, order, path, "")
-		r.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: to, StatusCode: "HTTP_301"}}}
+		r.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: to,
+			StatusCode: "HTTP_301"}}}
 		return r
 	}
 	all := testStack("shop/a", "pay/a", "shop/b", "shop2/a")
@@ -43,7 +44,8 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 			s.Rules = append(s.Rules, redirect(3, "/ours", "443"), testRule(80, 4, "pay/a", "shop/b"))
 			return s
 		}(), []string{"CreateRule"}},
-		"all that are seen go": {&stack.Stack{Key: all.Key, Cluster: all.Cluster, VPC: all.VPC, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application}}},
+		"all that are seen go": {&stack.Stack{Key: all.Key, Cluster: all.Cluster, VPC: all.VPC,
+			LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application}}},
 			[]string{"DeleteBinding", "DeleteRule", "DeleteTargetGroup"}},
 	} {
 		f := newFake(testKey())

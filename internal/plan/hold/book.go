@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Book has the holds that are in force, and which load balancers they concern. A nil Book holds nothing. It is safe for concurrent use.
+// Book has the holds that are in force, and which load balancers they concern. A nil Book holds nothing. It is safe for
+// concurrent use.
 type Book struct {
 	now   func() time.Time
 	known chan struct{} // is closed when the holds were read, or cannot be
@@ -33,10 +34,12 @@ type unit struct {
 
 // NewBook makes a Book of which nothing is known yet.
 func NewBook(now func() time.Time) *Book {
-	return &Book{now: now, known: make(chan struct{}), holds: map[string]Hold{}, earlier: map[string]Hold{}, units: map[stack.Key]*unit{}}
+	return &Book{now: now, known: make(chan struct{}), holds: map[string]Hold{}, earlier: map[string]Hold{},
+		units: map[stack.Key]*unit{}}
 }
 
-// Await returns when the holds were read, or cannot be: before that, nothing may be written. It returns false if done is closed first.
+// Await returns when the holds were read, or cannot be: before that, nothing may be written. It returns false if done
+// is closed first.
 func (b *Book) Await(done <-chan struct{}) bool {
 	if b == nil {
 		return true
@@ -54,8 +57,9 @@ func (b *Book) Await(done <-chan struct{}) bool {
 	}
 }
 
-// Set enters what the ConfigMap has; nil = there is none. An entry that was removed ends its hold. An entry that an edit made unreadable keeps its hold
-// until the end that was readable last; without such an end the entry holds nothing.
+// Set enters what the ConfigMap has; nil = there is none. An entry that was removed ends its hold. An entry that an
+// edit made unreadable keeps its hold until the end that was readable last; without such an end the entry holds
+// nothing.
 func (b *Book) Set(data map[string]string) []Problem {
 	holds, problems := Parse(data)
 	b.mu.Lock()
@@ -155,7 +159,8 @@ func (b *Book) of(objects []diag.Object) *Hold {
 		if !h.Until.After(now) || !h.concerns(objects) {
 			continue
 		}
-		if found == nil || h.Until.After(found.Until) || h.Until.Equal(found.Until) && strings.Compare(h.Scope.Key(), found.Scope.Key()) < 0 {
+		if found == nil || h.Until.After(found.Until) || h.Until.Equal(found.Until) && strings.Compare(h.Scope.Key(),
+			found.Scope.Key()) < 0 {
 			found = &h
 		}
 	}
@@ -178,8 +183,8 @@ func (b *Book) Note(key stack.Key, objects []diag.Object) *Hold {
 	return h
 }
 
-// OfKey is the hold that concerns a load balancer now, by the objects of its last pass, and without a pass, as of an orphan, by its name. Of what many share, as
-// the rules of security groups, only a hold of everything counts.
+// OfKey is the hold that concerns a load balancer now, by the objects of its last pass, and without a pass, as of an
+// orphan, by its name. Of what many share, as the rules of security groups, only a hold of everything counts.
 func (b *Book) OfKey(key stack.Key) *Hold {
 	if b == nil {
 		return nil
@@ -240,7 +245,8 @@ func (b *Book) Changed() (out []stack.Key) {
 	return out
 }
 
-// OfBinding is the hold that concerns a TargetGroupBinding: that of its stack, if it is of one, else one of everything or of its namespace.
+// OfBinding is the hold that concerns a TargetGroupBinding: that of its stack, if it is of one, else one of everything
+// or of its namespace.
 func (b *Book) OfBinding(o diag.Object, of *stack.Key) *Hold {
 	if b == nil {
 		return nil

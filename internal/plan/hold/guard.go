@@ -14,7 +14,8 @@ const remedy = "wait for its end; lbc hold lists the holds, and lbc hold --end e
 
 // Note says on an object that its load balancer is held.
 func (h Hold) Note(o diag.Object) diag.Diagnostic {
-	return diag.New(o, "", diag.OnHold, fmt.Sprintf("an administrator holds %s %s; targets are still registered and deregistered, nothing else is written to AWS", h.Scope, h.Text()), remedy)
+	return diag.New(o, "", diag.OnHold, fmt.Sprintf("an administrator holds %s %s; targets are still registered and "+
+		"deregistered, nothing else is written to AWS", h.Scope, h.Text()), remedy)
 }
 
 // Guard refuses what a hold keeps from being written. would says what that is; empty = it is not said.
@@ -26,7 +27,8 @@ func (h Hold) Guard(would string) plan.Guard {
 	return plan.Guard{Code: diag.PlanOnHold, Text: text, Remedy: remedy}
 }
 
-// Guard refuses an operation for a stack that is held at this moment; nil = it may be sent. Targets may be registered and deregistered.
+// Guard refuses an operation for a stack that is held at this moment; nil = it may be sent. Targets may be registered
+// and deregistered.
 func (b *Book) Guard(key stack.Key, op plan.Operation) *plan.Guard {
 	switch op.(type) {
 	case awsop.RegisterTargets, awsop.DeregisterTargets:

@@ -1,6 +1,7 @@
-// Package hold reads holds, by which an administrator stops writes to AWS for a time, and decides which load balancers they concern.
-// The holds are in one ConfigMap of the controller's namespace, so that only administrators can write them.
-// It decides by its arguments and a clock alone, and imports only the standard library, diag, owner, plan, elb and stack.
+// Package hold reads holds, by which an administrator stops writes to AWS for a time, and decides which load balancers
+// they concern. The holds are in one ConfigMap of the controller's namespace, so that only administrators can write
+// them. It decides by its arguments and a clock alone, and imports only the standard library, diag, owner, plan, elb
+// and stack.
 package hold
 
 import (
@@ -127,8 +128,8 @@ func (h Hold) Text() string {
 	return text + ": " + h.Reason
 }
 
-// concerns reports whether a hold concerns a load balancer by its objects. A hold of a namespace concerns a load balancer only if all its objects are of
-// the namespace: whoever shares a group with the namespace is not held.
+// concerns reports whether a hold concerns a load balancer by its objects. A hold of a namespace concerns a load
+// balancer only if all its objects are of the namespace: whoever shares a group with the namespace is not held.
 func (h Hold) concerns(objects []diag.Object) bool {
 	switch {
 	case h.Scope.All():
@@ -138,7 +139,9 @@ func (h Hold) concerns(objects []diag.Object) bool {
 			return strings.EqualFold(o.Kind, h.Scope.Kind) && o.Namespace == h.Scope.Namespace && o.Name == h.Scope.Name
 		})
 	}
-	return len(objects) > 0 && !slices.ContainsFunc(objects, func(o diag.Object) bool { return o.Namespace != h.Scope.Namespace })
+	return len(objects) > 0 && !slices.ContainsFunc(objects, func(o diag.Object) bool {
+		return o.Namespace != h.Scope.Namespace
+	})
 }
 
 // Parse reads the entries of the ConfigMap, each by itself, sorted by key.

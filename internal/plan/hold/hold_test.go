@@ -75,9 +75,11 @@ func TestUnreadableEntryHoldsNothing(t *testing.T) {
 	t.Parallel()
 	good := entry(time.Hour)
 	for key, value := range map[string]string{
-		"all": "", "namespace.shop": "{}", "namespace.": good, "namespace.a.b": good, "stack.ingress.shop": good, "stack.pod.shop.web": good,
-		"stack.ingress..web": good, "everything": good, "namespace.bank": `{"until":"tomorrow"}`, "namespace.web": `{"unti":"2027-01-01T00:00:00Z"}`,
-		"namespace.x": good + good, "namespace.y": `["` + good + `"]`,
+		"all": "", "namespace.shop": "{}", "namespace.": good, "namespace.a.b": good, "stack.ingress.shop": good,
+		"stack.pod.shop.web": good,
+		"stack.ingress..web": good, "everything": good, "namespace.bank": `{"until":"tomorrow"}`,
+		"namespace.web": `{"unti":"2027-01-01T00:00:00Z"}`,
+		"namespace.x":   good + good, "namespace.y": `["` + good + `"]`,
 	} {
 		b, _ := bookAt(nil)
 		problems := b.Set(map[string]string{key: value, "stack.ingress.shop.web": good})
@@ -148,7 +150,8 @@ func TestAwaitEndsWithFirstRead(t *testing.T) {
 func TestChangedNamesWhatAnotherHoldConcerns(t *testing.T) {
 	t.Parallel()
 	b, now := bookAt(nil)
-	mine, theirs := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "bank", Name: "web"}}
+	mine, theirs := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}},
+		stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "bank", Name: "web"}}
 	note := func() { b.Note(mine, []diag.Object{web}); b.Note(theirs, []diag.Object{other}) }
 	want := func(when string, held int, keys ...stack.Key) {
 		t.Helper()
@@ -196,7 +199,8 @@ func TestGuardLetsTargetsPass(t *testing.T) {
 		t.Error("targets are held")
 	}
 	g := b.Guard(stack.Key{}, awsop.RevokeSecurityGroupIngress{})
-	if g == nil || g.Code != diag.PlanOnHold || !strings.Contains(g.Text, "all load balancers until 2026-01-01T01:00:00Z: incident") {
+	if g == nil || g.Code != diag.PlanOnHold ||
+		!strings.Contains(g.Text, "all load balancers until 2026-01-01T01:00:00Z: incident") {
 		t.Errorf("guard %+v", g)
 	}
 }

@@ -95,7 +95,8 @@ func (h *holder) split(s plan.Step) {
 	}
 }
 
-// destructive reports whether a step that sets no tags or attributes takes something away from what is there. What is not known to be harmless does.
+// destructive reports whether a step that sets no tags or attributes takes something away from what is there. What is
+// not known to be harmless does.
 func (h *holder) destructive(s plan.Step) bool {
 	switch s.Action {
 	case plan.Await:
@@ -107,15 +108,18 @@ func (h *holder) destructive(s plan.Step) bool {
 	case plan.Update:
 	}
 	switch s.Op.(type) {
-	case awsop.AddListenerCertificates, awsop.AuthorizeSecurityGroupIngress, awsop.RegisterLoadBalancer, awsop.RegisterTargets, awsop.CreateProtection:
+	case awsop.AddListenerCertificates, awsop.AuthorizeSecurityGroupIngress, awsop.RegisterLoadBalancer,
+		awsop.RegisterTargets, awsop.CreateProtection:
 		return false // they add
-	case awsop.UpdateBinding, awsop.ImportCertificate, awsop.AddTagsToCertificate, awsop.PublishValidation, awsop.ModifyTrustStore, awsop.PutObject:
+	case awsop.UpdateBinding, awsop.ImportCertificate, awsop.AddTagsToCertificate, awsop.PublishValidation,
+		awsop.ModifyTrustStore, awsop.PutObject:
 		return false // they are about what only the stack can have made
 	}
 	return !h.made[s.Resource]
 }
 
-// takes returns which keys of a step that sets or removes tags or attributes have a value of their own; ok is false for other steps.
+// takes returns which keys of a step that sets or removes tags or attributes have a value of their own; ok is false for
+// other steps.
 func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	if s.Action != plan.Update || h.made[s.Resource] {
 		return nil, false
@@ -131,19 +135,24 @@ func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 	case awsop.ModifyLoadBalancerAttributes:
 		for _, r := range h.o.LoadBalancers {
 			if is(op.LoadBalancer, r.ID, r.ARN) {
-				return differs(r.Attributes, func(k string) (string, bool) { return canonical.LoadBalancerDefault(r.LoadBalancer, k) }), true
+				return differs(r.Attributes, func(k string) (string, bool) {
+					return canonical.LoadBalancerDefault(r.LoadBalancer, k)
+				}), true
 			}
 		}
 	case awsop.ModifyTargetGroupAttributes:
 		for _, r := range h.o.TargetGroups {
 			if is(op.TargetGroup, r.ID, r.ARN) {
-				return differs(r.Attributes, func(k string) (string, bool) { return canonical.TargetGroupDefault(r.TargetGroup, k) }), true
+				return differs(r.Attributes, func(k string) (string, bool) {
+					return canonical.TargetGroupDefault(r.TargetGroup, k)
+				}), true
 			}
 		}
 	case awsop.ModifyListenerAttributes:
 		for _, r := range h.o.Listeners {
 			if is(op.Listener, r.ID, r.ARN) {
-				return differs(r.Attributes, func(k string) (string, bool) { return canonical.ListenerDefault(r.Listener, k) }), true
+				return differs(r.Attributes, func(k string) (string, bool) { return canonical.ListenerDefault(r.Listener, k) }),
+					true
 			}
 		}
 	}
@@ -159,7 +168,8 @@ func differs(have map[string]string, def func(string) (string, bool)) func(strin
 	}
 }
 
-// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not count.
+// hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not
+// count.
 func (h *holder) hasTag(r stack.Ref) func(string) bool {
 	var have map[string]string
 	for x := range h.o.Resources(r.Kind) {

@@ -73,7 +73,9 @@ func (f *filter) split(s plan.Step) {
 		return
 	}
 	for _, held := range []bool{false, true} {
-		if part, ok := withKeys(s, func(key string) bool { return held == (!tracks(f.ids, key) && f.withholds(w.group, w.fields[0]+key)) }); ok {
+		if part, ok := withKeys(s, func(key string) bool {
+			return held == (!tracks(f.ids, key) && f.withholds(w.group, w.fields[0]+key))
+		}); ok {
 			f.steps = append(f.steps, choice{part, w, held})
 		}
 	}
@@ -92,7 +94,8 @@ func (f *filter) withholds(g drift.Group, fields ...string) bool {
 	return false
 }
 
-// release decides again about steps that depend on others; changed reports that one of them was released, or is now withheld.
+// release decides again about steps that depend on others; changed reports that one of them was released, or is now
+// withheld.
 func (f *filter) release() (changed bool) {
 	for i := range f.steps {
 		x := &f.steps[i]
@@ -101,9 +104,11 @@ func (f *filter) release() (changed bool) {
 			needed := slices.Contains(x.Needs, y.ID) && i != j
 			switch {
 			case x.held && !y.held && needed && f.makes(x, y), // what it writes or refers to is made anew
-				x.held && !y.held && !x.written.keyed && overlap(x.written.fields, y.written.fields): // a field is written whole or not at all
+				// a field is written whole or not at all
+				x.held && !y.held && !x.written.keyed && overlap(x.written.fields, y.written.fields):
 				x.held, changed = false, true
-			case !x.held && y.held && needed && x.written.group == "" && x.Action == plan.Delete: // what is in use is not deleted
+			// what is in use is not deleted
+			case !x.held && y.held && needed && x.written.group == "" && x.Action == plan.Delete:
 				x.held, x.written.group, changed = true, y.written.group, true
 			case !x.held && y.held && (needed || aside(y) && slices.Contains(x.After, y.ID)):
 				y.held, changed = false, true
@@ -113,14 +118,16 @@ func (f *filter) release() (changed bool) {
 	return changed
 }
 
-// makes reports whether y makes something anew by which the withheld x has to be carried out. A field that is ignored follows a target group only if that
-// takes the place of another one.
+// makes reports whether y makes something anew by which the withheld x has to be carried out. A field that is ignored
+// follows a target group only if that takes the place of another one.
 func (f *filter) makes(x, y *choice) bool {
 	_, group := y.Op.(awsop.CreateTargetGroup)
-	return y.Action == plan.Replace || y.Action == plan.Create && (f.by.Of(x.written.group) == drift.Report || !group || x.Resource == y.Resource)
+	return y.Action == plan.Replace || y.Action == plan.Create && (f.by.Of(x.written.group) == drift.Report || !group ||
+		x.Resource == y.Resource)
 }
 
-// aside reports whether a step makes a listener that others follow: one that stands in for another for as long as that changes.
+// aside reports whether a step makes a listener that others follow: one that stands in for another for as long as that
+// changes.
 func aside(y *choice) bool {
 	_, listener := y.Op.(awsop.CreateListener)
 	return listener
@@ -147,7 +154,9 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 		return slices.Contains(s.Needs, id) || slices.Contains(s.After, id)
 	}
 	prepares := func(s plan.Step) bool {
-		return s.Action == plan.Await && slices.ContainsFunc(f.steps, func(x choice) bool { return x.held && uses(x.Step, s.ID) }) &&
+		return s.Action == plan.Await && slices.ContainsFunc(f.steps, func(x choice) bool {
+			return x.held && uses(x.Step, s.ID)
+		}) &&
 			!slices.ContainsFunc(f.steps, func(x choice) bool { return !x.held && uses(x.Step, s.ID) })
 	}
 	for _, x := range f.steps {

@@ -47,7 +47,8 @@ func Wanted(s *stack.Stack) Fields {
 	}
 	for _, l := range s.Listeners {
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID}
-		f.set(listenerField+l.ID, l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions), l.SSLPolicy, l.Certificates, l.ALPN, l.Mutual)
+		f.set(listenerField+l.ID, l.LoadBalancer, l.Protocol, l.DefaultActions, secrets(l.DefaultActions), l.SSLPolicy,
+			l.Certificates, l.ALPN, l.Mutual)
 		f.set(certificateField+l.ID, l.Certificates, l.SNI)
 		f.entries(attributeField(r, l.ID), l.Attributes)
 		f.entries(tagField(r, l.ID), l.Tags)
@@ -99,9 +100,9 @@ func secrets(as []stack.Action) (out []string) {
 	return out
 }
 
-// Settle are the fields that count as applied last after a plan was carried out: as they are wanted, but for those of steps that were not done, of
-// withheld ones, and of tags that were not read. applied is what counted before; nil = nothing is known, and the fields of withheld steps count as they are
-// wanted.
+// Settle are the fields that count as applied last after a plan was carried out: as they are wanted, but for those of
+// steps that were not done, of withheld ones, and of tags that were not read. applied is what counted before; nil =
+// nothing is known, and the fields of withheld steps count as they are wanted.
 func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(plan.StepID) bool) Fields {
 	out, ids := maps.Clone(wanted), identitiesOf(o)
 	former := func(field string) {
@@ -147,12 +148,19 @@ func unread(o awsop.Observed, field string) bool {
 		prefix := tagField(stack.Ref{Kind: k}, id)
 		return tags == nil && len(field) > len(prefix) && field[:len(prefix)] == prefix
 	}
-	return slices.ContainsFunc(o.LoadBalancers, func(r awsop.LoadBalancer) bool { return is(r.Tags, stack.KindLoadBalancer, r.ID) }) ||
-		slices.ContainsFunc(o.TargetGroups, func(r awsop.TargetGroup) bool { return is(r.Tags, stack.KindTargetGroup, r.ID) }) ||
-		slices.ContainsFunc(o.SecurityGroups, func(r awsop.SecurityGroup) bool { return is(r.Tags, stack.KindSecurityGroup, r.ID) })
+	return slices.ContainsFunc(o.LoadBalancers, func(r awsop.LoadBalancer) bool {
+		return is(r.Tags, stack.KindLoadBalancer, r.ID)
+	}) ||
+		slices.ContainsFunc(o.TargetGroups, func(r awsop.TargetGroup) bool {
+			return is(r.Tags, stack.KindTargetGroup, r.ID)
+		}) ||
+		slices.ContainsFunc(o.SecurityGroups, func(r awsop.SecurityGroup) bool {
+			return is(r.Tags, stack.KindSecurityGroup, r.ID)
+		})
 }
 
-// written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy applies.
+// written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy
+// applies.
 type written struct {
 	group  drift.Group
 	fields []string
@@ -226,7 +234,8 @@ func listenerOf(rule, listener stack.Ref, ids map[string]string) string {
 // tracks reports whether the controller finds resources by a tag of this key.
 func tracks(ids map[string]string, key string) bool {
 	owner := stack.Owner(ids[""])
-	return key == naming.ClusterTag || key == naming.ReplacesTag || key == naming.StackTag(owner) || key == naming.ResourceTag(owner)
+	return key == naming.ClusterTag || key == naming.ReplacesTag || key == naming.StackTag(owner) ||
+		key == naming.ResourceTag(owner)
 }
 
 // keysOf are the keys that an operation sets or removes, in order.
@@ -240,8 +249,8 @@ func keysOf(op plan.Operation) []string {
 	return slices.Sorted(maps.Keys(op.Traits().Values))
 }
 
-// withKeys is a step with some of the keys of its operation; ok is false if none are left. A step has a reason for each of its keys, or reasons
-// for all of them.
+// withKeys is a step with some of the keys of its operation; ok is false if none are left. A step has a reason for each
+// of its keys, or reasons for all of them.
 func withKeys(s plan.Step, keep func(key string) bool) (_ plan.Step, ok bool) {
 	keys := keysOf(s.Op)
 	var left, why []string

@@ -1,5 +1,6 @@
-// Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons which change
-// nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments alone, and imports only the standard library, diag, drift, naming, plan, canonical, elb, quota and stack.
+// Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons
+// which change nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments
+// alone, and imports only the standard library, diag, drift, naming, plan, canonical, elb, quota and stack.
 package policy
 
 import (
@@ -10,13 +11,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Protect refuses to delete load balancers whose objects declare deletion protection, whether or not AWS protects them. declared says where,
-// by identity: "IngressClassParams prod, spec.loadBalancerAttributes".
+// Protect refuses to delete load balancers whose objects declare deletion protection, whether or not AWS protects them.
+// declared says where, by identity: "IngressClassParams prod, spec.loadBalancerAttributes".
 func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		for _, s := range p.Steps {
 			by, protected := declared[s.Resource.ID]
-			if _, deletes := s.Op.(awsop.DeleteLoadBalancer); !deletes || !protected || s.Guard != nil && s.Guard.Code != diag.DeletionProtected {
+			if _, deletes := s.Op.(awsop.DeleteLoadBalancer); !deletes || !protected || s.Guard != nil &&
+				s.Guard.Code != diag.DeletionProtected {
 				continue
 			}
 			name := s.Resource.Literal

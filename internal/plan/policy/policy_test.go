@@ -55,7 +55,8 @@ func shown(p plan.Plan) []string {
 func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 	t.Parallel()
 	const lb, frontend = stack.LoadBalancerIdentity, stack.FrontendIdentity
-	o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
+	o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{
+		{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
 	protect := Protect(map[string]string{lb: "Ingress a"}, o)
 	held := HoldImports(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
 	hold := HoldDeletions(plan.Guard{Code: diag.DeletionsHeld})
@@ -69,15 +70,22 @@ func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 		"protection":         {[]plan.Policy{protect}, []plan.Step{deletion(lb)}, []string{"delete LoadBalancer" + kept}},
 		"another is deleted": {[]plan.Policy{protect}, []plan.Step{deletion(frontend)}, []string{"delete FrontendNlb"}},
 		"preparations go, but for those that others need": {[]plan.Policy{protect},
-			[]plan.Step{step("lift"), step("shared"), deletion(lb, "lift", "shared"), step("group", "delete LoadBalancer", "shared")},
+			[]plan.Step{step("lift"), step("shared"), deletion(lb, "lift", "shared"),
+				step("group", "delete LoadBalancer", "shared")},
 			[]string{"shared", "delete LoadBalancer <- shared" + kept, "group <- delete LoadBalancer <- shared"}},
-		"the declaration says more than AWS": {[]plan.Policy{protect}, []plan.Step{guarded(deletion(lb), diag.DeletionProtected)}, []string{"delete LoadBalancer" + kept}},
-		"a duplicate stays one":              {[]plan.Policy{protect}, []plan.Step{guarded(deletion(lb), diag.DuplicateResource)}, []string{"delete LoadBalancer DuplicateResource "}},
-		"imports":                            {[]plan.Policy{held}, []plan.Step{importing("a"), importing("b")}, []string{"import a ImportsHeld ", "import b"}},
-		"deletions":                          {[]plan.Policy{hold}, []plan.Step{step("x"), deletion(lb, "x")}, []string{"delete LoadBalancer DeletionsHeld "}},
-		"everything":                         {[]plan.Policy{protect, HoldAll(plan.Guard{Code: diag.PlanNotApproved})}, []plan.Step{step("x"), deletion(lb, "x"), step("y")}, []string{"delete LoadBalancer" + kept, "y PlanNotApproved "}},
-		"nothing":                            {[]plan.Policy{None}, []plan.Step{step("x")}, []string{"x"}},
-		"what is protected is not held":      {[]plan.Policy{protect, hold}, []plan.Step{deletion(lb), deletion(frontend)}, []string{"delete FrontendNlb DeletionsHeld "}},
+		"the declaration says more than AWS": {[]plan.Policy{protect}, []plan.Step{
+			guarded(deletion(lb), diag.DeletionProtected)}, []string{"delete LoadBalancer" + kept}},
+		"a duplicate stays one": {[]plan.Policy{protect}, []plan.Step{
+			guarded(deletion(lb), diag.DuplicateResource)}, []string{"delete LoadBalancer DuplicateResource "}},
+		"imports": {[]plan.Policy{held}, []plan.Step{importing("a"), importing("b")},
+			[]string{"import a ImportsHeld ", "import b"}},
+		"deletions": {[]plan.Policy{hold}, []plan.Step{step("x"), deletion(lb, "x")},
+			[]string{"delete LoadBalancer DeletionsHeld "}},
+		"everything": {[]plan.Policy{protect, HoldAll(plan.Guard{Code: diag.PlanNotApproved})},
+			[]plan.Step{step("x"), deletion(lb, "x"), step("y")}, []string{"delete LoadBalancer" + kept, "y PlanNotApproved "}},
+		"nothing": {[]plan.Policy{None}, []plan.Step{step("x")}, []string{"x"}},
+		"what is protected is not held": {[]plan.Policy{protect, hold}, []plan.Step{deletion(lb), deletion(frontend)},
+			[]string{"delete FrontendNlb DeletionsHeld "}},
 	} {
 		before := plan.Plan{Steps: c.steps, HandOver: []plan.StepID{"lift", "x"}}
 		was := shown(before)

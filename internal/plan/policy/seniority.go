@@ -10,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// SeniorFirst orders the creation of more rules than AWS's default quota, so that AWS refuses those of the members that joined last. joined are the
-// members in the order in which they joined, of the member that each rule is of. Of rules that share requests, the order of their creation stays.
+// SeniorFirst orders the creation of more rules than AWS's default quota, so that AWS refuses those of the members that
+// joined last. joined are the members in the order in which they joined, of the member that each rule is of. Of rules
+// that share requests, the order of their creation stays.
 func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		var creates []int
@@ -32,7 +33,9 @@ func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag
 		for i, s := range p.Steps {
 			at[s.ID] = i
 		}
-		slices.SortStableFunc(creates, func(i, j int) int { return rank[of(p.Steps[i].Resource)] - rank[of(p.Steps[j].Resource)] })
+		slices.SortStableFunc(creates, func(i, j int) int {
+			return rank[of(p.Steps[i].Resource)] - rank[of(p.Steps[j].Resource)]
+		})
 		p.Steps = slices.Clone(p.Steps)
 		var order []plan.StepID
 		for _, i := range inOrder(p.Steps, at, creates) {

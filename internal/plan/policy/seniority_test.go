@@ -15,10 +15,12 @@ import (
 
 // creation creates a rule.
 func creation(id string, after ...plan.StepID) plan.Step {
-	return plan.Step{ID: plan.StepID(id), Resource: stack.Ref{Kind: stack.KindRule, ID: id}, Op: awsop.CreateRule{}, After: after}
+	return plan.Step{ID: plan.StepID(id), Resource: stack.Ref{Kind: stack.KindRule, ID: id}, Op: awsop.CreateRule{},
+		After: after}
 }
 
-// TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast has rules of an old member, of a young one in front of them, and of one that joins.
+// TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast has rules of an old member, of a young one in front of
+// them, and of one that joins.
 func TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast(t *testing.T) {
 	t.Parallel()
 	old, young := diag.Object{Name: "old"}, diag.Object{Name: "young"}
@@ -29,13 +31,19 @@ func TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast(t *testing.T) {
 		steps    []plan.Step
 		want     []string // steps with what they follow
 	}{
-		"room for all": {97, []plan.Step{creation("young1"), creation("old1"), creation("old2")}, []string{"young1", "old1", "old2"}},
-		"room for two": {98, []plan.Step{creation("new1"), creation("young1"), creation("young2"), creation("old1"), step("x", "old1")},
+		"room for all": {97, []plan.Step{creation("young1"), creation("old1"), creation("old2")},
+			[]string{"young1", "old1", "old2"}},
+		"room for two": {98, []plan.Step{creation("new1"), creation("young1"), creation("young2"), creation("old1"),
+			step("x", "old1")},
 			[]string{"old1", "young1", "young2 old1 young1", "new1 young2", "x"}},
-		"no room":                       {120, []plan.Step{creation("young1"), creation("old1")}, []string{"old1", "young1 old1"}},
-		"rules that share requests":     {100, []plan.Step{creation("young1"), creation("young2"), creation("old1", "young2")}, []string{"young2", "old1 young2", "young1 old1"}},
-		"they do by a step between":     {100, []plan.Step{creation("young1"), step("await", "young1"), creation("old1", "await")}, []string{"young1", "await", "old1 await young1"}},
-		"what is not in the plan stays": {100, []plan.Step{creation("young1"), creation("old1", "elsewhere")}, []string{"old1 elsewhere", "young1 old1"}},
+		"no room": {120, []plan.Step{creation("young1"), creation("old1")},
+			[]string{"old1", "young1 old1"}},
+		"rules that share requests": {100, []plan.Step{creation("young1"), creation("young2"),
+			creation("old1", "young2")}, []string{"young2", "old1 young2", "young1 old1"}},
+		"they do by a step between": {100, []plan.Step{creation("young1"), step("await", "young1"),
+			creation("old1", "await")}, []string{"young1", "await", "old1 await young1"}},
+		"what is not in the plan stays": {100, []plan.Step{creation("young1"), creation("old1", "elsewhere")},
+			[]string{"old1 elsewhere", "young1 old1"}},
 	} {
 		before := plan.Plan{Steps: c.steps}
 		was := fmt.Sprint(before)
@@ -62,7 +70,9 @@ func TestOnlyOneOfTheRulesBeyondTheQuotaIsCreatedAtATime(t *testing.T) {
 	for i := range 300 {
 		steps = append(steps, creation(fmt.Sprint("r", i)))
 	}
-	p := plan.Plan{Steps: steps}.Under(SeniorFirst(awsop.Observed{}, nil, func(stack.Ref) diag.Object { return diag.Object{} }))
+	p := plan.Plan{Steps: steps}.Under(SeniorFirst(awsop.Observed{}, nil, func(stack.Ref) diag.Object {
+		return diag.Object{}
+	}))
 	for i, s := range p.Steps {
 		want := 0
 		if i == 100 {

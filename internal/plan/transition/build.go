@@ -77,13 +77,14 @@ func (b *builder) add(c Change) ID {
 	return c.ID
 }
 
-// modifyListener gives the listener other default actions, and what else is wanted of it. Rules that answer what the default actions
-// answered come first, if it can wait.
+// modifyListener gives the listener other default actions, and what else is wanted of it. Rules that answer what the
+// default actions answered come first, if it can wait.
 func (b *builder) modifyListener(now bool) {
 	if !now || b.Modify == nil {
 		return
 	}
-	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why, Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
+	c := Change{Action: plan.Update, Resource: b.Listener, Op: *b.Modify, Why: b.Why,
+		Sets: b.Modify.Listener.DefaultActions, Releases: b.Default}
 	var aside ID
 	if b.reroutes {
 		s := b.Targets.stage(b.Default, c.Sets)
@@ -98,8 +99,10 @@ func (b *builder) modifyListener(now bool) {
 			why := "default action " + b.Targets.Labels.Actions(b.Default) + " → " + b.Targets.Labels.Actions(s.first)
 			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: s.first})
 		case s.refused && b.Aside != nil:
-			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol, b.Aside.Port, b.Listener.ID)
-			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: awsop.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
+			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol,
+				b.Aside.Port, b.Listener.ID)
+			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: awsop.CreateListener{Listener: *b.Aside,
+				Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
 			w.staged = aside
 		case s.refused:
 			w.targets = nil
@@ -125,8 +128,8 @@ func (b *builder) modifyListener(now bool) {
 
 func (b *builder) aside() stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: b.Aside.ID} }
 
-// room moves observed rules if new ones belong between them and no priority is free there, or if the order changes and all priorities behind
-// them are taken.
+// room moves observed rules if new ones belong between them and no priority is free there, or if the order changes and
+// all priorities behind them are taken.
 func (b *builder) room() {
 	if moves, why := b.makeRoom(b.Targets.Labels); len(moves) > 0 {
 		b.roomMade = b.setPriorities(moves, Change{Why: why})
@@ -174,14 +177,18 @@ func (b *builder) createAndModify() {
 	}
 }
 
-// create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or the default
-// actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts beside already.
+// create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or
+// the default actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts
+// beside already.
 func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
-	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
+	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool {
+		return !traffic.Disjoint(r.Conditions, rule.Conditions)
+	}); i >= 0 {
 		today = &observed[i].Rule
 	}
-	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions, rule.Conditions) {
+	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions,
+		rule.Conditions) {
 		rule.Actions, rule.Transforms, p.awaits, p.today = s.first, today.Transforms, s.awaited(), today.Actions
 		if s.first == nil {
 			rule.Actions = today.Actions
@@ -189,7 +196,8 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
-		Why: []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
+		Why: []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade},
+		After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
 	b.fresh = append(b.fresh, d)
@@ -201,7 +209,8 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 // modify makes an observed rule what is wanted.
 func (b *builder) modify(p *Pair, after []ID) ID {
 	needs := append([]ID{b.moved}, b.awaited.of(p.awaits)...)
-	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after, Releases: p.Have.Actions})
+	return b.modifyRule(p, *p.Want, Change{Why: b.Targets.changes(p), Needs: needs, After: after,
+		Releases: p.Have.Actions})
 }
 
 // modifyRule gives a rule the actions and transforms of another.
@@ -250,7 +259,8 @@ func (b *builder) modifyMoved() {
 	}
 }
 
-// switchOver makes new rules what is wanted when their targets are healthy. Until then, observed actions answer their requests.
+// switchOver makes new rules what is wanted when their targets are healthy. Until then, observed actions answer their
+// requests.
 func (b *builder) switchOver() {
 	var all []waiting
 	for _, s := range b.staged {
@@ -259,14 +269,16 @@ func (b *builder) switchOver() {
 	awaited := b.await(all...)
 	for _, s := range b.staged {
 		b.modifyRule(s.Pair, *s.Want, Change{
-			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.awaits)...), After: []ID{b.moved}, Releases: s.today,
+			Why: []string{b.Targets.Labels.Rule(*s.Want)}, Needs: append([]ID{s.id}, awaited.of(s.awaits)...), After: []ID{
+				b.moved}, Releases: s.today,
 		})
 	}
 }
 
 func (b *builder) tag() {
 	for i := range b.pairs {
-		if p := &b.pairs[i]; p.Have != nil && p.Have.Tags != nil && p.Want.Tags != nil && !maps.Equal(p.Have.Tags, p.Want.Tags) {
+		if p := &b.pairs[i]; p.Have != nil && p.Have.Tags != nil && p.Want.Tags != nil &&
+			!maps.Equal(p.Have.Tags, p.Want.Tags) {
 			b.add(Change{Action: plan.Update, Resource: p.ref(), Tags: p})
 		}
 	}
@@ -278,8 +290,10 @@ func (b *builder) delete() {
 	hurried := b.hurried()
 	for _, old := range slices.Backward(b.surplus) {
 		c := Change{
-			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
-			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is no longer wanted"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
+			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{
+				Rule: ruleAt(old)},
+			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is no longer wanted"}, Needs: []ID{b.moved},
+			After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
 		}
 		if b.shared && !b.succeeded(old) {
 			c.After = nil
@@ -289,9 +303,9 @@ func (b *builder) delete() {
 	}
 }
 
-// before adds to the deletion of a rule what it depends on: the changes of what may take its requests. In a listener of several namespaces these are
-// the changes of its own namespace. Whose a rule is that forwards to no target group is not known: the deletion needs one that answers alike, and
-// follows the others.
+// before adds to the deletion of a rule what it depends on: the changes of what may take its requests. In a listener of
+// several namespaces these are the changes of its own namespace. Whose a rule is that forwards to no target group is
+// not known: the deletion needs one that answers alike, and follows the others.
 func (b *builder) before(old *awsop.Rule, hurried bool, c *Change) {
 	of, _ := b.Targets.tenants(old.Actions)
 	if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
@@ -321,7 +335,8 @@ func (b *builder) before(old *awsop.Rule, hurried bool, c *Change) {
 	}
 }
 
-// takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or redirect every request.
+// takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or
+// redirect every request.
 func takesOver(defaults, old []stack.Action, resolve canonical.Resolver) bool {
 	redirects := slices.ContainsFunc(defaults, func(a stack.Action) bool { return a.Redirect != nil })
 	return redirects || sameAnswer(defaults, old, resolve)

@@ -46,8 +46,10 @@ func (l *listener) resolve(r stack.Ref) string {
 // input is what leads from the listener as it is to the wanted rules and default actions.
 func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	in := Input{
-		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Held: l.held, Default: l.obs.Listeners[0].DefaultActions,
-		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs, nil)},
+		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want),
+		Stays: l.foreign, Held: l.held, Default: l.obs.Listeners[0].DefaultActions,
+		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs,
+			Uses: Uses(&l.obs, nil)},
 	}
 	for _, id := range l.wanted {
 		in.Targets.Wanted = append(in.Targets.Wanted, stack.TargetGroup{ID: id})
@@ -135,8 +137,9 @@ var requests = func() (out []traffic.Request) {
 // mostStates bounds how many of the states are looked at that the orders of one transition lead through.
 const mostStates = 300
 
-// check carries a transition out in every order that its dependencies allow, interrupted anywhere. A request that is answered alike before
-// and after it is answered so in every state. Of the states, check returns one that was drawn, and the last one.
+// check carries a transition out in every order that its dependencies allow, interrupted anywhere. A request that is
+// answered alike before and after it is answered so in every state. Of the states, check returns one that was drawn,
+// and the last one.
 func (l *listener) check(t *rapid.T, tr Transition, before []string) (interrupted, last *listener) {
 	var all []Change
 	for _, p := range tr.Phases {
@@ -159,7 +162,8 @@ func (l *listener) check(t *rapid.T, tr Transition, before []string) (interrupte
 		seen[done], states = true, append(states, l)
 		for i, now := range l.answers(t) {
 			if r := requests[i]; before[i] == after[i] && now != before[i] {
-				t.Fatalf("%s %s%s is answered %s before and after, but %s after changes %b of\n%s\nrules %s", r.Method, r.Host, r.Path, before[i], now, done, tr, l.text())
+				t.Fatalf("%s %s%s is answered %s before and after, but %s after changes %b of\n%s\nrules %s", r.Method, r.Host,
+					r.Path, before[i], now, done, tr, l.text())
 			}
 		}
 		for _, c := range all {
@@ -189,7 +193,8 @@ func draw(t *rapid.T, label string) (rules []stack.Rule, defaults []stack.Action
 		return answerWith(to)
 	}
 	for i := range rapid.IntRange(0, 5).Draw(t, label+" rules") {
-		r := stack.Rule{ID: fmt.Sprint("80:", i+1), Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Actions: answer()}
+		r := stack.Rule{ID: fmt.Sprint("80:", i+1), Listener: stack.Ref{Kind: stack.KindListener, ID: "80"},
+			Actions: answer()}
 		add := func(f stack.ConditionField, values ...string) {
 			if v := rapid.SampledFrom(values).Draw(t, label+" condition"); v != "" {
 				r.Conditions = append(r.Conditions, stack.Condition{Field: f, Values: []string{v}})
@@ -214,25 +219,30 @@ func answerWith(to string) []stack.Action {
 
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
-	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}, held: map[string]bool{}}
+	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{},
+		held: map[string]bool{}}
 	l.addTargetGroups("shop/y", "mal/z", "mal/w") // those of several namespaces
-	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
+	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN),
+		Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
-		l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: from + int32(i)*apart}, awsop.Output{ID: arn}, l.resolve)
+		l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: from + int32(i)*apart}, awsop.Output{
+			ID: arn}, l.resolve)
 	}
 	return l
 }
 
 func (l *listener) addTargetGroups(ids ...string) {
 	for _, id := range ids {
-		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
+		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{
+			ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
 	}
 }
 
 // addForeign adds a rule at a priority that is not the controller's, for requests that are none of requests.
 func (l *listener) addForeign(priority int32) {
-	r := stack.Rule{ID: "theirs", Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{"theirs.test"}}}, Actions: answerWith("404")}
+	r := stack.Rule{ID: "theirs", Conditions: []stack.Condition{
+		{Field: stack.HostHeader, Values: []string{"theirs.test"}}}, Actions: answerWith("404")}
 	l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: priority}, awsop.Output{ID: "arn:theirs"}, l.resolve)
 	l.foreign["arn:theirs"] = true
 }
@@ -242,7 +252,8 @@ func (l *listener) addHeld(path string, priority int32) {
 	for slices.ContainsFunc(l.obs.Rules, func(r awsop.Rule) bool { return r.Priority == priority }) {
 		priority++
 	}
-	r := stack.Rule{ID: "held", Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}, Actions: answerWith("403")}
+	r := stack.Rule{ID: "held", Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}},
+		Actions: answerWith("403")}
 	l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: priority}, awsop.Output{ID: "arn:held"}, l.resolve)
 	l.foreign["arn:held"], l.held["arn:held"] = true, true
 }
@@ -254,7 +265,8 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItInEveryOrderThatDependenci
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		rules, defaults := draw(rt, "before")
-		from := rapid.SampledFrom([]int32{1, earlierDistance, maxPriority - int32(max(len(rules), 1)) + 1}).Draw(rt, "first priority")
+		from := rapid.SampledFrom([]int32{1, earlierDistance, maxPriority - int32(max(len(rules), 1)) + 1}).Draw(rt,
+			"first priority")
 		apart := int32(1)
 		if from == earlierDistance {
 			apart = earlierDistance
@@ -263,7 +275,8 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItInEveryOrderThatDependenci
 		if from > 2 {
 			l.addForeign(from - 1 - rapid.Int32Range(0, 1).Draw(rt, "gap"))
 		}
-		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}), func(id string) string { return id }).Draw(rt, "wanted target groups")
+		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}),
+			func(id string) string { return id }).Draw(rt, "wanted target groups")
 		if path := rapid.SampledFrom([]string{"", "/a/*", "/*"}).Draw(rt, "held"); path != "" && from < maxPriority-10 {
 			l.addHeld(path, rapid.Int32Range(1, 5*apart).Draw(rt, "held at"))
 		}
@@ -321,19 +334,24 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 		{"a rule goes", "/a→200 /b→201 /*→202", "404", "/a→200 /*→202", "404", 1, 1},
 		{"the last rule becomes the first", "/a→200 /b→201 /*→202", "404", "/*→202 /a→200 /b→201", "404", 1, 1},
 		{"the first rule becomes the last", "/a→200 /b→201 /*→202", "404", "/b→201 /*→202 /a→200", "404", 1, 1},
-		{"a rule comes in front of many", "/1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404", "/0→201 /1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404", 1, 1},
+		{"a rule comes in front of many", "/1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404",
+			"/0→201 /1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404", 1, 1},
 		{"a rule comes and another goes", "/a→200 /b→201 /*→202", "404", "/c→203 /a→200 /*→202", "404", 1, 1},
 		{"a rule comes between those of an earlier version", "/a→200 /*→201", "404", "/a→200 /b→202 /*→201", "404", 100, 100},
 		{"a rule comes behind those of an earlier version", "/a→200 /b→201", "404", "/a→200 /b→201 /*→202", "404", 100, 100},
-		{"the first rule of an earlier version becomes the last", "/a→200 /b→201 /*→202", "404", "/b→201 /*→202 /a→200", "404", 100, 100},
-		{"a path comes in front of another, to targets of its own, and none is free", "/*→x", "404", "/a→y /*→x", "404", 1, 1},
+		{"the first rule of an earlier version becomes the last", "/a→200 /b→201 /*→202", "404", "/b→201 /*→202 /a→200",
+			"404", 100, 100},
+		{"a path comes in front of another, to targets of its own, and none is free", "/*→x", "404", "/a→y /*→x",
+			"404", 1, 1},
 		{"nothing changes", "/a→x /*→y", "404", "/a→x /*→y", "404", 100, 100},
 		{"a path comes in front of another, to targets of its own", "/*→x", "404", "/a→y /*→x", "404", 100, 100},
 		{"a rule gets other targets", "/a→x", "404", "/a→y", "404", 100, 100},
 		{"two rules change places", "/a→x /*→y", "404", "/*→y /a→x", "404", 100, 100},
 		{"a rule becomes a new one at its place", "/a→200 /b→x", "404", "/c→201 /b→x", "404", 100, 100},
-		{"a change waits for the move, as a request would notice it before", "/a→200 /*→201", "404", "/*→200 /a→201", "404", 100, 100},
-		{"a rule is recreated, as a request would notice its change at any time", "/m*→200 /m→201 /q→x /r→y", "404", "/*→202 /m→203 /r→y /q→x", "404", 100, 100},
+		{"a change waits for the move, as a request would notice it before", "/a→200 /*→201", "404", "/*→200 /a→201",
+			"404", 100, 100},
+		{"a rule is recreated, as a request would notice its change at any time", "/m*→200 /m→201 /q→x /r→y", "404",
+			"/*→202 /m→203 /r→y /q→x", "404", 100, 100},
 		{"the rules stand against the end", "/a→200 /b→201 /*→202", "404", "/b→201 /new→203 /a→200", "404", 49998, 1},
 		{"a rule answers what the default action answered", "/a→200", "x", "/a→200 /b→x", "404", 100, 100},
 		{"the default action answers what a rule answered", "/a→x /b→200", "404", "/b→200", "x", 100, 100},
@@ -341,7 +359,8 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 	} {
 		l := newListener(rulesOf(c.before), answerWith(c.beforeElse), c.from, c.apart)
 		l.pass = 1
-		fmt.Fprintf(&b, "# %s\n%s, else %s; then %s, else %s\n%s\n", c.name, c.before, c.beforeElse, c.after, c.afterElse, Compute(l.input(rulesOf(c.after), answerWith(c.afterElse))))
+		fmt.Fprintf(&b, "# %s\n%s, else %s; then %s, else %s\n%s\n", c.name, c.before, c.beforeElse, c.after, c.afterElse,
+			Compute(l.input(rulesOf(c.after), answerWith(c.afterElse))))
 	}
 	const file = "testdata/transitions.txt"
 	if *update {
@@ -358,7 +377,8 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 	}
 }
 
-// TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom has rules that reach up to the last priority, behind one that is not the controller's.
+// TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom has rules that reach up to the last priority, behind one
+// that is not the controller's.
 func TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom(t *testing.T) {
 	t.Parallel()
 	l := newListener(rulesOf("/theirs→404 /a→200 /b→201"), answerWith("404"), maxPriority-2, 1)

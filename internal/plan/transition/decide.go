@@ -26,7 +26,8 @@ type shifted struct {
 	at int32
 }
 
-// decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
+// decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other
+// conditions than it has.
 func decide(d decision, t *Targets, rename bool) decision {
 	if rename {
 		if r := d.renamed(t); r.position() {
@@ -41,9 +42,9 @@ func decide(d decision, t *Targets, rename bool) decision {
 // mostRenamed bounds the pairwise comparisons of renamed.
 const mostRenamed = 1 << 20
 
-// renamed lets a rule that is not wanted become a new one that belongs at the same place, between the same neighbours: one
-// write instead of two, if it shares no request with any other rule that comes, changes or goes. What answers its former
-// requests is then there, and stays.
+// renamed lets a rule that is not wanted become a new one that belongs at the same place, between the same neighbours:
+// one write instead of two, if it shares no request with any other rule that comes, changes or goes. What answers its
+// former requests is then there, and stays.
 func (d decision) renamed(t *Targets) decision {
 	if len(d.surplus) == 0 || len(d.surplus)*(len(d.surplus)+len(d.pairs)) > mostRenamed {
 		return d
@@ -55,7 +56,9 @@ func (d decision) renamed(t *Targets) decision {
 			continue
 		}
 		old := p.Have.Conditions
-		alone := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
+		alone := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool {
+			return s != p.Have && !traffic.Disjoint(s.Conditions, old)
+		})
 		for j := range d.pairs {
 			o := &d.pairs[j]
 			changes := o.Have == nil || o.modify
@@ -95,7 +98,8 @@ func (d decision) inPlace() decision {
 	return out
 }
 
-// recreate turns the modifications that a request could notice into creations and deletions; it reports whether there are any.
+// recreate turns the modifications that a request could notice into creations and deletions; it reports whether there
+// are any.
 func (d *decision) recreate() (found bool) {
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.modify && d.moment(i) == never {
@@ -120,9 +124,9 @@ const (
 	afterMove
 )
 
-// moment is when pair i may be modified. If rules move, it may afterwards if it meets no request that another rule in front of it
-// answers today: then none in front of it leaves or moves behind it with which it shares requests. Before, likewise: none that shares
-// requests with it comes or moves in front of it.
+// moment is when pair i may be modified. If rules move, it may afterwards if it meets no request that another rule in
+// front of it answers today: then none in front of it leaves or moves behind it with which it shares requests. Before,
+// likewise: none that shares requests with it comes or moves in front of it.
 func (d *decision) moment(i int) moment {
 	if len(d.moves) == 0 {
 		return beforeMove

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// A path comes in front of another, and no priority is free there. The others move on first, which no request notices; what
-// is no longer wanted goes last.
+// A path comes in front of another, and no priority is free there. The others move on first, which no request notices;
+// what is no longer wanted goes last.
 func ExampleCompute() {
 	answer := func(id, path, text string) stack.Rule {
 		return stack.Rule{

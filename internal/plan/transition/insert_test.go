@@ -25,7 +25,9 @@ func plainRules(names ...string) (rules []stack.Rule) {
 
 // order lists the ARNs of the rules by priority.
 func (l *listener) order() (arns []string) {
-	rules := slices.SortedFunc(slices.Values(l.obs.Rules), func(a, b awsop.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
+	rules := slices.SortedFunc(slices.Values(l.obs.Rules), func(a, b awsop.Rule) int {
+		return cmp.Compare(a.Priority, b.Priority)
+	})
 	for _, r := range rules {
 		arns = append(arns, r.ARN)
 	}
@@ -43,8 +45,9 @@ func (l *listener) carryOut(t *rapid.T, tr Transition) (states []*listener) {
 	return states
 }
 
-// TestInsertedRulePassesNone inserts rules at any place of a listener, some of whose rules were deleted before, and with one that is held. One
-// rule costs two writes at most, no other rules change places at any moment, and no rule that is not in the way moves.
+// TestInsertedRulePassesNone inserts rules at any place of a listener, some of whose rules were deleted before, and
+// with one that is held. One rule costs two writes at most, no other rules change places at any moment, and no rule
+// that is not in the way moves.
 func TestInsertedRulePassesNone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -68,7 +71,8 @@ func TestInsertedRulePassesNone(t *testing.T) {
 			l = states[0]
 		}
 		for n := range 3 {
-			rules = slices.Insert(slices.Clone(rules), rapid.IntRange(0, len(rules)).Draw(rt, "place"), plainRules(fmt.Sprint("new", n))...)
+			rules = slices.Insert(slices.Clone(rules), rapid.IntRange(0, len(rules)).Draw(rt, "place"),
+				plainRules(fmt.Sprint("new", n))...)
 			l.pass++
 			tr, before := Compute(l.input(rules, answerWith("404"))), l.order()
 			states := l.carryOut(rt, tr)
@@ -89,13 +93,15 @@ func TestInsertedRulePassesNone(t *testing.T) {
 	})
 }
 
-// TestNewListenerIsNumberedFromOne builds listeners by insertions alone: whatever their order, the rules are 1, 2, 3, … in the end.
+// TestNewListenerIsNumberedFromOne builds listeners by insertions alone: whatever their order, the rules are 1, 2, 3, …
+// in the end.
 func TestNewListenerIsNumberedFromOne(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		l, rules := newListener(nil, answerWith("404"), 1, 1), []stack.Rule(nil)
 		for n := range rapid.IntRange(1, 8).Draw(rt, "insertions") {
-			rules = slices.Insert(slices.Clone(rules), rapid.IntRange(0, len(rules)).Draw(rt, "place"), plainRules(fmt.Sprint(n))...)
+			rules = slices.Insert(slices.Clone(rules), rapid.IntRange(0, len(rules)).Draw(rt, "place"),
+				plainRules(fmt.Sprint(n))...)
 			if rapid.Bool().Draw(rt, "reordered") {
 				rules = rapid.Permutation(rules).Draw(rt, "order")
 			}
@@ -106,7 +112,9 @@ func TestNewListenerIsNumberedFromOne(t *testing.T) {
 			}
 			l = states[len(states)-1]
 			for _, r := range l.obs.Rules {
-				at := slices.IndexFunc(rules, func(w stack.Rule) bool { return w.Conditions[0].Values[0] == r.Conditions[0].Values[0] })
+				at := slices.IndexFunc(rules, func(w stack.Rule) bool {
+					return w.Conditions[0].Values[0] == r.Conditions[0].Values[0]
+				})
 				if int(r.Priority) != at+1 {
 					rt.Fatalf("rule %d of %d has number %d:\n%s", at+1, len(rules), r.Priority, l.text())
 				}
@@ -115,7 +123,8 @@ func TestNewListenerIsNumberedFromOne(t *testing.T) {
 	})
 }
 
-// TestRefusedRuleDelaysNoOther has two new rules for requests of their own, one of which AWS may refuse for good: nothing needs the other one.
+// TestRefusedRuleDelaysNoOther has two new rules for requests of their own, one of which AWS may refuse for good:
+// nothing needs the other one.
 func TestRefusedRuleDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	l := newListener(rulesOf("/b→200 /d→201"), answerWith("404"), 1, 1)

@@ -35,17 +35,19 @@ func (p *Pair) renames() bool {
 	return p.modify && canonical.Conditions(p.Have.Conditions) != canonical.Conditions(p.Want.Conditions)
 }
 
-// match finds for each wanted rule an observed one of the same content, else one with the same conditions. Equal ones are paired in
-// order. What is in no pair is left.
+// match finds for each wanted rule an observed one of the same content, else one with the same conditions. Equal ones
+// are paired in order. What is in no pair is left.
 func (in *Input) match() (pairs []Pair, left []*awsop.Rule) {
 	type content struct {
 		conditions, actions, transforms string
 		sticky                          bool // the actions tell the stickiness
 	}
-	byContent, byConditions := make(map[content][]*awsop.Rule, len(in.Observed)), make(map[string][]*awsop.Rule, len(in.Observed))
+	byContent, byConditions := make(map[content][]*awsop.Rule, len(in.Observed)), make(map[string][]*awsop.Rule,
+		len(in.Observed))
 	sticky := slices.ContainsFunc(in.Want, func(r stack.Rule) bool { return canonical.ManagesStickiness(r.Actions) })
 	for _, r := range in.Observed {
-		c := content{canonical.Conditions(r.Conditions), canonical.Actions(r.Actions, canonical.Literal, false), canonical.Transforms(r.Transforms), false}
+		c := content{canonical.Conditions(r.Conditions), canonical.Actions(r.Actions, canonical.Literal, false),
+			canonical.Transforms(r.Transforms), false}
 		byConditions[c.conditions] = append(byConditions[c.conditions], r)
 		byContent[c] = append(byContent[c], r)
 		if sticky {
@@ -68,7 +70,8 @@ func (in *Input) match() (pairs []Pair, left []*awsop.Rule) {
 		w := &in.Want[i]
 		s := canonical.ManagesStickiness(w.Actions)
 		conditions[i] = canonical.Conditions(w.Conditions)
-		r := take(byContent[content{conditions[i], canonical.Actions(w.Actions, in.Targets.Resolve, s), canonical.Transforms(w.Transforms), s}])
+		r := take(byContent[content{conditions[i], canonical.Actions(w.Actions, in.Targets.Resolve, s),
+			canonical.Transforms(w.Transforms), s}])
 		pairs = append(pairs, Pair{Want: w, Have: r, modify: r != nil && canonical.StaleSecret(w.Actions, r.Actions)})
 	}
 	for i := range pairs {

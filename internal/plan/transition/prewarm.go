@@ -10,10 +10,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
-// passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0 beside the
-// old one, and switches when the targets are healthy, or when there is no point in waiting any longer. A forward of a network load balancer
-// admits target groups of one protocol: targets that cannot be beside the old ones are checked behind a listener aside, see Input.Aside.
+// AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check
+// has passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0
+// beside the old one, and switches when the targets are healthy, or when there is no point in waiting any longer. A
+// forward of a network load balancer admits target groups of one protocol: targets that cannot be beside the old ones
+// are checked behind a listener aside, see Input.Aside.
 
 const mostAttached = 100 // target groups of one application load balancer
 
@@ -25,7 +26,8 @@ type Targets struct {
 	Wanted     []stack.TargetGroup
 	Uses       map[string]Use    // by ARN, of what is observed
 	Namespaces map[string]string // that declare target groups of routes, by identity, as far as they are known
-	Unweighted bool              // forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
+	// forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
+	Unweighted bool
 }
 
 // Use is how a target group is used.
@@ -37,7 +39,8 @@ const (
 	serving
 )
 
-// Uses says how target groups are used, by ARN. The listeners for which leaves is true, which may be nil, serve no longer.
+// Uses says how target groups are used, by ARN. The listeners for which leaves is true, which may be nil, serve no
+// longer.
 func Uses(o *awsop.Observed, leaves func(*awsop.Listener) bool) map[string]Use {
 	out := map[string]Use{}
 	for l, as := range o.Actions() {
@@ -58,13 +61,15 @@ func Uses(o *awsop.Observed, leaves func(*awsop.Listener) bool) map[string]Use {
 
 // staging is how to get from observed to wanted actions without a gap.
 type staging struct {
-	first     []stack.Action // the actions to set first, nil if none
-	cold      []stack.Ref    // target groups whose targets get their first check, which is to be awaited before the switch
-	elsewhere []stack.Ref    // target groups that only others forward to: their targets may be in their first check still, if those are new
-	refused   bool           // AWS does not admit the target groups beside the old ones; they are cold
+	first []stack.Action // the actions to set first, nil if none
+	cold  []stack.Ref    // target groups whose targets get their first check, which is to be awaited before the switch
+	// target groups that only others forward to: their targets may be in their first check still, if those are new
+	elsewhere []stack.Ref
+	refused   bool // AWS does not admit the target groups beside the old ones; they are cold
 }
 
-// awaited are the target groups whose health to await before a rule, or a listener, that is there switches. Reading it costs a call, and no pause if it is good.
+// awaited are the target groups whose health to await before a rule, or a listener, that is there switches. Reading it
+// costs a call, and no pause if it is good.
 func (s staging) awaited() []stack.Ref { return slices.Concat(s.cold, s.elsewhere) }
 
 // prewarm is stage, but empty where AWS does not admit the new target groups beside the old ones.
@@ -80,7 +85,8 @@ func (t *Targets) prewarm(have, want []stack.Action) staging {
 func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	from, others := forwardOf(have)
 	to, rest := forwardOf(want)
-	if from == nil || to == nil || canonical.Actions(rest, t.Resolve, true) != canonical.Actions(others, canonical.Literal, true) {
+	if from == nil || to == nil || canonical.Actions(rest, t.Resolve, true) != canonical.Actions(others,
+		canonical.Literal, true) {
 		return staging{}
 	}
 	staged, alive := standing(from)
@@ -100,7 +106,8 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 			}
 			continue
 		case unused:
-			staged.TargetGroups = append(staged.TargetGroups, stack.WeightedTargetGroup{TargetGroup: g.TargetGroup, Weight: new(int32)})
+			staged.TargetGroups = append(staged.TargetGroups, stack.WeightedTargetGroup{TargetGroup: g.TargetGroup,
+				Weight: new(int32)})
 			fresh++
 		case attached:
 		}
@@ -111,7 +118,8 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		return staging{}
 	case fresh == 0:
 		return s
-	case len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached, t.mixed(staged.TargetGroups):
+	case len(staged.TargetGroups) > stack.MaxForwardTargets, len(t.Uses)+fresh > mostAttached,
+		t.mixed(staged.TargetGroups):
 		s.refused = true
 		return s
 	}
@@ -127,7 +135,8 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	return s
 }
 
-// standing is a forward as it stands, with the weights that AWS takes it to have. alive are the target groups that get requests.
+// standing is a forward as it stands, with the weights that AWS takes it to have. alive are the target groups that get
+// requests.
 func standing(from *stack.Forward) (staged stack.Forward, alive map[string]bool) {
 	staged, alive = stack.Forward{Stickiness: from.Stickiness}, map[string]bool{}
 	for _, g := range from.TargetGroups {
@@ -143,8 +152,8 @@ func standing(from *stack.Forward) (staged stack.Forward, alive map[string]bool)
 	return staged, alive
 }
 
-// mixed reports that target groups are of several address families, or of several protocols of network load balancers, as far as is known: AWS
-// admits neither in a forward.
+// mixed reports that target groups are of several address families, or of several protocols of network load balancers,
+// as far as is known: AWS admits neither in a forward.
 func (t *Targets) mixed(all []stack.WeightedTargetGroup) bool {
 	kinds := map[[2]string]bool{}
 	for _, g := range all {
@@ -167,8 +176,8 @@ func (t *Targets) balanced(as []stack.Action) bool {
 	})
 }
 
-// sticky reports that one of the target groups of an application load balancer keeps clients at its targets, as far as is known:
-// then AWS demands that a forward to several keeps clients at target groups, too.
+// sticky reports that one of the target groups of an application load balancer keeps clients at its targets, as far as
+// is known: then AWS demands that a forward to several keeps clients at target groups, too.
 func (t *Targets) sticky(all []stack.WeightedTargetGroup) bool {
 	return slices.ContainsFunc(all, func(g stack.WeightedTargetGroup) bool {
 		tg := t.group(g.TargetGroup)
@@ -176,8 +185,8 @@ func (t *Targets) sticky(all []stack.WeightedTargetGroup) bool {
 	})
 }
 
-// group is a target group as it is, or, if it is new, as it shall be; nil if it is not the stack's. An attribute that is about to
-// change counts if it is on at either time.
+// group is a target group as it is, or, if it is new, as it shall be; nil if it is not the stack's. An attribute that
+// is about to change counts if it is on at either time.
 func (t *Targets) group(r stack.Ref) *stack.TargetGroup {
 	have := t.Observed.TargetGroup(t.Resolve(r))
 	i := slices.IndexFunc(t.Wanted, func(w stack.TargetGroup) bool { return r.Literal == "" && w.ID == r.ID })
@@ -204,7 +213,8 @@ func forwardOf(as []stack.Action) (f *stack.Forward, others []stack.Action) {
 
 // sameAnswer reports whether wanted and observed actions answer alike; target groups without weight answer nothing.
 func sameAnswer(want, have []stack.Action, resolve canonical.Resolver) bool {
-	return canonical.Actions(answering(want), resolve, false) == canonical.Actions(answering(have), canonical.Literal, false)
+	return canonical.Actions(answering(want), resolve, false) == canonical.Actions(answering(have),
+		canonical.Literal, false)
 }
 
 func answering(as []stack.Action) []stack.Action {
@@ -212,7 +222,9 @@ func answering(as []stack.Action) []stack.Action {
 	for i := range out {
 		if f := out[i].Forward; f != nil && len(f.TargetGroups) > 1 {
 			c := *f
-			c.TargetGroups = slices.DeleteFunc(slices.Clone(f.TargetGroups), func(t stack.WeightedTargetGroup) bool { return t.Weight != nil && *t.Weight == 0 })
+			c.TargetGroups = slices.DeleteFunc(slices.Clone(f.TargetGroups), func(t stack.WeightedTargetGroup) bool {
+				return t.Weight != nil && *t.Weight == 0
+			})
 			out[i].Forward = &c
 		}
 	}

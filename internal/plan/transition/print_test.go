@@ -20,7 +20,8 @@ func (t Transition) String() string {
 			if c.Op != nil {
 				name = plan.NameOf(c.Op)
 			}
-			fmt.Fprintf(&b, "%4d %s %s%s", c.ID, name, stack.Labels{}.Of(c.Resource), numbers(", needs", c.Needs)+numbers(", after", c.After))
+			fmt.Fprintf(&b, "%4d %s %s%s", c.ID, name, stack.Labels{}.Of(c.Resource), numbers(", needs", c.Needs)+
+				numbers(", after", c.After))
 			for i, why := range c.Why {
 				b.WriteString([]string{": ", "; "}[min(i, 1)] + why)
 			}

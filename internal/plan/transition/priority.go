@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Rule priorities. The rules of a new listener have the numbers 1, 2, 3, … in the order in which they are evaluated, as the existing controller
-// gives them. A rule that comes between others takes a number that is free there. If none is, one call moves those behind it that are in its way.
+// Rule priorities. The rules of a new listener have the numbers 1, 2, 3, … in the order in which they are evaluated, as
+// the existing controller gives them. A rule that comes between others takes a number that is free there. If none is,
+// one call moves those behind it that are in its way.
 const (
 	maxPriority = 50000
 	// besideOthers is the distance of rules that stand behind rules of others, who may add some.
@@ -68,8 +69,8 @@ func (s stretch) spreadTight(taken map[int32]bool) bool {
 	return true
 }
 
-// arrange gives the pairs ascending priorities behind the floor, none of taken: between fixed ones evenly, behind the last one in a row. It
-// reports false if there are too few between fixed ones.
+// arrange gives the pairs ascending priorities behind the floor, none of taken: between fixed ones evenly, behind the
+// last one in a row. It reports false if there are too few between fixed ones.
 func (d *decision) arrange(taken map[int32]bool) bool {
 	const end = maxPriority + 1
 	return !slices.ContainsFunc(stretches(d.pairs, d.floor, end), func(s stretch) bool {
@@ -84,7 +85,8 @@ func (d *decision) arrange(taken map[int32]bool) bool {
 	})
 }
 
-// takeUpTo keeps rules behind a priority, or behind the last one that leaves room for all of them twice, as they may have to move.
+// takeUpTo keeps rules behind a priority, or behind the last one that leaves room for all of them twice, as they may
+// have to move.
 func (d *decision) takeUpTo(behind int32) {
 	if behind == 0 {
 		return
@@ -101,7 +103,8 @@ func (d *decision) takeUpTo(behind int32) {
 	}
 }
 
-// stay fixes the priorities on a longest ascending run of those that pairs have behind a priority: all others must move.
+// stay fixes the priorities on a longest ascending run of those that pairs have behind a priority: all others must
+// move.
 func stay(pairs []Pair, behind int32) {
 	var tails []int // tails[k] = index of the smallest last element of an ascending run of length k+1
 	prev := make([]int, len(pairs))
@@ -128,7 +131,8 @@ func stay(pairs []Pair, behind int32) {
 	}
 }
 
-// position gives the pairs their priorities, and chooses the moves that bring observed rules there. It reports whether none moves.
+// position gives the pairs their priorities, and chooses the moves that bring observed rules there. It reports whether
+// none moves.
 func (d *decision) position() bool {
 	stay(d.pairs, d.floor)
 	taken := maps.Clone(d.taken)
@@ -155,8 +159,8 @@ func (d *decision) position() bool {
 	return len(d.moves) == 0
 }
 
-// makeWay gives new rules numbers between others that keep their order: those in their way move on, also those that are to be deleted. As no
-// request notices that, it comes first, and no new rule waits for another one.
+// makeWay gives new rules numbers between others that keep their order: those in their way move on, also those that are
+// to be deleted. As no request notices that, it comes first, and no new rule waits for another one.
 func (d *decision) makeWay() {
 	along := slices.Concat(d.held, d.surplus)
 	sortByPriority(along)
@@ -174,8 +178,8 @@ func (d *decision) makeWay() {
 	}
 }
 
-// trails reports whether an observed rule moves behind all that keep their priorities. The last number would then grow with each change
-// of the order, and the first ones be lost.
+// trails reports whether an observed rule moves behind all that keep their priorities. The last number would then grow
+// with each change of the order, and the first ones be lost.
 func (d *decision) trails() bool {
 	for _, p := range slices.Backward(d.pairs) {
 		switch {
@@ -188,9 +192,10 @@ func (d *decision) trails() bool {
 	return false
 }
 
-// shift gives the pairs the priorities that the observed ones of them have, in the wanted order, and new ones the next free ones. Those in
-// whose way they are get the next ones, and so on, until none is in the way. Other rules that move along stay between the same neighbours.
-// If closed, all get the first free priorities. It reports false if there are too few.
+// shift gives the pairs the priorities that the observed ones of them have, in the wanted order, and new ones the next
+// free ones. Those in whose way they are get the next ones, and so on, until none is in the way. Other rules that move
+// along stay between the same neighbours. If closed, all get the first free priorities. It reports false if there are
+// too few.
 func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 	var numbers []int32 // of observed rules, in order
 	for _, p := range d.pairs {
@@ -241,9 +246,9 @@ func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 	return last <= maxPriority
 }
 
-// listMoves lists the moves that bring observed rules to their priorities, and those that are about to be deleted behind all others in their
-// order, so that none of these overtakes a rule that moves; it reports whether there is room for them. With all, those are listed as well
-// that are there already.
+// listMoves lists the moves that bring observed rules to their priorities, and those that are about to be deleted
+// behind all others in their order, so that none of these overtakes a rule that moves; it reports whether there is room
+// for them. With all, those are listed as well that are there already.
 func (d *decision) listMoves(all bool) (room bool) {
 	end, at := int32(0), int32(maxPriority)
 	for i := range d.pairs {
@@ -278,9 +283,9 @@ func (d *decision) listMoves(all bool) (room bool) {
 	return room
 }
 
-// makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
-// taken, it returns the moves that close the gaps between observed rules before, which no request notices, or that gather these rules where
-// there is room for all, and why.
+// makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others
+// move. If the end is taken, it returns the moves that close the gaps between observed rules before, which no request
+// notices, or that gather these rules where there is room for all, and why.
 func (d *decision) makeRoom(l stack.Labels) (room []awsop.RulePriority, why []string) {
 	var fresh []*Pair
 	for i := range d.pairs {
@@ -359,9 +364,10 @@ func (d *decision) closeGaps(existing []*awsop.Rule) (moves []awsop.RulePriority
 	return moves, at
 }
 
-// gather moves rules to the widest run of free priorities, where the pairs get theirs in the end, too, and returns where the last one is then.
-// It is for rules that fill all priorities behind one that is not moved: they pass it, so that it may answer fewer requests afterwards. A
-// listener's rules are some hundred at most, so that the widest run has room for all that are observed and wanted.
+// gather moves rules to the widest run of free priorities, where the pairs get theirs in the end, too, and returns
+// where the last one is then. It is for rules that fill all priorities behind one that is not moved: they pass it, so
+// that it may answer fewer requests afterwards. A listener's rules are some hundred at most, so that the widest run has
+// room for all that are observed and wanted.
 func (d *decision) gather(existing []*awsop.Rule) (moves []awsop.RulePriority, at int32) {
 	var widest stretch
 	last := int32(0)

@@ -9,13 +9,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// A namespace is the unit of trust. What a change of one namespace waits for must not be the health of targets of another one: whoever never has a
-// healthy target would hold up the deletions and edits of everybody who shares the listener. Rules of different namespaces never answer alike, so
-// no request that keeps its answer needs such an order.
+// A namespace is the unit of trust. What a change of one namespace waits for must not be the health of targets of
+// another one: whoever never has a healthy target would hold up the deletions and edits of everybody who shares the
+// listener. Rules of different namespaces never answer alike, so no request that keeps its answer needs such an order.
 
-// tenants are the namespaces of the target groups of actions; none if actions forward to no target group. Of a target group that is no longer wanted
-// they are those that may have declared it. One that no object of the cluster declares stands for itself, by its ARN: whoever forwards to it may
-// be anybody. known is false if there is one.
+// tenants are the namespaces of the target groups of actions; none if actions forward to no target group. Of a target
+// group that is no longer wanted they are those that may have declared it. One that no object of the cluster declares
+// stands for itself, by its ARN: whoever forwards to it may be anybody. known is false if there is one.
 func (t *Targets) tenants(as []stack.Action) (out []string, known bool) {
 	known = true
 	for _, ref := range awsop.TargetGroupsOf(as) {
@@ -58,8 +58,8 @@ func apart(a, b []string) bool {
 	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(ns string) bool { return slices.Contains(b, ns) })
 }
 
-// abandoned reports whether a rule that is to forward elsewhere gets its answer from a target group that goes and is of another namespace: that one's
-// deletion does not wait for the targets of the rule.
+// abandoned reports whether a rule that is to forward elsewhere gets its answer from a target group that goes and is of
+// another namespace: that one's deletion does not wait for the targets of the rule.
 func (t *Targets) abandoned(alive map[string]bool, want []stack.Action) bool {
 	to := t.namespaces(want)
 	for arn := range alive {
@@ -103,8 +103,9 @@ func (in *Input) isShared() bool {
 	})
 }
 
-// mayFollow reports whether a rule that awaits targets before it changes may change after rules move: in a listener of several namespaces the moves
-// are also others'. It may not if one in front of it gives requests of it the answer that it shall give.
+// mayFollow reports whether a rule that awaits targets before it changes may change after rules move: in a listener of
+// several namespaces the moves are also others'. It may not if one in front of it gives requests of it the answer that
+// it shall give.
 func (b *builder) mayFollow(p *Pair) bool {
 	return b.shared && len(p.awaits) > 0 && !b.precedes(p, b.Observed)
 }
@@ -112,11 +113,13 @@ func (b *builder) mayFollow(p *Pair) bool {
 // precedes reports whether one of rules in front of an observed one gives requests of it the answer that it shall give.
 func (b *builder) precedes(p *Pair, rules []*awsop.Rule) bool {
 	return slices.ContainsFunc(rules, func(r *awsop.Rule) bool {
-		return r.Priority < p.Have.Priority && !traffic.Disjoint(r.Conditions, p.Have.Conditions) && sameAnswer(p.Want.Actions, r.Actions, b.Targets.Resolve)
+		return r.Priority < p.Have.Priority && !traffic.Disjoint(r.Conditions, p.Have.Conditions) &&
+			sameAnswer(p.Want.Actions, r.Actions, b.Targets.Resolve)
 	})
 }
 
-// served reports whether the targets that a rule is to forward to serve its requests already, and whoever moves or deletes rules needs the change.
+// served reports whether the targets that a rule is to forward to serve its requests already, and whoever moves or
+// deletes rules needs the change.
 func (b *builder) served(i int) bool {
 	p := &b.pairs[i]
 	if !b.shared || b.moment(i) != beforeMove {
@@ -127,10 +130,13 @@ func (b *builder) served(i int) bool {
 
 // servedByDefault is served for the default actions.
 func (b *builder) servedByDefault(want []stack.Action) bool {
-	return b.shared && slices.ContainsFunc(b.surplus, func(r *awsop.Rule) bool { return sameAnswer(want, r.Actions, b.Targets.Resolve) })
+	return b.shared && slices.ContainsFunc(b.surplus, func(r *awsop.Rule) bool {
+		return sameAnswer(want, r.Actions, b.Targets.Resolve)
+	})
 }
 
-// succeeded reports whether a wanted rule, or the wanted default action, may answer requests of a rule that goes as that one does.
+// succeeded reports whether a wanted rule, or the wanted default action, may answer requests of a rule that goes as
+// that one does.
 func (b *builder) succeeded(old *awsop.Rule) bool {
 	of, _ := b.Targets.tenants(old.Actions)
 	alike := func(as []stack.Action) bool {
@@ -149,8 +155,8 @@ func (b *builder) succeeded(old *awsop.Rule) bool {
 	})
 }
 
-// hurried are the rules that go and must not wait for targets: a rule in front of them goes after them, and may be of another namespace. What they
-// answered with the targets that would be awaited, these serve already, see served.
+// hurried are the rules that go and must not wait for targets: a rule in front of them goes after them, and may be of
+// another namespace. What they answered with the targets that would be awaited, these serve already, see served.
 func (b *builder) hurried() map[*awsop.Rule]bool {
 	out := map[*awsop.Rule]bool{}
 	if !b.shared {

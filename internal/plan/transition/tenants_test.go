@@ -59,10 +59,14 @@ func TestRuleOfTenantGoesWithoutTargetsOfAnother(t *testing.T) {
 		operation           string   // the one that is looked at, of namespace shop
 		awaited             []string // what it waits for
 	}{
-		{"a wider rule of another gets new targets", "/a→shop/y /*→mal/z", "/*→mal/w", []string{"mal/z", "mal/w"}, "DeleteRule", nil},
-		{"a wider rule of the same namespace gets new targets", "/a→mal/z /*→shop/y", "/*→mal/w", []string{"mal/w"}, "DeleteRule", nil},
-		{"rules change places while another one gets new targets", "/a→shop/y /b→x /*→mal/z", "/b→x /*→mal/w /a→shop/y", []string{"shop/y", "mal/w"}, "SetRulePriorities", nil},
-		{"one tenant alone waits for its own targets", "/a→mal/z /*→mal/z", "/*→mal/w", []string{"mal/w"}, "DeleteRule", []string{"mal/w"}},
+		{"a wider rule of another gets new targets", "/a→shop/y /*→mal/z", "/*→mal/w", []string{"mal/z", "mal/w"},
+			"DeleteRule", nil},
+		{"a wider rule of the same namespace gets new targets", "/a→mal/z /*→shop/y", "/*→mal/w", []string{"mal/w"},
+			"DeleteRule", nil},
+		{"rules change places while another one gets new targets", "/a→shop/y /b→x /*→mal/z", "/b→x /*→mal/w /a→shop/y",
+			[]string{"shop/y", "mal/w"}, "SetRulePriorities", nil},
+		{"one tenant alone waits for its own targets", "/a→mal/z /*→mal/z", "/*→mal/w", []string{"mal/w"}, "DeleteRule",
+			[]string{"mal/w"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +99,8 @@ func TestRuleOfTenantBecomesNoRuleOfAnother(t *testing.T) {
 	}
 }
 
-// TestRuleLeavesTargetsOfAnotherThatGo has a rule of namespace mal that was created with the answer of a rule of namespace shop.
+// TestRuleLeavesTargetsOfAnotherThatGo has a rule of namespace mal that was created with the answer of a rule of
+// namespace shop.
 func TestRuleLeavesTargetsOfAnotherThatGo(t *testing.T) {
 	t.Parallel()
 	rules := rulesOf("/a→shop/y")
@@ -122,8 +127,8 @@ func TestRuleLeavesTargetsOfAnotherThatGo(t *testing.T) {
 	}
 }
 
-// TestNoTenantWaitsForTargetsOfAnother draws rules of several namespaces, of Ingresses or of a Gateway: no change of one namespace waits for targets
-// of another; moves, and changes of what forwards to no target group, wait for none.
+// TestNoTenantWaitsForTargetsOfAnother draws rules of several namespaces, of Ingresses or of a Gateway: no change of
+// one namespace waits for targets of another; moves, and changes of what forwards to no target group, wait for none.
 func TestNoTenantWaitsForTargetsOfAnother(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -144,7 +149,8 @@ func TestNoTenantWaitsForTargetsOfAnother(t *testing.T) {
 		l := newListener(rules, defaults, 1, 1)
 		l.addTargetGroups(ids...)
 		l.pass = 1
-		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom(ids), func(id string) string { return id }).Draw(rt, "wanted target groups")
+		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom(ids), func(id string) string { return id }).Draw(rt,
+			"wanted target groups")
 		in := l.input(want, wantDefaults)
 		tr := Compute(in)
 		if !in.isShared() {

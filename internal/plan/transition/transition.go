@@ -1,15 +1,18 @@
-// Package transition computes how the rules and the default actions of one listener get from what is observed to what is wanted, such that a
-// request that gets the same answer before and after gets it all the time. Compute is pure: it returns phases of changes, with what each change
-// depends on, as a value to be checked; package diff turns them into steps. Which rules are wanted, which may be deleted, and tags
-// are decided there. It imports only the standard library, naming, plan, stack, traffic, and awsop and canonical of plan.
+// Package transition computes how the rules and the default actions of one listener get from what is observed to what
+// is wanted, such that a request that gets the same answer before and after gets it all the time. Compute is pure: it
+// returns phases of changes, with what each change depends on, as a value to be checked; package diff turns them into
+// steps. Which rules are wanted, which may be deleted, and tags are decided there. It imports only the standard
+// library, naming, plan, stack, traffic, and awsop and canonical of plan.
 //
 // Whatever order the dependencies leave open, no request notices the way, because:
 //
-//   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests, so that none of them
-//     is met by what belongs to one in front of it.
-//   - If a new rule belongs where no priority is free, one atomic call moves those behind it on, in their order, before it is created.
-//   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call then puts everything
-//     in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
+//   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests,
+//     so that none of them is met by what belongs to one in front of it.
+//   - If a new rule belongs where no priority is free, one atomic call moves those behind it on, in their order, before
+//     it is created.
+//   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call
+//     then puts everything in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities
+//     behind the others do these pass it.
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
@@ -35,12 +38,13 @@ type Input struct {
 	Taken    []int32         // priorities of further rules
 	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
 
-	Default []stack.Action        // observed default actions; nil for a new listener
-	Modify  *awsop.ModifyListener // gives the listener the wanted default actions, and whatever else differs; nil = nothing does
-	Early   bool                  // Modify must not wait for rules, as it changes the protocol
-	Why     []string              // of Modify
-	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked that AWS admits in no
-	// forward beside the old ones; nil = there is none.
+	Default []stack.Action // observed default actions; nil for a new listener
+	// gives the listener the wanted default actions, and whatever else differs; nil = nothing does
+	Modify *awsop.ModifyListener
+	Early  bool     // Modify must not wait for rules, as it changes the protocol
+	Why    []string // of Modify
+	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked
+	// that AWS admits in no forward beside the old ones; nil = there is none.
 	Aside *stack.Listener
 
 	Targets *Targets
@@ -114,7 +118,8 @@ func Compute(in Input) Transition {
 	}
 	d.takeUpTo(in.Behind)
 	b.shared = in.isShared()
-	b.reroutes = in.Modify != nil && !canonical.SameActions(in.Modify.Listener.DefaultActions, in.Default, in.Targets.Resolve)
+	b.reroutes = in.Modify != nil && !canonical.SameActions(in.Modify.Listener.DefaultActions, in.Default,
+		in.Targets.Resolve)
 	b.decision = decide(d, in.Targets, !b.reroutes)
 	b.build()
 	return b.out

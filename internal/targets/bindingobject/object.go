@@ -1,4 +1,5 @@
-// Package bindingobject converts TargetGroupBindings from and to those of stacks, and finds the stack of one by its labels.
+// Package bindingobject converts TargetGroupBindings from and to those of stacks, and finds the stack of one by its
+// labels.
 package bindingobject
 
 import (
@@ -88,7 +89,8 @@ func ObservedBinding(o *v1beta1.TargetGroupBinding) awsop.Binding {
 	if s.NodeSelector != nil {
 		b.NodeLabels = s.NodeSelector.MatchLabels
 		for _, e := range s.NodeSelector.MatchExpressions {
-			b.NodeExpressions = append(b.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+			b.NodeExpressions = append(b.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator),
+				Values: e.Values})
 		}
 	}
 	if s.Networking == nil {
@@ -148,7 +150,8 @@ func BindingsOf(objs objects.Snapshot, key stack.Key) []awsop.Binding {
 	return out
 }
 
-// TargetsKey is the entry of the ConfigMap of a binding whose target group clusters share: the keys of this cluster's targets, joined by commas.
+// TargetsKey is the entry of the ConfigMap of a binding whose target group clusters share: the keys of this cluster's
+// targets, joined by commas.
 const TargetsKey = "targets"
 
 // RecordedTargets are the keys of this cluster's targets in the ConfigMap of a binding.
@@ -172,8 +175,8 @@ func OfStack(labels map[string]string) bool {
 	return ok
 }
 
-// StackOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users. Labels may have a shortened name: then
-// the stack is the one of v's objects that has them, and ok is false if there is none.
+// StackOfBinding is the stack whose labels a TargetGroupBinding has; ok is false for bindings of users. Labels may have
+// a shortened name: then the stack is the one of v's objects that has them, and ok is false if there is none.
 func StackOfBinding(v *objects.View, labels map[string]string) (key stack.Key, ok bool) {
 	key, ok = labelled(labels)
 	if !ok || !naming.Shortened(key.ID) {

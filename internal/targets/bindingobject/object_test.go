@@ -19,25 +19,30 @@ func TestABindingReadsBackAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	group := stack.Literal(stack.KindSecurityGroup, "sg-1")
 	base := stack.Binding{
-		Name: "k8s-x", Namespace: "shop", Labels: map[string]string{"a": "b"}, TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"),
-		TargetType: "ip", Protocol: "HTTP", ServiceName: "web", ServicePort: "80", IPAddress: "ipv4", VPC: "vpc-1",
+		Name: "k8s-x", Namespace: "shop", Labels: map[string]string{"a": "b"},
+		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"),
+		TargetType:  "ip", Protocol: "HTTP", ServiceName: "web", ServicePort: "80", IPAddress: "ipv4", VPC: "vpc-1",
 	}
 	with := func(f func(*stack.Binding)) stack.Binding { b := base; f(&b); return b }
 	for name, want := range map[string]stack.Binding{
 		"without networking":                 base,
 		"with networking that wants nothing": with(func(b *stack.Binding) { b.Networking = []stack.NetworkingRule{} }),
 		"with a named port, all ports and a CIDR": with(func(b *stack.Binding) {
-			b.Networking = []stack.NetworkingRule{{FromGroups: []stack.Ref{group}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "web"}, {Protocol: "UDP"}}}, {FromCIDRs: []string{"10.0.0.0/8"}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}}
+			b.Networking = []stack.NetworkingRule{{FromGroups: []stack.Ref{group}, Ports: []stack.NetworkingPort{
+				{Protocol: "TCP", Port: "web"}, {Protocol: "UDP"}}}, {FromCIDRs: []string{"10.0.0.0/8"},
+				Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}}
 		}),
 		"for nodes by label, shared with a cluster": with(func(b *stack.Binding) {
 			b.TargetType, b.NodeLabels, b.MultiCluster = "instance", map[string]string{"pool": "x"}, true
 		}),
 		"for nodes by expressions": with(func(b *stack.Binding) {
-			b.TargetType, b.NodeExpressions = "instance", []stack.NodeExpression{{Key: "pool", Operator: "NotIn", Values: []string{"x", "y"}}, {Key: "gpu", Operator: "DoesNotExist"}}
+			b.TargetType, b.NodeExpressions = "instance", []stack.NodeExpression{
+				{Key: "pool", Operator: "NotIn", Values: []string{"x", "y"}}, {Key: "gpu", Operator: "DoesNotExist"}}
 		}),
 		"for a port by name": with(func(b *stack.Binding) { b.ServicePort = "http" }),
 	} {
-		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name, Labels: want.Labels}, Spec: BindingSpec(want)}
+		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name,
+			Labels: want.Labels}, Spec: BindingSpec(want)}
 		if diff := cmp.Diff(want, ObservedBinding(o).Binding); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -60,7 +65,8 @@ func TestBindingsOfAStackAreFoundByLabel(t *testing.T) {
 	}
 }
 
-// TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash has names that differ in their last character only.
+// TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash has names that differ in their last character
+// only.
 func TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("w", 99)
@@ -71,7 +77,8 @@ func TestTheStackOfABindingWithAShortenedLabelIsThatOfTheObjectWithItsHash(t *te
 		return stack.Key{Owner: stack.GatewayALB, ID: naming.StackID("shop", name)}
 	}
 	v := objects.FromObjects([]any{
-		gateway("shop", long+"a"), gateway("shop", long+"b"), gateway("blog", long+"a"), gateway("shop", strings.Repeat("x", 253)),
+		gateway("shop", long+"a"), gateway("shop", long+"b"), gateway("blog", long+"a"),
+		gateway("shop", strings.Repeat("x", 253)),
 		&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: long + "c"}},
 	})
 	for _, name := range []string{"web", long + "a", long + "b", strings.Repeat("x", 253)} {

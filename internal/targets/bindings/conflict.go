@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// byPrecedence orders bindings of one target group: the one that is to serve it comes first. Of a target group of a stack that is
-// the one in the namespace that its identity names, under the target group's name; labels and age, which the author of an object
-// can choose, come after. Of other target groups it is the oldest.
+// byPrecedence orders bindings of one target group: the one that is to serve it comes first. Of a target group of a
+// stack that is the one in the namespace that its identity names, under the target group's name; labels and age, which
+// the author of an object can choose, come after. Of other target groups it is the oldest.
 func byPrecedence(owner inventory.Owner, x, y *v1beta1.TargetGroupBinding) int {
 	rank := func(o *v1beta1.TargetGroupBinding) int {
 		switch {
@@ -31,11 +31,13 @@ func byPrecedence(owner inventory.Owner, x, y *v1beta1.TargetGroupBinding) int {
 }
 
 func byAge(x, y *v1beta1.TargetGroupBinding) int {
-	return cmp.Or(x.CreationTimestamp.Compare(y.CreationTimestamp.Time), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+	return cmp.Or(x.CreationTimestamp.Compare(y.CreationTimestamp.Time), cmp.Compare(x.Namespace, y.Namespace),
+		cmp.Compare(x.Name, y.Name))
 }
 
-// Misplaced reports whether a binding must not serve the target group of a stack because it stands in another namespace than the
-// group's: unless its author shares the target group with the stack's binding. One with the labels of a stack is a copy.
+// Misplaced reports whether a binding must not serve the target group of a stack because it stands in another namespace
+// than the group's: unless its author shares the target group with the stack's binding. One with the labels of a stack
+// is a copy.
 func Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) bool {
 	if !owner.Placed() || owner.BindsIn(o.Namespace) {
 		return false
@@ -48,17 +50,22 @@ func Misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1
 	})
 }
 
-// Superseded is the finding that a binding must not serve its target group, because another one does or because it is not in the
-// namespace of the object that the target group was made for; nil = it serves.
-func Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
+// Superseded is the finding that a binding must not serve its target group, because another one does or because it is
+// not in the namespace of the object that the target group was made for; nil = it serves.
+func Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
+	others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	group := o.Spec.TargetGroupARN
 	var text string
 	remedy := "delete one of them, or set spec.multiClusterTargetGroup: true on both"
 	if Misplaced(owner, o, others) {
-		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding not to namespace %s", group, owner.Stack, o.Namespace)
-		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool { return !owner.BindsIn(x.Namespace) })
+		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding not "+
+			"to namespace %s", group, owner.Stack, o.Namespace)
+		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
+			return !owner.BindsIn(x.Namespace)
+		})
 		if x := first(owner, own); x != nil {
-			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, in the namespace of the object that it was made for", group, x.Namespace, x.Name)
+			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, in the namespace of the object "+
+				"that it was made for", group, x.Namespace, x.Name)
 		}
 		remedy = "delete this TargetGroupBinding, which looks like a copy, or bind a target group of its own"
 	} else {
@@ -66,12 +73,14 @@ func Superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v
 		if x == nil || byPrecedence(owner, o, x) < 0 {
 			return nil
 		}
-		text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, which is older", group, x.Namespace, x.Name)
+		text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, which is older", group,
+			x.Namespace, x.Name)
 		if owner.Placed() {
 			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s", group, x.Namespace, x.Name)
 		}
 	}
-	d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupBound, text+"; this one registers and deregisters nothing", remedy)
+	d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupBound,
+		text+"; this one registers and deregisters nothing", remedy)
 	return &d
 }
 
@@ -86,17 +95,20 @@ func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.Tar
 	return out
 }
 
-// Conflicting are the other bindings of a target group that would deregister what a binding registers, and it what they register: all
-// that may serve, unless both sides share the group.
-func Conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
+// Conflicting are the other bindings of a target group that would deregister what a binding registers, and it what they
+// register: all that may serve, unless both sides share the group.
+func Conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding,
+	others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
 	return slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
 		return x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup || Misplaced(owner, &x, others)
 	})
 }
 
-// Agree reports that what a binding says of its target group is what the other one knows of it, so that it can be completed.
+// Agree reports that what a binding says of its target group is what the other one knows of it, so that it can be
+// completed.
 func Agree(waiting, known *v1beta1.TargetGroupBindingSpec) bool {
-	return matches(waiting.TargetType, known.TargetType) && matches(waiting.TargetGroupProtocol, known.TargetGroupProtocol) &&
+	return matches(waiting.TargetType, known.TargetType) && matches(waiting.TargetGroupProtocol,
+		known.TargetGroupProtocol) &&
 		matches(waiting.IPAddressType, known.IPAddressType) && (waiting.VpcID == "" || waiting.VpcID == known.VpcID)
 }
 

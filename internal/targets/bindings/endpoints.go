@@ -23,14 +23,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Endpoints are the endpoints of a Service port from which the targets of a binding are chosen, and what decides about them.
+// Endpoints are the endpoints of a Service port from which the targets of a binding are chosen, and what decides about
+// them.
 type Endpoints struct {
 	Binding *v1beta1.TargetGroupBinding // complete
 	Cluster registrar.Cluster
-	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not shown to have them.
+	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not
+	// shown to have them.
 	Pods, Podless []registrar.Endpoint
 	Refused       []registrar.Candidate
-	// Allowed are the addresses that endpoints without Pod may have. Nodes are all nodes, whose addresses they never may; they are read only if there are such endpoints.
+	// Allowed are the addresses that endpoints without Pod may have. Nodes are all nodes, whose addresses they never may;
+	// they are read only if there are such endpoints.
 	Allowed allowlist.Addresses
 	Nodes   []*corev1.Node
 	// VPC is that of the target group; known is false while nothing is known of it.
@@ -46,13 +49,15 @@ type Endpoints struct {
 // ServiceMissing is the finding that the Service of a binding does not exist.
 func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
-		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name), "create the Service, or name another one")
+		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name),
+		"create the Service, or name another one")
 }
 
 // Addresses returns the addresses to register: those of Pods, and those of other machines that the binding's
 // namespace is allowed to register. unidentified are the endpoints that QUIC excludes, because they have no server
 // id.
-func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, found diag.List, unidentified []registrar.Endpoint) {
+func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, found diag.List,
+	unidentified []registrar.Endpoint) {
 	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
 	machines, found := x.machines()
 	if len(machines) > 0 {
@@ -81,11 +86,13 @@ func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
 	}
 	if len(barred) > 0 {
 		found = x.notAllowed("endpoints without Pod are not registered: "+someOf(barred),
-			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the others from the EndpointSlices")
+			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the "+
+				"others from the EndpointSlices")
 	}
 	if len(outside) > 0 {
 		d := diag.New(bindingobject.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,
-			fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", x.Binding.Spec.VpcID, strings.Join(outside, ", ")),
+			fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", x.Binding.Spec.VpcID,
+				strings.Join(outside, ", ")),
 			"register addresses outside the VPC in a target group of their own, with availability zone all")
 		d.Class = diag.Note
 		found = append(found, d)
@@ -119,7 +126,8 @@ func (x Endpoints) forged() diag.List {
 		return nil
 	}
 	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+someOf(refused),
-		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who runs the controller can allow by --endpoints-without-pods=%s=CIDR")
+		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who "+
+			"runs the controller can allow by --endpoints-without-pods=%s=CIDR")
 }
 
 // notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.
@@ -152,7 +160,8 @@ func someOf(list []string) string {
 // outside reports whether an endpoint without Pod is known to be outside of the VPC, and is not registered for that.
 func (x Endpoints) outside(e registrar.Endpoint) bool {
 	vpc, known := x.VPC()
-	return known && x.Binding.Spec.IamRoleArnToAssume == "" && !Within(vpc, e) // with a role, the load balancer is meant to be elsewhere
+	// with a role, the load balancer is meant to be elsewhere
+	return known && x.Binding.Spec.IamRoleArnToAssume == "" && !Within(vpc, e)
 }
 
 // ofAddress reports whether the targets of a binding are addresses.
@@ -172,9 +181,11 @@ func Within(vpc *facts.VPC, e registrar.Endpoint) bool {
 	})
 }
 
-// identified are the endpoints that can be registered: of QUIC those with a server id of their own, of other protocols all. The others are reported on the binding
-// and its Service without their names, so that a rolling update repeats no event.
-func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wanted []registrar.Endpoint, found diag.List, left []registrar.Endpoint) {
+// identified are the endpoints that can be registered: of QUIC those with a server id of their own, of other protocols
+// all. The others are reported on the binding and its Service without their names, so that a rolling update repeats no
+// event.
+func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wanted []registrar.Endpoint,
+	found diag.List, left []registrar.Endpoint) {
 	protocol := x.Binding.Spec.TargetGroupProtocol
 	if protocol == nil || !registrar.IsQUIC(string(*protocol)) {
 		return all, nil, nil
@@ -186,18 +197,24 @@ func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wa
 		}
 	}
 	if len(missing) > 0 {
-		note(fmt.Sprintf("endpoints have no QUIC server id and are not registered: their pods have no annotation %s, or were created before it, before label %s=enabled of their namespace, or while no webhook answered", serverid.Annotation, serverid.NamespaceLabel),
-			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the namespace, and recreate the pods: kubectl rollout restart; the server has to put the id in %s into its connection ids", x.QUICVariable))
+		note(fmt.Sprintf("endpoints have no QUIC server id and are not registered: their pods have no annotation %s, or "+
+			"were created before it, before label %s=enabled of their namespace, or while no webhook answered",
+			serverid.Annotation, serverid.NamespaceLabel),
+			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the "+
+				"namespace, and recreate the pods: kubectl rollout restart; the server has to put the id in %s into its "+
+				"connection ids", x.QUICVariable))
 	}
 	if len(repeated) > 0 {
 		note("endpoints have the QUIC server id of another pod and are not registered: AWS admits an id once",
-			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own", x.QUICVariable))
+			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own",
+				x.QUICVariable))
 	}
 	return wanted, found, append(missing, repeated...)
 }
 
 // Instances are the nodes that are to be registered. If a mistake hides which, known is false.
-func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (wanted []registrar.Endpoint, found diag.List, known bool) {
+func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (
+	wanted []registrar.Endpoint, found diag.List, known bool) {
 	shared, found, known := ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o)
 	wanted = slices.Clone(shared)
 	for i := range wanted {
@@ -227,7 +244,9 @@ func ChooseNodes(nodes []*corev1.Node, selector *metav1.LabelSelector, failOpen 
 func whyNone(nodes []*corev1.Node, selector *metav1.LabelSelector) string {
 	text := metav1.FormatLabelSelector(selector)
 	chosen, err := metav1.LabelSelectorAsSelector(selector)
-	if err != nil || !slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return chosen.Matches(labels.Set(n.Labels)) }) {
+	if err != nil || !slices.ContainsFunc(nodes, func(n *corev1.Node) bool {
+		return chosen.Matches(labels.Set(n.Labels))
+	}) {
 		return "no node has the labels " + text
 	}
 	return "no node with the labels " + text + " is ready and may be a target"
@@ -238,7 +257,8 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 	if n.none == "" {
 		return nil
 	}
-	text := fmt.Sprintf("target group %s has no targets, so its requests get no answer: %s", naming.OfTargetGroup(o.Spec.TargetGroupARN), n.none)
+	text := fmt.Sprintf("target group %s has no targets, so its requests get no answer: %s",
+		naming.OfTargetGroup(o.Spec.TargetGroupARN), n.none)
 	for _, x := range about() {
 		path, remedy := "", "label the nodes that are to be targets, or correct the labels that this object asks for"
 		if x.Kind == "TargetGroupBinding" {
@@ -249,13 +269,16 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 	return found
 }
 
-// Instances are the targets of a binding, without their port: nobody changes the list, which all bindings of the selector share.
+// Instances are the targets of a binding, without their port: nobody changes the list, which all bindings of the
+// selector share.
 func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted []registrar.Endpoint, found diag.List, known bool) {
 	if n.err != nil {
 		return nil, diag.List{registrar.InvalidSelector(o, n.err)}, false
 	}
 	for _, s := range n.skipped {
-		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
+		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why,
+			"the other nodes are registered; wait for the node, or label it "+
+				"node.kubernetes.io/exclude-from-external-load-balancers")
 		d.Class = diag.Note
 		found = append(found, d)
 	}
@@ -265,10 +288,13 @@ func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted []registrar.Endp
 // InOtherVPC returns the finding, for a binding and its Service, that instances are not registered because AWS
 // accepts only instances of the target group's VPC.
 func InOtherVPC(o *v1beta1.TargetGroupBinding, about []diag.Object, ids []string, of int) (found diag.List) {
-	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of target group %s: %s",
+	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of "+
+		"target group %s: %s",
 		len(ids), of, o.Spec.VpcID, naming.OfTargetGroup(o.Spec.TargetGroupARN), strings.Join(ids, ", "))
 	for _, x := range about {
-		d := diag.New(x, "", diag.EndpointNotResolved, text, "leave them out by a node selector or the label node.kubernetes.io/exclude-from-external-load-balancers, or use ip targets")
+		d := diag.New(x, "", diag.EndpointNotResolved, text,
+			"leave them out by a node selector or the label node.kubernetes.io/exclude-from-external-load-balancers, or "+
+				"use ip targets")
 		d.Class = diag.Note
 		found = append(found, d)
 	}
@@ -278,7 +304,8 @@ func InOtherVPC(o *v1beta1.TargetGroupBinding, about []diag.Object, ids []string
 // LeftOut is the finding that endpoints are not registered, as the flag limits how many may be.
 func LeftOut(o *v1beta1.TargetGroupBinding, n, limit int) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
-		fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", n, limit), "raise the flag, or run fewer pods")
+		fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", n, limit),
+		"raise the flag, or run fewer pods")
 }
 
 // ZoneOf gives the zone to send for addresses outside a VPC ("all").
@@ -315,7 +342,8 @@ func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted 
 		out = append(out, j)
 	}
 	sorting.StableBy(out, func(a, b Judgement) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Key(), b.Key()))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node),
+			cmp.Compare(a.Key(), b.Key()))
 	})
 	return out
 }

@@ -21,7 +21,8 @@ import (
 func huge(peers, ports int) *v1beta1.TargetGroupBinding {
 	rule := v1beta1.NetworkingIngressRule{}
 	for i := range peers {
-		rule.From = append(rule.From, v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.0/32", i/256, i%256)}})
+		rule.From = append(rule.From, v1beta1.NetworkingPeer{
+			IPBlock: &v1beta1.IPBlock{CIDR: fmt.Sprintf("10.%d.%d.0/32", i/256, i%256)}})
 	}
 	for i := range ports {
 		rule.Ports = append(rule.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt(1 + i))})
@@ -33,7 +34,8 @@ func huge(peers, ports int) *v1beta1.TargetGroupBinding {
 	return o
 }
 
-// TestHugeNetworkingIsRefusedBeforeItIsMultiplied has a tenant write 240 million rules, which took all memory of the controller.
+// TestHugeNetworkingIsRefusedBeforeItIsMultiplied has a tenant write 240 million rules, which took all memory of the
+// controller.
 func TestHugeNetworkingIsRefusedBeforeItIsMultiplied(t *testing.T) { // not parallel: it counts bytes
 	n := &Networks{}
 	o := huge(20_000, 12_000)
@@ -41,7 +43,8 @@ func TestHugeNetworkingIsRefusedBeforeItIsMultiplied(t *testing.T) { // not para
 	runtime.ReadMemStats(&before)
 	took := cputime.Of(func() {
 		perms, unclear, mistakes := n.Permissions(t.Context(), o, []registrar.Endpoint{{Namespace: "mal", Pod: "p"}})
-		if len(perms) > 0 || len(unclear) != 2 || len(mistakes) != 1 || mistakes[0].Read || !strings.Contains(mistakes[0].Text, "240000000 pairs") {
+		if len(perms) > 0 || len(unclear) != 2 || len(mistakes) != 1 || mistakes[0].Read ||
+			!strings.Contains(mistakes[0].Text, "240000000 pairs") {
 			t.Errorf("%d permissions, unclear %v, %v", len(perms), unclear, mistakes)
 		}
 		if found := sgsync.Mistakes(o); len(found) != 1 || found[0].Code != diag.InvalidNetworking {

@@ -22,21 +22,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
-// Limits bound what the networking of a binding opens that no stack planned: ports at which its targets listen, for sources that are not wide.
+// Limits bound what the networking of a binding opens that no stack planned: ports at which its targets listen, for
+// sources that are not wide.
 type Limits struct {
 	Allowed allowlist.List // of allowlist.AnyPort and allowlist.AnySource, by namespace
 	Planned *Planned
-	// HealthPort is the port of the health checks of a binding's target group, 0 if they go to the port of each target; d is why AWS did not say.
-	// Nil = there is no other port.
+	// HealthPort is the port of the health checks of a binding's target group, 0 if they go to the port of each target; d
+	// is why AWS did not say. Nil = there is no other port.
 	HealthPort func(ctx context.Context, o *v1beta1.TargetGroupBinding) (port int32, d *diag.Diagnostic)
 }
 
-// limit takes from the permissions that a binding asks of each group those which it may not open. Undecided are those of which it is not known whether
-// they were opened rightly: they are not opened, and stay where they are.
-func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission, of Targets) (
+// limit takes from the permissions that a binding asks of each group those which it may not open. Undecided are those
+// of which it is not known whether they were opened rightly: they are not opened, and stay where they are.
+func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission,
+	of Targets) (
 	undecided []stack.Permission, found diag.List) {
 	l := n.Limits
-	anyPort, anySource := l.Allowed.Allow(o.Namespace, allowlist.AnyPort), l.Allowed.Allow(o.Namespace, allowlist.AnySource)
+	anyPort, anySource := l.Allowed.Allow(o.Namespace, allowlist.AnyPort),
+		l.Allowed.Allow(o.Namespace, allowlist.AnySource)
 	at := listening(of)
 	wide := wideSources(o)
 	if anySource {
@@ -73,7 +76,9 @@ func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, nee
 		if pending {
 			undecided = append(undecided, perms...)
 		} else if unread != nil {
-			undecided = append(undecided, slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return wide[p.CIDR+p.IPv6CIDR] })...)
+			undecided = append(undecided, slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool {
+				return wide[p.CIDR+p.IPv6CIDR]
+			})...)
 		}
 	}
 	if pending {
@@ -94,7 +99,8 @@ func HealthPort(tg elbtypes.TargetGroup) int32 {
 	return int32(port)
 }
 
-// ofStack reports whether the target group of a binding is one of a stack, so that the stack decides about its networking.
+// ofStack reports whether the target group of a binding is one of a stack, so that the stack decides about its
+// networking.
 func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
 	if o.Spec.IamRoleArnToAssume != "" { // the controller's own role cannot read the tags of another account's
 		return false, nil
@@ -150,17 +156,20 @@ func closedSources(o *v1beta1.TargetGroupBinding, wide map[string]bool) diag.Lis
 	if len(wide) == 0 {
 		return nil
 	}
-	return diag.List{diag.New(bindingobject.BindingObject(o), firstPath(o, func(at string, rule v1beta1.NetworkingIngressRule) string {
-		for k, from := range rule.From {
-			if p, err := netip.ParsePrefix(sgsync.PeerOf(from).CIDR); err == nil && wide[p.Masked().String()] {
-				return fmt.Sprintf("%s.from[%d].ipBlock.cidr", at, k)
+	return diag.List{
+		diag.New(bindingobject.BindingObject(o), firstPath(o, func(at string, rule v1beta1.NetworkingIngressRule) string {
+			for k, from := range rule.From {
+				if p, err := netip.ParsePrefix(sgsync.PeerOf(from).CIDR); err == nil && wide[p.Masked().String()] {
+					return fmt.Sprintf("%s.from[%d].ipBlock.cidr", at, k)
+				}
 			}
-		}
-		return ""
-	}), diag.NetworkingNotAllowed,
-		fmt.Sprintf("the security groups of nodes and pods do not admit %s: a binding of namespace %s may admit public addresses up to a /%d of IPv4 and a /%d of IPv6",
-			some(slices.Sorted(maps.Keys(wide))), o.Namespace, sgsync.PublicIPv4, sgsync.PublicIPv6),
-		fmt.Sprintf("name the load balancer's security group, its subnets or the clients; who runs the controller can allow any source by --binding-networking=%s=%s", o.Namespace, allowlist.AnySource))}
+			return ""
+		}), diag.NetworkingNotAllowed,
+			fmt.Sprintf("the security groups of nodes and pods do not admit %s: a binding of namespace %s may admit public "+
+				"addresses up to a /%d of IPv4 and a /%d of IPv6",
+				some(slices.Sorted(maps.Keys(wide))), o.Namespace, sgsync.PublicIPv4, sgsync.PublicIPv6),
+			fmt.Sprintf("name the load balancer's security group, its subnets or the clients; who runs the controller can "+
+				"allow any source by --binding-networking=%s=%s", o.Namespace, allowlist.AnySource))}
 }
 
 // closedPorts is the finding that ports are not opened.
@@ -175,16 +184,19 @@ func closedPorts(o *v1beta1.TargetGroupBinding, closed []stack.Permission, at sg
 		}
 	}
 	slices.Sort(ports)
-	return diag.List{diag.New(bindingobject.BindingObject(o), firstPath(o, func(path string, rule v1beta1.NetworkingIngressRule) string {
-		for j, p := range rule.Ports {
-			if p.Port != nil && p.Port.StrVal == "" && slices.Contains(ports, p.Port.IntVal) {
-				return fmt.Sprintf("%s.ports[%d].port", path, j)
+	return diag.List{
+		diag.New(bindingobject.BindingObject(o), firstPath(o, func(path string, rule v1beta1.NetworkingIngressRule) string {
+			for j, p := range rule.Ports {
+				if p.Port != nil && p.Port.StrVal == "" && slices.Contains(ports, p.Port.IntVal) {
+					return fmt.Sprintf("%s.ports[%d].port", path, j)
+				}
 			}
-		}
-		return ""
-	}), diag.NetworkingNotAllowed,
-		fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s", some(texts(ports)), some(texts(at.Ports))),
-		fmt.Sprintf("name a port of the targets, or none, which stands for all of these; who runs the controller can allow any port by --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
+			return ""
+		}), diag.NetworkingNotAllowed,
+			fmt.Sprintf("the security groups of nodes and pods do not open %s: targets of the binding listen at %s",
+				some(texts(ports)), some(texts(at.Ports))),
+			fmt.Sprintf("name a port of the targets, or none, which stands for all of these; who runs the controller can allow "+
+				"any port by --binding-networking=%s=%s", o.Namespace, allowlist.AnyPort))}
 }
 
 // firstPath is the first place in the networking of a binding that matches.

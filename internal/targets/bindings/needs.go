@@ -30,15 +30,18 @@ type Networks struct {
 	Limits     Limits
 }
 
-// Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one list.
+// Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one
+// list.
 type Targets struct {
 	Endpoints []registrar.Endpoint
 	Port      int32
 }
 
-// Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups of some endpoints, what its
-// networking means, or whether it may open it, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
-func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+// Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups
+// of some endpoints, what its networking means, or whether it may open it, are not known, placed is false, unclear are
+// all rules that it may need anywhere, and found says why.
+func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (
+	need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
@@ -61,14 +64,15 @@ func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of 
 			found = append(found, diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy))
 		}
 	}
-	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
+	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes,
+		func(m Mistake) bool { return !m.Read })
 }
 
 // mostMistakes is how many mistakes of one binding are told.
 const mostMistakes = 50
 
-// ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names them, and their security groups are
-// the matter of whoever runs what is there.
+// ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names
+// them, and their security groups are the matter of whoever runs what is there.
 func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) []registrar.Endpoint {
 	podless := func(e registrar.Endpoint) bool { return e.Pod == "" }
 	if !ofAddress(o) || !slices.ContainsFunc(endpoints, podless) {
@@ -83,7 +87,8 @@ func NetworkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) di
 		return nil
 	}
 	if full := (*sgsync.FullError)(nil); errors.As(err, &full) {
-		return diag.List{diag.New(bindingobject.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(), full.Remedy())}
+		return diag.List{diag.New(bindingobject.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(),
+			full.Remedy())}
 	}
 	d := awsclient.Problem("", err)
 	d.Object, d.Path, d.Code = bindingobject.BindingObject(o), "spec.networking", code
@@ -107,12 +112,15 @@ func JoinOnce(errs []error) error {
 	return errors.Join(out...)
 }
 
-// Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
-// because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
-func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []registrar.Endpoint) (perms, unclear []stack.Permission, mistakes []Mistake) {
+// Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is
+// not known, because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it
+// may stand for.
+func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []registrar.Endpoint) (perms,
+	unclear []stack.Permission, mistakes []Mistake) {
 	if text, remedy := sgsync.TooMany(o.Spec.Networking); text != "" {
 		every := []sgsync.Ports{{From: 0, To: 65535}}
-		return nil, slices.Concat(fromAnywhere("tcp", every), fromAnywhere("udp", every)), []Mistake{{"spec.networking.ingress", text, remedy, false}}
+		return nil, slices.Concat(fromAnywhere("tcp", every), fromAnywhere("udp", every)),
+			[]Mistake{{"spec.networking.ingress", text, remedy, false}}
 	}
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
@@ -135,7 +143,9 @@ func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBindin
 			}
 			for k, from := range rule.From {
 				if from.SecurityGroup != nil && from.IPBlock != nil { // admission refuses it; it may be older
-					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID, from.IPBlock.CIDR),
+					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a "+
+						"securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID,
+						from.IPBlock.CIDR),
 						"write two peers, one of each kind", true})
 				}
 				peer, protocol := sgsync.PeerOf(from), protocolOf(port)
@@ -172,8 +182,10 @@ func protocolOf(p v1beta1.NetworkingPort) string {
 	return "tcp"
 }
 
-// portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
-func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []registrar.Endpoint) (out []sgsync.Ports, wrong Mistake) {
+// portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far
+// as they do.
+func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort,
+	members []registrar.Endpoint) (out []sgsync.Ports, wrong Mistake) {
 	switch {
 	case p.Port == nil:
 		return []sgsync.Ports{{From: 0, To: 65535}}, Mistake{}
@@ -201,7 +213,8 @@ func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if len(without) == 0 {
 		return out, Mistake{}
 	}
-	return out, Mistake{Text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")), Remedy: "name a port of the pods' containers, or write its number"}
+	return out, Mistake{Text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")),
+		Remedy: "name a port of the pods' containers, or write its number"}
 }
 
 // containerPort finds a named port among the containers and the sidecars of a pod.

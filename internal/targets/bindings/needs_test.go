@@ -21,13 +21,15 @@ import (
 // podOf is a pod whose containers call a port "serve".
 func podOf(name string, port int32) client.Object {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
-	p.Spec.Containers = []corev1.Container{{Name: "log"}, {Name: "app", Ports: []corev1.ContainerPort{{Name: "serve", ContainerPort: port}}}}
+	p.Spec.Containers = []corev1.Container{
+		{Name: "log"}, {Name: "app", Ports: []corev1.ContainerPort{{Name: "serve", ContainerPort: port}}}}
 	return p
 }
 
 func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 	t.Parallel()
-	b := &Networks{Cluster: readable.Cluster{Reader: fake.NewClientBuilder().WithObjects(podOf("a", 8080), podOf("b", 9090), podOf("c", 8080)).Build()}}
+	b := &Networks{Cluster: readable.Cluster{Reader: fake.NewClientBuilder().WithObjects(podOf("a", 8080),
+		podOf("b", 9090), podOf("c", 8080)).Build()}}
 	members := func(pods ...string) (out []registrar.Endpoint) {
 		for _, p := range pods {
 			out = append(out, registrar.Endpoint{Namespace: "shop", Pod: p})
@@ -43,13 +45,16 @@ func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 		want    []sgsync.Ports
 		wrong   string
 	}{
-		"a number needs no pods":          {number, v1beta1.TargetTypeIP, nil, []sgsync.Ports{span(8443, 8443)}, ""},
-		"a number of nodes":               {number, v1beta1.TargetTypeInstance, nil, []sgsync.Ports{span(8443, 8443)}, ""},
-		"no port is all ports":            {nil, v1beta1.TargetTypeIP, members("a"), []sgsync.Ports{span(0, 65535)}, ""},
-		"a name is each number once":      {named, v1beta1.TargetTypeIP, members("a", "b", "c"), []sgsync.Ports{span(8080, 8080), span(9090, 9090)}, ""},
-		"a name of nobody yet":            {named, v1beta1.TargetTypeIP, nil, nil, ""},
-		"a name that a pod does not have": {ptr.To(intstr.FromString("other")), v1beta1.TargetTypeIP, members("a"), nil, "unable to find port other on pod shop/a"},
-		"nodes have no names of ports":    {named, v1beta1.TargetTypeInstance, members("a"), nil, "named ports can only be used with pod endpoints"},
+		"a number needs no pods": {number, v1beta1.TargetTypeIP, nil, []sgsync.Ports{span(8443, 8443)}, ""},
+		"a number of nodes":      {number, v1beta1.TargetTypeInstance, nil, []sgsync.Ports{span(8443, 8443)}, ""},
+		"no port is all ports":   {nil, v1beta1.TargetTypeIP, members("a"), []sgsync.Ports{span(0, 65535)}, ""},
+		"a name is each number once": {named, v1beta1.TargetTypeIP, members("a", "b", "c"), []sgsync.Ports{
+			span(8080, 8080), span(9090, 9090)}, ""},
+		"a name of nobody yet": {named, v1beta1.TargetTypeIP, nil, nil, ""},
+		"a name that a pod does not have": {ptr.To(intstr.FromString("other")), v1beta1.TargetTypeIP, members("a"), nil,
+			"unable to find port other on pod shop/a"},
+		"nodes have no names of ports": {named, v1beta1.TargetTypeInstance, members("a"), nil,
+			"named ports can only be used with pod endpoints"},
 	} {
 		o := &v1beta1.TargetGroupBinding{Spec: v1beta1.TargetGroupBindingSpec{TargetType: &c.kind}}
 		got, wrong := b.portNumbers(t.Context(), o, v1beta1.NetworkingPort{Port: c.port}, c.members)

@@ -34,7 +34,8 @@ type placement struct {
 	groups  sgsync.Groups
 
 	nodes map[string]*corev1.Node // of the endpoints; nil = unknown
-	// byGroup are the endpoints behind each group, if the binding names ports of pods (named); else nobody asks which they are.
+	// byGroup are the endpoints behind each group, if the binding names ports of pods (named); else nobody asks which they
+	// are.
 	byGroup map[string][]registrar.Endpoint
 	named   bool
 	chosen  map[string]choice // by interface with several groups
@@ -65,12 +66,14 @@ func (p *placement) doubtful() diag.List {
 	if n := len(p.doubts) - 1; n > 0 {
 		text += fmt.Sprintf("; so it is with %d other interfaces of the binding", n)
 	}
-	return diag.List{diag.New(bindingobject.BindingObject(p.binding), "spec.networking", diag.SecurityGroupUnclear, text, sgsync.DoubtRemedy(first.groups))}
+	return diag.List{diag.New(bindingobject.BindingObject(p.binding), "spec.networking", diag.SecurityGroupUnclear, text,
+		sgsync.DoubtRemedy(first.groups))}
 }
 
-// groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
-// others count.
-func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (p *placement, err error) {
+// groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why;
+// the others count.
+func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (
+	p *placement, err error) {
 	p = n.placing(o)
 	if p.groups, err = n.knownGroups(ctx); err != nil {
 		p.lost = endpoints
@@ -82,7 +85,8 @@ func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 
 func (n *Networks) placing(o *v1beta1.TargetGroupBinding) *placement {
 	return &placement{
-		of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]registrar.Endpoint{}, named: namesPorts(o), chosen: map[string]choice{},
+		of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]registrar.Endpoint{}, named: namesPorts(o),
+		chosen: map[string]choice{},
 		doubts: map[string]doubt{},
 	}
 }
@@ -125,9 +129,12 @@ func (n *Networks) knownGroups(ctx context.Context) (sgsync.Groups, error) {
 
 // namesPorts reports whether the networking of a binding names ports of pods. Ports of nodes have no names.
 func namesPorts(o *v1beta1.TargetGroupBinding) bool {
-	return ofAddress(o) && o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
-		return slices.ContainsFunc(r.Ports, func(p v1beta1.NetworkingPort) bool { return p.Port != nil && p.Port.StrVal != "" })
-	})
+	return ofAddress(o) && o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress,
+		func(r v1beta1.NetworkingIngressRule) bool {
+			return slices.ContainsFunc(r.Ports, func(p v1beta1.NetworkingPort) bool {
+				return p.Port != nil && p.Port.StrVal != ""
+			})
+		})
 }
 
 func (p *placement) fail(err error, of ...*registrar.Endpoint) {
@@ -185,13 +192,16 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoi
 		if i, ok := sgsync.ForNode(of(e.ID)); ok {
 			p.place(e, i)
 		} else {
-			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID), e)
+			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID),
+				e)
 		}
 	}
 }
 
-// interfaces returns a look-up of the interfaces of instances. Mostly all are known: then a binding pays for none of its nodes.
-func (p *placement) interfaces(ctx context.Context, ids iter.Seq[string]) (of func(id string) []network.Interface, err error) {
+// interfaces returns a look-up of the interfaces of instances. Mostly all are known: then a binding pays for none of
+// its nodes.
+func (p *placement) interfaces(ctx context.Context, ids iter.Seq[string]) (of func(id string) []network.Interface,
+	err error) {
 	for id := range ids {
 		if _, fresh := p.of.Interfaces.OfInstance(id); !fresh {
 			known, err := p.of.Interfaces.OfInstances(ctx, slices.Collect(ids))
@@ -211,8 +221,8 @@ func (p *placement) interfaces(ctx context.Context, ids iter.Seq[string]) (of fu
 	}, nil
 }
 
-// placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then, for
-// pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
+// placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then,
+// for pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
 func (p *placement) placePods(ctx context.Context, endpoints []registrar.Endpoint) {
 	rest := p.placeBranches(ctx, pointers(endpoints))
 	rest = p.placeOnInstances(ctx, rest)
@@ -238,7 +248,8 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []*registrar.En
 		}
 		i := byID[eni]
 		if addr, err := netip.ParseAddr(e.ID); err != nil || !i.Carries(addr) {
-			rest = append(rest, e) // whoever writes pods may name any interface: its groups are opened only if EC2 says that it has the address
+			// whoever writes pods may name any interface: its groups are opened only if EC2 says that it has the address
+			rest = append(rest, e)
 			continue
 		}
 		p.place(e, i)
@@ -268,9 +279,10 @@ func (p *placement) branchInterface(ctx context.Context, e *registrar.Endpoint) 
 	return ""
 }
 
-// placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known interfaces
-// do not have an endpoint's address: it may be newer than what is known.
-func (p *placement) placeOnInstances(ctx context.Context, endpoints []*registrar.Endpoint) (rest []*registrar.Endpoint) {
+// placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known
+// interfaces do not have an endpoint's address: it may be newer than what is known.
+func (p *placement) placeOnInstances(ctx context.Context, endpoints []*registrar.Endpoint) (
+	rest []*registrar.Endpoint) {
 	sought := map[string][]netip.Addr{}
 	on := endpoints[:0]
 	for _, e := range endpoints {
@@ -341,7 +353,8 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []*registrar.E
 		a := p.addresses(ctx, e)
 		if i, ok := found[a[0]]; ok {
 			p.place(e, i)
-		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) { // the node's interface, which the pod's address is delegated to
+			// the node's interface, which the pod's address is delegated to
+		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) {
 			p.place(e, i)
 		} else {
 			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)

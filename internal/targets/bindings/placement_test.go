@@ -17,9 +17,11 @@ func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
 		PodENIAnnotation: `[{"eniId": "eni-4", "privateIp": "10.0.0.4"}, {"eniId": "eni-6", "privateIp": "10.0.0.6", "ipv6Addr": "2001:db8::6"}]`,
 	}}}
 	plain := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "plain"}}
-	p := &placement{of: &Networks{Cluster: readable.Cluster{Reader: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}}
+	p := &placement{
+		of: &Networks{Cluster: readable.Cluster{Reader: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}}
 	for _, c := range []struct{ pod, address, want string }{
-		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""}, {"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
+		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""},
+		{"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
 	} {
 		e := registrar.Endpoint{Target: registrar.Target{ID: c.address}, Namespace: "shop", Pod: c.pod}
 		if got := p.branchInterface(t.Context(), &e); got != c.want {

@@ -23,13 +23,15 @@ import (
 // oneInterface is an EC2 in which each instance has one interface, with one security group.
 type oneInterface struct{ awsclient.EC2 }
 
-func (oneInterface) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+func (oneInterface) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeInstancesOutput, error) {
 	var all []ec2types.Instance
 	for _, id := range in.Filters[0].Values {
-		all = append(all, ec2types.Instance{InstanceId: aws.String(id), NetworkInterfaces: []ec2types.InstanceNetworkInterface{{
-			NetworkInterfaceId: aws.String("eni-" + id), Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}},
-			Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)},
-		}}})
+		all = append(all, ec2types.Instance{InstanceId: aws.String(id),
+			NetworkInterfaces: []ec2types.InstanceNetworkInterface{{
+				NetworkInterfaceId: aws.String("eni-" + id), Groups: []ec2types.GroupIdentifier{{GroupId: aws.String("sg-1")}},
+				Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)},
+			}}})
 	}
 	return &ec2.DescribeInstancesOutput{Reservations: []ec2types.Reservation{{Instances: all}}}, nil
 }
@@ -50,7 +52,8 @@ func (m machines) Node(_ context.Context, name string) (*corev1.Node, bool) {
 	return n, ok
 }
 
-// TestPlacementCostsFewBytesEach shows what the search for the security groups of a binding costs: nothing for each node, and two pointers for each pod.
+// TestPlacementCostsFewBytesEach shows what the search for the security groups of a binding costs: nothing for each
+// node, and two pointers for each pod.
 func TestPlacementCostsFewBytesEach(t *testing.T) { // not parallel: it counts bytes
 	for kind, most := range map[v1beta1.TargetType]float64{v1beta1.TargetTypeIP: 24, v1beta1.TargetTypeInstance: 1} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -64,7 +67,8 @@ func TestPlacementCostsFewBytesEach(t *testing.T) { // not parallel: it counts b
 					if kind == v1beta1.TargetTypeInstance {
 						node, id = fmt.Sprint("n", i), fmt.Sprintf("i-%d", i)
 					}
-					m.nodes[node] = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}, Spec: corev1.NodeSpec{ProviderID: "aws:///z/" + id}}
+					m.nodes[node] = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node}, Spec: corev1.NodeSpec{
+						ProviderID: "aws:///z/" + id}}
 					e := registrar.Endpoint{Target: registrar.Target{ID: id}, Node: node}
 					if kind == v1beta1.TargetTypeIP {
 						e.ID, e.Namespace, e.Pod = fmt.Sprintf("10.0.%d.%d", i/250, i%250+1), "shop", fmt.Sprint("web-", i)
@@ -72,7 +76,8 @@ func TestPlacementCostsFewBytesEach(t *testing.T) { // not parallel: it counts b
 					}
 					all = append(all, e)
 				}
-				x := &Networks{Cluster: m, Interfaces: network.NewInterfaces(oneInterface{}, time.Now), Chooser: sgsync.Chooser{Cluster: "c"}}
+				x := &Networks{Cluster: m, Interfaces: network.NewInterfaces(oneInterface{}, time.Now), Chooser: sgsync.Chooser{
+					Cluster: "c"}}
 				o := &v1beta1.TargetGroupBinding{Spec: v1beta1.TargetGroupBindingSpec{TargetType: &kind}}
 				spent := growth.Bytes(func() {
 					p := x.placing(o)

@@ -11,8 +11,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// Planned are the bindings of stacks as this process wrote them, or found them written as planned. Labels and annotations do not make a binding one of
-// a stack, as its author writes these. It is safe for concurrent use; a nil Planned has none.
+// Planned are the bindings of stacks as this process wrote them, or found them written as planned. Labels and
+// annotations do not make a binding one of a stack, as its author writes these. It is safe for concurrent use; a nil
+// Planned has none.
 type Planned struct {
 	// Changed is called when a binding is planned in another way than before; nil = nobody needs to know.
 	Changed func(binding types.NamespacedName)
@@ -51,7 +52,8 @@ func (p *Planned) Forget(key types.NamespacedName) {
 	delete(p.of, key)
 }
 
-// Is reports whether a binding is as its stack planned it: its targets and its networking are the controller's own words.
+// Is reports whether a binding is as its stack planned it: its targets and its networking are the controller's own
+// words.
 func (p *Planned) Is(o *v1beta1.TargetGroupBinding) bool {
 	if p == nil {
 		return false
@@ -89,6 +91,7 @@ func (p *Planned) Len() int {
 
 // SamePlan reports whether two bindings, whose references are literals, have the same targets and networking.
 func SamePlan(a, b stack.Binding) bool {
-	return a.TargetGroup == b.TargetGroup && a.TargetType == b.TargetType && a.ServiceName == b.ServiceName && a.ServicePort == b.ServicePort &&
+	return a.TargetGroup == b.TargetGroup && a.TargetType == b.TargetType && a.ServiceName == b.ServiceName &&
+		a.ServicePort == b.ServicePort &&
 		canonical.SameNetworking(a.Networking, b.Networking, canonical.Literal)
 }

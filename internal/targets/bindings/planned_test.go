@@ -13,8 +13,10 @@ import (
 func TestPlannedBindingsAreRecognised(t *testing.T) {
 	t.Parallel()
 	b := stack.Binding{
-		Namespace: "shop", Name: "k8s-shop-web", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:web"), TargetType: "ip", ServiceName: "web", ServicePort: "80",
-		Networking: []stack.NetworkingRule{{FromCIDRs: []string{"0.0.0.0/0"}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
+		Namespace: "shop", Name: "k8s-shop-web", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:web"),
+		TargetType: "ip", ServiceName: "web", ServicePort: "80",
+		Networking: []stack.NetworkingRule{{FromCIDRs: []string{"0.0.0.0/0"}, Ports: []stack.NetworkingPort{
+			{Protocol: "TCP", Port: "8080"}}}},
 	}
 	object := func(change func(*v1beta1.TargetGroupBinding)) *v1beta1.TargetGroupBinding {
 		o := &v1beta1.TargetGroupBinding{Spec: bindingobject.BindingSpec(b)}
@@ -33,13 +35,21 @@ func TestPlannedBindingsAreRecognised(t *testing.T) {
 		change          func(*v1beta1.TargetGroupBinding)
 		is, isElsewhere bool
 	}{
-		"as planned":                  {func(*v1beta1.TargetGroupBinding) {}, true, false},
-		"with fields of AWS":          {func(o *v1beta1.TargetGroupBinding) { o.Spec.VpcID = "vpc-1" }, true, false},
-		"another port":                {func(o *v1beta1.TargetGroupBinding) { o.Spec.Networking.Ingress[0].Ports[0].Port.IntVal = 22 }, false, false},
-		"no port":                     {func(o *v1beta1.TargetGroupBinding) { o.Spec.Networking.Ingress[0].Ports[0].Port = nil }, false, false},
-		"another source":              {func(o *v1beta1.TargetGroupBinding) { o.Spec.Networking.Ingress[0].From[0].IPBlock.CIDR = "::/0" }, false, false},
-		"another Service":             {func(o *v1beta1.TargetGroupBinding) { o.Spec.ServiceRef.Name = "mine" }, false, false},
-		"another target group":        {func(o *v1beta1.TargetGroupBinding) { o.Spec.TargetGroupARN = "arn:mine" }, false, false},
+		"as planned":         {func(*v1beta1.TargetGroupBinding) {}, true, false},
+		"with fields of AWS": {func(o *v1beta1.TargetGroupBinding) { o.Spec.VpcID = "vpc-1" }, true, false},
+		"another port": {func(o *v1beta1.TargetGroupBinding) {
+			o.Spec.Networking.Ingress[0].Ports[0].Port.IntVal = 22
+		}, false, false},
+		"no port": {func(o *v1beta1.TargetGroupBinding) {
+			o.Spec.Networking.Ingress[0].Ports[0].Port = nil
+		}, false, false},
+		"another source": {func(o *v1beta1.TargetGroupBinding) {
+			o.Spec.Networking.Ingress[0].From[0].IPBlock.CIDR = "::/0"
+		}, false, false},
+		"another Service": {func(o *v1beta1.TargetGroupBinding) { o.Spec.ServiceRef.Name = "mine" },
+			false, false},
+		"another target group": {func(o *v1beta1.TargetGroupBinding) { o.Spec.TargetGroupARN = "arn:mine" },
+			false, false},
 		"a copy under another name":   {func(o *v1beta1.TargetGroupBinding) { o.Name = "copy" }, false, true},
 		"a copy in another namespace": {func(o *v1beta1.TargetGroupBinding) { o.Namespace = "evil" }, false, true},
 	} {

@@ -30,7 +30,8 @@ import (
 
 // TargetGroups describes target groups.
 type TargetGroups interface {
-	DescribeTargetGroups(context.Context, *elbv2.DescribeTargetGroupsInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error)
+	DescribeTargetGroups(context.Context, *elbv2.DescribeTargetGroupsInput, ...func(*elbv2.Options)) (
+		*elbv2.DescribeTargetGroupsOutput, error)
 }
 
 // Fill writes into a spec what it leaves to its target group.
@@ -38,7 +39,8 @@ func Fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 	s.TargetGroupARN = cmp.Or(s.TargetGroupARN, aws.ToString(tg.TargetGroupArn))
 	s.TargetType = cmp.Or(s.TargetType, bindingobject.Pointer[v1beta1.TargetType](string(tg.TargetType)))
 	s.TargetGroupProtocol = cmp.Or(s.TargetGroupProtocol, bindingobject.Pointer[v1beta1.Protocol](string(tg.Protocol)))
-	s.IPAddressType = cmp.Or(s.IPAddressType, bindingobject.Pointer[v1beta1.IPAddressType](cmp.Or(string(tg.IpAddressType), stack.IPv4)))
+	s.IPAddressType = cmp.Or(s.IPAddressType, bindingobject.Pointer[v1beta1.IPAddressType](
+		cmp.Or(string(tg.IpAddressType), stack.IPv4)))
 	s.VpcID = cmp.Or(s.VpcID, aws.ToString(tg.VpcId))
 }
 
@@ -48,14 +50,16 @@ func Contradiction(roles iamroles.Roles, o *v1beta1.TargetGroupBinding) *diag.Di
 		return d
 	}
 	if o.Spec.MultiClusterTargetGroup && o.Spec.TargetGroupARN == "" {
-		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.InvalidBinding, "a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
+		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.InvalidBinding,
+			"a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
 		return &d
 	}
 	return admission.Role(roles, o)
 }
 
 // Describe reads the target group of a binding; balancing is Elastic Load Balancing where that is.
-func Describe(ctx context.Context, balancing TargetGroups, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
+func Describe(ctx context.Context, balancing TargetGroups, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup,
+	*diag.Diagnostic) {
 	s := &o.Spec
 	in, path := &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{s.TargetGroupARN}}, "spec.targetGroupARN"
 	if s.TargetGroupARN == "" {
@@ -67,7 +71,8 @@ func Describe(ctx context.Context, balancing TargetGroups, o *v1beta1.TargetGrou
 	}
 	if n := len(out.TargetGroups); n != 1 {
 		d := diag.New(bindingobject.BindingObject(o), path, diag.InvalidBinding,
-			fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n), "name an existing target group")
+			fmt.Sprintf("expecting a single targetGroup with query [%s%s] but got %d", s.TargetGroupARN, s.TargetGroupName, n),
+			"name an existing target group")
 		return elbtypes.TargetGroup{}, &d
 	}
 	return out.TargetGroups[0], nil
@@ -96,17 +101,23 @@ func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diag
 	arn, family := aws.ToString(tg.TargetGroupArn), cmp.Or(string(tg.IpAddressType), stack.IPv4)
 	switch {
 	case tg.TargetType != elbtypes.TargetTypeEnumIp && tg.TargetType != elbtypes.TargetTypeEnumInstance:
-		return fail("spec.targetType", "unsupported TargetType: "+string(tg.TargetType), "bind a target group of type ip or instance")
+		return fail("spec.targetType", "unsupported TargetType: "+string(tg.TargetType),
+			"bind a target group of type ip or instance")
 	case s.TargetType != nil && string(*s.TargetType) != string(tg.TargetType):
-		return fail("spec.targetType", fmt.Sprintf("targetType of TargetGroup %s is %s, not %s", arn, tg.TargetType, *s.TargetType), "leave spec.targetType out, or set it so")
+		return fail("spec.targetType", fmt.Sprintf("targetType of TargetGroup %s is %s, not %s", arn, tg.TargetType,
+			*s.TargetType), "leave spec.targetType out, or set it so")
 	case s.TargetGroupProtocol != nil && string(*s.TargetGroupProtocol) != string(tg.Protocol):
-		return fail("spec.targetGroupProtocol", fmt.Sprintf("TargetGroup %s protocol differs (got %s, expected %s)", arn, *s.TargetGroupProtocol, tg.Protocol), "leave it out, or set it so")
+		return fail("spec.targetGroupProtocol", fmt.Sprintf("TargetGroup %s protocol differs (got %s, expected %s)", arn,
+			*s.TargetGroupProtocol, tg.Protocol), "leave it out, or set it so")
 	case s.IPAddressType != nil && string(*s.IPAddressType) != family:
-		return fail("spec.ipAddressType", fmt.Sprintf("invalid IP address type %s for TargetGroup %s", *s.IPAddressType, arn), "leave it out, or set it to "+family)
+		return fail("spec.ipAddressType", fmt.Sprintf("invalid IP address type %s for TargetGroup %s", *s.IPAddressType, arn),
+			"leave it out, or set it to "+family)
 	case s.VpcID != "" && s.VpcID != aws.ToString(tg.VpcId):
-		return fail("spec.vpcID", fmt.Sprintf("invalid VpcID %s doesnt match VpcID from TargetGroup %s", s.VpcID, arn), "leave it out, or set it to "+aws.ToString(tg.VpcId))
+		return fail("spec.vpcID", fmt.Sprintf("invalid VpcID %s doesnt match VpcID from TargetGroup %s", s.VpcID, arn),
+			"leave it out, or set it to "+aws.ToString(tg.VpcId))
 	case tg.TargetType == elbtypes.TargetTypeEnumIp && s.NodeSelector != nil:
-		return fail("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip", "remove nodeSelector")
+		return fail("spec.nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip",
+			"remove nodeSelector")
 	}
 	return nil
 }
@@ -115,7 +126,8 @@ func Mismatch(o *v1beta1.TargetGroupBinding, tg elbtypes.TargetGroup) *diag.Diag
 func Problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
 	status := apierrors.APIStatus(nil)
 	if denial, ok := diag.DenialOf(awsclient.SteadyText(err.Error())); ok && errors.As(err, &status) {
-		text, remedy := denial.Of(diag.Object{Kind: "ConfigMap", Namespace: o.Namespace, Name: naming.ClaimsConfigMap(o.Name)}, true)
+		text, remedy := denial.Of(diag.Object{Kind: "ConfigMap", Namespace: o.Namespace, Name: naming.ClaimsConfigMap(
+			o.Name)}, true)
 		return diag.New(bindingobject.BindingObject(o), "", diag.PolicyDenied, text, remedy)
 	}
 	d := awsclient.Problem("", err)

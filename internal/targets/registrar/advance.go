@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// readTime is how long the first read of a group may take before what is wanted is registered without it, but for what earlier processes have
-// most likely registered: registering a target that is registered has no effect (ELB API reference, RegisterTargets).
+// readTime is how long the first read of a group may take before what is wanted is registered without it, but for what
+// earlier processes have most likely registered: registering a target that is registered has no effect (ELB API
+// reference, RegisterTargets).
 const readTime = time.Second
 
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.

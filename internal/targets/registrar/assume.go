@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
-// and in groups that are shared all.
+// Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets
+// that a binding wanted, and in groups that are shared all.
 func (r *Registry) Registered(in awsclient.Scope) map[string][]Target {
 	r.mu.Lock()
 	groups := make([]*group, 0, len(r.groups))

@@ -12,11 +12,12 @@ import (
 
 // InvalidSelector is the finding that the node selector of a binding cannot be parsed.
 func InvalidSelector(b *v1beta1.TargetGroupBinding, err error) diag.Diagnostic {
-	return diag.New(bindingobject.BindingObject(b), "spec.nodeSelector", diag.InvalidBinding, err.Error(), "correct the selector")
+	return diag.New(bindingobject.BindingObject(b), "spec.nodeSelector", diag.InvalidBinding, err.Error(),
+		"correct the selector")
 }
 
-// Backend is the port of a Service that a binding refers to. If d is not nil, it is why the binding has no targets there: of a port that does not exist none
-// are wanted, and what else is wrong hides which.
+// Backend is the port of a Service that a binding refers to. If d is not nil, it is why the binding has no targets
+// there: of a port that does not exist none are wanted, and what else is wrong hides which.
 func Backend(b *v1beta1.TargetGroupBinding, svc *corev1.Service) (port corev1.ServicePort, d *diag.Diagnostic) {
 	bad := func(path string, code diag.Code, text, remedy string) (corev1.ServicePort, *diag.Diagnostic) {
 		d := diag.New(bindingobject.BindingObject(b), path, code, text, remedy)
@@ -26,11 +27,15 @@ func Backend(b *v1beta1.TargetGroupBinding, svc *corev1.Service) (port corev1.Se
 	port, ok := PortOf(svc, b.Spec.ServiceRef.Port)
 	switch byNode := b.Spec.TargetType != nil && *b.Spec.TargetType == v1beta1.TargetTypeInstance; {
 	case !ok:
-		return bad("spec.serviceRef.port", diag.ServiceMissing, fmt.Sprintf("backend not found: unable to find port %s on service %s", b.Spec.ServiceRef.Port.String(), name), "name a port of the Service")
+		return bad("spec.serviceRef.port", diag.ServiceMissing,
+			fmt.Sprintf("backend not found: unable to find port %s on service %s", b.Spec.ServiceRef.Port.String(), name),
+			"name a port of the Service")
 	case byNode && svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer:
-		return bad("spec.serviceRef", diag.InvalidBinding, "service type must be either 'NodePort' or 'LoadBalancer': "+name, "change the Service's type, or use ip targets")
+		return bad("spec.serviceRef", diag.InvalidBinding, "service type must be either 'NodePort' or 'LoadBalancer': "+name,
+			"change the Service's type, or use ip targets")
 	case byNode && port.NodePort == 0:
-		return bad("spec.serviceRef.port", diag.InvalidBinding, fmt.Sprintf("service %s has no node port for port %d", name, port.Port), "allow node ports on the Service, or use ip targets")
+		return bad("spec.serviceRef.port", diag.InvalidBinding, fmt.Sprintf("service %s has no node port for port %d", name,
+			port.Port), "allow node ports on the Service, or use ip targets")
 	}
 	return port, nil
 }

@@ -18,9 +18,12 @@ func TestEachEndpointOfAPodThatIsNoTargetHasAReason(t *testing.T) {
 	ending := pod("ending", "a", corev1.ConditionTrue, "10.0.0.3")
 	ending.DeletionTimestamp, ending.UID = &metav1.Time{}, "7"
 	c := cluster{
-		pods: map[string]*corev1.Pod{"ending": ending, "starting": pod("starting", "a", corev1.ConditionFalse), "gated": pod("gated", "a", corev1.ConditionTrue), "cut": pod("cut", "silent", corev1.ConditionTrue), "down": pod("down", "sick", corev1.ConditionTrue), "lost": pod("lost", "nowhere", corev1.ConditionTrue),
+		pods: map[string]*corev1.Pod{"ending": ending, "starting": pod("starting", "a", corev1.ConditionFalse),
+			"gated": pod("gated", "a", corev1.ConditionTrue), "cut": pod("cut", "silent", corev1.ConditionTrue),
+			"down": pod("down", "sick", corev1.ConditionTrue), "lost": pod("lost", "nowhere", corev1.ConditionTrue),
 			"ready": pod("ready", "a", corev1.ConditionTrue), "ended": pod("ended", "a", corev1.ConditionTrue)},
-		nodes: map[string]*corev1.Node{"a": node("a", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil), "sick": node("sick", "", corev1.ConditionFalse, nil)},
+		nodes: map[string]*corev1.Node{"a": node("a", "", corev1.ConditionTrue, nil),
+			"silent": node("silent", "", corev1.ConditionUnknown, nil), "sick": node("sick", "", corev1.ConditionFalse, nil)},
 	}
 	c.pods["ended"].Status.Phase = corev1.PodSucceeded
 	names := map[string]string{}
@@ -34,13 +37,18 @@ func TestEachEndpointOfAPodThatIsNoTargetHasAReason(t *testing.T) {
 			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(ready), Terminating: ptr.To(terminating)},
 		}
 	}
-	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{
-		endpoint("ready", true, false), endpoint("leaving", true, true), endpoint("ending", true, false), endpoint("starting", false, false), endpoint("gated", false, false),
-		endpoint("cut", false, false), endpoint("down", false, false), endpoint("lost", false, false), endpoint("gone", false, false), endpoint("ended", true, false),
-		{Addresses: []string{"machine"}}, {Addresses: []string{"broken"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(false)}},
+	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+		{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{
+		endpoint("ready", true, false), endpoint("leaving", true, true), endpoint("ending", true, false),
+		endpoint("starting", false, false), endpoint("gated", false, false),
+		endpoint("cut", false, false), endpoint("down", false, false), endpoint("lost", false, false),
+		endpoint("gone", false, false), endpoint("ended", true, false),
+		{Addresses: []string{"machine"}}, {Addresses: []string{"broken"}, Conditions: discoveryv1.EndpointConditions{
+			Ready: ptr.To(false)}},
 	}}
 	got := map[string]string{}
-	all := append(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false), PodlessCandidates(corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false)...)
+	all := append(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false),
+		PodlessCandidates(corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false)...)
 	for _, x := range all {
 		name, ok := names[x.ID]
 		if !ok {
@@ -52,8 +60,10 @@ func TestEachEndpointOfAPodThatIsNoTargetHasAReason(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"ready": "", "leaving": "its pod terminates", "ending": "its pod terminates", "starting": "the containers of its pod are not ready", "gated": "",
-		"cut": "its node does not report", "down": "its node is not ready", "lost": "its node does not exist", "gone": "its pod does not exist", "ended": "its pod has ended",
+		"ready": "", "leaving": "its pod terminates", "ending": "its pod terminates",
+		"starting": "the containers of its pod are not ready", "gated": "",
+		"cut": "its node does not report", "down": "its node is not ready", "lost": "its node does not exist",
+		"gone": "its pod does not exist", "ended": "its pod has ended",
 		"machine": "", "broken": "its EndpointSlice says that it is not ready",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -83,27 +93,33 @@ func TestEachNodeThatIsNoTargetHasAReason(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"ready": "", "excluded": "its labels exclude it from load balancers", "jobs": "spec.nodeSelector does not select it", "leaving": "an autoscaler is about to remove it",
-		"nameless": "providerID is not specified for node: nameless", "sick": "its node is not ready", "silent": "its node does not report",
+		"ready": "", "excluded": "its labels exclude it from load balancers", "jobs": "spec.nodeSelector does not select it",
+		"leaving":  "an autoscaler is about to remove it",
+		"nameless": "providerID is not specified for node: nameless", "sick": "its node is not ready",
+		"silent": "its node does not report",
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }
 
-// TestServingPodsAreThoseOfTheCandidates shows that Behind.Serving finds what the candidates say, and returns the list of before where that is the same.
+// TestServingPodsAreThoseOfTheCandidates shows that Behind.Serving finds what the candidates say, and returns the list
+// of before where that is the same.
 func TestServingPodsAreThoseOfTheCandidates(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c := cluster{pods: map[string]*corev1.Pod{}, nodes: map[string]*corev1.Node{"up": node("up", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil)}}
+		c := cluster{pods: map[string]*corev1.Pod{}, nodes: map[string]*corev1.Node{
+			"up": node("up", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil)}}
 		b := Behind{Port: corev1.ServicePort{}}
 		for range rapid.IntRange(0, 3).Draw(t, "slices") {
-			s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}}
+			s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+				{Port: ptr.To[int32](80)}}}
 			for range rapid.IntRange(0, 4).Draw(t, "endpoints") {
 				n := rapid.IntRange(0, 5).Draw(t, "pod")
 				name, address := fmt.Sprint("p", n), fmt.Sprint("10.0.0.", n)
 				if rapid.Float64Range(0, 1).Draw(t, "exists") < 0.9 {
-					c.pods[name] = pod(name, rapid.SampledFrom([]string{"up", "silent"}).Draw(t, "node"), corev1.ConditionTrue, address)
+					c.pods[name] = pod(name, rapid.SampledFrom([]string{"up", "silent"}).Draw(t, "node"),
+						corev1.ConditionTrue, address)
 				}
 				s.Endpoints = append(s.Endpoints, endpoint(address, name, ptr.To(rapid.Bool().Draw(t, "ready")), nil))
 			}

@@ -9,24 +9,28 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// An EndpointSlice is the word of whoever may write it. Which pod has an address is in the status of the pod, which only its kubelet writes.
+// An EndpointSlice is the word of whoever may write it. Which pod has an address is in the status of the pod, which
+// only its kubelet writes.
 
 // Confirmer is a Cluster that may be behind, and can ask the API server.
 type Confirmer interface {
-	// ConfirmedPod returns a pod that the cluster does not show at an address, as the API server has it, if it exists. Where that is not known, ok is
-	// false, and the caller of the resolution learns that from the Confirmer.
+	// ConfirmedPod returns a pod that the cluster does not show at an address, as the API server has it, if it exists.
+	// Where that is not known, ok is false, and the caller of the resolution learns that from the Confirmer.
 	ConfirmedPod(ctx context.Context, namespace, name, address string) (pod *corev1.Pod, ok bool)
 }
 
-// sliceController is the manager of the EndpointSlices that Kubernetes makes of pods. They name what was a pod a moment ago, which nobody has to be told.
+// sliceController is the manager of the EndpointSlices that Kubernetes makes of pods. They name what was a pod a moment
+// ago, which nobody has to be told.
 const sliceController = "endpointslice-controller.k8s.io"
 
-// Ended reports whether all containers of a pod have ended for good. Its status keeps the addresses, which other pods may have meanwhile.
+// Ended reports whether all containers of a pod have ended for good. Its status keeps the addresses, which other pods
+// may have meanwhile.
 func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// HasAddress reports whether an address is one of a pod's. A pod in the network of its node has the addresses of the node.
+// HasAddress reports whether an address is one of a pod's. A pod in the network of its node has the addresses of the
+// node.
 func HasAddress(pod *corev1.Pod, address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Is4In6() || Ended(pod) {
@@ -38,7 +42,8 @@ func HasAddress(pod *corev1.Pod, address string) bool {
 	}
 	s := &pod.Status
 	return is(s.PodIP) || slices.ContainsFunc(s.PodIPs, func(p corev1.PodIP) bool { return is(p.IP) }) ||
-		pod.Spec.HostNetwork && (is(s.HostIP) || slices.ContainsFunc(s.HostIPs, func(h corev1.HostIP) bool { return is(h.IP) }))
+		pod.Spec.HostNetwork &&
+			(is(s.HostIP) || slices.ContainsFunc(s.HostIPs, func(h corev1.HostIP) bool { return is(h.IP) }))
 }
 
 // Holds reports whether a pod that is not asked to end has an address.
@@ -52,9 +57,11 @@ const (
 	podTerminates = "its pod terminates"
 )
 
-// claimedPod is the pod that an endpoint names, if the address of the endpoint is the pod's. Where the cached one, nil if there is
-// none, does not show that, the API server is asked. Of another endpoint, why says what is wrong, and refused that it is no matter of time.
-func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, cached *corev1.Pod) (pod *corev1.Pod, why string, refused bool) {
+// claimedPod is the pod that an endpoint names, if the address of the endpoint is the pod's. Where the cached one, nil
+// if there is none, does not show that, the API server is asked. Of another endpoint, why says what is wrong, and
+// refused that it is no matter of time.
+func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1.Endpoint, cached *corev1.Pod) (
+	pod *corev1.Pod, why string, refused bool) {
 	pod, ok := cached, cached != nil
 	if !ok || !Holds(pod, e.Addresses[0]) {
 		if live, may := c.(Confirmer); may {
@@ -74,17 +81,20 @@ func claimedPod(ctx context.Context, c Cluster, namespace string, e *discoveryv1
 	return pod, "", false
 }
 
-// terminates reports whether the pod of an endpoint is asked to end. One of that name with another UID may have a successor.
+// terminates reports whether the pod of an endpoint is asked to end. One of that name with another UID may have a
+// successor.
 func terminates(pod *corev1.Pod, e *discoveryv1.Endpoint) bool {
 	return pod.DeletionTimestamp != nil && (e.TargetRef.UID == "" || pod.UID == e.TargetRef.UID)
 }
 
-// reserved are the ranges in which no machine of a VPC has an address of its own: those of the machine that sends (RFC 6890), of services that AWS offers to each instance
-// (instance metadata, DNS, time, credentials), and those that stand for an IPv4 address.
+// reserved are the ranges in which no machine of a VPC has an address of its own: those of the machine that sends (RFC
+// 6890), of services that AWS offers to each instance (instance metadata, DNS, time, credentials), and those that stand
+// for an IPv4 address.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4"),
 	netip.MustParsePrefix("fd00:ec2::/32"),
-	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
 }
 
@@ -93,7 +103,8 @@ var reserved = []netip.Prefix{
 // metadata), and for IPv6 forms of IPv4 addresses.
 func Reserved(address string) bool {
 	a, err := netip.ParseAddr(address)
-	return err != nil || a.Zone() != "" || a.Is4In6() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() ||
+	return err != nil || a.Zone() != "" || a.Is4In6() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() ||
+		a.IsUnspecified() ||
 		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 

@@ -43,7 +43,8 @@ func TestATargetThatAWSDoesNotHaveDoesNotKeepABindingFromGoing(t *testing.T) {
 
 func TestABindingGoesThoughItsTargetGroupIsGoneOrItsARNIsNone(t *testing.T) {
 	t.Parallel()
-	for code, goes := range map[string]bool{"TargetGroupNotFound": true, "ValidationError": true, "AccessDenied": false, "Throttling": false} {
+	for code, goes := range map[string]bool{"TargetGroupNotFound": true, "ValidationError": true, "AccessDenied": false,
+		"Throttling": false} {
 		b := &balancing{unread: &smithy.GenericAPIError{Code: code, Message: "no"}}
 		r := newRegistry(b, b.write, func(string) bool { return false })
 		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, Group: tg}); (err == nil) != goes {

@@ -24,7 +24,8 @@ func TestACheckReportsOwnTargetsThatWentAndThoseThatOthersRegistered(t *testing.
 	}
 	check := func(what string, wantGone, wantOthers []string) {
 		t.Helper()
-		if _, _, err := r.Recheck(t.Context(), tg); err != nil || !slices.Equal(gone, wantGone) || !slices.Equal(others, wantOthers) {
+		if _, _, err := r.Recheck(t.Context(), tg); err != nil || !slices.Equal(gone, wantGone) ||
+			!slices.Equal(others, wantOthers) {
 			t.Errorf("%s: %q went, others are %q, %v", what, gone, others, err)
 		}
 	}
@@ -33,7 +34,8 @@ func TestACheckReportsOwnTargetsThatWentAndThoseThatOthersRegistered(t *testing.
 		t.Fatal(err)
 	}
 	check("nothing changed", nil, nil)
-	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.9.9.9", "healthy"), held("10.8.8.8", "draining")}
+	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.9.9.9", "healthy"),
+		held("10.8.8.8", "draining")}
 	check("changed by another", []string{q.Want[1].Key()}, []string{"10.9.9.9 healthy"})
 
 	// With Unseen, what others registered stays, and the own target comes back.

@@ -2,7 +2,8 @@ package registrar
 
 import "slices"
 
-// FoundDraining reports whether the last read of a group found targets that drain, and whether it is known, or will not be soon, what is registered.
+// FoundDraining reports whether the last read of a group found targets that drain, and whether it is known, or will not
+// be soon, what is registered.
 func (r *Registry) FoundDraining(of Group) (draining, known bool) {
 	g := r.known(of)
 	if g == nil {
@@ -13,7 +14,8 @@ func (r *Registry) FoundDraining(of Group) (draining, known bool) {
 	return g.draining, g.known || g.overdue
 }
 
-// KeepRules has the next process read a group instead of assuming what is registered in it, as rules stay because of targets that drain.
+// KeepRules has the next process read a group instead of assuming what is registered in it, as rules stay because of
+// targets that drain.
 func (r *Registry) KeepRules(of Group, keep bool) {
 	if g := r.known(of); g != nil {
 		g.mu.Lock()

@@ -84,7 +84,8 @@ type Candidate struct {
 }
 
 // PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
-func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
+func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice,
+	ipv6 bool) (out []Candidate) {
 	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
 		if ofPod(e) {
 			out = append(out, podCandidate(ctx, c, s, e, number))
@@ -103,9 +104,10 @@ type Behind struct {
 // scratch has lists in which endpoints are gathered and sorted. Most passes find those of the pass before.
 var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
 
-// Serving are the endpoints of pods that Serving chooses among the candidates, and the candidates that are refused. If these endpoints are those of
-// before, the result is that list. Nobody changes either.
-func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []Endpoint) (serving []Endpoint, refused []Candidate) {
+// Serving are the endpoints of pods that Serving chooses among the candidates, and the candidates that are refused. If
+// these endpoints are those of before, the result is that list. Nobody changes either.
+func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []Endpoint) (serving []Endpoint,
+	refused []Candidate) {
 	gathered, _ := scratch.Get().(*[]Endpoint)
 	in, unknown := (*gathered)[:0], []Endpoint(nil)
 	eachEndpoint(b.Port, b.Slices, b.IPv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
@@ -148,7 +150,8 @@ func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.Endpoint
 		if ofPod(e) {
 			return
 		}
-		x := Candidate{Endpoint: Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace}, Ready: corev1.ConditionTrue}
+		x := Candidate{Endpoint: Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace},
+			Ready: corev1.ConditionTrue}
 		if e.NodeName != nil {
 			x.Node = *e.NodeName
 		}
@@ -160,8 +163,10 @@ func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.Endpoint
 	return out
 }
 
-// eachEndpoint calls f with each endpoint of a family that has an address, and with each port number of its slice that belongs to the Service port.
-func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool, f func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32)) {
+// eachEndpoint calls f with each endpoint of a family that has an address, and with each port number of its slice that
+// belongs to the Service port.
+func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool,
+	f func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32)) {
 	for _, s := range slicesOf {
 		if s.AddressType != familyOf(ipv6) {
 			continue
@@ -198,7 +203,8 @@ func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
 }
 
 // podCandidate is a pod's endpoint.
-func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port int32) Candidate {
+func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint,
+	port int32) Candidate {
 	out := Candidate{Ready: corev1.ConditionFalse, Endpoint: Endpoint{
 		Target:    Target{ID: e.Addresses[0], Port: port},
 		Namespace: cmp.Or(e.TargetRef.Namespace, s.Namespace),
@@ -270,7 +276,8 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 	return corev1.ConditionFalse
 }
 
-// Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
+// Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by
+// key.
 func Serving(all []Candidate, failOpen bool) []Endpoint {
 	in := ofStatus(all, corev1.ConditionTrue)
 	if len(in) == 0 && failOpen {
@@ -313,8 +320,9 @@ func Refused(all []Candidate) []Candidate {
 }
 
 // defaultNodes are the nodes that serve instance targets, unless they are excluded by label.
-var defaultNodes = mustParse("!node-role.kubernetes.io/master,!node.kubernetes.io/exclude-from-external-load-balancers," +
-	"!alpha.service-controller.kubernetes.io/exclude-balancer,eks.amazonaws.com/compute-type notin (fargate,hybrid)")
+var defaultNodes = mustParse(
+	"!node-role.kubernetes.io/master,!node.kubernetes.io/exclude-from-external-load-balancers," +
+		"!alpha.service-controller.kubernetes.io/exclude-balancer,eks.amazonaws.com/compute-type notin (fargate,hybrid)")
 
 func mustParse(s string) labels.Selector {
 	sel, err := labels.Parse(s)
@@ -327,9 +335,10 @@ func mustParse(s string) labels.Selector {
 // Skipped is a node that is left out because of what it lacks, which is reported; the others are registered.
 type Skipped struct{ Node, Why string }
 
-// NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector admit,
-// that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
-func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint, []Skipped, error) {
+// NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector
+// admit, that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
+func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint,
+	[]Skipped, error) {
 	all, err := NodeCandidates(nodes, selector, nodePort)
 	var skipped []Skipped
 	for _, c := range all {
@@ -378,12 +387,14 @@ func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePo
 // leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.
 func leaving(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
-		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" && t.Effect == corev1.TaintEffectNoSchedule
+		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" &&
+			t.Effect == corev1.TaintEffectNoSchedule
 	})
 }
 
-// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, shut down, about to be removed or excluded
-// from load balancers. Its readiness does not count, as it fails for all nodes at once where the control plane loses touch with them.
+// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, shut down, about to
+// be removed or excluded from load balancers. Its readiness does not count, as it fails for all nodes at once where the
+// control plane loses touch with them.
 func NodeStays(n *corev1.Node) bool {
 	return !n.Spec.Unschedulable && !PodsLeave(n, true) && defaultNodes.Matches(labels.Set(n.Labels))
 }

@@ -27,10 +27,12 @@ func (c cluster) Node(_ context.Context, name string) (*corev1.Node, bool) {
 	return n, ok
 }
 
-func node(name, provider string, ready corev1.ConditionStatus, labels map[string]string, taints ...corev1.Taint) *corev1.Node {
+func node(name, provider string, ready corev1.ConditionStatus, labels map[string]string,
+	taints ...corev1.Taint) *corev1.Node {
 	n := &corev1.Node{}
 	n.Name, n.Labels, n.Spec.ProviderID, n.Spec.Taints = name, labels, provider, taints
-	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: ready},
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse},
+		{Type: corev1.NodeReady, Status: ready},
 		{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionUnknown}}
 	return n
 }
@@ -41,7 +43,8 @@ func pod(name, node string, containersReady corev1.ConditionStatus, address ...s
 	for _, a := range address {
 		p.Status.PodIPs = append(p.Status.PodIPs, corev1.PodIP{IP: a})
 	}
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: containersReady}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue},
+		{Type: corev1.ContainersReady, Status: containersReady}}
 	return p
 }
 
@@ -55,13 +58,17 @@ func endpoint(addr, pod string, ready, terminating *bool) discoveryv1.Endpoint {
 
 func TestAnEndpointIsOnTheNodeOfItsPod(t *testing.T) {
 	t.Parallel()
-	c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.0.1"), "b": pod("b", "good", corev1.ConditionTrue, "10.0.0.2"), "c": pod("c", "", corev1.ConditionTrue, "10.0.0.3")}}
+	c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.0.1"),
+		"b": pod("b", "good", corev1.ConditionTrue, "10.0.0.2"), "c": pod("c", "", corev1.ConditionTrue, "10.0.0.3")}}
 	written := endpoint("10.0.0.2", "b", ptr.To(true), nil)
 	written.NodeName = ptr.To("other")
-	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}},
-		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "c", ptr.To(true), nil), endpoint("10.0.0.4", "nobody", ptr.To(true), nil)}}
+	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+		{Port: ptr.To[int32](8080)}},
+		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written,
+			endpoint("10.0.0.3", "c", ptr.To(true), nil), endpoint("10.0.0.4", "nobody", ptr.To(true), nil)}}
 	var nodes []string
-	for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false), true) {
+	for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s},
+		false), true) {
 		nodes = append(nodes, e.Node)
 	}
 	if diff := cmp.Diff([]string{"good", "good", ""}, nodes); diff != "" {
@@ -74,11 +81,14 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 	c := cluster{
 		pods: map[string]*corev1.Pod{
 			"a": pod("a", "good", corev1.ConditionTrue, "10.0.0.1"), "b": pod("b", "good", corev1.ConditionTrue, "10.0.0.2"),
-			"gated": pod("gated", "good", corev1.ConditionTrue, "10.0.0.3"), "starting": pod("starting", "good", corev1.ConditionFalse, "10.0.0.4"),
-			"lost": pod("lost", "lost", corev1.ConditionTrue, "10.0.0.5"), "bad": pod("bad", "bad", corev1.ConditionTrue, "10.0.0.6"),
+			"gated": pod("gated", "good", corev1.ConditionTrue, "10.0.0.3"), "starting": pod("starting", "good",
+				corev1.ConditionFalse, "10.0.0.4"),
+			"lost": pod("lost", "lost", corev1.ConditionTrue, "10.0.0.5"), "bad": pod("bad", "bad", corev1.ConditionTrue,
+				"10.0.0.6"),
 		},
 		nodes: map[string]*corev1.Node{
-			"good": node("good", "", corev1.ConditionTrue, nil), "lost": node("lost", "", corev1.ConditionUnknown, nil), "bad": node("bad", "", corev1.ConditionFalse, nil),
+			"good": node("good", "", corev1.ConditionTrue, nil), "lost": node("lost", "", corev1.ConditionUnknown, nil),
+			"bad": node("bad", "", corev1.ConditionFalse, nil),
 		},
 	}
 	yes, no := ptr.To(true), ptr.To(false)
@@ -88,15 +98,20 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 		failOpen  bool
 		want      []string
 	}{
-		{"ready, and unset which means ready", []discoveryv1.Endpoint{endpoint("10.0.0.2", "b", nil, nil), endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080", "10.0.0.2:8080"}},
-		{"one address once", []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", yes, nil), endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080"}},
-		{"waiting for a gate only", []discoveryv1.Endpoint{endpoint("10.0.0.3", "gated", no, no)}, true, []string{"10.0.0.3:8080"}},
+		{"ready, and unset which means ready", []discoveryv1.Endpoint{endpoint("10.0.0.2", "b", nil, nil),
+			endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080", "10.0.0.2:8080"}},
+		{"one address once", []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", yes, nil), endpoint("10.0.0.1", "a", yes, nil)},
+			true, []string{"10.0.0.1:8080"}},
+		{"waiting for a gate only", []discoveryv1.Endpoint{endpoint("10.0.0.3", "gated", no, no)}, true,
+			[]string{"10.0.0.3:8080"}},
 		{"a gate wait that terminates", []discoveryv1.Endpoint{endpoint("10.0.0.3", "gated", no, yes)}, true, nil},
 		{"containers not ready", []discoveryv1.Endpoint{endpoint("10.0.0.4", "starting", no, nil)}, true, nil},
 		{"unknown pod", []discoveryv1.Endpoint{endpoint("10.0.0.4", "nobody", no, nil)}, true, nil},
-		{"node of unknown state, nothing ready", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil)}, true, []string{"10.0.0.5:8080"}},
+		{"node of unknown state, nothing ready", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil)}, true,
+			[]string{"10.0.0.5:8080"}},
 		{"the same with fail-open off", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil)}, false, nil},
-		{"node of unknown state beside a ready one", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil), endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080"}},
+		{"node of unknown state beside a ready one", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil),
+			endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080"}},
 		{"node down", []discoveryv1.Endpoint{endpoint("10.0.0.6", "bad", no, nil)}, true, nil},
 		{"not a pod", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.9"}}}, true, nil},
 		{"no address", []discoveryv1.Endpoint{{TargetRef: endpoint("", "a", yes, nil).TargetRef}}, true, nil},
@@ -104,10 +119,13 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Endpoints: tc.endpoints,
-				Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}, {Name: ptr.To("other"), Port: ptr.To[int32](9)}}}
-			v6 := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv6, Ports: s.Ports, Endpoints: []discoveryv1.Endpoint{endpoint("2001:db8::1", "a", yes, nil)}}
+				Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)},
+					{Name: ptr.To("other"), Port: ptr.To[int32](9)}}}
+			v6 := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv6, Ports: s.Ports,
+				Endpoints: []discoveryv1.Endpoint{endpoint("2001:db8::1", "a", yes, nil)}}
 			var got []string
-			for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Name: "http"}, []*discoveryv1.EndpointSlice{s, v6}, false), tc.failOpen) {
+			for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Name: "http"},
+				[]*discoveryv1.EndpointSlice{s, v6}, false), tc.failOpen) {
 				got = append(got, e.Key())
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -120,13 +138,18 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 	t.Parallel()
 	nodes := []*corev1.Node{
-		node("b", "aws:///us-west-2a/i-0b", corev1.ConditionTrue, map[string]string{"pool": "x"}, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectPreferNoSchedule}),
+		node("b", "aws:///us-west-2a/i-0b", corev1.ConditionTrue, map[string]string{"pool": "x"}, corev1.Taint{
+			Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectPreferNoSchedule}),
 		node("a", "aws:///us-west-2a/i-0a", corev1.ConditionTrue, nil),
-		node("excluded", "aws:///z/i-0c", corev1.ConditionTrue, map[string]string{"node.kubernetes.io/exclude-from-external-load-balancers": ""}),
-		node("fargate", "aws:///z/i-0d", corev1.ConditionTrue, map[string]string{"eks.amazonaws.com/compute-type": "fargate"}),
-		node("hybrid", "eks-hybrid:///us-west-2/demo/mi-0a", corev1.ConditionTrue, map[string]string{"eks.amazonaws.com/compute-type": "hybrid"}),
+		node("excluded", "aws:///z/i-0c", corev1.ConditionTrue, map[string]string{
+			"node.kubernetes.io/exclude-from-external-load-balancers": ""}),
+		node("fargate", "aws:///z/i-0d", corev1.ConditionTrue, map[string]string{
+			"eks.amazonaws.com/compute-type": "fargate"}),
+		node("hybrid", "eks-hybrid:///us-west-2/demo/mi-0a", corev1.ConditionTrue, map[string]string{
+			"eks.amazonaws.com/compute-type": "hybrid"}),
 		node("leaving", "aws:///z/i-0e", corev1.ConditionTrue, nil, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}),
-		node("disrupted", "aws:///z/i-0f", corev1.ConditionTrue, nil, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}),
+		node("disrupted", "aws:///z/i-0f", corev1.ConditionTrue, nil, corev1.Taint{Key: "karpenter.sh/disrupted",
+			Effect: corev1.TaintEffectNoSchedule}),
 		node("down", "aws:///z/i-10", corev1.ConditionFalse, nil),
 		node("new", "", corev1.ConditionTrue, nil),
 		node("odd", "kind://docker/x", corev1.ConditionTrue, nil),
@@ -135,7 +158,8 @@ func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Endpoint{{Target: Target{ID: "i-0a", Port: 30080}, Node: "a"}, {Target: Target{ID: "i-0b", Port: 30080}, Node: "b"}}
+	want := []Endpoint{{Target: Target{ID: "i-0a", Port: 30080}, Node: "a"},
+		{Target: Target{ID: "i-0b", Port: 30080}, Node: "b"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -146,7 +170,8 @@ func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].ID != "i-0b" {
 		t.Errorf("with a selector: %v, %v; want i-0b", got, err)
 	}
-	if _, _, err = NodeEndpoints(nodes, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "k", Operator: "Near"}}}, 1, true); err == nil {
+	if _, _, err = NodeEndpoints(nodes, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+		{Key: "k", Operator: "Near"}}}, 1, true); err == nil {
 		t.Error("a malformed selector is accepted")
 	}
 }
@@ -179,11 +204,13 @@ func TestNodesOfUnknownStateServeIfNoneIsReady(t *testing.T) {
 
 func TestServicePortsAreFoundByNumberOrName(t *testing.T) {
 	t.Parallel()
-	svc := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}, {Name: "81", Port: 8080}}}}
+	svc := &corev1.Service{
+		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}, {Name: "81", Port: 8080}}}}
 	for _, tc := range []struct {
 		ref  intstr.IntOrString
 		want int32
-	}{{intstr.FromInt32(80), 80}, {intstr.FromString("http"), 80}, {intstr.FromString("81"), 8080}, {intstr.FromInt32(81), 0}, {intstr.FromString("80"), 0}} {
+	}{{intstr.FromInt32(80), 80}, {intstr.FromString("http"), 80}, {intstr.FromString("81"), 8080},
+		{intstr.FromInt32(81), 0}, {intstr.FromString("80"), 0}} {
 		if p, ok := PortOf(svc, tc.ref); p.Port != tc.want || ok != (tc.want != 0) {
 			t.Errorf("PortOf(%s) = %d, %t; want %d", tc.ref.String(), p.Port, ok, tc.want)
 		}
@@ -194,7 +221,8 @@ func TestEndpointsWithoutPodAreThoseThatAreReadyByTheirSlice(t *testing.T) {
 	t.Parallel()
 	no, node := false, "n1"
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, AddressType: discoveryv1.AddressTypeIPv4,
+		Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}},
 		Endpoints: []discoveryv1.Endpoint{
 			{Addresses: []string{"10.0.0.2"}, NodeName: &node},
 			{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "VirtualMachine", Name: "vm"}},
@@ -218,12 +246,14 @@ func TestEndpointsWithoutPodAreThoseThatAreReadyByTheirSlice(t *testing.T) {
 func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
 	t.Parallel()
 	for namespace, want := range map[string]int{"": 1, "shop": 1, "victim": 0} {
-		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{{
+		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+			{Port: ptr.To[int32](80)}}, Endpoints: []discoveryv1.Endpoint{{
 			Addresses: []string{"10.0.128.50"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: "a"},
 		}}}
 		s.Namespace = "shop"
 		c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.128.50")}}
-		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false), true); len(got) != want {
+		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false),
+			true); len(got) != want {
 			t.Errorf("namespace %q: %v", namespace, got)
 		}
 	}

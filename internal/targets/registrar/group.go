@@ -20,8 +20,8 @@ type Group struct {
 	ARN   string
 }
 
-// group is what is known of one target group, what is wanted of it, and the calls that are under way. Its mutex is never held
-// over a call; the methods expect it to be held.
+// group is what is known of one target group, what is wanted of it, and the calls that are under way. Its mutex is
+// never held over a call; the methods expect it to be held.
 type group struct {
 	Group
 
@@ -32,7 +32,8 @@ type group struct {
 	known   bool // members are all that there are
 	reread  bool // to be read again, although it is known
 	written bool // something was sent, so that a group of our own making is no longer empty for certain
-	// inherited are the targets that were wanted when this process began, by key, until a read tells which of them are registered.
+	// inherited are the targets that were wanted when this process began, by key, until a read tells which of them are
+	// registered.
 	inherited map[string]Target
 	// members are the targets that may be registered, without draining ones.
 	members map[string]member
@@ -43,10 +44,12 @@ type group struct {
 	// homeZones: AWS demands the zone of each address.
 	homeZones bool
 	records   map[stack.ID]*record
-	since     map[string]time.Time // by key: when the change came of which AWS has not taken the call yet, but for calls under way
-	waits     map[string]wait      // by key: targets that AWS has not taken, or given up, as they are wanted
-	failure   error                // the last one, since when AWS has taken nothing
-	unproven  map[string]time.Time // by key of registered targets that no read has shown to be healthy yet: when the change came
+	// by key: when the change came of which AWS has not taken the call yet, but for calls under way
+	since   map[string]time.Time
+	waits   map[string]wait // by key: targets that AWS has not taken, or given up, as they are wanted
+	failure error           // the last one, since when AWS has taken nothing
+	// by key of registered targets that no read has shown to be healthy yet: when the change came
+	unproven map[string]time.Time
 
 	moves      moves
 	draining   bool // the last read found targets that drain
@@ -74,7 +77,8 @@ type group struct {
 // member is a target of a group.
 type member struct {
 	Target
-	// uncertain: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if not.
+	// uncertain: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if
+	// not.
 	uncertain bool
 }
 
@@ -92,12 +96,14 @@ type calls struct {
 	failed map[string]bool // targets that the next Sync tries again
 }
 
-// writesPerGroup is how many writes of one action may be under way for a group, of up to callsPerWrite calls at once each. Further targets
-// gather until one of them ends.
+// writesPerGroup is how many writes of one action may be under way for a group, of up to callsPerWrite calls at once
+// each. Further targets gather until one of them ends.
 const writesPerGroup = 4
 
 func newGroup(of Group) *group {
-	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{}, records: map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{}, unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{Group: of, members: map[string]member{}, own: map[string]bool{}, elsewhere: map[string]bool{},
+		records: map[stack.ID]*record{}, since: map[string]time.Time{}, waits: map[string]wait{},
+		unproven: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}
@@ -118,7 +124,9 @@ func (g *group) setMembers(health []Health) {
 	before := g.members
 	g.members, g.known, g.inherited = map[string]member{}, true, nil
 	g.draining = slices.ContainsFunc(health, Health.Draining)
-	g.moves.note(slices.DeleteFunc(slices.Clone(health), func(h Health) bool { return g.touched[h.Key()] || g.moving(h.Key()) }))
+	g.moves.note(slices.DeleteFunc(slices.Clone(health), func(h Health) bool {
+		return g.touched[h.Key()] || g.moving(h.Key())
+	}))
 	for _, h := range health {
 		if key := h.Key(); !h.Draining() && !g.touched[key] && !g.moving(key) {
 			g.members[key] = member{Target: h.Target}
@@ -136,8 +144,8 @@ func (g *group) setMembers(health []Health) {
 	})
 }
 
-// differs reports whether what a read found is something else than what is known. Of a group that other clusters use too only the targets count
-// that are recorded as this cluster's.
+// differs reports whether what a read found is something else than what is known. Of a group that other clusters use
+// too only the targets count that are recorded as this cluster's.
 func (g *group) differs(health []Health) bool {
 	found := map[string]bool{}
 	for _, h := range health {
@@ -157,7 +165,8 @@ func (g *group) differs(health []Health) bool {
 	return len(found) > 0
 }
 
-// foreign are the targets that this process had registered and that a read does not find, sorted, and those that it finds and that no request has wanted.
+// foreign are the targets that this process had registered and that a read does not find, sorted, and those that it
+// finds and that no request has wanted.
 func (g *group) foreign(health []Health) (deregistered []string, others []Health) {
 	found := map[string]bool{}
 	for _, h := range health {
@@ -178,8 +187,9 @@ func (g *group) foreign(health []Health) (deregistered []string, others []Health
 	return deregistered, others
 }
 
-// claimsDiffer reports whether recorded targets are registered that were not, or the reverse. Of bindings whose request is not the latest every recorded
-// target should be registered: what is known of the group is what the latest request left.
+// claimsDiffer reports whether recorded targets are registered that were not, or the reverse. Of bindings whose request
+// is not the latest every recorded target should be registered: what is known of the group is what the latest request
+// left.
 func (g *group) claimsDiffer(found map[string]bool) bool {
 	for binding, r := range g.records {
 		latest := binding == g.request.Binding
@@ -221,7 +231,8 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 			if q.Max > 0 { // else nobody asks
 				there = append(there, e)
 			}
-		case g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
+		case g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] ||
+			q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
 		}

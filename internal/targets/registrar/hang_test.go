@@ -68,7 +68,8 @@ func (h *hanging) expect(t *testing.T, want ...string) {
 	}
 }
 
-func (h *hanging) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (h *hanging) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	err := h.wait("read")
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -156,7 +157,8 @@ func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
 	for range 4 {
 		<-progress
 	}
-	if c, err := r.sync(t.Context(), of("4"), false); err == nil || c.Pending || c.Registered != 2 || c.Deregistered != 2 || len(h.calls) > 0 {
+	if c, err := r.sync(t.Context(), of("4"), false); err == nil || c.Pending || c.Registered != 2 ||
+		c.Deregistered != 2 || len(h.calls) > 0 {
 		t.Errorf("%+v, %v; a failure is told before it is tried again", c, err)
 	}
 	asking(t, r, of("4"))
@@ -175,7 +177,8 @@ func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *te
 	h.sent = make(chan string, 2*n)
 	r, _, progress := asyncRegistry(h, true)
 	request := func(i int, id string) Request {
-		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprintf("%s-%d", arn, i)}, Want: want(fmt.Sprintf("%s-%d", id, i))}
+		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprintf("%s-%d", arn, i)},
+			Want: want(fmt.Sprintf("%s-%d", id, i))}
 	}
 	var first, second []string
 	for i := range n {
@@ -253,7 +256,8 @@ func TestAGroupThatCannotBeReadGetsItsTargetsAndLosesNone(t *testing.T) {
 	for range 3 {
 		<-progress
 	}
-	if c := asking(t, r, of("1", "3")); c.Pending || c.Registered != 3 || c.Deregistered != 2 || !maps.Equal(h.held, map[string]bool{"1": true, "3": true}) {
+	if c := asking(t, r, of("1", "3")); c.Pending || c.Registered != 3 || c.Deregistered != 2 ||
+		!maps.Equal(h.held, map[string]bool{"1": true, "3": true}) {
 		t.Errorf("%+v: %v", c, h.held)
 	}
 }
@@ -299,7 +303,8 @@ func TestAnAsyncSyncReturnsBeforeItsCallsDo(t *testing.T) {
 	h.expect(t, "RegisterTargets 1")
 }
 
-// TestWhateverFailsTheGroupEndsAsWanted ends calls in any order, some without their answers, while what is wanted changes.
+// TestWhateverFailsTheGroupEndsAsWanted ends calls in any order, some without their answers, while what is wanted
+// changes.
 func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -15,7 +15,8 @@ import (
 
 // Describer reads the health of targets.
 type Describer interface {
-	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+		*elbv2.DescribeTargetHealthOutput, error)
 }
 
 // Health is the state of one target as AWS reports it.
@@ -29,8 +30,8 @@ var errDeleted = &awsclient.Remembered{Answer: awsclient.Error{
 	Class: diag.NotFound, Code: awsclient.CodeTargetGroupNotFound, Message: "this controller has deleted the target group",
 }}
 
-// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
-// registered.
+// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that
+// are not registered.
 func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Health, error) {
 	account, err := r.account(of.Scope)
 	if err != nil {
@@ -47,7 +48,8 @@ func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Heal
 	return all, nil
 }
 
-// Describe reads the state of every target of a target group, or only of the given ones, as Registry.Health does, and concludes nothing from it.
+// Describe reads the state of every target of a target group, or only of the given ones, as Registry.Health does, and
+// concludes nothing from it.
 func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]Health, error) {
 	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
 	for _, t := range only {
@@ -66,13 +68,16 @@ func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]H
 		if d.Target == nil || d.TargetHealth == nil {
 			continue
 		}
-		t := Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone), ServerID: aws.ToString(d.Target.QuicServerId)}
-		if at := slices.IndexFunc(only, func(o Target) bool { return o.Address() == t.Address() }); at >= 0 && t.ServerID == "" {
+		t := Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port),
+			Zone: aws.ToString(d.Target.AvailabilityZone), ServerID: aws.ToString(d.Target.QuicServerId)}
+		if at := slices.IndexFunc(only, func(o Target) bool { return o.Address() == t.Address() }); at >= 0 &&
+			t.ServerID == "" {
 			t.ServerID = only[at].ServerID // the request has none, and AWS has none of a target that is not registered
 		}
 		all = append(all, Health{
 			Target: t,
-			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
+			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason),
+			Description: aws.ToString(d.TargetHealth.Description),
 		})
 	}
 	return all, nil
@@ -80,5 +85,6 @@ func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]H
 
 // Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
 func (h Health) Draining() bool {
-	return h.State == string(types.TargetHealthStateEnumDraining) || h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
+	return h.State == string(types.TargetHealthStateEnumDraining) ||
+		h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
 }

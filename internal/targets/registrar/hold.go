@@ -11,11 +11,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// holding is the state of a group by which Hold finds that most of its targets are given up although what is behind them still serves.
+// holding is the state of a group by which Hold finds that most of its targets are given up although what is behind
+// them still serves.
 type holding struct {
 	// stood are the endpoints that were wanted last, and those that are held.
 	stood wants
-	// left are the endpoints that were given up within the window of the brake although what is behind them served, and when.
+	// left are the endpoints that were given up within the window of the brake although what is behind them served, and
+	// when.
 	left map[string]time.Time
 	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
 	held map[string]Endpoint

@@ -31,7 +31,8 @@ func newHoldBench(t *testing.T, n int) *holdBench {
 }
 
 func (h *holdBench) request(i int, ids ...string) Request {
-	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)}, Want: want(ids...)}
+	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)},
+		Want: want(ids...)}
 	for j := range q.Want {
 		q.Want[j].Namespace, q.Want[j].Pod = "shop", "pod-"+q.Want[j].ID
 	}
@@ -79,7 +80,8 @@ func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
 	if h.r.Brake.Held() != 1 {
 		t.Errorf("%d held", h.r.Brake.Held())
 	}
-	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, Group: Group{ARN: "arn-2"}}); err != nil || h.r.Brake.Held() != 0 {
+	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, Group: Group{
+		ARN: "arn-2"}}); err != nil || h.r.Brake.Held() != 0 {
 		t.Errorf("%v, %d held", err, h.r.Brake.Held())
 	}
 }

@@ -1,10 +1,11 @@
 package registrar
 
-// A process that begins without knowing what is registered finds bindings whose targets an earlier process, or the existing controller, has registered.
-// Until the targets of a group are read, only what has changed since is written, however long the read takes.
+// A process that begins without knowing what is registered finds bindings whose targets an earlier process, or the
+// existing controller, has registered. Until the targets of a group are read, only what has changed since is written,
+// however long the read takes.
 
-// inherit takes over what the first request for a group wants, as an earlier process has most likely registered it. Of that, what a later request does
-// not want may be registered, and is deregistered without a read.
+// inherit takes over what the first request for a group wants, as an earlier process has most likely registered it. Of
+// that, what a later request does not want may be registered, and is deregistered without a read.
 func (g *group) inherit(q *Request) {
 	if g.request == nil && !g.known && !g.written && !q.New {
 		g.inherited = make(map[string]Target, len(q.Want))

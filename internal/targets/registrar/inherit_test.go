@@ -40,14 +40,16 @@ func TestUnreadGroupGetsOnlyWhatChangesSinceTheStart(t *testing.T) {
 	for range 3 {
 		<-progress
 	}
-	if c := asking(t, r, of("1", "2", "3", "lost")); c.Pending || len(h.sent) > 0 || !maps.Equal(h.held, map[string]bool{"1": true, "2": true, "3": true, "lost": true}) {
+	if c := asking(t, r, of("1", "2", "3", "lost")); c.Pending || len(h.sent) > 0 ||
+		!maps.Equal(h.held, map[string]bool{"1": true, "2": true, "3": true, "lost": true}) {
 		t.Errorf("%+v: %v", c, h.held)
 	}
 }
 
 func TestInheritedTargetsWithoutTheRightToReadAreRegistered(t *testing.T) {
 	t.Parallel()
-	for code, sent := range map[string]bool{"AccessDenied": true, "Throttling": false, "RequestTimeout": false, "InternalFailure": false} {
+	for code, sent := range map[string]bool{"AccessDenied": true, "Throttling": false, "RequestTimeout": false,
+		"InternalFailure": false} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			h := newHanging("1")

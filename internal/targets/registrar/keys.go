@@ -41,7 +41,8 @@ func (t *Target) In(keys map[string]bool) bool {
 
 func cmpKeys(a, b Target) int { return compareTargets(&a, &b) }
 
-// wants are the endpoints of a request. Those of nodes have no port: the target groups of all node ports share their list.
+// wants are the endpoints of a request. Those of nodes have no port: the target groups of all node ports share their
+// list.
 type wants struct {
 	of   []Endpoint
 	port int32 // of the endpoints without one
@@ -57,7 +58,8 @@ func (w wants) at(i int) Endpoint {
 	return e
 }
 
-// inOrder reports whether a list is sorted by key and has each key once. One whose endpoints share a port is so at any port.
+// inOrder reports whether a list is sorted by key and has each key once. One whose endpoints share a port is so at any
+// port.
 func inOrder(list []Endpoint) bool {
 	for i := 1; i < len(list); i++ {
 		if compareTargets(&list[i-1].Target, &list[i].Target) >= 0 {
@@ -100,8 +102,8 @@ func (w wants) missingIn(in wants, f func(Endpoint)) {
 	}
 }
 
-// walk goes through two lists that are in order. It calls gone with the index of each endpoint that only the first has, come with that of
-// each that only the second has, and both with those of each that both have.
+// walk goes through two lists that are in order. It calls gone with the index of each endpoint that only the first has,
+// come with that of each that only the second has, and both with those of each that both have.
 func walk(was, is wants, gone, come func(int), both func(was, is int)) {
 	i, j := 0, 0
 	for i < len(was.of) || j < len(is.of) {
@@ -129,8 +131,8 @@ func walk(was, is wants, gone, come func(int), both func(was, is int)) {
 	}
 }
 
-// keyCache are the keys of the endpoints that a group was asked for last. The next request mostly wants nearly the same endpoints, and then
-// costs what differs. It only saves work: any list gives the same keys.
+// keyCache are the keys of the endpoints that a group was asked for last. The next request mostly wants nearly the same
+// endpoints, and then costs what differs. It only saves work: any list gives the same keys.
 type keyCache struct {
 	of      wants
 	ordered bool
@@ -163,8 +165,8 @@ func (k *keyCache) turn(to wants) bool {
 	return true
 }
 
-// keysOf are the keys of what a request wants. They hold until keysOf is called for another request, and nobody changes them.
-// The lock of the group is held.
+// keysOf are the keys of what a request wants. They hold until keysOf is called for another request, and nobody changes
+// them. The lock of the group is held.
 func (g *group) keysOf(q *Request) *keyCache {
 	to := q.wants()
 	if g.keys != nil && g.keys.of.same(to) {

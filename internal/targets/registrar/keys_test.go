@@ -17,7 +17,8 @@ import (
 // someTarget is made anew for each test: a generator is not to be shared by tests that run at once.
 func someTarget() *rapid.Generator[Target] {
 	return rapid.Custom(func(t *rapid.T) Target {
-		return Target{ID: rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.10", "10.0.0.1:8", "i-1", "i-10", "i-2", strings.Repeat("a", 200)}).Draw(t, "id"),
+		return Target{ID: rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.10", "10.0.0.1:8", "i-1", "i-10", "i-2",
+			strings.Repeat("a", 200)}).Draw(t, "id"),
 			Port:     rapid.SampledFrom([]int32{8, 80, 443, 8080, 30000}).Draw(t, "port"),
 			ServerID: rapid.SampledFrom([]string{"", "0x1", "0x2"}).Draw(t, "server")}
 	})
@@ -90,7 +91,8 @@ func TestSharedListIsThatOfItsPort(t *testing.T) {
 			if x, y := shared.keysOf(&a), own.keysOf(&b); !slices.Equal(x.list, y.list) || !maps.Equal(x.set, y.set) {
 				t.Fatalf("%v, want %v", x.list, y.list)
 			}
-			for _, way := range []func(wants, wants) (wants, wants){func(x, y wants) (wants, wants) { return x, y }, func(x, y wants) (wants, wants) { return y, x }} {
+			for _, way := range []func(wants, wants) (wants, wants){func(x, y wants) (wants, wants) { return x, y },
+				func(x, y wants) (wants, wants) { return y, x }} {
 				var x, y []Endpoint
 				from, in := way(sharedBefore, a.wants())
 				from.missingIn(in, func(e Endpoint) { x = append(x, e) })

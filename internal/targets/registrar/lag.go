@@ -16,8 +16,9 @@ const (
 	Deregister = "deregister"
 )
 
-// changed notes since when the targets are waited for that a request wants and the one before it did not, or the other way round; not those of a request that
-// follows from no change of which the time is known. The methods expect the lock of the group.
+// changed notes since when the targets are waited for that a request wants and the one before it did not, or the other
+// way round; not those of a request that follows from no change of which the time is known. The methods expect the lock
+// of the group.
 func (g *group) changed(before *Request, q Request) {
 	var was wants
 	if before != nil {
@@ -36,8 +37,8 @@ func (g *group) note(key string, since time.Time) {
 	g.since[key] = since
 }
 
-// unnoted drops the times of targets that no call is to be sent for: they are as they are wanted, are held, are left out, or have a call under way. It is called
-// when every call that may be sent is.
+// unnoted drops the times of targets that no call is to be sent for: they are as they are wanted, are held, are left
+// out, or have a call under way. It is called when every call that may be sent is.
 func (g *group) unnoted(q *Request) {
 	if len(g.since) == 0 || !g.known {
 		return
@@ -61,7 +62,8 @@ func (g *group) inPlace(key string) bool {
 	return member && !m.uncertain || slices.Contains(g.omitted, key)
 }
 
-// timed are the times since when targets are waited for that a call is about to be sent for. Those that AWS does not take get their times back.
+// timed are the times since when targets are waited for that a call is about to be sent for. Those that AWS does not
+// take get their times back.
 func (g *group) timed(sent []Target) map[string]time.Time {
 	out := map[string]time.Time{}
 	for _, t := range sent {
@@ -73,8 +75,9 @@ func (g *group) timed(sent []Target) map[string]time.Time {
 	return out
 }
 
-// reportLag calls Lag for targets that AWS took, which may be long after the change that made the call necessary: a call that is refused for ever
-// is no good sample. The other targets are waited for since the same times as before, unless a later change wants the opposite.
+// reportLag calls Lag for targets that AWS took, which may be long after the change that made the call necessary: a
+// call that is refused for ever is no good sample. The other targets are waited for since the same times as before,
+// unless a later change wants the opposite.
 func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[string]time.Time) {
 	if len(since) == 0 {
 		return
@@ -99,7 +102,8 @@ func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[
 	}
 }
 
-// prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends that of one that was deregistered.
+// prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends
+// that of one that was deregistered.
 func (g *group) prove(a action, key string, since map[string]time.Time) {
 	delete(g.unproven, key)
 	if at, ok := since[key]; ok && a == register {

@@ -137,7 +137,8 @@ func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
 // answers are the states of targets that a Describer tells.
 type answers map[string]string
 
-func (a answers) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (a answers) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	out := &elbv2.DescribeTargetHealthOutput{}
 	for id, state := range a {
 		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, held(id, state))
@@ -154,7 +155,9 @@ func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testi
 		return Account{states, h.write, func(string) bool { return true }, nil}, nil
 	}
 	var told []string
-	r.BecameHealthy = func(cause awsclient.Cause, after time.Duration) { told = append(told, fmt.Sprint(cause, " ", after)) }
+	r.BecameHealthy = func(cause awsclient.Cause, after time.Duration) {
+		told = append(told, fmt.Sprint(cause, " ", after))
+	}
 	look := func() {
 		t.Helper()
 		if _, err := r.Health(awsclient.WithCause(t.Context(), awsclient.TargetHealth), tg); err != nil {

@@ -8,14 +8,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ShuttingDown is a part of the message by which a kubelet reports its node as not ready while the machine is shut down, and ends the pods.
+// ShuttingDown is a part of the message by which a kubelet reports its node as not ready while the machine is shut
+// down, and ends the pods.
 const ShuttingDown = "node is shutting down"
 
 // stoppedTaint is what cloud providers put on the node of an instance that is stopped.
 const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
 
-// PodsLeave reports whether the pods of a node are about to end with it: it is deleted, shut down or stopped, or an autoscaler is about to remove it.
-// excluded adds nodes with the label that excludes them from load balancers.
+// PodsLeave reports whether the pods of a node are about to end with it: it is deleted, shut down or stopped, or an
+// autoscaler is about to remove it. excluded adds nodes with the label that excludes them from load balancers.
 func PodsLeave(n *corev1.Node, excluded bool) bool {
 	if n.DeletionTimestamp != nil || leaving(n) {
 		return true
@@ -30,8 +31,9 @@ func PodsLeave(n *corev1.Node, excluded bool) bool {
 	return slices.ContainsFunc(n.Spec.Taints, stopped) || slices.ContainsFunc(n.Status.Conditions, down)
 }
 
-// Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods end. If these are more than half of
-// all, none is left out: the others could not take their requests, and the pods serve until they are asked to end.
+// Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods
+// end. If these are more than half of all, none is left out: the others could not take their requests, and the pods
+// serve until they are asked to end.
 func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool) []Endpoint {
 	leaves, some := map[string]bool{}, false
 	for i := range endpoints {

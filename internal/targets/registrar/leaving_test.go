@@ -19,21 +19,28 @@ func TestPodsLeaveWithTheirNode(t *testing.T) {
 	}
 	deleted := node("n", "", corev1.ConditionTrue, nil)
 	deleted.DeletionTimestamp = ptr.To(metav1.Now())
-	cordoned := node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule})
+	cordoned := node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: corev1.TaintNodeUnschedulable,
+		Effect: corev1.TaintEffectNoSchedule})
 	cordoned.Spec.Unschedulable = true
 	for name, tc := range map[string]struct {
 		node            *corev1.Node
 		leave, excluded bool
 	}{
-		"a node that serves":           {node("n", "", corev1.ConditionTrue, nil), false, false},
-		"the cluster autoscaler":       {node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}), true, true},
-		"Karpenter":                    {node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectNoSchedule}), true, true},
-		"a stopped instance":           {node("n", "", corev1.ConditionUnknown, nil, corev1.Taint{Key: "node.cloudprovider.kubernetes.io/shutdown"}), true, true},
-		"a shutdown":                   {down("container runtime is fine; node is shutting down"), true, true},
-		"a kubelet with a problem":     {down("container runtime is down"), false, false},
-		"a deleted node":               {deleted, true, true},
-		"a node that is cordoned":      {cordoned, false, false},
-		"excluded from load balancers": {node("n", "", corev1.ConditionTrue, map[string]string{"node.kubernetes.io/exclude-from-external-load-balancers": ""}), false, true},
+		"a node that serves": {node("n", "", corev1.ConditionTrue, nil), false, false},
+		"the cluster autoscaler": {
+			node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}), true, true},
+		"Karpenter": {node("n", "", corev1.ConditionTrue, nil, corev1.Taint{Key: "karpenter.sh/disrupted",
+			Effect: corev1.TaintEffectNoSchedule}), true, true},
+		"a stopped instance": {
+			node("n", "", corev1.ConditionUnknown, nil, corev1.Taint{Key: "node.cloudprovider.kubernetes.io/shutdown"}),
+			true, true},
+		"a shutdown":               {down("container runtime is fine; node is shutting down"), true, true},
+		"a kubelet with a problem": {down("container runtime is down"), false, false},
+		"a deleted node":           {deleted, true, true},
+		"a node that is cordoned":  {cordoned, false, false},
+		"excluded from load balancers": {
+			node("n", "", corev1.ConditionTrue, map[string]string{
+				"node.kubernetes.io/exclude-from-external-load-balancers": ""}), false, true},
 	} {
 		if got := PodsLeave(tc.node, false); got != tc.leave {
 			t.Errorf("%s: %t", name, got)
@@ -47,7 +54,8 @@ func TestPodsLeaveWithTheirNode(t *testing.T) {
 func TestEndpointsOnNodesThatLeaveGoWhileOthersCanServe(t *testing.T) {
 	t.Parallel()
 	c := cluster{nodes: map[string]*corev1.Node{
-		"stays": node("stays", "", corev1.ConditionTrue, nil), "leaves": node("leaves", "", corev1.ConditionTrue, nil, corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}),
+		"stays": node("stays", "", corev1.ConditionTrue, nil), "leaves": node("leaves", "", corev1.ConditionTrue, nil,
+			corev1.Taint{Key: "ToBeDeletedByClusterAutoscaler"}),
 	}}
 	for name, tc := range map[string]struct{ nodes, want []string }{
 		"none leaves":            {[]string{"stays", "stays"}, []string{"stays", "stays"}},
@@ -87,10 +95,13 @@ func TestAPodThatTerminatesIsNoEndpoint(t *testing.T) {
 	}{
 		"the slice publishes addresses that are not ready": {endpoint("10.0.0.1", "other", yes, yes), 0},
 		"the slice does not show it yet":                   {withUID(endpoint("10.0.0.1", "ended", yes, nil), ended), 0},
-		"the successor of its name":                        {withUID(endpoint("10.0.0.2", "ended", yes, nil), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "u-2"}}), 1},
+		"the successor of its name": {withUID(endpoint("10.0.0.2", "ended", yes, nil), &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{UID: "u-2"}}), 1},
 	} {
-		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}}, Endpoints: []discoveryv1.Endpoint{tc.endpoint}}
-		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false), true); len(got) != tc.want {
+		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+			{Port: ptr.To[int32](8080)}}, Endpoints: []discoveryv1.Endpoint{tc.endpoint}}
+		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false),
+			true); len(got) != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -12,18 +12,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
-// A Service that turns to another port of its pods replaces all targets at once, while AWS has yet to register and to check the new ones: an ALB would have
-// no target to send to. The pods serve on the old port, too, or nothing would have been lost later, so a target of the old port is deregistered when that of
-// the new port is healthy. Nodes are another matter: a node port that a Service no longer has is closed at once.
+// A Service that turns to another port of its pods replaces all targets at once, while AWS has yet to register and to
+// check the new ones: an ALB would have no target to send to. The pods serve on the old port, too, or nothing would
+// have been lost later, so a target of the old port is deregistered when that of the new port is healthy. Nodes are
+// another matter: a node port that a Service no longer has is closed at once.
 
-// movedAtMost is how long a target of an old port stays: the longest that network load balancers take to register and check one.
+// movedAtMost is how long a target of an old port stays: the longest that network load balancers take to register and
+// check one.
 const movedAtMost = 5 * time.Minute
 
 // movedPauses are those before the reads of the health of the new targets.
 var movedPauses = backoff.Policy{First: 10 * time.Second, Longest: time.Minute}
 
 // settledStates are those of targets that serve as well as they ever will: healthy, or not checked.
-var settledStates = []types.TargetHealthStateEnum{types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnused, types.TargetHealthStateEnumUnavailable}
+var settledStates = []types.TargetHealthStateEnum{types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnused,
+	types.TargetHealthStateEnumUnavailable}
 
 // moves is the state of a group whose pods have another port.
 type moves struct {
@@ -115,8 +118,8 @@ func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint)
 	})
 }
 
-// Moved are the targets that stay registered although the request does not want them, since their pods are wanted on another port whose target is not
-// healthy yet. It is called before Sync.
+// Moved are the targets that stay registered although the request does not want them, since their pods are wanted on
+// another port whose target is not healthy yet. It is called before Sync.
 func (r *Registry) Moved(q Request) []Endpoint {
 	g := r.group(q.Group)
 	g.mu.Lock()

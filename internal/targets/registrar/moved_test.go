@@ -25,7 +25,8 @@ type portBench struct {
 
 func newPortBench(t *testing.T) *portBench {
 	t.Helper()
-	p := &portBench{T: t, balancing: &balancing{}, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), passes: make(chan stack.ID, 10)}
+	p := &portBench{T: t, balancing: &balancing{}, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+		passes: make(chan stack.ID, 10)}
 	p.r = newRegistry(p.balancing, p.write, func(string) bool { return true })
 	p.r.Clock, p.r.Progress = p.clock, func(binding stack.ID) { p.passes <- binding }
 	return p
@@ -47,7 +48,8 @@ func (p *portBench) sync(port int32, most int, pod bool, ids ...string) []Endpoi
 	return p.r.Moved(q)
 }
 
-// look lets the time pass until a look at the health of targets, which states have by key, and waits for so many calls to end.
+// look lets the time pass until a look at the health of targets, which states have by key, and waits for so many calls
+// to end.
 func (p *portBench) look(after time.Duration, calls int, states map[string]types.TargetHealthStateEnum) {
 	p.Helper()
 	p.mu.Lock()
@@ -55,7 +57,8 @@ func (p *portBench) look(after time.Duration, calls int, states map[string]types
 	for _, port := range []int32{80, 81} {
 		for _, id := range []string{"10.0.0.1", "10.0.0.2"} {
 			if state, ok := states[Target{ID: id, Port: port}.Key()]; ok {
-				p.held = append(p.held, types.TargetHealthDescription{Target: &types.TargetDescription{Id: aws.String(id), Port: aws.Int32(port)}, TargetHealth: &types.TargetHealth{State: state}})
+				p.held = append(p.held, types.TargetHealthDescription{Target: &types.TargetDescription{Id: aws.String(id),
+					Port: aws.Int32(port)}, TargetHealth: &types.TargetHealth{State: state}})
 			}
 		}
 	}
@@ -80,26 +83,34 @@ func TestTargetsOfAPortThatPodsHaveNoMoreStayUntilThoseOfTheNewPortAreHealthy(t 
 	p := newPortBench(t)
 	p.sync(80, 0, true, "10.0.0.1", "10.0.0.2")
 	moved := p.sync(81, 0, true, "10.0.0.1", "10.0.0.2")
-	if len(moved) != 2 || moved[0].Key() != "10.0.0.1:80" || moved[0].Pod != "pod-10.0.0.1" || moved[1].Key() != "10.0.0.2:80" {
+	if len(moved) != 2 || moved[0].Key() != "10.0.0.1:80" || moved[0].Pod != "pod-10.0.0.1" ||
+		moved[1].Key() != "10.0.0.2:80" {
 		t.Errorf("%+v stay", moved)
 	}
 	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1")
-	const healthy, initial, unhealthy = types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumInitial, types.TargetHealthStateEnumUnhealthy
-	p.look(10*time.Second, 1, map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy, "10.0.0.1:81": initial, "10.0.0.2:81": initial})
+	const healthy, initial, unhealthy = types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumInitial,
+		types.TargetHealthStateEnumUnhealthy
+	p.look(10*time.Second, 1, map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy,
+		"10.0.0.1:81": initial, "10.0.0.2:81": initial})
 	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1")
-	p.look(20*time.Second, 2, map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy, "10.0.0.1:81": healthy, "10.0.0.2:81": unhealthy})
+	p.look(20*time.Second, 2, map[string]types.TargetHealthStateEnum{"10.0.0.1:80": healthy, "10.0.0.2:80": healthy,
+		"10.0.0.1:81": healthy, "10.0.0.2:81": unhealthy})
 	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1", "deregister 1 from 10.0.0.1")
-	states := map[string]types.TargetHealthStateEnum{"10.0.0.2:80": healthy, "10.0.0.1:81": healthy, "10.0.0.2:81": unhealthy}
-	for _, after := range []time.Duration{40 * time.Second, time.Minute, time.Minute, time.Minute} { // what never gets healthy is waited for five minutes
+	states := map[string]types.TargetHealthStateEnum{"10.0.0.2:80": healthy, "10.0.0.1:81": healthy,
+		"10.0.0.2:81": unhealthy}
+	// what never gets healthy is waited for five minutes
+	for _, after := range []time.Duration{40 * time.Second, time.Minute, time.Minute, time.Minute} {
 		p.look(after, 1, states)
 		p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1", "deregister 1 from 10.0.0.1")
 	}
 	p.look(time.Minute, 2, states)
-	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1", "deregister 1 from 10.0.0.1", "deregister 1 from 10.0.0.2")
+	p.expect("register 2 from 10.0.0.1", "register 2 from 10.0.0.1", "deregister 1 from 10.0.0.1",
+		"deregister 1 from 10.0.0.2")
 	if n := p.clock.Pending(); n != 0 {
 		t.Errorf("%d timers are left", n)
 	}
-	if moved := p.sync(80, 0, true, "10.0.0.1", "10.0.0.2"); len(moved) != 2 { // they are registered anew, whatever their health was
+	// they are registered anew, whatever their health was
+	if moved := p.sync(80, 0, true, "10.0.0.1", "10.0.0.2"); len(moved) != 2 {
 		t.Errorf("%+v stay on the way back", moved)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// RegisteredTargets stores which targets a binding registers in a group that other clusters use too, for longer than the process lives.
+// RegisteredTargets stores which targets a binding registers in a group that other clusters use too, for longer than
+// the process lives.
 type RegisteredTargets interface {
 	// Load returns the keys of the targets; known is false if nothing was ever saved.
 	Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
@@ -17,8 +18,8 @@ type RegisteredTargets interface {
 	Save(ctx context.Context, binding stack.ID, keys []string) error
 }
 
-// record is what RegisteredTargets holds of a binding: targets that it may have registered. Before anything was saved there are none, because
-// nothing shows which of the registered targets are this cluster's.
+// record is what RegisteredTargets holds of a binding: targets that it may have registered. Before anything was saved
+// there are none, because nothing shows which of the registered targets are this cluster's.
 type record struct {
 	loaded, saved bool
 	keys          map[string]bool
@@ -33,9 +34,9 @@ func (g *group) recordOf(binding stack.ID) *record {
 	return c
 }
 
-// advanceRecord loads the record of a binding; saves what is wanted beside it before anything is registered, so that each target that this
-// cluster registers is in the record whatever happens afterwards; and saves what is wanted alone once the rest is deregistered.
-// The lock of the group is held.
+// advanceRecord loads the record of a binding; saves what is wanted beside it before anything is registered, so that
+// each target that this cluster registers is in the record whatever happens afterwards; and saves what is wanted alone
+// once the rest is deregistered. The lock of the group is held.
 func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 	save := func(keys map[string]bool) {
 		r.callRecord(ctx, g, q, "noting", func() (*record, error) {
@@ -54,7 +55,8 @@ func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 		})
 	case !c.saved || len(all) > len(c.keys):
 		save(all)
-	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
+	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() &&
+		len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
 		save(wanted)
 	}
 }

@@ -49,12 +49,16 @@ func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
 		want  []string
 		steps []string
 	}{
-		"the first pass records and takes nothing out": {both, nil, []string{"new"}, []string{"save new:80", "register 1 from new"}},
-		"nothing to do":                                  {both, []string{"ours:80"}, []string{"ours"}, nil},
-		"a restart finds what is its own":                {both, []string{"ours:80"}, nil, []string{"deregister 1 from ours", "save "}},
-		"recorded before registered, dropped afterwards": {both, []string{"ours:80"}, []string{"new"}, []string{"save new:80,ours:80", "register 1 from new", "deregister 1 from ours", "save new:80"}},
-		"a record without target is dropped":             {both[1:], []string{"gone:80"}, []string{"new"}, []string{"save gone:80,new:80", "register 1 from new", "save new:80"}},
-		"enabling notes what is registered already":      {both, nil, []string{"ours"}, []string{"save ours:80"}},
+		"the first pass records and takes nothing out": {both, nil, []string{"new"},
+			[]string{"save new:80", "register 1 from new"}},
+		"nothing to do": {both, []string{"ours:80"}, []string{"ours"}, nil},
+		"a restart finds what is its own": {both, []string{"ours:80"}, nil,
+			[]string{"deregister 1 from ours", "save "}},
+		"recorded before registered, dropped afterwards": {both, []string{"ours:80"}, []string{"new"},
+			[]string{"save new:80,ours:80", "register 1 from new", "deregister 1 from ours", "save new:80"}},
+		"a record without target is dropped": {both[1:], []string{"gone:80"}, []string{"new"},
+			[]string{"save gone:80,new:80", "register 1 from new", "save new:80"}},
+		"enabling notes what is registered already": {both, nil, []string{"ours"}, []string{"save ours:80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +89,8 @@ func TestARecordThatCannotBeSavedRegistersNothing(t *testing.T) {
 		t.Fatalf("%v, steps %v", err, b.steps)
 	}
 	mine.fail = nil
-	if _, err := r.Sync(context.Background(), q); err != nil || !slices.Equal(b.steps, []string{"save 1:80", "register 1 from 1"}) {
+	if _, err := r.Sync(context.Background(), q); err != nil ||
+		!slices.Equal(b.steps, []string{"save 1:80", "register 1 from 1"}) {
 		t.Errorf("%v, steps %v", err, b.steps)
 	}
 	mine.unsaved, mine.loads = errors.New("lost on the way"), 0
@@ -104,11 +109,13 @@ func TestAFailedDeregistrationStaysRecorded(t *testing.T) {
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy")}, fail: errors.New("lost")}
 	mine := &stored{b: b, keys: []string{"ours:80"}, known: true}
 	r := newRegistry(b, b.write, func(string) bool { return false })
-	if _, err := r.Sync(context.Background(), Request{Group: tg, Record: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
+	if _, err := r.Sync(context.Background(), Request{Group: tg, Record: mine}); err == nil ||
+		!slices.Equal(mine.keys, []string{"ours:80"}) {
 		t.Fatalf("%v, recorded %v", err, mine.keys)
 	}
 	b.fail = nil
-	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, Group: tg, Record: mine}); err != nil || len(mine.keys) > 0 {
+	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, Group: tg, Record: mine}); err != nil ||
+		len(mine.keys) > 0 {
 		t.Errorf("%v, recorded %v", err, mine.keys)
 	}
 }
@@ -121,17 +128,21 @@ func TestOfASharedGroupOnlyRecordedTargetsAreLookedAtForDrift(t *testing.T) {
 		drifted bool
 		steps   []string
 	}{
-		"as it was":                         {[]types.TargetHealthDescription{held("ours", "healthy"), theirs}, false, nil},
-		"another cluster registered":        {[]types.TargetHealthDescription{held("ours", "healthy"), theirs, held("new", "initial")}, false, nil},
-		"another cluster deregistered":      {[]types.TargetHealthDescription{held("ours", "healthy")}, false, nil},
-		"one of ours was deregistered":      {[]types.TargetHealthDescription{theirs}, true, []string{"register 1 from ours"}},
-		"one of ours drains, as if by hand": {[]types.TargetHealthDescription{held("ours", "draining"), theirs}, true, []string{"register 1 from ours"}},
+		"as it was": {[]types.TargetHealthDescription{held("ours", "healthy"), theirs}, false, nil},
+		"another cluster registered": {[]types.TargetHealthDescription{held("ours", "healthy"), theirs,
+			held("new", "initial")}, false, nil},
+		"another cluster deregistered": {[]types.TargetHealthDescription{held("ours", "healthy")}, false, nil},
+		"one of ours was deregistered": {[]types.TargetHealthDescription{theirs}, true,
+			[]string{"register 1 from ours"}},
+		"one of ours drains, as if by hand": {[]types.TargetHealthDescription{held("ours", "draining"), theirs}, true,
+			[]string{"register 1 from ours"}},
 	} {
 		b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), theirs}}
 		r := newRegistry(b, b.write, func(string) bool { return false })
 		var seen int
 		r.Seen = func(arn string, health []Health) { seen += len(health) }
-		q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("ours"), Record: &stored{b: b, keys: []string{"ours:80"}, known: true}}
+		q := Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("ours"), Record: &stored{
+			b: b, keys: []string{"ours:80"}, known: true}}
 		if _, err := r.Sync(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}

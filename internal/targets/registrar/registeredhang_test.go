@@ -26,8 +26,8 @@ func (c *hangingRecord) Save(_ context.Context, _ stack.ID, keys []string) error
 	return nil
 }
 
-// TestARecordThatHangsDelaysOnlyTheTargetsThatItIsMadeFor has the API server not answer while a target comes to a group that clusters share,
-// another one goes, and a third one, which is recorded, is to be registered again.
+// TestARecordThatHangsDelaysOnlyTheTargetsThatItIsMadeFor has the API server not answer while a target comes to a group
+// that clusters share, another one goes, and a third one, which is recorded, is to be registered again.
 func TestARecordThatHangsDelaysOnlyTheTargetsThatItIsMadeFor(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "theirs")

@@ -17,7 +17,8 @@ import (
 type Account struct {
 	ELBV2 Describer
 	Write apply.Writer
-	// Fresh reports whether a target group was created by this process and not read since, so that no other process has registered targets in it.
+	// Fresh reports whether a target group was created by this process and not read since, so that no other process has
+	// registered targets in it.
 	Fresh func(arn string) bool
 	// Gone reports whether this process deleted a target group, which is not read then; nil = it is not known.
 	Gone func(arn string) bool
@@ -28,20 +29,24 @@ type Account struct {
 // at the same time, and no group waits for another. It is safe for concurrent use. Set the exported fields before
 // the first use.
 type Registry struct {
-	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one of them ends.
+	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one
+	// of them ends.
 	Async    bool
 	Progress func(binding stack.ID)
 	// Clock is the time of lags and of the pause before targets are registered in a group that could not be read.
 	Clock awsclient.Clock
-	// Lag is called for each target whose change has a time (Request.Since) with the time from then until AWS has taken its call; nil = no call. It must not wait.
+	// Lag is called for each target whose change has a time (Request.Since) with the time from then until AWS has taken
+	// its call; nil = no call. It must not wait.
 	Lag func(operation string, after time.Duration)
-	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since its registration that it is
-	// healthy, with the time from the change until then, and with what the read was made for; nil = no call.
+	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since
+	// its registration that it is healthy, with the time from the change until then, and with what the read was made for;
+	// nil = no call.
 	BecameHealthy func(cause awsclient.Cause, after time.Duration)
 	// Seen is called with the health of each group that is read to learn, or to verify, what is registered; nil = no call.
 	Seen func(arn string, health []Health)
-	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets that this process had registered and that are
-	// no longer, and with those that are registered and that no request has wanted; nil = no call.
+	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets
+	// that this process had registered and that are no longer, and with those that are registered and that no request has
+	// wanted; nil = no call.
 	Compared func(of Group, deregistered []string, others []Health)
 	// Brake holds up deregistrations of most targets of many groups; nil = none.
 	Brake *brake.Brake
@@ -52,9 +57,11 @@ type Registry struct {
 	groups map[Group]*group
 }
 
-// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error is that of each call there.
+// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error
+// is that of each call there.
 func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
-	return &Registry{account: account, groups: map[Group]*group{}, Clock: awsclient.WallClock{}, Progress: func(stack.ID) {}}
+	return &Registry{account: account, groups: map[Group]*group{}, Clock: awsclient.WallClock{},
+		Progress: func(stack.ID) {}}
 }
 
 // Request is what a binding wants of its target group. Its functions are called under a lock: they must not wait.
@@ -62,7 +69,8 @@ type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
 	Want    []Endpoint
-	// Port is the port of the endpoints of Want that have none: the target groups of all node ports share one list of nodes.
+	// Port is the port of the endpoints of Want that have none: the target groups of all node ports share one list of
+	// nodes.
 	Port int32
 	// New: the binding has registered nothing yet, in this process or in an earlier one.
 	New bool
@@ -72,8 +80,9 @@ type Request struct {
 	Since time.Time
 	// Record is there if other clusters register targets in the same group: only targets in the record are deregistered.
 	Record RegisteredTargets
-	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
-	// those that a request has wanted, in this process or in the one that Assume continues.
+	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only
+	// its own targets are deregistered: those that a request has wanted, in this process or in the one that Assume
+	// continues.
 	Unseen bool
 	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
 	Preceding map[string]bool
@@ -81,8 +90,8 @@ type Request struct {
 	Max int
 	// Zone is the zone to send with an address; nil = none.
 	Zone func(Endpoint) string
-	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
-	// and Max is spread over zones; nil = nothing does, and it is not.
+	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not
+	// take that, and Max is spread over zones; nil = nothing does, and it is not.
 	HomeZone func(context.Context, Endpoint) string
 }
 
@@ -146,9 +155,9 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	return g.collect(r.Clock.Now())
 }
 
-// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group deleted, outside the
-// controller, and that the next Sync of the group will read it again. It does not hold up writes. A write meanwhile can look like drift, which
-// costs one read.
+// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group
+// deleted, outside the controller, and that the next Sync of the group will read it again. It does not hold up writes.
+// A write meanwhile can look like drift, which costs one read.
 func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
 	health, err = r.Health(ctx, of)
 	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
@@ -189,10 +198,12 @@ func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error
 	q.Want = nil
 	r.Hold(q, true, func(Endpoint) bool { return false })
 	left, err = r.sync(ctx, q, true)
-	if codeOf(err) == awsclient.CodeInvalidTarget { // one was deregistered outside the controller: read again which there are
+	// one was deregistered outside the controller: read again which there are
+	if codeOf(err) == awsclient.CodeInvalidTarget {
 		left, err = r.sync(ctx, q, true)
 	}
-	if code := codeOf(err); code == awsclient.CodeTargetGroupNotFound || code == awsclient.CodeValidation || code == awsclient.CodeInvalidTarget {
+	if code := codeOf(err); code == awsclient.CodeTargetGroupNotFound || code == awsclient.CodeValidation ||
+		code == awsclient.CodeInvalidTarget {
 		err = nil
 	}
 	if err == nil {
@@ -213,11 +224,12 @@ func codeOf(err error) string {
 
 // wantsZones reports the refusal of targets because their zone was not said.
 func wantsZones(err error) bool {
-	return err != nil && awsclient.Classify(err).Code == awsclient.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
+	return err != nil && awsclient.Classify(err).Code == awsclient.CodeValidation &&
+		strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
-// Expected is what the last request for a group expects, and whether that is registered, as far as this process knows. Until a pass over its binding has made one, targets are
-// expected.
+// Expected is what the last request for a group expects, and whether that is registered, as far as this process knows.
+// Until a pass over its binding has made one, targets are expected.
 func (r *Registry) Expected(of Group) apply.Expected {
 	r.mu.Lock()
 	g := r.groups[of]

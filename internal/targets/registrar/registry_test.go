@@ -46,7 +46,8 @@ type balancing struct {
 	zones  []string // of the last registration: "ADDRESS ZONE"
 }
 
-func (b *balancing) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (b *balancing) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (
+	*elbv2.DescribeTargetHealthOutput, error) {
 	b.reads.Add(1)
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, b.unread
 }
@@ -75,7 +76,8 @@ func (b *balancing) write(_ context.Context, _ stack.Key, _ plan.StepID, op plan
 	return apply.Outcome{State: apply.Done}
 }
 
-// done is what was called: deregistrations after what goes on beside them, registrations and notes that still have their target.
+// done is what was called: deregistrations after what goes on beside them, registrations and notes that still have
+// their target.
 func (b *balancing) done() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -114,18 +116,21 @@ func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *t
 		}
 		return Account{b, b.write, func(string) bool { return true }, nil}, nil
 	})
-	for _, q := range []Request{{Group: tg, Want: want("10.0.0.1")}, {Group: Group{role, arn}, Want: want("10.0.0.2", "10.0.0.3")}} {
+	for _, q := range []Request{{Group: tg, Want: want("10.0.0.1")},
+		{Group: Group{role, arn}, Want: want("10.0.0.2", "10.0.0.3")}} {
 		if _, err := r.Sync(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := [][]string{ours.done(), theirs.done()}; !cmp.Equal(got, [][]string{{"register 1 from 10.0.0.1"}, {"register 2 from 10.0.0.2"}}) {
+	if got := [][]string{ours.done(), theirs.done()}; !cmp.Equal(got, [][]string{{"register 1 from 10.0.0.1"},
+		{"register 2 from 10.0.0.2"}}) {
 		t.Error(got)
 	}
 	if got := r.Registered(role); len(got[arn]) != 2 {
 		t.Errorf("registered in the scope of the role: %v", got)
 	}
-	if _, err := r.Sync(t.Context(), Request{Group: Group{awsclient.Scope{Role: "unknown"}, arn}, Want: want("10.0.0.4")}); err == nil || !strings.Contains(err.Error(), "no such role") {
+	if _, err := r.Sync(t.Context(), Request{Group: Group{awsclient.Scope{Role: "unknown"}, arn},
+		Want: want("10.0.0.4")}); err == nil || !strings.Contains(err.Error(), "no such role") {
 		t.Errorf("a scope that cannot be connected to: %v", err)
 	}
 }
@@ -136,7 +141,8 @@ func TestAGroupOfOurOwnMakingIsNotReadAndAForeignOneOnce(t *testing.T) {
 		b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.9", "draining")}}
 		r := newRegistry(b, b.write, func(string) bool { return fresh })
 		for range 3 {
-			if _, err := r.Sync(context.Background(), Request{Binding: stack.ID{Name: "b"}, Group: tg, Want: want("10.0.0.1", "10.0.0.2")}); err != nil {
+			if _, err := r.Sync(context.Background(), Request{Binding: stack.ID{Name: "b"}, Group: tg,
+				Want: want("10.0.0.1", "10.0.0.2")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -169,19 +175,22 @@ func TestTheLimitDoesNotKeepNewTargetsOutThatTakeThePlaceOfOthers(t *testing.T) 
 	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy")}}
 	r := newRegistry(b, b.write, func(string) bool { return false })
 	c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.2", "10.0.0.3", "10.0.0.4"), Max: 2})
-	if diff := cmp.Diff([]string{"register 1 from 10.0.0.3", "deregister 1 from 10.0.0.1"}, b.done()); err != nil || diff != "" || c.LeftOut != 1 {
+	if diff := cmp.Diff([]string{"register 1 from 10.0.0.3", "deregister 1 from 10.0.0.1"}, b.done()); err != nil ||
+		diff != "" || c.LeftOut != 1 {
 		t.Errorf("%+v, %v: %s", c, err, diff)
 	}
 }
 
 func TestAGroupOfOurOwnThatAUserDeletesIsNotTakenForEmpty(t *testing.T) {
 	t.Parallel()
-	b := &balancing{unread: &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "One or more target groups not found"}}
+	b := &balancing{unread: &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "One or more target " +
+		"groups not found"}}
 	r := newRegistry(b, b.write, func(string) bool { return true })
 	if _, drifted, err := r.Recheck(t.Context(), tg); err != nil || !drifted {
 		t.Errorf("drifted %t, %v", drifted, err)
 	}
-	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1")}); !errors.Is(err, b.unread) || len(b.steps) > 0 {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1")}); !errors.Is(err, b.unread) ||
+		len(b.steps) > 0 {
 		t.Errorf("%v; steps %v", err, b.steps)
 	}
 }
@@ -211,7 +220,8 @@ func TestTargetsBeyondTheLimitAreLeftOutAndReported(t *testing.T) {
 	if err != nil || c.Registered != 2 || c.LeftOut != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: want("1", "2", "3"), Max: 1}); err != nil || c.LeftOut != 1 || c.Registered != 0 {
+	if c, err = r.Sync(context.Background(), Request{Group: tg, Want: want("1", "2", "3"), Max: 1}); err != nil ||
+		c.LeftOut != 1 || c.Registered != 0 {
 		t.Errorf("a limit below what is registered: %+v, %v", c, err)
 	}
 }
@@ -227,7 +237,8 @@ func TestAFailedRegistrationIsTriedAgainByTheNextSyncWithoutARead(t *testing.T) 
 	if c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("1")}); err != nil || c.Registered != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if diff := cmp.Diff([]string{"register 1 from 1", "deregister 1 from 2"}, b.done()); diff != "" || b.reads.Load() != 0 {
+	if diff := cmp.Diff([]string{"register 1 from 1", "deregister 1 from 2"}, b.done()); diff != "" ||
+		b.reads.Load() != 0 {
 		t.Errorf("%d reads; the call may have had its effect: %s", b.reads.Load(), diff)
 	}
 }
@@ -239,10 +250,14 @@ func TestTargetsThatOthersChangedAreNoticedAndPutRight(t *testing.T) {
 		drifted bool
 		steps   []string
 	}{
-		"as it was":             {[]types.TargetHealthDescription{held("10.0.0.1", "unhealthy"), held("10.0.0.2", "healthy"), held("10.0.0.9", "draining")}, false, nil},
-		"one was deregistered":  {[]types.TargetHealthDescription{held("10.0.0.1", "draining"), held("10.0.0.2", "healthy")}, true, []string{"register 1 from 10.0.0.1"}},
-		"one was registered":    {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy"), held("10.0.0.3", "healthy")}, true, []string{"deregister 1 from 10.0.0.3"}},
-		"one was put for other": {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.3", "healthy")}, true, []string{"register 1 from 10.0.0.2", "deregister 1 from 10.0.0.3"}},
+		"as it was": {[]types.TargetHealthDescription{held("10.0.0.1", "unhealthy"), held("10.0.0.2", "healthy"),
+			held("10.0.0.9", "draining")}, false, nil},
+		"one was deregistered": {[]types.TargetHealthDescription{held("10.0.0.1", "draining"), held("10.0.0.2", "healthy")},
+			true, []string{"register 1 from 10.0.0.1"}},
+		"one was registered": {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy"),
+			held("10.0.0.3", "healthy")}, true, []string{"deregister 1 from 10.0.0.3"}},
+		"one was put for other": {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.3", "healthy")},
+			true, []string{"register 1 from 10.0.0.2", "deregister 1 from 10.0.0.3"}},
 	} {
 		b := &balancing{}
 		r := newRegistry(b, b.write, func(string) bool { return true })
@@ -271,7 +286,8 @@ func TestTheZoneOfATargetIsSentWhereAWSRequiresIt(t *testing.T) {
 	t.Parallel()
 	outside := func(Endpoint) string { return AllZones }
 	home := func(_ context.Context, e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
-	refusal := &smithy.GenericAPIError{Code: "ValidationError", Message: "For targets in this VPC you must specify an Availability Zone"}
+	refusal := &smithy.GenericAPIError{Code: "ValidationError",
+		Message: "For targets in this VPC you must specify an Availability Zone"}
 	b := &balancing{refuse: func(targets []awsop.Target) error {
 		for _, target := range targets {
 			if target.ID == "10.0.0.1" && target.Zone == AllZones {
@@ -282,21 +298,25 @@ func TestTheZoneOfATargetIsSentWhereAWSRequiresIt(t *testing.T) {
 	}}
 	r := newRegistry(b, b.write, func(string) bool { return true })
 	c, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: outside, HomeZone: home})
-	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 || len(c.Added) != 2 || diff != "" {
+	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 ||
+		len(c.Added) != 2 || diff != "" {
 		t.Errorf("%+v, %v: %s", c, err, diff)
 	}
 	// It is known from now on.
 	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("192.0.2.1", "healthy")}
 	b.steps = nil
-	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1", "192.0.2.2"), Zone: outside, HomeZone: home}); err != nil || len(b.steps) != 1 {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1", "192.0.2.2"), Zone: outside,
+		HomeZone: home}); err != nil || len(b.steps) != 1 {
 		t.Errorf("%v; steps %v", err, b.steps)
 	}
 	// Another refusal is an error, and so is the same one where nobody knows better.
 	b.refuse = func([]awsop.Target) error { return refusal }
-	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err == nil {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err ==
+		nil {
 		t.Error("a refusal is swallowed")
 	}
-	if _, err := newRegistry(b, b.write, func(string) bool { return true }).Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.3"), Zone: outside}); err == nil {
+	if _, err := newRegistry(b, b.write, func(string) bool { return true }).Sync(t.Context(),
+		Request{Group: tg, Want: want("10.0.0.3"), Zone: outside}); err == nil {
 		t.Error("a refusal is swallowed without knowledge of zones")
 	}
 }
@@ -307,7 +327,8 @@ func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
 	r := newRegistry(b, b.write, func(string) bool { return true })
 	zone := func(e Endpoint) string { return map[string]string{"192.0.2.1": AllZones}[e.ID] }
 	home := func(context.Context, Endpoint) string { return "us-west-2a" }
-	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone, HomeZone: home}); err != nil {
+	if _, err := r.Sync(t.Context(), Request{Group: tg, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone,
+		HomeZone: home}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"10.0.0.1 ", "192.0.2.1 all"}, b.zones); diff != "" {
@@ -355,7 +376,8 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 		refuse   func([]awsop.Target) error
 		attempts int
 	}{
-		"it is named":  {refusing("The following targets are not in a running state and cannot be registered: '%s'", "i-3"), 2},
+		"it is named": {refusing("The following targets are not in a running state and cannot be registered: '%s'", "i-3"),
+			2},
 		"one by one":   {refusing("Instance ID '%s' is not valid", "i-3", "i-7"), 3},
 		"nobody named": {refusing("one of the targets is wrong%.0s", "i-3"), 7},
 	} {
@@ -372,7 +394,8 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 		}
 		got, err := r.Sync(t.Context(), Request{Group: tg, Want: want(ids...)})
 		slices.Sort(got.Added)
-		if diff := cmp.Diff(rest, got.Added); err == nil || diff != "" || got.Registered != len(rest) || attempts != c.attempts {
+		if diff := cmp.Diff(rest, got.Added); err == nil || diff != "" || got.Registered != len(rest) ||
+			attempts != c.attempts {
 			t.Errorf("%s: %v after %d attempts, want %d; %s", name, err, attempts, c.attempts, diff)
 		}
 	}

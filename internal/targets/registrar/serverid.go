@@ -10,9 +10,11 @@ import (
 // IsQUIC reports whether targets of a protocol have server ids.
 func IsQUIC(protocol string) bool { return strings.HasSuffix(protocol, "QUIC") }
 
-// WithServerIDs are the endpoints of a QUIC target group with the server ids of their pods, which are in the environment variable of a name. missing are those without
-// an id, and repeated those with the id of another address before them, as AWS admits an id once: neither can be registered.
-func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable string) (identified, missing, repeated []Endpoint) {
+// WithServerIDs are the endpoints of a QUIC target group with the server ids of their pods, which are in the
+// environment variable of a name. missing are those without an id, and repeated those with the id of another address
+// before them, as AWS admits an id once: neither can be registered.
+func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable string) (identified, missing,
+	repeated []Endpoint) {
 	holder := map[string]string{} // address by server id
 	for _, e := range all {
 		if pod, ok := c.Pod(ctx, e.Namespace, e.Pod); ok && e.Pod != "" {
@@ -32,8 +34,9 @@ func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable stri
 	return identified, missing, repeated
 }
 
-// addresses are those of targets that are registered, or about to be, with another server id than the request wants, by Target.Address. AWS takes a registration of a registered target
-// as done and keeps its server id, so that the new one waits for the end of the old one.
+// addresses are those of targets that are registered, or about to be, with another server id than the request wants, by
+// Target.Address. AWS takes a registration of a registered target as done and keeps its server id, so that the new one
+// waits for the end of the old one.
 func (g *group) addresses(q *Request) map[string]bool {
 	wanted := map[string]string{} // key by address
 	for i := range q.Want {

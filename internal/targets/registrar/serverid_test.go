@@ -24,12 +24,15 @@ func TestEndpointsOfQUICHaveTheServerIDsOfTheirPods(t *testing.T) {
 		p.Spec.Containers = []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: "QUIC_ID", Value: value}}}}
 		return p
 	}
-	c := cluster{pods: map[string]*corev1.Pod{"a": with("a", "LBhzwAAAAok="), "b": with("b", "KBW59AAAFQU="), "same": with("same", "LBhzwAAAAok="), "wrong": with("wrong", "AAAA"), "none": pod("none", "good", corev1.ConditionTrue)}}
+	c := cluster{pods: map[string]*corev1.Pod{"a": with("a", "LBhzwAAAAok="), "b": with("b", "KBW59AAAFQU="),
+		"same": with("same", "LBhzwAAAAok="), "wrong": with("wrong", "AAAA"),
+		"none": pod("none", "good", corev1.ConditionTrue)}}
 	at := func(ip, pod string, port int32) Endpoint {
 		return Endpoint{Target: Target{ID: ip, Port: port}, Namespace: "shop", Pod: pod}
 	}
 	identified, missing, repeated := WithServerIDs(t.Context(), c, []Endpoint{
-		at("10.0.0.1", "a", 443), at("10.0.0.1", "a", 8443), at("10.0.0.2", "b", 443), at("10.0.0.3", "same", 443), at("10.0.0.4", "wrong", 443), at("10.0.0.5", "none", 443), at("10.0.0.6", "", 443),
+		at("10.0.0.1", "a", 443), at("10.0.0.1", "a", 8443), at("10.0.0.2", "b", 443), at("10.0.0.3", "same", 443),
+		at("10.0.0.4", "wrong", 443), at("10.0.0.5", "none", 443), at("10.0.0.6", "", 443),
 	}, "QUIC_ID")
 	keys := func(of []Endpoint) (out []string) {
 		for _, e := range of {
@@ -37,7 +40,8 @@ func TestEndpointsOfQUICHaveTheServerIDsOfTheirPods(t *testing.T) {
 		}
 		return out
 	}
-	if diff := cmp.Diff([]string{"10.0.0.1:443:" + firstID, "10.0.0.1:8443:" + firstID, "10.0.0.2:443:" + secondID}, keys(identified)); diff != "" {
+	if diff := cmp.Diff([]string{"10.0.0.1:443:" + firstID, "10.0.0.1:8443:" + firstID, "10.0.0.2:443:" + secondID},
+		keys(identified)); diff != "" {
 		t.Error(diff)
 	}
 	if got := keys(missing); !slices.Equal(got, []string{"10.0.0.4:443", "10.0.0.5:443", "10.0.0.6:443"}) {
@@ -48,7 +52,8 @@ func TestEndpointsOfQUICHaveTheServerIDsOfTheirPods(t *testing.T) {
 	}
 }
 
-// TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered also holds that what AWS describes with the id that is wanted is left alone.
+// TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered also holds that what AWS describes with
+// the id that is wanted is left alone.
 func TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered(t *testing.T) {
 	t.Parallel()
 	old := held("10.0.0.1", "healthy")
@@ -74,7 +79,8 @@ func TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered(
 	if err != nil || c.Registered != 1 || c.Deregistered != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if !slices.Equal(b.steps, []string{"deregister 1 from 10.0.0.1", "register 1 from 10.0.0.1"}) || !slices.Equal(ids, []string{secondID}) {
+	if !slices.Equal(b.steps, []string{"deregister 1 from 10.0.0.1", "register 1 from 10.0.0.1"}) ||
+		!slices.Equal(ids, []string{secondID}) {
 		t.Errorf("%q with ids %q", b.steps, ids)
 	}
 	if got := r.Registered(tg.Scope)[arn]; len(got) != 1 || got[0].ServerID != secondID {
@@ -84,10 +90,12 @@ func TestATargetWithAnotherServerIDIsRegisteredAfterItsFormerSelfIsDeregistered(
 
 func TestHealthIsThatOfTheTargetWithTheServerIDThatWasAskedFor(t *testing.T) {
 	t.Parallel()
-	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "unused"), held("10.0.0.2", "healthy")}} // AWS shows no id of what is not registered
+	// AWS shows no id of what is not registered
+	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "unused"), held("10.0.0.2", "healthy")}}
 	b.held[1].Target.QuicServerId = aws.String(secondID)
 	r := newRegistry(b, b.write, func(string) bool { return true })
-	health, err := r.Health(t.Context(), tg, Target{ID: "10.0.0.1", Port: 80, ServerID: firstID}, Target{ID: "10.0.0.2", Port: 80, ServerID: firstID})
+	health, err := r.Health(t.Context(), tg, Target{ID: "10.0.0.1", Port: 80, ServerID: firstID},
+		Target{ID: "10.0.0.2", Port: 80, ServerID: firstID})
 	if err != nil || len(health) != 2 || health[0].ServerID != firstID || health[1].ServerID != secondID {
 		t.Errorf("%+v, %v", health, err)
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain has one target of its own and one that nobody seen has wanted.
+// TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain has one target of its own and one that nobody
+// seen has wanted.
 func TestATargetStaysOwnThoughItsDeregistrationFailsAndTheGroupIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy"), held("theirs", "healthy")}}

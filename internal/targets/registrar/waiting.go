@@ -15,8 +15,9 @@ type wait struct {
 	since  time.Time
 }
 
-// noteWaiting notes which targets wait after every call that may be sent is: for a call under way, for the next attempt at one that failed, or for
-// their turn. Those that are held, left out, or stay for another port do not wait. The lock of the group is held.
+// noteWaiting notes which targets wait after every call that may be sent is: for a call under way, for the next attempt
+// at one that failed, or for their turn. Those that are held, left out, or stay for another port do not wait. The lock
+// of the group is held.
 func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 	waits := map[string]wait{}
 	note := func(a action, key string) {
@@ -47,8 +48,9 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 	g.waits = waits
 }
 
-// Waiting is how many targets AWS has not registered or deregistered as they are wanted, and for how long the first of them waits. What a binding
-// names wrongly, such as a target group that does not exist or a role that cannot be assumed, is not counted: its status shows it.
+// Waiting is how many targets AWS has not registered or deregistered as they are wanted, and for how long the first of
+// them waits. What a binding names wrongly, such as a target group that does not exist or a role that cannot be
+// assumed, is not counted: its status shows it.
 func (r *Registry) Waiting() (n int, oldest time.Duration) {
 	r.mu.Lock()
 	groups := slices.Collect(maps.Values(r.groups))

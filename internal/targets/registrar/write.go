@@ -74,7 +74,8 @@ func (r *Registry) write(ctx context.Context, q Request, a action, targets []Tar
 }
 
 func (s *sent) add(o sent) {
-	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...), append(s.absent, o.absent...), append(s.errs, o.errs...)
+	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...),
+		append(s.absent, o.absent...), append(s.errs, o.errs...)
 	s.elsewhere = append(s.elsewhere, o.elsewhere...)
 	if s.retry.IsZero() || !o.retry.IsZero() && o.retry.Before(s.retry) {
 		s.retry = o.retry
@@ -84,9 +85,9 @@ func (s *sent) add(o sent) {
 // otherVPC is a part of AWS's refusal of instances of other VPCs than the target group's.
 const otherVPC = "not in the target group VPC"
 
-// registerOthers registers what it can of a part that AWS refused because of one target among it, such as an instance that is
-// being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next attempt; if it
-// names none, halves are tried.
+// registerOthers registers what it can of a part that AWS refused because of one target among it, such as an instance
+// that is being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next
+// attempt; if it names none, halves are tried.
 func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
 	var named, others []Target
 	for _, t := range part {

@@ -21,8 +21,8 @@ type Listening struct {
 	Health int32   // of health checks over TCP, if that is another port; 0 = it is not
 }
 
-// Limit splits permissions into those for ports at which targets listen, and the others. A permission for all ports is one for each
-// of those ports.
+// Limit splits permissions into those for ports at which targets listen, and the others. A permission for all ports is
+// one for each of those ports.
 func (l Listening) Limit(perms []stack.Permission) (within, beyond []stack.Permission) {
 	for _, p := range perms {
 		ports := l.of(p.Protocol)
@@ -52,9 +52,9 @@ func (l Listening) of(protocol string) []int32 {
 // AllPorts reports whether a permission is that of an entry without a port.
 func AllPorts(p stack.Permission) bool { return p.FromPort == 0 && p.ToPort == 65535 }
 
-// Wide are the ranges of one binding that admit too much of the internet together: the widest ones, all of one length at once, until
-// the rest has no more public addresses than a range of length PublicIPv4, and of length PublicIPv6. A range whose addresses are private
-// is never wide.
+// Wide are the ranges of one binding that admit too much of the internet together: the widest ones, all of one length
+// at once, until the rest has no more public addresses than a range of length PublicIPv4, and of length PublicIPv6. A
+// range whose addresses are private is never wide.
 func Wide(ranges []netip.Prefix) (wide []netip.Prefix) {
 	var v4, v6 []netip.Prefix
 	for _, p := range ranges {
@@ -92,7 +92,8 @@ func widest(ranges []netip.Prefix, limit int) []netip.Prefix {
 		}
 	}
 	starts = append(starts, len(ranges))
-	first, _ := slices.BinarySearchFunc(starts, size(limit), func(start int, most uint64) int { // the more is left out, the less remains
+	// the more is left out, the less remains
+	first, _ := slices.BinarySearchFunc(starts, size(limit), func(start int, most uint64) int {
 		if public(ranges[start:]) <= most {
 			return 0
 		}
@@ -124,7 +125,8 @@ func blockOf(p netip.Prefix) block {
 
 // private are the ranges whose addresses have no place in the internet, and that of carriers, which VPCs use as well.
 var private = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
 }
 
@@ -134,7 +136,8 @@ func public(ranges []netip.Prefix) (total uint64) {
 		total += b.last - b.first + 1
 		for _, p := range private {
 			q := blockOf(p)
-			if from, to := max(b.first, q.first), min(b.last, q.last); p.Addr().Is4() == familyOf(ranges[0]).Addr().Is4() && from <= to {
+			if from, to := max(b.first, q.first), min(b.last, q.last); p.Addr().Is4() == familyOf(ranges[0]).Addr().Is4() &&
+				from <= to {
 				total -= to - from + 1
 			}
 		}

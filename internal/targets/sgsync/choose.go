@@ -42,10 +42,11 @@ func (of Groups) serving(groups []string) (out []string, err error) {
 // Choice is a group. Doubt is why it may be the wrong one, empty where there is no doubt.
 type Choice struct{ Group, Doubt string }
 
-// Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one with the cluster's tag and the
-// extra tags. Where several have these tags, or none has, it is one that already has rules for load balancers, of several of these the only one that the
-// cluster owns, or the first by id; and the choice is in doubt. A group without the cluster's tag and without such rules is not opened. Where the rules cannot be read there is no choice: another
-// group would be opened, and the one that serves closed.
+// Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one
+// with the cluster's tag and the extra tags. Where several have these tags, or none has, it is one that already has
+// rules for load balancers, of several of these the only one that the cluster owns, or the first by id; and the choice
+// is in doubt. A group without the cluster's tag and without such rules is not opened. Where the rules cannot be read
+// there is no choice: another group would be opened, and the one that serves closed.
 func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	switch {
 	case c.Group != "" && slices.Contains(i.Groups, c.Group):
@@ -61,7 +62,8 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 	if len(c.ExtraTags) > 0 {
 		extra = fmt.Sprintf(" and %v", c.ExtraTags)
 	}
-	text := fmt.Sprintf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: [%s] (clusterName: %s)",
+	text := fmt.Sprintf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: "+
+		"[%s] (clusterName: %s)",
 		c.Cluster, extra, i.ID, strings.Join(tagged, " "), c.Cluster)
 	candidates := tagged
 	if len(candidates) == 0 {
@@ -85,7 +87,8 @@ func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
 
 // DoubtRemedy says how it becomes clear which of an interface's groups is meant.
 func DoubtRemedy(groups []string) string {
-	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group", strings.Join(groups, " "))
+	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group",
+		strings.Join(groups, " "))
 }
 
 func filter(groups []string, which func(string) bool) []string {
@@ -121,8 +124,8 @@ func ForNode(of []network.Interface) (network.Interface, bool) {
 	return network.Interface{}, false
 }
 
-// ForPod is the interface of a node that carries a pod's address. If all interfaces of the node have the same groups it does
-// not matter which one it is, and then an address that is not (yet) known to EC2's answer does no harm.
+// ForPod is the interface of a node that carries a pod's address. If all interfaces of the node have the same groups it
+// does not matter which one it is, and then an address that is not (yet) known to EC2's answer does no harm.
 func ForPod(of []network.Interface, address netip.Addr) (network.Interface, bool) {
 	for _, i := range of {
 		if i.Carries(address) {

@@ -14,7 +14,8 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 	t.Parallel()
 	const ours = "kubernetes.io/cluster/demo"
 	tags := map[string]map[string]string{
-		"sg-plain": {"Name": "x"}, "sg-ours": {ours: "owned"}, "sg-shared": {ours: "shared", "tier": "web"}, "sg-other": {"kubernetes.io/cluster/other": "owned"},
+		"sg-plain": {"Name": "x"}, "sg-ours": {ours: "owned"}, "sg-shared": {ours: "shared", "tier": "web"}, "sg-other": {
+			"kubernetes.io/cluster/other": "owned"},
 	}
 	tags["sg-owned"] = map[string]string{ours: "owned"}
 	web := map[string]string{"tier": "web"}
@@ -28,34 +29,51 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 		doubt  bool
 		err    string // a part of it
 	}{
-		"the only one needs no tag":                    {groups: []string{"sg-plain"}, want: "sg-plain"},
-		"the tagged one of several":                    {groups: []string{"sg-plain", "sg-other", "sg-ours"}, want: "sg-ours"},
-		"whatever the tag's value":                     {groups: []string{"sg-plain", "sg-shared"}, want: "sg-shared"},
-		"further tags choose among two":                {groups: []string{"sg-ours", "sg-shared"}, extra: web, want: "sg-shared"},
-		"the named one, whatever the tags":             {groups: []string{"sg-plain", "sg-ours"}, named: "sg-plain", want: "sg-plain"},
-		"tags, where the interface lacks the named":    {groups: []string{"sg-plain", "sg-ours"}, named: "sg-elsewhere", want: "sg-ours"},
-		"of two that are tagged the one that serves":   {groups: []string{"sg-ours", "sg-shared"}, serves: []string{"sg-shared"}, want: "sg-shared", doubt: true},
-		"of two that serve the one the cluster owns":   {groups: []string{"sg-shared", "sg-ours"}, serves: []string{"sg-shared", "sg-ours"}, want: "sg-ours", doubt: true},
-		"of two that are tagged the one that is owned": {groups: []string{"sg-shared", "sg-ours"}, want: "sg-ours", doubt: true},
-		"of two that are owned the first":              {groups: []string{"sg-owned", "sg-ours"}, want: "sg-ours", doubt: true},
-		"without tags the one that serves":             {groups: []string{"sg-plain", "sg-other"}, serves: []string{"sg-plain"}, want: "sg-plain", doubt: true},
-		"none is tagged":                               {groups: []string{"sg-plain", "sg-other"}, err: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: []"},
-		"further tags that nobody has":                 {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": "db"}, err: "got: []"},
-		"a further tag without a value":                {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{"tier": ""}, err: "name it by --node-security-group"},
-		"no groups at all":                             {err: "got: []"},
-		"several that are tagged, and cannot be read":  {groups: []string{"sg-ours", "sg-shared"}, unread: true, err: "has rules for load balancers: throttled"},
-		"none is tagged, and they cannot be read":      {groups: []string{"sg-plain", "sg-other"}, unread: true, err: "has rules for load balancers: throttled"},
-		"one that needs no reading":                    {groups: []string{"sg-plain", "sg-ours"}, unread: true, want: "sg-ours"},
+		"the only one needs no tag": {groups: []string{"sg-plain"}, want: "sg-plain"},
+		"the tagged one of several": {groups: []string{"sg-plain", "sg-other", "sg-ours"},
+			want: "sg-ours"},
+		"whatever the tag's value": {groups: []string{"sg-plain", "sg-shared"}, want: "sg-shared"},
+		"further tags choose among two": {groups: []string{"sg-ours", "sg-shared"}, extra: web,
+			want: "sg-shared"},
+		"the named one, whatever the tags": {groups: []string{"sg-plain", "sg-ours"}, named: "sg-plain",
+			want: "sg-plain"},
+		"tags, where the interface lacks the named": {groups: []string{"sg-plain", "sg-ours"}, named: "sg-elsewhere",
+			want: "sg-ours"},
+		"of two that are tagged the one that serves": {groups: []string{"sg-ours", "sg-shared"}, serves: []string{
+			"sg-shared"}, want: "sg-shared", doubt: true},
+		"of two that serve the one the cluster owns": {groups: []string{"sg-shared", "sg-ours"}, serves: []string{
+			"sg-shared", "sg-ours"}, want: "sg-ours", doubt: true},
+		"of two that are tagged the one that is owned": {groups: []string{"sg-shared", "sg-ours"}, want: "sg-ours",
+			doubt: true},
+		"of two that are owned the first": {groups: []string{"sg-owned", "sg-ours"}, want: "sg-ours",
+			doubt: true},
+		"without tags the one that serves": {groups: []string{"sg-plain", "sg-other"}, serves: []string{
+			"sg-plain"}, want: "sg-plain", doubt: true},
+		"none is tagged": {groups: []string{"sg-plain", "sg-other"},
+			err: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: []"},
+		"further tags that nobody has": {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{
+			"tier": "db"}, err: "got: []"},
+		"a further tag without a value": {groups: []string{"sg-ours", "sg-shared"}, extra: map[string]string{
+			"tier": ""}, err: "name it by --node-security-group"},
+		"no groups at all": {err: "got: []"},
+		"several that are tagged, and cannot be read": {groups: []string{"sg-ours", "sg-shared"}, unread: true,
+			err: "has rules for load balancers: throttled"},
+		"none is tagged, and they cannot be read": {groups: []string{"sg-plain", "sg-other"}, unread: true,
+			err: "has rules for load balancers: throttled"},
+		"one that needs no reading": {groups: []string{"sg-plain", "sg-ours"}, unread: true,
+			want: "sg-ours"},
 	} {
 		for range 2 { // whatever the order in which EC2 lists them
-			got, err := Chooser{Cluster: "demo", Group: c.named, ExtraTags: c.extra}.Choose(network.Interface{ID: "eni-1", Groups: c.groups},
+			got, err := Chooser{Cluster: "demo", Group: c.named, ExtraTags: c.extra}.Choose(network.Interface{
+				ID: "eni-1", Groups: c.groups},
 				Groups{Tags: func(g string) map[string]string { return tags[g] }, Serves: func(g string) (bool, error) {
 					if c.unread {
 						return false, errors.New("throttled")
 					}
 					return slices.Contains(c.serves, g), nil
 				}})
-			if got.Group != c.want || (got.Doubt != "") != c.doubt || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			if got.Group != c.want || (got.Doubt != "") != c.doubt || (err != nil) != (c.err != "") || err != nil &&
+				!strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %+v, %v; want %q, %q", name, got, err, c.want, c.err)
 			}
 			slices.Reverse(c.groups)
@@ -65,8 +83,10 @@ func TestTheGroupOfAnInterfaceIsTheNamedOneItsOnlyOneOrOneByItsTagsAndRules(t *t
 
 func TestAPodIsBehindTheInterfaceThatCarriesItsAddress(t *testing.T) {
 	t.Parallel()
-	first := network.Interface{ID: "eni-1", Primary: true, Groups: []string{"sg-a"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
-	second := network.Interface{ID: "eni-2", Groups: []string{"sg-b"}, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.1.0/28")}}
+	first := network.Interface{ID: "eni-1", Primary: true, Groups: []string{"sg-a"}, Addresses: []netip.Addr{
+		netip.MustParseAddr("10.0.0.1")}}
+	second := network.Interface{ID: "eni-2", Groups: []string{"sg-b"}, Prefixes: []netip.Prefix{
+		netip.MustParsePrefix("10.0.1.0/28")}}
 	alike := second
 	alike.Groups = first.Groups
 	for name, c := range map[string]struct {

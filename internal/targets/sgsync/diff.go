@@ -10,9 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// HasLabel reports whether a rule's description marks it as the controller's: Label alone or among comma-separated key=value pairs.
+// HasLabel reports whether a rule's description marks it as the controller's: Label alone or among comma-separated
+// key=value pairs.
 func HasLabel(description string) bool {
-	return slices.ContainsFunc(strings.Split(description, ","), func(part string) bool { return strings.TrimSpace(part) == Label })
+	return slices.ContainsFunc(strings.Split(description, ","), func(part string) bool {
+		return strings.TrimSpace(part) == Label
+	})
 }
 
 // identity is what makes two permissions the same rule for EC2; the description is not part of it.
@@ -26,7 +29,8 @@ func identityOf(p stack.Permission) identity {
 	return identity{sourceOf(p), Ports{From: p.FromPort, To: p.ToPort}}
 }
 
-// mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source stands for any source.
+// mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source
+// stands for any source.
 func mayMatch(rule, p stack.Permission) bool {
 	x, y := identityOf(rule), identityOf(p)
 	anySource := y.source == source{protocol: x.protocol}
@@ -43,8 +47,8 @@ func overlap(a, b source) bool {
 	return errX == nil && errY == nil && x.Overlaps(y)
 }
 
-// Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither granted again nor ever
-// revoked.
+// Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither
+// granted again nor ever revoked.
 func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {
 	have := map[identity]bool{}
 	for _, p := range current {
@@ -76,16 +80,19 @@ const (
 	Foreign                  // it is another cluster's
 )
 
-// Changes are the rules of one group to grant and to revoke. Of the rules with Label that no known binding needs, those in state
-// PossiblyNeeded stay, and a permission that one of them admits anyway is not granted beside it, because it would be revoked as soon as
-// that rule may go. While the needs of some bindings are unknown (partial) nothing is revoked, and any rule that admits a permission is
-// enough: it may be precisely what all needs together make. waits reports that something is left to do once more is known.
-func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
+// Changes are the rules of one group to grant and to revoke. Of the rules with Label that no known binding needs, those
+// in state PossiblyNeeded stay, and a permission that one of them admits anyway is not granted beside it, because it
+// would be revoked as soon as that rule may go. While the needs of some bindings are unknown (partial) nothing is
+// revoked, and any rule that admits a permission is enough: it may be precisely what all needs together make. waits
+// reports that something is left to do once more is known.
+func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant,
+	revoke []stack.Permission, waits bool) {
 	return changesTo(current, Pack(wanted, current), state, partial)
 }
 
 // changesTo is Changes to wanted rules that are packed.
-func changesTo(current, packed []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
+func changesTo(current, packed []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant,
+	revoke []stack.Permission, waits bool) {
 	grant, surplus := Diff(current, packed)
 	if partial {
 		return without(grant, current), nil, true

@@ -24,9 +24,11 @@ type Fitted struct {
 	Refused map[string]int
 }
 
-// Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them are joined. Where that is not
-// enough, bindings whose rules stand come first, then each that still fits; the others get nothing, and nothing is taken from them.
-func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) RuleState, partial bool, limit int) Fitted {
+// Fit is Changes within the limit of rules of a group. Where the rules do not fit in the shapes that stand, all of them
+// are joined. Where that is not enough, bindings whose rules stand come first, then each that still fits; the others
+// get nothing, and nothing is taken from them.
+func Fit(current []stack.Permission, needs []Need, state func(stack.Permission) RuleState, partial bool,
+	limit int) Fitted {
 	var wanted []stack.Permission
 	for _, n := range needs {
 		wanted = append(wanted, n.Permissions...)
@@ -80,13 +82,15 @@ type FullError struct {
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("it would need %d inbound rules, and AWS admits %d in a security group; it has %d, %d of them not of load balancers, and the rules of this binding are not among them",
+	return fmt.Sprintf("it would need %d inbound rules, and AWS admits %d in a security group; it has %d, %d of them "+
+		"not of load balancers, and the rules of this binding are not among them",
 		e.Needed, e.Limit, e.Have, e.Other)
 }
 
 // Remedy says what to do about it.
 func (e *FullError) Remedy() string {
-	return fmt.Sprintf("remove rules from %s, name wider ranges or fewer ports, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
+	return fmt.Sprintf("remove rules from %s, name wider ranges or fewer ports, or have the quota %q raised in Service "+
+		"Quotas and set --max-rules-per-security-group to it",
 		e.Group, quota.RulesPerSecurityGroupName)
 }
 
@@ -95,7 +99,8 @@ func full(group string, current []stack.Permission, refused map[string]int, limi
 	out := map[string]error{}
 	others := slices.DeleteFunc(slices.Clone(current), func(p stack.Permission) bool { return HasLabel(p.Description) })
 	for binding, n := range refused {
-		out[binding] = &FullError{Group: group, Needed: n, Limit: limit, Have: sgrules.Count(current), Other: sgrules.Count(others)}
+		out[binding] = &FullError{Group: group, Needed: n, Limit: limit, Have: sgrules.Count(current),
+			Other: sgrules.Count(others)}
 	}
 	return out
 }

@@ -37,7 +37,8 @@ func TestManyRangesOfAddressesAreJoinedToPreciselyThoseThatAreWanted(t *testing.
 	unneeded := func(stack.Permission) RuleState { return Unneeded }
 	rapid.Check(t, func(t *rapid.T) {
 		wanted := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) stack.Permission {
-			return fromRange(rapid.Int32Range(80, 83).Draw(t, "port"), fmt.Sprintf("10.0.%d.0/%d", rapid.IntRange(0, 15).Draw(t, "range"), rapid.IntRange(21, 24).Draw(t, "bits")))
+			return fromRange(rapid.Int32Range(80, 83).Draw(t, "port"),
+				fmt.Sprintf("10.0.%d.0/%d", rapid.IntRange(0, 15).Draw(t, "range"), rapid.IntRange(21, 24).Draw(t, "bits")))
 		}), 0, 40).Draw(t, "wanted")
 		packed := Pack(wanted, nil)
 		if !sgrules.Of(packed).Equal(sgrules.Of(wanted)) {
@@ -62,7 +63,8 @@ func TestManyRangesOfAddressesAreJoinedToPreciselyThoseThatAreWanted(t *testing.
 		}
 	}
 	packed := Pack(nested, nil)
-	if want := []stack.Permission{fromRange(80, "10.0.0.0/20"), fromRange(82, "10.0.0.0/21")}; !slices.Equal(packed, want) {
+	if want := []stack.Permission{fromRange(80, "10.0.0.0/20"), fromRange(82, "10.0.0.0/21")}; !slices.Equal(
+		packed, want) {
 		t.Errorf("ranges within others take %v", packed)
 	}
 	if grant, revoke, _ := Changes(packed, nested, unneeded, false); len(grant)+len(revoke) > 0 {
@@ -85,7 +87,8 @@ func TestABindingWhoseRulesDoNotFitGetsTheNumbersAndNoCallIsMadeForIt(t *testing
 	d.Set("c", on("sg-node", tcp(9000, 9000, "sg-b")))
 	out := d.k.Reconcile(t.Context(), "sg-node", never)
 	var full *FullError
-	if err := out.Of("b", d.Of("b", "sg-node")); !errors.As(err, &full) || *full != (FullError{Group: "sg-node", Needed: 90, Limit: 60, Have: 30, Other: 30}) {
+	if err := out.Of("b", d.Of("b", "sg-node")); !errors.As(err, &full) ||
+		*full != (FullError{Group: "sg-node", Needed: 90, Limit: 60, Have: 30, Other: 30}) {
 		t.Errorf("the binding that does not fit: %v", err)
 	}
 	for _, fits := range []string{"a", "c"} {
@@ -121,7 +124,8 @@ func TestAFullGroupGivesUpWhatNoBindingNeedsBeforeItTakesMore(t *testing.T) {
 	if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Err != nil || len(out.Full) > 0 {
 		t.Fatal(out)
 	}
-	if want := []string{"RevokeSecurityGroupIngress sg-node", "AuthorizeSecurityGroupIngress sg-node"}; !slices.Equal(d.writes, want) {
+	if want := []string{"RevokeSecurityGroupIngress sg-node", "AuthorizeSecurityGroupIngress sg-node"}; !slices.Equal(
+		d.writes, want) {
 		t.Errorf("sent %v, want %v", d.writes, want)
 	}
 }

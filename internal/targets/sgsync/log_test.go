@@ -14,8 +14,10 @@ import (
 
 func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 	t.Parallel()
-	d := newDesk(&account{rules: on("sg-node", stack.Permission{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16", Description: Label},
-		stack.Permission{Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8", Description: Label})})
+	d := newDesk(
+		&account{rules: on("sg-node", stack.Permission{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16",
+			Description: Label},
+			stack.Permission{Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8", Description: Label})})
 	var lines []string
 	d.k.Log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
 	written := 0

@@ -6,9 +6,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// ClusterLabel and the name of a cluster are the description of rules with a range as their source, in groups that several clusters
-// use. Label does not say whose such a rule is, and the existing controller of another cluster revokes what has it and is not its own;
-// it leaves every other description alone.
+// ClusterLabel and the name of a cluster are the description of rules with a range as their source, in groups that
+// several clusters use. Label does not say whose such a rule is, and the existing controller of another cluster revokes
+// what has it and is not its own; it leaves every other description alone.
 const ClusterLabel = "elbv2.k8s.aws/cluster="
 
 // marks says which rules of one group are a cluster's, by their descriptions.
@@ -32,8 +32,9 @@ func (m marks) own(rules []stack.Permission) []stack.Permission {
 	return out
 }
 
-// undecided reports whether one of the rules with Label may be another cluster's: it stands in a group of several clusters, its source
-// is no security group whose tags tell, and it does not name the cluster. as is how the rules of the group are described.
+// undecided reports whether one of the rules with Label may be another cluster's: it stands in a group of several
+// clusters, its source is no security group whose tags tell, and it does not name the cluster. as is how the rules of
+// the group are described.
 func (m marks) undecided(rule stack.Permission, as map[identity]string) bool {
 	return m.several && rule.Group.Literal == "" && as[identityOf(rule)] != ClusterLabel+m.cluster
 }

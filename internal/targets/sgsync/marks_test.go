@@ -23,15 +23,24 @@ func TestRulesWithRangesAreOwnedByCluster(t *testing.T) {
 		current, need []stack.Permission
 		want          []stack.Permission
 	}{
-		"in a group of this cluster alone a rule has the label":                    {"sg-node", nil, []stack.Permission{ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}},
-		"in a group of several it names the cluster":                               {"sg-shared", nil, []stack.Permission{ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, ours)}},
-		"a source that is a group tells by its tags whose it is":                   {"sg-shared", nil, []stack.Permission{tcp(80, 80, "sg-b")}, []stack.Permission{tcp(80, 80, "sg-b")}},
-		"what names this cluster goes when nothing needs it":                       {"sg-shared", []stack.Permission{ranged(80, cidr, ours)}, nil, nil},
-		"also when the group is no longer of several":                              {"sg-node", []stack.Permission{ranged(80, cidr, ours)}, nil, nil},
-		"what names another cluster stays":                                         {"sg-shared", []stack.Permission{ranged(80, cidr, theirs)}, nil, []stack.Permission{ranged(80, cidr, theirs)}},
-		"what names none may be another cluster's, in a group of several":          {"sg-shared", []stack.Permission{ranged(80, cidr, Label)}, nil, []stack.Permission{ranged(80, cidr, Label)}},
-		"in a group of this cluster alone it goes":                                 {"sg-node", []stack.Permission{ranged(80, cidr, Label)}, nil, nil},
-		"a rule of the existing controller is neither granted again nor rewritten": {"sg-shared", []stack.Permission{ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}},
+		"in a group of this cluster alone a rule has the label": {"sg-node", nil, []stack.Permission{
+			ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}},
+		"in a group of several it names the cluster": {"sg-shared", nil, []stack.Permission{
+			ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, ours)}},
+		"a source that is a group tells by its tags whose it is": {"sg-shared", nil, []stack.Permission{
+			tcp(80, 80, "sg-b")}, []stack.Permission{tcp(80, 80, "sg-b")}},
+		"what names this cluster goes when nothing needs it": {"sg-shared", []stack.Permission{
+			ranged(80, cidr, ours)}, nil, nil},
+		"also when the group is no longer of several": {
+			"sg-node", []stack.Permission{ranged(80, cidr, ours)}, nil, nil},
+		"what names another cluster stays": {"sg-shared", []stack.Permission{
+			ranged(80, cidr, theirs)}, nil, []stack.Permission{ranged(80, cidr, theirs)}},
+		"what names none may be another cluster's, in a group of several": {"sg-shared", []stack.Permission{
+			ranged(80, cidr, Label)}, nil, []stack.Permission{ranged(80, cidr, Label)}},
+		"in a group of this cluster alone it goes": {
+			"sg-node", []stack.Permission{ranged(80, cidr, Label)}, nil, nil},
+		"a rule of the existing controller is neither granted again nor rewritten": {"sg-shared", []stack.Permission{
+			ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}, []stack.Permission{ranged(80, cidr, Label)}},
 	} {
 		d := newDesk(&account{rules: on(c.group, c.current...)})
 		before := slices.Clone(c.current)
@@ -48,8 +57,8 @@ func TestRulesWithRangesAreOwnedByCluster(t *testing.T) {
 	}
 }
 
-// TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules has the controllers of two clusters bring one group in turn to what each needs. They
-// need different sources: a rule that both need is one rule for EC2.
+// TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules has the controllers of two clusters bring one group in turn to what
+// each needs. They need different sources: a rule that both need is one rule for EC2.
 func TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -11,7 +11,8 @@ import (
 // PeerRemedy is what to do about a peer that Permissions refuses.
 const PeerRemedy = "correct the peer: an ipBlock with a cidr, or a securityGroup with its groupID"
 
-// PeerOf is the source that a peer of a binding means. Of a peer of two kinds, which is older than the rule against it, the group counts.
+// PeerOf is the source that a peer of a binding means. Of a peer of two kinds, which is older than the rule against it,
+// the group counts.
 func PeerOf(p v1beta1.NetworkingPeer) Peer {
 	var out Peer
 	if p.SecurityGroup != nil {
@@ -28,20 +29,23 @@ const (
 	PeerlessRemedy = "name peers, or remove the rule"
 )
 
-// NameWithoutPods is why a port of a binding means nothing: it is a name, and the targets are nodes. Both are empty if it does.
+// NameWithoutPods is why a port of a binding means nothing: it is a name, and the targets are nodes. Both are empty if
+// it does.
 func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (text, remedy string) {
-	if p.Port == nil || p.Port.StrVal == "" || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeInstance {
+	if p.Port == nil || p.Port.StrVal == "" || b.Spec.TargetType == nil ||
+		*b.Spec.TargetType != v1beta1.TargetTypeInstance {
 		return "", ""
 	}
-	return fmt.Sprintf("named ports can only be used with pod endpoints: %q", p.Port.StrVal), "write the number of the node port"
+	return fmt.Sprintf("named ports can only be used with pod endpoints: %q", p.Port.StrVal),
+		"write the number of the node port"
 }
 
-// mostPermissions is how many pairs of a peer and a port the networking of a binding may have. AWS admits 1,000 rules of a security group at
-// most; ports that follow each other are one rule.
+// mostPermissions is how many pairs of a peer and a port the networking of a binding may have. AWS admits 1,000 rules
+// of a security group at most; ports that follow each other are one rule.
 const mostPermissions = 20_000
 
-// TooMany is what is wrong with networking that has more peers times ports than any security group admits; empty if nothing is. They are
-// counted before they are multiplied.
+// TooMany is what is wrong with networking that has more peers times ports than any security group admits; empty if
+// nothing is. They are counted before they are multiplied.
 func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy string) {
 	total := 0
 	for _, rule := range networking.Ingress {
@@ -50,7 +54,8 @@ func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy str
 	if total <= mostPermissions {
 		return "", ""
 	}
-	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and at most %d are admitted", total, mostPermissions),
+	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and at most %d are admitted", total,
+			mostPermissions),
 		"name fewer peers, or wider ranges, or fewer ports"
 }
 

@@ -1,6 +1,6 @@
-// Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in front of
-// them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure.
-// It imports stack, inbound, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
+// Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in front
+// of them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure. It
+// imports stack, inbound, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
 package sgsync
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Label is the description that marks the controller's rules in groups that it does not own; rules without it are never revoked.
+// Label is the description that marks the controller's rules in groups that it does not own; rules without it are never
+// revoked.
 const Label = "elbv2.k8s.aws/targetGroupBinding=shared"
 
 // maxRulesPerSource bounds how many rules one source may take in one group before ranges are joined: a group admits 60
@@ -111,16 +112,19 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	return out
 }
 
-// joined are the rules of have, which stand in a shape that no binding asks for, that are from ranges of addresses and admit only what is
-// wanted. Those of a loose source stay only where they, with out, admit all that is wanted of it: otherwise it gets other rules in their place.
-func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission, have map[source][]Ports) []stack.Permission {
+// joined are the rules of have, which stand in a shape that no binding asks for, that are from ranges of addresses and
+// admit only what is wanted. Those of a loose source stay only where they, with out, admit all that is wanted of it:
+// otherwise it gets other rules in their place.
+func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission,
+	have map[source][]Ports) []stack.Permission {
 	maps.DeleteFunc(have, func(s source, _ []Ports) bool { return !s.ranged() })
 	if len(have) == 0 {
 		return nil
 	}
 	traffic, kept := sgrules.Of(wanted), map[source][]stack.Permission{}
 	for s, ports := range have {
-		if rules := slices.DeleteFunc(s.permissions(ports), func(p stack.Permission) bool { return !traffic.Admits(p) }); len(rules) > 0 {
+		if rules := slices.DeleteFunc(s.permissions(ports), func(p stack.Permission) bool { return !traffic.Admits(p) }); len(
+			rules) > 0 {
 			kept[s] = rules
 		}
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 func tcp(from, to int32, group string) stack.Permission {
-	return stack.Permission{Protocol: "tcp", FromPort: from, ToPort: to, Group: stack.Literal(stack.KindSecurityGroup, group), Description: Label}
+	return stack.Permission{Protocol: "tcp", FromPort: from, ToPort: to, Group: stack.Literal(stack.KindSecurityGroup,
+		group), Description: Label}
 }
 
 func TestPackingJoinsWhatTouchesAndKeepsWhatDoesNot(t *testing.T) {
@@ -30,13 +31,21 @@ func TestPackingJoinsWhatTouchesAndKeepsWhatDoesNot(t *testing.T) {
 		wanted, current []stack.Permission
 		want            []stack.Permission
 	}{
-		{"equal ports of two bindings", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(8080, 8080, "sg-b")}, nil, []stack.Permission{tcp(8080, 8080, "sg-b")}},
-		{"ports apart stay apart", []stack.Permission{tcp(9443, 9443, "sg-b"), tcp(8080, 8080, "sg-b")}, nil, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}},
-		{"neighbours join", []stack.Permission{tcp(8081, 8081, "sg-b"), tcp(8080, 8080, "sg-b")}, nil, []stack.Permission{tcp(8080, 8081, "sg-b")}},
-		{"the range of the existing controller is kept", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}, []stack.Permission{tcp(8080, 9443, "sg-b")}, []stack.Permission{tcp(8080, 9443, "sg-b")}},
-		{"such a range of somebody else is not", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}, []stack.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 9443, Group: stack.Literal(stack.KindSecurityGroup, "sg-b")}}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}},
-		{"sources are told apart", []stack.Permission{tcp(80, 80, "sg-b"), tcp(80, 80, "sg-a")}, nil, []stack.Permission{tcp(80, 80, "sg-a"), tcp(80, 80, "sg-b")}},
-		{"CIDRs are normalised", []stack.Permission{{Protocol: "tcp", FromPort: 1, ToPort: 1, CIDR: "10.0.0.5/24"}}, nil, []stack.Permission{{Protocol: "tcp", FromPort: 1, ToPort: 1, CIDR: "10.0.0.0/24", Description: Label}}},
+		{"equal ports of two bindings", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(8080, 8080, "sg-b")}, nil,
+			[]stack.Permission{tcp(8080, 8080, "sg-b")}},
+		{"ports apart stay apart", []stack.Permission{tcp(9443, 9443, "sg-b"), tcp(8080, 8080, "sg-b")}, nil,
+			[]stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}},
+		{"neighbours join", []stack.Permission{tcp(8081, 8081, "sg-b"), tcp(8080, 8080, "sg-b")}, nil, []stack.Permission{
+			tcp(8080, 8081, "sg-b")}},
+		{"the range of the existing controller is kept", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")},
+			[]stack.Permission{tcp(8080, 9443, "sg-b")}, []stack.Permission{tcp(8080, 9443, "sg-b")}},
+		{"such a range of somebody else is not", []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")},
+			[]stack.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 9443, Group: stack.Literal(stack.KindSecurityGroup,
+				"sg-b")}}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(9443, 9443, "sg-b")}},
+		{"sources are told apart", []stack.Permission{tcp(80, 80, "sg-b"), tcp(80, 80, "sg-a")}, nil, []stack.Permission{
+			tcp(80, 80, "sg-a"), tcp(80, 80, "sg-b")}},
+		{"CIDRs are normalised", []stack.Permission{{Protocol: "tcp", FromPort: 1, ToPort: 1, CIDR: "10.0.0.5/24"}}, nil,
+			[]stack.Permission{{Protocol: "tcp", FromPort: 1, ToPort: 1, CIDR: "10.0.0.0/24", Description: Label}}},
 		{"twenty apart fit", many(20), nil, many(20)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -120,7 +129,8 @@ func TestPackingAdmitsPreciselyTheWantedTraffic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		wanted := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) stack.Permission {
 			from := rapid.Int32Range(0, 40).Draw(t, "from")
-			return tcp(from, from+rapid.Int32Range(0, 3).Draw(t, "length"), rapid.SampledFrom([]string{"sg-a", "sg-b"}).Draw(t, "group"))
+			return tcp(from, from+rapid.Int32Range(0, 3).Draw(t, "length"), rapid.SampledFrom([]string{"sg-a", "sg-b"}).Draw(
+				t, "group"))
 		}), 0, 12).Draw(t, "wanted")
 		covers := func(perms []stack.Permission) map[string]bool {
 			out := map[string]bool{}
@@ -145,7 +155,8 @@ func TestRulesWithoutOurLabelAreNeverTouched(t *testing.T) {
 	t.Parallel()
 	foreign := tcp(8080, 8080, "sg-b")
 	foreign.Description = "opened by hand"
-	grant, revoke := Diff([]stack.Permission{foreign, tcp(9000, 9000, "sg-b")}, []stack.Permission{tcp(8080, 8080, "sg-b")})
+	grant, revoke := Diff([]stack.Permission{foreign, tcp(9000, 9000, "sg-b")}, []stack.Permission{
+		tcp(8080, 8080, "sg-b")})
 	if len(grant) != 0 || len(revoke) != 1 || revoke[0].FromPort != 9000 {
 		t.Errorf("grant %v, revoke %v: want only our own unused rule revoked", grant, revoke)
 	}
@@ -159,9 +170,12 @@ func TestRulesThatTogetherAdmitPreciselyWhatIsWantedStayAsTheyAre(t *testing.T) 
 	wanted := []stack.Permission{cidr(30001, 30001), cidr(30002, 30002)}
 	for name, c := range map[string]struct{ current, want []stack.Permission }{
 		"one rule for each port, as the existing controller writes them for CIDRs": {wanted, wanted},
-		"what is left of an interrupted change":                                    {[]stack.Permission{cidr(30001, 30002), cidr(30001, 30001)}, []stack.Permission{cidr(30001, 30002)}},
-		"too little":                                                               {[]stack.Permission{cidr(30001, 30001)}, []stack.Permission{cidr(30001, 30002)}},
-		"too much":                                                                 {[]stack.Permission{cidr(30000, 30001), cidr(30002, 30002)}, []stack.Permission{cidr(30001, 30002)}},
+		"what is left of an interrupted change": {
+			[]stack.Permission{cidr(30001, 30002), cidr(30001, 30001)}, []stack.Permission{cidr(30001, 30002)}},
+		"too little": {[]stack.Permission{cidr(30001, 30001)},
+			[]stack.Permission{cidr(30001, 30002)}},
+		"too much": {
+			[]stack.Permission{cidr(30000, 30001), cidr(30002, 30002)}, []stack.Permission{cidr(30001, 30002)}},
 	} {
 		if diff := cmp.Diff(c.want, Pack(wanted, c.current)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -183,25 +197,36 @@ func TestARuleThatStaysIsEnoughForWhatItAdmits(t *testing.T) {
 		grant, revoke   []stack.Permission
 		waits           bool
 	}{
-		"a range, while needs are unknown":            {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Unneeded, true, nil, nil, true},
-		"others' rule, while needs are unknown":       {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Unneeded, true, nil, nil, true},
-		"others' rule, when all needs are known":      {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Unneeded, false, []stack.Permission{tcp(9050, 9050, "sg-b")}, nil, false},
-		"a range that is held":                        {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, PossiblyNeeded, false, nil, nil, true},
-		"a range that nothing holds":                  {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Unneeded, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, []stack.Permission{wide}, false},
-		"another cluster's range":                     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Foreign, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, nil, false},
-		"a port outside, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(80, 80, "sg-b")}, Unneeded, true, []stack.Permission{tcp(80, 80, "sg-b")}, nil, true},
-		"another source, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-a")}, Unneeded, true, []stack.Permission{tcp(8080, 8080, "sg-a")}, nil, true},
-		"the existing controller's leftover narrower": {[]stack.Permission{wide, tcp(8080, 8080, "sg-b")}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(31213, 31213, "sg-b")}, Unneeded, false, nil, []stack.Permission{tcp(8080, 8080, "sg-b")}, false},
+		"a range, while needs are unknown": {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")},
+			Unneeded, true, nil, nil, true},
+		"others' rule, while needs are unknown": {[]stack.Permission{byHand}, []stack.Permission{
+			tcp(9050, 9050, "sg-b")}, Unneeded, true, nil, nil, true},
+		"others' rule, when all needs are known": {[]stack.Permission{byHand}, []stack.Permission{
+			tcp(9050, 9050, "sg-b")}, Unneeded, false, []stack.Permission{tcp(9050, 9050, "sg-b")}, nil, false},
+		"a range that is held": {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")},
+			PossiblyNeeded, false, nil, nil, true},
+		"a range that nothing holds": {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")},
+			Unneeded, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, []stack.Permission{wide}, false},
+		"another cluster's range": {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")},
+			Foreign, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, nil, false},
+		"a port outside, while needs are unknown": {[]stack.Permission{wide}, []stack.Permission{tcp(80, 80, "sg-b")},
+			Unneeded, true, []stack.Permission{tcp(80, 80, "sg-b")}, nil, true},
+		"another source, while needs are unknown": {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-a")},
+			Unneeded, true, []stack.Permission{tcp(8080, 8080, "sg-a")}, nil, true},
+		"the existing controller's leftover narrower": {[]stack.Permission{wide, tcp(8080, 8080, "sg-b")}, []stack.Permission{
+			tcp(8080, 8080, "sg-b"), tcp(31213, 31213, "sg-b")}, Unneeded, false, nil, []stack.Permission{
+			tcp(8080, 8080, "sg-b")}, false},
 	} {
 		grant, revoke, waits := Changes(c.current, c.wanted, all(c.fate), c.partial)
-		if d := cmp.Diff([][]stack.Permission{c.grant, c.revoke}, [][]stack.Permission{grant, revoke}, cmpopts.EquateEmpty()); d != "" || waits != c.waits {
+		if d := cmp.Diff([][]stack.Permission{c.grant, c.revoke}, [][]stack.Permission{grant, revoke},
+			cmpopts.EquateEmpty()); d != "" || waits != c.waits {
 			t.Errorf("%s: waits %t; %s", name, waits, d)
 		}
 	}
 }
 
-// TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand starts over an account that holds what all bindings need, in the
-// shapes of this controller or the existing one.
+// TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand starts over an account that holds what all bindings
+// need, in the shapes of this controller or the existing one.
 func TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -236,7 +261,8 @@ func indices[T any](s []T) []int {
 
 func anyPermission(t *rapid.T) stack.Permission {
 	port := rapid.Int32Range(0, 30).Draw(t, "port")
-	p := stack.Permission{Protocol: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), FromPort: port, ToPort: port, Description: Label}
+	p := stack.Permission{Protocol: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), FromPort: port,
+		ToPort: port, Description: Label}
 	switch rapid.IntRange(0, 3).Draw(t, "source") {
 	case 0:
 		p.Group = stack.Literal(stack.KindSecurityGroup, "sg-a")
@@ -250,7 +276,8 @@ func anyPermission(t *rapid.T) stack.Permission {
 	return p
 }
 
-// asTheExistingController writes one range for each protocol and source group, and each permission from a CIDR by itself.
+// asTheExistingController writes one range for each protocol and source group, and each permission from a CIDR by
+// itself.
 func asTheExistingController(wanted []stack.Permission) []stack.Permission {
 	var out []stack.Permission
 	for s, spans := range spansBySource(wanted) {

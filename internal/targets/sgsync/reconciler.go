@@ -32,8 +32,8 @@ type Rules interface {
 	OfSeveralClusters(ctx context.Context, id string) bool
 }
 
-// Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need. It holds no
-// lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
+// Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need.
+// It holds no lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
 type Reconciler struct {
 	Cluster string
 	Table   *Table
@@ -87,14 +87,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 	for again, read := false, false; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if needs, _ := r.Table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs) > 0 {
+			if needs, _ := r.Table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound ||
+				len(needs) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
 			return out
 		}
 		m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
 		own, limit := m.own(current), limitOf(r.Limit, current)
-		someUnknown := partial() // before the needs: those of a binding that becomes known in between are in both, or in neither
+		// before the needs: those of a binding that becomes known in between are in both, or in neither
+		someUnknown := partial()
 		needs, unplaced := r.Table.needsOf(group, out.Missing)
 		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
@@ -128,7 +130,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 				continue
 			}
 		case again:
-		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound, code == awsclient.CodeTooManyPermissions:
+		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound,
+			code == awsclient.CodeTooManyPermissions:
 			again = true
 			r.Rules.ForgetRules(group)
 			continue
@@ -141,7 +144,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 }
 
 // current are the rules of a group: if read, as AWS returns them now, else as they were read last.
-func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool, err error) {
+func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool,
+	err error) {
 	if !read {
 		return r.Rules.RulesAtHand(ctx, group)
 	}
@@ -149,13 +153,16 @@ func (r *Reconciler) current(ctx context.Context, group string, read bool) (rule
 	return rules, true, err
 }
 
-// state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups are unknown.
-func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string, unplaced []stack.Permission) func(stack.Permission) RuleState {
+// state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups
+// are unknown.
+func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
+	unplaced []stack.Permission) func(stack.Permission) RuleState {
 	return func(rule stack.Permission) RuleState {
 		switch {
 		case m.undecided(rule, as):
 			return Foreign
-		case rule.Group.Literal != "" && r.Rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
+		// clusters that share nodes' groups share the label, too
+		case rule.Group.Literal != "" && r.Rules.OfAnotherCluster(ctx, rule.Group.Literal):
 			return Foreign
 		case slices.ContainsFunc(unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }):
 			return PossiblyNeeded
@@ -164,7 +171,8 @@ func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 	}
 }
 
-// missing are the groups among the sources of permissions that do not exist, each with the error of the call that names it.
+// missing are the groups among the sources of permissions that do not exist, each with the error of the call that names
+// it.
 func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refusal error) map[string]error {
 	out := map[string]error{}
 	for _, p := range perms {
@@ -182,10 +190,11 @@ func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refu
 	return out
 }
 
-// change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It logs both before they are sent, as passes over stacks log their
-// plans, because these groups hold rules of others too. until is when a call that waits for AWS is worth another
-// try, with or without its error.
-func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (until time.Time, err error) {
+// change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It
+// logs both before they are sent, as passes over stacks log their plans, because these groups hold rules of others too.
+// until is when a call that waits for AWS is worth another try, with or without its error.
+func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (
+	until time.Time, err error) {
 	done := apply.Outcome{State: apply.Done}
 	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
 	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
@@ -232,7 +241,8 @@ func trafficOf(needs []Need) sgrules.Traffic {
 func texts(rules []stack.Permission) []string {
 	out := make([]string, 0, len(rules))
 	for _, r := range rules {
-		out = append(out, fmt.Sprintf("%s %d-%d from %s", r.Protocol, r.FromPort, r.ToPort, cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
+		out = append(out, fmt.Sprintf("%s %d-%d from %s", r.Protocol, r.FromPort, r.ToPort,
+			cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
 	}
 	return out
 }

@@ -62,7 +62,8 @@ func (a *account) RulesAtHand(ctx context.Context, id string) (rules []stack.Per
 
 var errGone = &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "The security group does not exist"}
 
-var errDenied = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation"}
+var errDenied = &smithy.GenericAPIError{Code: "UnauthorizedOperation",
+	Message: "You are not authorized to perform this operation"}
 
 func (a *account) ForgetRules(id string) { a.forgotten = append(a.forgotten, id) }
 
@@ -76,7 +77,8 @@ func (a *account) write(_ context.Context, _ stack.Key, id plan.StepID, op plan.
 		err = a.once[call]
 	}
 	delete(a.once, call)
-	if op, ok := op.(awsop.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
+	if op, ok := op.(awsop.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions,
+		func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
 		err = errGone
 	}
 	if err != nil {
@@ -87,7 +89,9 @@ func (a *account) write(_ context.Context, _ stack.Key, id plan.StepID, op plan.
 	case awsop.AuthorizeSecurityGroupIngress:
 		a.rules[group] = append(a.rules[group], op.Permissions...)
 	case awsop.RevokeSecurityGroupIngress:
-		a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool { return slices.Contains(op.Permissions, have) })
+		a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool {
+			return slices.Contains(op.Permissions, have)
+		})
 	}
 	return apply.Outcome{State: apply.Done}
 }
@@ -176,12 +180,15 @@ func TestRulesFollowTheUnionOfWhatBindingsNeed(t *testing.T) {
 	d.expect(t, "in the end", "sg-node")
 }
 
-// TestTheRulesOfABindingThatBecomesKnownMeanwhileStay has the endpoints of a binding found while a group is reconciled, as after a start: the rules were written by an earlier process.
+// TestTheRulesOfABindingThatBecomesKnownMeanwhileStay has the endpoints of a binding found while a group is reconciled,
+// as after a start: the rules were written by an earlier process.
 func TestTheRulesOfABindingThatBecomesKnownMeanwhileStay(t *testing.T) {
 	t.Parallel()
 	rule := tcp(32628, 32628, "sg-b")
 	for name, meanwhile := range map[string]func(d *desk, found func()) func() bool{
-		"while it is asked whether all are known": func(_ *desk, found func()) func() bool { return func() bool { found(); return false } },
+		"while it is asked whether all are known": func(_ *desk, found func()) func() bool {
+			return func() bool { found(); return false }
+		},
 		"while the rule is judged": func(d *desk, found func()) func() bool {
 			d.judged = found
 			return never
@@ -211,9 +218,12 @@ func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {
 	}{
 		"as usual":                              {nil, []string{grant, revoke}, 0, false},
 		"a refused grant blocks the revocation": {map[string]error{grant: refuse("UnauthorizedOperation")}, nil, 0, true},
-		"what is there is looked up once":       {map[string]error{grant: refuse("InvalidPermission.Duplicate")}, []string{grant, revoke}, 1, false},
-		"what is gone is looked up once":        {map[string]error{revoke: refuse("InvalidPermission.NotFound")}, []string{grant, revoke}, 1, false},
-		"at a quota the revocation goes first":  {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")}, []string{revoke, grant}, 0, false},
+		"what is there is looked up once": {map[string]error{grant: refuse("InvalidPermission.Duplicate")},
+			[]string{grant, revoke}, 1, false},
+		"what is gone is looked up once": {map[string]error{revoke: refuse("InvalidPermission.NotFound")},
+			[]string{grant, revoke}, 1, false},
+		"at a quota the revocation goes first": {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")},
+			[]string{revoke, grant}, 0, false},
 	} {
 		d := newDesk(&account{})
 		d.Set("a", on("sg-node", tcp(8080, 8080, "sg-b")))
@@ -234,7 +244,8 @@ func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {
 
 func TestAnAccountThatGoesOnDisagreeingIsAnError(t *testing.T) {
 	t.Parallel()
-	d := newDesk(&account{fail: map[string]error{"sg-node": &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded"}}})
+	d := newDesk(
+		&account{fail: map[string]error{"sg-node": &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded"}}})
 	d.Set("a", on("sg-node", tcp(1, 1, "sg-b")))
 	if err := d.bring(t, "sg-node", "a", never); err == nil || len(d.forgotten) != 1 {
 		t.Errorf("%v; looked up %v", err, d.forgotten)
@@ -292,7 +303,8 @@ func TestASourceThatCannotBeReadIsNotTakenForMissing(t *testing.T) {
 func TestARuleStaysWhereverAnEndpointMayBeWhoseGroupIsUnknown(t *testing.T) {
 	t.Parallel()
 	d := newDesk(&account{rules: map[string][]stack.Permission{
-		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"), tcp(8080, 8080, "sg-other"), tcp(7070, 7070, "sg-b"), tcp(9090, 9090, "sg-b")},
+		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"), tcp(8080, 8080, "sg-other"), tcp(7070, 7070, "sg-b"),
+			tcp(9090, 9090, "sg-b")},
 	}})
 	both := func() {
 		for _, g := range []string{"sg-node", "sg-former"} {
@@ -416,7 +428,8 @@ func TestTheTableReturnsWhichGroupsAChangeConcerns(t *testing.T) {
 	a, b := tcp(1, 1, "sg-b"), tcp(2, 2, "sg-b")
 	table.Set("x", map[string][]stack.Permission{"same": {a}, "other": {a}, "gone": {a}})
 	want := Touched{Changed: []string{"gone", "new", "other"}, Same: []string{"same"}}
-	if diff := cmp.Diff(want, table.Set("x", map[string][]stack.Permission{"same": {a}, "other": {b}, "new": {b}})); diff != "" {
+	if diff := cmp.Diff(want, table.Set("x", map[string][]stack.Permission{"same": {a}, "other": {b},
+		"new": {b}})); diff != "" {
 		t.Error(diff)
 	}
 }

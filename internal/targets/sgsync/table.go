@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Table records which binding needs which permissions of which security group. Its methods call nothing and return at once, so
-// that passes over bindings can set their needs whatever AWS does. It is safe for concurrent use.
+// Table records which binding needs which permissions of which security group. Its methods call nothing and return at
+// once, so that passes over bindings can set their needs whatever AWS does. It is safe for concurrent use.
 type Table struct {
 	mu    sync.Mutex
 	needs map[string]need // by binding
@@ -79,9 +79,10 @@ func (t *Table) Transfer(binding, name string) Touched {
 	return Touched{Same: slices.Sorted(maps.Keys(from.groups))}
 }
 
-// Lend has what a binding needs no more, as groups are all that it needs from now on, be needed under a name, where still says that the binding's
-// networking asks for the like. It reports whether there is anything.
-func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission, still func(stack.Permission) bool) bool {
+// Lend has what a binding needs no more, as groups are all that it needs from now on, be needed under a name, where
+// still says that the binding's networking asks for the like. It reports whether there is anything.
+func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission,
+	still func(stack.Permission) bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	to := t.needs[name]
@@ -152,13 +153,16 @@ func (t *Table) Of(binding, group string) []stack.Permission {
 	return t.needs[binding].groups[group]
 }
 
-// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist, and the permissions of endpoints whose groups are
-// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other.
+// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist, and the
+// permissions of endpoints whose groups are unknown. Both are of one moment: a binding whose endpoints are found passes
+// from the one to the other.
 func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, unplaced []stack.Permission) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for binding, n := range t.needs {
-		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool { return missing[p.Group.Literal] != nil })
+		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool {
+			return missing[p.Group.Literal] != nil
+		})
 		if len(perms) > 0 {
 			needs = append(needs, Need{binding, perms})
 		}

@@ -1,6 +1,6 @@
-// Package console is the web console: a page of static files, and the JSON that it reads, about load balancers, their rules, targets, findings
-// and plans. It reads nothing itself: a Source has the data. It writes nothing, has no login, and answers only for a loopback name.
-// It imports only the standard library.
+// Package console is the web console: a page of static files, and the JSON that it reads, about load balancers, their
+// rules, targets, findings and plans. It reads nothing itself: a Source has the data. It writes nothing, has no login,
+// and answers only for a loopback name. It imports only the standard library.
 package console
 
 import (
@@ -24,7 +24,8 @@ import (
 var files embed.FS
 
 // policy lets the page load its own files, talk to its own server, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // ErrNotFound is what a Source answers about what does not exist, wrapped with what that is.
 var ErrNotFound = errors.New("not found")
@@ -87,8 +88,9 @@ func file(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, path.Base(name), time.Time{}, bytes.NewReader(text))
 }
 
-// guard lets only requests pass that read, and that come from a page of the console or from no page. A page of another site can make a browser send
-// requests here: its name in Host shows one that has pointed its own name at this address, Origin and Sec-Fetch-Site the others.
+// guard lets only requests pass that read, and that come from a page of the console or from no page. A page of another
+// site can make a browser send requests here: its name in Host shows one that has pointed its own name at this address,
+// Origin and Sec-Fetch-Site the others.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -104,7 +106,8 @@ func guard(next http.Handler) http.Handler {
 			h.Set("Allow", "GET, HEAD")
 			fail(w, http.StatusMethodNotAllowed, "the console only reads: use GET or HEAD")
 		case !IsLoopback(r.Host):
-			fail(w, http.StatusForbidden, fmt.Sprintf("Host %q is not a name of this machine: open the console as localhost or 127.0.0.1", r.Host))
+			fail(w, http.StatusForbidden, fmt.Sprintf("Host %q is not a name of this machine: open the console as "+
+				"localhost or 127.0.0.1", r.Host))
 		case !sameOrigin(r):
 			fail(w, http.StatusForbidden, "a page of another site asks: open the console itself")
 		default:

@@ -50,43 +50,57 @@ func TestOnlyReadsOfPagesOfTheConsoleAreAnswered(t *testing.T) {
 		want                 int
 		text                 string
 	}{
-		"the page":                       {target: "/", want: 200, text: "<!doctype html>"},
-		"its script":                     {target: "/app.js", want: 200, text: "use strict"},
-		"its styles":                     {target: "/style.css", want: 200, text: ":root"},
-		"its head":                       {method: "HEAD", target: "/", want: 200},
-		"no other file":                  {target: "/console.go", want: 404},
-		"no unknown route":               {target: "/api/secrets", want: 404},
-		"the list":                       {target: "/api/overview", want: 200, text: `"cluster":"demo"`},
-		"the list, read again":           {target: "/api/overview?fresh=true", want: 200, text: "AWS does not answer"},
-		"one":                            {target: "/api/loadbalancer?key=ingress.k8s.aws:shop", want: 200, text: `"key":"ingress.k8s.aws:shop"`},
-		"one that does not exist":        {target: "/api/loadbalancer?key=x", want: 404, text: `"error":"load balancer \"x\": not found"`},
-		"one without a name":             {target: "/api/loadbalancer", want: 400, text: "parameter key is missing"},
-		"a question":                     {target: "/api/request?key=k&request=GET+http://a/&from=192.0.2.1&header=A:+b&header=C:+d&follow=true", want: 200, text: "GET http://a/ A: b,C: dtrue"},
-		"a question without a client":    {target: "/api/request?key=k&request=GET+http://a/", want: 400, text: "parameter from"},
-		"a senseless question":           {target: "/api/request?key=k&request=x&from=nowhere", want: 400, text: "the client"},
-		"a write":                        {method: "POST", target: "/api/overview", want: 405},
-		"a deletion":                     {method: "DELETE", target: "/", want: 405},
-		"localhost with a port":          {target: "/api/overview", host: "localhost:8080", want: 200},
-		"IPv6":                           {target: "/api/overview", host: "[::1]:8080", want: 200},
-		"IPv6 without a port":            {target: "/api/overview", host: "[::1]", want: 200},
-		"a name of somebody else":        {target: "/api/overview", host: "rebound.example.com", want: 403, text: "is not a name of this machine"},
-		"a name that only looks local":   {target: "/api/overview", host: "localhost.example.com:80", want: 403},
-		"an address of the network":      {target: "/", host: "192.0.2.7:8080", want: 403},
-		"no name":                        {target: "/", host: "-", want: 403},
-		"a page of the console":          {target: "/api/overview", header: map[string]string{"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}, want: 200},
-		"a page of another port":         {target: "/api/overview", header: map[string]string{"Origin": "http://127.0.0.1:9090"}, want: 403},
-		"a page of another site":         {target: "/api/overview", header: map[string]string{"Origin": "https://evil.example.com"}, want: 403},
-		"a page without origin":          {target: "/api/overview", header: map[string]string{"Origin": "null"}, want: 403},
-		"an image on another site":       {target: "/api/overview", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, want: 403},
+		"the page":             {target: "/", want: 200, text: "<!doctype html>"},
+		"its script":           {target: "/app.js", want: 200, text: "use strict"},
+		"its styles":           {target: "/style.css", want: 200, text: ":root"},
+		"its head":             {method: "HEAD", target: "/", want: 200},
+		"no other file":        {target: "/console.go", want: 404},
+		"no unknown route":     {target: "/api/secrets", want: 404},
+		"the list":             {target: "/api/overview", want: 200, text: `"cluster":"demo"`},
+		"the list, read again": {target: "/api/overview?fresh=true", want: 200, text: "AWS does not answer"},
+		"one": {target: "/api/loadbalancer?key=ingress.k8s.aws:shop", want: 200,
+			text: `"key":"ingress.k8s.aws:shop"`},
+		"one that does not exist": {target: "/api/loadbalancer?key=x", want: 404,
+			text: `"error":"load balancer \"x\": not found"`},
+		"one without a name": {target: "/api/loadbalancer", want: 400, text: "parameter key is missing"},
+		"a question": {
+			target: "/api/request?key=k&request=GET+http://a/&from=192.0.2.1&header=A:+b&header=C:+d&follow=true", want: 200,
+			text: "GET http://a/ A: b,C: dtrue"},
+		"a question without a client": {target: "/api/request?key=k&request=GET+http://a/", want: 400,
+			text: "parameter from"},
+		"a senseless question": {target: "/api/request?key=k&request=x&from=nowhere", want: 400,
+			text: "the client"},
+		"a write":               {method: "POST", target: "/api/overview", want: 405},
+		"a deletion":            {method: "DELETE", target: "/", want: 405},
+		"localhost with a port": {target: "/api/overview", host: "localhost:8080", want: 200},
+		"IPv6":                  {target: "/api/overview", host: "[::1]:8080", want: 200},
+		"IPv6 without a port":   {target: "/api/overview", host: "[::1]", want: 200},
+		"a name of somebody else": {target: "/api/overview", host: "rebound.example.com", want: 403,
+			text: "is not a name of this machine"},
+		"a name that only looks local": {target: "/api/overview", host: "localhost.example.com:80", want: 403},
+		"an address of the network":    {target: "/", host: "192.0.2.7:8080", want: 403},
+		"no name":                      {target: "/", host: "-", want: 403},
+		"a page of the console": {target: "/api/overview", header: map[string]string{
+			"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}, want: 200},
+		"a page of another port": {target: "/api/overview", header: map[string]string{
+			"Origin": "http://127.0.0.1:9090"}, want: 403},
+		"a page of another site": {target: "/api/overview", header: map[string]string{
+			"Origin": "https://evil.example.com"}, want: 403},
+		"a page without origin": {target: "/api/overview", header: map[string]string{"Origin": "null"}, want: 403},
+		"an image on another site": {target: "/api/overview", header: map[string]string{"Sec-Fetch-Site": "cross-site"},
+			want: 403},
 		"a path that climbs":             {target: "/..%2f..%2fetc%2fpasswd", want: 404},
 		"a path that climbs to files":    {target: "/x/..%2fconsole.go", want: 404},
 		"a name that begins as loopback": {target: "/api/overview", host: "127.0.0.1.rebound.example.com", want: 403},
 		"a name after a loopback user":   {target: "/api/overview", host: "127.0.0.1:8080@rebound.example.com", want: 403},
 		"an address in other notation":   {target: "/api/overview", host: "0x7f.1", want: 403},
 		"the unspecified address":        {target: "/api/overview", host: "0.0.0.0:8080", want: 403},
-		"a preflight":                    {method: "OPTIONS", target: "/api/overview", header: map[string]string{"Origin": "https://evil.example.com", "Access-Control-Request-Method": "GET"}, want: 405},
-		"a frame on another site":        {target: "/", header: map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"}, want: 403},
-		"a page of a neighbouring name":  {target: "/api/overview", header: map[string]string{"Sec-Fetch-Site": "same-site"}, want: 403},
+		"a preflight": {method: "OPTIONS", target: "/api/overview", header: map[string]string{
+			"Origin": "https://evil.example.com", "Access-Control-Request-Method": "GET"}, want: 405},
+		"a frame on another site": {target: "/", header: map[string]string{"Sec-Fetch-Site": "cross-site",
+			"Sec-Fetch-Dest": "iframe"}, want: 403},
+		"a page of a neighbouring name": {target: "/api/overview", header: map[string]string{"Sec-Fetch-Site": "same-site"},
+			want: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +120,9 @@ func TestOnlyReadsOfPagesOfTheConsoleAreAnswered(t *testing.T) {
 			if w.Code != tt.want || !strings.Contains(w.Body.String(), tt.text) {
 				t.Errorf("%d, want %d with %q:\n%s", w.Code, tt.want, tt.text, w.Body)
 			}
-			for k, v := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Access-Control-Allow-Origin": ""} {
+			for k, v := range map[string]string{"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
+				"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Frame-Options": "DENY",
+				"Access-Control-Allow-Origin": ""} {
 				if w.Header().Get(k) != v {
 					t.Errorf("%s: %q", k, w.Header().Get(k))
 				}
@@ -121,7 +137,8 @@ func TestThePolicyOfThePageAllowsNothingInline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(policy, "unsafe") || regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script>|javascript:`).Match(page) {
+	if strings.Contains(policy, "unsafe") || regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script>|javascript:`).
+		Match(page) {
 		t.Error("the page or its policy has something inline")
 	}
 	for _, name := range []string{"index.html", "app.js", "style.css"} {
@@ -168,7 +185,8 @@ const planOfGateway = `{"id":"shop/web","resources":{
 
 func migrated() []Planned {
 	return []Planned{
-		{Gateway: true, Namespace: "shop", Name: "gw", Plan: []byte(planOfGateway)}, {Namespace: "shop", Name: "web", Plan: []byte(planOfIngress)},
+		{Gateway: true, Namespace: "shop", Name: "gw", Plan: []byte(planOfGateway)}, {Namespace: "shop", Name: "web",
+			Plan: []byte(planOfIngress)},
 		{Gateway: true, Namespace: "blog", Name: "alone", Plan: []byte(`{"id":"blog/alone","resources":{}}`)},
 	}
 }
@@ -190,10 +208,12 @@ func TestThePlanOfAGatewayIsComparedWithThatOfItsIngress(t *testing.T) {
 		t.Errorf("%v", namespaces)
 	}
 	var gateways []comparedGateway
-	if get("/api/gateways?namespace=blog", &gateways); len(gateways) != 1 || !strings.Contains(gateways[0].Error, "could not determine ingress plan holder") {
+	if get("/api/gateways?namespace=blog", &gateways); len(gateways) != 1 || !strings.Contains(gateways[0].Error,
+		"could not determine ingress plan holder") {
 		t.Errorf("%+v", gateways)
 	}
-	if get("/api/gateways?namespace=shop", &gateways); len(gateways) != 1 || gateways[0].MigratedFrom != "ingress/shop/web" || gateways[0].Summary.Changed != 6 {
+	if get("/api/gateways?namespace=shop", &gateways); len(gateways) != 1 || gateways[0].MigratedFrom !=
+		"ingress/shop/web" || gateways[0].Summary.Changed != 6 {
 		t.Errorf("%+v", gateways)
 	}
 	var d difference
@@ -207,14 +227,17 @@ func TestThePlanOfAGatewayIsComparedWithThatOfItsIngress(t *testing.T) {
 		}
 	}
 	want := []string{
-		"spec.name changed known=true", "spec.scheme changed known=false", "spec.tags.gateway.k8s.aws/migrated-from added known=true", "spec.actions changed known=true",
-		"spec.healthCheckConfig.healthyThresholdCount changed known=true", "spec.name changed known=true", "spec.template.metadata.name changed known=true",
+		"spec.name changed known=true", "spec.scheme changed known=false",
+		"spec.tags.gateway.k8s.aws/migrated-from added known=true", "spec.actions changed known=true",
+		"spec.healthCheckConfig.healthyThresholdCount changed known=true", "spec.name changed known=true",
+		"spec.template.metadata.name changed known=true",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	var failure struct{ Error string }
-	for target, want := range map[string]int{"/api/diff?namespace=shop&gateway=none": 404, "/api/diff?namespace=shop": 400, "/api/gateways": 400, "/api/diff?namespace=blog&gateway=alone": 404} {
+	for target, want := range map[string]int{"/api/diff?namespace=shop&gateway=none": 404, "/api/diff?namespace=shop": 400,
+		"/api/gateways": 400, "/api/diff?namespace=blog&gateway=alone": 404} {
 		if code := get(target, &failure); code != want || failure.Error == "" {
 			t.Errorf("%s: %d, want %d: %+v", target, code, want, failure)
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
-// markup is what a tenant may have in a name, an annotation or a message, in a form that tags, attributes, URLs and scripts would take.
+// markup is what a tenant may have in a name, an annotation or a message, in a form that tags, attributes, URLs and
+// scripts would take.
 const markup = `javascript:x"'><img src=x onerror="document.title='taken'"><script>document.title='taken'</script>`
 
 // hostile is a source all of whose texts have markup, but for those that name the load balancer and the kind of a part.
@@ -58,8 +59,11 @@ func (h hostile) LoadBalancer(ctx context.Context, key string) (console.Detail, 
 func TestMarkupInAnyTextIsText(t *testing.T) {
 	t.Parallel()
 	b, url := open(t, hostile{}, "")
-	for _, view := range []string{"#/", "#/lb/ingress.k8s.aws%3Ashop/request", "#/lb/ingress.k8s.aws%3Ashop/changes", "#/lb/ingress.k8s.aws%3Ashop/findings", "#/lb/ingress.k8s.aws%3Ashop/events", "#/lb/ingress.k8s.aws%3Ashop/settings", "#/findings", "#/migration"} {
-		b.Eval(`document.documentElement.dataset.state = "loading"; location.hash = `+fmt.Sprintf("%q", view)+`; window.dispatchEvent(new HashChangeEvent("hashchange"))`, nil)
+	for _, view := range []string{"#/", "#/lb/ingress.k8s.aws%3Ashop/request", "#/lb/ingress.k8s.aws%3Ashop/changes",
+		"#/lb/ingress.k8s.aws%3Ashop/findings", "#/lb/ingress.k8s.aws%3Ashop/events", "#/lb/ingress.k8s.aws%3Ashop/settings",
+		"#/findings", "#/migration"} {
+		b.Eval(`document.documentElement.dataset.state = "loading"; location.hash = `+fmt.Sprintf("%q", view)+
+			`; window.dispatchEvent(new HashChangeEvent("hashchange"))`, nil)
 		b.Until(`document.documentElement.dataset.state === "ready"`)
 		var found struct {
 			Elements, Links int
@@ -85,7 +89,8 @@ func TestHugeRequestsOfConsoleAreRefused(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- console.Serve(ctx, l, console.Handler(account{})) }()
-	for target, want := range map[string]int{"/api/overview": 200, "/api/loadbalancer?key=" + strings.Repeat("x", 100_000): http.StatusRequestHeaderFieldsTooLarge} {
+	for target, want := range map[string]int{"/api/overview": 200, "/api/loadbalancer?key=" +
+		strings.Repeat("x", 100_000): http.StatusRequestHeaderFieldsTooLarge} {
 		r, err := http.Get("http://" + l.Addr().String() + target) //nolint:noctx // of this process
 		if err != nil {
 			t.Fatal(err)

@@ -210,18 +210,22 @@ func holderOf(all []Planned, from string) (Planned, error) {
 	}
 	switch {
 	case strings.HasPrefix(from, "service"):
-		return Planned{}, fmt.Errorf("it is translated from %s, and Services have no plan in an annotation: the report of lbc migrate compares both: %w", from, ErrNotFound)
+		return Planned{}, fmt.Errorf("it is translated from %s, and Services have no plan in an annotation: the report of "+
+			"lbc migrate compares both: %w", from, ErrNotFound)
 	case !isGroup && !isOne:
-		return Planned{}, fmt.Errorf("could not determine ingress plan holder: the load balancer of the Gateway has no tag %s: %w", migratedFrom, ErrNotFound)
+		return Planned{}, fmt.Errorf("could not determine ingress plan holder: the load balancer of the Gateway has "+
+			"no tag %s: %w", migratedFrom, ErrNotFound)
 	case len(found) == 0:
-		return Planned{}, fmt.Errorf("%s has no plan: it is not reconciled yet, or feature gate IngressPlanAnnotation is off: %w", from, ErrNotFound)
+		return Planned{}, fmt.Errorf("%s has no plan: it is not reconciled yet, or feature gate "+
+			"IngressPlanAnnotation is off: %w", from, ErrNotFound)
 	case len(found) > 1:
 		var names []string
 		for _, p := range found {
 			names = append(names, p.Namespace+"/"+p.Name)
 		}
 		slices.Sort(names)
-		return Planned{}, fmt.Errorf("several Ingresses of %s have a plan: %s: remove the stale annotations by hand: %w", from, strings.Join(names, ", "), ErrInvalid)
+		return Planned{}, fmt.Errorf("several Ingresses of %s have a plan: %s: remove the stale annotations by hand: %w",
+			from, strings.Join(names, ", "), ErrInvalid)
 	}
 	return found[0], nil
 }
@@ -297,7 +301,8 @@ func compared(before, after planned, annotations map[string]string) []difference
 		}
 		maps.Copy(fields, b[k].fields)
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			e := differenceEntry{ResourceType: k[0], CorrelationID: k[1], IngressResourceID: a[k].id, GatewayResourceID: b[k].id, Field: name}
+			e := differenceEntry{ResourceType: k[0], CorrelationID: k[1], IngressResourceID: a[k].id, GatewayResourceID: b[k].id,
+				Field: name}
 			x, inA := a[k].fields[name]
 			y, inB := b[k].fields[name]
 			e.Ingress, e.Gateway = x, y
@@ -353,14 +358,17 @@ var generated = regexp.MustCompile(`^k8s-[a-z0-9]+(-[a-z0-9]+)?-[0-9a-f]{10}$`)
 
 // nameFields are the fields with the names of resources.
 var nameFields = map[[2]string]bool{
-	{typeLoadBalancer, "spec.name"}: true, {typeTargetGroup, "spec.name"}: true, {typeSecurityGroup, "spec.groupName"}: true,
+	{typeLoadBalancer, "spec.name"}: true, {typeTargetGroup, "spec.name"}: true,
+	{typeSecurityGroup, "spec.groupName"}:                   true,
 	{typeTargetGroupBinding, "spec.template.metadata.name"}: true,
 }
 
-// checkFields are the settings of health checks whose defaults are others for Gateways, with the annotations that set them on Ingresses.
+// checkFields are the settings of health checks whose defaults are others for Gateways, with the annotations that set
+// them on Ingresses.
 var checkFields = map[string]string{
-	"spec.healthCheckConfig.healthyThresholdCount": "healthy-threshold-count", "spec.healthCheckConfig.unhealthyThresholdCount": "unhealthy-threshold-count",
-	"spec.healthCheckConfig.matcher.httpCode": "success-codes",
+	"spec.healthCheckConfig.healthyThresholdCount":   "healthy-threshold-count",
+	"spec.healthCheckConfig.unhealthyThresholdCount": "unhealthy-threshold-count",
+	"spec.healthCheckConfig.matcher.httpCode":        "success-codes",
 }
 
 // knownCause is why a difference is in every migration; empty = it is not.
@@ -377,7 +385,8 @@ func knownCause(e differenceEntry, annotations map[string]string) string {
 		return "names are generated"
 	case changed && e.ResourceType == typeTargetGroup && check && !set:
 		return "the defaults of Gateways are others, and the Ingress does not set it"
-	case changed && e.ResourceType == typeListenerRule && e.Field == "spec.actions" && canonical(anonymous(e.Ingress)) == canonical(anonymous(e.Gateway)):
+	case changed && e.ResourceType == typeListenerRule && e.Field == "spec.actions" && canonical(anonymous(e.Ingress)) ==
+		canonical(anonymous(e.Gateway)):
 		return "the target groups are new ones"
 	case changed && e.ResourceType == typeTargetGroupBinding && e.Field == "spec.template.spec.targetGroupARN.$ref":
 		return "the target groups are new ones"

@@ -7,7 +7,8 @@ import (
 
 func TestConsoleWaitsForNoClientForEver(t *testing.T) {
 	t.Parallel()
-	if s := newServer(http.NotFoundHandler()); s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
+	if s := newServer(http.NotFoundHandler()); s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 ||
+		s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("%+v", s)
 	}
 }

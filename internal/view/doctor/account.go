@@ -20,32 +20,43 @@ import (
 
 var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: Error, Needs: []Source{LoadBalancers, Objects}, Skip: withoutName,
-	About:  "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With the configured name, the controller does not recognize the existing load balancers, and creates all of them again.",
+	About: "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With " +
+		"the configured name, the controller does not recognize the existing load balancers, and creates all of them again.",
 	Remedy: "set --cluster-name (value clusterName) to the name in the tags",
 	Find:   foreignBindings,
 }, {
-	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects, Workloads, Nodes}, Skip: withoutName,
-	About:  "Another cluster of the account has the same name, and the controllers may delete each other's resources. The sign is a load balancer or target group with this cluster's tag in another VPC, or one without an object whose healthy targets are neither pods nor nodes of this cluster.",
-	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be the name in EKS",
-	Find:   func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
+	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects,
+		Workloads, Nodes}, Skip: withoutName,
+	About: "Another cluster of the account has the same name, and the controllers may delete each other's resources. " +
+		"The sign is a load balancer or target group with this cluster's tag in another VPC, or one without an object " +
+		"whose healthy targets are neither pods nor nodes of this cluster.",
+	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be " +
+		"the name in EKS",
+	Find: func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
-	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
-	Remedy: "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted an object, because its deletion may not be finished",
-	Find:   orphans,
+	About: "A load balancer, target group or security group has the cluster's tags, and no object claims it by its " +
+		"name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A " +
+		"TargetGroupBinding of such a stack counts as well.",
+	Remedy: "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted an object, " +
+		"because its deletion may not be finished",
+	Find: orphans,
 }, {
 	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},
-	About:  "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
-	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or remove the annotation, so that the controller finds a certificate by host",
-	Find:   uncoveredHosts,
+	About: "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
+	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or remove the " +
+		"annotation, so that the controller finds a certificate by host",
+	Find: uncoveredHosts,
 }}
 
 // certificateChecks are those of the account that the leader makes.
 var certificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About:  "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within seven days, and if the certificate has expired.",
-	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail address that proves the domain",
-	Find:   expiringCertificates,
+	About: "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within " +
+		"seven days, and if the certificate has expired.",
+	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail " +
+		"address that proves the domain",
+	Find: expiringCertificates,
 }}
 
 func withoutName(f *Facts) string {
@@ -66,7 +77,8 @@ func foreignBindings(f *Facts) (out []Finding) {
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(of)) {
 		out = append(out, Finding{
-			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%s for target groups of cluster %s", count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: join("", of[cluster]),
+			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%s for target groups of cluster %s",
+				count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: join("", of[cluster]),
 		})
 	}
 	return out
@@ -84,7 +96,8 @@ func sharedName(f *Facts) (out []Finding) {
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
 		if vpc != "" && vpc != f.Settings.VPC {
-			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s", count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: join("", in[vpc])})
+			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s",
+				count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: join("", in[vpc])})
 		}
 	}
 	return out
@@ -99,7 +112,8 @@ func servedElsewhere(f *Facts) (out []Finding) {
 	}
 	claims, of := f.Claims(), map[stack.Key][]string{}
 	for _, g := range f.TargetGroups {
-		if !g.Ours || g.VPC != f.Settings.VPC || f.Declared[g.Key] || claims.By(orphan.Holding{Key: g.Key, Resources: []orphan.Resource{{Kind: stack.KindTargetGroup, ID: g.ARN}}}) != "" {
+		if !g.Ours || g.VPC != f.Settings.VPC || f.Declared[g.Key] ||
+			claims.By(orphan.Holding{Key: g.Key, Resources: []orphan.Resource{{Kind: stack.KindTargetGroup, ID: g.ARN}}}) != "" {
 			continue
 		}
 		targets := make([]namesake.Target, 0, len(g.Targets))
@@ -111,8 +125,10 @@ func servedElsewhere(f *Facts) (out []Finding) {
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
-		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy targets that are neither pods nor nodes of this cluster", Evidence: of[key],
-			Remedy: "if they belong to another cluster, give one of the clusters another --cluster-name; if they were pods a moment ago, run this again"})
+		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy " +
+			"targets that are neither pods nor nodes of this cluster", Evidence: of[key],
+			Remedy: "if they belong to another cluster, give one of the clusters another --cluster-name; if they were pods a " +
+				"moment ago, run this again"})
 	}
 	return out
 }
@@ -121,7 +137,8 @@ func servedElsewhere(f *Facts) (out []Finding) {
 func (f *Facts) runs(id string) bool {
 	for i := range f.Nodes {
 		n := &f.Nodes[i]
-		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == id }) {
+		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses,
+			func(a corev1.NodeAddress) bool { return a.Address == id }) {
 			return true
 		}
 	}
@@ -164,7 +181,8 @@ func orphans(f *Facts) (out []Finding) {
 		held[at[key]].Resources = append(held[at[key]].Resources, r)
 	}
 	for _, lb := range f.LoadBalancers {
-		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname, Retained: lb.Retained})
+		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname,
+			Retained: lb.Retained})
 	}
 	for _, g := range f.TargetGroups {
 		if g.Ours {
@@ -186,7 +204,8 @@ func orphans(f *Facts) (out []Finding) {
 		out = append(out, x)
 	}
 	for _, u := range unclear {
-		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and the controller cannot tell whether an object claims them: " + u.Why}
+		x := Finding{Object: u.Key.String(), Severity: Note,
+			Text: "it has resources in AWS, and the controller cannot tell whether an object claims them: " + u.Why}
 		if u.Retained {
 			x.Text, x.Remedy = u.Why, "nothing to do; if you create its object again, the object adopts it"
 		}
@@ -216,7 +235,8 @@ func expiringCertificates(f *Facts) (out []Finding) {
 		if c.Expires.IsZero() || left >= soon {
 			continue
 		}
-		x := Finding{Object: c.ARN, Text: "expires in " + age(left), Evidence: []string{"for " + strings.Join(c.Domains, ", "), "of " + strings.Join(usersOf(f, c.ARN), ", ")}}
+		x := Finding{Object: c.ARN, Text: "expires in " + age(left), Evidence: []string{
+			"for " + strings.Join(c.Domains, ", "), "of " + strings.Join(usersOf(f, c.ARN), ", ")}}
 		if left <= 0 {
 			x.Text = "has expired " + age(-left) + " ago"
 		}
@@ -247,18 +267,21 @@ func uncoveredHosts(f *Facts) (out []Finding) {
 		}
 		var bare []string
 		for _, host := range hosts(i) {
-			if !slices.ContainsFunc(names, func(n string) bool { return facts.Covers(n, host) }) && !slices.Contains(bare, host) {
+			if !slices.ContainsFunc(names, func(n string) bool { return facts.Covers(n, host) }) &&
+				!slices.Contains(bare, host) {
 				bare = append(bare, host)
 			}
 		}
 		if len(bare) > 0 {
-			out = append(out, Finding{Object: nameOf(i), Text: "no certificate of its load balancer covers " + strings.Join(bare, ", "), Evidence: join("the certificates are for ", names)})
+			out = append(out, Finding{Object: nameOf(i), Text: "no certificate of its load balancer covers " +
+				strings.Join(bare, ", "), Evidence: join("the certificates are for ", names)})
 		}
 	}
 	return out
 }
 
-// declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the finalizer.
+// declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the
+// finalizer.
 func declares(i *networkingv1.Ingress, lb LoadBalancer) bool {
 	if lb.Key.Owner != stack.Ingress {
 		return false

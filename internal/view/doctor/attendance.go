@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// abandonedAfter is the time without a renewal of the Lease after which no controller looks after LoadBalancer objects. A change of leaders takes seconds.
+// abandonedAfter is the time without a renewal of the Lease after which no controller looks after LoadBalancer objects.
+// A change of leaders takes seconds.
 const abandonedAfter = 2 * time.Minute
 
 // Shown is a LoadBalancer object.
@@ -41,7 +42,8 @@ func LeaseOf(l *coordinationv1.Lease) Lease {
 // Live reports whether somebody has renewed the Lease lately.
 func (l Lease) Live(now time.Time) bool { return now.Sub(l.Renewed) < abandonedAfter }
 
-// Abandoned reports whether no controller that writes LoadBalancer objects holds the Lease, or has given it back lately.
+// Abandoned reports whether no controller that writes LoadBalancer objects holds the Lease, or has given it back
+// lately.
 func (l Lease) Abandoned(now time.Time) bool {
 	return !l.Live(now) || l.Holder != "" && !naming.IsLeaderIdentity(l.Holder)
 }
@@ -55,7 +57,8 @@ func (l Lease) Why(now time.Time) string {
 }
 
 func unattendedStatuses(f *Facts) []Finding {
-	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return !l.Abandoned(f.Now) }) || !slices.ContainsFunc(f.Shown, elected) {
+	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return !l.Abandoned(f.Now) }) ||
+		!slices.ContainsFunc(f.Shown, elected) {
 		return nil
 	}
 	ready := 0
@@ -66,7 +69,8 @@ func unattendedStatuses(f *Facts) []Finding {
 			ready++
 		}
 	}
-	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d of them still show Ready", len(names), ready)}
+	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d "+
+		"of them still show Ready", len(names), ready)}
 	for _, l := range f.Leases {
 		x.Evidence = append(x.Evidence, l.Why(f.Now))
 	}

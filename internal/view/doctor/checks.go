@@ -8,8 +8,8 @@ type area struct {
 	checks []Check
 }
 
-// areas are the checks by what they examine, in the order of the documentation. A function, unlike a variable, leaves the checks that only
-// lbc makes out of the controller's binary.
+// areas are the checks by what they examine, in the order of the documentation. A function, unlike a variable, leaves
+// the checks that only lbc makes out of the controller's binary.
 func areas() []area {
 	return []area{
 		{"The cluster", slices.Concat(clusterChecks(), nodeChecks, clockChecks)},
@@ -23,7 +23,8 @@ func areas() []area {
 	}
 }
 
-// OfLeader are the checks that the leader makes once a minute as well, from what it holds: its caches, its events and its inventory of AWS.
+// OfLeader are the checks that the leader makes once a minute as well, from what it holds: its caches, its events and
+// its inventory of AWS.
 func OfLeader() []Check {
 	return slices.Concat(nodeChecks, objectChecks, classChecks, bindingChecks, certificateChecks)
 }

@@ -17,9 +17,10 @@ import (
 
 var classChecks = []Check{{
 	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
-	About:  "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
-	Remedy: "create the class (with spec.controller " + ingress.Controller + " for this controller), or name an existing one in spec.ingressClassName",
-	Find:   missingClasses,
+	About: "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
+	Remedy: "create the class (with spec.controller " + ingress.Controller +
+		" for this controller), or name an existing one in spec.ingressClassName",
+	Find: missingClasses,
 }, {
 	Name: "ingress-class-default-twice", Severity: Error, Needs: []Source{Objects},
 	About:  "Several IngressClasses are marked as the default: the API server refuses Ingresses that name no class.",
@@ -27,24 +28,29 @@ var classChecks = []Check{{
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
-	About:  "An Ingress has annotations of this controller and no class, and no class is the default: no controller serves it, and it gets no event.",
+	About: "An Ingress has annotations of this controller and no class, and no class is the default: no controller " +
+		"serves it, and it gets no event.",
 	Remedy: "set spec.ingressClassName",
 	Find:   unclassedIngresses,
 }, {
 	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
-	About:  "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not serve its Ingresses.",
+	About: "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not " +
+		"serve its Ingresses.",
 	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
 	Find:   missingParams,
 }, {
 	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
-	About:  "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
-	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this controller), or name an existing one",
-	Find:   missingGatewayClasses,
+	About: "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
+	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this " +
+		"controller), or name an existing one",
+	Find: missingGatewayClasses,
 }, {
 	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
-	About:  "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller serves its name. Its Gateways have no load balancers.",
-	Remedy: "correct spec.parametersRef of the class, or the object that it names; if the class has no condition, check that the controller runs and that its feature gates serve Gateways",
-	Find:   unacceptedGatewayClasses,
+	About: "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller " +
+		"serves its name. Its Gateways have no load balancers.",
+	Remedy: "correct spec.parametersRef of the class, or the object that it names; if the class has no condition, check " +
+		"that the controller runs and that its feature gates serve Gateways",
+	Find: unacceptedGatewayClasses,
 }}
 
 func classes(f *Facts) []*networkingv1.IngressClass {
@@ -62,7 +68,8 @@ func missingClasses(f *Facts) (out []Finding) {
 	}
 	for _, i := range ingresses(f) {
 		if class := i.Spec.IngressClassName; class != nil && !slices.Contains(names, *class) {
-			out = append(out, Finding{Object: nameOf(i), Text: "there is no IngressClass " + *class, Evidence: join("there are ", names)})
+			out = append(out, Finding{Object: nameOf(i), Text: "there is no IngressClass " + *class,
+				Evidence: join("there are ", names)})
 		}
 	}
 	return out
@@ -82,7 +89,8 @@ func defaultClasses(f *Facts) []Finding {
 	if len(names) < 2 {
 		return nil
 	}
-	return []Finding{{Object: "IngressClass " + names[1], Text: "several IngressClasses are the default", Evidence: join("", names)}}
+	return []Finding{{Object: "IngressClass " + names[1], Text: "several IngressClasses are the default",
+		Evidence: join("", names)}}
 }
 
 func unclassedIngresses(f *Facts) (out []Finding) {
@@ -92,7 +100,8 @@ func unclassedIngresses(f *Facts) (out []Finding) {
 	for _, i := range ingresses(f) {
 		_, legacy := i.Annotations["kubernetes.io/ingress.class"]
 		if i.Spec.IngressClassName == nil && !legacy && annotation.OfIngress(i.Annotations) {
-			out = append(out, Finding{Object: nameOf(i), Text: "has annotations of this controller and no class, and no IngressClass is the default"})
+			out = append(out, Finding{Object: nameOf(i), Text: "has annotations of this controller and no class, and no " +
+				"IngressClass is the default"})
 		}
 	}
 	return out
@@ -119,8 +128,10 @@ func unacceptedGatewayClasses(f *Facts) (out []Finding) {
 		accepted := apimeta.FindStatusCondition(c.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
 		switch {
 		case accepted != nil && accepted.Status == metav1.ConditionFalse:
-			out = append(out, Finding{Object: nameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{accepted.Message}})
-		case (accepted == nil || accepted.Status != metav1.ConditionTrue) && f.Now.Sub(c.CreationTimestamp.Time) > time.Minute:
+			out = append(out, Finding{Object: nameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{
+				accepted.Message}})
+		case (accepted == nil || accepted.Status != metav1.ConditionTrue) && f.Now.Sub(c.CreationTimestamp.Time) >
+			time.Minute:
 			out = append(out, Finding{Severity: Warning, Object: nameOf(c), Text: "no controller has accepted it"})
 		}
 	}

@@ -7,12 +7,15 @@ import (
 
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
-	About:  "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes off, and certificates seem to be expired or not valid yet.",
+	About: "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes " +
+		"off, and certificates seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {
 	Name: "node-clock-skew", Severity: Warning, Needs: []Source{Heartbeats},
-	About:  "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet shows. It is an error from five minutes on: AWS then refuses requests of a controller on this node, and its lease as the leader seems to end too early or never.",
+	About: "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet " +
+		"shows. It is an error from five minutes on: AWS then refuses requests of a controller on this node, and its lease " +
+		"as the leader seems to end too early or never.",
 	Remedy: synchronise,
 	Find:   nodeClocks,
 }}
@@ -44,7 +47,8 @@ func differingClocks(f *Facts) (out []Finding) {
 			if a.Ahead < b.Ahead {
 				first, last = last, first
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of, Text: fmt.Sprintf("the clock of %s is %s ahead of the clock of %s", first, age(apart), last)})
+			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of,
+				Text: fmt.Sprintf("the clock of %s is %s ahead of the clock of %s", first, age(apart), last)})
 		}
 	}
 	return out
@@ -71,7 +75,8 @@ func nodeClocks(f *Facts) (out []Finding) {
 			if ahead < 0 {
 				direction = "behind"
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node, Text: fmt.Sprintf("its clock is %s %s the clock of the API server", age(apart), direction)})
+			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node,
+				Text: fmt.Sprintf("its clock is %s %s the clock of the API server", age(apart), direction)})
 		}
 	}
 	return out

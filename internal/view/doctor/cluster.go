@@ -15,23 +15,32 @@ import (
 func clusterChecks() []Check {
 	return []Check{{
 		Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
-		About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not support the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
-			"The API server then stores mistakes, and the creation of all Services waits for the controller. It is an error if the API server is older than v" + minimum.String() + ": it then does not serve the kinds that the controller reads.",
+		About: "The API server is older than Kubernetes v" + support.Oldest().String() +
+			", the oldest supported version ([support.md](support.md)): it does not support the match conditions of the " +
+			"webhooks, and may not evaluate the rules in definitions. " +
+			"The API server then stores mistakes, and the creation of all Services waits for the controller. It is an error " +
+			"if the API server is older than v" + minimum.String() +
+			": it then does not serve the kinds that the controller reads.",
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
 	}, {
 		Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
-		About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves the kinds that it reads.",
+		About: "The API server is newer than Kubernetes v" + support.Newest().String() +
+			", the newest version that this release was tested with ([support.md](support.md)). The controller works as long " +
+			"as the API server serves the kinds that it reads.",
 		Remedy: "update the controller to a release that supports this version of Kubernetes",
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
-		About:  "A definition of the controller's custom resources is missing. Without the definition of TargetGroupBindings the controller registers no target. Without that of IngressClassParams classes have no parameters. Without others, the features that need them wait.",
+		About: "A definition of the controller's custom resources is missing. Without the definition of " +
+			"TargetGroupBindings the controller registers no target. Without that of IngressClassParams classes have no " +
+			"parameters. Without others, the features that need them wait.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
 		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
-		About:  "A definition lacks fields or versions of this version of the controller. The API server silently drops such fields.",
+		About: "A definition lacks fields or versions of this version of the controller. The API server silently " +
+			"drops such fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
@@ -55,7 +64,8 @@ func clusterChecks() []Check {
 // nodeChecks are those of the cluster that the leader makes.
 var nodeChecks = []Check{{
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
-	About:  "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the controller cannot find the security groups of its pods through the node.",
+	About: "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the " +
+		"controller cannot find the security groups of its pods through the node.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,
 }}
@@ -91,7 +101,8 @@ const gatewayGroup = ".gateway.networking.k8s.io"
 
 // gatewayKinds are the kinds of the Gateway API that are served, with what does not work without them.
 var gatewayKinds = map[string]string{
-	"gatewayclasses": "Gateways", "gateways": "Gateways", "httproutes": "routes of ALBs", "grpcroutes": "gRPC routes of ALBs", "listenersets": "ListenerSets",
+	"gatewayclasses": "Gateways", "gateways": "Gateways", "httproutes": "routes of ALBs",
+	"grpcroutes": "gRPC routes of ALBs", "listenersets": "ListenerSets",
 	"tlsroutes": "TLS routes of NLBs", "tcproutes": "TCP routes of NLBs", "udproutes": "UDP routes of NLBs",
 }
 
@@ -119,7 +130,8 @@ func missingDefinitions(f *Facts) (out []Finding) {
 		case strings.HasPrefix(name, "albtargetcontrolconfigs."):
 			severity = Note
 		}
-		out = append(out, Finding{Severity: severity, Object: "CustomResourceDefinition " + name, Text: "the cluster has no definition of " + wanted[name].Kind})
+		out = append(out, Finding{Severity: severity, Object: "CustomResourceDefinition " + name,
+			Text: "the cluster has no definition of " + wanted[name].Kind})
 	}
 	return out
 }
@@ -139,7 +151,8 @@ func outdatedDefinitions(f *Facts) (out []Finding) {
 				continue
 			}
 			if lacks := definition.Lacks(fields, wanted[name].Versions[version]); len(lacks) > 0 {
-				out = append(out, Finding{Object: object, Text: fmt.Sprintf("version %s lacks %d fields of this version of the controller", version, len(lacks)), Evidence: join("", lacks)})
+				out = append(out, Finding{Object: object, Text: fmt.Sprintf("version %s lacks %d fields of this version of "+
+					"the controller", version, len(lacks)), Evidence: join("", lacks)})
 			}
 		}
 	}
@@ -154,9 +167,11 @@ func missingGatewayKinds(f *Facts) (out []Finding) {
 		}
 		text := "the cluster has no definition of " + plural
 		if ok {
-			text = "version v1 of " + plural + " is not served, " + strings.Join(slices.Sorted(maps.Keys(d.Versions)), " and ") + " is"
+			text = "version v1 of " + plural + " is not served, " + strings.Join(slices.Sorted(maps.Keys(d.Versions)), " and ") +
+				" is"
 		}
-		out = append(out, Finding{Object: "CustomResourceDefinition " + plural + gatewayGroup, Text: text + ": " + gatewayKinds[plural] + " are not served"})
+		out = append(out, Finding{Object: "CustomResourceDefinition " + plural + gatewayGroup, Text: text + ": " +
+			gatewayKinds[plural] + " are not served"})
 	}
 	return out
 }
@@ -169,12 +184,14 @@ func outdatedGatewayAPI(f *Facts) (out []Finding) {
 		}
 	}
 	for _, bundle := range slices.Sorted(maps.Keys(older)) {
-		out = append(out, Finding{Object: "Gateway API " + bundle, Text: "the definitions are older than v" + gatewayAPI, Evidence: join("of ", older[bundle])})
+		out = append(out, Finding{Object: "Gateway API " + bundle, Text: "the definitions are older than v" + gatewayAPI,
+			Evidence: join("of ", older[bundle])})
 	}
 	return out
 }
 
-// before reports whether a version such as v1.2.1 is of an earlier minor than another one; what is no version, as of builds without a release, is not.
+// before reports whether a version such as v1.2.1 is of an earlier minor than another one; what is no version, as of
+// builds without a release, is not.
 func before(version, minor string) bool {
 	var a, b, x, y int
 	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &a, &b); err != nil || a+b == 0 {

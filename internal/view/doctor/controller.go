@@ -20,9 +20,12 @@ import (
 
 var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: Error, Needs: []Source{Controller, Objects, Webhooks}, Skip: controllerElsewhere,
-	About:  "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if objects have the controller's finalizers, because their deletion never ends, or if remaining webhooks block the creation of objects.",
-	Remedy: "install the controller; to remove it for good, delete the objects while it runs, then the controller, then its webhook configurations",
-	Find:   absentController,
+	About: "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if " +
+		"objects have the controller's finalizers, because their deletion never ends, or if remaining webhooks block the " +
+		"creation of objects.",
+	Remedy: "install the controller; to remove it for good, delete the objects while it runs, then the controller, then " +
+		"its webhook configurations",
+	Find: absentController,
 }, {
 	Name: "controller-unready", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
 	About:  "Pods of the controller are missing or not ready; the evidence has the reason of each.",
@@ -42,7 +45,8 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "controller-duplicate", Severity: Error, Needs: []Source{Controller},
-	About:  "Two controllers serve the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes. An example is the existing controller that still runs.",
+	About: "Two controllers serve the same objects: there are several Deployments, or several leases are being " +
+		"renewed. They undo each other's changes. An example is the existing controller that still runs.",
 	Remedy: "delete one of the installations; replicas of one Deployment share one lease",
 	Find:   duplicateControllers,
 }, {
@@ -52,17 +56,23 @@ var controllerChecks = []Check{{
 	Find:   leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: Warning, Needs: []Source{Controller, Events},
-	About:  "The leader has changed more than three times within 15 minutes, by the events of its Lease. Each change costs some 20 seconds in which no change of objects reaches AWS.",
-	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the nodes, and whether the API server answers in time",
-	Find:   unstableLeaders,
+	About: "The leader has changed more than three times within 15 minutes, by the events of its Lease. Each change " +
+		"costs some 20 seconds in which no change of objects reaches AWS.",
+	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the " +
+		"nodes, and whether the API server answers in time",
+	Find: unstableLeaders,
 }, {
 	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
-	About:  "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not renewed, or the existing controller holds it and does not write these objects. kubectl wait on their condition Ready always succeeds.",
-	Remedy: "start the controller again; or, if you have removed it for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
-	Find:   unattendedStatuses,
+	About: "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not " +
+		"renewed, or the existing controller holds it and does not write these objects. kubectl wait on their condition " +
+		"Ready always succeeds.",
+	Remedy: "start the controller again; or, if you have removed it for good, delete the objects, which deletes nothing " +
+		"in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+	Find: unattendedStatuses,
 }, {
 	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
-	About:  "The controller has one replica. While its pod moves to another node, the controller registers no target and webhooks do not answer.",
+	About: "The controller has one replica. While its pod moves to another node, the controller registers no target " +
+		"and webhooks do not answer.",
 	Remedy: "run two replicas",
 	Find: func(f *Facts) (out []Finding) {
 		for _, d := range f.Controllers {
@@ -74,20 +84,24 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "identity-not-injected", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
-	About:  "The service account names a role, but pods of the controller do not have its credentials. They are older than the annotation, or the webhook of EKS did not inject the credentials.",
+	About: "The service account names a role, but pods of the controller do not have its credentials. They are older " +
+		"than the annotation, or the webhook of EKS did not inject the credentials.",
 	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
 	Find:   podsWithoutIdentity,
 }, {
 	Name: "imds-unreachable", Severity: Error, Needs: []Source{Controller, Instances},
-	About:  "The controller takes the region, the VPC or credentials from the instance metadata service, but pods cannot reach this service, because its hop limit is 1. It is a note while there is no controller.",
-	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
-	Find:   unreachableMetadata,
+	About: "The controller takes the region, the VPC or credentials from the instance metadata service, but pods " +
+		"cannot reach this service, because its hop limit is 1. It is a note while there is no controller.",
+	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise " +
+		"the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
+	Find: unreachableMetadata,
 }}
 
 // objectChecks are those of the controller that the leader makes.
 var objectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About:  "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
+	About: "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, " +
+		"without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
@@ -97,9 +111,11 @@ var objectChecks = []Check{{
 	Find:   failingObjects,
 }, {
 	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
-	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence is the cause that the controller shows on the object.",
-	Remedy: "remove the cause in the evidence; without evidence, check that the controller runs, and run lbc explain KIND NAME; remove the finalizers by hand only when AWS has no resource of the object",
-	Find:   stuckDeletions,
+	About: "An object has been deleted for more than five minutes and still carries finalizers of the controller. The " +
+		"evidence is the cause that the controller shows on the object.",
+	Remedy: "remove the cause in the evidence; without evidence, check that the controller runs, and run lbc explain " +
+		"KIND NAME; remove the finalizers by hand only when AWS has no resource of the object",
+	Find: stuckDeletions,
 }}
 
 func withoutDeployment(f *Facts) string {
@@ -117,7 +133,8 @@ func controllerElsewhere(f *Facts) string {
 	return ""
 }
 
-var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway, objects.GlobalAccelerator}
+var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway,
+	objects.GlobalAccelerator}
 
 // owners are the objects that may carry finalizers of the controller.
 func owners(f *Facts) (out []metav1.Object) {
@@ -131,7 +148,8 @@ func absentController(f *Facts) []Finding {
 	if len(f.Controllers) > 0 {
 		return nil
 	}
-	x := Finding{Severity: Note, Object: "controller", Text: "there is no Deployment of the controller; it is not installed"}
+	x := Finding{Severity: Note, Object: "controller",
+		Text: "there is no Deployment of the controller; it is not installed"}
 	var waiting []string
 	for _, o := range owners(f) {
 		if len(finalizers(o)) > 0 {
@@ -192,7 +210,9 @@ func duplicateControllers(f *Facts) (out []Finding) {
 }
 
 func leaderlessControllers(f *Facts) []Finding {
-	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return l.Holder != "" && f.Now.Sub(l.Renewed) < live }) {
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool {
+		return l.Holder != "" && f.Now.Sub(l.Renewed) < live
+	}) {
 		return nil
 	}
 	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })
@@ -227,7 +247,8 @@ func unstableLeaders(f *Facts) (out []Finding) {
 		if times <= electionsMost {
 			continue
 		}
-		x := Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times, age(electionWindow)), Evidence: evidence}
+		x := Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times,
+			age(electionWindow)), Evidence: evidence}
 		for _, d := range f.Controllers {
 			for _, p := range d.Pods {
 				if p.Restarts != "" {
@@ -249,7 +270,8 @@ func podsWithoutIdentity(f *Facts) (out []Finding) {
 			}
 		}
 		if d.Role != "" && len(without) > 0 {
-			out = append(out, Finding{Object: d.String(), Text: "pods have no credentials of role " + d.Role, Evidence: join("", without)})
+			out = append(out, Finding{Object: d.String(), Text: "pods have no credentials of role " + d.Role,
+				Evidence: join("", without)})
 		}
 	}
 	return out
@@ -266,13 +288,15 @@ func unreachableMetadata(f *Facts) []Finding {
 		return nil
 	}
 	if len(f.Controllers) == 0 {
-		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata service, so the controller needs a region, a VPC and a role", Evidence: join("", near)}}
+		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata " +
+			"service, so the controller needs a region, a VPC and a role", Evidence: join("", near)}}
 	}
 	var out []Finding
 	for _, d := range f.Controllers {
 		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p Pod) bool { return !p.Identity })
 		if !d.HostNetwork && (d.AsksInstance || !identity) {
-			out = append(out, Finding{Object: d.String(), Text: "takes the region, the VPC or credentials from the instance metadata service, which pods of nodes cannot reach", Evidence: join("", near)})
+			out = append(out, Finding{Object: d.String(), Text: "takes the region, the VPC or credentials from the instance " +
+				"metadata service, which pods of nodes cannot reach", Evidence: join("", near)})
 		}
 	}
 	return out
@@ -285,11 +309,12 @@ const deniedCode = "[AccessDenied]"
 // recent is how old an event may be that is a finding.
 const recent = time.Hour
 
-// repeated is the time within which the controller repeats the event of a refusal that lasts: each 20 minutes, by its next pass. Of an object with two
-// failures, the event of the one that ended is not repeated.
+// repeated is the time within which the controller repeats the event of a refusal that lasts: each 20 minutes, by its
+// next pass. Of an object with two failures, the event of the one that ended is not repeated.
 const repeated = 30 * time.Minute
 
-// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is well.
+// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is
+// well.
 func standing(f *Facts) (out []*corev1.Event) {
 	well := map[string]time.Time{}
 	for i := range f.Events {
@@ -305,7 +330,8 @@ func standing(f *Facts) (out []*corev1.Event) {
 	for i := range f.Events {
 		e := &f.Events[i]
 		gone := !unread && slices.Contains(ownerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
-		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent && !lastSeen(e).Before(well[involved(e)]) {
+		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent &&
+			!lastSeen(e).Before(well[involved(e)]) {
 			out = append(out, e)
 		}
 	}
@@ -327,7 +353,8 @@ func deniedActions(f *Facts) (out []Finding) {
 		}
 	}
 	for _, action := range slices.Sorted(maps.Keys(on)) {
-		out = append(out, Finding{Object: action, Text: "AWS denies the controller this action", Evidence: join("reported on ", on[action])})
+		out = append(out, Finding{Object: action, Text: "AWS denies the controller this action",
+			Evidence: join("reported on ", on[action])})
 	}
 	return out
 }
@@ -359,7 +386,8 @@ func failingObjects(f *Facts) (out []Finding) {
 	}
 	for _, o := range slices.Sorted(maps.Keys(last)) {
 		if e := last[o]; !strings.Contains(e.Message, deniedCode) {
-			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago", Evidence: []string{e.Message}})
+			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago",
+				Evidence: []string{e.Message}})
 		}
 	}
 	return out
@@ -375,13 +403,15 @@ func stuckDeletions(f *Facts) (out []Finding) {
 			if cause := deletionCause(o); cause != "" {
 				evidence = append(evidence, "cause: "+cause)
 			}
-			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and still exists", Evidence: evidence})
+			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and still exists",
+				Evidence: evidence})
 		}
 	}
 	return out
 }
 
-// deletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows nothing.
+// deletionCause is why an object that is deleted stays, as the controller shows it on the object; empty = it shows
+// nothing.
 func deletionCause(o metav1.Object) string {
 	var conditions []metav1.Condition
 	switch o := o.(type) {
@@ -390,7 +420,8 @@ func deletionCause(o metav1.Object) string {
 	case *agav1beta1.GlobalAccelerator:
 		conditions = o.Status.Conditions
 	}
-	if c := apimeta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse && c.Message != "" {
+	if c := apimeta.FindStatusCondition(conditions, "Ready"); c != nil && c.Status == metav1.ConditionFalse &&
+		c.Message != "" {
 		return c.Message
 	}
 	return o.GetAnnotations()[naming.DeletionCause]

@@ -1,5 +1,6 @@
-// Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working: a table of checks, each a
-// function from facts to findings with a severity and a remedy, their report, and the page docs/doctor.md. Package survey reads the facts.
+// Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working: a
+// table of checks, each a function from facts to findings with a severity and a remedy, their report, and the page
+// docs/doctor.md. Package survey reads the facts.
 package doctor
 
 import (
@@ -81,8 +82,9 @@ const Unreadable = "unreadable"
 // Examine runs checks on facts. The findings are sorted by severity, check and object.
 func Examine(f *Facts, checks []Check) Report {
 	r := Report{
-		Cluster: f.Settings.Cluster, Region: f.Settings.Region, VPC: f.Settings.VPC, Account: f.Settings.Account, Findings: unreadable(f, checks),
-		Checks: []Outcome{},
+		Cluster: f.Settings.Cluster, Region: f.Settings.Region, VPC: f.Settings.VPC, Account: f.Settings.Account,
+		Findings: unreadable(f, checks),
+		Checks:   []Outcome{},
 	}
 	for _, c := range checks {
 		found, outcome := c.examine(f)
@@ -105,7 +107,8 @@ func Examine(f *Facts, checks []Check) Report {
 // settle sorts the findings.
 func (r *Report) settle() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)),
+			cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
 	})
 	r.Healthy = r.Errors+r.Warnings == 0
 }
@@ -144,7 +147,8 @@ func (c Check) examine(f *Facts) ([]Finding, Outcome) {
 	return found, Outcome{Check: c.Name, Status: Found}
 }
 
-// unreadable are the findings about sources that checks need and that could not be read. One that failed because of another is no finding.
+// unreadable are the findings about sources that checks need and that could not be read. One that failed because of
+// another is no finding.
 func unreadable(f *Facts, checks []Check) []Finding {
 	found := []Finding{}
 	for _, s := range Sources {

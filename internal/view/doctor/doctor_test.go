@@ -39,9 +39,10 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// exclusive are checks whose findings exclude others: those about versions of Kubernetes, about Deployments, and about several default classes, and about
-// subnets.
-var exclusive = []string{"kubernetes-untested", "controller-absent", "ingress-unclassed", "vpc-missing", "iam-role-missing"}
+// exclusive are checks whose findings exclude others: those about versions of Kubernetes, about Deployments, and about
+// several default classes, and about subnets.
+var exclusive = []string{"kubernetes-untested", "controller-absent", "ingress-unclassed", "vpc-missing",
+	"iam-role-missing"}
 
 func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
 	t.Parallel()
@@ -72,73 +73,116 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		severity    Severity // empty = there is no finding
 		text        string
 	}{
-		{"no controller before the installation", "controller-absent", func(f *Facts) { f.Controllers, f.Objects = nil, snapshot() }, Note, "not installed"},
-		{"no controller for objects that wait", "controller-absent", func(f *Facts) { f.Controllers = nil }, Error, "finalizers"},
-		{"a controller outside", "controller-absent", func(f *Facts) { f.Controllers, f.Hooks[0].URL = nil, "https://127.0.0.1" }, "", ""},
-		{"an Ingress without class", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b", annotation), "")) }, Warning, "no class"},
-		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b"), "")) }, "", ""},
+		{"no controller before the installation", "controller-absent", func(f *Facts) {
+			f.Controllers, f.Objects = nil,
+				snapshot()
+		}, Note, "not installed"},
+		{"no controller for objects that wait", "controller-absent", func(f *Facts) { f.Controllers = nil }, Error,
+			"finalizers"},
+		{"a controller outside", "controller-absent", func(f *Facts) {
+			f.Controllers, f.Hooks[0].URL = nil, "https://127.0.0.1"
+		}, "", ""},
+		{"an Ingress without class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""))
+		}, Warning, "no class"},
+		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b"), ""))
+		}, "", ""},
 		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
-			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""), classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""),
+				classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
 		}, "", ""},
 		{"a denied action", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
 		}, Error, "denies"},
 		{"a denied action before a success", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
 		}, "", ""},
 		{"a denied action, as it is repeated", "controller-denied", func(f *Facts) {
-			f.Events = []corev1.Event{event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 25*time.Minute)}
+			f.Events = []corev1.Event{event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", 25*time.Minute)}
 		}, Error, "denies"},
 		{"a denied action that is repeated no more", "controller-denied", func(f *Facts) {
 			f.Events = []corev1.Event{
-				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", repeated),
+				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]",
+					repeated),
 				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "the subnet does not exist", 10*time.Minute),
 			}
 		}, "", ""},
 		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel",
+				"elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
 		}, "", ""},
 		{"a failing object that is gone", "object-failing", func(f *Facts) {
-			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme",
+				time.Minute))
 		}, "", ""},
 		{"a failing object of a kind that is not read", "object-failing", func(f *Facts) {
 			f.Events = append(f.Events, event("HTTPRoute", "shop", "web", "Warning", "FailedBuildModel", "invalid", time.Minute))
 		}, Warning, "FailedBuildModel"},
 		{"a failing object whose kind cannot be read", "object-failing", func(f *Facts) {
 			f.Unread = map[Source]Unread{Objects: {Reason: "forbidden"}}
-			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme",
+				time.Minute))
 		}, Warning, "FailedBuildModel"},
 		{"one of two replicas", "controller-unready", func(f *Facts) { f.Controllers[0].Ready = 1 }, Warning, "1 of 2"},
-		{"scaled to nothing", "controller-unready", func(f *Facts) { f.Controllers[0].Ready, f.Controllers[0].Wanted = 0, 0 }, Error, "0 of 0"},
-		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error, "2 leases"},
-		{"a lease that was given back", "controller-leaderless", func(f *Facts) { f.Leases[0].Holder = "" }, Error, "no holder"},
-		{"a lease of the existing controller", "status-unattended", func(f *Facts) { f.Leases[0].Holder = "pod_1" }, Warning, "1 LoadBalancer objects, and 1 of them"},
+		{"scaled to nothing", "controller-unready", func(f *Facts) { f.Controllers[0].Ready, f.Controllers[0].Wanted = 0, 0 },
+			Error, "0 of 0"},
+		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error,
+			"2 leases"},
+		{"a lease that was given back", "controller-leaderless", func(f *Facts) { f.Leases[0].Holder = "" }, Error,
+			"no holder"},
+		{"a lease of the existing controller", "status-unattended", func(f *Facts) { f.Leases[0].Holder = "pod_1" }, Warning,
+			"1 LoadBalancer objects, and 1 of them"},
 		{"a lease that was given back just now", "status-unattended", func(f *Facts) { f.Leases[0].Holder = "" }, "", ""},
-		{"a lease that was given back long ago", "status-unattended", func(f *Facts) { f.Leases[0].Holder, f.Leases[0].Renewed = "", f.Now.Add(-3*time.Minute) }, Warning, "no controller"},
+		{"a lease that was given back long ago", "status-unattended", func(f *Facts) {
+			f.Leases[0].Holder, f.Leases[0].Renewed = "", f.Now.Add(-3*time.Minute)
+		}, Warning, "no controller"},
 		{"a lease that was deleted", "status-unattended", func(f *Facts) { f.Leases = nil }, Warning, "no controller"},
-		{"no election", "status-unattended", func(f *Facts) { f.Leases, f.Shown[0].Writer = nil, "without election (leader)" }, "", ""},
+		{"no election", "status-unattended", func(f *Facts) {
+			f.Leases, f.Shown[0].Writer = nil, "without election (leader)"
+		}, "", ""},
 		{"a leader that changes often", "leader-unstable", func(f *Facts) {
 			f.Controllers[0].Pods[0].Restarts = "restarts: 4, last after exit status 137 OOMKilled"
 			addElections(f, time.Minute, 2*time.Minute, 14*time.Minute, 10*time.Minute)
 		}, Warning, "changed 4 times within 15 minutes"},
-		{"three changes of the leader", "leader-unstable", func(f *Facts) { addElections(f, 0, time.Minute, 2*time.Minute, time.Hour) }, "", ""},
+		{"three changes of the leader", "leader-unstable", func(f *Facts) {
+			addElections(f, 0, time.Minute, 2*time.Minute, time.Hour)
+		}, "", ""},
 		{"changes in one event", "leader-unstable", func(f *Facts) {
-			f.Leases[0].Elections = []Election{{First: f.Now.Add(-9 * time.Minute), Last: f.Now, Times: 12, Text: "a became leader"}}
+			f.Leases[0].Elections = []Election{{First: f.Now.Add(-9 * time.Minute), Last: f.Now, Times: 12,
+				Text: "a became leader"}}
 		}, Warning, "changed 12 times"},
 		{"a process that leads again after days", "leader-unstable", func(f *Facts) {
-			f.Leases[0].Elections = []Election{{First: f.Now.Add(-90 * time.Hour), Last: f.Now, Times: 12, Text: "a became leader"}}
+			f.Leases[0].Elections = []Election{{First: f.Now.Add(-90 * time.Hour), Last: f.Now, Times: 12,
+				Text: "a became leader"}}
 		}, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
-		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", "" }, Error, "expected exactly one"},
-		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules" }, Warning, "sg-1 gets the rules"},
+		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) {
+			f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", ""
+		}, Error, "expected exactly one"},
+		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) {
+			f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules"
+		}, Warning, "sg-1 gets the rules"},
 		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
-		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "needs a region"},
-		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of the clock of this machine"},
+		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) {
+			f.Instances[0].HopLimit, f.Controllers = 1, nil
+		}, Note, "needs a region"},
+		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning,
+			"AWS is 3 minutes ahead of the clock of this machine"},
 		{"Kubernetes without the APIs", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v1.21.9" }, Error, "v1.21.9"},
-		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1" }, "", ""},
-		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v" + support.Newest().String() + ".9" }, "", ""},
-		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, Note, "newer than v" + support.Newest().String()},
-		{"Kubernetes of no release", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "", ""},
+		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) {
+			f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1"
+		}, "", ""},
+		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) {
+			f.Kubernetes = "v" + support.Newest().String() + ".9"
+		}, "", ""},
+		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, Note,
+			"newer than v" + support.Newest().String()},
+		{"Kubernetes of no release", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "",
+			""},
 		{"no Gateway API", "crd-missing", func(f *Facts) {
 			for name := range f.Definitions {
 				if strings.Contains(name, ".gateway.") {
@@ -158,10 +202,15 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"Services with ports of their own", "load-balancers-shareable", func(f *Facts) {
 			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 81), balancerOf("c", 82, 83))
 		}, Note, "3 of them"},
-		{"Services with one port", "load-balancers-shareable", func(f *Facts) { f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 80), balancerOf("c", 81)) }, "", ""},
-		{"what another cluster of the name serves", "cluster-name-shared", func(f *Facts) { f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy")) }, Error, "neither pods nor nodes of this cluster"},
+		{"Services with one port", "load-balancers-shareable", func(f *Facts) {
+			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 80), balancerOf("c", 81))
+		}, "", ""},
+		{"what another cluster of the name serves", "cluster-name-shared", func(f *Facts) {
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy"))
+		}, Error, "neither pods nor nodes of this cluster"},
 		{"what is left of this cluster", "cluster-name-shared", func(f *Facts) {
-			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "unhealthy"), elsewhere("10.0.1.1", "healthy"), elsewhere("i-1", "healthy"))
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "unhealthy"), elsewhere("10.0.1.1", "healthy"),
+				elsewhere("i-1", "healthy"))
 		}, "", ""},
 		{"targets that could not be read", "cluster-name-shared", func(f *Facts) {
 			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy"))
@@ -178,10 +227,12 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.TargetGroups[0].Targets = nil
 			f.Slices[0].Endpoints[0].TargetRef = nil
 		}, "", ""},
-		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" }, Error, "1 of 1"},
+		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" },
+			Error, "1 of 1"},
 		{"a short sleep", "termination-abrupt", func(f *Facts) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
-			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}}
+			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
+				Sleep: &corev1.SleepAction{Seconds: 5}}}
 		}, Note, "container app sleeps for 5 seconds, and load balancers may send requests for 30 seconds"},
 		{"a hook of its own", "termination-abrupt", func(f *Facts) {
 			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
@@ -192,25 +243,40 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			f.Pods[0].Annotations = map[string]string{"elbv2.k8s.aws/pod-drain-seconds": "2"}
 		}, "", ""},
 		{"a limit that is reached", "quota", func(f *Facts) { f.Counts["target-groups"] = 3000 }, Error, "3000 of 3000"},
-		{"a certificate that has expired", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(-3 * day) }, Error, "has expired 3 days ago"},
-		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(21 * day) }, Warning, "expires in 21 days"},
+		{"a certificate that has expired", "certificate-expiring", func(f *Facts) {
+			f.Certificates[0].Expires = now.Add(-3 * day)
+		}, Error, "has expired 3 days ago"},
+		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) {
+			f.Certificates[0].Expires = now.Add(21 * day)
+		}, Warning, "expires in 21 days"},
 		{"a limit of interfaces that AWS has raised", "quota-security-groups", func(f *Facts) {
 			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 8, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
 		}, "", ""},
 		{"a limit of interfaces that is not known", "quota-security-groups", func(f *Facts) {
 			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 0, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
 		}, Warning, "5 of 5"},
-		{"many rules of the other family", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv6 = 48 }, Warning, "48 of 60"},
+		{"many rules of the other family", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv6 = 48 }, Warning,
+			"48 of 60"},
 		{"more rules than by default", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv4 = 61 }, "", ""},
 		{"many rules of a group of others", "quota-security-groups", func(f *Facts) { f.Rules[1].IPv4 = 60 }, "", ""},
-		{"many imports", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-day)}, 4000) }, Warning, "4000 of 5000 of limit certificates-per-year"},
-		{"imports of last year", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-366 * day)}, 4000) }, "", ""},
+		{"many imports", "quota-certificates", func(f *Facts) {
+			f.Imported = slices.Repeat([]time.Time{now.Add(-day)}, 4000)
+		}, Warning, "4000 of 5000 of limit certificates-per-year"},
+		{"imports of last year", "quota-certificates", func(f *Facts) {
+			f.Imported = slices.Repeat([]time.Time{now.Add(-366 * day)}, 4000)
+		}, "", ""},
 		{"many targets in a zone", "quota", func(f *Facts) {
 			f.Limits["targets-per-availability-zone-per-network-load-balancer"], f.LoadBalancers[0].Type = 1, stack.Network
 		}, Error, "1 of 1 of limit targets-per-availability-zone"},
-		{"a node's clock two minutes ahead", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(2 * time.Minute) }, Warning, "2 minutes ahead of"},
-		{"a node's clock six minutes behind", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(-6 * time.Minute) }, Error, "5 minutes behind"},
-		{"a node that has stopped", "node-clock-skew", func(f *Facts) { f.Heartbeats[0] = Heartbeat{Node: "n1", Renewed: now.Add(-time.Hour)} }, "", ""},
+		{"a node's clock two minutes ahead", "node-clock-skew", func(f *Facts) {
+			f.Heartbeats[0].Renewed = now.Add(2 * time.Minute)
+		}, Warning, "2 minutes ahead of"},
+		{"a node's clock six minutes behind", "node-clock-skew", func(f *Facts) {
+			f.Heartbeats[0].Renewed = now.Add(-6 * time.Minute)
+		}, Error, "5 minutes behind"},
+		{"a node that has stopped", "node-clock-skew", func(f *Facts) {
+			f.Heartbeats[0] = Heartbeat{Node: "n1", Renewed: now.Add(-time.Hour)}
+		}, "", ""},
 		{"a target group that bindings share", "target-group-bound-twice", func(f *Facts) {
 			a, b := binding("shop", "a", "web"), binding("shop", "b", "web")
 			a.Spec.MultiClusterTargetGroup, b.Spec.MultiClusterTargetGroup = true, true
@@ -221,15 +287,24 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 			a.Spec.MultiClusterTargetGroup = true
 			f.Objects = snapshot(a, b)
 		}, Error, "2 TargetGroupBindings"},
-		{"a role that does not exist", "iam-role-missing", func(f *Facts) { f.Permissions.Exists = false }, Error, "no such role"},
-		{"nothing of a role that does not exist", "iam-denied", func(f *Facts) { f.Permissions.Exists, f.Permissions.Lacking = false, []Lack{{}} }, "", ""},
+		{"a role that does not exist", "iam-role-missing", func(f *Facts) { f.Permissions.Exists = false }, Error,
+			"no such role"},
+		{"nothing of a role that does not exist", "iam-denied", func(f *Facts) {
+			f.Permissions.Exists, f.Permissions.Lacking = false, []Lack{{}}
+		}, "", ""},
 		{"a role that is not known", "iam-denied", func(f *Facts) { f.Permissions = Permissions{} }, "", ""},
-		{"what only a feature needs", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates"}} }, Warning, "may not acm:ListCertificates, of statement Read"},
-		{"what the standard policy lacks", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs"}} }, Note, "statement AddOns"},
+		{"what only a feature needs", "iam-denied", func(f *Facts) {
+			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates"}}
+		}, Warning, "may not acm:ListCertificates, of statement Read"},
+		{"what the standard policy lacks", "iam-denied", func(f *Facts) {
+			f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs"}}
+		}, Note, "statement AddOns"},
 		{"a Deny", "iam-denied", func(f *Facts) {
 			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "ec2:DescribeSubnets", Explicit: true}}
 		}, Error, "a policy denies it"},
-		{"actions that were not tried", "iam-denied", func(f *Facts) { f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"} }, Note, "1 of its actions could not be tried"},
+		{"actions that were not tried", "iam-denied", func(f *Facts) {
+			f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"}
+		}, Note, "1 of its actions could not be tried"},
 		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -286,8 +361,11 @@ func TestWhatCannotBeReadIsAFindingAndLeavesOtherChecksToBeMade(t *testing.T) {
 	if r.Healthy || r.Warnings != 2 || len(r.Findings) != 2 {
 		t.Fatalf("%+v", r.Findings)
 	}
-	for i, want := range []struct{ object, evidence string }{{"load-balancers", "certificate-expiring"}, {"nodes", "node-provider-id"}} {
-		if x := r.Findings[i]; x.Check != Unreadable || x.Object != want.object || x.Remedy == "" || !strings.Contains(strings.Join(x.Evidence, ""), want.evidence) {
+	for i, want := range []struct {
+		object, evidence string
+	}{{"load-balancers", "certificate-expiring"}, {"nodes", "node-provider-id"}} {
+		if x := r.Findings[i]; x.Check != Unreadable || x.Object != want.object || x.Remedy == "" ||
+			!strings.Contains(strings.Join(x.Evidence, ""), want.evidence) {
 			t.Errorf("%+v", x)
 		}
 	}
@@ -295,7 +373,8 @@ func TestWhatCannotBeReadIsAFindingAndLeavesOtherChecksToBeMade(t *testing.T) {
 	for _, o := range r.Checks {
 		status[o.Check] = o.Status
 	}
-	for check, want := range map[string]Status{"node-provider-id": Unchecked, "orphaned": Unchecked, "certificate-expiring": Unchecked, "quota": Unchecked, "vpc-missing": Passed} {
+	for check, want := range map[string]Status{"node-provider-id": Unchecked, "orphaned": Unchecked,
+		"certificate-expiring": Unchecked, "quota": Unchecked, "vpc-missing": Passed} {
 		if status[check] != want {
 			t.Errorf("%s is %s, want %s", check, status[check], want)
 		}
@@ -334,7 +413,8 @@ func TestTheTableOfChecksIsWhole(t *testing.T) {
 func TestACheckNeedsTheSourcesByWhichItsOwnAreReached(t *testing.T) {
 	t.Parallel()
 	got := NeededBy([]Check{{Needs: []Source{Certificates}}})
-	if want := []Source{APIServer, Controller, Objects, Nodes, Account, LoadBalancers, Listeners, Certificates}; !slices.Equal(got, want) {
+	if want := []Source{APIServer, Controller, Objects, Nodes, Account, LoadBalancers, Listeners,
+		Certificates}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -365,6 +445,7 @@ func TestEachCheckIsShownEndToEnd(t *testing.T) {
 func addElections(f *Facts, ago ...time.Duration) {
 	for _, d := range ago {
 		at := f.Now.Add(-d)
-		f.Leases[0].Elections = append(f.Leases[0].Elections, Election{First: at, Last: at, Times: 1, Text: "pod_lbc-1 became leader"})
+		f.Leases[0].Elections = append(f.Leases[0].Elections, Election{First: at, Last: at, Times: 1,
+			Text: "pod_lbc-1 became leader"})
 	}
 }

@@ -29,8 +29,10 @@ type Facts struct {
 	Shown       []Shown      // source Controller: LoadBalancer objects, as far as they may be listed
 	Objects     objects.Snapshot
 	Declared    map[stack.Key]bool // source Objects: the stacks that objects declare, or leave
-	Unserved    []objects.Kind     // source Objects: kinds that the API server does not serve, or whose objects may not be listed
-	// Drains is for how many seconds the load balancer of a TargetGroupBinding may need a pod that ends, by its namespace and name. Source Objects.
+	// source Objects: kinds that the API server does not serve, or whose objects may not be listed
+	Unserved []objects.Kind
+	// Drains is for how many seconds the load balancer of a TargetGroupBinding may need a pod that ends, by its namespace
+	// and name. Source Objects.
 	Drains      map[[2]string]int64
 	Definitions map[string]Definition
 	AutoMode    bool    // source Definitions: EKS Auto Mode serves load balancers in the cluster, too
@@ -40,7 +42,8 @@ type Facts struct {
 	Serving     []Serving // source Webhooks: certificates that the controller serves admission with
 	// Refused is why the creation of a Service was refused; empty = it was admitted. Source Admission.
 	Refused string
-	// Denials are refusals of policies to objects as the controller creates them, by the name of the object. Source Admission.
+	// Denials are refusals of policies to objects as the controller creates them, by the name of the object. Source
+	// Admission.
 	Denials    map[string]string
 	Nodes      []corev1.Node
 	Heartbeats []Heartbeat                 // of nodes
@@ -152,13 +155,14 @@ type Serving struct {
 type Instance struct {
 	ID, Node, VPC, Zone string
 	HopLimit            int32 // of answers of the instance metadata service; 0 = not known
-	// Groups is why the security group of its network interface that is extended may be the wrong one, or none is; empty = there is no doubt.
+	// Groups is why the security group of its network interface that is extended may be the wrong one, or none is; empty =
+	// there is no doubt.
 	Groups   string
 	Extended string // the security group that is extended; empty = none is
 }
 
-// GroupRules are how many inbound rules a security group has of each family. One whose source is a security group counts in both. A prefix list counts
-// as one here, and with all its entries for AWS.
+// GroupRules are how many inbound rules a security group has of each family. One whose source is a security group
+// counts in both. A prefix list counts as one here, and with all its entries for AWS.
 type GroupRules struct {
 	ID          string
 	IPv4, IPv6  int

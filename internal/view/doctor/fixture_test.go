@@ -33,10 +33,12 @@ const (
 
 func ptr[T any](v T) *T { return &v }
 
-// issued is a certificate for the Service of the webhooks, and its authority, of an age. Such a certificate is valid for 90 days.
+// issued is a certificate for the Service of the webhooks, and its authority, of an age. Such a certificate is valid
+// for 90 days.
 func issued(t *testing.T, age time.Duration) servingcert.Bundle {
 	t.Helper()
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 90 * day, Hosts: []string{"webhook.kube-system.svc"}}, now.Add(-age))
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 90 * day, Hosts: []string{
+		"webhook.kube-system.svc"}}, now.Add(-age))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,16 +103,19 @@ func classOf(m metav1.ObjectMeta, params string) *networkingv1.IngressClass {
 }
 
 func gatewayClassOf(name string, accepted metav1.ConditionStatus) *gatewayv1.GatewayClass {
-	c := &gatewayv1.GatewayClass{ObjectMeta: meta("", name), Spec: gatewayv1.GatewayClassSpec{ControllerName: "gateway.k8s.aws/alb"}}
+	c := &gatewayv1.GatewayClass{ObjectMeta: meta("", name), Spec: gatewayv1.GatewayClassSpec{
+		ControllerName: "gateway.k8s.aws/alb"}}
 	if accepted != "" {
-		c.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: accepted, Reason: "InvalidParameters", Message: "LoadBalancerConfiguration a/b does not exist"}}
+		c.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: accepted, Reason: "InvalidParameters",
+			Message: "LoadBalancerConfiguration a/b does not exist"}}
 	}
 	return c
 }
 
 func binding(namespace, name, group string) *v1beta1.TargetGroupBinding {
 	return &v1beta1.TargetGroupBinding{ObjectMeta: meta(namespace, name), Spec: v1beta1.TargetGroupBindingSpec{
-		TargetGroupARN: tgID + group, TargetType: ptr(v1beta1.TargetTypeIP), ServiceRef: v1beta1.ServiceReference{Name: "web"},
+		TargetGroupARN: tgID + group, TargetType: ptr(v1beta1.TargetTypeIP), ServiceRef: v1beta1.ServiceReference{
+			Name: "web"},
 	}}
 }
 
@@ -118,15 +123,18 @@ func endpointsOf(namespace string, pods map[string]string) discoveryv1.EndpointS
 	s := discoveryv1.EndpointSlice{ObjectMeta: meta(namespace, "web-1")}
 	s.Labels = map[string]string{discoveryv1.LabelServiceName: "web"}
 	for address, pod := range pods {
-		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: ptr(true)}, TargetRef: &corev1.ObjectReference{Name: pod}})
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{address},
+			Conditions: discoveryv1.EndpointConditions{Ready: ptr(true)}, TargetRef: &corev1.ObjectReference{Name: pod}})
 	}
 	return s
 }
 
 func podOf(namespace, name string, grace int64) corev1.Pod {
 	return corev1.Pod{
-		ObjectMeta: meta(namespace, name), Spec: corev1.PodSpec{TerminationGracePeriodSeconds: &grace, Containers: []corev1.Container{{Name: "app"}}},
-		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Time{Time: now.Add(-time.Hour)}}}},
+		ObjectMeta: meta(namespace, name), Spec: corev1.PodSpec{TerminationGracePeriodSeconds: &grace,
+			Containers: []corev1.Container{{Name: "app"}}},
+		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue,
+			LastTransitionTime: metav1.Time{Time: now.Add(-time.Hour)}}}},
 	}
 }
 
@@ -136,7 +144,8 @@ func node(name, provider string) corev1.Node {
 
 func event(kind, namespace, name, typ, reason, message string, ago time.Duration) corev1.Event {
 	return corev1.Event{
-		InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: namespace, Name: name}, Type: typ, Reason: reason, Message: message,
+		InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: namespace, Name: name}, Type: typ, Reason: reason,
+		Message:       message,
 		LastTimestamp: metav1.Time{Time: now.Add(-ago)},
 	}
 }
@@ -150,7 +159,8 @@ func subnets(free int32, zones ...string) map[string]facts.Subnet {
 	for _, z := range zones {
 		for _, role := range []string{"elb", "internal-elb"} {
 			id := "subnet-" + z + "-" + role
-			out[id] = facts.Subnet{ID: id, VPC: vpc, Zone: z, CIDR: "10.0.0.0/24", AvailableIPs: free, Public: role == "elb", Tags: map[string]string{"kubernetes.io/role/" + role: "1"}}
+			out[id] = facts.Subnet{ID: id, VPC: vpc, Zone: z, CIDR: "10.0.0.0/24", AvailableIPs: free, Public: role == "elb",
+				Tags: map[string]string{"kubernetes.io/role/" + role: "1"}}
 		}
 	}
 	return out
@@ -158,7 +168,8 @@ func subnets(free int32, zones ...string) map[string]facts.Subnet {
 
 // elsewhere is a target group with the tags of a stack that no object claims, and a target.
 func elsewhere(id, state string) TargetGroup {
-	return TargetGroup{ARN: tgID + "elsewhere", Name: "k8s-elsewhere", VPC: vpc, Cluster: "demo", Key: keyOf("elsewhere", "web"), Ours: true, Targets: []Target{{ID: id, State: state}}}
+	return TargetGroup{ARN: tgID + "elsewhere", Name: "k8s-elsewhere", VPC: vpc, Cluster: "demo",
+		Key: keyOf("elsewhere", "web"), Ours: true, Targets: []Target{{ID: id, State: state}}}
 }
 
 // well is a cluster and an account without trouble.
@@ -166,38 +177,55 @@ func well(t *testing.T) *Facts {
 	t.Helper()
 	b := issued(t, day)
 	f := &Facts{
-		Now: now, Settings: Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012", Subnets: SubnetSettings{CheckClusterTag: true, ByReachability: true}},
-		Kubernetes: "v1.36.2", Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}}, Definitions: definition.Own(), VPCExists: true,
+		Now: now, Settings: Settings{Cluster: "demo", Region: "us-west-2", VPC: vpc, Account: "123456789012",
+			Subnets: SubnetSettings{CheckClusterTag: true, ByReachability: true}},
+		Kubernetes: "v1.36.2", Clocks: []Clock{{"the API server", 2 * time.Second}, {"AWS", -3 * time.Second}},
+		Definitions: definition.Own(), VPCExists: true,
 		Controllers: []Deployment{{
-			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2, Role: "arn:aws:iam::123456789012:role/lbc",
+			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2,
+			Role: "arn:aws:iam::123456789012:role/lbc",
 			Pods: []Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},
 		}},
-		Leases: []Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a_lbc-1", Renewed: now.Add(-2 * time.Second)}},
-		Shown:  []Shown{{Namespace: "shop", Name: "ingress-web", Ready: true, Writer: "Lease kube-system/aws-load-balancer-controller-leader"}},
+		Leases: []Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a_lbc-1",
+			Renewed: now.Add(-2 * time.Second)}},
+		Shown: []Shown{{Namespace: "shop", Name: "ingress-web", Ready: true,
+			Writer: "Lease kube-system/aws-load-balancer-controller-leader"}},
 		Hooks: []Hook{
-			{Configuration: "MutatingWebhookConfiguration aws-load-balancer-webhook", Name: "mservice.elbv2.k8s.aws", Fails: true, Resources: []string{"services"}, Selective: true, CA: b.CA, Service: "kube-system/webhook", Exists: true, Endpoints: 2},
+			{Configuration: "MutatingWebhookConfiguration aws-load-balancer-webhook", Name: "mservice.elbv2.k8s.aws",
+				Fails: true, Resources: []string{"services"}, Selective: true, CA: b.CA, Service: "kube-system/webhook",
+				Exists: true, Endpoints: 2},
 		},
 		Serving: []Serving{{"kube-system/aws-load-balancer-webhook-tls", b.Cert}},
-		Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue), ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
+		Objects: snapshot(classOf(meta("", "alb"), ""), gatewayClassOf("alb", metav1.ConditionTrue),
+			ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources")), "alb", "shop.example.com"),
 			&corev1.Namespace{ObjectMeta: meta("", "shop")}, binding("shop", "k8s-web", "web")),
 		Declared: map[stack.Key]bool{keyOf("shop", "web"): true},
 		Drains:   map[[2]string]int64{{"shop", "k8s-web"}: 30},
-		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []Instance{{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2, Extended: "sg-1"}},
-		AWS:    facts.Facts{Subnets: subnets(200, "us-west-2a", "us-west-2b"), Routes: true, VPC: &facts.VPC{ID: vpc}, SecurityGroups: map[string]facts.SecurityGroup{}},
-		Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})}, Pods: []corev1.Pod{podOf("shop", "web-1", 60)},
+		Nodes:    []corev1.Node{node("n1", "aws:///us-west-2a/i-1")}, Instances: []Instance{
+			{ID: "i-1", Node: "n1", VPC: vpc, Zone: "us-west-2a", HopLimit: 2, Extended: "sg-1"}},
+		AWS: facts.Facts{Subnets: subnets(200, "us-west-2a", "us-west-2b"), Routes: true, VPC: &facts.VPC{ID: vpc},
+			SecurityGroups: map[string]facts.SecurityGroup{}},
+		Slices: []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.1": "web-1"})}, Pods: []corev1.Pod{
+			podOf("shop", "web-1", 60)},
 		Events: []corev1.Event{
-			event("Ingress", "shop", "web", "Warning", "FailedBuildModel", "backend web not found [ServiceNotFound]", 20*time.Minute),
+			event("Ingress", "shop", "web", "Warning", "FailedBuildModel", "backend web not found [ServiceNotFound]",
+				20*time.Minute),
 			event("Ingress", "shop", "web", "Normal", "SuccessfullyReconciled", "Successfully reconciled", 10*time.Minute),
 		},
-		LoadBalancers: []LoadBalancer{{ARN: lbID + "web", Name: "k8s-shop-web", VPC: vpc, Type: stack.Application, Zones: []string{"us-west-2a"}, Key: keyOf("shop", "web"), Listeners: 2, Rules: 3, Certificates: []string{cert}}},
+		LoadBalancers: []LoadBalancer{{ARN: lbID + "web", Name: "k8s-shop-web", VPC: vpc, Type: stack.Application,
+			Zones: []string{"us-west-2a"}, Key: keyOf("shop", "web"), Listeners: 2, Rules: 3, Certificates: []string{cert}}},
 		TargetGroups: []TargetGroup{{
-			ARN: tgID + "web", Name: "k8s-shop-web", VPC: vpc, Cluster: "demo", Key: keyOf("shop", "web"), Ours: true, LoadBalancers: []string{lbID + "web"},
-			Targets: []Target{{ID: "10.0.1.1", Port: 80, Zone: "us-west-2a", State: "healthy"}},
+			ARN: tgID + "web", Name: "k8s-shop-web", VPC: vpc, Cluster: "demo", Key: keyOf("shop", "web"), Ours: true,
+			LoadBalancers: []string{lbID + "web"},
+			Targets:       []Target{{ID: "10.0.1.1", Port: 80, Zone: "us-west-2a", State: "healthy"}},
 		}},
-		Counts:       map[quota.Limit]int{"application-load-balancers": 1, "target-groups": 1},
-		Limits:       map[quota.Limit]int{"application-load-balancers": 50, "target-groups": 3000, "rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
-		Certificates: []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED", Expires: now.Add(300 * day)}},
-		GroupLimit:   5, Rules: []GroupRules{{ID: "sg-1", IPv4: 20, IPv6: 3}, {ID: "sg-foreign", IPv4: 60}}, Imported: []time.Time{{}, now.Add(-day)},
+		Counts: map[quota.Limit]int{"application-load-balancers": 1, "target-groups": 1},
+		Limits: map[quota.Limit]int{"application-load-balancers": 50, "target-groups": 3000,
+			"rules-per-application-load-balancer": 100, "targets-per-target-group": 1000},
+		Certificates: []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Status: "ISSUED",
+			Expires: now.Add(300 * day)}},
+		GroupLimit: 5, Rules: []GroupRules{{ID: "sg-1", IPv4: 20, IPv6: 3}, {ID: "sg-foreign", IPv4: 60}},
+		Imported:    []time.Time{{}, now.Add(-day)},
 		Permissions: Permissions{Role: "arn:aws:iam::123456789012:role/lbc", Exists: true},
 		Heartbeats:  []Heartbeat{{Node: "n1", Renewed: now.Add(-8 * time.Second), Written: now.Add(-7 * time.Second)}},
 	}
@@ -216,63 +244,89 @@ func sick(t *testing.T) *Facts {
 	delete(f.Definitions, "ingressclassparams.elbv2.k8s.aws")
 	delete(f.Definitions, "loadbalancers.elbv2.k8s.aws")
 	delete(f.Definitions, "albtargetcontrolconfigs.elbv2.k8s.aws")
-	f.Definitions["targetgroupbindings.elbv2.k8s.aws"] = Definition{Kind: "TargetGroupBinding", Versions: map[string][]string{"v1beta1": {"apiVersion", "kind", "metadata", "spec", "status"}}}
+	f.Definitions["targetgroupbindings.elbv2.k8s.aws"] = Definition{Kind: "TargetGroupBinding",
+		Versions: map[string][]string{"v1beta1": {"apiVersion", "kind", "metadata", "spec", "status"}}}
 	f.Definitions["udproutes"+gatewayGroup] = Definition{Bundle: "v1.4.0", Versions: map[string][]string{"v1alpha2": nil}}
 	f.User = "system:serviceaccount:kube-system:aws-load-balancer-controller"
-	f.Denied = []Right{{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "patch"}, {Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "update"}, {Group: "coordination.k8s.io", Resource: "leases", Verb: "get", Namespace: "kube-system", Name: "leader"}}
+	f.Denied = []Right{{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "patch"},
+		{Group: "networking.k8s.io", Resource: "ingresses/status", Verb: "update"}, {Group: "coordination.k8s.io",
+			Resource: "leases", Verb: "get", Namespace: "kube-system", Name: "leader"}}
 	f.Nodes = []corev1.Node{node("n1", ""), node("n2", "kind://docker/n2")}
 	f.Controllers = []Deployment{
-		{Namespace: "kube-system", Name: "aws-load-balancer-controller", Image: "example.com/lbc:v1", Wanted: 1, Role: "arn:aws:iam::123456789012:role/lbc", AsksInstance: true, Pods: []Pod{{Name: "a", Problem: "CrashLoopBackOff; exit status 1 Error"}}},
-		{Namespace: "ingress", Name: "alb-ingress-controller", Image: "example.com/alb:v1.1.4", Wanted: 2, Ready: 1, Problem: "unknown flag: --bogus"},
+		{Namespace: "kube-system", Name: "aws-load-balancer-controller", Image: "example.com/lbc:v1", Wanted: 1,
+			Role: "arn:aws:iam::123456789012:role/lbc", AsksInstance: true, Pods: []Pod{
+				{Name: "a", Problem: "CrashLoopBackOff; exit status 1 Error"}}},
+		{Namespace: "ingress", Name: "alb-ingress-controller", Image: "example.com/alb:v1.1.4", Wanted: 2, Ready: 1,
+			Problem: "unknown flag: --bogus"},
 	}
 	f.Leases = []Lease{{Namespace: "kube-system", Name: "leader", Holder: "a", Renewed: now.Add(-10 * time.Minute)}}
 	addElections(f, 14*time.Minute, 13*time.Minute, 12*time.Minute, 11*time.Minute)
 	old, ending, other := issued(t, 1000*day), issued(t, 80*day), issued(t, day)
 	f.AutoMode = true
 	f.Hooks = []Hook{
-		{Configuration: "MutatingWebhookConfiguration services", Name: "mservice.elbv2.k8s.aws", Resources: []string{"services"}, Selective: true, Injected: true, Service: "kube-system/gone"},
-		{Configuration: "ValidatingWebhookConfiguration empty", Name: "vingress.elbv2.k8s.aws", Fails: true, Resources: []string{"ingresses"}, Injected: true, Service: "kube-system/gone"},
-		{Configuration: "ValidatingWebhookConfiguration text", Name: "vingress.elbv2.k8s.aws", Resources: []string{"ingresses"}, CA: []byte("text"), Service: "kube-system/webhook", Exists: true},
-		{Configuration: "ValidatingWebhookConfiguration expired", Name: "vtargetgroupbinding.elbv2.k8s.aws", Fails: true, Resources: []string{"targetgroupbindings"}, CA: old.CA, Service: "kube-system/webhook", Exists: true},
-		{Configuration: "ValidatingWebhookConfiguration other", Name: "vingressclassparams.elbv2.k8s.aws", Fails: true, Resources: []string{"ingressclassparams"}, CA: other.CA, Service: "kube-system/webhook", Exists: true},
+		{Configuration: "MutatingWebhookConfiguration services", Name: "mservice.elbv2.k8s.aws", Resources: []string{
+			"services"}, Selective: true, Injected: true, Service: "kube-system/gone"},
+		{Configuration: "ValidatingWebhookConfiguration empty", Name: "vingress.elbv2.k8s.aws", Fails: true,
+			Resources: []string{"ingresses"}, Injected: true, Service: "kube-system/gone"},
+		{Configuration: "ValidatingWebhookConfiguration text", Name: "vingress.elbv2.k8s.aws", Resources: []string{
+			"ingresses"}, CA: []byte("text"), Service: "kube-system/webhook", Exists: true},
+		{Configuration: "ValidatingWebhookConfiguration expired", Name: "vtargetgroupbinding.elbv2.k8s.aws", Fails: true,
+			Resources: []string{"targetgroupbindings"}, CA: old.CA, Service: "kube-system/webhook", Exists: true},
+		{Configuration: "ValidatingWebhookConfiguration other", Name: "vingressclassparams.elbv2.k8s.aws", Fails: true,
+			Resources: []string{"ingressclassparams"}, CA: other.CA, Service: "kube-system/webhook", Exists: true},
 	}
 	f.Serving = []Serving{{"kube-system/tls", ending.Cert}, {"kube-system/empty", nil}}
 	f.Refused = `Internal error occurred: failed calling webhook "mservice.elbv2.k8s.aws": context deadline exceeded`
-	f.Denials = map[string]string{"TargetGroupBinding shop/of web": "ValidatingAdmissionPolicy require-team refuses TargetGroupBinding shop/of web: label team is missing"}
+	f.Denials = map[string]string{"TargetGroupBinding shop/of web": "ValidatingAdmissionPolicy require-team refuses " +
+		"TargetGroupBinding shop/of web: label team is missing"}
 	deleted := func(m *metav1.ObjectMeta) { m.DeletionTimestamp = &metav1.Time{Time: now.Add(-20 * time.Minute)} }
 	f.Objects = snapshot(
-		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"), classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
-		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted, annotated(naming.DeletionCause, "deletion protection keeps it [DeletionProtected]")), "alb", "shop.example.com", "shop.example.org"),
-		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"), ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
+		classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), "none"),
+		classOf(meta("", "nginx", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""),
+		ingressOf(meta("shop", "web", finalized("ingress.k8s.aws/resources"), deleted, annotated(naming.DeletionCause,
+			"deletion protection keeps it [DeletionProtected]")), "alb", "shop.example.com", "shop.example.org"),
+		ingressOf(meta("shop", "one", finalized("ingress.k8s.aws/resources")), "alb"),
+		ingressOf(meta("shop", "two", finalized("ingress.k8s.aws/resources")), "alb"),
 		ingressOf(meta("shop", "lost"), "internal-alb"), binding("shop", "k8s-web", "web"), binding("shop", "copy", "web"),
-		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) { m.Labels = map[string]string{gateLabel: "enabled"} })},
-		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
+		&corev1.Namespace{ObjectMeta: meta("", "shop", func(m *metav1.ObjectMeta) {
+			m.Labels = map[string]string{gateLabel: "enabled"}
+		})},
+		gatewayClassOf("refused", metav1.ConditionFalse), gatewayClassOf("unseen", ""), &gatewayv1.Gateway{
+			ObjectMeta: meta("shop", "edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "edge"}},
 	)
-	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1, Groups: "expected exactly one securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: [sg-1 sg-2]; tag exactly one"}}
+	f.Instances = []Instance{{ID: "i-1", Node: "n1", VPC: "vpc-2", HopLimit: 1, Groups: "expected exactly one " +
+		"securityGroup tagged with kubernetes.io/cluster/demo for eni eni-1, got: [sg-1 sg-2]; tag exactly one"}}
 	f.AWS.Subnets = subnets(3, "us-west-2a", "us-west-2b")
 	f.Slices = []discoveryv1.EndpointSlice{endpointsOf("shop", map[string]string{"10.0.1.9": "web-1"})}
 	f.Pods = []corev1.Pod{podOf("shop", "web-1", 5)}
 	f.Events = []corev1.Event{
-		event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "not authorized to perform: elasticloadbalancing:AddTags [AccessDenied]", time.Minute),
+		event("Ingress", "shop", "web", "Warning", "FailedDeployModel",
+			"not authorized to perform: elasticloadbalancing:AddTags [AccessDenied]", time.Minute),
 		event("Ingress", "shop", "one", "Warning", "FailedBuildModel", "invalid scheme [InvalidAnnotation]", 90*time.Second),
 		event("Ingress", "shop", "two", "Warning", "FailedBuildModel", "long ago [InvalidAnnotation]", 2*time.Hour),
 	}
 	lb := &f.LoadBalancers[0]
 	lb.Rules, lb.Zones, lb.SecurityGroups = 100, []string{"us-west-2b"}, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
-	f.LoadBalancers = append(f.LoadBalancers, LoadBalancer{ARN: lbID + "far", Name: "k8s-far", VPC: "vpc-2", Type: stack.Network, Key: keyOf("shop", "far")})
+	f.LoadBalancers = append(f.LoadBalancers, LoadBalancer{ARN: lbID + "far", Name: "k8s-far", VPC: "vpc-2",
+		Type: stack.Network, Key: keyOf("shop", "far")})
 	f.Declared = map[stack.Key]bool{}
 	f.TargetGroups[0].Targets = []Target{
-		{ID: "10.0.1.1", Port: 80, State: "unhealthy", Reason: "Target.ResponseCodeMismatch", Description: "Health checks failed with these codes: [404]"},
-		{ID: "10.0.1.2", Port: 80, Zone: "us-west-2a", State: "unused", Reason: "Target.NotInUse", Description: "Target is in an Availability Zone that is not enabled for the load balancer"},
+		{ID: "10.0.1.1", Port: 80, State: "unhealthy", Reason: "Target.ResponseCodeMismatch",
+			Description: "Health checks failed with these codes: [404]"},
+		{ID: "10.0.1.2", Port: 80, Zone: "us-west-2a", State: "unused", Reason: "Target.NotInUse",
+			Description: "Target is in an Availability Zone that is not enabled for the load balancer"},
 	}
 	f.Groups = []Tagged{{"sg-9", keyOf("shop", "gone")}}
 	f.Rules = []GroupRules{{ID: "sg-1", IPv4: 48, IPv6: 20, PrefixLists: 2}, {ID: "sg-2", IPv4: 70}}
 	f.Imported = slices.Repeat([]time.Time{now.Add(-400 * day)}, 2100)
-	f.Heartbeats = []Heartbeat{{"n1", now.Add(-10 * time.Minute), now.Add(-5 * time.Second)}, {"n2", now.Add(2 * time.Minute), time.Time{}}, {"stopped", now.Add(-day), time.Time{}}}
+	f.Heartbeats = []Heartbeat{{"n1", now.Add(-10 * time.Minute), now.Add(-5 * time.Second)},
+		{"n2", now.Add(2 * time.Minute), time.Time{}}, {"stopped", now.Add(-day), time.Time{}}}
 	f.Permissions.Lacking = []Lack{
-		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app"}, {Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net"},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:app"},
+		{Sid: "ChangeOwn", Action: "elasticloadbalancing:DeleteLoadBalancer", Resource: "arn:net"},
 		{Sid: "ChangeOwn", Action: "elasticloadbalancing:SetSubnets", Resource: "arn:app", Explicit: true},
-		{Sid: "Read", Action: "acm:ListCertificates", Resource: "*"}, {Sid: "AddOns", Action: "wafv2:ListWebACLs", Resource: "*"},
+		{Sid: "Read", Action: "acm:ListCertificates", Resource: "*"}, {Sid: "AddOns", Action: "wafv2:ListWebACLs",
+			Resource: "*"},
 	}
 	f.Counts = map[quota.Limit]int{"application-load-balancers": 41, "target-groups": 1}
 	f.Certificates = []Certificate{{ARN: cert, Domains: []string{"*.example.com"}, Expires: now.Add(5 * day)}}

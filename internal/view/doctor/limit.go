@@ -13,20 +13,26 @@ import (
 
 var limitChecks = []Check{{
 	Name: "quota", Severity: Warning, Needs: []Source{LoadBalancers, Listeners, TargetHealth, Limits},
-	About:  "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
-	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one load balancer",
-	Find:   usedLimits,
+	About: "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
+	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one " +
+		"load balancer",
+	Find: usedLimits,
 }, {
 	Name: "quota-security-groups", Severity: Warning, Needs: []Source{SecurityGroups, LoadBalancers, Network, Instances},
-	About: "A load balancer has the maximum number of security groups of a network interface, or a security group of a load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
+	About: "A load balancer has the maximum number of security groups of a network interface, or a security group of a " +
+		"load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
 		"The account's own limit is not known, so the check uses AWS's default.",
-	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit all ports by one rule (--disable-restricted-sg-rules)",
-	Find:   usedGroups,
+	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs " +
+		"of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit " +
+		"all ports by one rule (--disable-restricted-sg-rules)",
+	Find: usedGroups,
 }, {
 	Name: "quota-certificates", Severity: Warning, Needs: []Source{CertificateList},
-	About:  "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has made four fifths of the imports of a year. Deleting certificates does not reduce the number of imports.",
-	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import renewed certificates under their existing ARN",
-	Find:   usedCertificates,
+	About: "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has made " +
+		"four fifths of the imports of a year. Deleting certificates does not reduce the number of imports.",
+	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import " +
+		"renewed certificates under their existing ARN",
+	Find: usedCertificates,
 }}
 
 // usage is how much of a limit is used, by what.
@@ -104,7 +110,8 @@ func usedGroups(f *Facts) (out []Finding) {
 			watched[id] = true
 		}
 		if n := len(lb.SecurityGroups); n >= limit {
-			out = append(out, Finding{Object: "load balancer " + lb.Name, Text: fmt.Sprintf("%d of %d of limit %s are used", n, limit, quota.GroupsOfInterface), Evidence: join("", lb.SecurityGroups)})
+			out = append(out, Finding{Object: "load balancer " + lb.Name, Text: fmt.Sprintf("%d of %d of limit %s are used", n,
+				limit, quota.GroupsOfInterface), Evidence: join("", lb.SecurityGroups)})
 		}
 	}
 	for _, g := range f.Rules {
@@ -122,10 +129,12 @@ func usedGroups(f *Facts) (out []Finding) {
 	return out
 }
 
-// assumed is a finding about a limit whose value in the account is not known. Who uses more than AWS's default has more.
+// assumed is a finding about a limit whose value in the account is not known. Who uses more than AWS's default has
+// more.
 func assumed(object string, limit quota.Limit, used int) (x Finding, found bool) {
 	usual := limit.Default()
-	return Finding{Object: object, Text: fmt.Sprintf("%d of %d of limit %s are used, unless AWS has raised it", used, usual, limit)}, scarce(used, usual) && used <= usual
+	return Finding{Object: object, Text: fmt.Sprintf("%d of %d of limit %s are used, unless AWS has raised it", used,
+		usual, limit)}, scarce(used, usual) && used <= usual
 }
 
 // year is the time over which imports count.
@@ -138,7 +147,8 @@ func usedCertificates(f *Facts) (out []Finding) {
 			imports++
 		}
 	}
-	for _, u := range []quota.Use{{Limit: quota.Certificates, Used: len(f.Imported)}, {Limit: quota.CertificatesInAYear, Used: imports}} {
+	for _, u := range []quota.Use{{Limit: quota.Certificates, Used: len(f.Imported)}, {Limit: quota.CertificatesInAYear,
+		Used: imports}} {
 		if x, found := assumed("account", u.Limit, u.Used); found {
 			out = append(out, x)
 		}

@@ -19,7 +19,8 @@ var networkChecks = []Check{{
 		if f.VPCExists {
 			return nil
 		}
-		return []Finding{{Object: f.Settings.VPC, Text: "account " + f.Settings.Account + " has no such VPC in " + f.Settings.Region}}
+		return []Finding{{Object: f.Settings.VPC, Text: "account " + f.Settings.Account + " has no such VPC in " +
+			f.Settings.Region}}
 	},
 }, {
 	Name: "vpc-differs", Severity: Error, Needs: []Source{Instances},
@@ -28,20 +29,29 @@ var networkChecks = []Check{{
 	Find:   nodesElsewhere,
 }, {
 	Name: "subnets-unusable", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
-	About:  "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason against it. A VPC without public subnets is a note.",
-	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag + ": 1, or name subnets in annotations",
-	Find:   unusableSubnets,
+	About: "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason " +
+		"against it. A VPC without public subnets is a note.",
+	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag +
+		": 1, or name subnets in annotations",
+	Find: unusableSubnets,
 }, {
 	Name: "subnet-addresses", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
-	About:  "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a load balancer in the subnet, and its existing load balancers cannot grow.",
+	About: "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a " +
+		"load balancer in the subnet, and its existing load balancers cannot grow.",
 	Remedy: "free addresses, or tag a larger subnet of the zone instead",
 	Find:   fullSubnets,
 }, {
-	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{SecurityGroups},
-	About: "The network interface of a node has several security groups, and none or several of them have the cluster's tag. The finding names the group to which the controller adds the rules for targets: " +
-		"a group that has such rules, or the first group with the tag. TargetGroupBindings have an event `SecurityGroupUnclear`. It is an error if the controller chooses no group, because traffic then does not reach the node.",
-	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on exactly one of the groups, or name it by --node-security-group; if several groups have the tag, --service-target-eni-security-group-tags selects one of them",
-	Find:   ambiguousGroups,
+	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{
+		SecurityGroups},
+	About: "The network interface of a node has several security groups, and none or several of them have the cluster's " +
+		"tag. The finding names the group to which the controller adds the rules for targets: " +
+		"a group that has such rules, or the first group with the tag. TargetGroupBindings have an event " +
+		"`SecurityGroupUnclear`. It is an error if the controller chooses no group, because traffic then does not " +
+		"reach the node.",
+	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix +
+		"CLUSTER on exactly one of the groups, or name it by --node-security-group; if several groups have the tag, " +
+		"--service-target-eni-security-group-tags selects one of them",
+	Find: ambiguousGroups,
 }}
 
 func withoutVPC(f *Facts) string {
@@ -59,7 +69,8 @@ func nodesElsewhere(f *Facts) (out []Finding) {
 		}
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
-		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller uses %s", count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
+		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller uses %s",
+			count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
 	}
 	return out
 }
@@ -72,13 +83,15 @@ func unusableSubnets(f *Facts) (out []Finding) {
 	for _, scheme := range []string{stack.Internal, stack.InternetFacing} {
 		for _, of := range []stack.LoadBalancerType{stack.Application, stack.Network} {
 			c := facts.ChooseSubnets(f.AWS, facts.SubnetQuery{
-				Type: of, Scheme: scheme, Cluster: f.Settings.Cluster, VPC: f.Settings.VPC, CheckClusterTag: f.Settings.Subnets.CheckClusterTag,
-				ByReachability: f.Settings.Subnets.ByReachability, SingleSubnet: f.Settings.Subnets.SingleSubnet,
+				Type: of, Scheme: scheme, Cluster: f.Settings.Cluster, VPC: f.Settings.VPC,
+				CheckClusterTag: f.Settings.Subnets.CheckClusterTag,
+				ByReachability:  f.Settings.Subnets.ByReachability, SingleSubnet: f.Settings.Subnets.SingleSubnet,
 			})
 			if c.Problem == nil {
 				continue
 			}
-			x := Finding{Object: scheme + " " + string(of) + " load balancers", Text: "no subnets are found for them", Evidence: []string{c.Problem.Text}, Remedy: c.Problem.Remedy}
+			x := Finding{Object: scheme + " " + string(of) + " load balancers", Text: "no subnets are found for them",
+				Evidence: []string{c.Problem.Text}, Remedy: c.Problem.Remedy}
 			if scheme == stack.InternetFacing && !public {
 				x.Severity = Note
 			}
@@ -97,7 +110,8 @@ func fullSubnets(f *Facts) (out []Finding) {
 		_, elb := s.Tags[naming.RoleELBTag]
 		_, internal := s.Tags[naming.RoleInternalELBTag]
 		if (elb || internal) && s.AvailableIPs < minimumFree {
-			out = append(out, Finding{Object: id, Text: fmt.Sprintf("has %d free addresses of at least %d", s.AvailableIPs, minimumFree), Evidence: []string{s.Zone + ", " + s.CIDR}})
+			out = append(out, Finding{Object: id, Text: fmt.Sprintf("has %d free addresses of at least %d", s.AvailableIPs,
+				minimumFree), Evidence: []string{s.Zone + ", " + s.CIDR}})
 		}
 	}
 	return out

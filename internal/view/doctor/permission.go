@@ -11,8 +11,9 @@ import (
 
 var permissionChecks = []Check{{
 	Name: "iam-role-missing", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutRole,
-	About:  "The role that the controller's service account names does not exist: the controller gets no credentials.",
-	Remedy: "create the role with the policy that lbc iam-policy prints, or correct the annotation eks.amazonaws.com/role-arn",
+	About: "The role that the controller's service account names does not exist: the controller gets no credentials.",
+	Remedy: "create the role with the policy that lbc iam-policy prints, or correct the annotation " +
+		"eks.amazonaws.com/role-arn",
 	Find: func(f *Facts) []Finding {
 		if f.Permissions.Exists {
 			return nil
@@ -21,11 +22,14 @@ var permissionChecks = []Check{{
 	},
 }, {
 	Name: "iam-denied", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutPermissions,
-	About: "By IAM's own simulation, the policies of the controller's role do not allow actions that this version calls with its flags. lbc iam-policy prints the statements. " +
+	About: "By IAM's own simulation, the policies of the controller's role do not allow actions that this version calls " +
+		"with its flags. lbc iam-policy prints the statements. " +
 		"It is a warning if only some features need the actions, and a note if the standard policy lacks them too. " +
-		"If you run the check with the controller's own credentials and they may not simulate, the check tries reads, and writes of EC2 as dry runs.",
-	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all needed actions, and docs/permissions.md says what each is for",
-	Find:   deniedPermissions,
+		"If you run the check with the controller's own credentials and they may not simulate, the check tries reads, and " +
+		"writes of EC2 as dry runs.",
+	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all needed actions, and " +
+		"docs/permissions.md says what each is for",
+	Find: deniedPermissions,
 }}
 
 // Permissions are what the policies of the controller's role allow.
@@ -88,8 +92,11 @@ func deniedPermissions(f *Facts) (out []Finding) {
 			resources[p] = append(resources[p], l.Resource)
 		}
 	}
-	for _, p := range slices.SortedFunc(maps.Keys(actions), func(a, b part) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
-		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") + ", of statement " + p.sid, Evidence: join("on ", resources[p])}
+	for _, p := range slices.SortedFunc(maps.Keys(actions), func(a, b part) int {
+		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
+	}) {
+		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") +
+			", of statement " + p.sid, Evidence: join("on ", resources[p])}
 		if p.explicit {
 			x.Text += ": a policy denies it"
 			x.Remedy = "remove the Deny from the policies of the role"
@@ -98,8 +105,10 @@ func deniedPermissions(f *Facts) (out []Finding) {
 	}
 	if n := len(f.Permissions.Untried); n > 0 {
 		out = append(out, Finding{
-			Severity: Note, Object: role, Text: fmt.Sprintf("%d of its actions could not be tried without iam:SimulatePrincipalPolicy", n), Evidence: join("", f.Permissions.Untried),
-			Remedy: "allow your credentials iam:SimulatePrincipalPolicy on the role",
+			Severity: Note, Object: role,
+			Text:     fmt.Sprintf("%d of its actions could not be tried without iam:SimulatePrincipalPolicy", n),
+			Evidence: join("", f.Permissions.Untried),
+			Remedy:   "allow your credentials iam:SimulatePrincipalPolicy on the role",
 		})
 	}
 	return out

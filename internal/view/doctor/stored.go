@@ -30,9 +30,12 @@ const (
 
 // Same reports whether two reports say the same. Their sentences may differ, as they contain ages.
 func (r Report) Same(other Report) bool {
-	return r.Version == other.Version && r.Errors == other.Errors && r.Warnings == other.Warnings && r.Notes == other.Notes && slices.Equal(r.Checks, other.Checks) && slices.EqualFunc(r.Findings, other.Findings, func(a, b Finding) bool {
-		return a.Check == b.Check && a.Severity == b.Severity && a.Object == b.Object && a.Remedy == b.Remedy && slices.Equal(a.Evidence, b.Evidence)
-	})
+	return r.Version == other.Version && r.Errors == other.Errors && r.Warnings == other.Warnings &&
+		r.Notes == other.Notes && slices.Equal(r.Checks, other.Checks) && slices.EqualFunc(r.Findings, other.Findings,
+		func(a, b Finding) bool {
+			return a.Check == b.Check && a.Severity == b.Severity && a.Object == b.Object && a.Remedy == b.Remedy &&
+				slices.Equal(a.Evidence, b.Evidence)
+		})
 }
 
 // Stored is a report as the leader stores it.
@@ -43,7 +46,8 @@ type Stored struct {
 	Omitted int       // findings that are left out for the size of the object
 }
 
-// Store returns a report as it is stored: bounded, with the errors first. The numbers of errors, warnings and notes count all findings.
+// Store returns a report as it is stored: bounded, with the errors first. The numbers of errors, warnings and notes
+// count all findings.
 func Store(r Report, at time.Time) Stored {
 	s := Stored{Report: r, Changed: at.UTC().Truncate(time.Second)}
 	s.Findings = make([]Finding, 0, min(len(r.Findings), mostFindings))
@@ -97,14 +101,16 @@ func (s Stored) Data() map[string]string {
 	_ = e.Encode(s.Report)        // strings and numbers, which can be encoded, into memory
 	_ = s.Text(&text, false, nil) // into memory
 	return map[string]string{
-		textKey: text.String(), reportKey: document.String(), changedKey: s.Changed.Format(time.RFC3339), omittedKey: fmt.Sprint(s.Omitted),
+		textKey: text.String(), reportKey: document.String(), changedKey: s.Changed.Format(time.RFC3339),
+		omittedKey: fmt.Sprint(s.Omitted),
 	}
 }
 
 // refreshed is how old the sentences of a stored report may become, which contain ages.
 const refreshed = time.Hour
 
-// Replaces reports whether the report is to be written in the place of what a ConfigMap has: if it says something else, or its sentences have become old.
+// Replaces reports whether the report is to be written in the place of what a ConfigMap has: if it says something else,
+// or its sentences have become old.
 func (s Stored) Replaces(data map[string]string) bool {
 	was, err := Load(data)
 	if err != nil || !was.Same(s.Report) || was.Omitted != s.Omitted {

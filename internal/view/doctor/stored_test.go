@@ -38,12 +38,14 @@ func TestStoredReportIsReadAgain(t *testing.T) {
 
 func TestStoredReportIsBounded(t *testing.T) {
 	t.Parallel()
-	for name, long := range map[string]string{"letters": strings.Repeat("ä", 10000), "escapes": strings.Repeat(`\"`, 10000), "control": strings.Repeat("\x01\xff\n", 10000)} {
+	for name, long := range map[string]string{"letters": strings.Repeat("ä", 10000), "escapes": strings.Repeat(`\"`,
+		10000), "control": strings.Repeat("\x01\xff\n", 10000)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := Report{Errors: 5000}
 			for i := range 5000 {
-				f := Finding{Check: "object-failing", Severity: Error, Object: fmt.Sprint("Ingress shop/", i), Text: long, Remedy: long}
+				f := Finding{Check: "object-failing", Severity: Error, Object: fmt.Sprint("Ingress shop/", i), Text: long,
+					Remedy: long}
 				for range 50 {
 					f.Evidence = append(f.Evidence, long)
 				}
@@ -69,7 +71,8 @@ func TestStoredReportIsBounded(t *testing.T) {
 func TestStoredReportIsReplacedOnlyByNews(t *testing.T) {
 	t.Parallel()
 	report := func(text, evidence string) Report {
-		return Report{Errors: 1, Findings: []Finding{{Check: "deletion-stuck", Severity: Error, Object: "Ingress shop/web", Text: text, Evidence: []string{evidence}}}}
+		return Report{Errors: 1, Findings: []Finding{{Check: "deletion-stuck", Severity: Error, Object: "Ingress shop/web",
+			Text: text, Evidence: []string{evidence}}}}
 	}
 	was := Store(report("was deleted 6 minutes ago", "a"), storedAt).Data()
 	for _, tt := range []struct {
@@ -94,8 +97,10 @@ func TestStoredReportIsReplacedOnlyByNews(t *testing.T) {
 func TestReportsAreJoined(t *testing.T) {
 	t.Parallel()
 	a := Report{Warnings: 3, Findings: []Finding{{Check: "b", Severity: Warning}}, Checks: []Outcome{{Check: "b"}}}
-	got := a.With(Report{Errors: 1, Healthy: false, Findings: []Finding{{Check: "c", Severity: Error}}, Checks: []Outcome{{Check: "c"}}})
-	if got.Errors != 1 || got.Warnings != 3 || got.Healthy || got.Findings[0].Check != "c" || len(got.Checks) != 2 || len(a.Findings) != 1 {
+	got := a.With(Report{Errors: 1, Healthy: false, Findings: []Finding{{Check: "c", Severity: Error}}, Checks: []Outcome{
+		{Check: "c"}}})
+	if got.Errors != 1 || got.Warnings != 3 || got.Healthy || got.Findings[0].Check != "c" || len(got.Checks) != 2 ||
+		len(a.Findings) != 1 {
 		t.Errorf("%+v", got)
 	}
 }

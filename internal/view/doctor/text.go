@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// Text writes a report for people. With details the checks that passed or were skipped are listed, too. paint colours a text by severity;
-// nil = no colours.
+// Text writes a report for people. With details the checks that passed or were skipped are listed, too. paint colours a
+// text by severity; nil = no colours.
 func (r Report) Text(w io.Writer, details bool, paint func(Severity, string) string) error {
 	if paint == nil {
 		paint = func(_ Severity, s string) string { return s }
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "cluster %s, account %s, %s, %s\n\n", known(r.Cluster), known(r.Account), known(r.Region), known(r.VPC))
+	fmt.Fprintf(&b, "cluster %s, account %s, %s, %s\n\n", known(r.Cluster), known(r.Account), known(r.Region),
+		known(r.VPC))
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "%s %s", paint(f.Severity, string(f.Severity)), f.Check)
 		if f.Object != "" {
@@ -40,7 +41,8 @@ func (r Report) Text(w io.Writer, details bool, paint func(Severity, string) str
 	if details {
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%d checks: %d passed, %d with findings, %d not possible, %d skipped; %s, %s, %s\n", len(r.Checks), counts[Passed], counts[Found], counts[Unchecked], counts[Skipped],
+	fmt.Fprintf(&b, "%d checks: %d passed, %d with findings, %d not possible, %d skipped; %s, %s, %s\n", len(r.Checks),
+		counts[Passed], counts[Found], counts[Unchecked], counts[Skipped],
 		count(r.Errors, "error"), count(r.Warnings, "warning"), count(r.Notes, "note"))
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -63,7 +65,8 @@ func count(n int, what string) string {
 // Page is docs/doctor.md after its title.
 func Page() string {
 	var b strings.Builder
-	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The last column says which checks the leader makes, from its own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
+	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The last column says which checks the leader makes, from " +
+		"its own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
 	leader := OfLeader()
 	for _, c := range Checks() {
 		inside := "no"
@@ -79,7 +82,9 @@ func Page() string {
 			fmt.Fprintf(&b, "### %s\n\n%s\n\nSeverity: %s. Remedy: %s.\n\n", c.Name, c.About, c.Severity, c.Remedy)
 		}
 	}
-	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + Unreadable + "`, and lbc doctor skips the checks that need the source:\n\n| Source | What it holds | Severity | Remedy |\n|---|---|---|---|\n")
+	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + Unreadable +
+		"`, and lbc doctor skips the checks that need the source:\n\n| Source | What it holds | Severity | Remedy " +
+		"|\n|---|---|---|---|\n")
 	for _, s := range Sources {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.About, s.Severity, s.Remedy)
 	}

@@ -22,9 +22,11 @@ import (
 
 var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: Warning, Needs: []Source{TargetHealth},
-	About:  "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an error if none is healthy.",
-	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
-	Find:   unhealthyTargets,
+	About: "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an " +
+		"error if none is healthy.",
+	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the " +
+		"health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
+	Find: unhealthyTargets,
 }, {
 	Name: "zone-uncovered", Severity: Warning, Needs: []Source{TargetHealth},
 	About:  "Targets are in a zone that is not enabled for the load balancer: they get no requests.",
@@ -32,32 +34,42 @@ var trafficChecks = []Check{{
 	Find:   uncoveredZones,
 }, {
 	Name: "endpoints-unregistered", Severity: Error, Needs: []Source{TargetHealth, Workloads, Objects},
-	About:  "Pods that have been ready for more than half a minute are not registered in the target group of their TargetGroupBinding, or no node is registered.",
+	About: "Pods that have been ready for more than half a minute are not registered in the target group of their " +
+		"TargetGroupBinding, or no node is registered.",
 	Remedy: "check that the controller runs and has a leader, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
-	About:  "Pods of a namespace with readiness gates have none: they were created before the label, or while the webhook did not answer. Rollouts do not wait for their health in the load balancer.",
+	About: "Pods of a namespace with readiness gates have none: they were created before the label, or while the " +
+		"webhook did not answer. Rollouts do not wait for their health in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
 	Find:   podsWithoutGate,
 }, {
 	Name: "termination-abrupt", Severity: Note, Needs: []Source{Workloads, Objects},
-	About:  "The grace period of pods, or their sleep before the end, is shorter than the time in which their load balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the time is 15 seconds plus the declared deregistration delay (30 seconds without one). For a Network Load Balancer, it is 180 seconds, or a longer declared delay.",
-	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a deregistration delay",
-	Find:   abruptPods,
+	About: "The grace period of pods, or their sleep before the end, is shorter than the time in which their load " +
+		"balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the " +
+		"time is 15 seconds plus the declared deregistration delay (30 seconds without one). For a Network Load Balancer, " +
+		"it is 180 seconds, or a longer declared delay.",
+	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them " +
+		"lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a " +
+		"deregistration delay",
+	Find: abruptPods,
 }}
 
 // bindingChecks are those of traffic that the leader makes.
 var bindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
-	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them declare that they share it. Each removes the targets of the others.",
+	About: "Several TargetGroupBindings register their targets in one target group, and not all of them declare that " +
+		"they share it. Each removes the targets of the others.",
 	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
-	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One shared load balancer costs less.",
-	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
-	Find:   shareable,
+	About: "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the " +
+		"same scheme and ports of their own, have a load balancer each. One shared load balancer costs less.",
+	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same " +
+		"service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
+	Find: shareable,
 }}
 
 // States of targets, and a reason.
@@ -85,7 +97,8 @@ func unhealthyTargets(f *Facts) (out []Finding) {
 		if len(ill) == 0 {
 			continue
 		}
-		x := Finding{Object: "target group " + g.Name, Text: fmt.Sprintf("%d of %d targets are unhealthy", len(ill), len(g.Targets)), Evidence: ill[:min(len(ill), 5)]}
+		x := Finding{Object: "target group " + g.Name, Text: fmt.Sprintf("%d of %d targets are unhealthy", len(ill),
+			len(g.Targets)), Evidence: ill[:min(len(ill), 5)]}
 		if len(ill) > 5 {
 			x.Evidence = append(x.Evidence, fmt.Sprintf("and %d more", len(ill)-5))
 		}
@@ -112,7 +125,8 @@ func uncoveredZones(f *Facts) (out []Finding) {
 			}
 		}
 		if len(idle) > 0 {
-			out = append(out, Finding{Object: "target group " + g.Name, Text: count(len(idle), "target") + " in zones that are not enabled for the load balancer", Evidence: join("", idle)})
+			out = append(out, Finding{Object: "target group " + g.Name, Text: count(len(idle), "target") +
+				" in zones that are not enabled for the load balancer", Evidence: join("", idle)})
 		}
 	}
 	return out
@@ -174,7 +188,8 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 		g := f.TargetGroups[i]
 		var missing []string
 		all := endpoints(f, b, pods)
-		if *b.Spec.TargetType == v1beta1.TargetTypeIP { // the controller tells of endpoints without pods why they are no targets
+		// the controller tells of endpoints without pods why they are no targets
+		if *b.Spec.TargetType == v1beta1.TargetTypeIP {
 			all = slices.DeleteFunc(all, func(e endpoint) bool { return e.pod == nil })
 		}
 		for _, e := range all {
@@ -186,8 +201,10 @@ func unregisteredEndpoints(f *Facts) (out []Finding) {
 				missing = append(missing, e.address)
 			}
 		}
-		x := Finding{Object: nameOf(b), Text: fmt.Sprintf("%d of %d ready endpoints are not registered in target group %s", len(missing), len(all), g.Name), Evidence: join("", missing)}
-		if *b.Spec.TargetType == v1beta1.TargetTypeInstance && len(all) > 0 && len(g.Targets) == 0 && f.Now.Sub(b.CreationTimestamp.Time) > registering {
+		x := Finding{Object: nameOf(b), Text: fmt.Sprintf("%d of %d ready endpoints are not registered in target group %s",
+			len(missing), len(all), g.Name), Evidence: join("", missing)}
+		if *b.Spec.TargetType == v1beta1.TargetTypeInstance && len(all) > 0 && len(g.Targets) == 0 &&
+			f.Now.Sub(b.CreationTimestamp.Time) > registering {
 			missing, x.Text = []string{""}, "no node is registered in target group "+g.Name
 		}
 		if len(missing) > 0 {
@@ -219,7 +236,8 @@ func boundTwice(f *Facts) (out []Finding) {
 	}
 	for _, group := range slices.Sorted(maps.Keys(of)) {
 		if n := len(of[group]); n > 1 && alone[group] {
-			out = append(out, Finding{Object: "target group " + group, Text: fmt.Sprintf("%d TargetGroupBindings register targets in it", n), Evidence: join("", of[group])})
+			out = append(out, Finding{Object: "target group " + group, Text: fmt.Sprintf("%d TargetGroupBindings register "+
+				"targets in it", n), Evidence: join("", of[group])})
 		}
 	}
 	return out
@@ -234,17 +252,21 @@ func podsWithoutGate(f *Facts) (out []Finding) {
 	pods := podsOf(f)
 	for _, b := range bindings(f) {
 		ns, ok := f.Objects.Get(objects.Namespace, "", b.Namespace)
-		if !ok || ns.GetLabels()[gateLabel] != "enabled" || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
+		if !ok || ns.GetLabels()[gateLabel] != "enabled" || b.Spec.TargetType == nil ||
+			*b.Spec.TargetType != v1beta1.TargetTypeIP {
 			continue
 		}
 		var without []string
 		for _, e := range endpoints(f, b, pods) {
-			if e.pod != nil && !slices.ContainsFunc(e.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return strings.HasPrefix(string(g.ConditionType), gatePrefix) }) {
+			if e.pod != nil && !slices.ContainsFunc(e.pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool {
+				return strings.HasPrefix(string(g.ConditionType), gatePrefix)
+			}) {
 				without = append(without, e.pod.Name)
 			}
 		}
 		if len(without) > 0 {
-			out = append(out, Finding{Object: full("Service", b.Namespace, b.Spec.ServiceRef.Name), Text: count(len(without), "pod") + " without a readiness gate", Evidence: join("", without)})
+			out = append(out, Finding{Object: full("Service", b.Namespace, b.Spec.ServiceRef.Name),
+				Text: count(len(without), "pod") + " without a readiness gate", Evidence: join("", without)})
 		}
 	}
 	return out
@@ -264,7 +286,8 @@ func abruptPods(f *Facts) (out []Finding) {
 			if how, abrupt := drain.Abrupt(e.pod, needed); abrupt {
 				seen[object] = true
 				out = append(out, Finding{Object: object, Evidence: []string{"Pod " + e.pod.Name},
-					Text: fmt.Sprintf("its pods end early: %s, and load balancers may send requests for %d seconds after a pod is asked to end", how, needed)})
+					Text: fmt.Sprintf("its pods end early: %s, and load balancers may send requests for %d seconds after a pod "+
+						"is asked to end", how, needed)})
 			}
 		}
 	}
@@ -277,17 +300,21 @@ const enoughToShare = 3
 func shareable(f *Facts) (out []Finding) {
 	of := groups{}
 	for _, i := range ingresses(f) {
-		if i.Spec.IngressClassName == nil || i.Annotations[string(annotation.GroupName)] != "" || !slices.Contains(i.Finalizers, owner.Of(stack.Ingress).Finalizer) {
+		if i.Spec.IngressClassName == nil || i.Annotations[string(annotation.GroupName)] != "" ||
+			!slices.Contains(i.Finalizers, owner.Of(stack.Ingress).Finalizer) {
 			continue
 		}
-		of.add(fmt.Sprintf("Ingresses of class %s and %s scheme in namespace %s", *i.Spec.IngressClassName, schemeOf(i, annotation.Scheme), i.Namespace), i.Name)
+		of.add(fmt.Sprintf("Ingresses of class %s and %s scheme in namespace %s", *i.Spec.IngressClassName,
+			schemeOf(i, annotation.Scheme), i.Namespace), i.Name)
 	}
 	used := map[string]bool{}
 	for _, s := range list[*corev1.Service](f, objects.Service) {
-		if s.Annotations[string(annotation.ServiceGroupName)] != "" || !slices.Contains(s.Finalizers, owner.Of(stack.Service).Finalizer) {
+		if s.Annotations[string(annotation.ServiceGroupName)] != "" || !slices.Contains(s.Finalizers,
+			owner.Of(stack.Service).Finalizer) {
 			continue
 		}
-		group := fmt.Sprintf("Services with ports of their own and %s scheme in namespace %s", schemeOf(s, annotation.ServiceScheme), s.Namespace)
+		group := fmt.Sprintf("Services with ports of their own and %s scheme in namespace %s",
+			schemeOf(s, annotation.ServiceScheme), s.Namespace)
 		at := func(p corev1.ServicePort) string { return fmt.Sprintf("%s %d", group, p.Port) }
 		if slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return used[at(p)] }) {
 			continue // AWS has one listener for a number
@@ -299,7 +326,8 @@ func shareable(f *Facts) (out []Finding) {
 	}
 	for _, group := range slices.Sorted(maps.Keys(of)) {
 		if names := of[group]; len(names) >= enoughToShare {
-			out = append(out, Finding{Object: group, Text: fmt.Sprintf("%d of them have a load balancer each", len(names)), Evidence: join("", names)})
+			out = append(out, Finding{Object: group, Text: fmt.Sprintf("%d of them have a load balancer each", len(names)),
+				Evidence: join("", names)})
 		}
 	}
 	return out

@@ -12,22 +12,29 @@ import (
 
 var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the webhook fails closed, nobody can write its objects.",
-	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; if the chart issues the certificate, run helm upgrade again",
-	Find:   brokenBundles,
+	About: "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the " +
+		"webhook fails closed, nobody can write its objects.",
+	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; " +
+		"if the chart issues the certificate, run helm upgrade again",
+	Find: brokenBundles,
 }, {
 	Name: "webhook-certificate-expiring", Severity: Warning, Needs: []Source{Webhooks},
-	About:  "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its renewal fails. It is an error if the certificate has expired.",
-	Remedy: "find out why it is not renewed: with --webhook-cert-secret in the controller's log, with cert-manager in its Certificate; for a certificate of the chart, run helm upgrade",
-	Find:   expiringWebhookCertificates,
+	About: "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its " +
+		"renewal fails. It is an error if the certificate has expired.",
+	Remedy: "find out why it is not renewed: with --webhook-cert-secret in the controller's log, with cert-manager in " +
+		"its Certificate; for a certificate of the chart, run helm upgrade",
+	Find: expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The authority in the CA bundle has not signed the serving certificate, or the certificate has other names: the API server refuses it (x509: certificate signed by unknown authority).",
-	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
-	Find:   untrustedCertificates,
+	About: "The authority in the CA bundle has not signed the serving certificate, or the certificate has other names: " +
+		"the API server refuses it (x509: certificate signed by unknown authority).",
+	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, " +
+		"or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
+	Find: untrustedCertificates,
 }, {
 	Name: "webhook-service-missing", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the configuration. If the webhook fails closed, nobody can create its objects.",
+	About: "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the " +
+		"configuration. If the webhook fails closed, nobody can create its objects.",
 	Remedy: "install the controller, or delete the webhook configuration",
 	Find: func(f *Facts) []Finding {
 		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
@@ -37,12 +44,15 @@ var webhookChecks = []Check{{
 	About:  "No pod behind the Service of the webhooks is ready.",
 	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches them",
 	Find: func(f *Facts) []Finding {
-		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 }, "no pod behind this Service of webhooks is ready")
+		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 },
+			"no pod behind this Service of webhooks is ready")
 	},
 }, {
 	Name: "webhook-unanswered", Severity: Error, Needs: []Source{Admission},
-	About:  "lbc doctor tried to create a Service of type LoadBalancer as a dry run, and a webhook did not answer or refused it.",
-	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the controller with hostNetwork",
+	About: "lbc doctor tried to create a Service of type LoadBalancer as a dry run, and a webhook did not answer " +
+		"or refused it.",
+	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the " +
+		"controller with hostNetwork",
 	Find: func(f *Facts) []Finding {
 		if f.Refused == "" {
 			return nil
@@ -51,8 +61,11 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "policy-refuses", Severity: Error, Needs: []Source{Admission},
-	About:  "A policy, another webhook or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects of the controller. lbc doctor tried to create them as a dry run, as the user of the kubeconfig, in at most ten namespaces with load balancers.",
-	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
+	About: "A policy, another webhook or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects of " +
+		"the controller. lbc doctor tried to create them as a dry run, as the user of the kubeconfig, in at most ten " +
+		"namespaces with load balancers.",
+	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and " +
+		"--copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
 	Find: func(f *Facts) (out []Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
@@ -61,15 +74,19 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "webhook-blocks", Severity: Note, Needs: []Source{Webhooks},
-	About:  "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write such objects.",
+	About: "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write " +
+		"such objects.",
 	Remedy: "use the webhook configurations of this version, which fail open unless a later repair would be impossible",
 	Find:   blockingHooks,
 }, {
 	Name: "auto-mode-services", Severity: Warning, Needs: []Source{Definitions, Webhooks},
-	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of type LoadBalancer without a class its own class: " +
-		"the same manifest gets another load balancer than before the installation ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
-	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; if you want the change, skip the check with --skip",
-	Find:   divertedServices,
+	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of " +
+		"type LoadBalancer without a class its own class: " +
+		"the same manifest gets another load balancer than before the installation " +
+		"([install-others.md](tasks/install-others.md#eks-auto-mode)).",
+	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; " +
+		"if you want the change, skip the check with --skip",
+	Find: divertedServices,
 }}
 
 // serviceWebhook gives Services without a class that of the controller.
@@ -78,7 +95,8 @@ const serviceWebhook = "mservice.elbv2.k8s.aws"
 func divertedServices(f *Facts) (out []Finding) {
 	for _, h := range f.Hooks {
 		if f.AutoMode && h.Name == serviceWebhook {
-			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " takes new Services without a class from EKS Auto Mode"})
+			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " takes new Services without a " +
+				"class from EKS Auto Mode"})
 		}
 	}
 	return out
@@ -113,7 +131,8 @@ func byService(f *Facts, problem func(Hook) bool, text string) (out []Finding) {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(of)) {
-		out = append(out, Finding{Severity: closed(of[service]), Object: "Service " + service, Text: text, Evidence: policies(of[service])})
+		out = append(out, Finding{Severity: closed(of[service]), Object: "Service " + service, Text: text,
+			Evidence: policies(of[service])})
 	}
 	return out
 }
@@ -159,7 +178,8 @@ func brokenBundles(f *Facts) (out []Finding) {
 		}
 		x := Finding{Severity: closed(hooks), Object: h.Configuration, Text: text, Evidence: policies(hooks)}
 		if h.Injected {
-			x.Remedy = "see why cert-manager's injector does not write it: kubectl logs -n cert-manager deployment/cert-manager-cainjector"
+			x.Remedy = "see why cert-manager's injector does not write it: kubectl logs -n cert-manager " +
+				"deployment/cert-manager-cainjector"
 		}
 		out = append(out, x)
 	}
@@ -229,10 +249,12 @@ func untrustedCertificates(f *Facts) (out []Finding) {
 			for _, c := range chain[1:] {
 				between.AddCert(c)
 			}
-			_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: f.Now, DNSName: name + "." + namespace + ".svc", KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+			_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: f.Now,
+				DNSName: name + "." + namespace + ".svc", KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 			if err != nil && f.Now.Before(chain[0].NotAfter) {
 				seen[hooks[0].Configuration] = true
-				out = append(out, Finding{Severity: closed(hooks), Object: "Secret " + s.Secret, Text: "its certificate is not accepted by " + hooks[0].Configuration, Evidence: []string{err.Error()}})
+				out = append(out, Finding{Severity: closed(hooks), Object: "Secret " + s.Secret,
+					Text: "its certificate is not accepted by " + hooks[0].Configuration, Evidence: []string{err.Error()}})
 			}
 		}
 	}
@@ -241,9 +263,12 @@ func untrustedCertificates(f *Facts) (out []Finding) {
 
 func blockingHooks(f *Facts) (out []Finding) {
 	for _, h := range f.Hooks {
-		wide := slices.ContainsFunc(h.Resources, func(r string) bool { return slices.Contains([]string{"services", "pods", "ingresses", "*"}, r) })
+		wide := slices.ContainsFunc(h.Resources, func(r string) bool {
+			return slices.Contains([]string{"services", "pods", "ingresses", "*"}, r)
+		})
 		if h.Fails && wide && !h.Selective {
-			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " fails closed for all " + strings.Join(h.Resources, ", ")})
+			out = append(out, Finding{Object: h.Configuration, Text: "webhook " + h.Name + " fails closed for all " +
+				strings.Join(h.Resources, ", ")})
 		}
 	}
 	return out

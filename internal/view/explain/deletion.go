@@ -53,7 +53,8 @@ func Deleted(o metav1.Object, plans []plan.Plan) *Deletion {
 	case len(d.Steps) > 0:
 		d.Cause = "the steps below are left; if they stay, lbc doctor says whether the controller runs"
 	default:
-		d.Cause = "nothing is left in AWS; the controller removes its finalizer when it has proof of that, if it runs (lbc doctor)"
+		d.Cause = "nothing is left in AWS; the controller removes its finalizer when it has proof of that, if it " +
+			"runs (lbc doctor)"
 	}
 	return d
 }

@@ -32,13 +32,13 @@ type Input struct {
 	Diagnostics diag.List
 	// Annotations returns those of an Ingress or Service; nil if the object is not known.
 	Annotations func(diag.Object) map[string]string
-	// ClassTargetType returns where the class of an Ingress sets the target type, which overrides annotations; empty if it does not.
-	// It may be nil.
+	// ClassTargetType returns where the class of an Ingress sets the target type, which overrides annotations; empty if it
+	// does not. It may be nil.
 	ClassTargetType func(diag.Object) string
 	// DefaultTags are those of --default-tags.
 	DefaultTags map[string]string
-	// Gateway is what is decided about the Gateway of the load balancer; nil = it is not one of a Gateway. The explained object is the Gateway, or a
-	// route or ListenerSet of it.
+	// Gateway is what is decided about the Gateway of the load balancer; nil = it is not one of a Gateway. The explained
+	// object is the Gateway, or a route or ListenerSet of it.
 	Gateway *GatewayInput
 	// Targets are those of a target group by its ARN; nil if they were not read.
 	Targets map[string][]Target
@@ -89,8 +89,11 @@ func field(name, value, source string) Field {
 
 // origins are the origins of values that are not declared; the others are constants.
 var origins = map[string]string{
-	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC", "security groups": "created for it",
-	"certificates": "found in ACM for the hosts", "TLS policy": "--default-ssl-policy", "targets": "--default-target-type", "port": "of the Service",
+	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC",
+	"security groups": "created for it",
+	"certificates":    "found in ACM for the hosts", "TLS policy": "--default-ssl-policy",
+	"targets": "--default-target-type",
+	"port":    "of the Service",
 }
 
 // LoadBalancer is the desired load balancer; State and DNSName are those of the existing one.
@@ -250,7 +253,8 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	add("address type", lb.IPAddressType, "IPAddressType")
 	var subnets []string
 	for _, s := range lb.Subnets {
-		subnets = append(subnets, strings.Join(slices.DeleteFunc([]string{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6}, func(t string) bool { return t == "" }), "="))
+		subnets = append(subnets, strings.Join(slices.DeleteFunc([]string{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6},
+			func(t string) bool { return t == "" }), "="))
 	}
 	add("subnets", strings.Join(subnets, ", "), "Subnets")
 	var groups []string
@@ -309,7 +313,8 @@ func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 	return out
 }
 
-// certificates are those of a listener in AWS's order: one field for all, or one for each where members of a group brought them.
+// certificates are those of a listener in AWS's order: one field for all, or one for each where members of a group
+// brought them.
 func certificates(o compile.Origin, l stack.Listener) (out []Field) {
 	var all []string
 	from := map[intent.Source]bool{}
@@ -342,7 +347,8 @@ func certificates(o compile.Origin, l stack.Listener) (out []Field) {
 
 func (x *explainer) listener(l stack.Listener) Listener {
 	o := x.origin(stack.KindListener, l.ID)
-	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity, Default: stack.Labels{}.Actions(l.DefaultActions)}
+	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity,
+		Default: stack.Labels{}.Actions(l.DefaultActions)}
 	arn := ""
 	for _, have := range x.in.Observed.Listeners {
 		if have.Port == l.Port && x.balancer(have.LoadBalancer.Literal) == l.LoadBalancer.ID {

@@ -17,7 +17,8 @@ func forward(weights ...int32) []stack.Action {
 	f := &stack.Forward{}
 	for i := range weights {
 		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{
-			TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:aws:elasticloadbalancing:us-west-2:1:targetgroup/tg"+string(rune('a'+i))+"/0"), Weight: &weights[i],
+			TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:aws:elasticloadbalancing:us-west-2:1:targetgroup/tg"+
+				string(rune('a'+i))+"/0"), Weight: &weights[i],
 		})
 	}
 	return []stack.Action{{Type: stack.ActionForward, Forward: f}}
@@ -38,25 +39,33 @@ func input() Input {
 		Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"},
 		Stack: &stack.Stack{
 			Listeners: []stack.Listener{
-				{ID: "80", Port: 80, Protocol: "HTTP", DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", MessageBody: "gone"}}}},
+				{ID: "80", Port: 80, Protocol: "HTTP", DefaultActions: []stack.Action{
+					{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", MessageBody: "gone"}}}},
 				{ID: "443", Port: 443, Protocol: "HTTPS"},
-				{ID: "FrontendNlb-ls-TCP-80", Port: 80, Protocol: "TCP", LoadBalancer: front}, {ID: "FrontendNlb-ls-TCP-81", Port: 81, Protocol: "TCP", LoadBalancer: front},
+				{ID: "FrontendNlb-ls-TCP-80", Port: 80, Protocol: "TCP", LoadBalancer: front},
+				{ID: "FrontendNlb-ls-TCP-81", Port: 81, Protocol: "TCP", LoadBalancer: front},
 			},
-			LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "the-alb"}, {ID: stack.FrontendIdentity, Name: "the-nlb"}},
+			LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "the-alb"},
+				{ID: stack.FrontendIdentity, Name: "the-nlb"}},
 			SecurityGroups: []stack.SecurityGroup{{ID: stack.ManagedSecurityGroup, Ingress: []stack.Permission{
-				{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "192.0.2.0/24"}, {Protocol: "tcp", FromPort: 443, ToPort: 443, PrefixList: "pl-1"},
+				{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "192.0.2.0/24"}, {Protocol: "tcp", FromPort: 443, ToPort: 443,
+					PrefixList: "pl-1"},
 			}}},
 			Rules: []stack.Rule{
 				{ID: "80:1", Listener: listener, Order: 1, Conditions: path("/split"), Actions: forward(1, 3)},
 				{ID: "80:2", Listener: listener, Order: 2, Conditions: path("/none"), Actions: forward(0, 0)},
-				{ID: "80:3", Listener: listener, Order: 3, Conditions: path("/rewrite"), Actions: forward(1), Transforms: url("/new?y=2")},
-				{ID: "80:4", Listener: listener, Order: 4, Conditions: path("/broken"), Actions: forward(1), Transforms: url("new")},
+				{ID: "80:3", Listener: listener, Order: 3, Conditions: path("/rewrite"), Actions: forward(1),
+					Transforms: url("/new?y=2")},
+				{ID: "80:4", Listener: listener, Order: 4, Conditions: path("/broken"), Actions: forward(1),
+					Transforms: url("new")},
 				{ID: "80:5", Listener: listener, Order: 5, Conditions: path("/away"), Actions: []stack.Action{
-					{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}, {Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_302"}}}},
+					{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}},
+					{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_302"}}}},
 			},
 		},
 		Targets: map[string][]Target{
-			"arn:aws:elasticloadbalancing:us-west-2:1:targetgroup/tga/0": {{Health: "healthy"}, {Health: "unhealthy", Reason: "Target.Timeout"}, {Health: "healthy"}},
+			"arn:aws:elasticloadbalancing:us-west-2:1:targetgroup/tga/0": {{Health: "healthy"},
+				{Health: "unhealthy", Reason: "Target.Timeout"}, {Health: "healthy"}},
 			"arn:aws:elasticloadbalancing:us-west-2:1:targetgroup/tgb/0": {},
 		},
 	}
@@ -65,9 +74,11 @@ func input() Input {
 func TestARequestIsWalkedToItsResult(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, request, from, want string }{
-		{"no listener", "http://x:81/", "", "no listener on port 81: the connection is refused; the listeners are HTTP 80, HTTPS 443"},
+		{"no listener", "http://x:81/", "", "no listener on port 81: the connection is refused; the listeners are HTTP " +
+			"80, HTTPS 443"},
 		{"another protocol", "https://x:80/", "", "the protocol of port 80 is HTTP, not HTTPS"},
-		{"the security group is shut", "http://x/", "203.0.113.1", "the security group admits only 192.0.2.0/24 to port 80, not 203.0.113.1: the connection times out"},
+		{"the security group is shut", "http://x/", "203.0.113.1",
+			"the security group admits only 192.0.2.0/24 to port 80, not 203.0.113.1: the connection times out"},
 		{"a prefix list may admit", "https://x/", "203.0.113.1", "reaches listener HTTPS 443"},
 		{"the default", "http://x/else", "", `→ fixed response 404 "gone"`},
 		{"what fails is told", "http://x/else", "", `rule 80:2 (): path is "/else", not /none`},
@@ -76,7 +87,8 @@ func TestARequestIsWalkedToItsResult(t *testing.T) {
 		{"weights of nothing", "http://x/none", "", "answer 503: every target group has weight 0"},
 		{"a rewrite", "http://x/rewrite?x=1", "", "→ forward to tga, as x/new?y=2"},
 		{"a rewrite that fails", "http://x/broken", "", "→ answer 500: rewritten URL"},
-		{"a redirect behind another action", "http://x/away", "", "→ log in at https://idp.example.com, then answer 302, Location: https://x:443/away"},
+		{"a redirect behind another action", "http://x/away", "",
+			"→ log in at https://idp.example.com, then answer 302, Location: https://x:443/away"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -98,15 +110,18 @@ func TestARequestIsWalkedToItsResult(t *testing.T) {
 
 func TestRequestsAreReadAsPeopleWriteThem(t *testing.T) {
 	t.Parallel()
-	r, err := ParseRequest("POST https://Shop.example.com:8443/a%20b?x=1", []string{"x-env: dev", "X-Env:test", "host: other.example.com"}, client)
+	r, err := ParseRequest("POST https://Shop.example.com:8443/a%20b?x=1", []string{"x-env: dev", "X-Env:test",
+		"host: other.example.com"}, client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Method != http.MethodPost || r.Scheme != "https" || r.Port != 8443 || r.Path != "/a%20b" || r.RawQuery != "x=1" || r.Host != "other.example.com" ||
+	if r.Method != http.MethodPost || r.Scheme != "https" || r.Port != 8443 || r.Path != "/a%20b" || r.RawQuery != "x=1" ||
+		r.Host != "other.example.com" ||
 		strings.Join(r.Header["X-Env"], ",") != "dev,test" || r.SourceIP != client {
 		t.Errorf("%+v", r)
 	}
-	if r, err := ParseRequest("http://x", nil, client); err != nil || r.Method != http.MethodGet || r.Path != "/" || r.Port != 80 {
+	if r, err := ParseRequest("http://x", nil, client); err != nil || r.Method != http.MethodGet || r.Path != "/" ||
+		r.Port != 80 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, bad := range []string{"", "/cart", "GET /cart", "ftp://x/", "http://x:99999/", "http://%zz/"} {
@@ -120,7 +135,8 @@ func TestALoadBalancerInFrontIsDistinguished(t *testing.T) {
 	t.Parallel()
 	e := Explain(input())
 	text := e.Text(false)
-	for _, want := range []string{"Load balancer the-alb (does not exist yet)", "Network load balancer in front the-nlb", "Listener HTTP 80", "Listener in front, TCP 81"} {
+	for _, want := range []string{"Load balancer the-alb (does not exist yet)", "Network load balancer in front the-nlb",
+		"Listener HTTP 80", "Listener in front, TCP 81"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}
@@ -145,12 +161,16 @@ func TestWhatStandsIsExplainedAsItStands(t *testing.T) {
 	for what, c := range map[string]struct {
 		conditions []stack.Condition // of the rule in AWS
 		want       string
-	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "fixed response 503"}} {
+	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {
+		path("/else"), "fixed response 503"}} {
 		in := input()
-		in.Keep.Actions, in.Stack.Rules[0].Actions = []stack.Ref{{Kind: stack.KindRule, ID: in.Stack.Rules[0].ID}}, stack.UnavailableOf(stack.Ingress)
+		in.Keep.Actions, in.Stack.Rules[0].Actions = []stack.Ref{{Kind: stack.KindRule, ID: in.Stack.Rules[0].ID}},
+			stack.UnavailableOf(stack.Ingress)
 		in.Observed = awsop.Observed{
 			Listeners: []awsop.Listener{{ARN: "arn:l", Listener: stack.Listener{Port: 80}}},
-			Rules:     []awsop.Rule{{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"), Conditions: c.conditions, Actions: forward(1)}}},
+			Rules: []awsop.Rule{
+				{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"),
+					Conditions: c.conditions, Actions: forward(1)}}},
 		}
 		r, err := ParseRequest("http://x/split", nil, client)
 		if err != nil {

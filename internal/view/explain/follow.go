@@ -15,8 +15,9 @@ const get, head = "GET", "HEAD"
 // MaxRedirects is the number of redirects after which Follow stops, as Chromium and Firefox do.
 const MaxRedirects = 20
 
-// Follow is Ask, followed by the targets of redirects as long as they stay on the load balancer: each walk has the next one in Next, or in
-// Stopped the reason why it is the last. Like a browser, Follow uses GET unless the method is HEAD, and sends no credentials to another host.
+// Follow is Ask, followed by the targets of redirects as long as they stay on the load balancer: each walk has the next
+// one in Next, or in Stopped the reason why it is the last. Like a browser, Follow uses GET unless the method is HEAD,
+// and sends no credentials to another host.
 func Follow(in Input, r traffic.Request) Walk {
 	first := Ask(in, r)
 	x := explainer{in: in}

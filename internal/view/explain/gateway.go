@@ -90,7 +90,8 @@ func (x *explainer) focused() bool {
 	return x.in.Gateway != nil && !same(x.in.Object, x.in.Gateway.Gateway)
 }
 
-// mine reports whether what an object declares belongs to the explained object: of a Gateway everything, of a ListenerSet what is of its routes.
+// mine reports whether what an object declares belongs to the explained object: of a Gateway everything, of a
+// ListenerSet what is of its routes.
 func (x *explainer) mine(o diag.Object) bool {
 	if same(o, x.in.Object) {
 		return true
@@ -104,7 +105,9 @@ func (x *explainer) mine(o diag.Object) bool {
 	}
 	return slices.ContainsFunc(g.Routes, func(r gateway.RouteOverview) bool {
 		return same(r.Object, o) && slices.ContainsFunc(r.Parents, func(p gateway.ParentOverview) bool {
-			return slices.ContainsFunc(p.Attached, func(a attachment.Attached) bool { return same(g.Listeners[a.Listener].Object, x.in.Object) })
+			return slices.ContainsFunc(p.Attached, func(a attachment.Attached) bool {
+				return same(g.Listeners[a.Listener].Object, x.in.Object)
+			})
 		})
 	})
 }
@@ -113,14 +116,16 @@ func (x *explainer) mine(o diag.Object) bool {
 func (x *explainer) gateway() *Gateway {
 	in := x.in.Gateway
 	out := &Gateway{
-		Name: in.Gateway.String(), Class: in.Class, Controller: in.Controller, Construction: string(in.Construction), Problem: problemText(in.Refused),
+		Name: in.Gateway.String(), Class: in.Class, Controller: in.Controller, Construction: string(in.Construction),
+		Problem:   problemText(in.Refused),
 		Listeners: []GatewayListener{}, Routes: []GatewayRoute{},
 	}
 	all := make([]GatewayListener, len(in.Listeners))
 	concerned := map[int]bool{}
 	for i := range in.Listeners {
 		l := &in.Listeners[i]
-		all[i] = GatewayListener{Name: string(l.Name), Port: l.Port, Protocol: string(l.Protocol), Problem: cmp.Or(problemText(l.Problem), problemText(l.Refs))}
+		all[i] = GatewayListener{Name: string(l.Name), Port: l.Port, Protocol: string(l.Protocol),
+			Problem: cmp.Or(problemText(l.Problem), problemText(l.Refs))}
 		if l.Hostname != nil {
 			all[i].Hostname = string(*l.Hostname)
 		}
@@ -233,7 +238,8 @@ func (g *Gateway) text(t *Page, focused bool) {
 	}
 }
 
-// of is the Gateway's listener whose requests those for a host on a port are: the one with the most specific hostname. Empty if none is.
+// of is the Gateway's listener whose requests those for a host on a port are: the one with the most specific hostname.
+// Empty if none is.
 func (x *explainer) of(host string, port int32) string {
 	if x.in.Gateway == nil {
 		return ""
@@ -267,7 +273,8 @@ func (x *explainer) of(host string, port int32) string {
 }
 
 // declared is where a field of the properties of target groups is declared; empty if it is not.
-func declared(ls configuration.Layers[configv1.TargetGroupProps], field string, has func(*configv1.TargetGroupProps) bool) string {
+func declared(ls configuration.Layers[configv1.TargetGroupProps], field string,
+	has func(*configv1.TargetGroupProps) bool) string {
 	for _, l := range ls {
 		if has(l.Spec) {
 			return l.Path + "." + field + " of " + l.Object.String()
@@ -281,17 +288,27 @@ var properties = map[string]struct {
 	field string
 	has   func(*configv1.TargetGroupProps) bool
 }{
-	"targets":               {"targetType", func(p *configv1.TargetGroupProps) bool { return p.TargetType != nil }},
-	"protocol":              {"protocol", func(p *configv1.TargetGroupProps) bool { return p.Protocol != nil }},
-	"protocol version":      {"protocolVersion", func(p *configv1.TargetGroupProps) bool { return p.ProtocolVersion != nil }},
-	"health check protocol": {"healthCheckConfig.healthCheckProtocol", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckProtocol != nil })},
-	"health check port":     {"healthCheckConfig.healthCheckPort", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckPort != nil })},
-	"health check path":     {"healthCheckConfig.healthCheckPath", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckPath != nil })},
-	"success codes":         {"healthCheckConfig.matcher", check(func(c *configv1.HealthCheckConfiguration) bool { return c.Matcher != nil })},
-	"health check interval": {"healthCheckConfig.healthCheckInterval", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckInterval != nil })},
-	"health check timeout":  {"healthCheckConfig.healthCheckTimeout", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckTimeout != nil })},
-	"healthy after":         {"healthCheckConfig.healthyThresholdCount", check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthyThresholdCount != nil })},
-	"unhealthy after":       {"healthCheckConfig.unhealthyThresholdCount", check(func(c *configv1.HealthCheckConfiguration) bool { return c.UnhealthyThresholdCount != nil })},
+	"targets":  {"targetType", func(p *configv1.TargetGroupProps) bool { return p.TargetType != nil }},
+	"protocol": {"protocol", func(p *configv1.TargetGroupProps) bool { return p.Protocol != nil }},
+	"protocol version": {"protocolVersion", func(p *configv1.TargetGroupProps) bool {
+		return p.ProtocolVersion != nil
+	}},
+	"health check protocol": {"healthCheckConfig.healthCheckProtocol",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckProtocol != nil })},
+	"health check port": {"healthCheckConfig.healthCheckPort",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckPort != nil })},
+	"health check path": {"healthCheckConfig.healthCheckPath",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckPath != nil })},
+	"success codes": {"healthCheckConfig.matcher",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.Matcher != nil })},
+	"health check interval": {"healthCheckConfig.healthCheckInterval",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckInterval != nil })},
+	"health check timeout": {"healthCheckConfig.healthCheckTimeout",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthCheckTimeout != nil })},
+	"healthy after": {"healthCheckConfig.healthyThresholdCount",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.HealthyThresholdCount != nil })},
+	"unhealthy after": {"healthCheckConfig.unhealthyThresholdCount",
+		check(func(c *configv1.HealthCheckConfiguration) bool { return c.UnhealthyThresholdCount != nil })},
 }
 
 func check(has func(*configv1.HealthCheckConfiguration) bool) func(*configv1.TargetGroupProps) bool {
@@ -317,9 +334,12 @@ func (x *explainer) configured(id string, route diag.Object, fields []Field) {
 			})
 		} else if p, ok := properties[f.Name]; ok {
 			if strings.HasPrefix(p.field, "healthCheckConfig.") { // it is taken from one configuration as a whole
-				at := slices.IndexFunc(layers, func(l configuration.Layer[configv1.TargetGroupProps]) bool { return l.Spec.HealthCheckConfig != nil })
+				at := slices.IndexFunc(layers, func(l configuration.Layer[configv1.TargetGroupProps]) bool {
+					return l.Spec.HealthCheckConfig != nil
+				})
 				if at >= 0 {
-					from = cmp.Or(declared(layers[at:at+1], p.field, p.has), declared(layers[at:at+1], "healthCheckConfig.healthCheckFrom", probed))
+					from = cmp.Or(declared(layers[at:at+1], p.field, p.has),
+						declared(layers[at:at+1], "healthCheckConfig.healthCheckFrom", probed))
 				}
 			} else {
 				from = declared(layers, p.field, p.has)

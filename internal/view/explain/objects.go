@@ -34,7 +34,8 @@ func (in Input) WithObjects(v *objects.View, c ingress.Config, decisions *gatewa
 			Overview:  decisions.Overview(in.Diagnostics),
 			Extension: func(route diag.Object, path string) string { return extensionOf(v, route, path) },
 			Properties: func(route diag.Object, service stack.ID) configuration.Layers[configv1.TargetGroupProps] {
-				return decisions.Properties(v, objects.Ref{Kind: objects.Service, Namespace: service.Namespace, Name: service.Name}, route)
+				return decisions.Properties(v, objects.Ref{Kind: objects.Service, Namespace: service.Namespace, Name: service.Name},
+					route)
 			},
 		}
 	}
@@ -94,7 +95,8 @@ func extensionOf(v *objects.View, o diag.Object, path string) string {
 // UnmetFindings are conditions that a Gateway and the objects around it do not meet, as findings.
 func UnmetFindings(all []gateway.Unmet) (out []Finding) {
 	for _, u := range all {
-		out = append(out, Finding{Object: u.Object.String(), Field: u.Path, Severity: "error", Reason: u.Reason, Message: u.Message})
+		out = append(out, Finding{Object: u.Object.String(), Field: u.Path, Severity: "error", Reason: u.Reason,
+			Message: u.Message})
 	}
 	return out
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// Settings are the settings of the load balancers, listeners and target groups of a stack, each with where it is declared or comes from. The health check
-// of a target group is one of them.
+// Settings are the settings of the load balancers, listeners and target groups of a stack, each with where it is
+// declared or comes from. The health check of a target group is one of them.
 func Settings(in Input) map[stack.Ref][]Field {
 	out := map[stack.Ref][]Field{}
 	if in.Stack == nil {
@@ -34,7 +34,8 @@ func Settings(in Input) map[stack.Ref][]Field {
 		var fields []Field
 		var declared []string // of the parts of the check
 		for _, f := range x.targetGroup(g).Fields {
-			if strings.HasPrefix(f.Name, "health check") || f.Name == "success codes" || strings.HasPrefix(f.Name, "healthy") || strings.HasPrefix(f.Name, "unhealthy") {
+			if strings.HasPrefix(f.Name, "health check") || f.Name == "success codes" || strings.HasPrefix(f.Name, "healthy") ||
+				strings.HasPrefix(f.Name, "unhealthy") {
 				if f.Source != "" && !slices.Contains(declared, f.Source) {
 					declared = append(declared, f.Source)
 				}

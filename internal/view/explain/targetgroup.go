@@ -29,7 +29,8 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	}
 	checked := func(name, value string, keys ...annotation.Key) {
 		if value != "" && value != "0" {
-			from := cmp.Or(x.annotated(tg.ID, o, keys), x.annotated(tg.ID, o, []annotation.Key{annotation.HealthCheck, annotation.ServiceHealthCheck}))
+			from := cmp.Or(x.annotated(tg.ID, o, keys), x.annotated(tg.ID, o, []annotation.Key{annotation.HealthCheck,
+				annotation.ServiceHealthCheck}))
 			out.Fields = append(out.Fields, field(name, value, from))
 		}
 	}
@@ -44,7 +45,8 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	out.Fields = append(out.Fields, field("targets", tg.TargetType, targets))
 	port := field("port", strconv.Itoa(int(tg.Port)), "")
 	if b, ok := x.binding(tg.ID); ok && tg.Port == 1 && tg.TargetType == stack.TargetIP {
-		port.Default = "each target has its own port: the target port of Service " + b.Namespace + "/" + b.ServiceName + " is a name"
+		port.Default = "each target has its own port: the target port of Service " + b.Namespace + "/" + b.ServiceName +
+			" is a name"
 	}
 	out.Fields = append(out.Fields, port)
 	add("protocol", tg.Protocol, annotation.BackendProtocol, annotation.ServiceBackendProtocol)
@@ -53,7 +55,8 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	checked("health check port", h.Port, annotation.HealthCheckPort, annotation.ServiceHCPort)
 	checked("health check path", h.Path, annotation.HealthCheckPath, annotation.ServiceHCPath)
 	checked("success codes", h.Matcher, annotation.SuccessCodes, annotation.ServiceHCSuccessCodes)
-	checked("health check interval", seconds(h.IntervalSeconds), annotation.HealthCheckInterval, annotation.ServiceHCInterval)
+	checked("health check interval", seconds(h.IntervalSeconds), annotation.HealthCheckInterval,
+		annotation.ServiceHCInterval)
 	checked("health check timeout", seconds(h.TimeoutSeconds), annotation.HealthCheckTimeout, annotation.ServiceHCTimeout)
 	checked("healthy after", times(h.HealthyThreshold), annotation.HealthyThreshold, annotation.ServiceHCHealthy)
 	checked("unhealthy after", times(h.UnhealthyThreshold), annotation.UnhealthyThreshold, annotation.ServiceHCUnhealthy)
@@ -98,8 +101,8 @@ func (x *explainer) service(id string) string {
 	return "Service " + b.Namespace + "/" + b.ServiceName + " port " + b.ServicePort
 }
 
-// annotated is where one of some annotations is set for a target group: on the backend Service, which takes precedence, or on the object
-// that declares the target group. Empty: on neither.
+// annotated is where one of some annotations is set for a target group: on the backend Service, which takes precedence,
+// or on the object that declares the target group. Empty: on neither.
 func (x *explainer) annotated(id string, o compile.Origin, keys []annotation.Key) string {
 	if x.in.Annotations == nil {
 		return ""

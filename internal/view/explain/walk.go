@@ -50,8 +50,8 @@ type Share struct {
 	Health string `json:"health,omitempty"` // of its targets, if it is known
 }
 
-// ParseRequest parses "METHOD URL", or a URL alone for a GET. headers are "Name: value"; Host overrides the URL's host. from is the
-// client's address.
+// ParseRequest parses "METHOD URL", or a URL alone for a GET. headers are "Name: value"; Host overrides the URL's host.
+// from is the client's address.
 func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Request, error) {
 	method, raw, ok := strings.Cut(strings.TrimSpace(text), " ")
 	if !ok {
@@ -80,8 +80,8 @@ func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Reque
 	return r, nil
 }
 
-// address sets the fields of a request that come from a URL: all but method, headers and client. Like clients, it leaves the default port
-// out of the host.
+// address sets the fields of a request that come from a URL: all but method, headers and client. Like clients, it
+// leaves the default port out of the host.
 func address(r *traffic.Request, u *url.URL) error {
 	usual := map[string]int32{"http": 80, "https": 443}[u.Scheme]
 	if usual == 0 || u.Hostname() == "" {
@@ -136,7 +136,8 @@ func Ask(in Input, r traffic.Request) Walk {
 	}
 	d := m.Match(&r)
 	if d.Rule == nil {
-		w.Tried = append(w.Tried, Tried{Rule: "default", Conditions: "any request", Source: source(x.origin(stack.KindListener, l.ID), "DefaultActions")})
+		w.Tried = append(w.Tried, Tried{Rule: "default", Conditions: "any request",
+			Source: source(x.origin(stack.KindListener, l.ID), "DefaultActions")})
 	}
 	x.result(&w, d, r)
 	return w
@@ -176,7 +177,8 @@ func (x *explainer) shut(r traffic.Request) string {
 			return "" // a prefix list's entries are not known here
 		}
 	}
-	return fmt.Sprintf("the security group admits only %s to port %d, not %s: the connection times out", open, r.Port, r.SourceIP)
+	return fmt.Sprintf("the security group admits only %s to port %d, not %s: the connection times out", open,
+		r.Port, r.SourceIP)
 }
 
 func (x *explainer) tried(a traffic.Attempt) Tried {
@@ -258,7 +260,8 @@ func (x *explainer) shares(w *Walk, f *stack.Forward) {
 		return
 	}
 	for _, t := range f.TargetGroups {
-		s := Share{ID: stack.Labels{}.Of(t.TargetGroup), Chance: fmt.Sprintf("%.3g%%", 100*float64(traffic.Weight(t))/float64(total))}
+		s := Share{ID: stack.Labels{}.Of(t.TargetGroup),
+			Chance: fmt.Sprintf("%.3g%%", 100*float64(traffic.Weight(t))/float64(total))}
 		arn := t.TargetGroup.Literal
 		if arn == "" {
 			arn = x.resolve[t.TargetGroup.ID]

@@ -73,16 +73,19 @@ func Since(all []Entry, from time.Time) []Entry {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Entry) int {
-		return cmp.Or(a.order().Compare(b.order()), slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(a.order().Compare(b.order()), slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind),
+			cmp.Compare(a.Object, b.Object))
 	})
-	return slices.CompactFunc(out, func(a, b Entry) bool { return a.same(b) && a.Time.Equal(b.Time) && a.RequestID == b.RequestID })
+	return slices.CompactFunc(out, func(a, b Entry) bool {
+		return a.same(b) && a.Time.Equal(b.Time) && a.RequestID == b.RequestID
+	})
 }
 
 // kinds are in the order of what has one time: cause before effect.
 var kinds = []Kind{Leader, Hold, Edit, Drift, Plan, Call, Cert, Targets, Condition, Event}
 
-// order is when an entry happened for the order of the list. The API server rounds its times down to seconds: an edit comes before what followed in its
-// second, and what reports an effect comes after it.
+// order is when an entry happened for the order of the list. The API server rounds its times down to seconds: an edit
+// comes before what followed in its second, and what reports an effect comes after it.
 func (e *Entry) order() time.Time {
 	if (e.Kind == Event || e.Kind == Condition) && e.Time.Nanosecond() == 0 {
 		return e.Time.Add(time.Second - time.Nanosecond)

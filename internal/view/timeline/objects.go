@@ -6,7 +6,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-// LastEdits are the last write of an object's metadata and spec by its managed fields, and its deletion, without fields.
+// LastEdits are the last write of an object's metadata and spec by its managed fields, and its deletion, without
+// fields.
 func LastEdits(object string, o metav1.Object) (out []Entry) {
 	if m := LastWrite(o, ""); m != nil {
 		out = append(out, Entry{Time: m.Time.Time, Kind: Edit, Object: object, By: m.Manager, Text: Edited})
@@ -17,11 +18,13 @@ func LastEdits(object string, o metav1.Object) (out []Entry) {
 	return out
 }
 
-// LastWrite is the last write of an object's metadata and spec by its managed fields, but for those of one manager; nil = there is none.
+// LastWrite is the last write of an object's metadata and spec by its managed fields, but for those of one manager; nil
+// = there is none.
 func LastWrite(o metav1.Object, not string) (last *metav1.ManagedFieldsEntry) {
 	all := o.GetManagedFields()
 	for i := range all {
-		if m := &all[i]; m.Time != nil && m.Subresource == "" && m.Manager != not && (last == nil || last.Time.Before(m.Time)) {
+		if m := &all[i]; m.Time != nil && m.Subresource == "" && m.Manager != not &&
+			(last == nil || last.Time.Before(m.Time)) {
 			last = m
 		}
 	}

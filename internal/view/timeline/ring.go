@@ -17,7 +17,8 @@ const (
 	mostSteps = 20
 	// overhead is about what an entry needs beside its texts.
 	overhead = 96
-	// lookBack is among how many of the latest entries one that repeats is looked for: a failed plan has calls between it and its repetition.
+	// lookBack is among how many of the latest entries one that repeats is looked for: a failed plan has calls between it
+	// and its repetition.
 	lookBack = 8
 )
 
@@ -39,15 +40,18 @@ const (
 
 // Record is what is kept of a unit.
 type Record struct {
-	// From is when the record begins, if there was no room for what happened before. That of LeaderUnit is when the record of a unit without one begins.
+	// From is when the record begins, if there was no room for what happened before. That of LeaderUnit is when the record
+	// of a unit without one begins.
 	From    time.Time `json:"from,omitzero"`
 	Entries []Entry   `json:"entries"` // in the order in which they were added
 }
 
-// Ring has the latest entries by unit: the key of a stack or binding. It is safe for concurrent use. A nil Ring keeps nothing.
+// Ring has the latest entries by unit: the key of a stack or binding. It is safe for concurrent use. A nil Ring keeps
+// nothing.
 type Ring struct {
 	Now func() time.Time
-	// Changed is called with the record of a unit when it has changed, without entries if none are left; it must not wait. nil = nothing is called.
+	// Changed is called with the record of a unit when it has changed, without entries if none are left; it must not wait.
+	// nil = nothing is called.
 	Changed func(unit string, r Record, w Weight)
 
 	mu    sync.Mutex
@@ -102,7 +106,10 @@ func (r *Ring) Has(unit string, e Entry, age time.Duration) bool {
 func (r *Ring) Knows(unit string, e Entry) bool {
 	e = bounded(e)
 	rec := r.Of(unit)
-	return !e.Time.After(rec.From) || slices.ContainsFunc(rec.Entries, func(o Entry) bool { return e.same(o) && o.Time.Equal(e.Time) })
+	return !e.Time.After(rec.From) || slices.ContainsFunc(rec.Entries, func(o Entry) bool {
+		return e.same(o) &&
+			o.Time.Equal(e.Time)
+	})
 }
 
 // shrink drops the records of units while there are too many entries in all. The lock is held.
@@ -134,7 +141,8 @@ func (r *Ring) put(unit string, rec Record, w Weight) {
 	}
 }
 
-// dropOldest drops the record of the unit in which the longest time nothing happened, and reports whether there was one. The lock is held.
+// dropOldest drops the record of the unit in which the longest time nothing happened, and reports whether there was
+// one. The lock is held.
 func (r *Ring) dropOldest() bool {
 	oldest, at := "", time.Time{}
 	for unit, rec := range r.units {

@@ -30,8 +30,10 @@ func TestRingIsBoundedPerUnitAndInAll(t *testing.T) {
 		all += sizeOf(rec.Entries)
 	}
 	newest, oldest := r.Of("unit 399"), r.Of("unit 0")
-	if all > allBytes || all != r.size || len(newest.Entries) == 0 || len(oldest.Entries) != 0 || len(kept["unit 0"].Entries) != 0 {
-		t.Errorf("%d bytes in all, %d counted, the newest unit has %d entries, the oldest %d", all, r.size, len(newest.Entries), len(oldest.Entries))
+	if all > allBytes || all != r.size || len(newest.Entries) == 0 || len(oldest.Entries) != 0 ||
+		len(kept["unit 0"].Entries) != 0 {
+		t.Errorf("%d bytes in all, %d counted, the newest unit has %d entries, the oldest %d", all, r.size,
+			len(newest.Entries), len(oldest.Entries))
 	}
 	if from := newest.From; !from.Before(newest.Entries[0].Time) || from.Before(start) {
 		t.Errorf("the record of a unit without room begins at %s, its first entry is of %s", from, newest.Entries[0].Time)
@@ -77,7 +79,8 @@ func TestRingKnowsRecentEntries(t *testing.T) {
 	e := Entry{Time: start, Kind: Drift, Text: "idle timeout"}
 	r.Add("a", e, Normal)
 	now = now.Add(time.Hour)
-	if !r.Has("a", e, time.Hour) || r.Has("a", e, time.Minute) || !r.Knows("a", e) || r.Knows("a", Entry{Time: now, Kind: Drift, Text: "idle timeout"}) {
+	if !r.Has("a", e, time.Hour) || r.Has("a", e, time.Minute) || !r.Knows("a", e) ||
+		r.Knows("a", Entry{Time: now, Kind: Drift, Text: "idle timeout"}) {
 		t.Error("what the ring has is not known")
 	}
 	r.units["a"] = Record{From: now}
@@ -90,8 +93,10 @@ func TestRingGoesOnAfterAChangeOfLeaders(t *testing.T) {
 	t.Parallel()
 	r := &Ring{Now: func() time.Time { return start }}
 	r.Add("a", Entry{Kind: Call, Text: "third"}, Normal)
-	r.Restore("a", Record{From: start.Add(-2 * time.Hour), Entries: []Entry{{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}})
-	if got := r.Of("a"); len(got.Entries) != 2 || got.Entries[0].Text != "second" || got.Entries[1].Text != "third" || !got.From.Equal(start.Add(-2*time.Hour)) {
+	r.Restore("a", Record{From: start.Add(-2 * time.Hour), Entries: []Entry{
+		{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}})
+	if got := r.Of("a"); len(got.Entries) != 2 || got.Entries[0].Text != "second" || got.Entries[1].Text != "third" ||
+		!got.From.Equal(start.Add(-2*time.Hour)) {
 		t.Errorf("%+v", got)
 	}
 	var none *Ring

@@ -1,6 +1,6 @@
-// Package gatewayapi holds what a cluster needs for Gateways: the definitions of the Gateway API, standard channel, in the
-// version that the controller is built with, and a GatewayClass for each of its controller names. It installs nothing and
-// imports only the manifest package.
+// Package gatewayapi holds what a cluster needs for Gateways: the definitions of the Gateway API, standard channel, in
+// the version that the controller is built with, and a GatewayClass for each of its controller names. It installs
+// nothing and imports only the manifest package.
 package gatewayapi
 
 import (
@@ -12,8 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
-// definitions are those of the module sigs.k8s.io/gateway-api without descriptions, which are four fifths of them and cost seconds
-// at each start. They serve version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes too. "make generate" writes them.
+// definitions are those of the module sigs.k8s.io/gateway-api without descriptions, which are four fifths of them and
+// cost seconds at each start. They serve version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes too. "make generate"
+// writes them.
 //
 //go:embed crd/*.yaml
 var definitions embed.FS

@@ -46,7 +46,8 @@ func TestTheDefinitionsAreThoseOfTheModuleThatTheControllerIsBuiltWith(t *testin
 			t.Fatal(err)
 		}
 		for _, o := range objects {
-			if o.GetKind() != "CustomResourceDefinition" { // the policy against other versions would stand in the way of --install
+			// the policy against other versions would stand in the way of --install
+			if o.GetKind() != "CustomResourceDefinition" {
 				continue
 			}
 			serveAlpha(t, o)
@@ -93,12 +94,14 @@ func TestThereIsAClassForEachControllerName(t *testing.T) {
 		name, _ := spec["controllerName"].(string)
 		got = append(got, c.GetName()+"="+name)
 	}
-	if want := []string{"alb=gateway.k8s.aws/alb", "nlb=gateway.k8s.aws/nlb", "auto=gateway.k8s.aws/auto"}; !slices.Equal(got, want) {
+	if want := []string{"alb=gateway.k8s.aws/alb", "nlb=gateway.k8s.aws/nlb", "auto=gateway.k8s.aws/auto"}; !slices.Equal(
+		got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-// serveAlpha has version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes served, which the standard channel does not serve any more: many examples use it.
+// serveAlpha has version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes served, which the standard channel does not
+// serve any more: many examples use it.
 func serveAlpha(t *testing.T, definition *unstructured.Unstructured) {
 	t.Helper()
 	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 )
 
-// balancerRows are a line for each LoadBalancer object, as the controller shows it. A playground whose API server does not
-// answer has none.
+// balancerRows are a line for each LoadBalancer object, as the controller shows it. A playground whose API server does
+// not answer has none.
 func balancerRows(ctx context.Context, kubeconfig string) []string {
 	if kubeconfig == "" {
 		return nil

@@ -11,9 +11,11 @@ import (
 func TestABalancersRowShowsWhetherItIsReadyOrWhyNot(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]v1alpha1.LoadBalancerStatus{
-		"shop/ingress-web: not looked at yet":           {},
-		"shop/ingress-web: ready, targets healthy: 2/3": {Targets: "2/3", Conditions: []metav1.Condition{{Type: "Serving"}, {Type: "Ready", Status: "True", Reason: "Reconciled"}}},
-		"shop/ingress-web: NoSubnets":                   {Conditions: []metav1.Condition{{Type: "Ready", Status: "False", Reason: "NoSubnets"}}},
+		"shop/ingress-web: not looked at yet": {},
+		"shop/ingress-web: ready, targets healthy: 2/3": {Targets: "2/3", Conditions: []metav1.Condition{
+			{Type: "Serving"}, {Type: "Ready", Status: "True", Reason: "Reconciled"}}},
+		"shop/ingress-web: NoSubnets": {Conditions: []metav1.Condition{
+			{Type: "Ready", Status: "False", Reason: "NoSubnets"}}},
 	} {
 		lb := v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ingress-web"}, Status: s}
 		if got := balancerRow(lb); got != want {

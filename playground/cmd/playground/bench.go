@@ -48,7 +48,8 @@ Rows, to be chosen by name, pattern or kind with --rows:
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&b.controller, "controller", "", "the controller's binary (default: controller next to this program, otherwise bin/controller of the checkout)")
+	f.StringVar(&b.controller, "controller", "", "the controller's binary (default: controller next to this program, "+
+		"otherwise bin/controller of the checkout)")
 	f.StringArrayVar(&b.controllerArgs, "controller-arg", nil, "additional argument for the controller; may be repeated")
 	f.StringVar(&b.endpoint, "endpoint", "", "base URL of another AWS mock (default: a separate simulator)")
 	f.StringVar(&b.account, "account", "", "YAML file with the content of the account (default: the built-in one)")
@@ -70,7 +71,8 @@ func (b *benchmark) run(ctx context.Context, s *settings, out, progress io.Write
 		return err
 	}
 	options := bench.Options{
-		Repo: root, ControllerArgs: b.controllerArgs, Endpoint: b.endpoint, Rows: b.rows, Latency: b.latency, Timeout: b.timeout,
+		Repo: root, ControllerArgs: b.controllerArgs, Endpoint: b.endpoint, Rows: b.rows, Latency: b.latency,
+		Timeout:  b.timeout,
 		Progress: func(text string) { fmt.Fprintln(progress, text) }, //nolint:errcheck // a terminal
 	}
 	if options.Controller, err = b.binary(root); err != nil {

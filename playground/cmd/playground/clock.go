@@ -16,8 +16,9 @@ func newClock(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "clock",
 		Short: "Show, advance or pace the clock of the simulated AWS",
-		Long: `clock shows the clock of the simulated AWS, by which load balancers become active, targets drain, health checks come and certificates
-expire. It moves forward by advance, and faster or slower by scale. Cluster and controller keep the machine's time.`,
+		Long: `clock shows the clock of the simulated AWS, by which load balancers become active, targets drain,
+health checks come and certificates expire. It moves forward by advance, and faster or slower by
+scale. Cluster and controller keep the machine's time.`,
 		Example: `  playground clock advance 5m      targets have drained, certificates are issued
   playground clock scale 10        AWS is ten times as fast
   playground clock scale 0         the clock stops: nothing becomes active`,

@@ -43,15 +43,22 @@ func (l lab) RestoreEtcd(ctx context.Context) error {
 
 // apiServerActions are the commands to the API server.
 var apiServerActions = []struct{ action, short, long, done string }{
-	{"restart", "Restart the API server; all watches begin again", `restart stops the API server, which cuts all its connections, and starts it again at the same address. Connections end at
+	{"restart", "Restart the API server; all watches begin again",
+		`restart stops the API server, which cuts all its connections, and starts it again at the same address. Connections end at
 once until it is ready. etcd keeps its content.`, "The API server has restarted."},
-	{"pause", "Pause the API server: connections stay open, and nothing is answered", `pause suspends the process of the API server: connections stay open, and the API server answers no request and no watch until
-"playground apiserver resume". If kubelets cannot write for 50 s, their nodes become not ready.`, `The API server is paused; "playground apiserver resume" ends the pause.`},
+	{"pause", "Pause the API server: connections stay open, and nothing is answered",
+		`pause suspends the process of the API server: connections stay open, and the API server answers no request and no watch until
+"playground apiserver resume". If kubelets cannot write for 50 s, their nodes become not ready.`,
+		`The API server is paused; "playground apiserver resume" ends the pause.`},
 	{"resume", "Resume a paused API server", `resume ends "playground apiserver pause".`, "The API server runs again."},
-	{"cut", "End all connections of the API server", `cut ends all connections of the API server, so all watches begin again. The API server keeps running.`, "All connections were ended."},
-	{"snapshot", "Take a snapshot of etcd", `snapshot copies the content of etcd, for "playground apiserver restore". There is only one snapshot, and it is lost when the playground ends.`,
+	{"cut", "End all connections of the API server",
+		`cut ends all connections of the API server, so all watches begin again. The API server keeps running.`,
+		"All connections were ended."},
+	{"snapshot", "Take a snapshot of etcd",
+		`snapshot copies the content of etcd, for "playground apiserver restore". There is only one snapshot, and it is lost when the playground ends.`,
 		`The snapshot exists; "playground apiserver restore" restores it.`},
-	{"restore", "Restore etcd from its snapshot", `restore restores the content of etcd from the snapshot, and starts the API server again. Newer objects are gone, deleted objects exist
+	{"restore", "Restore etcd from its snapshot",
+		`restore restores the content of etcd from the snapshot, and starts the API server again. Newer objects are gone, deleted objects exist
 again, and resource versions are lower. The controller ends when it detects that; with several replicas, the cluster starts it again. Other
 components may need 45 s to detect it.`, "etcd has the content of its snapshot."},
 }
@@ -63,7 +70,8 @@ func newAPIServer(s *settings) *cobra.Command {
 		Example: `  playground apiserver restart
   playground apiserver pause && sleep 20 && playground apiserver resume
   playground apiserver snapshot       later: playground apiserver restore`,
-		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		// so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, a := range apiServerActions {
 		timeout := 2 * time.Minute
@@ -78,7 +86,8 @@ func newAPIServer(s *settings) *cobra.Command {
 				defer cancel()
 				_, err = send(ctx, e, order{Part: "apiserver", Action: a.action})
 				if errors.Is(err, context.DeadlineExceeded) && c.Context().Err() == nil {
-					return fmt.Errorf("the API server is not ready after %v (--timeout); \"playground logs apiserver\" shows its log: %w", timeout, err)
+					return fmt.Errorf("the API server is not ready after %v (--timeout); \"playground logs apiserver\" "+
+						"shows its log: %w", timeout, err)
 				}
 				if err != nil {
 					return err
@@ -98,12 +107,15 @@ func newNode(s *settings) *cobra.Command {
 		Use:     "node",
 		Short:   "Kill or revive a node of the running playground",
 		Example: "  playground node kill NAME",
-		Args:    onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		// so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newNodeAction(s, "kill", "End a node like the loss of its machine", `kill ends a node like the loss of its machine: its pods stop at once, nothing answers at its addresses, and nobody informs the API
+	c.AddCommand(newNodeAction(s, "kill", "End a node like the loss of its machine",
+		`kill ends a node like the loss of its machine: its pods stop at once, nothing answers at its addresses, and nobody informs the API
 server. After 50 s, the node becomes not ready.`,
 		`Node %s is dead: its pods do not serve, and it becomes not ready after 50 s. "playground node revive %[1]s" replaces its machine.`),
-		newNodeAction(s, "revive", "Replace the machine of a killed node", `revive starts a new machine for a killed node, and deletes the old Node object and its pods.`,
+		newNodeAction(s, "revive", "Replace the machine of a killed node",
+			`revive starts a new machine for a killed node, and deletes the old Node object and its pods.`,
 			"Node %s runs again."))
 	return c
 }

@@ -28,9 +28,11 @@ simulated account and load balancers keep running, so you can see the effect of 
   playground controller kill                                             like a crash; with several replicas, the leader
   playground controller upgrade bin/other                                replace the binary, replicas one after another
   playground controller stop && playground apply -f examples/shop.yaml   leave work for the next start`,
-		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		// so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newControllerStop(s), newControllerKill(s), newControllerUpgrade(s), newControllerStart(s, "start", "Start the controller after a stop, or after it ended by itself"),
+	c.AddCommand(newControllerStop(s), newControllerKill(s), newControllerUpgrade(s), newControllerStart(s, "start",
+		"Start the controller after a stop, or after it ended by itself"),
 		newControllerStart(s, "restart", "Stop the controller, if it runs, and start it"))
 	return c
 }
@@ -75,7 +77,8 @@ func newControllerStart(s *settings, action, short string) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Controller, "controller", "", "binary to run, for this and later starts")
-	c.Flags().StringArrayVar(&o.Args, "controller-arg", nil, "additional argument for this start, such as --log-level=debug; may be repeated")
+	c.Flags().StringArrayVar(&o.Args, "controller-arg", nil,
+		"additional argument for this start, such as --log-level=debug; may be repeated")
 	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time until the controller is healthy")
 	return c
 }
@@ -95,7 +98,8 @@ func begin(c *cobra.Command, e state.Endpoints, o order, timeout time.Duration) 
 	defer cancel()
 	result, err := send(ctx, e, o)
 	if errors.Is(err, context.DeadlineExceeded) && c.Context().Err() == nil {
-		return fmt.Errorf("the controller is not healthy after %v (--timeout); \"playground logs controller\" shows its log: %w", timeout, err)
+		return fmt.Errorf("the controller is not healthy after %v (--timeout); \"playground logs controller\" "+
+			"shows its log: %w", timeout, err)
 	}
 	if err != nil {
 		return err
@@ -112,9 +116,10 @@ func newControllerKill(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "kill",
 		Short: "Kill the controller like a crash; with several replicas, kill the leader",
-		Long: `kill ends the process of the controller at once (SIGKILL); everything else keeps running. A single controller does not run again until
-"playground controller start". With several replicas (up --replicas), kill ends the leader: another replica leads when the lease
-has expired, and the container of the killed replica starts again.`,
+		Long: `kill ends the process of the controller at once (SIGKILL); everything else keeps running. A single
+controller does not run again until "playground controller start". With several replicas (up
+--replicas), kill ends the leader: another replica leads when the lease has expired, and the
+container of the killed replica starts again.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()
@@ -125,9 +130,11 @@ has expired, and the container of the killed replica starts again.`,
 			if err != nil {
 				return err
 			}
-			text := fmt.Sprintf("Process %d of the controller was killed. The cluster and the account keep running; start it again with \"playground controller start\".", result.Killed)
+			text := fmt.Sprintf("Process %d of the controller was killed. The cluster and the account keep running; start it "+
+				"again with \"playground controller start\".", result.Killed)
 			if result.Replicas > 0 {
-				text = fmt.Sprintf("Process %d, which led, was killed. Another replica takes over when the lease has run out, after 15 s; its own container is started again.", result.Killed)
+				text = fmt.Sprintf("Process %d, which led, was killed. Another replica takes over when the lease has run out, "+
+					"after 15 s; its own container is started again.", result.Killed)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), text)
 			return err

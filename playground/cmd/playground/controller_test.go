@@ -120,7 +120,8 @@ func open(t *testing.T, env *controlled) (dir state.Dir, run func(args ...string
 		t.Fatal(err)
 	}
 	t.Cleanup(lock.Release)
-	end, err := serveOrders(env, &description{dir: dir, endpoints: state.Endpoints{PID: os.Getpid(), Simulator: "http://127.0.0.1:1"}})
+	end, err := serveOrders(env, &description{dir: dir, endpoints: state.Endpoints{
+		PID: os.Getpid(), Simulator: "http://127.0.0.1:1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +151,18 @@ func TestTheControllerIsStoppedAndStartedAlone(t *testing.T) {
 		pid           int
 		binary, args  string
 	}{
-		{"start", "error: the controller is already running (process 100); replace it with \"playground controller restart\"", 100, "usual", ""},
+		{"start", "error: the controller is already running (process 100); replace it with \"playground controller restart\"",
+			100, "usual", ""},
 		{"stop", "The controller has stopped", 0, "usual", ""},
 		{"stop", "error: the controller is not running; start it with \"playground controller start\"", 0, "usual", ""},
-		{"start --controller-arg=--a --controller-arg=--b=c", "The controller is running: process 101, metrics at http://127.0.0.1:101/metrics", 101, "usual", "--a --b=c"},
+		{"start --controller-arg=--a --controller-arg=--b=c",
+			"The controller is running: process 101, metrics at http://127.0.0.1:101/metrics", 101, "usual", "--a --b=c"},
 		{"restart", "The controller is running: process 102", 102, "usual", ""},
 		{"restart --controller " + other, "The controller is running: process 103", 103, other, ""},
-		{"restart --controller " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist", 103, other, ""},
-		{"restart --timeout 3s --controller-arg=--sick", "error: the controller is not healthy after 3s (--timeout); \"playground logs controller\"", 104, other, "--sick"},
+		{"restart --controller " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist",
+			103, other, ""},
+		{"restart --timeout 3s --controller-arg=--sick",
+			"error: the controller is not healthy after 3s (--timeout); \"playground logs controller\"", 104, other, "--sick"},
 		{"restart", "The controller is running: process 105", 105, other, ""},
 		{"kill", "Process 105 of the controller was killed. The cluster and the account keep running", 0, other, ""},
 		{"kill", "error: the controller is not running", 0, other, ""},
@@ -170,10 +175,13 @@ func TestTheControllerIsStoppedAndStartedAlone(t *testing.T) {
 		if !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)
 		}
-		if strings.Contains(tt.command, "--timeout") { // which is long enough for the order to arrive; the order ends a moment after the command, and the next one waits for it
+		// which is long enough for the order to arrive; the order ends a moment after the command, and the next one waits for
+		// it
+		if strings.Contains(tt.command, "--timeout") {
 			continue
 		}
-		if env.pid != tt.pid || env.binary != tt.binary || strings.Join(env.args, " ") != tt.args && tt.pid != 0 && tt.args != "" {
+		if env.pid != tt.pid || env.binary != tt.binary || strings.Join(env.args, " ") != tt.args && tt.pid != 0 &&
+			tt.args != "" {
 			t.Errorf("%s: %+v, want %+v", tt.command, env, tt)
 		}
 		if e, err := dir.Running(); err != nil || e.Controller != tt.pid && !strings.HasPrefix(tt.want, "error") {
@@ -227,7 +235,8 @@ func TestTheLeaderOfReplicasIsKilledAndAnotherOneRuns(t *testing.T) {
 	t.Parallel()
 	env := &controlled{binary: "usual", pid: 100, replicas: 2}
 	dir, run := open(t, env)
-	if got := run("controller", "kill"); !strings.HasPrefix(got, "Process 100, which led, was killed. Another replica takes over") {
+	if got := run("controller", "kill"); !strings.HasPrefix(got,
+		"Process 100, which led, was killed. Another replica takes over") {
 		t.Error(got)
 	}
 	if e, err := dir.Running(); err != nil || e.Controller != 1100 || e.Replicas != 2 {
@@ -262,7 +271,8 @@ func TestTheAPIServerAndNodesAreBrokenFromAnotherTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := send(t.Context(), e, order{Part: "node", Action: "paint"}); err == nil || !strings.Contains(err.Error(), "cannot paint the node") {
+	if _, err := send(t.Context(), e, order{Part: "node", Action: "paint"}); err == nil || !strings.Contains(err.Error(),
+		"cannot paint the node") {
 		t.Error(err)
 	}
 }
@@ -276,7 +286,8 @@ func TestOrdersOfStrangersAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.ControlToken = "guessed"
-	if _, err := send(t.Context(), e, order{Part: "controller", Action: "stop"}); err == nil || !strings.Contains(err.Error(), http.StatusText(http.StatusForbidden)) || env.pid != 100 {
+	if _, err := send(t.Context(), e, order{Part: "controller", Action: "stop"}); err == nil ||
+		!strings.Contains(err.Error(), http.StatusText(http.StatusForbidden)) || env.pid != 100 {
 		t.Errorf("%v, process %d", err, env.pid)
 	}
 }

@@ -22,13 +22,16 @@ func newExec(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command that resolves the names of load balancers by itself",
-		Long: `exec runs a command, such as a test suite written for EKS, with the variables of "playground env" and in a separate
-network (Linux namespaces; root is not needed). In this network, the playground's name server answers at port 53, and load balancers
-listen at the ports of their listeners, also below 1024. The network contains the cluster, the AWS API and the load balancers, and no
-other machine: the command can reach neither AWS nor the internet, and nobody can reach servers of the command.
+		Long: `exec runs a command, such as a test suite written for EKS, with the variables of "playground env"
+and in a separate network (Linux namespaces; root is not needed). In this network, the playground's
+name server answers at port 53, and load balancers listen at the ports of their listeners, also
+below 1024. The network contains the cluster, the AWS API and the load balancers, and no other
+machine: the command can reach neither AWS nor the internet, and nobody can reach servers of the
+command.
 
-With --names none, the command has only the variables. Use this if namespaces are not permitted. Names of load balancers then resolve
-only at the name server that "playground status" shows, and ports below 1024 may have other numbers.
+With --names none, the command has only the variables. Use this if namespaces are not permitted.
+Names of load balancers then resolve only at the name server that "playground status" shows, and
+ports below 1024 may have other numbers.
 
 The exit status is the command's; 127 if the command is not found, 126 if it cannot run.`,
 		Example: `  playground exec -- go test ./test/e2e/ingress/...
@@ -61,7 +64,8 @@ The exit status is the command's; 127 if the command is not found, 126 if it can
 	}
 	c.Flags().SetInterspersed(false)
 	c.Flags().StringVar(&names, "names", names, "how the command resolves names of load balancers: namespace, or none")
-	if err := c.RegisterFlagCompletionFunc("names", cobra.FixedCompletions([]string{namesByNamespace, namesNone}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := c.RegisterFlagCompletionFunc("names", cobra.FixedCompletions([]string{namesByNamespace, namesNone},
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
 	return c

@@ -20,14 +20,15 @@ func newFault(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fault",
 		Short: "Have calls to the simulated AWS fail, hang or be lost",
-		Long: `fault manages rules by which calls to the simulated AWS fail, take longer or lose their answers. The first rule that selects a
-call applies. Rules end with the playground, or as their flags say.`,
+		Long: `fault manages rules by which calls to the simulated AWS fail, take longer or lose their answers. The
+first rule that selects a call applies. Rules end with the playground, or as their flags say.`,
 		Example: `  playground fault add CreateRule --error TooManyRules
   playground fault add 'Describe*' --kind throttled --times 20
   playground fault add RegisterTargets --latency 5s --for 1m
   playground fault list
   playground fault clear`,
-		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		// so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newFaultAdd(s), newFaultList(s), newFaultClear(s))
 	return c
@@ -47,8 +48,9 @@ func newFaultAdd(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add OPERATION",
 		Short: "Add a rule for calls of an operation",
-		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer. A name that ends in * means all operations that begin so.
---error or --kind, --latency, --reset, --lose and --empty say what happens to the call; you can combine them.`,
+		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer. A name that ends in *
+means all operations that begin so. --error or --kind, --latency, --reset, --lose and --empty say
+what happens to the call; you can combine them.`,
 		Example: `  playground fault add CreateLoadBalancer --error TooManyLoadBalancers
   playground fault add '*' --kind throttled --probability 0.3
   playground fault add CreateTargetGroup --lose --times 1       AWS creates it, and the answer is lost`,
@@ -74,14 +76,16 @@ func newFaultAdd(s *settings) *cobra.Command {
 				}
 			}
 			if f.Kind+f.Code == "" && f.Latency == 0 && !f.Reset && !f.Lose && !f.Empty {
-				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose or --empty", f.Action, strings.Join(gate.Kinds(), "|"))
+				return fmt.Errorf("say what happens to %s: --error CODE, --kind %s, --latency 5s, --reset, --lose or --empty",
+					f.Action, strings.Join(gate.Kinds(), "|"))
 			}
 			id, err := client.AddFault(c.Context(), f)
 			if err != nil {
 				return err
 			}
 			f.ID = id
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Rule %s: %s %s. \"playground fault clear %[1]s\" ends it.\n", id, f.Action, effect(f))
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Rule %s: %s %s. \"playground fault clear %[1]s\" ends it.\n", id,
+				f.Action, effect(f))
 			return err
 		},
 	}
@@ -91,7 +95,8 @@ func newFaultAdd(s *settings) *cobra.Command {
 	flags.StringVar(&f.Resource, "resource", "", "only calls whose parameters contain this text, such as a name or an ARN")
 	flags.StringVar(&f.Code, "error", "", "refuse with this error code of AWS")
 	flags.IntVar(&f.Status, "status", 0, "HTTP status of --error (default 400)")
-	flags.StringVar(&f.Kind, "kind", "", "refuse with the error of the service in this case: "+strings.Join(gate.Kinds(), ", "))
+	flags.StringVar(&f.Kind, "kind", "", "refuse with the error of the service in this case: "+
+		strings.Join(gate.Kinds(), ", "))
 	flags.DurationVar(&f.Latency, "latency", 0, "time that a call takes in addition")
 	flags.BoolVar(&f.Reset, "reset", false, "cut the connection before the call has an effect")
 	flags.BoolVar(&f.Lose, "lose", false, "cut the connection after the call has had its effect")
@@ -100,14 +105,15 @@ func newFaultAdd(s *settings) *cobra.Command {
 	flags.IntVar(&f.Skip, "skip", 0, "number of calls before that")
 	flags.Float64Var(&f.Probability, "probability", 0, "chance of each call, between 0 and 1 (default: 1)")
 	flags.DurationVar(&f.For, "for", 0, "end the rule so long after it happened first")
-	if err := c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(gate.Kinds(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(gate.Kinds(),
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
 	return c
 }
 
-// operations are the names of those that simulators serve. The table of the controller's own (internal/aws/awsclient) has fewer, but it would
-// link a client of each service into the playground.
+// operations are the names of those that simulators serve. The table of the controller's own (internal/aws/awsclient)
+// has fewer, but it would link a client of each service into the playground.
 func operations() ([]string, error) {
 	sim, err := awssim.New(awssim.Options{})
 	if err != nil {
@@ -116,8 +122,8 @@ func operations() ([]string, error) {
 	return sim.Operations(), sim.Close()
 }
 
-// knownOperation refuses an operation that the simulator does not serve and that was not called yet: a misspelt one would select
-// nothing.
+// knownOperation refuses an operation that the simulator does not serve and that was not called yet: a misspelt one
+// would select nothing.
 func knownOperation(ctx context.Context, client *simclient.Client, name string) error {
 	counts, err := client.Counts(ctx)
 	if err != nil {
@@ -144,7 +150,8 @@ func knownOperation(ctx context.Context, client *simclient.Client, name string) 
 		return fmt.Errorf("no operation %q is known; name its service with --service if it exists", name)
 	}
 	slices.Sort(like)
-	return fmt.Errorf("no operation %q is known, did you mean %s? Name its service with --service if it exists", name, strings.Join(slices.Compact(like), " or "))
+	return fmt.Errorf("no operation %q is known, did you mean %s? Name its service with --service if it exists", name,
+		strings.Join(slices.Compact(like), " or "))
 }
 
 // effect is what a rule does, in words.
@@ -218,7 +225,8 @@ func printFaults(out io.Writer, rules []gate.FaultStatus) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RULE\tOPERATION\tAPPLIED\tEFFECT") //nolint:errcheck // Flush returns it
 	for _, r := range rules {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", r.Rule.ID, cmp.Or(r.Rule.Action, "*"), r.Struck, effect(r.Rule)) //nolint:errcheck // Flush returns it
+		//nolint:errcheck // Flush returns it
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", r.Rule.ID, cmp.Or(r.Rule.Action, "*"), r.Struck, effect(r.Rule))
 	}
 	return w.Flush()
 }

@@ -32,7 +32,8 @@ func withAccount(t *testing.T) (sim *awssim.Simulator, run func(command string) 
 		t.Fatal(err)
 	}
 	t.Cleanup(lock.Release)
-	if err := dir.Write(state.Endpoints{PID: os.Getpid(), Simulator: server.URL, Nodes: []string{"one", "two"}}); err != nil {
+	if err := dir.Write(state.Endpoints{PID: os.Getpid(), Simulator: server.URL, Nodes: []string{"one", "two"}}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	return sim, func(command string) string {
@@ -52,15 +53,20 @@ func TestFaultsAreAddedListedAndCleared(t *testing.T) {
 	sim, run := withAccount(t)
 	for _, tt := range []struct{ command, want string }{
 		{"fault list", "There are no rules"},
-		{"fault add CreateRule --error TooManyRules --times 2", `Rule fault-1: CreateRule is refused: TooManyRules, 2 times. "playground fault clear fault-1" ends it.`},
-		{"fault add Describe* --kind throttled --probability 0.5 --id slow --latency 2s --for 1m", "Rule slow: Describe* takes 2s longer, is refused: throttled, by a chance of 0.5, for 1m0s."},
+		{"fault add CreateRule --error TooManyRules --times 2",
+			`Rule fault-1: CreateRule is refused: TooManyRules, 2 times. "playground fault clear fault-1" ends it.`},
+		{"fault add Describe* --kind throttled --probability 0.5 --id slow --latency 2s --for 1m",
+			"Rule slow: Describe* takes 2s longer, is refused: throttled, by a chance of 0.5, for 1m0s."},
 		{"fault add CreateRule", "error: say what happens to CreateRule: --error CODE, --kind "},
 		{"fault add", "error: playground fault add needs an operation"},
-		{"fault add CreateLoadBalncer --lose", `error: no operation "CreateLoadBalncer" is known, did you mean CreateLoadBalancer?`},
+		{"fault add CreateLoadBalncer --lose",
+			`error: no operation "CreateLoadBalncer" is known, did you mean CreateLoadBalancer?`},
 		{"fault add Paint --lose", `error: no operation "Paint" is known; name its service`},
 		{"fault add Paint --lose --service art", "Rule fault-2: Paint is cut after its effect."},
-		{"fault add CreateRule --kind odd", `error: simulator: POST faults: 400 Bad Request: fault "": kind "odd" does not exist`},
-		{"fault list", "RULE     OPERATION   APPLIED  EFFECT\nfault-1  CreateRule  0        is refused: TooManyRules, 2 times\n"},
+		{"fault add CreateRule --kind odd",
+			`error: simulator: POST faults: 400 Bad Request: fault "": kind "odd" does not exist`},
+		{"fault list", "RULE     OPERATION   APPLIED  EFFECT\nfault-1  CreateRule  0        is refused: " +
+			"TooManyRules, 2 times\n"},
 		{"fault list -o json", "[\n"},
 		{"fault clear other", `error: there is no rule "other"; "playground fault list"`},
 		{"fault clear slow", "Removed: slow"},
@@ -119,7 +125,8 @@ func TestCompletionHasTheNamesOfNodesAndRules(t *testing.T) {
 	t.Parallel()
 	_, run := withAccount(t)
 	run("fault add CreateRule --lose --id mine")
-	for command, want := range map[string]string{"__complete node kill x": "one\ntwo", "__complete fault clear m": "mine"} {
+	for command, want := range map[string]string{"__complete node kill x": "one\ntwo",
+		"__complete fault clear m": "mine"} {
 		if got := run(command); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", command, got, want)
 		}

@@ -47,29 +47,41 @@ type launch struct {
 
 func (l *launch) addFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&l.account, "account", "", "YAML file with the initial content of the account (default: a VPC over three zones, three nodes, certificates)")
+	f.StringVar(&l.account, "account", "", "YAML file with the initial content of the account (default: a VPC over "+
+		"three zones, three nodes, certificates)")
 	f.StringVar(&l.profile, "profile", "fast", "duration of AWS operations: instant, fast or real")
 	f.StringVar(&l.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
-	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil, "additional argument for the controller, such as --log-level=debug; may be repeated")
-	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil,
+		"additional argument for the controller, such as --log-level=debug; may be repeated")
+	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"},
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
-	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts, such as additional CRDs and RBAC; may be repeated")
-	f.StringVar(&l.from, "from", "", "chart: install the controller as the Helm chart does it, with its rights, arguments and replicas (default: one controller with the rights of existing installations)")
-	f.StringArrayVar(&l.values, "values", nil, "file with values of the chart, for --from chart; may be repeated, later ones win")
-	f.IntVar(&l.replicas, "replicas", 1, "number of controllers; more than one are installed by the chart, and elect a leader")
+	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller "+
+		"starts, such as additional CRDs and RBAC; may be repeated")
+	f.StringVar(&l.from, "from", "", "chart: install the controller as the Helm chart does it, with its rights, "+
+		"arguments and replicas (default: one controller with the rights of existing installations)")
+	f.StringArrayVar(&l.values, "values", nil, "file with values of the chart, for --from chart; may be repeated, "+
+		"later ones win")
+	f.IntVar(&l.replicas, "replicas", 1, "number of controllers; more than one are installed by the chart, and "+
+		"elect a leader")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
-	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
-	f.BoolVar(&l.accelerators, "global-accelerator", false, "install the definition of GlobalAccelerators, and have the controller serve them")
+	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false,
+		"start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no "+
+			"GatewayClasses")
+	f.BoolVar(&l.accelerators, "global-accelerator", false,
+		"install the definition of GlobalAccelerators, and have the controller serve them")
 	f.StringVar(&l.families, "ip-families", "ipv4", "IP families of nodes, pods and Services: ipv4, or ipv4,ipv6")
-	f.StringVar(&l.images, "images", "", "YAML file that says which images serve what: patterns with ports, texts and protocols (docs/tasks/foreign-suites.md)")
+	f.StringVar(&l.images, "images", "", "YAML file that says which images serve what: patterns with ports, texts and "+
+		"protocols (docs/tasks/foreign-suites.md)")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
 }
 
 // options turns the flags into what an environment needs.
 func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
-	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, WithoutGatewayAPI: l.noGatewayAPI, GlobalAccelerator: l.accelerators, Listen: l.listen,
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests,
+		WithoutGatewayAPI: l.noGatewayAPI, GlobalAccelerator: l.accelerators, Listen: l.listen,
 		Speed: 1} // a clock that "playground clock" can move
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
@@ -189,7 +201,8 @@ func (l *launch) release() (*environment.Release, error) {
 }
 
 // start starts an environment and writes its description.
-func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options, out io.Writer) (*environment.Environment, state.Endpoints, error) {
+func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options, out io.Writer) (
+	*environment.Environment, state.Endpoints, error) {
 	began := time.Now()
 	e := state.Endpoints{PID: os.Getpid(), Started: began}
 	if err := dir.Write(e); err != nil {
@@ -201,9 +214,11 @@ func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options
 	env, err := environment.Start(startCtx, o)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, e, fmt.Errorf("%w: another program uses this address; choose another one with --aws-listen, or leave it to the playground", err)
+		return nil, e, fmt.Errorf("%w: another program uses this address; choose another one with --aws-listen, or leave "+
+			"it to the playground", err)
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-		return nil, e, fmt.Errorf("the start took longer than %v (--start-timeout): %w; the logs are in %s", l.startTimeout, err, filepath.Join(string(dir), "logs"))
+		return nil, e, fmt.Errorf("the start took longer than %v (--start-timeout): %w; the logs are in %s", l.startTimeout,
+			err, filepath.Join(string(dir), "logs"))
 	case err != nil:
 		return nil, e, err
 	}
@@ -239,8 +254,8 @@ func readable(files []string) error {
 	return nil
 }
 
-// keepTerminal sends what libraries write to file descriptor 2 behind our back to a log: the API server's etcd client opened
-// its logger on it before main began. Our own errors, and the trace of a crash, still go to the terminal.
+// keepTerminal sends what libraries write to file descriptor 2 behind our back to a log: the API server's etcd client
+// opened its logger on it before main began. Our own errors, and the trace of a crash, still go to the terminal.
 func keepTerminal(dir state.Dir) error {
 	path := dir.LogPath("stderr")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -152,7 +152,8 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 				}
 			}
 		}
-		row("in AWS", fmt.Sprintf("load balancers: %d, target groups: %d, targets healthy: %d of %d", len(r.LoadBalancers), len(r.TargetGroups), healthy, targets))
+		row("in AWS", fmt.Sprintf("load balancers: %d, target groups: %d, targets healthy: %d of %d", len(r.LoadBalancers),
+			len(r.TargetGroups), healthy, targets))
 		for _, lb := range r.LoadBalancers {
 			row("", lb.DNSName+" "+lb.State)
 		}

@@ -1,5 +1,5 @@
-// Command playground runs a Kubernetes cluster, a simulated AWS account and the load balancer controller on one machine, and
-// offers the tools to use them: kubectl, curl and a look into the account.
+// Command playground runs a Kubernetes cluster, a simulated AWS account and the load balancer controller on one
+// machine, and offers the tools to use them: kubectl, curl and a look into the account.
 package main
 
 import (
@@ -42,8 +42,8 @@ func spelledOut(args []string) []string {
 	return args
 }
 
-// dropForeignFlags removes the flags that the API server's packages registered for all programs that link them: a --version
-// that would print theirs, on every command.
+// dropForeignFlags removes the flags that the API server's packages registered for all programs that link them: a
+// --version that would print theirs, on every command.
 func dropForeignFlags() { pflag.CommandLine = pflag.NewFlagSet("playground", pflag.ContinueOnError) }
 
 // silent is an error that was already printed; it only sets the exit status.

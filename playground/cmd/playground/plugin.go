@@ -35,7 +35,8 @@ func pluginPath() (string, error) {
 	}
 	path, err := exec.LookPath(pluginName)
 	if err != nil {
-		return "", fmt.Errorf("the program of kubectl lbc is neither %s nor %s in PATH: run \"make build\"", beside, pluginName)
+		return "", fmt.Errorf("the program of kubectl lbc is neither %s nor %s in PATH: run \"make build\"",
+			beside, pluginName)
 	}
 	return path, nil
 }
@@ -46,7 +47,8 @@ type streams struct {
 	out, err io.Writer
 }
 
-// runPlugin runs lbc as kubectl does, for the cluster and the account of the playground. Without a playground it can print help, and plan files.
+// runPlugin runs lbc as kubectl does, for the cluster and the account of the playground. Without a playground it can
+// print help, and plan files.
 func runPlugin(ctx context.Context, s *settings, io streams, args ...string) error {
 	path, err := pluginPath()
 	if err != nil {
@@ -92,7 +94,8 @@ func runsAlone(args []string) bool {
 // completePlugin completes the last of the arguments of lbc as lbc does.
 func completePlugin(ctx context.Context, s *settings, args []string) ([]string, cobra.ShellCompDirective) {
 	var out bytes.Buffer
-	if err := runPlugin(ctx, s, streams{strings.NewReader(""), &out, io.Discard}, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil {
+	if err := runPlugin(ctx, s, streams{strings.NewReader(""), &out, io.Discard},
+		append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	return completions(out.String())

@@ -76,14 +76,15 @@ type managed interface {
 	ReviveNode(ctx context.Context, name string) error
 }
 
-// remote takes orders from other commands of the same user: they find address and token in the state directory, which only
-// that user can read.
+// remote takes orders from other commands of the same user: they find address and token in the state directory, which
+// only that user can read.
 type remote struct {
 	env         managed
 	description *description
 	token       string
 
-	controller, apiServer, node sync.Mutex // one order at a time for each part: a paused API server must not wait for a controller that waits for it
+	// one order at a time for each part: a paused API server must not wait for a controller that waits for it
+	controller, apiServer, node sync.Mutex
 }
 
 // serveOrders begins to take orders and returns how to end it.
@@ -190,7 +191,9 @@ func (r *remote) direct(ctx context.Context, o order) (result outcome, err error
 		r.env.StopController() // forgets one that ended by itself
 		return result, errors.New(`the controller is not running; start it with "playground controller start"`)
 	case o.Action == "start" && runs:
-		return result, fmt.Errorf(`the controller is already running (process %d); replace it with "playground controller restart"`, r.env.ControllerPID())
+		return result,
+			fmt.Errorf(`the controller is already running (process %d); replace it with "playground controller restart"`,
+				r.env.ControllerPID())
 	case o.Action == "kill":
 		result.Killed, err = r.env.KillLeader(ctx)
 		return result, err
@@ -212,7 +215,9 @@ func (r *remote) direct(ctx context.Context, o order) (result outcome, err error
 // send has the running playground carry out an order.
 func send(ctx context.Context, e state.Endpoints, o order) (outcome, error) {
 	if e.Control == "" {
-		return outcome{}, errors.New(`the running playground takes no commands to its parts: it is still starting ("playground status"), or of an older version`)
+		return outcome{},
+			errors.New(
+				`the running playground takes no commands to its parts: it is still starting ("playground status"), or of an older version`)
 	}
 	body, err := json.Marshal(o)
 	if err != nil {

@@ -43,10 +43,14 @@ Without a command it runs "up".`,
 		SilenceUsage:  true,
 		RunE:          up.RunE,
 	}
-	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
-	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: the one around the working directory or the binary)")
+	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "",
+		"directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
+	root.PersistentFlags().StringVar(&s.repo, "repo", "",
+		"checkout of the repository with config/crd and examples (default: the one around the working directory "+
+			"or the binary)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newExec(s), newAWS(s), newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newExec(s), newAWS(s),
+		newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
 	return root
 }
 
@@ -121,8 +125,8 @@ func named(what string, single bool) cobra.PositionalArgs {
 	}
 }
 
-// onlyCommands is an argument check for commands that take nothing but the name of a command: a misspelt one is an error, with
-// what may have been meant.
+// onlyCommands is an argument check for commands that take nothing but the name of a command: a misspelt one is an
+// error, with what may have been meant.
 func onlyCommands(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

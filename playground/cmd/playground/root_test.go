@@ -62,11 +62,14 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 func TestErrorsWithoutAPlaygroundNameTheCommandThatStartsOne(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"exec", "--", "true"}, {"apply", "-f", "x.yaml"}, {"logs"},
+		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"},
+		{"aws", "calls"}, {"exec", "--", "true"}, {"apply", "-f", "x.yaml"}, {"logs"},
 		{"controller", "stop"}, {"controller", "start"}, {"controller", "restart", "--controller-arg=--log-level=debug"},
-		{"controller", "kill"}, {"controller", "upgrade", "x"}, {"apiserver", "restart"}, {"apiserver", "pause"}, {"apiserver", "resume"},
+		{"controller", "kill"}, {"controller", "upgrade", "x"}, {"apiserver", "restart"}, {"apiserver", "pause"},
+		{"apiserver", "resume"},
 		{"apiserver", "cut"}, {"apiserver", "snapshot"}, {"apiserver", "restore"},
-		{"node", "kill", "x"}, {"node", "revive", "x"}, {"fault", "add", "CreateRule", "--kind", "throttled"}, {"fault", "list"}, {"fault", "clear"},
+		{"node", "kill", "x"}, {"node", "revive", "x"}, {"fault", "add", "CreateRule", "--kind", "throttled"},
+		{"fault", "list"}, {"fault", "clear"},
 		{"clock"}, {"clock", "advance", "5m"}, {"clock", "scale", "10"},
 	} {
 		_, err := execute(t, args...)
@@ -92,11 +95,12 @@ func TestMistakesAreReportedWithTheirRemedy(t *testing.T) {
 		`run "make build"`:                      {"up", "--controller", filepath.Join(directory, "missing")},
 		"is not an executable file":             {"up", "--controller", directory},
 		`--profile "slow" is not instant, fast`: {"up", "--profile", "slow", "--controller", binary},
-		"--account":                             {"up", "--account", filepath.Join(directory, "missing"), "--controller", binary},
-		"run needs --once":                      {"run", "x.yaml"},
-		"no such file":                          {"run", "--once", filepath.Join(directory, "missing.yaml")},
-		`-o "yaml" is not wide or json`:         {"aws", "calls", "-o", "yaml"},
-		"name the checkout with --repo":         {"up", "--repo", "/"},
+		"--account": {"up", "--account", filepath.Join(directory, "missing"),
+			"--controller", binary},
+		"run needs --once":              {"run", "x.yaml"},
+		"no such file":                  {"run", "--once", filepath.Join(directory, "missing.yaml")},
+		`-o "yaml" is not wide or json`: {"aws", "calls", "-o", "yaml"},
+		"name the checkout with --repo": {"up", "--repo", "/"},
 		`unknown command "upp" for "playground", did you mean up?`: {"upp"},
 		`"playground aws", did you mean calls?`:                    {"aws", "call"},
 		`unknown command "foo"`:                                    {"aws", "foo"},
@@ -139,7 +143,8 @@ func TestCompletionHasKubectlsWordsAndOurValues(t *testing.T) {
 		"resume":    {"apiserver", "res"},
 		"--control": {"controller", "start", "--control"},
 	} {
-		if out, err := execute(t, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil || !strings.Contains(out, want) {
+		if out, err := execute(t, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil ||
+			!strings.Contains(out, want) {
 			t.Errorf("%v: no %q, %v\n%s", args, want, err, out)
 		}
 	}
@@ -180,7 +185,8 @@ func TestOurFlagsAreTakenFromTheFrontOfKubectlsOnly(t *testing.T) {
 func TestExitStatusesAreThoseOfTheToolThatFailed(t *testing.T) {
 	for want, err := range map[int]error{
 		130: fmt.Errorf("start: %w", context.Canceled),
-		0:   nil, 1: errors.New("ours"), 3: silent{3}, 6: &curl.ExitError{Code: 6, Err: errors.New("no host")}, 7: &kubectl.ExitError{Code: 7},
+		0:   nil, 1: errors.New("ours"), 3: silent{3}, 6: &curl.ExitError{Code: 6, Err: errors.New("no host")},
+		7: &kubectl.ExitError{Code: 7},
 	} {
 		if got := exitStatus(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)

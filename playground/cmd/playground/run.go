@@ -32,10 +32,12 @@ func newRun(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run --once FILE...",
 		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, and stop",
-		Long: `run starts a separate playground. For each file it applies the manifests, waits until each Ingress and
-each Service with a load balancer has an address and each Gateway is programmed, requests every path of every rule at every listener until it
-answers 200 (or, where an action or a condition decides, anything below 500), deletes the file, and waits until
-the AWS account is as it was before. It prints listeners and routes of Gateways that are not accepted, and requests all others. The exit status is 0 if all steps succeed.`,
+		Long: `run starts a separate playground. For each file it applies the manifests, waits until each Ingress
+and each Service with a load balancer has an address and each Gateway is programmed, requests every
+path of every rule at every listener until it answers 200 (or, where an action or a condition
+decides, anything below 500), deletes the file, and waits until the AWS account is as it was before.
+It prints listeners and routes of Gateways that are not accepted, and requests all others. The exit
+status is 0 if all steps succeed.`,
 		Example: `  playground run --once examples/nlb.yaml
   playground run --once --account account.yaml --profile instant manifests/*.yaml`,
 		Args: named("a file with manifests", false),
@@ -48,7 +50,8 @@ the AWS account is as it was before. It prints listeners and routes of Gateways 
 	}
 	o.addFlags(c)
 	c.Flags().BoolVar(&o.once, "once", false, "stop when all files are done")
-	c.Flags().BoolVar(&o.together, "together", false, "apply all files before the first is verified, and delete them at the end")
+	c.Flags().BoolVar(&o.together, "together", false,
+		"apply all files before the first is verified, and delete them at the end")
 	c.Flags().BoolVar(&o.keepLogs, "keep-logs", false, "keep the directory with the logs")
 	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "maximum time for each step")
 	return c
@@ -113,7 +116,8 @@ func (o *runOptions) run(ctx context.Context, files []string, out io.Writer) (er
 }
 
 // tryOut applies files, waits until their hosts answer, deletes them, and waits until the account is as before.
-func tryOut(ctx context.Context, t *trial.Trial, group []string, before simclient.Resources, report func(text string)) error {
+func tryOut(ctx context.Context, t *trial.Trial, group []string, before simclient.Resources,
+	report func(text string)) error {
 	for _, f := range group {
 		if err := t.Apply(ctx, f); err != nil {
 			return err

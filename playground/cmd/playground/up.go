@@ -40,9 +40,9 @@ func newUp(s *settings) *cobra.Command {
 controller, applies an example, waits until its load balancer answers, and prints what it created and how to use
 it. It runs until Ctrl-C (or "playground down") and then stops everything that it started.
 
-The cluster has the kinds of the Gateway API (standard channel) and GatewayClasses alb, nlb and auto, unless
-you pass --without-gateway-api. A DNS server on 127.0.0.1 answers the names of load balancers with the loopback addresses
-at which they listen.`,
+The cluster has the kinds of the Gateway API (standard channel) and GatewayClasses alb, nlb and
+auto, unless you pass --without-gateway-api. A DNS server on 127.0.0.1 answers the names of load
+balancers with the loopback addresses at which they listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.detach {
@@ -112,7 +112,8 @@ func (o *upOptions) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	var text strings.Builder
-	g := guide{self: o.settings.self(), endpoints: endpoints, dir: dir, examples: root.Example(""), gatewayAPI: !o.noGatewayAPI}
+	g := guide{self: o.settings.self(), endpoints: endpoints, dir: dir, examples: root.Example(""),
+		gatewayAPI: !o.noGatewayAPI}
 	if err := g.write(ctx, &text, env); err != nil {
 		return err
 	}
@@ -132,7 +133,9 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 		}
 		progress(out, time.Since(began), "applied "+filepath.Base(f))
 	}
-	if err := t.WaitAddresses(ctx, func(object, host string) { progress(out, time.Since(began), object+" has address "+host) }); err != nil {
+	if err := t.WaitAddresses(ctx, func(object, host string) {
+		progress(out, time.Since(began), object+" has address "+host)
+	}); err != nil {
 		return err
 	}
 	refused, err := t.Refused(ctx)
@@ -146,7 +149,8 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 	if err != nil {
 		return err
 	}
-	progress(out, time.Since(began), fmt.Sprintf("%d of %d requests are answered: the load balancers carry traffic", answered, answered))
+	progress(out, time.Since(began), fmt.Sprintf("%d of %d requests are answered: the load balancers carry traffic",
+		answered, answered))
 	// What is printed next is clearer once all is settled, but with times as in AWS that would take minutes.
 	if err := t.Settle(ctx, 2*time.Second); err != nil && ctx.Err() != nil {
 		return err
@@ -160,7 +164,8 @@ type parts interface {
 	ControllerFailed() error
 }
 
-// stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only printed: what it made goes on.
+// stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only printed: what it
+// made goes on.
 func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -175,7 +180,9 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 			}
 			err := p.ControllerFailed()
 			if err != nil && !reported {
-				fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with \"playground controller start\".\n%v\n", err) //nolint:errcheck // a terminal
+				//nolint:errcheck // a terminal
+				fmt.Fprintf(out, "\nThe controller has exited; the cluster and the account keep running. Start it again with "+
+					"\"playground controller start\".\n%v\n", err)
 			}
 			reported = err != nil
 		}

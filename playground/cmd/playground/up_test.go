@@ -42,7 +42,8 @@ func TestAControllerThatEndsDoesNotEndThePlayground(t *testing.T) {
 func TestReadsLagAsSeldomAsInAWSWithEveryProfile(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []string{"instant", "fast", "real"} {
-		o, err := (&launch{profile: profile, noController: true, replicas: 1}).options(state.Dir(t.TempDir()), repository.Root("../../.."))
+		o, err := (&launch{profile: profile, noController: true, replicas: 1}).options(state.Dir(t.TempDir()),
+			repository.Root("../../.."))
 		if err != nil || o.Profile.LagChance != account.DefaultLagChance {
 			t.Errorf("%s: a chance of %v, %v", profile, o.Profile.LagChance, err)
 		}

@@ -56,7 +56,8 @@ func completeKubectl(ctx context.Context, s *settings, args []string) ([]string,
 	if dir, e, err := s.running(); err == nil {
 		kubeconfig, cache = e.Kubeconfig, dir.CacheDir()
 	}
-	if err := kubectl.Run(ctx, kubeconfig, cache, streams, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil {
+	if err := kubectl.Run(ctx, kubeconfig, cache, streams, append([]string{cobra.ShellCompRequestCmd}, args...)...); err !=
+		nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	return completions(out.String())
@@ -103,10 +104,12 @@ func runKubectl(ctx context.Context, s *settings, args ...string) error {
 	switch {
 	case err == nil:
 		kubeconfig, cache = e.Kubeconfig, dir.CacheDir()
-	case len(args) > 0 && args[0] != "help" && args[0] != "options" && !strings.Contains(" "+strings.Join(args, " ")+" ", " --help ") && !strings.Contains(" "+strings.Join(args, " ")+" ", " -h "):
+	case len(args) > 0 && args[0] != "help" && args[0] != "options" && !strings.Contains(" "+strings.Join(args, " ")+" ",
+		" --help ") && !strings.Contains(" "+strings.Join(args, " ")+" ", " -h "):
 		return err
 	}
-	return kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, args...)
+	return kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
+		args...)
 }
 
 func newApply(s *settings) *cobra.Command {
@@ -155,7 +158,8 @@ func newCurl(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = curl.Run(c.Context(), curl.Simulator{Endpoints: client.Topology, CA: ca}, o, args[0], curl.Streams{Out: c.OutOrStdout(), Err: c.ErrOrStderr()})
+			err = curl.Run(c.Context(), curl.Simulator{Endpoints: client.Topology, CA: ca}, o, args[0], curl.Streams{
+				Out: c.OutOrStdout(), Err: c.ErrOrStderr()})
 			var exit *curl.ExitError
 			if o.Silent && errors.As(err, &exit) {
 				return silent{exit.Code}
@@ -170,7 +174,8 @@ func newCurl(s *settings) *cobra.Command {
 func newAWS(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "aws", Short: "Inspect the simulated AWS account",
-		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		// so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newResources(s), newCalls(s))
 	return c
@@ -250,7 +255,8 @@ func newCalls(s *settings) *cobra.Command {
 			return report.Calls(c.OutOrStdout(), calls, output == "wide")
 		},
 	}
-	c.Flags().StringVar(&f.Service, "service", "", "only this service, as the column CALL names it: elasticloadbalancing, ec2, acm, wafv2 …")
+	c.Flags().StringVar(&f.Service, "service", "", "only this service, as the column CALL names it: "+
+		"elasticloadbalancing, ec2, acm, wafv2 …")
 	c.Flags().StringVar(&f.Action, "action", "", "only this action; * stands for any text")
 	c.Flags().StringVar(&f.Caller, "caller", "", "only this caller")
 	c.Flags().BoolVar(&f.Failed, "failed", false, "only calls that failed")
@@ -265,7 +271,8 @@ func newCalls(s *settings) *cobra.Command {
 // addOutput adds -o with the forms that there are besides a table.
 func addOutput(c *cobra.Command, output *string, forms ...string) {
 	c.Flags().StringVarP(output, "output", "o", "", strings.Join(forms, " or ")+" (default: a table)")
-	if err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := c.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined one line above
 	}
 	run := c.RunE

@@ -25,7 +25,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/standin"
 )
 
-var acceleratorResource = schema.GroupVersionResource{Group: "aga.k8s.aws", Version: "v1beta1", Resource: "globalaccelerators"}
+var acceleratorResource = schema.GroupVersionResource{Group: "aga.k8s.aws", Version: "v1beta1",
+	Resource: "globalaccelerators"}
 
 // edge is a GlobalAccelerator.
 type edge struct {
@@ -35,12 +36,15 @@ type edge struct {
 
 // manifest is the object with the fields of its spec in a line of YAML.
 func (e edge) manifest(spec string) string {
-	return fmt.Sprintf("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: %s, namespace: %s}\nspec: {%s}\n---\n", e.name, e.ns, spec)
+	return fmt.Sprintf("apiVersion: aga.k8s.aws/v1beta1\nkind: GlobalAccelerator\nmetadata: {name: %s, namespace: "+
+		"%s}\nspec: {%s}\n---\n", e.name, e.ns, spec)
 }
 
-// listening is the manifest with one listener, whose one endpoint group has the endpoints. Of the listener and of the group further fields are given.
+// listening is the manifest with one listener, whose one endpoint group has the endpoints. Of the listener and of the
+// group further fields are given.
 func (e edge) listening(listener, group string, endpoints ...string) string {
-	return e.manifest(fmt.Sprintf("listeners: [{%sendpointGroups: [{%sendpoints: [{%s}]}]}]", fields(listener), fields(group), strings.Join(endpoints, "}, {")))
+	return e.manifest(fmt.Sprintf("listeners: [{%sendpointGroups: [{%sendpoints: [{%s}]}]}]", fields(listener),
+		fields(group), strings.Join(endpoints, "}, {")))
 }
 
 // fields are fields before others.
@@ -66,8 +70,8 @@ func (e edge) get(ctx context.Context) (*agav1beta1.GlobalAccelerator, error) {
 	return ga, runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, ga)
 }
 
-// deployed waits until the object is ready, AWS has deployed its accelerator with the tree that is wanted, and every endpoint is healthy. It compares what the status
-// shows with what AWS holds.
+// deployed waits until the object is ready, AWS has deployed its accelerator with the tree that is wanted, and every
+// endpoint is healthy. It compares what the status shows with what AWS holds.
 func (e edge) deployed(t *testing.T, want ...string) simclient.Accelerator {
 	t.Helper()
 	var a simclient.Accelerator
@@ -78,7 +82,8 @@ func (e edge) deployed(t *testing.T, want ...string) simclient.Accelerator {
 		}
 		s := ga.Status
 		ready := apimeta.FindStatusCondition(s.Conditions, "Ready")
-		if ready == nil || ready.Status != metav1.ConditionTrue || ptr.Deref(s.ObservedGeneration, 0) != ga.Generation || ptr.Deref(s.Status, "") != "DEPLOYED" {
+		if ready == nil || ready.Status != metav1.ConditionTrue || ptr.Deref(s.ObservedGeneration, 0) != ga.Generation ||
+			ptr.Deref(s.Status, "") != "DEPLOYED" {
 			return fmt.Errorf("status %s, conditions %+v", ptr.Deref(s.Status, "none"), s.Conditions)
 		}
 		var ok bool
@@ -97,13 +102,15 @@ func (e edge) deployed(t *testing.T, want ...string) simclient.Accelerator {
 		}
 	}
 	s := ga.Status
-	if !slices.Equal(shown, a.Addresses) || len(shown) != 2*len(s.IPSets) || ptr.Deref(s.DNSName, "") != a.DNSName || ptr.Deref(s.DualStackDNSName, "") != a.DualStackDNSName {
+	if !slices.Equal(shown, a.Addresses) || len(shown) != 2*len(s.IPSets) || ptr.Deref(s.DNSName, "") != a.DNSName ||
+		ptr.Deref(s.DualStackDNSName, "") != a.DualStackDNSName {
 		t.Errorf("the status %+v is not that of %+v", s, a)
 	}
 	if a.Status != "DEPLOYED" || !a.Enabled || a.IPAddressType != string(ga.Spec.IPAddressType) {
 		t.Errorf("the accelerator is %s, of type %s, enabled %v", a.Status, a.IPAddressType, a.Enabled)
 	}
-	if a.Tags["aga.k8s.aws/stack"] != e.ns+"/"+e.name || a.Tags["aga.k8s.aws/resource"] != "GlobalAccelerator" || a.Tags["elbv2.k8s.aws/cluster"] != e.Simulator.Seed().Cluster.Name {
+	if a.Tags["aga.k8s.aws/stack"] != e.ns+"/"+e.name || a.Tags["aga.k8s.aws/resource"] != "GlobalAccelerator" ||
+		a.Tags["elbv2.k8s.aws/cluster"] != e.Simulator.Seed().Cluster.Name {
 		t.Errorf("tags %v", a.Tags)
 	}
 	return a
@@ -117,8 +124,8 @@ func (e edge) inAWS(arn string) (simclient.Accelerator, bool) {
 	return simclient.Accelerator{}, false
 }
 
-// tree is an accelerator as a line for each endpoint group, sorted: "TCP 80-81,443 NONE us-west-2 100% 443→80: NAME×128 preserving". An endpoint that is not healthy has
-// its state.
+// tree is an accelerator as a line for each endpoint group, sorted: "TCP 80-81,443 NONE us-west-2 100% 443→80: NAME×128
+// preserving". An endpoint that is not healthy has its state.
 func tree(a simclient.Accelerator) []string {
 	var lines []string
 	for _, l := range a.Listeners {
@@ -171,7 +178,8 @@ func to(lb simclient.LoadBalancer) string { return lb.Name + "×128 preserving" 
 // answers waits until a pod of a service answers HTTP on a new connection to a port of the accelerator, by its name.
 func (e edge) answers(t *testing.T, a simclient.Accelerator, port int, service string) harness.Response {
 	t.Helper()
-	return e.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", a.DNSName, port), Headers: []string{"Connection: close"}}, 200, service)
+	return e.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", a.DNSName, port), Headers: []string{
+		"Connection: close"}}, 200, service)
 }
 
 // shares counts the services that answer so many requests, each on a connection of its own.
@@ -191,9 +199,10 @@ func (e edge) shares(t *testing.T, a simclient.Accelerator, requests int) map[st
 // answersInside sends a request to a static address of the accelerator from elsewhere in the world, without loopback.
 func (e edge) answersInside(t *testing.T, at netip.Addr, port uint16, service string) {
 	t.Helper()
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return e.Simulator.Network.DialTCPFrom(ctx, netip.MustParseAddrPort("198.51.100.7:0"), netip.AddrPortFrom(at, port))
-	}}}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return e.Simulator.Network.DialTCPFrom(ctx, netip.MustParseAddrPort("198.51.100.7:0"), netip.AddrPortFrom(at, port))
+		}}}
 	e.WaitFor(t, fmt.Sprintf("an answer at %v port %d", at, port), func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://accelerator/", nil)
 		if err != nil {
@@ -232,8 +241,10 @@ func (e edge) ends(t *testing.T, a simclient.Accelerator, balancers ...simclient
 
 // grant admits that GlobalAccelerators of a namespace name objects of a kind of another one.
 func grant(name, namespace, group, kind, from string) string {
-	return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: %s, namespace: %s}\n"+
-		"spec: {from: [{group: aga.k8s.aws, kind: GlobalAccelerator, namespace: %s}], to: [{group: %q, kind: %s}]}\n---\n", name, namespace, from, group, kind)
+	return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: %s, "+
+		"namespace: %s}\n"+
+		"spec: {from: [{group: aga.k8s.aws, kind: GlobalAccelerator, namespace: %s}], to: [{group: %q, kind: %s}]}\n---\n",
+		name, namespace, from, group, kind)
 }
 
 // empty is the manifest of a namespace with nothing in it.
@@ -241,7 +252,8 @@ func empty(namespace string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", namespace)
 }
 
-// accelerated are load balancers of every kind that an accelerator may have as endpoints, each of a namespace of its own.
+// accelerated are load balancers of every kind that an accelerator may have as endpoints, each of a namespace of its
+// own.
 type accelerated struct {
 	*harness.Cluster
 	service, ingress, application, network simclient.LoadBalancer
@@ -260,14 +272,17 @@ func accelerate(t *testing.T) *accelerated {
 	s := &servedBy{Cluster: c, ns: "g7-service-ip", targets: "ip"}
 	alb := &site{Cluster: c, ns: "g7-alb", targets: "ip"}
 	nlb := &network{Cluster: c, ns: "g7-nlb", targets: "ip"}
-	c.Apply(t, scene.Namespace(s.ns, 1)+s.manifest("net", nil, onePort+", {name: more, port: 81, targetPort: 8080}, {name: plain, port: 443, targetPort: 8080}", "")+
-		empty("g7-ingress")+scene.Backend("g7-ingress", "shop", 1)+scene.Ingress("g7-ingress", "web", scene.Class, public(scene.Annotations{"ip-address-type": "dualstack"}), scene.Path{Path: "/", Service: "shop"})+
+	c.Apply(t, scene.Namespace(s.ns, 1)+s.manifest("net", nil, onePort+", {name: more, port: 81, targetPort: 8080}, "+
+		"{name: plain, port: 443, targetPort: 8080}", "")+
+		empty("g7-ingress")+scene.Backend("g7-ingress", "shop", 1)+scene.Ingress("g7-ingress", "web", scene.Class,
+		public(scene.Annotations{"ip-address-type": "dualstack"}), scene.Path{Path: "/", Service: "shop"})+
 		scene.Namespace(alb.ns, 1)+alb.groups()+scene.Gateway(alb.ns, "web", "alb", facing, onHTTP)+
 		scene.Namespace(nlb.ns, 1)+nlb.groups()+scene.Gateway(nlb.ns, "net", "nlb", facing, onTCP))
 	alb.route(t, "web", "", toWeb)
 	nlb.route(t, "TCPRoute", "web", "tcp", "{name: web, port: 80}")
 	a := &accelerated{
-		Cluster: c, service: s.serves(t, "net", "TCP 443: ip TCP", "TCP 80: ip TCP", "TCP 81: ip TCP"), ingress: c.LoadBalancer(t, c.IngressAddress(t, "g7-ingress", "web")),
+		Cluster: c, service: s.serves(t, "net", "TCP 443: ip TCP", "TCP 80: ip TCP", "TCP 81: ip TCP"),
+		ingress:     c.LoadBalancer(t, c.IngressAddress(t, "g7-ingress", "web")),
 		application: alb.balancer(t, 1, "HTTP 80"), network: nlb.balancer(t, "TCP 80: ip TCP"),
 	}
 	c.WaitHealthy(t, a.ingress)

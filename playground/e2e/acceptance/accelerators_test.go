@@ -57,7 +57,8 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 			e.Apply(t, e.listening(onPort(80), "", "type: Ingress, name: web"))
 			before := e.deployed(t, on80+to(a.ingress))
 			e.answers(t, before, 80, "shop")
-			scene.Change(t, e.Cluster, e.listening("protocol: TCP, portRanges: [{fromPort: 8000, toPort: 8000}]", "portOverrides: [{listenerPort: 8000, endpointPort: 80}]", "type: Ingress, name: web"))
+			scene.Change(t, e.Cluster, e.listening("protocol: TCP, portRanges: [{fromPort: 8000, toPort: 8000}]",
+				"portOverrides: [{listenerPort: 8000, endpointPort: 80}]", "type: Ingress, name: web"))
 			after := e.deployed(t, "TCP 8000-8000 NONE us-west-2 100% 8000→80: "+to(a.ingress))
 			if before.ARN != after.ARN || before.Listeners[0].ARN != after.Listeners[0].ARN {
 				t.Errorf("%s is not changed, but replaced by %s", before.Listeners[0].ARN, after.Listeners[0].ARN)
@@ -87,9 +88,11 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 			e := edge{a.Cluster, "g7-ingress", "families"}
 			e.Apply(t, e.listening("", "", "type: Ingress, name: web"))
 			four := e.deployed(t, on80+to(a.ingress))
-			e.Kubectl(t, "patch", "globalaccelerator", "-n", e.ns, e.name, "--type=merge", "-p", `{"spec":{"ipAddressType":"DUAL_STACK"}}`)
+			e.Kubectl(t, "patch", "globalaccelerator", "-n", e.ns, e.name, "--type=merge", "-p",
+				`{"spec":{"ipAddressType":"DUAL_STACK"}}`)
 			both := e.deployed(t, on80+to(a.ingress))
-			if both.ARN != four.ARN || len(both.Addresses) != 4 || both.DualStackDNSName == "" || !strings.HasPrefix(both.Name, "k8s_g7-ingress_families_") {
+			if both.ARN != four.ARN || len(both.Addresses) != 4 || both.DualStackDNSName == "" ||
+				!strings.HasPrefix(both.Name, "k8s_g7-ingress_families_") {
 				t.Errorf("%+v became %+v", four, both)
 			}
 			e.answers(t, both, 80, "shop")
@@ -97,7 +100,8 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 		},
 		"12 with a port override": func(t *testing.T, a *accelerated) {
 			e := edge{a.Cluster, "g7-ingress", "override"}
-			e.Apply(t, e.listening(onPort(443), "portOverrides: [{listenerPort: 443, endpointPort: 80}]", "type: Ingress, name: web"))
+			e.Apply(t, e.listening(onPort(443), "portOverrides: [{listenerPort: 443, endpointPort: 80}]",
+				"type: Ingress, name: web"))
 			e.answers(t, e.deployed(t, "TCP 443-443 NONE us-west-2 100% 443→80: "+to(a.ingress)), 443, "shop")
 		},
 		"13 of a Gateway with an ALB": func(t *testing.T, a *accelerated) {
@@ -138,7 +142,8 @@ func TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer(t *testing.T) {
 
 // coreAccelerators are the cases that "make test" runs.
 var coreAccelerators = []string{
-	"1 of a Service, then other ports, affinity and dial", "8 of an Ingress of another namespace by grant", "13 of a Gateway with an ALB",
+	"1 of a Service, then other ports, affinity and dial", "8 of an Ingress of another namespace by grant",
+	"13 of a Gateway with an ALB",
 }
 
 func accelerateService(t *testing.T, a *accelerated) {
@@ -146,7 +151,8 @@ func accelerateService(t *testing.T, a *accelerated) {
 	e.Apply(t, e.listening(onPort(80), "", "type: Service, name: net"))
 	before := e.deployed(t, "TCP 80-80 NONE us-west-2 100%: "+to(a.service))
 	e.answers(t, before, 80, "web")
-	scene.Change(t, e.Cluster, e.listening("protocol: TCP, portRanges: [{fromPort: 80, toPort: 81}], clientAffinity: SOURCE_IP", "trafficDialPercentage: 50", "type: Service, name: net, weight: 7"))
+	scene.Change(t, e.Cluster, e.listening("protocol: TCP, portRanges: [{fromPort: 80, toPort: 81}], "+
+		"clientAffinity: SOURCE_IP", "trafficDialPercentage: 50", "type: Service, name: net, weight: 7"))
 	after := e.deployed(t, "TCP 80-81 SOURCE_IP us-west-2 50%: "+a.service.Name+"×7 preserving")
 	if before.ARN != after.ARN || before.Listeners[0].Groups[0].ARN != after.Listeners[0].Groups[0].ARN {
 		t.Errorf("%+v is not changed, but replaced by %+v", before, after)
@@ -218,9 +224,11 @@ type split struct {
 
 func (s *split) edge(name string) edge { return edge{s.Cluster, s.ns, name} }
 
-// over is the manifest of an accelerator over both, with further fields of its listener, of its endpoint group and of the endpoints.
+// over is the manifest of an accelerator over both, with further fields of its listener, of its endpoint group and of
+// the endpoints.
 func (s *split) over(e edge, listener, group, service, ingress string) string {
-	return e.listening(onPort(80)+listener, group, "type: Service, name: net, "+service, "type: Ingress, name: shop, "+ingress)
+	return e.listening(onPort(80)+listener, group, "type: Service, name: net, "+service,
+		"type: Ingress, name: shop, "+ingress)
 }
 
 // line is the one endpoint group as tree has it.
@@ -234,8 +242,10 @@ func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
 	longtest.Long(t, "a variant of TestG7AcceleratorsInFrontOfEveryKindOfLoadBalancer, which make test runs")
 	t.Parallel()
 	of := &servedBy{Cluster: cluster(t), ns: "g7-weights", targets: "ip"}
-	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class, public(nil), scene.Path{Path: "/", Service: "shop"}))
-	s := &split{Cluster: of.Cluster, ns: of.ns, net: of.serve(t, nil, onePort, "", "TCP 80: ip TCP"), alb: of.LoadBalancer(t, of.IngressAddress(t, of.ns, "shop"))}
+	of.Apply(t, scene.Namespace(of.ns, 1)+scene.Backend(of.ns, "shop", 1)+scene.Ingress(of.ns, "shop", scene.Class,
+		public(nil), scene.Path{Path: "/", Service: "shop"}))
+	s := &split{Cluster: of.Cluster, ns: of.ns, net: of.serve(t, nil, onePort, "", "TCP 80: ip TCP"),
+		alb: of.LoadBalancer(t, of.IngressAddress(t, of.ns, "shop"))}
 	s.WaitHealthy(t, s.alb)
 	weights, affinity, e := s.edge("weights"), s.edge("affinity"), s.edge("dial")
 	s.Apply(t, s.over(weights, "", "", "weight: 192", "weight: 64")+
@@ -257,7 +267,8 @@ func TestG7Case17WeightsHealthDialAffinityAndAddressesOfClients(t *testing.T) {
 	s.Kubectl(t, "scale", "deployment", "-n", s.ns, "web", "--replicas=0")
 	wait(t, s.Cluster, "the endpoint without pods", func() string {
 		now, _ := e.inAWS(x.ARN)
-		return differs("accelerator", tree(now), []string{s.line("NONE us-west-2 100%", "×128 preserving UNHEALTHY", "×128 preserving")})
+		return differs("accelerator", tree(now), []string{s.line("NONE us-west-2 100%", "×128 preserving UNHEALTHY",
+			"×128 preserving")})
 	})
 	e.WaitFor(t, "requests to the other endpoint only", func(context.Context) error {
 		if got := e.shares(t, x, 20); got["shop"] != 20 {
@@ -272,7 +283,8 @@ func splitByWeight(t *testing.T, s *split, e edge) {
 	t.Helper()
 	x := e.deployed(t, s.line("NONE us-west-2 100%", "×192 preserving", "×64 preserving"))
 	if got := e.shares(t, x, 120); got["web"] < 66 || got["web"] > 114 { // five standard deviations around three quarters
-		t.Errorf("of 120 requests the Service of weight 192 gets %d, and the Ingress of weight 64 %d", got["web"], got["shop"])
+		t.Errorf("of 120 requests the Service of weight 192 gets %d, and the Ingress of weight 64 %d", got["web"],
+			got["shop"])
 	}
 	if from := e.answers(t, x, 80, "shop").Pod.Headers.Get("X-Forwarded-For"); from != "203.0.113.1" {
 		t.Errorf("the ALB sees the client as %s", from)

@@ -1,6 +1,6 @@
-// Package acceptance shows end to end, case by case, what users of the existing controller's Ingresses rely on: the list is
-// testdata/ingress.txt, which names the test of each case, here or in another package. One playground, whose account has
-// a pool of customer-owned addresses and an Outpost in addition to the usual, serves them all.
+// Package acceptance shows end to end, case by case, what users of the existing controller's Ingresses rely on: the
+// list is testdata/ingress.txt, which names the test of each case, here or in another package. One playground, whose
+// account has a pool of customer-owned addresses and an Outpost in addition to the usual, serves them all.
 package acceptance
 
 import (
@@ -25,7 +25,8 @@ const (
 	outpostZone   = "us-west-2a"
 	customerPool  = "ipv4pool-coip-0a1de000000000001"
 
-	outpost = `    - {id: ` + outpostSubnet + `, zone: ` + outpostZone + `, cidr: 10.0.48.0/24, public: true, outpost: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0a1de000000000001", tags: {Name: demo-outpost}}
+	outpost = `    - {id: ` + outpostSubnet + `, zone: ` + outpostZone +
+		`, cidr: 10.0.48.0/24, public: true, outpost: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0a1de000000000001", tags: {Name: demo-outpost}}
 `
 	pools = `
 customerPools: [{id: ` + customerPool + `, routeTable: lgw-rtb-0a1de000000000001, cidrs: [198.51.100.128/28]}]
@@ -52,12 +53,14 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// cluster has a controller that serves GlobalAccelerators, that requests certificates, that injects target control agents, and that looks for drift as often as its flags allow.
+// cluster has a controller that serves GlobalAccelerators, that requests certificates, that injects target control
+// agents, and that looks for drift as often as its flags allow.
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{Account: account, Policy: harness.Minimal, GlobalAccelerator: true, ExtraArgs: []string{
-		"--feature-gates=EnableCertificateManagement=true,ALBTargetControlAgent=true", "--drift-check-interval=10s",
-	}})
+	return harness.Start(t, harness.Options{Account: account, Policy: harness.Minimal, GlobalAccelerator: true,
+		ExtraArgs: []string{
+			"--feature-gates=EnableCertificateManagement=true,ALBTargetControlAgent=true", "--drift-check-interval=10s",
+		}})
 }
 
 // public are annotations of an Ingress that the world reaches and whose targets are pods.
@@ -97,12 +100,13 @@ type balancer struct {
 	check     string   // health check of all groups; empty: "HTTP /health on traffic-port expects 200 every 15s"
 }
 
-// check waits until an Ingress shows one name, all targets are healthy, and compares the load balancer behind that name with what
-// is expected.
+// check waits until an Ingress shows one name, all targets are healthy, and compares the load balancer behind that name
+// with what is expected.
 func check(t *testing.T, c *harness.Cluster, namespace, name string, want balancer) simclient.LoadBalancer {
 	t.Helper()
 	host := c.IngressAddress(t, namespace, name)
-	if names := scene.Query(t, c, "get", "ingress", "-n", namespace, name, "-o", "jsonpath={.status.loadBalancer.ingress[*].hostname}"); names != host {
+	if names := scene.Query(t, c, "get", "ingress", "-n", namespace, name, "-o",
+		"jsonpath={.status.loadBalancer.ingress[*].hostname}"); names != host {
 		t.Errorf("%s: the status names %s", name, names)
 	}
 	lb := c.LoadBalancer(t, host)
@@ -120,7 +124,8 @@ func compare(c *harness.Cluster, lb simclient.LoadBalancer, want balancer) strin
 		listeners = append(listeners, fmt.Sprintf("%s %d", l.Protocol, l.Port))
 	}
 	for _, tg := range c.TargetGroups(lb) {
-		groups = append(groups, fmt.Sprintf("%s %s %d, %d targets", tg.TargetType, tg.Protocol, tg.Port, len(scene.Targets(c, tg.ARN))))
+		groups = append(groups, fmt.Sprintf("%s %s %d, %d targets", tg.TargetType, tg.Protocol, tg.Port,
+			len(scene.Targets(c, tg.ARN))))
 		if expected := cmp.Or(want.check, "HTTP /health on traffic-port expects 200 every 15s"); tg.HealthCheck != expected {
 			wrong = append(wrong, fmt.Sprintf("health check %q, want %q", tg.HealthCheck, expected))
 		}

@@ -19,12 +19,14 @@ import (
 
 // Certificates of every playground's account.
 const (
-	wildcard = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001" // example.com and *.example.com
+	// example.com and *.example.com
+	wildcard = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	shop     = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de002-0000-4000-8000-000000000002" // shop.example.com
 	api      = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de003-0000-4000-8000-000000000003" // api.example.org
 )
 
-// served waits until requests for a host are answered by web, with a certificate that covers it: of several AWS chooses one.
+// served waits until requests for a host are answered by web, with a certificate that covers it: of several AWS chooses
+// one.
 func served(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, host string) {
 	t.Helper()
 	_, parent, _ := strings.Cut(host, ".")
@@ -45,7 +47,8 @@ func TestCertificatesAreFoundByTheHostsOfTheIngress(t *testing.T) {
 	c := cluster(t)
 	const ns = "discovered"
 	https := public(scene.Annotations{"listen-ports": `[{"HTTPS":443}]`})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, https, scene.Path{Host: "shop.example.com", Path: "/"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, https, scene.Path{Host: "shop.example.com",
+		Path: "/"}))
 	lb := check(t, c, ns, "web", balancer{listeners: []string{"HTTPS 443"}, groups: []string{"ip HTTP 1, 1 targets"}})
 	certificates := func(want ...string) {
 		t.Helper()
@@ -65,7 +68,8 @@ func TestCertificatesAreFoundByTheHostsOfTheIngress(t *testing.T) {
 	served(t, c, lb, "api.example.org")
 	expectNoWarnings(t, c, ns)
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, https, scene.Path{Host: "nobody.example.net", Path: "/"}))
-	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message, "no certificate found for host: nobody.example.net") {
+	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message,
+		"no certificate found for host: nobody.example.net") {
 		t.Errorf("the event: %s", e.Message)
 	}
 }
@@ -79,7 +83,8 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 	}
 	var out []acmtypes.CertificateDetail
 	for _, s := range list.CertificateSummaryList {
-		tags, err := c.Simulator.Trust.ListTagsForCertificate(t.Context(), &acm.ListTagsForCertificateInput{CertificateArn: s.CertificateArn})
+		tags, err := c.Simulator.Trust.ListTagsForCertificate(t.Context(), &acm.ListTagsForCertificateInput{
+			CertificateArn: s.CertificateArn})
 		if err != nil {
 			continue // deleted meanwhile
 		}
@@ -89,7 +94,8 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 		if !slices.ContainsFunc(tags.Tags, of) {
 			continue
 		}
-		if d, err := c.Simulator.Trust.DescribeCertificate(t.Context(), &acm.DescribeCertificateInput{CertificateArn: s.CertificateArn}); err == nil {
+		if d, err := c.Simulator.Trust.DescribeCertificate(t.Context(), &acm.DescribeCertificateInput{
+			CertificateArn: s.CertificateArn}); err == nil {
 			out = append(out, *d.Certificate)
 		}
 	}
@@ -115,8 +121,10 @@ func TestRequestedCertificatesServe(t *testing.T) {
 		domain        string
 	}{
 		{"21 for a host in a zone of Route 53", "one", []string{"www." + zone}, []string{"www." + zone}, "", "www." + zone},
-		{"22 for a wildcard and its parent", "wildcard", []string{"*." + zone, zone}, []string{"any." + zone, zone}, "", "*." + zone},
-		{"23 of a private authority", "private", []string{"www.nowhere.internal"}, []string{"www.nowhere.internal"}, authority, "www.nowhere.internal"},
+		{"22 for a wildcard and its parent", "wildcard", []string{"*." + zone, zone}, []string{"any." + zone, zone}, "",
+			"*." + zone},
+		{"23 of a private authority", "private", []string{"www.nowhere.internal"}, []string{"www.nowhere.internal"},
+			authority, "www.nowhere.internal"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +138,8 @@ func TestRequestedCertificatesServe(t *testing.T) {
 				paths = append(paths, scene.Path{Host: h, Path: "/"})
 			}
 			c.Apply(t, scene.Ingress(ns, row.ingress, scene.Class, annotations, paths...))
-			lb := check(t, c, ns, row.ingress, balancer{listeners: []string{"HTTP 80", "HTTPS 443"}, groups: []string{"ip HTTP 1, 1 targets"}})
+			lb := check(t, c, ns, row.ingress, balancer{listeners: []string{"HTTP 80", "HTTPS 443"}, groups: []string{
+				"ip HTTP 1, 1 targets"}})
 			for _, host := range row.asks {
 				served(t, c, lb, host)
 				c.WaitGet(t, url(lb, "/"), host, 200, "web")
@@ -140,7 +149,8 @@ func TestRequestedCertificatesServe(t *testing.T) {
 				t.Fatalf("certificates: %+v", all)
 			}
 			d := all[0]
-			if d.Status != acmtypes.CertificateStatusIssued || !slices.Equal(d.InUseBy, []string{lb.ARN}) || *d.DomainName != row.domain || d.Type != kind || aws.ToString(d.CertificateAuthorityArn) != row.authority {
+			if d.Status != acmtypes.CertificateStatusIssued || !slices.Equal(d.InUseBy, []string{lb.ARN}) ||
+				*d.DomainName != row.domain || d.Type != kind || aws.ToString(d.CertificateAuthorityArn) != row.authority {
 				t.Errorf("certificate: %+v", d)
 			}
 		})

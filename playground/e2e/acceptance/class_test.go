@@ -52,7 +52,8 @@ func TestIngressesOfOurClassServeAndOthersGetNothing(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classes"
-	nginx := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: acceptance-nginx}\nspec: {controller: k8s.io/ingress-nginx}\n---\n"
+	nginx := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: acceptance-nginx}\nspec: " +
+		"{controller: k8s.io/ingress-nginx}\n---\n"
 	exact := scene.Path{Path: "/path", Type: "Exact", Service: "numbered"}
 	c.Apply(t, nginx+scene.Namespace(ns, 1)+fmt.Sprintf(numbered, ns)+
 		scene.Ingress(ns, "of-nginx", "acceptance-nginx", public(nil), exact)+
@@ -67,7 +68,8 @@ func TestIngressesOfOurClassServeAndOthersGetNothing(t *testing.T) {
 		{"1 class by name and targets are pods", scene.Class, public(nil)},
 		{"2 class by name and targets are nodes", scene.Class, public(scene.Annotations{"target-type": "instance"})},
 		{"3 class by annotation and targets are pods", "", byAnnotation("alb", nil)},
-		{"4 class by annotation and targets are nodes", "", byAnnotation("alb", scene.Annotations{"target-type": "instance"})},
+		{"4 class by annotation and targets are nodes", "",
+			byAnnotation("alb", scene.Annotations{"target-type": "instance"})},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			name := "case-" + row.name[:1]
@@ -78,7 +80,8 @@ func TestIngressesOfOurClassServeAndOthersGetNothing(t *testing.T) {
 		})
 	}
 	// All four came after these, which were not processed.
-	for name, row := range map[string]string{"of-nginx": "5 class of another controller", "annotated-nginx": "6 annotation of another controller", "classless": "7 no class"} {
+	for name, row := range map[string]string{"of-nginx": "5 class of another controller",
+		"annotated-nginx": "6 annotation of another controller", "classless": "7 no class"} {
 		t.Run(row, func(t *testing.T) {
 			i, err := c.Client.NetworkingV1().Ingresses(ns).Get(t.Context(), name, metav1.GetOptions{})
 			if err != nil {
@@ -119,7 +122,8 @@ func TestTargetsAreFoundByNamedPortsAndInEndpointSlices(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "ports"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "named", scene.Class, public(nil), scene.Path{Path: "/path", Type: "Exact", Port: "number: 80"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "named", scene.Class, public(nil),
+		scene.Path{Path: "/path", Type: "Exact", Port: "number: 80"}))
 	t.Run("9 a target port by name", func(t *testing.T) {
 		// The port of the group is 1: a name has another number in each pod. Targets have the number.
 		lb := check(t, c, ns, "named", balancer{groups: []string{"ip HTTP 1, 1 targets"}})
@@ -131,11 +135,13 @@ func TestTargetsAreFoundByNamedPortsAndInEndpointSlices(t *testing.T) {
 	t.Run("10 endpoints in slices", func(t *testing.T) {
 		var pod []string
 		wait(t, c, "a pod with an address", func() string {
-			pod = strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP} {.items[*].metadata.name}"))
+			pod = strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-l", "app=web", "-o",
+				"jsonpath={.items[*].status.podIP} {.items[*].metadata.name}"))
 			return differs("address and name", len(pod), 2)
 		})
 		c.Apply(t, fmt.Sprintf(slice, ns, pod[0], pod[1]))
-		c.Apply(t, scene.Ingress(ns, "sliced", scene.Class, public(nil), scene.Path{Path: "/path", Type: "Exact", Service: "sliced"}))
+		c.Apply(t, scene.Ingress(ns, "sliced", scene.Class, public(nil), scene.Path{Path: "/path", Type: "Exact",
+			Service: "sliced"}))
 		lb := check(t, c, ns, "sliced", balancer{groups: []string{"ip HTTP 1, 1 targets"}})
 		c.WaitGet(t, url(lb, "/path"), "", 200, "web")
 		expectNoWarnings(t, c, ns)

@@ -30,8 +30,9 @@ func (h byHand) check(_ any, err error) {
 
 func (h byHand) setIdleTimeout(loadBalancer, seconds string) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.ModifyLoadBalancerAttributes(h.t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &loadBalancer,
-		Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: &seconds}}}))
+	h.check(h.c.Simulator.Balancing.ModifyLoadBalancerAttributes(h.t.Context(), &elb.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: &loadBalancer,
+		Attributes:      []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: &seconds}}}))
 }
 
 func (h byHand) deleteRule(rule string) {
@@ -41,28 +42,34 @@ func (h byHand) deleteRule(rule string) {
 
 func (h byHand) setHealthCheck(group, path string) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.ModifyTargetGroup(h.t.Context(), &elb.ModifyTargetGroupInput{TargetGroupArn: &group, HealthCheckPath: &path}))
+	h.check(h.c.Simulator.Balancing.ModifyTargetGroup(h.t.Context(), &elb.ModifyTargetGroupInput{TargetGroupArn: &group,
+		HealthCheckPath: &path}))
 }
 
 func (h byHand) deregister(group, target string, port int32) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.DeregisterTargets(h.t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &target, Port: &port}}}))
+	h.check(h.c.Simulator.Balancing.DeregisterTargets(h.t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group,
+		Targets: []types.TargetDescription{{Id: &target, Port: &port}}}))
 }
 
 func (h byHand) removeTag(resource, key string) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.RemoveTags(h.t.Context(), &elb.RemoveTagsInput{ResourceArns: []string{resource}, TagKeys: []string{key}}))
+	h.check(h.c.Simulator.Balancing.RemoveTags(h.t.Context(), &elb.RemoveTagsInput{ResourceArns: []string{resource},
+		TagKeys: []string{key}}))
 }
 
 func (h byHand) setTag(resource, key, value string) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Balancing.AddTags(h.t.Context(), &elb.AddTagsInput{ResourceArns: []string{resource}, Tags: []types.Tag{{Key: &key, Value: &value}}}))
+	h.check(h.c.Simulator.Balancing.AddTags(h.t.Context(), &elb.AddTagsInput{ResourceArns: []string{resource},
+		Tags: []types.Tag{{Key: &key, Value: &value}}}))
 }
 
 func (h byHand) openPort(securityGroup string, port int32, cidr string) {
 	h.t.Helper()
-	h.check(h.c.Simulator.Compute.AuthorizeSecurityGroupIngress(h.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &securityGroup,
-		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []ec2types.IpRange{{CidrIp: &cidr}}}}}))
+	h.check(h.c.Simulator.Compute.AuthorizeSecurityGroupIngress(h.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: &securityGroup,
+		IpPermissions: []ec2types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port,
+			IpRanges: []ec2types.IpRange{{CidrIp: &cidr}}}}}))
 }
 
 // TestWhatIsChangedByHandIsPutBack shows that the running controller finds changes made in AWS by
@@ -71,7 +78,9 @@ func (h byHand) openPort(securityGroup string, port int32, cidr string) {
 func TestWhatIsChangedByHandIsPutBack(t *testing.T) {
 	c := cluster(t)
 	const ns = "drifting"
-	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"load-balancer-attributes": "idle_timeout.timeout_seconds=77", "tags": "team=shop"}), scene.Path{Path: "/path"}))
+	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class,
+		public(scene.Annotations{"load-balancer-attributes": "idle_timeout.timeout_seconds=77", "tags": "team=shop"}),
+		scene.Path{Path: "/path"}))
 	want := balancer{groups: []string{"ip HTTP 1, 2 targets"}}
 	lb := check(t, c, ns, "web", want)
 	rule, group := lb.Listeners[0].Rules[0], c.TargetGroups(lb)[0]

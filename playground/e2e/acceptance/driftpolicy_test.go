@@ -27,7 +27,8 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			apply := func(timeout string) {
 				t.Helper()
 				c.Apply(t, scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{
-					"drift-policy": by + ",target-groups=correct", "load-balancer-attributes": "idle_timeout.timeout_seconds=" + timeout, "tags": "team=shop",
+					"drift-policy": by + ",target-groups=correct", "load-balancer-attributes": "idle_timeout.timeout_seconds=" +
+						timeout, "tags": "team=shop",
 				}), scene.Path{Path: "/path"}))
 			}
 			c.Apply(t, scene.Namespace(ns, 2))
@@ -35,12 +36,15 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			want := balancer{groups: []string{"ip HTTP 1, 2 targets"}}
 			lb := check(t, c, ns, "web", want)
 			rule, group, service := lb.Listeners[0].Rules[0], c.TargetGroups(lb)[0], c.Simulator.Balancing
-			out, err := service.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{lb.ARN}})
+			out, err := service.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{
+				LoadBalancerArns: []string{lb.ARN}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			groups, err := c.Simulator.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: out.LoadBalancers[0].SecurityGroups,
-				Filters: []ec2types.Filter{{Name: aws.String("tag:ingress.k8s.aws/resource"), Values: []string{"ManagedLBSecurityGroup"}}}})
+			groups, err := c.Simulator.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+				GroupIds: out.LoadBalancers[0].SecurityGroups,
+				Filters: []ec2types.Filter{{Name: aws.String("tag:ingress.k8s.aws/resource"), Values: []string{
+					"ManagedLBSecurityGroup"}}}})
 			if err != nil || len(groups.SecurityGroups) != 1 {
 				t.Fatal(groups, err)
 			}
@@ -52,7 +56,8 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			hand.openPort(*managed, 22, "198.51.100.7/32")
 			hand.setHealthCheck(group.ARN, "/by-hand")
 			wait(t, c, "the search for drift", func() string {
-				out, err := service.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{group.ARN}})
+				out, err := service.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{
+					TargetGroupArns: []string{group.ARN}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,11 +82,13 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			// state is what AWS holds of what was changed.
 			state := func() string {
 				now := c.LoadBalancer(t, lb.Name)
-				g, err := c.Simulator.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{*managed}})
+				g, err := c.Simulator.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+					GroupIds: []string{*managed}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				return fmt.Sprintf("idle timeout %s, %d rules, team %s, %d ports", now.Attributes["idle_timeout.timeout_seconds"], len(now.Listeners[0].Rules), now.Tags["team"],
+				return fmt.Sprintf("idle timeout %s, %d rules, team %s, %d ports", now.Attributes["idle_timeout.timeout_seconds"],
+					len(now.Listeners[0].Rules), now.Tags["team"],
 					len(g.SecurityGroups[0].IpPermissions))
 			}
 			expect := func(what, want string) {
@@ -93,7 +100,8 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 					return ""
 				})
 			}
-			const before, changed = "idle timeout 77, 2 rules, team shop, 1 ports", "idle timeout 30, 1 rules, team night, 2 ports"
+			const before, changed = "idle timeout 77, 2 rules, team shop, 1 ports",
+				"idle timeout 30, 1 rules, team night, 2 ports"
 			switch by {
 			case "correct":
 				expect("what was there before", before)

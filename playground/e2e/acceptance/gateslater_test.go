@@ -18,19 +18,23 @@ func TestGatesThatComeAfterTheControllerStartedAreOpened(t *testing.T) {
 	namespace := func(name string) string {
 		return "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + "}\n---\n"
 	}
-	c.Apply(t, namespace(byHand)+typedService(byHand, "nodes", "instance")+scene.Ingress(byHand, "web", scene.Class, public(nil), scene.Path{Path: "/", Service: "nodes"})+
-		namespace(labelled)+typedService(labelled, "pods", "ip")+scene.Ingress(labelled, "web", scene.Class, public(nil), scene.Path{Path: "/", Service: "pods"}))
+	c.Apply(t, namespace(byHand)+typedService(byHand, "nodes", "instance")+scene.Ingress(byHand, "web", scene.Class,
+		public(nil), scene.Path{Path: "/", Service: "nodes"})+
+		namespace(labelled)+typedService(labelled, "pods", "ip")+scene.Ingress(labelled, "web", scene.Class, public(nil),
+		scene.Path{Path: "/", Service: "pods"}))
 
 	// Only instance targets, and no label: nothing but the gate itself tells that the pods are needed.
 	binding := ""
 	wait(t, c, "the binding of "+byHand, func() string {
-		if binding = scene.Query(t, c, "get", "targetgroupbindings", "-n", byHand, "-o", "jsonpath={.items[*].metadata.name}"); binding == "" {
+		if binding = scene.Query(t, c, "get", "targetgroupbindings", "-n", byHand, "-o",
+			"jsonpath={.items[*].metadata.name}"); binding == "" {
 			return "there is none"
 		}
 		return ""
 	})
 	gated := strings.Replace(workload(byHand, "nodes", 2, "http"), "      terminationGracePeriodSeconds",
-		"      readinessGates: [{conditionType: target-health.elbv2.k8s.aws/"+binding+"}]\n      terminationGracePeriodSeconds", 1)
+		"      readinessGates: [{conditionType: target-health.elbv2.k8s.aws/"+binding+
+			"}]\n      terminationGracePeriodSeconds", 1)
 	c.Apply(t, gated)
 	rolledOut(t, c, byHand, "nodes")
 	expectOpen(t, c, byHand, "nodes", 2)

@@ -13,13 +13,15 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// gatedGateway is a namespace whose pods wait for their targets, with a Gateway "web" of a class whose targets are pods, and a route to Service web.
+// gatedGateway is a namespace whose pods wait for their targets, with a Gateway "web" of a class whose targets are
+// pods, and a route to Service web.
 func gatedGateway(ns, class string) string {
 	listener, kind := onHTTP, "HTTPRoute"
 	if class == "nlb" {
 		listener, kind = onTCP, "TCPRoute"
 	}
-	return gatedNamespace(ns) + scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip}") + scene.Gateway(ns, "web", class, facing, listener) +
+	return gatedNamespace(ns) + scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip}") +
+		scene.Gateway(ns, "web", class, facing, listener) +
 		scene.Route(kind, ns, "web", "parentRefs: [{name: web}], rules: [{"+toWeb+"}]")
 }
 
@@ -97,11 +99,14 @@ func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
 	c := cluster(t)
 	const ns = "gates-both"
 	service := func(path string) string {
-		return strings.Replace(typedService(ns, "web", "ip"), "target-type: ip", "target-type: ip, alb.ingress.kubernetes.io/healthcheck-path: "+path, 1)
+		return strings.Replace(typedService(ns, "web", "ip"), "target-type: ip",
+			"target-type: ip, alb.ingress.kubernetes.io/healthcheck-path: "+path, 1)
 	}
 	c.Apply(t, gatedGateway(ns, "alb")+service("/status/500")+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	awaitBindings(t, c, ns, "web", "web")
-	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool { return len(strings.Fields(got)) == 2 })
+	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool {
+		return len(strings.Fields(got)) == 2
+	})
 	c.Apply(t, workload(ns, "web", 1, "http"))
 	wait(t, c, "a pod that is healthy for the Gateway only", func() string {
 		for _, p := range pods(t, c, ns, "web") {
@@ -112,7 +117,9 @@ func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
 		return fmt.Sprint(pods(t, c, ns, "web"))
 	})
 	for _, p := range pods(t, c, ns, "web") {
-		if slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+		if slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}) {
 			t.Errorf("%s is ready with gates %v", p.Name, gatesOf(p))
 		}
 	}
@@ -125,9 +132,12 @@ func TestPodsOfABackendOfAGatewayAndAnIngressWaitForBoth(t *testing.T) {
 	}
 	c.Kubectl(t, "delete", "httproute", "-n", ns, "web")
 	wait(t, c, "pods that are made now to have one gate", func() string {
-		return differs("bindings", len(strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "name"))), 1)
+		return differs("bindings",
+			len(strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "name"))), 1)
 	})
-	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool { return len(strings.Fields(got)) == 1 })
+	awaitInjection(t, c, ns, "web", ".spec.readinessGates[*].conditionType", func(got string) bool {
+		return len(strings.Fields(got)) == 1
+	})
 	rolledOut(t, c, ns, "web")
 	c.WaitGet(t, url(c.LoadBalancer(t, c.IngressAddress(t, ns, "web")), "/"), "", 200, "web")
 }

@@ -17,8 +17,11 @@ const (
 
 // echoes is the manifest of a backend that speaks gRPC.
 func echoes(namespace, name string) string {
-	return strings.NewReplacer("env: [{name: SERVICE_NAME,", "env: [{name: GRPC_ECHO_SERVER, value: \"1\"}, {name: SERVICE_NAME,", "image: example.com/app", "image: registry.k8s.io/gateway-api/echo-basic:v1.5.1",
-		"ports: [{name: http, containerPort: 8080}]", "ports: [{name: grpc, containerPort: 3000}]", "{httpGet: {path: /health, port: http}, periodSeconds: 1}", "{tcpSocket: {port: grpc}, periodSeconds: 1}",
+	return strings.NewReplacer("env: [{name: SERVICE_NAME,",
+		"env: [{name: GRPC_ECHO_SERVER, value: \"1\"}, {name: SERVICE_NAME,", "image: example.com/app",
+		"image: registry.k8s.io/gateway-api/echo-basic:v1.5.1",
+		"ports: [{name: http, containerPort: 8080}]", "ports: [{name: grpc, containerPort: 3000}]",
+		"{httpGet: {path: /health, port: http}, periodSeconds: 1}", "{tcpSocket: {port: grpc}, periodSeconds: 1}",
 		"targetPort: http}", "targetPort: 3000}").Replace(scene.Backend(namespace, name, 1))
 }
 
@@ -30,11 +33,13 @@ func (s *site) grpcGroups() string {
 // grpcRoute applies GRPCRoute "calls" with one line of YAML for each rule.
 func (s *site) grpcRoute(t *testing.T, rules ...string) {
 	t.Helper()
-	s.Apply(t, scene.Route("GRPCRoute", s.ns, "calls", "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+strings.Join(rules, "}, {")+"}]"))
+	s.Apply(t, scene.Route("GRPCRoute", s.ns, "calls", "parentRefs: [{name: web}], hostnames: ["+grpcHost+"], rules: [{"+
+		strings.Join(rules, "}, {")+"}]"))
 }
 
 // call waits until a method answers with an HTTP status and, if one is named, by a pod of the backend.
-func (s *site) call(t *testing.T, lb simclient.LoadBalancer, method string, status int, backend string, headers ...string) {
+func (s *site) call(t *testing.T, lb simclient.LoadBalancer, method string, status int, backend string,
+	headers ...string) {
 	t.Helper()
 	s.WaitFor(t, fmt.Sprintf("%d %s from %s %v", status, backend, method, headers), func(ctx context.Context) error {
 		r, err := s.Call(ctx, "https://"+lb.DNSName+"/"+method, grpcHost, headers...)
@@ -52,7 +57,8 @@ func TestGatewayRoutesCallsOfGRPC(t *testing.T) {
 	onEachTargetType(t, "g12", secured, []string{onHTTPS}, func(t *testing.T, s *site) {
 		scene.Change(t, s.Cluster, s.grpcGroups())
 		s.Apply(t, echoes(s.ns, "first")+echoes(s.ns, "second"))
-		byHeader := "matches: [{method: {service: " + echo + ", method: Echo}, headers: [{name: version, value: two}]}], backendRefs: [{name: second, port: 80}]"
+		byHeader := "matches: [{method: {service: " + echo +
+			", method: Echo}, headers: [{name: version, value: two}]}], backendRefs: [{name: second, port: 80}]"
 		otherwise := "backendRefs: [{name: first, port: 80}]"
 		s.grpcRoute(t, byHeader, otherwise)
 		lb := s.balancer(t, 2, "HTTPS 443")

@@ -10,7 +10,8 @@ import (
 )
 
 // lists are the numbers of cases of each list, which are numbered; what is beside them has a name.
-var lists = map[string]int{"ingress": 25, "gatewayalb": 19, "gatewaynlb": 8, "gatewayother": 5, "accelerator": 18, "service": 0, "migration": 4}
+var lists = map[string]int{"ingress": 25, "gatewayalb": 19, "gatewaynlb": 8, "gatewayother": 5, "accelerator": 18,
+	"service": 0, "migration": 4}
 
 // TestEveryCaseOfTheListsLeadsToATest shows that each case of the acceptance lists names a test
 // that exists.

@@ -22,7 +22,8 @@ const (
 	onTLS = "name: tls, protocol: TLS, port: 443, tls: {mode: Terminate, options: {example.com/any: any}}"
 )
 
-// network is a namespace with a backend "web", which serves HTTP and datagrams, and a Gateway "net" of class nlb whose targets are of one type.
+// network is a namespace with a backend "web", which serves HTTP and datagrams, and a Gateway "net" of class nlb whose
+// targets are of one type.
 type network struct {
 	*harness.Cluster
 	ns, targets string
@@ -31,8 +32,10 @@ type network struct {
 // datagrams is the manifest of a Backend with a server of datagrams at the ports of the one of HTTP.
 func datagrams(backend string) string {
 	return strings.NewReplacer(
-		"{name: http, containerPort: 8080}", "{name: http, containerPort: 8080}, {name: udp-8080, containerPort: 8080, protocol: UDP}",
-		"{name: http, port: 80, targetPort: http}", "{name: http, port: 80, targetPort: 8080}, {name: udp, port: 80, protocol: UDP, targetPort: 8080}",
+		"{name: http, containerPort: 8080}",
+		"{name: http, containerPort: 8080}, {name: udp-8080, containerPort: 8080, protocol: UDP}",
+		"{name: http, port: 80, targetPort: http}",
+		"{name: http, port: 80, targetPort: 8080}, {name: udp, port: 80, protocol: UDP, targetPort: 8080}",
 	).Replace(backend)
 }
 
@@ -48,7 +51,8 @@ func (n *network) route(t *testing.T, kind, name, sections, backends string) {
 	for section := range strings.SplitSeq(sections, ",") {
 		parents = append(parents, "{name: net, sectionName: "+section+"}")
 	}
-	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]", strings.Join(parents, ", "), backends)))
+	n.Apply(t, scene.Route(kind, n.ns, name, fmt.Sprintf("parentRefs: [%s], rules: [{backendRefs: [%s]}]",
+		strings.Join(parents, ", "), backends)))
 }
 
 // balancer waits until the Gateway is programmed and its load balancer has the listeners.
@@ -71,8 +75,8 @@ func (n *network) resolves(t *testing.T, route, want string) {
 	})
 }
 
-// listening waits until a load balancer has the listeners, in the order of their texts: "TCP 80: ip TCP" with the types and protocols of its
-// target groups, and their weights if there are several.
+// listening waits until a load balancer has the listeners, in the order of their texts: "TCP 80: ip TCP" with the types
+// and protocols of its target groups, and their weights if there are several.
 func listening(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want ...string) {
 	t.Helper()
 	wait(t, c, "listeners of "+lb.Name, func() string {
@@ -108,7 +112,8 @@ func listening(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want
 // answersTCP waits until a pod of a service answers HTTP on a new connection to a port, whatever the listener is.
 func answersTCP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, service string) {
 	t.Helper()
-	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", lb.DNSName, port), Headers: []string{"Connection: close"}}, 200, service)
+	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", lb.DNSName, port), Headers: []string{
+		"Connection: close"}}, 200, service)
 }
 
 // answersUDP waits until a pod of an application answers a datagram to a port, which it does with its name.
@@ -182,7 +187,8 @@ func TestG4Case1RoutesOfAllProtocolsServeByGrant(t *testing.T) {
 	listeners := []string{onTCP, onTLS, "name: udp, protocol: UDP, port: 8080", "name: other, protocol: TCP, port: 5000"}
 	eachTargetType(t, func(t *testing.T, targets string) {
 		n := &network{Cluster: cluster(t), ns: "g4-1-" + targets, targets: targets}
-		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing+certificate, listeners...))
+		n.Apply(t, datagrams(scene.Namespace(n.ns, 1))+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing+certificate,
+			listeners...))
 		other := n.ns + "-other"
 		n.Apply(t, scene.Namespace(other, 0)+scene.Backend(other, "far", 1))
 		n.route(t, "TCPRoute", "tcp", "tcp,tls", webOfBoth)

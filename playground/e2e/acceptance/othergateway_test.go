@@ -17,19 +17,23 @@ func TestG5Case1AnNLBInFrontOfAnALBOfAnotherNamespaceByGrant(t *testing.T) {
 		s.route(t, "web", "", toWeb)
 		alb := s.balancer(t, 1, "HTTP 80", "HTTPS 443")
 		n := &network{Cluster: s.Cluster, ns: s.ns + "-front", targets: s.targets}
-		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing, onTCP, "name: secure, protocol: TCP, port: 443"))
+		n.Apply(t, scene.Namespace(n.ns, 0)+n.groups()+scene.Gateway(n.ns, "net", "nlb", facing, onTCP,
+			"name: secure, protocol: TCP, port: 443"))
 		to := func(port string) string {
 			return "{group: gateway.networking.k8s.io, kind: Gateway, name: web, namespace: " + s.ns + ", port: " + port + "}"
 		}
 		// It goes with its namespace: its finalizer stays as long as the Gateway that it is about.
-		scene.Change(t, s.Cluster, scene.TargetGroups(s.ns, "front", "targetReference: {group: gateway.networking.k8s.io, kind: Gateway, name: web}, "+
-			"routeConfigurations: [{routeIdentifier: {kind: TCPRoute, namespace: "+n.ns+", name: secure}, targetGroupProps: {healthCheckConfig: {healthCheckProtocol: HTTPS}}}]"))
+		scene.Change(t, s.Cluster, scene.TargetGroups(s.ns, "front", "targetReference: {group: gateway.networking.k8s.io, "+
+			"kind: Gateway, name: web}, "+
+			"routeConfigurations: [{routeIdentifier: {kind: TCPRoute, namespace: "+n.ns+", name: secure}, targetGroupProps: "+
+			"{healthCheckConfig: {healthCheckProtocol: HTTPS}}}]"))
 		n.route(t, "TCPRoute", "plain", "tcp", to("80"))
 		n.route(t, "TCPRoute", "secure", "secure", to("443"))
 		nlb := n.balancer(t)
 		n.resolves(t, "plain", "False RefNotPermitted")
 		n.resolves(t, "secure", "False RefNotPermitted")
-		n.Apply(t, strings.NewReplacer(`group: ""`, "group: gateway.networking.k8s.io", "kind: Service", "kind: Gateway").Replace(scene.Grant(s.ns, "TCPRoute", n.ns)))
+		n.Apply(t, strings.NewReplacer(`group: ""`, "group: gateway.networking.k8s.io", "kind: Service", "kind: Gateway").
+			Replace(scene.Grant(s.ns, "TCPRoute", n.ns)))
 		n.balancer(t, "TCP 443: alb TCP", "TCP 80: alb TCP")
 		answersTCP(t, n.Cluster, nlb, 80, "web")
 		served(t, n.Cluster, nlb, "www.example.com")
@@ -77,26 +81,33 @@ func TestG5Cases2To5ListenerSetsAsTheirGatewayAllowsThem(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			eachTargetType(t, func(t *testing.T, targets string) {
-				s := &site{Cluster: cluster(t), targets: targets, ns: "g5-" + strings.ReplaceAll(row.name, " ", "-") + "-" + targets}
+				s := &site{Cluster: cluster(t), targets: targets, ns: "g5-" + strings.ReplaceAll(row.name, " ", "-") +
+					"-" + targets}
 				sets, gateway := s.ns, scene.Gateway(s.ns, "web", "alb", facing, onHTTP)
 				if row.allowed != "" {
-					gateway = strings.Replace(gateway, "  listeners:", "  allowedListeners: {namespaces: {from: "+row.allowed+"}}\n  listeners:", 1)
+					gateway = strings.Replace(gateway, "  listeners:", "  allowedListeners: {namespaces: {from: "+row.allowed+
+						"}}\n  listeners:", 1)
 				}
 				scenery := scene.Namespace(s.ns, 1)
 				if row.team != "" {
 					sets = s.ns + "-s"
-					scenery += strings.Replace(scene.Namespace(sets, 1), "{name: "+sets+"}", "{name: "+sets+", labels: {team: "+row.team+"}}", 1)
+					scenery += strings.Replace(scene.Namespace(sets, 1), "{name: "+sets+"}", "{name: "+sets+", labels: {team: "+
+						row.team+"}}", 1)
 				}
-				s.Apply(t, scenery+s.groups()+gateway+scene.Route("ListenerSet", sets, "more", fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
+				s.Apply(t, scenery+s.groups()+gateway+scene.Route("ListenerSet", sets, "more",
+					fmt.Sprintf("parentRef: {name: web, namespace: %s}, listeners: [{name: more, protocol: HTTP, port: 8080}]", s.ns)))
 				s.route(t, "web", "", toWeb)
-				s.Apply(t, scene.Route("HTTPRoute", sets, "more", "parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{"+toWeb+"}]"))
+				s.Apply(t, scene.Route("HTTPRoute", sets, "more", "parentRefs: [{group: gateway.networking.k8s.io, kind: "+
+					"ListenerSet, name: more}], rules: [{"+toWeb+"}]"))
 				accepted, count, listeners := "True Accepted", "1", []string{"HTTP 80", "HTTP 8080"}
 				if !row.admitted {
 					accepted, count, listeners = "False NotAllowed", "0", []string{"HTTP 80"}
 				}
 				wait(t, s.Cluster, "the statuses", func() string {
-					set := scene.Query(t, s.Cluster, "get", "listenerset", "-n", sets, "more", "-o", `jsonpath={range .status.conditions[?(@.type=="Accepted")]}{.status} {.reason}{end}`)
-					attached := scene.Query(t, s.Cluster, "get", "gateway", "-n", s.ns, "web", "-o", "jsonpath={.status.attachedListenerSets}")
+					set := scene.Query(t, s.Cluster, "get", "listenerset", "-n", sets, "more", "-o",
+						`jsonpath={range .status.conditions[?(@.type=="Accepted")]}{.status} {.reason}{end}`)
+					attached := scene.Query(t, s.Cluster, "get", "gateway", "-n", s.ns, "web", "-o",
+						"jsonpath={.status.attachedListenerSets}")
 					return differs("set and Gateway", set+" "+attached, accepted+" "+count)
 				})
 				lb := s.LoadBalancer(t, scene.GatewayAddress(t, s.Cluster, s.ns, "web"))

@@ -20,13 +20,17 @@ import (
 // servesQUIC is the manifest of a namespace with a Backend whose pods get server ids, and serve datagrams.
 func servesQUIC(namespace string) string {
 	return datagrams(strings.NewReplacer(
-		"    metadata: {labels: {app: web}}", "    metadata: {labels: {app: web}, annotations: {service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: app}}",
-	).Replace(strings.Replace(namespace, "}\n---\n", ", labels: {elbv2.k8s.aws/quic-server-id-inject: enabled}}\n---\n", 1)))
+		"    metadata: {labels: {app: web}}",
+		"    metadata: {labels: {app: web}, annotations: "+
+			"{service.beta.kubernetes.io/aws-load-balancer-quic-enabled-containers: app}}",
+	).Replace(strings.Replace(namespace, "}\n---\n", ", labels: {elbv2.k8s.aws/quic-server-id-inject: enabled}}\n---\n",
+		1)))
 }
 
 var serverIDForm = regexp.MustCompile("^0x[0-9a-f]{16}$")
 
-// identified waits until each target group of a load balancer has a target, and returns its targets by server id, of which each has its own.
+// identified waits until each target group of a load balancer has a target, and returns its targets by server id, of
+// which each has its own.
 func identified(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer) (targets map[string]string) {
 	t.Helper()
 	wait(t, c, "targets with server ids", func() string {
@@ -36,7 +40,8 @@ func identified(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer) (ta
 				return "no targets in " + g.Name
 			}
 			for _, target := range g.Targets {
-				if other, taken := targets[target.QUICServerID]; !serverIDForm.MatchString(target.QUICServerID) || taken && other != target.ID {
+				if other, taken := targets[target.QUICServerID]; !serverIDForm.MatchString(target.QUICServerID) || taken &&
+					other != target.ID {
 					return fmt.Sprintf("target %s has server id %q", target.ID, target.QUICServerID)
 				}
 				targets[target.QUICServerID] = target.ID
@@ -47,8 +52,8 @@ func identified(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer) (ta
 	return targets
 }
 
-// packet asks, from a socket on an address of loopback, the server of an id with a packet of an established QUIC connection (RFC 9000, section 17.3): the stand-in answers
-// whatever reaches it with the name of its pod.
+// packet asks, from a socket on an address of loopback, the server of an id with a packet of an established QUIC
+// connection (RFC 9000, section 17.3): the stand-in answers whatever reaches it with the name of its pod.
 func packet(from string, to netip.AddrPort, serverID string) (pod string, err error) {
 	id, err := hex.DecodeString(strings.TrimPrefix(serverID, "0x"))
 	if err != nil {
@@ -71,7 +76,8 @@ func packet(from string, to netip.AddrPort, serverID string) (pod string, err er
 	return string(answer[:n]), err
 }
 
-// staysWithItsPod holds that packets with the server id of a target reach one pod, whatever address they come from, and those with other ids other pods.
+// staysWithItsPod holds that packets with the server id of a target reach one pod, whatever address they come from, and
+// those with other ids other pods.
 func staysWithItsPod(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32) {
 	t.Helper()
 	pods := map[string]string{} // server id by pod
@@ -135,7 +141,8 @@ func TestQUICConnectionsStayWithTheirPodWhenTheClientMoves(t *testing.T) {
 	t.Parallel()
 	onQUIC(t, "sv-q", func(t *testing.T, s *servedBy) {
 		ports := "{name: udp, port: 80, protocol: UDP, targetPort: 8080}"
-		lb := s.serve(t, scene.Annotations{"quic-enabled-ports": "80", "disable-nlb-sg": "true"}, ports, "", "QUIC 80: ip QUIC")
+		lb := s.serve(t, scene.Annotations{"quic-enabled-ports": "80", "disable-nlb-sg": "true"}, ports, "",
+			"QUIC 80: ip QUIC")
 		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, 2)
 		staysWithItsPod(t, s.Cluster, lb, 80)
 	})

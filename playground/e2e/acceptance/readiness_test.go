@@ -21,7 +21,8 @@ import (
 
 // gatedNamespace is a namespace whose pods wait for their targets.
 func gatedNamespace(name string) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n---\n", name)
+	return fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: "+
+		"{elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n---\n", name)
 }
 
 // typedService is a Service whose targets are of a type of their own.
@@ -34,10 +35,12 @@ spec: {type: NodePort, selector: {app: %[2]s}, ports: [{name: http, port: 80, ta
 `, namespace, name, targetType)
 }
 
-// workload is a Deployment behind a Service of the same name. The readiness probe uses a port that the load balancer does not
-// use; serves is what the port does that it uses.
+// workload is a Deployment behind a Service of the same name. The readiness probe uses a port that the load balancer
+// does not use; serves is what the port does that it uses.
 func workload(namespace, name string, replicas int, serves string) string {
-	const patience = 15 // seconds for which pods serve after their deletion: on a loaded machine, load balancers and nodes may send them requests for some time
+	// seconds for which pods serve after their deletion: on a loaded machine, load balancers and nodes may send them
+	// requests for some time
+	const patience = 15
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[2]s, namespace: %[1]s}
@@ -60,28 +63,33 @@ spec:
 `, namespace, name, replicas, serves, patience)
 }
 
-// awaitBindings waits until there is a binding that registers pods for each of the applications, so that pods made now wait for it.
+// awaitBindings waits until there is a binding that registers pods for each of the applications, so that pods made now
+// wait for it.
 func awaitBindings(t *testing.T, c *harness.Cluster, namespace string, apps ...string) {
 	t.Helper()
 	n := len(apps)
 	wait(t, c, fmt.Sprintf("%d bindings of pods in %s", n, namespace), func() string {
-		types := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].spec.targetType}"))
+		types := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o",
+			"jsonpath={.items[*].spec.targetType}"))
 		if got := len(slices.DeleteFunc(types, func(s string) bool { return s != "ip" })); got != n {
 			return fmt.Sprintf("there are %v", types)
 		}
 		return ""
 	})
 	for _, app := range apps {
-		awaitInjection(t, c, namespace, app, ".spec.readinessGates[*].conditionType", func(got string) bool { return got != "" })
+		awaitInjection(t, c, namespace, app, ".spec.readinessGates[*].conditionType",
+			func(got string) bool { return got != "" })
 	}
 }
 
-// awaitInjection waits until a pod of an application that was made now would be changed as complete requires, by what jsonpath shows of it: the
-// controller's webhook gets bindings and configurations a little later than the API server has them.
+// awaitInjection waits until a pod of an application that was made now would be changed as complete requires, by what
+// jsonpath shows of it: the controller's webhook gets bindings and configurations a little later than the API server
+// has them.
 func awaitInjection(t *testing.T, c *harness.Cluster, namespace, app, jsonpath string, complete func(string) bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pod.yaml")
-	pod := fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: awaited, namespace: %s, labels: {app: %s}}\nspec: {containers: [{name: app, image: example.com/app}]}\n", namespace, app)
+	pod := fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: awaited, namespace: %s, labels: {app: %s}}\nspec: "+
+		"{containers: [{name: app, image: example.com/app}]}\n", namespace, app)
 	if err := os.WriteFile(path, []byte(pod), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +114,8 @@ func pods(t *testing.T, c *harness.Cluster, namespace, app string) []corev1.Pod 
 
 // gate is the condition of the only gate of a pod.
 func gate(p corev1.Pod) (corev1.PodCondition, error) {
-	if len(p.Spec.ReadinessGates) != 1 || !strings.HasPrefix(string(p.Spec.ReadinessGates[0].ConditionType), "target-health.elbv2.k8s.aws/k8s-") {
+	if len(p.Spec.ReadinessGates) != 1 || !strings.HasPrefix(string(p.Spec.ReadinessGates[0].ConditionType),
+		"target-health.elbv2.k8s.aws/k8s-") {
 		return corev1.PodCondition{}, fmt.Errorf("gates of %s: %v", p.Name, p.Spec.ReadinessGates)
 	}
 	for _, c := range p.Status.Conditions {
@@ -229,8 +238,11 @@ kind: Service
 metadata: {name: web, namespace: %[1]s}
 spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 ---
-`, ns)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"target-control-port.web.80": "3000"}), scene.Path{Path: "/", Port: "number: 80"}))
-	awaitInjection(t, c, ns, "web", ".spec.containers[*].name", func(got string) bool { return len(strings.Fields(got)) == 2 })
+`, ns)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"target-control-port.web.80": "3000"}),
+		scene.Path{Path: "/", Port: "number: 80"}))
+	awaitInjection(t, c, ns, "web", ".spec.containers[*].name", func(got string) bool {
+		return len(strings.Fields(got)) == 2
+	})
 	c.Apply(t, workload(ns, "web", 3, "http"))
 	rolledOut(t, c, ns, "web")
 	for _, p := range pods(t, c, ns, "web") {
@@ -238,7 +250,8 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 		for _, x := range p.Spec.Containers {
 			names = append(names, x.Name)
 		}
-		if !slices.Equal(names, []string{"app", "alb-target-control-agent"}) || p.Annotations["elbv2.k8s.aws/alb-target-control-agent-injected"] != "true" {
+		if !slices.Equal(names, []string{"app", "alb-target-control-agent"}) ||
+			p.Annotations["elbv2.k8s.aws/alb-target-control-agent-injected"] != "true" {
 			t.Errorf("%s has containers %v, annotations %v", p.Name, names, p.Annotations)
 		}
 	}
@@ -261,7 +274,8 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 // controlPort is the control port of the only target group of a load balancer.
 func controlPort(t *testing.T, c *harness.Cluster, arn string) int32 {
 	t.Helper()
-	out, err := c.Simulator.Balancing.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: aws.String(arn)})
+	out, err := c.Simulator.Balancing.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{
+		LoadBalancerArn: aws.String(arn)})
 	if err != nil || len(out.TargetGroups) != 1 {
 		t.Fatalf("target groups %+v, %v", out, err)
 	}

@@ -25,13 +25,15 @@ func TestActionsAnswerRedirectAndForward(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "actions"
-	c.Apply(t, scene.Namespace(ns, 0)+scene.Backend(ns, "app-1", 1)+scene.Backend(ns, "app-2", 1)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{
-		"actions.response-503":    `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503","messageBody":"503 error text"}}`,
-		"actions.redirect-to-eks": `{"type":"redirect","redirectConfig":{"host":"aws.amazon.com","path":"/eks/","port":"443","protocol":"HTTPS","query":"k=v","statusCode":"HTTP_302"}}`,
-		"actions.forward-one":     `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"app-1","servicePort":"80"}]}}`,
-		"actions.forward-two": `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"app-1","servicePort":80,"weight":20},{"serviceName":"app-2","servicePort":80,"weight":80}],` +
-			`"targetGroupStickinessConfig":{"enabled":true,"durationSeconds":200}}}`,
-	}), action("/response-503", "response-503"), action("/redirect-to-eks", "redirect-to-eks"), action("/forward-one", "forward-one"), action("/forward-two", "forward-two")))
+	c.Apply(t, scene.Namespace(ns, 0)+scene.Backend(ns, "app-1", 1)+scene.Backend(ns, "app-2", 1)+scene.Ingress(ns, "web",
+		scene.Class, public(scene.Annotations{
+			"actions.response-503":    `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503","messageBody":"503 error text"}}`,
+			"actions.redirect-to-eks": `{"type":"redirect","redirectConfig":{"host":"aws.amazon.com","path":"/eks/","port":"443","protocol":"HTTPS","query":"k=v","statusCode":"HTTP_302"}}`,
+			"actions.forward-one":     `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"app-1","servicePort":"80"}]}}`,
+			"actions.forward-two": `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"app-1","servicePort":80,"weight":20},{"serviceName":"app-2","servicePort":80,"weight":80}],` +
+				`"targetGroupStickinessConfig":{"enabled":true,"durationSeconds":200}}}`,
+		}), action("/response-503", "response-503"), action("/redirect-to-eks", "redirect-to-eks"),
+		action("/forward-one", "forward-one"), action("/forward-two", "forward-two")))
 	lb := check(t, c, ns, "web", balancer{groups: []string{"ip HTTP 1, 1 targets", "ip HTTP 1, 1 targets"}})
 
 	t.Run("11 fixed response", func(t *testing.T) {
@@ -40,7 +42,8 @@ func TestActionsAnswerRedirectAndForward(t *testing.T) {
 		}
 	})
 	t.Run("11 redirect", func(t *testing.T) {
-		if r := c.WaitGet(t, url(lb, "/redirect-to-eks"), "", 302, ""); r.Header.Get("Location") != "https://aws.amazon.com:443/eks/?k=v" {
+		if r := c.WaitGet(t, url(lb, "/redirect-to-eks"), "", 302, ""); r.Header.Get("Location") !=
+			"https://aws.amazon.com:443/eks/?k=v" {
 			t.Errorf("it leads to %s", r.Header.Get("Location"))
 		}
 	})
@@ -64,7 +67,8 @@ func TestActionsAnswerRedirectAndForward(t *testing.T) {
 			t.Errorf("answers: %v", answers)
 		}
 		for range 20 {
-			c.WaitAnswer(t, harness.Request{Target: url(lb, "/forward-two"), Headers: []string{"Cookie: AWSALBTG=" + cookie}}, 200, "app-1")
+			c.WaitAnswer(t, harness.Request{Target: url(lb, "/forward-two"), Headers: []string{"Cookie: AWSALBTG=" + cookie}},
+				200, "app-1")
 		}
 	})
 	expectNoWarnings(t, c, ns)
@@ -92,8 +96,10 @@ func TestConditionsNarrowAndWidenRules(t *testing.T) {
 	annotations := public(conditions)
 	var paths []scene.Path
 	for i := 1; i <= 7; i++ {
-		annotations[fmt.Sprintf("actions.rule-path%d", i)] = fmt.Sprintf(`{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200","messageBody":"path %d"}}`, i)
-		paths = append(paths, scene.Path{Host: host, Path: fmt.Sprintf("/path%d", i), Type: "Exact", Service: fmt.Sprintf("rule-path%d", i), Port: "name: use-annotation"})
+		annotations[fmt.Sprintf("actions.rule-path%d", i)] = fmt.Sprintf(
+			`{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200","messageBody":"path %d"}}`, i)
+		paths = append(paths, scene.Path{Host: host, Path: fmt.Sprintf("/path%d", i), Type: "Exact",
+			Service: fmt.Sprintf("rule-path%d", i), Port: "name: use-annotation"})
 	}
 	c.Apply(t, scene.Namespace(ns, 0)+scene.Ingress(ns, "web", scene.Class, annotations, paths...))
 	lb := check(t, c, ns, "web", balancer{})
@@ -162,11 +168,15 @@ func ask(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, method, ta
 
 // member is an Ingress of the class of the group with one path.
 func member(namespace, name, path, order string) string {
-	a := scene.Annotations{"actions.answer": fmt.Sprintf(`{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200","messageBody":%q}}`, name)}
+	a := scene.Annotations{
+		"actions.answer": fmt.Sprintf(
+			`{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200","messageBody":%q}}`,
+			name)}
 	if order != "" {
 		a["group.order"] = order
 	}
-	return scene.Ingress(namespace, name, namespace, a, scene.Path{Path: path, Type: "Exact", Service: "answer", Port: "name: use-annotation"})
+	return scene.Ingress(namespace, name, namespace, a, scene.Path{Path: path, Type: "Exact", Service: "answer",
+		Port: "name: use-annotation"})
 }
 
 // TestRulesOfAGroupChangeTheirOrderInPlace shows that requests get the answers of the new order of
@@ -177,7 +187,8 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "reordered"
-	c.Apply(t, scene.IngressClass(ns, "{scheme: internet-facing, group: {name: "+ns+"}}")+scene.Namespace(ns, 0)+member(ns, "ing-z", "/z", ""))
+	c.Apply(t, scene.IngressClass(ns, "{scheme: internet-facing, group: {name: "+ns+"}}")+scene.Namespace(ns, 0)+
+		member(ns, "ing-z", "/z", ""))
 	lb := check(t, c, ns, "ing-z", balancer{})
 	// rules are the paths of the rules in order, and their ARNs.
 	rules := func() (paths, arns []string) {

@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// servedBy is a namespace with a backend "web", which serves HTTP and datagrams, and Services with NLBs whose targets are of one type.
+// servedBy is a namespace with a backend "web", which serves HTTP and datagrams, and Services with NLBs whose targets
+// are of one type.
 type servedBy struct {
 	*harness.Cluster
 	ns, targets string
@@ -29,8 +30,8 @@ func onService(t *testing.T, name string, f func(*testing.T, *servedBy), only ..
 
 const onePort = "{name: http, port: 80, targetPort: 8080}"
 
-// manifest is a Service over the pods of the backend. Annotations are without service.beta.kubernetes.io/aws-load-balancer-, or in full; spec has
-// further fields.
+// manifest is a Service over the pods of the backend. Annotations are without
+// service.beta.kubernetes.io/aws-load-balancer-, or in full; spec has further fields.
 func (s *servedBy) manifest(name string, annotations scene.Annotations, ports, spec string) string {
 	all := scene.Annotations{"scheme": "internet-facing", "nlb-target-type": s.targets}
 	maps.Copy(all, annotations)
@@ -43,12 +44,14 @@ func (s *servedBy) manifest(name string, annotations scene.Annotations, ports, s
 		}
 		fmt.Fprintf(&b, "    %s: %q\n", full, all[key])
 	}
-	fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  selector: {app: web}\n  ports: [%s]\n  %s\n---\n", ports, spec)
+	fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  selector: {app: web}\n  "+
+		"ports: [%s]\n  %s\n---\n", ports, spec)
 	return b.String()
 }
 
 // serve applies the Service "net" and waits until its NLB has the listeners, and healthy targets.
-func (s *servedBy) serve(t *testing.T, annotations scene.Annotations, ports, spec string, listeners ...string) simclient.LoadBalancer {
+func (s *servedBy) serve(t *testing.T, annotations scene.Annotations, ports, spec string,
+	listeners ...string) simclient.LoadBalancer {
 	t.Helper()
 	s.Apply(t, s.manifest("net", annotations, ports, spec))
 	return s.serves(t, "net", listeners...)
@@ -62,8 +65,10 @@ func (s *servedBy) serves(t *testing.T, name string, listeners ...string) simcli
 	return s.LoadBalancer(t, lb.Name)
 }
 
-// edit applies the Service anew, waits until a look at its load balancer has no complaint, and holds the changes of AWS that name it, in order.
-func (s *servedBy) edit(t *testing.T, annotations scene.Annotations, ports, spec, what string, look func(simclient.LoadBalancer) string, writes ...string) simclient.LoadBalancer {
+// edit applies the Service anew, waits until a look at its load balancer has no complaint, and holds the changes of AWS
+// that name it, in order.
+func (s *servedBy) edit(t *testing.T, annotations scene.Annotations, ports, spec, what string,
+	look func(simclient.LoadBalancer) string, writes ...string) simclient.LoadBalancer {
 	t.Helper()
 	mark, name := s.Mark(), s.ServiceAddress(t, s.ns, "net")
 	scene.Change(t, s.Cluster, s.manifest("net", annotations, ports, spec))
@@ -100,8 +105,8 @@ func checked(c *harness.Cluster, lb simclient.LoadBalancer, want string) string 
 	return ""
 }
 
-// tagged reports which of a load balancer, its listeners and its target groups, each of which is tagged by a call of its own, has other values
-// of the tags mode and key1.
+// tagged reports which of a load balancer, its listeners and its target groups, each of which is tagged by a call of
+// its own, has other values of the tags mode and key1.
 func (s *servedBy) tagged(t *testing.T, name, want string) string {
 	t.Helper()
 	lb := s.LoadBalancer(t, name)
@@ -131,7 +136,8 @@ func TestAServiceIsEditedInPlace(t *testing.T) {
 		if complaint := checked(s.Cluster, lb, "TCP on traffic-port"); lb.Scheme != "internet-facing" || complaint != "" {
 			t.Errorf("scheme %s, %s", lb.Scheme, complaint)
 		}
-		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, map[string]int{"ip": 2, "instance": 3}[s.targets]) // one pod may be late
+		// one pod may be late
+		scene.WaitTargets(t, s.Cluster, s.TargetGroups(lb)[0].ARN, map[string]int{"ip": 2, "instance": 3}[s.targets])
 		for _, target := range s.TargetGroups(lb)[0].Targets {
 			if target.QUICServerID != "" {
 				t.Errorf("target %s has a QUIC server id", target.ID)
@@ -152,20 +158,23 @@ func TestAServiceIsEditedInPlace(t *testing.T) {
 		scene.Change(t, s.Cluster, s.manifest("net", a, onePort, ""))
 		wait(t, s.Cluster, "one tag less", func() string { return s.tagged(t, lb.Name, "edited ") })
 		if s.targets == "instance" {
-			s.edit(t, a, onePort, "externalTrafficPolicy: Local", "the health check of nodes", func(lb simclient.LoadBalancer) string {
-				return checked(s.Cluster, lb, "HTTP /healthz on 3")
-			}, "ModifyTargetGroup")
+			s.edit(t, a, onePort, "externalTrafficPolicy: Local", "the health check of nodes",
+				func(lb simclient.LoadBalancer) string {
+					return checked(s.Cluster, lb, "HTTP /healthz on 3")
+				}, "ModifyTargetGroup")
 		}
 		answersTCP(t, s.Cluster, lb, 80, "web")
-		s.edit(t, a, onePort+", {name: more, port: 81, targetPort: 8080}", "externalTrafficPolicy: Cluster", "a port more", func(lb simclient.LoadBalancer) string {
-			return differs("listeners", len(lb.Listeners), 2)
-		}, portMore(s.targets)...)
+		s.edit(t, a, onePort+", {name: more, port: 81, targetPort: 8080}", "externalTrafficPolicy: Cluster", "a port more",
+			func(lb simclient.LoadBalancer) string {
+				return differs("listeners", len(lb.Listeners), 2)
+			}, portMore(s.targets)...)
 		answersTCP(t, s.Cluster, lb, 81, "web")
 		expectNoWarnings(t, s.Cluster, s.ns)
 	})
 }
 
-// portMore is what a further port writes; with nodes the health check returns to that of externalTrafficPolicy Cluster in the same edit.
+// portMore is what a further port writes; with nodes the health check returns to that of externalTrafficPolicy Cluster
+// in the same edit.
 func portMore(targets string) []string {
 	if targets == "ip" {
 		return []string{"CreateTargetGroup", "CreateListener"}

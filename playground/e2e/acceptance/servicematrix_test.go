@@ -11,11 +11,13 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// Ports of Services with nodes as targets. Health checks of datagrams' target groups go to the node port of the one of HTTP.
+// Ports of Services with nodes as targets. Health checks of datagrams' target groups go to the node port of the one of
+// HTTP.
 const (
 	checkedPort = "{name: http, port: 80, targetPort: 8080, nodePort: 30080}"
 	udpAtNodes  = "{name: udp, port: 53, protocol: UDP, targetPort: 8080}"
-	bothAtNodes = "{name: both-tcp, port: 90, targetPort: 8080, nodePort: 30079}, {name: both-udp, port: 90, protocol: UDP, targetPort: 8080, nodePort: 30079}"
+	bothAtNodes = "{name: both-tcp, port: 90, targetPort: 8080, nodePort: 30079}, {name: both-udp, port: 90, protocol: " +
+		"UDP, targetPort: 8080, nodePort: 30079}"
 )
 
 // cell is a kind of Service that no other case has.
@@ -33,20 +35,26 @@ type cell struct {
 
 var cells = []cell{
 	{
-		name: "datagrams to nodes", targets: []string{"instance"}, annotations: scene.Annotations{"healthcheck-port": "30080"}, ports: checkedPort + ", " + udpAtNodes,
+		name: "datagrams to nodes", targets: []string{"instance"}, annotations: scene.Annotations{
+			"healthcheck-port": "30080"}, ports: checkedPort + ", " + udpAtNodes,
 		listeners: []string{"TCP 80: %s TCP", "UDP 53: %s UDP"}, tcp: []int32{80}, udp: []int32{53},
 	}, {
-		name: "both protocols at one port of nodes", targets: []string{"instance"}, annotations: scene.Annotations{"enable-tcp-udp-listener": "true"}, ports: bothAtNodes,
+		name: "both protocols at one port of nodes", targets: []string{"instance"}, annotations: scene.Annotations{
+			"enable-tcp-udp-listener": "true"}, ports: bothAtNodes,
 		listeners: []string{"TCP_UDP 90: %s TCP_UDP"}, tcp: []int32{90}, udp: []int32{90},
 	}, {
 		name: "without security groups", annotations: scene.Annotations{"disable-nlb-sg": "true"}, ports: onePort,
 		listeners: []string{"TCP 80: %s TCP"}, tcp: []int32{80}, groups: none,
 	}, {
-		name: "nodes with pods without security groups", targets: []string{"instance"}, annotations: scene.Annotations{"disable-nlb-sg": "true"}, ports: onePort + ", " + udpAtNodes,
-		spec: "externalTrafficPolicy: Local", listeners: []string{"TCP 80: %s TCP", "UDP 53: %s UDP"}, local: true, tcp: []int32{80}, udp: []int32{53}, groups: none,
+		name: "nodes with pods without security groups", targets: []string{"instance"}, annotations: scene.Annotations{
+			"disable-nlb-sg": "true"}, ports: onePort + ", " + udpAtNodes,
+		spec: "externalTrafficPolicy: Local", listeners: []string{"TCP 80: %s TCP", "UDP 53: %s UDP"}, local: true,
+		tcp: []int32{80}, udp: []int32{53}, groups: none,
 	}, {
-		name: "a named security group", annotations: scene.Annotations{"security-groups": "demo-web", "manage-backend-security-group-rules": "true"},
-		ports: onePort + ", {name: other, port: 81, targetPort: 8080}", listeners: []string{"TCP 80: %s TCP", "TCP 81: %s TCP"}, tcp: []int32{80}, refused: []int32{81},
+		name: "a named security group", annotations: scene.Annotations{"security-groups": "demo-web",
+			"manage-backend-security-group-rules": "true"},
+		ports: onePort + ", {name: other, port: 81, targetPort: 8080}", listeners: []string{
+			"TCP 80: %s TCP", "TCP 81: %s TCP"}, tcp: []int32{80}, refused: []int32{81},
 		groups: func(ids []string) string {
 			if !slices.Contains(ids, "sg-0a1de000000000002") {
 				return fmt.Sprintf("security groups %v", ids)
@@ -121,13 +129,16 @@ const threeSubnets, twoSubnets = "demo-public-a,demo-public-b,demo-public-c", "d
 // serviceEdits are made one after the other; annotations are all that there are after an edit.
 var serviceEdits = []serviceEdit{
 	{
-		name: "a subnet less", annotations: scene.Annotations{"subnets": twoSubnets}, writes: []string{"SetSubnets"}, port: 80,
+		name: "a subnet less", annotations: scene.Annotations{"subnets": twoSubnets}, writes: []string{"SetSubnets"},
+		port: 80,
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string { return differs("zones", len(lb.Zones), 2) },
 	}, {
-		name: "a subnet more", annotations: scene.Annotations{"subnets": threeSubnets}, writes: []string{"SetSubnets"}, port: 80,
+		name: "a subnet more", annotations: scene.Annotations{"subnets": threeSubnets}, writes: []string{"SetSubnets"},
+		port: 80,
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string { return differs("zones", len(lb.Zones), 3) },
 	}, {
-		name: "a security group of the user", annotations: scene.Annotations{"security-groups": "demo-web", "manage-backend-security-group-rules": "true"}, writes: []string{"SetSecurityGroups"}, port: 80,
+		name: "a security group of the user", annotations: scene.Annotations{"security-groups": "demo-web",
+			"manage-backend-security-group-rules": "true"}, writes: []string{"SetSecurityGroups"}, port: 80,
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string {
 			return differs("the user's group", slices.Contains(lb.SecurityGroups, "sg-0a1de000000000002"), true)
 		},
@@ -152,15 +163,18 @@ var serviceEdits = []serviceEdit{
 			return ""
 		},
 	}, {
-		name: "another port of the listener", ports: "{name: http, port: 81, targetPort: 8080}", port: 81, writes: []string{"CreateListener", "CreateTargetGroup", "DeleteListener", "DeleteTargetGroup"},
+		name: "another port of the listener", ports: "{name: http, port: 81, targetPort: 8080}", port: 81, writes: []string{
+			"CreateListener", "CreateTargetGroup", "DeleteListener", "DeleteTargetGroup"},
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string {
 			return differs("listeners", fmt.Sprint(len(lb.Listeners), lb.Listeners[0].Port), "1 81")
 		},
 	}, {
-		name: "a port more", ports: "{name: http, port: 81, targetPort: 8080}, {name: more, port: 82, targetPort: 8080}", port: 82, writes: []string{"CreateListener", "CreateTargetGroup"},
+		name: "a port more", ports: "{name: http, port: 81, targetPort: 8080}, {name: more, port: 82, targetPort: 8080}",
+		port: 82, writes: []string{"CreateListener", "CreateTargetGroup"},
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string { return differs("listeners", len(lb.Listeners), 2) },
 	}, {
-		name: "a port less", ports: "{name: http, port: 81, targetPort: 8080}", port: 81, writes: []string{"DeleteListener", "DeleteTargetGroup"},
+		name: "a port less", ports: "{name: http, port: 81, targetPort: 8080}", port: 81, writes: []string{
+			"DeleteListener", "DeleteTargetGroup"},
 		look: func(_ *servedBy, lb simclient.LoadBalancer) string { return differs("listeners", len(lb.Listeners), 1) },
 	},
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// udpPort is a port for datagrams. Node ports of UDP take no connection of TCP, so that the usual health check fails with nodes as targets.
+// udpPort is a port for datagrams. Node ports of UDP take no connection of TCP, so that the usual health check fails
+// with nodes as targets.
 const udpPort = "{name: udp, port: 53, protocol: UDP, targetPort: 8080}"
 
 // TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort shows that pods answer TCP and UDP clients
@@ -18,8 +19,10 @@ const udpPort = "{name: udp, port: 53, protocol: UDP, targetPort: 8080}"
 func TestAServiceAnswersDatagramsAndBothProtocolsAtOnePort(t *testing.T) {
 	t.Parallel()
 	onService(t, "sv-u", func(t *testing.T, s *servedBy) {
-		ports := onePort + ", " + udpPort + ", {name: both-tcp, port: 90, targetPort: 8080}, {name: both-udp, port: 90, protocol: UDP, targetPort: 8080}"
-		lb := s.serve(t, scene.Annotations{"enable-tcp-udp-listener": "true"}, ports, "", "TCP 80: "+s.targets+" TCP", "TCP_UDP 90: "+s.targets+" TCP_UDP", "UDP 53: "+s.targets+" UDP")
+		ports := onePort + ", " + udpPort +
+			", {name: both-tcp, port: 90, targetPort: 8080}, {name: both-udp, port: 90, protocol: UDP, targetPort: 8080}"
+		lb := s.serve(t, scene.Annotations{"enable-tcp-udp-listener": "true"}, ports, "", "TCP 80: "+s.targets+" TCP",
+			"TCP_UDP 90: "+s.targets+" TCP_UDP", "UDP 53: "+s.targets+" UDP")
 		answersTCP(t, s.Cluster, lb, 80, "web")
 		answersUDP(t, s.Cluster, lb, 53, "web")
 		answersTCP(t, s.Cluster, lb, 90, "web")
@@ -84,7 +87,8 @@ func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
 			want        string
 		}{
 			"elastic": {
-				scene.Annotations{"eip-allocations": "eipalloc-0a1de0000000000a1,eipalloc-0a1de0000000000b1", "subnets": "demo-public-a,demo-public-b"},
+				scene.Annotations{"eip-allocations": "eipalloc-0a1de0000000000a1,eipalloc-0a1de0000000000b1",
+					"subnets": "demo-public-a,demo-public-b"},
 				func(_, public, _ netip.Addr) netip.Addr { return public }, "198.51.100.11 198.51.100.12",
 			},
 			"private": {
@@ -93,7 +97,8 @@ func TestAServiceHasTheAddressesThatItNames(t *testing.T) {
 			},
 			"six": {
 				scene.Annotations{
-					"scheme": "internal", "ip-address-type": "dualstack", "ipv6-addresses": "2600:1f14:abc:de10::53,2600:1f14:abc:de11::53", "subnets": subnets,
+					"scheme": "internal", "ip-address-type": "dualstack",
+					"ipv6-addresses": "2600:1f14:abc:de10::53,2600:1f14:abc:de11::53", "subnets": subnets,
 				},
 				func(_, _, six netip.Addr) netip.Addr { return six }, "2600:1f14:abc:de10::53 2600:1f14:abc:de11::53",
 			},

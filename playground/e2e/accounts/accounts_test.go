@@ -1,4 +1,5 @@
-// Package accounts shows end to end that TargetGroupBindings serve target groups of another account, whose load balancer sends its requests to pods of this one. It has tests only.
+// Package accounts shows end to end that TargetGroupBindings serve target groups of another account, whose load
+// balancer sends its requests to pods of this one. It has tests only.
 package accounts
 
 import (
@@ -32,20 +33,23 @@ const (
 func frontend(t *testing.T, other *awssim.Other) (targetGroup, address string) {
 	t.Helper()
 	tg, err := other.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String("edge"), Protocol: types.ProtocolEnumTcp, Port: aws.Int32(8080), TargetType: types.TargetTypeEnumIp, VpcId: aws.String("vpc-0a1de000000000002"),
+		Name: aws.String("edge"), Protocol: types.ProtocolEnumTcp, Port: aws.Int32(8080), TargetType: types.TargetTypeEnumIp,
+		VpcId: aws.String("vpc-0a1de000000000002"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lb, err := other.Balancing.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{
-		Name: aws.String("edge"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal, Subnets: []string{"subnet-0a1de0000000002a1", "subnet-0a1de0000000002b1"},
+		Name: aws.String("edge"), Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal,
+		Subnets: []string{"subnet-0a1de0000000002a1", "subnet-0a1de0000000002b1"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := other.Balancing.CreateListener(t.Context(), &elb.CreateListenerInput{
 		LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: types.ProtocolEnumTcp, Port: aws.Int32(80),
-		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: tg.TargetGroups[0].TargetGroupArn}},
+		DefaultActions: []types.Action{
+			{Type: types.ActionTypeEnumForward, TargetGroupArn: tg.TargetGroups[0].TargetGroupArn}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +102,8 @@ func trust(t *testing.T, other *awssim.Other, document string) {
 // restart.
 func TestALoadBalancerOfAnotherAccountSendsItsRequestsToThePods(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, for roles of other accounts")
-	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace + "=" + role}})
+	c := harness.Start(t, harness.Options{Account: "account.yaml", ExtraArgs: []string{"--assumable-roles=" + namespace +
+		"=" + role}})
 	other := c.Simulator.Others["222222222222"]
 	arn, address := frontend(t, other)
 	binding := func(ns string) string {
@@ -115,16 +120,21 @@ spec:
 ---
 `, ns, arn, role)
 	}
-	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n---\n"+
-		"apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n---\n"+binding(namespace)+scene.Backend(namespace, "web", 2))
-	if refusal := c.ApplyRefused(t, binding("other")); !strings.Contains(refusal, "bindings of namespace other may not name role "+role) {
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+
+		", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}\n---\n"+
+		"apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n---\n"+binding(namespace)+
+		scene.Backend(namespace, "web", 2))
+	if refusal := c.ApplyRefused(t, binding("other")); !strings.Contains(refusal,
+		"bindings of namespace other may not name role "+role) {
 		t.Errorf("a binding of another namespace: %s", refusal)
 	}
 	targets(t, c, other, arn, 2)
 	c.WaitGet(t, "http://"+address, "", 200, "web")
-	c.Kubectl(t, "rollout", "restart", "deployment", "-n", namespace, "web") // of pods that the webhook gives a gate, as it knows their Service now
+	// of pods that the webhook gives a gate, as it knows their Service now
+	c.Kubectl(t, "rollout", "restart", "deployment", "-n", namespace, "web")
 	c.WaitFor(t, "the pods, whose readiness gates wait for the other account", func(context.Context) error {
-		if got := scene.Query(t, c, "get", "pods", "-n", namespace, "-o", `jsonpath={.items[*].spec.readinessGates[*].conditionType} {.items[*].status.conditions[?(@.type=="Ready")].status}`); got !=
+		if got := scene.Query(t, c, "get", "pods", "-n", namespace, "-o",
+			`jsonpath={.items[*].spec.readinessGates[*].conditionType} {.items[*].status.conditions[?(@.type=="Ready")].status}`); got !=
 			"target-health.elbv2.k8s.aws/edge target-health.elbv2.k8s.aws/edge True True" {
 			return fmt.Errorf("pods %s", got)
 		}
@@ -134,8 +144,10 @@ spec:
 	trust(t, other, closed)
 	c.Kubectl(t, "scale", "deployment", "-n", namespace, "web", "--replicas=3")
 	c.WaitFor(t, "what the binding says of its role", func(context.Context) error {
-		got := scene.Query(t, c, "get", "targetgroupbinding", "-n", namespace, "edge", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")]}`)
-		for _, text := range []string{"RoleNotAssumed", "role " + role + " cannot be assumed: AssumeRole: AccessDenied", "allow the controller's role the action sts:AssumeRole"} {
+		got := scene.Query(t, c, "get", "targetgroupbinding", "-n", namespace, "edge", "-o",
+			`jsonpath={.status.conditions[?(@.type=="Ready")]}`)
+		for _, text := range []string{"RoleNotAssumed", "role " + role + " cannot be assumed: AssumeRole: AccessDenied",
+			"allow the controller's role the action sts:AssumeRole"} {
 			if !strings.Contains(got, text) {
 				return fmt.Errorf("%q is not in %s", text, got)
 			}
@@ -151,7 +163,8 @@ spec:
 		mark = calls[len(calls)-1].Number
 	}
 	own := c.Mark()
-	c.RestartController(t, "--assumable-roles="+namespace+"="+role, "--max-targets-per-target-group=100") // other arguments: it is another process
+	// other arguments: it is another process
+	c.RestartController(t, "--assumable-roles="+namespace+"="+role, "--max-targets-per-target-group=100")
 	c.WaitFor(t, "a read of the target group by the new process", func(context.Context) error {
 		if len(other.Gate.Calls(gate.Filter{After: mark, Action: "DescribeTargetHealth"})) == 0 {
 			return fmt.Errorf("calls %v", other.Gate.Calls(gate.Filter{After: mark}))

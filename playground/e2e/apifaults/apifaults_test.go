@@ -1,5 +1,6 @@
-// Package apifaults breaks the API server and etcd under a running controller in each way that a cluster may see, while objects are edited and pods come
-// and go. It looks whether each write to AWS has its reason in an object, and how long it takes until AWS has what the objects say. It has tests only.
+// Package apifaults breaks the API server and etcd under a running controller in each way that a cluster may see, while
+// objects are edited and pods come and go. It looks whether each write to AWS has its reason in an object, and how long
+// it takes until AWS has what the objects say. It has tests only.
 package apifaults
 
 import (
@@ -33,11 +34,12 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// recovery is how long after the end of a fault AWS may differ from what objects say: half a minute, and as much again three times
-// for a machine that is busy.
+// recovery is how long after the end of a fault AWS may differ from what objects say: half a minute, and as much again
+// three times for a machine that is busy.
 const recovery = 4 * 30 * time.Second
 
-// bounds are those of the writes: caches are late by ten seconds, and the API server or the way to it is away for at most twelve.
+// bounds are those of the writes: caches are late by ten seconds, and the API server or the way to it is away for at
+// most twelve.
 var bounds = wrongwrite.Bounds{Late: 30 * time.Second, Ahead: 3 * time.Second}
 
 const (
@@ -49,7 +51,8 @@ func idleTimeout(seconds int) string { return fmt.Sprintf("idle_timeout.timeout_
 
 // ingress is the manifest of an Ingress whose load balancer has an idle timeout and one path.
 func ingress(name string, idle int, path string) string {
-	return scene.Ingress(ns, name, scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", attributes: idleTimeout(idle)}, scene.Path{Path: path})
+	return scene.Ingress(ns, name, scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+		attributes: idleTimeout(idle)}, scene.Path{Path: path})
 }
 
 // suite is a controller behind a proxy, and what AWS should have.
@@ -76,11 +79,13 @@ type want struct {
 // begin starts everything that the faults need.
 func begin(t *testing.T) *suite {
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--enable-leader-election=false"}})
-	s := &suite{Cluster: c, began: c.Mark(), found: map[string]bool{}, want: want{idle: 60, path: "/step-60", there: []string{"a", "b", "c", "old"}, gone: []string{"d", "made"}, replicas: 2}}
+	s := &suite{Cluster: c, began: c.Mark(), found: map[string]bool{}, want: want{idle: 60, path: "/step-60",
+		there: []string{"a", "b", "c", "old"}, gone: []string{"d", "made"}, replicas: 2}}
 	s.proxied(t)
-	// The namespace goes with the playground: after etcd was restored, the simulated nodes, whose watches go on at versions of the time before, may not hear for minutes
-	// that its pods are to end.
-	if _, err := s.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{}); err != nil {
+	// The namespace goes with the playground: after etcd was restored, the simulated nodes, whose watches go on at
+	// versions of the time before, may not hear for minutes that its pods are to end.
+	if _, err := s.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s.history = record(t, c)
@@ -198,8 +203,8 @@ func without(all []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == name })
 }
 
-// age has the resource version of the API server grow by so much, as it does within some time in a cluster that is used: the writes of a start
-// of the API server would make up for fewer.
+// age has the resource version of the API server grow by so much, as it does within some time in a cluster that is
+// used: the writes of a start of the API server would make up for fewer.
 func (s *suite) age(t *testing.T, versions int) {
 	t.Helper()
 	const workers = 20
@@ -208,11 +213,13 @@ func (s *suite) age(t *testing.T, versions int) {
 	for w := range workers {
 		all.Go(func() {
 			name := fmt.Sprintf("age-%d", w)
-			if _, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+			if _, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}},
+				metav1.CreateOptions{}); err != nil {
 				t.Error(err)
 			}
 			for n := range versions / workers {
-				if _, err := maps.Patch(t.Context(), name, types.MergePatchType, fmt.Appendf(nil, `{"data":{"n":"%d"}}`, n), metav1.PatchOptions{}); err != nil {
+				if _, err := maps.Patch(t.Context(), name, types.MergePatchType, fmt.Appendf(nil, `{"data":{"n":"%d"}}`, n),
+					metav1.PatchOptions{}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -309,7 +316,8 @@ type fault struct {
 }
 
 // between is a fault of the proxy that lasts for a while; happened reports whether it has struck.
-func between(name string, f apiproxy.Faults, lasts time.Duration, happened func(before, after apiproxy.Counts) bool) fault {
+func between(name string, f apiproxy.Faults, lasts time.Duration,
+	happened func(before, after apiproxy.Counts) bool) fault {
 	return fault{name, func(t *testing.T, s *suite) {
 		before := s.proxy.Counts()
 		s.proxy.Set(f)
@@ -354,17 +362,23 @@ var faults = []fault{
 	{"others write the same objects all the time", func(t *testing.T, s *suite) {
 		s.edit(t)
 		for end, n := time.Now().Add(5*time.Second), 0; time.Now().Before(end); n++ {
-			_, err := s.TryKubectl(t, "label", "ingress,targetgroupbindings", "-n", ns, "--all", "--overwrite", fmt.Sprintf("touched=%d", n))
+			_, err := s.TryKubectl(t, "label", "ingress,targetgroupbindings", "-n", ns, "--all", "--overwrite",
+				fmt.Sprintf("touched=%d", n))
 			if err != nil && !strings.Contains(err.Error(), "NotFound") { // an Ingress that was deleted goes meanwhile
 				t.Fatal(err)
 			}
 		}
 	}},
-	between("it refuses most updates with 409", apiproxy.Faults{Conflict: 0.8}, 6*time.Second, func(b, a apiproxy.Counts) bool { return a.Conflicts > b.Conflicts }),
-	between("it refuses half of all requests with 429", apiproxy.Faults{Throttle: 0.5, RetryAfter: time.Second}, 6*time.Second, func(b, a apiproxy.Counts) bool { return a.Throttled > b.Throttled }),
-	between("it is slow", apiproxy.Faults{Delay: 2 * time.Second}, 6*time.Second, func(b, a apiproxy.Counts) bool { return a.Late > b.Late }),
-	between("caches are late by ten seconds", apiproxy.Faults{WatchDelay: 10 * time.Second}, 11*time.Second, func(b, a apiproxy.Counts) bool { return a.Late > b.Late }),
-	between("it is partitioned from the controller", apiproxy.Faults{Partitioned: true}, 10*time.Second, func(b, a apiproxy.Counts) bool { return a.Held > b.Held }),
+	between("it refuses most updates with 409", apiproxy.Faults{Conflict: 0.8}, 6*time.Second,
+		func(b, a apiproxy.Counts) bool { return a.Conflicts > b.Conflicts }),
+	between("it refuses half of all requests with 429", apiproxy.Faults{Throttle: 0.5, RetryAfter: time.Second},
+		6*time.Second, func(b, a apiproxy.Counts) bool { return a.Throttled > b.Throttled }),
+	between("it is slow", apiproxy.Faults{Delay: 2 * time.Second}, 6*time.Second,
+		func(b, a apiproxy.Counts) bool { return a.Late > b.Late }),
+	between("caches are late by ten seconds", apiproxy.Faults{WatchDelay: 10 * time.Second}, 11*time.Second,
+		func(b, a apiproxy.Counts) bool { return a.Late > b.Late }),
+	between("it is partitioned from the controller", apiproxy.Faults{Partitioned: true}, 10*time.Second,
+		func(b, a apiproxy.Counts) bool { return a.Held > b.Held }),
 	{"watches are cut again and again", func(t *testing.T, s *suite) {
 		before := s.proxy.Counts()
 		s.edit(t)
@@ -389,7 +403,8 @@ var faults = []fault{
 		s.age(t, 3000)
 		await.Pause(6 * time.Second) // the controller looks at the resource version every five seconds; snapshots are older
 		path := s.path
-		// The controller hears of no error, after which it would list: its watches end, and go on at versions that the API server does not have yet.
+		// The controller hears of no error, after which it would list: its watches end, and go on at versions that the API
+		// server does not have yet.
 		s.proxy.Set(apiproxy.Faults{Partitioned: true})
 		s.proxy.CutWatches()
 		if err := s.Env.Cluster.Plane.RestoreEtcd(t.Context(), snapshot); err != nil {
@@ -428,7 +443,8 @@ func TestFaultsOfTheAPIServerCauseNoWrongWrite(t *testing.T) {
 		if !slices.Contains(s.there, name) {
 			s.add(t, name)
 		}
-		s.IngressAddress(t, ns, name) // one that goes before the controller has its finalizer on it leaves its load balancer behind
+		// one that goes before the controller has its finalizer on it leaves its load balancer behind
+		s.IngressAddress(t, ns, name)
 	}
 	s.settle(t)
 	s.Kubectl(t, "delete", "ingress", "-n", ns, "--all", "--timeout="+harness.Timeout.String())

@@ -44,8 +44,10 @@ func record(t *testing.T, c *harness.Cluster) *history {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var all sync.WaitGroup
 	for _, k := range []kind{
-		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return ingresses.List(ctx, o) }, ingresses.Watch, ingressVersion},
-		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) }, slices.Watch, sliceVersion},
+		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return ingresses.List(ctx, o) },
+			ingresses.Watch, ingressVersion},
+		{func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) }, slices.Watch,
+			sliceVersion},
 	} {
 		all.Go(func() {
 			for ctx.Err() == nil {

@@ -1,5 +1,6 @@
-// Package auth shows end to end that what Ingresses protect is protected: logins with OpenID providers and Cognito, checks of
-// tokens, and Secrets that come, change and go. It has an account of its own, whose identity provider has its clients.
+// Package auth shows end to end that what Ingresses protect is protected: logins with OpenID providers and Cognito,
+// checks of tokens, and Secrets that come, change and go. It has an account of its own, whose identity provider has its
+// clients.
 package auth
 
 import (
@@ -77,7 +78,8 @@ func secure(more scene.Annotations) scene.Annotations {
 }
 
 func secret(namespace, clientSecret string) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: idp, namespace: %s}\nstringData: {clientID: shop, clientSecret: %s}\n---\n", namespace, clientSecret)
+	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: idp, namespace: %s}\nstringData: {clientID: "+
+		"shop, clientSecret: %s}\n---\n", namespace, clientSecret)
 }
 
 // allowed lets the controller read the one Secret.
@@ -97,7 +99,8 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 }
 
 // visit is a visit by a new browser, which follows redirects to the identity provider and back.
-func visit(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path string, header ...string) (status int, body string, err error) {
+func visit(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path string, header ...string) (status int,
+	body string, err error) {
 	t.Helper()
 	base, ok := c.HTTP.Transport.(*http.Transport)
 	if !ok {
@@ -134,7 +137,8 @@ func visit(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path str
 }
 
 // await repeats visits until one ends with the status and its body holds text.
-func await(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path string, status int, text string, header ...string) {
+func await(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path string, status int, text string,
+	header ...string) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("%d %s from %s", status, text, path), func(context.Context) error {
 		got, body, err := visit(t, c, lb, path, header...)
@@ -186,7 +190,8 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	// The controller may read no Secret until it is allowed to. The others are served, and nothing behind the login.
 	await(t, c, lb, "/open", 200, "")
 	await(t, c, lb, "/login", 503, "")
-	if e := c.WaitEvent(t, "Ingress", ns, "login", "FailedBuildModel"); !strings.Contains(e.Message, "cannot read secret oidc/idp") {
+	if e := c.WaitEvent(t, "Ingress", ns, "login", "FailedBuildModel"); !strings.Contains(e.Message,
+		"cannot read secret oidc/idp") {
 		t.Errorf("the event contains: %s", e.Message)
 	}
 
@@ -212,7 +217,8 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 		record(t, c, ns) // so that the first controller has come to its end
 		mark := c.Mark()
 		c.RestartController(t)
-		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}), scene.Path{Path: "/open"}, scene.Path{Path: "/new"}))
+		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}),
+			scene.Path{Path: "/open"}, scene.Path{Path: "/new"}))
 		await(t, c, lb, "/new", 200, "")
 		if got := written(c, mark); len(got) != 0 {
 			t.Errorf("%d secrets were written", len(got))
@@ -243,7 +249,8 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 			return errors.New("there is no warning")
 		})
 		c.RestartController(t)
-		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}), scene.Path{Path: "/open"}, scene.Path{Path: "/newer"}))
+		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}),
+			scene.Path{Path: "/open"}, scene.Path{Path: "/newer"}))
 		await(t, c, lb, "/newer", 200, "")
 		await(t, c, lb, "/login", 200, `"X-Amzn-Oidc-Identity"`)
 	})
@@ -254,7 +261,8 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 func record(t *testing.T, c *harness.Cluster, ns string) (text string) {
 	t.Helper()
 	c.WaitFor(t, "the record", func(context.Context) error {
-		text = scene.Query(t, c, "get", "ingress", "-n", ns, "login", "-o", `jsonpath={.metadata.annotations.alb\.ingress\.kubernetes\.io/written-secrets}`)
+		text = scene.Query(t, c, "get", "ingress", "-n", ns, "login", "-o",
+			`jsonpath={.metadata.annotations.alb\.ingress\.kubernetes\.io/written-secrets}`)
 		if !strings.HasPrefix(text, "idp=") || len(text) != len("idp=")+32 {
 			return fmt.Errorf("it is %q", text)
 		}
@@ -292,10 +300,13 @@ func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
 	const ns = "tokens"
 	jwt, pool := scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",
 		"jwt-validation": `{"jwksEndpoint":"https://idp.example.com/.well-known/jwks.json","issuer":"https://idp.example.com",` +
-			`"additionalClaims":[{"format":"string-array","name":"groups","values":["admins","staff"]}]}`}), scene.Path{Path: "/jwt"}),
+			`"additionalClaims":[{"format":"string-array","name":"groups","values":["admins","staff"]}]}`}),
+		scene.Path{Path: "/jwt"}),
 		scene.Ingress(ns, "pool", scene.Class, secure(scene.Annotations{"group.name": "tokens", "auth-type": "cognito",
-			"auth-idp-cognito": `{"userPoolARN":"` + userPool + `","userPoolClientID":"web","userPoolDomain":"shop"}`}), scene.Path{Path: "/pool"})
-	pool = strings.Replace(pool, "  rules:\n", "  defaultBackend: {service: {name: web, port: {name: http}}}\n  rules:\n", 1)
+			"auth-idp-cognito": `{"userPoolARN":"` + userPool + `","userPoolClientID":"web","userPoolDomain":"shop"}`}),
+			scene.Path{Path: "/pool"})
+	pool = strings.Replace(pool, "  rules:\n", "  defaultBackend: {service: {name: web, port: {name: http}}}\n  rules:\n",
+		1)
 	c.Apply(t, scene.Namespace(ns, 1)+jwt+pool)
 	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "jwt"))
 	token := func(groups ...any) string {
@@ -306,7 +317,8 @@ func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
 		return "Authorization: Bearer " + text
 	}
 	await(t, c, lb, "/jwt", 200, "", token("staff"))
-	for name, header := range map[string][]string{"none": nil, "no token": {"Authorization: Bearer x"}, "other groups": {token("guests")}} {
+	for name, header := range map[string][]string{"none": nil, "no token": {"Authorization: Bearer x"}, "other groups": {
+		token("guests")}} {
 		if status, _, err := visit(t, c, lb, "/jwt", header...); status != 401 {
 			t.Errorf("%s: got %d %v", name, status, err)
 		}
@@ -317,7 +329,8 @@ func TestTokensAreCheckedAndUserPoolsSignIn(t *testing.T) {
 	// AWS describes all this as it is wanted: another controller finds nothing to write but what is new.
 	mark := c.Mark()
 	c.RestartController(t)
-	scene.Change(t, c, strings.Replace(jwt, "  rules:\n", "  rules:\n  - http: {paths: [{path: /new, pathType: Exact, backend: {service: {name: web, port: {name: http}}}}]}\n", 1))
+	scene.Change(t, c, strings.Replace(jwt, "  rules:\n", "  rules:\n  - http: {paths: [{path: /new, pathType: Exact, "+
+		"backend: {service: {name: web, port: {name: http}}}}]}\n", 1))
 	c.WaitFor(t, "the new rule", func(context.Context) error {
 		if scene.Count(c, mark, "CreateRule", "/new") == 0 {
 			return errors.New("not there")

@@ -19,16 +19,23 @@ func TestRoutesOfAGatewaySignVisitorsIn(t *testing.T) {
 		ns := "gateway-" + targets
 		use := func(path, name string) string {
 			return "matches: [{path: {type: PathPrefix, value: " + path + "}}], backendRefs: [{name: web, port: 80}], " +
-				"filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: " + name + "}}]"
+				"filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: " +
+				name + "}}]"
 		}
 		c.Apply(t, scene.Namespace(ns, 1)+secret(ns, rightSecret)+allowed(ns)+
-			scene.RuleConfiguration(ns, "pool", `actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: "`+userPool+`", userPoolClientId: web, userPoolDomain: shop}}]`)+
-			scene.RuleConfiguration(ns, "provider", `actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: "https://idp.example.com", authorizationEndpoint: "https://idp.example.com/authorize", `+
-				`tokenEndpoint: "https://idp.example.com/token", userInfoEndpoint: "https://idp.example.com/userinfo", secret: {name: idp}}}]`)+
-			scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: "+targets+", healthCheckConfig: {healthCheckPath: /health}}")+
-			scene.Gateway(ns, "web", "alb", `scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "`+certificate+`"}]`,
+			scene.RuleConfiguration(ns, "pool",
+				`actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: "`+userPool+
+					`", userPoolClientId: web, userPoolDomain: shop}}]`)+
+			scene.RuleConfiguration(ns, "provider",
+				`actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: "https://idp.example.com", authorizationEndpoint: "https://idp.example.com/authorize", `+
+					`tokenEndpoint: "https://idp.example.com/token", userInfoEndpoint: "https://idp.example.com/userinfo", secret: {name: idp}}}]`)+
+			scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: "+targets+
+				", healthCheckConfig: {healthCheckPath: /health}}")+
+			scene.Gateway(ns, "web", "alb",
+				`scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "`+certificate+`"}]`,
 				"name: https, protocol: HTTPS, port: 443")+
-			scene.Route("HTTPRoute", ns, "web", "parentRefs: [{name: web}], rules: [{"+use("/pool", "pool")+"}, {"+use("/provider", "provider")+"}]"))
+			scene.Route("HTTPRoute", ns, "web", "parentRefs: [{name: web}], rules: [{"+use("/pool", "pool")+"}, {"+
+				use("/provider", "provider")+"}]"))
 		lb := c.LoadBalancer(t, scene.GatewayAddress(t, c, ns, "web"))
 		for _, row := range []struct{ name, path, action, location string }{
 			{"9 a user pool", "/pool", "authenticate-cognito", "https://shop.auth.us-west-2.amazoncognito.com/"},

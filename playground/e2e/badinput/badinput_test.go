@@ -1,5 +1,6 @@
-// Package badinput shows end to end what users get for mistakes: an event on the object where the mistake is, which describes
-// what, where, why and what to do; nothing for their neighbours; and service as soon as the mistake is corrected.
+// Package badinput shows end to end what users get for mistakes: an event on the object where the mistake is, which
+// describes what, where, why and what to do; nothing for their neighbours; and service as soon as the mistake is
+// corrected.
 package badinput
 
 import (
@@ -46,7 +47,8 @@ const neighbour = "neighbour"
 func start(t *testing.T) *harness.Cluster {
 	t.Helper()
 	c := harness.Start(t, harness.Options{Account: "account.yaml"})
-	c.Apply(t, scene.Namespace(neighbour, 1)+scene.Ingress(neighbour, "web", scene.Class, scene.Annotations{"target-type": "ip"}))
+	c.Apply(t, scene.Namespace(neighbour, 1)+scene.Ingress(neighbour, "web", scene.Class, scene.Annotations{
+		"target-type": "ip"}))
 	url := "http://" + c.IngressAddress(t, neighbour, "web") + "/"
 	c.WaitGet(t, url, "", 200, "web")
 	c.WaitHealthy(t, c.LoadBalancer(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")))
@@ -190,7 +192,8 @@ func address(ctx context.Context, c *harness.Cluster, namespace string) (string,
 // tagsHeal corrects a mistake by an edit in AWS, which is no event for the controller: it looks once a minute.
 func tagsHeal(t *testing.T, c *harness.Cluster) {
 	const ns = "tagslate"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.IngressClass(ns, `{subnets: {tags: {balancers: ["yes"]}}}`)+scene.Ingress(ns, "web", ns, nil))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.IngressClass(ns, `{subnets: {tags: {balancers: ["yes"]}}}`)+
+		scene.Ingress(ns, "web", ns, nil))
 	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel")
 	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
 	for _, s := range []string{"unable to resolve at least one subnet", "spec.subnets", ns, "as asked for"} {
@@ -198,13 +201,15 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 			t.Errorf("the message has no %q", s)
 		}
 	}
-	resources, tags := []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}, []ec2types.Tag{{Key: aws.String("balancers"), Value: aws.String("yes")}}
+	resources, tags := []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}, []ec2types.Tag{
+		{Key: aws.String("balancers"), Value: aws.String("yes")}}
 	_, err := c.Simulator.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: resources, Tags: tags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := c.Simulator.Compute.DeleteTags(context.Background(), &ec2.DeleteTagsInput{Resources: resources, Tags: tags}); err != nil {
+		if _, err := c.Simulator.Compute.DeleteTags(context.Background(), &ec2.DeleteTagsInput{Resources: resources,
+			Tags: tags}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -14,39 +14,47 @@ import (
 )
 
 func binding(namespace, spec string) string {
-	return "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: bound, namespace: " + namespace + "}\nspec: {" + spec + "}\n---\n"
+	return "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: bound, namespace: " + namespace +
+		"}\nspec: {" + spec + "}\n---\n"
 }
 
 const absent = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/absent/0123456789abcdef"
 
-// bindings are TargetGroupBindings of users with mistakes; TG stands for the ARN of a group that exists, with targets of type ip.
+// bindings are TargetGroupBindings of users with mistakes; TG stands for the ARN of a group that exists, with targets
+// of type ip.
 var bindings = []struct {
 	name, bad, good string
 	reason          string
 	contains        []string
 }{
 	{
-		"bindarn", "targetGroupARN: " + absent + ", serviceRef: {name: web, port: 80}", "targetGroupARN: TG, serviceRef: {name: web, port: 80}",
+		"bindarn", "targetGroupARN: " + absent + ", serviceRef: {name: web, port: 80}",
+		"targetGroupARN: TG, serviceRef: {name: web, port: 80}",
 		"FailedReconcile", []string{absent, "spec.targetGroupARN", "name a target group that exists"},
 	},
 	{
-		"bindname", "targetGroupName: no-such-group, serviceRef: {name: web, port: 80}", "targetGroupName: bindname, serviceRef: {name: web, port: 80}",
+		"bindname", "targetGroupName: no-such-group, serviceRef: {name: web, port: 80}",
+		"targetGroupName: bindname, serviceRef: {name: web, port: 80}",
 		"FailedReconcile", []string{"spec.targetGroupName", "name a target group that exists"},
 	},
 	{
-		"bindtype", "targetGroupARN: TG, targetType: instance, serviceRef: {name: web, port: 80}", "targetGroupARN: TG, targetType: ip, serviceRef: {name: web, port: 80}",
+		"bindtype", "targetGroupARN: TG, targetType: instance, serviceRef: {name: web, port: 80}",
+		"targetGroupARN: TG, targetType: ip, serviceRef: {name: web, port: 80}",
 		"FailedReconcile", []string{"targetType", "is ip, not instance", "spec.targetType", "set it", "[InvalidBinding]"},
 	},
 	{
-		"bindsvc", "targetGroupARN: TG, serviceRef: {name: missing, port: 80}", "targetGroupARN: TG, serviceRef: {name: web, port: 80}",
+		"bindsvc", "targetGroupARN: TG, serviceRef: {name: missing, port: 80}",
+		"targetGroupARN: TG, serviceRef: {name: web, port: 80}",
 		"BackendNotFound", []string{"bindsvc/missing", "spec.serviceRef.name", "create the Service"},
 	},
 	{
-		"bindport", "targetGroupARN: TG, serviceRef: {name: web, port: 81}", "targetGroupARN: TG, serviceRef: {name: web, port: 80}",
+		"bindport", "targetGroupARN: TG, serviceRef: {name: web, port: 81}",
+		"targetGroupARN: TG, serviceRef: {name: web, port: 80}",
 		"BackendNotFound", []string{"port 81", "bindport/web", "spec.serviceRef.port"},
 	},
 	{
-		"bindnode", "targetGroupARN: TG, nodeSelector: {matchLabels: {pool: a}}, serviceRef: {name: web, port: 80}", "targetGroupARN: TG, nodeSelector: null, serviceRef: {name: web, port: 80}",
+		"bindnode", "targetGroupARN: TG, nodeSelector: {matchLabels: {pool: a}}, serviceRef: {name: web, port: 80}",
+		"targetGroupARN: TG, nodeSelector: null, serviceRef: {name: web, port: 80}",
 		"FailedReconcile", []string{"NodeSelector", "spec.nodeSelector", "remove nodeSelector"},
 	},
 }
@@ -56,14 +64,16 @@ func bindingsHeal(t *testing.T, c *harness.Cluster) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-				Name: &b.name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+				Name: &b.name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp,
+				VpcId: aws.String(c.Simulator.Seed().VPC.ID),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
 			t.Cleanup(func() {
-				if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+				if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{
+					TargetGroupArn: &arn}); err != nil {
 					t.Error(err)
 				}
 			})

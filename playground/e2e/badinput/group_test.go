@@ -14,10 +14,13 @@ var conflicts = []struct {
 	first, second    string
 	contains         []string
 }{
-	{"gscheme", "scheme", "internal", "internet-facing", []string{"conflicting scheme", `"internet-facing"`, `"internal"`}},
-	{"gattr", "load-balancer-attributes", "idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80", []string{"idle_timeout.timeout_seconds", "70", "80"}},
+	{"gscheme", "scheme", "internal", "internet-facing", []string{"conflicting scheme", `"internet-facing"`,
+		`"internal"`}},
+	{"gattr", "load-balancer-attributes", "idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80",
+		[]string{"idle_timeout.timeout_seconds", "70", "80"}},
 	{"gtags", "tags", "team=shop", "team=web", []string{"tag team", "shop", "web"}},
-	{"gname", "load-balancer-name", "gname-first", "gname-second", []string{"load balancer name", "gname-first", "gname-second"}},
+	{"gname", "load-balancer-name", "gname-first", "gname-second", []string{"load balancer name", "gname-first",
+		"gname-second"}},
 	{"gcidrs", "inbound-cidrs", "10.0.0.0/8", "0.0.0.0/0", []string{"inbound CIDRs", "0.0.0.0/0", "10.0.0.0/8"}},
 	{"gports", "listen-ports", `[{"HTTP": 8080}]`, `[{"HTTPS": 8080}]`, []string{"8080", "HTTP", "HTTPS"}},
 }
@@ -27,7 +30,8 @@ func conflictsAreReported(t *testing.T, c *harness.Cluster) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			member := func(name, value, order string) string {
-				a := scene.Annotations{"group.name": x.name, "group.order": order, "target-type": "ip", "certificate-arn": knownCertificate, "listen-ports": `[{"HTTP": 80}]`}
+				a := scene.Annotations{"group.name": x.name, "group.order": order, "target-type": "ip",
+					"certificate-arn": knownCertificate, "listen-ports": `[{"HTTP": 80}]`}
 				if value != "" {
 					a[x.annotation] = value
 				}

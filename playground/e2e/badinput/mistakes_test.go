@@ -40,7 +40,8 @@ var mistakes = []mistake{
 	{
 		name: "json", reason: "FailedBuildModel", warning: true,
 		bad: func(ns string) string {
-			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"actions.go": `{"type": "forward"`}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
+			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"actions.go": `{"type": "forward"`},
+				scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
 		},
 		good: func(ns string) string {
 			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{
@@ -63,33 +64,41 @@ var mistakes = []mistake{
 		contains: []string{"2000", "-1000", "1000", "group.order"},
 	},
 	{
-		name: "groupname", bad: annotated("group.name", "Not_A_Name"), good: annotated(), reason: "FailedLoadGroupID", warning: true,
+		name: "groupname", bad: annotated("group.name", "Not_A_Name"), good: annotated(), reason: "FailedLoadGroupID",
+		warning:  true,
 		contains: []string{"Not_A_Name", "lower case", "group.name"},
 	},
 	{
-		name: "spelling", bad: annotated("helthcheck-path", "/health"), good: annotated(), reason: "UnknownAnnotation", warning: true, serves: true,
-		contains: []string{"alb.ingress.kubernetes.io/helthcheck-path", "did you mean", "alb.ingress.kubernetes.io/healthcheck-path"},
+		name: "spelling", bad: annotated("helthcheck-path", "/health"), good: annotated(), reason: "UnknownAnnotation",
+		warning: true, serves: true,
+		contains: []string{"alb.ingress.kubernetes.io/helthcheck-path", "did you mean",
+			"alb.ingress.kubernetes.io/healthcheck-path"},
 	},
 	{
-		name: "noservice", bad: only(scene.Path{Path: "/", Service: "missing"}), good: only(), reason: "BackendNotFound", warning: true, status: 503,
+		name: "noservice", bad: only(scene.Path{Path: "/", Service: "missing"}), good: only(), reason: "BackendNotFound",
+		warning: true, status: 503,
 		contains: []string{"noservice/missing", "spec.rules[0].http.paths[0].backend", "create the Service"},
 	},
 	{
-		name: "noport", bad: only(scene.Path{Path: "/", Port: "number: 8443"}), good: only(), reason: "FailedBuildModel", warning: true,
+		name: "noport", bad: only(scene.Path{Path: "/", Port: "number: 8443"}), good: only(), reason: "FailedBuildModel",
+		warning:  true,
 		contains: []string{"8443", "noport/web", "spec.rules[0].http.paths[0].backend", "80"},
 	},
 	{
 		name: "clusterip", reason: "FailedBuildModel", warning: true,
 		bad: func(ns string) string {
-			return scene.Service(ns, "inner", "type: ClusterIP") + scene.Ingress(ns, "web", scene.Class, nil, scene.Path{Path: "/", Service: "inner"})
+			return scene.Service(ns, "inner", "type: ClusterIP") + scene.Ingress(ns, "web", scene.Class, nil,
+				scene.Path{Path: "/", Service: "inner"})
 		},
 		good: func(ns string) string {
-			return scene.Service(ns, "inner", "type: NodePort\n  selector: {app: web}") + scene.Ingress(ns, "web", scene.Class, nil, scene.Path{Path: "/", Service: "inner"})
+			return scene.Service(ns, "inner", "type: NodePort\n  selector: {app: web}") + scene.Ingress(ns, "web", scene.Class,
+				nil, scene.Path{Path: "/", Service: "inner"})
 		},
 		contains: []string{"clusterip/inner", "ClusterIP", "NodePort", "target-type"},
 	},
 	{
-		name: "subnets", bad: annotated("scheme", "internet-facing"), good: annotated("scheme", "internal"), reason: "FailedBuildModel", warning: true,
+		name: "subnets", bad: annotated("scheme", "internet-facing"), good: annotated("scheme", "internal"),
+		reason: "FailedBuildModel", warning: true,
 		contains: []string{
 			"subnet-0a1de0000000000a1 (us-west-2a) dropped", "subnet-0a1de0000000000b1 (us-west-2b) dropped", "other",
 			"subnet-0a1de0000000000c1 (us-west-2c) chosen", "two availability zones",
@@ -104,22 +113,25 @@ var mistakes = []mistake{
 	{
 		name: "certhost", reason: "FailedBuildModel", warning: true,
 		bad: func(ns string) string {
-			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"listen-ports": `[{"HTTPS": 443}]`}, scene.Path{Host: "www.example.net", Path: "/"})
+			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"listen-ports": `[{"HTTPS": 443}]`},
+				scene.Path{Host: "www.example.net", Path: "/"})
 		},
 		good:     annotated("listen-ports", `[{"HTTPS": 443}]`, "certificate-arn", knownCertificate),
 		contains: []string{"www.example.net", "spec.rules", "certificate-arn"},
 	},
 	{
 		name: "noparams", reason: "FailedLoadGroupID", warning: true,
-		bad:      ofClass(func(ns string) string { return scene.IngressClass(ns, "") }),
-		good:     func(ns string) string { return scene.Params(ns, "{scheme: internal}") },
-		contains: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName", "create the IngressClassParams"},
+		bad:  ofClass(func(ns string) string { return scene.IngressClass(ns, "") }),
+		good: func(ns string) string { return scene.Params(ns, "{scheme: internal}") },
+		contains: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName",
+			"create the IngressClassParams"},
 	},
 	{
 		name: "noclass", refused: true,
-		bad:      ofClass(func(string) string { return "" }),
-		good:     func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
-		contains: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName", "create the IngressClass"},
+		bad:  ofClass(func(string) string { return "" }),
+		good: func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
+		contains: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName",
+			"create the IngressClass"},
 	},
 	{
 		name: "selector", refused: true,
@@ -129,7 +141,8 @@ var mistakes = []mistake{
 		good: func(ns string) string {
 			return "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + ns + ", labels: {team: shop}}\n"
 		},
-		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "add the labels of the selector to the namespace"},
+		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop",
+			"add the labels of the selector to the namespace"},
 	},
 	{
 		name: "attribute", reason: "FailedBuildModel", warning: true,

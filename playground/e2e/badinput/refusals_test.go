@@ -42,7 +42,8 @@ func full(action, resource, code string) gate.Fault {
 var refusals = []refusal{
 	{
 		name: "denylb", fault: denied("CreateLoadBalancer", "k8s-denylb-"), reason: "FailedDeployModel",
-		contains: []string{"CreateLoadBalancer", "AccessDenied", "allow the controller's role the action elasticloadbalancing:CreateLoadBalancer", "request id"},
+		contains: []string{"CreateLoadBalancer", "AccessDenied",
+			"allow the controller's role the action elasticloadbalancing:CreateLoadBalancer", "request id"},
 	},
 	{
 		name: "denytg", fault: denied("CreateTargetGroup", "k8s-denytg-"), reason: "FailedDeployModel",
@@ -72,12 +73,14 @@ var refusals = []refusal{
 		meanwhile: hasAddress,
 	},
 	{
-		name: "denyreg", fault: denied("RegisterTargets", "k8s-denyreg-"), kind: "TargetGroupBinding", reason: "FailedReconcile",
+		name: "denyreg", fault: denied("RegisterTargets", "k8s-denyreg-"), kind: "TargetGroupBinding",
+		reason:    "FailedReconcile",
 		contains:  []string{"RegisterTargets", "allow the controller's role the action elasticloadbalancing:RegisterTargets"},
 		meanwhile: hasAddress,
 	},
 	{
-		name: "manylbs", fault: full("CreateLoadBalancer", "k8s-manylbs-", "TooManyLoadBalancers"), reason: "FailedDeployModel",
+		name: "manylbs", fault: full("CreateLoadBalancer", "k8s-manylbs-", "TooManyLoadBalancers"),
+		reason:   "FailedDeployModel",
 		contains: []string{"CreateLoadBalancer: TooManyLoadBalancers", "quota"},
 	},
 	{
@@ -91,11 +94,13 @@ var refusals = []refusal{
 		meanwhile: hasAddress,
 	},
 	{
-		name: "manysgs", fault: full("CreateSecurityGroup", "k8s-manysgs-", "SecurityGroupLimitExceeded"), reason: "FailedDeployModel",
+		name: "manysgs", fault: full("CreateSecurityGroup", "k8s-manysgs-", "SecurityGroupLimitExceeded"),
+		reason:   "FailedDeployModel",
 		contains: []string{"CreateSecurityGroup: SecurityGroupLimitExceeded", "quota"},
 	},
 	{
-		name: "failing", fault: gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-failing-", Code: "InternalFailure", Status: 500, Message: "An internal failure occurred"},
+		name: "failing", fault: gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-failing-", Code: "InternalFailure",
+			Status: 500, Message: "An internal failure occurred"},
 		reason: "FailedDeployModel", contains: []string{"CreateLoadBalancer: InternalFailure"},
 	},
 }
@@ -150,7 +155,8 @@ func waitEvent(t *testing.T, c *harness.Cluster, namespace, kind, reason string)
 	t.Helper()
 	var found corev1.Event
 	c.WaitFor(t, "warning "+reason+" on a "+kind+" in "+namespace, func(ctx context.Context) error {
-		list, err := c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "type=Warning,involvedObject.kind=" + kind + ",reason=" + reason})
+		list, err := c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+			FieldSelector: "type=Warning,involvedObject.kind=" + kind + ",reason=" + reason})
 		if err != nil {
 			return err
 		}
@@ -167,7 +173,8 @@ func throttlingCausesNoStorm(t *testing.T, c *harness.Cluster) {
 	const ns = "throttle"
 	mark := c.Mark()
 	id := "badinput throttle"
-	if _, err := c.Simulator.Gate.AddFault(gate.Fault{ID: id, Action: "*", Resource: "k8s-throttle-", Code: "Throttling", Message: "Rate exceeded"}); err != nil {
+	if _, err := c.Simulator.Gate.AddFault(gate.Fault{ID: id, Action: "*", Resource: "k8s-throttle-", Code: "Throttling",
+		Message: "Rate exceeded"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Simulator.Gate.RemoveFault(id) })

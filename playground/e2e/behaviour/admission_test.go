@@ -34,10 +34,13 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	const ns = "admitted"
 	c.Apply(t, scene.Namespace(ns, 0))
 	for name, tc := range map[string]struct{ manifest, contains string }{
-		"conditions": {scene.Ingress(ns, "web", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}),
+		"conditions": {
+			scene.Ingress(ns, "web", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}),
 			"ignoring Ingress " + ns + "/web since invalid alb.ingress.kubernetes.io/conditions.web annotation: "},
-		"class parameters": {scene.Params(ns, "{inboundCIDRs: [10.0.0.1]}"), `spec.inboundCIDRs[0]: Invalid value: "10.0.0.1": Could not be parsed as a CIDR (did you mean "10.0.0.1/32")`},
-		"subnets by rule":  {scene.Params(ns, "{subnets: {ids: [subnet-1], tags: {a: [b]}}}"), "may not have both `ids` and `tags` set"},
+		"class parameters": {scene.Params(ns, "{inboundCIDRs: [10.0.0.1]}"),
+			`spec.inboundCIDRs[0]: Invalid value: "10.0.0.1": Could not be parsed as a CIDR (did you mean "10.0.0.1/32")`},
+		"subnets by rule": {scene.Params(ns, "{subnets: {ids: [subnet-1], tags: {a: [b]}}}"),
+			"may not have both `ids` and `tags` set"},
 	} {
 		if out := c.ApplyRefused(t, tc.manifest); !strings.Contains(out, tc.contains) {
 			t.Errorf("%s: refused with %s", name, out)
@@ -45,7 +48,8 @@ func TestMistakesAreRefusedOrWarnedOfWhenTheyAreApplied(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "web.yaml")
 	write(t, path, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"schema": "internal"}))
-	if out := c.Kubectl(t, "apply", "--dry-run=server", "-f", path); !strings.Contains(out, "Warning: ") || !strings.Contains(out, "did you mean alb.ingress.kubernetes.io/scheme?") {
+	if out := c.Kubectl(t, "apply", "--dry-run=server", "-f", path); !strings.Contains(out, "Warning: ") ||
+		!strings.Contains(out, "did you mean alb.ingress.kubernetes.io/scheme?") {
 		t.Errorf("a misspelt annotation: %s", out)
 	}
 }
@@ -59,7 +63,8 @@ func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Service(ns, "inner", "type: ClusterIP"))
 	path := filepath.Join(t.TempDir(), "service.yaml")
 	write(t, path, plainBalancer(ns, "outer"))
-	if out := c.Kubectl(t, "apply", "--dry-run=server", "-f", path, "-o", "jsonpath={.spec.loadBalancerClass}"); out != "service.k8s.aws/nlb" {
+	if out := c.Kubectl(t, "apply", "--dry-run=server", "-f", path, "-o", "jsonpath={.spec.loadBalancerClass}"); out !=
+		"service.k8s.aws/nlb" {
 		t.Errorf("a load balancer got the class %q", out)
 	}
 	if out := c.Kubectl(t, "get", "service", "-n", ns, "inner", "-o", "jsonpath={.spec.loadBalancerClass}"); out != "" {
@@ -79,11 +84,13 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 			c.RestartController(t)
 		}
 	})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Service(ns, "inner", "type: ClusterIP")+scene.Ingress(ns, "web", scene.Class, public(nil))+
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Service(ns, "inner", "type: ClusterIP")+scene.Ingress(ns, "web", scene.Class,
+		public(nil))+
 		scene.Ingress(ns, "lost", "no-such-class", public(nil)))
 	c.Kubectl(t, "annotate", "ingress", "-n", ns, "web", "alb.ingress.kubernetes.io/tags=a=b")
 	// Pods that would get a readiness gate and a pause before their end come without.
-	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "elbv2.k8s.aws/pod-drain-inject=enabled")
+	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled",
+		"elbv2.k8s.aws/pod-drain-inject=enabled")
 	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=3")
 	c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 	if gates := scene.Query(t, c, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].spec.readinessGates}"); gates != "" {
@@ -93,7 +100,9 @@ func TestObjectsAdmittedWithoutWebhooksAreServedLater(t *testing.T) {
 	if out := c.ApplyRefused(t, plainBalancer(ns, "outer")); !strings.Contains(out, "mservice.elbv2.k8s.aws") {
 		t.Errorf("a load balancer without class: %s", out)
 	}
-	if out := c.ApplyRefused(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: bound, namespace: "+ns+"}\nspec: {targetGroupARN: x, targetType: ip, nodeSelector: {}, serviceRef: {name: web, port: 80}}\n"); !strings.Contains(out, "cannot set NodeSelector") {
+	if out := c.ApplyRefused(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: "+
+		"bound, namespace: "+ns+"}\nspec: {targetGroupARN: x, targetType: ip, nodeSelector: {}, serviceRef: {name: "+
+		"web, port: 80}}\n"); !strings.Contains(out, "cannot set NodeSelector") {
 		t.Errorf("a binding that contradicts itself: %s", out)
 	}
 	c.RestartController(t)
@@ -117,14 +126,16 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 		if err := c.Env.InstallWebhooks(ctx); err != nil {
 			t.Error(err)
 		}
-		if err := c.Client.CoreV1().Secrets("kube-system").Delete(ctx, "aws-load-balancer-webhook-tls", metav1.DeleteOptions{}); err != nil {
+		if err := c.Client.CoreV1().Secrets("kube-system").Delete(ctx, "aws-load-balancer-webhook-tls",
+			metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 		c.RestartController(t)
 	})
 	const ns = "renewed"
 	c.Apply(t, scene.Namespace(ns, 0))
-	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls", "--webhook-cert-lifetime=1m")
+	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls",
+		"--webhook-cert-lifetime=1m")
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	write(t, bad, scene.Params(ns, "{inboundCIDRs: [everywhere]}"))
 	refused := func(ctx context.Context) error {
@@ -136,7 +147,8 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	}
 	c.WaitFor(t, "the first certificate", refused)
 	served, trusted := map[string]bool{}, map[string]bool{}
-	// The next one comes when two thirds of the life of the first are over; with the rest of it, a machine with much to do gets along.
+	// The next one comes when two thirds of the life of the first are over; with the rest of it, a machine with much to do
+	// gets along.
 	c.WaitFor(t, "a second certificate to be served", func(ctx context.Context) error {
 		if err := refused(ctx); err != nil {
 			t.Error(err)
@@ -152,15 +164,18 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 		}
 		return nil
 	})
-	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls", metav1.GetOptions{})
+	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls",
+		metav1.GetOptions{})
 	if err != nil || len(s.Data["ca.crt"]) == 0 {
 		t.Errorf("the Secret: %v", err)
 	}
 }
 
-// handshake calls a webhook as API servers do, and returns the authorities that they trust and the certificate that it presents.
+// handshake calls a webhook as API servers do, and returns the authorities that they trust and the certificate that it
+// presents.
 func handshake(ctx context.Context, c *harness.Cluster) (ca, serial string, err error) {
-	v, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, configurations, metav1.GetOptions{})
+	v, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, configurations,
+		metav1.GetOptions{})
 	if err != nil {
 		return "", "", err
 	}

@@ -44,8 +44,8 @@ func healthChecks(t *testing.T, repository string) map[string]string {
 	return out
 }
 
-// health runs a check as Argo CD does: the object is the global obj, the result a table with status and message, and there are no libraries but base
-// and table.
+// health runs a check as Argo CD does: the object is the global obj, the result a table with status and message, and
+// there are no libraries but base and table.
 func health(script string, object map[string]any) (status, message string, err error) {
 	l := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer l.Close()
@@ -120,7 +120,8 @@ func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
 	becomes := func(kind, name, want, says string) {
 		t.Helper()
 		wait(t, c, fmt.Sprintf("%s %s to be %s", kind, name, want), func() string {
-			if strings.TrimSpace(c.Kubectl(t, "get", kind, "-n", ns, "--field-selector", "metadata.name="+name, "-o", "name")) == "" {
+			if strings.TrimSpace(c.Kubectl(t, "get", kind, "-n", ns, "--field-selector", "metadata.name="+name, "-o", "name")) ==
+				"" {
 				return "it does not exist"
 			}
 			status, message := judge(read(kind, name))
@@ -133,12 +134,14 @@ func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
 	ingress := func(more scene.Annotations) string { return scene.Ingress(ns, "web", scene.Class, public(more)) }
 
 	// AWS fails: nothing but time is needed.
-	outage, err := c.Simulator.Gate.AddFault(gate.Fault{Action: "CreateListener", Resource: "loadbalancer/app/k8s-argoheal", Code: "InternalFailure", Status: 500, Message: "AWS is out"})
+	outage, err := c.Simulator.Gate.AddFault(gate.Fault{Action: "CreateListener",
+		Resource: "loadbalancer/app/k8s-argoheal", Code: "InternalFailure", Status: 500, Message: "AWS is out"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Simulator.Gate.RemoveFault(outage) })
-	c.Apply(t, scene.Namespace(ns, 1)+ingress(nil)+scene.Gateway(ns, "edge", "alb", "scheme: internet-facing", "name: http, protocol: HTTP, port: 80")+
+	c.Apply(t, scene.Namespace(ns, 1)+ingress(nil)+scene.Gateway(ns, "edge", "alb", "scheme: internet-facing",
+		"name: http, protocol: HTTP, port: 80")+
 		scene.Route("HTTPRoute", ns, "edge", "parentRefs: [{name: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]"))
 	becomes("lb", "ingress-web", "Progressing", "AWS is out")
 	becomes("lb", "gateway-alb-edge", "Progressing", "AWS is out")
@@ -146,7 +149,8 @@ func TestHealthChecksForArgoCDFitTheStatuses(t *testing.T) {
 	serve(t, c, ns, "web", "/")
 	becomes("lb", "ingress-web", "Healthy", "in effect")
 	becomes("lb", "gateway-alb-edge", "Healthy", "in effect")
-	bindings := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}"))
+	bindings := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o",
+		"jsonpath={.items[*].metadata.name}"))
 	if len(bindings) != 2 {
 		t.Fatalf("bindings %v", bindings)
 	}
@@ -177,19 +181,23 @@ spec: {targetGroupARN: "%s", targetType: ip, serviceRef: {name: absent, port: 80
 `, ns, freeGroup(t, c, ns)))
 	becomes("lb", "ingress-web", "Degraded", "nonsense")
 	becomes("targetgroupbinding", "lost", "Degraded", "absent")
-	scene.Change(t, c, ingress(nil)+scene.Gateway(ns, "edge", "alb", "scheme: internet-facing, loadBalancerSubnets: [{identifier: subnet-0a1de00000000ffff}]", "name: http, protocol: HTTP, port: 80"))
+	scene.Change(t, c, ingress(nil)+scene.Gateway(ns, "edge", "alb", "scheme: internet-facing, loadBalancerSubnets: "+
+		"[{identifier: subnet-0a1de00000000ffff}]", "name: http, protocol: HTTP, port: 80"))
 	becomes("lb", "gateway-alb-edge", "Degraded", "subnet-0a1de00000000ffff")
 	becomes("lb", "ingress-web", "Healthy", "in effect")
 }
 
-// TestArgoCDWaitsForTheNewestVersion shows that a load balancer is healthy only while the newest version of each member is in effect.
+// TestArgoCDWaitsForTheNewestVersion shows that a load balancer is healthy only while the newest version of each member
+// is in effect.
 func TestArgoCDWaitsForTheNewestVersion(t *testing.T) {
 	t.Parallel()
 	script := healthChecks(t, filepath.Join("..", "..", ".."))["elbv2.k8s.aws_LoadBalancer"]
 	object := func(ready, stalled, effective string) map[string]any {
 		return map[string]any{"status": map[string]any{
-			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "message": "told"}, map[string]any{"type": "Stalled", "status": stalled}},
-			"members":    []any{map[string]any{"kind": "Ingress", "name": "web", "observedVersion": "2", "effectiveVersion": effective}},
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "message": "told"}, map[string]any{
+				"type": "Stalled", "status": stalled}},
+			"members": []any{map[string]any{"kind": "Ingress", "name": "web", "observedVersion": "2",
+				"effectiveVersion": effective}},
 		}}
 	}
 	for name, c := range map[string]struct {

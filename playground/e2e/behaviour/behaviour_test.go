@@ -1,6 +1,6 @@
-// Package behaviour shows end to end what users may rely on: edits, groups, classes, deployments, deletions, moves, crashes
-// and restarts. Tests that need a controller of their own, or the account for themselves, run one after the other before all
-// the others, which run side by side in namespaces of their own.
+// Package behaviour shows end to end what users may rely on: edits, groups, classes, deployments, deletions, moves,
+// crashes and restarts. Tests that need a controller of their own, or the account for themselves, run one after the
+// other before all the others, which run side by side in namespaces of their own.
 package behaviour
 
 import (

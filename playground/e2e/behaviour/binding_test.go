@@ -24,14 +24,16 @@ import (
 func targetGroup(t *testing.T, c *harness.Cluster, name string, targetType types.TargetTypeEnum) string {
 	t.Helper()
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: targetType, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: targetType,
+		VpcId: aws.String(c.Simulator.Seed().VPC.ID),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
 	t.Cleanup(func() { // after those of what is applied later, bindings among it
-		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{
+			TargetGroupArn: &arn}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -39,7 +41,8 @@ func targetGroup(t *testing.T, c *harness.Cluster, name string, targetType types
 }
 
 func bind(namespace, name, spec string) string {
-	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %s, namespace: %s}\nspec: {%s, serviceRef: {name: web, port: http}}\n---\n", name, namespace, spec)
+	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %s, namespace: "+
+		"%s}\nspec: {%s, serviceRef: {name: web, port: http}}\n---\n", name, namespace, spec)
 }
 
 // TestATargetGroupOfTheUserFollowsTheService shows that a real API server completes a binding and
@@ -48,8 +51,10 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "bound"
-	byARN, byName := targetGroup(t, c, "bound-arn", types.TargetTypeEnumIp), targetGroup(t, c, "bound-name", types.TargetTypeEnumIp)
-	c.Apply(t, scene.Namespace(ns, 2)+bind(ns, "by-arn", "targetGroupARN: "+byARN)+bind(ns, "by-name", "targetGroupName: bound-name"))
+	byARN, byName := targetGroup(t, c, "bound-arn", types.TargetTypeEnumIp), targetGroup(t, c, "bound-name",
+		types.TargetTypeEnumIp)
+	c.Apply(t, scene.Namespace(ns, 2)+bind(ns, "by-arn", "targetGroupARN: "+byARN)+
+		bind(ns, "by-name", "targetGroupName: bound-name"))
 	for _, arn := range []string{byARN, byName} {
 		scene.WaitTargets(t, c, arn, 2)
 	}
@@ -58,7 +63,8 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 		scene.WaitTargets(t, c, arn, 4)
 	}
 	wait(t, c, "what the binding was completed with", func() string {
-		return differs("spec", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "by-name", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.vpcID}"),
+		return differs("spec", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "by-name", "-o",
+			"jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.vpcID}"),
 			byName+" ip "+c.Simulator.Seed().VPC.ID)
 	})
 
@@ -89,7 +95,8 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 	const ns = "boundplan"
 	arn := targetGroup(t, c, "bound-plan", types.TargetTypeEnumIp)
 	c.Apply(t, scene.Namespace(ns, 2))
-	manifest := bind(ns, "web", "targetGroupName: bound-plan, networking: {ingress: [{from: [{ipBlock: {cidr: 10.77.0.0/16}}], ports: [{protocol: TCP, port: http}]}]}")
+	manifest := bind(ns, "web", "targetGroupName: bound-plan, networking: {ingress: [{from: [{ipBlock: {cidr: "+
+		"10.77.0.0/16}}], ports: [{protocol: TCP, port: http}]}]}")
 	file := filepath.Join(t.TempDir(), "binding.yaml")
 	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
@@ -97,7 +104,8 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 	var planned string
 	wait(t, c, "a plan with both pods", func() string {
 		out, status := lbc(t, c, "plan", "-f", file, "--exit-code")
-		if planned = out; status != 3 || strings.Count(out, " pod web-") != 2 || !strings.Contains(out, "from 10.77.0.0/16") || strings.Contains(out, "DeregisterTargets") {
+		if planned = out; status != 3 || strings.Count(out, " pod web-") != 2 ||
+			!strings.Contains(out, "from 10.77.0.0/16") || strings.Contains(out, "DeregisterTargets") {
 			return out
 		}
 		return ""
@@ -110,14 +118,16 @@ func TestWhatTheCommandLinePlansOfABindingIsWhatTheControllerDoes(t *testing.T) 
 		}
 	}
 	wait(t, c, "nothing to do", func() string {
-		if out, status := lbc(t, c, "plan", "-n", ns, "--exit-code"); status != 0 || !strings.Contains(out, "elbv2.k8s.aws:"+ns+"/web: nothing to do\n") {
+		if out, status := lbc(t, c, "plan", "-n", ns, "--exit-code"); status != 0 || !strings.Contains(out, "elbv2.k8s.aws:"+
+			ns+"/web: nothing to do\n") {
 			return out
 		}
 		return ""
 	})
 	wait(t, c, "an explanation", func() string {
 		out, status := lbc(t, c, "explain", "targetgroupbinding", ns+"/web")
-		if status != 0 || strings.Count(out, "  pod web-") != 2 || !strings.Contains(out, "from 10.77.0.0/16  open\n") || !strings.Contains(out, "Ready True Reconciled") || strings.Contains(out, "to be ") {
+		if status != 0 || strings.Count(out, "  pod web-") != 2 || !strings.Contains(out, "from 10.77.0.0/16  open\n") ||
+			!strings.Contains(out, "Ready True Reconciled") || strings.Contains(out, "to be ") {
 			return out
 		}
 		return ""
@@ -145,7 +155,8 @@ func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
 		}
 	}
 	set(nodes[0].Name, "a")
-	c.Apply(t, scene.Namespace(ns, 1)+bind(ns, "nodes", "targetGroupARN: "+arn+`, nodeSelector: {matchLabels: {`+label+`: a}}`))
+	c.Apply(t, scene.Namespace(ns, 1)+bind(ns, "nodes", "targetGroupARN: "+arn+`, nodeSelector: {matchLabels: {`+
+		label+`: a}}`))
 	if got := scene.WaitTargets(t, c, arn, 1); got[0].ID != nodes[0].Instance {
 		t.Errorf("target %s, want %s", got[0].ID, nodes[0].Instance)
 	}
@@ -174,7 +185,8 @@ func relabel(c *harness.Cluster, node, label, value string) error {
 		text = `"` + value + `"`
 	}
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, label, text)
-	_, err := c.Client.CoreV1().Nodes().Patch(context.Background(), node, apitypes.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := c.Client.CoreV1().Nodes().Patch(context.Background(), node, apitypes.MergePatchType, []byte(patch),
+		metav1.PatchOptions{})
 	return err
 }
 
@@ -207,7 +219,8 @@ func TestPeerRuleOfBindingsKeepsStoredOnesEditable(t *testing.T) {
 	if version != "v1beta1" {
 		t.Fatalf("the second version is %s", version)
 	}
-	rule := c.Kubectl(t, "get", "crd", crd, "-o", "jsonpath={.spec.versions[1].schema.openAPIV3Schema.properties.spec.properties.networking.properties.ingress.items.properties.from.items.x-kubernetes-validations}")
+	rule := c.Kubectl(t, "get", "crd", crd, "-o",
+		"jsonpath={.spec.versions[1].schema.openAPIV3Schema.properties.spec.properties.networking.properties.ingress.items.properties.from.items.x-kubernetes-validations}")
 	c.Kubectl(t, "patch", "crd", crd, "--type=json", "-p", fmt.Sprintf(`[{"op":"remove","path":%q}]`, rules))
 	path := filepath.Join(t.TempDir(), "old.yaml")
 	write(t, path, peers("old", both))
@@ -224,9 +237,11 @@ func TestPeerRuleOfBindingsKeepsStoredOnesEditable(t *testing.T) {
 		return nil
 	})
 	wait(t, c, "the condition", func() string {
-		return differs("reason", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "old", "-o", "jsonpath={.status.conditions[0].reason}"), "InvalidNetworking")
+		return differs("reason", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "old", "-o",
+			"jsonpath={.status.conditions[0].reason}"), "InvalidNetworking")
 	})
-	c.Kubectl(t, "patch", "targetgroupbinding", "-n", ns, "old", "--type=merge", "-p", `{"metadata":{"labels":{"edited":"yes"}},"spec":{"serviceRef":{"port":80}}}`)
+	c.Kubectl(t, "patch", "targetgroupbinding", "-n", ns, "old", "--type=merge", "-p",
+		`{"metadata":{"labels":{"edited":"yes"}},"spec":{"serviceRef":{"port":80}}}`)
 	scene.WaitTargets(t, c, arn, 1)
 	c.Kubectl(t, "delete", "targetgroupbinding", "-n", ns, "old", "--timeout="+harness.Timeout.String())
 }

@@ -28,7 +28,8 @@ func TestABindingShowsHowManyTargetsThereAreAndHowManyAreHealthy(t *testing.T) {
 	shows := func(want string) {
 		t.Helper()
 		wait(t, c, "the counts "+want, func() string {
-			return differs("status.targets", scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].status.targets.registered} {.items[*].status.targets.healthy}"), want)
+			return differs("status.targets", scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o",
+				"jsonpath={.items[*].status.targets.registered} {.items[*].status.targets.healthy}"), want)
 		})
 		lines := strings.Split(c.Kubectl(t, "get", "targetgroupbindings", "-n", ns, "-o", "wide"), "\n")
 		var values []string
@@ -60,13 +61,17 @@ func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) 
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	before := cluster(t)
 	withoutLoadBalancers(t, before)
-	const ns, named, excluded = "flagged", "sg-0a1de0000000000f1", "node.kubernetes.io/exclude-from-external-load-balancers"
+	const ns, named, excluded = "flagged", "sg-0a1de0000000000f1",
+		"node.kubernetes.io/exclude-from-external-load-balancers"
 	node := alsoOnNodes(t, before, named)
-	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--node-security-group=" + named, "--exclude-ip-targets-by-node-label", "--open-readiness-gates-after=3s", "--drift-check-interval=10s"}})
+	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--node-security-group=" + named,
+		"--exclude-ip-targets-by-node-label", "--open-readiness-gates-after=3s", "--drift-check-interval=10s"}})
 	c.ApplyFile(t, "../../../config/multi-cluster/rbac.yaml")
-	arn, other := targetGroup(t, c, "flagged", types.TargetTypeEnumIp), targetGroup(t, c, "flagged-shared", types.TargetTypeEnumIp)
+	arn, other := targetGroup(t, c, "flagged", types.TargetTypeEnumIp), targetGroup(t, c, "flagged-shared",
+		types.TargetTypeEnumIp)
 	c.Apply(t, scene.Namespace(ns, 4)+sharedBinding(ns, other)+
-		bind(ns, "own", "targetGroupARN: "+arn+`, networking: {ingress: [{from: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{protocol: TCP}]}]}`))
+		bind(ns, "own", "targetGroupARN: "+arn+
+			`, networking: {ingress: [{from: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{protocol: TCP}]}]}`))
 	scene.WaitTargets(t, c, arn, 4)
 	targets := scene.WaitTargets(t, c, other, 4)
 
@@ -94,14 +99,16 @@ func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) 
 		mark := c.Mark()
 		gone := targets[0]
 		if _, err := c.Simulator.Balancing.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{
-			TargetGroupArn: aws.String(other), Targets: []types.TargetDescription{{Id: aws.String(gone.ID), Port: aws.Int32(gone.Port)}},
+			TargetGroupArn: aws.String(other), Targets: []types.TargetDescription{
+				{Id: aws.String(gone.ID), Port: aws.Int32(gone.Port)}},
 		}); err != nil {
 			t.Fatal(err)
 		}
 		c.WaitFor(t, "the target to be registered again", func(context.Context) error {
 			for _, call := range c.Calls(mark) {
 				in, ok := call.Input.(*elb.RegisterTargetsInput)
-				if ok && aws.ToString(in.TargetGroupArn) == other && slices.ContainsFunc(in.Targets, func(x types.TargetDescription) bool { return aws.ToString(x.Id) == gone.ID }) {
+				if ok && aws.ToString(in.TargetGroupArn) == other && slices.ContainsFunc(in.Targets,
+					func(x types.TargetDescription) bool { return aws.ToString(x.Id) == gone.ID }) {
 					return nil
 				}
 			}
@@ -114,14 +121,17 @@ func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) 
 		c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
 		c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=5")
 		c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout="+harness.Timeout.String())
-		if gates := scene.Query(t, c, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].spec.readinessGates[*].conditionType}"); !strings.Contains(gates, "target-health.elbv2.k8s.aws/own") {
+		if gates := scene.Query(t, c, "get", "pods", "-n", ns, "-o",
+			"jsonpath={.items[*].spec.readinessGates[*].conditionType}"); !strings.Contains(gates,
+			"target-health.elbv2.k8s.aws/own") {
 			t.Errorf("the pods have the gates %q", gates)
 		}
 	})
 
 	t.Run("--exclude-ip-targets-by-node-label takes pods on labelled nodes out", func(t *testing.T) {
 		on := map[string][]string{}
-		for _, pod := range strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-o", `jsonpath={range .items[*]}{.spec.nodeName}={.status.podIP} {end}`)) {
+		for _, pod := range strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-o",
+			`jsonpath={range .items[*]}{.spec.nodeName}={.status.podIP} {end}`)) {
 			node, ip, _ := strings.Cut(pod, "=")
 			on[node] = append(on[node], ip)
 		}
@@ -143,7 +153,8 @@ func TestFlagsOfBindingsHoldForTheControllerThatIsStartedWithThem(t *testing.T) 
 	})
 }
 
-// alsoOnNodes makes a security group without tags and gives it to each network interface that has the group of the nodes, whose id it returns.
+// alsoOnNodes makes a security group without tags and gives it to each network interface that has the group of the
+// nodes, whose id it returns.
 func alsoOnNodes(t *testing.T, c *harness.Cluster, id string) (node string) {
 	t.Helper()
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()

@@ -32,7 +32,8 @@ import (
 // certifying is a controller that requests and imports certificates.
 func certifying(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{ExtraArgs: []string{"--feature-gates=EnableCertificateManagement=true", "--enable-tls-secret-import"}})
+	return harness.Start(t, harness.Options{ExtraArgs: []string{"--feature-gates=EnableCertificateManagement=true",
+		"--enable-tls-secret-import"}})
 }
 
 // owned lists the certificates of ACM whose tags name the stack of Ingresses.
@@ -44,13 +45,15 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 // ownedBy lists the certificates of ACM whose tags name the stack of a kind of owner.
 func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.CertificateDetail {
 	t.Helper()
-	list, err := c.Simulator.Trust.ListCertificates(t.Context(), &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}})
+	list, err := c.Simulator.Trust.ListCertificates(t.Context(), &acm.ListCertificatesInput{
+		Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []acmtypes.CertificateDetail
 	for _, s := range list.CertificateSummaryList {
-		tags, err := c.Simulator.Trust.ListTagsForCertificate(t.Context(), &acm.ListTagsForCertificateInput{CertificateArn: s.CertificateArn})
+		tags, err := c.Simulator.Trust.ListTagsForCertificate(t.Context(), &acm.ListTagsForCertificateInput{
+			CertificateArn: s.CertificateArn})
 		if err != nil {
 			continue // deleted meanwhile
 		}
@@ -59,7 +62,8 @@ func ownedBy(t *testing.T, c *harness.Cluster, owner, stack string) []acmtypes.C
 		}) {
 			continue
 		}
-		if d, err := c.Simulator.Trust.DescribeCertificate(t.Context(), &acm.DescribeCertificateInput{CertificateArn: s.CertificateArn}); err == nil {
+		if d, err := c.Simulator.Trust.DescribeCertificate(t.Context(), &acm.DescribeCertificateInput{
+			CertificateArn: s.CertificateArn}); err == nil {
 			out = append(out, *d.Certificate)
 		}
 	}
@@ -72,7 +76,9 @@ func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := certifying(t)
 	const ns, host = "imported", "www.imported.dev"
-	ingress := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"import-tls-secrets": "true"}), scene.Path{Host: host, Path: "/"}) // listens on 443
+	// listens on 443
+	ingress := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"import-tls-secrets": "true"}),
+		scene.Path{Host: host, Path: "/"})
 	ingress = strings.TrimSuffix(ingress, "---\n") + "  tls: [{secretName: web-tls, hosts: [" + host + "]}]\n---\n"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -101,7 +107,8 @@ func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
 	broken := secretManifest(t, key, ns, host, 3)
 	at := strings.Index(broken, "  tls.key: ")
 	scene.Change(t, c, broken[:at]+"  tls.key: "+base64.StdEncoding.EncodeToString(privateKey(t, other))+"\n---\n")
-	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message, "not the key of the certificate") {
+	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message,
+		"not the key of the certificate") {
 		t.Errorf("event: %s", e.Message)
 	}
 	waitSerial(t, c, lb, host, 2)
@@ -145,9 +152,12 @@ func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
 		return "parentRefs: [{name: " + name + "}], rules: [{backendRefs: [{name: web, port: 80}]}]"
 	}
 	const ends = "tls: {mode: Terminate, certificateRefs: [{name: web-tls}]}"
-	c.Apply(t, scene.Namespace(ns, 1)+secretRights(ns)+ca.secret(t, ns, host, 1)+scene.TargetGroups(ns, "web", "targetReference: {name: web}, defaultConfiguration: {targetType: ip}")+
-		scene.Gateway(ns, "app", "alb", "scheme: internet-facing", "name: https, protocol: HTTPS, port: 443, "+ends)+scene.Route("HTTPRoute", ns, "app", to("app"))+
-		scene.Gateway(ns, "net", "nlb", "scheme: internet-facing", "name: tls, protocol: TLS, port: 443, "+ends)+scene.Route("TCPRoute", ns, "net", to("net")))
+	c.Apply(t, scene.Namespace(ns, 1)+secretRights(ns)+ca.secret(t, ns, host, 1)+scene.TargetGroups(ns, "web",
+		"targetReference: {name: web}, defaultConfiguration: {targetType: ip}")+
+		scene.Gateway(ns, "app", "alb", "scheme: internet-facing", "name: https, protocol: HTTPS, port: 443, "+ends)+
+		scene.Route("HTTPRoute", ns, "app", to("app"))+
+		scene.Gateway(ns, "net", "nlb", "scheme: internet-facing", "name: tls, protocol: TLS, port: 443, "+ends)+
+		scene.Route("TCPRoute", ns, "net", to("net")))
 	owners := map[string]string{"app": "gateway.k8s.aws.alb", "net": "gateway.k8s.aws.nlb"}
 	imported := func(name string) string {
 		t.Helper()
@@ -167,7 +177,8 @@ func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
 		waitSerial(t, c, lb, host, 1)
 		arns[name] = imported(name)
 		clients.Add(2, 5*time.Millisecond, func() load.Client {
-			return &handshakes{c.Simulator.DialContext, net.JoinHostPort(lb, "443"), &tls.Config{ServerName: host, RootCAs: roots}}
+			return &handshakes{c.Simulator.DialContext, net.JoinHostPort(lb, "443"), &tls.Config{
+				ServerName: host, RootCAs: roots}}
 		})
 	}
 	scene.More(t, c, clients, 50)
@@ -185,7 +196,8 @@ func TestASecretOfAGatewayIsRotatedWithoutAFailedHandshake(t *testing.T) {
 		t.Error(r)
 	}
 	for _, w := range scene.Writes(c, mark, append(scene.Marks(ns), arns["app"], arns["net"])...) {
-		if !strings.HasPrefix(w, "ImportCertificate ") && !strings.HasPrefix(w, "AddTagsToCertificate ") { // with the hash of its content
+		// with the hash of its content
+		if !strings.HasPrefix(w, "ImportCertificate ") && !strings.HasPrefix(w, "AddTagsToCertificate ") {
 			t.Errorf("beside the import, this is written: %s", w)
 		}
 	}
@@ -225,7 +237,8 @@ func newAuthority(t *testing.T) *authority {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:  x509.KeyUsageCertSign,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -284,8 +297,10 @@ func certificateOf(host string, serial int64) *x509.Certificate {
 // tlsSecret is a Secret with a certificate and its key.
 func tlsSecret(t *testing.T, ns string, der []byte, key *ecdsa.PrivateKey) string {
 	t.Helper()
-	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: web-tls, namespace: %s}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: %s\n  tls.key: %s\n---\n", ns,
-		base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), base64.StdEncoding.EncodeToString(privateKey(t, key)))
+	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: web-tls, namespace: %s}\ntype: "+
+		"kubernetes.io/tls\ndata:\n  tls.crt: %s\n  tls.key: %s\n---\n", ns,
+		base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		base64.StdEncoding.EncodeToString(privateKey(t, key)))
 }
 
 // waitSerial waits until a client with the server name gets the certificate with the serial number.
@@ -296,8 +311,10 @@ func waitSerial(t *testing.T, c *harness.Cluster, lb, host string, serial int64)
 		if err != nil {
 			return err
 		}
-		defer conn.Close()                                                                  //nolint:errcheck // only looked at
-		client := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true}) //nolint:gosec // the certificate is looked at
+		//nolint:errcheck // only looked at
+		defer conn.Close()
+		//nolint:gosec // the certificate is looked at
+		client := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {
 			return err
 		}

@@ -44,7 +44,8 @@ func consoleOf(t *testing.T, c *harness.Cluster) (at string) {
 	t.Helper()
 	seeded := c.Simulator.Seed()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "console", //nolint:gosec // ours
-		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID, "--aws-region", seeded.Region)
+		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID,
+		"--aws-region", seeded.Region)
 	cmd.Env = c.Environ()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -110,17 +111,20 @@ func TestConsoleShowsLastPlanEventsAndTargets(t *testing.T) {
 				}
 			}
 		}
-		if len(d.Passes) != 1 || d.Passes[0].Result != "Done" || len(d.Passes[0].Steps) == 0 || !event || healthy == 0 || len(d.Ports) != 1 || len(d.Steps) != 0 {
+		if len(d.Passes) != 1 || d.Passes[0].Result != "Done" || len(d.Passes[0].Steps) == 0 || !event || healthy == 0 ||
+			len(d.Ports) != 1 || len(d.Steps) != 0 {
 			return fmt.Errorf("%+v", d)
 		}
 		return nil
 	})
 	var w console.Walk
-	if err := get(t.Context(), "/api/request", neturl.Values{"key": {key}, "request": {"GET http://" + lb.DNSName + "/"}, "from": {"192.0.2.1"}}, &w); err != nil || len(w.Groups) != 1 || !strings.Contains(w.Groups[0].Health, "healthy") {
+	if err := get(t.Context(), "/api/request", neturl.Values{"key": {key}, "request": {"GET http://" + lb.DNSName + "/"},
+		"from": {"192.0.2.1"}}, &w); err != nil || len(w.Groups) != 1 || !strings.Contains(w.Groups[0].Health, "healthy") {
 		t.Errorf("%v: %+v", err, w)
 	}
 	var refused struct{ Error string }
-	if status, err := ask(t.Context(), at+"/api/overview", "rebound.example.com", &refused); err != nil || status != http.StatusForbidden || !strings.Contains(refused.Error, "is not a name of this machine") {
+	if status, err := ask(t.Context(), at+"/api/overview", "rebound.example.com", &refused); err != nil ||
+		status != http.StatusForbidden || !strings.Contains(refused.Error, "is not a name of this machine") {
 		t.Errorf("another host: %v, %d, %+v", err, status, refused)
 	}
 }

@@ -15,7 +15,8 @@ func convertedListener(name, host string) string {
 
 // convertedMatch is a rule as ingress2gateway writes it for each path.
 func convertedMatch(kind, path, service string) string {
-	return fmt.Sprintf("{matches: [{path: {type: %s, value: %s}}], backendRefs: [{name: %s, port: 80}]}", kind, path, service)
+	return fmt.Sprintf("{matches: [{path: {type: %s, value: %s}}], backendRefs: [{name: %s, port: 80}]}", kind,
+		path, service)
 }
 
 // TestConvertedIngressIsServedAsBefore shows that a Gateway with a listener for each host, as
@@ -25,17 +26,21 @@ func TestConvertedIngressIsServedAsBefore(t *testing.T) {
 	c := cluster(t)
 	const ns = "converted"
 	one, wild := "shop.converted.dev", "*.converted.dev"
-	ingress := scene.Ingress(ns, "web", scene.Class, public(nil), scene.Path{Host: one, Path: "/cart", Type: "Exact", Service: "cart"}, scene.Path{Host: one, Path: "/api", Service: "api"}, scene.Path{Host: wild, Path: "/"})
-	gateway := scene.Gateway(ns, "alb", "alb", "scheme: internet-facing", convertedListener("shop", one), convertedListener("wildcard", wild))
+	ingress := scene.Ingress(ns, "web", scene.Class, public(nil), scene.Path{Host: one, Path: "/cart", Type: "Exact",
+		Service: "cart"}, scene.Path{Host: one, Path: "/api", Service: "api"}, scene.Path{Host: wild, Path: "/"})
+	gateway := scene.Gateway(ns, "alb", "alb", "scheme: internet-facing", convertedListener("shop", one),
+		convertedListener("wildcard", wild))
 	route := func(name, host, rules string) string {
-		return scene.Route("HTTPRoute", ns, name, fmt.Sprintf("parentRefs: [{name: alb}], hostnames: [%q], rules: [%s]", host, rules))
+		return scene.Route("HTTPRoute", ns, name, fmt.Sprintf("parentRefs: [{name: alb}], hostnames: [%q], rules: [%s]",
+			host, rules))
 	}
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Backend(ns, "cart", 1)+scene.Backend(ns, "api", 1)+ingress+gateway+
 		route("web-shop", one, convertedMatch("Exact", "/cart", "cart")+", "+convertedMatch("PathPrefix", "/api", "api"))+
 		route("web-wildcard", wild, convertedMatch("PathPrefix", "/", "web")))
 	for _, lb := range []string{c.IngressAddress(t, ns, "web"), scene.GatewayAddress(t, c, ns, "alb")} {
 		for _, a := range []expected{
-			{"/cart", one, "cart"}, {"/api", one, "api"}, {"/api/v1", one, "api"}, {"/", "blog.converted.dev", "web"}, {"/cart", "blog.converted.dev", "web"}, {"/", "other.dev", ""},
+			{"/cart", one, "cart"}, {"/api", one, "api"}, {"/api/v1", one, "api"}, {"/", "blog.converted.dev", "web"},
+			{"/cart", "blog.converted.dev", "web"}, {"/", "other.dev", ""},
 		} {
 			status := http.StatusOK
 			if a.service == "" {

@@ -30,7 +30,8 @@ const prometheusFiles = "../../../charts/aws-load-balancer-controller/files/"
 
 // unseen are the metrics that have no series in the test, with the reason.
 var unseen = map[string]string{
-	"aws_api_call_throttled_errors_total":        "counts a call that AWS has throttled ten times in a row; the requests show each",
+	"aws_api_call_throttled_errors_total": "counts a call that AWS has throttled ten times in a row; the " +
+		"requests show each",
 	"awslbc_controller_top_talkers":              "is set at the end of a window of three minutes",
 	"awslbc_webhook_mutation_failure_total":      "no mutating webhook refuses anything here",
 	"lbc_drift_groups_found_total":               "nothing is changed in AWS by hand here",
@@ -42,7 +43,8 @@ var unseen = map[string]string{
 
 // waits are reasons of lbc_deletions_waiting: those that the alerts leave out, and one that they do not.
 var waits = []string{
-	waiting.InProgress, string(diag.AWSUnavailable), string(diag.CredentialsRefused), string(diag.RateExceeded), string(diag.DeletionProtected),
+	waiting.InProgress, string(diag.AWSUnavailable), string(diag.CredentialsRefused), string(diag.RateExceeded),
+	string(diag.DeletionProtected),
 }
 
 // expression is one of the dashboard or of the alerts.
@@ -90,13 +92,15 @@ func expressions(t *testing.T) (out []expression) {
 			out = append(out, expression{fmt.Sprintf("panel %s %s", p.Title, x.RefID), x.Expr, labelsIn(x.LegendFormat)})
 		}
 	}
-	rules, errs := rulefmt.ParseFile(prometheusFiles+"alerts.yaml", false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default())
+	rules, errs := rulefmt.ParseFile(prometheusFiles+"alerts.yaml", false, model.UTF8Validation,
+		parser.NewParser(parser.Options{}), slog.Default())
 	if len(errs) > 0 {
 		t.Fatal(errors.Join(errs...))
 	}
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
-			out = append(out, expression{"alert " + r.Alert, r.Expr, labelsIn(r.Annotations["summary"], r.Annotations["description"])})
+			out = append(out, expression{"alert " + r.Alert, r.Expr, labelsIn(r.Annotations["summary"],
+				r.Annotations["description"])})
 		}
 	}
 	if len(out) < 50 {
@@ -111,12 +115,14 @@ var refusals = map[string]string{
 	"slow": "Throttling", "slower": "ThrottlingException", "slowest": "RequestLimitExceeded",
 }
 
-// observe makes things happen that the metrics show: targets come through a readiness gate and go, objects are wrong, pods lack server ids, and AWS refuses calls.
+// observe makes things happen that the metrics show: targets come through a readiness gate and go, objects are wrong,
+// pods lack server ids, and AWS refuses calls.
 func observe(t *testing.T, c *harness.Cluster, ns string) {
 	t.Helper()
 	for name, code := range refusals {
 		id := ns + "-" + name
-		if _, err := c.Simulator.Gate.AddFault(gate.Fault{ID: id, Action: "CreateLoadBalancer", Resource: "k8s-" + ns + "-" + name + "-", Code: code, Message: "refused", Times: 1}); err != nil {
+		if _, err := c.Simulator.Gate.AddFault(gate.Fault{ID: id, Action: "CreateLoadBalancer", Resource: "k8s-" + ns + "-" +
+			name + "-", Code: code, Message: "refused", Times: 1}); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Simulator.Gate.RemoveFault(id) })
@@ -127,7 +133,8 @@ func observe(t *testing.T, c *harness.Cluster, ns string) {
 	for name := range refusals {
 		c.Apply(t, scene.Ingress(ns, name, scene.Class, public(nil)))
 	}
-	c.ApplyRefused(t, scene.Ingress(ns, "refused", scene.Class, scene.Annotations{"conditions.web": `[{"field":"http-header"}]`}))
+	c.ApplyRefused(t, scene.Ingress(ns, "refused", scene.Class, scene.Annotations{
+		"conditions.web": `[{"field":"http-header"}]`}))
 	c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
 	for _, replicas := range []string{"2", "1"} {
 		c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas="+replicas)

@@ -26,7 +26,8 @@ func planOf(t *testing.T, c *harness.Cluster, ns, name, want string) string {
 		ID        string
 		Resources map[string]map[string]json.RawMessage
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil || p.ID == "" || len(p.Resources["AWS::ElasticLoadBalancingV2::LoadBalancer"]) != 1 {
+	if err := json.Unmarshal([]byte(text), &p); err != nil || p.ID == "" ||
+		len(p.Resources["AWS::ElasticLoadBalancingV2::LoadBalancer"]) != 1 {
 		t.Errorf("%v: %s", err, text)
 	}
 	return text
@@ -42,11 +43,13 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	dry := scene.Annotations{"dry-run": "true"}
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(dry), scene.Path{Path: "/"}))
 	e := c.WaitEvent(t, "Ingress", ns, "web", "DryRun")
-	if e.Type != "Normal" || !strings.Contains(e.Message, "nothing of this Ingress is deployed; deploying it means ") || !strings.Contains(e.Message, "to create") {
+	if e.Type != "Normal" || !strings.Contains(e.Message, "nothing of this Ingress is deployed; deploying it means ") ||
+		!strings.Contains(e.Message, "to create") {
 		t.Errorf("event: %s %s", e.Type, e.Message)
 	}
 	planOf(t, c, ns, "web", `"scheme":"internet-facing"`)
-	if f := scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", "jsonpath={.metadata.finalizers}{.status.loadBalancer}"); f != "{}" {
+	if f := scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o",
+		"jsonpath={.metadata.finalizers}{.status.loadBalancer}"); f != "{}" {
 		t.Errorf("finalizers and status: %s", f)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
@@ -56,7 +59,9 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	// The end of the dry run deploys, and the plan goes.
 	c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "alb.ingress.kubernetes.io/dry-run-")
 	lb := serve(t, c, ns, "web", "/")
-	wait(t, c, "the end of the plan", func() string { return scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", planKey) })
+	wait(t, c, "the end of the plan", func() string {
+		return scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", planKey)
+	})
 
 	scene.WaitSuccess(t, c, ns, "web", 0)
 

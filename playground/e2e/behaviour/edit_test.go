@@ -38,17 +38,21 @@ func ports(lb simclient.LoadBalancer) []int32 {
 
 // edits follow each other on one Ingress; none of them interrupts its traffic on port 80.
 var edits = []edit{
-	{name: "tags", annotations: scene.Annotations{"tags": "team=shop"}, look: func(c *harness.Cluster, lb simclient.LoadBalancer) string {
-		return differs("tag team", lb.Tags["team"]+c.TargetGroups(lb)[0].Tags["team"]+lb.Listeners[0].Tags["team"], "shopshopshop")
+	{name: "tags", annotations: scene.Annotations{"tags": "team=shop"}, look: func(c *harness.Cluster,
+		lb simclient.LoadBalancer) string {
+		return differs("tag team", lb.Tags["team"]+c.TargetGroups(lb)[0].Tags["team"]+lb.Listeners[0].Tags["team"],
+			"shopshopshop")
 	}, actions: []string{"AddTags", "CreateTags"}},
-	{name: "a tag less", annotations: scene.Annotations{"tags": ""}, look: func(c *harness.Cluster, lb simclient.LoadBalancer) string {
+	{name: "a tag less", annotations: scene.Annotations{"tags": ""}, look: func(c *harness.Cluster,
+		lb simclient.LoadBalancer) string {
 		return differs("tag team", lb.Tags["team"]+c.TargetGroups(lb)[0].Tags["team"], "")
 	}, actions: []string{"RemoveTags", "DeleteTags"}},
 	{name: "an attribute", annotations: scene.Annotations{"load-balancer-attributes": "idle_timeout.timeout_seconds=88"},
 		look: func(_ *harness.Cluster, lb simclient.LoadBalancer) string {
 			return differs("idle timeout", lb.Attributes["idle_timeout.timeout_seconds"], "88")
 		}, writes: 1, actions: []string{"ModifyLoadBalancerAttributes"}},
-	{name: "an attribute of targets", annotations: scene.Annotations{"target-group-attributes": "deregistration_delay.timeout_seconds=7"},
+	{name: "an attribute of targets", annotations: scene.Annotations{
+		"target-group-attributes": "deregistration_delay.timeout_seconds=7"},
 		look: func(c *harness.Cluster, lb simclient.LoadBalancer) string {
 			return differs("delay", c.TargetGroups(lb)[0].Attributes["deregistration_delay.timeout_seconds"], "7")
 		}, writes: 1, actions: []string{"ModifyTargetGroupAttributes"}},
@@ -67,14 +71,16 @@ var edits = []edit{
 		look: func(_ *harness.Cluster, lb simclient.LoadBalancer) string {
 			return differs("ports", ports(lb), []int32{80})
 		}, writes: 2, actions: []string{"DeleteListener", "RevokeSecurityGroupIngress"}},
-	{name: "security groups of the user", annotations: scene.Annotations{"security-groups": "sg-0a1de000000000002", "manage-backend-security-group-rules": "true"},
+	{name: "security groups of the user", annotations: scene.Annotations{"security-groups": "sg-0a1de000000000002",
+		"manage-backend-security-group-rules": "true"},
 		look: func(c *harness.Cluster, lb simclient.LoadBalancer) string {
 			if left := managed(c, lb); left != "" {
 				return left + " is there"
 			}
 			return differs("first security group", lb.SecurityGroups[0], "sg-0a1de000000000002")
 		}},
-	{name: "managed security group again", annotations: scene.Annotations{"security-groups": "", "manage-backend-security-group-rules": ""},
+	{name: "managed security group again", annotations: scene.Annotations{"security-groups": "",
+		"manage-backend-security-group-rules": ""},
 		look: func(c *harness.Cluster, lb simclient.LoadBalancer) string {
 			if managed(c, lb) == "" || slices.Contains(lb.SecurityGroups, "sg-0a1de000000000002") {
 				return fmt.Sprintf("security groups %v", lb.SecurityGroups)
@@ -87,10 +93,12 @@ var edits = []edit{
 		look: func(c *harness.Cluster, lb simclient.LoadBalancer) string { return onlyTargets(c, lb, "ip") }},
 }
 
-// managed is the name of the security group that the controller made for the load balancer alone; empty if there is none.
+// managed is the name of the security group that the controller made for the load balancer alone; empty if there is
+// none.
 func managed(c *harness.Cluster, lb simclient.LoadBalancer) string {
 	for _, sg := range c.Simulator.Resources().SecurityGroups {
-		if sg.Tags["ingress.k8s.aws/resource"] == "ManagedLBSecurityGroup" && sg.Tags["ingress.k8s.aws/stack"] == lb.Tags["ingress.k8s.aws/stack"] {
+		if sg.Tags["ingress.k8s.aws/resource"] == "ManagedLBSecurityGroup" && sg.Tags["ingress.k8s.aws/stack"] ==
+			lb.Tags["ingress.k8s.aws/stack"] {
 			return sg.Name
 		}
 	}

@@ -17,7 +17,8 @@ func frontend(t *testing.T, c *harness.Cluster, namespace, name string) simclien
 	t.Helper()
 	var host string
 	wait(t, c, "the frontend of "+name, func() string {
-		names := strings.Fields(scene.Query(t, c, "get", "ingress", "-n", namespace, name, "-o", "jsonpath={.status.loadBalancer.ingress[*].hostname}"))
+		names := strings.Fields(scene.Query(t, c, "get", "ingress", "-n", namespace, name, "-o",
+			"jsonpath={.status.loadBalancer.ingress[*].hostname}"))
 		if len(names) != 2 || names[1] == names[0] {
 			return fmt.Sprintf("the status names %v", names)
 		}
@@ -49,7 +50,8 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "fronted"
-	front := scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internet-facing", "frontend-nlb-healthcheck-path": "/health"}
+	front := scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internet-facing",
+		"frontend-nlb-healthcheck-path": "/health"}
 	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class, public(front)))
 	alb := serve(t, c, ns, "web", "/")
 	nlb := frontend(t, c, ns, "web")
@@ -61,7 +63,8 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	direct, behind := scene.Send(t, c, url(alb, "/"), "", scene.OK), scene.Send(t, c, url(nlb, "/"), "", scene.OK)
 
 	// An edit of what is checked, and a further port of both.
-	front["frontend-nlb-healthcheck-path"], front["listen-ports"], front["frontend-nlb-listener-port-mapping"] = "/healthz", `[{"HTTP":80},{"HTTP":8080}]`, "80=80,9000=8080"
+	front["frontend-nlb-healthcheck-path"], front["listen-ports"], front["frontend-nlb-listener-port-mapping"] =
+		"/healthz", `[{"HTTP":80},{"HTTP":8080}]`, "80=80,9000=8080"
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(front)))
 	c.WaitGet(t, "http://"+nlb.DNSName+":9000/", "", 200, "web")
 	wait(t, c, "another health check", func() string {
@@ -74,10 +77,12 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	delete(front, "enable-frontend-nlb")
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil)))
 	wait(t, c, "the end of the frontend", func() string {
-		if left := scene.Left(c, nlb.Name, "FrontendNlb"); slices.ContainsFunc(left, func(l string) bool { return strings.Contains(l, "fronted") }) {
+		if left := scene.Left(c, nlb.Name, "FrontendNlb"); slices.ContainsFunc(left,
+			func(l string) bool { return strings.Contains(l, "fronted") }) {
 			return strings.Join(left, ", ")
 		}
-		return differs("status", scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress[*].hostname}"), alb.DNSName)
+		return differs("status", scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o",
+			"jsonpath={.status.loadBalancer.ingress[*].hostname}"), alb.DNSName)
 	})
 	scene.More(t, c, direct, 50)
 	noneWrong(t, "directly", direct.Stop())

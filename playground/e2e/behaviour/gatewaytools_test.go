@@ -22,7 +22,8 @@ func lbc(t *testing.T, c *harness.Cluster, args ...string) (out string, status i
 		t.Fatalf("%v: run make build", err)
 	}
 	seeded := c.Simulator.Seed()
-	args = append(args, "--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID, "--aws-region", seeded.Region)
+	args = append(args, "--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id",
+		seeded.VPC.ID, "--aws-region", seeded.Region)
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Env = c.Environ()
 	var o, errOut bytes.Buffer
@@ -80,13 +81,15 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 		t.Errorf("event: %s %s", e.Type, e.Message)
 	}
 	wait(t, c, "the plan with the route", func() string {
-		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned); !strings.Contains(text, `"shop.example.com"`) {
+		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned); !strings.Contains(text,
+			`"shop.example.com"`) {
 			return "the plan is " + text
 		}
 		return ""
 	})
 	wait(t, c, "the dry run in the status", func() string {
-		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", programmed); !strings.HasPrefix(text, "False Pending Dry run: nothing is deployed") {
+		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", programmed); !strings.HasPrefix(text,
+			"False Pending Dry run: nothing is deployed") {
 			return text
 		}
 		return ""
@@ -100,35 +103,43 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 
 	c.Kubectl(t, "annotate", "gateway", "web", "-n", ns, "gateway.k8s.aws/dry-run-")
 	wait(t, c, "the load balancer", func() string {
-		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", programmed); !strings.HasPrefix(text, "True Programmed arn:") {
+		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", programmed); !strings.HasPrefix(text,
+			"True Programmed arn:") {
 			return text
 		}
 		return ""
 	})
-	wait(t, c, "the end of the plan", func() string { return scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned) })
+	wait(t, c, "the end of the plan", func() string {
+		return scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned)
+	})
 	wait(t, c, "the LoadBalancer object", func() string {
-		if text := scene.Query(t, c, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o", "name"); !strings.Contains(text, "gateway-alb-web") {
+		if text := scene.Query(t, c, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o", "name"); !strings.Contains(text,
+			"gateway-alb-web") {
 			return "there is " + text
 		}
 		return ""
 	})
 	wait(t, c, "an empty plan", func() string {
-		if out, _ := lbc(t, c, "plan", "-n", ns); !strings.Contains(out, "gateway.k8s.aws.alb:"+ns+"/web: nothing to do\n") || strings.Contains(out, "elbv2.k8s.aws:") {
+		if out, _ := lbc(t, c, "plan", "-n", ns); !strings.Contains(out, "gateway.k8s.aws.alb:"+ns+"/web: nothing to do\n") ||
+			strings.Contains(out, "elbv2.k8s.aws:") {
 			return out
 		}
 		return ""
 	})
 
 	out, status := lbc(t, c, "explain", "httproute", ns+"/front", "--request", "http://shop.example.com/cart")
-	if status != 0 || !strings.Contains(out, "for listener http of the Gateway") || !strings.Contains(out, "✓ rule 80:1") || !strings.Contains(out, "HTTPRoute "+ns+"/front spec.rules[0]") {
+	if status != 0 || !strings.Contains(out, "for listener http of the Gateway") ||
+		!strings.Contains(out, "✓ rule 80:1") || !strings.Contains(out, "HTTPRoute "+ns+"/front spec.rules[0]") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	out, status = lbc(t, c, "explain", "gateway", ns+"/web")
-	if status != 0 || !strings.Contains(out, "rules are built as plain-hosts") || !strings.Contains(out, "HTTPRoute "+ns+"/front (shop.example.com)") || strings.Contains(out, "does not exist yet") {
+	if status != 0 || !strings.Contains(out, "rules are built as plain-hosts") || !strings.Contains(out, "HTTPRoute "+ns+
+		"/front (shop.example.com)") || strings.Contains(out, "does not exist yet") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 
-	// What the other construction of rules changes is planned before. A manifest without the annotation leaves the recorded one.
+	// What the other construction of rules changes is planned before. A manifest without the annotation leaves the
+	// recorded one.
 	planOfFile := func(annotations string) string {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "gateway.yaml")
@@ -142,7 +153,9 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 		t.Errorf("the plan of the manifest as it was applied:\n%s", out)
 	}
 	out = planOfFile("gateway.k8s.aws/rule-construction: standard")
-	if !strings.Contains(out, `matches host shop.example.com, path /* → host regex ^shop\.example\.com(:[0-9]+)?$, path /*`) || !strings.Contains(out, "0 to create, 1 to change, 0 to replace, 0 to delete") {
+	if !strings.Contains(out,
+		`matches host shop.example.com, path /* → host regex ^shop\.example\.com(:[0-9]+)?$, path /*`) ||
+		!strings.Contains(out, "0 to create, 1 to change, 0 to replace, 0 to delete") {
 		t.Errorf("the plan of the other construction:\n%s", out)
 	}
 }

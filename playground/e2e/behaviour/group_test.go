@@ -33,7 +33,8 @@ func TestABadMemberOfAGroupStopsNoOther(t *testing.T) {
 	turning := scene.Send(t, c, url(lb, "/turning"), "", scene.OK)
 
 	// A member that was good keeps its last good rules, whatever it declares now.
-	scene.Change(t, c, member(ns, "turning", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"}, scene.Path{Path: "/turned"}))
+	scene.Change(t, c, member(ns, "turning", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"},
+		scene.Path{Path: "/turned"}))
 	c.WaitEvent(t, "Ingress", ns, "turning", "FailedBuildModel")
 	// One that never was good answers 503, on its own paths.
 	scene.Change(t, c, member(ns, "never", "3", scene.Annotations{"success-codes": "200", "target-type": "lambda"}))
@@ -85,7 +86,8 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 	})
 	second := serve(t, c, ns, "moves", "/moves")
 	wait(t, c, "the old group to let it go", func() string {
-		return differs("finalizers of the member that moved", scene.Query(t, c, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"), `["group.ingress.k8s.aws/`+other+`"]`)
+		return differs("finalizers of the member that moved", scene.Query(t, c, "get", "ingress", "-n", ns, "moves", "-o",
+			"jsonpath={.metadata.finalizers}"), `["group.ingress.k8s.aws/`+other+`"]`)
 	})
 
 	// And on to a load balancer of its own; the group that it leaves has no members any more.
@@ -111,7 +113,8 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 func bindings(t *testing.T, c *harness.Cluster, namespace string, n int) {
 	t.Helper()
 	wait(t, c, "TargetGroupBindings", func() string {
-		names := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
+		names := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o",
+			"jsonpath={.items[*].metadata.name}"))
 		if len(names) != n {
 			return "there are " + strings.Join(names, ", ")
 		}

@@ -36,9 +36,11 @@ func TestADeletedBindingOrTargetGroupComesBackByItself(t *testing.T) {
 
 	// AWS deletes no target group that is in use, so the listener goes with it. Pods that come have the binding look.
 	group := scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].spec.targetGroupARN}")
-	c.WaitFor(t, "the target group to be deleted", func(ctx context.Context) error { // a pass that is under way may make a listener
+	// a pass that is under way may make a listener
+	c.WaitFor(t, "the target group to be deleted", func(ctx context.Context) error {
 		for _, l := range c.LoadBalancer(t, lb.Name).Listeners {
-			if _, err := c.Simulator.Balancing.DeleteListener(ctx, &elb.DeleteListenerInput{ListenerArn: aws.String(l.ARN)}); err != nil {
+			if _, err := c.Simulator.Balancing.DeleteListener(ctx, &elb.DeleteListenerInput{
+				ListenerArn: aws.String(l.ARN)}); err != nil {
 				return err
 			}
 		}

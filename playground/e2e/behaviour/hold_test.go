@@ -36,7 +36,8 @@ func TestHoldKeepsEditsAndDeletionsFromAWS(t *testing.T) {
 	holding(t, c, "--namespace", ns, "--until", "1h", "--reason", "incident of AWS")
 	t.Cleanup(func() { _, _ = c.TryKubectl(t, "delete", "configmap", "-n", "kube-system", "aws-lbc-holds") })
 	held := func() string {
-		return scene.Query(t, c, "get", "lb", "ingress-web", "-n", ns, "--ignore-not-found", "-o", `jsonpath={.status.conditions[?(@.type=="Held")].message}`)
+		return scene.Query(t, c, "get", "lb", "ingress-web", "-n", ns, "--ignore-not-found", "-o",
+			`jsonpath={.status.conditions[?(@.type=="Held")].message}`)
 	}
 	wait(t, c, "the condition", func() string {
 		if got := held(); !strings.Contains(got, "incident of AWS") {
@@ -57,7 +58,8 @@ func TestHoldKeepsEditsAndDeletionsFromAWS(t *testing.T) {
 	c.Kubectl(t, "scale", "deployment", "web", "-n", ns, "--replicas=3")
 	scene.WaitTargets(t, c, group, 3) // the new process is at work
 	wait(t, c, "the deletion to be held", func() string {
-		if got := scene.Query(t, c, "get", "lb", "ingress-web", "-n", ns, "--ignore-not-found", "-o", `jsonpath={.status.findings}`); !strings.Contains(got, "to delete") {
+		if got := scene.Query(t, c, "get", "lb", "ingress-web", "-n", ns, "--ignore-not-found", "-o",
+			`jsonpath={.status.findings}`); !strings.Contains(got, "to delete") {
 			return "findings: " + got
 		}
 		return ""

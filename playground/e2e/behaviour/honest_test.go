@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestStatusIsHonestWhileAWSIsSlow shows that an edit which AWS takes 15 s to apply is neither Ready nor current before it is in effect.
+// TestStatusIsHonestWhileAWSIsSlow shows that an edit which AWS takes 15 s to apply is neither Ready nor current before
+// it is in effect.
 func TestStatusIsHonestWhileAWSIsSlow(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -19,11 +20,13 @@ func TestStatusIsHonestWhileAWSIsSlow(t *testing.T) {
 	c.Kubectl(t, "wait", "--for=condition=Ready", "-n", ns, "lb/ingress-web", "--timeout=60s")
 	edit := func(timeout string) {
 		t.Helper()
-		_, err := c.Simulator.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes", Resource: "loadbalancer/app/k8s-" + ns, Latency: 15 * time.Second, Times: 1})
+		_, err := c.Simulator.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes",
+			Resource: "loadbalancer/app/k8s-" + ns, Latency: 15 * time.Second, Times: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Kubectl(t, "annotate", "--overwrite", "ingress", "-n", ns, "web", "alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+timeout)
+		c.Kubectl(t, "annotate", "--overwrite", "ingress", "-n", ns, "web",
+			"alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+timeout)
 	}
 	inEffect := func(timeout string) bool {
 		t.Helper()

@@ -20,7 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/standin"
 )
 
-// expected is a request to an Ingress, and what the suite of the Ingress API wants: the status and, if it is 200, the service.
+// expected is a request to an Ingress, and what the suite of the Ingress API wants: the status and, if it is 200, the
+// service.
 type expected struct {
 	path, host string
 	service    string // empty: nobody serves it
@@ -34,14 +35,16 @@ func apiRule(host string, paths ...string) string {
 	rule := fmt.Sprintf("  - host: %q\n    http:\n      paths:\n", host)
 	for _, p := range paths {
 		words := strings.Fields(p)
-		rule += fmt.Sprintf("      - {path: %s, pathType: %s, backend: {service: {name: %s, port: {number: 80}}}}\n", words[0], words[1], words[2])
+		rule += fmt.Sprintf("      - {path: %s, pathType: %s, backend: {service: {name: %s, port: {number: 80}}}}\n",
+			words[0], words[1], words[2])
 	}
 	return rule
 }
 
 // apiIngress is an Ingress of class "ingressapi", whose parameters hold what the API has no field for.
 func apiIngress(ns, name, annotations, spec string) string {
-	return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: %s, namespace: %s, annotations: {%s}}\nspec:\n  ingressClassName: ingressapi\n%s---\n", name, ns, annotations, spec)
+	return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: %s, namespace: %s, "+
+		"annotations: {%s}}\nspec:\n  ingressClassName: ingressapi\n%s---\n", name, ns, annotations, spec)
 }
 
 // TestIngressAPIIsServedAsItsSuiteAsks shows that each scenario of the Ingress API's conformance suite
@@ -54,36 +57,46 @@ func TestIngressAPIIsServedAsItsSuiteAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifests := []string{"apiVersion: v1\nkind: Namespace\nmetadata: {name: " + ns + "}\n---\n", secretRights(ns), secretManifest(t, key, ns, host, 1)}
+	manifests := []string{"apiVersion: v1\nkind: Namespace\nmetadata: {name: " + ns + "}\n---\n", secretRights(ns),
+		secretManifest(t, key, ns, host, 1)}
 	for _, name := range backends {
 		replicas := 1
 		if name == "echo" {
 			replicas = 10
 		}
-		manifests = append(manifests, strings.Replace(scene.Backend(ns, name, replicas), "type: NodePort", "type: ClusterIP", 1))
+		manifests = append(manifests, strings.Replace(scene.Backend(ns, name, replicas), "type: NodePort",
+			"type: ClusterIP", 1))
 	}
-	manifests = append(manifests, scene.IngressClass("ingressapi", "{scheme: internet-facing, targetType: ip, importTLSSecrets: true}"),
+	manifests = append(manifests, scene.IngressClass("ingressapi", "{scheme: internet-facing, targetType: ip, "+
+		"importTLSSecrets: true}"),
 		apiIngress(ns, "default", "", "  defaultBackend: {service: {name: echo, port: {number: 80}}}\n"),
-		apiIngress(ns, "paths", "", "  rules:\n"+apiRule("exact.dev", "/foo Exact foo-exact")+apiRule("prefix.dev", "/foo Prefix foo-prefix", "/aaa/bbb Prefix deep", "/aaa Prefix shallow")+
-			apiRule("mixed.dev", "/foo Prefix foo-prefix", "/foo Exact foo-exact")+apiRule("slash.dev", "/aaa/bbb/ Prefix slashed", "/foo/ Exact slash-exact")),
+		apiIngress(ns, "paths", "", "  rules:\n"+apiRule("exact.dev", "/foo Exact foo-exact")+
+			apiRule("prefix.dev", "/foo Prefix foo-prefix", "/aaa/bbb Prefix deep", "/aaa Prefix shallow")+
+			apiRule("mixed.dev", "/foo Prefix foo-prefix", "/foo Exact foo-exact")+
+			apiRule("slash.dev", "/aaa/bbb/ Prefix slashed", "/foo/ Exact slash-exact")),
 		apiIngress(ns, "hosts", `alb.ingress.kubernetes.io/listen-ports: '[{"HTTP": 80}, {"HTTPS": 443}]'`,
-			"  tls: [{hosts: ["+host+"], secretName: web-tls}]\n  rules:\n"+apiRule("*.foo.dev", "/ Prefix wild")+apiRule(host, "/ Prefix named")),
-		strings.ReplaceAll(apiIngress(ns, "other", "", "  rules:\n"+apiRule("other.dev", "/ Prefix echo")), "ingressClassName: ingressapi", "ingressClassName: of-nobody"))
+			"  tls: [{hosts: ["+host+"], secretName: web-tls}]\n  rules:\n"+apiRule("*.foo.dev", "/ Prefix wild")+
+				apiRule(host, "/ Prefix named")),
+		strings.ReplaceAll(apiIngress(ns, "other", "", "  rules:\n"+apiRule("other.dev", "/ Prefix echo")),
+			"ingressClassName: ingressapi", "ingressClassName: of-nobody"))
 	c.Apply(t, strings.Join(manifests, ""))
 
 	t.Run("paths", func(t *testing.T) {
 		serveAsAsked(t, c, c.IngressAddress(t, ns, "paths"), []expected{
 			{"/foo", "exact.dev", "foo-exact"}, {"/foo/", "exact.dev", ""}, {"/FOO", "exact.dev", ""}, {"/bar", "exact.dev", ""},
 			{"/foo", "prefix.dev", "foo-prefix"}, {"/foo/", "prefix.dev", "foo-prefix"}, {"/FOO", "prefix.dev", ""},
-			{"/aaa/bbb", "prefix.dev", "deep"}, {"/aaa/bbb/ccc", "prefix.dev", "deep"}, {"/aaa/ccc", "prefix.dev", "shallow"}, {"/aaaccc", "prefix.dev", ""},
-			{"/foo", "mixed.dev", "foo-exact"}, {"/aaa/bbb", "slash.dev", "slashed"}, {"/aaa/bbb/", "slash.dev", "slashed"}, {"/foo", "slash.dev", ""}, {"/foo/", "slash.dev", "slash-exact"},
+			{"/aaa/bbb", "prefix.dev", "deep"}, {"/aaa/bbb/ccc", "prefix.dev", "deep"}, {"/aaa/ccc", "prefix.dev", "shallow"},
+			{"/aaaccc", "prefix.dev", ""},
+			{"/foo", "mixed.dev", "foo-exact"}, {"/aaa/bbb", "slash.dev", "slashed"}, {"/aaa/bbb/", "slash.dev", "slashed"},
+			{"/foo", "slash.dev", ""}, {"/foo/", "slash.dev", "slash-exact"},
 		})
 	})
 	t.Run("hosts", func(t *testing.T) {
 		lb := c.IngressAddress(t, ns, "hosts")
 		serveAsAsked(t, c, lb, []expected{
 			{"/", host, "named"}, {"/", "sub.bar.dev", ""}, {"/", "bar.foo.dev", "wild"}, {"/", "foo.dev", ""},
-			{"/", "baz.bar.foo.dev", "wild"}, // the suite asks for 404: the asterisk of an ALB stands for any text, dots included
+			// the suite asks for 404: the asterisk of an ALB stands for any text, dots included
+			{"/", "baz.bar.foo.dev", "wild"},
 		})
 		waitSerial(t, c, lb, host, 1)
 		servesSecurely(t, c, lb, host, "named")
@@ -91,7 +104,8 @@ func TestIngressAPIIsServedAsItsSuiteAsks(t *testing.T) {
 	t.Run("default backend", func(t *testing.T) { servesAllMethods(t, c, c.IngressAddress(t, ns, "default")) })
 	t.Run("load balancing", func(t *testing.T) { servesFromAllPods(t, c, c.IngressAddress(t, ns, "default"), 10) })
 	t.Run("class", func(t *testing.T) {
-		if status := c.Kubectl(t, "get", "ingress", "-n", ns, "other", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
+		if status := c.Kubectl(t, "get", "ingress", "-n", ns, "other", "-o",
+			"jsonpath={.status.loadBalancer.ingress}"); status != "" {
 			t.Errorf("an Ingress of another class has status %s", status)
 		}
 	})
@@ -121,7 +135,8 @@ func servesAllMethods(t *testing.T, c *harness.Cluster, lb string) {
 	t.Helper()
 	c.WaitGet(t, "http://"+lb+"/", "", http.StatusOK, "echo")
 	for _, q := range []struct{ method, host, path string }{
-		{"GET", "my-host", "/"}, {"GET", "my-host", "/sub-path"}, {"POST", "some-host", "/"}, {"PUT", "", "/resource"}, {"DELETE", "some-host", "/resource"}, {"PATCH", "my-host", "/resource"},
+		{"GET", "my-host", "/"}, {"GET", "my-host", "/sub-path"}, {"POST", "some-host", "/"}, {"PUT", "", "/resource"},
+		{"DELETE", "some-host", "/resource"}, {"PATCH", "my-host", "/resource"},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), q.method, "http://"+lb+q.path, http.NoBody)
 		if err != nil {
@@ -136,7 +151,8 @@ func servesAllMethods(t *testing.T, c *harness.Cluster, lb string) {
 				t.Errorf("%s %s: the answer has no header %s", q.method, q.path, name)
 			}
 		}
-		if resp.StatusCode != http.StatusOK || pod.Service != "echo" || pod.Method != q.method || pod.Path != q.path || pod.Proto != "HTTP/1.1" || pod.Headers.Get("User-Agent") != "Go-http-client/1.1" {
+		if resp.StatusCode != http.StatusOK || pod.Service != "echo" || pod.Method != q.method || pod.Path != q.path ||
+			pod.Proto != "HTTP/1.1" || pod.Headers.Get("User-Agent") != "Go-http-client/1.1" {
 			t.Errorf("%s %s of %s: %d %+v", q.method, q.path, q.host, resp.StatusCode, pod)
 		}
 	}

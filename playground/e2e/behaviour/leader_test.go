@@ -27,7 +27,8 @@ func startReplica(t *testing.T, c *harness.Cluster) replica {
 	t.Helper()
 	seeded := c.Simulator.Seed()
 	p := c.StartProcess(t, []string{
-		"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001",
+		"AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
 	}, "--aws-region="+seeded.Region, "--aws-vpc-id="+seeded.VPC.ID)
 	return replica{process: p.Process, log: p.Log, health: p.Health, metrics: p.Metrics}
 }
@@ -40,8 +41,10 @@ const leads = "leader_election_master_status"
 // metricNames are those that dashboards of users read from a controller that has worked.
 var metricNames = []string{
 	"aws_api_calls_total", "aws_api_call_duration_seconds", "aws_api_call_retries", "aws_target_group_info",
-	"controller_runtime_reconcile_total", "controller_runtime_reconcile_errors_total", "controller_runtime_reconcile_time_seconds",
-	"workqueue_depth", "rest_client_requests_total", "leader_election_master_status", "go_goroutines", "process_resident_memory_bytes",
+	"controller_runtime_reconcile_total", "controller_runtime_reconcile_errors_total",
+	"controller_runtime_reconcile_time_seconds",
+	"workqueue_depth", "rest_client_requests_total", "leader_election_master_status", "go_goroutines",
+	"process_resident_memory_bytes",
 	"lbc_plan_steps_total",
 }
 

@@ -10,8 +10,8 @@ import (
 
 // The test in this file is not parallel: the controller is its own.
 
-// TestLeaderFindsAndForgetsAMissingClass shows that lbc doctor --leader has an Ingress whose class is missing, until its end. The leader
-// has found it by itself.
+// TestLeaderFindsAndForgetsAMissingClass shows that lbc doctor --leader has an Ingress whose class is missing, until
+// its end. The leader has found it by itself.
 func TestLeaderFindsAndForgetsAMissingClass(t *testing.T) {
 	longtest.Long(t, "the leader examines once a minute; internal/controller/leaderdoctor shows each check")
 	c := cluster(t)
@@ -22,14 +22,16 @@ func TestLeaderFindsAndForgetsAMissingClass(t *testing.T) {
 		_, _ = c.TryKubectl(t, "delete", "ingressclass", "nowhere")
 		c.RestartController(t)
 	})
-	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nowhere}\nspec: {controller: example.com/none}\n---\n"
+	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nowhere}\nspec: {controller: " +
+		"example.com/none}\n---\n"
 	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", "nowhere", public(nil), scene.Path{Path: "/"}))
 	c.Kubectl(t, "delete", "ingressclass", "nowhere") // admission refuses Ingresses whose class is missing from the start
 	const found = "error ingress-class-missing: Ingress " + ns + "/web"
 	report := func(want bool) func() string {
 		return func() string {
 			out, errOut, status := runLBC(t, c, "doctor", "--leader", "--leader-election-namespace", "kube-system")
-			if strings.Contains(out, found) != want || want && (status != 2 || !strings.Contains(out, "→ create the class")) || !strings.Contains(out, "report of the leader") {
+			if strings.Contains(out, found) != want || want && (status != 2 || !strings.Contains(out, "→ create the class")) ||
+				!strings.Contains(out, "report of the leader") {
 				return out + errOut
 			}
 			return ""

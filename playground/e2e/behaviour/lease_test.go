@@ -24,8 +24,8 @@ func by(c *harness.Cluster, mark uint64, caller string, writes bool) (actions []
 	return actions
 }
 
-// noSearch has a controller whose reads are counted search for no drift: a search reads what was edited half a minute before, and a minute after a start what
-// the former process left.
+// noSearch has a controller whose reads are counted search for no drift: a search reads what was edited half a minute
+// before, and a minute after a start what the former process left.
 const noSearch = "--drift-check-interval=0"
 
 // TestRestartUsesCheckpointAndStandbyWritesNothing shows how few AWS reads a restart with a hundred
@@ -102,7 +102,9 @@ func TestRestartUsesCheckpointAndStandbyWritesNothing(t *testing.T) {
 	})
 	mark = c.Mark()
 	scene.Change(t, c, edit("web1", "/second"))
-	wait(t, c, "the second edit, which the other process carries out", func() string { return differs("rules", rules("web1"), before+1) })
+	wait(t, c, "the second edit, which the other process carries out", func() string {
+		return differs("rules", rules("web1"), before+1)
+	})
 	takeover := by(c, mark, "AKIAREPLICA", false)
 	t.Logf("a take-over from a crash and an edit take %d calls", len(takeover))
 	if made := by(c, mark, "AKIAREPLICA", true); !slices.Equal(made, []string{"CreateRule"}) {

@@ -14,7 +14,8 @@ import (
 func TestTheManifestsOfAnInstallationAreAcceptedAsTheyAre(t *testing.T) {
 	c := cluster(t)
 	// Those of the playground's webhooks have URLs, which do not go together with the Service of an installation's.
-	text := strings.ReplaceAll(c.Kubectl(t, "kustomize", c.Repo.Config()), "  name: aws-load-balancer-webhook\n", "  name: on-trial\n")
+	text := strings.ReplaceAll(c.Kubectl(t, "kustomize", c.Repo.Config()), "  name: aws-load-balancer-webhook\n",
+		"  name: on-trial\n")
 	if d, w := strings.Count(text, "\nkind: Deployment\n"), strings.Count(text, "  name: on-trial\n"); d != 1 || w != 2 {
 		t.Fatalf("%d Deployments and %d configurations of webhooks in\n%s", d, w, text)
 	}
@@ -41,20 +42,24 @@ func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Apply(t, strings.ReplaceAll(string(text), "  replicas: 2\n", "  replicas: 0\n")) // the playground runs the controller without pods
+	// the playground runs the controller without pods
+	c.Apply(t, strings.ReplaceAll(string(text), "  replicas: 2\n", "  replicas: 0\n"))
 	file := c.Repo.Example(filepath.Join("guides", "install", "20-controller-args.patch.yaml"))
 	patch := func(file string) (string, error) {
-		return c.TryKubectl(t, "patch", "deployment", "-n", "kube-system", "aws-load-balancer-controller", "--patch-file", file)
+		return c.TryKubectl(t, "patch", "deployment", "-n", "kube-system", "aws-load-balancer-controller",
+			"--patch-file", file)
 	}
 	arguments := func() string {
-		return c.Kubectl(t, "get", "deployment", "-n", "kube-system", "aws-load-balancer-controller", "-o", `jsonpath={.spec.template.spec.containers[?(@.name=="controller")].args}`)
+		return c.Kubectl(t, "get", "deployment", "-n", "kube-system", "aws-load-balancer-controller", "-o",
+			`jsonpath={.spec.template.spec.containers[?(@.name=="controller")].args}`)
 	}
 	published := arguments()
 	if out, err := patch(file); err != nil {
 		t.Fatal(out, err)
 	}
 	// All of them are repeated, since the list is replaced as a whole.
-	if got, want := arguments(), strings.Replace(published, "your-cluster-name", "demo-cluster", 1); got != want || got == published {
+	if got, want := arguments(), strings.Replace(published, "your-cluster-name", "demo-cluster", 1); got != want ||
+		got == published {
 		t.Errorf("the arguments are %s, want %s", got, want)
 	}
 	good, err := os.ReadFile(file)
@@ -62,10 +67,12 @@ func TestRow20ThePatchOfTheGuideNamesTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	printed := filepath.Join(t.TempDir(), "printed.yaml")
-	if err := os.WriteFile(printed, []byte(strings.Replace(string(good), "- name: controller\n          args:", "- args:", 1)), 0o600); err != nil {
+	if err := os.WriteFile(printed, []byte(strings.Replace(string(good), "- name: controller\n          args:", "- args:",
+		1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := patch(printed); err == nil || !strings.Contains(out+err.Error(), "does not contain declared merge key: name") {
+	if out, err := patch(printed); err == nil || !strings.Contains(out+err.Error(),
+		"does not contain declared merge key: name") {
 		t.Errorf("the patch as printed: %s %v", out, err)
 	}
 }

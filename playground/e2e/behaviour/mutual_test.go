@@ -48,8 +48,10 @@ func (i issuer) sign(t *testing.T, name string, authority bool) (*ecdsa.PrivateK
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: authority, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: authority, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	parent, signer := i.cert, i.key
 	if authority {
@@ -76,11 +78,13 @@ func (i issuer) client(t *testing.T) *tls.Certificate {
 
 // getAs makes one request by HTTPS with a client certificate, or without; the server's certificate is not looked at.
 func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, host string, port int) (int, error) {
-	config := &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"} //nolint:gosec // the client is what is tested
+	//nolint:gosec // the client is what is tested
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"}
 	if client != nil {
 		config.Certificates = []tls.Certificate{*client}
 	}
-	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, _ string) (
+		net.Conn, error) {
 		return curl.Endpoints(c.Env.Endpoints).Dial(ctx, network, fmt.Sprintf("%s:%d", host, port))
 	}}
 	defer transport.CloseIdleConnections()
@@ -99,20 +103,23 @@ func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, hos
 func trust(t *testing.T, c *harness.Cluster, name string, i issuer) string {
 	t.Helper()
 	c.Simulator.Account.Lock()
-	err := c.Simulator.Account.Buckets.Put("pki-of-"+name, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.cert.Raw}))
+	err := c.Simulator.Account.Buckets.Put("pki-of-"+name, "ca.pem",
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.cert.Raw}))
 	c.Simulator.Account.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	store, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
-		Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki-of-" + name), CaCertificatesBundleS3Key: aws.String("ca.pem"),
+		Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki-of-" + name),
+		CaCertificatesBundleS3Key: aws.String("ca.pem"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	arn := store.TrustStores[0].TrustStoreArn
 	t.Cleanup(func() {
-		if _, err := c.Simulator.Balancing.DeleteTrustStore(context.Background(), &elb.DeleteTrustStoreInput{TrustStoreArn: arn}); err != nil {
+		if _, err := c.Simulator.Balancing.DeleteTrustStore(context.Background(), &elb.DeleteTrustStoreInput{
+			TrustStoreArn: arn}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -136,7 +143,8 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 		}
 		return a
 	}
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, with(`[{"port":443,"mode":"verify","trustStore":"clients"},{"port":8443,"mode":"passthrough"}]`)))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class,
+		with(`[{"port":443,"mode":"verify","trustStore":"clients"},{"port":8443,"mode":"passthrough"}]`)))
 	host := c.IngressAddress(t, ns, "web")
 	c.WaitFor(t, "an answer to a client with a certificate", func(ctx context.Context) error {
 		status, err := getAs(ctx, c, ours.client(t), host, 443)
@@ -182,18 +190,24 @@ func TestClientsAreVerifiedByTheConfigurationOfTheGateway(t *testing.T) {
 	for _, targets := range []string{"ip", "instance"} {
 		ns := "mutual-" + targets
 		port := func(number, mutual string) string {
-			return fmt.Sprintf(`{protocolPort: "HTTPS:%s", defaultCertificate: "%s", mutualAuthentication: {%s}}`, number, certificate, mutual)
+			return fmt.Sprintf(`{protocolPort: "HTTPS:%s", defaultCertificate: "%s", mutualAuthentication: {%s}}`, number,
+				certificate, mutual)
 		}
-		c.Apply(t, scene.Namespace(ns, 1)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: "+targets+", healthCheckConfig: {healthCheckPath: /health}}")+
-			scene.Gateway(ns, "web", "alb", `scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}, listenerConfigurations: [`+
-				port("443", `mode: verify, trustStore: "`+arn+`"`)+", "+port("8443", "mode: passthrough")+", "+port("9443", `mode: "off"`)+"]",
-				"name: verify, protocol: HTTPS, port: 443", "name: passthrough, protocol: HTTPS, port: 8443", "name: unverified, protocol: HTTPS, port: 9443")+
+		c.Apply(t, scene.Namespace(ns, 1)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: "+targets+
+			", healthCheckConfig: {healthCheckPath: /health}}")+
+			scene.Gateway(ns, "web", "alb",
+				`scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}, listenerConfigurations: [`+
+					port("443", `mode: verify, trustStore: "`+arn+`"`)+", "+port("8443", "mode: passthrough")+", "+
+					port("9443", `mode: "off"`)+"]",
+				"name: verify, protocol: HTTPS, port: 443", "name: passthrough, protocol: HTTPS, port: 8443",
+				"name: unverified, protocol: HTTPS, port: 9443")+
 			scene.Route("HTTPRoute", ns, "web", "parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]"))
 		host := scene.GatewayAddress(t, c, ns, "web")
 		lb := c.LoadBalancer(t, host)
 		modes := map[int32]string{}
 		for _, l := range lb.Listeners {
-			out, err := c.Simulator.Balancing.DescribeListeners(t.Context(), &elb.DescribeListenersInput{ListenerArns: []string{l.ARN}})
+			out, err := c.Simulator.Balancing.DescribeListeners(t.Context(), &elb.DescribeListenersInput{
+				ListenerArns: []string{l.ARN}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,11 +57,12 @@ metadata:
 `, name, namespace, lines.String())
 }
 
-// held describes what AWS holds of a network load balancer: its address type, source NAT, the IPv6 addresses that were chosen and the prefixes
-// of its subnets, the use of inbound rules for PrivateLink traffic, and the reserved capacity.
+// held describes what AWS holds of a network load balancer: its address type, source NAT, the IPv6 addresses that were
+// chosen and the prefixes of its subnets, the use of inbound rules for PrivateLink traffic, and the reserved capacity.
 func held(t *testing.T, c *harness.Cluster, arn string) string {
 	t.Helper()
-	out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
+	out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{
+		LoadBalancerArns: []string{arn}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,8 @@ func held(t *testing.T, c *harness.Cluster, arn string) string {
 			text += " " + p
 		}
 	}
-	return fmt.Sprintf("%s, PrivateLink %s, %d units", text, cmp.Or(aws.ToString(lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic), "default"), reserved(t, c, arn))
+	return fmt.Sprintf("%s, PrivateLink %s, %d units", text,
+		cmp.Or(aws.ToString(lb.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic), "default"), reserved(t, c, arn))
 }
 
 // TestEditsOfAnNLBCostOneWriteAndInterruptNothing shows that each edit of an NLB makes one AWS call
@@ -105,8 +107,10 @@ func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
 		writes string // with numbers, sorted
 		note   string // part of an event
 	}{{
-		name: "dualstack with addresses and prefixes", want: dual(prefixB) + ", PrivateLink default, 0 units", writes: "AuthorizeSecurityGroupIngress 1, SetSubnets 1",
-		edit: map[string]string{"ip-address-type": "dualstack", "ipv6-addresses": addressB + ", " + addressA, "enable-prefix-for-ipv6-source-nat": "on", "source-nat-ipv6-prefixes": "auto_assigned, " + prefixB},
+		name: "dualstack with addresses and prefixes", want: dual(prefixB) + ", PrivateLink default, 0 units",
+		writes: "AuthorizeSecurityGroupIngress 1, SetSubnets 1",
+		edit: map[string]string{"ip-address-type": "dualstack", "ipv6-addresses": addressB + ", " + addressA,
+			"enable-prefix-for-ipv6-source-nat": "on", "source-nat-ipv6-prefixes": "auto_assigned, " + prefixB},
 	}, {
 		name: "another prefix", edit: map[string]string{"source-nat-ipv6-prefixes": "auto_assigned, " + otherPrefixB},
 		want: dual(otherPrefixB) + ", PrivateLink default, 0 units", writes: "SetSubnets 1",
@@ -126,12 +130,16 @@ func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
 		name: "capacity again", edit: map[string]string{"minimum-load-balancer-capacity": "CapacityUnits=6000"},
 		want: dual(otherPrefixB) + ", PrivateLink on, 6000 units", writes: "ModifyCapacityReservation 1",
 	}, {
-		name: "capacity and rules that are no longer declared, and what has no effect", want: dual(otherPrefixB) + ", PrivateLink on, 6000 units",
-		edit: map[string]string{"minimum-load-balancer-capacity": "", "inbound-sg-rules-on-private-link-traffic": "", "name": "another", "ipv6-addresses": addressA + ", 2600:1f14:abc:de11::16", "private-ipv4-addresses": "10.0.128.99, 10.0.144.99"},
+		name: "capacity and rules that are no longer declared, and what has no effect", want: dual(otherPrefixB) +
+			", PrivateLink on, 6000 units",
+		edit: map[string]string{"minimum-load-balancer-capacity": "", "inbound-sg-rules-on-private-link-traffic": "",
+			"name": "another", "ipv6-addresses": addressA + ", 2600:1f14:abc:de11::16",
+			"private-ipv4-addresses": "10.0.128.99, 10.0.144.99"},
 		note: "keeps the name " + lb.Name,
 	}, {
 		name: "ipv4 again", want: ipv4 + ", PrivateLink on, 6000 units", writes: "RevokeSecurityGroupIngress 1, SetSubnets 1",
-		edit: map[string]string{"ip-address-type": "", "ipv6-addresses": "", "enable-prefix-for-ipv6-source-nat": "", "source-nat-ipv6-prefixes": "", "private-ipv4-addresses": "", "name": ""},
+		edit: map[string]string{"ip-address-type": "", "ipv6-addresses": "", "enable-prefix-for-ipv6-source-nat": "",
+			"source-nat-ipv6-prefixes": "", "private-ipv4-addresses": "", "name": ""},
 	}} {
 		traffic := scene.Send(t, c, "http://"+host, "", scene.OK)
 		mark := c.Mark()
@@ -162,7 +170,8 @@ func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
 		}
 		scene.More(t, c, traffic, 20)
 		noneWrong(t, e.name, traffic.Stop())
-		if complaint := differs("written", written(), e.writes); complaint != "" { // also after the wait, for what is sent again
+		// also after the wait, for what is sent again
+		if complaint := differs("written", written(), e.writes); complaint != "" {
 			t.Errorf("%s: %s", e.name, complaint)
 		}
 	}
@@ -193,7 +202,8 @@ func waitNote(t *testing.T, c *harness.Cluster, namespace, name, text string) {
 // reserved is the reserved capacity of a load balancer.
 func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
 	t.Helper()
-	out, err := c.Simulator.Balancing.DescribeCapacityReservation(t.Context(), &elb.DescribeCapacityReservationInput{LoadBalancerArn: aws.String(arn)})
+	out, err := c.Simulator.Balancing.DescribeCapacityReservation(t.Context(), &elb.DescribeCapacityReservationInput{
+		LoadBalancerArn: aws.String(arn)})
 	if err != nil {
 		t.Fatal(err)
 	}

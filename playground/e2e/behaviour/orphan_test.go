@@ -35,7 +35,8 @@ func runLBC(t *testing.T, c *harness.Cluster, args ...string) (out, errOut strin
 	if _, err := os.Stat(binary); err != nil {
 		t.Fatalf("%v: run make build", err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", c.Env.Kubeconfig, "--cluster-name", c.Simulator.Seed().Cluster.Name)...)
+	cmd := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", c.Env.Kubeconfig, "--cluster-name",
+		c.Simulator.Seed().Cluster.Name)...)
 	cmd.Env = c.Environ()
 	var o, e bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &o, &e
@@ -60,10 +61,13 @@ func abandon(t *testing.T, c *harness.Cluster, ns string) simclient.LoadBalancer
 	return lb
 }
 
-// foreign makes a load balancer in the subnets of another one, which looks like it and has the tags of another cluster, or none of a cluster.
-func foreign(t *testing.T, c *harness.Cluster, like simclient.LoadBalancer, name string, tags map[string]string) string {
+// foreign makes a load balancer in the subnets of another one, which looks like it and has the tags of another cluster,
+// or none of a cluster.
+func foreign(t *testing.T, c *harness.Cluster, like simclient.LoadBalancer, name string,
+	tags map[string]string) string {
 	t.Helper()
-	in := &elb.CreateLoadBalancerInput{Name: &name, Type: types.LoadBalancerTypeEnumNetwork, Scheme: types.LoadBalancerSchemeEnumInternal}
+	in := &elb.CreateLoadBalancerInput{Name: &name, Type: types.LoadBalancerTypeEnumNetwork,
+		Scheme: types.LoadBalancerSchemeEnumInternal}
 	for _, z := range like.Zones {
 		in.Subnets = append(in.Subnets, z.Subnet)
 	}
@@ -76,7 +80,8 @@ func foreign(t *testing.T, c *harness.Cluster, like simclient.LoadBalancer, name
 	}
 	arn := aws.ToString(out.LoadBalancers[0].LoadBalancerArn)
 	t.Cleanup(func() {
-		if _, err := c.Simulator.Balancing.DeleteLoadBalancer(context.WithoutCancel(t.Context()), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn}); err != nil {
+		if _, err := c.Simulator.Balancing.DeleteLoadBalancer(context.WithoutCancel(t.Context()),
+			&elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -117,7 +122,8 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 	t.Helper()
 	out, errOut, status := runLBC(t, c, "orphans", "-o", "json")
 	var d struct{ Orphans []listedOrphan }
-	if err := json.Unmarshal([]byte(out), &d); err != nil || status != 4 && len(d.Orphans) > 0 || status != 0 && len(d.Orphans) == 0 {
+	if err := json.Unmarshal([]byte(out), &d); err != nil || status != 4 && len(d.Orphans) > 0 || status != 0 &&
+		len(d.Orphans) == 0 {
 		t.Fatalf("status %d, %v: %s%s", status, err, out, errOut)
 	}
 	n := slices.IndexFunc(d.Orphans, func(o listedOrphan) bool { return o.Stack == stack })
@@ -140,7 +146,8 @@ func TestControllerKeepsOrphansThatLbcLists(t *testing.T) {
 	c.Apply(t, scene.Namespace("beside", 1)+scene.Ingress("beside", "web", scene.Class, public(nil)))
 	serve(t, c, "beside", "web", "/")
 	o, ok := listOrphan(t, c, key)
-	if !ok || !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" || !strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
+	if !ok || !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" ||
+		!strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
 		t.Errorf("lbc orphans lists %+v", o)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
@@ -158,7 +165,8 @@ func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
 	c := cluster(t)
 	const ns, key = "goner", "ingress.k8s.aws:goner/web"
 	lb := abandon(t, c, ns)
-	other := foreign(t, c, lb, "k8s-goner-web-other", map[string]string{"elbv2.k8s.aws/cluster": "another", "ingress.k8s.aws/stack": ns + "/web", "ingress.k8s.aws/resource": "LoadBalancer"})
+	other := foreign(t, c, lb, "k8s-goner-web-other", map[string]string{"elbv2.k8s.aws/cluster": "another",
+		"ingress.k8s.aws/stack": ns + "/web", "ingress.k8s.aws/resource": "LoadBalancer"})
 	args := []string{"cleanup", "--stack", key}
 
 	// The Lease of the one that was killed counts for a while.
@@ -186,7 +194,9 @@ func TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc(t *testing.T) {
 	if left := scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "name"); left != "" {
 		t.Errorf("left in the cluster: %s", left)
 	}
-	if !slices.ContainsFunc(c.Simulator.Resources().LoadBalancers, func(x simclient.LoadBalancer) bool { return x.ARN == other }) {
+	if !slices.ContainsFunc(c.Simulator.Resources().LoadBalancers, func(x simclient.LoadBalancer) bool {
+		return x.ARN == other
+	}) {
 		t.Errorf("%s is gone", other)
 	}
 	if out, errOut, status := runLBC(t, c, append(args, "--yes")...); status != 0 {

@@ -51,7 +51,8 @@ func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 1)+ingress(nil))
 	lb := serve(t, c, ns, "web", "/")
 	scene.Change(t, c, ingress(scene.Annotations{
-		"tags": "team=web", "listen-ports": `[{"HTTP":80},{"HTTP":8080}]`, "load-balancer-attributes": "idle_timeout.timeout_seconds=30",
+		"tags": "team=web", "listen-ports": `[{"HTTP":80},{"HTTP":8080}]`,
+		"load-balancer-attributes":    "idle_timeout.timeout_seconds=30",
 		"listener-attributes.HTTP-80": "routing.http.response.server.enabled=false", "healthcheck-path": "/",
 	}))
 	wait(t, c, "the tag, the port and the attribute", func() string {
@@ -73,22 +74,25 @@ func TestThePublishedPolicySufficesForAWholeLife(t *testing.T) {
 func freeGroup(t *testing.T, c *harness.Cluster, name string) (arn string) {
 	t.Helper()
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String(name), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+		Name: aws.String(name), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	arn = aws.ToString(out.TargetGroups[0].TargetGroupArn)
 	t.Cleanup(func() {
-		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{
+			TargetGroupArn: &arn}); err != nil {
 			t.Error(err)
 		}
 	})
 	return arn
 }
 
-// withoutLoadBalancers waits until nothing of an earlier test is in the account: neither a load balancer nor the backend security group, which goes after
-// the last of them. What is left then would be deleted in the middle of the test, or under its policy not at all.
+// withoutLoadBalancers waits until nothing of an earlier test is in the account: neither a load balancer nor the
+// backend security group, which goes after the last of them. What is left then would be deleted in the middle of the
+// test, or under its policy not at all.
 func withoutLoadBalancers(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	wait(t, c, "what earlier tests made to go", func() string {
@@ -127,7 +131,8 @@ spec: {targetGroupARN: "`+group+`", serviceRef: {name: web, port: 80}}
 	scene.WaitTargets(t, c, group, 1)
 	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=2")
 	scene.WaitTargets(t, c, group, 2)
-	c.Kubectl(t, "wait", "--for=condition=Ready", "targetgroupbinding", "web", "-n", ns, "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "wait", "--for=condition=Ready", "targetgroupbinding", "web", "-n", ns, "--timeout="+
+		harness.Timeout.String())
 	settled(t, c)
 	denied := map[string]int{}
 	for _, call := range c.Denied(mark) {
@@ -138,7 +143,8 @@ spec: {targetGroupARN: "`+group+`", serviceRef: {name: web, port: 80}}
 	}
 	most := 4 + int(time.Since(began)/time.Minute) // they are tried again, ever less often
 	for action, n := range denied {
-		if n > most || !slices.Contains([]string{"DescribeLoadBalancers", "DescribeTags", "DescribeAvailabilityZones", "DescribeSubnets"}, action) {
+		if n > most || !slices.Contains([]string{"DescribeLoadBalancers", "DescribeTags", "DescribeAvailabilityZones",
+			"DescribeSubnets"}, action) {
 			t.Errorf("%s is denied %d times", action, n)
 		}
 	}

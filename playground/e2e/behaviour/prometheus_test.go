@@ -78,7 +78,8 @@ func newDatabase(page map[string]*dto.MetricFamily) *database {
 			switch {
 			case m.GetHistogram() != nil:
 				for _, b := range m.GetHistogram().GetBucket() {
-					d.add(name+"_bucket", float64(b.GetCumulativeCount()), append(slices.Clone(pairs), "le", fmt.Sprint(b.GetUpperBound()))...)
+					d.add(name+"_bucket", float64(b.GetCumulativeCount()), append(slices.Clone(pairs), "le",
+						fmt.Sprint(b.GetUpperBound()))...)
 				}
 				d.add(name+"_sum", m.GetHistogram().GetSampleSum(), pairs...)
 				d.add(name+"_count", float64(m.GetHistogram().GetSampleCount()), pairs...)
@@ -93,7 +94,8 @@ func newDatabase(page map[string]*dto.MetricFamily) *database {
 
 // add adds a series with labels in pairs of name and value, and those of the target.
 func (d *database) add(name string, value float64, pairs ...string) {
-	b := labels.NewBuilder(labels.EmptyLabels()).Set("cluster", "demo").Set("job", "aws-load-balancer-controller").Set("instance", "192.0.2.1:8080").Set(model.MetricNameLabel, name)
+	b := labels.NewBuilder(labels.EmptyLabels()).Set("cluster", "demo").Set("job", "aws-load-balancer-controller").Set(
+		"instance", "192.0.2.1:8080").Set(model.MetricNameLabel, name)
 	for i := 0; i < len(pairs); i += 2 {
 		b.Set(pairs[i], pairs[i+1])
 	}
@@ -129,7 +131,8 @@ func (l *list) At() storage.Series { return l.series[l.next-1] }
 
 // Querier implements storage.Queryable.
 func (d *database) Querier(_, _ int64) (storage.Querier, error) {
-	return &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	return &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints,
+		matchers ...*labels.Matcher) storage.SeriesSet {
 		return &list{SeriesSet: storage.EmptySeriesSet(), series: d.matching(matchers...)}
 	}}, nil
 }
@@ -174,10 +177,11 @@ func (x examiner) evaluate(ctx context.Context, expr string) ([]labels.Labels, e
 	return out, nil
 }
 
-// examine returns what is wrong with an expression: it has no series, whatever the values are, its result lacks a label that is used, or a part of it
-// names a metric, a label or a value of one that the database does not have.
+// examine returns what is wrong with an expression: it has no series, whatever the values are, its result lacks a label
+// that is used, or a part of it names a metric, a label or a value of one that the database does not have.
 func (x examiner) examine(ctx context.Context, expr string, used ...string) (wrong []string) {
-	e, err := parser.NewParser(parser.Options{}).ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$cluster", ".*", "$job", ".*").Replace(expr))
+	e, err := parser.NewParser(parser.Options{}).ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$cluster", ".*",
+		"$job", ".*").Replace(expr))
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -222,7 +226,8 @@ func (x examiner) examine(ctx context.Context, expr string, used ...string) (wro
 // alternatives are the values that a regular expression lists.
 var alternatives = regexp.MustCompile(`^[\w./ -]+(\|[\w./ -]+)+$`)
 
-// unknown is what a selector names that the database does not have. A value that a matcher excludes has to be there as well.
+// unknown is what a selector names that the database does not have. A value that a matcher excludes has to be there as
+// well.
 func (x examiner) unknown(s *parser.VectorSelector) (wrong []string) {
 	if len(x.matching(s.LabelMatchers...)) == 0 {
 		wrong = append(wrong, fmt.Sprintf("%s selects nothing", s))
@@ -275,11 +280,13 @@ func TestExpressionsThatNameWhatDoesNotExistAreFound(t *testing.T) {
 		`up and on (colour) build`:                  "has no label colour",
 		`count_values("x", up) and on (zone) build`: "has no label zone",
 	} {
-		if got := strings.Join(x.examine(t.Context(), expr), "; "); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := strings.Join(x.examine(t.Context(), expr), "; "); (got == "") != (want == "") ||
+			!strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", expr, got, want)
 		}
 	}
-	if got := x.examine(t.Context(), "sum by (zone) (up)", "zone", "state"); len(got) != 1 || !strings.Contains(got[0], "no label state") {
+	if got := x.examine(t.Context(), "sum by (zone) (up)", "zone", "state"); len(got) != 1 ||
+		!strings.Contains(got[0], "no label state") {
 		t.Errorf("labels of a legend: %q", got)
 	}
 }

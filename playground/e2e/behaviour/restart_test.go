@@ -57,7 +57,8 @@ func TestKilledControllerCreatesOnceAndLeavesNothing(t *testing.T) {
 		wait(t, c, "everything once", func() string { // an answer may come before the last pass has ended
 			r := c.Simulator.Resources()
 			if got, want := []int{len(r.LoadBalancers), len(r.TargetGroups), len(r.SecurityGroups)},
-				[]int{len(before.LoadBalancers) + n, len(before.TargetGroups) + n, len(before.SecurityGroups) + n + 1}; !slices.Equal(got, want) {
+				[]int{len(before.LoadBalancers) + n, len(before.TargetGroups) + n, len(before.SecurityGroups) + n +
+					1}; !slices.Equal(got, want) {
 				return fmt.Sprintf("load balancers, target groups, security groups: %v, want %v", got, want)
 			}
 			for _, lb := range r.LoadBalancers {
@@ -101,7 +102,8 @@ func settled(t *testing.T, c *harness.Cluster, kinds ...string) {
 		}
 		for _, controller := range []string{"ingress", "service", "targetGroupBinding"} {
 			passes := m.sum("controller_runtime_reconcile_total", `controller="`+controller+`"`)
-			depth, busy := m.sum("workqueue_depth", `name="`+controller+`"`), m.sum("controller_runtime_active_workers", `controller="`+controller+`"`)
+			depth, busy := m.sum("workqueue_depth", `name="`+controller+`"`), m.sum("controller_runtime_active_workers",
+				`controller="`+controller+`"`)
 			if passes == 0 && slices.Contains(kinds, controller) || depth > 0 || busy > 0 {
 				quiet = 0
 				return fmt.Errorf("%s: %v passes, %v queued, %v at work", controller, passes, depth, busy)
@@ -127,7 +129,8 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	c.WaitGet(t, "http://"+c.ServiceAddress(t, ns, "balanced")+"/", "", 200, "web")
 	settled(t, c, all...)
 	objects := func() string {
-		return scene.Query(t, c, "get", "ingress,service,targetgroupbindings", "-n", ns, "-o", "jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}")
+		return scene.Query(t, c, "get", "ingress,service,targetgroupbindings", "-n", ns, "-o",
+			"jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}")
 	}
 	was, mark := objects(), c.Mark()
 	traffic := scene.Send(t, c, "http://"+c.IngressAddress(t, ns, "web")+"/", "", scene.OK)

@@ -28,9 +28,11 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}], 
 func TestTheDeletionOfANamespaceCostsFewReads(t *testing.T) {
 	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{noSearch}})
-	await.Pause(6 * time.Second) // lists of the first five seconds do not prove what does not exist, as AWS's lists may lag
+	// lists of the first five seconds do not prove what does not exist, as AWS's lists may lag
+	await.Pause(6 * time.Second)
 	for ns, object := range map[string]string{
-		"endednlb": annotated("endednlb", "net", fmt.Sprintf("%[1]snlb-target-type: ip, %[1]sscheme: internet-facing", balancing), "type: LoadBalancer"),
+		"endednlb": annotated("endednlb", "net", fmt.Sprintf("%[1]snlb-target-type: ip, %[1]sscheme: internet-facing",
+			balancing), "type: LoadBalancer"),
 		"endedalb": scene.Ingress("endedalb", "web", scene.Class, public(nil)),
 	} {
 		t.Run(ns, func(t *testing.T) {

@@ -19,7 +19,8 @@ func sharedBalancer(namespace, name, group string, more scene.Annotations, ports
 	for _, p := range ports {
 		list = append(list, fmt.Sprintf("{name: p%d, port: %d, targetPort: http}", p, p))
 	}
-	return strings.Replace(balanced(namespace, name, a), "[{name: http, port: 80, targetPort: http}]", "["+strings.Join(list, ", ")+"]", 1)
+	return strings.Replace(balanced(namespace, name, a), "[{name: http, port: 80, targetPort: http}]",
+		"["+strings.Join(list, ", ")+"]", 1)
 }
 
 // TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort shows that Services of two namespaces
@@ -40,7 +41,8 @@ func TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort(t *testing.T) {
 	if other := c.ServiceAddress(t, second, "net"); other != host {
 		t.Errorf("the other shows %s, want %s", other, host)
 	}
-	if e := c.WaitEvent(t, "Service", second, "net", "FailedBuildModel"); !strings.Contains(e.Message, "port 80 of the load balancer belongs to Service "+first+"/net") {
+	if e := c.WaitEvent(t, "Service", second, "net", "FailedBuildModel"); !strings.Contains(e.Message,
+		"port 80 of the load balancer belongs to Service "+first+"/net") {
 		t.Errorf("told %s", e.Message)
 	}
 

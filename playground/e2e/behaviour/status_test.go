@@ -44,11 +44,13 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	ready(t, c, ns)
 
 	o := shown(t, c, ns, "ingress-web")
-	if s := o.Status; s.ARN != lb.ARN || s.DNSName != strings.ToLower(lb.DNSName) || len(s.Rules) != 2 || s.Rules[0].Owner == nil || s.Rules[0].Owner.Name != "web" ||
+	if s := o.Status; s.ARN != lb.ARN || s.DNSName != strings.ToLower(lb.DNSName) || len(s.Rules) != 2 ||
+		s.Rules[0].Owner == nil || s.Rules[0].Owner.Name != "web" ||
 		s.LastPlan == nil || s.LastPlan.Result != "Done" || len(s.Findings) != 0 {
 		t.Errorf("status: %+v", s)
 	}
-	if table := c.Kubectl(t, "get", "lb", "-n", ns); !strings.Contains(table, "READY") || !strings.Contains(table, "Reconciled") || !strings.Contains(table, "application") {
+	if table := c.Kubectl(t, "get", "lb", "-n", ns); !strings.Contains(table, "READY") ||
+		!strings.Contains(table, "Reconciled") || !strings.Contains(table, "application") {
 		t.Errorf("kubectl get lb:\n%s", table)
 	}
 
@@ -56,7 +58,8 @@ func TestAStatusObjectShowsTheStateOfALoadBalancer(t *testing.T) {
 	scene.Change(t, c, ingress(scene.Annotations{"scheme": "nonsense"}))
 	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())
 	o = shown(t, c, ns, "ingress-web")
-	if s := o.Status; s.LastError == nil || s.LastError.Code != "InvalidAnnotation" || !strings.Contains(s.LastError.Field, "scheme") || s.Members[0].Accepted || s.State != "active" {
+	if s := o.Status; s.LastError == nil || s.LastError.Code != "InvalidAnnotation" || !strings.Contains(s.LastError.Field,
+		"scheme") || s.Members[0].Accepted || s.State != "active" {
 		t.Errorf("status: %+v, last error %+v", s, s.LastError)
 	}
 	scene.Change(t, c, ingress(nil))
@@ -88,7 +91,8 @@ func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "classless"
-	c.Apply(t, scene.IngressClass(ns, "{scheme: internet-facing, targetType: ip}")+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", ns, nil))
+	c.Apply(t, scene.IngressClass(ns, "{scheme: internet-facing, targetType: ip}")+scene.Namespace(ns, 1)+
+		scene.Ingress(ns, "web", ns, nil))
 	lb := serve(t, c, ns, "web", "/")
 	ready(t, c, ns)
 

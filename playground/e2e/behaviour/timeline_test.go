@@ -29,7 +29,8 @@ type happened struct {
 // timelineOf runs lbc timeline of Ingress web. unread is empty once the controller has written its record.
 func timelineOf(t *testing.T, c *harness.Cluster, ns string, since time.Time) (all []happened, unread string) {
 	t.Helper()
-	out, errOut, status := runLBC(t, c, "timeline", "ingress/web", "-n", ns, "--since", time.Since(since).String(), "-o", "json")
+	out, errOut, status := runLBC(t, c, "timeline", "ingress/web", "-n", ns, "--since", time.Since(since).String(),
+		"-o", "json")
 	var d struct {
 		Entries []happened
 		Unread  []string
@@ -53,12 +54,13 @@ func inOrder(all []happened, want ...func(happened) bool) string {
 	return ""
 }
 
-// editAs changes the idle timeout as a manager, and returns the request that AWS got. It returns in a later second than that of the request: the API
-// server rounds the times of edits down to seconds.
+// editAs changes the idle timeout as a manager, and returns the request that AWS got. It returns in a later second than
+// that of the request: the API server rounds the times of edits down to seconds.
 func editAs(t *testing.T, c *harness.Cluster, ns, manager, seconds string) (request string) {
 	t.Helper()
 	mark := c.Mark()
-	c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "--overwrite", "--field-manager="+manager, "alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+seconds)
+	c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "--overwrite", "--field-manager="+manager,
+		"alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+seconds)
 	var called time.Time
 	wait(t, c, "the call for the edit of "+manager, func() string {
 		if request == "" {
@@ -114,7 +116,8 @@ func TestTimelineShowsEditsToEffectsAcrossLeaders(t *testing.T) {
 	wait(t, c, "the timeline", func() string {
 		all, unread := timelineOf(t, c, ns, began)
 		return cmp.Or(unread,
-			inOrder(all, edited("ada"), planned, called(first), edited("grace"), planned, called(second), edited("ada"), planned, called(third)),
+			inOrder(all, edited("ada"), planned, called(first), edited("grace"), planned, called(second), edited("ada"), planned,
+				called(third)),
 			inOrder(all, called(first), leader, called(second)), inOrder(all, planned, succeeded))
 	})
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())

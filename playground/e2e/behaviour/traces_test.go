@@ -26,7 +26,9 @@ func TestPassesAreTracesAtACollector(t *testing.T) {
 	spans := to.Spans()
 	traceOf := func(attribute, value, method string) (trace string) {
 		for _, root := range collector.Roots(spans) {
-			if root.Attributes[attribute] == value && slices.ContainsFunc(spans, func(s collector.Span) bool { return s.Trace == root.Trace && s.Attributes["rpc.method"] == method }) {
+			if root.Attributes[attribute] == value && slices.ContainsFunc(spans, func(s collector.Span) bool {
+				return s.Trace == root.Trace && s.Attributes["rpc.method"] == method
+			}) {
 				t.Logf("%v\n%s", root.Attributes, collector.Tree(spans, root))
 				return root.Trace
 			}
@@ -43,14 +45,18 @@ func TestPassesAreTracesAtACollector(t *testing.T) {
 	}
 	registered := traceOf("lbc.target_group_binding", binding, "RegisterTargets")
 	for _, part := range []string{"load", "compile", "plan", "apply", "Kubernetes "} {
-		if !slices.ContainsFunc(spans, func(s collector.Span) bool { return s.Trace == made && strings.HasPrefix(s.Name, part) }) {
+		if !slices.ContainsFunc(spans, func(s collector.Span) bool {
+			return s.Trace == made && strings.HasPrefix(s.Name, part)
+		}) {
 			t.Errorf("the trace lacks %s", part)
 		}
 	}
 	for _, call := range c.Calls(mark) {
-		trace := map[string]string{"CreateLoadBalancer": made, "CreateListener": made, "RegisterTargets": registered}[call.Action]
+		trace := map[string]string{"CreateLoadBalancer": made, "CreateListener": made,
+			"RegisterTargets": registered}[call.Action]
 		if trace != "" && !slices.ContainsFunc(spans, func(s collector.Span) bool {
-			return s.Trace == trace && s.Attributes["rpc.method"] == call.Action && s.Attributes["aws.request_id"] == call.RequestID
+			return s.Trace == trace && s.Attributes["rpc.method"] == call.Action && s.Attributes["aws.request_id"] ==
+				call.RequestID
 		}) {
 			t.Errorf("no span of request %s, %s", call.RequestID, call.Action)
 		}

@@ -47,7 +47,8 @@ spec:
 	}
 	// A target group of the user with a binding in each namespace: the older one serves it.
 	arn := targetGroup(t, c, "unwatched", types.TargetTypeEnumIp)
-	c.Apply(t, namespaces+balanced(watched)+balanced(other)+scene.Ingress(watched, "web", scene.Class, public(nil))+scene.Ingress(other, "web", scene.Class, public(nil))+
+	c.Apply(t, namespaces+balanced(watched)+balanced(other)+scene.Ingress(watched, "web", scene.Class, public(nil))+
+		scene.Ingress(other, "web", scene.Class, public(nil))+
 		bind(other, "theirs", "targetGroupARN: "+arn))
 	scene.WaitTargets(t, c, arn, 2)
 	for _, ns := range []string{watched, other} {
@@ -127,8 +128,10 @@ func bindingsOf(t *testing.T, c *harness.Cluster, namespace string) {
 	if len(local.Rules) != 1 {
 		t.Fatalf("%d rules for bindings", len(local.Rules))
 	}
-	binding := &rbacv1.RoleBinding{ObjectMeta: local.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: local.Name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "kube-system", Name: "aws-load-balancer-controller"}}}
+	binding := &rbacv1.RoleBinding{ObjectMeta: local.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName,
+		Kind: "Role", Name: local.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "kube-system",
+			Name: "aws-load-balancer-controller"}}}
 	_, err = roles.Roles(namespace).Create(t.Context(), local, metav1.CreateOptions{})
 	if err == nil {
 		_, err = roles.RoleBindings(namespace).Create(t.Context(), binding, metav1.CreateOptions{})

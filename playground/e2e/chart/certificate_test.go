@@ -38,7 +38,8 @@ func upgrade(t *testing.T, c *harness.Cluster, further map[string]any) {
 			t.Errorf("upgrade to the values of the other tests: %v", err)
 		}
 		for _, s := range []string{tlsSecret, rootSecret} {
-			if err := c.Client.CoreV1().Secrets("kube-system").Delete(ctx, s, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			if err := c.Client.CoreV1().Secrets("kube-system").Delete(ctx, s, metav1.DeleteOptions{}); err != nil &&
+				!apierrors.IsNotFound(err) {
 				t.Error(err)
 			}
 		}
@@ -66,8 +67,8 @@ func secretOf(ctx context.Context, c *harness.Cluster, name string) (*corev1.Sec
 	return c.Client.CoreV1().Secrets("kube-system").Get(ctx, name, metav1.GetOptions{})
 }
 
-// shown reports why API servers do not trust the authority of a Secret yet, or a replica shows another certificate than that of the Secret, whose
-// serial number it returns.
+// shown reports why API servers do not trust the authority of a Secret yet, or a replica shows another certificate than
+// that of the Secret, whose serial number it returns.
 func shown(ctx context.Context, c *harness.Cluster, secret string) (serial string, err error) {
 	s, err := secretOf(ctx, c, secret)
 	if err != nil {
@@ -77,7 +78,8 @@ func shown(ctx context.Context, c *harness.Cluster, secret string) (serial strin
 	if err != nil {
 		return "", err
 	}
-	v, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, "aws-load-balancer-webhook", metav1.GetOptions{})
+	v, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, "aws-load-balancer-webhook",
+		metav1.GetOptions{})
 	if err != nil {
 		return "", err
 	}
@@ -122,12 +124,15 @@ func served(t *testing.T, c *harness.Cluster, secret string) (serial string) {
 // admits shows that the webhooks decide: an Ingress of a class that is missing is refused, a Service gets its class.
 func admits(t *testing.T, c *harness.Cluster) {
 	t.Helper()
-	refused := c.ApplyRefused(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: misled, namespace: default, annotations: {alb.ingress.kubernetes.io/scheme: internal}}\nspec: {ingressClassName: no-such-class, defaultBackend: {service: {name: web, port: {number: 80}}}}\n")
+	refused := c.ApplyRefused(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: misled, namespace: "+
+		"default, annotations: {alb.ingress.kubernetes.io/scheme: internal}}\nspec: {ingressClassName: no-such-class, "+
+		"defaultBackend: {service: {name: web, port: {number: 80}}}}\n")
 	if !strings.Contains(refused, "vingress.elbv2.k8s.aws") || !strings.Contains(refused, `"no-such-class" not found`) {
 		t.Errorf("refused: %s", refused)
 	}
 	c.Kubectl(t, "create", "service", "loadbalancer", "admitted", "-n", "default", "--tcp=80:80")
-	if class := c.Kubectl(t, "get", "service", "-n", "default", "admitted", "-o", "jsonpath={.spec.loadBalancerClass}"); class != "service.k8s.aws/nlb" {
+	if class := c.Kubectl(t, "get", "service", "-n", "default", "admitted", "-o",
+		"jsonpath={.spec.loadBalancerClass}"); class != "service.k8s.aws/nlb" {
 		t.Errorf("the Service has class %q", class)
 	}
 	c.Kubectl(t, "delete", "service", "-n", "default", "admitted", "--timeout="+harness.Timeout.String())
@@ -180,10 +185,12 @@ func TestRow39CertManagerRenewsTheWebhookCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := secretOf(t.Context(), c, tlsSecret); err != nil || !bytes.Equal(s.Data["ca.crt"], root.Data[corev1.TLSCertKey]) {
+	if s, err := secretOf(t.Context(), c, tlsSecret); err != nil || !bytes.Equal(s.Data["ca.crt"],
+		root.Data[corev1.TLSCertKey]) {
 		t.Errorf("the certificate is not one of the release's authority: %v", err)
 	}
-	renewed(t, c, func() { c.Kubectl(t, "delete", "secret", "-n", "kube-system", tlsSecret) }) // whereupon cert-manager issues again
+	// whereupon cert-manager issues again
+	renewed(t, c, func() { c.Kubectl(t, "delete", "secret", "-n", "kube-system", tlsSecret) })
 }
 
 // TestFilesOfTheUserAreTheCertificateOfTheWebhooks shows that pods of the chart serve webhooks with
@@ -192,13 +199,16 @@ func TestFilesOfTheUserAreTheCertificateOfTheWebhooks(t *testing.T) {
 	longtest.Long(t, "it upgrades the release three times")
 	c := start(t)
 	waitLeader(t, c)
-	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "127.0.0.1"} // by which this API server calls webhooks
+	// by which this API server calls webhooks
+	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "127.0.0.1"}
 	files := func() map[string]any {
-		b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: hosts}, time.Now())
+		b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: hosts},
+			time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return map[string]any{"webhookTLS": map[string]any{"caCert": string(b.CA), "cert": string(b.Cert), "key": string(b.Key)}}
+		return map[string]any{"webhookTLS": map[string]any{"caCert": string(b.CA), "cert": string(b.Cert),
+			"key": string(b.Key)}}
 	}
 	upgrade(t, c, files())
 	served(t, c, tlsSecret)

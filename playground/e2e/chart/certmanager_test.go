@@ -61,8 +61,8 @@ func certManagerResource(name string) schema.GroupVersionResource {
 // injectFrom is the annotation that names the Certificate whose authority a webhook configuration gets.
 const injectFrom = "cert-manager.io/inject-ca-from"
 
-// startCertManager does the work of cert-manager until the test ends: it issues the certificate of each Certificate whose Secret is missing, and
-// writes authorities into webhook configurations.
+// startCertManager does the work of cert-manager until the test ends: it issues the certificate of each Certificate
+// whose Secret is missing, and writes authorities into webhook configurations.
 func startCertManager(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -115,7 +115,8 @@ func issueAll(ctx context.Context, c *harness.Cluster) error {
 
 // issue makes the Secret of a Certificate.
 func issue(ctx context.Context, c *harness.Cluster, w wanted) error {
-	u, err := c.Dynamic.Resource(certManagerResource("issuers")).Namespace(w.Namespace).Get(ctx, w.Spec.IssuerRef.Name, metav1.GetOptions{})
+	u, err := c.Dynamic.Resource(certManagerResource("issuers")).Namespace(w.Namespace).Get(ctx, w.Spec.IssuerRef.Name,
+		metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
@@ -132,13 +133,16 @@ func issue(ctx context.Context, c *harness.Cluster, w wanted) error {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: w.Spec.CommonName}, DNSNames: w.Spec.DNSNames, NotBefore: time.Now().Add(-time.Minute),
-		NotAfter: time.Now().Add(life), IsCA: w.Spec.IsCA, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
+		SerialNumber: serial, Subject: pkix.Name{CommonName: w.Spec.CommonName}, DNSNames: w.Spec.DNSNames,
+		NotBefore: time.Now().Add(-time.Minute),
+		NotAfter:  time.Now().Add(life), IsCA: w.Spec.IsCA, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if w.Spec.IsCA {
 		template.KeyUsage |= x509.KeyUsageCertSign
 	} else {
-		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} // this API server calls webhooks by address, not through their Service
+		// this API server calls webhooks by address, not through their Service
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -174,7 +178,8 @@ func issue(ctx context.Context, c *harness.Cluster, w wanted) error {
 	_, err = c.Client.CoreV1().Secrets(w.Namespace).Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: w.Spec.SecretName}, Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{
-			"ca.crt": authority, corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}),
+			"ca.crt": authority, corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: pem.EncodeToMemory(
+				&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}),
 		},
 	}, metav1.CreateOptions{})
 	return err
@@ -221,12 +226,14 @@ func injectAll(ctx context.Context, c *harness.Cluster) error {
 }
 
 // inject sets the authority of a Certificate, named as namespace/name, and reports whether something changed.
-func inject(ctx context.Context, c *harness.Cluster, from string, clients []*admissionregistrationv1.WebhookClientConfig) (bool, error) {
+func inject(ctx context.Context, c *harness.Cluster, from string,
+	clients []*admissionregistrationv1.WebhookClientConfig) (bool, error) {
 	namespace, name, ok := strings.Cut(from, "/")
 	if !ok {
 		return false, nil
 	}
-	u, err := c.Dynamic.Resource(certManagerResource("certificates")).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	u, err := c.Dynamic.Resource(certManagerResource("certificates")).Namespace(namespace).Get(ctx, name,
+		metav1.GetOptions{})
 	if err != nil {
 		return false, err
 	}

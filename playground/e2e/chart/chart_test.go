@@ -1,5 +1,6 @@
-// Package chart shows the controller end to end as the Helm chart installs it: with the rights of its roles and no others, its arguments, two
-// replicas of which one leads, and the certificate of the webhooks that the controller issues.
+// Package chart shows the controller end to end as the Helm chart installs it: with the rights of its roles and no
+// others, its arguments, two replicas of which one leads, and the certificate of the webhooks that the controller
+// issues.
 package chart
 
 import (
@@ -29,7 +30,8 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // values are those of all tests, but for those that upgrade to others.
-var values = map[string]any{"controllerConfig": map[string]any{"featureGates": map[string]any{"IngressPlanAnnotation": true}}}
+var values = map[string]any{"controllerConfig": map[string]any{"featureGates": map[string]any{
+	"IngressPlanAnnotation": true}}}
 
 // release is one for all tests.
 var release = &environment.Release{Values: values}
@@ -114,18 +116,22 @@ func TestWhatTheChartInstallsServesIngressesServicesAndGateways(t *testing.T) {
 // the Secret of the chart, and no template has one.
 func TestTheWebhooksTrustTheCertificateThatTheControllerIssues(t *testing.T) {
 	c := start(t)
-	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls", metav1.GetOptions{})
+	s, err := c.Client.CoreV1().Secrets("kube-system").Get(t.Context(), "aws-load-balancer-webhook-tls",
+		metav1.GetOptions{})
 	if err != nil || len(s.Data["ca.crt"]) == 0 || len(s.Data["tls.key"]) == 0 {
 		t.Fatalf("the Secret has %d entries: %v", len(s.Data), err)
 	}
 	c.Kubectl(t, "create", "namespace", "hooked")
 	t.Cleanup(func() { c.Kubectl(t, "delete", "namespace", "hooked", "--wait=false") })
 	// The webhook of Services fails closed, so that this succeeds only if it answers.
-	c.Apply(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: hooked}\nspec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: none}}\n")
-	if class := c.Kubectl(t, "get", "service", "-n", "hooked", "web", "-o", "jsonpath={.spec.loadBalancerClass}"); class != "service.k8s.aws/nlb" {
+	c.Apply(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: hooked}\nspec: {type: LoadBalancer, "+
+		"ports: [{port: 80}], selector: {app: none}}\n")
+	if class := c.Kubectl(t, "get", "service", "-n", "hooked", "web", "-o", "jsonpath={.spec.loadBalancerClass}"); class !=
+		"service.k8s.aws/nlb" {
 		t.Errorf("the Service has class %q", class)
 	}
-	refused := c.ApplyRefused(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: hooked}\nspec: {inboundCIDRs: [10.0.0.1/8]}\n")
+	refused := c.ApplyRefused(t, "apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: "+
+		"hooked}\nspec: {inboundCIDRs: [10.0.0.1/8]}\n")
 	if !strings.Contains(refused, "vingressclassparams.elbv2.k8s.aws") {
 		t.Errorf("refused: %s", refused)
 	}
@@ -138,7 +144,8 @@ const leaseDuration = 15 * time.Second
 // TestWebhooksAnswerWhileNoReplicaLeads shows that webhooks of an installed chart answer between
 // the death of the leader and the election of the next.
 func TestWebhooksAnswerWhileNoReplicaLeads(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; "+
+		"TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
 	c := start(t)
 	leader := waitLeader(t, c)
 	before, _ := holder(t, c)
@@ -146,7 +153,9 @@ func TestWebhooksAnswerWhileNoReplicaLeads(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := time.Now()
-	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: killed}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: killed}\nspec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: none}}\n")
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: killed}\n---\napiVersion: v1\nkind: "+
+		"Service\nmetadata: {name: web, namespace: killed}\nspec: {type: LoadBalancer, ports: [{port: 80}], selector: "+
+		"{app: none}}\n")
 	_, leads := awaitHolder(t, c, before)
 	if other := waitLeader(t, c); other == leader {
 		t.Error("the killed replica leads")
@@ -177,21 +186,32 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 	for name, of := range map[string]map[string]any{
 		"defaults": {},
 		"everything": {
-			"replicaCount": 3, "podDisruptionBudget": map[string]any{"maxUnavailable": 1}, "networkPolicy": map[string]any{"enabled": true},
-			"topologySpreadConstraints": []any{map[string]any{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}},
-			"env":                       map[string]any{"A": "b"}, "envSecretName": "aws", "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet", "priorityClassName": "",
+			"replicaCount": 3, "podDisruptionBudget": map[string]any{"maxUnavailable": 1}, "networkPolicy": map[string]any{
+				"enabled": true},
+			"topologySpreadConstraints": []any{map[string]any{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+				"whenUnsatisfiable": "ScheduleAnyway"}},
+			"env": map[string]any{"A": "b"}, "envSecretName": "aws", "hostNetwork": true,
+			"dnsPolicy": "ClusterFirstWithHostNet", "priorityClassName": "",
 			"controllerConfig":   map[string]any{"featureGates": map[string]any{"ALBTargetControlAgent": true}},
-			"ingressClassParams": map[string]any{"create": true, "spec": map[string]any{"scheme": "internal"}}, "ingressClassConfig": map[string]any{"default": true},
-			"webhookConfig":  map[string]any{"ingressValidationObjectSelector": map[string]any{"matchLabels": map[string]any{"a": "b"}}},
-			"objectSelector": map[string]any{"matchExpressions": []any{map[string]any{"key": "a", "operator": "Exists"}}, "matchLabels": map[string]any{"b": "c"}},
-			"updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": 1}}, "clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
+			"ingressClassParams": map[string]any{"create": true, "spec": map[string]any{"scheme": "internal"}},
+			"ingressClassConfig": map[string]any{"default": true},
+			"webhookConfig": map[string]any{"ingressValidationObjectSelector": map[string]any{
+				"matchLabels": map[string]any{"a": "b"}}},
+			"objectSelector": map[string]any{"matchExpressions": []any{map[string]any{"key": "a", "operator": "Exists"}},
+				"matchLabels": map[string]any{"b": "c"}},
+			"updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{
+				"maxUnavailable": 1}},
+			"clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
 		},
 		"scaled": {"annotations": map[string]any{"a": "b"}, "autoscaling": map[string]any{
-			"enabled": true, "minReplicas": 2, "autoscaleBehavior": map[string]any{"scaleDown": map[string]any{"stabilizationWindowSeconds": 600}},
+			"enabled": true, "minReplicas": 2, "autoscaleBehavior": map[string]any{
+				"scaleDown": map[string]any{"stabilizationWindowSeconds": 600}},
 		}},
-		"watched": {"ingressClass": "", "metricsBindAddr": "0", "replicaCount": 1, "rbac": map[string]any{"create": true}, "serviceAccount": map[string]any{"create": false}},
+		"watched": {"ingressClass": "", "metricsBindAddr": "0", "replicaCount": 1, "rbac": map[string]any{"create": true},
+			"serviceAccount": map[string]any{"create": false}},
 	} {
-		of["clusterName"], of["nameOverride"] = "demo-cluster", "another" // the names of the running release have other owners
+		// the names of the running release have other owners
+		of["clusterName"], of["nameOverride"] = "demo-cluster", "another"
 		r, err := loaded.Render(of, chart.Release{Name: "another", Namespace: "default"})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -201,7 +221,8 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			_, err = resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "helm", Force: true, DryRun: []string{metav1.DryRunAll}})
+			_, err = resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "helm", Force: true,
+				DryRun: []string{metav1.DryRunAll}})
 			if err != nil {
 				t.Errorf("%s: %s %s: %v", name, o.GetKind(), o.GetName(), err)
 			}
@@ -219,12 +240,14 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 	}
 	secrets := c.Client.CoreV1().Secrets("default")
 	kept := map[string][]byte{"ca.crt": []byte("authority"), "tls.crt": []byte("certificate"), "tls.key": []byte("key")}
-	_, err = secrets.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "aws-load-balancer-tls"}, Type: corev1.SecretTypeTLS, Data: kept}, metav1.CreateOptions{})
+	_, err = secrets.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "aws-load-balancer-tls"},
+		Type: corev1.SecretTypeTLS, Data: kept}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Kubectl(t, "delete", "secret", "-n", "default", "aws-load-balancer-tls") })
-	r, err := loaded.Render(map[string]any{"clusterName": "demo-cluster", "keepTLSSecret": true}, chart.Release{Namespace: "default", Upgrade: true, Cluster: c.Config})
+	r, err := loaded.Render(map[string]any{"clusterName": "demo-cluster", "keepTLSSecret": true}, chart.Release{
+		Namespace: "default", Upgrade: true, Cluster: c.Config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,10 +261,13 @@ func TestKeepTLSSecretGoesOnWithTheSecretOfTheExistingChart(t *testing.T) {
 			t.Errorf("%s of the Secret is %q", key, got)
 		}
 	}
-	if args := chart.Arguments(r.Object("Deployment", "aws-load-balancer-controller")); slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--webhook-cert-secret") }) {
+	if args := chart.Arguments(r.Object("Deployment", "aws-load-balancer-controller")); slices.ContainsFunc(args,
+		func(a string) bool { return strings.HasPrefix(a, "--webhook-cert-secret") }) {
 		t.Errorf("the controller issues a certificate all the same: %v", args)
 	}
-	if hooks, _, _ := unstructured.NestedSlice(r.Object("ValidatingWebhookConfiguration", "aws-load-balancer-webhook").Object, "webhooks"); !strings.Contains(jsonOf(t, hooks), `"caBundle":"`+base64.StdEncoding.EncodeToString(kept["ca.crt"])) {
+	if hooks, _, _ := unstructured.NestedSlice(r.Object("ValidatingWebhookConfiguration", "aws-load-balancer-webhook").
+		Object, "webhooks"); !strings.Contains(jsonOf(t, hooks), `"caBundle":"`+base64.StdEncoding.EncodeToString(
+		kept["ca.crt"])) {
 		t.Error("the webhooks do not have its authority")
 	}
 }

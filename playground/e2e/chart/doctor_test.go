@@ -26,8 +26,11 @@ func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	host := c.IngressAddress(t, ns, "web")
 	c.WaitGet(t, "http://"+host+"/", "", 200, "")
 	c.WaitHealthy(t, c.LoadBalancer(t, host))
-	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "doctor", "--kubeconfig", c.Env.Kubeconfig, "-o", "json") //nolint:gosec // ours
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+c.Env.URL, "AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01", "AWS_SECRET_ACCESS_KEY=playground", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_EC2_METADATA_DISABLED=true")
+	//nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "doctor", "--kubeconfig",
+		c.Env.Kubeconfig, "-o", "json")
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+c.Env.URL, "AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01",
+		"AWS_SECRET_ACCESS_KEY=playground", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_EC2_METADATA_DISABLED=true")
 	began := time.Now()
 	out, err := cmd.Output()
 	took := time.Since(began)
@@ -42,7 +45,8 @@ func TestDoctorIsGreenWithinSecondsOnWhatTheChartInstalls(t *testing.T) {
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() // which other work on the machine hardly changes
 	t.Logf("it takes %s, of which %s of processor time", took, used)
-	if seeded := c.Simulator.Seed(); err != nil || !report.Healthy || report.Cluster != seeded.Cluster.Name || report.Region != seeded.Region || report.VPC != seeded.VPC.ID {
+	if seeded := c.Simulator.Seed(); err != nil || !report.Healthy || report.Cluster != seeded.Cluster.Name ||
+		report.Region != seeded.Region || report.VPC != seeded.VPC.ID {
 		t.Errorf("%v: %+v", err, report)
 	}
 	skipped := map[string]bool{ // there is no role: the pods have an access key

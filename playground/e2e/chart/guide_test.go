@@ -38,13 +38,16 @@ func TestRows21And23ThePodsRunAsTheServiceAccountThatTheUserMade(t *testing.T) {
 		t.Errorf("the chart makes the account all the same: %s", out)
 	}
 	c.ApplyFile(t, c.Repo.Example(filepath.Join("guides", "install", "21-irsa-service-account.yaml")))
-	if role := c.Kubectl(t, "get", "serviceaccount", "-n", "kube-system", installation, "-o", `jsonpath={.metadata.annotations.eks\.amazonaws\.com/role-arn}`); role != "arn:aws:iam::123456789012:role/AmazonEKSLoadBalancerControllerRole" {
+	if role := c.Kubectl(t, "get", "serviceaccount", "-n", "kube-system", installation, "-o",
+		`jsonpath={.metadata.annotations.eks\.amazonaws\.com/role-arn}`); role !=
+		"arn:aws:iam::123456789012:role/AmazonEKSLoadBalancerControllerRole" {
 		t.Errorf("the account is bound to %q", role)
 	}
 	c.Kubectl(t, "rollout", "restart", "deployment", "-n", "kube-system", installation)
 	rolledOut(t, c, "kube-system", installation)
 	of := "-o=jsonpath={.items[*].spec.serviceAccountName}"
-	if accounts := strings.Fields(c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+installation, of)); len(accounts) < 2 || len(slices.Compact(accounts)) != 1 || accounts[0] != installation {
+	if accounts := strings.Fields(c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+
+		installation, of)); len(accounts) < 2 || len(slices.Compact(accounts)) != 1 || accounts[0] != installation {
 		t.Errorf("the pods run as %v", accounts)
 	}
 	waitLeader(t, c)

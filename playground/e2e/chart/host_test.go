@@ -16,7 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// withRules gives the controller's ClusterRole other rules, and returns what gives it its own back, as the end of the test does.
+// withRules gives the controller's ClusterRole other rules, and returns what gives it its own back, as the end of the
+// test does.
 func withRules(t *testing.T, c *harness.Cluster, edit func([]rbacv1.PolicyRule) []rbacv1.PolicyRule) (restore func()) {
 	t.Helper()
 	const role = "aws-load-balancer-controller-role"
@@ -55,7 +56,8 @@ func TestPodOnHostNetworkGetsTheEvents(t *testing.T) {
 	reported := func(reason, text string) {
 		t.Helper()
 		c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
-			pods, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + installation})
+			pods, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{
+				LabelSelector: "app.kubernetes.io/name=" + installation})
 			if err != nil {
 				return err
 			}

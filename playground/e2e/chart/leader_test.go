@@ -60,15 +60,18 @@ func awaitHolder(t *testing.T, c *harness.Cluster, before string) (now string, s
 // gated is a namespace with an Ingress to pods that wait for their targets, and its load balancer's URL.
 func gated(t *testing.T, c *harness.Cluster, ns string) (url string) {
 	t.Helper()
-	namespace := strings.Replace(scene.Patient(scene.Namespace(ns, 3)), "{name: "+ns+"}", "{name: "+ns+", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}", 1)
-	c.Apply(t, namespace+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip", "target-group-attributes": "deregistration_delay.timeout_seconds=1"}))
+	namespace := strings.Replace(scene.Patient(scene.Namespace(ns, 3)), "{name: "+ns+"}", "{name: "+ns+
+		", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled}}", 1)
+	c.Apply(t, namespace+scene.Ingress(ns, "web", scene.Class, map[string]string{"scheme": "internet-facing",
+		"target-type": "ip", "target-group-attributes": "deregistration_delay.timeout_seconds=1"}))
 	url = "http://" + c.IngressAddress(t, ns, "web") + "/"
 	c.WaitGet(t, url, "", 200, "web")
 	c.WaitFor(t, "pods with readiness gates", func(context.Context) error {
 		// Pods that are made before the binding have none.
 		c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
 		rolledOut(t, c, ns, "web")
-		if gates := c.Kubectl(t, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].spec.readinessGates[*].conditionType}"); len(strings.Fields(gates)) < 3 {
+		if gates := c.Kubectl(t, "get", "pods", "-n", ns, "-o",
+			"jsonpath={.items[*].spec.readinessGates[*].conditionType}"); len(strings.Fields(gates)) < 3 {
 			return fmt.Errorf("gates: %q", gates)
 		}
 		return nil
@@ -80,7 +83,8 @@ func gated(t *testing.T, c *harness.Cluster, ns string) (url string) {
 func replicas(t *testing.T, c *harness.Cluster, n int) (names []string) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("%d pods of the controller", n), func(ctx context.Context) error {
-		list, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + installation})
+		list, err := c.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{
+			LabelSelector: "app.kubernetes.io/name=" + installation})
 		if err != nil {
 			return err
 		}
@@ -110,7 +114,8 @@ func deleted(t *testing.T, c *harness.Cluster, ns string) {
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
-// onceOnly reports writes since a mark that were made twice, and those of other actions than expected. Targets are counted singly.
+// onceOnly reports writes since a mark that were made twice, and those of other actions than expected. Targets are
+// counted singly.
 func onceOnly(t *testing.T, c *harness.Cluster, mark uint64, actions ...string) {
 	t.Helper()
 	seen := map[string]int{}
@@ -143,7 +148,8 @@ func written(t *testing.T, call gate.Call) (parts []string) {
 		return []string{call.Action + " " + inputOf(t, call)}
 	}
 	for _, target := range targets {
-		parts = append(parts, fmt.Sprintf("%s %s %s:%d", call.Action, aws.ToString(group), aws.ToString(target.Id), aws.ToInt32(target.Port)))
+		parts = append(parts, fmt.Sprintf("%s %s %s:%d", call.Action, aws.ToString(group), aws.ToString(target.Id),
+			aws.ToInt32(target.Port)))
 	}
 	return parts
 }
@@ -157,8 +163,8 @@ func inputOf(t *testing.T, call gate.Call) string {
 	return string(b)
 }
 
-// registrationGoal is how soon after it leads a process registers the targets that became ready before, on a machine that is idle.
-// readsBeforeTargets bounds the calls before, on which that time depends in AWS.
+// registrationGoal is how soon after it leads a process registers the targets that became ready before, on a machine
+// that is idle. readsBeforeTargets bounds the calls before, on which that time depends in AWS.
 const (
 	registrationGoal   = 100 * time.Millisecond
 	readsBeforeTargets = 25
@@ -197,7 +203,8 @@ func TestLeaderKilledDuringRolloutFailsNoRequest(t *testing.T) {
 			continue
 		}
 		after := call.Time.Sub(leads)
-		t.Logf("after leadership, the first target is registered in %v, after %d reads (the goal is %v)", after, reads, registrationGoal)
+		t.Logf("after leadership, the first target is registered in %v, after %d reads (the goal is %v)", after, reads,
+			registrationGoal)
 		if reads > readsBeforeTargets {
 			t.Errorf("the first target is registered after %d reads, want at most %d", reads, readsBeforeTargets)
 		}
@@ -249,7 +256,8 @@ func TestControllerUpgradeDuringRolloutFailsNoRequest(t *testing.T) {
 	deleted(t, c, ns)
 }
 
-// expectLeaseDuration compares how long the lease holds that its holder does not renew: that bounds the time without a leader.
+// expectLeaseDuration compares how long the lease holds that its holder does not renew: that bounds the time without a
+// leader.
 func expectLeaseDuration(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	l, err := lease(t.Context(), c)
@@ -265,7 +273,8 @@ func expectLeaseDuration(t *testing.T, c *harness.Cluster) {
 func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration) {
 	var released time.Time
 	for ctx.Err() == nil {
-		w, err := c.Client.CoordinationV1().Leases("kube-system").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + installation + "-leader"})
+		w, err := c.Client.CoordinationV1().Leases("kube-system").Watch(ctx, metav1.ListOptions{
+			FieldSelector: "metadata.name=" + installation + "-leader"})
 		if err != nil {
 			await.Pause(100 * time.Millisecond) // the API server may be busy
 			continue
@@ -290,7 +299,8 @@ func longestGap(ctx context.Context, c *harness.Cluster) (longest time.Duration)
 // no AWS write after another pod has taken its Lease. It is suspended as on a machine that is
 // migrated.
 func TestDeposedLeaderWritesNothingWhenItWakes(t *testing.T) {
-	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
+	longtest.Long(t, "it waits for a lease that nobody renews, of 15 seconds; "+
+		"TestLeaderKilledDuringRolloutFailsNoRequest does in the core")
 	c := start(t)
 	const ns, n = "suspended", 10
 	leader := waitLeader(t, c)
@@ -299,7 +309,8 @@ func TestDeposedLeaderWritesNothingWhenItWakes(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 1))
 	all := ""
 	for i := range n {
-		all += scene.Ingress(ns, fmt.Sprintf("web%d", i), scene.Class, map[string]string{"scheme": "internet-facing", "target-type": "ip"})
+		all += scene.Ingress(ns, fmt.Sprintf("web%d", i), scene.Class, map[string]string{"scheme": "internet-facing",
+			"target-type": "ip"})
 	}
 	mark := c.Mark()
 	scene.Change(t, c, all)
@@ -340,12 +351,14 @@ func TestDeposedLeaderWritesNothingWhenItWakes(t *testing.T) {
 		}
 	}
 	if made["CreateLoadBalancer"] != n || made["CreateTargetGroup"] != n {
-		t.Errorf("%d load balancers and %d target groups are made, want %d of each", made["CreateLoadBalancer"], made["CreateTargetGroup"], n)
+		t.Errorf("%d load balancers and %d target groups are made, want %d of each", made["CreateLoadBalancer"],
+			made["CreateTargetGroup"], n)
 	}
 	deleted(t, c, ns)
 }
 
-// idle waits until the replicas but for one that is suspended have nothing to do, and nothing was written for some time.
+// idle waits until the replicas but for one that is suspended have nothing to do, and nothing was written for some
+// time.
 func idle(t *testing.T, c *harness.Cluster, suspended string) {
 	t.Helper()
 	last, since := c.Mark(), time.Now()
@@ -376,7 +389,8 @@ func work(ctx context.Context, c *harness.Cluster, suspended string) (open int, 
 			return 0, err
 		}
 		for line := range strings.Lines(page) {
-			if name, _, _ := strings.Cut(line, "{"); (name == "workqueue_depth" || name == "controller_runtime_active_workers") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+			if name, _, _ := strings.Cut(line, "{"); (name == "workqueue_depth" ||
+				name == "controller_runtime_active_workers") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
 				open++
 			}
 		}
@@ -390,11 +404,13 @@ func TestRows13And14KubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 	c := start(t)
 	replicas(t, c, 2)
 	rolledOut(t, c, "kube-system", installation)
-	if out := strings.Join(strings.Fields(c.Kubectl(t, "get", "deployment", "-n", "kube-system", installation)), " "); !strings.Contains(out, installation+" 2/2 2 2") {
+	if out := strings.Join(strings.Fields(c.Kubectl(t, "get", "deployment", "-n", "kube-system", installation)),
+		" "); !strings.Contains(out, installation+" 2/2 2 2") {
 		t.Errorf("kubectl get deployment: %s", out)
 	}
 	pods := c.Kubectl(t, "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name="+installation, "--no-headers")
-	if lines := strings.Split(strings.TrimSpace(pods), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "1/1") || !strings.Contains(lines[1], "Running") {
+	if lines := strings.Split(strings.TrimSpace(pods), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "1/1") ||
+		!strings.Contains(lines[1], "Running") {
 		t.Errorf("kubectl get pods:\n%s", pods)
 	}
 	var images []string
@@ -403,7 +419,8 @@ func TestRows13And14KubectlShowsTheDeploymentAsInACluster(t *testing.T) {
 			images = append(images, strings.TrimSpace(line))
 		}
 	}
-	version := c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o", `jsonpath={.metadata.labels.app\.kubernetes\.io/version}`)
+	version := c.Kubectl(t, "get", "deploy", installation, "-n=kube-system", "-o",
+		`jsonpath={.metadata.labels.app\.kubernetes\.io/version}`)
 	if len(images) != 1 || !strings.HasSuffix(images[0], "/"+installation+":"+version) {
 		t.Errorf("the images are %q, of version %s", images, version)
 	}

@@ -35,16 +35,18 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 		if n := strings.Count(of[pod], `"GitVersion":`); n != 1 {
 			t.Errorf("the log of pod %s has %d first lines", pod, n)
 		}
-		if last := c.Kubectl(t, "logs", "-n", "kube-system", pod, "--tail=1"); len(lines(last)) != 1 || !strings.HasPrefix(last, "{") {
+		if last := c.Kubectl(t, "logs", "-n", "kube-system", pod, "--tail=1"); len(lines(last)) != 1 ||
+			!strings.HasPrefix(last, "{") {
 			t.Errorf("the last line: %q", last)
 		}
 	}
-	if both := c.Kubectl(t, "logs", "-n", "kube-system", "-l", byLabel, "--prefix", "--tail=-1"); strings.Count(both, "[pod/"+pods[0]) == 0 || strings.Count(both, "[pod/"+pods[1]) == 0 {
+	if both := c.Kubectl(t, "logs", "-n", "kube-system", "-l", byLabel, "--prefix", "--tail=-1"); strings.Count(both,
+		"[pod/"+pods[0]) == 0 || strings.Count(both, "[pod/"+pods[1]) == 0 {
 		t.Errorf("logs by a label:\n%s", both)
 	}
 
-	// Each failed reconcile is a line with its object and cause. Those that follow a log read it when it is written, and until the process ends. They read
-	// from the beginning, as nothing shows when they have begun.
+	// Each failed reconcile is a line with its object and cause. Those that follow a log read it when it is written, and
+	// until the process ends. They read from the beginning, as nothing shows when they have begun.
 	followed := make(chan string, len(pods))
 	for _, pod := range pods {
 		go func() {
@@ -55,7 +57,9 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 			followed <- out
 		}()
 	}
-	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: logged, namespace: default, annotations: {alb.ingress.kubernetes.io/subnets: subnet-absent}}\nspec: {ingressClassName: alb, defaultBackend: {service: {name: web, port: {number: 80}}}}\n")
+	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: logged, namespace: default, "+
+		"annotations: {alb.ingress.kubernetes.io/subnets: subnet-absent}}\nspec: {ingressClassName: alb, defaultBackend: "+
+		"{service: {name: web, port: {number: 80}}}}\n")
 	failed := func(log string) bool {
 		for _, line := range lines(log) {
 			if strings.Contains(line, "default/logged") && strings.Contains(line, "subnet-absent") {
@@ -84,10 +88,12 @@ func TestRow12KubectlPrintsTheLogsOfTheController(t *testing.T) {
 		}
 		return errors.New("no pod has one with the line")
 	})
-	if out, err := c.TryKubectl(t, "logs", "-n", "kube-system", pods[0], "--since=1h"); err == nil || !strings.Contains(out+err.Error(), "the times of lines are not kept here") {
+	if out, err := c.TryKubectl(t, "logs", "-n", "kube-system", pods[0], "--since=1h"); err == nil ||
+		!strings.Contains(out+err.Error(), "the times of lines are not kept here") {
 		t.Errorf("kubectl logs --since: %s %v", out, err)
 	}
-	if out, err := c.TryKubectl(t, "exec", "-n", "kube-system", pods[0], "--", "ls"); err == nil || !strings.Contains(out+err.Error(), "containers are stand-ins here") {
+	if out, err := c.TryKubectl(t, "exec", "-n", "kube-system", pods[0], "--", "ls"); err == nil ||
+		!strings.Contains(out+err.Error(), "containers are stand-ins here") {
 		t.Errorf("kubectl exec: %s %v", out, err)
 	}
 	c.Kubectl(t, "delete", "ingress", "-n", "default", "logged", "--timeout="+harness.Timeout.String())

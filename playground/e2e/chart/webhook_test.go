@@ -18,7 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// creations are dry runs of the creation of a Service of type LoadBalancer, whose webhook fails closed, one after the other.
+// creations are dry runs of the creation of a Service of type LoadBalancer, whose webhook fails closed, one after the
+// other.
 type creations struct {
 	stop context.CancelFunc
 	done chan struct{}
@@ -35,9 +36,11 @@ func create(t *testing.T, c *harness.Cluster) *creations {
 	x := &creations{stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(x.done)
-		svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{GenerateName: "tried-"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}}}
+		svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{GenerateName: "tried-"}, Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 80}}}}
 		for ctx.Err() == nil {
-			_, err := c.Client.CoreV1().Services("default").Create(ctx, svc, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			_, err := c.Client.CoreV1().Services("default").Create(ctx, svc, metav1.CreateOptions{
+				DryRun: []string{metav1.DryRunAll}})
 			if ctx.Err() == nil {
 				x.count(err)
 			}
@@ -84,8 +87,10 @@ func (x *creations) more(t *testing.T, c *harness.Cluster, n int) {
 // bundle is a certificate of another authority, of an age.
 func bundle(t *testing.T, age time.Duration) servingcert.Bundle {
 	t.Helper()
-	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "aws-load-balancer-webhook-service.kube-system", "127.0.0.1"}
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: hosts}, time.Now().Add(-age))
+	hosts := []string{"aws-load-balancer-webhook-service.kube-system.svc", "aws-load-balancer-webhook-service.kube-system",
+		"127.0.0.1"}
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: time.Hour, Hosts: hosts},
+		time.Now().Add(-age))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,11 +100,13 @@ func bundle(t *testing.T, age time.Duration) servingcert.Bundle {
 // store replaces what the Secret of the controller's certificate holds.
 func store(t *testing.T, c *harness.Cluster, b servingcert.Bundle) {
 	t.Helper()
-	patch, err := json.Marshal(map[string]any{"data": map[string][]byte{"ca.crt": b.CA, "ca.key": b.CAKey, corev1.TLSCertKey: b.Cert, corev1.TLSPrivateKeyKey: b.Key}})
+	patch, err := json.Marshal(map[string]any{"data": map[string][]byte{"ca.crt": b.CA, "ca.key": b.CAKey,
+		corev1.TLSCertKey: b.Cert, corev1.TLSPrivateKeyKey: b.Key}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Client.CoreV1().Secrets("kube-system").Patch(t.Context(), ownSecret, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	if _, err := c.Client.CoreV1().Secrets("kube-system").Patch(t.Context(), ownSecret, types.MergePatchType, patch,
+		metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -132,8 +139,12 @@ func TestWebhookCertificateHealsWithoutARestart(t *testing.T) {
 			junk := []byte("junk")
 			store(t, c, servingcert.Bundle{CA: junk, CAKey: junk, Cert: junk, Key: junk})
 		}, false, "tls: failed to find any PEM data in certificate input"},
-		{"the certificate in the Secret has expired", func(t *testing.T) { t.Helper(); store(t, c, bundle(t, 20*time.Hour)) }, false, "the serving certificate has expired on "},
-		{"the Secret holds a certificate of another authority", func(t *testing.T) { t.Helper(); store(t, c, bundle(t, time.Minute)) }, false, "wrote the CA bundle of webhooks"},
+		{"the certificate in the Secret has expired", func(t *testing.T) { t.Helper(); store(t, c, bundle(t, 20*time.Hour)) },
+			false, "the serving certificate has expired on "},
+		{"the Secret holds a certificate of another authority", func(t *testing.T) {
+			t.Helper()
+			store(t, c, bundle(t, time.Minute))
+		}, false, "wrote the CA bundle of webhooks"},
 		{"somebody changes the CA bundle", func(t *testing.T) {
 			t.Helper()
 			m, err := hooks.MutatingWebhookConfigurations().Get(t.Context(), "aws-load-balancer-webhook", metav1.GetOptions{})
@@ -173,7 +184,8 @@ func TestWebhookCertificateHealsWithoutARestart(t *testing.T) {
 				t.Errorf("certificate %s, then %s: %v", before, after, x.refusals)
 			}
 			for _, text := range x.refusals {
-				if !strings.Contains(text, `failed calling webhook "mservice.elbv2.k8s.aws"`) || !strings.Contains(text, "x509: certificate signed by unknown authority") {
+				if !strings.Contains(text, `failed calling webhook "mservice.elbv2.k8s.aws"`) ||
+					!strings.Contains(text, "x509: certificate signed by unknown authority") {
 					t.Errorf("users read %s", text)
 				}
 			}

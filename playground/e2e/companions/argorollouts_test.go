@@ -67,15 +67,19 @@ func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "rollouts"
-	define(t, c, filepath.Join(sources(t, c, "argorollouts", "github.com/argoproj/argo-rollouts"), "manifests", "crds", "*-crd.yaml"), "rollouts.argoproj.io")
+	define(t, c, filepath.Join(sources(t, c, "argorollouts", "github.com/argoproj/argo-rollouts"), "manifests", "crds",
+		"*-crd.yaml"), "rollouts.argoproj.io")
 	ports := freePorts(t, 2)
-	log := start(t, c, "rollouts-controller", "--namespaced", "--namespace="+ns, "--aws-verify-target-group", "--leader-elect=false", "--loglevel=debug", "--metricsPort="+ports[0], "--healthzPort="+ports[1])
+	log := start(t, c, "rollouts-controller", "--namespaced", "--namespace="+ns, "--aws-verify-target-group",
+		"--leader-elect=false", "--loglevel=debug", "--metricsPort="+ports[0], "--healthzPort="+ports[1])
 
 	service := func(name string) string {
 		return strings.Replace(scene.Service(ns, name, "type: NodePort"), "app: "+name, "app: web", 1)
 	}
-	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+service("stable")+service("canary")+service("root")+rollout(ns, "first")+
-		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}, scene.Path{Path: "/", Service: "root", Port: "name: use-annotation"}))
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+service("stable")+service("canary")+
+		service("root")+rollout(ns, "first")+
+		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"},
+			scene.Path{Path: "/", Service: "root", Port: "name: use-annotation"}))
 	address := c.IngressAddress(t, ns, "web")
 	c.WaitGet(t, "http://"+address+"/", "", 200, "first")
 	lb := c.LoadBalancer(t, address)
@@ -164,7 +168,8 @@ func progress(t *testing.T, c *harness.Cluster, namespace string) (s shift) {
 // shownWeight is the weight of the canary that the LoadBalancer object of the Ingress shows.
 func shownWeight(t *testing.T, c *harness.Cluster, namespace string) (weight int) {
 	t.Helper()
-	text, err := c.TryKubectl(t, "get", "lb", "-n", namespace, "ingress-web", "-o", `jsonpath={.status.rules[0].forward[?(@.service.name=="canary")].weight}`)
+	text, err := c.TryKubectl(t, "get", "lb", "-n", namespace, "ingress-web", "-o",
+		`jsonpath={.status.rules[0].forward[?(@.service.name=="canary")].weight}`)
 	if err != nil || text == "" {
 		return 0
 	}

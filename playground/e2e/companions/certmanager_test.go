@@ -84,16 +84,23 @@ subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace:
 // secured are an Ingress and a Gateway, whose Secrets cert-manager makes.
 func secured() string {
 	ingress := scene.Ingress(certificates, "web", scene.Class, scene.Annotations{
-		"scheme": "internet-facing", "target-type": "ip", "group.name": "certs", "import-tls-secrets": "true", "listen-ports": `[{"HTTP": 80}, {"HTTPS": 443}]`,
+		"scheme": "internet-facing", "target-type": "ip", "group.name": "certs", "import-tls-secrets": "true",
+		"listen-ports":           `[{"HTTP": 80}, {"HTTPS": 443}]`,
 		"cert-manager.io/issuer": "acme", "cert-manager.io/duration": "1h", "cert-manager.io/renew-before": "59m",
 	}, scene.Path{Host: issuedName("ingress"), Path: "/"})
-	ingress = strings.TrimSuffix(ingress, "---\n") + "  tls: [{secretName: ingress-tls, hosts: [" + issuedName("ingress") + "]}]\n---\n"
-	gateway := scene.Gateway(certificates, "web", "companions", "scheme: internet-facing", "name: http, port: 80, protocol: HTTP",
-		"name: https, port: 443, protocol: HTTPS, hostname: "+issuedName("gateway")+", tls: {certificateRefs: [{name: gateway-tls}]}")
-	gateway = strings.Replace(gateway, "kind: Gateway\nmetadata: {name: web,", "kind: Gateway\nmetadata: {annotations: {"+renewal+"}, name: web,", 1)
-	return "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: companions}\nspec: {controllerName: gateway.k8s.aws/alb}\n---\n" + ingress + gateway +
+	ingress = strings.TrimSuffix(ingress, "---\n") + "  tls: [{secretName: ingress-tls, hosts: [" + issuedName("ingress") +
+		"]}]\n---\n"
+	gateway := scene.Gateway(certificates, "web", "companions", "scheme: internet-facing",
+		"name: http, port: 80, protocol: HTTP",
+		"name: https, port: 443, protocol: HTTPS, hostname: "+issuedName("gateway")+
+			", tls: {certificateRefs: [{name: gateway-tls}]}")
+	gateway = strings.Replace(gateway, "kind: Gateway\nmetadata: {name: web,", "kind: Gateway\nmetadata: {annotations: {"+
+		renewal+"}, name: web,", 1)
+	return "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: companions}\nspec: " +
+		"{controllerName: gateway.k8s.aws/alb}\n---\n" + ingress + gateway +
 		scene.TargetGroups(certificates, "web", "targetReference: {name: web}, defaultConfiguration: {targetType: ip}") +
-		scene.Route("HTTPRoute", certificates, "web", "parentRefs: [{name: web}], hostnames: ["+issuedName("gateway")+"], rules: [{backendRefs: [{name: web, port: 80}]}]")
+		scene.Route("HTTPRoute", certificates, "web", "parentRefs: [{name: web}], hostnames: ["+issuedName("gateway")+
+			"], rules: [{backendRefs: [{name: web, port: 80}]}]")
 }
 
 // TestCertManagerProvesNamesThroughIngressesAndGateways shows that the real cert-manager gets
@@ -101,12 +108,15 @@ func secured() string {
 func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t, "--enable-tls-secret-import")
-	define(t, c, filepath.Join(sources(t, c, "certmanager", "github.com/cert-manager/cert-manager"), "deploy", "crds", "*.yaml"), "certificates.cert-manager.io")
-	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd", "issuers.cert-manager.io", "challenges.acme.cert-manager.io")
+	define(t, c, filepath.Join(sources(t, c, "certmanager", "github.com/cert-manager/cert-manager"), "deploy", "crds",
+		"*.yaml"), "certificates.cert-manager.io")
+	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd",
+		"issuers.cert-manager.io", "challenges.acme.cert-manager.io")
 	startCertManager(t, c)
 	c.Apply(t, scene.Namespace(certificates, 2)+readSecrets+issuer+secured())
 
-	addresses := map[string]string{"ingress": c.IngressAddress(t, certificates, "web"), "gateway": gatewayStatus(t, c, certificates, "web")}
+	addresses := map[string]string{"ingress": c.IngressAddress(t, certificates, "web"), "gateway": gatewayStatus(t, c,
+		certificates, "web")}
 	for first, address := range addresses {
 		alias(t, c, issuedName(first), address)
 	}
@@ -123,10 +133,12 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	for first, address := range addresses {
 		issued[first] = waitIssued(t, c, address, first, issued[first])
 	}
-	issued["ingress"] = waitIssued(t, c, addresses["ingress"], "ingress", issued["ingress"]) // one may have been on its way before
+	// one may have been on its way before
+	issued["ingress"] = waitIssued(t, c, addresses["ingress"], "ingress", issued["ingress"])
 	// The Ingress of a challenge names the host of the other one, whose Secret is imported.
 	for _, w := range scene.Warnings(t, c, certificates) {
-		if strings.Contains(w, "no certificate found") && !strings.Contains(w, "listener 443 is not created or changed until then") {
+		if strings.Contains(w, "no certificate found") &&
+			!strings.Contains(w, "listener 443 is not created or changed until then") {
 			t.Errorf("after the certificate was issued: %s", w)
 		}
 	}
@@ -135,14 +147,15 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	scene.WaitGone(t, c, scene.Marks(certificates)...)
 }
 
-// startCertManager starts cert-manager and the authority Pebble in a network in which names of the account resolve and load balancers listen at
-// port 80, as "playground exec" does.
+// startCertManager starts cert-manager and the authority Pebble in a network in which names of the account resolve and
+// load balancers listen at port 80, as "playground exec" does.
 func startCertManager(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	dir, programs := t.TempDir(), os.Getenv(directoryVariable)
 	keys := filepath.Join(sources(t, c, "certmanager", "github.com/letsencrypt/pebble/v2"), "test", "certs", "localhost")
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": "127.0.0.1:14000", "certificate": filepath.Join(keys, "cert.pem"), "privateKey": filepath.Join(keys, "key.pem"), "httpPort": 80, "tlsPort": 443,
+		"listenAddress": "127.0.0.1:14000", "certificate": filepath.Join(keys, "cert.pem"), "privateKey": filepath.Join(keys,
+			"key.pem"), "httpPort": 80, "tlsPort": 443,
 		"profiles": map[string]any{"default": map[string]any{"description": "an hour", "validityPeriod": 3600}},
 	}})
 	if err != nil {
@@ -165,7 +178,8 @@ wait $manager; wait $pebble`, programs, dir, c.Env.Kubeconfig)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := foreign.Run(ctx, e, append(c.Environ(), "HOME="+dir, "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0"), []string{"sh", "-c", script})
+		_, err := foreign.Run(ctx, e, append(c.Environ(), "HOME="+dir, "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0"),
+			[]string{"sh", "-c", script})
 		ended <- err
 	}()
 	t.Cleanup(func() {
@@ -200,7 +214,8 @@ wait $manager; wait $pebble`, programs, dir, c.Env.Kubeconfig)
 func gatewayStatus(t *testing.T, c *harness.Cluster, namespace, name string) (address string) {
 	t.Helper()
 	c.WaitFor(t, "the address of Gateway "+name, func(context.Context) (err error) {
-		if address, err = c.TryKubectl(t, "get", "gateway", "-n", namespace, name, "-o", "jsonpath={.status.addresses[0].value}"); err == nil && address == "" {
+		if address, err = c.TryKubectl(t, "get", "gateway", "-n", namespace, name, "-o",
+			"jsonpath={.status.addresses[0].value}"); err == nil && address == "" {
 			err = errors.New("its status has none")
 		}
 		return err
@@ -211,23 +226,26 @@ func gatewayStatus(t *testing.T, c *harness.Cluster, namespace, name string) (ad
 // alias makes a name of the zone an alias of a load balancer.
 func alias(t *testing.T, c *harness.Cluster, name, address string) {
 	t.Helper()
-	zones, err := c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{DNSName: aws.String(zone + ".")})
+	zones, err := c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{
+		DNSName: aws.String(zone + ".")})
 	if err != nil || len(zones.HostedZones) == 0 {
 		t.Fatalf("the zone %s: %v", zone, err)
 	}
 	if _, err := c.Simulator.Names.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{
 		HostedZoneId: zones.HostedZones[0].Id,
-		ChangeBatch: &types.ChangeBatch{Changes: []types.Change{{Action: types.ChangeActionUpsert, ResourceRecordSet: &types.ResourceRecordSet{
-			Name: aws.String(name), Type: types.RRTypeA,
-			AliasTarget: &types.AliasTarget{DNSName: aws.String(address), HostedZoneId: aws.String(balancerZone), EvaluateTargetHealth: true},
-		}}}},
+		ChangeBatch: &types.ChangeBatch{
+			Changes: []types.Change{{Action: types.ChangeActionUpsert, ResourceRecordSet: &types.ResourceRecordSet{
+				Name: aws.String(name), Type: types.RRTypeA,
+				AliasTarget: &types.AliasTarget{DNSName: aws.String(address), HostedZoneId: aws.String(balancerZone),
+					EvaluateTargetHealth: true},
+			}}}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// waitIssued waits until clients of a load balancer get the certificate of the Secret, other than that with the serial number before, and returns
-// its number.
+// waitIssued waits until clients of a load balancer get the certificate of the Secret, other than that with the serial
+// number before, and returns its number.
 func waitIssued(t *testing.T, c *harness.Cluster, address, first, before string) (serial string) {
 	t.Helper()
 	c.WaitFor(t, "a certificate for "+issuedName(first), func(ctx context.Context) error {
@@ -251,15 +269,19 @@ func waitIssued(t *testing.T, c *harness.Cluster, address, first, before string)
 		if err != nil {
 			return err
 		}
-		defer conn.Close()                                                                               //nolint:errcheck // only looked at
-		client := tls.Client(conn, &tls.Config{ServerName: issuedName(first), InsecureSkipVerify: true}) //nolint:gosec // the certificate is looked at
+		//nolint:errcheck // only looked at
+		defer conn.Close()
+		//nolint:gosec // the certificate is looked at
+		client := tls.Client(conn, &tls.Config{ServerName: issuedName(first), InsecureSkipVerify: true})
 		if err := client.HandshakeContext(ctx); err != nil {
 			return err
 		}
 		served := client.ConnectionState().PeerCertificates[0]
 		serial = served.SerialNumber.String()
-		if serial != leaf.SerialNumber.String() || serial == before || !strings.HasPrefix(served.Issuer.CommonName, "Pebble") {
-			return fmt.Errorf("certificate %s of %s is served, the Secret has %s, before was %q", serial, served.Issuer.CommonName, leaf.SerialNumber, before)
+		if serial != leaf.SerialNumber.String() || serial == before ||
+			!strings.HasPrefix(served.Issuer.CommonName, "Pebble") {
+			return fmt.Errorf("certificate %s of %s is served, the Secret has %s, before was %q", serial,
+				served.Issuer.CommonName, leaf.SerialNumber, before)
 		}
 		return served.VerifyHostname(issuedName(first))
 	})

@@ -1,6 +1,7 @@
-// Package companions runs other programs beside the controller, each as its own project publishes it: external-dns, which makes names of the addresses
-// in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses, and cert-manager, which proves names by paths of Ingresses and Gateways.
-// "make companions" builds and runs them; other runs of the tests skip them, as they take many minutes to compile.
+// Package companions runs other programs beside the controller, each as its own project publishes it: external-dns,
+// which makes names of the addresses in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses, and
+// cert-manager, which proves names by paths of Ingresses and Gateways. "make companions" builds and runs them; other
+// runs of the tests skip them, as they take many minutes to compile.
 package companions
 
 import (
@@ -27,13 +28,15 @@ func TestMain(m *testing.M) {
 // directoryVariable names the directory of the programs.
 const directoryVariable = "LBC_COMPANIONS"
 
-// start starts a program of the directory with the rights of the cluster's administrator and of the account's owner; the end of the test ends it. log is its file.
+// start starts a program of the directory with the rights of the cluster's administrator and of the account's owner;
+// the end of the test ends it. log is its file.
 func start(t *testing.T, c *harness.Cluster, program string, args ...string) (log string) {
 	t.Helper()
 	log = filepath.Join(t.TempDir(), program+".log")
 	p, err := process.Start(process.Options{
-		Path: filepath.Join(os.Getenv(directoryVariable), program), Log: log, Args: append(args, "--kubeconfig="+c.Env.Kubeconfig),
-		Env: append(c.Environ(), "HOME="+t.TempDir()),
+		Path: filepath.Join(os.Getenv(directoryVariable), program), Log: log,
+		Args: append(args, "--kubeconfig="+c.Env.Kubeconfig),
+		Env:  append(c.Environ(), "HOME="+t.TempDir()),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +64,8 @@ func cluster(t *testing.T, flags ...string) *harness.Cluster {
 // sources is the directory of a companion's module, which has its definitions.
 func sources(t *testing.T, c *harness.Cluster, tool, module string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", tool), "-m", "-f", "{{.Dir}}", module).Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", tool),
+		"-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@ func TestExternalDNSMakesTheNamesOfIngressesServicesAndRoutes(t *testing.T) {
 	public := scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}
 	c.Apply(t, scene.Namespace(ns, 2)+
 		scene.Ingress(ns, "web", scene.Class, public, scene.Path{Host: name("ingress"), Path: "/"})+
-		scene.Ingress(ns, "both", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "ip-address-type": "dualstack"}, scene.Path{Host: name("both"), Path: "/"})+
+		scene.Ingress(ns, "both", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+			"ip-address-type": "dualstack"}, scene.Path{Host: name("both"), Path: "/"})+
 		fmt.Sprintf(`apiVersion: v1
 kind: Service
 metadata:
@@ -55,11 +56,14 @@ spec: {controllerName: gateway.k8s.aws/alb}
 `, ns, name("service"))+
 		scene.TargetGroups(ns, "web", "targetReference: {name: web}, defaultConfiguration: {targetType: ip}")+
 		scene.Gateway(ns, "web", "companions", "scheme: internet-facing", "name: http, port: 80, protocol: HTTP")+
-		scene.Route("HTTPRoute", ns, "web", fmt.Sprintf("parentRefs: [{name: web}], hostnames: [%s], rules: [{backendRefs: [{name: web, port: 80}]}]", name("route"))))
+		scene.Route("HTTPRoute", ns, "web", fmt.Sprintf("parentRefs: [{name: web}], hostnames: [%s], rules: [{backendRefs: "+
+			"[{name: web, port: 80}]}]", name("route"))))
 
 	ports := freePorts(t, 1)
-	start(t, c, "external-dns", "--provider=aws", "--registry=txt", "--txt-owner-id=companions", "--policy=sync", "--domain-filter="+zone, "--namespace="+ns,
-		"--source=ingress", "--source=service", "--source=gateway-httproute", "--interval=2s", "--log-level=debug", "--metrics-address=127.0.0.1:"+ports[0])
+	start(t, c, "external-dns", "--provider=aws", "--registry=txt", "--txt-owner-id=companions", "--policy=sync",
+		"--domain-filter="+zone, "--namespace="+ns,
+		"--source=ingress", "--source=service", "--source=gateway-httproute", "--interval=2s", "--log-level=debug",
+		"--metrics-address=127.0.0.1:"+ports[0])
 
 	addresses := map[string]string{
 		"ingress": c.IngressAddress(t, ns, "web"), "both": c.IngressAddress(t, ns, "both"),
@@ -74,7 +78,8 @@ spec: {controllerName: gateway.k8s.aws/alb}
 	}
 
 	// Another scheme is another load balancer.
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip"}, scene.Path{Host: name("ingress"), Path: "/"}))
+	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip"},
+		scene.Path{Host: name("ingress"), Path: "/"}))
 	c.WaitFor(t, "the new load balancer's address", func(context.Context) error {
 		if now := c.IngressAddress(t, ns, "web"); now == addresses["ingress"] {
 			return fmt.Errorf("the Ingress still shows %s", now)
@@ -95,7 +100,8 @@ spec: {controllerName: gateway.k8s.aws/alb}
 	})
 }
 
-// waitRecord waits until a name is an alias of a load balancer, in the hosted zone that AWS has for load balancers of its kind.
+// waitRecord waits until a name is an alias of a load balancer, in the hosted zone that AWS has for load balancers of
+// its kind.
 func waitRecord(t *testing.T, c *harness.Cluster, name, address string) {
 	t.Helper()
 	lb := c.LoadBalancer(t, address)
@@ -104,7 +110,8 @@ func waitRecord(t *testing.T, c *harness.Cluster, name, address string) {
 			if r.AliasTarget == nil {
 				continue
 			}
-			if target := strings.TrimSuffix(aws.ToString(r.AliasTarget.DNSName), "."); !strings.EqualFold(strings.TrimPrefix(target, "dualstack."), lb.DNSName) {
+			if target := strings.TrimSuffix(aws.ToString(r.AliasTarget.DNSName), "."); !strings.EqualFold(
+				strings.TrimPrefix(target, "dualstack."), lb.DNSName) {
 				return fmt.Errorf("it is an alias of %s", target)
 			}
 			got, err := c.Simulator.Resolve(name)
@@ -140,11 +147,13 @@ func kinds(t *testing.T, c *harness.Cluster, name string) (out []types.RRType) {
 // records are the record sets of a name.
 func records(t *testing.T, c *harness.Cluster, name string) (out []types.ResourceRecordSet) {
 	t.Helper()
-	zones, err := c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{DNSName: aws.String(zone + ".")})
+	zones, err := c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{
+		DNSName: aws.String(zone + ".")})
 	if err != nil || len(zones.HostedZones) == 0 {
 		t.Fatalf("the zone %s: %v", zone, err)
 	}
-	all, err := c.Simulator.Names.ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: zones.HostedZones[0].Id})
+	all, err := c.Simulator.Names.ListResourceRecordSets(t.Context(), &route53.ListResourceRecordSetsInput{
+		HostedZoneId: zones.HostedZones[0].Id})
 	if err != nil {
 		t.Fatal(err)
 	}

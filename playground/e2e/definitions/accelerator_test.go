@@ -25,12 +25,15 @@ spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], end
 // GlobalAccelerators, and without the Gateway API, serves them once it is installed.
 func TestAcceleratorsAreServedOnceDefined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
-	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{"--feature-gates=GlobalAcceleratorController=true"}})
+	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true, ExtraArgs: []string{
+		"--feature-gates=GlobalAcceleratorController=true"}})
 	process := c.Env.ControllerPID()
 	install(t, c, definitionsResource, parse(t, filepath.Join(c.Repo.CRDs(), "aga.k8s.aws_globalaccelerators.yaml")))
 	apply(t, c, front)
-	c.Kubectl(t, "wait", "-n", "edge", "globalaccelerator/front", "--for=condition=Ready", "--timeout="+harness.Timeout.String())
-	c.Kubectl(t, "wait", "-n", "edge", "globalaccelerator/front", "--for=condition=EndpointsLoaded=false", "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "wait", "-n", "edge", "globalaccelerator/front", "--for=condition=Ready", "--timeout="+
+		harness.Timeout.String())
+	c.Kubectl(t, "wait", "-n", "edge", "globalaccelerator/front", "--for=condition=EndpointsLoaded=false", "--timeout="+
+		harness.Timeout.String())
 	if all := c.Simulator.Resources().Accelerators; len(all) != 1 || all[0].Tags["aga.k8s.aws/stack"] != "edge/front" {
 		t.Errorf("accelerators: %+v", all)
 	}

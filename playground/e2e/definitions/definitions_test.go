@@ -1,5 +1,5 @@
-// Package definitions shows end to end what a running controller does when the definitions of the Gateway API come and go, and that of
-// GlobalAccelerators comes: its cluster starts without them.
+// Package definitions shows end to end what a running controller does when the definitions of the Gateway API come and
+// go, and that of GlobalAccelerators comes: its cluster starts without them.
 package definitions
 
 import (
@@ -26,9 +26,11 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-var definitionsResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+var definitionsResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
+	Resource: "customresourcedefinitions"}
 
-// install creates objects that do not exist, and waits until they can be created: a class needs its definition to be served.
+// install creates objects that do not exist, and waits until they can be created: a class needs its definition to be
+// served.
 func install(t *testing.T, c *harness.Cluster, resource schema.GroupVersionResource, all []*unstructured.Unstructured) {
 	t.Helper()
 	for _, o := range all {
@@ -96,7 +98,8 @@ func installAll(t *testing.T, c *harness.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	install(t, c, schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}, classes)
+	install(t, c, schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1",
+		Resource: "gatewayclasses"}, classes)
 }
 
 // apply applies objects, and waits until their definitions are served.
@@ -122,7 +125,8 @@ func remove(t *testing.T, c *harness.Cluster, name string) {
 		t.Fatal(err)
 	}
 	c.WaitFor(t, "the end of "+name, func(ctx context.Context) error {
-		list, err := c.Dynamic.Resource(definitionsResource).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+		list, err := c.Dynamic.Resource(definitionsResource).List(ctx, metav1.ListOptions{
+			FieldSelector: "metadata.name=" + name})
 		if err == nil && len(list.Items) > 0 {
 			err = errors.New("it is still there")
 		}
@@ -140,17 +144,21 @@ const (
 func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own, in which definitions come and go")
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}))
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 	log := filepath.Join(c.Env.Dir, "logs", "controller.log")
-	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "the API server does not serve these kinds") {
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text),
+		"the API server does not serve these kinds") {
 		t.Errorf("the log does not have the kinds that are missing: %v", err)
 	}
 	process := c.Env.ControllerPID()
 
 	installAll(t, c)
-	objects := scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}") +
-		scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: http, protocol: HTTP, port: 80") + scene.Route("HTTPRoute", ns, "web", route)
+	objects := scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: "+
+		"{healthCheckPath: /health}}") +
+		scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}",
+			"name: http, protocol: HTTP, port: 80") + scene.Route("HTTPRoute", ns, "web", route)
 	apply(t, c, objects)
 	host := scene.GatewayAddress(t, c, ns, "web")
 	c.WaitGet(t, "http://"+host+"/", "", 200, "web")
@@ -164,13 +172,15 @@ func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
 	remove(t, c, "httproutes.gateway.networking.k8s.io")
 	c.WaitFor(t, "the controller to notice the removal", func(context.Context) error {
 		text, err := os.ReadFile(log)
-		if err == nil && !strings.Contains(string(text), `"kind":"HTTPRoute","version":"gateway.networking.k8s.io/v1","before":"served"`) {
+		if err == nil && !strings.Contains(string(text),
+			`"kind":"HTTPRoute","version":"gateway.networking.k8s.io/v1","before":"served"`) {
 			err = errors.New("its log does not have it")
 		}
 		return err
 	})
 	c.Kubectl(t, "label", "gateway", "-n", ns, "web", "example.com/touched=yes")
-	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
+	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p",
+		`[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
 	scene.More(t, c, traffic, 50)
 	install(t, c, definitionsResource, upstream(t, "httproutes.gateway.networking.k8s.io"))
 	apply(t, c, scene.Route("HTTPRoute", ns, "web", route))
@@ -185,7 +195,8 @@ func TestGatewayDefinitionsMayComeLaterAndGo(t *testing.T) {
 			t.Errorf("the removal of a definition led to %s", w)
 		}
 	}
-	if after := c.LoadBalancer(t, host); after.ARN != before.ARN || after.Listeners[0].Rules[0].ARN != before.Listeners[0].Rules[0].ARN {
+	if after := c.LoadBalancer(t, host); after.ARN != before.ARN || after.Listeners[0].Rules[0].ARN !=
+		before.Listeners[0].Rules[0].ARN {
 		t.Errorf("made again: %+v, was %+v", after, before)
 	}
 
@@ -203,17 +214,22 @@ func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
 	const definition = "gateways.gateway.networking.k8s.io"
 	c := harness.Start(t, harness.Options{WithoutGatewayAPI: true})
 	installAll(t, c)
-	apply(t, c, scene.Namespace(ns, 2)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}")+
-		scene.Route("HTTPRoute", ns, "web", route)+scene.Route("TCPRoute", ns, "raw", "parentRefs: [{name: raw}], rules: [{backendRefs: [{name: web, port: 80}]}]"))
-	gateways := scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: http, protocol: HTTP, port: 80") +
-		scene.Gateway(ns, "raw", "nlb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}", "name: tcp, protocol: TCP, port: 81")
+	apply(t, c, scene.Namespace(ns, 2)+scene.TargetGroups(ns, "targets", "defaultConfiguration: {targetType: ip, "+
+		"healthCheckConfig: {healthCheckPath: /health}}")+
+		scene.Route("HTTPRoute", ns, "web", route)+scene.Route("TCPRoute", ns, "raw", "parentRefs: [{name: raw}], rules: "+
+		"[{backendRefs: [{name: web, port: 80}]}]"))
+	gateways := scene.Gateway(ns, "web", "alb", "scheme: internet-facing, defaultTargetGroupConfiguration: "+
+		"{name: targets}", "name: http, protocol: HTTP, port: 80") +
+		scene.Gateway(ns, "raw", "nlb", "scheme: internet-facing, defaultTargetGroupConfiguration: {name: targets}",
+			"name: tcp, protocol: TCP, port: 81")
 	apply(t, c, gateways)
 	web, raw := scene.GatewayAddress(t, c, ns, "web"), scene.GatewayAddress(t, c, ns, "raw")
 	c.WaitGet(t, "http://"+web+"/", "", 200, "web")
 	c.WaitGet(t, "http://"+raw+":81/", "", 200, "web")
 	before := map[string]string{web: c.LoadBalancer(t, web).ARN, raw: c.LoadBalancer(t, raw).ARN}
 
-	traffic := []*load.Clients{scene.Send(t, c, "http://"+web+"/", "", scene.OK), scene.Send(t, c, "http://"+raw+":81/", "", scene.OK)}
+	traffic := []*load.Clients{scene.Send(t, c, "http://"+web+"/", "", scene.OK), scene.Send(t, c, "http://"+raw+":81/",
+		"", scene.OK)}
 	more := func() {
 		for _, f := range traffic {
 			scene.More(t, c, f, 50)
@@ -229,7 +245,8 @@ func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
 			t.Errorf("Gateway %s has %s, had %s (%s)", name, after, host, before[host])
 		}
 	}
-	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p", `[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
+	c.Kubectl(t, "patch", "gateway", "-n", ns, "web", "--type=json", "-p",
+		`[{"op": "add", "path": "/spec/listeners/-", "value": {"name": "more", "protocol": "HTTP", "port": 8080}}]`)
 	c.WaitGet(t, "http://"+web+":8080/", "", 200, "web")
 	more()
 	for _, f := range traffic {
@@ -238,7 +255,8 @@ func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
 		}
 	}
 	for _, w := range c.Writes(mark) {
-		for _, unwanted := range []string{"Delete", "Deregister", "CreateLoadBalancer", "CreateTargetGroup", "CreateSecurityGroup"} {
+		for _, unwanted := range []string{"Delete", "Deregister", "CreateLoadBalancer", "CreateTargetGroup",
+			"CreateSecurityGroup"} {
 			if strings.Contains(w, unwanted) {
 				t.Errorf("the removal of the definition led to %s", w)
 			}
@@ -246,12 +264,13 @@ func TestRemovedGatewayDefinitionDeletesNothing(t *testing.T) {
 	}
 
 	c.Kubectl(t, "delete", "gateway", "-n", ns, "--all")
-	c.WaitFor(t, "the deletion of the load balancers of Gateways that are deleted themselves", func(context.Context) error {
-		for _, b := range c.Simulator.Resources().LoadBalancers {
-			if before[b.DNSName] != "" {
-				return errors.New(b.ARN + " exists")
+	c.WaitFor(t, "the deletion of the load balancers of Gateways that are deleted themselves",
+		func(context.Context) error {
+			for _, b := range c.Simulator.Resources().LoadBalancers {
+				if before[b.DNSName] != "" {
+					return errors.New(b.ARN + " exists")
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }

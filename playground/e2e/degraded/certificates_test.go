@@ -23,16 +23,19 @@ func TestTLSGoesOnWithoutListCertificates(t *testing.T) {
 		certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de00%d-0000-4000-8000-00000000000%d"
 	)
 	annotations := func(more string) scene.Annotations {
-		out := scene.Annotations{"group.name": ns, "scheme": "internet-facing", "target-type": "ip", "listen-ports": `[{"HTTPS":443}]`}
+		out := scene.Annotations{"group.name": ns, "scheme": "internet-facing", "target-type": "ip",
+			"listen-ports": `[{"HTTPS":443}]`}
 		if more != "" {
 			out["certificate-arn"] = more
 		}
 		return out
 	}
 	named := func(n int) string {
-		return scene.Ingress(ns, "named", scene.Class, annotations(fmt.Sprintf(certificate, n, n)), scene.Path{Path: "/", Host: "shop.example.com"})
+		return scene.Ingress(ns, "named", scene.Class, annotations(fmt.Sprintf(certificate, n, n)),
+			scene.Path{Path: "/", Host: "shop.example.com"})
 	}
-	c.Apply(t, scene.Namespace(ns, 1)+named(1)+"---\n"+scene.Ingress(ns, "found", scene.Class, annotations(""), scene.Path{Path: "/", Host: "api.example.org"}))
+	c.Apply(t, scene.Namespace(ns, 1)+named(1)+"---\n"+scene.Ingress(ns, "found", scene.Class, annotations(""),
+		scene.Path{Path: "/", Host: "api.example.org"}))
 	url := "https://" + c.IngressAddress(t, ns, "named") + "/"
 	shows := func(host string, names ...string) {
 		t.Helper()
@@ -51,7 +54,8 @@ func TestTLSGoesOnWithoutListCertificates(t *testing.T) {
 	permit := deny(t, c, "acm:ListCertificates")
 	mark := c.Mark()
 	p = c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
-	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m") // the process ends before the clean-up
+	// the process ends before the clean-up
+	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m")
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	c.Apply(t, named(2))
 	shows("shop.example.com", "shop.example.com")

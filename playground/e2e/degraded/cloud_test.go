@@ -27,8 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// cloud is the network between a controller and AWS: a proxy on loopback through which every name and link-local address leads to the simulator.
-// What it does not admit is not answered.
+// cloud is the network between a controller and AWS: a proxy on loopback through which every name and link-local
+// address leads to the simulator. What it does not admit is not answered.
 type cloud struct {
 	url, ca string // of the proxy; file of the authority
 
@@ -59,7 +59,8 @@ func (c *cloud) answer(r *http.Response) error {
 	if err != nil {
 		return err
 	}
-	body = expiration.ReplaceAll(body, []byte("<Expiration>"+time.Now().Add(life).UTC().Format(time.RFC3339)+"</Expiration>"))
+	body = expiration.ReplaceAll(body, []byte("<Expiration>"+time.Now().Add(life).UTC().Format(time.RFC3339)+
+		"</Expiration>"))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return nil
@@ -124,38 +125,41 @@ func newCloud(t *testing.T, of *harness.Cluster) *cloud {
 	var mu sync.Mutex
 	issued := map[string]*tls.Certificate{}
 	go func() {
-		_ = inner.Serve(tls.NewListener(tunnels, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if k := issued[h.ServerName]; k != nil {
-				return k, nil
-			}
-			k, err := authority.Issue([]string{h.ServerName}, pki.ECPrime256v1)
-			issued[h.ServerName] = k
-			return k, err
-		}}))
+		_ = inner.Serve(tls.NewListener(tunnels, &tls.Config{MinVersion: tls.VersionTLS12,
+			GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if k := issued[h.ServerName]; k != nil {
+					return k, nil
+				}
+				k, err := authority.Issue([]string{h.ServerName}, pki.ECPrime256v1)
+				issued[h.ServerName] = k
+				return k, err
+			}}))
 	}()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	outer := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect {
-			service.ServeHTTP(w, r)
-			return
-		}
-		conn, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		_, _ = conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")) // a client that went away shows at the handshake
-		select {
-		case tunnels.conns <- &tunnel{conn, buffered.Reader}:
-		case <-tunnels.done:
-			_ = conn.Close()
-		}
-	})}
+	outer := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodConnect {
+				service.ServeHTTP(w, r)
+				return
+			}
+			conn, buffered, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			// a client that went away shows at the handshake
+			_, _ = conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n"))
+			select {
+			case tunnels.conns <- &tunnel{conn, buffered.Reader}:
+			case <-tunnels.done:
+				_ = conn.Close()
+			}
+		})}
 	go func() { _ = outer.Serve(listener) }()
 	c.url = "http://" + listener.Addr().String()
 	t.Cleanup(func() {

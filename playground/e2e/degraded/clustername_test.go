@@ -27,14 +27,16 @@ func TestWrongClusterNameWritesNothing(t *testing.T) {
 		p.Stop(ctx)
 	}
 	first := start()
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}))
 	t.Cleanup(func() {
 		_, _ = c.TryKubectl(t, "delete", "ingress", "-n", ns, "web", "--wait=false", "--ignore-not-found")
 	})
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 	seeded := c.Simulator.Seed().Cluster.Name
 	c.WaitFor(t, "a LoadBalancer object with the name of the cluster", func(context.Context) error {
-		out, err := c.TryKubectl(t, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o", "jsonpath={.items[*].status.cluster}")
+		out, err := c.TryKubectl(t, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o",
+			"jsonpath={.items[*].status.cluster}")
 		if err == nil && out != seeded {
 			err = fmt.Errorf("the name is %q", out)
 		}
@@ -44,9 +46,11 @@ func TestWrongClusterNameWritesNothing(t *testing.T) {
 
 	mark := c.Mark()
 	wrong := start("--cluster-name=other")
-	eventually(t, c, wrong.Health+"/readyz", 500, "[-]cluster-name failed: --cluster-name is other, and the load balancers of this cluster were made under the name "+seeded, "[+]aws ok", "[+]api-server ok")
+	eventually(t, c, wrong.Health+"/readyz", 500, "[-]cluster-name failed: --cluster-name is other, and the load "+
+		"balancers of this cluster were made under the name "+seeded, "[+]aws ok", "[+]api-server ok")
 	eventually(t, c, wrong.Metrics+"/metrics", 200, `lbc_degraded{reason="cluster-name"} 1`)
-	c.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))
+	c.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+		"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))
 	if n := logged(t, wrong, `"degraded","reason":"cluster-name"`); n != 1 {
 		t.Errorf("%d lines about the name", n)
 	}

@@ -47,18 +47,27 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 		hosts []string // that it reached
 	}{
 		"IRSA": {func() []string {
-			return []string{"AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE=" + tokenFile(t, bearer("sts.amazonaws.com", time.Hour)), "AWS_EC2_METADATA_DISABLED=true"}
+			return []string{"AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE=" +
+				tokenFile(t, bearer("sts.amazonaws.com", time.Hour)), "AWS_EC2_METADATA_DISABLED=true"}
 		}, []string{region, vpc}, []string{"sts.us-west-2.amazonaws.com", "elasticloadbalancing.us-west-2.amazonaws.com"}},
 		"EKS Pod Identity": {func() []string {
-			return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + tokenFile(t, bearer("pods.eks.amazonaws.com", time.Hour)), "AWS_EC2_METADATA_DISABLED=true"}
+			return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials",
+				"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + tokenFile(t, bearer("pods.eks.amazonaws.com", time.Hour)),
+				"AWS_EC2_METADATA_DISABLED=true"}
 		}, []string{region, vpc}, []string{"169.254.170.23", "elasticloadbalancing.us-west-2.amazonaws.com"}},
-		"the node's role":           {func() []string { return nil }, nil, []string{"169.254.169.254", "elasticloadbalancing.us-west-2.amazonaws.com"}},
-		"the node's role over IPv6": {func() []string { return []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6"} }, nil, []string{"[fd00:ec2::254]", "elasticloadbalancing.us-west-2.amazonaws.com"}},
+		"the node's role": {func() []string {
+			return nil
+		}, nil, []string{"169.254.169.254", "elasticloadbalancing.us-west-2.amazonaws.com"}},
+		"the node's role over IPv6": {func() []string { return []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6"} }, nil,
+			[]string{"[fd00:ec2::254]", "elasticloadbalancing.us-west-2.amazonaws.com"}},
 		"keys, FIPS": {func() []string {
-			return []string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true", "AWS_USE_FIPS_ENDPOINT=true"}
-		}, []string{region, vpc}, []string{"elasticloadbalancing-fips.us-west-2.amazonaws.com", "ec2-fips.us-west-2.amazonaws.com"}},
+			return []string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground",
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_USE_FIPS_ENDPOINT=true"}
+		}, []string{region, vpc}, []string{"elasticloadbalancing-fips.us-west-2.amazonaws.com",
+			"ec2-fips.us-west-2.amazonaws.com"}},
 		"keys, dual stack": {func() []string {
-			return []string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true", "AWS_USE_DUALSTACK_ENDPOINT=true"}
+			return []string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground",
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_USE_DUALSTACK_ENDPOINT=true"}
 		}, []string{region, vpc}, []string{"elasticloadbalancing.us-west-2.api.aws", "ec2.us-west-2.api.aws"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +85,8 @@ func TestEachSourceOfCredentialsIsUsed(t *testing.T) {
 				return nil
 			})
 			for _, h := range cloud.reached() {
-				if fips := strings.Contains(name, "FIPS"); fips && !strings.Contains(h, "fips") || strings.Contains(name, "IPv6") && strings.HasPrefix(h, "169.") {
+				if fips := strings.Contains(name, "FIPS"); fips && !strings.Contains(h, "fips") || strings.Contains(name, "IPv6") &&
+					strings.HasPrefix(h, "169.") {
 					t.Errorf("it reached %s", h)
 				}
 			}
@@ -91,8 +101,10 @@ func TestExpiredTokenIsReportedAndRotationRead(t *testing.T) {
 	c := playground(t)
 	cloud := newCloud(t, c)
 	token := tokenFile(t, bearer("sts.amazonaws.com", -time.Hour))
-	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
-	eventually(t, c, p.Health+"/readyz", 500, "[-]aws failed: no credentials for AWS: WebIdentityErr: AssumeRoleWithWebIdentity: ExpiredTokenException")
+	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa",
+		"AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
+	eventually(t, c, p.Health+"/readyz", 500, "[-]aws failed: no credentials for AWS: WebIdentityErr: "+
+		"AssumeRoleWithWebIdentity: ExpiredTokenException")
 	rotate(t, token, bearer("sts.amazonaws.com", time.Hour))
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	serves(t, c, "rotated")
@@ -106,7 +118,8 @@ func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
 	cloud := newCloud(t, c)
 	cloud.shorten(2 * time.Second)
 	token := tokenFile(t, bearer("sts.amazonaws.com", time.Hour))
-	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
+	p := c.StartProcess(t, cloud.environment("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/irsa",
+		"AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_EC2_METADATA_DISABLED=true"), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	pid, next := p.PID(), bearer("sts.amazonaws.com", 2*time.Hour)
 	rotate(t, token, next)
@@ -114,11 +127,13 @@ func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
 	serves(t, c, "rotatedsession")
 	c.WaitFor(t, "a session by the next token", func(context.Context) error {
 		for _, call := range c.Calls(mark) {
-			if in, ok := call.Input.(*sts.AssumeRoleWithWebIdentityInput); ok && aws.ToString(in.WebIdentityToken) == next && !call.Failed() {
+			if in, ok := call.Input.(*sts.AssumeRoleWithWebIdentityInput); ok && aws.ToString(in.WebIdentityToken) == next &&
+				!call.Failed() {
 				return nil
 			}
 		}
-		c.Kubectl(t, "annotate", "ingress", "-n", "rotatedsession", "web", "--overwrite", "alb.ingress.kubernetes.io/tags=at="+time.Now().Format("150405.000"))
+		c.Kubectl(t, "annotate", "ingress", "-n", "rotatedsession", "web", "--overwrite",
+			"alb.ingress.kubernetes.io/tags=at="+time.Now().Format("150405.000"))
 		return errors.New("there is none")
 	})
 	if p.PID() != pid || p.Err() != nil {
@@ -129,16 +144,20 @@ func TestATokenForAWSThatIsRotatedIsReadWhenTheSessionEnds(t *testing.T) {
 // boundToken is a token of the controller's service account that is valid as long as a Secret is there.
 func boundToken(t *testing.T, c *harness.Cluster, secret string) string {
 	t.Helper()
-	s, err := c.Client.CoreV1().Secrets("kube-system").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secret}}, metav1.CreateOptions{})
+	s, err := c.Client.CoreV1().Secrets("kube-system").Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: secret}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = c.Client.CoreV1().Secrets("kube-system").Delete(context.Background(), secret, metav1.DeleteOptions{}) // it may be gone
+		// it may be gone
+		_ = c.Client.CoreV1().Secrets("kube-system").Delete(context.Background(), secret, metav1.DeleteOptions{})
 	})
-	r, err := c.Client.CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), "aws-load-balancer-controller", &authenticationv1.TokenRequest{
-		Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Secret", APIVersion: "v1", Name: s.Name, UID: s.UID}},
-	}, metav1.CreateOptions{})
+	r, err := c.Client.CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), "aws-load-balancer-controller",
+		&authenticationv1.TokenRequest{
+			Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{
+				Kind: "Secret", APIVersion: "v1", Name: s.Name, UID: s.UID}},
+		}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +191,8 @@ func TestRotatedAPIServerTokenIsRead(t *testing.T) {
 	pid := p.PID()
 
 	rotate(t, token, boundToken(t, c, "bound-next"))
-	if err := c.Client.CoreV1().Secrets("kube-system").Delete(t.Context(), "bound-first", metav1.DeleteOptions{}); err != nil {
+	if err := c.Client.CoreV1().Secrets("kube-system").Delete(t.Context(), "bound-first", metav1.DeleteOptions{}); err !=
+		nil {
 		t.Fatal(err)
 	}
 	former := rest.AnonymousClientConfig(c.Config)

@@ -1,5 +1,6 @@
-// Package degraded shows end to end that a controller starts with less than it needs, says what it lacks, and goes on without a restart when that
-// comes; and each way to credentials and endpoints of AWS once. Its controllers reach the simulator under AWS's own names.
+// Package degraded shows end to end that a controller starts with less than it needs, says what it lacks, and goes on
+// without a restart when that comes; and each way to credentials and endpoints of AWS once. Its controllers reach the
+// simulator under AWS's own names.
 package degraded
 
 import (
@@ -36,7 +37,8 @@ const (
 
 // keys are credentials in the environment.
 func keys(c *cloud, more ...string) []string {
-	return c.environment(append([]string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true"}, more...)...)
+	return c.environment(append([]string{"AWS_ACCESS_KEY_ID=AKIAPLAYGROUND000001", "AWS_SECRET_ACCESS_KEY=playground",
+		"AWS_EC2_METADATA_DISABLED=true"}, more...)...)
 }
 
 // logged counts the lines of a process's log that contain a text.
@@ -60,7 +62,8 @@ func logged(t *testing.T, p *harness.Process, text string) (n int) {
 func TestControllerWaitsForRegionCredentialsAndVPC(t *testing.T) {
 	c := playground(t)
 	aws := newCloud(t, c)
-	c.Apply(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: lbc-0, namespace: kube-system}\nspec: {schedulerName: none, containers: [{name: controller, image: controller}]}\n")
+	c.Apply(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: lbc-0, namespace: kube-system}\nspec: {schedulerName: none, "+
+		"containers: [{name: controller, image: controller}]}\n")
 	t.Cleanup(func() {
 		_, _ = c.TryKubectl(t, "delete", "pod", "-n", "kube-system", "lbc-0", "--force", "--grace-period=0")
 	})
@@ -86,7 +89,8 @@ func TestControllerWaitsForRegionCredentialsAndVPC(t *testing.T) {
 	}
 	shows("region", "failed to introspect region from EC2Metadata")
 	aws.admit(func(_, path string) bool {
-		return path == "/latest/api/token" || strings.HasPrefix(path, "/latest/dynamic/") || !strings.HasPrefix(path, "/latest/")
+		return path == "/latest/api/token" || strings.HasPrefix(path, "/latest/dynamic/") ||
+			!strings.HasPrefix(path, "/latest/")
 	})
 	shows("credentials", "no credentials for AWS: no EC2 IMDS role found")
 	aws.admit(func(_, path string) bool { return path != "/latest/meta-data/mac" })
@@ -110,7 +114,8 @@ func TestControllerWaitsForRegionCredentialsAndVPC(t *testing.T) {
 // serves applies an Ingress and waits for its answer.
 func serves(t *testing.T, c *harness.Cluster, ns string) {
 	t.Helper()
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}))
 	t.Cleanup(func() {
 		if out, err := c.TryKubectl(t, "delete", "ingress", "-n", ns, "web"); err != nil {
 			t.Logf("%v %s", err, out)
@@ -149,7 +154,8 @@ func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.StartProcess(t, keys(aws), region, vpc, alone, "--kubeconfig="+own)
-	eventually(t, c, p.Health+"/readyz", 500, "[-]api-server failed: the API server at https://"+at+" does not answer", "[+]aws ok")
+	eventually(t, c, p.Health+"/readyz", 500, "[-]api-server failed: the API server at https://"+at+" does not answer",
+		"[+]aws ok")
 	eventually(t, c, p.Metrics+"/metrics", 200, `lbc_degraded{reason="api-server"} 1`)
 	answer(server)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
@@ -159,7 +165,8 @@ func TestAnAPIServerThatComesLaterStartsTheController(t *testing.T) {
 	serves(t, c, "reached")
 }
 
-// later is an address that ends each connection until answer has it forward them. It is held from the beginning, so that nothing else can take it.
+// later is an address that ends each connection until answer has it forward them. It is held from the beginning, so
+// that nothing else can take it.
 func later(t *testing.T) (at string, answer func(to string)) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -206,11 +213,13 @@ func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
 	}
 	t.Cleanup(func() { _, _ = c.TryKubectl(t, "apply", "--server-side", "-f", c.Repo.CRDs()) })
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
-	const text = "the API server does not serve IngressClassParams (elbv2.k8s.aws/v1beta1) and TargetGroupBinding (elbv2.k8s.aws/v1beta1)"
+	const text = "the API server does not serve IngressClassParams (elbv2.k8s.aws/v1beta1) and TargetGroupBinding " +
+		"(elbv2.k8s.aws/v1beta1)"
 	eventually(t, c, p.Health+"/readyz?verbose", 200, "[!]definitions degraded: "+text, conditions.ApplyDefinitions)
 	eventually(t, c, p.Health+"/readyz/definitions", 500, text)
 	const ns = "undefined"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}))
 	c.WaitFor(t, "the event about the definition", func(context.Context) error {
 		for _, e := range c.Events(t, "Ingress", ns, "web") {
 			if strings.Contains(e.Message, "DefinitionMissing") {
@@ -223,7 +232,8 @@ func TestDefinitionsThatComeLaterSwitchOnWhatNeedsThem(t *testing.T) {
 		t.Fatal(err, out)
 	}
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
-	if page := eventually(t, c, p.Health+"/readyz?verbose", 200, "[+]definitions ok"); page == "" || logged(t, p, `"degraded","reason":"definitions"`) != 1 || logged(t, p, `"recovered","reason":"definitions"`) != 1 {
+	if page := eventually(t, c, p.Health+"/readyz?verbose", 200, "[+]definitions ok"); page == "" ||
+		logged(t, p, `"degraded","reason":"definitions"`) != 1 || logged(t, p, `"recovered","reason":"definitions"`) != 1 {
 		t.Errorf("/readyz?verbose: %s", page)
 	}
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web")
@@ -235,7 +245,8 @@ func TestARightThatIsGrantedLaterStartsWhatNeedsIt(t *testing.T) {
 	c := playground(t)
 	grant := withdraw(t, c, "ingresses", "list")
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
-	eventually(t, c, p.Health+"/readyz", 500, "[!]rights degraded: the controller's ServiceAccount may not ", "list, watch ingresses.networking.k8s.io", "[-]caches failed")
+	eventually(t, c, p.Health+"/readyz", 500, "[!]rights degraded: the controller's ServiceAccount may not ",
+		"list, watch ingresses.networking.k8s.io", "[-]caches failed")
 	grant()
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	eventually(t, c, p.Health+"/readyz?verbose", 200, "[+]rights ok")
@@ -245,7 +256,8 @@ func TestARightThatIsGrantedLaterStartsWhatNeedsIt(t *testing.T) {
 // TestAWrongFlagStillEndsTheProcess shows that a process with a wrong flag ends instead of waiting.
 func TestAWrongFlagStillEndsTheProcess(t *testing.T) {
 	c := playground(t)
-	for _, flag := range []string{"--cluster-name=", "--feature-gates=Nonsense=true", "--kubeconfig=/nonexistent", "--metrics-bind-addr=127.0.0.1:1:2", "--kube-ca-pem-filepath=/nonexistent"} {
+	for _, flag := range []string{"--cluster-name=", "--feature-gates=Nonsense=true", "--kubeconfig=/nonexistent",
+		"--metrics-bind-addr=127.0.0.1:1:2", "--kube-ca-pem-filepath=/nonexistent"} {
 		p := c.StartProcess(t, nil, alone, flag)
 		c.WaitFor(t, "the end of a controller with "+flag, func(context.Context) error {
 			select {

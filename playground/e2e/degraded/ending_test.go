@@ -38,12 +38,14 @@ func saysWhy(t *testing.T, c *harness.Cluster, kind, ns, code string) {
 		return err
 	})
 	c.WaitFor(t, "the cause on the namespace", func(ctx context.Context) error {
-		events, err := c.Client.CoreV1().Events(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Namespace,involvedObject.name=" + ns})
+		events, err := c.Client.CoreV1().Events(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+			FieldSelector: "involvedObject.kind=Namespace,involvedObject.name=" + ns})
 		if err != nil {
 			return err
 		}
 		for _, e := range events.Items {
-			if e.Type == corev1.EventTypeWarning && strings.Contains(e.Message, ns+"/web: ") && strings.Contains(e.Message, code) {
+			if e.Type == corev1.EventTypeWarning && strings.Contains(e.Message, ns+"/web: ") &&
+				strings.Contains(e.Message, code) {
 				return nil
 			}
 		}
@@ -59,9 +61,11 @@ func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	const kept, denied = "protected", "undeletable"
-	protection := scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "load-balancer-attributes": "deletion_protection.enabled=true"}
+	protection := scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+		"load-balancer-attributes": "deletion_protection.enabled=true"}
 	c.Apply(t, scene.Namespace(kept, 1)+scene.Ingress(kept, "web", scene.Class, protection, scene.Path{Path: "/"}))
-	c.Apply(t, scene.Namespace(denied, 1)+scene.Ingress(denied, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}, scene.Path{Path: "/"}))
+	c.Apply(t, scene.Namespace(denied, 1)+scene.Ingress(denied, "web", scene.Class, scene.Annotations{
+		"scheme": "internet-facing", "target-type": "ip"}, scene.Path{Path: "/"}))
 	c.IngressAddress(t, kept, "web")
 	c.IngressAddress(t, denied, "web")
 
@@ -69,13 +73,15 @@ func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
 	c.Kubectl(t, "delete", "namespace", kept, denied, "--wait=false")
 	saysWhy(t, c, "ingress", kept, "[DeletionProtected]")
 	saysWhy(t, c, "ingress", denied, "[AccessDenied]")
-	if out := lbc(t, c, "explain", "ingress", kept+"/web"); !strings.Contains(out, "why it stays: ") || !strings.Contains(out, "[DeletionProtected]") {
+	if out := lbc(t, c, "explain", "ingress", kept+"/web"); !strings.Contains(out, "why it stays: ") ||
+		!strings.Contains(out, "[DeletionProtected]") {
 		t.Errorf("lbc explain says:\n%s", out)
 	}
 	eventually(t, c, p.Metrics+"/metrics", 200, `lbc_deletions_waiting{reason="DeletionProtected"} 1`)
 
 	permit()
-	c.Kubectl(t, "annotate", "ingress", "-n", kept, "web", "alb.ingress.kubernetes.io/load-balancer-attributes=deletion_protection.enabled=false", "--overwrite")
+	c.Kubectl(t, "annotate", "ingress", "-n", kept, "web",
+		"alb.ingress.kubernetes.io/load-balancer-attributes=deletion_protection.enabled=false", "--overwrite")
 	c.Kubectl(t, "wait", "--for=delete", "namespace/"+kept, "namespace/"+denied, "--timeout=4m")
 }
 
@@ -107,30 +113,35 @@ func TestPolicyThatRefusesIsNamedAndLabelsMeetIt(t *testing.T) {
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	c.Apply(t, denyUnlabelled)
 	c.WaitFor(t, "the policy to be in force", func(context.Context) error {
-		_, err := c.TryKubectl(t, "create", "--dry-run=server", "-f", filepath.Join(string(c.Repo), "playground/e2e/degraded/testdata/unlabelled.yaml"))
+		_, err := c.TryKubectl(t, "create", "--dry-run=server", "-f",
+			filepath.Join(string(c.Repo), "playground/e2e/degraded/testdata/unlabelled.yaml"))
 		if err == nil {
 			return errors.New("an object without the label is admitted")
 		}
 		return nil
 	})
 	const ns = "governed"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}, scene.Path{Path: "/"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}, scene.Path{Path: "/"}))
 	for _, kind := range []string{"TargetGroupBinding", "LoadBalancer"} {
 		c.WaitFor(t, "the event that names the policy and the "+kind, func(context.Context) error {
 			for _, e := range c.Events(t, "Ingress", ns, "web") {
-				if strings.Contains(e.Message, "ValidatingAdmissionPolicy require-team refuses "+kind+" "+ns+"/") && strings.Contains(e.Message, "[PolicyDenied]") {
+				if strings.Contains(e.Message, "ValidatingAdmissionPolicy require-team refuses "+kind+" "+ns+"/") &&
+					strings.Contains(e.Message, "[PolicyDenied]") {
 					return nil
 				}
 			}
 			return errors.New("there is none")
 		})
 	}
-	if out := lbc(t, c, "doctor", "--offline"); !strings.Contains(out, "policy-refuses: TargetGroupBinding "+ns+"/of web") || !strings.Contains(out, "policy-refuses: LoadBalancer "+ns+"/of web") {
+	if out := lbc(t, c, "doctor", "--offline"); !strings.Contains(out, "policy-refuses: TargetGroupBinding "+ns+
+		"/of web") || !strings.Contains(out, "policy-refuses: LoadBalancer "+ns+"/of web") {
 		t.Errorf("lbc doctor says:\n%s", out)
 	}
 	p.Kill()
 	p = c.StartProcess(t, keys(aws), region, vpc, alone, "--object-labels=team=edge")
-	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m") // the process ends before the clean-up
+	// the process ends before the clean-up
+	defer c.Kubectl(t, "delete", "ingress", "--all", "--namespace="+ns, "--timeout=3m")
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
 	for _, kind := range []string{"targetgroupbindings.elbv2.k8s.aws", "loadbalancers.elbv2.k8s.aws"} {
 		c.WaitFor(t, kind+" with the label", func(context.Context) error {

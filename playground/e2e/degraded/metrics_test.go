@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// scrapers are ServiceAccounts, of which one may read metrics, and the rights that the controller needs to find this out.
+// scrapers are ServiceAccounts, of which one may read metrics, and the rights that the controller needs to find this
+// out.
 const scrapers = `
 apiVersion: v1
 kind: ServiceAccount
@@ -58,7 +59,8 @@ subjects:
 // tokenOf is a token of a ServiceAccount in kube-system.
 func tokenOf(t *testing.T, c *harness.Cluster, account string) string {
 	t.Helper()
-	r, err := c.Client.CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	r, err := c.Client.CoreV1().ServiceAccounts("kube-system").CreateToken(t.Context(), account,
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,8 @@ func TestSecureMetricsAdmitPermittedClients(t *testing.T) {
 	c.Apply(t, scrapers)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone, "--metrics-secure")
 	url := strings.Replace(p.Metrics, "http:", "https:", 1) + "/metrics"
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // self-signed
+	//nolint:gosec // self-signed
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	read := func(token string, want int) {
 		t.Helper()
 		c.WaitFor(t, fmt.Sprintf("status %d of the metrics", want), func(ctx context.Context) error {

@@ -20,7 +20,8 @@ func TestOutdatedDefinitionIsShownUntilApplied(t *testing.T) {
 	command := applyDefinitions(t, c)
 	t.Cleanup(func() { _, _ = c.TryKubectl(t, command...) })
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
-	eventually(t, c, p.Health+"/readyz?verbose", 200, "[!]definitions degraded: ", name+" v1beta1 lacks spec.resources", conditions.ApplyDefinitions)
+	eventually(t, c, p.Health+"/readyz?verbose", 200, "[!]definitions degraded: ", name+" v1beta1 lacks spec.resources",
+		conditions.ApplyDefinitions)
 	c.Kubectl(t, command...)
 	eventually(t, c, p.Health+"/readyz?verbose", 200, "[+]definitions ok")
 	if n := logged(t, p, `"degraded","reason":"definitions-outdated"`); n != 1 {

@@ -19,16 +19,20 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// ofAnotherCluster makes what the controller of another cluster with the same name would: a load balancer like another one and a target group, with the tags of a stack.
-func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalancer, key string) (balancer, group string) {
+// ofAnotherCluster makes what the controller of another cluster with the same name would: a load balancer like another
+// one and a target group, with the tags of a stack.
+func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalancer, key string) (balancer,
+	group string) {
 	t.Helper()
 	tags := func(resource string) []types.Tag {
 		return []types.Tag{
 			{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(c.Simulator.Seed().Cluster.Name)},
-			{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String(key)}, {Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String(resource)},
+			{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String(key)}, {Key: aws.String("ingress.k8s.aws/resource"),
+				Value: aws.String(resource)},
 		}
 	}
-	in := &elb.CreateLoadBalancerInput{Name: aws.String("k8s-elsewher-web-0123456789"), Scheme: types.LoadBalancerSchemeEnumInternal, Tags: tags("LoadBalancer"), Type: types.LoadBalancerTypeEnumNetwork}
+	in := &elb.CreateLoadBalancerInput{Name: aws.String("k8s-elsewher-web-0123456789"),
+		Scheme: types.LoadBalancerSchemeEnumInternal, Tags: tags("LoadBalancer"), Type: types.LoadBalancerTypeEnumNetwork}
 	for _, z := range like.Zones {
 		in.Subnets = append(in.Subnets, z.Subnet)
 	}
@@ -37,7 +41,8 @@ func ofAnotherCluster(t *testing.T, c *harness.Cluster, like simclient.LoadBalan
 		t.Fatal(err)
 	}
 	tg, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String("k8s-elsewher-web-abcdef0123"), Port: aws.Int32(80), Protocol: types.ProtocolEnumTcp, VpcId: aws.String(strings.TrimPrefix(vpc, "--aws-vpc-id=")),
+		Name: aws.String("k8s-elsewher-web-abcdef0123"), Port: aws.Int32(80), Protocol: types.ProtocolEnumTcp,
+		VpcId:      aws.String(strings.TrimPrefix(vpc, "--aws-vpc-id=")),
 		TargetType: types.TargetTypeEnumIp, Tags: tags(key + "-web:80"),
 	})
 	if err != nil {
@@ -62,9 +67,11 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 	account := newCloud(t, c)
 	started := c.Mark() // the playground is that of earlier tests too
 	p := c.StartProcess(t, keys(account), region, vpc, alone)
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip"}))
 	t.Cleanup(func() {
-		_, _ = c.TryKubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String(), "--ignore-not-found")
+		_, _ = c.TryKubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String(),
+			"--ignore-not-found")
 	})
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 	lists := func() (at []time.Time) {
@@ -88,12 +95,16 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 
 	// What is missing of an Ingress has the controller list the account.
 	mark := c.Mark()
-	if _, err := c.Simulator.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &own.ARN}); err != nil {
+	if _, err := c.Simulator.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{
+		LoadBalancerArn: &own.ARN}); err != nil {
 		t.Fatal(err)
 	}
-	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))
+	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing",
+		"target-type": "ip", "load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))
 	eventually(t, c, p.Metrics+"/metrics", 200, `lbc_degraded{reason="shared-cluster-name"} 1`)
-	eventually(t, c, p.Health+"/readyz?verbose", 200, "cluster-name", "another cluster of the account has the same --cluster-name, and its controller manages ingress.k8s.aws:elsewhere/web", "give one of the clusters another --cluster-name")
+	eventually(t, c, p.Health+"/readyz?verbose", 200, "cluster-name",
+		"another cluster of the account has the same --cluster-name, and its controller manages "+
+			"ingress.k8s.aws:elsewhere/web", "give one of the clusters another --cluster-name")
 	await.Pause(time.Minute) // nothing is to be deleted
 	for _, call := range c.Calls(mark) {
 		if call.Action == "DescribeTargetHealth" || harness.IsRead(call.Action) {
@@ -104,7 +115,8 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 		}
 	}
 	r := c.Simulator.Resources()
-	if !slices.ContainsFunc(r.LoadBalancers, func(x simclient.LoadBalancer) bool { return x.ARN == balancer }) || !slices.ContainsFunc(r.TargetGroups, func(x simclient.TargetGroup) bool { return x.ARN == group }) {
+	if !slices.ContainsFunc(r.LoadBalancers, func(x simclient.LoadBalancer) bool { return x.ARN == balancer }) ||
+		!slices.ContainsFunc(r.TargetGroups, func(x simclient.TargetGroup) bool { return x.ARN == group }) {
 		t.Error("what the other cluster has is gone")
 	}
 	if n := logged(t, p, `"degraded","reason":"shared-cluster-name"`); n != 1 {
@@ -122,17 +134,20 @@ func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
 	account := newCloud(t, c)
 	first := c.StartProcess(t, keys(account), region, vpc, "--enable-leader-election=true")
 	ingress := func(timeout int) string {
-		return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "load-balancer-attributes": fmt.Sprintf("idle_timeout.timeout_seconds=%d", timeout)})
+		return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+			"load-balancer-attributes": fmt.Sprintf("idle_timeout.timeout_seconds=%d", timeout)})
 	}
 	c.Apply(t, scene.Namespace(ns, 1)+ingress(61))
 	t.Cleanup(func() {
-		_, _ = c.TryKubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String(), "--ignore-not-found")
+		_, _ = c.TryKubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String(),
+			"--ignore-not-found")
 	})
 	c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 	writer := func(want string) {
 		t.Helper()
 		c.WaitFor(t, "the writer in the status", func(context.Context) error {
-			out, err := c.TryKubectl(t, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o", "jsonpath={.items[*].status.controller}")
+			out, err := c.TryKubectl(t, "get", "loadbalancers.elbv2.k8s.aws", "-n", ns, "-o",
+				"jsonpath={.items[*].status.controller}")
 			if err == nil && out != want {
 				err = fmt.Errorf("it is %q", out)
 			}
@@ -142,7 +157,8 @@ func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
 	writer("Lease kube-system/aws-load-balancer-controller-leader")
 	eventually(t, c, first.Metrics+"/metrics", 200, `lbc_degraded{reason="second-controller"} 0`)
 
-	second := c.StartProcess(t, keys(account), region, vpc, alone, "--leader-election-id=aws-load-balancer-controller-second")
+	second := c.StartProcess(t, keys(account), region, vpc, alone,
+		"--leader-election-id=aws-load-balancer-controller-second")
 	writer("without election (kube-system/aws-load-balancer-controller-second)")
 	timeout, edited := 61, time.Time{}
 	for what, p := range map[string]*harness.Process{"the first": first, "the second": second} {
@@ -157,7 +173,8 @@ func TestASecondControllerInAClusterIsReportedByBoth(t *testing.T) {
 			}
 			return err
 		})
-		eventually(t, c, p.Health+"/readyz?verbose", 200, "leader", "a second controller works in this cluster", "keep one release of the controller")
+		eventually(t, c, p.Health+"/readyz?verbose", 200, "leader", "a second controller works in this cluster",
+			"keep one release of the controller")
 		if n := logged(t, p, `"degraded","reason":"second-controller"`); n != 1 {
 			t.Errorf("%s says it in %d lines", what, n)
 		}

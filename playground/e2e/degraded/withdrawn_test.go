@@ -18,7 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// withdraw leaves the right to get of those that the controller's ClusterRoles grant to a resource together with a verb, and returns what gives the others back.
+// withdraw leaves the right to get of those that the controller's ClusterRoles grant to a resource together with a
+// verb, and returns what gives the others back.
 func withdraw(t *testing.T, c *harness.Cluster, resource, verb string) (grant func()) {
 	t.Helper()
 	roles := c.Client.RbacV1().ClusterRoles()
@@ -29,12 +30,14 @@ func withdraw(t *testing.T, c *harness.Cluster, resource, verb string) (grant fu
 	var back []func()
 	for _, r := range list.Items {
 		for i, rule := range r.Rules {
-			if strings.HasPrefix(r.Name, "system:") || !slices.Contains(rule.Resources, resource) || !slices.Contains(rule.Verbs, verb) {
+			if strings.HasPrefix(r.Name, "system:") || !slices.Contains(rule.Resources, resource) ||
+				!slices.Contains(rule.Verbs, verb) {
 				continue
 			}
 			patch := func(verbs string) {
 				body := fmt.Appendf(nil, `[{"op":"replace","path":"/rules/%d/verbs","value":[%s]}]`, i, verbs)
-				if _, err := roles.Patch(context.Background(), r.Name, types.JSONPatchType, body, metav1.PatchOptions{}); err != nil {
+				if _, err := roles.Patch(context.Background(), r.Name, types.JSONPatchType, body, metav1.PatchOptions{}); err !=
+					nil {
 					t.Error(err)
 				}
 			}
@@ -58,7 +61,8 @@ func withdraw(t *testing.T, c *harness.Cluster, resource, verb string) (grant fu
 func deny(t *testing.T, c *harness.Cluster, action string) (permit func()) {
 	t.Helper()
 	const name = "withdrawn"
-	document := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}`
+	document :=
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}`
 	if err := c.Simulator.PutPolicy(name, []byte(document)); err != nil {
 		t.Fatal(err)
 	}
@@ -91,17 +95,20 @@ func TestWithdrawnPermissionsHealWithoutARestart(t *testing.T) {
 		withdraw                       func(t *testing.T) (giveBack func())
 	}{
 		{
-			"unpermitted", "permissions", "aws", "AWS denies the controller's role elasticloadbalancing:CreateListener", "allow the controller's role the action elasticloadbalancing:CreateListener",
+			"unpermitted", "permissions", "aws", "AWS denies the controller's role elasticloadbalancing:CreateListener",
+			"allow the controller's role the action elasticloadbalancing:CreateListener",
 			func(t *testing.T) func() { t.Helper(); return deny(t, c, "elasticloadbalancing:CreateListener") },
 		},
 		{
-			"unentitled", "rights", "rights", "may not patch ingresses/status.networking.k8s.io", `cannot patch resource "ingresses/status"`,
+			"unentitled", "rights", "rights", "may not patch ingresses/status.networking.k8s.io",
+			`cannot patch resource "ingresses/status"`,
 			func(t *testing.T) func() { t.Helper(); return withdraw(t, c, "ingresses/status", "patch") },
 		},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			giveBack := tt.withdraw(t)
-			c.Apply(t, scene.Namespace(tt.ns, 1)+scene.Ingress(tt.ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}))
+			c.Apply(t, scene.Namespace(tt.ns, 1)+scene.Ingress(tt.ns, "web", scene.Class, scene.Annotations{
+				"scheme": "internet-facing", "target-type": "ip"}))
 			c.WaitFor(t, "an event about what is missing", func(context.Context) error {
 				for _, e := range c.Events(t, "Ingress", tt.ns, "web") {
 					if strings.Contains(e.Message, tt.event) {

@@ -1,5 +1,6 @@
-// Package doctor shows end to end that lbc doctor finds each trouble that a cluster or account is in, and none in a healthy playground. Troubles
-// of one object are made side by side; those of the whole cluster or account, one after the other before them.
+// Package doctor shows end to end that lbc doctor finds each trouble that a cluster or account is in, and none in a
+// healthy playground. Troubles of one object are made side by side; those of the whole cluster or account, one after
+// the other before them.
 package doctor
 
 import (
@@ -43,9 +44,11 @@ func cluster(t *testing.T) *harness.Cluster {
 	well.Lock()
 	defer well.Unlock()
 	if !well.served {
-		scene.Change(t, c, scene.Patient(scene.Namespace(served, 2))+scene.Ingress(served, "web", scene.Class, scene.Annotations{
-			"scheme": "internet-facing", "target-type": "ip", "target-group-attributes": "deregistration_delay.timeout_seconds=0",
-		}))
+		scene.Change(t, c, scene.Patient(scene.Namespace(served, 2))+scene.Ingress(served, "web", scene.Class,
+			scene.Annotations{
+				"scheme": "internet-facing", "target-type": "ip",
+				"target-group-attributes": "deregistration_delay.timeout_seconds=0",
+			}))
 		host := c.IngressAddress(t, served, "web")
 		c.WaitGet(t, "http://"+host+"/", "", 200, "")
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
@@ -129,7 +132,8 @@ func found(t *testing.T, c *harness.Cluster, x trouble) (got finding) {
 		r, status := examine(t, c, x.env, args...)
 		want := map[string]int{"error": 2, "warning": 4, "note": 0}[x.severity]
 		for _, f := range r.Findings {
-			if f.Reason != x.check || !strings.Contains(f.Object, x.object) || !strings.Contains(f.Message+strings.Join(f.Evidence, "\n"), x.evidence) {
+			if f.Reason != x.check || !strings.Contains(f.Object, x.object) ||
+				!strings.Contains(f.Message+strings.Join(f.Evidence, "\n"), x.evidence) {
 				continue
 			}
 			othersToo := status == 2 && r.Errors > 0 || status == 4 && r.Warnings > 0

@@ -36,7 +36,9 @@ spec:
 }
 
 func lease(namespace string, renewed time.Time) string {
-	return fmt.Sprintf("apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: aws-load-balancer-controller-leader, namespace: %s}\nspec: {holderIdentity: pod-of-%[1]s, leaseDurationSeconds: 15, renewTime: %q}\n---\n",
+	return fmt.Sprintf("apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: "+
+		"aws-load-balancer-controller-leader, namespace: %s}\nspec: {holderIdentity: pod-of-%[1]s, leaseDurationSeconds: "+
+		"15, renewTime: %q}\n---\n",
 		namespace, renewed.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
@@ -80,28 +82,38 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+installed+"}\n---\n"+
-		"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: with-role, namespace: "+installed+", annotations: {eks.amazonaws.com/role-arn: \"arn:aws:iam::123456789012:role/lbc\"}}\n---\n"+
-		"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata: {name: serving, namespace: "+installed+"}\ndata: {tls.crt: "+base64.StdEncoding.EncodeToString(old.Cert)+", tls.key: "+base64.StdEncoding.EncodeToString(old.Key)+"}\n---\n"+
-		"apiVersion: v1\nkind: Service\nmetadata: {name: hooks, namespace: "+installed+"}\nspec: {selector: {app: none}, ports: [{port: 443, targetPort: 9443}]}\n---\n"+
+		"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: with-role, namespace: "+installed+
+		", annotations: {eks.amazonaws.com/role-arn: \"arn:aws:iam::123456789012:role/lbc\"}}\n---\n"+
+		"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata: {name: serving, namespace: "+installed+
+		"}\ndata: {tls.crt: "+base64.StdEncoding.EncodeToString(old.Cert)+", tls.key: "+base64.StdEncoding.EncodeToString(
+		old.Key)+"}\n---\n"+
+		"apiVersion: v1\nkind: Service\nmetadata: {name: hooks, namespace: "+installed+
+		"}\nspec: {selector: {app: none}, ports: [{port: 443, targetPort: 9443}]}\n---\n"+
 		deployment("aws-load-balancer-controller", 1, "--cluster-name=demo-cluster, --webhook-cert-secret=serving")+
 		lease(installed, time.Now().Add(-10*time.Minute))+
-		hooks("left-behind", nil, "Fail", "gone")+hooks("expired", other.CA, "Ignore", "hooks")+hooks("mismatched", fresh.CA, "Fail", "hooks")+autoMode+strings.Replace(hooks("services", fresh.CA, "Ignore", "hooks"), "vpod", "mservice", 1))
+		hooks("left-behind", nil, "Fail", "gone")+hooks("expired", other.CA, "Ignore", "hooks")+hooks("mismatched", fresh.CA,
+		"Fail", "hooks")+autoMode+strings.Replace(hooks("services", fresh.CA, "Ignore", "hooks"), "vpod", "mservice", 1))
 	hop(t, c, 1)
 	object := "Deployment " + installed + "/aws-load-balancer-controller"
 	for _, x := range []trouble{
 		{check: "controller-unready", severity: "error", object: object, evidence: "0/3 nodes are available"},
 		{check: "controller-single", severity: "note", object: object},
-		{check: "controller-leaderless", severity: "error", object: "Lease " + installed + "/aws-load-balancer-controller-leader", evidence: "10 minutes ago by pod-of-" + installed},
+		{check: "controller-leaderless", severity: "error", object: "Lease " + installed +
+			"/aws-load-balancer-controller-leader", evidence: "10 minutes ago by pod-of-" + installed},
 		{check: "identity-not-injected", severity: "error", object: object, evidence: "arn:aws:iam::123456789012:role/lbc"},
 		{check: "imds-unreachable", severity: "error", object: object, evidence: "ip-10-0-128-10"},
 		{check: "webhook-ca", severity: "error", object: "ValidatingWebhookConfiguration left-behind", evidence: "empty"},
 		{check: "webhook-ca", severity: "warning", object: "ValidatingWebhookConfiguration expired", evidence: "has expired"},
-		{check: "webhook-certificate-expiring", severity: "warning", object: "Secret " + installed + "/serving", evidence: "expires in"},
-		{check: "webhook-certificate-untrusted", severity: "error", object: "Secret " + installed + "/serving", evidence: "unknown authority"},
-		{check: "webhook-service-missing", severity: "error", object: "Service " + installed + "/gone", evidence: "left-behind"},
+		{check: "webhook-certificate-expiring", severity: "warning", object: "Secret " + installed + "/serving",
+			evidence: "expires in"},
+		{check: "webhook-certificate-untrusted", severity: "error", object: "Secret " + installed + "/serving",
+			evidence: "unknown authority"},
+		{check: "webhook-service-missing", severity: "error", object: "Service " + installed + "/gone",
+			evidence: "left-behind"},
 		{check: "webhook-no-endpoints", severity: "error", object: "Service " + installed + "/hooks", evidence: "mismatched"},
 		{check: "webhook-blocks", severity: "note", object: "ValidatingWebhookConfiguration left-behind", evidence: "pods"},
-		{check: "auto-mode-services", severity: "warning", object: "ValidatingWebhookConfiguration services", evidence: "EKS Auto Mode"},
+		{check: "auto-mode-services", severity: "warning", object: "ValidatingWebhookConfiguration services",
+			evidence: "EKS Auto Mode"},
 	} {
 		found(t, c, x)
 	}
@@ -109,12 +121,15 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 		t.Errorf("the cluster is %q, the VPC %q", r.Cluster, r.VPC)
 	}
 	c.Apply(t, deployment("second", 0, "--cluster-name=demo-cluster, --bogus"))
-	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "second", evidence: "there are 2 Deployments"})
-	found(t, c, trouble{check: "controller-flags", severity: "error", object: "Deployment " + installed + "/second", evidence: "--bogus"})
+	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "second",
+		evidence: "there are 2 Deployments"})
+	found(t, c, trouble{check: "controller-flags", severity: "error", object: "Deployment " + installed + "/second",
+		evidence: "--bogus"})
 	c.Apply(t, lease("default", time.Now())+lease("kube-public", time.Now()))
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "Lease", evidence: "pod-of-kube-public"})
 	c.Apply(t, elections(4))
-	found(t, c, trouble{check: "leader-unstable", severity: "warning", object: "Lease default/aws-load-balancer-controller-leader", evidence: "pod-3 became leader"})
+	found(t, c, trouble{check: "leader-unstable", severity: "warning",
+		object: "Lease default/aws-load-balancer-controller-leader", evidence: "pod-3 became leader"})
 }
 
 // TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that
@@ -152,7 +167,8 @@ func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
 		}
 		t.Run(tt.name, func(t *testing.T) {
 			c.Apply(t, string(manifest))
-			found(t, c, trouble{check: "controller-unready", severity: "error", object: "Deployment " + ns + "/" + tt.name, evidence: "of 2 replicas"})
+			found(t, c, trouble{check: "controller-unready", severity: "error", object: "Deployment " + ns + "/" + tt.name,
+				evidence: "of 2 replicas"})
 			if report, _ := examine(t, c, nil, unnamed); report.Cluster != "elsewhere" {
 				t.Errorf("the cluster is %q", report.Cluster)
 			}
@@ -162,7 +178,8 @@ func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
 
 // certificate is a serving certificate of an age; it is valid for 90 days, and its authority for 900.
 func certificate(age time.Duration, host string) (servingcert.Bundle, error) {
-	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 90 * 24 * time.Hour, Hosts: []string{host}}, time.Now().Add(-age))
+	b, _, err := servingcert.Renew(servingcert.Bundle{}, servingcert.Policy{Lifetime: 90 * 24 * time.Hour, Hosts: []string{
+		host}}, time.Now().Add(-age))
 	return b, err
 }
 
@@ -215,13 +232,16 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
-	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]", "[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,
-		"  failurePolicy:", "  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n  failurePolicy:").Replace(hooks("unanswered", nil, "Fail", "gone")))
+	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]",
+		"[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,
+		"  failurePolicy:", "  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n  failurePolicy:").
+		Replace(hooks("unanswered", nil, "Fail", "gone")))
 	x := trouble{check: "webhook-unanswered", severity: "error", object: "Service", evidence: "failed calling webhook"}
 	found(t, c, x)
 	c.Kubectl(t, "delete", "mutatingwebhookconfiguration", "unanswered")
 	gone(t, c, x)
-	if list, err := c.Client.CoreV1().Services("default").List(context.Background(), listAll); err != nil || len(list.Items) != 1 {
+	if list, err := c.Client.CoreV1().Services("default").List(context.Background(), listAll); err != nil ||
+		len(list.Items) != 1 {
 		t.Errorf("services in namespace default: %v %v", list.Items, err)
 	}
 }

@@ -24,9 +24,10 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// between puts a proxy between lbc and the API server, and returns a kubeconfig for it. hang reports which paths get no answer; ahead is how far
-// the clock of the API server seems to be ahead, and version which Kubernetes it seems to be.
-func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(path string) bool, version ...string) (kubeconfig string) {
+// between puts a proxy between lbc and the API server, and returns a kubeconfig for it. hang reports which paths get no
+// answer; ahead is how far the clock of the API server seems to be ahead, and version which Kubernetes it seems to be.
+func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(path string) bool, version ...string) (
+	kubeconfig string) {
 	t.Helper()
 	transport, err := rest.TransportFor(c.Config)
 	if err != nil {
@@ -65,7 +66,8 @@ func between(t *testing.T, c *harness.Cluster, ahead time.Duration, hang func(pa
 func kubeconfigOf(t *testing.T, server string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: \"" + server + "\"}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"
+	text := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: \"" + server +
+		"\"}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +75,14 @@ func kubeconfigOf(t *testing.T, server string) string {
 }
 
 var (
-	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	roles       = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
+	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
+		Resource: "customresourcedefinitions"}
+	roles = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 )
 
 // change changes an object without a namespace, and restores its spec or rules at the end of the test.
-func change(t *testing.T, c *harness.Cluster, of schema.GroupVersionResource, name string, edit func(*unstructured.Unstructured)) {
+func change(t *testing.T, c *harness.Cluster, of schema.GroupVersionResource, name string,
+	edit func(*unstructured.Unstructured)) {
 	t.Helper()
 	var before *unstructured.Unstructured
 	write := func(edit func(*unstructured.Unstructured)) {
@@ -133,13 +137,15 @@ func TestUnreachableAPIServerIsOneFinding(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	args := []string{"--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"), "--aws-vpc-id", c.Simulator.Seed().VPC.ID}
-	found(t, c, trouble{check: "unreadable", severity: "error", object: "api-server", evidence: "connection refused", args: args})
+	found(t, c, trouble{check: "unreadable", severity: "error", object: "api-server", evidence: "connection refused",
+		args: args})
 	r, _ := examine(t, c, nil, args...)
 	if len(r.Findings) != 1 {
 		t.Errorf("%v", r.Findings)
 	}
 	for _, x := range r.Checks {
-		if want := map[string]string{"ingress-class-missing": "unchecked", "subnets-unusable": "passed"}[x.Check]; want != "" && x.Status != want {
+		if want := map[string]string{"ingress-class-missing": "unchecked", "subnets-unusable": "passed"}[x.Check]; want !=
+			"" && x.Status != want {
 			t.Errorf("%v, want %s", x, want)
 		}
 	}
@@ -152,14 +158,16 @@ func TestASourceThatHangsIsAFindingAndOthersAreExamined(t *testing.T) {
 	c := cluster(t)
 	kubeconfig := between(t, c, 0, func(path string) bool { return path == "/api/v1/nodes" })
 	began := time.Now()
-	_, errOut, _ := run(t, c, nil, "--kubeconfig", kubeconfig, "--timeout", "5s", "--aws-vpc-id", c.Simulator.Seed().VPC.ID)
+	_, errOut, _ := run(t, c, nil, "--kubeconfig", kubeconfig, "--timeout", "5s", "--aws-vpc-id",
+		c.Simulator.Seed().VPC.ID)
 	if took := time.Since(began); took > time.Minute { // the source never answers
 		t.Errorf("it takes %s", took)
 	}
 	if !strings.Contains(errOut, "lbc: reading ") || !strings.Contains(errOut, "nodes") {
 		t.Errorf("progress: %s", errOut)
 	}
-	x := trouble{check: "unreadable", severity: "warning", object: "nodes", evidence: "no answer within 5s", args: []string{"--kubeconfig", kubeconfig, "--timeout", "5s", "--aws-vpc-id", c.Simulator.Seed().VPC.ID}}
+	x := trouble{check: "unreadable", severity: "warning", object: "nodes", evidence: "no answer within 5s",
+		args: []string{"--kubeconfig", kubeconfig, "--timeout", "5s", "--aws-vpc-id", c.Simulator.Seed().VPC.ID}}
 	if f := found(t, c, x); !strings.Contains(strings.Join(f.Evidence, " "), "node-provider-id") {
 		t.Errorf("%v", f)
 	}
@@ -175,9 +183,12 @@ func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	for _, x := range []trouble{
-		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of the clock of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
-		{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}},
-		{check: "kubernetes-untested", severity: "note", object: "API server", evidence: "v1.99.0", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.99.0")}},
+		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of the clock of this machine",
+			args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
+		{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{
+			"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}},
+		{check: "kubernetes-untested", severity: "note", object: "API server", evidence: "v1.99.0", args: []string{
+			"--kubeconfig", between(t, c, 0, nil, "v1.99.0")}},
 	} {
 		found(t, c, x)
 	}
@@ -191,7 +202,8 @@ func TestDefinitionsThatAreMissingOrOldAreFound(t *testing.T) {
 	const agent = "albtargetcontrolconfigs.elbv2.k8s.aws"
 	change(t, c, definitions, agent, func(o *unstructured.Unstructured) {
 		versions, _, _ := unstructured.NestedSlice(o.Object, "spec", "versions")
-		unstructured.RemoveNestedField(versions[0].(map[string]any), "schema", "openAPIV3Schema", "properties", "spec", "properties", "resources")
+		unstructured.RemoveNestedField(versions[0].(map[string]any), "schema", "openAPIV3Schema", "properties", "spec",
+			"properties", "resources")
 		if err := unstructured.SetNestedSlice(o.Object, versions, "spec", "versions"); err != nil {
 			t.Error(err)
 		}
@@ -227,7 +239,8 @@ func remove(t *testing.T, c *harness.Cluster, name string) {
 	if err := c.Dynamic.Resource(definitions).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	again := &unstructured.Unstructured{Object: map[string]any{"apiVersion": was.GetAPIVersion(), "kind": was.GetKind(), "spec": was.Object["spec"]}}
+	again := &unstructured.Unstructured{Object: map[string]any{"apiVersion": was.GetAPIVersion(), "kind": was.GetKind(),
+		"spec": was.Object["spec"]}}
 	again.SetName(name)
 	again.SetAnnotations(was.GetAnnotations())
 	restore(t, c, func(ctx context.Context) error {
@@ -252,7 +265,9 @@ func TestARightThatTheControllerLacksIsFound(t *testing.T) {
 		}
 		o.Object["rules"] = kept
 	})
-	found(t, c, trouble{check: "rbac-denied", severity: "error", object: "system:serviceaccount:kube-system:aws-load-balancer-controller", evidence: "get, list, watch ingressclasses.networking.k8s.io"})
+	found(t, c, trouble{check: "rbac-denied", severity: "error",
+		object:   "system:serviceaccount:kube-system:aws-load-balancer-controller",
+		evidence: "get, list, watch ingressclasses.networking.k8s.io"})
 }
 
 // TestAClusterWithoutControllerIsFound shows that lbc doctor finds no controller in a live cluster
@@ -272,9 +287,11 @@ func TestTwoDefaultClassesAreFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	for _, name := range []string{"first", "second"} {
-		c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: default-"+name+", annotations: {ingressclass.kubernetes.io/is-default-class: \"true\"}}\nspec: {controller: example.com/other}\n")
+		c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: default-"+name+
+			", annotations: {ingressclass.kubernetes.io/is-default-class: \"true\"}}\nspec: {controller: example.com/other}\n")
 	}
-	x := trouble{check: "ingress-class-default-twice", severity: "error", object: "IngressClass default-second", evidence: "default-first"}
+	x := trouble{check: "ingress-class-default-twice", severity: "error", object: "IngressClass default-second",
+		evidence: "default-first"}
 	found(t, c, x)
 	c.Kubectl(t, "delete", "ingressclass", "default-first")
 	gone(t, c, x)
@@ -291,7 +308,8 @@ func TestPodsThatAreNotRegisteredAreFound(t *testing.T) {
 	group := c.TargetGroups(lb)[0]
 	deregister(t, c, group.ARN, group.Targets[0])
 	// The clock is ahead so that the pods have been ready for long.
-	found(t, c, trouble{check: "endpoints-unregistered", severity: "error", object: "TargetGroupBinding well/", evidence: group.Targets[0].ID, args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
+	found(t, c, trouble{check: "endpoints-unregistered", severity: "error", object: "TargetGroupBinding well/",
+		evidence: group.Targets[0].ID, args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
 }
 
 // TestObjectsThatAreNotServedAreFound shows that lbc doctor finds each kind of object that a live
@@ -305,33 +323,48 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 		trouble         trouble
 		after           func(t *testing.T)
 	}{
-		{"node", "apiVersion: v1\nkind: Node\nmetadata: {name: stray}\n", trouble{check: "node-provider-id", severity: "warning", object: "Node stray", evidence: "empty"}, nil},
+		{"node", "apiVersion: v1\nkind: Node\nmetadata: {name: stray}\n", trouble{check: "node-provider-id",
+			severity: "warning", object: "Node stray", evidence: "empty"}, nil},
 		{
-			"clock", "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: early, namespace: kube-node-lease}\nspec: {holderIdentity: early, leaseDurationSeconds: 40, renewTime: " +
+			"clock", "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: early, namespace: " +
+				"kube-node-lease}\nspec: {holderIdentity: early, leaseDurationSeconds: 40, renewTime: " +
 				strconv.Quote(time.Now().Add(10*time.Minute).UTC().Format("2006-01-02T15:04:05.000000Z")) + "}\n",
-			trouble{check: "node-clock-skew", severity: "error", object: "Node early", evidence: "minutes ahead of the clock of the API server"}, nil,
+			trouble{check: "node-clock-skew", severity: "error", object: "Node early",
+				evidence: "minutes ahead of the clock of the API server"}, nil,
 		},
 		{
-			"noclass", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: leaving}\nspec: {controller: example.com/other}\n---\n" + scene.Ingress("noclass", "web", "leaving", nil),
-			trouble{check: "ingress-class-missing", severity: "error", object: "Ingress noclass/web", evidence: "there is no IngressClass leaving"},
-			func(t *testing.T) { c.Kubectl(t, "delete", "ingressclass", "leaving") }, // the webhook refuses an Ingress of a class that there is not
+			"noclass", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: leaving}\nspec: {controller: " +
+				"example.com/other}\n---\n" + scene.Ingress("noclass", "web", "leaving", nil),
+			trouble{check: "ingress-class-missing", severity: "error", object: "Ingress noclass/web",
+				evidence: "there is no IngressClass leaving"},
+			// the webhook refuses an Ingress of a class that there is not
+			func(t *testing.T) { c.Kubectl(t, "delete", "ingressclass", "leaving") },
 		},
-		{"unclassed", scene.Ingress("unclassed", "web", "", scene.Annotations{"scheme": "internal"}), trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}, nil},
-		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error", object: "IngressClass without-params"}, nil},
-		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"), trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}, nil},
+		{"unclassed", scene.Ingress("unclassed", "web", "", scene.Annotations{"scheme": "internal"}),
+			trouble{check: "ingress-unclassed", severity: "warning", object: "Ingress unclassed/web"}, nil},
+		{"params", scene.IngressClass("without-params", ""), trouble{check: "class-params-missing", severity: "error",
+			object: "IngressClass without-params"}, nil},
+		{"gateway", scene.Gateway("gateway", "edge", "none", "", "name: http, protocol: HTTP, port: 80"),
+			trouble{check: "gateway-class-missing", severity: "error", object: "Gateway gateway/edge", evidence: "none"}, nil},
 		{
-			"refused", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: refused}\nspec: {controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: refused, name: none}}\n",
+			"refused", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: refused}\nspec: " +
+				"{controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, " +
+				"namespace: refused, name: none}}\n",
 			trouble{check: "gateway-class-unaccepted", severity: "error", object: "GatewayClass refused", evidence: "none"}, nil,
 		},
-		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}), trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web", evidence: "healthcheck-interval-seconds"}, nil},
+		{"failing", scene.Ingress("failing", "web", scene.Class, scene.Annotations{"healthcheck-interval-seconds": "soon"}),
+			trouble{check: "object-failing", severity: "warning", object: "Ingress failing/web",
+				evidence: "healthcheck-interval-seconds"}, nil},
 		{
-			"shared", scene.Ingress("shared", "a", scene.Class, nil) + scene.Ingress("shared", "b", scene.Class, nil) + scene.Ingress("shared", "c", scene.Class, nil),
+			"shared", scene.Ingress("shared", "a", scene.Class, nil) + scene.Ingress("shared", "b", scene.Class, nil) +
+				scene.Ingress("shared", "c", scene.Class, nil),
 			trouble{check: "load-balancers-shareable", severity: "note", object: "namespace shared", evidence: "a, b, c"}, nil,
 		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
-			c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+x.name+"}\n---\n"+scene.Service(x.name, "web", "type: NodePort")+x.manifests)
+			c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+x.name+"}\n---\n"+scene.Service(x.name, "web",
+				"type: NodePort")+x.manifests)
 			if x.after != nil {
 				x.after(t)
 			}
@@ -347,13 +380,17 @@ func TestAFinalizerThatNoControllerRemovesIsFound(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "stuck"
-	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: "+ns+", finalizers: [gateway.k8s.aws/forgotten]}\n"+
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+
+		"}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: "+ns+
+		", finalizers: [gateway.k8s.aws/forgotten]}\n"+
 		"spec: {ingressClassName: other, defaultBackend: {service: {name: web, port: {number: 80}}}}\n")
 	t.Cleanup(func() {
-		_, _ = c.Client.NetworkingV1().Ingresses(ns).Patch(context.Background(), "web", "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		_, _ = c.Client.NetworkingV1().Ingresses(ns).Patch(context.Background(), "web", "application/merge-patch+json",
+			[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	})
 	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--wait=false")
-	found(t, c, trouble{check: "deletion-stuck", severity: "error", object: "Ingress stuck/web", evidence: "gateway.k8s.aws/forgotten", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
+	found(t, c, trouble{check: "deletion-stuck", severity: "error", object: "Ingress stuck/web",
+		evidence: "gateway.k8s.aws/forgotten", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}})
 }
 
 // governed is a policy that refuses TargetGroupBindings without a label, in one namespace.
@@ -391,5 +428,6 @@ func TestPolicyThatRefusesBindingsIsFound(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	c.Apply(t, governed)
-	found(t, c, trouble{check: "policy-refuses", severity: "error", object: "TargetGroupBinding a-governed/of web", evidence: "ValidatingAdmissionPolicy doctor-require-team"})
+	found(t, c, trouble{check: "policy-refuses", severity: "error", object: "TargetGroupBinding a-governed/of web",
+		evidence: "ValidatingAdmissionPolicy doctor-require-team"})
 }

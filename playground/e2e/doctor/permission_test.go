@@ -21,8 +21,11 @@ import (
 func granted(t *testing.T, c *harness.Cluster, flags []string, without ...string) string {
 	t.Helper()
 	seeded := c.Simulator.Seed()
-	usual := []string{"iam-policy", "--cluster-name", seeded.Cluster.Name, "--aws-region", seeded.Region, "--aws-vpc-id", seeded.VPC.ID}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), append(usual, flags...)...).Output() //nolint:gosec // ours
+	usual := []string{"iam-policy", "--cluster-name", seeded.Cluster.Name, "--aws-region", seeded.Region, "--aws-vpc-id",
+		seeded.VPC.ID}
+	//nolint:gosec // ours
+	out, err := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"),
+		append(usual, flags...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,40 +68,51 @@ func TestWhatTheControllersRoleLacksIsFound(t *testing.T) {
 		}
 	}
 	put(granted(t, c, nil))
-	if err := c.Simulator.ChangeIAM(simclient.IAMChange{Attach: []simclient.Attachment{{Policy: name, Role: name}}}); err != nil {
+	if err := c.Simulator.ChangeIAM(simclient.IAMChange{Attach: []simclient.Attachment{
+		{Policy: name, Role: name}}}); err != nil {
 		t.Fatal(err)
 	}
 	passes(0)
 	put(granted(t, c, []string{"--standard"}))
 	passes(6) // about what only this controller calls: a statement each
 
-	lack := trouble{check: "iam-denied", severity: "error", object: role, evidence: "may not elasticloadbalancing:DeleteLoadBalancer, of statement ChangeOwn", args: args[2:]}
+	lack := trouble{check: "iam-denied", severity: "error", object: role,
+		evidence: "may not elasticloadbalancing:DeleteLoadBalancer, of statement ChangeOwn", args: args[2:]}
 	put(granted(t, c, nil, "elasticloadbalancing:DeleteLoadBalancer", "acm:ListCertificates"))
 	found(t, c, lack)
-	found(t, c, trouble{check: "iam-denied", severity: "warning", object: role, evidence: "may not acm:ListCertificates, of statement Read", args: args[2:]})
-	put(strings.Replace(granted(t, c, nil), `"Statement":[`, `"Statement":[{"Effect":"Deny","Action":"elasticloadbalancing:DeleteLoadBalancer","Resource":"*"},`, 1))
+	found(t, c, trouble{check: "iam-denied", severity: "warning", object: role,
+		evidence: "may not acm:ListCertificates, of statement Read", args: args[2:]})
+	put(strings.Replace(granted(t, c, nil), `"Statement":[`,
+		`"Statement":[{"Effect":"Deny","Action":"elasticloadbalancing:DeleteLoadBalancer","Resource":"*"},`, 1))
 	lack.evidence += ": a policy denies it"
 	found(t, c, lack)
-	found(t, c, trouble{check: "iam-role-missing", severity: "error", object: "role/none", args: []string{"--controller-role", "arn:aws:iam::123456789012:role/none"}})
+	found(t, c, trouble{check: "iam-role-missing", severity: "error", object: "role/none", args: []string{
+		"--controller-role", "arn:aws:iam::123456789012:role/none"}})
 
 	t.Run("who may not simulate", func(t *testing.T) {
 		deny(t, c, state.UserKey, "iam:SimulatePrincipalPolicy")
 		r, status := examine(t, c, nil, args...)
-		if status != 0 || len(r.Findings) != 1 || r.Findings[0].Reason != "unreadable" || r.Findings[0].Severity != "note" || !strings.Contains(r.Findings[0].Message, "not authorized to perform: iam:SimulatePrincipalPolicy") {
+		if status != 0 || len(r.Findings) != 1 || r.Findings[0].Reason != "unreadable" || r.Findings[0].Severity != "note" ||
+			!strings.Contains(r.Findings[0].Message, "not authorized to perform: iam:SimulatePrincipalPolicy") {
 			t.Errorf("status %d: %v", status, r.Findings)
 		}
 	})
 	t.Run("the controller's own credentials", func(t *testing.T) {
 		put(granted(t, c, nil, "ec2:CreateSecurityGroup", "ec2:DescribeRouteTables"))
-		out, err := c.Simulator.Identity.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("doctor")})
+		out, err := c.Simulator.Identity.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(role),
+			RoleSessionName: aws.String("doctor")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		own := []string{"AWS_ACCESS_KEY_ID=" + *out.Credentials.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *out.Credentials.SecretAccessKey, "AWS_SESSION_TOKEN=" + *out.Credentials.SessionToken}
+		own := []string{"AWS_ACCESS_KEY_ID=" + *out.Credentials.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" +
+			*out.Credentials.SecretAccessKey, "AWS_SESSION_TOKEN=" + *out.Credentials.SessionToken}
 		for _, want := range []trouble{
-			{check: "iam-denied", severity: "error", object: role, evidence: "may not ec2:CreateSecurityGroup, of statement Create", env: own, args: args[2:]},
-			{check: "iam-denied", severity: "error", object: role, evidence: "may not ec2:DescribeRouteTables, of statement Read", env: own, args: args[2:]},
-			{check: "iam-denied", severity: "note", object: role, evidence: "could not be tried without iam:SimulatePrincipalPolicy", env: own, args: args[2:]},
+			{check: "iam-denied", severity: "error", object: role,
+				evidence: "may not ec2:CreateSecurityGroup, of statement Create", env: own, args: args[2:]},
+			{check: "iam-denied", severity: "error", object: role,
+				evidence: "may not ec2:DescribeRouteTables, of statement Read", env: own, args: args[2:]},
+			{check: "iam-denied", severity: "note", object: role,
+				evidence: "could not be tried without iam:SimulatePrincipalPolicy", env: own, args: args[2:]},
 		} {
 			found(t, c, want)
 		}

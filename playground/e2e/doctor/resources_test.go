@@ -29,7 +29,8 @@ const controllerKey = "AKIAPLAYGROUND000001"
 func deny(t *testing.T, c *harness.Cluster, key, action string) {
 	t.Helper()
 	name := "deny-" + strings.ReplaceAll(action, ":", "-")
-	document := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}`
+	document :=
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}`
 	if err := c.Simulator.PutPolicy(name, []byte(document)); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func deny(t *testing.T, c *harness.Cluster, key, action string) {
 
 func deregister(t *testing.T, c *harness.Cluster, group string, target simclient.Target) {
 	t.Helper()
-	_, err := c.Simulator.Balancing.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &target.ID, Port: &target.Port}}})
+	_, err := c.Simulator.Balancing.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group,
+		Targets: []types.TargetDescription{{Id: &target.ID, Port: &target.Port}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,8 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
-	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
+	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners",
+		evidence: "AWS denies elasticloadbalancing:DescribeRules"})
 	if !strings.Contains(strings.Join(f.Evidence, " "), "certificate-expiring") {
 		t.Errorf("%v", f)
 	}
@@ -69,7 +72,8 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
-	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity", env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
+	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity",
+		env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
 	if !strings.Contains(f.Remedy, "the network path to the endpoint") {
 		t.Errorf("%v", f)
 	}
@@ -89,7 +93,8 @@ func TestAWrongVPCAndNameAreFound(t *testing.T) {
 	a.Lock()
 	err := a.AddVPC(&vpc.VPC{ID: second, CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.1.0.0/16")}}})
 	if err == nil {
-		err = a.AddSubnet(&vpc.Subnet{ID: small, VPC: second, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.1.0.0/28"), Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}})
+		err = a.AddSubnet(&vpc.Subnet{ID: small, VPC: second, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.1.0.0/28"),
+			Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}})
 	}
 	for range 5 {
 		if err == nil {
@@ -102,11 +107,15 @@ func TestAWrongVPCAndNameAreFound(t *testing.T) {
 	}
 	in := []string{"--aws-vpc-id", second}
 	for _, x := range []trouble{
-		{check: "vpc-missing", severity: "error", object: "vpc-00000000000000000", args: []string{"--aws-vpc-id", "vpc-00000000000000000"}},
-		{check: "vpc-differs", severity: "error", object: c.Simulator.Seed().VPC.ID, evidence: "3 nodes in this VPC", args: in},
-		{check: "subnets-unusable", severity: "warning", object: "internal application", evidence: "dropped: 6 free addresses, fewer than 8", args: in},
+		{check: "vpc-missing", severity: "error", object: "vpc-00000000000000000", args: []string{
+			"--aws-vpc-id", "vpc-00000000000000000"}},
+		{check: "vpc-differs", severity: "error", object: c.Simulator.Seed().VPC.ID, evidence: "3 nodes in this VPC",
+			args: in},
+		{check: "subnets-unusable", severity: "warning", object: "internal application",
+			evidence: "dropped: 6 free addresses, fewer than 8", args: in},
 		{check: "subnet-addresses", severity: "warning", object: small, evidence: "6 free addresses of at least 8", args: in},
-		{check: "cluster-name-differs", severity: "error", object: "cluster name other", evidence: "TargetGroupBinding well/", args: []string{"--cluster-name", "other"}},
+		{check: "cluster-name-differs", severity: "error", object: "cluster name other", evidence: "TargetGroupBinding well/",
+			args: []string{"--cluster-name", "other"}},
 	} {
 		found(t, c, x)
 	}
@@ -118,16 +127,19 @@ func TestAWrongVPCAndNameAreFound(t *testing.T) {
 func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 	t.Helper()
 	tag := func(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
-	made := &elb.CreateTargetGroupInput{Name: &name, VpcId: &in, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp, TargetType: types.TargetTypeEnumIp}
+	made := &elb.CreateTargetGroupInput{Name: &name, VpcId: &in, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp,
+		TargetType: types.TargetTypeEnumIp}
 	if stack != "" {
-		made.Tags = []types.Tag{tag("elbv2.k8s.aws/cluster", c.Simulator.Seed().Cluster.Name), tag("ingress.k8s.aws/stack", stack), tag("ingress.k8s.aws/resource", stack+":80")}
+		made.Tags = []types.Tag{tag("elbv2.k8s.aws/cluster", c.Simulator.Seed().Cluster.Name),
+			tag("ingress.k8s.aws/stack", stack), tag("ingress.k8s.aws/resource", stack+":80")}
 	}
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_, _ = c.Simulator.Balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: out.TargetGroups[0].TargetGroupArn})
+		_, _ = c.Simulator.Balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{
+			TargetGroupArn: out.TargetGroups[0].TargetGroupArn})
 	})
 }
 
@@ -138,7 +150,8 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
-	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web", evidence: "TargetGroup left"})
+	found(t, c, trouble{check: "orphaned", severity: "warning", object: "ingress.k8s.aws:left/web",
+		evidence: "TargetGroup left"})
 }
 
 // TestAnActionThatTheControllerIsDeniedIsNamed shows that lbc doctor names an AWS action from the
@@ -149,8 +162,10 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
 	const ns = "denied"
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"listener-attributes.HTTP-80": "routing.http.response.server.enabled=false"}))
-	found(t, c, trouble{check: "controller-denied", severity: "error", object: "elasticloadbalancing:ModifyListenerAttributes", evidence: "Ingress denied/web"})
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{
+		"listener-attributes.HTTP-80": "routing.http.response.server.enabled=false"}))
+	found(t, c, trouble{check: "controller-denied", severity: "error",
+		object: "elasticloadbalancing:ModifyListenerAttributes", evidence: "Ingress denied/web"})
 }
 
 // TestANodeWithTwoGroupsOfTheClusterIsFound shows that lbc doctor finds a Node whose network
@@ -165,14 +180,17 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 	more, err := a.NewSecurityGroup(seeded.VPC.ID, "sg-0a1de0000000000d1", "second", "second")
 	if err == nil {
 		more.Tags = map[string]string{"kubernetes.io/cluster/" + seeded.Cluster.Name: "owned"}
-		_, err = a.AddInstance(&vpc.Instance{ID: id}, "subnet-0a1de0000000000a2", []string{"sg-0a1de000000000001", more.ID}, netip.Addr{})
+		_, err = a.AddInstance(&vpc.Instance{ID: id}, "subnet-0a1de0000000000a2", []string{"sg-0a1de000000000001", more.ID},
+			netip.Addr{})
 	}
 	a.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: double}\nspec: {providerID: \"aws:///us-west-2a/"+id+"\", unschedulable: true}\n")
-	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double", evidence: "sg-0a1de000000000001 gets the rules"})
+	c.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: double}\nspec: {providerID: \"aws:///us-west-2a/"+id+
+		"\", unschedulable: true}\n")
+	found(t, c, trouble{check: "security-group-ambiguous", severity: "warning", object: "Node double",
+		evidence: "sg-0a1de000000000001 gets the rules"})
 }
 
 // TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring
@@ -204,21 +222,26 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 		after           func(t *testing.T, ns string)
 		trouble         trouble
 	}{
-		{"unwell", scene.Ingress("unwell", "web", scene.Class, ip(scene.Annotations{"healthcheck-port": "1"})), nil, trouble{check: "targets-unhealthy", severity: "error", object: "k8s-unwell-web", evidence: "1 of 1 targets"}},
+		{"unwell", scene.Ingress("unwell", "web", scene.Class, ip(scene.Annotations{"healthcheck-port": "1"})), nil,
+			trouble{check: "targets-unhealthy", severity: "error", object: "k8s-unwell-web", evidence: "1 of 1 targets"}},
 		{
-			"ending", scene.Ingress("ending", "web", scene.Class, ip(scene.Annotations{"certificate-arn": outside}), scene.Path{Host: "api.example.org", Path: "/"}), nil,
+			"ending", scene.Ingress("ending", "web", scene.Class, ip(scene.Annotations{"certificate-arn": outside}),
+				scene.Path{Host: "api.example.org", Path: "/"}), nil,
 			trouble{check: "certificate-expiring", severity: "warning", object: outside, evidence: "10 days"},
 		},
 		{
-			"naked", scene.Ingress("naked", "web", scene.Class, ip(scene.Annotations{"certificate-arn": shop}), scene.Path{Host: "other.example.com", Path: "/"}), nil,
-			trouble{check: "certificate-not-covering", severity: "warning", object: "Ingress naked/web", evidence: "other.example.com"},
+			"naked", scene.Ingress("naked", "web", scene.Class, ip(scene.Annotations{"certificate-arn": shop}),
+				scene.Path{Host: "other.example.com", Path: "/"}), nil,
+			trouble{check: "certificate-not-covering", severity: "warning", object: "Ingress naked/web",
+				evidence: "other.example.com"},
 		},
 		{
 			"ungated", scene.Ingress("ungated", "web", scene.Class, ip(scene.Annotations{})), func(t *testing.T, ns string) {
 				c.IngressAddress(t, ns, "web")
 				c.Kubectl(t, "label", "namespace", ns, "elbv2.k8s.aws/pod-readiness-gate-inject=enabled")
 			},
-			trouble{check: "readiness-gate-missing", severity: "warning", object: "Service ungated/web", evidence: "1 pod without"},
+			trouble{check: "readiness-gate-missing", severity: "warning", object: "Service ungated/web",
+				evidence: "1 pod without"},
 		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -232,15 +255,21 @@ func TestTroublesOfTrafficAreFound(t *testing.T) {
 	}
 	t.Run("abrupt", func(t *testing.T) {
 		t.Parallel()
-		abrupt := strings.Replace(scene.Backend("abrupt", "web", 1), "        lifecycle: {preStop: {sleep: {seconds: 2}}}\n", "", 1)
-		c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: abrupt}\n---\n"+abrupt+scene.Ingress("abrupt", "web", scene.Class, ip(scene.Annotations{})))
-		found(t, c, trouble{check: "termination-abrupt", severity: "note", object: "Service abrupt/web", evidence: "terminationGracePeriodSeconds is 5"})
+		abrupt := strings.Replace(scene.Backend("abrupt", "web", 1), "        lifecycle: {preStop: {sleep: {seconds: 2}}}\n",
+			"", 1)
+		c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: abrupt}\n---\n"+abrupt+scene.Ingress("abrupt", "web",
+			scene.Class, ip(scene.Annotations{})))
+		found(t, c, trouble{check: "termination-abrupt", severity: "note", object: "Service abrupt/web",
+			evidence: "terminationGracePeriodSeconds is 5"})
 	})
 	t.Run("zone", func(t *testing.T) {
 		t.Parallel()
 		const ns = "farzone"
-		c.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", ns)+scene.InZone("us-west-2c", scene.Backend(ns, "web", 1))+
-			scene.Ingress(ns, "web", scene.Class, ip(scene.Annotations{"subnets": "subnet-0a1de0000000000a2, subnet-0a1de0000000000b2"})))
-		found(t, c, trouble{check: "zone-uncovered", severity: "warning", object: "target group k8s-farzone-web", evidence: "us-west-2c"})
+		c.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", ns)+scene.InZone("us-west-2c",
+			scene.Backend(ns, "web", 1))+
+			scene.Ingress(ns, "web", scene.Class, ip(scene.Annotations{"subnets": "subnet-0a1de0000000000a2, " +
+				"subnet-0a1de0000000000b2"})))
+		found(t, c, trouble{check: "zone-uncovered", severity: "warning", object: "target group k8s-farzone-web",
+			evidence: "us-west-2c"})
 	})
 }

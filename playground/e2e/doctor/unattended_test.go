@@ -21,7 +21,8 @@ func TestStatusesWithoutAControllerAreFound(t *testing.T) {
 	c := cluster(t)
 	t.Cleanup(func() { c.RestartController(t) })
 	c.RestartController(t, "--enable-leader-election=true")
-	c.Kubectl(t, "wait", "--for=jsonpath={.status.controller}=Lease kube-system/aws-load-balancer-controller-leader", "-n", served, "lb/ingress-web", "--timeout=2m")
+	c.Kubectl(t, "wait", "--for=jsonpath={.status.controller}=Lease kube-system/aws-load-balancer-controller-leader", "-n",
+		served, "lb/ingress-web", "--timeout=2m")
 	if out, status := waitFor(t, c, "lb/ingress-web"); status != 0 {
 		t.Errorf("while the controller runs: status %d\n%s", status, out)
 	}
@@ -29,17 +30,20 @@ func TestStatusesWithoutAControllerAreFound(t *testing.T) {
 	c.Env.StopController()
 	holding(t, c, "", time.Now().Add(-3*time.Minute)) // three minutes later
 	for _, object := range []string{"lb/ingress-web", "ingress/web"} {
-		if out, status := waitFor(t, c, object); status != 1 || !strings.Contains(out, "no controller updates") || !strings.Contains(out, "3 minutes ago") {
+		if out, status := waitFor(t, c, object); status != 1 || !strings.Contains(out, "no controller updates") ||
+			!strings.Contains(out, "3 minutes ago") {
 			t.Errorf("%s of a controller that has ended: status %d\n%s", object, status, out)
 		}
 	}
-	found(t, c, trouble{check: "status-unattended", severity: "warning", object: "LoadBalancer " + served + "/ingress-web", evidence: "3 minutes ago"})
+	found(t, c, trouble{check: "status-unattended", severity: "warning", object: "LoadBalancer " + served + "/ingress-web",
+		evidence: "3 minutes ago"})
 
 	holding(t, c, "existing-1_5b2c", time.Now().Add(time.Minute))
 	if out, status := waitFor(t, c, "lb/ingress-web"); status != 1 || !strings.Contains(out, "held by existing-1_5b2c") {
 		t.Errorf("the existing controller leads: status %d\n%s", status, out)
 	}
-	found(t, c, trouble{check: "status-unattended", severity: "warning", object: "LoadBalancer " + served + "/ingress-web", evidence: "held by existing-1_5b2c"})
+	found(t, c, trouble{check: "status-unattended", severity: "warning", object: "LoadBalancer " + served + "/ingress-web",
+		evidence: "held by existing-1_5b2c"})
 }
 
 // holding writes who holds the Lease of the leader, and when it was renewed.
@@ -52,7 +56,8 @@ func holding(t *testing.T, c *harness.Cluster, holder string, renewed time.Time)
 // waitFor runs lbc wait for an object of the namespace that is well.
 func waitFor(t *testing.T, c *harness.Cluster, object string) (out string, status int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "wait", object, "-n", served, "--timeout", "1m", "--kubeconfig", c.Env.Kubeconfig)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "wait", object, "-n", served,
+		"--timeout", "1m", "--kubeconfig", c.Env.Kubeconfig)
 	cmd.Env = c.Environ()
 	var all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &all, &all

@@ -55,7 +55,8 @@ func TestAgentsOfIPv6CarryRequests(t *testing.T) {
 	c := cluster(t)
 	const ns = "optimized"
 	c.Apply(t, agentOfIPv6+scene.Ingress(ns, "web", scene.Class, scene.Annotations{
-		"scheme": "internet-facing", "target-type": "ip", "ip-address-type": "dualstack", "target-control-port.web.80": "4000",
+		"scheme": "internet-facing", "target-type": "ip", "ip-address-type": "dualstack",
+		"target-control-port.web.80": "4000",
 	}, scene.Path{Path: "/", Port: "number: 80"}))
 	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
 	c.WaitHealthy(t, lb)

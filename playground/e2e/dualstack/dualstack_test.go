@@ -1,5 +1,5 @@
-// Package dualstack shows load balancers end to end in a cluster whose nodes, pods and Services have addresses of both IP families. It has a
-// playground of its own, as those of other tests have addresses of IPv4 only.
+// Package dualstack shows load balancers end to end in a cluster whose nodes, pods and Services have addresses of both
+// IP families. It has a playground of its own, as those of other tests have addresses of IPv4 only.
 package dualstack
 
 import (
@@ -30,9 +30,11 @@ func cluster(t *testing.T) *harness.Cluster {
 func resolver(ns string) string {
 	return strings.NewReplacer(
 		"name: web,", "name: resolver,", "{app: web}", "{app: resolver}", "value: web}", "value: resolver}",
-		"{name: http, containerPort: 8080}", "{name: http, containerPort: 5353}, {name: dns-udp, containerPort: 5353, protocol: UDP}",
+		"{name: http, containerPort: 8080}",
+		"{name: http, containerPort: 5353}, {name: dns-udp, containerPort: 5353, protocol: UDP}",
 		"name: web\n", "name: resolver\n",
-	).Replace(fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", ns) + withoutService(scene.Backend(ns, "web", 2)))
+	).Replace(fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", ns) +
+		withoutService(scene.Backend(ns, "web", 2)))
 }
 
 // withoutService is the manifest of a Backend without its Service.
@@ -73,8 +75,10 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "dns"
-	c.Apply(t, resolver(ns)+balanced(ns, `    service.beta.kubernetes.io/aws-load-balancer-enable-prefix-for-ipv6-source-nat: "on"
-    service.beta.kubernetes.io/aws-load-balancer-enable-tcp-udp-listener: "true"`, "  ipFamilies: [IPv6]\n  ipFamilyPolicy: SingleStack\n"+tcpAndUDP))
+	c.Apply(t, resolver(ns)+
+		balanced(ns, `    service.beta.kubernetes.io/aws-load-balancer-enable-prefix-for-ipv6-source-nat: "on"
+    service.beta.kubernetes.io/aws-load-balancer-enable-tcp-udp-listener: "true"`,
+			"  ipFamilies: [IPv6]\n  ipFamilyPolicy: SingleStack\n"+tcpAndUDP))
 	lb := c.LoadBalancer(t, c.ServiceAddress(t, ns, "resolver"))
 	c.WaitHealthy(t, lb)
 	lb = c.LoadBalancer(t, lb.Name)
@@ -83,14 +87,18 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 		listeners = append(listeners, fmt.Sprintf("%s %d", l.Protocol, l.Port))
 	}
 	groups := c.TargetGroups(lb)
-	if lb.Type != "network" || lb.Scheme != "internal" || lb.IPAddressType != "dualstack" || !slices.Equal(listeners, []string{"TCP_UDP 53"}) || len(groups) != 1 {
-		t.Fatalf("load balancer %s %s %s with listeners %v and %d target groups", lb.Type, lb.Scheme, lb.IPAddressType, listeners, len(groups))
+	if lb.Type != "network" || lb.Scheme != "internal" || lb.IPAddressType != "dualstack" ||
+		!slices.Equal(listeners, []string{"TCP_UDP 53"}) || len(groups) != 1 {
+		t.Fatalf("load balancer %s %s %s with listeners %v and %d target groups", lb.Type, lb.Scheme, lb.IPAddressType,
+			listeners, len(groups))
 	}
-	if tg := groups[0]; tg.TargetType != "ip" || tg.Protocol != "TCP_UDP" || tg.Port != 5353 || !strings.HasPrefix(tg.HealthCheck, "TCP on traffic-port") {
+	if tg := groups[0]; tg.TargetType != "ip" || tg.Protocol != "TCP_UDP" || tg.Port != 5353 ||
+		!strings.HasPrefix(tg.HealthCheck, "TCP on traffic-port") {
 		t.Errorf("target group %s %s %d, health check %q", tg.TargetType, tg.Protocol, tg.Port, tg.HealthCheck)
 	}
 	expectTargets(t, c, groups[0], ns, true)
-	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:53/", lb.DNSName), Headers: []string{"Connection: close"}}, 200, "resolver")
+	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:53/", lb.DNSName), Headers: []string{
+		"Connection: close"}}, 200, "resolver")
 	answersDatagram(t, c, lb, 53, "resolver")
 	if w := scene.Warnings(t, c, ns); len(w) > 0 {
 		t.Errorf("warnings: %v", w)
@@ -120,8 +128,10 @@ func TestAnALBServesPodsOfIPv6(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const ns = "six"
-	c.Apply(t, strings.Replace(scene.Namespace(ns, 2), "type: NodePort", "ipFamilies: [IPv6]\n  ipFamilyPolicy: SingleStack", 1)+
-		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "ip-address-type": "dualstack"}))
+	c.Apply(t, strings.Replace(scene.Namespace(ns, 2), "type: NodePort", "ipFamilies: [IPv6]\n  "+
+		"ipFamilyPolicy: SingleStack", 1)+
+		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip",
+			"ip-address-type": "dualstack"}))
 	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
 	c.WaitHealthy(t, lb)
 	groups := c.TargetGroups(lb)
@@ -142,7 +152,8 @@ func TestAServiceOfIPv4IsServedInAClusterOfBothFamilies(t *testing.T) {
 		t.Run(targets, func(t *testing.T) {
 			t.Parallel()
 			ns := "four-" + targets
-			c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": targets}))
+			c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, scene.Annotations{
+				"scheme": "internet-facing", "target-type": targets}))
 			lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "web"))
 			c.WaitHealthy(t, lb)
 			c.WaitGet(t, "http://"+lb.DNSName+"/", "", 200, "web")
@@ -166,7 +177,8 @@ func podAddresses(t *testing.T, c *harness.Cluster, ns string, six bool) (out []
 	return out
 }
 
-// expectTargets waits until the targets of a group are the pods of a namespace by their addresses of one family: one pod may be a target before another one.
+// expectTargets waits until the targets of a group are the pods of a namespace by their addresses of one family: one
+// pod may be a target before another one.
 func expectTargets(t *testing.T, c *harness.Cluster, tg simclient.TargetGroup, ns string, six bool) {
 	t.Helper()
 	c.WaitFor(t, "the pods of "+ns+" to be the targets", func(context.Context) error {

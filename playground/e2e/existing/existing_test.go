@@ -15,10 +15,12 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // controller does not have, in objects of each kind that may have it, and admits everything else.
 func TestExistingFeaturesOnlyRefusesAdditions(t *testing.T) {
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--existing-features-only"}})
-	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: trial}\n---\n"+scene.Backend("trial", "web", 1)+scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip"}))
+	c.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: trial}\n---\n"+scene.Backend("trial", "web", 1)+
+		scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip"}))
 	c.IngressAddress(t, "trial", "web")
 	for field, object := range map[string]string{
-		"deletion-policy": scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip", "deletion-policy": "Retain"}),
+		"deletion-policy": scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip",
+			"deletion-policy": "Retain"}),
 		"aws-load-balancer-group-name": `apiVersion: v1
 kind: Service
 metadata: {name: nlb, namespace: trial, annotations: {service.beta.kubernetes.io/aws-load-balancer-group-name: both}}
@@ -39,9 +41,11 @@ metadata: {name: either}
 spec: {controllerName: gateway.k8s.aws/auto}
 `,
 	} {
-		if said := c.ApplyRefused(t, object); !strings.Contains(said, field) || !strings.Contains(said, "--existing-features-only") {
+		if said := c.ApplyRefused(t, object); !strings.Contains(said, field) ||
+			!strings.Contains(said, "--existing-features-only") {
 			t.Errorf("%s: %s", field, said)
 		}
 	}
-	c.Apply(t, scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip", "healthcheck-path": "/ready"}))
+	c.Apply(t, scene.Ingress("trial", "web", scene.Class, scene.Annotations{"target-type": "ip",
+		"healthcheck-path": "/ready"}))
 }

@@ -41,10 +41,14 @@ func letGoOfWebACL(t *testing.T, s *scenario) {
 func readAndStopLogs(t *testing.T, s *scenario) {
 	const ingress = "logged-ingress"
 	lb := s.c.LoadBalancer(t, s.balancers[0].name)
-	s.c.WaitFor(t, "the request in the log", func(context.Context) error { return logged(s.c.Env.BucketDir("my-access-logs-bucket"), lb.Name) })
+	s.c.WaitFor(t, "the request in the log", func(context.Context) error {
+		return logged(s.c.Env.BucketDir("my-access-logs-bucket"), lb.Name)
+	})
 
-	s.annotate(t, ingress, "load-balancer-attributes=access_logs.s3.enabled=true,access_logs.s3.bucket=closed-bucket", `conditions.monitored-service=[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`)
-	s.warned(t, "Ingress", s.namespace, ingress, "FailedDeployModel", "Access Denied for bucket: closed-bucket", "load-balancer-attributes")
+	s.annotate(t, ingress, "load-balancer-attributes=access_logs.s3.enabled=true,access_logs.s3.bucket=closed-bucket",
+		`conditions.monitored-service=[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`)
+	s.warned(t, "Ingress", s.namespace, ingress, "FailedDeployModel", "Access Denied for bucket: closed-bucket",
+		"load-balancer-attributes")
 	s.c.WaitFor(t, "the rule's new condition all the same", func(context.Context) error {
 		if text := s.c.LoadBalancer(t, s.balancers[0].name).Listeners[0].Rules[0].Text; !strings.Contains(text, "GET") {
 			return fmt.Errorf("the rule is: %s", text)
@@ -62,7 +66,9 @@ func readAndStopLogs(t *testing.T, s *scenario) {
 		}
 	}
 	s.wrote(t, "without annotation", func() { s.annotate(t, ingress, "load-balancer-attributes-") }, attribute("true"))
-	s.wrote(t, "disabled", func() { s.annotate(t, ingress, "load-balancer-attributes=access_logs.s3.enabled=false") }, attribute("false"),
+	s.wrote(t, "disabled", func() {
+		s.annotate(t, ingress, "load-balancer-attributes=access_logs.s3.enabled=false")
+	}, attribute("false"),
 		"elasticloadbalancing ModifyLoadBalancerAttributes")
 }
 

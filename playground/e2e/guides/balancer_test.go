@@ -43,7 +43,8 @@ func (b balancer) check(p *picture, namespace string, defaults map[string]map[st
 		kind, prefix, domain = "network", "", "elb.us-west-2"
 	}
 	matches(&ps, "DNS name", lb.DNSName, "^"+prefix+regexp.QuoteMeta(lb.Name)+"-[0-9a-f]+\\."+domain+"\\.amazonaws\\.com$")
-	ps.same("type, scheme, address type and state", []string{lb.Type, lb.Scheme, lb.IPAddressType, lb.State}, []string{kind, scheme, "ipv4", "active"})
+	ps.same("type, scheme, address type and state", []string{lb.Type, lb.Scheme, lb.IPAddressType, lb.State},
+		[]string{kind, scheme, "ipv4", "active"})
 	if nat := p.sourceNAT[lb.ARN]; nat != "" && nat != "off" {
 		ps.add("source NAT for IPv6 is %s", nat)
 	}
@@ -112,7 +113,8 @@ func (b balancer) tags(namespace, resource string) map[string]string {
 	if b.group != "" {
 		id = b.group
 	}
-	return map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", b.owner() + "/stack": id, b.owner() + "/resource": resource}
+	return map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", b.owner() + "/stack": id, b.owner() +
+		"/resource": resource}
 }
 
 func (b balancer) checkGroups(ps *problems, p *picture, lb simclient.LoadBalancer, namespace string) {
@@ -143,7 +145,8 @@ func (b balancer) checkGroups(ps *problems, p *picture, lb simclient.LoadBalance
 	}
 	ps.same("inbound rules of the managed group", inbound(managed), want)
 	ps.same("description of the backend group", backend.Description, "[k8s] Shared Backend SecurityGroup for LoadBalancer")
-	ps.tags("the backend group", backend.Tags, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "elbv2.k8s.aws/resource": "backend-sg"})
+	ps.tags("the backend group", backend.Tags, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster",
+		"elbv2.k8s.aws/resource": "backend-sg"})
 	ps.same("inbound rules of the backend group", inbound(backend), []string{})
 }
 
@@ -162,7 +165,8 @@ func inbound(g simclient.SecurityGroup) []string {
 func (b balancer) resource(namespace string, g targetGroup) string {
 	if b.gateway != nil {
 		service, _, _ := strings.Cut(g.service, ":")
-		return fmt.Sprintf("%[1]s/%[2]s:%[1]s-%[3]s:%[4]s-%[1]s-%[5]s:%[6]d", namespace, b.objects[0], g.route, cmp.Or(g.kind, "HTTPRoute"), service, cmp.Or(g.port, g.targetPort))
+		return fmt.Sprintf("%[1]s/%[2]s:%[1]s-%[3]s:%[4]s-%[1]s-%[5]s:%[6]d", namespace, b.objects[0], g.route,
+			cmp.Or(g.kind, "HTTPRoute"), service, cmp.Or(g.port, g.targetPort))
 	}
 	if b.nlb {
 		return namespace + "/" + g.service
@@ -171,7 +175,8 @@ func (b balancer) resource(namespace string, g targetGroup) string {
 }
 
 // checkTargetGroups returns the names of the target groups by what the row calls them.
-func (b balancer) checkTargetGroups(ps *problems, p *picture, lb simclient.LoadBalancer, namespace string) map[string]string {
+func (b balancer) checkTargetGroups(ps *problems, p *picture, lb simclient.LoadBalancer,
+	namespace string) map[string]string {
 	called := map[string]string{}
 	var have, want []string
 	for _, tg := range p.aws.TargetGroups {
@@ -203,7 +208,8 @@ func short(s string) string {
 	return s[:min(8, len(s))]
 }
 
-func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBalancer, tg simclient.TargetGroup, g targetGroup, namespace string) {
+func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBalancer, tg simclient.TargetGroup,
+	g targetGroup, namespace string) {
 	service, _, _ := strings.Cut(g.service, ":")
 	pattern := "^k8s-" + short(namespace) + "-" + short(cmp.Or(g.route, service)) + "-[0-9a-f]{10}$"
 	if g.name != "" {
@@ -225,7 +231,8 @@ func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBa
 			health = layer4Health
 		}
 	}
-	ps.same("type, protocol, version and port of "+tg.Name, []any{tg.TargetType, tg.Protocol, tg.ProtocolVersion, tg.Port}, []any{kind, protocol, version, port})
+	ps.same("type, protocol, version and port of "+tg.Name, []any{tg.TargetType, tg.Protocol, tg.ProtocolVersion, tg.Port},
+		[]any{kind, protocol, version, port})
 	ps.same("health check of "+tg.Name, healthText(p.health[tg.ARN]), cmp.Or(g.health, health))
 	for k, v := range g.attributes {
 		ps.same(k+" of "+tg.Name, tg.Attributes[k], v)
@@ -240,9 +247,10 @@ func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBa
 	checkTargets(ps, lb, tg, want, port, g.unhealthy)
 }
 
-// checkTargets compares the registered targets that are not about to go. Those in zones that the load balancer does not serve
-// are not used.
-func checkTargets(ps *problems, lb simclient.LoadBalancer, tg simclient.TargetGroup, want []string, port int32, unhealthy bool) {
+// checkTargets compares the registered targets that are not about to go. Those in zones that the load balancer does not
+// serve are not used.
+func checkTargets(ps *problems, lb simclient.LoadBalancer, tg simclient.TargetGroup, want []string, port int32,
+	unhealthy bool) {
 	var have []string
 	for _, t := range tg.Targets {
 		if t.State == "draining" {
@@ -256,14 +264,16 @@ func checkTargets(ps *problems, lb simclient.LoadBalancer, tg simclient.TargetGr
 		if !slices.ContainsFunc(lb.Zones, func(z simclient.Zone) bool { return z.Name == t.Zone }) {
 			state, reason = "unused", "Target.NotInUse"
 		}
-		ps.same("port, state and reason of target "+t.ID+" of "+tg.Name, []any{t.Port, t.State, t.Reason}, []any{port, state, reason})
+		ps.same("port, state and reason of target "+t.ID+" of "+tg.Name, []any{t.Port, t.State, t.Reason},
+			[]any{port, state, reason})
 	}
 	slices.Sort(have)
 	ps.same("targets of "+tg.Name, have, want)
 }
 
 func healthText(h account.HealthCheck) string {
-	return fmt.Sprintf("%s %s %s %s %ds %ds %d %d", h.Protocol, h.Port, h.Path, h.HTTPCodes+h.GRPCCodes, h.Interval, h.Timeout, h.HealthyThreshold, h.UnhealthyThreshold)
+	return fmt.Sprintf("%s %s %s %s %ds %ds %d %d", h.Protocol, h.Port, h.Path, h.HTTPCodes+h.GRPCCodes, h.Interval,
+		h.Timeout, h.HealthyThreshold, h.UnhealthyThreshold)
 }
 
 func (b balancer) checkListeners(ps *problems, lb simclient.LoadBalancer, namespace string, called map[string]string) {
@@ -282,7 +292,8 @@ func (b balancer) checkListeners(ps *problems, lb simclient.LoadBalancer, namesp
 			certificates = append(certificates, certificate(n))
 			policy = defaultPolicy
 		}
-		ps.same(what, []any{l.Port, l.Protocol, l.Certificates, l.SSLPolicy}, []any{want.port, want.protocol, certificates, policy})
+		ps.same(what, []any{l.Port, l.Protocol, l.Certificates, l.SSLPolicy}, []any{want.port, want.protocol,
+			certificates, policy})
 		ps.tags(what, l.Tags, b.tags(namespace, strconv.Itoa(int(want.port))))
 		var rules []string
 		otherwise := ""
@@ -297,7 +308,8 @@ func (b balancer) checkListeners(ps *problems, lb simclient.LoadBalancer, namesp
 			}
 			rules = append(rules, text)
 			if !b.edited {
-				ps.tags(fmt.Sprintf("rule %d of %s", len(rules), what), r.Tags, b.tags(namespace, fmt.Sprintf("%d:%d", want.port, len(rules))))
+				ps.tags(fmt.Sprintf("rule %d of %s", len(rules), what), r.Tags,
+					b.tags(namespace, fmt.Sprintf("%d:%d", want.port, len(rules))))
 			}
 			for _, a := range r.Actions {
 				if a.Forward != nil && a.Forward.Stickiness != nil && a.Forward.Stickiness.Enabled {

@@ -19,15 +19,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// recordsFollowTheIngress reads the Ingress as external-dns does it, annotation and status, and makes the record of example 53: an alias of the
-// load balancer, which DNS then resolves as the load balancer itself.
+// recordsFollowTheIngress reads the Ingress as external-dns does it, annotation and status, and makes the record of
+// example 53: an alias of the load balancer, which DNS then resolves as the load balancer itself.
 func recordsFollowTheIngress(t *testing.T, s *scenario) {
-	ingress, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(t.Context(), "my-app-ingress", metav1.GetOptions{})
+	ingress, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(t.Context(), "my-app-ingress",
+		metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, addresses := ingress.Annotations["external-dns.alpha.kubernetes.io/hostname"], ingress.Status.LoadBalancer.Ingress
-	if len(addresses) != 1 || addresses[0].Hostname == "" || addresses[0].IP != "" || strings.ToLower(addresses[0].Hostname) != addresses[0].Hostname {
+	name, addresses := ingress.Annotations["external-dns.alpha.kubernetes.io/hostname"],
+		ingress.Status.LoadBalancer.Ingress
+	if len(addresses) != 1 || addresses[0].Hostname == "" || addresses[0].IP != "" ||
+		strings.ToLower(addresses[0].Hostname) != addresses[0].Hostname {
 		t.Fatalf("external-dns reads %+v", addresses)
 	}
 	text, err := os.ReadFile(s.c.Repo.Example(filepath.Join("guides", "53-route53-alias.json")))
@@ -35,19 +38,22 @@ func recordsFollowTheIngress(t *testing.T, s *scenario) {
 		t.Fatal(err)
 	}
 	var batch types.ChangeBatch
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), "ALB_DNS_NAME", addresses[0].Hostname)), &batch); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), "ALB_DNS_NAME", addresses[0].Hostname)),
+		&batch); err != nil {
 		t.Fatal(err)
 	}
 	if got := aws.ToString(batch.Changes[0].ResourceRecordSet.Name); got != name {
 		t.Fatalf("the record is for %s, the annotation for %s", got, name)
 	}
-	zones, err := s.c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{DNSName: aws.String("example.com.")})
+	zones, err := s.c.Simulator.Names.ListHostedZonesByName(t.Context(), &route53.ListHostedZonesByNameInput{
+		DNSName: aws.String("example.com.")})
 	if err != nil || len(zones.HostedZones) == 0 {
 		t.Fatalf("the zone of %s: %v", name, err)
 	}
 	change := func(ctx context.Context, action types.ChangeAction) {
 		batch.Changes[0].Action = action
-		_, err := s.c.Simulator.Names.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: zones.HostedZones[0].Id, ChangeBatch: &batch})
+		_, err := s.c.Simulator.Names.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: zones.HostedZones[0].Id, ChangeBatch: &batch})
 		if err != nil {
 			t.Errorf("%s the record: %v", action, err)
 		}
@@ -56,7 +62,8 @@ func recordsFollowTheIngress(t *testing.T, s *scenario) {
 	alias := batch.Changes[0].ResourceRecordSet.AliasTarget
 	printed, right := aws.String("Z35SXDOTRQ7X7K"), alias.HostedZoneId
 	alias.HostedZoneId = printed
-	_, err = s.c.Simulator.Names.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{HostedZoneId: zones.HostedZones[0].Id, ChangeBatch: &batch})
+	_, err = s.c.Simulator.Names.ChangeResourceRecordSets(t.Context(), &route53.ChangeResourceRecordSetsInput{
+		HostedZoneId: zones.HostedZones[0].Id, ChangeBatch: &batch})
 	if code := smithy.APIError(nil); !errors.As(err, &code) || code.ErrorCode() != "InvalidChangeBatch" {
 		t.Errorf("the alias with the zone that the guide prints: %v", err)
 	}

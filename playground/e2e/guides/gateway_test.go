@@ -19,9 +19,12 @@ import (
 
 // gatewayResources are the kinds of the Gateway API and of the controller for it.
 var gatewayResources = map[string]string{
-	"gatewayclasses": "gateway.networking.k8s.io", "gateways": "gateway.networking.k8s.io", "httproutes": "gateway.networking.k8s.io",
-	"grpcroutes": "gateway.networking.k8s.io", "tcproutes": "gateway.networking.k8s.io", "udproutes": "gateway.networking.k8s.io",
-	"tlsroutes": "gateway.networking.k8s.io", "loadbalancerconfigurations": "gateway.k8s.aws", "targetgroupconfigurations": "gateway.k8s.aws",
+	"gatewayclasses": "gateway.networking.k8s.io", "gateways": "gateway.networking.k8s.io",
+	"httproutes": "gateway.networking.k8s.io",
+	"grpcroutes": "gateway.networking.k8s.io", "tcproutes": "gateway.networking.k8s.io",
+	"udproutes": "gateway.networking.k8s.io",
+	"tlsroutes": "gateway.networking.k8s.io", "loadbalancerconfigurations": "gateway.k8s.aws",
+	"targetgroupconfigurations":  "gateway.k8s.aws",
 	"listenerruleconfigurations": "gateway.k8s.aws",
 }
 
@@ -31,7 +34,8 @@ type gatewayObjects map[string]*unstructured.Unstructured
 func gatewaysIn(ctx context.Context, c *harness.Cluster, namespace string) (gatewayObjects, error) {
 	all := gatewayObjects{}
 	for resource, group := range gatewayResources {
-		in := c.Dynamic.Resource(schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}).Namespace(namespace)
+		in := c.Dynamic.Resource(schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}).Namespace(
+			namespace)
 		if resource == "gatewayclasses" {
 			in = c.Dynamic.Resource(schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource})
 		}
@@ -52,7 +56,8 @@ func (o gatewayObjects) gone(ps *problems, of []balancer) {
 		if b.gateway == nil {
 			continue
 		}
-		names := append([]string{"gateways " + b.objects[0], "gatewayclasses " + b.gateway.class}, b.gateway.configurations...)
+		names := append([]string{"gateways " + b.objects[0], "gatewayclasses " + b.gateway.class},
+			b.gateway.configurations...)
 		for _, r := range b.gateway.routes {
 			names = append(names, r.resource+" "+r.name)
 		}
@@ -135,7 +140,8 @@ func (b balancer) checkGateway(ps *problems, p *picture, lb simclient.LoadBalanc
 	}
 	for _, l := range g.Status.Listeners {
 		what := fmt.Sprintf("listener %s of Gateway %s", l.Name, name)
-		for kind, want := range map[string]string{"Accepted": "True Accepted", "Programmed": "True Programmed", "ResolvedRefs": "True ResolvedRefs", "Conflicted": "False NoConflicts"} {
+		for kind, want := range map[string]string{"Accepted": "True Accepted", "Programmed": "True Programmed",
+			"ResolvedRefs": "True ResolvedRefs", "Conflicted": "False NoConflicts"} {
 			ps.has(what, l.Conditions, kind, g.Generation, want)
 		}
 		ps.same("routes of "+what, l.AttachedRoutes, attached)
@@ -166,7 +172,10 @@ func (b balancer) checkRoute(ps *problems, p *picture, want route) {
 	}
 	ps.has(what, parent.Conditions, "Accepted", o.Generation, accepted)
 	ps.has(what, parent.Conditions, "ResolvedRefs", o.Generation, "True ResolvedRefs")
-	if i := slices.IndexFunc(parent.Conditions, func(c metav1.Condition) bool { return c.Type != "Accepted" && c.Type != "ResolvedRefs" }); i >= 0 {
+	if i := slices.IndexFunc(parent.Conditions, func(c metav1.Condition) bool {
+		return c.Type != "Accepted" &&
+			c.Type != "ResolvedRefs"
+	}); i >= 0 {
 		ps.add("%s has the condition %s", what, parent.Conditions[i].Type)
 	}
 }

@@ -25,7 +25,8 @@ func callEcho(t *testing.T, s *scenario) {
 	if err != nil || r.Status != 200 || r.Code != "0" || !strings.Contains(r.Body, "grpc-echo-") {
 		t.Errorf("Echo: %+v, %v", r, err)
 	}
-	if r, err = s.c.Call(t.Context(), url+strings.TrimSuffix(echoMethod, "Echo")+"EchoTwo", host); err != nil || r.Status != 404 {
+	if r, err = s.c.Call(t.Context(), url+strings.TrimSuffix(echoMethod, "Echo")+"EchoTwo", host); err != nil ||
+		r.Status != 404 {
 		t.Errorf("EchoTwo: %+v, %v", r, err)
 	}
 }
@@ -111,8 +112,8 @@ func editRule(t *testing.T, s *scenario) {
 	}
 }
 
-// showClass demands that a class with a configuration is listed as accepted. The annotations that the existing controller keeps its place with are not
-// written: see docs/differences.md.
+// showClass demands that a class with a configuration is listed as accepted. The annotations that the existing
+// controller keeps its place with are not written: see docs/differences.md.
 func showClass(t *testing.T, s *scenario) {
 	s.printed(t, s.kubectl(t, "get", "gatewayclass"), "alb-internal gateway.k8s.aws/alb True …")
 }
@@ -145,7 +146,8 @@ func leaveGateway(t *testing.T, s *scenario) {
 	if lb := s.c.LoadBalancer(t, s.host(t, 0)); lb.ARN != arn {
 		t.Error("the load balancer is another one")
 	}
-	if err := s.ask(t.Context(), ask{url: "https://grafana.example.com/", status: 404}, s.c.LoadBalancer(t, s.host(t, 0))); err != nil {
+	if err := s.ask(t.Context(), ask{url: "https://grafana.example.com/", status: 404},
+		s.c.LoadBalancer(t, s.host(t, 0))); err != nil {
 		t.Error(err)
 	}
 }

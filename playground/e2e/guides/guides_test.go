@@ -1,6 +1,6 @@
-// Package guides applies the examples of examples/guides to a playground, one by one and all together, and checks what must
-// then be true: the account, the answers of the load balancers, status and events, what edits write, and what is left after
-// deletion.
+// Package guides applies the examples of examples/guides to a playground, one by one and all together, and checks what
+// must then be true: the account, the answers of the load balancers, status and events, what edits write, and what is
+// left after deletion.
 package guides
 
 import (
@@ -38,11 +38,13 @@ func cluster(t *testing.T) *harness.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: root.Example(filepath.Join("guides", "account.yaml")), Policy: harness.Bindings})
+	c := harness.Start(t, harness.Options{Account: root.Example(filepath.Join("guides", "account.yaml")),
+		Policy: harness.Bindings})
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.trial == nil {
-		if shared.trial, err = trial.New(c.Env, trial.Options{CacheDir: filepath.Join(c.Env.Dir, "cache-of-guides"), Timeout: harness.Timeout}); err != nil {
+		if shared.trial, err = trial.New(c.Env, trial.Options{CacheDir: filepath.Join(c.Env.Dir, "cache-of-guides"),
+			Timeout: harness.Timeout}); err != nil {
 			t.Fatal(err)
 		}
 		shared.defaults = defaultAttributes(t, c)
@@ -54,7 +56,8 @@ func cluster(t *testing.T) *harness.Cluster {
 func defaultAttributes(t *testing.T, c *harness.Cluster) map[string]map[string]string {
 	t.Helper()
 	all := map[string]map[string]string{}
-	for _, kind := range []types.LoadBalancerTypeEnum{types.LoadBalancerTypeEnumApplication, types.LoadBalancerTypeEnumNetwork} {
+	for _, kind := range []types.LoadBalancerTypeEnum{types.LoadBalancerTypeEnumApplication,
+		types.LoadBalancerTypeEnumNetwork} {
 		for scheme, subnets := range map[types.LoadBalancerSchemeEnum][]string{
 			types.LoadBalancerSchemeEnumInternetFacing: publicSubnets, types.LoadBalancerSchemeEnumInternal: privateSubnets,
 		} {
@@ -66,7 +69,8 @@ func defaultAttributes(t *testing.T, c *harness.Cluster) map[string]map[string]s
 			}
 			arn := out.LoadBalancers[0].LoadBalancerArn
 			all[string(kind)+" "+string(scheme)] = c.LoadBalancer(t, aws.ToString(out.LoadBalancers[0].DNSName)).Attributes
-			if _, err := c.Simulator.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: arn}); err != nil {
+			if _, err := c.Simulator.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{
+				LoadBalancerArn: arn}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -138,7 +142,9 @@ func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
 		t.Error(err)
 	}
 	expectNoWrites(t, c, restart, stacks(all...), func() { c.RestartController(t) })
-	expectNoWrites(t, c, "unrelated labels and annotations", touched(all...), func() { each("touched", func(t *testing.T, s *scenario) { s.touch(t) }) })
+	expectNoWrites(t, c, "unrelated labels and annotations", touched(all...), func() {
+		each("touched", func(t *testing.T, s *scenario) { s.touch(t) })
+	})
 	each("deleted", func(t *testing.T, s *scenario) { s.remove(t) })
 	c.WaitAccount(t, before)
 }
@@ -189,8 +195,8 @@ func (s *scenario) frugal(t *testing.T, mark uint64) {
 	}
 }
 
-// untouched lists what of the account before is no more or has other tags or rules, but for what the node group admits from
-// the backend group.
+// untouched lists what of the account before is no more or has other tags or rules, but for what the node group admits
+// from the backend group.
 func untouched(before, after simclient.Resources) (ps problems) {
 	for _, line := range verify.Difference(before, after) {
 		if strings.HasPrefix(line, "- ") {

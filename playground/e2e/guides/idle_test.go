@@ -50,7 +50,8 @@ func progress(ctx context.Context, c *harness.Cluster) (work, error) {
 	return w, lines.Err()
 }
 
-// waitPasses waits until the controller has made so many more passes of each kind since from, and has nothing left to do.
+// waitPasses waits until the controller has made so many more passes of each kind since from, and has nothing left to
+// do.
 func waitPasses(t *testing.T, c *harness.Cluster, from work, more map[string]int) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("passes: %v more than %v", more, from.passes), func(ctx context.Context) error {

@@ -60,7 +60,8 @@ func (b balancer) checkServiceStatus(ps *problems, p *picture, name, host string
 	for _, port := range s.Spec.Ports {
 		ports = append(ports, corev1.PortStatus{Port: port.Port, Protocol: port.Protocol})
 	}
-	ps.same("status of Service "+name, text(s.Status.LoadBalancer.Ingress), text([]corev1.LoadBalancerIngress{{Hostname: host, Ports: ports}}))
+	ps.same("status of Service "+name, text(s.Status.LoadBalancer.Ingress),
+		text([]corev1.LoadBalancerIngress{{Hostname: host, Ports: ports}}))
 	ps.succeeded(p, "Service", name)
 }
 
@@ -104,7 +105,8 @@ func (b balancer) checkBinding(ps *problems, p *picture, tg simclient.TargetGrou
 		backend, _ := p.group(backendGroup)
 		port := cmp.Or(g.port, p.nodePort(g.service))
 		rule := func(protocol string) string {
-			return fmt.Sprintf(`{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[{"protocol":"%s","port":%d}]}`, backend.ID, protocol, port)
+			return fmt.Sprintf(`{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[{"protocol":"%s","port":%d}]}`, backend.ID,
+				protocol, port)
 		}
 		rules := rule("TCP")
 		if g.protocol == "UDP" { // and what it is checked by
@@ -154,7 +156,8 @@ func (b binding) check(p *picture) (ps problems) {
 		}
 		lb, _ := p.loadBalancer("example-lb")
 		checkTargets(&ps, lb, tg, targets, port, false)
-		ps.same("what the binding's spec was completed with", text([]any{o.Spec.TargetType, o.Spec.TargetGroupProtocol, o.Spec.IPAddressType, o.Spec.VpcID, o.Spec.Networking}),
+		ps.same("what the binding's spec was completed with",
+			text([]any{o.Spec.TargetType, o.Spec.TargetGroupProtocol, o.Spec.IPAddressType, o.Spec.VpcID, o.Spec.Networking}),
 			fmt.Sprintf(`["%s","HTTP","ipv4","vpc-00000000000000001",null]`, kind))
 		checkBound(&ps, p, o)
 		return ps
@@ -170,7 +173,8 @@ func (p *picture) warnings(allowed, passing []string) (all []string) {
 	}
 	for _, e := range p.events {
 		ours := []string{"ingress", "service", "targetGroupBinding", "gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}
-		if e.Type == corev1.EventTypeWarning && slices.Contains(ours, e.Source.Component) && !slices.Contains(allowed, e.Reason) && !hasCode(e) {
+		if e.Type == corev1.EventTypeWarning && slices.Contains(ours, e.Source.Component) &&
+			!slices.Contains(allowed, e.Reason) && !hasCode(e) {
 			all = append(all, fmt.Sprintf("%s %s: %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message))
 		}
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-var bindingResource = schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}
+var bindingResource = schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1",
+	Resource: "targetgroupbindings"}
 
 // picture is the account and one namespace at a time.
 type picture struct {

@@ -24,23 +24,31 @@ type refusal struct {
 var refusals = []refusal{
 	{
 		file: "refused/05-malformed-certificate.yaml", namespace: "refused-cert", kind: "Ingress", name: "https-ingress",
-		contains: []string{"arn:aws:acm:region:account:certificate/cert-id", "alb.ingress.kubernetes.io/certificate-arn"}, then: correctCertificate,
+		contains: []string{"arn:aws:acm:region:account:certificate/cert-id", "alb.ingress.kubernetes.io/certificate-arn"},
+		then:     correctCertificate,
 	},
 	{
-		file: "refused/09-tgb-ip-with-node-selector.yaml", namespace: "refused-tgb", kind: "TargetGroupBinding", name: "example-tgb", atApply: true,
+		file: "refused/09-tgb-ip-with-node-selector.yaml", namespace: "refused-tgb", kind: "TargetGroupBinding",
+		name: "example-tgb", atApply: true,
 		contains: []string{"TargetGroupBinding cannot set NodeSelector when TargetType is ip"}, then: nothingWritten,
 	},
 	{
-		file: "refused/11-malformed-security-group.yaml", namespace: "refused-sg", kind: "Ingress", name: "secure-ingress", reason: "FailedBuildModel",
-		contains: []string{"InvalidGroupId.Malformed", "sg-frontend-12345678", "alb.ingress.kubernetes.io/security-groups"}, then: nothingWritten,
+		file: "refused/11-malformed-security-group.yaml", namespace: "refused-sg", kind: "Ingress", name: "secure-ingress",
+		reason:   "FailedBuildModel",
+		contains: []string{"InvalidGroupId.Malformed", "sg-frontend-12345678", "alb.ingress.kubernetes.io/security-groups"},
+		then:     nothingWritten,
 	},
 	{
-		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress", atApply: true,
-		contains: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`, "create the IngressClass"}, then: makeClass,
+		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress",
+		atApply: true,
+		contains: []string{`invalid ingress class: ingressclasses.networking.k8s.io "no-such-class" not found`,
+			"create the IngressClass"}, then: makeClass,
 	},
 	{
-		file: "refused/51-external-dns-as-printed.yaml", namespace: "refused-external-dns", kind: "Deployment", name: "external-dns", atApply: true,
-		contains: []string{"spec.selector: Required value", "`selector` does not match template `labels`"}, then: nothingWritten,
+		file: "refused/51-external-dns-as-printed.yaml", namespace: "refused-external-dns", kind: "Deployment",
+		name: "external-dns", atApply: true,
+		contains: []string{"spec.selector: Required value", "`selector` does not match template `labels`"},
+		then:     nothingWritten,
 	},
 }
 
@@ -108,14 +116,16 @@ func correctCertificate(t *testing.T, s *scenario) {
 	}
 }
 
-// makeClass shows that the Ingress of a class that is missing costs no AWS call, and is admitted and served at once when the class
-// is a moment old.
+// makeClass shows that the Ingress of a class that is missing costs no AWS call, and is admitted and served at once
+// when the class is a moment old.
 func makeClass(t *testing.T, s *scenario) {
 	nothingWritten(t, s)
-	if _, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(t.Context(), "my-app-ingress", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(t.Context(), "my-app-ingress",
+		metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the Ingress was stored: %v", err)
 	}
-	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: no-such-class}\nspec: {controller: ingress.k8s.aws/alb}\n"
+	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: no-such-class}\nspec: " +
+		"{controller: ingress.k8s.aws/alb}\n"
 	s.c.Apply(t, class)
 	s.apply(t)
 	host := s.c.IngressAddress(t, s.namespace, "my-app-ingress")

@@ -43,8 +43,8 @@ type balancer struct {
 	webACL     string            // name of the web ACL in front of it; "" for none
 	listeners  []listener
 	groups     []targetGroup
-	// edited: rules came or went since the others were made, which keep the tags that they were made with; of several routes, each may have
-	// come by itself.
+	// edited: rules came or went since the others were made, which keep the tags that they were made with; of several
+	// routes, each may have come by itself.
 	edited bool
 }
 
@@ -80,8 +80,8 @@ type targetGroup struct {
 	unhealthy  bool
 	attributes map[string]string
 
-	// Of a Gateway: the route that it is made for (of kind HTTPRoute unless given), the exact name of the group, if it depends on no
-	// node port, and the Service's target port, if the targets are nodes.
+	// Of a Gateway: the route that it is made for (of kind HTTPRoute unless given), the exact name of the group, if it
+	// depends on no node port, and the Service's target port, if the targets are nodes.
 	route, kind, name string
 	targetPort        int32
 	// protocol and version; "" is HTTP and HTTP1 of an ALB, TCP of an NLB.
@@ -91,7 +91,8 @@ type targetGroup struct {
 // gateway is what belongs to a Gateway.
 type gateway struct {
 	class string
-	// configurations are its LoadBalancerConfiguration, TargetGroupConfigurations and ListenerRuleConfigurations, as "resource name".
+	// configurations are its LoadBalancerConfiguration, TargetGroupConfigurations and ListenerRuleConfigurations, as
+	// "resource name".
 	configurations []string
 	routes         []route
 	annotations    map[string]string // besides the rule construction

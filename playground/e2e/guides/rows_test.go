@@ -21,7 +21,8 @@ var rows = []row{
 	{
 		file: "02-multi-service-alb.yaml", namespace: "multi-service",
 		balancers: []balancer{{
-			objects: []string{"multi-service-ingress"}, name: "k8s-multiser-multiser-aa94e1b089", managed: "k8s-multiser-multiser-d860c50e7a",
+			objects: []string{"multi-service-ingress"}, name: "k8s-multiser-multiser-aa94e1b089",
+			managed: "k8s-multiser-multiser-d860c50e7a",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is api.example.com and path-pattern is /api/v1 or /api/v1/*, forward to api-service:8080",
 				"if host-header is api.example.com and path-pattern is /api/v2 or /api/v2/*, forward to api-v2-service:8080",
@@ -65,8 +66,10 @@ var rows = []row{
 				{port: 443, protocol: "TCP", otherwise: "forward to advanced-nlb-service:443"},
 			},
 			groups: []targetGroup{
-				{service: "advanced-nlb-service:443", port: 8443, targets: 2, health: "TCP traffic-port   10s 10s 2 2", attributes: map[string]string{"preserve_client_ip.enabled": "true"}},
-				{service: "advanced-nlb-service:80", port: 8080, targets: 2, health: "TCP traffic-port   10s 10s 2 2", attributes: map[string]string{"preserve_client_ip.enabled": "true"}},
+				{service: "advanced-nlb-service:443", port: 8443, targets: 2, health: "TCP traffic-port   10s 10s 2 2",
+					attributes: map[string]string{"preserve_client_ip.enabled": "true"}},
+				{service: "advanced-nlb-service:80", port: 8080, targets: 2, health: "TCP traffic-port   10s 10s 2 2",
+					attributes: map[string]string{"preserve_client_ip.enabled": "true"}},
 			},
 		}},
 		asks: []ask{
@@ -77,7 +80,8 @@ var rows = []row{
 	{
 		file: "05-https-redirect.yaml", namespace: "https-redirect",
 		balancers: []balancer{{
-			objects: []string{"https-ingress"}, name: "k8s-httpsred-httpsing-28116daf31", managed: "k8s-httpsred-httpsing-59a7837e81",
+			objects: []string{"https-ingress"}, name: "k8s-httpsred-httpsing-28116daf31",
+			managed: "k8s-httpsred-httpsing-59a7837e81",
 			listeners: []listener{
 				{port: 80, protocol: "HTTP", otherwise: redirectTo443},
 				{port: 443, protocol: "HTTPS", certificates: []string{"1"}, rules: []string{
@@ -97,12 +101,14 @@ var rows = []row{
 	{
 		file: "06-multiple-certificates.yaml", namespace: "multi-cert",
 		balancers: []balancer{{
-			objects: []string{"multi-cert-ingress"}, name: "k8s-multicer-multicer-9242efa5e5", managed: "k8s-multicer-multicer-5d88a5af4c",
+			objects: []string{"multi-cert-ingress"}, name: "k8s-multicer-multicer-9242efa5e5",
+			managed: "k8s-multicer-multicer-5d88a5af4c",
 			listeners: []listener{{port: 443, protocol: "HTTPS", certificates: []string{"2", "3"}, rules: []string{
 				"if host-header is app1.example.com and path-pattern is /*, forward to app1-service:80",
 				"if host-header is app2.example.com and path-pattern is /*, forward to app2-service:80",
 			}}},
-			groups: []targetGroup{{service: "app1-service:80", port: 8080, targets: 2}, {service: "app2-service:80", port: 8080, targets: 2}},
+			groups: []targetGroup{{service: "app1-service:80", port: 8080, targets: 2}, {service: "app2-service:80", port: 8080,
+				targets: 2}},
 		}},
 		asks: []ask{
 			{url: "https://app1.example.com/", status: 200, service: "app1-service", certificate: "app1.example.com"},
@@ -114,11 +120,13 @@ var rows = []row{
 	{
 		file: "07-weighted-blue-green.yaml", namespace: "blue-green",
 		balancers: []balancer{{
-			objects: []string{"blue-green-ingress"}, name: "k8s-bluegree-bluegree-2d87021a0a", managed: "k8s-bluegree-bluegree-39c855e237",
+			objects: []string{"blue-green-ingress"}, name: "k8s-bluegree-bluegree-2d87021a0a",
+			managed: "k8s-bluegree-bluegree-39c855e237",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is app.example.com and path-pattern is /*, forward to blue-service:80 (80), green-service:80 (20)",
 			}}},
-			groups: []targetGroup{{service: "blue-service:80", port: 8080, targets: 2}, {service: "green-service:80", port: 8080, targets: 2}},
+			groups: []targetGroup{{service: "blue-service:80", port: 8080, targets: 2}, {service: "green-service:80", port: 8080,
+				targets: 2}},
 		}},
 		asks:  []ask{{url: "http://app.example.com/", status: 200}},
 		story: shiftWeights,
@@ -126,12 +134,16 @@ var rows = []row{
 	{
 		file: "08-header-routing.yaml", namespace: "header-routing",
 		balancers: []balancer{{
-			objects: []string{"header-routing-ingress"}, name: "k8s-headerro-headerro-f71d86838a", managed: "k8s-headerro-headerro-c772c8651c",
+			objects: []string{"header-routing-ingress"}, name: "k8s-headerro-headerro-f71d86838a",
+			managed: "k8s-headerro-headerro-c772c8651c",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
-				"if http-header X-API-Version is v1 and host-header is api.example.com and path-pattern is /api or /api/*, forward to api-v1:80",
-				"if http-header X-API-Version is v2 and host-header is api.example.com and path-pattern is /api or /api/*, forward to api-v2:80",
+				"if http-header X-API-Version is v1 and host-header is api.example.com and path-pattern is /api or /api/*, " +
+					"forward to api-v1:80",
+				"if http-header X-API-Version is v2 and host-header is api.example.com and path-pattern is /api or /api/*, " +
+					"forward to api-v2:80",
 			}}},
-			groups: []targetGroup{{service: "api-v1:80", port: 8080, targets: 2}, {service: "api-v2:80", port: 8080, targets: 2}},
+			groups: []targetGroup{{service: "api-v1:80", port: 8080, targets: 2}, {service: "api-v2:80", port: 8080,
+				targets: 2}},
 		}},
 		asks: []ask{
 			{url: "http://api.example.com/api", headers: []string{"X-API-Version: v1"}, status: 200, service: "api-v1"},
@@ -149,9 +161,11 @@ var rows = []row{
 	},
 	{
 		file: "10-target-group-binding-instance.yaml", namespace: "tgb-instance",
-		bindings: []binding{{name: "example-tgb", group: "example-tg-instance", instance: true, targets: []string{"i-00000000000000a01", "i-00000000000000b01"}}},
-		asks:     []ask{{lb: "example-lb", url: "http://any.example.org/", port: 8080, status: 200, service: "example-service"}},
-		story:    relabelNode,
+		bindings: []binding{{name: "example-tgb", group: "example-tg-instance", instance: true, targets: []string{
+			"i-00000000000000a01", "i-00000000000000b01"}}},
+		asks: []ask{{lb: "example-lb", url: "http://any.example.org/", port: 8080, status: 200,
+			service: "example-service"}},
+		story: relabelNode,
 	},
 	{
 		file: "11-frontend-security-groups.yaml", namespace: "frontend-sg",
@@ -167,7 +181,8 @@ var rows = []row{
 	{
 		file: "12-nlb-own-security-group.yaml", namespace: "nlb-own-sg",
 		balancers: []balancer{{
-			objects: []string{"secure-nlb-service"}, nlb: true, name: "k8s-nlbownsg-securenl-", internal: true, own: []string{"sg-00000000000000b01"},
+			objects: []string{"secure-nlb-service"}, nlb: true, name: "k8s-nlbownsg-securenl-", internal: true, own: []string{
+				"sg-00000000000000b01"},
 			listeners: []listener{{port: 443, protocol: "TCP", otherwise: "forward to secure-nlb-service:443"}},
 			groups:    []targetGroup{{service: "secure-nlb-service:443", port: 8443, targets: 2}},
 		}},
@@ -177,7 +192,8 @@ var rows = []row{
 	{
 		file: "13-waf.yaml", namespace: "waf",
 		balancers: []balancer{{
-			objects: []string{"waf-protected-ingress"}, name: "k8s-waf-wafprote-2669678a0e", managed: "k8s-waf-wafprote-c4bfbf5e41", webACL: "example-waf",
+			objects: []string{"waf-protected-ingress"}, name: "k8s-waf-wafprote-2669678a0e",
+			managed: "k8s-waf-wafprote-c4bfbf5e41", webACL: "example-waf",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is protected.example.com and path-pattern is /*, forward to protected-service:80",
 			}}},
@@ -192,9 +208,11 @@ var rows = []row{
 	{
 		file: "14-access-logs.yaml", namespace: "access-logs",
 		balancers: []balancer{{
-			objects: []string{"logged-ingress"}, name: "k8s-accesslo-loggedin-32727ffef6", managed: "k8s-accesslo-loggedin-d8260b96d6",
+			objects: []string{"logged-ingress"}, name: "k8s-accesslo-loggedin-32727ffef6",
+			managed: "k8s-accesslo-loggedin-d8260b96d6",
 			attributes: map[string]string{
-				"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "my-access-logs-bucket", "access_logs.s3.prefix": "alb-logs",
+				"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "my-access-logs-bucket",
+				"access_logs.s3.prefix": "alb-logs",
 			},
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is monitored.example.com and path-pattern is /*, forward to monitored-service:80",
@@ -227,7 +245,8 @@ var rows = []row{
 				"if host-header is app1.example.com and path-pattern is /*, forward to app1-service:80",
 				"if host-header is app2.example.com and path-pattern is /*, forward to app2-service:80",
 			}}},
-			groups: []targetGroup{{service: "app1-service:80", ingress: "app1-ingress"}, {service: "app2-service:80", ingress: "app2-ingress"}},
+			groups: []targetGroup{{service: "app1-service:80", ingress: "app1-ingress"},
+				{service: "app2-service:80", ingress: "app2-ingress"}},
 		}},
 		asks: []ask{
 			{url: "http://app1.example.com/", status: 200, service: "app1-service"},
@@ -240,15 +259,18 @@ var rows = []row{
 		file: "17-ecommerce.yaml", namespace: "ecommerce",
 		balancers: []balancer{
 			{
-				objects: []string{"ecommerce-web"}, name: "k8s-ecommerc-ecommerc-2bc890a5fb", managed: "k8s-ecommerc-ecommerc-1280082d98", webACL: "ecommerce-waf",
+				objects: []string{"ecommerce-web"}, name: "k8s-ecommerc-ecommerc-2bc890a5fb",
+				managed: "k8s-ecommerc-ecommerc-1280082d98", webACL: "ecommerce-waf",
 				listeners: []listener{{port: 443, protocol: "HTTPS", certificates: []string{"4"}, rules: []string{
 					"if host-header is shop.example.com and path-pattern is /api or /api/*, forward to api-service:8080",
 					"if host-header is shop.example.com and path-pattern is /*, forward to frontend-service:80",
 				}}},
-				groups: []targetGroup{{service: "frontend-service:80", port: 8080, targets: 2}, {service: "api-service:8080", port: 8080, targets: 2}},
+				groups: []targetGroup{{service: "frontend-service:80", port: 8080, targets: 2},
+					{service: "api-service:8080", port: 8080, targets: 2}},
 			},
 			{
-				objects: []string{"database-nlb"}, nlb: true, name: "k8s-ecommerc-database-", internal: true, own: []string{"sg-00000000000000d01"},
+				objects: []string{"database-nlb"}, nlb: true, name: "k8s-ecommerc-database-", internal: true, own: []string{
+					"sg-00000000000000d01"},
 				listeners: []listener{{port: 5432, protocol: "TCP", otherwise: "forward to database-nlb:5432"}},
 				groups:    []targetGroup{{service: "database-nlb:5432", port: 5432, targets: 2}},
 			},
@@ -265,9 +287,11 @@ var rows = []row{
 		file: "18-microservices.yaml", namespace: "microservices",
 		without: []string{"ModifyLoadBalancerAttributes"}, // the attributes that it names are AWS's defaults
 		balancers: []balancer{{
-			objects: []string{"microservices-gateway"}, name: "k8s-microser-microser-4ae17af88d", managed: "k8s-microser-microser-ce1708010e",
+			objects: []string{"microservices-gateway"}, name: "k8s-microser-microser-4ae17af88d",
+			managed: "k8s-microser-microser-ce1708010e",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
-				"if host-header is api.company.com and path-pattern is /inventory or /inventory/*, forward to inventory-service:8080",
+				"if host-header is api.company.com and path-pattern is /inventory or /inventory/*, forward to " +
+					"inventory-service:8080",
 				"if host-header is api.company.com and path-pattern is /payments or /payments/*, forward to payment-service:8080",
 				"if host-header is api.company.com and path-pattern is /orders or /orders/*, forward to order-service:8080",
 				"if host-header is api.company.com and path-pattern is /users or /users/*, forward to user-service:8080",
@@ -291,7 +315,8 @@ var rows = []row{
 	{
 		file: "19-internal-alb.yaml", namespace: "internal-alb",
 		balancers: []balancer{{
-			objects: []string{"internal-ingress"}, name: "k8s-internal-internal-9f412465ac", managed: "k8s-internal-internal-0a7872ccd0", internal: true,
+			objects: []string{"internal-ingress"}, name: "k8s-internal-internal-9f412465ac",
+			managed: "k8s-internal-internal-0a7872ccd0", internal: true,
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is internal.example.com and path-pattern is /*, forward to internal-service:80",
 			}}},
@@ -302,7 +327,8 @@ var rows = []row{
 	{
 		file: "24-instance-mode.yaml", namespace: "instance-mode",
 		balancers: []balancer{{
-			objects: []string{"instance-ingress"}, name: "k8s-instance-instance-0db4032214", managed: "k8s-instance-instance-12df149aed",
+			objects: []string{"instance-ingress"}, name: "k8s-instance-instance-0db4032214",
+			managed: "k8s-instance-instance-12df149aed",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is instance.example.com and path-pattern is /*, forward to web-service:80",
 			}}},
@@ -344,14 +370,16 @@ var rows = []row{
 		asks: []ask{
 			{url: "http://plain.example.com/", status: 200, service: "web-service"},
 			{url: "https://plain.example.com/"},
-			{balancer: 1, url: "https://default.example.com/", status: 200, service: "web-service", certificate: "default.example.com"},
+			{balancer: 1, url: "https://default.example.com/", status: 200, service: "web-service",
+				certificate: "default.example.com"},
 			{balancer: 1, url: "http://default.example.com/"},
 		},
 	},
 	{
 		file: "27-explicit-subnets.yaml", namespace: "explicit-subnets",
 		balancers: []balancer{{
-			objects: []string{"subnets-ingress"}, name: "k8s-explicit-subnetsi-1e4120f0a0", managed: "k8s-explicit-subnetsi-c8975a2bab",
+			objects: []string{"subnets-ingress"}, name: "k8s-explicit-subnetsi-1e4120f0a0",
+			managed: "k8s-explicit-subnetsi-c8975a2bab",
 			subnets: []string{"subnet-00000000000000a01", "subnet-00000000000000c01"},
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is subnets.example.com and path-pattern is /*, forward to web-service:80",
@@ -364,9 +392,11 @@ var rows = []row{
 	{
 		file: "43-game-2048.yaml", namespace: "2048-game",
 		balancers: []balancer{{
-			objects: []string{"2048-ingress"}, name: "k8s-2048game-2048ingr-ce579050b3", managed: "k8s-2048game-2048ingr-41f7ff76fd",
-			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{"if path-pattern is /*, forward to service-2048:80"}}},
-			groups:    []targetGroup{{service: "service-2048:80"}},
+			objects: []string{"2048-ingress"}, name: "k8s-2048game-2048ingr-ce579050b3",
+			managed: "k8s-2048game-2048ingr-41f7ff76fd",
+			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{"if path-pattern is /*, forward to " +
+				"service-2048:80"}}},
+			groups: []targetGroup{{service: "service-2048:80"}},
 		}},
 		asks:  []ask{{url: "http://any.example.org/", status: 200}},
 		story: listGame,
@@ -398,7 +428,8 @@ var rows = []row{
 	{
 		file: "51-external-dns.yaml", namespace: "external-dns",
 		balancers: []balancer{{
-			objects: []string{"my-app-ingress"}, name: "k8s-external-myapping-20458a4c76", managed: "k8s-external-myapping-76c484a9a9",
+			objects: []string{"my-app-ingress"}, name: "k8s-external-myapping-20458a4c76",
+			managed: "k8s-external-myapping-76c484a9a9",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is myapp.example.com and path-pattern is /*, forward to my-app-service:80",
 			}}},
@@ -413,7 +444,8 @@ var rows = []row{
 	{
 		file: "52-nginx-complete.yaml", namespace: "nginx-complete",
 		balancers: []balancer{{
-			objects: []string{"nginx-ingress"}, name: "k8s-nginxcom-nginxing-8b2f727c7f", managed: "k8s-nginxcom-nginxing-378b491c95",
+			objects: []string{"nginx-ingress"}, name: "k8s-nginxcom-nginxing-8b2f727c7f",
+			managed: "k8s-nginxcom-nginxing-378b491c95",
 			listeners: []listener{
 				{port: 80, protocol: "HTTP", otherwise: redirectTo443},
 				{port: 443, protocol: "HTTPS", certificates: []string{"6"}, rules: []string{
@@ -430,7 +462,8 @@ var rows = []row{
 	{
 		file: "54-bad-gateway.yaml", namespace: "bad-gateway",
 		balancers: []balancer{{
-			objects: []string{"my-app-ingress"}, name: "k8s-badgatew-myapping-3c39537511", managed: "k8s-badgatew-myapping-75c5410456",
+			objects: []string{"my-app-ingress"}, name: "k8s-badgatew-myapping-3c39537511",
+			managed: "k8s-badgatew-myapping-75c5410456",
 			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
 				"if host-header is broken.example.com and path-pattern is /*, forward to my-app-service:80",
 			}}},

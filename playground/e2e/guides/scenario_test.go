@@ -88,7 +88,8 @@ func (s *scenario) toldOff(t *testing.T) {
 	t.Helper()
 	for _, reason := range s.warnings {
 		s.c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
-			events, err := s.c.Client.CoreV1().Events(s.namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=" + reason})
+			events, err := s.c.Client.CoreV1().Events(s.namespace).List(ctx, metav1.ListOptions{
+				FieldSelector: "reason=" + reason})
 			if err == nil && len(events.Items) == 0 {
 				err = errors.New("no such warning")
 			}
@@ -229,7 +230,8 @@ func forwarded(ps *problems, r harness.Response, lb simclient.LoadBalancer, sche
 	if port == 0 {
 		port = map[string]int{"http": 80, "https": 443}[scheme]
 	}
-	ps.same("X-Forwarded-Proto, -Port", []string{h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port")}, []string{scheme, fmt.Sprint(port)})
+	ps.same("X-Forwarded-Proto, -Port", []string{h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port")},
+		[]string{scheme, fmt.Sprint(port)})
 	if h.Get("X-Forwarded-For") == "" || h.Get("X-Amzn-Trace-Id") == "" {
 		ps.add("X-Forwarded-For %q, X-Amzn-Trace-Id %q", h.Get("X-Forwarded-For"), h.Get("X-Amzn-Trace-Id"))
 	}
@@ -314,8 +316,8 @@ func (s *scenario) remove(t *testing.T) {
 	last()
 }
 
-// watchServices watches the Services with load balancers to their end; the returned function demands that their status named
-// none at last.
+// watchServices watches the Services with load balancers to their end; the returned function demands that their status
+// named none at last.
 func (s *scenario) watchServices(t *testing.T) func() {
 	t.Helper()
 	var checks []func()
@@ -323,7 +325,8 @@ func (s *scenario) watchServices(t *testing.T) func() {
 		if !b.nlb || b.gateway != nil {
 			continue
 		}
-		w, err := s.c.Client.CoreV1().Services(s.namespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + b.objects[0]})
+		w, err := s.c.Client.CoreV1().Services(s.namespace).Watch(t.Context(), metav1.ListOptions{
+			FieldSelector: "metadata.name=" + b.objects[0]})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,8 +40,8 @@ func (s *scenario) annotate(t *testing.T, ingress string, annotations ...string)
 // url of a load balancer of the row.
 func (s *scenario) url(t *testing.T, index int) string { return "http://" + s.host(t, index) + "/" }
 
-// wrote waits until the controller is idle after an edit that brings passes, and compares what it changed. An attempt at what the
-// object wished before, and AWS refused, may fall into that time.
+// wrote waits until the controller is idle after an edit that brings passes, and compares what it changed. An attempt
+// at what the object wished before, and AWS refused, may fall into that time.
 func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *picture) error, want ...string) {
 	t.Helper()
 	mark := s.c.Mark()
@@ -66,22 +66,24 @@ func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *pi
 // warned waits for a Warning that contains all of the texts.
 func (s *scenario) warned(t *testing.T, kind, namespace, name, reason string, contains ...string) {
 	t.Helper()
-	s.c.WaitFor(t, fmt.Sprintf("the Warning %s %q on %s %s/%s", reason, contains, kind, namespace, name), func(ctx context.Context) error {
-		list, err := s.c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-			FieldSelector: "type=" + corev1.EventTypeWarning + ",involvedObject.kind=" + kind + ",involvedObject.name=" + name,
-		})
-		if err != nil {
-			return err
-		}
-		var seen []string
-		for _, e := range list.Items {
-			if (reason == "" || e.Reason == reason) && !slices.ContainsFunc(contains, func(text string) bool { return !strings.Contains(e.Message, text) }) {
-				return nil
+	s.c.WaitFor(t, fmt.Sprintf("the Warning %s %q on %s %s/%s", reason, contains, kind, namespace, name),
+		func(ctx context.Context) error {
+			list, err := s.c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+				FieldSelector: "type=" + corev1.EventTypeWarning + ",involvedObject.kind=" + kind + ",involvedObject.name=" + name,
+			})
+			if err != nil {
+				return err
 			}
-			seen = append(seen, e.Reason+": "+e.Message)
-		}
-		return fmt.Errorf("there are: %s", strings.Join(seen, "; "))
-	})
+			var seen []string
+			for _, e := range list.Items {
+				if (reason == "" || e.Reason == reason) && !slices.ContainsFunc(contains,
+					func(text string) bool { return !strings.Contains(e.Message, text) }) {
+					return nil
+				}
+				seen = append(seen, e.Reason+": "+e.Message)
+			}
+			return fmt.Errorf("there are: %s", strings.Join(seen, "; "))
+		})
 }
 
 // printed demands lines of kubectl's output, compared word by word; "…" stands for any words at the end.
@@ -138,8 +140,8 @@ func (s *scenario) count(t *testing.T, a ask, n int) map[string]int {
 	return answers
 }
 
-// share demands that about so many of a sample are answered so, and the rest by the other one. Three standard deviations are
-// allowed; one sample in 370 lies outside of them by chance, so a second one decides.
+// share demands that about so many of a sample are answered so, and the rest by the other one. Three standard
+// deviations are allowed; one sample in 370 lies outside of them by chance, so a second one decides.
 func (s *scenario) share(t *testing.T, percent, deviation int, answer, other string) {
 	t.Helper()
 	var answers map[string]int
@@ -165,7 +167,8 @@ func shiftWeights(t *testing.T, s *scenario) {
 			return err
 		}
 		for _, tg := range p.aws.TargetGroups {
-			if strings.HasSuffix(tg.Tags["ingress.k8s.aws/resource"], "-green-service:80") && strings.HasPrefix(tg.Tags["ingress.k8s.aws/resource"], s.namespace+"/") && len(tg.Targets) > 0 {
+			if strings.HasSuffix(tg.Tags["ingress.k8s.aws/resource"], "-green-service:80") &&
+				strings.HasPrefix(tg.Tags["ingress.k8s.aws/resource"], s.namespace+"/") && len(tg.Targets) > 0 {
 				return fmt.Errorf("%v", tg.Targets)
 			}
 		}
@@ -196,7 +199,9 @@ func relabelNode(t *testing.T, s *scenario) {
 		t.Helper()
 		s.c.WaitFor(t, fmt.Sprintf("registered %s: %v", instance, want), func(context.Context) error {
 			tg, _ := (&picture{aws: s.c.Simulator.Resources()}).targetGroup("example-tg-instance")
-			have := slices.ContainsFunc(tg.Targets, func(x simclient.Target) bool { return x.ID == instance && x.State != "draining" })
+			have := slices.ContainsFunc(tg.Targets, func(x simclient.Target) bool {
+				return x.ID == instance && x.State != "draining"
+			})
 			if have != want {
 				return fmt.Errorf("targets: %v", tg.Targets)
 			}
@@ -232,12 +237,16 @@ func onlyFromInside(t *testing.T, s *scenario) {
 
 // refuseOutsider shows that the class admits one namespace only.
 func refuseOutsider(t *testing.T, s *scenario) {
-	s.printed(t, s.kubectl(t, "get", "ingressclass"), "dev-alb ingress.k8s.aws/alb IngressClassParams.elbv2.k8s.aws/dev-class-params …")
-	s.printed(t, s.kubectl(t, "get", "ingressclassparams"), "NAME GROUP-NAME SCHEME IP-ADDRESS-TYPE AGE", "dev-class-params internet-facing ipv4 …")
+	s.printed(t, s.kubectl(t, "get", "ingressclass"),
+		"dev-alb ingress.k8s.aws/alb IngressClassParams.elbv2.k8s.aws/dev-class-params …")
+	s.printed(t, s.kubectl(t, "get", "ingressclassparams"), "NAME GROUP-NAME SCHEME IP-ADDRESS-TYPE AGE",
+		"dev-class-params internet-facing ipv4 …")
 	path := s.c.Repo.Example(filepath.Join("guides", "refused", "15-class-in-wrong-namespace.yaml"))
 	mark := s.c.Mark()
-	s.refused(t, path, "invalid ingress class: namespaceSelector of IngressClassParams dev-class-params mismatch", "add the labels of the selector to the namespace")
-	if _, err := s.c.Client.NetworkingV1().Ingresses("dev-outsider").Get(t.Context(), "dev-app", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	s.refused(t, path, "invalid ingress class: namespaceSelector of IngressClassParams dev-class-params mismatch",
+		"add the labels of the selector to the namespace")
+	if _, err := s.c.Client.NetworkingV1().Ingresses("dev-outsider").Get(t.Context(), "dev-app",
+		metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the outsider was stored: %v", err)
 	}
 	if w := s.c.Writes(mark); len(w) > 0 {
@@ -373,7 +382,10 @@ func scaleUnderLoad(t *testing.T, s *scenario) {
 		t.Errorf("from 3 to 5 pods: %s", tally)
 	}
 	// These pods do not wait before they end: some requests meet one that is no more.
-	traffic = scene.Send(t, s.c, url, "ip.example.com", func(r harness.Response) bool { return r.Status == 200 || r.Status == 502 })
+	traffic = scene.Send(t, s.c, url, "ip.example.com", func(r harness.Response) bool {
+		return r.Status == 200 ||
+			r.Status == 502
+	})
 	resized(1)
 	failed := traffic.Stop()
 	if failed.Failed > 0 {
@@ -389,7 +401,9 @@ func scaleUnderLoad(t *testing.T, s *scenario) {
 func changeSubnets(t *testing.T, s *scenario) {
 	const a, b, c = "subnet-00000000000000a01", "subnet-00000000000000b01", "subnet-00000000000000c01"
 	arn := s.c.LoadBalancer(t, s.balancers[0].name).ARN
-	s.wrote(t, "a third subnet", func() { s.annotate(t, "subnets-ingress", "subnets="+a+","+b+","+c) }, func(p *picture) error {
+	s.wrote(t, "a third subnet", func() {
+		s.annotate(t, "subnets-ingress", "subnets="+a+","+b+","+c)
+	}, func(p *picture) error {
 		lb, _ := p.loadBalancer(s.balancers[0].name)
 		if len(lb.Zones) != 3 || lb.ARN != arn {
 			return fmt.Errorf("%s in %d zones", lb.ARN, len(lb.Zones))
@@ -397,7 +411,8 @@ func changeSubnets(t *testing.T, s *scenario) {
 		return nil
 	}, "elasticloadbalancing SetSubnets")
 	s.annotate(t, "subnets-ingress", "subnets="+a)
-	s.warned(t, "Ingress", s.namespace, "subnets-ingress", "FailedBuildModel", "subnet", "alb.ingress.kubernetes.io/subnets")
+	s.warned(t, "Ingress", s.namespace, "subnets-ingress", "FailedBuildModel", "subnet",
+		"alb.ingress.kubernetes.io/subnets")
 	s.annotate(t, "subnets-ingress", "subnets="+a+",subnet-00000000000000a02")
 	s.warned(t, "Ingress", s.namespace, "subnets-ingress", "FailedBuildModel", "us-west-2a")
 	s.annotate(t, "subnets-ingress", "subnets="+a+","+c)
@@ -412,7 +427,8 @@ func listGame(t *testing.T, s *scenario) {
 func repairPort(t *testing.T, s *scenario) {
 	tg := func() simclient.TargetGroup { return s.c.TargetGroups(s.c.LoadBalancer(t, s.balancers[0].name))[0] }
 	before := tg().ARN
-	s.kubectl(t, "patch", "service", "my-app-service", "-n", s.namespace, "-p", `{"spec":{"ports":[{"port":80,"targetPort":8081}]}}`)
+	s.kubectl(t, "patch", "service", "my-app-service", "-n", s.namespace, "-p",
+		`{"spec":{"ports":[{"port":80,"targetPort":8081}]}}`)
 	s.c.WaitGet(t, s.url(t, 0), "broken.example.com", 200, "my-app-service")
 	if after := tg().ARN; after != before {
 		t.Errorf("the target group is another one: %s, was %s", after, before)

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// change is what happens while requests are made, to several load balancers side by side; all is afterwards as it was before.
+// change is what happens while requests are made, to several load balancers side by side; all is afterwards as it was
+// before.
 type change struct {
 	name string
 	of   func(*scene) bool // the load balancers that it concerns; nil = all
@@ -58,10 +59,12 @@ func changes() []change {
 	for _, x := range pods {
 		all = append(all, soon(x))
 	}
-	return append(append(append(all, change{name: "node death", begin: death, make: loseNode}), controllerChanges...), edits...)
+	return append(append(append(all, change{name: "node death", begin: death, make: loseNode}), controllerChanges...),
+		edits...)
 }
 
-// soonOut and lateOut are how long network load balancers may go on to send connections to a target that was deregistered.
+// soonOut and lateOut are how long network load balancers may go on to send connections to a target that was
+// deregistered.
 const soonOut, lateOut = 10 * time.Second, 90 * time.Second
 
 // soon is a change where network load balancers take less time for a deregistration.
@@ -102,8 +105,8 @@ func restart(t *testing.T, s *scene) {
 	s.Kubectl(t, "rollout", "restart", "deployment", "-n", s.namespace, "web")
 }
 
-// firstEnds waits until a rollout has asked the first pod to end. A pod without a grace period is gone before it can be seen to end, so that those are counted that the rollout
-// has not replaced.
+// firstEnds waits until a rollout has asked the first pod to end. A pod without a grace period is gone before it can be
+// seen to end, so that those are counted that the rollout has not replaced.
 func (s *scene) firstEnds(t *testing.T) {
 	t.Helper()
 	s.WaitFor(t, "the first pod of "+s.namespace+" to end", func(ctx context.Context) error {
@@ -111,7 +114,8 @@ func (s *scene) firstEnds(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if former := d.Status.Replicas - d.Status.UpdatedReplicas; d.Status.ObservedGeneration == d.Generation && former < *d.Spec.Replicas {
+		if former := d.Status.Replicas - d.Status.UpdatedReplicas; d.Status.ObservedGeneration == d.Generation &&
+			former < *d.Spec.Replicas {
 			return nil
 		}
 		return errors.New("none ends")
@@ -134,7 +138,8 @@ func cordon(t *testing.T, c *harness.Cluster, _ []*scene) moment {
 	t.Helper()
 	name := c.Simulator.Seed().Cluster.Nodes[0].Name
 	mark := func(t *testing.T, on bool) {
-		if _, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, on), metav1.PatchOptions{}); err != nil {
+		if _, err := c.Client.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType,
+			fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, on), metav1.PatchOptions{}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -32,7 +32,8 @@ var controllerChanges = []change{
 		s.sleepFor(t, s.drain+untilTakenOver)
 		meanwhile(t, s, m)
 	}},
-	{name: "rolling update, leader loses its lease", begin: func(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
+	{name: "rolling update, leader loses its lease", begin: func(t *testing.T, c *harness.Cluster,
+		scenes []*scene) moment {
 		short := slices.DeleteFunc(slices.Clone(scenes), func(s *scene) bool { return s.sleeps >= s.drain+untilTakenOver })
 		for _, s := range short {
 			s.sleepFor(t, s.drain+untilTakenOver)
@@ -62,17 +63,20 @@ func meanwhile(t *testing.T, s *scene, m moment) {
 
 const (
 	elect = "--enable-leader-election=true"
-	// untilTakenOver is for how many seconds of the machine's a pod goes on longer where a leader is killed: its lease is no shorter here than in a cluster.
+	// untilTakenOver is for how many seconds of the machine's a pod goes on longer where a leader is killed: its lease is
+	// no shorter here than in a cluster.
 	untilTakenOver = 20
 )
 
-// succession has a second process lead, which then ends. The playground's own controller waits beside it, serves the webhooks, and takes over.
+// succession has a second process lead, which then ends. The playground's own controller waits beside it, serves the
+// webhooks, and takes over.
 func succession(t *testing.T, c *harness.Cluster, end func(*testing.T, *harness.Process)) moment {
 	t.Helper()
 	c.RestartController(t, elect)
 	seeded := c.Simulator.Seed()
 	leader := c.StartProcess(t, []string{
-		"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001", "AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001",
+		"AWS_SECRET_ACCESS_KEY=playground", "AWS_EC2_METADATA_DISABLED=true",
 	}, "--aws-region="+seeded.Region, "--aws-vpc-id="+seeded.VPC.ID, elect)
 	c.WaitFor(t, "the second process", func(ctx context.Context) error {
 		status, body, err := harness.Page(ctx, leader.Health+"/readyz")

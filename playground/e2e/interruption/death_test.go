@@ -20,12 +20,13 @@ import (
 // grace is after how long without a heartbeat Kubernetes takes a node for lost, by the clock of the account.
 const grace = 40 * time.Second
 
-// takenOut bounds the time from a node and pods that are not ready to the last deregistration of their targets, on the machine's clock: 20 s, and more if the
-// machine runs much else.
+// takenOut bounds the time from a node and pods that are not ready to the last deregistration of their targets, on the
+// machine's clock: 20 s, and more if the machine runs much else.
 func (s *scene) takenOut() time.Duration { return 2 * time.Duration(s.drain) * time.Second }
 
-// death kills a node, and returns when no new request can meet it: its pods are in no EndpointSlice, by which other nodes forward, its targets are deregistered,
-// and load balancers send nothing more to them. Until then requests fail whatever a controller does, and connections to the dead pods are lost.
+// death kills a node, and returns when no new request can meet it: its pods are in no EndpointSlice, by which other
+// nodes forward, its targets are deregistered, and load balancers send nothing more to them. Until then requests fail
+// whatever a controller does, and connections to the dead pods are lost.
 func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 	t.Helper()
 	name := c.Simulator.Seed().Cluster.Nodes[0].Name
@@ -38,7 +39,8 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 	}
 	revived := false
 	revive := func() {
-		if err := c.Client.CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := c.Client.CoreV1().Nodes().Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil &&
+			!apierrors.IsNotFound(err) {
 			t.Error(err)
 		}
 		if err := c.Env.Cluster.ReviveNode(context.Background(), name); err != nil {
@@ -55,8 +57,12 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 	now := time.Now()
 	unready(t, c, name)
 	for _, s := range scenes {
-		s.WaitFor(t, "no endpoint of "+s.namespace+" on the dead node", func(ctx context.Context) error { return s.noneReadyOn(ctx, name) })
-		s.WaitFor(t, "no target of "+s.namespace+" on the dead node", func(context.Context) error { return s.noneOf(t, former[s]) })
+		s.WaitFor(t, "no endpoint of "+s.namespace+" on the dead node", func(ctx context.Context) error {
+			return s.noneReadyOn(ctx, name)
+		})
+		s.WaitFor(t, "no target of "+s.namespace+" on the dead node", func(context.Context) error {
+			return s.noneOf(t, former[s])
+		})
 	}
 	if took := time.Since(now); took > scenes[0].takenOut() {
 		t.Errorf("the targets of a node that is not ready were deregistered after %v", took)
@@ -64,7 +70,8 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 		t.Logf("the targets of a node that is not ready were deregistered after %v", took)
 	}
 	for _, s := range scenes {
-		s.WaitFor(t, "the load balancer of "+s.namespace+" to leave the dead targets out", func(context.Context) error { return s.noneInFlowOf(former[s]) })
+		s.WaitFor(t, "the load balancer of "+s.namespace+" to leave the dead targets out",
+			func(context.Context) error { return s.noneInFlowOf(former[s]) })
 	}
 	m := once(func(t *testing.T) { forget(t, c, name) })
 	m.node = name
@@ -85,7 +92,8 @@ func death(t *testing.T, c *harness.Cluster, scenes []*scene) moment {
 	return m
 }
 
-// forget is what a cluster does about a machine that is gone: the cloud provider deletes its Node, the collector of garbage its pods.
+// forget is what a cluster does about a machine that is gone: the cloud provider deletes its Node, the collector of
+// garbage its pods.
 func forget(t *testing.T, c *harness.Cluster, node string) {
 	t.Helper()
 	if err := c.Client.CoreV1().Nodes().Delete(t.Context(), node, metav1.DeleteOptions{}); err != nil {
@@ -93,7 +101,8 @@ func forget(t *testing.T, c *harness.Cluster, node string) {
 	}
 	zero := int64(0)
 	for _, p := range podsOn(t, c, node) {
-		if err := c.Client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
+		if err := c.Client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{
+			GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
 			t.Error(err)
 		}
 	}
@@ -103,13 +112,18 @@ func forget(t *testing.T, c *harness.Cluster, node string) {
 func unready(t *testing.T, c *harness.Cluster, node string) {
 	t.Helper()
 	since := time.Now().UTC().Format(time.RFC3339)
-	lost := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%q}]}}`, since)
-	if _, err := c.Client.CoreV1().Nodes().Patch(t.Context(), node, types.StrategicMergePatchType, lost, metav1.PatchOptions{}, "status"); err != nil {
+	lost := fmt.Appendf(nil,
+		`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%q}]}}`, since)
+	if _, err := c.Client.CoreV1().Nodes().Patch(t.Context(), node, types.StrategicMergePatchType, lost,
+		metav1.PatchOptions{}, "status"); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range podsOn(t, c, node) {
-		down := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":"False","reason":"NodeNotReady","lastTransitionTime":%q}]}}`, since)
-		if _, err := c.Client.CoreV1().Pods(p.Namespace).Patch(t.Context(), p.Name, types.StrategicMergePatchType, down, metav1.PatchOptions{}, "status"); err != nil {
+		down := fmt.Appendf(nil,
+			`{"status":{"conditions":[{"type":"Ready","status":"False","reason":"NodeNotReady","lastTransitionTime":%q}]}}`,
+			since)
+		if _, err := c.Client.CoreV1().Pods(p.Namespace).Patch(t.Context(), p.Name, types.StrategicMergePatchType, down,
+			metav1.PatchOptions{}, "status"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +191,8 @@ func (s *scene) noneOf(t *testing.T, ids []string) error {
 	return nil
 }
 
-// noneInFlowOf reports which of the targets may still get connections: a network load balancer sends them to targets that drain for a while.
+// noneInFlowOf reports which of the targets may still get connections: a network load balancer sends them to targets
+// that drain for a while.
 func (s *scene) noneInFlowOf(ids []string) error {
 	a := s.Simulator.Account
 	a.Lock()
@@ -196,12 +211,15 @@ func (s *scene) noneInFlowOf(ids []string) error {
 func (s *scene) missing(t *testing.T, ids []string) []string {
 	t.Helper()
 	states := s.states(t)
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return states[id] != "" && states[id] != "draining" })
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return states[id] != "" && states[id] != "draining"
+	})
 }
 
 // noneReadyOn reports an endpoint on a node that gets connections of other nodes.
 func (s *scene) noneReadyOn(ctx context.Context, node string) error {
-	list, err := s.Client.DiscoveryV1().EndpointSlices(s.namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=web"})
+	list, err := s.Client.DiscoveryV1().EndpointSlices(s.namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=web"})
 	if err != nil {
 		return err
 	}

@@ -22,10 +22,11 @@ var edits = []change{
 		edit(t, s, key+"="+to)
 		edit(t, s)
 	}},
-	{name: "protocol", of: func(s *scene) bool { return s.otherProtocol() != "" }, make: func(t *testing.T, s *scene, _ moment) {
-		edit(t, s, s.otherProtocol())
-		edit(t, s)
-	}},
+	{name: "protocol", of: func(s *scene) bool { return s.otherProtocol() != "" },
+		make: func(t *testing.T, s *scene, _ moment) {
+			edit(t, s, s.otherProtocol())
+			edit(t, s)
+		}},
 	{name: "health check", make: func(t *testing.T, s *scene, _ moment) {
 		switch {
 		case s.local: // nodes answer for their pods, by HTTP
@@ -52,7 +53,8 @@ func (s *scene) otherProtocol() string {
 	switch {
 	case s.network && s.protocol == requests:
 		return tcpUDP
-	case !s.network && s.protocol == streams: // target groups of HTTP2 need HTTPS listeners, and answer 464 to clients of HTTP/1.1
+	// target groups of HTTP2 need HTTPS listeners, and answer 464 to clients of HTTP/1.1
+	case !s.network && s.protocol == streams:
 		return "backend-protocol-version=HTTP2"
 	}
 	return ""
@@ -78,8 +80,8 @@ func port(t *testing.T, s *scene, n int) {
 	})
 }
 
-// edit puts the Service and the Ingress with annotations in the place of those that are there, and waits until that serves alone. Targets of before may drain, until the
-// last edit is made: requests are made for longer than that takes.
+// edit puts the Service and the Ingress with annotations in the place of those that are there, and waits until that
+// serves alone. Targets of before may drain, until the last edit is made: requests are made for longer than that takes.
 func edit(t *testing.T, s *scene, annotations ...string) {
 	t.Helper()
 	before := s.TargetGroups(s.LoadBalancer(t, s.host))
@@ -90,7 +92,8 @@ func edit(t *testing.T, s *scene, annotations ...string) {
 	s.Kubectl(t, "replace", "-f", path) // an apply takes two ports of one number for one
 	s.WaitFor(t, "the edit of "+s.namespace+" to reach AWS", func(context.Context) error {
 		after := s.TargetGroups(s.LoadBalancer(t, s.host))
-		if len(after) != 1 || len(before) == 1 && after[0].ARN == before[0].ARN && after[0].HealthCheck == before[0].HealthCheck {
+		if len(after) != 1 || len(before) == 1 && after[0].ARN == before[0].ARN &&
+			after[0].HealthCheck == before[0].HealthCheck {
 			return fmt.Errorf("it has not")
 		}
 		return nil

@@ -23,7 +23,8 @@ const (
 
 // inPart are the cells that every run of the tests measures: load balancers by change.
 var inPart = map[string][]string{
-	"rolling update":                            {"NLB ip", "NLB Local", "NLB TLS", "NLB UDP", "ALB gRPC", "ALB WebSocket"},
+	"rolling update": {"NLB ip", "NLB Local", "NLB TLS", "NLB UDP", "ALB gRPC",
+		"ALB WebSocket"},
 	"scale-in, 10 to 4 and back":                {"NLB ip"},
 	"node drain":                                {"NLB ip", "ALB ip"},
 	"node death":                                {"NLB ip", "NLB instance", "ALB ip"},
@@ -33,7 +34,8 @@ var inPart = map[string][]string{
 	"target port":                               {"ALB ip"},
 }
 
-// losing is the cell that every run measures without what the controller gives pods for their end, too: if nothing were lost there, the table would show nothing.
+// losing is the cell that every run measures without what the controller gives pods for their end, too: if nothing were
+// lost there, the table would show nothing.
 var losing = cell{Change: "rolling update", Balancer: "NLB ip"}
 
 // run is a run of the tests: what it measures, and what came of it.
@@ -175,7 +177,8 @@ func (r *run) measure(t *testing.T, x change, s *scene, m moment) {
 	})
 	got := clients.Stop()
 	if x.within && s.with && s.endsBefore(m) {
-		t.Logf("not counted: what happened took %v of the machine's time, and pods went on for %v only: %v", m.took.Round(time.Millisecond), s.goOn(), got)
+		t.Logf("not counted: what happened took %v of the machine's time, and pods went on for %v only: %v",
+			m.took.Round(time.Millisecond), s.goOn(), got)
 		return
 	}
 	r.record(t, cell{Change: x.name, Balancer: s.name}, s.with, got)
@@ -201,5 +204,6 @@ type pace struct {
 func (p pace) String() string {
 	took := time.Since(p.began)
 	left := time.Duration(float64(took) / float64(p.done) * float64(p.of-p.done))
-	return fmt.Sprintf("%d of %d changes measured in %v, about %v left", p.done, p.of, took.Round(time.Second), left.Round(time.Second))
+	return fmt.Sprintf("%d of %d changes measured in %v, about %v left", p.done, p.of, took.Round(time.Second),
+		left.Round(time.Second))
 }

@@ -42,7 +42,8 @@ type entry struct {
 	Date          string // of the last run
 }
 
-// results are the table. Each run of a cell is added to those that the file holds, and written at once, so that nothing is lost of tests that are interrupted.
+// results are the table. Each run of a cell is added to those that the file holds, and written at once, so that nothing
+// is lost of tests that are interrupted.
 type results struct {
 	path string // empty: nowhere
 
@@ -113,7 +114,8 @@ func (r *results) failures() string {
 	return fmt.Sprintf("%d requests failed that must not", r.failed)
 }
 
-// sorted are the entries in the order of changes and load balancers; those that there are no more are left out. The caller holds the lock.
+// sorted are the entries in the order of changes and load balancers; those that there are no more are left out. The
+// caller holds the lock.
 func (r *results) sorted() []*entry {
 	place := map[cell]int{}
 	for _, x := range changes() {
@@ -136,13 +138,15 @@ func (r *results) Markdown() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var b strings.Builder
-	b.WriteString("| change | load balancer | runs | requests | failed | runs without | failed without | last run |\n|---|---|---:|---:|---:|---:|---:|---|\n")
+	b.WriteString("| change | load balancer | runs | requests | failed | runs without | failed without | last run " +
+		"|\n|---|---|---:|---:|---:|---:|---:|---|\n")
 	for _, e := range r.sorted() {
 		without := ""
 		if e.Without.Runs > 0 {
 			without = fmt.Sprintf("%s of %s", grouped(e.Without.Failed), grouped(e.Without.Requests))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s | %d | %s | %s |\n", e.Change, e.Balancer, e.With.Runs, grouped(e.With.Requests), grouped(e.With.Failed), e.Without.Runs, without, e.Date)
+		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s | %d | %s | %s |\n", e.Change, e.Balancer, e.With.Runs,
+			grouped(e.With.Requests), grouped(e.With.Failed), e.Without.Runs, without, e.Date)
 	}
 	return b.String()
 }
@@ -185,7 +189,8 @@ func TestThePageShowsTheResults(t *testing.T) {
 	case !*update:
 		t.Errorf("the table of docs/benchmarks.md is not that of testdata/results.json: run \"make interruptions-page\"")
 	default:
-		if err := os.WriteFile(path, []byte(before+begins+want+ends+after), 0o644); err != nil { //nolint:gosec // documentation
+		//nolint:gosec // documentation
+		if err := os.WriteFile(path, []byte(before+begins+want+ends+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,7 +210,8 @@ func TestRunsAreAddedToThoseOfAnEarlierProcess(t *testing.T) {
 	r.add(t, first, true, load.Result{Requests: 234})
 	r.add(t, first, false, load.Result{Requests: 50, Failed: 7})
 	today := r.entries[first].Date
-	want := "| rolling update | NLB ip | 3 | 1,254 | 1 | 1 | 7 of 50 | " + today + " |\n| rolling update | ALB ip | 1 | 1,000 | 0 | 0 |  | " + today + " |\n"
+	want := "| rolling update | NLB ip | 3 | 1,254 | 1 | 1 | 7 of 50 | " + today +
+		" |\n| rolling update | ALB ip | 1 | 1,000 | 0 | 0 |  | " + today + " |\n"
 	if _, got, _ := strings.Cut(open(t, path).Markdown(), "---|\n"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

@@ -1,8 +1,10 @@
-// Package interruption shows end to end how many requests are lost while pods, nodes, settings and the controller change: a table of changes by load balancers,
-// at the times that AWS takes, on a clock that runs thirty times as fast as the machine's. It has tests only.
+// Package interruption shows end to end how many requests are lost while pods, nodes, settings and the controller
+// change: a table of changes by load balancers, at the times that AWS takes, on a clock that runs thirty times as fast
+// as the machine's. It has tests only.
 //
-// A run of the tests takes a part of the table. LBC_INTERRUPTION_RUNS=20 takes all of it so often, with and without what the controller gives pods for their
-// end; "make interruptions" does that, and "make interruptions-page" writes its results into docs/benchmarks.md.
+// A run of the tests takes a part of the table. LBC_INTERRUPTION_RUNS=20 takes all of it so often, with and without
+// what the controller gives pods for their end; "make interruptions" does that, and "make interruptions-page" writes
+// its results into docs/benchmarks.md.
 package interruption
 
 import (
@@ -29,18 +31,21 @@ const speed = 30
 
 // times are AWS's own, but for the provisioning of load balancers, for which nobody waits here.
 var times = account.Profile{
-	Name: "interruption", TargetInitial: 10 * time.Second, NetworkTargetInitial: time.Minute, NetworkDeregister: lateOut, Draining: 5 * time.Minute,
+	Name: "interruption", TargetInitial: 10 * time.Second, NetworkTargetInitial: time.Minute, NetworkDeregister: lateOut,
+	Draining: 5 * time.Minute,
 }
 
-// drainFor is for how many seconds of the machine's a pod that is asked to end goes on: what the controller would compute, and more than the time of a restart
-// of the controller, which is no faster here. restart is what one took at the pace of this machine.
+// drainFor is for how many seconds of the machine's a pod that is asked to end goes on: what the controller would
+// compute, and more than the time of a restart of the controller, which is no faster here. restart is what one took at
+// the pace of this machine.
 func drainFor(restart time.Duration) int { return 180/speed + max(4, int(4*restart.Seconds())) }
 
 // goOn is how long the pods go on that are asked to end.
 func (s *scene) goOn() time.Duration { return time.Duration(cmp.Or(s.sleeps, s.drain)) * time.Second }
 
-// endsBefore reports whether pods end before what happens has, and load balancers send them nothing more: with a clock that is so much faster than the machine, a
-// restart of the controller that takes ten seconds lasts five minutes, which no drain is made for.
+// endsBefore reports whether pods end before what happens has, and load balancers send them nothing more: with a clock
+// that is so much faster than the machine, a restart of the controller that takes ten seconds lasts five minutes, which
+// no drain is made for.
 func (s *scene) endsBefore(m moment) bool { return *m.took+lateOut/speed >= s.goOn() }
 
 const pods = 10
@@ -113,7 +118,8 @@ func (s *scene) fill(t *testing.T) {
 	} else {
 		s.host = s.IngressAddress(t, s.namespace, "web")
 	}
-	s.WaitFor(t, "a binding in "+s.namespace, func(context.Context) error { // before there is none, pods get no readiness gates
+	// before there is none, pods get no readiness gates
+	s.WaitFor(t, "a binding in "+s.namespace, func(context.Context) error {
 		out, err := s.TryKubectl(t, "get", "targetgroupbindings", "-n", s.namespace, "-o", "name")
 		if err == nil && strings.TrimSpace(out) == "" {
 			err = fmt.Errorf("there is none")
@@ -155,7 +161,8 @@ func (s *scene) incomplete(t *testing.T) string {
 	for _, p := range s.all(t) {
 		l, grace := p.Spec.Containers[0].Lifecycle, *p.Spec.TerminationGracePeriodSeconds
 		sleeps := l != nil && l.PreStop != nil && l.PreStop.Sleep != nil
-		if !s.with && (l != nil || grace != 30) || s.with && (!sleeps || l.PreStop.Sleep.Seconds < int64(s.drain) || grace != l.PreStop.Sleep.Seconds+30) {
+		if !s.with && (l != nil || grace != 30) || s.with && (!sleeps || l.PreStop.Sleep.Seconds < int64(s.drain) ||
+			grace != l.PreStop.Sleep.Seconds+30) {
 			return fmt.Sprintf("%s has hooks %+v and %d seconds to end", p.Name, l, grace)
 		}
 		if gates := len(p.Spec.ReadinessGates); s.targetType == "ip" && gates != 1 {
@@ -165,7 +172,8 @@ func (s *scene) incomplete(t *testing.T) string {
 	return ""
 }
 
-// complete replaces the pods if the webhook did not answer when one was made, because the controller was down, and if a node that was drained lacks one.
+// complete replaces the pods if the webhook did not answer when one was made, because the controller was down, and if a
+// node that was drained lacks one.
 func (s *scene) complete(t *testing.T) {
 	t.Helper()
 	if why := s.incomplete(t); why != "" {
@@ -183,7 +191,8 @@ func (s *scene) complete(t *testing.T) {
 func (s *scene) sleepFor(t *testing.T, seconds int) {
 	t.Helper()
 	s.sleeps = seconds
-	s.Kubectl(t, "patch", "deployment", "-n", s.namespace, "web", "-p", fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"elbv2.k8s.aws/pod-drain-seconds":"%d"}}}}}`, seconds))
+	s.Kubectl(t, "patch", "deployment", "-n", s.namespace, "web", "-p",
+		fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"elbv2.k8s.aws/pod-drain-seconds":"%d"}}}}}`, seconds))
 }
 
 func (s *scene) workload() string {
@@ -195,7 +204,8 @@ func (s *scene) workload() string {
 		labels += ", elbv2.k8s.aws/pod-drain-inject: enabled"
 		annotations = fmt.Sprintf("elbv2.k8s.aws/pod-drain-seconds: %q", fmt.Sprint(s.drain))
 	}
-	ports := "{name: http, containerPort: 8080}, {name: other, containerPort: 8081}, {name: packets, containerPort: 8080, protocol: UDP}"
+	ports := "{name: http, containerPort: 8080}, {name: other, containerPort: 8081}, {name: packets, containerPort: " +
+		"8080, protocol: UDP}"
 	env := ""
 	if s.protocol == sockets {
 		image, env = "registry.k8s.io/gateway-api/echo-basic:v1.5.1", "\n        env: [{name: HTTP_PORT, value: \"8080\"}]"
@@ -231,9 +241,11 @@ func (s *scene) front(edits ...string) string {
 			fmt.Fprintf(&b, "    %s%s: %q\n", prefix, key, value)
 		}
 	}
-	fmt.Fprintf(&b, "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: %s\n  annotations:\n    app: web\n", s.namespace)
+	fmt.Fprintf(&b, "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: %s\n  annotations:\n "+
+		"   app: web\n", s.namespace)
 	if s.network {
-		all := []string{"scheme=internet-facing", "attributes=load_balancing.cross_zone.enabled=true"} // each zone has one node only
+		// each zone has one node only
+		all := []string{"scheme=internet-facing", "attributes=load_balancing.cross_zone.enabled=true"}
 		if s.protocol == secure {
 			all = append(all, "ssl-cert="+certificate)
 		}
@@ -243,7 +255,8 @@ func (s *scene) front(edits ...string) string {
 		if s.protocol == datagrams {
 			all = append(all, tcpUDP)
 		}
-		annotate("service.beta.kubernetes.io/aws-load-balancer-", edited(append(all, "nlb-target-type="+s.targetType), edits)...)
+		annotate("service.beta.kubernetes.io/aws-load-balancer-",
+			edited(append(all, "nlb-target-type="+s.targetType), edits)...)
 		policy, more := "Cluster", ""
 		if s.local {
 			policy = "Local"
@@ -251,11 +264,14 @@ func (s *scene) front(edits ...string) string {
 		if s.packets(edits) {
 			more = ", {name: packets, port: 80, targetPort: 8080, protocol: UDP}"
 		}
-		fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  externalTrafficPolicy: %s\n  selector: {app: web}\n  ports: [{name: http, port: 80, targetPort: 8080}%s]\n---\n", policy, more)
+		fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  externalTrafficPolicy: "+
+			"%s\n  selector: {app: web}\n  ports: [{name: http, port: 80, targetPort: 8080}%s]\n---\n", policy, more)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "spec: {type: NodePort, selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}\n---\n")
-	fmt.Fprintf(&b, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  namespace: %s\n  annotations:\n", s.namespace)
+	fmt.Fprintf(&b, "spec: {type: NodePort, selector: {app: web}, ports: [{name: http, port: 80, targetPort: "+
+		"8080}]}\n---\n")
+	fmt.Fprintf(&b, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  namespace: %s\n  "+
+		"annotations:\n", s.namespace)
 	all := []string{"scheme=internet-facing", "healthcheck-path=/health"}
 	if s.protocol == streams {
 		all = []string{"scheme=internet-facing", "certificate-arn=" + certificate, "backend-protocol-version=GRPC"}
@@ -279,7 +295,8 @@ func (s *scene) scale(t *testing.T, n int) {
 	s.settle(t, n)
 }
 
-// all are the pods, those that end among them. A list that the API server does not answer in time, because the machine has much else to do, is asked for again.
+// all are the pods, those that end among them. A list that the API server does not answer in time, because the machine
+// has much else to do, is asked for again.
 func (s *scene) all(t *testing.T) (pods []corev1.Pod) {
 	t.Helper()
 	s.WaitFor(t, "the pods of "+s.namespace, func(ctx context.Context) error {
@@ -299,7 +316,8 @@ func (s *scene) settle(t *testing.T, n int) {
 		all, ready := s.all(t), 0
 		for i := range all {
 			for _, x := range all[i].Status.Conditions {
-				if x.Type == corev1.PodReady && x.Status == corev1.ConditionTrue && all[i].DeletionTimestamp == nil { // those that end are ready for a while
+				// those that end are ready for a while
+				if x.Type == corev1.PodReady && x.Status == corev1.ConditionTrue && all[i].DeletionTimestamp == nil {
 					ready++
 				}
 			}
@@ -311,7 +329,8 @@ func (s *scene) settle(t *testing.T, n int) {
 	})
 }
 
-// serves waits until the load balancer has one target group, of which all targets are healthy, but for those in other states that are given.
+// serves waits until the load balancer has one target group, of which all targets are healthy, but for those in other
+// states that are given.
 func (s *scene) serves(t *testing.T, besides ...string) {
 	t.Helper()
 	s.WaitFor(t, s.namespace+" to have one target group, with healthy targets", func(context.Context) error {
@@ -355,9 +374,13 @@ func (s *scene) send(t *testing.T, rate int) *load.Clients {
 			clients.Add(max(1, rate/each/2), time.Second/each, func() load.Client { return load.Requests(dial, at, on) })
 		}
 	case datagrams:
-		clients.Add(max(1, rate/each), lasts/each, func() load.Client { return load.Datagrams(dial, net.JoinHostPort(s.host, "80"), lasts) })
+		clients.Add(max(1, rate/each), lasts/each, func() load.Client {
+			return load.Datagrams(dial, net.JoinHostPort(s.host, "80"), lasts)
+		})
 	case streams:
-		clients.Add(max(1, rate/each), lasts/each, func() load.Client { return load.GRPCStreams(dial, "https://"+s.host+"/shop.Cart/Watch", lasts) })
+		clients.Add(max(1, rate/each), lasts/each, func() load.Client {
+			return load.GRPCStreams(dial, "https://"+s.host+"/shop.Cart/Watch", lasts)
+		})
 	case sockets:
 		u := &url.URL{Scheme: "ws", Host: s.host, Path: "/ws"}
 		clients.Add(max(1, rate/each), lasts/each, func() load.Client { return load.WebSockets(dial, u, lasts) })

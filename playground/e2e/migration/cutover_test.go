@@ -29,7 +29,8 @@ func serviceOf(t *testing.T, c *harness.Cluster, namespace string) map[string]st
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "json")), &list); err != nil {
+	if err := json.Unmarshal([]byte(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "json")),
+		&list); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
@@ -42,7 +43,8 @@ func serviceOf(t *testing.T, c *harness.Cluster, namespace string) map[string]st
 // settings are those of target groups, sorted.
 func settings(groups []simclient.TargetGroup, service map[string]string) (out []string) {
 	for _, g := range groups {
-		out = append(out, fmt.Sprintf("%s: %s %s %s %d, %s, %v, tags %v, %d targets", service[g.ARN], g.TargetType, g.Protocol, g.ProtocolVersion, g.Port, g.HealthCheck, g.Attributes, ofUser(g.Tags), len(g.Targets)))
+		out = append(out, fmt.Sprintf("%s: %s %s %s %d, %s, %v, tags %v, %d targets", service[g.ARN], g.TargetType,
+			g.Protocol, g.ProtocolVersion, g.Port, g.HealthCheck, g.Attributes, ofUser(g.Tags), len(g.Targets)))
 	}
 	slices.Sort(out)
 	return out
@@ -68,9 +70,11 @@ func tagged(c *harness.Cluster, from string) (out []simclient.LoadBalancer) {
 // group are two Ingresses of a group, the first with path "/" of a host and the second with "/api".
 func group(namespace, name, host string, annotations scene.Annotations) string {
 	member := func(ingress, order, path, service string) string {
-		all := scene.Annotations{"group.name": name, "group.order": order, "scheme": "internet-facing", "target-type": "ip", "tags": "team=shop"}
+		all := scene.Annotations{"group.name": name, "group.order": order, "scheme": "internet-facing", "target-type": "ip",
+			"tags": "team=shop"}
 		maps.Copy(all, annotations)
-		return scene.Ingress(namespace, ingress, scene.Class, all, scene.Path{Host: host, Path: path, Service: service, Port: "number: 80"})
+		return scene.Ingress(namespace, ingress, scene.Class, all, scene.Path{Host: host, Path: path, Service: service,
+			Port: "number: 80"})
 	}
 	return member("api", "1", "/api", "api") + member("shop", "2", "/", "web")
 }
@@ -99,13 +103,15 @@ func TestG6Case4GroupMovesToAnEquivalentGateway(t *testing.T) {
 	migrated(t, c, out, "--from-cluster", "--kubeconfig", c.Env.Kubeconfig, "--namespaces", ns)
 	mark := c.Mark()
 	apply(t, c, filepath.Join(out, "gateway-resources.yaml"))
-	for kind, n := range map[string]int{"gateways": 1, "httproutes": 2, "loadbalancerconfigurations": 1, "targetgroupconfigurations": 2, "listenerruleconfigurations": 2} {
+	for kind, n := range map[string]int{"gateways": 1, "httproutes": 2, "loadbalancerconfigurations": 1,
+		"targetgroupconfigurations": 2, "listenerruleconfigurations": 2} {
 		if have := strings.Fields(scene.Query(t, c, "get", kind, "-n", ns, "-o", "name")); len(have) != n {
 			t.Errorf("%s: %q, want %d", kind, have, n)
 		}
 	}
 	gateway := equivalent(t, c, ns, ns+"/api", from)
-	if v := scene.Query(t, c, "get", "gateway", gateway, "-n", ns, "-o", `jsonpath={.metadata.annotations.gateway\.k8s\.aws/dry-run}`); v != "true" {
+	if v := scene.Query(t, c, "get", "gateway", gateway, "-n", ns, "-o",
+		`jsonpath={.metadata.annotations.gateway\.k8s\.aws/dry-run}`); v != "true" {
 		t.Errorf("dry run of the Gateway: %q", v)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 || len(tagged(c, from)) > 0 {
@@ -122,7 +128,8 @@ func TestG6Case4GroupMovesToAnEquivalentGateway(t *testing.T) {
 			what        string
 			before, now any
 		}{
-			{"listeners, rules and default actions", deployed(old, services, c.TargetGroups(old)), deployed(lb, services, c.TargetGroups(lb))},
+			{"listeners, rules and default actions", deployed(old, services, c.TargetGroups(old)),
+				deployed(lb, services, c.TargetGroups(lb))},
 			{"target groups", settings(c.TargetGroups(old), services), settings(c.TargetGroups(lb), services)},
 			{"tags", ofUser(old.Tags), ofUser(lb.Tags)},
 			{"tag " + migratedFrom, from, lb.Tags[migratedFrom]},

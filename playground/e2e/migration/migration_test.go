@@ -1,5 +1,6 @@
-// Package migration shows end to end how load balancers move from Ingresses and Services to Gateways: lbc-migrate translates, the plans of both sides are compared as
-// the console compares them, and traffic moves from one load balancer to the other. It has tests only.
+// Package migration shows end to end how load balancers move from Ingresses and Services to Gateways: lbc-migrate
+// translates, the plans of both sides are compared as the console compares them, and traffic moves from one load
+// balancer to the other. It has tests only.
 package migration
 
 import (
@@ -22,7 +23,8 @@ import (
 )
 
 const (
-	wildcard     = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001" // example.com and *.example.com
+	// example.com and *.example.com
+	wildcard     = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
 	migratedFrom = "gateway.k8s.aws/migrated-from"
 
 	ingressPlan = `jsonpath={.metadata.annotations.alb\.ingress\.kubernetes\.io/dry-run-plan}`
@@ -92,7 +94,8 @@ func translated(t *testing.T, c *harness.Cluster, name string, args ...string) s
 	return report
 }
 
-// apply applies a file that the command line has written. The end of the test leaves the GatewayClass, which the tests share.
+// apply applies a file that the command line has written. The end of the test leaves the GatewayClass, which the tests
+// share.
 func apply(t *testing.T, c *harness.Cluster, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // of the test
@@ -107,7 +110,8 @@ func apply(t *testing.T, c *harness.Cluster, path string) {
 			own = append(own, object)
 		}
 	}
-	// Tests do this at the same time: an apply by the client that finds no object creates one, and is refused if another test was faster.
+	// Tests do this at the same time: an apply by the client that finds no object creates one, and is refused if another
+	// test was faster.
 	if len(classes) > 0 {
 		c.Kubectl(t, "apply", "--server-side", "-f", write(t, "class.yaml", strings.Join(classes, "\n---\n")))
 	}
@@ -133,12 +137,15 @@ type field struct {
 	Known                                                  bool
 }
 
-// unknown are the fields in which the plan of a Gateway differs from that of its Ingresses, without those that differ in every migration.
+// unknown are the fields in which the plan of a Gateway differs from that of its Ingresses, without those that differ
+// in every migration.
 func unknown(t *testing.T, c *harness.Cluster, namespace, gateway string) (out []string, from string) {
 	t.Helper()
 	seeded := c.Simulator.Seed()
-	cmd := exec.CommandContext(t.Context(), binary(t, c, "lbc"), "console", "--listen", "127.0.0.1:0", //nolint:gosec // ours
-		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID, "--aws-region", seeded.Region)
+	//nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), binary(t, c, "lbc"), "console", "--listen", "127.0.0.1:0",
+		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID,
+		"--aws-region", seeded.Region)
 	cmd.Env = c.Environ()
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
@@ -157,7 +164,8 @@ func unknown(t *testing.T, c *harness.Cluster, namespace, gateway string) (out [
 	if err != nil {
 		t.Fatalf("%v: %s", err, errOut.String())
 	}
-	status, body, err := harness.Page(t.Context(), strings.TrimSpace(url)+"/api/diff?namespace="+namespace+"&gateway="+gateway)
+	status, body, err := harness.Page(t.Context(), strings.TrimSpace(url)+"/api/diff?namespace="+namespace+
+		"&gateway="+gateway)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,20 +181,23 @@ func unknown(t *testing.T, c *harness.Cluster, namespace, gateway string) (out [
 	}
 	for _, e := range d.Entries {
 		if e.Status != "same" && !e.Known && !ofEveryMigration(e) {
-			out = append(out, fmt.Sprintf("%s %s %s %s: %v, %v", e.ResourceType, e.CorrelationID, e.Field, e.Status, e.Ingress, e.Gateway))
+			out = append(out, fmt.Sprintf("%s %s %s %s: %v, %v", e.ResourceType, e.CorrelationID, e.Field, e.Status,
+				e.Ingress, e.Gateway))
 		}
 	}
 	return out, d.MigratedFrom
 }
 
-// ofEveryMigration reports whether a field differs in every migration besides those that the console knows: tags and labels name the Gateway in place of
-// the Ingress, and rules, which have other priorities, are compared by rulesOf.
+// ofEveryMigration reports whether a field differs in every migration besides those that the console knows: tags and
+// labels name the Gateway in place of the Ingress, and rules, which have other priorities, are compared by rulesOf.
 func ofEveryMigration(e field) bool {
-	if e.ResourceType == "AWS::ElasticLoadBalancingV2::ListenerRule" || e.ResourceType == "AWS::ElasticLoadBalancingV2::Listener" && e.Field == "spec.defaultActions" {
+	if e.ResourceType == "AWS::ElasticLoadBalancingV2::ListenerRule" ||
+		e.ResourceType == "AWS::ElasticLoadBalancingV2::Listener" && e.Field == "spec.defaultActions" {
 		return true
 	}
 	for _, owner := range []string{"gateway.k8s.aws.alb/", "ingress.k8s.aws/"} {
-		if strings.HasPrefix(e.Field, "spec.tags."+owner) || strings.HasPrefix(e.Field, "spec.template.metadata.labels."+owner) {
+		if strings.HasPrefix(e.Field, "spec.tags."+owner) ||
+			strings.HasPrefix(e.Field, "spec.template.metadata.labels."+owner) {
 			return true
 		}
 	}
@@ -196,10 +207,12 @@ func ofEveryMigration(e field) bool {
 // gateways are the names of the Gateways of a namespace.
 func gateways(t *testing.T, c *harness.Cluster, namespace string) []string {
 	t.Helper()
-	return strings.Fields(scene.Query(t, c, "get", "gateways", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
+	return strings.Fields(scene.Query(t, c, "get", "gateways", "-n", namespace, "-o",
+		"jsonpath={.items[*].metadata.name}"))
 }
 
-// equivalent waits until both sides have plans that differ as in every migration only, of which the Ingress, as namespace/name, has one, and returns the name of the only Gateway of the namespace.
+// equivalent waits until both sides have plans that differ as in every migration only, of which the Ingress, as
+// namespace/name, has one, and returns the name of the only Gateway of the namespace.
 func equivalent(t *testing.T, c *harness.Cluster, namespace, ingress, from string) string {
 	t.Helper()
 	all := gateways(t, c, namespace)
@@ -217,9 +230,11 @@ func equivalent(t *testing.T, c *harness.Cluster, namespace, ingress, from strin
 		if len(differing) > 0 {
 			return strings.Join(differing, "\n")
 		}
-		before, after := rulesOf(t, planOf(t, c, "ingress", ingress, ingressPlan)), rulesOf(t, planOf(t, c, "gateway", namespace+"/"+all[0], gatewayPlan))
+		before, after := rulesOf(t, planOf(t, c, "ingress", ingress, ingressPlan)),
+			rulesOf(t, planOf(t, c, "gateway", namespace+"/"+all[0], gatewayPlan))
 		if len(before) == 0 || !slices.Equal(before, after) {
-			return "rules of the Ingress:\n" + strings.Join(before, "\n") + "\nrules of the Gateway:\n" + strings.Join(after, "\n")
+			return "rules of the Ingress:\n" + strings.Join(before, "\n") + "\nrules of the Gateway:\n" +
+				strings.Join(after, "\n")
 		}
 		return ""
 	})
@@ -233,7 +248,8 @@ func planOf(t *testing.T, c *harness.Cluster, kind, object, annotation string) s
 	return scene.Query(t, c, "get", kind, name, "-n", ns, "-o", annotation)
 }
 
-// planned waits until the first of the Ingresses, each as namespace/name, has a plan, and fails the test if another one has.
+// planned waits until the first of the Ingresses, each as namespace/name, has a plan, and fails the test if another one
+// has.
 func planned(t *testing.T, c *harness.Cluster, ingresses ...string) {
 	t.Helper()
 	plan := func(x string) string { return planOf(t, c, "ingress", x, ingressPlan) }

@@ -12,8 +12,10 @@ import (
 
 // service is the backend "api" with a health check of its own.
 func service(namespace string) string {
-	return strings.Replace(scene.Backend(namespace, "api", 1), "kind: Service\nmetadata: {name: api, namespace: "+namespace+"}",
-		"kind: Service\nmetadata: {name: api, namespace: "+namespace+", annotations: {alb.ingress.kubernetes.io/healthcheck-path: /ready}}", 1)
+	return strings.Replace(scene.Backend(namespace, "api", 1), "kind: Service\nmetadata: {name: api, namespace: "+
+		namespace+"}",
+		"kind: Service\nmetadata: {name: api, namespace: "+namespace+
+			", annotations: {alb.ingress.kubernetes.io/healthcheck-path: /ready}}", 1)
 }
 
 // TestG6Case1ComplexIngressHasTheSamePlanAsAGateway shows that an Ingress read from a live cluster
@@ -24,12 +26,14 @@ func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
 	c := cluster(t)
 	const ns = "complex"
 	c.Apply(t, scene.Namespace(ns, 1)+service(ns)+scene.Ingress(ns, "shop", scene.Class, scene.Annotations{
-		"scheme": "internet-facing", "target-type": "ip", "tags": "team=shop", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`, "ssl-redirect": "443", "certificate-arn": wildcard,
+		"scheme": "internet-facing", "target-type": "ip", "tags": "team=shop", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`,
+		"ssl-redirect": "443", "certificate-arn": wildcard,
 		"ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06", "load-balancer-attributes": "idle_timeout.timeout_seconds=90",
 		"actions.closed":    `{"type":"fixed-response","fixedResponseConfig":{"statusCode":"503","contentType":"text/plain","messageBody":"closed"}}`,
 		"conditions.closed": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-Closed","values":["yes"]}}]`,
 	},
-		scene.Path{Host: "shop.example.com", Path: "/api", Service: "api", Port: "number: 80"}, scene.Path{Host: "shop.example.com", Path: "/closed", Service: "closed", Port: "name: use-annotation"},
+		scene.Path{Host: "shop.example.com", Path: "/api", Service: "api", Port: "number: 80"},
+		scene.Path{Host: "shop.example.com", Path: "/closed", Service: "closed", Port: "name: use-annotation"},
 		scene.Path{Host: "shop.example.com", Path: "/", Port: "number: 80"}))
 	planned(t, c, ns+"/shop")
 	out := t.TempDir()
@@ -37,7 +41,8 @@ func TestG6Case1ComplexIngressHasTheSamePlanAsAGateway(t *testing.T) {
 	mark := c.Mark()
 	apply(t, c, filepath.Join(out, "gateway-resources.yaml"))
 	name := equivalent(t, c, ns, ns+"/shop", "ingress/"+ns+"/shop")
-	if w := scene.Writes(c, mark, ns+"/"+name); len(w) > 0 { // what is made of a Gateway has it in its tags; the load balancer of the Ingress may still be in the making
+	// what is made of a Gateway has it in its tags; the load balancer of the Ingress may still be in the making
+	if w := scene.Writes(c, mark, ns+"/"+name); len(w) > 0 {
 		t.Errorf("a dry run of %s wrote to AWS: %q", name, w)
 	}
 }
@@ -49,15 +54,19 @@ func TestG6Case2GroupHasTheSamePlanAsAGateway(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	const front, back, group = "cross-front", "cross-back", "cross"
-	params := scene.IngressClass("cross", `{scheme: internet-facing, tags: [{key: team, value: cross}], loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: "75"}]}`)
+	params := scene.IngressClass("cross",
+		`{scheme: internet-facing, tags: [{key: team, value: cross}], loadBalancerAttributes: [{key: idle_timeout.timeout_seconds, value: "75"}]}`)
 	member := func(ns, host, order string) string {
-		return scene.Ingress(ns, "site", "cross", scene.Annotations{"group.name": group, "group.order": order, "target-type": "ip"}, scene.Path{Host: host, Path: "/", Port: "number: 80"})
+		return scene.Ingress(ns, "site", "cross", scene.Annotations{"group.name": group, "group.order": order,
+			"target-type": "ip"}, scene.Path{Host: host, Path: "/", Port: "number: 80"})
 	}
-	text := params + scene.Namespace(front, 1) + scene.Namespace(back, 1) + member(front, "www.example.com", "1") + member(back, "api.example.com", "2")
+	text := params + scene.Namespace(front, 1) + scene.Namespace(back, 1) + member(front, "www.example.com", "1") +
+		member(back, "api.example.com", "2")
 	c.Apply(t, text)
 	planned(t, c, front+"/site", back+"/site")
 	out := t.TempDir()
-	migrated(t, c, out, "-f", write(t, "front.yaml", params+scene.Backend(front, "web", 1)+member(front, "www.example.com", "1"))+","+
+	migrated(t, c, out, "-f", write(t, "front.yaml", params+scene.Backend(front, "web", 1)+
+		member(front, "www.example.com", "1"))+","+
 		write(t, "back.yaml", scene.Backend(back, "web", 1)+member(back, "api.example.com", "2")))
 	apply(t, c, filepath.Join(out, "gateway-resources.yaml"))
 	equivalent(t, c, front, front+"/site", "ingress-group/"+group)
@@ -75,8 +84,11 @@ func TestG6Case3DirectoryIsSplitByNamespace(t *testing.T) {
 	const one, two = "split-one", "split-two"
 	shared := scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "group.name": "split"}
 	alone := scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}
-	first := scene.Namespace(one, 1) + scene.Ingress(one, "a", scene.Class, shared, scene.Path{Host: "a.example.com", Path: "/", Port: "number: 80"}) + scene.Ingress(one, "b", scene.Class, shared, scene.Path{Host: "b.example.com", Path: "/", Port: "number: 80"})
-	second := scene.Namespace(two, 1) + scene.Ingress(two, "alone", scene.Class, alone, scene.Path{Path: "/", Port: "number: 80"})
+	first := scene.Namespace(one, 1) + scene.Ingress(one, "a", scene.Class, shared, scene.Path{Host: "a.example.com",
+		Path: "/", Port: "number: 80"}) + scene.Ingress(one, "b", scene.Class, shared, scene.Path{Host: "b.example.com",
+		Path: "/", Port: "number: 80"})
+	second := scene.Namespace(two, 1) + scene.Ingress(two, "alone", scene.Class, alone,
+		scene.Path{Path: "/", Port: "number: 80"})
 	c.Apply(t, first+second)
 	planned(t, c, one+"/a", one+"/b")
 	planned(t, c, two+"/alone")

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// ruleText is what a rule says, where hosts that match with any port are written as the Ingress has them, and "/*" is every path.
+// ruleText is what a rule says, where hosts that match with any port are written as the Ingress has them, and "/*" is
+// every path.
 func ruleText(port, conditions, actions string) string {
 	return port + ": " + anyPort.ReplaceAllStringFunc(conditions, func(host string) string {
 		return `"values":["` + strings.ReplaceAll(anyPort.FindStringSubmatch(host)[1], `\\`, "") + `"]`
@@ -20,7 +21,8 @@ func ruleText(port, conditions, actions string) string {
 
 var (
 	anyPort  = regexp.MustCompile(`"regexValues":\["\^([^"]*)\(:\[0-9\]\+\)\?\$"\]`)
-	groupRef = regexp.MustCompile(`\{"\$ref":"#/resources/AWS::ElasticLoadBalancingV2::TargetGroup/([^"]*)/status/targetGroupARN"\}`)
+	groupRef = regexp.MustCompile(
+		`\{"\$ref":"#/resources/AWS::ElasticLoadBalancingV2::TargetGroup/([^"]*)/status/targetGroupARN"\}`)
 )
 
 // nothingElse is the default action of listeners whose other requests get no answer of a backend.
@@ -52,7 +54,9 @@ func rulesOf(t *testing.T, text string) (out []string) {
 			all = append(all, marshal(t, x))
 		}
 		slices.Sort(all)
-		all = slices.DeleteFunc(all, func(x string) bool { return x == `{"field":"path-pattern","pathPatternConfig":{"values":["/*"]}}` })
+		all = slices.DeleteFunc(all, func(x string) bool {
+			return x == `{"field":"path-pattern","pathPatternConfig":{"values":["/*"]}}`
+		})
 		forward := groupRef.ReplaceAllStringFunc(marshal(t, actions), func(ref string) string {
 			b := bindings[groupRef.FindStringSubmatch(ref)[1]].Spec.Template
 			return `"` + b.Metadata.Namespace + marshal(t, b.Spec.ServiceRef) + `"`
@@ -84,7 +88,8 @@ func marshal(t *testing.T, v any) string {
 // hostWithPort is a condition of a Gateway on a host, in the simulator's words.
 var hostWithPort = regexp.MustCompile(`host-header is ~\^(\S*)\(:\[0-9\]\+\)\?\$`)
 
-// deployed are the listeners with rules and default actions of a load balancer, where target groups are named by their service.
+// deployed are the listeners with rules and default actions of a load balancer, where target groups are named by their
+// service.
 func deployed(lb simclient.LoadBalancer, service map[string]string, groups []simclient.TargetGroup) (out []string) {
 	for _, l := range lb.Listeners {
 		for _, r := range l.Rules {

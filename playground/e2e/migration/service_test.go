@@ -35,15 +35,20 @@ func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
 	c := cluster(t)
 	const ns, prefix = "givenup", "service.beta.kubernetes.io/aws-load-balancer-"
 	balanced := func(name, annotations, spec string) string {
-		return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: %s, annotations: {%sscheme: internet-facing, %s}}\n"+
+		return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: %s, annotations: {%sscheme: "+
+			"internet-facing, %s}}\n"+
 			"spec: {type: LoadBalancer, selector: {app: web}, %s}\n---\n", name, ns, prefix, annotations, spec)
 	}
 	const http = "ports: [{name: http, port: 80, targetPort: http}]"
 	c.Apply(t, scene.Namespace(ns, 2)+
-		balanced("pods", prefix+"nlb-target-type: ip, "+prefix+"healthcheck-protocol: http, "+prefix+"healthcheck-path: /health", http+", loadBalancerClass: service.k8s.aws/nlb, loadBalancerSourceRanges: [0.0.0.0/0]")+
-		balanced("nodes", prefix+"type: external, "+prefix+"nlb-target-type: instance, "+prefix+"attributes: load_balancing.cross_zone.enabled=true", http)+
-		balanced("mixed", prefix+"nlb-target-type: ip, "+prefix+"enable-tcp-udp-listener: \"true\", "+prefix+"ssl-ports: https, "+prefix+"alpn-policy: HTTP2Preferred, "+prefix+"ssl-cert: \""+wildcard+"\"",
-			"loadBalancerClass: service.k8s.aws/nlb, ports: [{name: http, port: 80, targetPort: 8080}, {name: also, port: 80, targetPort: 8080, protocol: UDP}, "+
+		balanced("pods", prefix+"nlb-target-type: ip, "+prefix+"healthcheck-protocol: http, "+prefix+
+			"healthcheck-path: /health", http+", loadBalancerClass: service.k8s.aws/nlb, loadBalancerSourceRanges: [0.0.0.0/0]")+
+		balanced("nodes", prefix+"type: external, "+prefix+"nlb-target-type: instance, "+prefix+
+			"attributes: load_balancing.cross_zone.enabled=true", http)+
+		balanced("mixed", prefix+"nlb-target-type: ip, "+prefix+"enable-tcp-udp-listener: \"true\", "+prefix+
+			"ssl-ports: https, "+prefix+"alpn-policy: HTTP2Preferred, "+prefix+"ssl-cert: \""+wildcard+"\"",
+			"loadBalancerClass: service.k8s.aws/nlb, ports: [{name: http, port: 80, targetPort: 8080}, {name: also, port: 80, "+
+				"targetPort: 8080, protocol: UDP}, "+
 				"{name: https, port: 443, targetPort: 8080}, {name: udp, port: 5000, targetPort: 8080, protocol: UDP}]"))
 	types := map[string]string{"pods": "ClusterIP", "nodes": "NodePort", "mixed": "ClusterIP"}
 	old := map[string]simclient.LoadBalancer{}
@@ -56,7 +61,9 @@ func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
 		t.Cleanup(func() { all.Stop() })
 		for _, lb := range of {
 			for _, on := range []load.Connections{load.Fresh, load.Held} {
-				all.Add(1, 10*time.Millisecond, func() load.Client { return load.Requests(c.Simulator.DialContext, "http://"+lb.DNSName+"/", on) })
+				all.Add(1, 10*time.Millisecond, func() load.Client {
+					return load.Requests(c.Simulator.DialContext, "http://"+lb.DNSName+"/", on)
+				})
 			}
 		}
 		return all
@@ -64,7 +71,8 @@ func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
 	before := clients(old)
 
 	out := t.TempDir()
-	report := translated(t, c, "lbc", "migrate", "--from", "nlb-service", "--kubeconfig", c.Env.Kubeconfig, "--namespaces", ns, "--dry-run=false", "--output-dir", out)
+	report := translated(t, c, "lbc", "migrate", "--from", "nlb-service", "--kubeconfig", c.Env.Kubeconfig, "--namespaces",
+		ns, "--dry-run=false", "--output-dir", out)
 	apply(t, c, filepath.Join(out, "gateway-resources.yaml"))
 	made := map[string]simclient.LoadBalancer{}
 	for name := range types {
@@ -79,7 +87,8 @@ func TestServicesMoveToGatewaysWithoutAFailure(t *testing.T) {
 		c.WaitHealthy(t, made[name])
 		wait(t, c, "listeners and target groups of the Gateway to be as those of Service "+name, func() string {
 			now := c.LoadBalancer(t, address)
-			a, b := append(listeners(old[name]), settings(c.TargetGroups(old[name]), nil)...), append(listeners(now), settings(c.TargetGroups(now), nil)...)
+			a, b := append(listeners(old[name]), settings(c.TargetGroups(old[name]), nil)...),
+				append(listeners(now), settings(c.TargetGroups(now), nil)...)
 			if !slices.Equal(a, b) {
 				return "of the Service:\n" + strings.Join(a, "\n") + "\nof the Gateway:\n" + strings.Join(b, "\n")
 			}

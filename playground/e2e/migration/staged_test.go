@@ -26,27 +26,32 @@ import (
 // exampleZone is the hosted zone of example.com in the built-in account.
 const exampleZone = "Z0A1DE00000001"
 
-// weigh gives the records of a name for load balancers their weights, of which the record of a load balancer has its name.
+// weigh gives the records of a name for load balancers their weights, of which the record of a load balancer has its
+// name.
 func weigh(t *testing.T, c *harness.Cluster, name string, weights map[string]int64) {
 	t.Helper()
 	for balancer, weight := range weights {
-		found, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{balancer}})
+		found, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(),
+			&elasticloadbalancingv2.DescribeLoadBalancersInput{Names: []string{balancer}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		lb := found.LoadBalancers[0]
 		change(t, c, types.ChangeActionUpsert, types.ResourceRecordSet{
 			Name: aws.String(name), Type: types.RRTypeA, SetIdentifier: aws.String(balancer), Weight: aws.Int64(weight),
-			AliasTarget: &types.AliasTarget{HostedZoneId: lb.CanonicalHostedZoneId, DNSName: lb.DNSName, EvaluateTargetHealth: true},
+			AliasTarget: &types.AliasTarget{HostedZoneId: lb.CanonicalHostedZoneId, DNSName: lb.DNSName,
+				EvaluateTargetHealth: true},
 		})
 	}
 }
 
 func change(t *testing.T, c *harness.Cluster, action types.ChangeAction, set types.ResourceRecordSet) {
 	t.Helper()
-	if _, err := c.Simulator.Names.ChangeResourceRecordSets(context.WithoutCancel(t.Context()), &route53.ChangeResourceRecordSetsInput{
-		HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{Changes: []types.Change{{Action: action, ResourceRecordSet: &set}}},
-	}); err != nil {
+	if _, err := c.Simulator.Names.ChangeResourceRecordSets(context.WithoutCancel(t.Context()),
+		&route53.ChangeResourceRecordSetsInput{
+			HostedZoneId: aws.String(exampleZone), ChangeBatch: &types.ChangeBatch{
+				Changes: []types.Change{{Action: action, ResourceRecordSet: &set}}},
+		}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,7 +59,8 @@ func change(t *testing.T, c *harness.Cluster, action types.ChangeAction, set typ
 // records are the record sets of a name.
 func records(t *testing.T, c *harness.Cluster, name string) (out []types.ResourceRecordSet) {
 	t.Helper()
-	all, err := c.Simulator.Names.ListResourceRecordSets(context.WithoutCancel(t.Context()), &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone)})
+	all, err := c.Simulator.Names.ListResourceRecordSets(context.WithoutCancel(t.Context()),
+		&route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(exampleZone)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +72,8 @@ func records(t *testing.T, c *harness.Cluster, name string) (out []types.Resourc
 	return out
 }
 
-// visitor is a client that looks a name up and remembers the answer for a number of requests, which is what passes of the TTL.
+// visitor is a client that looks a name up and remembers the answer for a number of requests, which is what passes of
+// the TTL.
 type visitor struct {
 	cluster  *harness.Cluster
 	name     string

@@ -74,7 +74,8 @@ func (r *play) targetGroups() map[string]bool {
 // filled is the manifest of the case, with what its placeholders stand for.
 func (r *play) filled(t *testing.T, c *harness.Cluster) string {
 	t.Helper()
-	text := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + r.Namespace + "}\n---\n" + strings.Join(r.manifests, "---\n")
+	text := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + r.Namespace + "}\n---\n" +
+		strings.Join(r.manifests, "---\n")
 	held := c.Simulator.Resources()
 	for _, g := range held.SecurityGroups {
 		text = strings.ReplaceAll(text, "${sg:"+g.Tags["Name"]+"}", g.ID)
@@ -101,7 +102,8 @@ func (r *play) apply(t *testing.T, c *harness.Cluster, e recorded.Edit) {
 			c.Kubectl(t, "patch", "-n", r.Namespace, d.Patch, "--type=json", "-p", string(patch))
 		}
 		for k, v := range d.ALB {
-			c.Kubectl(t, "annotate", "-n", r.Namespace, "--overwrite", d.Annotate, fmt.Sprintf("alb.ingress.kubernetes.io/%s=%v", k, v))
+			c.Kubectl(t, "annotate", "-n", r.Namespace, "--overwrite", d.Annotate,
+				fmt.Sprintf("alb.ingress.kubernetes.io/%s=%v", k, v))
 		}
 	}
 }

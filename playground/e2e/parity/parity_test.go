@@ -1,6 +1,7 @@
-// Package parity runs the recorded cases of the existing controller, hack/parity's, on a real API server with pods, and compares
-// what hack/parity cannot see: registered targets, events, addresses, and TargetGroupBindings as they are stored, with labels,
-// annotations, finalizers and spec. Names are compared without their hashes, which contain UIDs; hack/parity compares those.
+// Package parity runs the recorded cases of the existing controller, hack/parity's, on a real API server with pods, and
+// compares what hack/parity cannot see: registered targets, events, addresses, and TargetGroupBindings as they are
+// stored, with labels, annotations, finalizers and spec. Names are compared without their hashes, which contain UIDs;
+// hack/parity compares those.
 package parity
 
 import (
@@ -40,14 +41,18 @@ type difference struct {
 }
 
 var differences = []difference{
-	{"*/*", "TargetGroupBinding * annotations", "The annotations `elbv2.k8s.aws/checkpoint` and `checkpoint-timestamp` are not written"},
-	{"bad/008-group-one-bad-member", "event Ingress/bad Warning BackendNotFound: *", "Problems are events on the object that they come from, with field and remedy."},
-	{"ingress/*", "event Ingress/web Normal Note: no request reaches this rule *", "Problems are events on the object that they come from, with field and remedy."},
+	{"*/*", "TargetGroupBinding * annotations", "The annotations `elbv2.k8s.aws/checkpoint` and `checkpoint-timestamp` " +
+		"are not written"},
+	{"bad/008-group-one-bad-member", "event Ingress/bad Warning BackendNotFound: *",
+		"Problems are events on the object that they come from, with field and remedy."},
+	{"ingress/*", "event Ingress/web Normal Note: no request reaches this rule *",
+		"Problems are events on the object that they come from, with field and remedy."},
 	// With its webhooks on, the existing controller fills in the same; the cases were recorded without.
 	{"tgb/004-networking", "TargetGroupBinding t004 spec", "what the target group determines is filled in"},
 }
 
-// account is the recorded one with a node for the pods; the same file for each run of the test, which share a playground.
+// account is the recorded one with a node for the pods; the same file for each run of the test, which share a
+// playground.
 var account = sync.OnceValues(func() (string, error) {
 	text, err := os.ReadFile(filepath.Join(records, "account.yaml"))
 	if err != nil {
@@ -57,7 +62,8 @@ var account = sync.OnceValues(func() (string, error) {
 	if !strings.Contains(string(text), bare) {
 		return "", fmt.Errorf("the account has no %q", bare)
 	}
-	with := strings.Replace(string(text), bare, "cluster:\n  name: lab\n  podCIDRs: [172.31.64.0/20]\n  nodes: [{name: node-0, instance: i-01ab0000, zone: us-west-2a}]", 1)
+	with := strings.Replace(string(text), bare, "cluster:\n  name: lab\n  podCIDRs: [172.31.64.0/20]\n  nodes: [{name: "+
+		"node-0, instance: i-01ab0000, zone: us-west-2a}]", 1)
 	dir, err := os.MkdirTemp("", "parity-account-")
 	if err != nil {
 		return "", err
@@ -80,7 +86,8 @@ func TestEveryRecordedCaseLooksTheSameInTheCluster(t *testing.T) {
 		Account: file, Policy: harness.Standard,
 		ExtraArgs: []string{"--binding-networking=*"}, // as the existing controller, which made the records
 	})
-	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n")
+	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: "+
+		"ingress.k8s.aws/alb}\n")
 	files, err := recorded.Files(records)
 	if err != nil {
 		t.Fatal(err)
@@ -181,13 +188,15 @@ func (r *play) prepare(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	for name := range r.targetGroups() {
 		made, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-			Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), VpcId: aws.String("vpc-01ab0001"), TargetType: types.TargetTypeEnumIp,
+			Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), VpcId: aws.String("vpc-01ab0001"),
+			TargetType: types.TargetTypeEnumIp,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { // after the binding is gone
-			if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
+			if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{
+				TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
 				t.Error(err)
 			}
 		})

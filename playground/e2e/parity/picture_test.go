@@ -121,7 +121,8 @@ var kinds = []struct {
 }{
 	{"Ingress", schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}},
 	{"Service", schema.GroupVersionResource{Version: "v1", Resource: "services"}},
-	{"TargetGroupBinding", schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}},
+	{"TargetGroupBinding", schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1",
+		Resource: "targetgroupbindings"}},
 }
 
 // components are the sources of the controller's events; others, such as the scheduler, have their own.
@@ -204,7 +205,8 @@ func (r *play) picture(ctx context.Context, c *harness.Cluster) (map[string]stri
 	}
 	for _, e := range events.Items {
 		if slices.Contains(components, e.Source.Component) {
-			out[fmt.Sprintf("event %s/%s %s %s: %s", e.InvolvedObject.Kind, unhashed(e.InvolvedObject.Name), e.Type, e.Reason, e.Message)] = "reported"
+			out[fmt.Sprintf("event %s/%s %s %s: %s", e.InvolvedObject.Kind, unhashed(e.InvolvedObject.Name), e.Type, e.Reason,
+				e.Message)] = "reported"
 		}
 	}
 	return out, nil

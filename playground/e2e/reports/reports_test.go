@@ -1,5 +1,5 @@
-// Package reports shows end to end what holds of inputs after public reports about controllers of this kind. Each file of testdata says in its
-// header where it comes from and what must hold.
+// Package reports shows end to end what holds of inputs after public reports about controllers of this kind. Each file
+// of testdata says in its header where it comes from and what must hold.
 package reports
 
 import (
@@ -40,38 +40,66 @@ func (r report) namespace() string { return namespaces[r.file] }
 
 var namespaces = map[string]string{
 	"02-regex-route": "rx", "03-regex-ingress": "rxi", "08-action-for-annotation": "mix", "11-external-name": "shopk",
-	"16-attribute-of-a-listener": "at", "19-cors-headers": "cors", "21-http-codes-for-grpc": "gr", "23-forward-without-target": "wl",
-	"25-acme-challenge-on-gateway": "acme", "26-acme-challenge-on-ingress": "cmi", "28-no-node-has-the-labels": "nl", "32-certificate-comes-later": "awc",
-	"36-one-name-for-two": "twn", "40-rules-of-the-pods-by-hand": "mbs", "44-two-certificates-for-a-host": "crt", "50-refused-for-good": "gone",
+	"16-attribute-of-a-listener": "at", "19-cors-headers": "cors", "21-http-codes-for-grpc": "gr",
+	"23-forward-without-target":    "wl",
+	"25-acme-challenge-on-gateway": "acme", "26-acme-challenge-on-ingress": "cmi", "28-no-node-has-the-labels": "nl",
+	"32-certificate-comes-later": "awc",
+	"36-one-name-for-two":        "twn", "40-rules-of-the-pods-by-hand": "mbs", "44-two-certificates-for-a-host": "crt",
+	"50-refused-for-good": "gone",
 }
 
 const doubled = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de0d0-0000-4000-8000-00000000000"
 
 var reports = []report{
-	{file: "02-regex-route", events: []told{{"HTTPRoute", "users", []string{"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users"}}}, lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}},
-	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}}}, lint: []string{"path regex ^/orders(/.*)?$"}, plan: []string{"[HiddenRule]"}},
-	{file: "08-action-for-annotation", events: []told{{"Ingress", "web", []string{"did you mean alb.ingress.kubernetes.io/ssl-redirect", "served without a redirect"}}},
+	{file: "02-regex-route", events: []told{
+		{"HTTPRoute", "users", []string{"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users"}}},
+		lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}},
+	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}}},
+		lint: []string{"path regex ^/orders(/.*)?$"}, plan: []string{"[HiddenRule]"}},
+	{file: "08-action-for-annotation", events: []told{
+		{"Ingress", "web", []string{"did you mean alb.ingress.kubernetes.io/ssl-redirect", "served without a redirect"}}},
 		lint: []string{"served without a redirect"}, never: []string{"annotation.Action"}},
-	{file: "11-external-name", events: []told{{"Ingress", "scaled", []string{"ExternalName", "[NoTargets]"}}, {"HTTPRoute", "scaled", []string{"ExternalName", "[NoTargets]"}}},
+	{file: "11-external-name", events: []told{{"Ingress", "scaled", []string{"ExternalName", "[NoTargets]"}},
+		{"HTTPRoute", "scaled", []string{"ExternalName", "[NoTargets]"}}},
 		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"}},
-	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no attribute of a target group", "listener-attributes", "target-group-attributes"}}},
-		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group"}, plan: []string{"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
-	{file: "19-cors-headers", events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}}, {"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`}},
-	{file: "21-http-codes-for-grpc", events: []told{{"Ingress", "api", []string{"speaks gRPC", "backend-protocol-version of Ingress gr/api"}}}, lint: []string{"speaks gRPC"}},
-	{file: "23-forward-without-target", events: []told{{"Ingress", "admin", []string{`"type":"forward"`}}}, lint: []string{`"type":"forward"`}},
-	{file: "25-acme-challenge-on-gateway", never: []string{"none is named"}, lint: []string{"secret acme/app-tls does not exist"}, events: []told{
-		{"Gateway", "edge", []string{"secret acme/app-tls", "[SecretRefused]"}}, {"HTTPRoute", "app", []string{"secret acme/app-tls", "[SecretRefused]"}},
+	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no " +
+		"attribute of a target group", "listener-attributes", "target-group-attributes"}}},
+		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group"}, plan: []string{
+			"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
+	{file: "19-cors-headers", events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}},
+		{"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`}},
+	{file: "21-http-codes-for-grpc", events: []told{
+		{"Ingress", "api", []string{"speaks gRPC", "backend-protocol-version of Ingress gr/api"}}}, lint: []string{
+		"speaks gRPC"}},
+	{file: "23-forward-without-target", events: []told{{"Ingress", "admin", []string{`"type":"forward"`}}}, lint: []string{
+		`"type":"forward"`}},
+	{file: "25-acme-challenge-on-gateway", never: []string{"none is named"}, lint: []string{
+		"secret acme/app-tls does not exist"}, events: []told{
+		{"Gateway", "edge", []string{"secret acme/app-tls", "[SecretRefused]"}},
+		{"HTTPRoute", "app", []string{"secret acme/app-tls", "[SecretRefused]"}},
 	}},
-	{file: "26-acme-challenge-on-ingress", events: []told{{"Ingress", "cm-acme-http-solver-9qz4v", []string{"port 80 redirects all requests", "listen-ports"}}}, lint: []string{"[HiddenRule]"}},
-	{file: "28-no-node-has-the-labels", events: []told{{"Ingress", "web", []string{"no node has the labels karpenter.sh/nodepool=web", "[NoTargets]"}}}, check: bindingHears},
-	{file: "32-certificate-comes-later", never: []string{"no certificate found for host: late.pending.test (spec.listeners)"}, events: []told{
-		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}}, {"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
+	{file: "26-acme-challenge-on-ingress", events: []told{
+		{"Ingress", "cm-acme-http-solver-9qz4v", []string{"port 80 redirects all requests", "listen-ports"}}}, lint: []string{
+		"[HiddenRule]"}},
+	{file: "28-no-node-has-the-labels", events: []told{{"Ingress", "web", []string{"no node has the labels " +
+		"karpenter.sh/nodepool=web", "[NoTargets]"}}}, check: bindingHears},
+	{file: "32-certificate-comes-later", never: []string{"no certificate found for host: late.pending.test " +
+		"(spec.listeners)"}, events: []told{
+		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}},
+		{"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
 	}},
-	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
-		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"}, check: noTargetGroupOfSecond},
-	{file: "40-rules-of-the-pods-by-hand", events: []told{{"Service", "edge", []string{"manage-backend-security-group-rules has no effect without"}}}, lint: []string{"manage-backend-security-group-rules"}},
-	{file: "44-two-certificates-for-a-host", events: []told{{"Ingress", "found", []string{"2 certificates cover twice.doubled.test", "[SeveralCertificates]"}}}, check: planIsEmpty},
-	{file: "50-refused-for-good", events: []told{{"Ingress", "files", []string{`path "/files|old" has a character`, "[InvalidRule]"}}}, lint: []string{`path "/files|old" has a character`},
+	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to " +
+		"Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
+		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"},
+		check: noTargetGroupOfSecond},
+	{file: "40-rules-of-the-pods-by-hand", events: []told{
+		{"Service", "edge", []string{"manage-backend-security-group-rules has no effect without"}}}, lint: []string{
+		"manage-backend-security-group-rules"}},
+	{file: "44-two-certificates-for-a-host", events: []told{{"Ingress", "found", []string{"2 certificates cover " +
+		"twice.doubled.test", "[SeveralCertificates]"}}}, check: planIsEmpty},
+	{file: "50-refused-for-good", events: []told{
+		{"Ingress", "files", []string{`path "/files|old" has a character`, "[InvalidRule]"}}}, lint: []string{
+		`path "/files|old" has a character`},
 		plan: []string{`path "/files|old" has a character`}},
 }
 
@@ -83,7 +111,8 @@ func TestReportedInputsAreToldAsTheyShould(t *testing.T) {
 	a := c.Simulator.Account
 	a.Lock()
 	for n, domain := range []string{"twice.doubled.test", "*.doubled.test"} {
-		a.AddCertificate(&account.Certificate{ARN: doubled + fmt.Sprint(n), Domain: domain, AlternativeNames: []string{domain}, Status: "ISSUED", Type: "AMAZON_ISSUED", KeyAlgorithm: "RSA_2048"})
+		a.AddCertificate(&account.Certificate{ARN: doubled + fmt.Sprint(n), Domain: domain, AlternativeNames: []string{
+			domain}, Status: "ISSUED", Type: "AMAZON_ISSUED", KeyAlgorithm: "RSA_2048"})
 	}
 	a.Unlock()
 	for _, r := range reports {
@@ -180,13 +209,16 @@ var errChanges = errors.New("what is wanted is not so")
 // planIsEmpty waits until lbc, which knows only what AWS holds, plans nothing: plan and controller agree.
 func planIsEmpty(t *testing.T, c *harness.Cluster) {
 	t.Helper()
-	scope := []string{"--kubeconfig", c.Env.Kubeconfig, "--aws-region", "us-west-2", "--aws-vpc-id", c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
+	scope := []string{"--kubeconfig", c.Env.Kubeconfig, "--aws-region", "us-west-2", "--aws-vpc-id",
+		c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
 	c.WaitFor(t, "an empty plan", func(context.Context) error {
-		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope...)...); !strings.Contains(out, "0 to create, 0 to change, 0 to replace, 0 to delete") && !strings.Contains(out, "nothing to do") {
+		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope...)...); !strings.Contains(out,
+			"0 to create, 0 to change, 0 to replace, 0 to delete") && !strings.Contains(out, "nothing to do") {
 			return fmt.Errorf("%w: %s", errChanges, out)
 		}
 		return nil
 	})
 	out := lbc(t, c, append([]string{"explain", "ingress", "crt/found"}, scope...)...)
-	want(t, "explain", out, []string{"certificate-arn] of Ingress crt/named", "found in ACM for the hosts of Ingress crt/found"})
+	want(t, "explain", out, []string{"certificate-arn] of Ingress crt/named", "found in ACM for the hosts of " +
+		"Ingress crt/found"})
 }

@@ -141,10 +141,11 @@ func gatewayServed(t *testing.T, c *harness.Cluster, n string) {
 
 // denials begin with the one that takes longest to heal, which the others do not wait for.
 var denials = []denial{
-	{lost: "patch loadbalancers/status.elbv2.k8s.aws", needs: ingress, heals: func(t *testing.T, c *harness.Cluster, n string) {
-		t.Helper()
-		balancersReady(t, c, n, 1)
-	}},
+	{lost: "patch loadbalancers/status.elbv2.k8s.aws", needs: ingress,
+		heals: func(t *testing.T, c *harness.Cluster, n string) {
+			t.Helper()
+			balancersReady(t, c, n, 1)
+		}},
 	{lost: "patch ingresses.networking.k8s.io", needs: ingress, heals: ingressServed},
 	{lost: "patch ingresses/status.networking.k8s.io", needs: ingress, heals: ingressServed},
 	{lost: "create targetgroupbindings.elbv2.k8s.aws", needs: ingress, heals: ingressServed},
@@ -180,7 +181,8 @@ var denials = []denial{
 func TestEachWithdrawnRightIsReportedAlone(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
-	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
+	scene.Change(t, c, scene.Namespace(witness, 1)+scene.Ingress(witness, "web", scene.Class, scene.Annotations{
+		"target-type": "ip", "scheme": "internet-facing"}))
 	url := "http://" + c.IngressAddress(t, witness, "web") + "/"
 	c.WaitGet(t, url, "", http.StatusOK, "web")
 	for i, d := range denials {
@@ -210,8 +212,8 @@ func TestEachWithdrawnRightIsReportedAlone(t *testing.T) {
 	})
 }
 
-// end has namespaces deleted with all that is in them, which no later test needs to wait for, but for Gateways: without the right to list them the controller
-// could not release them.
+// end has namespaces deleted with all that is in them, which no later test needs to wait for, but for Gateways: without
+// the right to list them the controller could not release them.
 func end(t *testing.T, c *harness.Cluster, namespaces ...string) {
 	t.Helper()
 	for _, kinds := range []string{"gateways", "loadbalancerconfigurations,targetgroupconfigurations"} {
@@ -244,15 +246,20 @@ func TestControllerStartsWithoutSomeRights(t *testing.T) {
 	longtest.Long(t, "it waits for pauses between attempts after each of some twenty refusals")
 	c := start(t)
 	log := c.Journal(t)
-	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io", "get customresourcedefinitions.apiextensions.k8s.io",
+	restore := take(t, c, "list gateways.gateway.networking.k8s.io", "watch gateways.gateway.networking.k8s.io",
+		"get customresourcedefinitions.apiextensions.k8s.io",
 		"list backendtlspolicies.gateway.networking.k8s.io", "list loadbalancers.elbv2.k8s.aws")
 	c.RestartController(t)
 	says(t, c, log, `"reason":"rights"`, "may not list, watch gateways.gateway.networking.k8s.io", remedy)
-	says(t, c, log, "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways, routes and their configurations take effect a second later", remedy)
-	says(t, c, log, "objects of a kind that has no effect on load balancers may not be listed", "BackendTLSPolicy", "cannot list resource")
-	says(t, c, log, "no LoadBalancer objects are written: install their definition and grant the right to write them", "cannot list resource")
+	says(t, c, log, "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways, routes and "+
+		"their configurations take effect a second later", remedy)
+	says(t, c, log, "objects of a kind that has no effect on load balancers may not be listed", "BackendTLSPolicy",
+		"cannot list resource")
+	says(t, c, log, "no LoadBalancer objects are written: install their definition and grant the right to write them",
+		"cannot list resource")
 	const n = "unrighted"
-	scene.Change(t, c, scene.Namespace(n, 1)+scene.Ingress(n, "web", scene.Class, scene.Annotations{"target-type": "ip", "scheme": "internet-facing"}))
+	scene.Change(t, c, scene.Namespace(n, 1)+scene.Ingress(n, "web", scene.Class, scene.Annotations{"target-type": "ip",
+		"scheme": "internet-facing"}))
 	c.WaitGet(t, "http://"+c.IngressAddress(t, n, "web")+"/", "", http.StatusOK, "web")
 	restore()
 	gatewayMade(t, c, n+"-gateway")
@@ -271,7 +278,8 @@ func TestAControllerWithoutItsLeaseReportsThatAndLeadsOnceItMay(t *testing.T) {
 	if err := c.Env.StartController(); err != nil {
 		t.Fatal(err)
 	}
-	says(t, c, log, `"reason":"rights"`, "may not create, get, update leases.coordination.k8s.io in namespace "+namespace, remedy)
+	says(t, c, log, `"reason":"rights"`, "may not create, get, update leases.coordination.k8s.io in namespace "+
+		namespace, remedy)
 	restore()
 	running(t, c)
 	const n = "unled"
@@ -301,7 +309,8 @@ func TestControllerWaitsForTheWebhookSecret(t *testing.T) {
 	if err := c.Env.StartController(); err != nil {
 		t.Fatal(err)
 	}
-	says(t, c, log, `"reason":"webhook-certificate"`, "cannot get resource", "secrets", "see that the leader runs and may write the Secret of --webhook-cert-secret")
+	says(t, c, log, `"reason":"webhook-certificate"`, "cannot get resource", "secrets",
+		"see that the leader runs and may write the Secret of --webhook-cert-secret")
 	restore()
 	running(t, c)
 	const n = "unhooked"

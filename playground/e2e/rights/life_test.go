@@ -33,7 +33,8 @@ spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 
 func binding(t *testing.T, c *harness.Cluster, namespace, name string) string {
 	t.Helper()
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp,
+		VpcId: aws.String(c.Simulator.Seed().VPC.ID),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,19 +70,26 @@ func gateways(namespace string) string {
 		return fmt.Sprintf("parentRefs: [{name: %s}], rules: [{backendRefs: [{name: web, port: 80}]%s}]", "web", more)
 	}
 	to := func(section string) string {
-		return fmt.Sprintf("parentRefs: [{name: net, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 80}]}]", section)
+		return fmt.Sprintf("parentRefs: [{name: net, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 80}]}]",
+			section)
 	}
 	alb := scene.Gateway(namespace, "web", "alb", "scheme: internet-facing", "name: http, protocol: HTTP, port: 80")
 	alb = strings.Replace(alb, "  listeners:", "  allowedListeners: {namespaces: {from: Same}}\n  listeners:", 1)
-	return scene.TargetGroups(namespace, "web", `targetReference: {group: "", kind: Service, name: web}, defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}`) +
+	return scene.TargetGroups(namespace, "web",
+		`targetReference: {group: "", kind: Service, name: web}, defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckPath: /health}}`) +
 		scene.RuleConfiguration(namespace, "web", "tags: {team: shop}") + alb +
-		scene.Route("ListenerSet", namespace, "more", "parentRef: {name: web}, listeners: [{name: more, protocol: HTTP, port: 8080}]") +
-		scene.Route("HTTPRoute", namespace, "web", rule(", filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}]")) +
+		scene.Route("ListenerSet", namespace, "more", "parentRef: {name: web}, listeners: [{name: more, protocol: "+
+			"HTTP, port: 8080}]") +
+		scene.Route("HTTPRoute", namespace, "web", rule(", filters: [{type: ExtensionRef, extensionRef: {group: "+
+			"gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}]")) +
 		scene.Route("GRPCRoute", namespace, "grpc", rule(", matches: [{method: {service: shop.Web}}]")) +
-		scene.Route("BackendTLSPolicy", namespace, "tls", `targetRefs: [{group: "", kind: Service, name: web}], validation: {hostname: web.example.com, wellKnownCACertificates: System}`) +
+		scene.Route("BackendTLSPolicy", namespace, "tls",
+			`targetRefs: [{group: "", kind: Service, name: web}], validation: {hostname: web.example.com, wellKnownCACertificates: System}`) +
 		scene.Grant(namespace, "HTTPRoute", "other") +
-		scene.Gateway(namespace, "net", "nlb", "scheme: internet-facing, listenerConfigurations: [{protocolPort: \"TLS:443\", defaultCertificate: \""+certificate+"\"}]",
-			"name: tcp, protocol: TCP, port: 80", "name: udp, protocol: UDP, port: 53", "name: tls, protocol: TLS, port: 443, tls: {mode: Terminate, options: {example.com/any: any}}") +
+		scene.Gateway(namespace, "net", "nlb", "scheme: internet-facing, listenerConfigurations: [{protocolPort: "+
+			"\"TLS:443\", defaultCertificate: \""+certificate+"\"}]",
+			"name: tcp, protocol: TCP, port: 80", "name: udp, protocol: UDP, port: 53",
+			"name: tls, protocol: TLS, port: 443, tls: {mode: Terminate, options: {example.com/any: any}}") +
 		scene.Route("TCPRoute", namespace, "tcp", to("tcp")) + scene.Route("UDPRoute", namespace, "udp", to("udp")) +
 		scene.Route("TLSRoute", namespace, "tls", to("tls")+", hostnames: [www.example.com]")
 }
@@ -94,16 +102,20 @@ const gatedNs = "whole-gated"
 // gated is a namespace whose pods wait for their targets, and are looked at for agents.
 func gated(name string) string {
 	return strings.Replace(scene.Namespace(name, 1), "{name: "+name+"}",
-		"{name: "+name+", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled, elbv2.k8s.aws/alb-target-control-agent-injection: enabled}}", 1)
+		"{name: "+name+", labels: {elbv2.k8s.aws/pod-readiness-gate-inject: enabled, "+
+			"elbv2.k8s.aws/alb-target-control-agent-injection: enabled}}", 1)
 }
 
 // live has the controller meet everything that it serves: created, edited, deleted, and a restart between.
 func live(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	internal := scene.Annotations{"target-type": "ip"}
-	all := agents + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) + scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
+	all := agents + gated(gatedNs) + scene.Ingress(gatedNs, "web", scene.Class, internal) + scene.Namespace(ns, 2) +
+		scene.IngressClass("whole", "{scheme: internet-facing}") + scene.Ingress(ns, "web", "whole", internal) +
 		network(ns, "net") + accelerator(ns, "web", "net") + binding(t, c, ns, "shared") + gateways(ns) +
-		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: web, port: 80}]}]") // the absence of its Gateway is confirmed by a read
+		// the absence of its Gateway is confirmed by a read
+		scene.Route("HTTPRoute", ns, "astray", "parentRefs: [{name: missing}], rules: [{backendRefs: [{name: "+
+			"web, port: 80}]}]")
 	scene.Change(t, c, all)
 	c.IngressAddress(t, ns, "web")
 	c.ServiceAddress(t, ns, "net")
@@ -111,7 +123,8 @@ func live(t *testing.T, c *harness.Cluster) {
 		scene.GatewayAddress(t, c, ns, g)
 	}
 	balancersReady(t, c, ns, 4)
-	c.Kubectl(t, "wait", "--for=condition=Ready", "globalaccelerator", "web", "-n", ns, "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "wait", "--for=condition=Ready", "globalaccelerator", "web", "-n", ns, "--timeout="+
+		harness.Timeout.String())
 	c.IngressAddress(t, gatedNs, "web")
 	for _, n := range []string{ns, gatedNs} { // other targets, which in one namespace have readiness gates
 		c.Kubectl(t, "rollout", "restart", "deployment", "-n", n, "web")
@@ -126,8 +139,11 @@ func live(t *testing.T, c *harness.Cluster) {
 	}
 	c.Kubectl(t, "delete", "ingressclassparams", "whole")
 	c.Kubectl(t, "delete", "globalaccelerator", "web", "-n", ns, "--timeout="+harness.Timeout.String())
-	c.Kubectl(t, "delete", "gateway,httproute,grpcroute,tcproute,udproute,tlsroute,listenerset,backendtlspolicy,referencegrant", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
-	c.Kubectl(t, "delete", "loadbalancerconfiguration,targetgroupconfiguration,listenerruleconfiguration", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "delete",
+		"gateway,httproute,grpcroute,tcproute,udproute,tlsroute,listenerset,backendtlspolicy,referencegrant", "-n", ns,
+		"--all", "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "delete", "loadbalancerconfiguration,targetgroupconfiguration,listenerruleconfiguration", "-n", ns,
+		"--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "ingress,targetgroupbinding", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	c.Kubectl(t, "delete", "service", "-n", gatedNs, "web") // that an Ingress names: its absence is confirmed by a read
 	c.WaitEvent(t, "Ingress", gatedNs, "web", "BackendNotFound")
@@ -147,7 +163,8 @@ func live(t *testing.T, c *harness.Cluster) {
 func balancersReady(t *testing.T, c *harness.Cluster, namespace string, want int) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("%d ready LoadBalancer objects in %s", want, namespace), func(context.Context) error {
-		ready := scene.Query(t, c, "get", "lb", "-n", namespace, "-o", `jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`)
+		ready := scene.Query(t, c, "get", "lb", "-n", namespace, "-o",
+			`jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`)
 		if n := strings.Count(ready, "True"); n != want {
 			return fmt.Errorf("%d are: %s", n, ready)
 		}

@@ -1,5 +1,6 @@
-// Package rights shows end to end what each right of the chart's roles is for: which requests need it, by the API server's record of all requests of a
-// controller's life and Kubernetes' own evaluation of the roles, and what the controller reports without it.
+// Package rights shows end to end what each right of the chart's roles is for: which requests need it, by the API
+// server's record of all requests of a controller's life and Kubernetes' own evaluation of the roles, and what the
+// controller reports without it.
 package rights
 
 import (
@@ -24,8 +25,10 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// values are those of the release: one replica, so that its log is that of the leader, and all that needs rights of its own.
-var values = map[string]any{"replicaCount": 1, "multiClusterTargetGroups": true, "controllerConfig": map[string]any{"featureGates": map[string]any{"ALBTargetControlAgent": true, "GlobalAcceleratorController": true}}}
+// values are those of the release: one replica, so that its log is that of the leader, and all that needs rights of its
+// own.
+var values = map[string]any{"replicaCount": 1, "multiClusterTargetGroups": true, "controllerConfig": map[string]any{
+	"featureGates": map[string]any{"ALBTargetControlAgent": true, "GlobalAcceleratorController": true}}}
 
 var release = &environment.Release{Values: values}
 
@@ -120,7 +123,8 @@ func single(rule rbacv1.PolicyRule) (out []rbacv1.PolicyRule) {
 		for _, resource := range rule.Resources {
 			for _, n := range names {
 				for _, verb := range rule.Verbs {
-					out = append(out, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, ResourceNames: n, Verbs: []string{verb}})
+					out = append(out, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, ResourceNames: n,
+						Verbs: []string{verb}})
 				}
 			}
 		}
@@ -135,7 +139,8 @@ func attributes(e auditv1.Event) (authorizer.AttributesRecord, bool) {
 		return authorizer.AttributesRecord{}, false
 	}
 	return authorizer.AttributesRecord{
-		Verb: e.Verb, APIGroup: o.APIGroup, Resource: o.Resource, Subresource: o.Subresource, Namespace: o.Namespace, Name: o.Name, ResourceRequest: true,
+		Verb: e.Verb, APIGroup: o.APIGroup, Resource: o.Resource, Subresource: o.Subresource, Namespace: o.Namespace,
+		Name: o.Name, ResourceRequest: true,
 	}, true
 }
 
@@ -152,7 +157,8 @@ func text(a authorizer.AttributesRecord) string {
 }
 
 // everyoneMay are the requests that each ServiceAccount may make.
-var everyoneMay = []rbacv1.PolicyRule{{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews"}, Verbs: []string{"create"}}}
+var everyoneMay = []rbacv1.PolicyRule{{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{
+	"selfsubjectaccessreviews"}, Verbs: []string{"create"}}}
 
 // TestRightsOfTheChartAreThoseNeeded shows that the audited requests of a controller's life need
 // each right of the chart, and no other.
@@ -203,7 +209,8 @@ func TestRightsOfTheChartAreThoseNeeded(t *testing.T) {
 	}
 }
 
-// beyond are the resources of the requests that the existing chart's roles do not grant, and why an image that is swapped does without them.
+// beyond are the resources of the requests that the existing chart's roles do not grant, and why an image that is
+// swapped does without them.
 var beyond = map[string]string{
 	"loadbalancers.elbv2.k8s.aws":                    "optional",
 	"backendtlspolicies.gateway.networking.k8s.io":   "optional",
@@ -238,17 +245,19 @@ var spare = map[string]string{
 	"get configmaps aws-lbc-doctor":                    "the leader examines once a minute",
 	"update configmaps aws-lbc-doctor":                 "findings change",
 	"list configmaps aws-lbc-holds":                    listed,
-	"list endpointslices.discovery.k8s.io":             "slices of a Service of which the cache has none are read before targets are deregistered",
-	"list ingressclasses.networking.k8s.io":            listed,
-	"list ingressclassparams.elbv2.k8s.aws":            listed,
-	"list ingresses.networking.k8s.io":                 listed,
-	"list namespaces":                                  listed,
-	"list nodes":                                       listed,
-	"list pods":                                        listed,
-	"list services":                                    listed,
-	"list targetgroupbindings.elbv2.k8s.aws":           listed,
-	"get pods":                                         "events of what the controller lacks are about its own pod",
-	"get loadbalancers.elbv2.k8s.aws":                  "one that is there when it is to be created is read",
-	"patch loadbalancers.elbv2.k8s.aws":                "the members of a group, which are the owners of its object, change",
-	"update secrets aws-load-balancer-webhook-tls":     "the certificate of the webhooks is renewed after weeks",
+	"list endpointslices.discovery.k8s.io": "slices of a Service of which the cache has none are read " +
+		"before targets are deregistered",
+	"list ingressclasses.networking.k8s.io":  listed,
+	"list ingressclassparams.elbv2.k8s.aws":  listed,
+	"list ingresses.networking.k8s.io":       listed,
+	"list namespaces":                        listed,
+	"list nodes":                             listed,
+	"list pods":                              listed,
+	"list services":                          listed,
+	"list targetgroupbindings.elbv2.k8s.aws": listed,
+	"get pods":                               "events of what the controller lacks are about its own pod",
+	"get loadbalancers.elbv2.k8s.aws":        "one that is there when it is to be created is read",
+	"patch loadbalancers.elbv2.k8s.aws": "the members of a group, which are the owners of its " +
+		"object, change",
+	"update secrets aws-load-balancer-webhook-tls": "the certificate of the webhooks is renewed after weeks",
 }

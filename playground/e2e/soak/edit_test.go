@@ -64,12 +64,14 @@ func (r *run) patch(ctx context.Context, kind, namespace, name, how, patch strin
 func (r *run) edit(ctx context.Context, s step) error {
 	switch s.do {
 	case rollout:
-		return r.patch(ctx, "deployment", s.place, s.object, "strategic", fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rollout":%q}}}}}`, s.value))
+		return r.patch(ctx, "deployment", s.place, s.object, "strategic",
+			fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"rollout":%q}}}}}`, s.value))
 	case scale:
 		_, err := r.kubectl(ctx, "scale", "deployment", "-n", s.place, s.object, "--replicas="+s.value)
 		return err
 	case port:
-		return r.patch(ctx, "service", s.place, s.object, "strategic", fmt.Sprintf(`{"spec":{"ports":[{"port":80,"targetPort":%s}]}}`, s.value))
+		return r.patch(ctx, "service", s.place, s.object, "strategic",
+			fmt.Sprintf(`{"spec":{"ports":[{"port":80,"targetPort":%s}]}}`, s.value))
 	case ingressHealth:
 		return r.annotate(ctx, "ingress", albPrefix, s, "healthcheck-path="+s.value)
 	case ingressCheckAt:
@@ -81,15 +83,18 @@ func (r *run) edit(ctx context.Context, s step) error {
 	case ingressIdle:
 		return r.annotate(ctx, "ingress", albPrefix, s, "load-balancer-attributes=idle_timeout.timeout_seconds="+s.value)
 	case serviceDelay:
-		return r.annotate(ctx, "service", nlbPrefix, s, "target-group-attributes=deregistration_delay.timeout_seconds="+s.value)
+		return r.annotate(ctx, "service", nlbPrefix, s, "target-group-attributes=deregistration_delay.timeout_seconds="+
+			s.value)
 	case ingressTags:
 		return r.annotate(ctx, "ingress", albPrefix, s, "tags="+s.value)
 	case serviceTags:
 		return r.annotate(ctx, "service", nlbPrefix, s, "additional-resource-tags="+s.value)
 	case gatewayTags:
-		return r.patch(ctx, "loadbalancerconfiguration", s.place, s.object, "merge", fmt.Sprintf(`{"spec":{"tags":{"team":%q}}}`, s.value))
+		return r.patch(ctx, "loadbalancerconfiguration", s.place, s.object, "merge",
+			fmt.Sprintf(`{"spec":{"tags":{"team":%q}}}`, s.value))
 	case classTags:
-		_, err := r.kubectl(ctx, "patch", "ingressclassparams", s.object, "--type=merge", "-p", fmt.Sprintf(`{"spec":{"tags":[{"key":"team","value":%q}]}}`, s.value))
+		_, err := r.kubectl(ctx, "patch", "ingressclassparams", s.object, "--type=merge", "-p",
+			fmt.Sprintf(`{"spec":{"tags":[{"key":"team","value":%q}]}}`, s.value))
 		return err
 	case targetType:
 		return r.annotate(ctx, "ingress", albPrefix, s, "target-type="+s.value)
@@ -119,7 +124,8 @@ func (r *run) edit(ctx context.Context, s step) error {
 		}
 		return r.apply(ctx, manifest)
 	case binds:
-		return r.patch(ctx, "targetgroupbinding", s.place, s.object, "merge", fmt.Sprintf(`{"spec":{"serviceRef":{"name":%q}}}`, s.value))
+		return r.patch(ctx, "targetgroupbinding", s.place, s.object, "merge",
+			fmt.Sprintf(`{"spec":{"serviceRef":{"name":%q}}}`, s.value))
 	}
 	return fmt.Errorf("no edit is called %q", s.do)
 }
@@ -133,7 +139,9 @@ func (r *run) extraRule(ctx context.Context, s step) error {
 		return r.apply(ctx, route(gateway, paths...))
 	}
 	path := func(p string) string {
-		return fmt.Sprintf(`{"http":{"paths":[{"path":%q,"pathType":"Prefix","backend":{"service":{"name":"web","port":{"name":"http"}}}}]}}`, p)
+		return fmt.Sprintf(
+			`{"http":{"paths":[{"path":%q,"pathType":"Prefix","backend":{"service":{"name":"web","port":{"name":"http"}}}}]}}`,
+			p)
 	}
 	rules := path("/")
 	if s.value == present {

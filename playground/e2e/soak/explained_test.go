@@ -61,7 +61,8 @@ func TestAPodIsAdmittedUnseenOnlyByAFaultOfTheWebhooks(t *testing.T) {
 	l := &ledger{}
 	l.begin(fault{what: "AWS refuses calls", begin: zero.Add(-time.Hour)})
 	l.end(l.begin(fault{what: "a process is killed", begin: zero, admits: true}), zero.Add(10*time.Second))
-	for after, want := range map[time.Duration]bool{-2 * time.Second: false, -500 * time.Millisecond: true, 5 * time.Second: true, 14 * time.Second: true, 20 * time.Second: false} {
+	for after, want := range map[time.Duration]bool{-2 * time.Second: false, -500 * time.Millisecond: true,
+		5 * time.Second: true, 14 * time.Second: true, 20 * time.Second: false} {
 		if got := l.admitted(zero.Add(after)); got != want {
 			t.Errorf("after %v: %t", after, got)
 		}

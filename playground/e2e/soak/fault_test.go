@@ -134,16 +134,17 @@ func (r *run) kill(ctx context.Context, which string) error {
 
 // controllers waits until all processes of the controller are ready and one leads.
 func (r *run) controllers(ctx context.Context) error {
-	return r.wait(ctx, heals, "two processes of the controller that are ready, of which one leads", func(ctx context.Context) error {
-		if err := r.Env.WaitController(ctx); err != nil {
+	return r.wait(ctx, heals, "two processes of the controller that are ready, of which one leads",
+		func(ctx context.Context) error {
+			if err := r.Env.WaitController(ctx); err != nil {
+				return err
+			}
+			_, others, err := r.leader(ctx)
+			if err == nil && len(others) != 1 {
+				err = fmt.Errorf("%d others", len(others))
+			}
 			return err
-		}
-		_, others, err := r.leader(ctx)
-		if err == nil && len(others) != 1 {
-			err = fmt.Errorf("%d others", len(others))
-		}
-		return err
-	})
+		})
 }
 
 // rollControllers replaces the processes one after another, as an upgrade does.
@@ -162,8 +163,9 @@ const (
 	lifecycle = 40 * time.Second
 )
 
-// die ends a node as the loss of its machine does, does what Kubernetes and the cloud provider do about that, and starts another machine in its place.
-// Requests may fail until no load balancer and no node sends any to it, and each target group has a healthy target elsewhere.
+// die ends a node as the loss of its machine does, does what Kubernetes and the cloud provider do about that, and
+// starts another machine in its place. Requests may fail until no load balancer and no node sends any to it, and each
+// target group has a healthy target elsewhere.
 func (r *run) die(ctx context.Context, s step) error {
 	node := s.object
 	onNode, err := r.podsOn(ctx, node)
@@ -199,7 +201,8 @@ func (r *run) die(ctx context.Context, s step) error {
 	if err := r.forget(ctx, node); err != nil {
 		return err
 	}
-	if err := r.wait(ctx, heals, "healthy targets elsewhere", func(context.Context) error { return r.served() }); err != nil {
+	if err := r.wait(ctx, heals, "healthy targets elsewhere", func(context.Context) error { return r.served() }); err !=
+		nil {
 		return err
 	}
 	broken()
@@ -228,8 +231,10 @@ func (r *run) podsOn(ctx context.Context, node string) (out []corev1.Pod, err er
 // unready reports a node and its pods as the node lifecycle controller does.
 func (r *run) unready(ctx context.Context, node string) error {
 	since := time.Now().UTC().Format(time.RFC3339)
-	lost := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%q}]}}`, since)
-	if _, err := r.Client.CoreV1().Nodes().Patch(ctx, node, types.StrategicMergePatchType, lost, metav1.PatchOptions{}, "status"); err != nil {
+	lost := fmt.Appendf(nil,
+		`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%q}]}}`, since)
+	if _, err := r.Client.CoreV1().Nodes().Patch(ctx, node, types.StrategicMergePatchType, lost, metav1.PatchOptions{},
+		"status"); err != nil {
 		return err
 	}
 	all, err := r.podsOn(ctx, node)
@@ -237,17 +242,22 @@ func (r *run) unready(ctx context.Context, node string) error {
 		return err
 	}
 	for _, p := range all {
-		down := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":"False","reason":"NodeNotReady","lastTransitionTime":%q}]}}`, since)
-		if _, err := r.Client.CoreV1().Pods(p.Namespace).Patch(ctx, p.Name, types.StrategicMergePatchType, down, metav1.PatchOptions{}, "status"); err != nil && !apierrors.IsNotFound(err) {
+		down := fmt.Appendf(nil,
+			`{"status":{"conditions":[{"type":"Ready","status":"False","reason":"NodeNotReady","lastTransitionTime":%q}]}}`,
+			since)
+		if _, err := r.Client.CoreV1().Pods(p.Namespace).Patch(ctx, p.Name, types.StrategicMergePatchType, down,
+			metav1.PatchOptions{}, "status"); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// forget is what a cluster does about a machine that is gone: the cloud provider deletes its Node, the collector of garbage its pods.
+// forget is what a cluster does about a machine that is gone: the cloud provider deletes its Node, the collector of
+// garbage its pods.
 func (r *run) forget(ctx context.Context, node string) error {
-	if err := r.Client.CoreV1().Nodes().Delete(ctx, node, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	if err := r.Client.CoreV1().Nodes().Delete(ctx, node, metav1.DeleteOptions{}); err != nil &&
+		!apierrors.IsNotFound(err) {
 		return err
 	}
 	all, err := r.podsOn(ctx, node)
@@ -256,7 +266,8 @@ func (r *run) forget(ctx context.Context, node string) error {
 	}
 	zero := int64(0)
 	for _, p := range all {
-		if err := r.Client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
+		if err := r.Client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{
+			GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
@@ -265,7 +276,8 @@ func (r *run) forget(ctx context.Context, node string) error {
 
 // noEndpointOn reports an endpoint on a node that gets connections of other nodes.
 func (r *run) noEndpointOn(ctx context.Context, node string) error {
-	list, err := r.Client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName})
+	list, err := r.Client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName})
 	if err != nil {
 		return err
 	}
@@ -279,8 +291,9 @@ func (r *run) noEndpointOn(ctx context.Context, node string) error {
 	return nil
 }
 
-// noneInFlowOf reports which of the targets may still get connections: a network load balancer sends them to targets that drain for a while. Of one that the controller keeps
-// registered, as so many were given up lately that it suspects the cluster's view of them (--deregistration-brake), health checks have to find that it is gone.
+// noneInFlowOf reports which of the targets may still get connections: a network load balancer sends them to targets
+// that drain for a while. Of one that the controller keeps registered, as so many were given up lately that it suspects
+// the cluster's view of them (--deregistration-brake), health checks have to find that it is gone.
 func (r *run) noneInFlowOf(lost map[string]bool) error {
 	a := r.Simulator.Account
 	a.Lock()
@@ -297,7 +310,8 @@ func (r *run) noneInFlowOf(lost map[string]bool) error {
 
 // passedOver reports whether a load balancer prefers healthy targets to an unhealthy one. The account's lock is held.
 func passedOver(a *account.Account, g *account.TargetGroup, x *account.Target) bool {
-	return a.TargetHealth(g, x).State == account.Unhealthy && slices.ContainsFunc(g.Targets, func(t *account.Target) bool { return a.TargetHealth(g, t).State == account.Healthy })
+	return a.TargetHealth(g, x).State == account.Unhealthy && slices.ContainsFunc(g.Targets,
+		func(t *account.Target) bool { return a.TargetHealth(g, t).State == account.Healthy })
 }
 
 // served reports a load balancer with a target group that has no healthy target.

@@ -144,7 +144,8 @@ func TestTheUsualSeedMeetsMuchInItsMinute(t *testing.T) {
 			seen[s.do] = true
 		}
 	}
-	for _, want := range []string{nodeDeath, controllerKill, refusals, port, rollout, certificate, mistake, ingressHealth, serviceHealth} {
+	for _, want := range []string{nodeDeath, controllerKill, refusals, port, rollout, certificate, mistake, ingressHealth,
+		serviceHealth} {
 		if !seen[want] {
 			t.Errorf("it never %s; choose another seed", want)
 		}

@@ -73,13 +73,15 @@ const kinds = "namespaces,secrets,configmaps,serviceaccounts,leases,services,ing
 // survey reads the state.
 func (r *run) survey(ctx context.Context) (s state, err error) {
 	s.account = r.Simulator.Resources()
-	out, err := r.kubectl(ctx, "get", kinds, "-A", "--no-headers", "-o", `custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name`)
+	out, err := r.kubectl(ctx, "get", kinds, "-A", "--no-headers", "-o",
+		`custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name`)
 	if err != nil {
 		return s, err
 	}
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
-		if len(f) == 3 && !strings.HasPrefix(f[2], installation+"-checkpoint-") && f[2] != doctor.ConfigMap { // these stay, and their number is bounded
+		// these stay, and their number is bounded
+		if len(f) == 3 && !strings.HasPrefix(f[2], installation+"-checkpoint-") && f[2] != doctor.ConfigMap {
 			s.objects = append(s.objects, strings.Join(f, " "))
 		}
 	}
@@ -96,7 +98,8 @@ func (r *run) survey(ctx context.Context) (s state, err error) {
 const (
 	moreGoroutines = 40
 	moreMemory     = 48 // MiB
-	// perNamespace are the goroutines of a watch of pods, which goes on for 15 minutes after the last object that needs it.
+	// perNamespace are the goroutines of a watch of pods, which goes on for 15 minutes after the last object that needs
+	// it.
 	perNamespace = 20
 )
 

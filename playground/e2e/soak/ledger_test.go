@@ -113,7 +113,9 @@ func (l *ledger) unexplained() (out []failure) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, x := range l.failures {
-		if !slices.ContainsFunc(l.faults, func(f fault) bool { return slices.Contains(f.breaks, x.place) && f.covers(x.from, x.to) }) {
+		if !slices.ContainsFunc(l.faults, func(f fault) bool {
+			return slices.Contains(f.breaks, x.place) && f.covers(x.from, x.to)
+		}) {
 			out = append(out, x)
 		}
 	}
@@ -124,7 +126,10 @@ func (l *ledger) unexplained() (out []failure) {
 func (l *ledger) admitted(at time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.faults, func(f fault) bool { return f.admits && f.covers(at.Add(-time.Second), at.Add(time.Second)) }) // times of objects are whole seconds
+	// times of objects are whole seconds
+	return slices.ContainsFunc(l.faults, func(f fault) bool {
+		return f.admits && f.covers(at.Add(-time.Second), at.Add(time.Second))
+	})
 }
 
 // String lists the faults, a line each.

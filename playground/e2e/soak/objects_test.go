@@ -35,12 +35,14 @@ var places = []place{
 	{secure, "ingress", "web", []string{"web"}, "https"},
 }
 
-// drain is for how many seconds of the machine's a pod that is asked to end goes on. The clock of the account runs faster than the machine's, and what the
-// controller computes with it, but a killed leader keeps its successor waiting for 15 s, and a process starts no faster than elsewhere.
+// drain is for how many seconds of the machine's a pod that is asked to end goes on. The clock of the account runs
+// faster than the machine's, and what the controller computes with it, but a killed leader keeps its successor waiting
+// for 15 s, and a process starts no faster than elsewhere.
 const drain = 45
 
-// workload is a namespace and its Deployments, at first without pods: those that are made before there is a TargetGroupBinding have no readiness gate. Pods get what they need to be replaced
-// without a lost request, but where clients reach none: a target of a group without a load balancer does not become healthy.
+// workload is a namespace and its Deployments, at first without pods: those that are made before there is a
+// TargetGroupBinding have no readiness gate. Pods get what they need to be replaced without a lost request, but where
+// clients reach none: a target of a group without a load balancer does not become healthy.
 func workload(namespace string, names ...string) string {
 	var b strings.Builder
 	labels := "elbv2.k8s.aws/pod-readiness-gate-inject: enabled, elbv2.k8s.aws/pod-drain-inject: enabled"
@@ -72,7 +74,8 @@ spec:
 }
 
 func backend(namespace, name string) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %[2]s, namespace: %[1]s}\nspec:\n  type: NodePort\n  selector: {app: %[2]s}\n  ports: [{name: http, port: 80, targetPort: 8080}]\n---\n", namespace, name)
+	return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %[2]s, namespace: %[1]s}\nspec:\n  type: "+
+		"NodePort\n  selector: {app: %[2]s}\n  ports: [{name: http, port: 80, targetPort: 8080}]\n---\n", namespace, name)
 }
 
 // balanced is a Service of type LoadBalancer.
@@ -107,7 +110,8 @@ func facing(more scene.Annotations) scene.Annotations {
 
 // member is an Ingress of the group.
 func member(name, service string) string {
-	return scene.Ingress(group, name, scene.Class, facing(scene.Annotations{"group.name": "soak"}), scene.Path{Path: "/" + name, Service: service})
+	return scene.Ingress(group, name, scene.Class, facing(scene.Annotations{"group.name": "soak"}),
+		scene.Path{Path: "/" + name, Service: service})
 }
 
 const (
@@ -121,7 +125,8 @@ const (
 
 // targets is a TargetGroupConfiguration with the path of the health check.
 func targets(namespace, path string) string {
-	return scene.TargetGroups(namespace, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: {healthCheckProtocol: HTTP, healthCheckPath: "+path+"}}")
+	return scene.TargetGroups(namespace, "targets", "defaultConfiguration: {targetType: ip, healthCheckConfig: "+
+		"{healthCheckProtocol: HTTP, healthCheckPath: "+path+"}}")
 }
 
 // route is the HTTPRoute of a Gateway with rules for the paths.
@@ -149,19 +154,24 @@ func objects(arn string) (string, error) {
 		scene.IngressClass(className, classParams("a")),
 		workload(single, "web"), backend(single, "web"), scene.Ingress(single, "web", className, facing(nil)),
 		workload(group, "a", "b"), backend(group, "a"), backend(group, "b"), member("a", "a"), member("b", "b"),
-		workload(gateway, "web"), backend(gateway, "web"), targets(gateway, "/health"), scene.Gateway(gateway, "web", "alb", public, onHTTP), route(gateway, "/"),
+		workload(gateway, "web"), backend(gateway, "web"), targets(gateway, "/health"), scene.Gateway(gateway, "web", "alb",
+			public, onHTTP), route(gateway, "/"),
 		workload(pods, "web"), balanced(pods, "web", "ip", "Cluster"),
 		workload(nodes, "web"), balanced(nodes, "web", "instance", "Local"),
-		workload(netGateway, "web"), backend(netGateway, "web"), targets(netGateway, "/health"), scene.Gateway(netGateway, "web", "nlb", public+across, onTCP),
-		scene.Route("TCPRoute", netGateway, "web", "parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]"),
-		workload(secure, "web"), backend(secure, "web"), secret, strings.TrimSuffix(onSecret, "---\n") + "  tls: [{secretName: web-tls, hosts: [" + host + "]}]\n---\n",
+		workload(netGateway, "web"), backend(netGateway, "web"), targets(netGateway, "/health"),
+		scene.Gateway(netGateway, "web", "nlb", public+across, onTCP),
+		scene.Route("TCPRoute", netGateway, "web", "parentRefs: [{name: web}], rules: [{backendRefs: [{name: "+
+			"web, port: 80}]}]"),
+		workload(secure, "web"), backend(secure, "web"), secret, strings.TrimSuffix(onSecret, "---\n") +
+			"  tls: [{secretName: web-tls, hosts: [" + host + "]}]\n---\n",
 		workload(bound, "web", "other"), backend(bound, "web"), backend(bound, "other"), binding(arn),
 		workload(passing, "web"), backend(passing, "web"),
 	}, ""), nil
 }
 
 func binding(arn string) string {
-	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: bound, namespace: %s}\nspec: {targetGroupARN: %q, serviceRef: {name: web, port: http}}\n---\n", bound, arn)
+	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: bound, namespace: "+
+		"%s}\nspec: {targetGroupARN: %q, serviceRef: {name: web, port: http}}\n---\n", bound, arn)
 }
 
 // comesAndGoes are the objects of the action "makes or deletes", by namespace and name.
@@ -193,6 +203,7 @@ func secretWith(serial int64) (string, error) {
 	text := func(kind string, der []byte) string {
 		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: web-tls, namespace: %s}\ntype: kubernetes.io/tls\ndata: {tls.crt: %s, tls.key: %s}\n---\n",
+	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: web-tls, namespace: %s}\ntype: "+
+		"kubernetes.io/tls\ndata: {tls.crt: %s, tls.key: %s}\n---\n",
 		secure, text("CERTIFICATE", der), text("PRIVATE KEY", private)), nil
 }

@@ -1,5 +1,6 @@
-// Package soak has the controller's real binary, in two replicas, live through random edits, rollouts, node deaths, kills, upgrades and faults while clients send requests through
-// seven load balancers. Each failed request must be explained by a recorded fault, and at the end nothing may be left. It has tests only.
+// Package soak has the controller's real binary, in two replicas, live through random edits, rollouts, node deaths,
+// kills, upgrades and faults while clients send requests through seven load balancers. Each failed request must be
+// explained by a recorded fault, and at the end nothing may be left. It has tests only.
 //
 // LBC_SOAK_SEED and LBC_SOAK_TIME choose the steps and how long they go on; "make soak" sets them.
 package soak
@@ -35,13 +36,14 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // speed is how much faster than the machine's the clock of the account runs.
 const speed = 30
 
-// usual is the seed of the usual run of the tests, of a minute. In it a node dies, a process is killed, AWS refuses calls, ports and health checks change, and a certificate is renewed:
-// see TestTheUsualSeedMeetsMuchInItsMinute.
+// usual is the seed of the usual run of the tests, of a minute. In it a node dies, a process is killed, AWS refuses
+// calls, ports and health checks change, and a certificate is renewed: see TestTheUsualSeedMeetsMuchInItsMinute.
 const usual = 20
 
 // times are AWS's own, but for the provisioning of load balancers, for which nobody waits here.
 var times = account.Profile{
-	Name: "soak", TargetInitial: 10 * time.Second, NetworkTargetInitial: time.Minute, NetworkDeregister: 90 * time.Second, Draining: 5 * time.Minute,
+	Name: "soak", TargetInitial: 10 * time.Second, NetworkTargetInitial: time.Minute, NetworkDeregister: 90 * time.Second,
+	Draining: 5 * time.Minute,
 }
 
 // run is a soak.
@@ -71,7 +73,8 @@ type run struct {
 // crashes and faults together fail no request without an explanation and leave nothing.
 func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) {
 	longtest.Long(t, "it is a minute of random edits and faults")
-	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1, balancers: map[string]string{}, alone: make(chan struct{}, 1)}
+	r := &run{t: t, dir: t.TempDir(), ledger: &ledger{}, seed: usual, length: time.Minute, serial: 1,
+		balancers: map[string]string{}, alone: make(chan struct{}, 1)}
 	var err error
 	if text := os.Getenv("LBC_SOAK_SEED"); text != "" {
 		if r.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -83,16 +86,18 @@ func TestNoRequestFailsUnexplainedAndNothingIsLeftWhateverHappens(t *testing.T) 
 			t.Fatal(err)
 		}
 	}
-	r.Cluster = harness.Start(t, harness.Options{Profile: times, Speed: speed, Release: &environment.Release{Values: map[string]any{
-		"enableTLSSecretImport": true, "clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
-	}}})
+	r.Cluster = harness.Start(t, harness.Options{Profile: times, Speed: speed, Release: &environment.Release{
+		Values: map[string]any{
+			"enableTLSSecretImport": true, "clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
+		}}})
 	began := time.Now()
 	r.say("seed %d, %v", r.seed, r.length)
 	if err := r.live(t.Context()); err != nil {
 		t.Errorf("%v\n%s", err, r.report())
 	}
 	requests, failures := r.ledger.total()
-	r.say("%d requests, of which %d failed; %d edits, %d faults; in all %v", requests, failures, r.edits, r.faults, time.Since(began).Round(time.Second))
+	r.say("%d requests, of which %d failed; %d edits, %d faults; in all %v", requests, failures, r.edits, r.faults,
+		time.Since(began).Round(time.Second))
 }
 
 // say prints a line with the time.
@@ -130,7 +135,8 @@ func (r *run) live(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	made, err := r.Simulator.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: aws.String("soak-bound"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(r.Simulator.Seed().VPC.ID),
+		Name: aws.String("soak-bound"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(r.Simulator.Seed().VPC.ID),
 	})
 	if err != nil {
 		return err
@@ -231,7 +237,8 @@ func (r *run) populate(ctx context.Context, traffic *load.Clients) error {
 	}
 	for _, p := range places {
 		for _, service := range p.backends {
-			w := newWitness(&ledger{}, r.Simulator.DialContext, p.namespace, p.url(addresses[p.namespace], service), service, false)
+			w := newWitness(&ledger{}, r.Simulator.DialContext, p.namespace, p.url(addresses[p.namespace], service),
+				service, false)
 			if err := r.wait(ctx, heals, "an answer of "+p.namespace, w.Call); err != nil {
 				return err
 			}
@@ -264,8 +271,10 @@ func (r *run) rolledOut(ctx context.Context) error {
 			return err
 		}
 		for _, d := range list.Items {
-			if s, want := d.Status, *d.Spec.Replicas; s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want || s.AvailableReplicas != want || s.Replicas != want {
-				return fmt.Errorf("%s/%s: %d pods, %d of the last version, %d available, want %d", d.Namespace, d.Name, s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, want)
+			if s, want := d.Status, *d.Spec.Replicas; s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want ||
+				s.AvailableReplicas != want || s.Replicas != want {
+				return fmt.Errorf("%s/%s: %d pods, %d of the last version, %d available, want %d", d.Namespace, d.Name, s.Replicas,
+					s.UpdatedReplicas, s.AvailableReplicas, want)
 			}
 		}
 		return nil
@@ -329,7 +338,8 @@ func (r *run) begin(s step, counted *int) {
 	fmt.Println(line)
 }
 
-// judge reports requests that failed before a time without an explanation, and faults that the cluster did not get over.
+// judge reports requests that failed before a time without an explanation, and faults that the cluster did not get
+// over.
 func (r *run) judge(before time.Time) error {
 	r.mu.Lock()
 	err := r.err
@@ -358,11 +368,13 @@ func (r *run) progress(ctx context.Context) {
 		if present := r.ledger.present(); len(present) > 0 {
 			now = "; now: " + strings.Join(present, ", ")
 		}
-		r.say("%v: %d requests, %d failed, %d edits, %d faults%s", time.Since(began).Round(time.Second), requests, failures, edits, faults, now)
+		r.say("%v: %d requests, %d failed, %d edits, %d faults%s", time.Since(began).Round(time.Second), requests, failures,
+			edits, faults, now)
 	}
 }
 
-// watchPods records pods that the webhooks have not seen, because the process that they were sent to was killed: they end when they are asked to, and requests to them fail. They are replaced.
+// watchPods records pods that the webhooks have not seen, because the process that they were sent to was killed: they
+// end when they are asked to, and requests to them fail. They are replaced.
 func (r *run) watchPods(ctx context.Context) {
 	seen := map[string]func(){}
 	defer func() {
@@ -385,12 +397,15 @@ func (r *run) watchPods(ctx context.Context) {
 				}
 				if !r.ledger.admitted(p.CreationTimestamp.Time) {
 					r.mu.Lock()
-					r.err = errors.Join(r.err, fmt.Errorf("pod %s/%s was made without hooks at %v, when no fault explains it", p.Namespace, p.Name, p.CreationTimestamp))
+					r.err = errors.Join(r.err, fmt.Errorf("pod %s/%s was made without hooks at %v, when no fault explains it",
+						p.Namespace, p.Name, p.CreationTimestamp))
 					r.mu.Unlock()
 				}
-				number := r.ledger.begin(fault{what: "pod " + p.Namespace + "/" + p.Name + " has no hooks", begin: p.CreationTimestamp.Time, breaks: []string{p.Namespace}})
+				number := r.ledger.begin(fault{what: "pod " + p.Namespace + "/" + p.Name + " has no hooks",
+					begin: p.CreationTimestamp.Time, breaks: []string{p.Namespace}})
 				seen[id] = sync.OnceFunc(func() { r.ledger.end(number, time.Now()) })
-				_ = r.Client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}) // else it ends with the next rollout
+				// else it ends with the next rollout
+				_ = r.Client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{})
 			}
 			for id, end := range seen {
 				if !present[id] {
@@ -446,7 +461,8 @@ func (r *run) freshStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.say("a fresh start writes nothing; goroutines %d, fresh %d; resident %d MiB, fresh %d MiB", long.goroutines, fresh.goroutines, long.resident, fresh.resident)
+	r.say("a fresh start writes nothing; goroutines %d, fresh %d; resident %d MiB, fresh %d MiB", long.goroutines,
+		fresh.goroutines, long.resident, fresh.resident)
 	if grown := fresh.growth(long, 1); len(grown) > 0 { // it may watch the pods of what came and went
 		return fmt.Errorf("the leader holds more than a fresh one: %s", strings.Join(grown, ", "))
 	}
@@ -466,10 +482,12 @@ func (r *run) remove(ctx context.Context, before state) error {
 			return err
 		}
 	}
-	if _, err := r.kubectl(ctx, append([]string{"delete", "namespace", "--wait=false", "--ignore-not-found"}, all...)...); err != nil {
+	if _, err := r.kubectl(ctx, append([]string{"delete", "namespace", "--wait=false", "--ignore-not-found"},
+		all...)...); err != nil {
 		return err
 	}
-	if _, err := r.kubectl(ctx, "delete", "ingressclass,ingressclassparams", className, "--ignore-not-found", "--wait=false"); err != nil {
+	if _, err := r.kubectl(ctx, "delete", "ingressclass,ingressclassparams", className, "--ignore-not-found",
+		"--wait=false"); err != nil {
 		return err
 	}
 	var after state
@@ -485,7 +503,8 @@ func (r *run) remove(ctx context.Context, before state) error {
 	if err != nil {
 		return err
 	}
-	r.say("nothing is left; goroutines %d, at first %d; resident %d MiB, at first %d MiB", after.leader.goroutines, before.leader.goroutines, after.leader.resident, before.leader.resident)
+	r.say("nothing is left; goroutines %d, at first %d; resident %d MiB, at first %d MiB", after.leader.goroutines,
+		before.leader.goroutines, after.leader.resident, before.leader.resident)
 	_, err = r.Simulator.Balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &r.arn})
 	return err
 }

@@ -40,7 +40,8 @@ type action struct {
 	weight int
 	// objects are where it may happen, as "namespace object", or "object" of the whole cluster.
 	objects []string
-	// values are what an object may become, the first one what it is at first. Without values it becomes a number that it never was: a rollout.
+	// values are what an object may become, the first one what it is at first. Without values it becomes a number that it
+	// never was: a rollout.
 	values []string
 	// lasts is how long a fault lasts, at least and at most.
 	lasts [2]time.Duration
@@ -63,7 +64,8 @@ type model struct {
 	calm     time.Duration // before which no fault that happens alone begins
 }
 
-// generator makes the steps of a seed. They depend on nothing but the seed and the table, so that a seed gives the same steps again.
+// generator makes the steps of a seed. They depend on nothing but the seed and the table, so that a seed gives the same
+// steps again.
 type generator struct {
 	random  *rand.Rand
 	actions []action

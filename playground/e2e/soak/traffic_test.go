@@ -16,7 +16,8 @@ import (
 const (
 	// patience bounds a request.
 	patience = 30 * time.Second
-	// each is the pause between two requests of a client; clients is how many there are of each kind for each backend of a load balancer.
+	// each is the pause between two requests of a client; clients is how many there are of each kind for each backend of a
+	// load balancer.
 	each, clients = 300 * time.Millisecond, 2
 )
 
@@ -33,12 +34,15 @@ type witness struct {
 
 // newWitness makes a client that connects for each request anew, or keeps its connection.
 func newWitness(l *ledger, dial load.Dial, place, url, service string, kept bool) *witness {
-	t := &http.Transport{DialContext: dial, DisableKeepAlives: !kept, MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // what is measured is whether requests are answered
+	//nolint:gosec // what is measured is whether requests are answered
+	t := &http.Transport{DialContext: dial, DisableKeepAlives: !kept, MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{
+		InsecureSkipVerify: true}}
 	name := "new connections to " + service
 	if kept {
 		name = "a kept connection to " + service
 	}
-	return &witness{ledger: l, place: place, name: name, url: url, service: service, client: &http.Client{Transport: t, Timeout: patience}, transport: t}
+	return &witness{ledger: l, place: place, name: name, url: url, service: service, client: &http.Client{
+		Transport: t, Timeout: patience}, transport: t}
 }
 
 // Call implements load.Client.

@@ -1,5 +1,5 @@
-// Package takeover shows end to end that an edit which replaces the target group of a network load balancer loses no connection, with the times
-// that AWS takes: the clock of the account runs ten times as fast as the machine's.
+// Package takeover shows end to end that an edit which replaces the target group of a network load balancer loses no
+// connection, with the times that AWS takes: the clock of the account runs ten times as fast as the machine's.
 package takeover
 
 import (
@@ -32,7 +32,8 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // times are what network load balancers take, but for their provisioning, for which nobody waits here.
-var times = account.Profile{Name: "takeover", NetworkTargetInitial: time.Minute, NetworkDeregister: 10 * time.Second, Draining: time.Hour}
+var times = account.Profile{Name: "takeover", NetworkTargetInitial: time.Minute, NetworkDeregister: 10 * time.Second,
+	Draining: time.Hour}
 
 // network is a Service with a network load balancer, before and after an edit that replaces its target group.
 type network struct {
@@ -42,7 +43,8 @@ type network struct {
 	aside         bool // the new targets cannot be in one forward with the old ones
 }
 
-// variant is a version of the Service: annotations without their prefix, further ports, and the target group that it gets.
+// variant is a version of the Service: annotations without their prefix, further ports, and the target group that it
+// gets.
 type variant struct {
 	annotations map[string]string
 	ports       string
@@ -56,19 +58,22 @@ var networks = []network{
 	{
 		name: "targets", scheme: "http",
 		before: variant{annotations: map[string]string{"nlb-target-type": "ip"}, protocol: "TCP", targetType: "ip"},
-		after:  variant{annotations: map[string]string{"nlb-target-type": "instance"}, protocol: "TCP", targetType: "instance"},
+		after: variant{annotations: map[string]string{"nlb-target-type": "instance"}, protocol: "TCP",
+			targetType: "instance"},
 	},
 	{
 		name: "secure", scheme: "https", aside: true,
 		before: variant{annotations: map[string]string{"nlb-target-type": "ip"}, protocol: "TCP", targetType: "ip"},
-		after:  variant{annotations: map[string]string{"nlb-target-type": "ip", "ssl-cert": certificate, "backend-protocol": "ssl"}, protocol: "TLS", targetType: "ip"},
+		after: variant{annotations: map[string]string{"nlb-target-type": "ip", "ssl-cert": certificate,
+			"backend-protocol": "ssl"}, protocol: "TLS", targetType: "ip"},
 	},
 	{
 		name: "datagrams", scheme: "http", aside: true,
 		before: variant{annotations: map[string]string{"nlb-target-type": "ip"}, protocol: "TCP", targetType: "ip"},
 		after: variant{
-			annotations: map[string]string{"nlb-target-type": "ip", "enable-tcp-udp-listener": "true"}, protocol: "TCP_UDP", targetType: "ip",
-			ports: ", {name: packets, port: 80, targetPort: 8080, protocol: UDP}",
+			annotations: map[string]string{"nlb-target-type": "ip", "enable-tcp-udp-listener": "true"}, protocol: "TCP_UDP",
+			targetType: "ip",
+			ports:      ", {name: packets, port: 80, targetPort: 8080, protocol: UDP}",
 		},
 	},
 }
@@ -76,7 +81,8 @@ var networks = []network{
 // manifest is the Service of a variant.
 func (n network) manifest(v variant) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: v1\nkind: Service\nmetadata:\n  name: net\n  namespace: %s\n  annotations:\n", n.namespace())
+	fmt.Fprintf(&b, "apiVersion: v1\nkind: Service\nmetadata:\n  name: net\n  namespace: %s\n  annotations:\n",
+		n.namespace())
 	fmt.Fprintf(&b, "    service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing\n")
 	for key, value := range v.annotations {
 		fmt.Fprintf(&b, "    service.beta.kubernetes.io/aws-load-balancer-%s: %q\n", key, value)
@@ -85,7 +91,8 @@ func (n network) manifest(v variant) string {
 	if n.scheme == "https" {
 		port = "443, targetPort: 8443"
 	}
-	fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  selector: {app: web}\n  ports: [{name: main, port: %s}%s]\n---\n", port, v.ports)
+	fmt.Fprintf(&b, "spec:\n  type: LoadBalancer\n  loadBalancerClass: service.k8s.aws/nlb\n  selector: {app: web}\n  "+
+		"ports: [{name: main, port: %s}%s]\n---\n", port, v.ports)
 	return b.String()
 }
 
@@ -136,7 +143,8 @@ func keyPair(t *testing.T) (crt, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"web"}, NotAfter: time.Now().AddDate(1, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"web"},
+		NotAfter: time.Now().AddDate(1, 0, 0)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -161,25 +169,27 @@ func (n network) replace(t *testing.T, c *harness.Cluster, v variant) {
 	c.Kubectl(t, "replace", "-f", path)
 }
 
-// serves waits until the load balancer has the listener and the target group of a variant alone, whose targets are healthy.
+// serves waits until the load balancer has the listener and the target group of a variant alone, whose targets are
+// healthy.
 func (n network) serves(t *testing.T, c *harness.Cluster, name string, v variant) {
 	t.Helper()
-	c.WaitFor(t, fmt.Sprintf("%s to have targets by %s %s only", n.name, v.protocol, v.targetType), func(context.Context) error {
-		lb := c.LoadBalancer(t, name)
-		groups := c.TargetGroups(lb)
-		if len(lb.Listeners) != 1 || len(groups) != 1 {
-			return fmt.Errorf("%d listeners, %d target groups", len(lb.Listeners), len(groups))
-		}
-		if g := groups[0]; g.Protocol != v.protocol || g.TargetType != v.targetType {
-			return fmt.Errorf("targets by %s %s", g.Protocol, g.TargetType)
-		}
-		return nil
-	})
+	c.WaitFor(t, fmt.Sprintf("%s to have targets by %s %s only", n.name, v.protocol, v.targetType),
+		func(context.Context) error {
+			lb := c.LoadBalancer(t, name)
+			groups := c.TargetGroups(lb)
+			if len(lb.Listeners) != 1 || len(groups) != 1 {
+				return fmt.Errorf("%d listeners, %d target groups", len(lb.Listeners), len(groups))
+			}
+			if g := groups[0]; g.Protocol != v.protocol || g.TargetType != v.targetType {
+				return fmt.Errorf("targets by %s %s", g.Protocol, g.TargetType)
+			}
+			return nil
+		})
 	c.WaitHealthy(t, c.LoadBalancer(t, name))
 }
 
-// between waits until the new targets are being checked beside the old ones. That lasts for seconds, in which a machine with much to do may not look: the
-// target groups being others than before shows that it is over.
+// between waits until the new targets are being checked beside the old ones. That lasts for seconds, in which a machine
+// with much to do may not look: the target groups being others than before shows that it is over.
 func (n network) between(t *testing.T, c *harness.Cluster, name string, former []simclient.TargetGroup) {
 	t.Helper()
 	c.WaitFor(t, n.name+" to have new targets checked", func(context.Context) error {
@@ -224,7 +234,8 @@ func gone(t *testing.T, c *harness.Cluster, former []simclient.TargetGroup) {
 	})
 }
 
-// send begins requests for a URL: a hundred new connections a second, and connections that are kept, of which none may be lost.
+// send begins requests for a URL: a hundred new connections a second, and connections that are kept, of which none may
+// be lost.
 func send(t *testing.T, c *harness.Cluster, url string) *load.Clients {
 	t.Helper()
 	clients := load.Start(t.Context())

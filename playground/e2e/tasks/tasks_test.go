@@ -1,5 +1,5 @@
-// Package tasks follows the pages of docs/tasks as a reader would: their manifests become files, their commands run in one shell against a
-// playground, and print what the pages show. It has tests only.
+// Package tasks follows the pages of docs/tasks as a reader would: their manifests become files, their commands run in
+// one shell against a playground, and print what the pages show. It has tests only.
 package tasks
 
 import (
@@ -82,14 +82,15 @@ func runTool(ctx context.Context, tool string, args []string) int {
 	return 0
 }
 
-// runExec does what "playground exec -- COMMAND" does, for the playground of the variables. Where no network of its own is permitted, the command has the
-// variables only; curl of this test finds load balancers all the same.
+// runExec does what "playground exec -- COMMAND" does, for the playground of the variables. Where no network of its own
+// is permitted, the command has the variables only; curl of this test finds load balancers all the same.
 func runExec(ctx context.Context, args []string) (int, error) {
 	if len(args) < 3 || args[0] != "exec" || args[1] != "--" {
 		return 0, fmt.Errorf("playground %q is not known here: only exec -- COMMAND", args)
 	}
 	e := state.Endpoints{
-		Kubeconfig: os.Getenv("KUBECONFIG"), Simulator: os.Getenv("AWS_ENDPOINT_URL"), Region: os.Getenv("AWS_REGION"), VPC: os.Getenv("VPC_ID"), Cluster: os.Getenv("CLUSTER_NAME"),
+		Kubeconfig: os.Getenv("KUBECONFIG"), Simulator: os.Getenv("AWS_ENDPOINT_URL"), Region: os.Getenv("AWS_REGION"),
+		VPC: os.Getenv("VPC_ID"), Cluster: os.Getenv("CLUSTER_NAME"),
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", e.Kubeconfig)
 	if err != nil {
@@ -120,7 +121,8 @@ func runCurl(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return curl.Run(ctx, curl.Simulator{Endpoints: client.Topology, CA: ca}, o, flags.Arg(0), curl.Streams{Out: os.Stdout, Err: os.Stderr})
+	return curl.Run(ctx, curl.Simulator{Endpoints: client.Topology, CA: ca}, o, flags.Arg(0), curl.Streams{
+		Out: os.Stdout, Err: os.Stderr})
 }
 
 // reader is somebody who follows a page: a directory, and a shell whose variables last from block to block.
@@ -151,20 +153,23 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 	}
 	// This cluster has no Deployment of the controller, from which lbc explain reads its flags.
 	seeded := c.Simulator.Seed()
-	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = explain ]; then set -- \"$@\" --cluster-name %s --aws-region %s --aws-vpc-id %s; fi\nexec %q \"$@\"\n",
+	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = explain ]; then set -- \"$@\" --cluster-name %s --aws-region %s "+
+		"--aws-vpc-id %s; fi\nexec %q \"$@\"\n",
 		seeded.Cluster.Name, seeded.Region, seeded.VPC.ID, filepath.Join(string(c.Repo), "bin", "lbc"))
 	if err := os.WriteFile(filepath.Join(bin, "lbc"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
 	return &reader{T: t, c: c, directory: dir, variables: append(c.Environ(),
-		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin, simulatorVariable+"="+c.Env.URL,
+		"PATH="+bin+":"+filepath.Join(string(c.Repo), "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "TMPDIR="+bin,
+		simulatorVariable+"="+c.Env.URL,
 	)}
 }
 
 // run runs commands as if they were pasted into a shell, and returns what they print.
 func (r *reader) run(commands string) (string, error) {
 	const saved = ".variables"
-	script := "touch " + saved + "; source " + saved + "; set -euo pipefail; trap 'declare -p >" + saved + ".all; grep -E \"^declare -- [a-z]\" " + saved + ".all >" + saved + " || true' EXIT\n" + commands
+	script := "touch " + saved + "; source " + saved + "; set -euo pipefail; trap 'declare -p >" + saved +
+		".all; grep -E \"^declare -- [a-z]\" " + saved + ".all >" + saved + " || true' EXIT\n" + commands
 	cmd := exec.CommandContext(r.Context(), "bash", "-c", script)
 	cmd.Dir, cmd.Env = r.directory, r.variables
 	out, err := cmd.CombinedOutput()
@@ -202,7 +207,9 @@ func (r *reader) follow(page string) {
 				want = all[i+1].Text
 			}
 			if b.Info == "eventually" {
-				r.c.WaitFor(r, fmt.Sprintf("the commands of line %d", b.Line), func(context.Context) error { return r.try(b, want) })
+				r.c.WaitFor(r, fmt.Sprintf("the commands of line %d", b.Line), func(context.Context) error {
+					return r.try(b, want)
+				})
 			} else if err := r.try(b, want); err != nil {
 				r.Fatalf("line %d: %v\n%s", b.Line, err, r.c.Report(context.Background()))
 			}
@@ -210,8 +217,8 @@ func (r *reader) follow(page string) {
 	}
 }
 
-// account is the usual account with what the commands of AWS on the pages make in it, which are not run; the same file for each run of the test, which
-// share a playground.
+// account is the usual account with what the commands of AWS on the pages make in it, which are not run; the same file
+// for each run of the test, which share a playground.
 var account = sync.OnceValues(func() (string, error) {
 	usual, err := os.ReadFile("../../../awssim/seed/default.yaml")
 	if err != nil {
@@ -240,7 +247,8 @@ func makeWebACL(t *testing.T, c *harness.Cluster) {
 	_, rules, _ := strings.Cut(string(page), "<<'END'\n")
 	rules, _, _ = strings.Cut(rules, "END\n")
 	in := &wafv2.CreateWebACLInput{
-		Name: aws.String("web"), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		Name: aws.String("web"), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{
+			Allow: &waftypes.AllowAction{}},
 		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String("web")},
 	}
 	if err := json.Unmarshal([]byte(rules), &in.Rules); err != nil {
@@ -260,7 +268,8 @@ func TestThePagesOfTasksWorkAsTheyAreWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := harness.Start(t, harness.Options{Account: file, GlobalAccelerator: true, ExtraArgs: []string{"--existing-load-balancers=platform=platform,observed=observed"}})
+	c := harness.Start(t, harness.Options{Account: file, GlobalAccelerator: true, ExtraArgs: []string{
+		"--existing-load-balancers=platform=platform,observed=observed"}})
 	makeWebACL(t, c)
 	files, err := filepath.Glob(filepath.Join(string(c.Repo), "docs", "tasks", "*.md"))
 	if err != nil || len(files) == 0 {

@@ -72,7 +72,8 @@ func (a thief) trySteal(t *testing.T, annotations scene.Annotations) (string, er
 			delete(all, k)
 		}
 	}
-	ingress := scene.Ingress(a.namespace, "steal", scene.Class, all, scene.Path{Path: "/login", Service: "stolen", Port: "name: use-annotation"})
+	ingress := scene.Ingress(a.namespace, "steal", scene.Class, all, scene.Path{Path: "/login", Service: "stolen",
+		Port: "name: use-annotation"})
 	out, err := a.c.TryKubectl(t, "--as=mallory-"+a.namespace, "-n", a.namespace, "apply", "-f", written(t, ingress))
 	if err != nil {
 		out += err.Error()
@@ -107,18 +108,25 @@ func (a thief) told(t *testing.T, texts ...string) string {
 func payroll(t *testing.T, c *harness.Cluster, name string) (arn, address string) {
 	t.Helper()
 	balancing := c.Simulator.Balancing
-	lb, err := balancing.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: &name, Scheme: types.LoadBalancerSchemeEnumInternetFacing,
-		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{"sg-0a1de000000000002"}, Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("finance")}}})
+	lb, err := balancing.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{
+		Name: &name, Scheme: types.LoadBalancerSchemeEnumInternetFacing,
+		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{
+			"sg-0a1de000000000002"}, Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("finance")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	arn, address = aws.ToString(lb.LoadBalancers[0].LoadBalancerArn), aws.ToString(lb.LoadBalancers[0].DNSName)
-	if _, err := balancing.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn,
-		Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("90")}}}); err != nil {
+	if _, err := balancing.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: &arn,
+		Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"),
+			Value: aws.String("90")}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := balancing.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(80), Protocol: types.ProtocolEnumHttp,
-		DefaultActions: []types.Action{{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("payroll")}}}}); err != nil {
+	if _, err := balancing.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(80),
+		Protocol: types.ProtocolEnumHttp,
+		DefaultActions: []types.Action{
+			{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{
+				StatusCode: aws.String("200"), MessageBody: aws.String("payroll")}}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -133,7 +141,8 @@ func touched(t *testing.T, c *harness.Cluster, arn string) string {
 	t.Helper()
 	for _, lb := range c.Simulator.Resources().LoadBalancers {
 		if lb.ARN == arn {
-			return fmt.Sprint(lb.Tags, len(lb.Listeners), " listeners, ", len(lb.Listeners[0].Rules), " rules ", lb.Attributes, lb.SecurityGroups)
+			return fmt.Sprint(lb.Tags, len(lb.Listeners), " listeners, ", len(lb.Listeners[0].Rules), " rules ", lb.Attributes,
+				lb.SecurityGroups)
 		}
 	}
 	return "it is gone"
@@ -142,7 +151,8 @@ func touched(t *testing.T, c *harness.Cluster, arn string) string {
 // consent has the owner of a load balancer tag it.
 func consent(t *testing.T, c *harness.Cluster, arn, key, value string) {
 	t.Helper()
-	if _, err := c.Simulator.Balancing.AddTags(t.Context(), &elb.AddTagsInput{ResourceArns: []string{arn}, Tags: []types.Tag{{Key: &key, Value: &value}}}); err != nil {
+	if _, err := c.Simulator.Balancing.AddTags(t.Context(), &elb.AddTagsInput{ResourceArns: []string{arn},
+		Tags: []types.Tag{{Key: &key, Value: &value}}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -165,22 +175,27 @@ func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 
 	for _, ownership := range []string{"shared", "adopted"} {
 		for _, name := range []string{"payroll-consent", arn} {
-			mallory.steal(t, scene.Annotations{"ownership": ownership, "existing-load-balancer": name, "deletion-policy": "Delete"})
-			mallory.told(t, "load balancer "+name, "[LoadBalancerNotAllowed]", "--existing-load-balancers=thief=payroll-consent", "elbv2.k8s.aws/shared-with")
+			mallory.steal(t, scene.Annotations{"ownership": ownership, "existing-load-balancer": name,
+				"deletion-policy": "Delete"})
+			mallory.told(t, "load balancer "+name, "[LoadBalancerNotAllowed]", "--existing-load-balancers=thief=payroll-consent",
+				"elbv2.k8s.aws/shared-with")
 			untouched(ownership + " " + name)
 			mallory.kubectl(t, "delete", "ingress", "steal", "--timeout=2m")
 			untouched(ownership + " " + name + ", deleted")
 		}
 	}
 
-	out, err := mallory.trySteal(t, scene.Annotations{"ownership": "shared", "existing-load-balancer": arn, "tags": "elbv2.k8s.aws/shared-with=demo-cluster/thief"})
+	out, err := mallory.trySteal(t, scene.Annotations{"ownership": "shared", "existing-load-balancer": arn,
+		"tags": "elbv2.k8s.aws/shared-with=demo-cluster/thief"})
 	if err == nil || !strings.Contains(out, "elbv2.k8s.aws/shared-with is reserved") {
 		t.Errorf("a tag of his own is consent: %s", out)
 	}
 	untouched("with a tag of his own")
 
-	consent(t, c, arn, "elbv2.k8s.aws/shared-with", "demo-cluster") // not to the attacker by name: he does not approve of anything
-	mallory.steal(t, scene.Annotations{"ownership": "adopted", "existing-load-balancer": "payroll-consent", "deletion-policy": "Delete", "load-balancer-attributes": "idle_timeout.timeout_seconds=100"})
+	// not to the attacker by name: he does not approve of anything
+	consent(t, c, arn, "elbv2.k8s.aws/shared-with", "demo-cluster")
+	mallory.steal(t, scene.Annotations{"ownership": "adopted", "existing-load-balancer": "payroll-consent",
+		"deletion-policy": "Delete", "load-balancer-attributes": "idle_timeout.timeout_seconds=100"})
 	message := mallory.told(t, "[TakeoverNotApproved]", "elbv2.k8s.aws/shared-with")
 	digest := regexp.MustCompile(`approved-plan: ([0-9a-f]{16})`).FindStringSubmatch(message)
 	if digest == nil {
@@ -188,7 +203,8 @@ func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 	}
 	c.WaitGet(t, "http://"+address+"/login", "", 202, "") // the rule is his by consent
 	mallory.kubectl(t, "annotate", "ingress", "steal", "alb.ingress.kubernetes.io/approved-plan="+digest[1])
-	mallory.kubectl(t, "annotate", "ingress", "steal", "--overwrite", "alb.ingress.kubernetes.io/ownership=managed", "alb.ingress.kubernetes.io/listen-ports=[{\"HTTP\":80},{\"HTTP\":8080}]")
+	mallory.kubectl(t, "annotate", "ingress", "steal", "--overwrite", "alb.ingress.kubernetes.io/ownership=managed",
+		"alb.ingress.kubernetes.io/listen-ports=[{\"HTTP\":80},{\"HTTP\":8080}]")
 	c.WaitFor(t, "a listener of the edit", func(context.Context) error {
 		if n := len(c.LoadBalancer(t, "payroll-consent").Listeners); n != 2 {
 			return fmt.Errorf("%d listeners", n)
@@ -199,7 +215,8 @@ func TestTenantCannotTakeLoadBalancers(t *testing.T) {
 	mallory.kubectl(t, "delete", "ingress", "steal", "--timeout=2m")
 	c.WaitGet(t, "http://"+address+"/", "", 200, "")
 	lb := c.LoadBalancer(t, "payroll-consent")
-	if lb.Tags["Team"] != "finance" || lb.Tags["elbv2.k8s.aws/shared-with"] != "demo-cluster" || lb.Tags["elbv2.k8s.aws/deletable-by"] != "" || lb.Attributes["idle_timeout.timeout_seconds"] != "90" {
+	if lb.Tags["Team"] != "finance" || lb.Tags["elbv2.k8s.aws/shared-with"] != "demo-cluster" ||
+		lb.Tags["elbv2.k8s.aws/deletable-by"] != "" || lb.Attributes["idle_timeout.timeout_seconds"] != "90" {
 		t.Errorf("once it was taken over: tags %v, attributes %v", lb.Tags, lb.Attributes)
 	}
 }

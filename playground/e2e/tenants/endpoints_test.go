@@ -86,7 +86,8 @@ func noRule(t *testing.T, c *harness.Cluster, port int32) {
 func podOf(t *testing.T, c *harness.Cluster, namespace string) (name, address string) {
 	t.Helper()
 	c.WaitFor(t, "a ready pod in "+namespace, func(context.Context) error {
-		out := strings.Fields(c.Kubectl(t, "get", "pods", "-n", namespace, "-o", "jsonpath={range .items[?(@.status.containerStatuses[0].ready==true)]}{.metadata.name} {.status.podIP}{end}"))
+		out := strings.Fields(c.Kubectl(t, "get", "pods", "-n", namespace, "-o",
+			"jsonpath={range .items[?(@.status.containerStatuses[0].ready==true)]}{.metadata.name} {.status.podIP}{end}"))
 		if len(out) != 2 {
 			return fmt.Errorf("there is %v", out)
 		}
@@ -96,7 +97,8 @@ func podOf(t *testing.T, c *harness.Cluster, namespace string) (name, address st
 	return name, address
 }
 
-// TestEndpointsOfTenantReachHisPodsOnly shows that a tenant with rights to EndpointSlices reaches no kubelet, machine of the VPC, or pod of others.
+// TestEndpointsOfTenantReachHisPodsOnly shows that a tenant with rights to EndpointSlices reaches no kubelet, machine
+// of the VPC, or pod of others.
 func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "epvic"), tenant(t, c, "epmal")
@@ -104,13 +106,16 @@ func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 	mal.Apply(t, scene.Backend("epmal", "web", 1))
 	victimPod, victim := podOf(t, c, "epvic")
 	minePod, mine := podOf(t, c, "epmal")
-	node := strings.Fields(c.Kubectl(t, "get", "nodes", "-o", `jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}`))[0]
+	node := strings.Fields(c.Kubectl(t, "get", "nodes", "-o",
+		`jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}`))[0]
 	ref := func(namespace, pod string) string {
 		return fmt.Sprintf(", targetRef: {kind: Pod, name: %s, namespace: %s}", pod, namespace)
 	}
 	aims := []aim{
-		{"kubelet", node, 10250, ""}, {"kubeletref", node, 10250, ref("epmal", minePod)}, {"machine", "10.0.0.10", 5432, ""}, {"resolver", "10.0.0.2", 53, ""},
-		{"raw", victim, 8080, ""}, {"theirs", victim, 8080, ref("epvic", victimPod)}, {"forged", victim, 8080, ref("epmal", minePod)}, {"ghost", victim, 8080, ref("epmal", "ghost")},
+		{"kubelet", node, 10250, ""}, {"kubeletref", node, 10250, ref("epmal", minePod)}, {"machine", "10.0.0.10", 5432, ""},
+		{"resolver", "10.0.0.2", 53, ""},
+		{"raw", victim, 8080, ""}, {"theirs", victim, 8080, ref("epvic", victimPod)},
+		{"forged", victim, 8080, ref("epmal", minePod)}, {"ghost", victim, 8080, ref("epmal", "ghost")},
 		{"vm", victim, 8080, ", targetRef: {kind: VirtualMachine, name: vm}"}, {"mine", mine, 8080, ref("epmal", minePod)},
 	}
 	manifests, mirrored := "", aim{"mirrored", victim, 8080, ""}
@@ -119,7 +124,8 @@ func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 		manifests += a.manifests("epmal")
 		paths = append(paths, scene.Path{Path: "/" + a.name, Service: a.name})
 	}
-	mal.Apply(t, manifests+mirrored.mirrored("epmal")+scene.Ingress("epmal", "aim", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip"}, paths...))
+	mal.Apply(t, manifests+mirrored.mirrored("epmal")+scene.Ingress("epmal", "aim", scene.Class, scene.Annotations{
+		"scheme": "internet-facing", "target-type": "ip"}, paths...))
 	address := c.IngressAddress(t, "epmal", "aim")
 	waitTargetsOf(t, c, "epmal", fmt.Sprintf("mine %s:8080", mine))
 	c.WaitGet(t, "http://"+address+"/mine", "", 200, "web")
@@ -128,8 +134,11 @@ func TestEndpointsOfTenantReachHisPodsOnly(t *testing.T) {
 		for _, e := range c.Events(t, "Ingress", "epmal", "aim") {
 			told += e.Message + "\n"
 		}
-		for _, want := range []string{node + ":10250 (the address of node ", "10.0.0.10:5432 (not allowed", "10.0.0.2:53 (not allowed", victim + ":8080 (not allowed",
-			"pod epvic/" + victimPod + " (its pod is in another namespace)", "pod epmal/" + minePod + " (its address is none of its pod's)", "pod epmal/ghost (its pod does not exist)", "--endpoints-without-pods=epmal=CIDR"} {
+		for _, want := range []string{node + ":10250 (the address of node ", "10.0.0.10:5432 (not allowed",
+			"10.0.0.2:53 (not allowed", victim + ":8080 (not allowed",
+			"pod epvic/" + victimPod + " (its pod is in another namespace)", "pod epmal/" + minePod +
+				" (its address is none of its pod's)", "pod epmal/ghost (its pod does not exist)",
+			"--endpoints-without-pods=epmal=CIDR"} {
 			if !strings.Contains(told, want) {
 				return fmt.Errorf("not told %q in\n%s", want, told)
 			}

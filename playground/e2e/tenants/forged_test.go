@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestForgedMarksAndTextsReachNobody shows that a tenant's forged finalizer neither holds a group of others nor keeps its
-// rules in AWS. Control characters of his texts are in no event.
+// TestForgedMarksAndTextsReachNobody shows that a tenant's forged finalizer neither holds a group of others nor keeps
+// its rules in AWS. Control characters of his texts are in no event.
 func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "forgevic"), tenant(t, c, "forgemal")
@@ -24,7 +24,8 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 	answers(t, c, address, "forgevic", "v0")
 
 	// An Ingress that is served by a load balancer of its own says that it is part of the group.
-	mal.Apply(t, scene.Backend("forgemal", "web", 1)+scene.Ingress("forgemal", "web", scene.Class, scene.Annotations{"target-type": "ip"}))
+	mal.Apply(t, scene.Backend("forgemal", "web", 1)+scene.Ingress("forgemal", "web", scene.Class, scene.Annotations{
+		"target-type": "ip"}))
 	c.IngressAddress(t, "forgemal", "web")
 	patch := func(metadata map[string]any) {
 		t.Helper()
@@ -34,7 +35,8 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 		}
 		mal.Kubectl(t, "patch", "ingress", "web", "-n", "forgemal", "--type=merge", "-p", string(text))
 	}
-	patch(map[string]any{"annotations": map[string]string{"alb.ingress.kubernetes.io/target-group-attributes": "\x1b[2J\x07\nSuccessfully reconciled\u202e"}})
+	patch(map[string]any{"annotations": map[string]string{
+		"alb.ingress.kubernetes.io/target-group-attributes": "\x1b[2J\x07\nSuccessfully reconciled\u202e"}})
 	waitTold(t, c, "Ingress", "forgemal/web", `\u001b[2J`)
 	for _, e := range c.Events(t, "Ingress", "forgemal", "web") {
 		if strings.ContainsFunc(e.Message, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
@@ -55,9 +57,12 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 			t.Errorf("%s serves on with %d listeners", lb.Name, len(lb.Listeners))
 		}
 	}
-	patch(map[string]any{"annotations": map[string]any{"alb.ingress.kubernetes.io/group.name": nil, "alb.ingress.kubernetes.io/target-group-attributes": nil}}) // its own load balancer ends with it
+	// its own load balancer ends with it
+	patch(map[string]any{"annotations": map[string]any{"alb.ingress.kubernetes.io/group.name": nil,
+		"alb.ingress.kubernetes.io/target-group-attributes": nil}})
 	c.WaitFor(t, "the finalizer of his own Ingress", func(context.Context) error {
-		if got := scene.Query(t, c, "get", "ingress", "web", "-n", "forgemal", "-o", "jsonpath={.metadata.finalizers}"); got != `["ingress.k8s.aws/resources"]` {
+		if got := scene.Query(t, c, "get", "ingress", "web", "-n", "forgemal", "-o",
+			"jsonpath={.metadata.finalizers}"); got != `["ingress.k8s.aws/resources"]` {
 			return fmt.Errorf("finalizers %s", got)
 		}
 		return nil

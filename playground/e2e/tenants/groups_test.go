@@ -54,7 +54,8 @@ func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
 	answers(t, c, address, "groupvic", "v0")
 	policies := []map[string]string{
 		{"ownership": "observed"}, {"ownership": "manged"}, {"replacement-policy": "refuse"}, {"drift-policy": "ignore"},
-		{"deletion-policy": "Retain"}, {"delete-duplicates": "sg-0123456789abcdef0"}, {"allow-deletion": "true"}, {"approved-plan": "0123456789abcdef"}, {"approved-plan": "none"},
+		{"deletion-policy": "Retain"}, {"delete-duplicates": "sg-0123456789abcdef0"}, {"allow-deletion": "true"},
+		{"approved-plan": "0123456789abcdef"}, {"approved-plan": "none"},
 	}
 	for i, p := range policies {
 		if i == len(policies)/2 {
@@ -104,7 +105,8 @@ func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
 		}
 		return fmt.Errorf("there is none")
 	})
-	if out, err := c.Get(t.Context(), "http://"+address+"/", "groupvic.example.com"); err != nil || strings.Contains(out.Body, "held") {
+	if out, err := c.Get(t.Context(), "http://"+address+"/", "groupvic.example.com"); err != nil ||
+		strings.Contains(out.Body, "held") {
 		t.Errorf("a newcomer has approved of what the victim holds: %v %s", err, out.Body)
 	}
 	for _, e := range c.Events(t, "Ingress", "groupmal", "web") {

@@ -7,10 +7,11 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestUsersOfOthersHoldNoDeletion shows that a tenant who names the security group of another namespace's load balancer holds nothing up.
-// The victim's Ingress and namespace are deleted.
+// TestUsersOfOthersHoldNoDeletion shows that a tenant who names the security group of another namespace's load balancer
+// holds nothing up. The victim's Ingress and namespace are deleted.
 func TestUsersOfOthersHoldNoDeletion(t *testing.T) {
-	longtest.Long(t, "a deletion waits two minutes for the end of a group's use; TestDeletionDoesNotWaitForUsersOfOthers shows it with a simulated clock")
+	longtest.Long(t, "a deletion waits two minutes for the end of a group's use; "+
+		"TestDeletionDoesNotWaitForUsersOfOthers shows it with a simulated clock")
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "usevic"), tenant(t, c, "usemal")
 	ingress := func(namespace string, annotations scene.Annotations) string {

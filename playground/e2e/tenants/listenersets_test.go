@@ -31,7 +31,8 @@ spec: {parentRef: {name: web, namespace: lsetowner}, listeners: [{name: more, pr
 `, namespace, host)
 }
 
-// TestListenerSetTakesNoHostnameOfOthers shows that a tenant whom a Gateway admits gets no requests for the hostname of another tenant's route.
+// TestListenerSetTakesNoHostnameOfOthers shows that a tenant whom a Gateway admits gets no requests for the hostname of
+// another tenant's route.
 func TestListenerSetTakesNoHostnameOfOthers(t *testing.T) {
 	c := playgroundOf(t)
 	c.Apply(t, `apiVersion: gateway.networking.k8s.io/v1
@@ -75,7 +76,8 @@ spec:
 		t.Helper()
 		c.WaitFor(t, "an event on "+kind, func(context.Context) error {
 			for _, e := range c.Events(t, kind, "lsetmal", name) {
-				if strings.Contains(e.Message, "HTTPRoute lsetteam/web") && strings.Contains(e.Message, "[HostnameTaken]") && e.Type == "Warning" {
+				if strings.Contains(e.Message, "HTTPRoute lsetteam/web") && strings.Contains(e.Message, "[HostnameTaken]") &&
+					e.Type == "Warning" {
 					return nil
 				}
 			}
@@ -84,15 +86,18 @@ spec:
 	}
 	goesTo("t.example.com", "lsetteam")
 
-	mal.Apply(t, setFor("lsetmal", "*.example.com")+routeTo("lsetmal", "{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}", "'*.example.com'"))
+	mal.Apply(t, setFor("lsetmal", "*.example.com")+routeTo("lsetmal", "{group: gateway.networking.k8s.io, kind: "+
+		"ListenerSet, name: more}", "'*.example.com'"))
 	goesTo("m.example.com", "lsetmal") // it is deployed
 	goesTo("t.example.com", "lsetteam")
 	told("ListenerSet", "more")
 
-	mal.Apply(t, setFor("lsetmal", "t.example.com")+routeTo("lsetmal", "{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}", "t.example.com"))
+	mal.Apply(t, setFor("lsetmal", "t.example.com")+routeTo("lsetmal", "{group: gateway.networking.k8s.io, kind: "+
+		"ListenerSet, name: more}", "t.example.com"))
 	told("HTTPRoute", "web")
 	c.WaitFor(t, "condition Conflicted", func(context.Context) error {
-		conflicted := mal.Kubectl(t, "get", "listenerset", "more", "-n", "lsetmal", "-o", `jsonpath={.status.listeners[0].conditions[?(@.type=="Conflicted")].message}`)
+		conflicted := mal.Kubectl(t, "get", "listenerset", "more", "-n", "lsetmal", "-o",
+			`jsonpath={.status.listeners[0].conditions[?(@.type=="Conflicted")].message}`)
 		if !strings.Contains(conflicted, "HTTPRoute lsetteam/web") {
 			return fmt.Errorf("it says %q", conflicted)
 		}

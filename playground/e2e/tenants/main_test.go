@@ -1,5 +1,5 @@
-// Package tenants shows end to end what a tenant, a user with the rights of one namespace, cannot do to others who share the cluster, its load
-// balancers and its account.
+// Package tenants shows end to end what a tenant, a user with the rights of one namespace, cannot do to others who
+// share the cluster, its load balancers and its account.
 package tenants
 
 import (

@@ -28,13 +28,15 @@ func opened(c *harness.Cluster) map[string]bool {
 	return out
 }
 
-// TestBindingOpensPortsOfItsTargetsOnly shows that a tenant opens neither SSH nor the kubelet of nodes, by bindings of his own or edits of others.
+// TestBindingOpensPortsOfItsTargetsOnly shows that a tenant opens neither SSH nor the kubelet of nodes, by bindings of
+// his own or edits of others.
 func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
 	c := playgroundOf(t)
 	const ns = "netmal"
 	mal := tenant(t, c, ns)
 	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String("netmal"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, VpcId: aws.String("vpc-0a1de000000000001")})
+		Name: aws.String("netmal"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp,
+		VpcId: aws.String("vpc-0a1de000000000001")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,8 @@ func TestBindingOpensPortsOfItsTargetsOnly(t *testing.T) {
 ---
 apiVersion: elbv2.k8s.aws/v1beta1
 kind: TargetGroupBinding
-metadata: {name: open, namespace: `+ns+`, labels: {ingress.k8s.aws/stack-namespace: `+ns+`, ingress.k8s.aws/stack-name: other}}
+metadata: {name: open, namespace: `+ns+`, labels: {ingress.k8s.aws/stack-namespace: `+ns+
+		`, ingress.k8s.aws/stack-name: other}}
 spec:
   targetGroupARN: `+arn+`
   targetType: ip
@@ -79,17 +82,20 @@ spec:
 	}
 	closed()
 
-	mal.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip", "healthcheck-port": "10250"}, scene.Path{Path: "/"}))
+	mal.Apply(t, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internal", "target-type": "ip",
+		"healthcheck-port": "10250"}, scene.Path{Path: "/"}))
 	c.IngressAddress(t, ns, "web")
 	mal.editStacksBinding(t, ns, closed)
 }
 
-// editStacksBinding has the user open ports by the binding of his Ingress, until that puts the binding back. closed checks the ports.
+// editStacksBinding has the user open ports by the binding of his Ingress, until that puts the binding back. closed
+// checks the ports.
 func (u user) editStacksBinding(t *testing.T, ns string, closed func()) {
 	t.Helper()
 	own := ""
 	u.WaitFor(t, "the binding of the Ingress", func(context.Context) error {
-		for name := range strings.FieldsSeq(scene.Query(t, u.Cluster, "get", "targetgroupbinding", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")) {
+		for name := range strings.FieldsSeq(scene.Query(t, u.Cluster, "get", "targetgroupbinding", "-n", ns, "-o",
+			"jsonpath={.items[*].metadata.name}")) {
 			if strings.HasPrefix(name, "k8s-") {
 				own = name
 				return nil
@@ -102,7 +108,8 @@ func (u user) editStacksBinding(t *testing.T, ns string, closed func()) {
 			`{"spec": {"networking": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.77.0.0/16"}}], "ports": [{"port": 10250}, {"port": 22}, {"protocol": "TCP"}]}, {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP"}]}]}}}`)
 		u.WaitFor(t, "the Ingress to put its binding back", func(context.Context) error {
 			closed()
-			if text := scene.Query(t, u.Cluster, "get", "targetgroupbinding", own, "-n", ns, "-o", "jsonpath={.spec.networking}"); strings.Contains(text, "10.77.0.0/16") {
+			if text := scene.Query(t, u.Cluster, "get", "targetgroupbinding", own, "-n", ns, "-o",
+				"jsonpath={.spec.networking}"); strings.Contains(text, "10.77.0.0/16") {
 				return fmt.Errorf("%s", text)
 			}
 			return nil

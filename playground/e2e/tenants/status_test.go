@@ -8,8 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestForgedStatusExposesNoLoadBalancer shows that another's load balancer in statuses of a tenant's own objects gets neither a
-// network load balancer nor an accelerator in front of it. The objects are a Gateway, an Ingress and a Service.
+// TestForgedStatusExposesNoLoadBalancer shows that another's load balancer in statuses of a tenant's own objects gets
+// neither a network load balancer nor an accelerator in front of it. The objects are a Gateway, an Ingress and a
+// Service.
 func TestForgedStatusExposesNoLoadBalancer(t *testing.T) {
 	c := playgroundOf(t)
 	c.Apply(t, `apiVersion: gateway.networking.k8s.io/v1
@@ -18,7 +19,8 @@ metadata: {name: statusnlb}
 spec: {controllerName: gateway.k8s.aws/nlb}
 `)
 	vic, mal := tenant(t, c, "statusvic"), tenant(t, c, "statusmal")
-	vic.Apply(t, scene.Backend("statusvic", "web", 1)+scene.Ingress("statusvic", "web", scene.Class, scene.Annotations{"target-type": "ip"}, scene.Path{Host: "vic.example.com", Path: "/"}))
+	vic.Apply(t, scene.Backend("statusvic", "web", 1)+scene.Ingress("statusvic", "web", scene.Class, scene.Annotations{
+		"target-type": "ip"}, scene.Path{Host: "vic.example.com", Path: "/"}))
 	address := c.IngressAddress(t, "statusvic", "web")
 	arn := ""
 	for _, lb := range c.Simulator.Resources().LoadBalancers {
@@ -47,7 +49,8 @@ spec: {type: LoadBalancer, loadBalancerClass: example.com/nobodys, selector: {ap
 	})
 }
 
-// forgedGateway forwards from a network load balancer of the user's own to a Gateway whose status names another's load balancer.
+// forgedGateway forwards from a network load balancer of the user's own to a Gateway whose status names another's load
+// balancer.
 func (u user) forgedGateway(t *testing.T, arn string) {
 	u.Apply(t, `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -59,9 +62,11 @@ kind: Gateway
 metadata: {name: front, namespace: statusmal}
 spec: {gatewayClassName: statusnlb, listeners: [{name: tcp, protocol: TCP, port: 80}]}
 `)
-	u.Kubectl(t, "patch", "gateway", "forged", "-n", "statusmal", "--subresource=status", "--type=merge", "-p", fmt.Sprintf(
-		`{"status":{"conditions":[{"type":"Programmed","status":"True","reason":"Programmed","message":%q,"lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`, arn))
-	version := u.Cluster.Kubectl(t, "get", "crd", "tcproutes.gateway.networking.k8s.io", "-o", "jsonpath={.spec.versions[?(@.storage==true)].name}")
+	u.Kubectl(t, "patch", "gateway", "forged", "-n", "statusmal", "--subresource=status", "--type=merge", "-p",
+		fmt.Sprintf(
+			`{"status":{"conditions":[{"type":"Programmed","status":"True","reason":"Programmed","message":%q,"lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`, arn))
+	version := u.Cluster.Kubectl(t, "get", "crd", "tcproutes.gateway.networking.k8s.io", "-o",
+		"jsonpath={.spec.versions[?(@.storage==true)].name}")
 	u.Apply(t, "apiVersion: gateway.networking.k8s.io/"+version+`
 kind: TCPRoute
 metadata: {name: steal, namespace: statusmal}
@@ -77,17 +82,20 @@ spec:
 	}
 }
 
-// forgedEndpoint has an accelerator of the user's own name an object of the user's own whose status names another's load balancer.
+// forgedEndpoint has an accelerator of the user's own name an object of the user's own whose status names another's
+// load balancer.
 func (u user) forgedEndpoint(t *testing.T, kind, status, manifest string) {
 	u.Apply(t, manifest)
-	u.Kubectl(t, "patch", strings.ToLower(kind), "forged", "-n", "statusmal", "--subresource=status", "--type=merge", "-p", status)
+	u.Kubectl(t, "patch", strings.ToLower(kind), "forged", "-n", "statusmal", "--subresource=status", "--type=merge",
+		"-p", status)
 	name := "edge-" + strings.ToLower(kind)
 	u.Apply(t, fmt.Sprintf(`apiVersion: aga.k8s.aws/v1beta1
 kind: GlobalAccelerator
 metadata: {name: %s, namespace: statusmal}
 spec: {listeners: [{protocol: TCP, portRanges: [{fromPort: 80, toPort: 80}], endpointGroups: [{endpoints: [{type: %s, name: forged}]}]}]}
 `, name, kind))
-	waitTold(t, u.Cluster, "GlobalAccelerator", "statusmal/"+name, "which GlobalAccelerators of namespace statusmal may not name")
+	waitTold(t, u.Cluster, "GlobalAccelerator", "statusmal/"+name,
+		"which GlobalAccelerators of namespace statusmal may not name")
 	for _, a := range u.Simulator.Resources().Accelerators {
 		if text := fmt.Sprintf("%+v", a); strings.Contains(text, "k8s-statusvi") {
 			t.Errorf("the victim's load balancer is an endpoint: %s", text)

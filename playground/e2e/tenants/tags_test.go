@@ -36,13 +36,17 @@ func tag(t *testing.T, c *harness.Cluster, groups []string, tags map[string]stri
 func TestTagsTakeNothingOfOthers(t *testing.T) {
 	c := playgroundOf(t)
 	mal, vic := tenant(t, c, "tagmal"), tenant(t, c, "tagvic")
-	vic.Apply(t, scene.Backend("tagvic", "web", 1)+scene.Ingress("tagvic", "web", scene.Class, scene.Annotations{"target-type": "ip", "inbound-cidrs": "10.99.0.0/16"}))
-	mal.Apply(t, scene.Backend("tagmal", "web", 1)+scene.Ingress("tagmal", "web", scene.Class, scene.Annotations{"target-type": "ip", "inbound-cidrs": "0.0.0.0/0"}))
+	vic.Apply(t, scene.Backend("tagvic", "web", 1)+scene.Ingress("tagvic", "web", scene.Class, scene.Annotations{
+		"target-type": "ip", "inbound-cidrs": "10.99.0.0/16"}))
+	mal.Apply(t, scene.Backend("tagmal", "web", 1)+scene.Ingress("tagmal", "web", scene.Class, scene.Annotations{
+		"target-type": "ip", "inbound-cidrs": "0.0.0.0/0"}))
 	before := groupsOf(t, c, "tagvic", "web")
 	for _, tags := range []string{
-		"elbv2.k8s.aws/resource=backend-sg", "ELBV2.k8s.aws/resource=backend-sg", "Team=a, service.k8s.aws/stack = tagvic/web", "kubernetes.io/cluster/demo-cluster=owned",
+		"elbv2.k8s.aws/resource=backend-sg", "ELBV2.k8s.aws/resource=backend-sg",
+		"Team=a, service.k8s.aws/stack = tagvic/web", "kubernetes.io/cluster/demo-cluster=owned",
 	} {
-		said := mal.ApplyRefused(t, scene.Ingress("tagmal", "refused", scene.Class, scene.Annotations{"target-type": "ip", "tags": tags}))
+		said := mal.ApplyRefused(t, scene.Ingress("tagmal", "refused", scene.Class, scene.Annotations{"target-type": "ip",
+			"tags": tags}))
 		if !strings.Contains(said, "is reserved") {
 			t.Errorf("%s: %s", tags, said)
 		}
@@ -68,12 +72,14 @@ spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, selector: {ap
 		t.Fatalf("the tenant's own security groups: %v", own)
 	}
 	tag(t, c, own, map[string]string{
-		"elbv2.k8s.aws/resource": "backend-sg", "service.k8s.aws/stack": "tagvic/db", "service.k8s.aws/resource": "ManagedLBSecurityGroup",
+		"elbv2.k8s.aws/resource": "backend-sg", "service.k8s.aws/stack": "tagvic/db",
+		"service.k8s.aws/resource": "ManagedLBSecurityGroup",
 	})
 	c.RestartController(t) // which knows nothing but the tags
 	for i, host := range []string{"a.example.com", "b.example.com"} {
 		done := scene.Successes(t, c, "tagvic", "web")
-		vic.Apply(t, scene.Ingress("tagvic", "web", scene.Class, scene.Annotations{"target-type": "ip", "inbound-cidrs": "10.99.0.0/16"}, scene.Path{Host: host, Path: "/"}))
+		vic.Apply(t, scene.Ingress("tagvic", "web", scene.Class, scene.Annotations{"target-type": "ip",
+			"inbound-cidrs": "10.99.0.0/16"}, scene.Path{Host: host, Path: "/"}))
 		scene.WaitSuccess(t, c, "tagvic", "web", done)
 		if got := groupsOf(t, c, "tagvic", "web"); !slices.Equal(got, before) {
 			t.Fatalf("edit %d: security groups %v, before %v", i, got, before)

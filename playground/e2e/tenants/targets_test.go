@@ -29,7 +29,8 @@ func TestTargetGroupsOfOthersAreNotReached(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "tgvic"), tenant(t, c, "tgmal")
 	group := scene.Annotations{"group.name": "doors", "scheme": "internet-facing", "target-type": "ip"}
-	vic.Apply(t, scene.Backend("tgvic", "web", 1)+scene.Ingress("tgvic", "web", scene.Class, group, scene.Path{Host: "vic.example.com", Path: "/"}))
+	vic.Apply(t, scene.Backend("tgvic", "web", 1)+scene.Ingress("tgvic", "web", scene.Class, group,
+		scene.Path{Host: "vic.example.com", Path: "/"}))
 	address := c.IngressAddress(t, "tgvic", "web")
 	status(t, c, address, "vic.example.com", 200)
 	name, arn := "", ""

@@ -1,6 +1,6 @@
-// Command names reads the source of the AWS SDK's serialisers and writes down, for the wire package, where the name of a
-// member on the wire is not what the codec derives from its Go name. Run it with go generate after the SDK changed or an
-// action was added to actions.go.
+// Command names reads the source of the AWS SDK's serialisers and writes down, for the wire package, where the name of
+// a member on the wire is not what the codec derives from its Go name. Run it with go generate after the SDK changed or
+// an action was added to actions.go.
 package main
 
 import (
@@ -43,7 +43,8 @@ func run() error {
 	b.WriteString("// The keys are \"Type.Field\" of the SDK.\n\n")
 	// Members of these are called the same in both directions.
 	for _, s := range []struct{ module, variable string }{
-		{"elasticloadbalancingv2", "balancingNames"}, {"sts", "stsNames"}, {"acm", "certificateNames"}, {"resourcegroupstaggingapi", "taggingNames"},
+		{"elasticloadbalancingv2", "balancingNames"}, {"sts", "stsNames"}, {"acm", "certificateNames"},
+		{"resourcegroupstaggingapi", "taggingNames"},
 	} {
 		dir, err := sdk(s.module)
 		if err != nil {
@@ -126,8 +127,10 @@ func sdk(module string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// names collects what extract finds in the functions that (de)serialise the actions' inputs or outputs, and those that they call.
-func names(file, verb, suffix string, actions []string, extract func(shape string, f *ast.FuncDecl, into table)) (table, error) {
+// names collects what extract finds in the functions that (de)serialise the actions' inputs or outputs, and those that
+// they call.
+func names(file, verb, suffix string, actions []string, extract func(shape string, f *ast.FuncDecl, into table)) (
+	table, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err

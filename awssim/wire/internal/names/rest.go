@@ -77,15 +77,19 @@ func rest(dir string) (*restTables, error) {
 			_, document, _ := strings.Cut(name, "_deserializeDocument")
 			switch {
 			case strings.Contains(name, "HttpBindings"), strings.Contains(name, "_deserializeError"):
-			case functions[strings.Replace(name, "_deserializeDocument"+document, "_deserializeError"+document, 1)] != nil && document != "": // an error's
-			case strings.Contains(name, "_serialize"), strings.Contains(name, "_deserializeDocument"), strings.Contains(name, "_deserializeOpDocument"):
+			// an error's
+			case functions[strings.Replace(name, "_deserializeDocument"+document, "_deserializeError"+document, 1)] != nil &&
+				document != "":
+			case strings.Contains(name, "_serialize"), strings.Contains(name, "_deserializeDocument"),
+				strings.Contains(name, "_deserializeOpDocument"):
 				side.names(shape, f, t.names)
 				listItems(shape, f, functions, t.items)
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(methods)) {
 			prefix, action, _ := strings.Cut(name, "_serializeOp")
-			t.routes = append(t.routes, routeOf(action, methods[name], functions[prefix+"_serializeOpHttpBindings"+action+"Input"]))
+			t.routes = append(t.routes, routeOf(action, methods[name], functions[prefix+"_serializeOpHttpBindings"+
+				action+"Input"]))
 		}
 		for i, r := range t.routes {
 			for name := range functions {
@@ -172,7 +176,8 @@ func folded(n ast.Node) string {
 	return name
 }
 
-// routeOf reads method, path and query of an action off its serialiser and the function that binds its input to the URL.
+// routeOf reads method, path and query of an action off its serialiser and the function that binds its input to the
+// URL.
 func routeOf(action string, serialize, bind *ast.FuncDecl) restRoute {
 	r := restRoute{action: action, query: map[string]string{}}
 	ast.Inspect(serialize.Body, func(n ast.Node) bool {

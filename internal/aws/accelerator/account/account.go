@@ -1,6 +1,6 @@
-// Package account knows the accelerators of the account: what AWS holds of each, cached and written through, so that a pass that changes nothing makes no call;
-// whose they are, by their tags; and the load balancers behind their endpoints. It runs plans, one write after the other, as AWS takes one change of an
-// accelerator at a time.
+// Package account knows the accelerators of the account: what AWS holds of each, cached and written through, so that a
+// pass that changes nothing makes no call; whose they are, by their tags; and the load balancers behind their
+// endpoints. It runs plans, one write after the other, as AWS takes one change of an accelerator at a time.
 package account
 
 import (
@@ -52,7 +52,8 @@ type entry struct {
 // New makes an Account. Observations are read again after lifetime; 0 = never.
 func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
 	return &Account{
-		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{}, foreign: map[string]foreign{},
+		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{},
+		foreign:   map[string]foreign{},
 		balancers: balancers{hosts: map[string]answer{}}, edited: map[stack.Key]string{}, Refusals: refusal.New(now, ""),
 	}
 }

@@ -20,7 +20,8 @@ import (
 
 // Lifetimes of answers about load balancers.
 const (
-	// balancerFor is how long an answer counts. The name of a load balancer is never another one's, so that only settings can have changed.
+	// balancerFor is how long an answer counts. The name of a load balancer is never another one's, so that only settings
+	// can have changed.
 	balancerFor = time.Hour
 	// problemFor is how long a name without a load balancer is not asked for again.
 	problemFor = 10 * time.Second
@@ -81,8 +82,8 @@ func (a *Account) balancer(ctx context.Context, n declare.Need) declare.Balancer
 	return found
 }
 
-// NameOf is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com, NAME-HASH.awsop.REGION.amazonaws.com, perhaps after "dualstack.".
-// "" = it is not one.
+// NameOf is the name of the load balancer in its DNS name: internal-NAME-HASH.REGION.elb.amazonaws.com,
+// NAME-HASH.awsop.REGION.amazonaws.com, perhaps after "dualstack.". "" = it is not one.
 func NameOf(host string) string {
 	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
 	label, rest, _ := strings.Cut(host, ".")
@@ -117,7 +118,8 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 			return declare.Balancer{}, problem("DescribeLoadBalancers", err)
 		}
 		for i := range page.LoadBalancers {
-			if lb := &page.LoadBalancers[i]; n.ARN != "" || strings.EqualFold(strings.TrimPrefix(n.Host, "dualstack."), aws.ToString(lb.DNSName)) {
+			if lb := &page.LoadBalancers[i]; n.ARN != "" || strings.EqualFold(strings.TrimPrefix(n.Host, "dualstack."),
+				aws.ToString(lb.DNSName)) {
 				found = lb
 			}
 		}
@@ -126,7 +128,9 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 		}
 	}
 	if s := found.State; n.Host != "" && s != nil && s.Code == elbv2types.LoadBalancerStateEnumProvisioning {
-		return declare.Balancer{}, fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active", aws.ToString(found.LoadBalancerName))
+		return declare.Balancer{},
+			fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active",
+				aws.ToString(found.LoadBalancerName))
 	}
 	if n.ARN == "" { // whose it is matters here, too: whoever may write the status of an object chooses the name
 		if owner, err = a.ownerOf(ctx, aws.ToString(found.LoadBalancerArn)); err != nil {
@@ -134,8 +138,9 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 		}
 	}
 	out := declare.Balancer{
-		ARN: aws.ToString(found.LoadBalancerArn), Owner: owner, Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork, SecurityGroups: len(found.SecurityGroups) > 0,
-		DualStack: strings.HasPrefix(string(found.IpAddressType), "dualstack"),
+		ARN: aws.ToString(found.LoadBalancerArn), Owner: owner, Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork,
+		SecurityGroups: len(found.SecurityGroups) > 0,
+		DualStack:      strings.HasPrefix(string(found.IpAddressType), "dualstack"),
 	}
 	if n.Listeners {
 		err := a.lookListeners(ctx, &out)
@@ -144,8 +149,8 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 	return out, nil
 }
 
-// ownerOf is the stack of this cluster to which a load balancer belongs by its tags; zero = to none. AWS shows the tags of load balancers of
-// this account only.
+// ownerOf is the stack of this cluster to which a load balancer belongs by its tags; zero = to none. AWS shows the tags
+// of load balancers of this account only.
 func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
 	if arn == "" {
 		return stack.Key{}, nil

@@ -38,7 +38,8 @@ type asked struct {
 	names []string
 }
 
-func (a *asked) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput, options ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+func (a *asked) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput,
+	options ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
 	a.mu.Lock()
 	a.names = append(a.names, strings.Join(in.Names, " "))
 	a.mu.Unlock()
@@ -78,7 +79,8 @@ func TestPassesAtOnceMayAskForTheSameLoadBalancers(t *testing.T) {
 	for range 8 {
 		passes.Go(func() {
 			for range 20 {
-				if got := w.acc.Balancers(t.Context(), []declare.Need{{Host: host("a")}, {Host: host("b")}}); got[host("a")].ARN != arn("a") || got[host("b")].ARN != arn("b") {
+				if got := w.acc.Balancers(t.Context(), []declare.Need{{Host: host("a")}, {Host: host("b")}}); got[host("a")].ARN !=
+					arn("a") || got[host("b")].ARN != arn("b") {
 					t.Errorf("%+v", got)
 				}
 				w.clock.Advance(time.Hour)

@@ -29,7 +29,8 @@ var (
 	web    = declare.KeyOf("default", "web")
 )
 
-// world is a simulated account with load balancers net/a to net/l, of which net/plain has no security groups, and one life of the controller after the other.
+// world is a simulated account with load balancers net/a to net/l, of which net/plain has no security groups, and one
+// life of the controller after the other.
 type world struct {
 	t     testing.TB
 	sim   *awssim.Simulator
@@ -45,7 +46,8 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
 	profile := account.Profile{}
-	sim, err := awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(_ context.Context, service, action, _ string, _ any) error {
+	sim, err := awssim.New(awssim.Options{Clock: w.clock, Profile: profile, Authorize: func(_ context.Context, service,
+		action, _ string, _ any) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.calls = append(w.calls, action)
@@ -66,8 +68,10 @@ func newWorld(t testing.TB) *world {
 	sim.Account.Lock()
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "plain"} {
 		lb := account.LoadBalancer{
-			Name: "k8s-" + name, ARN: arn(name), DNSName: host(name), Type: "network", Scheme: "internet-facing", IPAddressType: "ipv4", VPC: "vpc-0a1de000000000001",
-			SecurityGroups: []string{"sg-0a1de000000000001"}, Zones: []account.Zone{{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"}},
+			Name: "k8s-" + name, ARN: arn(name), DNSName: host(name), Type: "network", Scheme: "internet-facing",
+			IPAddressType: "ipv4", VPC: "vpc-0a1de000000000001",
+			SecurityGroups: []string{"sg-0a1de000000000001"}, Zones: []account.Zone{
+				{Name: "us-west-2a", Subnet: "subnet-0a1de0000000000a1"}},
 		}
 		if name == "plain" {
 			lb.SecurityGroups = nil
@@ -101,7 +105,8 @@ func (w *world) called() []string {
 // declared is a valid accelerator with listeners.
 func declared(key stack.Key, listeners ...accelerator.Listener) accelerator.Declared {
 	return accelerator.Declared{
-		Key: key, UID: "uid-" + key.ID.String(), Name: strings.ReplaceAll(key.ID.String(), "/", "-"), IPAddressType: accelerator.IPV4, Tags: config.Tracking(key), Listeners: listeners,
+		Key: key, UID: "uid-" + key.ID.String(), Name: strings.ReplaceAll(key.ID.String(), "/", "-"),
+		IPAddressType: accelerator.IPV4, Tags: config.Tracking(key), Listeners: listeners,
 	}
 }
 

@@ -22,7 +22,8 @@ func random(r *rand.Rand, previous accelerator.Declared) accelerator.Declared {
 	used := map[string]map[int32]bool{accelerator.TCP: {}, accelerator.UDP: {}}
 	wanted := map[int32]bool{}
 	for range r.IntN(5) {
-		l := accelerator.Listener{Protocol: []string{accelerator.TCP, accelerator.UDP}[r.IntN(2)], Affinity: []string{"NONE", "SOURCE_IP"}[r.IntN(2)]}
+		l := accelerator.Listener{Protocol: []string{accelerator.TCP, accelerator.UDP}[r.IntN(2)], Affinity: []string{
+			"NONE", "SOURCE_IP"}[r.IntN(2)]}
 		var ports []int32
 		for range 1 + r.IntN(6) {
 			if p := int32(80 + r.IntN(24)); !used[l.Protocol][p] {

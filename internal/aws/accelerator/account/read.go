@@ -54,7 +54,8 @@ func (a *Account) list(ctx context.Context, since time.Time) ([]listed, error) {
 	}
 	out := listing{at: now}
 	for token := (*string)(nil); ; {
-		page, err := a.clients.Accelerators.ListAccelerators(ctx, &aga.ListAcceleratorsInput{MaxResults: aws.Int32(pageSize), NextToken: token})
+		page, err := a.clients.Accelerators.ListAccelerators(ctx, &aga.ListAcceleratorsInput{MaxResults: aws.Int32(pageSize),
+			NextToken: token})
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +80,8 @@ func (a *Account) written() {
 }
 
 func (a *Account) describe(ctx context.Context, arn string) (accelerator.Observed, error) {
-	out, err := a.clients.Accelerators.DescribeAccelerator(ctx, &aga.DescribeAcceleratorInput{AcceleratorArn: aws.String(arn)})
+	out, err := a.clients.Accelerators.DescribeAccelerator(ctx, &aga.DescribeAcceleratorInput{
+		AcceleratorArn: aws.String(arn)})
 	if err != nil {
 		return accelerator.Observed{}, err
 	}
@@ -87,7 +89,8 @@ func (a *Account) describe(ctx context.Context, arn string) (accelerator.Observe
 }
 
 func (a *Account) tags(ctx context.Context, arn string) (map[string]string, error) {
-	out, err := a.clients.Accelerators.ListTagsForResource(ctx, &aga.ListTagsForResourceInput{ResourceArn: aws.String(arn)})
+	out, err := a.clients.Accelerators.ListTagsForResource(ctx, &aga.ListTagsForResourceInput{
+		ResourceArn: aws.String(arn)})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,8 @@ func (a *Account) tags(ctx context.Context, arn string) (map[string]string, erro
 }
 
 // read reads an accelerator with all that is below it. The zero value means that there is none.
-func (a *Account) read(ctx context.Context, key stack.Key, shown string, since time.Time) (accelerator.Observed, error) {
+func (a *Account) read(ctx context.Context, key stack.Key, shown string, since time.Time) (
+	accelerator.Observed, error) {
 	all, err := a.list(ctx, since)
 	if err != nil {
 		if shown == "" || awsclient.Classify(err).Class != diag.Denied {
@@ -118,7 +122,8 @@ func (a *Account) read(ctx context.Context, key stack.Key, shown string, since t
 	return o, err
 }
 
-// find is the accelerator of a key, with its tags: the one that its object shows, else the oldest with the tags of the object.
+// find is the accelerator of a key, with its tags: the one that its object shows, else the oldest with the tags of the
+// object.
 func (a *Account) find(ctx context.Context, key stack.Key, shown string, all []listed) (accelerator.Observed, error) {
 	if at := slices.IndexFunc(all, func(x listed) bool { return x.ARN == shown }); at >= 0 && shown != "" {
 		o := all[at].Observed
@@ -128,7 +133,8 @@ func (a *Account) find(ctx context.Context, key stack.Key, shown string, all []l
 		case err != nil:
 			return o, err
 		case !a.config.Owns(key, tags):
-			return o, &NotOwnedError{ARN: shown, Cluster: tags[naming.ClusterTag], Stack: tags[naming.StackTag(accelerator.Owner)]}
+			return o, &NotOwnedError{ARN: shown, Cluster: tags[naming.ClusterTag],
+				Stack: tags[naming.StackTag(accelerator.Owner)]}
 		default:
 			o.Tags = tags
 			return o, nil
@@ -168,11 +174,13 @@ func (a *Account) isOther(key stack.Key, arn string) bool {
 	return ok && a.now().Before(f.at.Add(foreignFor)) && !a.config.Owns(key, f.tags)
 }
 
-// listeners reads the listeners of an accelerator with their endpoint groups: one list of listeners, and one of the groups of each.
+// listeners reads the listeners of an accelerator with their endpoint groups: one list of listeners, and one of the
+// groups of each.
 func (a *Account) listeners(ctx context.Context, arn string) ([]accelerator.Listener, error) {
 	var out []accelerator.Listener
 	for token := (*string)(nil); ; {
-		page, err := a.clients.Accelerators.ListListeners(ctx, &aga.ListListenersInput{AcceleratorArn: aws.String(arn), MaxResults: aws.Int32(pageSize), NextToken: token})
+		page, err := a.clients.Accelerators.ListListeners(ctx, &aga.ListListenersInput{AcceleratorArn: aws.String(arn),
+			MaxResults: aws.Int32(pageSize), NextToken: token})
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +203,8 @@ func (a *Account) listeners(ctx context.Context, arn string) ([]accelerator.List
 
 func (a *Account) groups(ctx context.Context, l *accelerator.Listener) error {
 	for token := (*string)(nil); ; {
-		page, err := a.clients.Accelerators.ListEndpointGroups(ctx, &aga.ListEndpointGroupsInput{ListenerArn: aws.String(l.ARN), MaxResults: aws.Int32(pageSize), NextToken: token})
+		page, err := a.clients.Accelerators.ListEndpointGroups(ctx, &aga.ListEndpointGroupsInput{
+			ListenerArn: aws.String(l.ARN), MaxResults: aws.Int32(pageSize), NextToken: token})
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,8 @@ type Result struct {
 	Blocked int // steps whose needs are not done
 	// Problems are those of the steps that failed, without Object and Path.
 	Problems diag.List
-	// Busy: AWS works on another change of the accelerator, throttles, or did not answer. The rest of the plan was not tried.
+	// Busy: AWS works on another change of the accelerator, throttles, or did not answer. The rest of the plan was not
+	// tried.
 	Busy bool
 	// Disabling: AWS has not disabled the accelerator everywhere yet.
 	Disabling bool
@@ -76,8 +77,10 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 	return out
 }
 
-// write sends an operation, and enters its effect. Of several endpoints of which AWS refuses some, each is sent by itself, so that one does not keep out the others.
-func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operation, resolve operation.Resolve) (operation.Output, error) {
+// write sends an operation, and enters its effect. Of several endpoints of which AWS refuses some, each is sent by
+// itself, so that one does not keep out the others.
+func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operation, resolve operation.Resolve) (
+	operation.Output, error) {
 	parts := apart(op)
 	for _, part := range parts {
 		if a.refusedBefore(key, plan.Fingerprint(part, resolve)) != nil {
@@ -128,7 +131,8 @@ func apart(op operation.Operation) (out []operation.AddEndpoints) {
 }
 
 // writeApart adds endpoints one by one. The error names those that AWS refuses.
-func (a *Account) writeApart(ctx context.Context, key stack.Key, parts []operation.AddEndpoints, resolve operation.Resolve) error {
+func (a *Account) writeApart(ctx context.Context, key stack.Key, parts []operation.AddEndpoints,
+	resolve operation.Resolve) error {
 	var texts []string
 	var last error
 	for _, part := range parts {

@@ -1,5 +1,6 @@
-// Package addon holds what is known of the add-ons of load balancers: web ACLs, protection by Shield Advanced, reserved capacity.
-// It reads what stacks want, waits for it for a moment only, and takes over what is written. Each kind of add-on is one reading, see kinds.
+// Package addon holds what is known of the add-ons of load balancers: web ACLs, protection by Shield Advanced, reserved
+// capacity. It reads what stacks want, waits for it for a moment only, and takes over what is written. Each kind of
+// add-on is one reading, see kinds.
 package addon
 
 import (
@@ -27,7 +28,8 @@ import (
 const (
 	lifetime       = 10 * time.Minute
 	webACLLifetime = time.Hour // names and ARNs
-	// subscribedLifetime and unsubscribedLifetime are for the subscription to Shield Advanced, which accounts gain sooner than they lose it.
+	// subscribedLifetime and unsubscribedLifetime are for the subscription to Shield Advanced, which accounts gain sooner
+	// than they lose it.
 	subscribedLifetime   = 2 * time.Hour
 	unsubscribedLifetime = 10 * time.Minute
 	// failureLifetime is how long a failed read is not tried again.
@@ -41,7 +43,8 @@ const (
 )
 
 // errSlow is the answer while the web ACLs are still being listed.
-var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet", "nothing to do: the controller tries again")
+var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet",
+	"nothing to do: the controller tries again")
 
 // AddOns is what is known of the add-ons of all load balancers. It is safe for concurrent use.
 type AddOns struct {
@@ -53,12 +56,13 @@ type AddOns struct {
 	webACLs    *cache.Value[map[string]string]
 }
 
-// New makes AddOns of which nothing is known. timeout is how long, in real time, Observe and WebACLs wait for AWS, and wait how long for a
-// new answer where an old one serves.
+// New makes AddOns of which nothing is known. timeout is how long, in real time, Observe and WebACLs wait for AWS, and
+// wait how long for a new answer where an old one serves.
 func New(clients awsclient.Clients, now func() time.Time, timeout, wait time.Duration) *AddOns {
 	a := &AddOns{timeout: timeout}
 	a.kinds = kinds(a, clients, now)
-	a.subscribed = cache.NewValue(cache.Config[struct{}, bool]{Now: now, Lifetime: subscribedLifetime, FailureLifetime: keepFailure},
+	a.subscribed = cache.NewValue(cache.Config[struct{}, bool]{Now: now, Lifetime: subscribedLifetime,
+		FailureLifetime: keepFailure},
 		counted(a, func(ctx context.Context) (bool, error) {
 			out, err := clients.Shield.GetSubscriptionState(ctx, &shield.GetSubscriptionStateInput{})
 			if err != nil {
@@ -128,8 +132,9 @@ type read struct {
 	err       error
 }
 
-// Observe fills in what is known of add-ons, after reading those that are wanted, of the load balancers that they are wanted for. It never
-// fails: what cannot be read is in Unread or Unavailable of the observation, and what takes longer than the timeout makes it Pending.
+// Observe fills in what is known of add-ons, after reading those that are wanted, of the load balancers that they are
+// wanted for. It never fails: what cannot be read is in Unread or Unavailable of the observation, and what takes longer
+// than the timeout makes it Pending.
 func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.Stack) {
 	var reads []*read
 	if desired != nil {
@@ -153,7 +158,8 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 	}
 	if subscribed, known := a.subscribed.Peek(); known && !subscribed {
 		refuse(o, awsop.AddOnShield, plan.Guard{
-			Code: diag.NotSubscribed, Text: "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
+			Code:   diag.NotSubscribed,
+			Text:   "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
 			Remedy: "subscribe, or remove the annotation",
 		})
 	}
@@ -162,7 +168,8 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 // wanted are the reads for one wanted load balancer.
 func (a *AddOns) wanted(o *awsop.Observed, w *stack.LoadBalancer) (reads []*read) {
 	if w.Shield != nil {
-		reads = append(reads, &read{on: awsop.AddOnShield, operation: "GetSubscriptionState", lb: -1, get: a.subscription, failure: a.subscribed.Failure})
+		reads = append(reads, &read{on: awsop.AddOnShield, operation: "GetSubscriptionState", lb: -1, get: a.subscription,
+			failure: a.subscribed.Failure})
 	}
 	for _, k := range a.kinds {
 		if !k.wanted(&w.AddOns) {
@@ -192,7 +199,8 @@ func (a *AddOns) await(ctx context.Context, reads []*read) {
 	if a.reading.Load() > readers && timeout <= Timeout {
 		timeout = 0
 	}
-	ctx, cancel := context.WithTimeoutCause(awsclient.WithMaxWait(awsclient.WithPriority(ctx, awsclient.Cosmetic), turnTimeout), timeout, awsclient.ErrBusy)
+	ctx, cancel := context.WithTimeoutCause(awsclient.WithMaxWait(awsclient.WithPriority(ctx, awsclient.Cosmetic),
+		turnTimeout), timeout, awsclient.ErrBusy)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, r := range reads {
@@ -226,8 +234,8 @@ func unread(o *awsop.Observed, r *read) {
 	lb.Unread[r.on] = g
 }
 
-// WebACLs are the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the timeout; the error is a diag.Diagnostic, or
-// that of ctx. The map must not be changed.
+// WebACLs are the ARNs of the regional web ACLs of WAFv2 by name. It waits no longer than the timeout; the error is a
+// diag.Diagnostic, or that of ctx. The map must not be changed.
 func (a *AddOns) WebACLs(ctx context.Context) (map[string]string, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, a.timeout, errSlow)
 	defer cancel()

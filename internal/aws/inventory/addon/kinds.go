@@ -40,7 +40,8 @@ type reading[T any] struct {
 }
 
 // newReading completes a reading by its cache.
-func newReading[T any](a *AddOns, now func() time.Time, r reading[T], describe func(ctx context.Context, arn string) (T, error)) kind {
+func newReading[T any](a *AddOns, now func() time.Time, r reading[T], describe func(ctx context.Context, arn string) (
+	T, error)) kind {
 	r.of = cache.New(cache.Config[string, T]{
 		Now: now, Lifetime: lifetime, FailureLifetime: keepFailure, Batch: 1,
 		Read: cache.One(func(ctx context.Context, arn string) (T, bool, error) {
@@ -122,7 +123,8 @@ func kinds(a *AddOns, clients awsclient.Clients, now func() time.Time) []kind {
 			from:     func(lb *awsop.LoadBalancer) (int32, bool) { return aws.ToInt32(lb.Capacity), lb.Capacity != nil },
 			into:     func(lb *awsop.LoadBalancer, units int32) { lb.Capacity = &units },
 		}, func(ctx context.Context, arn string) (int32, error) {
-			out, err := clients.ELBV2.DescribeCapacityReservation(ctx, &elbv2.DescribeCapacityReservationInput{LoadBalancerArn: aws.String(arn)})
+			out, err := clients.ELBV2.DescribeCapacityReservation(ctx, &elbv2.DescribeCapacityReservationInput{
+				LoadBalancerArn: aws.String(arn)})
 			switch {
 			case err != nil:
 				return 0, fmt.Errorf("reading the capacity of %s: %w", arn, err)

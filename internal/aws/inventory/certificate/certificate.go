@@ -1,6 +1,6 @@
-// Package certificate holds what is known of the certificates in ACM: those that listeners may take, those that stacks own, and how often Secrets were
-// imported. The hosted zones of Route 53 belong to it, as validation records are written to them.
-// It reads lists and details, takes over what is written, and plans nothing. //
+// Package certificate holds what is known of the certificates in ACM: those that listeners may take, those that stacks
+// own, and how often Secrets were imported. The hosted zones of Route 53 belong to it, as validation records are
+// written to them. It reads lists and details, takes over what is written, and plans nothing. //
 //
 //	what is read          | believed for                           | forgotten by
 //	the list              | Lifetime for discovery; for what       | MarkUncertain, Forget
@@ -10,7 +10,8 @@
 //	                      | issued, pendingLifetime                |
 //	tags by ARN           | tagLifetime                            | (this process writes ours, and takes that over)
 //
-// A certificate that this process made is known at once, and stays until a list that began after its creation misses it.
+// A certificate that this process made is known at once, and stays until a list that began after its creation misses
+// it.
 package certificate
 
 import (
@@ -38,15 +39,16 @@ const (
 	detailLifetime = time.Hour // names and authority of one certificate never change; imports may be replaced
 	// tagLifetime is for tags and details of issued certificates: only this process changes those of stacks.
 	tagLifetime = 10 * time.Hour
-	// ownListLifetime is for the list that shows which certificates stacks own; this process takes over new ones when it makes them.
+	// ownListLifetime is for the list that shows which certificates stacks own; this process takes over new ones when it
+	// makes them.
 	ownListLifetime = 10 * time.Hour
 	// pendingLifetime is for a certificate that is being issued.
 	pendingLifetime = 500 * time.Millisecond
 	zoneLifetime    = 5 * time.Minute
 	// deniedLifetime is for a permission that is missing.
 	deniedLifetime = time.Minute
-	// longestPending is how long a certificate that this process did not wait for may be pending, and a failed one stays, before another one is
-	// requested; longestWait is how long this process waits for one.
+	// longestPending is how long a certificate that this process did not wait for may be pending, and a failed one stays,
+	// before another one is requested; longestWait is how long this process waits for one.
 	longestPending = 5 * time.Minute
 	longestWait    = 30 * time.Minute
 	// readers bounds the reads that one question has under way.
@@ -71,8 +73,8 @@ type Config struct {
 	Without []stack.Owner
 	// Authorities says that the authorities of private certificates are of interest.
 	Authorities bool
-	// Changed is called, after the list was read, with the names of the certificates that came, went, or became fit or unfit for listeners.
-	// It must not block; nil = nothing is called.
+	// Changed is called, after the list was read, with the names of the certificates that came, went, or became fit or
+	// unfit for listeners. It must not block; nil = nothing is called.
 	Changed func(names []string)
 }
 
@@ -87,8 +89,8 @@ func (c Config) mayOwn(kind string) bool {
 	return c.Request
 }
 
-// Certificates is what is known of the certificates of one account and region. It is safe for concurrent use, and holds no lock over a
-// call. What its methods return must not be changed.
+// Certificates is what is known of the certificates of one account and region. It is safe for concurrent use, and holds
+// no lock over a call. What its methods return must not be changed.
 type Certificates struct {
 	cfg     Config
 	acm     awsclient.ACM
@@ -148,7 +150,8 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 		cfg: cfg, acm: clients.ACM, route53: clients.Route53,
 		records: map[string]*record{}, requested: map[string]int{}, imports: importLog{own: map[string][]time.Time{}},
 	}
-	c.list = cache.NewValue(cache.Config[struct{}, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime, Passing: awsclient.Passing}, c.readList)
+	c.list = cache.NewValue(cache.Config[struct{}, struct{}]{Now: cfg.Now, Lifetime: ownListLifetime,
+		Passing: awsclient.Passing}, c.readList)
 	c.discovery = cache.NewValue(cache.Config[struct{}, struct{}]{
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait,
 		Passing: func(err error) bool { return errors.Is(err, errOld) || awsclient.Passing(err) },
@@ -163,14 +166,16 @@ func New(clients awsclient.Clients, cfg Config) *Certificates {
 	c.details = cache.New(cache.Config[string, *awsop.Certificate]{
 		Now: cfg.Now, Lifetime: tagLifetime, Absence: backoff.Policy{}, Batch: 1, Read: cache.One(c.describe),
 	})
-	c.tags = cache.New(cache.Config[string, map[string]string]{Now: cfg.Now, Lifetime: tagLifetime, Batch: 1, Read: cache.One(c.readTags)})
+	c.tags = cache.New(cache.Config[string, map[string]string]{Now: cfg.Now, Lifetime: tagLifetime, Batch: 1,
+		Read: cache.One(c.readTags)})
 	c.zones = cache.NewValue(cache.Config[struct{}, []facts.HostedZone]{
 		Now: cfg.Now, Lifetime: zoneLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, c.listZones)
 	return c
 }
 
-// All are the certificates that listeners may take, by ARN and by host. Those that were listed last serve on while they are listed again.
+// All are the certificates that listeners may take, by ARN and by host. Those that were listed last serve on while they
+// are listed again.
 func (c *Certificates) All(ctx context.Context) (map[string]facts.Certificate, *facts.CertificateIndex, error) {
 	if _, err := c.discovery.Get(ctx); err != nil {
 		return nil, nil, err

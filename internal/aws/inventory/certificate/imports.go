@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// ACM counts imports, those under an old ARN included, over a year. A Secret that is renewed as people renew certificates never
-// notices what follows; one that is rewritten in a loop would use up what all of the account shares.
+// ACM counts imports, those under an old ARN included, over a year. A Secret that is renewed as people renew
+// certificates never notices what follows; one that is rewritten in a loop would use up what all of the account shares.
 const (
 	importYear = 365 * 24 * time.Hour
 	// freeImports are admitted to one Secret of one stack within importWeek; further ones wait for importPauses.
@@ -33,8 +33,8 @@ type importLog struct {
 	own map[string][]time.Time
 }
 
-// ImportsLastYear is how many imports of the last 365 days are known of, by any controller or person: the last one of each certificate as
-// lists show it, and each that this process made or noticed. There may have been more.
+// ImportsLastYear is how many imports of the last 365 days are known of, by any controller or person: the last one of
+// each certificate as lists show it, and each that this process made or noticed. There may have been more.
 func (c *Certificates) ImportsLastYear() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +81,8 @@ func (c *Certificates) forget(arn string, now time.Time) {
 	}
 }
 
-// Held are the reasons why Secrets that a stack wants to be imported must wait, by identity of the certificate; nil = none must.
+// Held are the reasons why Secrets that a stack wants to be imported must wait, by identity of the certificate; nil =
+// none must.
 func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil
@@ -103,7 +104,8 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 		}
 		out[w.ID] = plan.Guard{
 			Code: diag.ImportsHeld,
-			Text: fmt.Sprintf("the Secret with the certificate for %s was imported into ACM %d times within a week, and the next import waits until %s, because AWS limits imports per year; the last imported certificate keeps serving",
+			Text: fmt.Sprintf("the Secret with the certificate for %s was imported into ACM %d times within a week, and the "+
+				"next import waits until %s, because AWS limits imports per year; the last imported certificate keeps serving",
 				w.Domain, n, until.UTC().Format(time.RFC3339)),
 			Remedy: "find out who rewrites the Secret so often",
 		}

@@ -21,8 +21,8 @@ var issuedOnly = []acmtypes.CertificateStatus{acmtypes.CertificateStatusIssued}
 
 func everyStatus() []acmtypes.CertificateStatus { return acmtypes.CertificateStatus("").Values() }
 
-// Read makes sure that the certificates that listeners may take are known as they were that long ago, and calls Config.Changed with what is
-// new. If the list cannot be read for a passing reason, the old one serves.
+// Read makes sure that the certificates that listeners may take are known as they were that long ago, and calls
+// Config.Changed with what is new. If the list cannot be read for a passing reason, the old one serves.
 func (c *Certificates) Read(ctx context.Context, age time.Duration) error {
 	if _, err := c.list.Within(ctx, age); err != nil {
 		return err
@@ -44,13 +44,14 @@ func (c *Certificates) Read(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// readList reads the list. The summaries suffice, except for those with very many names, and for private ones if their authority, which
-// summaries leave out, is of interest. What was read of a certificate before is not read again.
+// readList reads the list. The summaries suffice, except for those with very many names, and for private ones if their
+// authority, which summaries leave out, is of interest. What was read of a certificate before is not read again.
 func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 	c.mu.Lock()
 	began, writes := c.cfg.Now(), c.writes
 	c.mu.Unlock()
-	in := &acm.ListCertificatesInput{CertificateStatuses: issuedOnly, Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}}
+	in := &acm.ListCertificatesInput{CertificateStatuses: issuedOnly, Includes: &acmtypes.Filters{
+		KeyTypes: acmtypes.KeyAlgorithm("").Values()}}
 	if c.cfg.owned() {
 		in.CertificateStatuses = everyStatus()
 	}
@@ -70,7 +71,8 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 			r := record{Certificate: cert, listed: cert, createdAt: aws.ToTime(s.CreatedAt), notAfter: aws.ToTime(s.NotAfter)}
 			r.noticed(aws.ToTime(s.ImportedAt))
 			listed[cert.ARN] = r
-			if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities || aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
+			if s.Type == acmtypes.CertificateTypePrivate && c.cfg.Authorities ||
+				aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
 				len(s.SubjectAlternativeNameSummaries) == 0 {
 				more = append(more, cert.ARN)
 			}
@@ -88,7 +90,8 @@ func (c *Certificates) readList(ctx context.Context) (struct{}, error) {
 }
 
 // merge takes a list over: certificates that are new or changed, and those that are gone. c.mu is held.
-func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began time.Time, writes int64) {
+func (c *Certificates) merge(listed map[string]record, details map[string]*awsop.Certificate, began time.Time,
+	writes int64) {
 	changed := !c.listed
 	for arn, r := range c.records {
 		if _, there := listed[arn]; !there && r.leaving {
@@ -187,8 +190,10 @@ func domains(first string, others []string) []string {
 	return out
 }
 
-// detailsOf describes certificates of which nothing is known that is young enough, some at a time. One that does not exist is missing.
-func (c *Certificates) detailsOf(ctx context.Context, arns []string, age time.Duration) (map[string]*awsop.Certificate, error) {
+// detailsOf describes certificates of which nothing is known that is young enough, some at a time. One that does not
+// exist is missing.
+func (c *Certificates) detailsOf(ctx context.Context, arns []string, age time.Duration) (map[string]*awsop.Certificate,
+	error) {
 	out := map[string]*awsop.Certificate{}
 	for some := range slices.Chunk(arns, readers) {
 		got, err := c.details.Within(ctx, age, some...)

@@ -19,8 +19,9 @@ import (
 // mostConfirmed bounds the reads by which one list is confirmed. Certificates beyond it stay until the next list.
 const mostConfirmed = 20
 
-// Overlooked reads certificates that the list lacks and that listeners are about to lose, and reports whether any of them is issued. These are
-// discovered from then on. Without a list, or for certificates of IAM, nothing is read: no list decided about them.
+// Overlooked reads certificates that the list lacks and that listeners are about to lose, and reports whether any of
+// them is issued. These are discovered from then on. Without a list, or for certificates of IAM, nothing is read: no
+// list decided about them.
 func (c *Certificates) Overlooked(ctx context.Context, arns []string) (found bool, err error) {
 	for _, arn := range arns {
 		c.mu.Lock()
@@ -60,7 +61,8 @@ func (c *Certificates) exists(ctx context.Context, arn string) (*awsop.Certifica
 
 // restore adds a certificate that the list lacks to the records.
 func (c *Certificates) restore(arn string, d *awsop.Certificate) {
-	cert := facts.Certificate{ARN: arn, Status: d.Status, Type: typeOf(d), Domains: domains(d.Domain, d.Names), CA: d.Authority}
+	cert := facts.Certificate{ARN: arn, Status: d.Status, Type: typeOf(d), Domains: domains(d.Domain, d.Names),
+		CA: d.Authority}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.records[arn] == nil {
@@ -79,8 +81,9 @@ func typeOf(d *awsop.Certificate) string {
 	return "AMAZON_ISSUED"
 }
 
-// confirmed adds to a list the certificates that the list before it had, unless they are proven to be gone or not to be issued any more: an
-// answer without them, such as an empty page, is no proof. The list began then, after so many writes.
+// confirmed adds to a list the certificates that the list before it had, unless they are proven to be gone or not to be
+// issued any more: an answer without them, such as an empty page, is no proof. The list began then, after so many
+// writes.
 func (c *Certificates) confirmed(ctx context.Context, listed map[string]record, began time.Time, writes int64) {
 	c.mu.Lock()
 	var lacks []record
@@ -106,7 +109,8 @@ func (c *Certificates) lives(status string) bool {
 	return status == issued || status == awsop.Pending && c.cfg.owned()
 }
 
-// showsIn reports whether a list that began then, after so many writes, shows the certificate if it exists: lists lag behind creations.
+// showsIn reports whether a list that began then, after so many writes, shows the certificate if it exists: lists lag
+// behind creations.
 func (r *record) showsIn(began time.Time, writes int64) bool {
 	return r.wrote <= writes && (r.wrote == 0 || began.Sub(r.createdAt) > time.Minute)
 }

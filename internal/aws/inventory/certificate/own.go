@@ -18,9 +18,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Of are the certificates that a stack owns, sorted by identity and ARN; the list belongs to the caller. What was read of them is believed,
-// except of those that are not issued yet. desired is what the stack wants; nil = it is not compared. On an error nothing may be concluded
-// about what the stack owns; one that says that a permission is missing lasts until the role's policy is changed.
+// Of are the certificates that a stack owns, sorted by identity and ARN; the list belongs to the caller. What was read
+// of them is believed, except of those that are not issued yet. desired is what the stack wants; nil = it is not
+// compared. On an error nothing may be concluded about what the stack owns; one that says that a permission is missing
+// lasts until the role's policy is changed.
 func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]awsop.Certificate, error) {
 	if !c.mayHave(key.Owner) {
 		return nil, nil
@@ -79,8 +80,9 @@ func (c *Certificates) mayHave(o stack.Owner) bool {
 	return c.cfg.owned() && owner.Of(o).OwnsCertificates && !slices.Contains(c.cfg.Without, o)
 }
 
-// Prefetch begins to read the list in the background if stacks of an owner may own certificates and no list was begun for this reason before. Of, which needs it
-// for the first stack, waits for the rest of the read only. What comes of it is the answer of that call.
+// Prefetch begins to read the list in the background if stacks of an owner may own certificates and no list was begun
+// for this reason before. Of, which needs it for the first stack, waits for the rest of the read only. What comes of it
+// is the answer of that call.
 func (c *Certificates) Prefetch(ctx context.Context, o stack.Owner) {
 	if !c.mayHave(o) || c.prefetched.Swap(true) {
 		return
@@ -88,8 +90,8 @@ func (c *Certificates) Prefetch(ctx context.Context, o stack.Owner) {
 	go c.list.Within(ctx, ownListLifetime) //nolint:errcheck // Of returns the error of the same read, or of its own
 }
 
-// listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the former list serves on,
-// and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
+// listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the
+// former list serves on, and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
 func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
 	if _, err = c.list.Within(ctx, age); err == nil || !denied(err) {
 		return false, err
@@ -118,7 +120,8 @@ func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
 	return own, pending
 }
 
-// Owned are the ARNs of the certificates that stacks own, by stack, as they were within an age. It is nil where stacks may own none.
+// Owned are the ARNs of the certificates that stacks own, by stack, as they were within an age. It is nil where stacks
+// may own none.
 func (c *Certificates) Owned(ctx context.Context, age time.Duration) (map[stack.Key][]string, error) {
 	if !c.cfg.owned() {
 		return nil, nil
@@ -132,7 +135,8 @@ func (c *Certificates) Owned(ctx context.Context, age time.Duration) (map[stack.
 	return c.KnownOwned(), nil
 }
 
-// KnownOwned are the ARNs of the certificates that stacks own, by stack, as far as they were listed for what stacks want. It reads nothing.
+// KnownOwned are the ARNs of the certificates that stacks own, by stack, as far as they were listed for what stacks
+// want. It reads nothing.
 func (c *Certificates) KnownOwned() map[stack.Key][]string {
 	if _, listed := c.list.Peek(); !c.cfg.owned() || !listed {
 		return nil
@@ -141,7 +145,8 @@ func (c *Certificates) KnownOwned() map[stack.Key][]string {
 	defer c.mu.Unlock()
 	out := map[stack.Key][]string{}
 	for arn, r := range c.records {
-		if key, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); ok && c.cfg.mayOwn(r.Type) && !slices.Contains(c.cfg.Without, key.Owner) {
+		if key, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); ok && c.cfg.mayOwn(r.Type) &&
+			!slices.Contains(c.cfg.Without, key.Owner) {
 			out[key] = append(out[key], arn)
 		}
 	}
@@ -165,7 +170,10 @@ func needsZones(c awsop.Certificate, desired *stack.Stack) bool {
 	if len(c.Records) == 0 || desired == nil {
 		return false
 	}
-	wanted := slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool { return w.ID == c.ID && slices.Equal(w.Names, c.Names) })
+	wanted := slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool {
+		return w.ID == c.ID &&
+			slices.Equal(w.Names, c.Names)
+	})
 	return !wanted || c.Status == awsop.Pending || c.Overdue
 }
 
@@ -202,9 +210,10 @@ func (c *Certificates) complete(key stack.Key, d awsop.Certificate) awsop.Certif
 	return d
 }
 
-// overdue reports whether another certificate is to be requested in place of one: of one that another controller, or an earlier process, requested and that is
-// not issued after a few minutes, one that this process has waited for in vain for long, and one that ACM has given up. Each further request
-// takes twice as long, because the number of requests in a year is limited. c.mu is held.
+// overdue reports whether another certificate is to be requested in place of one: of one that another controller, or an
+// earlier process, requested and that is not issued after a few minutes, one that this process has waited for in vain
+// for long, and one that ACM has given up. Each further request takes twice as long, because the number of requests in
+// a year is limited. c.mu is held.
 func (c *Certificates) overdue(key stack.Key, d awsop.Certificate, r *record, now time.Time) bool {
 	longer := time.Duration(1) << min(max(c.requested[ownerOf(key, d.ID)]-1, 0), 8)
 	switch {
@@ -222,7 +231,9 @@ func (c *Certificates) needed(domain, except string) bool {
 		if arn == except || r.Type != "AMAZON_ISSUED" || r.Status != "ISSUED" && r.Status != awsop.Pending {
 			continue
 		}
-		if slices.ContainsFunc(r.Domains, func(d string) bool { return strings.EqualFold(strings.TrimPrefix(d, "*."), domain) }) {
+		if slices.ContainsFunc(r.Domains, func(d string) bool {
+			return strings.EqualFold(strings.TrimPrefix(d, "*."), domain)
+		}) {
 			return true
 		}
 	}
@@ -264,7 +275,8 @@ func (c *Certificates) listZones(ctx context.Context) ([]facts.HostedZone, error
 			if z.Config != nil && z.Config.PrivateZone || z.Id == nil || z.Name == nil {
 				continue
 			}
-			out = append(out, facts.HostedZone{ID: strings.TrimPrefix(*z.Id, "/hostedzone/"), Name: strings.ToLower(strings.TrimSuffix(*z.Name, "."))})
+			out = append(out, facts.HostedZone{ID: strings.TrimPrefix(*z.Id, "/hostedzone/"),
+				Name: strings.ToLower(strings.TrimSuffix(*z.Name, "."))})
 		}
 	}
 	return out, nil

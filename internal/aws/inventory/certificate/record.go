@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Record takes over what a successful operation of a stack did; resolve gives the ARN behind a reference. Operations on anything but
-// certificates have no effect.
+// Record takes over what a successful operation of a stack did; resolve gives the ARN behind a reference. Operations on
+// anything but certificates have no effect.
 func (c *Certificates) Record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +68,9 @@ func (c *Certificates) add(is awsop.Certificate) *record {
 	}
 	now := c.cfg.Now()
 	r := &record{
-		Certificate: facts.Certificate{ARN: is.ARN, Status: is.Status, Domains: domains(is.Domain, is.Names), Type: kind, CA: is.Authority},
-		createdAt:   now, wrote: c.writes, watched: now,
+		Certificate: facts.Certificate{ARN: is.ARN, Status: is.Status, Domains: domains(is.Domain, is.Names), Type: kind,
+			CA: is.Authority},
+		createdAt: now, wrote: c.writes, watched: now,
 	}
 	r.listed = r.Certificate
 	c.records[is.ARN] = r
@@ -83,7 +84,8 @@ func (c *Certificates) tag(r *record, tags map[string]string) {
 	c.tags.Put(r.ARN, r.Tags)
 }
 
-// MarkUncertain takes note of an operation on a certificate of which it is not known whether it had an effect. What it concerns is read again.
+// MarkUncertain takes note of an operation on a certificate of which it is not known whether it had an effect. What it
+// concerns is read again.
 func (c *Certificates) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref) string) {
 	c.Forget()
 	c.mu.Lock()
@@ -92,8 +94,9 @@ func (c *Certificates) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref
 	switch {
 	case r == nil:
 	case effect.Import != nil:
-		// The certificate is described again. If its serial number is then that of what was imported, and was not before, the import had its
-		// effect, and takes nothing more of the year's quota. Of a chain that alone is another one this cannot be known.
+		// The certificate is described again. If its serial number is then that of what was imported, and was not before, the
+		// import had its effect, and takes nothing more of the year's quota. Of a chain that alone is another one this cannot
+		// be known.
 		if d, known := c.details.Peek(r.ARN); known && d.Serial != effect.Import.Serial {
 			r.tried = &stack.KeyPair{Hash: effect.Import.Hash, Serial: effect.Import.Serial}
 		}
@@ -103,14 +106,16 @@ func (c *Certificates) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref
 	}
 }
 
-// Wait is how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself. It counts no failures:
-// the pause follows from the age of the youngest certificate that is not issued, and ends at a minute.
+// Wait is how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself. It
+// counts no failures: the pause follows from the age of the youngest certificate that is not issued, and ends at a
+// minute.
 func (c *Certificates) Wait(key stack.Key) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var wait time.Duration
 	for _, r := range c.records {
-		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) || r.Status == "ISSUED" {
+		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.ARN, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) ||
+			r.Status == "ISSUED" {
 			continue
 		}
 		next := time.Minute

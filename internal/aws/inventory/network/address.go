@@ -10,7 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Address is an address and its holder. EC2 assigns addresses again, so that what is known of one is believed for its holder only.
+// Address is an address and its holder. EC2 assigns addresses again, so that what is known of one is believed for its
+// holder only.
 type Address struct {
 	Holder string
 	IP     netip.Addr
@@ -45,7 +46,8 @@ func (x *Interfaces) ByAddress(ctx context.Context, vpc string, of []Address) (m
 }
 
 // describeAddresses reads the interfaces of addresses by filter, once for each VPC.
-func (x *Interfaces) describeAddresses(ctx context.Context, filter string, of []vpcAddress) (map[vpcAddress]Interface, error) {
+func (x *Interfaces) describeAddresses(ctx context.Context, filter string, of []vpcAddress) (
+	map[vpcAddress]Interface, error) {
 	byVPC := map[string][]vpcAddress{}
 	for _, a := range of {
 		byVPC[a.vpc] = append(byVPC[a.vpc], a)

@@ -27,10 +27,13 @@ type Interface struct {
 
 // Carries reports whether an address belongs to the interface.
 func (i Interface) Carries(a netip.Addr) bool {
-	return slices.Contains(i.Addresses, a) || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.Contains(i.Addresses, a) || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool {
+		return p.Contains(a)
+	})
 }
 
-// Interfaces caches the network interfaces of instances, and those asked for by id or address. It is safe for concurrent use.
+// Interfaces caches the network interfaces of instances, and those asked for by id or address. It is safe for
+// concurrent use.
 type Interfaces struct {
 	ec2       awsclient.EC2
 	instances *cache.Cache[string, []Interface]
@@ -61,33 +64,37 @@ func NewInterfaces(client awsclient.EC2, now func() time.Time) *Interfaces {
 	x.byID = newCache(now, interfacesPerRead, x.describeInterfaces)
 	x.byAddress = map[bool]*cache.Cache[vpcAddress, Interface]{}
 	for ipv6, filter := range addressFilters {
-		x.byAddress[ipv6] = newCache(now, filterValues, func(ctx context.Context, of []vpcAddress) (map[vpcAddress]Interface, error) {
+		x.byAddress[ipv6] = newCache(now, filterValues, func(ctx context.Context, of []vpcAddress) (
+			map[vpcAddress]Interface, error) {
 			return x.describeAddresses(ctx, filter, of)
 		})
 	}
 	return x
 }
 
-func newCache[K comparable, V any](now func() time.Time, batch int, read func(context.Context, []K) (map[K]V, error)) *cache.Cache[K, V] {
+func newCache[K comparable, V any](now func() time.Time, batch int, read func(context.Context, []K) (map[K]V,
+	error)) *cache.Cache[K, V] {
 	return cache.New(cache.Config[K, V]{
-		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cache.Wait, Passing: awsclient.Passing, Batch: batch, Read: read,
+		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cache.Wait,
+		Passing: awsclient.Passing, Batch: batch, Read: read,
 	})
 }
 
-// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result, which belongs to the caller,
-// unlike the lists in it.
+// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result, which
+// belongs to the caller, unlike the lists in it.
 func (x *Interfaces) OfInstances(ctx context.Context, ids []string) (map[string][]Interface, error) {
 	return x.instances.Get(ctx, ids...)
 }
 
-// OfInstance returns the interfaces of an instance if OfInstances would not read them; none if it does not exist. Nobody changes the list.
+// OfInstance returns the interfaces of an instance if OfInstances would not read them; none if it does not exist.
+// Nobody changes the list.
 func (x *Interfaces) OfInstance(id string) (of []Interface, fresh bool) {
 	of, _, fresh = x.instances.Fresh(id)
 	return of, fresh
 }
 
-// Reread returns the interfaces of instances on which addresses are sought that their interfaces did not have, so far as is
-// known. It reads an instance again, for the same address after longer and longer pauses.
+// Reread returns the interfaces of instances on which addresses are sought that their interfaces did not have, so far
+// as is known. It reads an instance again, for the same address after longer and longer pauses.
 func (x *Interfaces) Reread(ctx context.Context, sought map[string][]netip.Addr) (map[string][]Interface, error) {
 	var all []carried
 	for _, id := range slices.Sorted(maps.Keys(sought)) {
@@ -116,7 +123,8 @@ func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[
 	return out, err
 }
 
-func (x *Interfaces) describe(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) (out []Interface, err error) {
+func (x *Interfaces) describe(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput) (out []Interface,
+	err error) {
 	for p := ec2.NewDescribeNetworkInterfacesPaginator(x.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {

@@ -39,19 +39,23 @@ func page[T any](all []T, token *string) (some []T, next *string) {
 	return all[at : at+size], aws.String(fmt.Sprint(at + size))
 }
 
-func (n *nodes) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+func (n *nodes) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (
+	*ec2.DescribeInstancesOutput, error) {
 	var found []types.Reservation
 	for _, id := range in.Filters[0].Values {
 		if a, ok := n.addresses[id]; ok {
-			found = append(found, types.Reservation{Instances: []types.Instance{{InstanceId: aws.String(id), NetworkInterfaces: []types.InstanceNetworkInterface{
-				{NetworkInterfaceId: aws.String("eni-" + id), Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)},
-					Groups:             []types.GroupIdentifier{{GroupId: aws.String("sg-2")}, {GroupId: aws.String("sg-1")}},
-					PrivateIpAddresses: []types.InstancePrivateIpAddress{{PrivateIpAddress: aws.String(a)}},
-					Ipv6Addresses:      []types.InstanceIpv6Address{{Ipv6Address: aws.String("2001:db8::1")}},
-					Ipv4Prefixes:       []types.InstanceIpv4Prefix{{Ipv4Prefix: aws.String("10.9.0.0/28")}},
-					Ipv6Prefixes:       []types.InstanceIpv6Prefix{{Ipv6Prefix: aws.String("2001:db8:1::/80")}}},
-				{NetworkInterfaceId: aws.String("eni-2-" + id), Attachment: &types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(1)}},
-			}}}})
+			found = append(found, types.Reservation{
+				Instances: []types.Instance{{InstanceId: aws.String(id), NetworkInterfaces: []types.InstanceNetworkInterface{
+					{NetworkInterfaceId: aws.String("eni-" + id), Attachment: &types.InstanceNetworkInterfaceAttachment{
+						DeviceIndex: aws.Int32(0)},
+						Groups:             []types.GroupIdentifier{{GroupId: aws.String("sg-2")}, {GroupId: aws.String("sg-1")}},
+						PrivateIpAddresses: []types.InstancePrivateIpAddress{{PrivateIpAddress: aws.String(a)}},
+						Ipv6Addresses:      []types.InstanceIpv6Address{{Ipv6Address: aws.String("2001:db8::1")}},
+						Ipv4Prefixes:       []types.InstanceIpv4Prefix{{Ipv4Prefix: aws.String("10.9.0.0/28")}},
+						Ipv6Prefixes:       []types.InstanceIpv6Prefix{{Ipv6Prefix: aws.String("2001:db8:1::/80")}}},
+					{NetworkInterfaceId: aws.String("eni-2-" + id), Attachment: &types.InstanceNetworkInterfaceAttachment{
+						DeviceIndex: aws.Int32(1)}},
+				}}}})
 		}
 	}
 	out, next := page(found, in.NextToken)
@@ -61,7 +65,8 @@ func (n *nodes) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesIn
 	return &ec2.DescribeInstancesOutput{Reservations: out, NextToken: next}, nil
 }
 
-func (n *nodes) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+func (n *nodes) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNetworkInterfacesInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	var wanted []string
 	name := "by id"
 	for _, f := range in.Filters {
@@ -71,7 +76,8 @@ func (n *nodes) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNet
 	}
 	var found []types.NetworkInterface
 	for id, a := range n.addresses {
-		eni := types.NetworkInterface{NetworkInterfaceId: aws.String("eni-" + id), Groups: []types.GroupIdentifier{{GroupId: aws.String("sg-1")}}}
+		eni := types.NetworkInterface{NetworkInterfaceId: aws.String("eni-" + id), Groups: []types.GroupIdentifier{
+			{GroupId: aws.String("sg-1")}}}
 		if ip := netip.MustParseAddr(a); ip.Is4() {
 			eni.PrivateIpAddresses = []types.NetworkInterfacePrivateIpAddress{{PrivateIpAddress: aws.String(a)}}
 		} else {
@@ -117,15 +123,18 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 		return got
 	}
 	got := ask("i-3", "i-1", "i-2", "i-1", "i-gone")
-	want := Interface{ID: "eni-i-1", Primary: true, Groups: []string{"sg-1", "sg-2"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
+	want := Interface{ID: "eni-i-1", Primary: true, Groups: []string{"sg-1", "sg-2"}, Addresses: []netip.Addr{
+		netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
 		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/28"), netip.MustParsePrefix("2001:db8:1::/80")}}
 	if len(got) != 3 || len(got["i-1"]) != 2 || got["i-1"][1].Primary {
 		t.Fatalf("%+v", got)
 	}
-	if diff := cmp.Diff(want, got["i-1"][0], cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got["i-1"][0], cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
-	for a, carries := range map[string]bool{"10.0.0.1": true, "10.0.0.2": false, "10.9.0.15": true, "10.9.0.16": false, "2001:db8::1": true, "2001:db8:1::5": true} {
+	for a, carries := range map[string]bool{"10.0.0.1": true, "10.0.0.2": false, "10.9.0.15": true, "10.9.0.16": false,
+		"2001:db8::1": true, "2001:db8:1::5": true} {
 		if want.Carries(netip.MustParseAddr(a)) != carries {
 			t.Errorf("carries %s: %t", a, !carries)
 		}
@@ -138,7 +147,8 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 		t.Errorf("%v though all is known", calls)
 	}
 	n.addresses["i-1"] = "10.0.0.9"
-	if got, err := x.Reread(t.Context(), map[string][]netip.Addr{"i-1": {netip.MustParseAddr("10.0.0.9")}}); err != nil || got["i-1"][0].Addresses[0].String() != "10.0.0.9" {
+	if got, err := x.Reread(t.Context(), map[string][]netip.Addr{"i-1": {netip.MustParseAddr("10.0.0.9")}}); err != nil ||
+		got["i-1"][0].Addresses[0].String() != "10.0.0.9" {
 		t.Errorf("afresh %v, %v", got, err)
 	}
 	n.called()
@@ -204,7 +214,8 @@ func TestTheInterfaceOfAnAddressIsReadForEachHolderAndInCallsThatEC2Admits(t *te
 	for _, c := range n.called() {
 		sizes[c]++
 	}
-	if diff := cmp.Diff(map[string]int{"addresses.private-ip-address 199": 100, "addresses.private-ip-address 52": 26, "ipv6-addresses.ipv6-address 1": 1}, sizes); diff != "" {
+	if diff := cmp.Diff(map[string]int{"addresses.private-ip-address 199": 100, "addresses.private-ip-address 52": 26,
+		"ipv6-addresses.ipv6-address 1": 1}, sizes); diff != "" {
 		t.Error(diff)
 	}
 	if ask(all...); len(n.called()) > 0 {
@@ -237,7 +248,8 @@ func TestAddressesThatNoInterfaceHasAreLookedUpSeldomAndTogether(t *testing.T) {
 			if got, err := x.Reread(t.Context(), map[string][]netip.Addr{"i-1": {a}}); err != nil || len(got["i-1"]) == 0 {
 				t.Fatal(got, err)
 			}
-			if got, err := x.ByAddress(t.Context(), "vpc-1", []Address{{fmt.Sprint("pod ", i), a}}); err != nil || len(got) != 0 {
+			if got, err := x.ByAddress(t.Context(), "vpc-1", []Address{{fmt.Sprint("pod ", i), a}}); err != nil ||
+				len(got) != 0 {
 				t.Fatal(got, err)
 			}
 		}
@@ -260,7 +272,8 @@ func TestAddressesThatNoInterfaceHasAreLookedUpSeldomAndTogether(t *testing.T) {
 		t.Errorf("%v, %v: it exists by now", got, err)
 	}
 	clock.now = clock.now.Add(interfaceLifetime + cache.Stale + time.Second)
-	if _, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"new", netip.MustParseAddr("10.1.0.8")}}); err != nil || x.byAddress[false].Len() != 1 {
+	if _, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"new", netip.MustParseAddr("10.1.0.8")}}); err != nil ||
+		x.byAddress[false].Len() != 1 {
 		t.Errorf("%v; %d addresses are remembered", err, x.byAddress[false].Len())
 	}
 }

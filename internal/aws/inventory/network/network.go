@@ -56,11 +56,13 @@ type Network struct {
 	lists     *cache.Cache[string, stack.PrefixList]
 }
 
-// New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old one serves.
+// New makes an empty Network around a VPC. wait is how long, in real time, a caller waits for a new answer where an old
+// one serves.
 func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Duration) *Network {
 	n := &Network{ec2: client, vpc: vpc}
 	n.vpcs = cache.New(cache.Config[string, *facts.VPC]{
-		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: awsclient.Passing, Batch: 1, Read: cache.One(n.describeVPC),
+		Now: now, Lifetime: vpcLifetime, Absence: absencePauses, Stale: vpcStale, Passing: awsclient.Passing, Batch: 1,
+		Read: cache.One(n.describeVPC),
 	})
 	n.zones = cache.NewValue(cache.Config[struct{}, map[string]facts.Locale]{
 		Now: now, Lifetime: zoneLifetime, Stale: cache.Stale, Passing: awsclient.Passing,
@@ -77,7 +79,8 @@ func New(client awsclient.EC2, vpc string, now func() time.Time, wait time.Durat
 		Now: now, Lifetime: addressLifetime, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
 	}, n.describeAddresses)
 	n.foreign = cache.New(cache.Config[string, facts.Subnet]{
-		Now: now, Lifetime: foreignSubnetLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing, Batch: filterValues,
+		Now: now, Lifetime: foreignSubnetLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait,
+		Passing: awsclient.Passing, Batch: filterValues,
 		Read: func(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
 			return n.describeSubnets(ctx, "subnet-id", ids...) // a filter, unlike ids, does not fail for what does not exist
 		},
@@ -92,8 +95,8 @@ func (n *Network) VPC(ctx context.Context) (*facts.VPC, error) {
 	return got[n.vpc], err
 }
 
-// VPCAtHand is a VPC as it was read last, however long ago; known is false if it was never read. It does not wait: what is past its
-// lifetime is read meanwhile. Only the caller that begins the first read waits for it, for 100 ms at most.
+// VPCAtHand is a VPC as it was read last, however long ago; known is false if it was never read. It does not wait: what
+// is past its lifetime is read meanwhile. Only the caller that begins the first read waits for it, for 100 ms at most.
 func (n *Network) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
 	done := n.vpcs.Refresh(ctx, id)
 	if vpc, known = n.vpcs.Peek(id); known || done == nil {
@@ -127,13 +130,14 @@ func (n *Network) RoutedSubnets(ctx context.Context) (map[string]facts.Subnet, e
 	return r.apply(subnets), nil
 }
 
-// ForeignSubnets finds subnets of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
+// ForeignSubnets finds subnets of any VPC by id. One that does not exist is missing from the result, which belongs to
+// the caller.
 func (n *Network) ForeignSubnets(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
 	return n.foreign.Get(ctx, ids...)
 }
 
-// Overlooked reads subnets that the list lacks and that a load balancer is about to lose. If any of them exists in the VPC, the list is read again,
-// and an error says so. Without a list nothing is read: none decided about them.
+// Overlooked reads subnets that the list lacks and that a load balancer is about to lose. If any of them exists in the
+// VPC, the list is read again, and an error says so. Without a list nothing is read: none decided about them.
 func (n *Network) Overlooked(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		list, listed := n.subnets.Peek()
@@ -232,13 +236,15 @@ func (n *Network) describeZones(ctx context.Context) (map[string]facts.Locale, e
 	return m, nil
 }
 
-func (n *Network) describeSubnets(ctx context.Context, filter string, values ...string) (map[string]facts.Subnet, error) {
+func (n *Network) describeSubnets(ctx context.Context, filter string, values ...string) (
+	map[string]facts.Subnet, error) {
 	zones, err := n.zones.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]facts.Subnet{}
-	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String(filter), Values: values}}, MaxResults: aws.Int32(1000)}
+	in := &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String(filter), Values: values}},
+		MaxResults: aws.Int32(1000)}
 	for p := ec2.NewDescribeSubnetsPaginator(n.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -254,7 +260,8 @@ func (n *Network) describeSubnets(ctx context.Context, filter string, values ...
 
 func subnet(s *ec2types.Subnet, zones map[string]facts.Locale) facts.Subnet {
 	out := facts.Subnet{
-		ID: aws.ToString(s.SubnetId), VPC: aws.ToString(s.VpcId), Zone: aws.ToString(s.AvailabilityZone), CIDR: aws.ToString(s.CidrBlock),
+		ID: aws.ToString(s.SubnetId), VPC: aws.ToString(s.VpcId), Zone: aws.ToString(s.AvailabilityZone),
+		CIDR:         aws.ToString(s.CidrBlock),
 		AvailableIPs: aws.ToInt32(s.AvailableIpAddressCount), Tags: awsclient.ComputeTags(s.Tags),
 	}
 	out.Locale = cmp.Or(zones[out.Zone], facts.AvailabilityZone)

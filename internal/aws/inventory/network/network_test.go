@@ -17,12 +17,14 @@ type noVPCs struct {
 	calls int
 }
 
-func (n *noVPCs) DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+func (n *noVPCs) DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (
+	*ec2.DescribeVpcsOutput, error) {
 	n.calls++
 	return nil, &smithy.GenericAPIError{Code: "InvalidVpcID.NotFound", Message: "The vpc ID does not exist"}
 }
 
-// TestAnotherAccountsVPCIsAskedForAgainAfterAPauseOnly has a VPC that is not shown, and the own one, whose absence is an error.
+// TestAnotherAccountsVPCIsAskedForAgainAfterAPauseOnly has a VPC that is not shown, and the own one, whose absence is
+// an error.
 func TestAnotherAccountsVPCIsAskedForAgainAfterAPauseOnly(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

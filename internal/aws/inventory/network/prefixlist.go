@@ -17,17 +17,20 @@ import (
 
 const (
 	listLifetime = 10 * time.Minute // owners give lists more entries now and then
-	// listDenied is how long it is believed that lists may not be read, listFailed how long a failure that may pass is the answer.
+	// listDenied is how long it is believed that lists may not be read, listFailed how long a failure that may pass is the
+	// answer.
 	listDenied, listFailed = 10 * time.Minute, 15 * time.Second
-	// cloudFrontEntries is what AWS counts for the list of CloudFront's origin-facing addresses, of which EC2 returns no number of entries
-	// (VPC user guide, "AWS-managed prefix list weight").
+	// cloudFrontEntries is what AWS counts for the list of CloudFront's origin-facing addresses, of which EC2 returns no
+	// number of entries (VPC user guide, "AWS-managed prefix list weight").
 	cloudFrontEntries = 55
 	cloudFrontName    = "cloudfront.origin-facing"
 )
 
-func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Duration) *cache.Cache[string, stack.PrefixList] {
+func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Duration) *cache.Cache[string,
+	stack.PrefixList] {
 	return cache.New(cache.Config[string, stack.PrefixList]{
-		Now: now, Lifetime: listLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing, Batch: filterValues,
+		Now: now, Lifetime: listLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: wait, Passing: awsclient.Passing,
+		Batch: filterValues,
 		FailureLifetime: func(err error) time.Duration {
 			if awsclient.Passing(err) {
 				return listFailed
@@ -40,8 +43,8 @@ func newPrefixLists(client awsclient.EC2, now func() time.Time, wait time.Durati
 	})
 }
 
-// PrefixLists finds prefix lists by id. One that does not exist, or without a known number of entries, is missing from the
-// result, which belongs to the caller.
+// PrefixLists finds prefix lists by id. One that does not exist, or without a known number of entries, is missing from
+// the result, which belongs to the caller.
 func (n *Network) PrefixLists(ctx context.Context, ids []string) (map[string]stack.PrefixList, error) {
 	return n.lists.Get(ctx, ids...)
 }
@@ -65,7 +68,8 @@ func describePrefixLists(ctx context.Context, client awsclient.EC2, ids []string
 				entries = cloudFrontEntries
 			}
 			if entries > 0 {
-				out[aws.ToString(l.PrefixListId)] = stack.PrefixList{MaxEntries: entries, IPv6: aws.ToString(l.AddressFamily) == "IPv6"}
+				out[aws.ToString(l.PrefixListId)] = stack.PrefixList{MaxEntries: entries,
+					IPv6: aws.ToString(l.AddressFamily) == "IPv6"}
 			}
 		}
 	}

@@ -24,7 +24,8 @@ type lists struct {
 	calls int
 }
 
-func (l *lists) DescribeManagedPrefixLists(_ context.Context, in *ec2.DescribeManagedPrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
+func (l *lists) DescribeManagedPrefixLists(_ context.Context, in *ec2.DescribeManagedPrefixListsInput,
+	_ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
 	l.calls++
 	if l.err != nil {
 		return nil, l.err
@@ -47,14 +48,17 @@ func TestPrefixListsAreReadTogetherWithWhatEC2CountsThemFor(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	list := func(id, name, family string, entries *int32) types.ManagedPrefixList {
-		return types.ManagedPrefixList{PrefixListId: aws.String(id), PrefixListName: aws.String(name), AddressFamily: aws.String(family), MaxEntries: entries}
+		return types.ManagedPrefixList{PrefixListId: aws.String(id), PrefixListName: aws.String(name),
+			AddressFamily: aws.String(family), MaxEntries: entries}
 	}
 	l := &lists{all: []types.ManagedPrefixList{
-		list("pl-1", "office", "IPv4", aws.Int32(20)), list("pl-2", "office six", "IPv6", aws.Int32(5)), list("pl-3", "com.amazonaws.global.cloudfront.origin-facing", "IPv4", nil),
+		list("pl-1", "office", "IPv4", aws.Int32(20)), list("pl-2", "office six", "IPv6", aws.Int32(5)),
+		list("pl-3", "com.amazonaws.global.cloudfront.origin-facing", "IPv4", nil),
 		list("pl-4", "com.amazonaws.us-west-2.s3", "IPv4", nil), list("pl-5", "not asked for", "IPv4", aws.Int32(1)),
 	}}
 	n := New(l, "vpc-1", clock.Now, time.Minute)
-	want := map[string]stack.PrefixList{"pl-1": {MaxEntries: 20}, "pl-2": {MaxEntries: 5, IPv6: true}, "pl-3": {MaxEntries: 55}}
+	want := map[string]stack.PrefixList{"pl-1": {MaxEntries: 20}, "pl-2": {MaxEntries: 5, IPv6: true},
+		"pl-3": {MaxEntries: 55}}
 	for range 2 {
 		got, err := n.PrefixLists(t.Context(), []string{"pl-1", "pl-2", "pl-3", "pl-4", "pl-none"})
 		if err != nil {
@@ -76,7 +80,8 @@ func TestPrefixListsAreReadTogetherWithWhatEC2CountsThemFor(t *testing.T) {
 func TestADeniedReadOfPrefixListsIsTriedEveryTenMinutes(t *testing.T) {
 	t.Parallel()
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	denied := fmt.Errorf("denied: %w", &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."})
+	denied := fmt.Errorf("denied: %w", &smithy.GenericAPIError{Code: "UnauthorizedOperation",
+		Message: "You are not authorized to perform this operation."})
 	for minutes, calls := range map[int]int{0: 1, 9: 1, 10: 2} {
 		l, began := &lists{err: denied}, clock.now
 		n := New(l, "vpc-1", clock.Now, time.Minute)

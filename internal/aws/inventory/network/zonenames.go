@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/cache"
 )
 
-// ZoneNames are the names of zones in other accounts: an account may call another zone us-west-2a than its neighbour, and only ids of zones are the same for both
-// (EC2 User Guide, Availability Zone IDs). It is safe for concurrent use.
+// ZoneNames are the names of zones in other accounts: an account may call another zone us-west-2a than its neighbour,
+// and only ids of zones are the same for both (EC2 User Guide, Availability Zone IDs). It is safe for concurrent use.
 type ZoneNames struct {
 	names *cache.Cache[awsclient.Scope, map[string]string]
 }
@@ -50,7 +50,8 @@ func NewZoneNames(own awsclient.EC2, of func(awsclient.Scope) (awsclient.EC2, er
 	})}
 }
 
-// There is the name of a zone in the account of a scope, empty while it is not known. It does not wait: what is not known is read meanwhile.
+// There is the name of a zone in the account of a scope, empty while it is not known. It does not wait: what is not
+// known is read meanwhile.
 func (z *ZoneNames) There(ctx context.Context, in awsclient.Scope, zone string) string {
 	z.names.Refresh(ctx, in)
 	names, _ := z.names.Peek(in)
@@ -59,7 +60,8 @@ func (z *ZoneNames) There(ctx context.Context, in awsclient.Scope, zone string) 
 
 // zoneIDs are the ids of an account's zones, by name.
 func zoneIDs(ctx context.Context, client awsclient.EC2) (map[string]string, error) {
-	out, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{AllAvailabilityZones: aws.Bool(true)})
+	out, err := client.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{
+		AllAvailabilityZones: aws.Bool(true)})
 	if err != nil {
 		return nil, fmt.Errorf("describing availability zones: %w", err)
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Backend is the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads nothing.
+// Backend is the backend security group of the cluster, which belongs to no stack, as far as it is known. It reads
+// nothing.
 func (g *Groups) Backend() []awsop.SecurityGroup {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -19,8 +20,8 @@ func (g *Groups) Backend() []awsop.SecurityGroup {
 	return g.backend
 }
 
-// OpenBackend are the groups that have the tags and the name of the backend security group, and rules that admit clients: they are not used. It reads
-// nothing.
+// OpenBackend are the groups that have the tags and the name of the backend security group, and rules that admit
+// clients: they are not used. It reads nothing.
 func (g *Groups) OpenBackend() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Record takes over what a successful operation did; resolve gives the id behind a reference. Operations on anything but security groups
-// have no effect.
+// Record takes over what a successful operation did; resolve gives the id behind a reference. Operations on anything
+// but security groups have no effect.
 func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -49,8 +49,8 @@ func (g *Groups) Record(op plan.Operation, out awsop.Output, resolve func(stack.
 	g.rules.Update(id, func(*group) *group { return &x })
 }
 
-// OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that cannot be read counts as
-// such: no rule is taken away because AWS did not answer.
+// OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that
+// cannot be read counts as such: no rule is taken away because AWS did not answer.
 func (g *Groups) OfAnotherCluster(ctx context.Context, id string) bool {
 	if tags, known := g.tags(id); known && g.foreignTo(tags) {
 		_, _ = g.AtHand(ctx) // so that it is noticed some time if this is no longer true
@@ -72,8 +72,8 @@ func (g *Groups) foreignTo(tags map[string]string) bool {
 	return owner != "" && owner != g.cfg.Cluster
 }
 
-// OfSeveralClusters reports whether the tags of a group name another cluster: kubernetes.io/cluster/NAME, as on the security groups of nodes.
-// A group that cannot be read counts as such.
+// OfSeveralClusters reports whether the tags of a group name another cluster: kubernetes.io/cluster/NAME, as on the
+// security groups of nodes. A group that cannot be read counts as such.
 func (g *Groups) OfSeveralClusters(ctx context.Context, id string) bool {
 	tags, err := g.readTags(ctx, id)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Rules lists the inbound rules of a group, one source each, of the VPC or not. A group that does not exist is EC2's error
-// InvalidGroup.NotFound.
+// Rules lists the inbound rules of a group, one source each, of the VPC or not. A group that does not exist is EC2's
+// error InvalidGroup.NotFound.
 func (g *Groups) Rules(ctx context.Context, id string) ([]stack.Permission, error) {
 	if err := g.cfg.Loaded(ctx); err != nil {
 		return nil, err
@@ -28,8 +28,8 @@ func (g *Groups) Rules(ctx context.Context, id string) ([]stack.Permission, erro
 	return got[id].Ingress, nil
 }
 
-// RulesAtHand are the rules of a group as they were read last, for a caller that takes nothing away for want of a rule among them; young
-// says that they are as Rules would give them. Rules that serve on are read again meanwhile.
+// RulesAtHand are the rules of a group as they were read last, for a caller that takes nothing away for want of a rule
+// among them; young says that they are as Rules would give them. Rules that serve on are read again meanwhile.
 func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error) {
 	if err := g.cfg.Loaded(ctx); err != nil {
 		return nil, false, err
@@ -49,7 +49,8 @@ func (g *Groups) RulesAtHand(ctx context.Context, id string) (rules []stack.Perm
 	return got[id].Ingress, !stale(), nil
 }
 
-// Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot be read.
+// Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot
+// be read.
 func (g *Groups) Admitting(ctx context.Context, source string) []string {
 	if _, err := g.OfVPC(ctx); err != nil {
 		return nil

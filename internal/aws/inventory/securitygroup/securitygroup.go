@@ -1,6 +1,6 @@
-// Package securitygroup holds what is known of the security groups of the VPC, with inbound rules and tags, and of others that were looked up
-// by id.
-// It reads them, and takes over what is written; which rules should be there is decided in internal/targets/sgsync.
+// Package securitygroup holds what is known of the security groups of the VPC, with inbound rules and tags, and of
+// others that were looked up by id. It reads them, and takes over what is written; which rules should be there is
+// decided in internal/targets/sgsync.
 //
 //	what is known of a group            | what Rules returns | what RulesAtHand returns
 //	rules within Lifetime               | them               | them
@@ -53,8 +53,8 @@ type Config struct {
 	Loaded func(context.Context) error
 }
 
-// Groups is what is known of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and slices that its methods
-// return must not be changed; they do not change either.
+// Groups is what is known of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and
+// slices that its methods return must not be changed; they do not change either.
 type Groups struct {
 	cfg     Config
 	ec2     awsclient.EC2
@@ -62,15 +62,17 @@ type Groups struct {
 	rules   *cache.Cache[string, *group]
 	foreign *cache.Cache[string, facts.SecurityGroup]
 
-	mu      sync.Mutex
-	byID    map[string]*group
-	gone    map[string]int64               // value of writes when this process deleted a group, as long as a list may still show it
+	mu   sync.Mutex
+	byID map[string]*group
+	// value of writes when this process deleted a group, as long as a list may still show it
+	gone    map[string]int64
 	writes  int64                          // grows with each Record
 	forgets int64                          // grows with each Forget
 	asOf    int64                          // value of writes when the newest list began
 	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 	backend []awsop.SecurityGroup          // made with view
-	open    []string                       // made with view: groups that would be the backend group, if their rules admitted nothing
+	// made with view: groups that would be the backend group, if their rules admitted nothing
+	open []string
 }
 
 // group is one group. It is not changed once it is shared.
@@ -91,17 +93,20 @@ func New(client awsclient.EC2, cfg Config) *Groups {
 		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, g.readList)
 	g.rules = cache.New(cache.Config[string, *group]{
-		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing, Batch: 1, Read: cache.One(g.readGroup),
+		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing, Batch: 1,
+		Read: cache.One(g.readGroup),
 	})
 	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
-		Now: cfg.Now, Lifetime: foreignLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
-		Batch: Batch - 1, Read: g.readForeign,
+		Now: cfg.Now, Lifetime: foreignLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cfg.Wait,
+		Passing: awsclient.Passing,
+		Batch:   Batch - 1, Read: g.readForeign,
 	})
 	return g
 }
 
 // describe makes one call. The groups include what was written before it.
-func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []*group, next *string, err error) {
+func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []*group, next *string,
+	err error) {
 	began := g.BeginListing()
 	page, err := g.ec2.DescribeSecurityGroups(ctx, in)
 	if err != nil {
@@ -131,13 +136,15 @@ func observed(groups []*group) (out []awsop.SecurityGroup) {
 
 // Page reads the page of the list of the VPC's groups that begins at a token, and returns the token of the next one.
 func (g *Groups) Page(ctx context.Context, token *string) (groups []awsop.SecurityGroup, next *string, err error) {
-	got, next, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC)}, MaxResults: aws.Int32(1000), NextToken: token})
+	got, next, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC)}, MaxResults: aws.Int32(1000), NextToken: token})
 	return observed(got), next, err
 }
 
 // Named reads the group of the VPC with a name. One that does not exist is no error.
 func (g *Groups) Named(ctx context.Context, name string) ([]awsop.SecurityGroup, error) {
-	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC), filter("group-name", name)}})
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC),
+		filter("group-name", name)}})
 	g.take(got)
 	return observed(got), err
 }
@@ -146,7 +153,8 @@ func (g *Groups) Named(ctx context.Context, name string) ([]awsop.SecurityGroup,
 func (g *Groups) Read(ctx context.Context, ids ...string) (out []awsop.SecurityGroup, err error) {
 	for batch := range slices.Chunk(ids, Batch) {
 		// A filter, unlike ids, does not fail for a group that does not exist.
-		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", batch...)}})
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{
+			Filters: []ec2types.Filter{filter("group-id", batch...)}})
 		if err != nil {
 			return nil, err
 		}
@@ -156,8 +164,8 @@ func (g *Groups) Read(ctx context.Context, ids ...string) (out []awsop.SecurityG
 	return out, nil
 }
 
-// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of them exists. The list has these
-// from then on. Without a list nothing is read: none decided about them.
+// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of
+// them exists. The list has these from then on. Without a list nothing is read: none decided about them.
 func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err error) {
 	for _, id := range ids {
 		g.mu.Lock()
@@ -180,8 +188,8 @@ func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err 
 	return found, nil
 }
 
-// take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as ForgetRules may have been
-// called meanwhile.
+// take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as
+// ForgetRules may have been called meanwhile.
 func (g *Groups) take(groups []*group) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -208,7 +216,8 @@ func (g *Groups) BeginListing() Listing {
 	return Listing{g.writes, g.forgets}
 }
 
-// Replace takes over a complete list of the VPC's groups that began then. Groups that were written to, or read, later stay as they are.
+// Replace takes over a complete list of the VPC's groups that began then. Groups that were written to, or read, later
+// stay as they are.
 func (g *Groups) Replace(groups []awsop.SecurityGroup, began Listing) {
 	if g.replace(groups, began.writes); !g.forgotten(began) {
 		g.list.Put(struct{}{})
@@ -271,7 +280,8 @@ func (g *Groups) readGroup(ctx context.Context, id string) (*group, bool, error)
 }
 
 func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
-	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", ids...)}})
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{filter("group-id", ids...)}})
 	out := map[string]facts.SecurityGroup{}
 	for _, x := range got {
 		out[x.GroupID] = x.facts()
@@ -279,7 +289,8 @@ func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]fact
 	return out, err
 }
 
-// OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve on.
+// OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve
+// on.
 func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, error) {
 	if err := g.cfg.Loaded(ctx); err != nil {
 		return nil, err
@@ -287,8 +298,8 @@ func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, err
 	return g.listed(func() error { _, err := g.list.Within(ctx, Lifetime); return err })
 }
 
-// AtHand are the groups of the VPC for a caller that concludes nothing from what is missing among them: those that were listed last serve on
-// while they are listed again.
+// AtHand are the groups of the VPC for a caller that concludes nothing from what is missing among them: those that were
+// listed last serve on while they are listed again.
 func (g *Groups) AtHand(ctx context.Context) (map[string]facts.SecurityGroup, error) {
 	if err := g.cfg.Loaded(ctx); err != nil {
 		return nil, err
@@ -296,7 +307,8 @@ func (g *Groups) AtHand(ctx context.Context) (map[string]facts.SecurityGroup, er
 	return g.listed(func() error { _, err := g.list.Get(ctx); return err })
 }
 
-// listed are the groups of the VPC after read has made sure of a list, which is read again if it was forgotten meanwhile.
+// listed are the groups of the VPC after read has made sure of a list, which is read again if it was forgotten
+// meanwhile.
 func (g *Groups) listed(read func() error) (map[string]facts.SecurityGroup, error) {
 	for {
 		began := g.BeginListing()
@@ -316,7 +328,8 @@ func (g *Groups) facts() map[string]facts.SecurityGroup {
 	return g.view
 }
 
-// Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
+// Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the
+// caller.
 func (g *Groups) Foreign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
 	return g.foreign.Get(ctx, ids...)
 }

@@ -1,6 +1,6 @@
-// Package truststore holds what is known of the trust stores of one account and region: those that users name, and those that stacks own.
-// A region has few, so all are read at once; tags only of those whose names have the form of the controller's. Nothing is read unless a stack
-// names, wants or may own one. It plans nothing.
+// Package truststore holds what is known of the trust stores of one account and region: those that users name, and
+// those that stacks own. A region has few, so all are read at once; tags only of those whose names have the form of the
+// controller's. Nothing is read unless a stack names, wants or may own one. It plans nothing.
 package truststore
 
 import (
@@ -68,7 +68,8 @@ type record struct {
 
 // New makes TrustStores of which nothing is known.
 func New(client awsclient.ELBV2, cfg Config) *TrustStores {
-	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{}, missing: map[string]bool{}}
+	t := &TrustStores{cfg: cfg, elbv2: client, records: map[string]*record{}, gone: map[string]int64{},
+		missing: map[string]bool{}}
 	t.list = cache.NewValue(cache.Config[struct{}, struct{}]{
 		Now: cfg.Now, Lifetime: nameLifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
 	}, t.read)
@@ -87,7 +88,8 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 			return struct{}{}, fmt.Errorf("describing trust stores: %w", err)
 		}
 		for _, s := range page.TrustStores {
-			listed[aws.ToString(s.TrustStoreArn)] = &record{name: aws.ToString(s.Name), status: string(s.Status), made: t.cfg.Now()}
+			listed[aws.ToString(s.TrustStoreArn)] = &record{name: aws.ToString(s.Name), status: string(s.Status),
+				made: t.cfg.Now()}
 		}
 	}
 	t.mu.Lock()
@@ -113,9 +115,9 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-// ByName are the ARNs of trust stores by name; those that do not exist are missing, and those of stacks, whose names follow from public values: AWS
-// deletes none that another load balancer uses. That one is missing is believed briefly only, and not of a
-// list from before it was first wanted.
+// ByName are the ARNs of trust stores by name; those that do not exist are missing, and those of stacks, whose names
+// follow from public values: AWS deletes none that another load balancer uses. That one is missing is believed briefly
+// only, and not of a list from before it was first wanted.
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
 	asked := t.cfg.Now()
 	_, err := t.list.Get(ctx)
@@ -128,7 +130,9 @@ func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]st
 		_, err = t.list.Within(ctx, lifetime)
 		found = t.named(names)
 	}
-	if err == nil && slices.ContainsFunc(names, func(name string) bool { return found[name] != "" && naming.MayBeTrustStore(found[name]) }) {
+	if err == nil && slices.ContainsFunc(names, func(name string) bool {
+		return found[name] != "" && naming.MayBeTrustStore(found[name])
+	}) {
 		if err = t.readTags(ctx); err == nil {
 			found = t.named(names)
 		}
@@ -143,7 +147,10 @@ func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]st
 func (t *TrustStores) wantsList(names []string, found map[string]string, asked time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.listedAt.Before(asked) && slices.ContainsFunc(names, func(name string) bool { return found[name] == "" && !t.missing[name] })
+	return t.listedAt.Before(asked) && slices.ContainsFunc(names, func(name string) bool {
+		return found[name] == "" &&
+			!t.missing[name]
+	})
 }
 
 func (t *TrustStores) noteMissing(names []string, found map[string]string) {
@@ -170,7 +177,8 @@ func (t *TrustStores) named(names []string) map[string]string {
 	return out
 }
 
-// Of are the trust stores that a stack owns, sorted by identity and ARN. On an error nothing may be concluded about what the stack owns.
+// Of are the trust stores that a stack owns, sorted by identity and ARN. On an error nothing may be concluded about
+// what the stack owns.
 func (t *TrustStores) Of(ctx context.Context, key stack.Key) ([]awsop.TrustStore, error) {
 	age := ownLifetime
 	if slices.ContainsFunc(t.own(key), func(s awsop.TrustStore) bool { return s.Status != awsop.TrustStoreActive }) {
@@ -227,7 +235,8 @@ func (t *TrustStores) own(key stack.Key) (out []awsop.TrustStore) {
 		if !ok || of != key {
 			continue
 		}
-		out = append(out, awsop.TrustStore{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{ID: id, Name: r.name, Hash: r.tags[naming.ContentTag], Tags: r.tags}})
+		out = append(out, awsop.TrustStore{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{ID: id, Name: r.name,
+			Hash: r.tags[naming.ContentTag], Tags: r.tags}})
 	}
 	sorting.By(out, func(x, y awsop.TrustStore) int { return strings.Compare(x.ID+"\x00"+x.ARN, y.ID+"\x00"+y.ARN) })
 	return out
@@ -268,8 +277,8 @@ func (t *TrustStores) ForgetOf(key stack.Key) {
 	}
 }
 
-// Record takes over what a successful operation did; resolve gives the ARN behind a reference. Operations on anything but trust stores
-// have no effect.
+// Record takes over what a successful operation did; resolve gives the ARN behind a reference. Operations on anything
+// but trust stores have no effect.
 func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
 	effect := awsop.EffectOf(op)
 	if effect.Kind != stack.KindTrustStore {
@@ -286,7 +295,8 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 	}
 	var before awsop.Observed
 	if r := t.records[arn]; r != nil {
-		before.TrustStores = []awsop.TrustStore{{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{Name: r.name, Tags: r.tags}}}
+		before.TrustStores = []awsop.TrustStore{
+			{ARN: arn, Status: r.status, TrustStore: stack.TrustStore{Name: r.name, Tags: r.tags}}}
 	}
 	for _, is := range awsop.Advance(before, op, out, resolve).TrustStores {
 		if r := t.records[is.ARN]; r != nil {
@@ -297,8 +307,8 @@ func (t *TrustStores) Record(op plan.Operation, out awsop.Output, resolve func(s
 	}
 }
 
-// MarkUncertain takes note of an operation on a trust store of which it is not known whether it had an effect: the list and its tags are read
-// again.
+// MarkUncertain takes note of an operation on a trust store of which it is not known whether it had an effect: the list
+// and its tags are read again.
 func (t *TrustStores) MarkUncertain(effect awsop.Effect, resolve func(stack.Ref) string) {
 	t.list.Forget()
 	t.mu.Lock()

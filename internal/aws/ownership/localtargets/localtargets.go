@@ -1,5 +1,6 @@
-// Package localtargets reads the targets of target groups, and decides of those that are healthy whether they are pods or nodes of this cluster. Package twin concludes
-// from that whether another cluster's controller is at work; nothing is concluded here, and nothing is written.
+// Package localtargets reads the targets of target groups, and decides of those that are healthy whether they are pods
+// or nodes of this cluster. Package twin concludes from that whether another cluster's controller is at work; nothing
+// is concluded here, and nothing is written.
 package localtargets
 
 import (
@@ -19,11 +20,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 )
 
-// Cluster is the cluster whose pods and nodes are distinguished from other targets. The zero value is one that does not exist any more.
+// Cluster is the cluster whose pods and nodes are distinguished from other targets. The zero value is one that does not
+// exist any more.
 type Cluster struct {
 	// Objects has the nodes and EndpointSlices, perhaps of a cache; nil = there are none.
 	Objects client.Reader
-	// Pods is asked for the pods with an address that Objects does not have; it must know the field status.podIP, as the API server does.
+	// Pods is asked for the pods with an address that Objects does not have; it must know the field status.podIP, as the
+	// API server does.
 	Pods client.Reader
 }
 
@@ -91,7 +94,8 @@ func (o *Own) Target(ctx context.Context, id, state string) (t namesake.Target, 
 
 // Targets reads the targets of a target group.
 func (o *Own) Targets(ctx context.Context, balancing awsclient.ELBV2, arn string) (out []namesake.Target, err error) {
-	read, err := balancing.DescribeTargetHealth(awsclient.WithCause(ctx, awsclient.Listing), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
+	read, err := balancing.DescribeTargetHealth(awsclient.WithCause(ctx, awsclient.Listing),
+		&elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
 	if err != nil {
 		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
 	}

@@ -1,5 +1,6 @@
-// Package namesake finds what shows another controller at work on what is this one's: that of another cluster with the same --cluster-name in the account, or
-// a second one in the same cluster. Its inputs are what was seen in AWS and in the cluster, its output findings; it reads and writes nothing.
+// Package namesake finds what shows another controller at work on what is this one's: that of another cluster with the
+// same --cluster-name in the account, or a second one in the same cluster. Its inputs are what was seen in AWS and in
+// the cluster, its output findings; it reads and writes nothing.
 package namesake
 
 import (
@@ -26,8 +27,8 @@ type Target struct {
 // Stack is what is known of a stack that has the tags of this cluster and that no object of this cluster claims.
 type Stack struct {
 	orphan.Orphan
-	// Came are the ARNs of its load balancers and target groups that came into the account since this process had listed it completely. Of a stack that this process
-	// has written to there are none.
+	// Came are the ARNs of its load balancers and target groups that came into the account since this process had listed
+	// it completely. Of a stack that this process has written to there are none.
 	Came []string
 	// Before and Now are its targets at two reads, Apart the time between them. None were read: they are empty.
 	Before, Now []Target
@@ -36,8 +37,9 @@ type Stack struct {
 	Unhealthy time.Duration
 }
 
-// Evidence is what shows that another cluster's controller looks after a stack; empty = nothing is certain enough. What is left of objects of this cluster shows
-// neither sign: no controller makes load balancers and target groups for it, and its healthy targets are pods or nodes of this cluster, or end to be healthy.
+// Evidence is what shows that another cluster's controller looks after a stack; empty = nothing is certain enough. What
+// is left of objects of this cluster shows neither sign: no controller makes load balancers and target groups for it,
+// and its healthy targets are pods or nodes of this cluster, or end to be healthy.
 func (s *Stack) Evidence() string {
 	var balancers, groups []string
 	for _, r := range s.Resources {
@@ -49,8 +51,10 @@ func (s *Stack) Evidence() string {
 			groups = append(groups, cmp.Or(r.Name, r.ID))
 		}
 	}
-	if len(balancers) > 0 && len(groups) > 0 { // a user who prepares a load balancer for an Ingress makes no target groups for it
-		return fmt.Sprintf("load balancer %s and target group %s were made while this controller leads, and not by it", balancers[0], groups[0])
+	// a user who prepares a load balancer for an Ingress makes no target groups for it
+	if len(balancers) > 0 && len(groups) > 0 {
+		return fmt.Sprintf("load balancer %s and target group %s were made while this controller leads, and not by it",
+			balancers[0], groups[0])
 	}
 	if s.Apart < max(s.Unhealthy, settled) {
 		return ""
@@ -78,20 +82,24 @@ func Serving(all []Target) (ids []string) {
 	return slices.Compact(ids)
 }
 
-// Contested is what shows, at a check of a target group whose targets this process registers, that another cluster's controller registers there, too: it has
-// deregistered some of this process's targets, and in their place are healthy ones that are neither pods nor nodes of this cluster; empty = nothing does. What
-// a user registers beside the controller's targets, or deregisters, is drift.
+// Contested is what shows, at a check of a target group whose targets this process registers, that another cluster's
+// controller registers there, too: it has deregistered some of this process's targets, and in their place are healthy
+// ones that are neither pods nor nodes of this cluster; empty = nothing does. What a user registers beside the
+// controller's targets, or deregisters, is drift.
 func Contested(deregistered []string, added []Target) string {
 	serving := Serving(added)
 	if len(deregistered) == 0 || len(serving) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy instead, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
+	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy instead, "+
+		"which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
 }
 
-// Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value knows nothing. It is safe for concurrent use.
+// Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value
+// knows nothing. It is safe for concurrent use.
 type Shared struct {
-	// OnChange is called with the text of the condition after each change; empty = it has healed. It must not wait. nil = nothing is called.
+	// OnChange is called with the text of the condition after each change; empty = it has healed. It must not wait. nil =
+	// nothing is called.
 	OnChange func(text string)
 
 	mu    sync.Mutex
@@ -158,7 +166,8 @@ func (s *Shared) Of(of string) bool {
 	return s.found[of] != ""
 }
 
-// changed calls OnChange if the text differs. More findings are no news while the one that the text is about holds. The lock is held.
+// changed calls OnChange if the text differs. More findings are no news while the one that the text is about holds. The
+// lock is held.
 func (s *Shared) changed() {
 	if s.about != "" && s.found[s.about] != "" {
 		return
@@ -176,6 +185,7 @@ func (s *Shared) changed() {
 
 // SharedText is the sentence about a finding.
 func SharedText(of, evidence string) string {
-	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, which has the tags of this cluster: %s; what no object of this cluster "+
+	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, "+
+		"which has the tags of this cluster: %s; what no object of this cluster "+
 		"claims counts as the other cluster's, and is not deleted", of, evidence)
 }

@@ -12,30 +12,45 @@ import (
 
 func TestOnlyWhatIsCertainShowsThatAnotherClusterLooksAfterAStack(t *testing.T) {
 	t.Parallel()
-	lb, tg := orphan.Resource{Kind: stack.KindLoadBalancer, ID: "arn:lb", Name: "web"}, orphan.Resource{Kind: stack.KindTargetGroup, ID: "arn:tg", Name: "web-tg"}
+	lb, tg := orphan.Resource{Kind: stack.KindLoadBalancer, ID: "arn:lb", Name: "web"}, orphan.Resource{
+		Kind: stack.KindTargetGroup, ID: "arn:tg", Name: "web-tg"}
 	both := []orphan.Resource{lb, tg}
-	serves, sick, ours := Target{ID: "10.9.9.9", Healthy: true}, Target{ID: "10.9.9.9"}, Target{ID: "10.0.0.1", Healthy: true, Local: true}
+	serves, sick, ours := Target{ID: "10.9.9.9", Healthy: true}, Target{ID: "10.9.9.9"},
+		Target{ID: "10.0.0.1", Healthy: true, Local: true}
 	elsewhere := Target{ID: "i-0b", Healthy: true}
 	for what, c := range map[string]struct {
 		s    Stack
 		want string // a part of the evidence; empty = there is none
 	}{
-		"what was there before":                            {Stack{}, ""},
-		"a load balancer and a target group that came":     {Stack{Came: []string{"arn:lb", "arn:tg"}}, "load balancer web and target group web-tg were made"},
-		"a load balancer alone":                            {Stack{Came: []string{"arn:lb"}}, ""},
-		"a target group alone":                             {Stack{Came: []string{"arn:tg"}}, ""},
-		"what came and is gone":                            {Stack{Came: []string{"arn:other", "arn:old"}}, ""},
-		"a target that stays healthy":                      {Stack{Before: []Target{serves}, Now: []Target{serves, ours}, Apart: time.Minute}, "target 10.9.9.9 is healthy"},
-		"an instance of another cluster":                   {Stack{Before: []Target{elsewhere}, Now: []Target{elsewhere}, Apart: time.Hour}, "target i-0b is healthy"},
-		"two reads too near to each other":                 {Stack{Before: []Target{serves}, Now: []Target{serves}, Apart: 59 * time.Second}, ""},
-		"a health check that takes longer to notice":       {Stack{Before: []Target{serves}, Now: []Target{serves}, Apart: time.Minute, Unhealthy: 2 * time.Minute}, ""},
-		"a pod that has just gone":                         {Stack{Before: []Target{serves}, Now: []Target{sick}, Apart: time.Hour}, ""},
-		"another one each time":                            {Stack{Before: []Target{serves}, Now: []Target{elsewhere}, Apart: time.Hour}, ""},
-		"pods of this cluster, whose Ingress is gone":      {Stack{Before: []Target{ours}, Now: []Target{ours}, Apart: time.Hour}, ""},
-		"targets that are registered and do not answer":    {Stack{Before: []Target{sick}, Now: []Target{sick}, Apart: time.Hour}, ""},
-		"a target group without targets":                   {Stack{Apart: time.Hour}, ""},
-		"both signs: that of the account comes first":      {Stack{Came: []string{"arn:lb", "arn:tg"}, Before: []Target{serves}, Now: []Target{serves}, Apart: time.Hour}, "were made while"},
-		"a stack of which nothing but its binding is left": {Stack{Orphan: orphan.Orphan{Resources: []orphan.Resource{{Kind: stack.KindBinding, ID: "shop/web"}}}, Came: []string{"arn:lb", "arn:tg"}}, ""},
+		"what was there before": {Stack{}, ""},
+		"a load balancer and a target group that came": {Stack{Came: []string{"arn:lb", "arn:tg"}},
+			"load balancer web and target group web-tg were made"},
+		"a load balancer alone": {Stack{Came: []string{"arn:lb"}}, ""},
+		"a target group alone":  {Stack{Came: []string{"arn:tg"}}, ""},
+		"what came and is gone": {Stack{Came: []string{"arn:other", "arn:old"}}, ""},
+		"a target that stays healthy": {Stack{Before: []Target{serves}, Now: []Target{serves, ours},
+			Apart: time.Minute}, "target 10.9.9.9 is healthy"},
+		"an instance of another cluster": {Stack{Before: []Target{elsewhere}, Now: []Target{elsewhere},
+			Apart: time.Hour}, "target i-0b is healthy"},
+		"two reads too near to each other": {Stack{Before: []Target{serves}, Now: []Target{serves},
+			Apart: 59 * time.Second}, ""},
+		"a health check that takes longer to notice": {Stack{Before: []Target{serves}, Now: []Target{serves},
+			Apart: time.Minute, Unhealthy: 2 * time.Minute}, ""},
+		"a pod that has just gone": {Stack{Before: []Target{serves}, Now: []Target{sick},
+			Apart: time.Hour}, ""},
+		"another one each time": {Stack{Before: []Target{serves}, Now: []Target{elsewhere},
+			Apart: time.Hour}, ""},
+		"pods of this cluster, whose Ingress is gone": {Stack{Before: []Target{ours}, Now: []Target{ours},
+			Apart: time.Hour}, ""},
+		"targets that are registered and do not answer": {Stack{Before: []Target{sick}, Now: []Target{sick},
+			Apart: time.Hour}, ""},
+		"a target group without targets": {Stack{Apart: time.Hour}, ""},
+		"both signs: that of the account comes first": {
+			Stack{Came: []string{"arn:lb", "arn:tg"}, Before: []Target{serves}, Now: []Target{serves}, Apart: time.Hour},
+			"were made while"},
+		"a stack of which nothing but its binding is left": {
+			Stack{Orphan: orphan.Orphan{Resources: []orphan.Resource{{Kind: stack.KindBinding, ID: "shop/web"}}}, Came: []string{
+				"arn:lb", "arn:tg"}}, ""},
 	} {
 		if c.s.Resources == nil {
 			c.s.Resources = both
@@ -48,7 +63,8 @@ func TestOnlyWhatIsCertainShowsThatAnotherClusterLooksAfterAStack(t *testing.T) 
 
 func TestATargetGroupIsContestedIfOwnTargetsWentAndOthersServeInTheirPlace(t *testing.T) {
 	t.Parallel()
-	serves, sick, ours := Target{ID: "10.9.9.9", Healthy: true}, Target{ID: "10.9.9.9"}, Target{ID: "10.0.0.1", Healthy: true, Local: true}
+	serves, sick, ours := Target{ID: "10.9.9.9", Healthy: true}, Target{ID: "10.9.9.9"},
+		Target{ID: "10.0.0.1", Healthy: true, Local: true}
 	for what, c := range map[string]struct {
 		deregistered []string
 		added        []Target

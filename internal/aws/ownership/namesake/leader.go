@@ -17,18 +17,19 @@ type Leader struct {
 }
 
 const (
-	// leadsApart is the time between two renewals that count: a controller that is installed anew in another namespace leads beside
-	// the one that ends for less.
+	// leadsApart is the time between two renewals that count: a controller that is installed anew in another namespace
+	// leads beside the one that ends for less.
 	leadsApart = 30 * time.Second
 	// ledLast is the time without a renewal after which a leader is believed to be gone.
 	ledLast = time.Minute
 )
 
-// Leaders finds another controller of the cluster by its Lease, which has the name of this one in another namespace. Both this
-// controller and the existing one use that name. The zero value is usable, and safe for concurrent use.
+// Leaders finds another controller of the cluster by its Lease, which has the name of this one in another namespace.
+// Both this controller and the existing one use that name. The zero value is usable, and safe for concurrent use.
 type Leaders struct {
 	Own string // namespace/name of this process's Lease; empty without election
-	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil = nothing is called.
+	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil =
+	// nothing is called.
 	OnChange func(text string)
 
 	mu       sync.Mutex
@@ -90,5 +91,6 @@ func (l *Leaders) text(x Leader) string {
 	if l.Own != "" {
 		own = "by Lease " + l.Own
 	}
-	return fmt.Sprintf("a second controller works in this cluster: %s holds Lease %s as %s, while this one leads %s", who, x.Lease, x.Holder, own)
+	return fmt.Sprintf("a second controller works in this cluster: %s holds Lease %s as %s, while this one leads %s", who,
+		x.Lease, x.Holder, own)
 }

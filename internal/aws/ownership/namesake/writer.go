@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// Election is by what the leader of a controller's processes is elected. The leaders of two elections write at the same time.
+// Election is by what the leader of a controller's processes is elected. The leaders of two elections write at the same
+// time.
 type Election struct {
 	Enabled         bool
 	Namespace, Name string // of the Lease
 }
 
-// String is how an election is written into the status of LoadBalancer objects; without one all processes of a name write the same.
+// String is how an election is written into the status of LoadBalancer objects; without one all processes of a name
+// write the same.
 func (e Election) String() string {
 	lease := e.Name
 	if e.Namespace != "" {
@@ -27,17 +29,21 @@ func (e Election) String() string {
 }
 
 const (
-	// apart is the time between two sightings that count: a controller that is installed anew with another Lease writes beside the one that ends for less.
+	// apart is the time between two sightings that count: a controller that is installed anew with another Lease writes
+	// beside the one that ends for less.
 	apart = time.Minute
-	// forgotten is the time after the last sighting after which a second controller is believed to be gone: three lists of the objects.
+	// forgotten is the time after the last sighting after which a second controller is believed to be gone: three lists of
+	// the objects.
 	forgotten = 16 * time.Minute
 )
 
-// Writers finds a second controller of the cluster by the statuses of LoadBalancer objects, each of which names the election of its writer: one that this process
-// has written and that names another one later was written by a second controller. The zero value is usable, and safe for concurrent use.
+// Writers finds a second controller of the cluster by the statuses of LoadBalancer objects, each of which names the
+// election of its writer: one that this process has written and that names another one later was written by a second
+// controller. The zero value is usable, and safe for concurrent use.
 type Writers struct {
 	Own string // the election of this process
-	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil = nothing is called.
+	// OnChange is called with the text of the condition when it changes; empty = it has healed. It must not wait. nil =
+	// nothing is called.
 	OnChange func(text string)
 
 	mu      sync.Mutex
@@ -56,8 +62,9 @@ const (
 	left                  // another one, which wrote itself over this process
 )
 
-// Listed takes the names of all objects. Two controllers go on to write themselves into the first of them, by which each sees that the other one is still there; the
-// others are left to the one that wrote last, so that two controllers do not write for ever.
+// Listed takes the names of all objects. Two controllers go on to write themselves into the first of them, by which
+// each sees that the other one is still there; the others are left to the one that wrote last, so that two controllers
+// do not write for ever.
 func (w *Writers) Listed(objects []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,7 +110,8 @@ func (w *Writers) Saw(object, writer string, at time.Time) {
 	}
 	w.last = at
 	if at.Sub(w.first) >= apart {
-		w.say(fmt.Sprintf("a second controller works in this cluster, elected by %s, while this one leads by %s: LoadBalancer %s was written by it", writer, w.Own, object))
+		w.say(fmt.Sprintf("a second controller works in this cluster, elected by %s, while this one leads by %s: "+
+			"LoadBalancer %s was written by it", writer, w.Own, object))
 	}
 }
 
@@ -117,8 +125,8 @@ func (w *Writers) note(object string, n named) {
 	}
 }
 
-// Beacon is the object that all controllers write themselves into; empty = there is none. Who reads it often finds a second
-// controller before the next list.
+// Beacon is the object that all controllers write themselves into; empty = there is none. Who reads it often finds a
+// second controller before the next list.
 func (w *Writers) Beacon() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,7 +148,8 @@ func (w *Writers) Fenced(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.first, w.last = at, at
-	w.say("a second process of the controller works in this cluster without leader election: it has begun after this one, and writes the same checkpoints")
+	w.say("a second process of the controller works in this cluster without leader election: it has begun after this " +
+		"one, and writes the same checkpoints")
 }
 
 // Review heals the condition once there was no sighting for long.

@@ -57,7 +57,8 @@ func TestTwoControllersFindEachOtherAndWriteOneObjectFromThenOn(t *testing.T) {
 		c.pass(a)
 		c.now = c.now.Add(150 * time.Second)
 	}
-	if len(first) != 1 || !strings.Contains(first[0], "elected by Lease other/b, while this one leads by Lease kube-system/a") {
+	if len(first) != 1 ||
+		!strings.Contains(first[0], "elected by Lease other/b, while this one leads by Lease kube-system/a") {
 		t.Errorf("the first controller says %q", first)
 	}
 	if len(second) != 1 || !strings.Contains(second[0], "elected by Lease kube-system/a") {
@@ -77,7 +78,8 @@ func TestTwoControllersFindEachOtherAndWriteOneObjectFromThenOn(t *testing.T) {
 
 func TestAControllerThatTakesThePlaceOfAnotherOneIsNoSecondOne(t *testing.T) {
 	t.Parallel()
-	for what, own := range map[string]string{"a restart": "Lease kube-system/a", "another Lease": "Lease other/b", "without election now": "without election (a)"} {
+	for what, own := range map[string]string{"a restart": "Lease kube-system/a", "another Lease": "Lease other/b",
+		"without election now": "without election (a)"} {
 		c := cluster{writers: map[string]string{"shop/web": "", "shop/api": ""}, now: time.Unix(0, 0)}
 		var said []string
 		a := newWriters("Lease kube-system/a", &said)

@@ -16,14 +16,17 @@ import (
 )
 
 // groupAnnotations are those by which objects name their group.
-var groupAnnotations = map[stack.Owner]annotation.Key{stack.Ingress: annotation.GroupName, stack.Service: annotation.ServiceGroupName}
+var groupAnnotations = map[stack.Owner]annotation.Key{stack.Ingress: annotation.GroupName,
+	stack.Service: annotation.ServiceGroupName}
 
-// ClaimsOf are the claims of the objects of a view. The caller asks v.Err afterwards: after a read that failed the claims are not complete. A kind
-// that the API server does not serve leaves its stacks unclear, and so does a view of one namespace, of which the caller must not ask.
+// ClaimsOf are the claims of the objects of a view. The caller asks v.Err afterwards: after a read that failed the
+// claims are not complete. A kind that the API server does not serve leaves its stacks unclear, and so does a view of
+// one namespace, of which the caller must not ask.
 func ClaimsOf(v *objects.View) *Claims {
 	c := &Claims{
-		stacks: map[stack.Key]claim{}, hostnames: map[string]claim{}, used: map[string]claim{}, sources: map[string]claim{}, registering: map[string][]binding{},
-		owners: map[stack.Owner]string{},
+		stacks: map[stack.Key]claim{}, hostnames: map[string]claim{}, used: map[string]claim{}, sources: map[string]claim{},
+		registering: map[string][]binding{},
+		owners:      map[stack.Owner]string{},
 	}
 	if !v.Serves(objects.TargetGroupBinding) {
 		c.all = unserved(objects.TargetGroupBinding)
@@ -72,7 +75,8 @@ func (c *Claims) add(key stack.Key, by claim) {
 	}
 }
 
-// groupsOfClasses enters the groups to which Ingresses belong by the parameters of their classes. Where these are not known, any group may be theirs.
+// groupsOfClasses enters the groups to which Ingresses belong by the parameters of their classes. Where these are not
+// known, any group may be theirs.
 func (c *Claims) groupsOfClasses(v *objects.View) {
 	if !v.Serves(objects.IngressClassParams) {
 		c.groups = unserved(objects.IngressClassParams)
@@ -90,7 +94,8 @@ func (c *Claims) groupsOfClasses(v *objects.View) {
 			class, ok := classes[name]
 			switch {
 			case !ok:
-				c.groups = fmt.Sprintf("Ingress %s/%s is of IngressClass %s, which does not exist: its group is not known", i.Namespace, i.Name, name)
+				c.groups = fmt.Sprintf("Ingress %s/%s is of IngressClass %s, which does not exist: its group is not known",
+					i.Namespace, i.Name, name)
 				continue
 			case class.Spec.Parameters == nil:
 				continue
@@ -98,9 +103,11 @@ func (c *Claims) groupsOfClasses(v *objects.View) {
 			p, ok := params[class.Spec.Parameters.Name]
 			switch {
 			case !ok:
-				c.groups = fmt.Sprintf("IngressClassParams %s of IngressClass %s do not exist: the group of Ingress %s/%s is not known", class.Spec.Parameters.Name, name, i.Namespace, i.Name)
+				c.groups = fmt.Sprintf("IngressClassParams %s of IngressClass %s do not exist: the group of Ingress "+
+					"%s/%s is not known", class.Spec.Parameters.Name, name, i.Namespace, i.Name)
 			case p.Spec.Group != nil:
-				c.add(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: p.Spec.Group.Name}}, claim{owner.Object(i), "is of its group by IngressClassParams " + p.Name})
+				c.add(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: p.Spec.Group.Name}},
+					claim{owner.Object(i), "is of its group by IngressClassParams " + p.Name})
 			}
 		}
 	}
@@ -123,7 +130,8 @@ func classNames(i *networkingv1.Ingress, classes map[string]*networkingv1.Ingres
 func (c *Claims) binding(o *v1beta1.TargetGroupBinding) {
 	if key, ok := StackOf(o.Labels); ok {
 		b := binding{o.Namespace, o.Name, key}
-		c.bindings, c.registering[o.Spec.TargetGroupARN] = append(c.bindings, b), append(c.registering[o.Spec.TargetGroupARN], b)
+		c.bindings, c.registering[o.Spec.TargetGroupARN] = append(c.bindings, b),
+			append(c.registering[o.Spec.TargetGroupARN], b)
 	} else {
 		c.used[o.Spec.TargetGroupARN] = claim{owner.Object(o), "registers targets in " + o.Spec.TargetGroupARN}
 	}
@@ -139,7 +147,8 @@ func (c *Claims) binding(o *v1beta1.TargetGroupBinding) {
 	}
 }
 
-// StackOf is the stack whose labels a TargetGroupBinding has. The name of one in a long label is shortened, and so no key of a stack in AWS.
+// StackOf is the stack whose labels a TargetGroupBinding has. The name of one in a long label is shortened, and so no
+// key of a stack in AWS.
 func StackOf(labels map[string]string) (stack.Key, bool) {
 	for _, k := range owner.Kinds {
 		prefix := string(k.Owner) + "/"

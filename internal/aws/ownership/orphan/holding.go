@@ -5,14 +5,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// HoldingOf is what is observed of a stack, without TargetGroupBindings, which Find adds. The shared backend security group is no part of it.
+// HoldingOf is what is observed of a stack, without TargetGroupBindings, which Find adds. The shared backend security
+// group is no part of it.
 func HoldingOf(key stack.Key, o *awsop.Observed) Holding {
 	h := Holding{Key: key}
 	for _, lb := range o.LoadBalancers {
 		if lb.Foreign {
 			continue
 		}
-		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.DNSName, Retained: lb.Retained()})
+		h.Resources = append(h.Resources, Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name,
+			Hostname: lb.DNSName, Retained: lb.Retained()})
 	}
 	for _, tg := range o.TargetGroups {
 		h.Resources = append(h.Resources, Resource{Kind: stack.KindTargetGroup, ID: tg.ARN, Name: tg.Name})
@@ -31,19 +33,22 @@ func HoldingOf(key stack.Key, o *awsop.Observed) Holding {
 	return h
 }
 
-// Deletable are the ids of a holding whose tags must be read again before a deletion: those of load balancers, target groups and security groups.
+// Deletable are the ids of a holding whose tags must be read again before a deletion: those of load balancers, target
+// groups and security groups.
 func (h Holding) Deletable() (ids []string) {
 	for _, r := range h.Resources {
 		switch r.Kind {
 		case stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup:
 			ids = append(ids, r.ID)
-		case stack.KindCertificate, stack.KindTrustStore, stack.KindBinding, stack.KindListener, stack.KindRule: // their tags were just read
+		// their tags were just read
+		case stack.KindCertificate, stack.KindTrustStore, stack.KindBinding, stack.KindListener, stack.KindRule:
 		}
 	}
 	return ids
 }
 
-// Removal is the plan's desired state: nothing, because no object claims the stack. Find and a quarantine come before it.
+// Removal is the plan's desired state: nothing, because no object claims the stack. Find and a quarantine come before
+// it.
 func Removal(key stack.Key, cluster, vpc string) *stack.Stack {
 	return stack.Removed(key, cluster, vpc, stack.Orphaned)
 }
@@ -56,7 +61,8 @@ func Namespaces(bindings []awsop.Binding) (out []string) {
 	return out
 }
 
-// Shared is why a stack with TargetGroupBindings must not be deleted by itself: clusters share a target group, and which targets are whose is known to them alone.
+// Shared is why a stack with TargetGroupBindings must not be deleted by itself: clusters share a target group, and
+// which targets are whose is known to them alone.
 func Shared(bindings []awsop.Binding) (why string) {
 	for _, b := range bindings {
 		if b.MultiCluster {

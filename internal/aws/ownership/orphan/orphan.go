@@ -1,6 +1,6 @@
-// Package orphan finds what AWS holds of a cluster and no object of the cluster claims, and how long that has been so. Its input is what was listed
-// by the cluster's tags and the objects of the cluster; it reads and writes nothing.
-// It imports the standard library, annotation, diag, naming, objects, owner, stack and Kubernetes API types.
+// Package orphan finds what AWS holds of a cluster and no object of the cluster claims, and how long that has been so.
+// Its input is what was listed by the cluster's tags and the objects of the cluster; it reads and writes nothing. It
+// imports the standard library, annotation, diag, naming, objects, owner, stack and Kubernetes API types.
 package orphan
 
 import (
@@ -57,8 +57,8 @@ type Unclear struct {
 	Retained bool // it is known that none does, and that it is to stay
 }
 
-// Find returns the stacks that no object claims, and those about which nothing can be concluded, each sorted by key. A stack of a kind that is in
-// none of the registries of package owner never becomes an orphan.
+// Find returns the stacks that no object claims, and those about which nothing can be concluded, each sorted by key. A
+// stack of a kind that is in none of the registries of package owner never becomes an orphan.
 func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 	for _, h := range c.withBindings(held) {
 		if _, claimed := c.claim(h); claimed {
@@ -82,13 +82,17 @@ func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
 	return orphans, unclear
 }
 
-// retention is why something stays without an object, by a deletion policy; empty = it does not. The shared backend security group stays with any load balancer.
+// retention is why something stays without an object, by a deletion policy; empty = it does not. The shared backend
+// security group stays with any load balancer.
 func (h Holding) retention(held []Holding) string {
 	kept := func(r Resource) bool { return r.Retained }
 	if i := slices.IndexFunc(h.Resources, kept); i >= 0 {
-		return "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " + annotation.RetainIt + "; to delete it: " + Orphan{Key: h.Key}.Delete(true)
+		return "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " +
+			annotation.RetainIt + "; to delete it: " + Orphan{Key: h.Key}.Delete(true)
 	}
-	if h.Key == Backend && slices.ContainsFunc(held, func(x Holding) bool { return slices.ContainsFunc(x.Resources, kept) }) {
+	if h.Key == Backend && slices.ContainsFunc(held, func(x Holding) bool {
+		return slices.ContainsFunc(x.Resources, kept)
+	}) {
 		return "load balancers that stay without an object use it"
 	}
 	return ""
@@ -96,13 +100,15 @@ func (h Holding) retention(held []Holding) string {
 
 // order is that in which kinds of resources are listed.
 var order = []stack.Kind{
-	stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup, stack.KindCertificate, stack.KindTrustStore, stack.KindBinding,
+	stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup, stack.KindCertificate, stack.KindTrustStore,
+	stack.KindBinding,
 }
 
 func rank(k stack.Kind) int { return slices.Index(order, k) }
 
-// Claims are what the objects of a cluster claim of its stacks: by their names, finalizers, groups and statuses, whatever their class. An object of
-// another controller's class claims as well, so that two controllers with one cluster name take nothing from each other.
+// Claims are what the objects of a cluster claim of its stacks: by their names, finalizers, groups and statuses,
+// whatever their class. An object of another controller's class claims as well, so that two controllers with one
+// cluster name take nothing from each other.
 type Claims struct {
 	stacks    map[stack.Key]claim
 	hostnames map[string]claim // of load balancers, in lower case
@@ -132,8 +138,8 @@ type binding struct {
 	stack           stack.Key // as labels name it
 }
 
-// By is the object that claims a stack, and how; empty if none does. What the stack holds is a part of the question: a load balancer is claimed by an
-// object that shows its name, a target group by a TargetGroupBinding of a user.
+// By is the object that claims a stack, and how; empty if none does. What the stack holds is a part of the question: a
+// load balancer is claimed by an object that shows its name, a target group by a TargetGroupBinding of a user.
 func (c *Claims) By(h Holding) string {
 	by, claimed := c.claim(h)
 	if !claimed {
@@ -165,7 +171,8 @@ func (c *Claims) claim(h Holding) (by claim, claimed bool) {
 			}
 			for _, b := range c.registering[r.ID] {
 				if b.stack != Labelled(h.Key) {
-					return claim{diag.Object{Kind: string(objects.TargetGroupBinding), Namespace: b.namespace, Name: b.name}, "registers targets in " + r.ID}, true
+					return claim{diag.Object{Kind: string(objects.TargetGroupBinding), Namespace: b.namespace, Name: b.name},
+						"registers targets in " + r.ID}, true
 				}
 			}
 		case stack.KindSecurityGroup:
@@ -200,7 +207,8 @@ func Labelled(key stack.Key) stack.Key {
 	return short
 }
 
-// withBindings adds the TargetGroupBindings of the stacks, and the stacks of which nothing is left but TargetGroupBindings. The result is a copy.
+// withBindings adds the TargetGroupBindings of the stacks, and the stacks of which nothing is left but
+// TargetGroupBindings. The result is a copy.
 func (c *Claims) withBindings(held []Holding) []Holding {
 	out, at := make([]Holding, 0, len(held)), make(map[stack.Key]int, len(held))
 	for i, h := range held {

@@ -79,12 +79,15 @@ func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
 	t.Parallel()
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	o := awsop.Observed{
-		LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{Name: "k8s-web", Tags: map[string]string{naming.RetainedTag: "true"}}}},
-		TargetGroups:  []awsop.TargetGroup{{ARN: "arn:tg"}},
+		LoadBalancers: []awsop.LoadBalancer{
+			{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{Name: "k8s-web", Tags: map[string]string{
+				naming.RetainedTag: "true"}}}},
+		TargetGroups: []awsop.TargetGroup{{ARN: "arn:tg"}},
 	}
 	claims := ClaimsOf(objects.New(objects.Snapshot{}))
 	found, unclear := Find([]Holding{HoldingOf(key, &o)}, claims)
-	want := []Unclear{{Key: key, Retained: true, Why: "load balancer k8s-web stays without an object, by a deletion policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
+	want := []Unclear{{Key: key, Retained: true, Why: "load balancer k8s-web stays without an object, by a deletion " +
+		"policy of Retain; to delete it: lbc cleanup --stack ingress.k8s.aws:shop/web --ignore-controller"}}
 	if diff := cmp.Diff(want, unclear); diff != "" || len(found) > 0 {
 		t.Errorf("orphans %v; unclear (-want +got):\n%s", found, diff)
 	}

@@ -16,9 +16,11 @@ func why(key stack.Key) string {
 	case key == Backend:
 		return "no object has a finalizer of the controller, and no TargetGroupBinding lets the group in"
 	case key.ID.Namespace == "":
-		return fmt.Sprintf("no %s names the group %s or has its finalizer, and no status shows its load balancer", kind.Kind, key.ID.Name)
+		return fmt.Sprintf("no %s names the group %s or has its finalizer, and no status shows its load balancer", kind.Kind,
+			key.ID.Name)
 	}
-	return fmt.Sprintf("there is no %s %s, and no object has its finalizer or shows its load balancer in its status", kind.Kind, key.ID)
+	return fmt.Sprintf("there is no %s %s, and no object has its finalizer or shows its load balancer in its status",
+		kind.Kind, key.ID)
 }
 
 // Tag is the tag that names the stack.
@@ -38,7 +40,8 @@ func (o Orphan) Delete(alive bool) string {
 	return command
 }
 
-// Keep are the commands after which the resources of an orphan are no longer the controller's, which neither looks after them nor deletes them. The cluster's tag decides.
+// Keep are the commands after which the resources of an orphan are no longer the controller's, which neither looks
+// after them nor deletes them. The cluster's tag decides.
 func (o Orphan) Keep() (commands []string) {
 	keys := []string{naming.ClusterTag}
 	if o.Key.Owner == stack.Ingress {
@@ -55,7 +58,8 @@ func (o Orphan) Keep() (commands []string) {
 		}
 	}
 	if len(balancing) > 0 {
-		commands = append(commands, "aws elbv2 remove-tags --resource-arns "+strings.Join(balancing, " ")+" --tag-keys "+strings.Join(keys, " "))
+		commands = append(commands, "aws elbv2 remove-tags --resource-arns "+strings.Join(balancing, " ")+" --tag-keys "+
+			strings.Join(keys, " "))
 	}
 	tags := "Key=" + strings.Join(keys, " Key=")
 	if len(groups) > 0 {

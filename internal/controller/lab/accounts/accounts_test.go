@@ -30,31 +30,40 @@ import (
 // labTrust lets the lab's key assume a role if it gives the external id.
 const labTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"blue"}}}]}`
 
-// accountsLab is a lab with a second account, whose VPC is peered with the cluster's, under an allow-list of roles. Its AWS is called by HTTP, under a key in the environment,
-// whose user has the smallest policy of a controller for two roles.
+// accountsLab is a lab with a second account, whose VPC is peered with the cluster's, under an allow-list of roles. Its
+// AWS is called by HTTP, under a key in the environment, whose user has the smallest policy of a controller for two
+// roles.
 func accountsLab(t *testing.T, roles ...string) *lab.Lab {
 	t.Helper()
-	own, err := lab.Besides(lab.EveryFeature(t, "aws", lab.RoleARN, lab.SecondRoleARN), lab.Beside(t, "aws", iampolicy.ForeignTargetGroups)).JSON()
+	own, err := lab.Besides(lab.EveryFeature(t, "aws", lab.RoleARN, lab.SecondRoleARN),
+		lab.Beside(t, "aws", iampolicy.ForeignTargetGroups)).JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": lab.AccessKey, "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": lab.AccessKey, "AWS_SECRET_ACCESS_KEY": "x",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		t.Setenv(k, v)
 	}
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	f := seed.Default()
 	f.VPC.Peers = []seed.Peer{{VPC: lab.OtherVPC, Account: lab.OtherAccount}}
 	f.IAM.Policies = append(f.IAM.Policies, seed.Policy{Name: "Controller", Document: json.RawMessage(own)})
-	f.IAM.Users = append(f.IAM.Users, seed.IAMUser{Name: "controller", Keys: []seed.AccessKey{{ID: lab.AccessKey}}, Grants: seed.Grants{Policies: []string{"Controller"}}})
+	f.IAM.Users = append(f.IAM.Users, seed.IAMUser{Name: "controller", Keys: []seed.AccessKey{{ID: lab.AccessKey}},
+		Grants: seed.Grants{Policies: []string{"Controller"}}})
 	grants := seed.Grants{Policies: []string{"Targets"}}
 	f.Accounts = []seed.File{{
 		Account: lab.OtherAccount, Region: f.Region,
-		VPC: seed.VPC{ID: lab.OtherVPC, CIDR: "10.1.0.0/16", Peers: []seed.Peer{{VPC: f.VPC.ID, Account: f.Account}}, Subnets: []seed.Subnet{{ID: "subnet-0a1de0000000002a1", Zone: "us-west-2a", CIDR: "10.1.0.0/20"}}},
+		VPC: seed.VPC{ID: lab.OtherVPC, CIDR: "10.1.0.0/16", Peers: []seed.Peer{{VPC: f.VPC.ID, Account: f.Account}},
+			Subnets: []seed.Subnet{{ID: "subnet-0a1de0000000002a1", Zone: "us-west-2a", CIDR: "10.1.0.0/20"}}},
 		IAM: seed.IAM{
-			Policies: []seed.Policy{{Name: "Targets", Document: json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["ec2:DescribeAvailabilityZones",` +
-				`"elasticloadbalancing:DescribeTargetGroups","elasticloadbalancing:DescribeTargetHealth","elasticloadbalancing:RegisterTargets","elasticloadbalancing:DeregisterTargets"]}]}`)}},
+			Policies: []seed.Policy{
+				{Name: "Targets",
+					Document: json.RawMessage(
+						`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["ec2:DescribeAvailabilityZones",` +
+							`"elasticloadbalancing:DescribeTargetGroups","elasticloadbalancing:DescribeTargetHealth","elasticloadbalancing:RegisterTargets","elasticloadbalancing:DeregisterTargets"]}]}`)}},
 			Roles: []seed.Role{
-				{Name: "targets", Trust: json.RawMessage(labTrust), Grants: grants}, {Name: "second", Trust: json.RawMessage(labTrust), Grants: grants},
+				{Name: "targets", Trust: json.RawMessage(labTrust), Grants: grants},
+				{Name: "second", Trust: json.RawMessage(labTrust), Grants: grants},
 			},
 		},
 	}}
@@ -69,12 +78,15 @@ func accountsLab(t *testing.T, roles ...string) *lab.Lab {
 		}
 	})
 	endpoints := map[string]string{}
-	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM, awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
+	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM,
+		awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
 		endpoints[service] = server.URL
 	}
-	connection, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC, Endpoints: endpoints, Version: "v"})
+	connection, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC,
+		Endpoints: endpoints, Version: "v"})
 	l.Must(err)
-	l.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: awsclient.LimiterOptions{Clock: l.Clock}, Cluster: l.Config.ClusterName})
+	l.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: awsclient.LimiterOptions{Clock: l.Clock},
+		Cluster: l.Config.ClusterName})
 	clients, err := l.Scopes.Clients(l.Scopes.Own())
 	l.Must(err)
 	l.Remote, l.Config.AssumableRoles = &clients, roles
@@ -87,7 +99,8 @@ func accountsLab(t *testing.T, roles ...string) *lab.Lab {
 func otherBinding(l *lab.Lab, name string) *v1beta1.TargetGroupBinding {
 	l.Helper()
 	out, err := l.Other().Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String(name), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.OtherVPC),
+		Name: aws.String(name), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.OtherVPC),
 	})
 	l.Must(err)
 	b := lab.Binding(aws.ToString(out.TargetGroups[0].TargetGroupArn), v1beta1.TargetTypeIP)
@@ -99,7 +112,8 @@ func otherBinding(l *lab.Lab, name string) *v1beta1.TargetGroupBinding {
 // otherTargets are the targets of a target group of the second account: "ADDRESS ZONE".
 func otherTargets(l *lab.Lab, arn string) (out []string) {
 	l.Helper()
-	health, err := l.Other().Balancing.DescribeTargetHealth(l.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+	health, err := l.Other().Balancing.DescribeTargetHealth(l.Context(), &elbv2.DescribeTargetHealthInput{
+		TargetGroupArn: aws.String(arn)})
 	l.Must(err)
 	for _, h := range health.TargetHealthDescriptions {
 		if h.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
@@ -135,7 +149,8 @@ func callsOf(l *lab.Lab, of *gate.Gate, action string) int {
 	return len(of.Calls(gate.Filter{Action: action}))
 }
 
-// TestABindingOfAnotherAccountIsServedByItsRole has a binding in the peered VPC of another account from its creation to its end.
+// TestABindingOfAnotherAccountIsServedByItsRole has a binding in the peered VPC of another account from its creation to
+// its end.
 func TestABindingOfAnotherAccountIsServedByItsRole(t *testing.T) {
 	l := accountsLab(t, "shop="+lab.RoleARN)
 	b := otherBinding(l, "bound")
@@ -143,7 +158,8 @@ func TestABindingOfAnotherAccountIsServedByItsRole(t *testing.T) {
 	l.Settle()
 	wantOther(l, b.Spec.TargetGroupARN, "10.0.128.50 all")
 	l.Get(b, "bound")
-	if b.Spec.VpcID != lab.OtherVPC || b.Spec.TargetGroupProtocol == nil || !meta.IsStatusConditionTrue(b.Status.Conditions, "Ready") {
+	if b.Spec.VpcID != lab.OtherVPC || b.Spec.TargetGroupProtocol == nil || !meta.IsStatusConditionTrue(
+		b.Status.Conditions, "Ready") {
 		t.Errorf("%+v %+v", b.Spec, b.Status)
 	}
 	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{lab.Peer + " 8080-8080"}) {
@@ -153,7 +169,8 @@ func TestABindingOfAnotherAccountIsServedByItsRole(t *testing.T) {
 		t.Errorf("%d calls of AssumeRole", n)
 	}
 	for _, action := range []string{"RegisterTargets", "DescribeTargetHealth", "DescribeTags"} {
-		if n := callsOf(l, l.Sim.Gate, action); action != "DescribeTags" && n != 0 || callsOf(l, l.Other().Gate, "DescribeTags") != 0 {
+		if n := callsOf(l, l.Sim.Gate, action); action != "DescribeTags" && n != 0 ||
+			callsOf(l, l.Other().Gate, "DescribeTags") != 0 {
 			t.Errorf("%d calls of %s in the cluster's account", n, action)
 		}
 	}
@@ -198,14 +215,16 @@ func TestTheFirstUseOfARoleIsNotedWhereNoListLimitsThem(t *testing.T) {
 		l.Create(otherBinding(l, "first"), otherBinding(l, "second"))
 		l.Settle()
 		mu.Lock()
-		if len(notes) != want || want > 0 && (!strings.Contains(notes[0], "--assumable-roles limits that") || !strings.Contains(notes[0], lab.RoleARN)) {
+		if len(notes) != want || want > 0 && (!strings.Contains(notes[0], "--assumable-roles limits that") ||
+			!strings.Contains(notes[0], lab.RoleARN)) {
 			t.Errorf("%s: notes %q", list, notes)
 		}
 		mu.Unlock()
 	}
 }
 
-// TestARoleThatIsDeniedStopsOnlyItsBindings takes the trust away, with its sessions, while bindings of both accounts are served.
+// TestARoleThatIsDeniedStopsOnlyItsBindings takes the trust away, with its sessions, while bindings of both accounts
+// are served.
 func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := otherBinding(l, "bound")
@@ -213,7 +232,8 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 	own.Name, own.UID = "own", "uid-own"
 	l.Create(b, own)
 	l.Settle()
-	trusts(l, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"333333333333"},"Action":"sts:AssumeRole"}]}`)
+	trusts(
+		l, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"333333333333"},"Action":"sts:AssumeRole"}]}`)
 	for _, p := range lab.Pods("a", "10.0.128.50") {
 		l.Must(l.Client.Delete(t.Context(), p))
 	}
@@ -226,7 +246,8 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 	}
 	l.Get(b, "bound")
 	ready := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if ready == nil || ready.Reason != "RoleNotAssumed" || !strings.Contains(ready.Message, "role "+lab.RoleARN+" cannot be assumed: AssumeRole: AccessDenied") ||
+	if ready == nil || ready.Reason != "RoleNotAssumed" || !strings.Contains(ready.Message, "role "+lab.RoleARN+
+		" cannot be assumed: AssumeRole: AccessDenied") ||
 		!strings.Contains(ready.Message, "sts:AssumeRole") || !strings.Contains(ready.Message, "(spec.iamRoleArnToAssume)") {
 		t.Errorf("%+v", ready)
 	}
@@ -242,7 +263,8 @@ func TestARoleThatIsDeniedStopsOnlyItsBindings(t *testing.T) {
 	}
 }
 
-// TestWithoutItsPermissionTheControllerAssumesNoRole takes the action out of the policy of the controller's own role, which the other account's role trusts.
+// TestWithoutItsPermissionTheControllerAssumesNoRole takes the action out of the policy of the controller's own role,
+// which the other account's role trusts.
 func TestWithoutItsPermissionTheControllerAssumesNoRole(t *testing.T) {
 	l := accountsLab(t, "*")
 	own := lab.Besides(lab.EveryFeature(t, "aws", lab.SecondRoleARN), lab.Beside(t, "aws", iampolicy.ForeignTargetGroups))
@@ -260,7 +282,8 @@ func TestWithoutItsPermissionTheControllerAssumesNoRole(t *testing.T) {
 	wantOther(l, b.Spec.TargetGroupARN)
 	l.Get(b, "bound")
 	ready := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if ready == nil || ready.Reason != "RoleNotAssumed" || !strings.Contains(ready.Message, "allow the controller's role the action sts:AssumeRole") {
+	if ready == nil || ready.Reason != "RoleNotAssumed" || !strings.Contains(ready.Message,
+		"allow the controller's role the action sts:AssumeRole") {
 		t.Errorf("%+v", ready)
 	}
 }
@@ -270,7 +293,9 @@ func TestWhatARoleMayNotDoIsReportedOfTheRole(t *testing.T) {
 	b := otherBinding(l, "bound")
 	a := l.Other().Account
 	a.Lock()
-	reading, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"elasticloadbalancing:Describe*","Resource":"*"}]}`))
+	reading, err := policy.ParseIdentity(
+		[]byte(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"elasticloadbalancing:Describe*","Resource":"*"}]}`))
 	l.Must(err)
 	a.AddPolicy(&account.Policy{Name: "Targets", Document: reading})
 	a.Unlock()
@@ -278,7 +303,8 @@ func TestWhatARoleMayNotDoIsReportedOfTheRole(t *testing.T) {
 	l.Settle()
 	l.Get(b, "bound")
 	ready := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if ready == nil || ready.Reason != "AccessDenied" || !strings.Contains(ready.Message, "allow role "+lab.RoleARN+" the action elasticloadbalancing:RegisterTargets") {
+	if ready == nil || ready.Reason != "AccessDenied" || !strings.Contains(ready.Message, "allow role "+lab.RoleARN+
+		" the action elasticloadbalancing:RegisterTargets") {
 		t.Errorf("%+v", ready)
 	}
 }
@@ -352,7 +378,8 @@ func TestAnEditOfTheRoleGoesOnWithTheTargetsThatAreThere(t *testing.T) {
 	wantOther(l, b.Spec.TargetGroupARN)
 }
 
-// TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount has the other account give the zones other names.
+// TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount has the other account give the zones other
+// names.
 func TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount(t *testing.T) {
 	l := accountsLab(t, "*")
 	b := otherBinding(l, "bound")
@@ -362,12 +389,14 @@ func TestAGroupWithoutCrossZoneGetsTheZoneOfThePodByItsNameInTheOtherAccount(t *
 	zones["us-west-2a"].ID, zones["us-west-2c"].ID = zones["us-west-2c"].ID, zones["us-west-2a"].ID
 	other.Unlock()
 	scope := l.Scopes.Own().As(lab.RoleARN, "blue")
-	for tick := time.NewTicker(time.Millisecond); l.Bound.ZoneThere(t.Context(), scope, "us-west-2a") == ""; <-tick.C { // it is read beside the passes
+	// it is read beside the passes
+	for tick := time.NewTicker(time.Millisecond); l.Bound.ZoneThere(t.Context(), scope, "us-west-2a") == ""; <-tick.C {
 		if err := t.Context().Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := l.Other().Gate.AddFault(gate.Fault{Action: "RegisterTargets", Times: 1, Code: "ValidationError", Status: 400, Message: "The IP address is not within a range of the VPC: you must specify an Availability Zone"})
+	_, err := l.Other().Gate.AddFault(gate.Fault{Action: "RegisterTargets", Times: 1, Code: "ValidationError", Status: 400,
+		Message: "The IP address is not within a range of the VPC: you must specify an Availability Zone"})
 	l.Must(err)
 	l.Create(b)
 	l.Settle()

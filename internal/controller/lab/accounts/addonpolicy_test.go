@@ -26,7 +26,8 @@ var addOnFeatures = []iampolicy.Feature{
 // addOnPolicy is the smallest policy for load balancers with these add-ons, and nothing else that a feature stands for.
 func addOnPolicy(t *testing.T) iampolicy.Document {
 	t.Helper()
-	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: "demo-cluster", VPC: lab.VPC, Features: addOnFeatures})
+	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{Cluster: "demo-cluster", VPC: lab.VPC,
+		Features: addOnFeatures})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,9 @@ func addOnActions(t *testing.T) []string {
 var addOnKeys = []stack.Key{lab.Key("base"), lab.Key("named"), lab.Key("guarded"), lab.Key("shielded")}
 
 // lifeOfAddOns are Ingresses with a web ACL or a protection each.
-var lifeOfAddOns = &life{name: "add-ons", lab: addOnLab, wait: func(l *lab.Lab, d time.Duration) { l.PassWith(d, addOnKeys...) }, stages: []lab.Stage{
+var lifeOfAddOns = &life{name: "add-ons", lab: addOnLab, wait: func(l *lab.Lab, d time.Duration) {
+	l.PassWith(d, addOnKeys...)
+}, stages: []lab.Stage{
 	{Name: "created", Does: func(l *lab.Lab) {
 		l.Create(lab.Ingress("base", nil, "s0"))
 		l.Create(lab.Ingress("named", map[string]string{"wafv2-acl-name": lab.GuardACL}, "s0"))
@@ -68,15 +71,18 @@ var lifeOfAddOns = &life{name: "add-ons", lab: addOnLab, wait: func(l *lab.Lab, 
 
 func addOnLab(t *testing.T, prepare ...func(*lab.Lab)) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("s0"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		lab.Service("s0"))
 	for _, p := range prepare {
 		p(l)
 	}
 	l.Create(lab.ChaosEndpoints("s0", "a", lab.SoakAddress(0, 0))...)
 	_, err := l.Sim.Shield.CreateSubscription(t.Context(), &shield.CreateSubscriptionInput{})
 	l.Must(err)
-	_, err = l.Sim.Firewall.CreateWebACL(t.Context(), &wafv2.CreateWebACLInput{Name: aws.String(lab.GuardACL), Scope: waftypes.ScopeRegional,
-		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(lab.GuardACL)}})
+	_, err = l.Sim.Firewall.CreateWebACL(t.Context(), &wafv2.CreateWebACLInput{Name: aws.String(lab.GuardACL),
+		Scope:         waftypes.ScopeRegional,
+		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{
+			MetricName: aws.String(lab.GuardACL)}})
 	l.Must(err)
 	return l
 }
@@ -100,8 +106,8 @@ func TestLoadBalancersWithAddOnsLiveUnderThePolicyOfTheseFeaturesAndNeedEachOfTh
 	}
 }
 
-// TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed denies one after the other. A load balancer that serves goes on without its add-on meanwhile, and
-// a new one is not opened without what is to protect it.
+// TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed denies one after the other. A load balancer that serves
+// goes on without its add-on meanwhile, and a new one is not opened without what is to protect it.
 func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
 	actions := longtest.OneOf(3)
@@ -109,7 +115,9 @@ func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 		if !actions.Next() {
 			continue
 		}
-		affects := []string{"web ACL ", "protection of ", "shop-named", "shop/named", "shop-guarded", "shop/guarded", "shop-shielded", "shop/shielded"}
-		liveUnder(t, lifeOfAddOns, attached{name: action, partition: "aws", policy: without(addOnPolicy(t), action), lacks: []string{action}, affects: affects})
+		affects := []string{"web ACL ", "protection of ", "shop-named", "shop/named", "shop-guarded", "shop/guarded",
+			"shop-shielded", "shop/shielded"}
+		liveUnder(t, lifeOfAddOns, attached{name: action, partition: "aws", policy: without(addOnPolicy(t), action),
+			lacks: []string{action}, affects: affects})
 	}
 }

@@ -77,7 +77,8 @@ func (x *life) calm(t *testing.T) []epoch {
 	return out
 }
 
-// uncheckedActions are those of the smallest policy that AWS checks on the way of a call, and the simulator does not, and those that other tests need.
+// uncheckedActions are those of the smallest policy that AWS checks on the way of a call, and the simulator does not,
+// and those that other tests need.
 var uncheckedActions = map[string]string{
 	"ec2:DescribeTags":                         "checked where a load balancer is created",
 	"ec2:DescribeVpcPeeringConnections":        "checked where a load balancer is created",
@@ -86,8 +87,10 @@ var uncheckedActions = map[string]string{
 	"acm-pca:GetCertificate":                   "checked where a certificate of a private authority is requested",
 	"acm-pca:IssueCertificate":                 "checked where a certificate of a private authority is requested",
 	"acm-pca:ListPermissions":                  "checked where a certificate of a private authority is requested",
-	"sts:AssumeRole":                           "no binding here names a role: TestWithoutItsPermissionTheControllerAssumesNoRole",
-	"tag:GetResources":                         "the gate is off: TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/aws/inventory",
+	"sts:AssumeRole": "no binding here names a role: " +
+		"TestWithoutItsPermissionTheControllerAssumesNoRole",
+	"tag:GetResources": "the gate is off: TestADeniedTaggingAPIIsReplacedByDescribeTags, in " +
+		"internal/aws/inventory",
 }
 
 func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
@@ -109,7 +112,8 @@ func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
 	}
 	for _, s := range full.Statement {
 		for _, a := range s.Action {
-			if why := cmp.Or(uncheckedActions[a], uncheckedActions[s.Sid+" "+a]); (why != "") == slices.Contains(needed, s.Sid+" "+a) {
+			if why := cmp.Or(uncheckedActions[a], uncheckedActions[s.Sid+" "+a]); (why != "") == slices.Contains(needed,
+				s.Sid+" "+a) {
 				t.Errorf("%s %s: is it needed? %v; said to be unchecked because %q", s.Sid, a, why != "", why)
 			}
 		}
@@ -119,11 +123,13 @@ func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
 func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{
-		"sts:GetCallerIdentity":              true, // needs no policy
-		"cognito-idp:DescribeUserPoolClient": true, // of calls for rules and listeners, which TestTheSmallestPolicyHasNoActionThatNoCallNeeds shows
+		"sts:GetCallerIdentity": true, // needs no policy
+		// of calls for rules and listeners, which TestTheSmallestPolicyHasNoActionThatNoCallNeeds shows
+		"cognito-idp:DescribeUserPoolClient": true,
 		"sts:AssumeRole":                     true, // TestABindingOfAnotherAccountIsServedByItsRole
-		"tag:GetResources":                   true, // TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/aws/inventory
-		"s3:GetObject":                       true, // of calls for trust stores, the same
+		// TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/aws/inventory
+		"tag:GetResources": true,
+		"s3:GetObject":     true, // of calls for trust stores, the same
 	}
 	for _, x := range lives {
 		for _, e := range x.calm(t) {

@@ -21,9 +21,11 @@ import (
 
 // refusals are how admission refuses, with what an event is to name.
 var refusals = map[string]struct{ says, names string }{
-	"a policy":  {"ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: no team", "ValidatingAdmissionPolicy require-team"},
-	"a webhook": {`admission webhook "validate.kyverno.svc-fail" denied the request: no team`, "admission webhook validate.kyverno.svc-fail"},
-	"a quota":   {"exceeded quota: few, requested: count/x=1, used: 1, limited: 1", "ResourceQuota few"},
+	"a policy": {"ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: no team",
+		"ValidatingAdmissionPolicy require-team"},
+	"a webhook": {`admission webhook "validate.kyverno.svc-fail" denied the request: no team`,
+		"admission webhook validate.kyverno.svc-fail"},
+	"a quota": {"exceeded quota: few, requested: count/x=1, used: 1, limited: 1", "ResourceQuota few"},
 }
 
 func TestRefusedBindingNamesThePolicyUntilItGoes(t *testing.T) {
@@ -36,7 +38,8 @@ func TestRefusedBindingNamesThePolicyUntilItGoes(t *testing.T) {
 			l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
 				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 					if _, ok := o.(*v1beta1.TargetGroupBinding); ok && refuse {
-						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, o.GetName(), errors.New(x.says))
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, o.GetName(),
+							errors.New(x.says))
 					}
 					return c.Create(ctx, o, opts...)
 				},
@@ -45,7 +48,8 @@ func TestRefusedBindingNamesThePolicyUntilItGoes(t *testing.T) {
 			_, _ = l.Round(lab.Key("front"))
 			_, _ = l.Round(lab.Key("front"))
 			told := strings.Join(l.Events, "\n")
-			if !strings.Contains(told, x.names+" refuses TargetGroupBinding shop/k8s-shop-") || !strings.Contains(told, "[PolicyDenied]") || strings.Contains(told, "nothing to do") {
+			if !strings.Contains(told, x.names+" refuses TargetGroupBinding shop/k8s-shop-") ||
+				!strings.Contains(told, "[PolicyDenied]") || strings.Contains(told, "nothing to do") {
 				t.Errorf("events:\n%s", told)
 			}
 			refuse = false
@@ -62,9 +66,11 @@ func TestRefusedFinalizerNamesThePolicy(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 	l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if _, ok := o.(*networkingv1.Ingress); ok {
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, o.GetName(), errors.New(refusals["a policy"].says))
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, o.GetName(),
+					errors.New(refusals["a policy"].says))
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
@@ -73,7 +79,8 @@ func TestRefusedFinalizerNamesThePolicy(t *testing.T) {
 	if _, err := l.Round(lab.Key("front")); err == nil {
 		t.Error("the pass is not tried again")
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "FailedAddFinalizer: ") || !strings.Contains(told, "ValidatingAdmissionPolicy require-team refuses Ingress shop/front") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "FailedAddFinalizer: ") ||
+		!strings.Contains(told, "ValidatingAdmissionPolicy require-team refuses Ingress shop/front") {
 		t.Errorf("events:\n%s", told)
 	}
 }
@@ -94,7 +101,8 @@ func TestBindingsGetTheLabelsThatAreAskedForOnce(t *testing.T) {
 	var all v1beta1.TargetGroupBindingList
 	l.Must(l.Client.List(t.Context(), &all))
 	got := all.Items[0].Labels
-	if got["team"] != "edge" || got["stage"] != "prod" || got["app"] != "" || got[string(lab.Key("front").Owner)+"/stack-name"] != "front" {
+	if got["team"] != "edge" || got["stage"] != "prod" || got["app"] != "" ||
+		got[string(lab.Key("front").Owner)+"/stack-name"] != "front" {
 		t.Errorf("labels %v, want besides those of the stack %v", got, naming.Labels(lab.Key("front")))
 	}
 	if w := l.Writes(mark); len(w) > 0 {

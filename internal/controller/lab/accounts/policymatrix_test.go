@@ -34,7 +34,8 @@ func without(d iampolicy.Document, actions ...string) iampolicy.Document {
 }
 
 // unlimited is a policy that allows everything.
-var unlimited = iampolicy.Document{Version: "2012-10-17", Statement: []iampolicy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: iampolicy.Values{"*"}}}}
+var unlimited = iampolicy.Document{Version: "2012-10-17", Statement: []iampolicy.Statement{
+	{Effect: "Allow", Action: []string{"*"}, Resource: iampolicy.Values{"*"}}}}
 
 // attached is a policy that a controller runs with.
 type attached struct {
@@ -46,9 +47,9 @@ type attached struct {
 	affects   []string // parts of the names of load balancers, target groups and certificates that need what is lacking
 }
 
-// run lets the cluster live under the policy. Each denied action is named on the object that needs it, together with its remedy, the calls are
-// few, what does not need the action goes on, nothing that is kept without trouble is made anew, and once everything is allowed the account
-// gets what it lacks, without a restart.
+// run lets the cluster live under the policy. Each denied action is named on the object that needs it, together with
+// its remedy, the calls are few, what does not need the action goes on, nothing that is kept without trouble is made
+// anew, and once everything is allowed the account gets what it lacks, without a restart.
 func (x *life) run(t *testing.T, p attached) {
 	t.Helper()
 	var r *lab.Role
@@ -97,7 +98,8 @@ func remedyOf(action string) string {
 	return "allow the controller's role the action " + action + " (" + iampolicy.Place(action) + " of lbc iam-policy)"
 }
 
-// affected reports whether a line of an account is about what needs lacking actions: by its names, or as a target of such a target group.
+// affected reports whether a line of an account is about what needs lacking actions: by its names, or as a target of
+// such a target group.
 func (p attached) affected(line, accounts string) bool {
 	names := func(s string) bool {
 		return slices.ContainsFunc(p.affects, func(name string) bool { return strings.Contains(s, name) })
@@ -127,25 +129,30 @@ func judgeKept(l *lab.Lab, stage string, kept map[string]bool, before map[string
 
 var (
 	// uploads are the actions of trust stores that the controller makes, which no published policy has.
-	uploads = []string{"elasticloadbalancing:CreateTrustStore", "elasticloadbalancing:ModifyTrustStore", "elasticloadbalancing:DeleteTrustStore", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"}
+	uploads = []string{"elasticloadbalancing:CreateTrustStore", "elasticloadbalancing:ModifyTrustStore",
+		"elasticloadbalancing:DeleteTrustStore", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"}
 	// isolated are the actions that the policies of isolated partitions lack.
-	isolated = []string{"elasticloadbalancing:DescribeTrustStores", "elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:ModifyListenerAttributes",
+	isolated = []string{"elasticloadbalancing:DescribeTrustStores", "elasticloadbalancing:DescribeListenerAttributes",
+		"elasticloadbalancing:ModifyListenerAttributes",
 		"elasticloadbalancing:DescribeCapacityReservation", "elasticloadbalancing:ModifyCapacityReservation"}
 	// unpublished are the actions of features of this controller, which no published policy has, and what needs them.
-	unpublished        = slices.Concat([]string{"wafv2:ListWebACLs", "acm:ImportCertificate", "elasticloadbalancing:DescribeAccountLimits", "ec2:DescribeManagedPrefixLists"}, uploads)
-	needingUnpublished = []string{"guarded", "sealed", "again", "-web-", "k8s-traffic-"} // the backend group stays with a Gateway that cannot go
+	unpublished = slices.Concat([]string{"wafv2:ListWebACLs", "acm:ImportCertificate",
+		"elasticloadbalancing:DescribeAccountLimits", "ec2:DescribeManagedPrefixLists"}, uploads)
+	// the backend group stays with a Gateway that cannot go
+	needingUnpublished = []string{"guarded", "sealed", "again", "-web-", "k8s-traffic-"}
 )
 
-// TestAClusterLivesUnderThePoliciesOfEachPartition lives both lives under both policies of each partition if every fault is tried; else in aws, and in
-// the others the life of the rest under the smallest policy, since their policies differ from those of aws by their ARNs, and in one of the isolated ones
-// both lives under the standard policy.
+// TestAClusterLivesUnderThePoliciesOfEachPartition lives both lives under both policies of each partition if every
+// fault is tried; else in aws, and in the others the life of the rest under the smallest policy, since their policies
+// differ from those of aws by their ARNs, and in one of the isolated ones both lives under the standard policy.
 func TestAClusterLivesUnderThePoliciesOfEachPartition(t *testing.T) {
 	t.Parallel()
 	sample := lab.OneOf(6)
 	for _, p := range iampolicy.Partitions {
 		smallest := attached{name: "the smallest of " + p.Name, partition: p.Name}
-		standard := attached{name: "the standard one of " + p.Name, partition: p.Name, policy: lab.Besides(iampolicy.Standard(p.Name), iampolicy.Certificates(p.Name)),
-			lacks: unpublished, affects: needingUnpublished}
+		standard := attached{name: "the standard one of " + p.Name, partition: p.Name,
+			policy: lab.Besides(iampolicy.Standard(p.Name), iampolicy.Certificates(p.Name)),
+			lacks:  unpublished, affects: needingUnpublished}
 		if strings.HasPrefix(p.Name, "aws-iso") {
 			smallest.lacks, smallest.affects = isolated, []string{"guarded", "-web-"}
 			standard.lacks = slices.Concat(standard.lacks, isolated)
@@ -172,8 +179,8 @@ func liveUnder(t *testing.T, x *life, p attached) {
 	})
 }
 
-// TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly has policies that were attached long ago, without what later features need. Unless
-// every fault is tried, each is tried in the life that needs those actions.
+// TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly has policies that were attached long ago,
+// without what later features need. Unless every fault is tried, each is tried in the life that needs those actions.
 func TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly(t *testing.T) {
 	t.Parallel()
 	current := lab.Besides(iampolicy.Standard("aws"), iampolicy.Certificates("aws"))
@@ -183,16 +190,25 @@ func TestAClusterLivesUnderAnOlderPolicyAndLacksWhatNeedsNewerActionsOnly(t *tes
 		in int // of lives
 	}{
 		{attached{name: "without trust stores", lacks: []string{"elasticloadbalancing:DescribeTrustStores"}}, 0},
-		{attached{name: "without attributes of listeners", lacks: []string{"elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:ModifyListenerAttributes"}}, 0},
-		{attached{name: "without writing attributes of listeners", lacks: []string{"elasticloadbalancing:ModifyListenerAttributes"}, affects: []string{"shop-web-"}}, 0},
-		{attached{name: "without capacity", lacks: []string{"elasticloadbalancing:DescribeCapacityReservation", "elasticloadbalancing:ModifyCapacityReservation"}}, 0},
+		{attached{name: "without attributes of listeners", lacks: []string{"elasticloadbalancing:DescribeListenerAttributes",
+			"elasticloadbalancing:ModifyListenerAttributes"}}, 0},
+		{attached{name: "without writing attributes of listeners", lacks: []string{
+			"elasticloadbalancing:ModifyListenerAttributes"}, affects: []string{"shop-web-"}}, 0},
+		{attached{name: "without capacity", lacks: []string{"elasticloadbalancing:DescribeCapacityReservation",
+			"elasticloadbalancing:ModifyCapacityReservation"}}, 0},
 		{attached{name: "without pools of addresses", affects: []string{"outpost"},
-			lacks: []string{"elasticloadbalancing:ModifyIpPools", "ec2:DescribeIpamPools", "ec2:DescribeCoipPools", "ec2:GetCoipPoolUsage"}}, 1},
-		{attached{name: "without route tables", lacks: []string{"ec2:DescribeRouteTables"}, affects: []string{"login", "borrowed", "front", "6703f25e68", "edge", "web", "security group pods"}}, 1},
-		{attached{name: "without security groups of others", lacks: []string{"ec2:GetSecurityGroupsForVpc"}, affects: []string{"borrowed"}}, 1},
-		{attached{name: "without priorities of rules", lacks: []string{"elasticloadbalancing:SetRulePriorities"}, affects: []string{"shop-web-"}}, 0},
-		{attached{name: "without tags of listeners and rules", policy: withoutStatement(current, tagsListeners), lacks: tagging, tries: perResource, affects: everything}, 1},
-		{attached{name: "without tags at creation", policy: withoutStatement(current, tagsCreated), lacks: tagging, tries: perResource, affects: everything}, 1},
+			lacks: []string{"elasticloadbalancing:ModifyIpPools", "ec2:DescribeIpamPools", "ec2:DescribeCoipPools",
+				"ec2:GetCoipPoolUsage"}}, 1},
+		{attached{name: "without route tables", lacks: []string{"ec2:DescribeRouteTables"}, affects: []string{
+			"login", "borrowed", "front", "6703f25e68", "edge", "web", "security group pods"}}, 1},
+		{attached{name: "without security groups of others", lacks: []string{"ec2:GetSecurityGroupsForVpc"},
+			affects: []string{"borrowed"}}, 1},
+		{attached{name: "without priorities of rules", lacks: []string{"elasticloadbalancing:SetRulePriorities"},
+			affects: []string{"shop-web-"}}, 0},
+		{attached{name: "without tags of listeners and rules", policy: withoutStatement(current, tagsListeners),
+			lacks: tagging, tries: perResource, affects: everything}, 1},
+		{attached{name: "without tags at creation", policy: withoutStatement(current, tagsCreated), lacks: tagging,
+			tries: perResource, affects: everything}, 1},
 	} {
 		if p.partition = "aws"; p.policy.Statement == nil {
 			p.policy = without(current, p.lacks...)
@@ -228,25 +244,31 @@ var restDenials = map[string]struct {
 	affects []string
 	often   bool // in every run; others are like one of these
 }{
-	"cognito-idp:DescribeUserPoolClient":         {[]string{"login"}, true},
-	"ec2:DescribeAddresses":                      {[]string{"edge"}, true},
-	"ec2:DescribeManagedPrefixLists":             {nil, true},
-	"ec2:DescribeNetworkInterfaces":              {[]string{"security group pods"}, true},
-	"ec2:DescribeRouteTables":                    {[]string{"login", "borrowed", "front", "6703f25e68", "edge", "web", "security group pods"}, false}, // an older policy lacks it
+	"cognito-idp:DescribeUserPoolClient": {[]string{"login"}, true},
+	"ec2:DescribeAddresses":              {[]string{"edge"}, true},
+	"ec2:DescribeManagedPrefixLists":     {nil, true},
+	"ec2:DescribeNetworkInterfaces":      {[]string{"security group pods"}, true},
+	// an older policy lacks it
+	"ec2:DescribeRouteTables": {[]string{"login", "borrowed", "front", "6703f25e68", "edge", "web",
+		"security group pods"}, false},
 	"elasticloadbalancing:DescribeAccountLimits": {nil, true},
 	"elasticloadbalancing:CreateTrustStore":      {[]string{"-web-"}, true},
-	"elasticloadbalancing:DeleteTrustStore":      {[]string{"-web-", "k8s-traffic-"}, true}, // the backend group stays with a Gateway that cannot go
-	"elasticloadbalancing:ModifyTrustStore":      {[]string{"-web-"}, false},
-	"s3:DeleteObject":                            {[]string{"-web-", "k8s-traffic-"}, false},
-	"s3:GetObject":                               {[]string{"-web-"}, false},
-	"s3:PutObject":                               {[]string{"-web-"}, true},
+	// the backend group stays with a Gateway that cannot go
+	"elasticloadbalancing:DeleteTrustStore": {[]string{"-web-", "k8s-traffic-"}, true},
+	"elasticloadbalancing:ModifyTrustStore": {[]string{"-web-"}, false},
+	"s3:DeleteObject":                       {[]string{"-web-", "k8s-traffic-"}, false},
+	"s3:GetObject":                          {[]string{"-web-"}, false},
+	"s3:PutObject":                          {[]string{"-web-"}, true},
 }
 
-// TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied denies what TestEachOperationInTurnMayBeDeniedFailOrBeThrottled cannot.
+// TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied denies what TestEachOperationInTurnMayBeDeniedFailOrBeThrottled
+// cannot.
 func TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied(t *testing.T) {
 	t.Parallel()
 	for action := range lab.Uncalled {
-		if _, denied := restDenials[action]; !denied && action != "sts:GetCallerIdentity" && action != "sts:AssumeRole" && action != "tag:GetResources" { // uncalled says where these are
+		// uncalled says where these are
+		if _, denied := restDenials[action]; !denied && action != "sts:GetCallerIdentity" && action != "sts:AssumeRole" &&
+			action != "tag:GetResources" {
 			t.Errorf("%s is denied in no life", action)
 		}
 	}
@@ -258,12 +280,14 @@ func TestEachActionThatTheFirstLifeDoesNotNeedMayBeDenied(t *testing.T) {
 			t.Errorf("%s is denied in the first life", action)
 		}
 		if (lab.EveryFault || d.often) && sample.Next() {
-			liveUnder(t, lives[1], attached{name: action, partition: "aws", policy: without(full, action), lacks: []string{action}, affects: d.affects})
+			liveUnder(t, lives[1], attached{name: action, partition: "aws", policy: without(full, action), lacks: []string{
+				action}, affects: d.affects})
 		}
 	}
 }
 
-// TestBindingsOfUsersLiveUnderThePolicyForThem has TargetGroupBindings alone, without rules of security groups. What is left of load balancers is looked for in vain.
+// TestBindingsOfUsersLiveUnderThePolicyForThem has TargetGroupBindings alone, without rules of security groups. What is
+// left of load balancers is looked for in vain.
 func TestBindingsOfUsersLiveUnderThePolicyForThem(t *testing.T) {
 	t.Parallel()
 	var r *lab.Role
@@ -294,18 +318,22 @@ func TestBindingsOfUsersLiveUnderThePolicyForThem(t *testing.T) {
 		delete(r.Denied, "elasticloadbalancing:"+action)
 	}
 	if told := l.Troubles(0); len(told) > 0 || len(r.Denied) > 0 || unreleased > 0 {
-		t.Errorf("denied are %v, warnings %v, the shared group is counted as not released %d times", r.Denied, told, unreleased)
+		t.Errorf("denied are %v, warnings %v, the shared group is counted as not released %d times", r.Denied,
+			told, unreleased)
 	}
 }
 
-// TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly gives target groups the tags that version 1 of the existing controller wrote.
+// TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly gives target groups the tags that
+// version 1 of the existing controller wrote.
 func TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOnly(t *testing.T) {
 	t.Parallel()
 	const action = "elasticloadbalancing:DeleteTargetGroup"
-	for name, addition := range map[string]iampolicy.Document{"with the addition": iampolicy.Migration("aws"), "without": {}} {
+	for name, addition := range map[string]iampolicy.Document{"with the addition": iampolicy.Migration("aws"),
+		"without": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{}, lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("s0"), lab.Service("s1"))
+			l := lab.New(t, account.Profile{}, lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+				lab.Service("s0"), lab.Service("s1"))
 			r := l.Hold(lab.Besides(iampolicy.Standard("aws"), addition))
 			for n, service := range []string{"s0", "s1"} {
 				l.Create(lab.ChaosEndpoints(service, "a", lab.SoakAddress(n, 0))...)
@@ -314,9 +342,11 @@ func TestTargetGroupsOfVersion1AreDeletedUnderTheStandardPolicyWithItsAdditionOn
 			r.During(func() { l.CrashWait(5 * time.Minute) })
 			groups := l.Sim.Resources().TargetGroups
 			for _, tg := range groups {
-				_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{tg.ARN}, Tags: []elbtypes.Tag{{Key: aws.String(naming.LegacyClusterTag), Value: aws.String("demo-cluster")}}})
+				_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{tg.ARN},
+					Tags: []elbtypes.Tag{{Key: aws.String(naming.LegacyClusterTag), Value: aws.String("demo-cluster")}}})
 				l.Must(err)
-				_, err = l.Sim.Balancing.RemoveTags(t.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{tg.ARN}, TagKeys: []string{naming.ClusterTag}})
+				_, err = l.Sim.Balancing.RemoveTags(t.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{tg.ARN},
+					TagKeys: []string{naming.ClusterTag}})
 				l.Must(err)
 			}
 			l.Restart()

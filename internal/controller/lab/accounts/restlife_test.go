@@ -10,14 +10,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// lifeOfTheRest needs what LifeOfMany does not: subnets without roles in tags, pods with interfaces of their own, logins, certificates of IAM,
-// security groups of another account, addresses of customers, more rules than AWS admits by default, and Gateways with addresses and authorities.
+// lifeOfTheRest needs what LifeOfMany does not: subnets without roles in tags, pods with interfaces of their own,
+// logins, certificates of IAM, security groups of another account, addresses of customers, more rules than AWS admits
+// by default, and Gateways with addresses and authorities.
 var lifeOfTheRest = []lab.Stage{
 	{Name: "created", Does: func(l *lab.Lab) {
-		l.Create(lab.Ingress("login", map[string]string{"certificate-arn": lab.CrashCertificate + "," + lab.ServerCertificate, "listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test", "security-group-prefix-lists": "pl-0a1de0000000000a1",
-			"auth-idp-cognito": `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
-		l.Create(lab.Ingress("outpost", map[string]string{"customer-owned-ipv4-pool": "ipv4pool-coip-0a1de000000000001", "subnets": lab.OutpostSubnet}, "s1"))
-		l.Create(lab.Ingress("borrowed", map[string]string{"security-groups": groupNamed(l, lab.SharedGroup), "manage-backend-security-group-rules": "true"}, "s1"))
+		l.Create(lab.Ingress("login", map[string]string{"certificate-arn": lab.CrashCertificate + "," + lab.ServerCertificate,
+			"listen-ports": `[{"HTTPS":443}]`, "auth-type": "cognito", "tags": "stage=test",
+			"security-group-prefix-lists": "pl-0a1de0000000000a1",
+			"auth-idp-cognito":            `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
+		l.Create(lab.Ingress("outpost", map[string]string{"customer-owned-ipv4-pool": "ipv4pool-coip-0a1de000000000001",
+			"subnets": lab.OutpostSubnet}, "s1"))
+		l.Create(lab.Ingress("borrowed", map[string]string{"security-groups": groupNamed(l, lab.SharedGroup),
+			"manage-backend-security-group-rules": "true"}, "s1"))
 		l.Create(lab.Paths("wide", 101, "s1")) // one rule more than AWS's default
 		l.Apply(lab.RestGateways)
 	}},
@@ -59,7 +64,8 @@ func untagListeners(l *lab.Lab, name string) {
 			continue
 		}
 		for _, li := range lb.Listeners {
-			_, err := l.Sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{li.ARN}, TagKeys: []string{naming.ClusterTag}})
+			_, err := l.Sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{li.ARN},
+				TagKeys: []string{naming.ClusterTag}})
 			l.Must(err)
 		}
 	}

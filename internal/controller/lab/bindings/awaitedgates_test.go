@@ -13,13 +13,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-// TestNewPodsAwaitNoBindingAfterAnEditThatKeepsTheTargetGroup edits what the names of target groups hold. A pod with a gate for a binding that never comes
-// would never be ready.
+// TestNewPodsAwaitNoBindingAfterAnEditThatKeepsTheTargetGroup edits what the names of target groups hold. A pod with a
+// gate for a binding that never comes would never be ready.
 func TestNewPodsAwaitNoBindingAfterAnEditThatKeepsTheTargetGroup(t *testing.T) {
 	t.Parallel()
 	web := lab.Service("web")
 	web.Spec.Selector = map[string]string{"app": "web"}
-	l := lab.New(t, account.Profile{}, lab.Class(), web, lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), web, lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: web.Spec.Selector}}
 	look := func(edit string) {
 		t.Helper()

@@ -31,7 +31,8 @@ import (
 func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DeregisterTargets", Code: "AccessDenied", Status: 403, Message: "not authorized to perform: elasticloadbalancing:DeregisterTargets"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DeregisterTargets", Code: "AccessDenied", Status: 403,
+		Message: "not authorized to perform: elasticloadbalancing:DeregisterTargets"})
 	l.Must(err)
 	l.Must(l.Client.Delete(t.Context(), b))
 	for range 3 {
@@ -41,7 +42,8 @@ func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
 	}
 	l.ToldOnce("bound FailedCleanup: ")
 	l.Get(b, "bound")
-	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "False" || c.Reason != "FailedCleanup" || !strings.Contains(c.Message, "DeregisterTargets") {
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "False" ||
+		c.Reason != "FailedCleanup" || !strings.Contains(c.Message, "DeregisterTargets") {
 		t.Errorf("condition %+v", c)
 	}
 	l.Sim.Gate.ClearFaults()
@@ -94,10 +96,12 @@ func TestABindingThatMayNotNameItsRoleIsReportedUnservedKeepsItsRulesAndGoes(t *
 	if l.Get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
-	if !l.Bound.Networking.Table.Knows("shop/bound") || !slices.Equal(l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080"}) {
+	if !l.Bound.Networking.Table.Knows("shop/bound") || !slices.Equal(l.Admitted(lab.NodeGroup),
+		[]string{lab.Peer + " 8080-8080"}) {
 		t.Errorf("its rules: %v", l.Admitted(lab.NodeGroup))
 	}
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "of another account"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403,
+		Message: "of another account"})
 	l.Must(err)
 	l.Must(l.Client.Delete(t.Context(), b))
 	l.Settle()
@@ -134,7 +138,8 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 			t.Fatalf("%s: targets %v, rules %v", name, served, admitted)
 		}
 		l.Bound.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-			Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object,
+				opts ...client.GetOption) error {
 				if c.fails(o) {
 					return refusal
 				}
@@ -165,8 +170,10 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 // denyingTargets is Elastic Load Balancing that registers nothing; its error is as the SDK's client returns it.
 type denyingTargets struct{ awsclient.ELBV2 }
 
-func (denyingTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
-	return nil, &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "RegisterTargets", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}}
+func (denyingTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (
+	*elbv2.RegisterTargetsOutput, error) {
+	return nil, &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "RegisterTargets",
+		Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}}
 }
 
 // TestPassesOverABindingCountWhatTheyFindAndWhatFails has AWS refuse targets, and then a Service that is gone.

@@ -28,7 +28,8 @@ import (
 
 func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Service("other"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Service("other"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50", "10.0.128.51")...)
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
 	older := lab.Binding(arn, v1beta1.TargetTypeIP)
@@ -46,7 +47,9 @@ func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {
 	}
 	l.Settle()
 	serves("both are there", both)
-	if told := strings.Join(l.Events, "\n"); strings.Count(told, "is already bound to TargetGroupBinding shop/bound, which is older") != 1 || !strings.Contains(told, "a-second FailedReconcile") {
+	if told := strings.Join(l.Events, "\n"); strings.Count(told,
+		"is already bound to TargetGroupBinding shop/bound, which is older") != 1 ||
+		!strings.Contains(told, "a-second FailedReconcile") {
 		t.Errorf("told:\n%s", told)
 	}
 
@@ -103,7 +106,8 @@ func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsReportedOnc
 	_, err := l.Round() // they are completed
 	l.Must(err)
 	l.Settle()
-	l.ToldOnce("a-second FailedReconcile: TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
+	l.ToldOnce("a-second FailedReconcile: TargetGroup " + arn +
+		" is already bound to TargetGroupBinding shop/bound, which is older")
 	woken := &wokenBindings{}
 	l.Bound.Waker.SetQueue(woken)
 	l.Must(l.Client.Delete(t.Context(), older))
@@ -150,8 +154,8 @@ func TestABindingThatCannotBeCompletedIsReportedAndTriedSeldom(t *testing.T) {
 	}
 }
 
-// TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits lets the API server take nothing that completes the second binding until
-// the first is gone.
+// TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits lets the API server take nothing that completes the second
+// binding until the first is gone.
 func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -163,13 +167,21 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 		"that leaves all else to AWS": {func(w *v1beta1.TargetGroupBinding) {
 			w.Spec.TargetType, w.Spec.TargetGroupProtocol, w.Spec.IPAddressType, w.Spec.VpcID = nil, nil, nil, ""
 		}, false, true},
-		"that goes as well":       {func(*v1beta1.TargetGroupBinding) {}, true, false},
-		"of another group":        {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetGroupName = "the" }, false, false},
-		"of another type":         {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetType = ptr.To(v1beta1.TargetTypeInstance) }, false, false},
-		"of another protocol":     {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS")) }, false, false},
-		"of the other family":     {func(w *v1beta1.TargetGroupBinding) { w.Spec.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) }, false, false},
-		"of another VPC":          {func(w *v1beta1.TargetGroupBinding) { w.Spec.VpcID = "vpc-0a1de0000000000ff" }, false, false},
-		"that contradicts itself": {func(w *v1beta1.TargetGroupBinding) { w.Spec.NodeSelector = &metav1.LabelSelector{} }, false, false},
+		"that goes as well": {func(*v1beta1.TargetGroupBinding) {}, true, false},
+		"of another group":  {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetGroupName = "the" }, false, false},
+		"of another type": {func(w *v1beta1.TargetGroupBinding) {
+			w.Spec.TargetType = ptr.To(v1beta1.TargetTypeInstance)
+		}, false, false},
+		"of another protocol": {func(w *v1beta1.TargetGroupBinding) {
+			w.Spec.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS"))
+		}, false, false},
+		"of the other family": {func(w *v1beta1.TargetGroupBinding) {
+			w.Spec.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6)
+		}, false, false},
+		"of another VPC": {func(w *v1beta1.TargetGroupBinding) { w.Spec.VpcID = "vpc-0a1de0000000000ff" },
+			false, false},
+		"that contradicts itself": {func(w *v1beta1.TargetGroupBinding) { w.Spec.NodeSelector = &metav1.LabelSelector{} },
+			false, false},
 		"in another account": {func(w *v1beta1.TargetGroupBinding) {
 			w.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
 		}, false, false},
@@ -183,9 +195,11 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			l.Create(waiting)
 			direct := l.Client
 			l.Bound.Writes.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
-				Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+				Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch,
+					opts ...client.PatchOption) error {
 					if x, ok := o.(*v1beta1.TargetGroupBinding); ok && x.Name == "waiting" && x.Spec.TargetGroupARN != "" {
-						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "waiting", errors.New("bound already"))
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "waiting",
+							errors.New("bound already"))
 					}
 					return inner.Patch(ctx, o, p, opts...)
 				},
@@ -205,7 +219,8 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 				t.Fatal("it does not go")
 			}
 			want := []string{"10.0.128.50:8080"}
-			if got := l.Targets(b.Spec.TargetGroupARN); slices.Equal(got, want) != c.stay || slices.Contains(woken.names, "waiting") != c.stay {
+			if got := l.Targets(b.Spec.TargetGroupARN); slices.Equal(got, want) != c.stay ||
+				slices.Contains(woken.names, "waiting") != c.stay {
 				t.Fatalf("targets %v, woken %v", got, woken.names)
 			}
 			if !c.stay {

@@ -21,7 +21,8 @@ import (
 // copiedLab is a load balancer of shop whose binding serves, with a Service of the same name in namespace zz.
 func copiedLab(t *testing.T) (l *lab.Lab, original v1beta1.TargetGroupBinding) {
 	t.Helper()
-	l = lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l = lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	staging := lab.Service("web")
 	staging.Namespace, staging.UID = "zz", "uid-zz"
@@ -49,7 +50,9 @@ func TestACopyOfABindingInAnotherNamespaceChangesNothing(t *testing.T) {
 		"older, without labels": func(c *v1beta1.TargetGroupBinding) {
 			c.Labels, c.CreationTimestamp = nil, metav1.NewTime(time.Unix(1, 0))
 		},
-		"that names it by name":   func(c *v1beta1.TargetGroupBinding) { c.Spec.TargetGroupName, c.Spec.TargetGroupARN = c.Name, "" },
+		"that names it by name": func(c *v1beta1.TargetGroupBinding) {
+			c.Spec.TargetGroupName, c.Spec.TargetGroupARN = c.Name, ""
+		},
 		"of another Service name": func(c *v1beta1.TargetGroupBinding) { c.Spec.ServiceRef.Name = "gone" },
 	} {
 		for _, restarted := range []bool{false, true} {
@@ -81,8 +84,10 @@ func TestACopyOfABindingInAnotherNamespaceChangesNothing(t *testing.T) {
 				if c.DeletionTimestamp != nil || lab.Ready(c) {
 					t.Errorf("the copy: %+v", c)
 				}
-				l.ToldOnce("already bound to TargetGroupBinding shop/" + original.Name + ", in the namespace of the object that it was made for; this one registers and deregisters nothing")
-				if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.TargetGroupBound)+"]") != 1 || strings.Contains(told, "shop/"+original.Name+" FailedReconcile") {
+				l.ToldOnce("already bound to TargetGroupBinding shop/" + original.Name +
+					", in the namespace of the object that it was made for; this one registers and deregisters nothing")
+				if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.TargetGroupBound)+"]") != 1 ||
+					strings.Contains(told, "shop/"+original.Name+" FailedReconcile") {
 					t.Errorf("told:\n%s", told)
 				}
 
@@ -101,7 +106,9 @@ func TestACopyOfABindingInAnotherNamespaceChangesNothing(t *testing.T) {
 func TestACopyOfABindingDoesNotServeWhileTheOriginalIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	l, original := copiedLab(t)
-	l.Create(lab.CopyOf(original, func(c *v1beta1.TargetGroupBinding) { c.CreationTimestamp = metav1.NewTime(time.Unix(1, 0)) }))
+	l.Create(lab.CopyOf(original, func(c *v1beta1.TargetGroupBinding) {
+		c.CreationTimestamp = metav1.NewTime(time.Unix(1, 0))
+	}))
 	l.Settle(lab.Key("front"))
 	l.Must(l.Client.Delete(t.Context(), &original))
 	_, err := l.Round()
@@ -133,16 +140,19 @@ func TestACopyOfABindingStaysWhenItsLoadBalancerGoes(t *testing.T) {
 	}
 }
 
-// TestABindingThatSharesATargetGroupOfAStackServesBesideItsOwn has a user in another namespace bind the target group of a stack
-// that shares it.
+// TestABindingThatSharesATargetGroupOfAStackServesBesideItsOwn has a user in another namespace bind the target group of
+// a stack that shares it.
 func TestABindingThatSharesATargetGroupOfAStackServesBesideItsOwn(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
 		lab.Ingress("front", map[string]string{"multi-cluster-target-group": "true"}, "web"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
 	original := l.AllBindings()[0]
-	own := lab.CopyOf(original, func(c *v1beta1.TargetGroupBinding) { c.Labels, c.Name, c.UID = nil, "mine", types.UID("uid-mine") })
+	own := lab.CopyOf(original, func(c *v1beta1.TargetGroupBinding) {
+		c.Labels, c.Name, c.UID = nil, "mine", types.UID("uid-mine")
+	})
 	svc := lab.Service("web")
 	svc.Namespace = "zz"
 	pods := lab.Pods("a", "10.0.128.66")
@@ -157,7 +167,8 @@ func TestABindingThatSharesATargetGroupOfAStackServesBesideItsOwn(t *testing.T) 
 	}
 	l.Create(append(pods, svc, own)...)
 	l.Settle(lab.Key("front"))
-	if got := l.Targets(original.Spec.TargetGroupARN); !slices.Equal(got, []string{"10.0.128.50:8080", "10.0.128.66:8080"}) {
+	if got := l.Targets(original.Spec.TargetGroupARN); !slices.Equal(got,
+		[]string{"10.0.128.50:8080", "10.0.128.66:8080"}) {
 		t.Errorf("targets %v\n%s", got, strings.Join(l.Events, "\n"))
 	}
 }

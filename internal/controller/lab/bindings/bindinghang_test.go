@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestACallThatHangsDelaysNoOtherChangeOfItsBinding has a pass end while its registration hangs, and the next pass deregister.
+// TestACallThatHangsDelaysNoOtherChangeOfItsBinding has a pass end while its registration hangs, and the next pass
+// deregister.
 func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
 	t.Parallel()
 	for _, hangs := range []string{"RegisterTargets", "DeregisterTargets"} {
@@ -30,8 +31,11 @@ func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
 			if r := binding(l); r.RequeueAfter != 0 {
 				t.Errorf("%+v: the end of the calls brings the binding back", r)
 			}
-			<-progress                                                                                                               // the call that does not hang has ended
-			want := map[string][]string{"RegisterTargets": {}, "DeregisterTargets": {"10.0.128.50:8080", "10.0.128.51:8080"}}[hangs] // of the first, only the deregistration
+			// the call that does not hang has ended
+			<-progress
+			// of the first, only the deregistration
+			want := map[string][]string{"RegisterTargets": {}, "DeregisterTargets": {"10.0.128.50:8080",
+				"10.0.128.51:8080"}}[hangs]
 			if got := l.Targets(b.Spec.TargetGroupARN); len(got) != len(want) || len(want) > 0 && !slices.Equal(got, want) {
 				t.Errorf("registered %v, want %v", got, want)
 			}

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAResyncReadsTargetsAgainOnlyWhereNothingElseDoes: with the sweep, thousands of target groups must not be described at once.
+// TestAResyncReadsTargetsAgainOnlyWhereNothingElseDoes: with the sweep, thousands of target groups must not be
+// described at once.
 func TestAResyncReadsTargetsAgainOnlyWhereNothingElseDoes(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))

@@ -26,7 +26,8 @@ import (
 // binding makes a pass over the binding of BoundLab.
 func binding(l *lab.Lab) reconcile.Result {
 	l.Helper()
-	r, err := l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
+	r, err := l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKey{
+		Namespace: "shop", Name: "bound"}})
 	l.Must(err)
 	return r
 }
@@ -37,11 +38,15 @@ func TestARegistrationThatFailsIsTriedAgainAsSoonAsItMaySucceed(t *testing.T) {
 		fault  gate.Fault
 		pauses []time.Duration
 	}{
-		"an error of the service": {gate.Fault{Code: "InternalFailure", Status: 500}, []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}},
-		"AWS's own time":          {gate.Fault{Kind: "throttled"}, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}},
-		"a permission":            {gate.Fault{Code: "AccessDenied", Status: 403}, []time.Duration{15 * time.Second, 30 * time.Second, time.Minute}},
+		"an error of the service": {gate.Fault{Code: "InternalFailure", Status: 500}, []time.Duration{200 * time.Millisecond,
+			400 * time.Millisecond, 800 * time.Millisecond}},
+		"AWS's own time": {gate.Fault{Kind: "throttled"}, []time.Duration{time.Second, 2 * time.Second,
+			4 * time.Second}},
+		"a permission": {gate.Fault{Code: "AccessDenied", Status: 403}, []time.Duration{
+			15 * time.Second, 30 * time.Second, time.Minute}},
 		// The same targets are sent again after two minutes; the passes before then are for targets that failed otherwise.
-		"a mistake": {gate.Fault{Code: "ValidationError", Status: 400}, []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 15 * time.Second}},
+		"a mistake": {gate.Fault{Code: "ValidationError", Status: 400}, []time.Duration{15 * time.Second, 30 * time.Second,
+			time.Minute, 15 * time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,13 +100,14 @@ func TestANodeThatTheCacheLearnsOfWakesTheBindingsThatMissedIt(t *testing.T) {
 		t.Errorf("registered %v", got)
 	}
 	q := &wokenBindings{}
-	if l.Bound.NodeEvent().Create(t.Context(), event.CreateEvent{Object: lab.Node("late", "aws:///z/i-1")}, q); len(q.names) > 0 {
+	if l.Bound.NodeEvent().Create(t.Context(), event.CreateEvent{Object: lab.Node("late", "aws:///z/i-1")}, q); len(
+		q.names) > 0 {
 		t.Errorf("%v woken though nothing is missed any more", q.names)
 	}
 }
 
-// TestAVPCThatCannotBeReadKeepsNoTargetWaiting has every read of EC2 hang. Its bubble's time stands for the real one, in which reads of the account are given
-// up after a minute.
+// TestAVPCThatCannotBeReadKeepsNoTargetWaiting has every read of EC2 hang. Its bubble's time stands for the real one,
+// in which reads of the account are given up after a minute.
 func TestAVPCThatCannotBeReadKeepsNoTargetWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,14 +130,16 @@ func TestAVPCThatCannotBeReadKeepsNoTargetWaiting(t *testing.T) {
 	})
 }
 
-// TestABindingWaitsForItsStackOnceItsTargetGroupIsGone is what a process sees that starts between the deletion of a target group and that of its binding.
+// TestABindingWaitsForItsStackOnceItsTargetGroupIsGone is what a process sees that starts between the deletion of a
+// target group and that of its binding.
 func TestABindingWaitsForItsStackOnceItsTargetGroupIsGone(t *testing.T) {
 	t.Parallel()
 	l, b := lab.BoundLab(t)
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
 	b.Labels = naming.Labels(lab.FrontKey)
 	l.Must(l.Client.Update(t.Context(), b))
-	_, err := l.Sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: &b.Spec.TargetGroupARN})
+	_, err := l.Sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{
+		TargetGroupArn: &b.Spec.TargetGroupARN})
 	l.Must(err)
 	l.Create(lab.Pods("b", "10.0.128.51")...)
 	for pass, want := range []int{0, 1} {

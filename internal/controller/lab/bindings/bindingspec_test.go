@@ -18,29 +18,42 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// TestTheSpecOfABindingMustBeWhatItsTargetGroupIs leaves something to the target group, so that it is read, and nothing is written
-// where the rest does not fit.
+// TestTheSpecOfABindingMustBeWhatItsTargetGroupIs leaves something to the target group, so that it is read, and nothing
+// is written where the rest does not fit.
 func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*v1beta1.TargetGroupBindingSpec)
 		says   string
 	}{
-		"the protocol":              {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS")) }, "protocol differs (got HTTPS, expected HTTP) (spec.targetGroupProtocol)"},
-		"the type":                  {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetType = ptr.To(v1beta1.TargetTypeInstance) }, "is ip, not instance (spec.targetType)"},
-		"the family":                {func(s *v1beta1.TargetGroupBindingSpec) { s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) }, "invalid IP address type ipv6 for TargetGroup"},
-		"the VPC":                   {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" }, "invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
-		"a selector of nodes":       {func(s *v1beta1.TargetGroupBindingSpec) { s.NodeSelector = &metav1.LabelSelector{} }, "cannot set NodeSelector when TargetType is ip (spec.nodeSelector)"},
-		"a function":                {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "function" }, "unsupported TargetType: lambda (spec.targetType)"},
-		"a group that is not there": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "nobodys" }, "target group nobodys: "},
-		"a name of a shared group":  {func(s *v1beta1.TargetGroupBindingSpec) { s.MultiClusterTargetGroup = true }, "must be named by its ARN (spec.targetGroupARN)"},
-		"neither":                   {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "" }, "must specify these fields: either TargetGroupARN or TargetGroupName (spec.targetGroupARN)"},
+		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) {
+			s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS"))
+		}, "protocol differs (got HTTPS, expected HTTP) (spec.targetGroupProtocol)"},
+		"the type": {func(s *v1beta1.TargetGroupBindingSpec) {
+			s.TargetType = ptr.To(v1beta1.TargetTypeInstance)
+		}, "is ip, not instance (spec.targetType)"},
+		"the family": {func(s *v1beta1.TargetGroupBindingSpec) {
+			s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6)
+		}, "invalid IP address type ipv6 for TargetGroup"},
+		"the VPC": {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" },
+			"invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
+		"a selector of nodes": {func(s *v1beta1.TargetGroupBindingSpec) { s.NodeSelector = &metav1.LabelSelector{} },
+			"cannot set NodeSelector when TargetType is ip (spec.nodeSelector)"},
+		"a function": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "function" },
+			"unsupported TargetType: lambda (spec.targetType)"},
+		"a group that is not there": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "nobodys" },
+			"target group nobodys: "},
+		"a name of a shared group": {func(s *v1beta1.TargetGroupBindingSpec) { s.MultiClusterTargetGroup = true },
+			"must be named by its ARN (spec.targetGroupARN)"},
+		"neither": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupName = "" },
+			"must specify these fields: either TargetGroupARN or TargetGroupName (spec.targetGroupARN)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 			l.TargetGroup(elbtypes.TargetTypeEnumIp)
-			_, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String("function"), TargetType: elbtypes.TargetTypeEnumLambda})
+			_, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String("function"),
+				TargetType: elbtypes.TargetTypeEnumLambda})
 			l.Must(err)
 			b := lab.Binding("", v1beta1.TargetTypeIP)
 			b.Finalizers = []string{naming.BindingFinalizer}
@@ -53,31 +66,37 @@ func TestTheSpecOfABindingMustBeWhatItsTargetGroupIs(t *testing.T) {
 				l.Must(err)
 			}
 			l.ToldOnce(c.says)
-			if l.Get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") || b.Spec.TargetGroupARN != before.TargetGroupARN || (b.Spec.TargetType == nil) != (before.TargetType == nil) {
+			if l.Get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") ||
+				b.Spec.TargetGroupARN != before.TargetGroupARN || (b.Spec.TargetType == nil) != (before.TargetType == nil) {
 				t.Errorf("%+v, %+v", b.Spec, b.Status.Conditions)
 			}
 		})
 	}
 }
 
-// TestACompleteBindingIsComparedWithItsTargetGroup has every field of the spec set, so that nothing is left to the target group, and has pods
-// that would be registered.
+// TestACompleteBindingIsComparedWithItsTargetGroup has every field of the spec set, so that nothing is left to the
+// target group, and has pods that would be registered.
 func TestACompleteBindingIsComparedWithItsTargetGroup(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*v1beta1.TargetGroupBindingSpec)
 		says   string
 	}{
-		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("TCP")) }, "protocol differs (got TCP, expected HTTP) (spec.targetGroupProtocol)"},
-		"the type":     {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetType = ptr.To(v1beta1.TargetTypeInstance) }, "is ip, not instance (spec.targetType)"},
-		"the family":   {func(s *v1beta1.TargetGroupBindingSpec) { s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) }, "invalid IP address type ipv6 for TargetGroup"},
-		"the VPC":      {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" }, "invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
+		"the protocol": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetGroupProtocol = ptr.To(v1beta1.Protocol("TCP")) },
+			"protocol differs (got TCP, expected HTTP) (spec.targetGroupProtocol)"},
+		"the type": {func(s *v1beta1.TargetGroupBindingSpec) { s.TargetType = ptr.To(v1beta1.TargetTypeInstance) },
+			"is ip, not instance (spec.targetType)"},
+		"the family": {func(s *v1beta1.TargetGroupBindingSpec) { s.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) },
+			"invalid IP address type ipv6 for TargetGroup"},
+		"the VPC": {func(s *v1beta1.TargetGroupBindingSpec) { s.VpcID = "vpc-0a1de0000000000ff" },
+			"invalid VpcID vpc-0a1de0000000000ff doesnt match VpcID from TargetGroup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, b := completeLab(t)
 			l.Settle()
-			if l.Get(b, "bound"); !meta.IsStatusConditionTrue(b.Status.Conditions, "Ready") || len(l.Targets(b.Spec.TargetGroupARN)) != 1 {
+			if l.Get(b, "bound"); !meta.IsStatusConditionTrue(b.Status.Conditions, "Ready") ||
+				len(l.Targets(b.Spec.TargetGroupARN)) != 1 {
 				t.Fatalf("a binding that is right: %+v, targets %v", b.Status.Conditions, l.Targets(b.Spec.TargetGroupARN))
 			}
 			c.change(&b.Spec)
@@ -116,7 +135,8 @@ func TestTheTargetGroupOfACompleteBindingIsReadOnce(t *testing.T) {
 		return n
 	}
 	// AWS does not tell: the targets are served, and it is asked again.
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "down", Action: "DescribeTargetGroups", Code: "InternalFailure", Status: 500})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "down", Action: "DescribeTargetGroups", Code: "InternalFailure",
+		Status: 500})
 	l.Must(err)
 	mark := l.Mark()
 	wait, err := l.Round()

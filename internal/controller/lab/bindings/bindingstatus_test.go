@@ -22,8 +22,10 @@ import (
 
 // writesStatus has each write of a status pass through a function.
 func writesStatus(c client.Client, f func(write func() error) error) client.Client {
-	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
-		SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+	//nolint:forcetypeassert // the fake client is one
+	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			return f(func() error { return inner.SubResource(sub).Patch(ctx, o, p, opts...) })
 		},
 	})
@@ -43,10 +45,12 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	go func() { _ = l.Bound.Writes.Start(t.Context()) }()
 	l.Get(b, "bound")
 	show := func(text string) {
-		_, err := l.Bound.Writes.Enqueue(objectwriter.Write{Object: b, Part: objectwriter.Status, Change: func(o client.Object) bool {
-			t, ok := o.(*v1beta1.TargetGroupBinding)
-			return ok && meta.SetStatusCondition(&t.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionFalse, Reason: "Test", Message: text})
-		}}, text)
+		_, err := l.Bound.Writes.Enqueue(objectwriter.Write{Object: b, Part: objectwriter.Status,
+			Change: func(o client.Object) bool {
+				t, ok := o.(*v1beta1.TargetGroupBinding)
+				return ok && meta.SetStatusCondition(&t.Status.Conditions, metav1.Condition{
+					Type: "Ready", Status: metav1.ConditionFalse, Reason: "Test", Message: text})
+			}}, text)
 		l.Must(err)
 	}
 	show("first")
@@ -93,7 +97,8 @@ func TestAStatusThatTheAPIServerRefusesIsReportedAndTriedAgain(t *testing.T) {
 		l.WriteObjects()
 		l.Clock.Advance(queue.LongestAPIPause)
 	}
-	if told := strings.Join(l.Events, "\n"); strings.Count(told, "[StatusNotWritten]") != 1 || strings.Contains(told, "Successfully") {
+	if told := strings.Join(l.Events, "\n"); strings.Count(told, "[StatusNotWritten]") != 1 ||
+		strings.Contains(told, "Successfully") {
 		t.Errorf("told:\n%s", told)
 	}
 	refuses = false

@@ -58,17 +58,19 @@ func TestEndpointsThatChangeGoBeforeWhatIsOnlyReportedOfOtherBindings(t *testing
 	u := urgencies{of: map[string]int{}}
 	l.Bound.Waker.SetQueue(u)
 	l.Bound.CallEnded(stack.ID{Namespace: "shop", Name: "told"})
-	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
+	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1",
+		ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 	after := before.DeepCopy()
 	after.ResourceVersion, after.Endpoints = "2", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}
-	l.Bound.ServiceEvent(func(client.Object) string { return "web" }, bindingpass.EndpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
+	l.Bound.ServiceEvent(func(client.Object) string { return "web" }, bindingpass.EndpointsChanged).Update(t.Context(),
+		event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
 	if len(u.of) != 2 || u.of["bound"] <= u.of["told"] {
 		t.Errorf("priorities %v", u.of)
 	}
 }
 
-// TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly fails if a pass looks through those of the whole namespace: with a thousand Services that
-// would be a million slices for a change of each.
+// TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly fails if a pass looks through those of the whole namespace: with
+// a thousand Services that would be a million slices for a change of each.
 func TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
@@ -99,7 +101,8 @@ func TestNodeThatTurnsWakesBindingsWithPodsOnIt(t *testing.T) {
 	t.Parallel()
 	a, b := lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Node("b", "aws:///us-west-2a/i-0a1de0000000000a2")
 	l := lab.New(t, account.Profile{}, lab.Service("web"), a, b)
-	l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+	l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp),
+		v1beta1.TargetTypeIP))...)
 	l.Settle()
 	for _, tc := range []struct {
 		node *corev1.Node
@@ -118,7 +121,8 @@ func TestNodeThatTurnsWakesBindingsWithPodsOnIt(t *testing.T) {
 
 func TestTargetsLeaveBeforeTheNodeOfTheirPodsDoes(t *testing.T) {
 	t.Parallel()
-	stays, leaves := lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Node("b", "aws:///us-west-2a/i-0a1de0000000000a2")
+	stays, leaves := lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		lab.Node("b", "aws:///us-west-2a/i-0a1de0000000000a2")
 	l := lab.New(t, account.Profile{}, lab.Service("web"), stays, leaves)
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.Create(append(append(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Pods("b", "10.0.128.60")...), b)...)

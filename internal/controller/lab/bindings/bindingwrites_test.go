@@ -24,7 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
-// slowAPI is an API server that takes writes to bindings and pods as long as it is told to, as the controller runs against it: writes are made beside passes.
+// slowAPI is an API server that takes writes to bindings and pods as long as it is told to, as the controller runs
+// against it: writes are made beside passes.
 type slowAPI struct {
 	*lab.Lab
 	hangs   atomic.Bool
@@ -52,7 +53,8 @@ func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
 		}
 	}
 	l.Bound.Writes.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			return errors.Join(slow(ctx), inner.Patch(ctx, o, p, opts...))
 		},
 	})
@@ -134,7 +136,8 @@ func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
 		t.Errorf("the target group was read %d times", described)
 	}
 	close(s.release)
-	await.Until(t, "spec and finalizer are written", func() bool { // of two writes to one object at the same time, the second may be refused and repeated
+	// of two writes to one object at the same time, the second may be refused and repeated
+	await.Until(t, "spec and finalizer are written", func() bool {
 		s.Clock.Advance(time.Millisecond)
 		s.Get(b, "bound")
 		return b.Spec.VpcID != "" && slices.Contains(b.Finalizers, naming.BindingFinalizer)
@@ -192,7 +195,8 @@ func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.
 			t.Error("deregistered once more")
 		}
 	}
-	if _, err := s.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err != nil {
+	if _, err := s.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err !=
+		nil {
 		t.Error(err)
 	}
 	if got := s.Bound.Remembered(); got["writes"]+got["ends"] > 0 {
@@ -205,7 +209,8 @@ func TestAWriteToABindingThatFailsIsReportedAndTriedAgain(t *testing.T) {
 	l, b := lab.BoundLab(t)
 	refuses := true
 	l.Bound.Writes.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if refuses {
 				return errors.New("the API server says no")
 			}

@@ -50,14 +50,16 @@ type limitedTargets struct {
 	limiter *awsclient.Limiter
 }
 
-func (c limitedTargets) RegisterTargets(ctx context.Context, in *elbv2.RegisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.RegisterTargetsOutput, err error) {
+func (c limitedTargets) RegisterTargets(ctx context.Context, in *elbv2.RegisterTargetsInput,
+	_ ...func(*elbv2.Options)) (out *elbv2.RegisterTargetsOutput, err error) {
 	return out, c.limiter.Do(ctx, awsclient.ServiceELBV2, "RegisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.RegisterTargets(ctx, in)
 		return err
 	})
 }
 
-func (c limitedTargets) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.DeregisterTargetsOutput, err error) {
+func (c limitedTargets) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTargetsInput,
+	_ ...func(*elbv2.Options)) (out *elbv2.DeregisterTargetsOutput, err error) {
 	return out, c.limiter.Do(ctx, awsclient.ServiceELBV2, "DeregisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.DeregisterTargets(ctx, in)
 		return err
@@ -69,7 +71,8 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	l, _ := lab.BoundLab(t)
 	clients := l.Clients()
 	clients.ELBV2 = limitedTargets{clients.ELBV2, awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.Clock})}
-	registry := lab.NewRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.Inventory, Now: l.Clock.Now}.Write, l.Inventory)
+	registry := lab.NewRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.Inventory,
+		Now: l.Clock.Now}.Write, l.Inventory)
 	registry.Clock, registry.Lag = l.Clock, l.Bound.Metrics.ObserveTargetLag
 	l.Bound.Registry = registry
 	l.Settle()
@@ -84,7 +87,8 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	events := l.Bound.ServiceEvent(func(client.Object) string { return "web" }, bindingpass.EndpointsChanged)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})
 	l.Clock.Advance(200 * time.Millisecond)
-	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{}) // the first counts
+	// the first counts
+	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})
 
 	whole := l.Bound.Client // the cache fails once, which is part of the lag
 	l.Bound.Client = interceptor.NewClient(whole.(client.WithWatch), interceptor.Funcs{
@@ -95,13 +99,15 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 			return inner.List(ctx, o, opts...)
 		},
 	})
-	if _, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "bound"}}); err == nil {
+	if _, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{
+		Namespace: "shop", Name: "bound"}}); err == nil {
 		t.Error("nothing failed")
 	}
 	l.Bound.Client = whole
 	l.Clock.Advance(100 * time.Millisecond)
 	binding(l)
-	want := map[string]time.Duration{registrar.Register: 300 * time.Millisecond, registrar.Deregister: 300 * time.Millisecond}
+	want := map[string]time.Duration{registrar.Register: 300 * time.Millisecond, registrar.Deregister: 300 *
+		time.Millisecond}
 	if got := lags(l); !maps.Equal(got, want) {
 		t.Errorf("lags %v, want %v", got, want)
 	}

@@ -45,10 +45,12 @@ func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) 
 	restsAfterDraining(l)
 }
 
-// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain refuses the read right after the deregistration.
+// TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain refuses the read right after the
+// deregistration.
 func TestTheRulesOfABindingThatEndsStayWhileAWSDoesNotShowWhetherItsTargetsDrain(t *testing.T) {
 	t.Parallel()
-	l, _ := lab.DrainingLab(t, gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "no"})
+	l, _ := lab.DrainingLab(t, gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403,
+		Message: "no"})
 	keepsRulesWhileTargetsDrain(l)
 	restsAfterDraining(l)
 }
@@ -72,7 +74,8 @@ func TestLookingWhetherTargetsDrainIsRare(t *testing.T) {
 func TestRulesDoNotStayForever(t *testing.T) {
 	t.Parallel()
 	l, _ := lab.DrainingLab(t)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "no"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403,
+		Message: "no"})
 	l.Must(err)
 	l.Drain(time.Hour)
 	if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
@@ -87,7 +90,8 @@ func TestRulesDoNotStayForever(t *testing.T) {
 func TestRulesAreNotKeptForATargetGroupThatIsGone(t *testing.T) {
 	t.Parallel()
 	l, b := lab.DrainingLab(t)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "TargetGroupNotFound", Status: 400, Message: "One or more target groups not found"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "TargetGroupNotFound", Status: 400,
+		Message: "One or more target groups not found"})
 	l.Must(err)
 	l.Drain(10 * time.Second)
 	if got := l.Admitted(lab.NodeGroup); len(got) != 0 {
@@ -98,7 +102,8 @@ func TestRulesAreNotKeptForATargetGroupThatIsGone(t *testing.T) {
 func TestARevocationThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, _ := lab.DrainingLab(t)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "RevokeSecurityGroupIngress", Code: "UnauthorizedOperation", Status: 403, Message: "no"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "RevokeSecurityGroupIngress", Code: "UnauthorizedOperation",
+		Status: 403, Message: "no"})
 	l.Must(err)
 	l.Drain(11 * time.Minute)
 	if got := l.Admitted(lab.NodeGroup); len(got) != 1 {
@@ -142,10 +147,12 @@ func TestABindingThatComesBackWhileItsTargetsDrainKeepsItsRules(t *testing.T) {
 	}
 }
 
-// leavingLab has a binding of one pod behind a load balancer; the pod has just gone, and its target drains for the 300 seconds that are the default.
+// leavingLab has a binding of one pod behind a load balancer; the pod has just gone, and its target drains for the 300
+// seconds that are the default.
 func leavingLab(t *testing.T, prepare ...func(*lab.Lab)) (*lab.Lab, *v1beta1.TargetGroupBinding) {
 	t.Helper()
-	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	for _, p := range prepare {
 		p(l)
 	}
@@ -193,7 +200,8 @@ func TestTheRulesOfAGroupStayUntilItsLastTargetHasDrainedWhenTheProcessEndsMeanw
 
 func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Flags("--binding-networking=any-port")
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.ForwardTo(b.Spec.TargetGroupARN)
@@ -203,7 +211,8 @@ func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *test
 	b.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(9090))
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Settle()
-	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}; !slices.Equal(got, want) {
+	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}; !slices.Equal(
+		got, want) {
 		t.Errorf("before a look: rules %v, want %v", got, want)
 	}
 	l.Drain(10 * time.Second) // nothing drains
@@ -214,7 +223,8 @@ func TestRulesForAnotherPortStayUntilTheTargetsOfTheFormerOneHaveDrained(t *test
 
 func TestASourceThatIsNotNamedAnyMoreIsShutOutAtOnce(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{Draining: time.Hour}, lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.ForwardTo(b.Spec.TargetGroupARN)
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)

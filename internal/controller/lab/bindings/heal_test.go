@@ -56,7 +56,8 @@ func TestATargetGroupThatAUserDeletesComesBackAndItsBindingFollows(t *testing.T)
 	old := l.Served()
 	l.Clock.Advance(time.Hour)
 	lb := l.Sim.Resources().LoadBalancers[0]
-	_, err := l.Sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: aws.String(lb.Listeners[0].ARN)})
+	_, err := l.Sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{
+		ListenerArn: aws.String(lb.Listeners[0].ARN)})
 	l.Must(err)
 	_, err = l.Sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(old)})
 	l.Must(err)
@@ -94,11 +95,14 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack,
+		stacks.StackOf).Build()
 	b := stacks.NewBindingWriter(c, func() time.Time { return time.Unix(100, 0) })
 	key := lab.Key("front")
-	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "front"},
-		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP, ServiceName: "web", ServicePort: "80"}
+	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{
+		"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "front"},
+		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP, ServiceName: "web",
+		ServicePort: "80"}
 	count := func(step string, n int) {
 		t.Helper()
 		if got, err := b.List(t.Context(), key); err != nil || len(got) != n {
@@ -109,7 +113,8 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-web"}}
-	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil || !slices.Equal(o.Finalizers, []string{naming.BindingFinalizer}) {
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil ||
+		!slices.Equal(o.Finalizers, []string{naming.BindingFinalizer}) {
 		t.Fatalf("%v, finalizers %v", err, o.Finalizers)
 	}
 	o.Finalizers = nil
@@ -131,10 +136,12 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := stack.Binding{Name: "k8s-web", Namespace: "shop", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP}
+	want := stack.Binding{Name: "k8s-web", Namespace: "shop", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"),
+		TargetType: stack.TargetIP}
 	for _, effect := range []bool{true, false} {
 		attempts := 0
-		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).WithInterceptorFuncs(interceptor.Funcs{
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack,
+			stacks.StackOf).WithInterceptorFuncs(interceptor.Funcs{
 			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if attempts++; attempts > 1 {
 					return c.Create(ctx, o, opts...)
@@ -156,7 +163,8 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 
 func TestAServiceOfAnotherIPFamilyGetsATargetGroupOfThatFamily(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web", corev1.IPv4Protocol), lab.Ingress("front", map[string]string{"ip-address-type": "dualstack"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web", corev1.IPv4Protocol),
+		lab.Ingress("front", map[string]string{"ip-address-type": "dualstack"}, "web"))
 	for _, test := range []struct {
 		families []corev1.IPFamily
 		want     string

@@ -18,7 +18,8 @@ func TestNodesOfOtherVPCsAreLeftOutAndReportedOnTheBindingAndItsService(t *testi
 	const far = "i-0a1de0000000000b1"
 	svc := lab.Service("web")
 	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
-	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Node("far", "aws:///us-west-2b/"+far))
+	l := lab.New(t, account.Profile{}, svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		lab.Node("far", "aws:///us-west-2b/"+far))
 	l.Sim.Account.Lock()
 	l.Sim.Account.Instances[far].VPC = "vpc-0a1de000000000002"
 	l.Sim.Account.Unlock()
@@ -39,9 +40,12 @@ func TestNodesOfOtherVPCsAreLeftOutAndReportedOnTheBindingAndItsService(t *testi
 	if calls != 2 {
 		t.Errorf("targets were registered by %d calls, want one that is refused and one", calls)
 	}
-	const text = " FailedNetworkReconcile: 1 of 2 nodes are not registered, as their instances are not in " + lab.VPC + ", the VPC of target group theirs: " + far
+	const text = " FailedNetworkReconcile: 1 of 2 nodes are not registered, as their instances are not in " + lab.VPC +
+		", the VPC of target group theirs: " + far
 	for _, object := range []string{"bound", "web"} {
-		if n := len(slices.DeleteFunc(slices.Clone(l.Events), func(e string) bool { return !strings.Contains(e, object+text) })); n != 1 {
+		if n := len(slices.DeleteFunc(slices.Clone(l.Events), func(e string) bool {
+			return !strings.Contains(e, object+text)
+		})); n != 1 {
 			t.Errorf("%d events on %s, want one, among:\n%s", n, object, strings.Join(l.Events, "\n"))
 		}
 	}

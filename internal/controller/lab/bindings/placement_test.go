@@ -23,14 +23,16 @@ func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T)
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	pods := lab.Pods("a", "10.0.128.40", "10.0.128.50")
-	pods[1].SetAnnotations(map[string]string{bindings.PodENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
+	pods[1].SetAnnotations(map[string]string{
+		bindings.PodENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
 	l.Create(append(pods, lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
 	_, err := l.Round()
 	l.Must(err)
 	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080"}; !slices.Equal(got, want) {
 		t.Errorf("the other pod: rules %v, want %v", got, want)
 	}
-	if got := strings.Join(l.Events, "\n"); !strings.Contains(got, "eni-0a1de0000000000ff") || !strings.Contains(got, "[EndpointNotResolved]") {
+	if got := strings.Join(l.Events, "\n"); !strings.Contains(got, "eni-0a1de0000000000ff") ||
+		!strings.Contains(got, "[EndpointNotResolved]") {
 		t.Errorf("told:\n%s", got)
 	}
 }
@@ -39,9 +41,11 @@ func TestPodsOfAHybridNodeNeedNothingBesideOthersThatDo(t *testing.T) {
 	t.Parallel()
 	onPremises := lab.Node("b", "eks-hybrid:///us-west-2/demo-cluster/mi-0123456789abcdef0")
 	onPremises.Labels["eks.amazonaws.com/compute-type"] = "hybrid"
-	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), onPremises)
+	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
+		onPremises)
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
-	l.Create(append(slices.Concat(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Pods("b", "192.168.7.7"), []client.Object{lab.Node("c", "")}, lab.Pods("c")), b)...)
+	l.Create(append(slices.Concat(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Pods("b", "192.168.7.7"),
+		[]client.Object{lab.Node("c", "")}, lab.Pods("c")), b)...)
 	l.Settle()
 	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080"}; !slices.Equal(got, want) {
 		t.Errorf("rules %v, want %v", got, want)
@@ -51,7 +55,8 @@ func TestPodsOfAHybridNodeNeedNothingBesideOthersThatDo(t *testing.T) {
 	}
 }
 
-// TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere has a pod of an overlay network on a node that is no instance of ours.
+// TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere has a pod of an overlay network on a node that is no
+// instance of ours.
 func TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"))
@@ -59,7 +64,8 @@ func TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere(t *testing.T) 
 	i := l.NetworkInterface(group, 1)
 	node := lab.Node("a", "aws:///us-west-2a/sagemaker/cluster/hyperpod-x-i-0123456789abcdef0")
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: aws.ToString(i.PrivateIpAddress)}}
-	if prefix := netip.MustParsePrefix(aws.ToString(i.Ipv4Prefixes[0].Ipv4Prefix)); prefix.Contains(netip.MustParseAddr("100.64.0.9")) {
+	if prefix := netip.MustParsePrefix(aws.ToString(i.Ipv4Prefixes[0].Ipv4Prefix)); prefix.Contains(
+		netip.MustParseAddr("100.64.0.9")) {
 		t.Fatal(prefix)
 	}
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
@@ -71,8 +77,8 @@ func TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere(t *testing.T) 
 	l.ToldOnce("cannot resolve pod ENI for pods: shop/web-a-0 (100.64.0.9) on node a")
 }
 
-// TestANodesNewInterfaceIsFoundForThePodsOnIt attaches a second interface with groups and a prefix of its own after the node's were
-// read: who has an address of a prefix cannot be asked of EC2.
+// TestANodesNewInterfaceIsFoundForThePodsOnIt attaches a second interface with groups and a prefix of its own after the
+// node's were read: who has an address of a prefix cannot be asked of EC2.
 func TestANodesNewInterfaceIsFoundForThePodsOnIt(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
@@ -82,7 +88,8 @@ func TestANodesNewInterfaceIsFoundForThePodsOnIt(t *testing.T) {
 	l.Settle()
 	attach := func(group string) (address string) {
 		i := l.NetworkInterface(group, 1)
-		in := &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: i.NetworkInterfaceId, InstanceId: aws.String("i-0a1de0000000000a1")}
+		in := &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: i.NetworkInterfaceId,
+			InstanceId: aws.String("i-0a1de0000000000a1")}
 		for index := int32(1); ; index++ {
 			in.DeviceIndex = &index
 			_, err := l.Sim.Compute.AttachNetworkInterface(t.Context(), in)

@@ -37,7 +37,8 @@ func tenantLab(t *testing.T, flag string, slices ...client.Object) (l *lab.Lab, 
 		p.Spec.NodeName, p.Status.PodIP = "a", address
 		return p
 	}
-	l = lab.New(t, account.Profile{}, lab.Service("web"), n, pod("victim", "db", "10.0.128.50"), pod("shop", "mine", "10.0.128.51"))
+	l = lab.New(t, account.Profile{}, lab.Service("web"), n, pod("victim", "db", "10.0.128.50"),
+		pod("shop", "mine", "10.0.128.51"))
 	l.Flags("--endpoints-without-pods="+flag, "--binding-networking=any-port")
 	arn = l.TargetGroup(elbtypes.TargetTypeEnumIp)
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
@@ -50,9 +51,13 @@ func tenantLab(t *testing.T, flag string, slices ...client.Object) (l *lab.Lab, 
 func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 	t.Parallel()
 	forged := []client.Object{
-		lab.HandSlice("kubelet", 10250, lab.At("10.0.128.10", "", "")), lab.HandSlice("kubelet-as-mine", 10250, lab.At("10.0.128.10", "shop", "mine")),
-		lab.HandSlice("machine", 5432, lab.At("10.0.0.10", "", "")), lab.HandSlice("resolver", 53, lab.At("10.0.0.2", "", "")), lab.HandSlice("public", 443, lab.At("203.0.113.7", "", "")),
-		lab.HandSlice("others-pod", 8080, lab.At("10.0.128.50", "", ""), lab.At("10.0.128.50", "victim", "db"), lab.At("10.0.128.50", "shop", "mine"), lab.At("10.0.128.50", "shop", "ghost")),
+		lab.HandSlice("kubelet", 10250, lab.At("10.0.128.10", "", "")), lab.HandSlice("kubelet-as-mine", 10250,
+			lab.At("10.0.128.10", "shop", "mine")),
+		lab.HandSlice("machine", 5432, lab.At("10.0.0.10", "", "")),
+		lab.HandSlice("resolver", 53, lab.At("10.0.0.2", "", "")),
+		lab.HandSlice("public", 443, lab.At("203.0.113.7", "", "")),
+		lab.HandSlice("others-pod", 8080, lab.At("10.0.128.50", "", ""), lab.At("10.0.128.50", "victim", "db"),
+			lab.At("10.0.128.50", "shop", "mine"), lab.At("10.0.128.50", "shop", "ghost")),
 		lab.HandSlice("mine", 8080, lab.At("10.0.128.51", "shop", "mine")),
 	}
 	vm := lab.HandSlice("vm", 22, lab.At("10.0.0.11", "", ""))
@@ -78,13 +83,18 @@ func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 			if got := l.Targets(arn); !slices.Equal(got, want) {
 				t.Errorf("targets %v, want %v", got, want)
 			}
-			if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 10250-10250"}; !slices.Equal(got, want) { // of the tenant's pod
+			// of the tenant's pod
+			if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 10250-10250"}; !slices.Equal(got, want) {
 				t.Errorf("rules %v", got)
 			}
 			events := strings.Join(l.Events, "\n")
-			for _, text := range []string{"TargetGroupBinding shop/bound FailedNetworkReconcile: endpoints without Pod are not registered: ", "Service shop/web FailedNetworkReconcile: endpoints without Pod are not registered: ",
-				"10.0.128.10:10250 (the address of node a)", "--endpoints-without-pods=shop=CIDR", "10.0.128.50:8080 of pod victim/db (its pod is in another namespace)",
-				"10.0.128.50:8080 of pod shop/mine (its address is none of its pod's)", "10.0.128.50:8080 of pod shop/ghost (its pod does not exist)", "[" + string(diag.EndpointNotAllowed) + "]"} {
+			for _, text := range []string{
+				"TargetGroupBinding shop/bound FailedNetworkReconcile: endpoints without Pod are not registered: ",
+				"Service shop/web FailedNetworkReconcile: endpoints without Pod are not registered: ",
+				"10.0.128.10:10250 (the address of node a)", "--endpoints-without-pods=shop=CIDR",
+				"10.0.128.50:8080 of pod victim/db (its pod is in another namespace)",
+				"10.0.128.50:8080 of pod shop/mine (its address is none of its pod's)",
+				"10.0.128.50:8080 of pod shop/ghost (its pod does not exist)", "[" + string(diag.EndpointNotAllowed) + "]"} {
 				if !strings.Contains(events, text) {
 					t.Errorf("not told: %s\n%s", text, events)
 				}
@@ -96,7 +106,8 @@ func TestOnlyPodsAndAllowedAddressesAreTargets(t *testing.T) {
 func TestNoRuleIsOpenedForEndpointsWithoutPod(t *testing.T) {
 	t.Parallel()
 	l, arn := tenantLab(t, "*")
-	second := aws.ToString(l.NetworkInterface(lab.NodeGroup, 0).PrivateIpAddress) // of a node, which its status does not show
+	// of a node, which its status does not show
+	second := aws.ToString(l.NetworkInterface(lab.NodeGroup, 0).PrivateIpAddress)
 	l.Create(lab.HandSlice("machine", 10250, lab.At("10.0.0.10", "", ""), lab.At(second, "", "")))
 	l.Settle()
 	if got := l.Targets(arn); !slices.Equal(got, []string{"10.0.0.10:10250", second + ":10250"}) {
@@ -112,7 +123,8 @@ func TestNoRuleIsOpenedForEndpointsWithoutPod(t *testing.T) {
 
 func TestEndpointsOutsideTheVPCAreReported(t *testing.T) {
 	t.Parallel()
-	l, arn := tenantLab(t, "*", lab.HandSlice("machines", 8080, lab.At("10.0.128.77", "", ""), lab.At("203.0.113.7", "", "")))
+	l, arn := tenantLab(t, "*", lab.HandSlice("machines", 8080, lab.At("10.0.128.77", "", ""),
+		lab.At("203.0.113.7", "", "")))
 	if got := l.Targets(arn); !slices.Equal(got, []string{"10.0.128.77:8080"}) {
 		t.Errorf("registered %v", got)
 	}
@@ -121,20 +133,24 @@ func TestEndpointsOutsideTheVPCAreReported(t *testing.T) {
 
 func TestTheOwnerLearnsOfEndpointsThatAreNoTargets(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.HandSlice("machine", 5432, lab.At("10.0.0.10", "", "")))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+		lab.HandSlice("machine", 5432, lab.At("10.0.0.10", "", "")))
 	l.Settle(lab.Key("web"))
-	l.ToldOnce("Ingress shop/web FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:5432 (not allowed to namespace shop by --endpoints-without-pods)",
+	l.ToldOnce("Ingress shop/web FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:5432 (not "+
+		"allowed to namespace shop by --endpoints-without-pods)",
 		"Service shop/web FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:5432")
 }
 
-// behind has the cache of a lab show a pod as it is given, nil: not at all. The API server has it as the lab does, or answers with an error.
+// behind has the cache of a lab show a pod as it is given, nil: not at all. The API server has it as the lab does, or
+// answers with an error.
 func behind(l *lab.Lab, name string, cached *corev1.Pod, refuses error) {
 	whole, ok := l.Client.(client.WithWatch)
 	if !ok {
 		l.Fatal("no client")
 	}
 	l.Bound.Client = interceptor.NewClient(whole, interceptor.Funcs{
-		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			p, ok := o.(*corev1.Pod)
 			switch {
 			case !ok || key.Name != name:
@@ -147,7 +163,8 @@ func behind(l *lab.Lab, name string, cached *corev1.Pod, refuses error) {
 		},
 	})
 	l.Bound.APIReader = interceptor.NewClient(whole, interceptor.Funcs{
-		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if _, ok := o.(*corev1.Pod); ok && refuses != nil {
 				return refuses
 			}
@@ -158,8 +175,10 @@ func behind(l *lab.Lab, name string, cached *corev1.Pod, refuses error) {
 
 func TestAPodThatIsNotInTheCacheYetIsUnknown(t *testing.T) {
 	t.Parallel()
-	old := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-a-0", UID: "old"}, Status: corev1.PodStatus{PodIP: "10.0.128.49"}}
-	for name, cached := range map[string]*corev1.Pod{"no pod": nil, "its predecessor": old, "no address yet": {ObjectMeta: old.ObjectMeta}} {
+	old := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-a-0", UID: "old"},
+		Status: corev1.PodStatus{PodIP: "10.0.128.49"}}
+	for name, cached := range map[string]*corev1.Pod{"no pod": nil, "its predecessor": old, "no address yet": {
+		ObjectMeta: old.ObjectMeta}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, b := lab.BoundLab(t)
@@ -169,7 +188,8 @@ func TestAPodThatIsNotInTheCacheYetIsUnknown(t *testing.T) {
 			l.Must(l.Client.Update(t.Context(), slice))
 
 			behind(l, "web-a-0", cached, errors.New("the API server does not answer"))
-			if _, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err == nil {
+			if _, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err ==
+				nil {
 				t.Error("the pass succeeds")
 			}
 			l.WantTargets(b.Spec.TargetGroupARN, "10.0.128.50:8080")
@@ -233,7 +253,8 @@ func TestANodeThatGetsAnAddressTakesItFromEndpoints(t *testing.T) {
 	was, q := &corev1.Node{}, &wokenBindings{}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKey{Name: "a"}, was))
 	is := was.DeepCopy()
-	is.Status.Addresses = append(is.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "10.0.128.11"})
+	is.Status.Addresses = append(is.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP,
+		Address: "10.0.128.11"})
 	l.Must(l.Client.Status().Update(t.Context(), is))
 	l.Bound.NodeEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: is}, q)
 	if !slices.Equal(q.names, []string{"bound"}) {
@@ -245,11 +266,13 @@ func TestANodeThatGetsAnAddressTakesItFromEndpoints(t *testing.T) {
 
 func TestTargetsOfAnEarlierVersionGoWithAnEvent(t *testing.T) {
 	t.Parallel()
-	l, arn := tenantLab(t, "*", lab.HandSlice("machine", 10250, lab.At("10.0.0.10", "", "")), lab.HandSlice("mine", 8080, lab.At("10.0.128.51", "shop", "mine")))
+	l, arn := tenantLab(t, "*", lab.HandSlice("machine", 10250, lab.At("10.0.0.10", "", "")),
+		lab.HandSlice("mine", 8080, lab.At("10.0.128.51", "shop", "mine")))
 	l.WantTargets(arn, "10.0.0.10:10250", "10.0.128.51:8080")
 	l.Flags("--endpoints-without-pods=none")
 	l.Events = nil
 	l.Settle()
 	l.WantTargets(arn, "10.0.128.51:8080")
-	l.ToldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: endpoints without Pod are not registered: 10.0.0.10:10250 (not allowed to namespace shop by --endpoints-without-pods)")
+	l.ToldOnce("TargetGroupBinding shop/bound FailedNetworkReconcile: endpoints without Pod are not registered: " +
+		"10.0.0.10:10250 (not allowed to namespace shop by --endpoints-without-pods)")
 }

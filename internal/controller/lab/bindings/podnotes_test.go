@@ -19,15 +19,22 @@ import (
 func TestPodsThatMayLoseRequestsAreReportedWhereTheirNamespaceAsksForIt(t *testing.T) {
 	t.Parallel()
 	const drains, gates = "elbv2.k8s.aws/pod-drain-inject", "elbv2.k8s.aws/pod-readiness-gate-inject"
-	const early, ungated = "web Note: pods may lose requests when they end: load balancers may send requests for 45 seconds after a pod is asked to end, and ", "web Note: pods have no readiness gate of TargetGroupBinding bound"
+	const early, ungated = "web Note: pods may lose requests when they end: load balancers may send requests for 45 " +
+		"seconds after a pod is asked to end, and ", "web Note: pods have no readiness gate of TargetGroupBinding bound"
 	for name, tc := range map[string]struct {
 		labels map[string]string
 		change func(*corev1.Pod)
 		want   []string
 	}{
-		"a short grace period":          {map[string]string{drains: "enabled"}, func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10) }, []string{early + "terminationGracePeriodSeconds is 10"}},
-		"a namespace that does not ask": {nil, func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10) }, nil},
-		"a long one":                    {map[string]string{drains: "enabled"}, func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](75) }, nil},
+		"a short grace period": {map[string]string{drains: "enabled"}, func(p *corev1.Pod) {
+			p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
+		}, []string{early + "terminationGracePeriodSeconds is 10"}},
+		"a namespace that does not ask": {nil, func(p *corev1.Pod) {
+			p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
+		}, nil},
+		"a long one": {map[string]string{drains: "enabled"}, func(p *corev1.Pod) {
+			p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](75)
+		}, nil},
 		"a declared length": {map[string]string{drains: "enabled"}, func(p *corev1.Pod) {
 			p.Annotations = map[string]string{"elbv2.k8s.aws/pod-drain-seconds": "5"}
 		}, nil},
@@ -35,7 +42,8 @@ func TestPodsThatMayLoseRequestsAreReportedWhereTheirNamespaceAsksForIt(t *testi
 		"a gate": {map[string]string{gates: "enabled"}, func(p *corev1.Pod) {
 			p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("bound")}}
 		}, nil},
-		"neither": {map[string]string{gates: "enabled", drains: "enabled"}, func(*corev1.Pod) {}, []string{early + "terminationGracePeriodSeconds is 30", ungated}},
+		"neither": {map[string]string{gates: "enabled", drains: "enabled"}, func(*corev1.Pod) {},
+			[]string{early + "terminationGracePeriodSeconds is 30", ungated}},
 	} {
 		l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"),
 			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: tc.labels}})

@@ -79,7 +79,8 @@ func TestTargetsOfAnUpgradedBindingGo(t *testing.T) {
 
 func TestBindableTargetGroups(t *testing.T) {
 	t.Parallel()
-	for flag, want := range map[string][]string{"none": {"10.0.1.77:80"}, "blog=*": {"10.0.1.77:80"}, "shop=*": {"10.0.1.77:80", "10.0.128.50:8080"}} {
+	for flag, want := range map[string][]string{"none": {"10.0.1.77:80"}, "blog=*": {"10.0.1.77:80"},
+		"shop=*": {"10.0.1.77:80", "10.0.128.50:8080"}} {
 		t.Run(flag, func(t *testing.T) {
 			t.Parallel()
 			l, arn := lab.PrecedingLab(t, "--bindable-target-groups="+flag)
@@ -113,7 +114,8 @@ func TestTargetsWhileOwnersAreNotKnown(t *testing.T) {
 				l.Restart()
 				l.Create(lab.Pods("b", "10.0.128.51")...)
 			}
-			_, err := l.Sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags", Code: "InternalFailure", Status: 500})
+			_, err := l.Sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags",
+				Code: "InternalFailure", Status: 500})
 			l.Must(err)
 			want := []string{"10.0.1.77:80"}
 			if served {
@@ -133,7 +135,8 @@ func TestTargetsWhileOwnersAreNotKnown(t *testing.T) {
 	}
 }
 
-// A process that could not read checkpoints at its start reads them later, and a binding that is deleted meanwhile waits for them.
+// A process that could not read checkpoints at its start reads them later, and a binding that is deleted meanwhile
+// waits for them.
 func TestDeletedBindingsWaitForLateCheckpoints(t *testing.T) {
 	t.Parallel()
 	l, arn := lab.PrecedingLab(t)
@@ -144,7 +147,8 @@ func TestDeletedBindingsWaitForLateCheckpoints(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), &b))
 	away, plain := true, l.Client
 	whole, _ := plain.(client.WithWatch)
-	l.Client = interceptor.NewClient(whole, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	l.Client = interceptor.NewClient(whole, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if _, is := o.(*corev1.ConfigMap); is && away {
 			return lab.ErrAway
 		}
@@ -175,8 +179,9 @@ func tagTargetGroup(l *lab.Lab, arn string, tags map[string]string) {
 
 func TestContestedTargetGroupIsNotBound(t *testing.T) {
 	t.Parallel()
-	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80",
-		"service.k8s.aws/stack": "evil/web", "service.k8s.aws/resource": "evil/web:80"}
+	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web",
+		"ingress.k8s.aws/resource": "blog/web-app:80",
+		"service.k8s.aws/stack":    "evil/web", "service.k8s.aws/resource": "evil/web:80"}
 	for _, listed := range []bool{false, true} {
 		for claimed, want := range map[string][]string{"blog": {"10.0.1.77:80"}, "shop": {"10.0.128.50:8080"}} {
 			l, arn := lab.PrecedingLab(t)
@@ -193,7 +198,8 @@ func TestContestedTargetGroupIsNotBound(t *testing.T) {
 			if got := l.Targets(arn); !slices.Equal(got, want) {
 				t.Errorf("claimed by %s, listed %t: targets %v, want %v", claimed, listed, got, want)
 			}
-			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.TargetGroupNotAllowed)+"]") != (claimed != "shop") {
+			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.TargetGroupNotAllowed)+"]") !=
+				(claimed != "shop") {
 				t.Errorf("claimed by %s, listed %t: told\n%s", claimed, listed, told)
 			}
 		}
@@ -206,7 +212,8 @@ func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Must(l.Inventory.Load(t.Context()))
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
-	tagTargetGroup(l, arn, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80"})
+	tagTargetGroup(l, arn, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web",
+		"ingress.k8s.aws/resource": "blog/web-app:80"})
 	b := lab.Binding(arn, v1beta1.TargetTypeIP)
 	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "blog", "ingress.k8s.aws/stack-name": "web"}
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)

@@ -19,12 +19,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
-// TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods also holds that pods without an id, or with that of another one, are reported and do not keep the others out.
+// TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods also holds that pods without an id, or with that of another
+// one, are reported and do not keep the others out.
 func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	out, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("quic"), Protocol: elbtypes.ProtocolEnumQuic, Port: aws.Int32(443), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.VPC)})
+		Name: aws.String("quic"), Protocol: elbtypes.ProtocolEnumQuic, Port: aws.Int32(443),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.VPC)})
 	l.Must(err)
 	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
 	objs := lab.Pods("a", "10.0.128.50", "10.0.128.51", "10.0.128.52", "10.0.128.53")
@@ -34,14 +36,16 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 			t.Fatalf("%T", objs[i+1])
 		}
 		p.Annotations = map[string]string{serverid.Annotation: "app"}
-		p.Spec.Containers = []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: serverid.DefaultVariable, Value: id}}}}
+		p.Spec.Containers = []corev1.Container{
+			{Name: "app", Env: []corev1.EnvVar{{Name: serverid.DefaultVariable, Value: id}}}}
 	}
 	o := lab.Binding(arn, v1beta1.TargetTypeIP)
 	o.Spec.TargetGroupProtocol = ptr.To(v1beta1.Protocol("QUIC"))
 	l.Create(append(objs, o)...)
 	l.Settle()
 	registered := func() (targets []string) {
-		health, err := l.Sim.Balancing.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
+		health, err := l.Sim.Balancing.DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{
+			TargetGroupArn: &arn})
 		l.Must(err)
 		for _, d := range health.TargetHealthDescriptions {
 			if d.TargetHealth.State != elbtypes.TargetHealthStateEnumDraining {
@@ -51,14 +55,16 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 		slices.Sort(targets)
 		return targets
 	}
-	if got := registered(); !slices.Equal(got, []string{"10.0.128.50 0x2c1873c000000289", "10.0.128.51 0x2815b9f400001505"}) {
+	if got := registered(); !slices.Equal(got, []string{"10.0.128.50 0x2c1873c000000289",
+		"10.0.128.51 0x2815b9f400001505"}) {
 		t.Errorf("registered %q", got)
 	}
 	events := strings.Join(l.Events, "\n")
 	if got := strings.Count(events, "[PodsUnidentified]"); got != 4 {
 		t.Errorf("%d events", got)
 	}
-	for _, text := range []string{"endpoints have no QUIC server id and are not registered", "endpoints have the QUIC server id of another pod and are not registered"} {
+	for _, text := range []string{"endpoints have no QUIC server id and are not registered",
+		"endpoints have the QUIC server id of another pod and are not registered"} {
 		if strings.Count(events, text) != 2 { // on the binding and on its Service
 			t.Errorf("%q is not reported once on each:\n%s", text, events)
 		}
@@ -70,7 +76,8 @@ func TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods(t *testing.T) {
 	}
 }
 
-// TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs is an edit of the Service before its pods are made again, which happens long after and one by one.
+// TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs is an edit of the Service before its pods are made again,
+// which happens long after and one by one.
 func TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs(t *testing.T) {
 	t.Parallel()
 	svc := lab.CrashBalancer("web")
@@ -105,10 +112,13 @@ func TestAListenerThatServesTurnsToQUICWhenItsPodsHaveServerIDs(t *testing.T) {
 	mark := l.Mark()
 	l.PassWith(time.Hour, key)
 	serves("an hour after the edit, while no pod has an id,", "UDP")
-	if n := strings.Count(strings.Join(l.Events, "\n"), "[PodsUnidentified]"); n != 2 { // on the Service and on the binding
+	// on the Service and on the binding
+	if n := strings.Count(strings.Join(l.Events, "\n"), "[PodsUnidentified]"); n != 2 {
 		t.Errorf("%d events about pods without ids", n)
 	}
-	if reads := slices.DeleteFunc(l.Reads(mark), func(s string) bool { return !strings.HasPrefix(s, "DescribeTargetHealth") }); len(reads) > 20 {
+	if reads := slices.DeleteFunc(l.Reads(mark), func(s string) bool {
+		return !strings.HasPrefix(s, "DescribeTargetHealth")
+	}); len(reads) > 20 {
 		t.Errorf("%d reads of health in an hour in which nothing can be registered", len(reads))
 	}
 

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
-// TestSlowStartRegistersNothingThatIsRegistered has a process begin without checkpoints at an AWS that does not answer the reads of targets. A pod is replaced meanwhile.
+// TestSlowStartRegistersNothingThatIsRegistered has a process begin without checkpoints at an AWS that does not answer
+// the reads of targets. A pod is replaced meanwhile.
 func TestSlowStartRegistersNothingThatIsRegistered(t *testing.T) {
 	t.Parallel()
 	slow, mu := make(chan struct{}), sync.Mutex{}
@@ -33,7 +34,8 @@ func TestSlowStartRegistersNothingThatIsRegistered(t *testing.T) {
 			<-wait
 		}
 		return nil
-	}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50", "10.0.128.51")...)
 	l.Settle(lab.Key("web"))
 	arn := l.Sim.Resources().TargetGroups[0].ARN

@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe takes the slice of a Service away that two bindings use, with a brake that
-// lets one group go.
+// TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe takes the slice of a Service away that two bindings use, with a
+// brake that lets one group go.
 func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"))
@@ -55,7 +55,8 @@ func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 		t.Fatalf("registered: %v and %v", a, b)
 	}
 	told := strings.Join(l.Events, "\n")
-	if strings.Count(told, "["+string(diag.DeregistrationsHeld)+"]") != 1 || !strings.Contains(told, naming.AllowDeregistration) {
+	if strings.Count(told, "["+string(diag.DeregistrationsHeld)+"]") != 1 ||
+		!strings.Contains(told, naming.AllowDeregistration) {
 		t.Errorf("told:\n%s", told)
 	}
 

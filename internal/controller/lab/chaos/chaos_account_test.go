@@ -9,12 +9,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// uncontrolled returns the objects that users and Kubernetes made, as they would be in a cluster where no controller has run.
+// uncontrolled returns the objects that users and Kubernetes made, as they would be in a cluster where no controller
+// has run.
 func uncontrolled(l *lab.Lab) []client.Object {
 	l.Helper()
 	var out []client.Object
 	for _, list := range []client.ObjectList{
-		&networkingv1.IngressClassList{}, &networkingv1.IngressList{}, &corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &corev1.NodeList{},
+		&networkingv1.IngressClassList{}, &networkingv1.IngressList{}, &corev1.ServiceList{},
+		&discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &corev1.NodeList{},
 	} {
 		l.Must(l.Client.List(l.Context(), list))
 		switch list := list.(type) {

@@ -44,7 +44,8 @@ func (a *apiServer) before(inner client.Client) client.Client {
 		panic("a client that cannot watch")
 	}
 	return interceptor.NewClient(whole, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if err := a.answer(&a.reads); err != nil {
 				return err
 			}
@@ -74,19 +75,22 @@ func (a *apiServer) before(inner client.Client) client.Client {
 			}
 			return c.Update(ctx, o, opts...)
 		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if err := a.answer(&a.writes); err != nil {
 				return err
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object,
+			opts ...client.SubResourceUpdateOption) error {
 			if err := a.answer(&a.writes); err != nil {
 				return err
 			}
 			return c.SubResource(sub).Update(ctx, o, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if err := a.answer(&a.writes); err != nil {
 				return err
 			}
@@ -108,7 +112,8 @@ func withholding(by map[string]int) map[string]int {
 	return out
 }
 
-// callsBeyond tells of the calls that are more than others. Rules of security groups may be revoked by two calls instead of one.
+// callsBeyond tells of the calls that are more than others. Rules of security groups may be revoked by two calls
+// instead of one.
 func callsBeyond(by, most map[string]int) (out []string) {
 	for action, n := range by {
 		if n > most[action] && (action != "RevokeSecurityGroupIngress" || most[action] == 0) {
@@ -128,8 +133,8 @@ var awayStages = map[string]func(*lab.Lab){
 	"a restart": (*lab.Lab).Restart,
 }
 
-// TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute has writes, or reads as well, time out from some
-// call to AWS on. Caches are silent meanwhile; the pauses of the work queues go on.
+// TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute has writes, or reads as well, time
+// out from some call to AWS on. Caches are silent meanwhile; the pauses of the work queues go on.
 func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute(t *testing.T) {
 	t.Parallel()
 	from := []int32{0, 1, 2, 4, 6, 9, 12, 20, 30} // calls to AWS, of those that a stage makes
@@ -194,7 +199,8 @@ func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfA
 							t.Errorf("%s, if the API server stays", more)
 						}
 						if d := lab.LinesApart(l.Account(), want); d != "" {
-							t.Errorf("half a minute later (%d calls refused) the account (+) is not as it would have been (-):\n%s", api.refused.Load(), d)
+							t.Errorf("half a minute later (%d calls refused) the account (+) is not as it would have been (-):\n%s",
+								api.refused.Load(), d)
 						}
 					})
 				}
@@ -224,10 +230,11 @@ func TestAnErrorOfAWSIsNoAPIServerThatIsAway(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"nothing":                    {nil, false},
-		"a time-out, wrapped":        {fmt.Errorf("adding finalizer: %w", lab.ErrAway), true},
-		"a connection that fails":    {fmt.Errorf("adding finalizer: %w", refused), true},
-		"a connection to AWS":        {&smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: refused}, false},
+		"nothing":                 {nil, false},
+		"a time-out, wrapped":     {fmt.Errorf("adding finalizer: %w", lab.ErrAway), true},
+		"a connection that fails": {fmt.Errorf("adding finalizer: %w", refused), true},
+		"a connection to AWS": {&smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: refused},
+			false},
 		"an answer that stays as is": {apierrors.NewBadRequest("no"), false},
 	} {
 		if got := queue.APIUnavailable(c.err); got != c.want {

@@ -48,7 +48,8 @@ func TestALostAnswerOfACMLeadsToNoSecondCertificate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			whole, l := lab.CrashLab(t, false, true), lab.CrashLab(t, false, true)
-			for _, action := range []string{"ImportCertificate", "RequestCertificate", "AddTagsToCertificate", "DeleteCertificate", "ChangeResourceRecordSets"} {
+			for _, action := range []string{"ImportCertificate", "RequestCertificate", "AddTagsToCertificate",
+				"DeleteCertificate", "ChangeResourceRecordSets"} {
 				_, err := l.Sim.Gate.AddFault(gate.Fault{Action: action, Lose: true, Until: l.Clock.Now().Add(10 * time.Minute)})
 				l.Must(err)
 			}

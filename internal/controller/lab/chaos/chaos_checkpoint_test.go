@@ -81,8 +81,8 @@ func (m *mortal) ended() bool {
 	return m.dead || m.doomed
 }
 
-// mortalLife carries a change out in a life that writes its checkpoints after each round of passes, and begins another one that ends
-// nowhere. It returns the calls that changed something in AWS, by action.
+// mortalLife carries a change out in a life that writes its checkpoints after each round of passes, and begins another
+// one that ends nowhere. It returns the calls that changed something in AWS, by action.
 func mortalLife(l *lab.Lab, m *mortal, change func(*lab.Lab), signal bool) map[string]int {
 	l.Helper()
 	plain := l.Client
@@ -119,8 +119,8 @@ func mortalLife(l *lab.Lab, m *mortal, change func(*lab.Lab), signal bool) map[s
 	return by
 }
 
-// TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes ends the process before and after each write of a ConfigMap of the
-// checkpoints in turn, those at its start and at its end included, and without one of several.
+// TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes ends the process before and after each write of a
+// ConfigMap of the checkpoints in turn, those at its start and at its end included, and without one of several.
 func TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)

@@ -10,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 )
 
-// TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause has a process end, its objects change, and the next process start while
-// the API server does not answer for a minute. Nothing is written to AWS meanwhile; soon after, the account is as if it had answered.
+// TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause has a process end, its objects change, and the
+// next process start while the API server does not answer for a minute. Nothing is written to AWS meanwhile; soon
+// after, the account is as if it had answered.
 func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)

@@ -23,8 +23,10 @@ import (
 // crashScenarios are changes that a controller carries out from rest; crashes happen in their middle.
 var crashScenarios = map[string]func(*lab.Lab){
 	"a group of two appears": func(l *lab.Lab) {
-		l.Create(lab.Ingress("api", map[string]string{"group.name": "front", "certificate-arn": lab.CrashCertificate, "ssl-redirect": "443",
-			"auth-type": "cognito", "auth-idp-cognito": `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
+		l.Create(lab.Ingress("api", map[string]string{"group.name": "front", "certificate-arn": lab.CrashCertificate,
+			"ssl-redirect":     "443",
+			"auth-type":        "cognito",
+			"auth-idp-cognito": `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_demo","userPoolClientID":"client","userPoolDomain":"demo"}`}, "s0"))
 		l.Create(lab.Ingress("web", map[string]string{"group.name": "front"}, "s1"))
 	},
 	"the scheme changes":      func(l *lab.Lab) { l.Annotate("base", "scheme", "internal") },
@@ -82,8 +84,9 @@ var crashLeavings = map[string]func(l *lab.Lab, r *rand.Rand){
 	},
 }
 
-// TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes ends the process before each call to AWS in turn: that call and all later ones
-// of the process have no effect. What another process makes of it is compared with what happens without a crash.
+// TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes ends the process before each call to AWS in turn: that call and
+// all later ones of the process have no effect. What another process makes of it is compared with what happens without
+// a crash.
 func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	scenarios := maps.Clone(crashScenarios)
@@ -109,7 +112,9 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 				}
 				crashes := lab.OneOf(4)
 				for n := range int(calls.Load()) {
-					if kinds := len(crashLeavings); (lab.EveryFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) && crashes.Next() { // with one kind of checkpoints
+					// with one kind of checkpoints
+					if kinds := len(crashLeavings); (lab.EveryFault || (n+turn)%kinds == 0 && (!owning || n/kinds%2 == 0)) &&
+						crashes.Next() {
 						crashAt(t, whole, change, leave, n)
 					}
 				}
@@ -129,17 +134,20 @@ func crashAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave func(*la
 	}
 	l.Restart()
 	l.CrashWait(3 * time.Minute)
-	if d := strings.Join(lab.WithoutRecords(strings.Split(lab.LinesApart(l.Account(), whole.Account()), "\n")), "\n"); d != "" {
+	if d := strings.Join(lab.WithoutRecords(strings.Split(lab.LinesApart(l.Account(), whole.Account()), "\n")),
+		"\n"); d != "" {
 		t.Errorf("a crash at call %d ends with (+) instead of (-):\n%s", n, d)
 	}
 	imports, requests := spent(l)
 	if i, r := spent(whole); imports > i+1 || requests > r { // what was imported is not known if its tag is not written
-		t.Errorf("a crash at call %d takes %d imports and %d requests, an uninterrupted run %d and %d", n, imports, requests, i, r)
+		t.Errorf("a crash at call %d takes %d imports and %d requests, an uninterrupted run %d and %d", n, imports,
+			requests, i, r)
 	}
 	if warned := l.Troubles(0); len(warned) > 0 {
 		t.Errorf("a crash at call %d warns: %v", n, warned)
 	}
-	for _, list := range []client.ObjectList{&networkingv1.IngressList{}, &corev1.ServiceList{}, &v1beta1.TargetGroupBindingList{}} {
+	for _, list := range []client.ObjectList{&networkingv1.IngressList{}, &corev1.ServiceList{},
+		&v1beta1.TargetGroupBindingList{}} {
 		l.Must(l.Client.List(t.Context(), list))
 		l.Must(meta.EachListItem(list, func(o runtime.Object) error {
 			if s, is := o.(*corev1.Service); is && s.Spec.Type != corev1.ServiceTypeLoadBalancer {

@@ -13,11 +13,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// crashesOfAStage is how many crashes a plain run tries in each stage of the varied cluster's life, with one kind of checkpoints each.
+// crashesOfAStage is how many crashes a plain run tries in each stage of the varied cluster's life, with one kind of
+// checkpoints each.
 const crashesOfAStage = 4
 
-// TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes ends the process before calls to AWS in each stage of a life in which
-// each operation is called; the next process goes on.
+// TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes ends the process before calls to AWS in each stage of
+// a life in which each operation is called; the next process goes on.
 func TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	accounts, calls := uninterrupted(t)
@@ -26,7 +27,8 @@ func TestACrashAtAnyCallOfAVariedLifeEndsWhereAnUninterruptedRunDoes(t *testing.
 	for stage := range lab.LifeOfMany {
 		for n := range calls[stage] {
 			for k, kind := range kinds {
-				if apart := max(1, calls[stage]/crashesOfAStage); !lab.EveryFault && (n%apart != apart/2 || (n/apart+stage)%len(kinds) != k) || !crashes.Next() {
+				if apart := max(1, calls[stage]/crashesOfAStage); !lab.EveryFault &&
+					(n%apart != apart/2 || (n/apart+stage)%len(kinds) != k) || !crashes.Next() {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s, call %d, %s", lab.LifeOfMany[stage].Name, n, kind), func(t *testing.T) {
@@ -54,8 +56,8 @@ func uninterrupted(t *testing.T) (accounts []string, calls []int) {
 	return accounts, calls
 }
 
-// crashOfMany ends a process before its n-th call in a stage, and compares the account in the end of this and the following stages
-// with that of an uninterrupted run.
+// crashOfMany ends a process before its n-th call in a stage, and compares the account in the end of this and the
+// following stages with that of an uninterrupted run.
 func crashOfMany(t *testing.T, accounts []string, at, n int, leave func(*lab.Lab, *rand.Rand)) {
 	t.Helper()
 	l := lab.ManyLab(t, leave != nil)

@@ -29,8 +29,9 @@ func undisturbed(t *testing.T) (accounts []string, called []string) {
 	return accounts, l.Called(mark)
 }
 
-// TestEachOperationInTurnMayBeDeniedFailOrBeThrottled has one operation trouble a varied cluster for a while in each stage of its life. The
-// trouble is told, costs few calls, keeps no user's binding from its targets, and leaves nothing when it is over.
+// TestEachOperationInTurnMayBeDeniedFailOrBeThrottled has one operation trouble a varied cluster for a while in each
+// stage of its life. The trouble is told, costs few calls, keeps no user's binding from its targets, and leaves nothing
+// when it is over.
 func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 	t.Parallel()
 	accounts, called := undisturbed(t)
@@ -44,7 +45,8 @@ func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 	troubles := lab.OneOf(13) // of each kind one, as twelve in a row have the same kinds as the next
 	for n, permission := range called {
 		for _, kind := range slices.Sorted(maps.Keys(faults)) {
-			if another := []string{"failing", "", "unheard", "", "throttled", "", "", "", ""}[n%9]; !lab.EveryFault && kind != "denied" && kind != another {
+			if another := []string{"failing", "", "unheard", "", "throttled", "", "", "", ""}[n%9]; !lab.EveryFault &&
+				kind != "denied" && kind != another {
 				continue // each operation is denied in every run, and every third has another trouble
 			}
 			if !troubles.Next() {
@@ -79,14 +81,16 @@ func judgeTrouble(l *lab.Lab, stage, permission, kind string, mark uint64, from 
 	by := l.Permissions(mark)
 	_, action, _ := strings.Cut(permission, ":")
 	most := 250
-	if kind == "throttled" || action == "DescribeTargetHealth" { // each of nine units is worth an attempt every quarter of a minute; the limiter paces them
+	// each of nine units is worth an attempt every quarter of a minute; the limiter paces them
+	if kind == "throttled" || action == "DescribeTargetHealth" {
 		most = 500
 	}
 	if total > 3*most || by[permission] > most {
 		l.Errorf("%s: %d calls in ten minutes, %d of them in vain: %v", stage, total, by[permission], by)
 	}
 	said := strings.Join(l.Events[from:], "\n")
-	if kind == "denied" && by[permission] > 0 && !strings.Contains(said, permission) && !lab.Silent[action] && !lab.Silent[stage+" "+action] {
+	if kind == "denied" && by[permission] > 0 && !strings.Contains(said, permission) && !lab.Silent[action] &&
+		!lab.Silent[stage+" "+action] {
 		l.Errorf("%s: no event names %s:\n%s", stage, permission, said)
 	}
 	for object, texts := range l.Warnings(from) {
@@ -94,7 +98,8 @@ func judgeTrouble(l *lab.Lab, stage, permission, kind string, mark uint64, from 
 			l.Errorf("%s: %s is told %d times:\n%s", stage, object, len(texts), strings.Join(texts, "\n"))
 		}
 	}
-	if targets := l.TargetsOf("theirs"); stage == "edited" && !needsOfTargets[action] && !slices.Equal(targets, []string{lab.SoakAddress(1, 1) + ":8080", lab.SoakAddress(1, 2) + ":8080"}) {
+	if targets := l.TargetsOf("theirs"); stage == "edited" && !needsOfTargets[action] &&
+		!slices.Equal(targets, []string{lab.SoakAddress(1, 1) + ":8080", lab.SoakAddress(1, 2) + ":8080"}) {
 		l.Errorf("%s: the user's target group has %v", stage, targets)
 	}
 }

@@ -38,16 +38,19 @@ TCPRoute shop/net {spec: {parentRefs: [{name: NAME}], rules: [{backendRefs: [{na
 // gatewayScenarios are changes of Gateways that a controller carries out from rest; crashes happen in their middle.
 var gatewayScenarios = map[string]func(*lab.Lab){
 	"a Gateway appears with a certificate, a redirect and its routes": func(l *lab.Lab) {
-		l.Apply(`LoadBalancerConfiguration shop/edge {spec: {scheme: internet-facing, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + lab.CrashCertificate + `"}]}}
+		l.Apply(
+			`LoadBalancerConfiguration shop/edge {spec: {scheme: internet-facing, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + lab.CrashCertificate + `"}]}}
 Gateway shop/edge {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: edge}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: https, port: 443, protocol: HTTPS}]}}
 HTTPRoute shop/toedge {spec: {parentRefs: [{name: edge, sectionName: http}], rules: [{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]}}
 HTTPRoute shop/edge {spec: {parentRefs: [{name: edge, sectionName: https}], hostnames: [www.example.com], rules: [{backendRefs: [{name: web, port: 80, weight: 3}, {name: api, port: 80}]}]}}`)
 	},
 	"a network load balancer appears": func(l *lab.Lab) {
-		l.Apply(`Gateway shop/edge {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}` + strings.Replace(tcpRoute, "NAME", "edge", 1))
+		l.Apply(`Gateway shop/edge {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}` +
+			strings.Replace(tcpRoute, "NAME", "edge", 1))
 	},
 	"the class changes to that of network load balancers": func(l *lab.Lab) {
-		l.Apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}` + strings.Replace(tcpRoute, "NAME", "web", 1))
+		l.Apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}` +
+			strings.Replace(tcpRoute, "NAME", "web", 1))
 	},
 	"the class changes to auto": func(l *lab.Lab) {
 		l.Apply(`Gateway shop/web {spec: {gatewayClassName: auto, listeners: [{name: http, port: 80, protocol: HTTP}]}}`)
@@ -56,19 +59,22 @@ HTTPRoute shop/edge {spec: {parentRefs: [{name: edge, sectionName: https}], host
 		l.Apply(`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 8080, protocol: HTTP}]}}`)
 	},
 	"a rule moves in front of another": func(l *lab.Lab) {
-		l.Apply(`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], hostnames: [api.example.com], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: web, port: 80}]}, {backendRefs: [{name: api, port: 80}]}]}}`)
+		l.Apply(
+			`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], hostnames: [api.example.com], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: web, port: 80}]}, {backendRefs: [{name: api, port: 80}]}]}}`)
 	},
 	"the scheme changes": func(l *lab.Lab) {
 		l.Apply(`LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
 Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}`)
 	},
 	"a ListenerSet appears": func(l *lab.Lab) {
-		l.Apply(`Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}
+		l.Apply(
+			`Gateway shop/web {spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}
 ListenerSet shop/more {spec: {parentRef: {name: web}, listeners: [{name: more, port: 8080, protocol: HTTP}]}}
 HTTPRoute shop/more {spec: {parentRefs: [{kind: ListenerSet, group: gateway.networking.k8s.io, name: more}], rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
 	},
 	"target groups get the names that are declared": func(l *lab.Lab) {
-		l.Apply(`TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetGroupName: webfront}}}
+		l.Apply(
+			`TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetGroupName: webfront}}}
 TargetGroupConfiguration shop/api {spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: shopfront}}]}}`)
 	},
 	"a Gateway goes with its routes": func(l *lab.Lab) {
@@ -77,13 +83,15 @@ TargetGroupConfiguration shop/api {spec: {targetReference: {name: api}, routeCon
 }
 
 var gatewayCrashKeys = []stack.Key{
-	lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web"), lab.GatewayKey(stack.GatewayALB, "edge"), lab.GatewayKey(stack.GatewayNLB, "edge"),
+	lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web"), lab.GatewayKey(stack.GatewayALB,
+		"edge"), lab.GatewayKey(stack.GatewayNLB, "edge"),
 }
 
 // gatewayCrashLab is at rest with Gateway web.
 func gatewayCrashLab(t *testing.T, keeps bool) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, gatewayLife), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, gatewayLife),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	for n, name := range []string{"web", "api"} {
 		l.Create(lab.ChaosEndpoints(name, "a", lab.SoakAddress(n, 0))...)
 	}
@@ -112,7 +120,8 @@ func gatewayWait(l *lab.Lab) {
 func gatewayStatuses(l *lab.Lab) string {
 	l.Helper()
 	var out []string
-	for _, list := range []client.ObjectList{&gatewayv1.GatewayList{}, &gatewayv1.ListenerSetList{}, &gatewayv1.HTTPRouteList{}, &gatewayv1.TCPRouteList{}} {
+	for _, list := range []client.ObjectList{&gatewayv1.GatewayList{}, &gatewayv1.ListenerSetList{},
+		&gatewayv1.HTTPRouteList{}, &gatewayv1.TCPRouteList{}} {
 		l.Must(l.Client.List(l.Context(), list))
 		l.Must(meta.EachListItem(list, func(o runtime.Object) error {
 			switch o := o.(type) {
@@ -122,7 +131,8 @@ func gatewayStatuses(l *lab.Lab) string {
 					out = append(out, fmt.Sprint(o.Name, s.Name, s.AttachedRoutes, lab.Shown(s.Conditions)))
 				}
 			case *gatewayv1.ListenerSet:
-				if len(o.Status.Conditions) > 0 && !strings.Contains(lab.Shown(o.Status.Conditions), "Unknown Pending") { // which says as much as none
+				// which says as much as none
+				if len(o.Status.Conditions) > 0 && !strings.Contains(lab.Shown(o.Status.Conditions), "Unknown Pending") {
 					out = append(out, fmt.Sprint(o.Name, lab.Shown(o.Status.Conditions)))
 				}
 			case *gatewayv1.HTTPRoute:
@@ -160,7 +170,8 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 				}
 				crashes := lab.OneOf(4)
 				for call := range int(calls.Load()) {
-					if kinds := len(crashLeavings); (lab.EveryFault || (call+n+len(name))%kinds == 0) && crashes.Next() { // with one kind of checkpoints
+					// with one kind of checkpoints
+					if kinds := len(crashLeavings); (lab.EveryFault || (call+n+len(name))%kinds == 0) && crashes.Next() {
 						crashGatewayAt(t, whole, change, leave, call)
 					}
 				}
@@ -169,7 +180,8 @@ func TestACrashAtAnyCallOfAGatewayEndsWhereAnUninterruptedRunDoes(t *testing.T) 
 	}
 }
 
-// crashGatewayAt ends a process before its n-th call, and compares what the next one makes of it with an uninterrupted run.
+// crashGatewayAt ends a process before its n-th call, and compares what the next one makes of it with an uninterrupted
+// run.
 func crashGatewayAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave func(*lab.Lab, *rand.Rand), n int) {
 	t.Helper()
 	l := gatewayCrashLab(t, leave != nil)
@@ -189,7 +201,8 @@ func crashGatewayAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave f
 	if warned := l.Troubles(0); len(warned) > 0 {
 		t.Errorf("a crash at call %d warns: %v", n, warned)
 	}
-	for _, list := range []client.ObjectList{&gatewayv1.GatewayList{}, &gatewayv1.HTTPRouteList{}, &gatewayv1.TCPRouteList{}, &corev1.ServiceList{}} {
+	for _, list := range []client.ObjectList{&gatewayv1.GatewayList{}, &gatewayv1.HTTPRouteList{},
+		&gatewayv1.TCPRouteList{}, &corev1.ServiceList{}} {
 		l.Must(l.Client.List(t.Context(), list))
 		l.Must(meta.EachListItem(list, func(o runtime.Object) error {
 			return client.IgnoreNotFound(l.Client.Delete(t.Context(), o.(client.Object)))
@@ -203,8 +216,9 @@ func crashGatewayAt(t *testing.T, whole *lab.Lab, change func(*lab.Lab), leave f
 	}
 }
 
-// TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate declares a name for a target group that serves, ends the process before each call to
-// AWS and each write of a binding in turn, and edits the name once more before the next process starts.
+// TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate declares a name for a target group that serves, ends the
+// process before each call to AWS and each write of a binding in turn, and edits the name once more before the next
+// process starts.
 func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
 	t.Parallel()
 	rename := func(l *lab.Lab) { l.Apply(lab.Configuration("web", "targetGroupName: webfront")) }
@@ -214,7 +228,9 @@ func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
 		"another with another protocol": func(l *lab.Lab) {
 			l.Apply(lab.Configuration("web", "targetGroupName: shopfront, protocol: HTTPS"))
 		},
-		"the Gateway goes": func(l *lab.Lab) { l.Discard("Gateway shop/web {}\nHTTPRoute shop/web {}\nHTTPRoute shop/api {}") },
+		"the Gateway goes": func(l *lab.Lab) {
+			l.Discard("Gateway shop/web {}\nHTTPRoute shop/web {}\nHTTPRoute shop/api {}")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +242,10 @@ func TestACrashAtAnyCallOfARenameAndAnotherEditLeaveNoDuplicate(t *testing.T) {
 				l.Restart()
 				gatewayWait(l)
 				warned := l.Troubles(0)
-				maps.DeleteFunc(warned, func(object string, _ []string) bool { return strings.HasPrefix(object, "TargetGroupBinding ") }) // whose target group may be gone
+				// whose target group may be gone
+				maps.DeleteFunc(warned, func(object string, _ []string) bool {
+					return strings.HasPrefix(object, "TargetGroupBinding ")
+				})
 				if len(warned) > 0 {
 					t.Errorf("a crash at call %d warns: %v", call, warned)
 				}

@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// endAtWrite ends the process before its n-th call to AWS or write of a binding by a stack: that one and all later ones have no effect. It returns
-// whether there was one.
+// endAtWrite ends the process before its n-th call to AWS or write of a binding by a stack: that one and all later ones
+// have no effect. It returns whether there was one.
 func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 	ctx, die := context.WithCancel(l.Context())
 	defer die()
@@ -34,7 +34,8 @@ func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 		b := l.ReconcilerOf(key).Bindings
 		whole := b.Client
 		defer func() { b.Client = whole }()
-		b.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
+		//nolint:forcetypeassert // the fake client is one
+		b.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
 			Create: func(_ context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if err := count(ctx); err != nil {
 					return err
@@ -47,7 +48,8 @@ func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 				}
 				return c.Delete(ctx, o, opts...)
 			},
-			Patch: func(_ context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			Patch: func(_ context.Context, c client.WithWatch, o client.Object, patch client.Patch,
+				opts ...client.PatchOption) error {
 				if err := count(ctx); err != nil {
 					return err
 				}
@@ -64,8 +66,9 @@ func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 	return int(made.Load()) > n
 }
 
-// TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend has a route, or the Gateway with it, go whose backend is in another namespace, and
-// the process end before each call to AWS and each write of the binding in turn. A copy of the binding, in a third namespace, stays.
+// TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend has a route, or the Gateway with it, go whose backend is
+// in another namespace, and the process end before each call to AWS and each write of the binding in turn. A copy of
+// the binding, in a third namespace, stays.
 func TestACrashAtAnyCallLeavesNoBindingInTheNamespaceOfABackend(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*lab.Lab){

@@ -19,25 +19,33 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
-// gatewayEdits are the objects around two Gateways, each with the contents that an edit may give it; an empty one stands for its deletion.
+// gatewayEdits are the objects around two Gateways, each with the contents that an edit may give it; an empty one
+// stands for its deletion.
 var gatewayEdits = map[string][]string{
 	"Gateway shop/web": {
 		"{spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}",
-		"{spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: own, port: 80, protocol: HTTP, hostname: own.example.com}]}}",
-		"{spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: alt, port: 8080, protocol: HTTP}]}}",
-		"{spec: {gatewayClassName: auto, listeners: [{name: http, port: 80, protocol: HTTP}, {name: tcp, port: 9000, protocol: TCP}]}}",
-		"{spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}, {name: udp, port: 53, protocol: UDP}]}}",
+		"{spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: own, port: 80, " +
+			"protocol: HTTP, hostname: own.example.com}]}}",
+		"{spec: {gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}}, listeners: [{name: http, port: 80, " +
+			"protocol: HTTP}, {name: alt, port: 8080, protocol: HTTP}]}}",
+		"{spec: {gatewayClassName: auto, listeners: [{name: http, port: 80, protocol: HTTP}, {name: tcp, port: 9000, " +
+			"protocol: TCP}]}}",
+		"{spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}, {name: udp, port: 53, " +
+			"protocol: UDP}]}}",
 		"",
 	},
 	"Gateway shop/edge": {
 		"{spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}",
 		"{spec: {gatewayClassName: auto, listeners: [{name: tcp, port: 80, protocol: TCP}]}}",
-		"{spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: edge}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: https, port: 443, protocol: HTTPS}]}}",
+		"{spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: " +
+			"LoadBalancerConfiguration, name: edge}}, listeners: [{name: http, port: 80, protocol: HTTP}, {name: https, port: " +
+			"443, protocol: HTTPS}]}}",
 		"",
 	},
 	"LoadBalancerConfiguration shop/edge": {
 		`{spec: {listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + lab.CrashCertificate + `"}]}}`,
-		`{spec: {scheme: internet-facing, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` + lab.CrashCertificate + `"}]}}`,
+		`{spec: {scheme: internet-facing, listenerConfigurations: [{protocolPort: "HTTPS:443", defaultCertificate: "` +
+			lab.CrashCertificate + `"}]}}`,
 	},
 	"ListenerSet shop/more": {
 		"{spec: {parentRef: {name: web}, listeners: [{name: more, port: 8081, protocol: HTTP}]}}",
@@ -46,26 +54,34 @@ var gatewayEdits = map[string][]string{
 	},
 	"HTTPRoute shop/web": {
 		"{spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}",
-		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{matches: [{path: {type: PathPrefix, value: /a}}], backendRefs: [{name: web, port: 80, weight: 2}, {name: api, port: 80}]}, {backendRefs: [{name: none, port: 80}]}]}}",
-		"{spec: {parentRefs: [{name: edge}], hostnames: [own.example.com], rules: [{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]}}",
+		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{matches: [{path: {type: PathPrefix, value: /a}}], " +
+			"backendRefs: [{name: web, port: 80, weight: 2}, {name: api, port: 80}]}, {backendRefs: [{name: none, " +
+			"port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: edge}], hostnames: [own.example.com], rules: [{filters: [{type: RequestRedirect, " +
+			"requestRedirect: {scheme: https}}]}]}}",
 		"",
 	},
 	"HTTPRoute shop/api": {
-		"{spec: {parentRefs: [{name: web}], hostnames: [own.example.com, api.example.com], rules: [{matches: [{path: {type: PathPrefix, value: /api}, method: GET}, {path: {type: Exact, value: /v1}}], backendRefs: [{name: api, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: web}], hostnames: [own.example.com, api.example.com], rules: [{matches: [{path: " +
+			"{type: PathPrefix, value: /api}, method: GET}, {path: {type: Exact, value: /v1}}], backendRefs: [{name: api, " +
+			"port: 80}]}]}}",
 		"{spec: {parentRefs: [{name: web, sectionName: own}], rules: [{backendRefs: [{name: api, port: 80}]}]}}",
-		"{spec: {parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{backendRefs: [{name: api, namespace: pay, port: 80}]}]}}",
+		"{spec: {parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}], rules: [{backendRefs: " +
+			"[{name: api, namespace: pay, port: 80}]}]}}",
 		"",
 	},
 	"TCPRoute shop/net": {
 		"{spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]}}",
-		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{backendRefs: [{name: api, port: 80, weight: 5}, {name: web, port: 80}]}]}}",
+		"{spec: {parentRefs: [{name: web}, {name: edge}], rules: [{backendRefs: [{name: api, port: 80, weight: 5}, {name: " +
+			"web, port: 80}]}]}}",
 		"",
 	},
 	"Service shop/web": {
 		"{spec: {ports: [{port: 80, targetPort: 8080}]}}", "{spec: {ports: [{port: 80, targetPort: 9090}]}}", "",
 	},
 	"TargetGroupConfiguration shop/web": {
-		"{spec: {targetReference: {name: web}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: \"9000\", healthCheckInterval: 20}}}}", "",
+		"{spec: {targetReference: {name: web}, defaultConfiguration: {healthCheckConfig: {healthCheckPort: \"9000\", " +
+			"healthCheckInterval: 20}}}}", "",
 	},
 	"TargetGroupConfiguration shop/api": {
 		`{spec: {targetReference: {name: api}, routeConfigurations: [{routeIdentifier: {kind: HTTPRoute, namespace: shop, name: api}, targetGroupProps: {targetGroupName: storefront}}]}}`,
@@ -87,8 +103,9 @@ Service pay/api {spec: {ports: [{port: 80, targetPort: 8080}]}}`
 // gatewaySoakSteps is how many edits a seed has.
 const gatewaySoakSteps = 25
 
-// TestRandomEditsOfGatewaysEndWhereAFreshStartDoes edits the objects around two Gateways at random, with restarts between passes and in their
-// middle, and compares account and statuses with what a fresh start makes of the last version of each object.
+// TestRandomEditsOfGatewaysEndWhereAFreshStartDoes edits the objects around two Gateways at random, with restarts
+// between passes and in their middle, and compares account and statuses with what a fresh start makes of the last
+// version of each object.
 func TestRandomEditsOfGatewaysEndWhereAFreshStartDoes(t *testing.T) {
 	t.Parallel()
 	seeds, first := longtest.Seeds(2, 12), 1
@@ -164,7 +181,8 @@ func gatewaySoak(t *testing.T, seed uint64) {
 	fresh := gatewaySoakLab(t, text, false)
 	gatewayWait(fresh)
 	if d := lab.LinesApart(gatewayAccount(l), gatewayAccount(fresh)); d != "" {
-		t.Errorf("after\n%s\nthe account (+) is not that of a fresh start (-):\n%s\n%s", strings.Join(story, "\n"), d, strings.Join(l.Events, "\n"))
+		t.Errorf("after\n%s\nthe account (+) is not that of a fresh start (-):\n%s\n%s", strings.Join(story, "\n"), d,
+			strings.Join(l.Events, "\n"))
 	}
 	if d := lab.LinesApart(gatewayStatuses(l), gatewayStatuses(fresh)); d != "" {
 		t.Errorf("after\n%s\nthe statuses (+) are not those of a fresh start (-):\n%s", strings.Join(story, "\n"), d)
@@ -174,7 +192,8 @@ func gatewaySoak(t *testing.T, seed uint64) {
 // gatewaySoakLab has pods of all Services.
 func gatewaySoakLab(t *testing.T, text string, keeps bool) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, text), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, text),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	for n, name := range []string{"web", "api"} {
 		l.Create(lab.ChaosEndpoints(name, "a", lab.SoakAddress(n, 0))...)
 	}
@@ -184,12 +203,13 @@ func gatewaySoakLab(t *testing.T, text string, keeps bool) *lab.Lab {
 	return l
 }
 
-// gatewayAccount is the account in what means something: values of a condition in one order, and target groups by what they are for, since one has
-// another name where its own was taken.
+// gatewayAccount is the account in what means something: values of a condition in one order, and target groups by what
+// they are for, since one has another name where its own was taken.
 func gatewayAccount(l *lab.Lab) string {
 	same := []string{"own.example.com or api.example.com", "api.example.com or own.example.com"}
 	for _, tg := range l.Sim.Resources().TargetGroups {
-		same = append(same, tg.Name, "target group for "+cmp.Or(tg.Tags["gateway.k8s.aws.alb/resource"], tg.Tags["gateway.k8s.aws.nlb/resource"]))
+		same = append(same, tg.Name, "target group for "+cmp.Or(tg.Tags["gateway.k8s.aws.alb/resource"],
+			tg.Tags["gateway.k8s.aws.nlb/resource"]))
 	}
 	return strings.NewReplacer(same...).Replace(l.Account())
 }

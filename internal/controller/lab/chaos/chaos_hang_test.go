@@ -23,8 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// workers make the passes of a lab beside each other, each unit one at a time, so that a call that hangs holds up its own pass only. They run
-// in a bubble of synctest: a pass has gone as far as it can when all goroutines wait.
+// workers make the passes of a lab beside each other, each unit one at a time, so that a call that hangs holds up its
+// own pass only. They run in a bubble of synctest: a pass has gone as far as it can when all goroutines wait.
 type workers struct {
 	*lab.Lab
 	keys []stack.Key
@@ -44,8 +44,10 @@ type workUnit struct {
 
 // begin has workers take over what the life of a lab has to do.
 func begin(l *lab.Lab, keys ...stack.Key) *workers {
-	w := &workers{Lab: l, keys: keys, due: map[workUnit]time.Time{}, running: map[workUnit]bool{}, known: map[workUnit]string{}}
-	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: queue.FirstRetry, Longest: l.Config.BindingMaxBackoff}, l.Clock.Now, nil)
+	w := &workers{Lab: l, keys: keys, due: map[workUnit]time.Time{}, running: map[workUnit]bool{},
+		known: map[workUnit]string{}}
+	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: queue.FirstRetry,
+		Longest: l.Config.BindingMaxBackoff}, l.Clock.Now, nil)
 	l.Bound.Registry.Async = true // as in a controller: no pass waits for the calls of targets
 	l.Bound.Registry.Progress = func(b stack.ID) {
 		l.Mutex.Lock()
@@ -154,8 +156,9 @@ func (w *workers) pass(u workUnit) {
 // hangTime is how long the SDK's client waits for an answer.
 const hangTime = 30 * time.Second
 
-// TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo has one operation hang until the client's time-out, for some minutes in which pods come
-// and go. The targets of a user's binding follow within seconds, nothing is called in a loop, and in the end nothing is left of it.
+// TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo has one operation hang until the client's time-out, for some
+// minutes in which pods come and go. The targets of a user's binding follow within seconds, nothing is called in a
+// loop, and in the end nothing is left of it.
 func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 	t.Parallel()
 	var called, accounts []string
@@ -170,7 +173,8 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 	})
 	hangs := lab.OneOf(6)
 	for n, permission := range called {
-		for kind, fault := range map[string]gate.Fault{"before it has an effect": {Latency: hangTime, Reset: true}, "after its effect": {Delay: hangTime, Lose: true}} {
+		for kind, fault := range map[string]gate.Fault{"before it has an effect": {Latency: hangTime, Reset: true},
+			"after its effect": {Delay: hangTime, Lose: true}} {
 			if !lab.EveryFault && n%6 != map[bool]int{false: 1, true: 4}[fault.Lose] || !hangs.Next() {
 				continue
 			}
@@ -189,8 +193,10 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 						if by := l.Permissions(mark)[permission]; by > 150 {
 							l.Errorf("%s: %d calls of %s", stage.Name, by, permission)
 						}
-						if d := strings.Join(lab.WithoutRecords(strings.Split(lab.LinesApart(l.Account(), accounts[n]), "\n")), "\n"); d != "" {
-							t.Fatalf("%s: when it is over the account (+) is not as without it (-):\n%s\n%s", stage.Name, d, strings.Join(l.Events[from:], "\n"))
+						if d := strings.Join(lab.WithoutRecords(strings.Split(lab.LinesApart(l.Account(), accounts[n]), "\n")),
+							"\n"); d != "" {
+							t.Fatalf("%s: when it is over the account (+) is not as without it (-):\n%s\n%s", stage.Name, d,
+								strings.Join(l.Events[from:], "\n"))
 						}
 					}
 				})

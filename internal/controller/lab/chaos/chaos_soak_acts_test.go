@@ -11,20 +11,24 @@ import (
 )
 
 // soakMistakes are annotations that cannot be carried out.
-var soakMistakes = []string{"listen-ports", "scheme", "inbound-cidrs", "target-group-attributes", "load-balancer-attributes", "healthcheck-port", "target-type"}
+var soakMistakes = []string{"listen-ports", "scheme", "inbound-cidrs", "target-group-attributes",
+	"load-balancer-attributes", "healthcheck-port", "target-type"}
 
 // soakSettings are annotations of an Ingress that change no answer, and about which members of a group cannot disagree.
 var soakSettings = [][2]string{
 	{"target-group-attributes", "deregistration_delay.timeout_seconds=30,stickiness.enabled=false"},
 	{"target-group-attributes", "deregistration_delay.timeout_seconds=300,stickiness.enabled=true"},
-	{"healthcheck-path", "/health"}, {"healthcheck-interval-seconds", "20"}, {"success-codes", "200-299"}, {"group.order", "7"}, {"group.order", "-3"},
+	{"healthcheck-path", "/health"}, {"healthcheck-interval-seconds", "20"}, {"success-codes", "200-299"},
+	{"group.order", "7"}, {"group.order", "-3"},
 	{"tags", "team=shop"}, {"listen-ports", `[{"HTTP":80},{"HTTP":8080}]`},
 }
 
 // soakOwnSettings are annotations of an Ingress that has a load balancer of its own.
 var soakOwnSettings = append(slices.Clone(soakSettings), [][2]string{
-	{"load-balancer-attributes", "idle_timeout.timeout_seconds=75"}, {"inbound-cidrs", "192.0.2.0/24"}, {"scheme", "internal"},
-	{"target-type", "instance"}, {"security-groups", "sg-0a1de000000000002"}, {"subnets", "subnet-0a1de0000000000a1,subnet-0a1de0000000000c1"},
+	{"load-balancer-attributes", "idle_timeout.timeout_seconds=75"}, {"inbound-cidrs", "192.0.2.0/24"},
+	{"scheme", "internal"},
+	{"target-type", "instance"}, {"security-groups", "sg-0a1de000000000002"},
+	{"subnets", "subnet-0a1de0000000000a1,subnet-0a1de0000000000c1"},
 	{"enable-frontend-nlb", "true"},
 }...)
 
@@ -36,7 +40,8 @@ var soakNetSettings = [][2]string{
 	{"aws-load-balancer-scheme", "internal"}, {"load-balancer-source-ranges", "192.0.2.0/24"},
 }
 
-// soakDefaults are what an annotation is when it is not set otherwise. Attributes that nobody wants any more stay as they are.
+// soakDefaults are what an annotation is when it is not set otherwise. Attributes that nobody wants any more stay as
+// they are.
 var soakDefaults = map[string]string{
 	"alb.ingress.kubernetes.io/scheme": "internet-facing", "alb.ingress.kubernetes.io/target-type": "ip",
 	"alb.ingress.kubernetes.io/load-balancer-attributes":                   "idle_timeout.timeout_seconds=60",
@@ -55,14 +60,16 @@ type soakAct struct {
 // edit has users and pods do one thing.
 func (s *soak) edit() {
 	s.Helper()
-	s.one([]soakAct{{4, (*soak).joinOrLeave}, {1, (*soak).dissolve}, {4, (*soak).sendElsewhere}, {3, (*soak).mistake}, {3, (*soak).cure}, {7, (*soak).set},
+	s.one([]soakAct{{4, (*soak).joinOrLeave}, {1, (*soak).dissolve}, {4, (*soak).sendElsewhere}, {3, (*soak).mistake},
+		{3, (*soak).cure}, {7, (*soak).set},
 		{6, (*soak).rollOut}, {1, (*soak).breakDown}, {3, (*soak).netEdit}, {2, (*soak).bindingEdit}, {1, (*soak).nodeEvent}})
 }
 
 // act does one thing at random.
 func (s *soak) act() {
 	s.Helper()
-	s.one([]soakAct{{35, (*soak).edit}, {4, (*soak).fault}, {2, (*soak).hangs}, {1, (*soak).apiAway}, {2, (*soak).cacheBehind}, {2, (*soak).anotherProcess}})
+	s.one([]soakAct{{35, (*soak).edit}, {4, (*soak).fault}, {2, (*soak).hangs}, {1, (*soak).apiAway},
+		{2, (*soak).cacheBehind}, {2, (*soak).anotherProcess}})
 }
 
 func (s *soak) one(of []soakAct) {
@@ -135,7 +142,10 @@ func (s *soak) dissolve() {
 	group := fmt.Sprintf("g%d-", s.random.IntN(soakGroups))
 	s.tell("all of group %s leave", group)
 	for number := range soakNamespaces {
-		for c := s.someClient(ofIngress, func(c *soakClient) bool { return strings.HasPrefix(c.object.Name, group) }); c != nil && number >= 0; c = s.someClient(ofIngress, func(c *soakClient) bool { return strings.HasPrefix(c.object.Name, group) }) {
+		for c := s.someClient(ofIngress, func(c *soakClient) bool { return strings.HasPrefix(c.object.Name, group) }); c !=
+			nil && number >= 0; c = s.someClient(ofIngress, func(c *soakClient) bool {
+			return strings.HasPrefix(c.object.Name, group)
+		}) {
 			s.remove(c)
 		}
 	}

@@ -44,7 +44,8 @@ type cached struct {
 
 // soakKinds are watched, in the order in which a start receives them.
 var soakKinds = []client.ObjectList{
-	&networkingv1.IngressClassList{}, &corev1.NodeList{}, &corev1.PodList{}, &discoveryv1.EndpointSliceList{}, &corev1.ServiceList{},
+	&networkingv1.IngressClassList{}, &corev1.NodeList{}, &corev1.PodList{}, &discoveryv1.EndpointSliceList{},
+	&corev1.ServiceList{},
 	&networkingv1.IngressList{}, &v1beta1.TargetGroupBindingList{},
 }
 
@@ -56,7 +57,8 @@ func newSoakCluster(inner client.Client) *soakCluster {
 	if !ok {
 		panic("a client that cannot watch")
 	}
-	c := &soakCluster{addresses: map[string][]string{}, changed: make(chan struct{}, 1), shown: map[schema.GroupKind]map[client.ObjectKey]client.Object{}}
+	c := &soakCluster{addresses: map[string][]string{}, changed: make(chan struct{}, 1),
+		shown: map[schema.GroupKind]map[client.ObjectKey]client.Object{}}
 	noted := func(o client.Object, err error) error {
 		if err == nil {
 			c.note(o)
@@ -73,13 +75,16 @@ func newSoakCluster(inner client.Client) *soakCluster {
 		Update: func(ctx context.Context, w client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
 			return noted(o, w.Update(ctx, o, opts...))
 		},
-		Patch: func(ctx context.Context, w client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, w client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			return noted(o, w.Patch(ctx, o, p, opts...))
 		},
-		SubResourceUpdate: func(ctx context.Context, w client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+		SubResourceUpdate: func(ctx context.Context, w client.Client, sub string, o client.Object,
+			opts ...client.SubResourceUpdateOption) error {
 			return noted(o, w.SubResource(sub).Update(ctx, o, opts...))
 		},
-		SubResourcePatch: func(ctx context.Context, w client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, w client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			return noted(o, w.SubResource(sub).Patch(ctx, o, p, opts...))
 		},
 	})
@@ -89,7 +94,8 @@ func newSoakCluster(inner client.Client) *soakCluster {
 		if err != nil {
 			panic(err)
 		}
-		c.shown[schema.GroupKind{Group: kind.Group, Kind: strings.TrimSuffix(kind.Kind, "List")}] = map[client.ObjectKey]client.Object{}
+		c.shown[schema.GroupKind{Group: kind.Group, Kind: strings.TrimSuffix(kind.Kind, "List")}] =
+			map[client.ObjectKey]client.Object{}
 	}
 	return c
 }
@@ -188,8 +194,10 @@ func (c *soakCluster) show(ctx context.Context, x cached) {
 	event := c.event
 	c.mu.Unlock()
 	switch {
-	case event == nil, before == nil && after == nil, before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion():
-	case before != nil && after != nil && before.GetUID() != after.GetUID(): // as informers tell of one that took the place of another
+	case event == nil, before == nil && after == nil, before != nil && after != nil && before.GetResourceVersion() ==
+		after.GetResourceVersion():
+	// as informers tell of one that took the place of another
+	case before != nil && after != nil && before.GetUID() != after.GetUID():
 		event(before, nil)
 		event(nil, after)
 	default:

@@ -54,8 +54,10 @@ func (s *soak) finish() {
 // remembered counts what the process that leads keeps of objects.
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
-		"written bindings": s.Ingresses.Bindings.Len(), "looks at health": s.Bound.Health.Groups(), "gates": s.Bound.Gates.Bindings(),
-		"groups to place": s.Bound.Networking.Queues()[0].Len(), "groups to bring": s.Bound.Networking.Queues()[1].Len(), "bindings in vain": s.Bound.Unavailable.Len(),
+		"written bindings": s.Ingresses.Bindings.Len(), "looks at health": s.Bound.Health.Groups(),
+		"gates":           s.Bound.Gates.Bindings(),
+		"groups to place": s.Bound.Networking.Queues()[0].Len(), "groups to bring": s.Bound.Networking.Queues()[1].Len(),
+		"bindings in vain": s.Bound.Unavailable.Len(),
 	}
 	maps.Copy(out, s.Bound.Networking.Remembered())
 	for _, x := range []*stacks.Reconciler{s.Ingresses, s.Services} {

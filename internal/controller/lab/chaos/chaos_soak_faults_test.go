@@ -16,7 +16,8 @@ var soakFaults = []gate.Fault{
 	{Kind: "throttled"}, {Code: "InternalFailure", Status: 500}, {Lose: true}, {Reset: true}, {Kind: "denied"},
 }
 
-var soakActions = []string{"", "Describe*", "Create*", "Modify*", "Delete*", "Register*", "Deregister*", "Set*", "AddTags", "Authorize*", "Revoke*"}
+var soakActions = []string{"", "Describe*", "Create*", "Modify*", "Delete*", "Register*", "Deregister*", "Set*",
+	"AddTags", "Authorize*", "Revoke*"}
 
 // fault has calls to AWS fail for a while.
 func (s *soak) fault() {
@@ -24,7 +25,8 @@ func (s *soak) fault() {
 	f := soakFaults[s.random.IntN(len(soakFaults))]
 	f.Action = soakActions[s.random.IntN(len(soakActions))]
 	f.Probability, f.Until = 0.2+0.8*s.random.Float64(), s.Clock.Now().Add(time.Duration(5+s.random.IntN(40))*time.Second)
-	s.tell("for %s calls of %q with chance %.1f end so: kind %q, code %q, reset %v, answer lost %v", f.Until.Sub(s.Clock.Now()), f.Action, f.Probability, f.Kind, f.Code, f.Reset, f.Lose)
+	s.tell("for %s calls of %q with chance %.1f end so: kind %q, code %q, reset %v, answer lost %v",
+		f.Until.Sub(s.Clock.Now()), f.Action, f.Probability, f.Kind, f.Code, f.Reset, f.Lose)
 	_, err := s.Sim.Gate.AddFault(f)
 	s.Must(err)
 }
@@ -41,14 +43,16 @@ type soakHang struct {
 func (s *soak) hangs() {
 	s.Helper()
 	s.state.Lock()
-	s.hang = soakHang{strings.TrimSuffix(soakActions[s.random.IntN(len(soakActions))], "*"), s.random.Float64(), s.Clock.Now().Add(time.Duration(2+s.random.IntN(60)) * time.Second), s.random.IntN(2) == 0}
+	s.hang = soakHang{strings.TrimSuffix(soakActions[s.random.IntN(len(soakActions))], "*"), s.random.Float64(),
+		s.Clock.Now().Add(time.Duration(2+s.random.IntN(60)) * time.Second), s.random.IntN(2) == 0}
 	h := s.hang
 	s.state.Unlock()
-	s.tell("calls of %q hang until %s with chance %.1f, and fail then %v", h.action, h.until.Format("04:05"), h.chance, h.fails)
+	s.tell("calls of %q hang until %s with chance %.1f, and fail then %v", h.action, h.until.Format("04:05"),
+		h.chance, h.fails)
 }
 
-// latestArrival is how long at most after the end of a process what it had under way arrives at AWS, for the next one begins at once here, where really it
-// waits 5 to 15 s for the Lease.
+// latestArrival is how long at most after the end of a process what it had under way arrives at AWS, for the next one
+// begins at once here, where really it waits 5 to 15 s for the Lease.
 const latestArrival = 5 // seconds
 
 // hung holds a call up if it is to hang. What a process had under way when it ended may arrive at AWS later.

@@ -30,7 +30,8 @@ type informers struct {
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
 	readable.References: readable.ReferenceValues, stacks.ByStack: stacks.StackOf,
-	bindingpass.ByTargetGroup: bindingpass.TargetGroupOf, bindingpass.ByService: bindingpass.ServiceOf, bindingpass.ByNodeSelector: bindingpass.NodeSelectorOf, bindingpass.SlicesByService: bindingpass.ServiceOfSlice,
+	bindingpass.ByTargetGroup: bindingpass.TargetGroupOf, bindingpass.ByService: bindingpass.ServiceOf,
+	bindingpass.ByNodeSelector: bindingpass.NodeSelectorOf, bindingpass.SlicesByService: bindingpass.ServiceOfSlice,
 }
 
 // Get implements client.Reader.
@@ -66,7 +67,8 @@ func (i informers) List(ctx context.Context, list client.ObjectList, opts ...cli
 	of, watched := i.c.shown[kind.GroupKind()]
 	var found []client.Object
 	for key, x := range of {
-		if (o.Namespace == "" || o.Namespace == key.Namespace) && (o.LabelSelector == nil || o.LabelSelector.Matches(labels.Set(x.GetLabels()))) && indexed(x, o.FieldSelector) {
+		if (o.Namespace == "" || o.Namespace == key.Namespace) &&
+			(o.LabelSelector == nil || o.LabelSelector.Matches(labels.Set(x.GetLabels()))) && indexed(x, o.FieldSelector) {
 			found = append(found, x)
 		}
 	}

@@ -47,7 +47,8 @@ func (s *soak) begin() {
 	life := &soakLife{}
 	ctx, over := context.WithCancel(s.Context())
 	life.ctx, life.over = ctx, over
-	live := interceptor.NewClient(s.cluster.live.(client.WithWatch), life.muted()) //nolint:forcetypeassert // it is one of ours
+	//nolint:forcetypeassert // it is one of ours
+	live := interceptor.NewClient(s.cluster.live.(client.WithWatch), life.muted())
 	users := s.Client
 	s.Client = informers{live, s.cluster}
 	s.Restart()
@@ -61,14 +62,18 @@ func (s *soak) begin() {
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.Bound.Networking, s.Bound.Writes, s.Bound.Drains, s.Bound.Health, s.Ingresses.Backend,
-		&controller.Loader{Inventory: s.Inventory, Checkpoints: s.Checkpointer, Stacks: []*stacks.Reconciler{s.Ingresses, s.Services}, Declared: func() bool { return true }, Log: logr.Discard()},
-		&lbstatus.ProvisioningWatcher{Starting: s.Inventory.Provisioning, Refresh: s.Inventory.RefreshStates, Now: s.Clock.Now, Log: logr.Discard(), Wake: s.wake},
-		&stacks.CertificateWatcher{Read: s.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{s.Ingresses, s.Services}, Always: true, Now: s.Clock.Now, Log: logr.Discard()},
+		&controller.Loader{Inventory: s.Inventory, Checkpoints: s.Checkpointer, Stacks: []*stacks.Reconciler{
+			s.Ingresses, s.Services}, Declared: func() bool { return true }, Log: logr.Discard()},
+		&lbstatus.ProvisioningWatcher{Starting: s.Inventory.Provisioning, Refresh: s.Inventory.RefreshStates,
+			Now: s.Clock.Now, Log: logr.Discard(), Wake: s.wake},
+		&stacks.CertificateWatcher{Read: s.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
+			s.Ingresses, s.Services}, Always: true, Now: s.Clock.Now, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
 	s.Bound.Networking.Queues()[1].Gather = queue.Coalesce
-	w := controller.Wiring{Config: s.Config, Inventory: s.Inventory, Metrics: s.Bound.Metrics, Now: s.Clock.Now, Log: logr.Discard()}
+	w := controller.Wiring{Config: s.Config, Inventory: s.Inventory, Metrics: s.Bound.Metrics, Now: s.Clock.Now,
+		Log: logr.Discard()}
 	detector := w.NewDriftDetector([]*stacks.Reconciler{s.Ingresses, s.Services}, s.Bound, s.wake)
 	s.Ingresses.ScheduleReview, s.Services.ScheduleReview = detector.Schedule, detector.Schedule
 	s.watch(life)
@@ -105,7 +110,8 @@ func (l *soakLife) muted() interceptor.Funcs {
 // remember has a process begin with the checkpoints of earlier ones, and keep its own.
 func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.Bound.Registry, s.Inventory, s.Ingresses, s.Services
-	kept := checkpoint.NewWriter(checkpoint.New(live, controller.CheckpointConfig(s.Config, "kube-system", s.Clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
+	kept := checkpoint.NewWriter(checkpoint.New(live, controller.CheckpointConfig(s.Config, "kube-system", s.Clock.Now,
+		logr.Discard())), func(restored checkpoint.Restored) {
 		controller.Assume(inv, restored, s.Clock.Now())
 		registry.Assume(awsclient.Scope{}, controller.Registrations(restored, s.Clock.Now()))
 		ingresses.Restore(restored)
@@ -130,13 +136,16 @@ func (s *soak) watch(life *soakLife) {
 	ingresses := work(life, s.Ingresses, c.IngressWorkers, s.Ingresses.Retries)
 	services := work(life, s.Services, c.ServiceWorkers, s.Services.Retries)
 	bindings := work(life, b, c.BindingWorkers, queue.RateLimiter[reconcile.Request]{
-		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, c.BindingMaxBackoff), Units: &b.Unavailable})
+		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry,
+			c.BindingMaxBackoff), Units: &b.Unavailable})
 	s.Ingresses.Waker.SetQueue(ingresses)
 	s.Services.Waker.SetQueue(services)
 	b.Waker.SetQueue(bindings)
 	b.Registry.Async = true
 	b.Registry.Progress = b.CallEnded
-	b.Networking.Wake = func(n types.NamespacedName) { b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n}) }
+	b.Networking.Wake = func(n types.NamespacedName) {
+		b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n})
+	}
 	inv := s.Inventory
 	b.Writes.Wake = func(n types.NamespacedName) { b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: n}) }
 	b.OnTargetGroupLost = func(key stack.Key, arn string) {
@@ -152,7 +161,8 @@ func (s *soak) watch(life *soakLife) {
 	ofService := balancers.Owner()
 	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
 	ports := b.ServiceEvent(client.Object.GetName, bindingpass.PortsChanged)
-	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, bindingpass.EndpointsChanged)
+	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] },
+		bindingpass.EndpointsChanged)
 	s.cluster.lead(life.ctx, func(before, after client.Object) {
 		switch queue.Newest(before, after).(type) {
 		case *networkingv1.Ingress:
@@ -178,7 +188,8 @@ func (s *soak) watch(life *soakLife) {
 }
 
 // tellOf hands an event to a watch.
-func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before, after client.Object, q queue.Of[U]) {
+func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before,
+	after client.Object, q queue.Of[U]) {
 	switch {
 	case before == nil:
 		h.Create(ctx, event.TypedCreateEvent[client.Object]{Object: after}, q)
@@ -190,7 +201,8 @@ func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[clien
 }
 
 // work makes passes over what a queue hands out, as controller-runtime does.
-func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int, limiter workqueue.TypedRateLimiter[U]) queue.Of[U] {
+func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int,
+	limiter workqueue.TypedRateLimiter[U]) queue.Of[U] {
 	l := queue.NewWorkerPool(inner, workers, queue.DetachAfter)
 	q := workqueue.NewTypedRateLimitingQueue(limiter) // that of controller-runtime leaves a goroutine behind when it ends
 	idle := &atNoTime[U]{}

@@ -32,7 +32,8 @@ const (
 var soakNamespaces = []string{"shop", "team-a", "team-b"}
 
 // soakNodes can be targets of type instance; the first one has the pods, and stays.
-var soakNodes = [][2]string{{"a", "aws:///us-west-2a/i-0a1de0000000000a1"}, {"b", "aws:///us-west-2b/i-0a1de0000000000b1"}, {"c", "aws:///us-west-2c/i-0a1de0000000000c1"}}
+var soakNodes = [][2]string{{"a", "aws:///us-west-2a/i-0a1de0000000000a1"},
+	{"b", "aws:///us-west-2b/i-0a1de0000000000b1"}, {"c", "aws:///us-west-2c/i-0a1de0000000000c1"}}
 
 // populate makes all objects.
 func (s *soak) populate() {
@@ -194,7 +195,8 @@ func (s *soak) scale(service types.NamespacedName, addresses []string) {
 			s.make(pod)
 		}
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{a}, NodeName: ptr.To("a"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name},
+			Addresses: []string{a}, NodeName: ptr.To("a"), TargetRef: &corev1.ObjectReference{
+				Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name},
 		})
 	}
 	if there {
@@ -204,7 +206,8 @@ func (s *soak) scale(service types.NamespacedName, addresses []string) {
 	}
 	for a := range before {
 		if !slices.Contains(addresses, a) {
-			s.Must(s.Client.Delete(s.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: service.Namespace, Name: podName(service.Name, a)}}))
+			s.Must(s.Client.Delete(s.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: service.Namespace,
+				Name: podName(service.Name, a)}}))
 		}
 	}
 }

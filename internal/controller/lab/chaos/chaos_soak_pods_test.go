@@ -47,7 +47,8 @@ func (s *soak) someService() types.NamespacedName {
 			return c.object
 		}
 	}
-	return types.NamespacedName{Namespace: soakNamespaces[s.random.IntN(3)], Name: fmt.Sprintf("s%d", s.random.IntN(soakServices))}
+	return types.NamespacedName{Namespace: soakNamespaces[s.random.IntN(3)],
+		Name: fmt.Sprintf("s%d", s.random.IntN(soakServices))}
 }
 
 // breakDown ends all pods of a Service; others come by a rollout.

@@ -21,8 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
-// soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of testing/synctest, in which
-// time passes when nothing else is left to do.
+// soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of
+// testing/synctest, in which time passes when nothing else is left to do.
 type soak struct {
 	*lab.Lab
 	cluster   *soakCluster
@@ -70,7 +70,8 @@ func number(name string, otherwise int) int {
 	return otherwise
 }
 
-// soakSteps is how many steps of ten seconds a story has: LBC_EDITS_STEPS, or half an hour in the long form and where LBC_EDITS_SEEDS asks for seeds.
+// soakSteps is how many steps of ten seconds a story has: LBC_EDITS_STEPS, or half an hour in the long form and where
+// LBC_EDITS_SEEDS asks for seeds.
 func soakSteps() int {
 	steps := longtest.Seeds(60, 180)
 	if os.Getenv("LBC_EDITS_SEEDS") != "" {

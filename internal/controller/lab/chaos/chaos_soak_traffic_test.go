@@ -31,15 +31,15 @@ type soakClient struct {
 	owed    bool   // it was served, and nothing but a mistake of its own or its pods' end has explained a failure since
 	// earlier are the Services that may answer as well, until the newest does.
 	earlier map[string]bool
-	// replaced is when an edit had the object get or lose a load balancer before its own, or another one behind it: the one before it
-	// admits one behind it at a time.
+	// replaced is when an edit had the object get or lose a load balancer before its own, or another one behind it: the
+	// one before it admits one behind it at a time.
 	replaced time.Time
 }
 
 func (c *soakClient) String() string { return string(c.kind) + " " + c.object.String() }
 
-// soakReplacement is how long the replacement of a load balancer takes at most: two minutes for targets that do not become healthy, which each process waits
-// for anew, and what faults and hanging calls add.
+// soakReplacement is how long the replacement of a load balancer takes at most: two minutes for targets that do not
+// become healthy, which each process waits for anew, and what faults and hanging calls add.
 const soakReplacement = 10 * time.Minute
 
 // soakPods are those of a Service, by address; true: all clients of the Service could be answered by it.
@@ -102,7 +102,8 @@ func (s *soak) podsOf(namespace, service string) soakPods {
 	return s.pods[types.NamespacedName{Namespace: namespace, Name: service}]
 }
 
-// judge sends a request for each client, and holds that what is owed is answered. It notes which pods all clients of a Service reach.
+// judge sends a request for each client, and holds that what is owed is answered. It notes which pods all clients of a
+// Service reach.
 func (s *soak) judge(when string) {
 	s.state.Lock()
 	defer s.state.Unlock()
@@ -116,12 +117,14 @@ func (s *soak) judge(when string) {
 		var alive map[string]bool
 		if tg != nil {
 			if alive = s.living(tg, s.podsOf(c.object.Namespace, service)); len(alive) == 0 {
-				failure = fmt.Sprintf("no target of %s (of %s) answers: %v", tg.Name, service, slices.Sorted(maps.Keys(lab.RegisteredIn(*tg))))
+				failure = fmt.Sprintf("no target of %s (of %s) answers: %v", tg.Name, service,
+					slices.Sorted(maps.Keys(lab.RegisteredIn(*tg))))
 			} else if service != c.service && !c.earlier[service] {
 				failure = "answered by " + service
 			}
 		}
-		if len(s.podsOf(c.object.Namespace, c.service)) == 0 && service == c.service || tg != nil && len(s.podsOf(c.object.Namespace, service)) == 0 {
+		if len(s.podsOf(c.object.Namespace, c.service)) == 0 && service == c.service || tg != nil &&
+			len(s.podsOf(c.object.Namespace, service)) == 0 {
 			c.owed = false // all its pods are gone
 		}
 		switch {
@@ -142,7 +145,8 @@ func (s *soak) judge(when string) {
 	for n, pods := range s.pods {
 		for address := range pods {
 			pods[address] = !slices.ContainsFunc(reach[n], func(alive map[string]bool) bool {
-				return !alive[address] && !slices.ContainsFunc(slices.Collect(maps.Keys(alive)), func(id string) bool { return strings.HasPrefix(id, "i-") })
+				return !alive[address] && !slices.ContainsFunc(slices.Collect(maps.Keys(alive)),
+					func(id string) bool { return strings.HasPrefix(id, "i-") })
 			})
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// unreadGuardsLab has a Gateway that verifies clients by a ConfigMap, with a route; and an Ingress with a web ACL by name, Shield and a trust store by name.
+// unreadGuardsLab has a Gateway that verifies clients by a ConfigMap, with a route; and an Ingress with a web ACL by
+// name, Shield and a trust store by name.
 func unreadGuardsLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 	t.Helper()
 	hangs = &atomic.Pointer[string]{}
@@ -30,7 +31,8 @@ func unreadGuardsLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 	l.Create(lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("web"), lab.IPTargets())
 	l.Create(lab.ChaosEndpoints("web", "a", lab.SoakAddress(0, 0))...)
 	l.Create(lab.Route("shop", "/shop"))
-	l.Create(lab.Ingress("guarded", map[string]string{"certificate-arn": lab.CrashCertificate, "listen-ports": `[{"HTTPS":443}]`, "wafv2-acl-name": lab.GuardACL, "shield-advanced-protection": "true",
+	l.Create(lab.Ingress("guarded", map[string]string{"certificate-arn": lab.CrashCertificate,
+		"listen-ports": `[{"HTTPS":443}]`, "wafv2-acl-name": lab.GuardACL, "shield-advanced-protection": "true",
 		"mutual-authentication": `[{"port":443,"mode":"verify","trustStore":"` + lab.GuardStore + `"}]`}, "web"))
 	l.Settle(guardKeys...)
 	guarded := 0
@@ -61,7 +63,8 @@ var guardEdits = map[string]func(l *lab.Lab){
 	"another port of the Gateway": func(l *lab.Lab) {
 		g := &gatewayv1.Gateway{}
 		l.Must(l.Client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, g))
-		g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80, Protocol: gatewayv1.HTTPProtocolType})
+		g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80,
+			Protocol: gatewayv1.HTTPProtocolType})
 		g.Generation++
 		l.Must(l.Client.Update(l.Context(), g))
 	},
@@ -75,7 +78,8 @@ var guardEdits = map[string]func(l *lab.Lab){
 	"a tag of the Ingress": func(l *lab.Lab) { l.Annotate("guarded", "tags", "team=shop") },
 }
 
-// TestFailedReadTakesNothingFromGatewaysOrGuards has each read fail while Gateways, and Ingresses with web ACL, Shield and trust store, are edited.
+// TestFailedReadTakesNothingFromGatewaysOrGuards has each read fail while Gateways, and Ingresses with web ACL, Shield
+// and trust store, are edited.
 func TestFailedReadTakesNothingFromGatewaysOrGuards(t *testing.T) {
 	t.Parallel()
 	lab.Unread{Lab: unreadGuardsLab, Keys: guardKeys, Edits: guardEdits}.Test(t)

@@ -26,13 +26,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// formerly is what a load balancer has of its former owner, as text: settings, tags, and what of listeners and rules has no tags of a stack, or had none in the list before.
+// formerly is what a load balancer has of its former owner, as text: settings, tags, and what of listeners and rules
+// has no tags of a stack, or had none in the list before.
 func formerly(l *lab.Lab, arn string, listeners []string) string {
 	l.Helper()
 	lb, ours := balancerOf(l, arn), l.TagsOfStacks()
 	var out []string
 	note := func(v ...any) { out = append(out, fmt.Sprintln(v...)) }
-	note(lb.Name, lb.Scheme, lb.IPAddressType, lb.SecurityGroups, "idle", lb.Attributes["idle_timeout.timeout_seconds"], "owner", lb.Tags["Owner"], "team", lb.Tags["Team"])
+	note(lb.Name, lb.Scheme, lb.IPAddressType, lb.SecurityGroups, "idle", lb.Attributes["idle_timeout.timeout_seconds"],
+		"owner", lb.Tags["Owner"], "team", lb.Tags["Team"])
 	for _, listener := range lb.Listeners {
 		if !slices.Contains(listeners, listener.ARN) {
 			continue
@@ -73,13 +75,15 @@ func furnished(l *lab.Lab, arn string) {
 	_, err := l.Sim.Balancing.AddTags(l.Context(), &elbv2.AddTagsInput{ResourceArns: []string{arn}, Tags: []elbtypes.Tag{
 		{Key: aws.String("Owner"), Value: aws.String("platform")}, {Key: aws.String("Team"), Value: aws.String("platform")}}})
 	l.Must(err)
-	_, err = l.Sim.Balancing.ModifyLoadBalancerAttributes(l.Context(), &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &arn, Attributes: []elbtypes.LoadBalancerAttribute{
-		{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("90")}}})
+	_, err = l.Sim.Balancing.ModifyLoadBalancerAttributes(l.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: &arn, Attributes: []elbtypes.LoadBalancerAttribute{
+			{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("90")}}})
 	l.Must(err)
 }
 
 func adopting(more map[string]string) map[string]string {
-	out := map[string]string{"scheme": "internal", "ownership": "adopted", "existing-load-balancer": "platform", "listen-ports": `[{"HTTP":80},{"HTTP":8080}]`, "tags": "Team=web,Stage=live",
+	out := map[string]string{"scheme": "internal", "ownership": "adopted", "existing-load-balancer": "platform",
+		"listen-ports": `[{"HTTP":80},{"HTTP":8080}]`, "tags": "Team=web,Stage=live",
 		"load-balancer-attributes": "idle_timeout.timeout_seconds=100,routing.http.drop_invalid_header_fields.enabled=true"}
 	maps.Copy(out, more)
 	return out
@@ -103,19 +107,24 @@ func TestALoadBalancerOfOthersIsTakenOverAndWhatIsDestructiveWaitsForItsApproval
 	l.Settle(key)
 	untouched("without an approval")
 	lb := balancerOf(l, arn)
-	if on80, on8080 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080); len(on80) == 0 || slices.Min(on80) <= 700 || len(on8080) == 0 || l.Balancers() != 1 {
-		t.Fatalf("rules at 80: %v, at 8080: %v; %d load balancers\n%s", on80, on8080, l.Balancers(), strings.Join(l.Events, "\n"))
+	if on80, on8080 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080); len(on80) == 0 || slices.Min(on80) <= 700 ||
+		len(on8080) == 0 || l.Balancers() != 1 {
+		t.Fatalf("rules at 80: %v, at 8080: %v; %d load balancers\n%s", on80, on8080, l.Balancers(),
+			strings.Join(l.Events, "\n"))
 	}
-	if lb.Tags["ingress.k8s.aws/stack"] != "shop/web" || lb.Tags["Stage"] != "live" || lb.Attributes["routing.http.drop_invalid_header_fields.enabled"] != "true" {
+	if lb.Tags["ingress.k8s.aws/stack"] != "shop/web" || lb.Tags["Stage"] != "live" ||
+		lb.Attributes["routing.http.drop_invalid_header_fields.enabled"] != "true" {
 		t.Errorf("tags %v, attributes %v", lb.Tags, lb.Attributes)
 	}
-	for _, waits := range []string{"[TakeoverNotApproved]", "SetSecurityGroups (", "ModifyLoadBalancerAttributes (idle_timeout.timeout_seconds 90 → 100)", "RemoveTags (tag Owner is not wanted)"} {
+	for _, waits := range []string{"[TakeoverNotApproved]", "SetSecurityGroups (",
+		"ModifyLoadBalancerAttributes (idle_timeout.timeout_seconds 90 → 100)", "RemoveTags (tag Owner is not wanted)"} {
 		if !l.Told("web", waits) {
 			t.Errorf("no event has %q:\n%s", waits, strings.Join(l.Events, "\n"))
 		}
 	}
 	var shown networkingv1.Ingress
-	if l.Get(&shown, "web"); len(shown.Status.LoadBalancer.Ingress) != 1 || !strings.Contains(shown.Status.LoadBalancer.Ingress[0].Hostname, "platform") {
+	if l.Get(&shown, "web"); len(shown.Status.LoadBalancer.Ingress) != 1 ||
+		!strings.Contains(shown.Status.LoadBalancer.Ingress[0].Hostname, "platform") {
 		t.Errorf("status %+v", shown.Status.LoadBalancer)
 	}
 	digest, mark := l.LastDigest(0), l.Mark()
@@ -136,8 +145,10 @@ func TestALoadBalancerOfOthersIsTakenOverAndWhatIsDestructiveWaitsForItsApproval
 			t.Errorf("once approved, port %d has %d rules", listener.Port, n)
 		}
 	}
-	if lb.Tags["Owner"] != "" || lb.Tags["Team"] != "web" || lb.Attributes["idle_timeout.timeout_seconds"] != "100" || len(lb.SecurityGroups) != 2 {
-		t.Errorf("once approved, tags %v, idle timeout %v, groups %v", lb.Tags, lb.Attributes["idle_timeout.timeout_seconds"], lb.SecurityGroups)
+	if lb.Tags["Owner"] != "" || lb.Tags["Team"] != "web" || lb.Attributes["idle_timeout.timeout_seconds"] != "100" ||
+		len(lb.SecurityGroups) != 2 {
+		t.Errorf("once approved, tags %v, idle timeout %v, groups %v", lb.Tags, lb.Attributes["idle_timeout.timeout_seconds"],
+			lb.SecurityGroups)
 	}
 	if got := fmt.Sprint(l.Identities()); !strings.Contains(got, "platform") {
 		t.Errorf("the target group of the former owner is gone: %s", got)
@@ -146,16 +157,20 @@ func TestALoadBalancerOfOthersIsTakenOverAndWhatIsDestructiveWaitsForItsApproval
 	l.Annotate("web", "load-balancer-attributes", "idle_timeout.timeout_seconds=110")
 	l.Annotate("web", "listen-ports", `[{"HTTP":80},{"HTTP":7070}]`)
 	l.Settle(key)
-	if lb := balancerOf(l, arn); lb.Attributes["idle_timeout.timeout_seconds"] != "100" || len(rulesOn(l, arn, 8080)) == 0 || len(rulesOn(l, arn, 7070)) == 0 {
-		t.Errorf("an edit without an approval: %v, rules at 8080: %v, at 7070: %v", lb.Attributes, rulesOn(l, arn, 8080), rulesOn(l, arn, 7070))
+	if lb := balancerOf(l, arn); lb.Attributes["idle_timeout.timeout_seconds"] != "100" || len(rulesOn(l, arn, 8080)) ==
+		0 || len(rulesOn(l, arn, 7070)) == 0 {
+		t.Errorf("an edit without an approval: %v, rules at 8080: %v, at 7070: %v", lb.Attributes, rulesOn(l, arn, 8080),
+			rulesOn(l, arn, 7070))
 	}
 	l.Edit("web", func(i *networkingv1.Ingress) {
 		i.Annotations["alb.ingress.kubernetes.io/ownership"] = "managed"
 		delete(i.Annotations, "alb.ingress.kubernetes.io/approved-plan")
 	})
 	l.Settle(key)
-	if lb := balancerOf(l, arn); lb.Attributes["idle_timeout.timeout_seconds"] != "110" || len(rulesOn(l, arn, 8080)) > 0 || l.Balancers() != 1 {
-		t.Errorf("once it is managed: %v, rules at 8080: %v, %d load balancers", lb.Attributes, rulesOn(l, arn, 8080), l.Balancers())
+	if lb := balancerOf(l, arn); lb.Attributes["idle_timeout.timeout_seconds"] != "110" || len(rulesOn(l, arn, 8080)) >
+		0 || l.Balancers() != 1 {
+		t.Errorf("once it is managed: %v, rules at 8080: %v, %d load balancers", lb.Attributes, rulesOn(l, arn, 8080),
+			l.Balancers())
 	}
 	tag(l, arn, "elbv2.k8s.aws/deletable-by", "demo-cluster")
 	l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
@@ -176,9 +191,10 @@ func TestALoadBalancerThatIsTakenOverStaysWhenItsObjectGoes(t *testing.T) {
 			l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
 		}, true},
 		"by an edit": {nil, func(l *lab.Lab, _ *networkingv1.Ingress) { l.Reclass("web") }, true},
-		"as is declared, without consent": {map[string]string{"deletion-policy": "Delete"}, func(l *lab.Lab, o *networkingv1.Ingress) {
-			l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
-		}, true},
+		"as is declared, without consent": {map[string]string{"deletion-policy": "Delete"},
+			func(l *lab.Lab, o *networkingv1.Ingress) {
+				l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
+			}, true},
 		"as is declared": {map[string]string{"deletion-policy": "Delete"}, func(l *lab.Lab, o *networkingv1.Ingress) {
 			tag(l, l.Sim.Resources().LoadBalancers[0].ARN, "elbv2.k8s.aws/deletable-by", "demo-cluster/shop")
 			l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
@@ -239,7 +255,8 @@ func TestLoadBalancersOfServicesAndGatewaysAreTakenOver(t *testing.T) {
 	network := func(l *lab.Lab) string { l.Helper(); return theirNetwork(l, "platform") }
 	application := func(l *lab.Lab) string { l.Helper(); return platform(l) }
 	gw, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
-	gw.Annotations = map[string]string{"gateway.k8s.aws/ownership": "adopted", "gateway.k8s.aws/existing-load-balancer": "platform"}
+	gw.Annotations = map[string]string{"gateway.k8s.aws/ownership": "adopted",
+		"gateway.k8s.aws/existing-load-balancer": "platform"}
 	svc := lab.CrashBalancer("net")
 	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-ownership"] = "adopted"
 	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-existing"] = "platform"
@@ -252,8 +269,10 @@ func TestLoadBalancersOfServicesAndGatewaysAreTakenOver(t *testing.T) {
 		approved string
 		ports    int // that are declared
 	}{
-		"a Service": {network, nil, svc, lab.ServiceKey("net"), "service.beta.kubernetes.io/aws-load-balancer-approved-plan", 1},
-		"a Gateway": {application, []client.Object{class, lab.Service("web"), lab.IPTargets(), lab.Route("web", "/web")}, gw, lab.GatewayKey(stack.GatewayALB, "web"), "gateway.k8s.aws/approved-plan", 1},
+		"a Service": {network, nil, svc, lab.ServiceKey("net"), "service.beta.kubernetes.io/aws-load-balancer-approved-plan",
+			1},
+		"a Gateway": {application, []client.Object{class, lab.Service("web"), lab.IPTargets(), lab.Route("web", "/web")}, gw,
+			lab.GatewayKey(stack.GatewayALB, "web"), "gateway.k8s.aws/approved-plan", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -276,7 +295,8 @@ func TestLoadBalancersOfServicesAndGatewaysAreTakenOver(t *testing.T) {
 			l.Must(l.Client.Update(t.Context(), o))
 			l.Settle(c.key)
 			if got := listenersOf(l, arn); len(got) != c.ports || formerly(l, arn, listeners) == theirs {
-				t.Errorf("approved of %q, %d listeners:\n%s\n%s", digest, len(got), formerly(l, arn, listeners), strings.Join(l.Events, "\n"))
+				t.Errorf("approved of %q, %d listeners:\n%s\n%s", digest, len(got), formerly(l, arn, listeners),
+					strings.Join(l.Events, "\n"))
 			}
 			mark := l.Mark()
 			l.Restart()
@@ -290,10 +310,13 @@ func TestLoadBalancersOfServicesAndGatewaysAreTakenOver(t *testing.T) {
 
 func TestTheOwnershipOfAClassTakesPrecedenceOverThatOfItsObjects(t *testing.T) {
 	t.Parallel()
-	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{"elbv2.k8s.aws/ownership": "observed"}}}
+	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{
+		"elbv2.k8s.aws/ownership": "observed"}}}
 	class, _ := lab.Class().(*networkingv1.IngressClass)
-	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: "IngressClassParams", Name: "p"}
-	l := lab.New(t, account.Profile{}, params, class, lab.Service("web"), lab.Ingress("web", map[string]string{"ownership": "managed"}, "web"))
+	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group,
+		Kind: "IngressClassParams", Name: "p"}
+	l := lab.New(t, account.Profile{}, params, class, lab.Service("web"),
+		lab.Ingress("web", map[string]string{"ownership": "managed"}, "web"))
 	mark := l.Mark()
 	l.Settle(lab.Key("web"))
 	if w := l.Writes(mark); len(w) > 0 || !l.Told("web", "annotation elbv2.k8s.aws/ownership", "to create") {
@@ -311,7 +334,8 @@ func TestTheOwnershipOfAClassTakesPrecedenceOverThatOfItsObjects(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil)))
 	l.Settle(lab.Key("web"))
 	if w := l.Writes(mark); made != 1 || len(w) > 0 || l.Get(&networkingv1.Ingress{}, "web") {
-		t.Errorf("of %d load balancers, deleted while its class is observed, it writes %v; it is there: %v", made, w, l.Get(&networkingv1.Ingress{}, "web"))
+		t.Errorf("of %d load balancers, deleted while its class is observed, it writes %v; it is there: %v", made, w,
+			l.Get(&networkingv1.Ingress{}, "web"))
 	}
 }
 
@@ -320,7 +344,8 @@ func TestNothingIsDoneWithALoadBalancerOfOthersThatCannotBeTagged(t *testing.T) 
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 	platform(l)
 	theirs := l.Others()
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "denied", Action: "AddTags", Code: "AccessDenied", Status: 403, Message: "not authorized to perform elasticloadbalancing:AddTags"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "denied", Action: "AddTags", Code: "AccessDenied", Status: 403,
+		Message: "not authorized to perform elasticloadbalancing:AddTags"})
 	l.Must(err)
 	o := lab.Ingress("web", adopting(nil), "web")
 	l.Create(o)

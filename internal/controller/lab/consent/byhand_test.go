@@ -56,7 +56,8 @@ func TestAListenerMadeByHandStaysAndIsTakenOverOnceItsPortIsDeclared(t *testing.
 					if r := l.Rules[len(l.Rules)-1].Actions[0].FixedResponse; r != nil {
 						status = r.StatusCode
 					}
-					return fmt.Sprintf("%s %d, else %s, rules %v, tagged %t", l.Protocol, l.Port, status, b.Rules(8080), len(l.Tags) > 0)
+					return fmt.Sprintf("%s %d, else %s, rules %v, tagged %t", l.Protocol, l.Port, status, b.Rules(8080),
+						len(l.Tags) > 0)
 				}
 			}
 			return "gone"
@@ -69,10 +70,12 @@ func TestAListenerMadeByHandStaysAndIsTakenOverOnceItsPortIsDeclared(t *testing.
 				i.Annotations["alb.ingress.kubernetes.io/listen-ports"] = `[{"HTTP": 80}, {"HTTP": 8080}]`
 			})
 		} else {
-			b.Apply(`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: more, port: 8080, protocol: HTTP}]}}`)
+			b.Apply(
+				`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: more, port: 8080, protocol: HTTP}]}}`)
 		}
 		b.Settle(b.Keys...)
-		if got := at(); !strings.HasPrefix(got, "HTTP 8080, else 404, rules [") || !strings.Contains(got, "3 /theirs") || !strings.Contains(got, " /web") {
+		if got := at(); !strings.HasPrefix(got, "HTTP 8080, else 404, rules [") || !strings.Contains(got, "3 /theirs") ||
+			!strings.Contains(got, " /web") {
 			t.Errorf("once it is declared: %s", got)
 		}
 	})
@@ -87,9 +90,11 @@ func TestARuleOfTheSecurityGroupOfALoadBalancerMadeByHandIsTakenAway(t *testing.
 				group = g.ID
 			}
 		}
-		_, err := b.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("198.51.100.0/24")}},
-		}}})
+		_, err := b.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: &group, IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080), IpRanges: []ec2types.IpRange{
+					{CidrIp: aws.String("198.51.100.0/24")}},
+			}}})
 		b.Must(err)
 		b.Restart()
 		mark := b.Mark()

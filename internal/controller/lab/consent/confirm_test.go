@@ -33,7 +33,8 @@ func untag(l *lab.Lab) {
 	}
 	for _, g := range r.SecurityGroups {
 		if strings.HasPrefix(g.Name, "k8s-shop-") {
-			_, err := l.Sim.Compute.DeleteTags(l.Context(), &ec2.DeleteTagsInput{Resources: []string{g.ID}, Tags: []ec2types.Tag{}})
+			_, err := l.Sim.Compute.DeleteTags(l.Context(), &ec2.DeleteTagsInput{Resources: []string{g.ID},
+				Tags: []ec2types.Tag{}})
 			l.Must(err)
 		}
 	}
@@ -47,7 +48,8 @@ func TestWhatDoesNotCarryTheTagsAnyMoreIsNotDeleted(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("front", nil, "web")))
 	mark := l.Mark()
 	l.Settle(lab.Key("front"))
-	if r := l.Sim.Resources(); len(r.LoadBalancers) != 1 || len(r.LoadBalancers[0].Listeners) != 1 || len(r.TargetGroups) != 1 {
+	if r := l.Sim.Resources(); len(r.LoadBalancers) != 1 || len(r.LoadBalancers[0].Listeners) != 1 ||
+		len(r.TargetGroups) != 1 {
 		t.Errorf("left %v after %v", l.Left(), l.Writes(mark))
 	}
 	if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.ResourceDisowned)+"]") < 2 {
@@ -55,7 +57,8 @@ func TestWhatDoesNotCarryTheTagsAnyMoreIsNotDeleted(t *testing.T) {
 	}
 }
 
-// TestTagsAreReadAgainForAllDeletionsTogether deletes a dozen load balancers with a target group and a security group each.
+// TestTagsAreReadAgainForAllDeletionsTogether deletes a dozen load balancers with a target group and a security group
+// each.
 func TestTagsAreReadAgainForAllDeletionsTogether(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
@@ -81,15 +84,16 @@ func TestTagsAreReadAgainForAllDeletionsTogether(t *testing.T) {
 	}
 }
 
-// TestALoadBalancerThatCameWithTheTagsIsSeenBeforeAnotherIsMade has a load balancer of a stack appear long after the account was
-// listed.
+// TestALoadBalancerThatCameWithTheTagsIsSeenBeforeAnotherIsMade has a load balancer of a stack appear long after the
+// account was listed.
 func TestALoadBalancerThatCameWithTheTagsIsSeenBeforeAnotherIsMade(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 	l.Settle(lab.Key("front"))
 	original := l.Sim.Resources().LoadBalancers[0].ARN
 	handed := copyBalancer(l, original, "handed-over")
-	_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{handed}, Tags: tagsFor(tagsOf(l, original), "shop/late")})
+	_, err := l.Sim.Balancing.AddTags(t.Context(), &elbv2.AddTagsInput{ResourceArns: []string{handed},
+		Tags: tagsFor(tagsOf(l, original), "shop/late")})
 	l.Must(err)
 	l.Clock.Advance(11 * time.Minute)
 	l.Create(lab.Ingress("late", nil, "web"))

@@ -22,13 +22,15 @@ const sharedWith, deletableBy = "elbv2.k8s.aws/shared-with", "elbv2.k8s.aws/dele
 
 func tag(l *lab.Lab, arn, key, value string) {
 	l.Helper()
-	_, err := l.Sim.Balancing.AddTags(l.Context(), &elbv2.AddTagsInput{ResourceArns: []string{arn}, Tags: []elbtypes.Tag{{Key: &key, Value: &value}}})
+	_, err := l.Sim.Balancing.AddTags(l.Context(), &elbv2.AddTagsInput{ResourceArns: []string{arn}, Tags: []elbtypes.Tag{
+		{Key: &key, Value: &value}}})
 	l.Must(err)
 }
 
 func withdraw(l *lab.Lab, arn, key string) {
 	l.Helper()
-	_, err := l.Sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{arn}, TagKeys: []string{key}})
+	_, err := l.Sim.Balancing.RemoveTags(l.Context(), &elbv2.RemoveTagsInput{ResourceArns: []string{arn},
+		TagKeys: []string{key}})
 	l.Must(err)
 }
 
@@ -75,7 +77,8 @@ func TestNothingOfOthersIsTouchedWithoutConsent(t *testing.T) {
 					if diff := cmp.Diff(theirs, l.Others()); diff != "" || len(l.Writes(mark)) > 0 {
 						t.Fatalf("it writes %v; what is others' is changed (-want +got):\n%s", l.Writes(mark), diff)
 					}
-					if !l.Told("web", "[LoadBalancerNotAllowed]", "--existing-load-balancers=shop=platform", sharedWith+": demo-cluster/shop") {
+					if !l.Told("web", "[LoadBalancerNotAllowed]", "--existing-load-balancers=shop=platform", sharedWith+
+						": demo-cluster/shop") {
 						t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 					}
 					l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil)))
@@ -107,7 +110,8 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 		})
 	}
 
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "unread", Action: "DescribeTags", Code: "Throttling", Status: 400, Message: "Rate exceeded"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "unread", Action: "DescribeTags", Code: "Throttling", Status: 400,
+		Message: "Rate exceeded"})
 	l.Must(err)
 	mark := l.Mark()
 	edit()
@@ -140,7 +144,8 @@ func TestWithdrawnConsentKeepsWhatServes(t *testing.T) {
 	withdraw(l, arn, sharedWith)
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil)))
 	l.Settle(lab.Key("web"))
-	if n := len(rulesOn(l, arn, 80)) + len(rulesOn(l, arn, 8080)); n > 0 || l.Get(&networkingv1.Ingress{}, "web") || l.Balancers() != 1 {
+	if n := len(rulesOn(l, arn, 80)) + len(rulesOn(l, arn, 8080)); n > 0 || l.Get(&networkingv1.Ingress{}, "web") ||
+		l.Balancers() != 1 {
 		t.Errorf("once it is deleted, %d rules of its own are left", n)
 	}
 }
@@ -175,7 +180,8 @@ func TestWhoAsksDoesNotApproveOfTakeover(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil)))
 	l.Settle(lab.Key("web"))
 	untouched("once its object is deleted")
-	if l.Get(&networkingv1.Ingress{}, "web") || !l.Told("web", "[LoadBalancerRetained]", deletableBy+": demo-cluster/shop") {
+	if l.Get(&networkingv1.Ingress{}, "web") || !l.Told("web", "[LoadBalancerRetained]", deletableBy+
+		": demo-cluster/shop") {
 		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 	}
 }
@@ -184,7 +190,8 @@ func TestClassApprovesOfTakeover(t *testing.T) {
 	t.Parallel()
 	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
 	class, _ := lab.Class().(*networkingv1.IngressClass)
-	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group, Kind: "IngressClassParams", Name: "p"}
+	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &v1beta1.GroupVersion.Group,
+		Kind: "IngressClassParams", Name: "p"}
 	l := lab.New(t, account.Profile{}, params, class, lab.Service("web"))
 	allowing(l, "platform")
 	arn := platform(l)
@@ -206,7 +213,8 @@ func TestClassApprovesOfTakeover(t *testing.T) {
 func TestUsersTagsGiveNoConsent(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-	l.Create(lab.Ingress("web", map[string]string{"tags": sharedWith + "=demo-cluster/shop," + deletableBy + "=demo-cluster"}, "web"))
+	l.Create(lab.Ingress("web", map[string]string{"tags": sharedWith + "=demo-cluster/shop," + deletableBy +
+		"=demo-cluster"}, "web"))
 	l.Settle(lab.Key("web"))
 	for _, lb := range l.Sim.Resources().LoadBalancers {
 		if lb.Tags[sharedWith]+lb.Tags[deletableBy] != "" {
@@ -215,7 +223,8 @@ func TestUsersTagsGiveNoConsent(t *testing.T) {
 	}
 }
 
-// TestTakeoverBeforeConsentGoesOn has a load balancer that was taken over when nobody had to consent: it has the tags of the stack, and no mark.
+// TestTakeoverBeforeConsentGoesOn has a load balancer that was taken over when nobody had to consent: it has the tags
+// of the stack, and no mark.
 func TestTakeoverBeforeConsentGoesOn(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
@@ -245,7 +254,8 @@ func TestTakeoverBeforeConsentGoesOn(t *testing.T) {
 func TestAnotherStackIsNeverTaken(t *testing.T) {
 	t.Parallel()
 	for name, tags := range map[string]map[string]string{
-		"of this cluster":     {"elbv2.k8s.aws/cluster": "demo-cluster", "service.k8s.aws/stack": "finance/net", "service.k8s.aws/resource": "LoadBalancer"},
+		"of this cluster": {"elbv2.k8s.aws/cluster": "demo-cluster", "service.k8s.aws/stack": "finance/net",
+			"service.k8s.aws/resource": "LoadBalancer"},
 		"of another cluster":  {"elbv2.k8s.aws/cluster": "other"},
 		"of the first ones":   {"ingress.k8s.aws/cluster": "demo-cluster"},
 		"without its cluster": {"ingress.k8s.aws/stack": "finance/payroll"},
@@ -290,7 +300,8 @@ func TestSuccessorOfSameNameNeedsConsent(t *testing.T) {
 	if len(rulesOn(l, arn, 80)) == 0 {
 		t.Fatalf("events:\n%s", strings.Join(l.Events, "\n"))
 	}
-	_, err := l.Sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(arn)})
+	_, err := l.Sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+		LoadBalancerArn: aws.String(arn)})
 	l.Must(err)
 	next := l.Foreign("platform")
 	l.Annotate("web", "listen-ports", `[{"HTTP":8080}]`)

@@ -12,10 +12,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion deletes two Ingresses, the targets of one of which are contested.
+// TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion deletes two Ingresses, the targets of one
+// of which are contested.
 func TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("s0"), lab.Service("s1"), lab.Ingress("shared", nil, "s0"), lab.Ingress("alone", nil, "s1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("s0"), lab.Service("s1"), lab.Ingress("shared", nil, "s0"),
+		lab.Ingress("alone", nil, "s1"))
 	keys := []stack.Key{lab.Key("shared"), lab.Key("alone")}
 	l.Settle(keys...)
 	if l.Balancers() != 2 {
@@ -29,7 +31,8 @@ func TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion
 	}
 	l.Settle(keys...)
 	told := strings.Join(l.Events, "\n")
-	if l.Balancers() != 1 || !strings.Contains(told, "["+string(diag.DeletionsHeld)+"]") || !strings.Contains(told, "has the same --cluster-name and registers targets in it") {
+	if l.Balancers() != 1 || !strings.Contains(told, "["+string(diag.DeletionsHeld)+"]") ||
+		!strings.Contains(told, "has the same --cluster-name and registers targets in it") {
 		t.Fatalf("%d load balancers\n%s", l.Balancers(), told)
 	}
 	ing := &networkingv1.Ingress{}

@@ -31,8 +31,8 @@ func brakedLab(t *testing.T) (l *lab.Lab, keys []stack.Key) {
 	return l, keys
 }
 
-// TestManyDeletionsThatNoObjectAskedForWaitForConsent makes the class another controller's, so that all Ingresses give their load
-// balancers up at once; one of those that wait consents, one is deleted.
+// TestManyDeletionsThatNoObjectAskedForWaitForConsent makes the class another controller's, so that all Ingresses give
+// their load balancers up at once; one of those that wait consents, one is deleted.
 func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	t.Parallel()
 	l, keys := brakedLab(t)
@@ -43,7 +43,8 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 		t.Fatalf("%d load balancers, %d held\n%s", l.Balancers(), l.Ingresses.Brake.Held(), strings.Join(l.Events, "\n"))
 	}
 	told := strings.Join(l.Events, "\n")
-	if strings.Count(told, "["+string(diag.DeletionsHeld)+"]") != 3 || !strings.Contains(told, `set annotation alb.ingress.kubernetes.io/allow-deletion: "true"`) {
+	if strings.Count(told, "["+string(diag.DeletionsHeld)+"]") != 3 ||
+		!strings.Contains(told, `set annotation alb.ingress.kubernetes.io/allow-deletion: "true"`) {
 		t.Errorf("told:\n%s", told)
 	}
 	ing := &networkingv1.Ingress{}
@@ -100,8 +101,8 @@ func TestAFewObjectsMayGiveTheirLoadBalancersUp(t *testing.T) {
 	}
 }
 
-// TestWhatVanishesWithoutAReasonDeletesNothing: a class, or the objects themselves without a deletion that their finalizers would
-// see, as when somebody clears a namespace out of etcd.
+// TestWhatVanishesWithoutAReasonDeletesNothing: a class, or the objects themselves without a deletion that their
+// finalizers would see, as when somebody clears a namespace out of etcd.
 func TestWhatVanishesWithoutAReasonDeletesNothing(t *testing.T) {
 	t.Parallel()
 	for name, vanish := range map[string]func(l *lab.Lab, keys []stack.Key){
@@ -123,7 +124,8 @@ func TestWhatVanishesWithoutAReasonDeletesNothing(t *testing.T) {
 			vanish(l, keys)
 			mark := l.Mark()
 			l.Settle(keys...)
-			if w := slices.DeleteFunc(l.Writes(mark), func(op string) bool { return !strings.HasPrefix(op, "Delete") }); len(w) > 0 || l.Balancers() != 5 {
+			if w := slices.DeleteFunc(l.Writes(mark), func(op string) bool { return !strings.HasPrefix(op, "Delete") }); len(w) >
+				0 || l.Balancers() != 5 {
 				t.Errorf("written: %v", w)
 			}
 		})

@@ -38,18 +38,26 @@ func TestALoadBalancerThatIsRetainedStaysAsItIsUntilItsObjectIsThereAgain(t *tes
 		keys   []stack.Key
 		lab    func(t *testing.T) *lab.Lab
 	}{
-		"an Ingress": {lab.Ingress("web", nil, "web"), "alb.ingress.kubernetes.io/deletion-policy", []stack.Key{lab.Key("web")}, func(t *testing.T) *lab.Lab {
+		"an Ingress": {lab.Ingress("web", nil, "web"), "alb.ingress.kubernetes.io/deletion-policy", []stack.Key{
+			lab.Key("web")}, func(t *testing.T) *lab.Lab {
 			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 		}},
-		"an Ingress with a network load balancer in front": {lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"), "alb.ingress.kubernetes.io/deletion-policy",
-			[]stack.Key{lab.Key("web")}, func(t *testing.T) *lab.Lab { return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web")) }},
-		"the only Ingress of a group": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), "alb.ingress.kubernetes.io/deletion-policy", []stack.Key{lab.FrontKey}, func(t *testing.T) *lab.Lab {
-			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-		}},
-		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", []stack.Key{lab.ServiceKey("net")}, func(t *testing.T) *lab.Lab {
+		"an Ingress with a network load balancer in front": {
+			lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"),
+			"alb.ingress.kubernetes.io/deletion-policy",
+			[]stack.Key{lab.Key("web")}, func(t *testing.T) *lab.Lab {
+				return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
+			}},
+		"the only Ingress of a group": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"),
+			"alb.ingress.kubernetes.io/deletion-policy", []stack.Key{lab.FrontKey}, func(t *testing.T) *lab.Lab {
+				return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
+			}},
+		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", []stack.Key{
+			lab.ServiceKey("net")}, func(t *testing.T) *lab.Lab {
 			return lab.New(t, account.Profile{})
 		}},
-		"a Gateway": {&gatewayv1.Gateway{}, "gateway.k8s.aws/deletion-policy", []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web")}, func(t *testing.T) *lab.Lab {
+		"a Gateway": {&gatewayv1.Gateway{}, "gateway.k8s.aws/deletion-policy", []stack.Key{
+			lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web")}, func(t *testing.T) *lab.Lab {
 			return lab.NewGateway(t, lab.WebGateway)
 		}},
 	} {
@@ -93,7 +101,8 @@ func TestALoadBalancerThatIsRetainedStaysAsItIsUntilItsObjectIsThereAgain(t *tes
 			mark = l.Mark()
 			l.Settle(c.keys...)
 			if diff := cmp.Diff(want, l.Left()); diff != "" || len(l.AllBindings()) != bindings || len(l.Writes(mark)) > 0 {
-				t.Errorf("%d bindings of %d; written: %v; left (-want +got):\n%s", len(l.AllBindings()), bindings, l.Writes(mark), diff)
+				t.Errorf("%d bindings of %d; written: %v; left (-want +got):\n%s", len(l.AllBindings()), bindings,
+					l.Writes(mark), diff)
 			}
 
 			mark = l.Mark()
@@ -117,14 +126,18 @@ func TestALoadBalancerThatIsRetainedWithoutTagsIsNobodysAndServesOn(t *testing.T
 		key    stack.Key
 		lab    func(t *testing.T) *lab.Lab
 	}{
-		"an Ingress": {lab.Ingress("web", nil, "web"), "alb.ingress.kubernetes.io/deletion-policy", lab.Key("web"), func(t *testing.T) *lab.Lab {
-			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-		}},
-		"an Ingress with a network load balancer in front": {lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"), "alb.ingress.kubernetes.io/deletion-policy", lab.Key("web"),
+		"an Ingress": {lab.Ingress("web", nil, "web"), "alb.ingress.kubernetes.io/deletion-policy", lab.Key("web"),
+			func(t *testing.T) *lab.Lab {
+				return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
+			}},
+		"an Ingress with a network load balancer in front": {
+			lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"),
+			"alb.ingress.kubernetes.io/deletion-policy", lab.Key("web"),
 			func(t *testing.T) *lab.Lab { return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web")) }},
-		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-deletion-policy", lab.ServiceKey("net"), func(t *testing.T) *lab.Lab {
-			return lab.New(t, account.Profile{})
-		}},
+		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-deletion-policy",
+			lab.ServiceKey("net"), func(t *testing.T) *lab.Lab {
+				return lab.New(t, account.Profile{})
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +199,8 @@ func TestEachCrashWhileTagsAreTakenOffLeavesTheLoadBalancer(t *testing.T) {
 	for n := range 16 {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
-			o := lab.Ingress("web", map[string]string{"deletion-policy": "RetainWithoutTags", "enable-frontend-nlb": "true"}, "web")
+			o := lab.Ingress("web", map[string]string{"deletion-policy": "RetainWithoutTags", "enable-frontend-nlb": "true"},
+				"web")
 			l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), o)
 			l.Settle(lab.Key("web"))
 			want := l.Balancers()
@@ -208,9 +222,16 @@ func TestADeletionPolicyHoldsForDeletionsOnly(t *testing.T) {
 		leave  func(l *lab.Lab, o *networkingv1.Ingress)
 		want   int
 	}{
-		"Delete":                      {"Delete", func(l *lab.Lab, o *networkingv1.Ingress) { l.Must(l.Client.Delete(l.Context(), o)) }, 0},
-		"a policy that is none":       {"Keep", func(l *lab.Lab, o *networkingv1.Ingress) { l.Must(l.Client.Delete(l.Context(), o)) }, 1},
-		"it leaves for another class": {"Retain", func(l *lab.Lab, _ *networkingv1.Ingress) { l.Create(lab.TheirClass("theirs")); l.Reclass("web") }, 0},
+		"Delete": {"Delete", func(l *lab.Lab, o *networkingv1.Ingress) {
+			l.Must(l.Client.Delete(l.Context(), o))
+		}, 0},
+		"a policy that is none": {"Keep", func(l *lab.Lab, o *networkingv1.Ingress) {
+			l.Must(l.Client.Delete(l.Context(), o))
+		}, 1},
+		"it leaves for another class": {"Retain", func(l *lab.Lab, _ *networkingv1.Ingress) {
+			l.Create(lab.TheirClass("theirs"))
+			l.Reclass("web")
+		}, 0},
 		"it leaves for a group": {"Retain", func(l *lab.Lab, _ *networkingv1.Ingress) {
 			l.Edit("web", func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/group.name"] = "front" })
 		}, 1},
@@ -232,10 +253,12 @@ func TestADeletionPolicyHoldsForDeletionsOnly(t *testing.T) {
 	}
 }
 
-// TestTheSharedGroupStaysForALoadBalancerThatIsRetained has no rule of it admit the group, so that nothing else shows that it is needed.
+// TestTheSharedGroupStaysForALoadBalancerThatIsRetained has no rule of it admit the group, so that nothing else shows
+// that it is needed.
 func TestTheSharedGroupStaysForALoadBalancerThatIsRetained(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"deletion-policy": "Retain"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Ingress("web", map[string]string{"deletion-policy": "Retain"}, "web"))
 	l.Settle(lab.Key("web"))
 	l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: lab.Ingress("web", nil, "web").ObjectMeta}))
 	l.Settle(lab.Key("web"))
@@ -253,7 +276,8 @@ func TestTheSharedGroupStaysForALoadBalancerThatIsRetained(t *testing.T) {
 // TestTargetsOfARetainedLoadBalancerFollowTheirPods, as its TargetGroupBindings stay.
 func TestTargetsOfARetainedLoadBalancerFollowTheirPods(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50"), lab.Class(), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de000000000001"),
+	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50"), lab.Class(), lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de000000000001"),
 		lab.Ingress("web", map[string]string{"deletion-policy": "Retain", "target-type": "ip"}, "web"))...)
 	l.Settle(lab.Key("web"))
 	l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: lab.Ingress("web", nil, "web").ObjectMeta}))

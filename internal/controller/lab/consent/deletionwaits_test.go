@@ -41,7 +41,8 @@ func TestDeniedDeletionSaysWhyOnObjectAndNamespace(t *testing.T) {
 	if got := cause(); !strings.Contains(got, "DeleteLoadBalancer") || !strings.Contains(got, "[AccessDenied]") {
 		t.Errorf("the object says %q", got)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "Namespace shop FailedDeployModel: Ingress shop/front: DeleteLoadBalancer") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told,
+		"Namespace shop FailedDeployModel: Ingress shop/front: DeleteLoadBalancer") {
 		t.Errorf("events:\n%s", told)
 	}
 	if got := board.Reasons(); got["AccessDenied"] != 1 {
@@ -99,7 +100,8 @@ func TestThrottledDeletionSaysWhatItWaitsFor(t *testing.T) {
 	}
 	l.Clock.Advance(time.Since(l.Clock.Now()) + 10*time.Minute) // the deletion has the time of the machine
 	_, _ = l.Round(lab.Key("front"))
-	if got := cause(); !strings.Contains(got, "waits for AWS to accept calls again") || !strings.Contains(got, "[DeletionWaits]") {
+	if got := cause(); !strings.Contains(got, "waits for AWS to accept calls again") ||
+		!strings.Contains(got, "[DeletionWaits]") {
 		t.Errorf("the object says %q", got)
 	}
 	if got := board.Reasons(); got["DeletionWaits"] != 1 {

@@ -36,8 +36,10 @@ func tagsOf(l *lab.Lab, arn string) []elbtypes.Tag {
 // copyBalancer makes a load balancer of the same kind, with the same tags and without listeners.
 func copyBalancer(l *lab.Lab, of, name string) string {
 	l.Helper()
-	in := &elbv2.CreateLoadBalancerInput{Name: &name, Scheme: elbtypes.LoadBalancerSchemeEnumInternetFacing, Tags: tagsOf(l, of)}
-	out, err := l.Sim.Balancing.DescribeLoadBalancers(l.Context(), &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{of}})
+	in := &elbv2.CreateLoadBalancerInput{Name: &name, Scheme: elbtypes.LoadBalancerSchemeEnumInternetFacing,
+		Tags: tagsOf(l, of)}
+	out, err := l.Sim.Balancing.DescribeLoadBalancers(l.Context(), &elbv2.DescribeLoadBalancersInput{
+		LoadBalancerArns: []string{of}})
 	l.Must(err)
 	for _, z := range out.LoadBalancers[0].AvailabilityZones {
 		in.Subnets = append(in.Subnets, aws.ToString(z.SubnetId))
@@ -47,8 +49,8 @@ func copyBalancer(l *lab.Lab, of, name string) string {
 	return aws.ToString(made.LoadBalancers[0].LoadBalancerArn)
 }
 
-// TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo has some tool copy a load balancer and a target group with their tags;
-// the copies' ARNs are before and after the originals'. A new process finds them.
+// TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo has some tool copy a load balancer and a target group with
+// their tags; the copies' ARNs are before and after the originals'. A new process finds them.
 func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
@@ -59,7 +61,8 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 	for _, name := range []string{"copy-one", "copy-two", "copy-three"} {
 		copies = append(copies, copyBalancer(l, original, name))
 		made, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-			Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.VPC), Tags: tagsOf(l, group),
+			Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp,
+			VpcId: aws.String(lab.VPC), Tags: tagsOf(l, group),
 		})
 		l.Must(err)
 		copies = append(copies, aws.ToString(made.TargetGroups[0].TargetGroupArn))
@@ -83,7 +86,8 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 		t.Errorf("told:\n%s", told)
 	}
 	ing := &networkingv1.Ingress{}
-	if l.Get(ing, "front"); len(ing.Status.LoadBalancer.Ingress) != 1 || ing.Status.LoadBalancer.Ingress[0].Hostname != r.LoadBalancers[0].DNSName {
+	if l.Get(ing, "front"); len(ing.Status.LoadBalancer.Ingress) != 1 || ing.Status.LoadBalancer.Ingress[0].Hostname !=
+		r.LoadBalancers[0].DNSName {
 		t.Errorf("status: %+v", ing.Status)
 	}
 
@@ -116,11 +120,12 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 	}
 }
 
-// TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses: AWS lets go of target groups and security groups some time
-// after the load balancer that used them, so that later passes find the copy alone.
+// TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses: AWS lets go of target groups and
+// security groups some time after the load balancer that used them, so that later passes find the copy alone.
 func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
+	l := lab.New(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, lab.Class(),
+		lab.Service("web"), lab.Ingress("front", nil, "web"))
 	l.Settle(lab.Key("front"))
 	duplicate := copyBalancer(l, l.Sim.Resources().LoadBalancers[0].ARN, "copy")
 	l.Restart()
@@ -141,19 +146,24 @@ func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses
 	}
 }
 
-// TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal has a process that keeps checkpoints end without another
-// write between the deletion of the original and that of its security group.
+// TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal has a process that keeps checkpoints
+// end without another write between the deletion of the original and that of its security group.
 func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(*lab.Lab){
-		"the copy was seen before":                          func(l *lab.Lab) { l.Settle(lab.Key("front")) },
-		"the copy is seen in the pass that deletes first":   func(*lab.Lab) {},
-		"the copy was kept by a process long before it":     func(l *lab.Lab) { l.Settle(lab.Key("front")); l.End(); l.Restart() },
+		"the copy was seen before":                        func(l *lab.Lab) { l.Settle(lab.Key("front")) },
+		"the copy is seen in the pass that deletes first": func(*lab.Lab) {},
+		"the copy was kept by a process long before it": func(l *lab.Lab) {
+			l.Settle(lab.Key("front"))
+			l.End()
+			l.Restart()
+		},
 		"the copy was seen by a process that wrote no more": func(l *lab.Lab) { l.Settle(lab.Key("front")); l.Restart() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
+			l := lab.New(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second},
+				lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 			l.Checkpointed = true
 			l.Restart()
 			l.Settle(lab.Key("front"))
@@ -185,7 +195,8 @@ func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOrigi
 			if l.Get(ing, "front") {
 				t.Error("the Ingress is held up")
 			}
-			if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.DuplicateResource)+"]") != 1 || !strings.Contains(told, duplicate) {
+			if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.DuplicateResource)+"]") != 1 ||
+				!strings.Contains(told, duplicate) {
 				t.Errorf("told:\n%s", told)
 			}
 			l.Crash()

@@ -15,7 +15,8 @@ import (
 
 func TestAnAdditionFromBeforeTheFlagIsNotedOnce(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"group.name": "front"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Ingress("web", map[string]string{"group.name": "front"}, "web"))
 	l.Annotate("web", "deletion-policy", "Retain")
 	l.Settle(lab.FrontKey)
 	if l.Told("web", string(diag.AdditionInUse)) {
@@ -27,7 +28,8 @@ func TestAnAdditionFromBeforeTheFlagIsNotedOnce(t *testing.T) {
 	mark := l.Mark()
 	l.Settle(lab.FrontKey)
 	l.Settle(lab.FrontKey)
-	if n := strings.Count(strings.Join(l.Events, "\n"), string(diag.AdditionInUse)); n != 1 || !l.Told("web", "deletion-policy") {
+	if n := strings.Count(strings.Join(l.Events, "\n"), string(diag.AdditionInUse)); n != 1 ||
+		!l.Told("web", "deletion-policy") {
 		t.Errorf("%d events, want one:\n%s", n, strings.Join(l.Events, "\n"))
 	}
 	if w := l.Writes(mark); len(w) > 0 {

@@ -36,8 +36,8 @@ func release(ctx context.Context, c client.Client, o client.Object) error {
 	return c.Delete(ctx, gone)
 }
 
-// deleteWhenMarked has the API server delete an object for which it has looked for finalizers right before the first one is written: the write succeeds,
-// and the object is gone.
+// deleteWhenMarked has the API server delete an object for which it has looked for finalizers right before the first
+// one is written: the write succeeds, and the object is gone.
 func deleteWhenMarked(l *lab.Lab, doomed client.Object) {
 	l.Helper()
 	watching, ok := l.Client.(client.WithWatch)
@@ -45,9 +45,11 @@ func deleteWhenMarked(l *lab.Lab, doomed client.Object) {
 		l.Fatal("the client does not watch")
 	}
 	l.Client = interceptor.NewClient(watching, interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			err := c.Patch(ctx, o, p, opts...)
-			if err != nil || reflect.TypeOf(o) != reflect.TypeOf(doomed) || o.GetName() != doomed.GetName() || len(o.GetFinalizers()) == 0 {
+			if err != nil || reflect.TypeOf(o) != reflect.TypeOf(doomed) || o.GetName() != doomed.GetName() ||
+				len(o.GetFinalizers()) == 0 {
 				return err
 			}
 			return release(ctx, c, o)
@@ -69,11 +71,14 @@ func TestNothingIsLeftOfAnObjectThatWasDeletedInTheMomentInWhichItGotTheFinalize
 		"an Ingress": {lab.Ingress("web", nil, "web"), []stack.Key{lab.Key("web")}, func(t *testing.T) *lab.Lab {
 			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 		}},
-		"the only Ingress of a group": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), []stack.Key{lab.FrontKey}, func(t *testing.T) *lab.Lab {
+		"the only Ingress of a group": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), []stack.Key{
+			lab.FrontKey}, func(t *testing.T) *lab.Lab {
 			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
 		}},
-		"a Service": {lab.CrashBalancer("net"), []stack.Key{lab.ServiceKey("net")}, func(t *testing.T) *lab.Lab { return lab.New(t, account.Profile{}) }},
-		"a Gateway": {&gatewayv1.Gateway{}, []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web")}, func(t *testing.T) *lab.Lab {
+		"a Service": {lab.CrashBalancer("net"), []stack.Key{lab.ServiceKey("net")},
+			func(t *testing.T) *lab.Lab { return lab.New(t, account.Profile{}) }},
+		"a Gateway": {&gatewayv1.Gateway{}, []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"),
+			lab.GatewayKey(stack.GatewayNLB, "web")}, func(t *testing.T) *lab.Lab {
 			return lab.NewGateway(t, lab.WebGateway)
 		}},
 	} {
@@ -128,7 +133,8 @@ func TestNothingIsDeletedOfAnObjectThatOnlyTheCacheHasLost(t *testing.T) {
 			}
 			return err
 		},
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if _, ok := o.(*networkingv1.Ingress); ok && lost {
 				return apierrors.NewNotFound(schema.GroupResource{Resource: "ingresses"}, key.Name)
 			}
@@ -149,14 +155,16 @@ func TestNothingIsDeletedOfAnObjectThatOnlyTheCacheHasLost(t *testing.T) {
 
 func TestTargetsGoOfABindingThatWasDeletedInTheMomentInWhichItGotTheFinalizer(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de000000000001"))...)
+	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50", "10.0.128.51"), lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de000000000001"))...)
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
 	bound := lab.Binding(arn, v1beta1.TargetTypeIP)
 	deleteWhenMarked(l, bound)
 	watching, _ := l.Client.(client.WithWatch)
 	var shown *v1beta1.TargetGroupBinding // by a cache that has not seen the deletion
 	l.Bound.Client = interceptor.NewClient(watching, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			err := c.Get(ctx, key, o, opts...)
 			b, ok := o.(*v1beta1.TargetGroupBinding)
 			switch {
@@ -194,7 +202,8 @@ func TestTargetsGoOfABindingThatWasDeletedInTheMomentInWhichItGotTheFinalizer(t 
 	}
 }
 
-// TestGatewaysThatGoWithTheirDefinitionLeaveAll has the API server delete a Gateway that has just got its finalizer, because its definition is removed.
+// TestGatewaysThatGoWithTheirDefinitionLeaveAll has the API server delete a Gateway that has just got its finalizer,
+// because its definition is removed.
 func TestGatewaysThatGoWithTheirDefinitionLeaveAll(t *testing.T) {
 	t.Parallel()
 	for name, removals := range map[string]int{"with its definition": 1, "alone": 0} {

@@ -20,7 +20,8 @@ import (
 func forPlatform(t *testing.T) iampolicy.Document {
 	t.Helper()
 	d, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{
-		Cluster: "demo-cluster", VPC: lab.VPC, Features: []iampolicy.Feature{iampolicy.ExistingBalancers}, Existing: []string{"platform"}, Apart: true,
+		Cluster: "demo-cluster", VPC: lab.VPC, Features: []iampolicy.Feature{iampolicy.ExistingBalancers}, Existing: []string{
+			"platform"}, Apart: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,8 @@ func TestSharedLoadBalancerNeedsFeatureOnly(t *testing.T) {
 		i.Annotations["alb.ingress.kubernetes.io/listen-ports"] = `[{"HTTP":80}]`
 		paths := i.Spec.Rules[0].HTTP
 		more := paths.Paths[0]
-		more.Path, more.Backend.Service = "/more", &networkingv1.IngressServiceBackend{Name: "api", Port: more.Backend.Service.Port}
+		more.Path, more.Backend.Service = "/more", &networkingv1.IngressServiceBackend{
+			Name: "api", Port: more.Backend.Service.Port}
 		paths.Paths = append(paths.Paths, more)
 	})
 	r.During(func() { l.Settle(key) })
@@ -72,7 +74,8 @@ func TestAdoptedLoadBalancerNeedsFeatureOnly(t *testing.T) {
 	l.Annotate("web", "approved-plan", l.LastDigest(0))
 	r.During(func() { l.Settle(key) })
 	r.JudgeDenied("approved")
-	if got := listenersOf(l, arn); len(got) != 2 || balancerOf(l, arn).Attributes["idle_timeout.timeout_seconds"] != "100" {
+	if got := listenersOf(l, arn); len(got) != 2 || balancerOf(l, arn).Attributes["idle_timeout.timeout_seconds"] !=
+		"100" {
 		t.Errorf("once approved, listeners %v, attributes %v", got, balancerOf(l, arn).Attributes)
 	}
 	l.Edit("web", func(i *networkingv1.Ingress) {
@@ -130,7 +133,8 @@ func TestBindingToForeignTargetGroupNeedsFeature(t *testing.T) {
 	if got := l.TargetsOf("theirs"); len(got) > 0 || r.Denied["elasticloadbalancing:RegisterTargets"] == 0 {
 		t.Errorf("targets %v, denied %v", got, r.Denied)
 	}
-	if said := strings.Join(l.Events, "\n"); !strings.Contains(said, "or ForeignTargetGroups with feature foreign-target-groups, of lbc iam-policy") {
+	if said := strings.Join(l.Events, "\n"); !strings.Contains(said,
+		"or ForeignTargetGroups with feature foreign-target-groups, of lbc iam-policy") {
 		t.Errorf("no event names the feature:\n%s", said)
 	}
 	r.Change(lab.Besides(lab.EveryFeature(t, "aws"), lab.Beside(t, "aws", iampolicy.ForeignTargetGroups)))
@@ -178,7 +182,8 @@ func TestUntaggedListenersNeedFeature(t *testing.T) {
 
 func TestSecurityGroupsOfOthersNeedFeature(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Node("fargate", "aws:///us-west-2a/8c1d/fargate-ip-10-0-128-60"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Node("fargate", "aws:///us-west-2a/8c1d/fargate-ip-10-0-128-60"))
 	l.Flags("--default-target-type=ip")
 	group := l.SecurityGroup("pods")
 	pods := l.NetworkInterface(group, 0)
@@ -191,11 +196,13 @@ func TestSecurityGroupsOfOthersNeedFeature(t *testing.T) {
 	if got := l.Admitted(group); len(got) > 0 || r.Denied["ec2:AuthorizeSecurityGroupIngress"] == 0 {
 		t.Errorf("rules %v, denied %v", got, r.Denied)
 	}
-	if said := strings.Join(l.Events, "\n"); !strings.Contains(said, "or ForeignSecurityGroups with feature foreign-security-groups, of lbc iam-policy") {
+	if said := strings.Join(l.Events, "\n"); !strings.Contains(said,
+		"or ForeignSecurityGroups with feature foreign-security-groups, of lbc iam-policy") {
 		t.Errorf("no event names the feature:\n%s", said)
 	}
 	named, err := iampolicy.Minimal(iampolicy.Calls(), iampolicy.Options{
-		Cluster: "demo-cluster", VPC: lab.VPC, Features: []iampolicy.Feature{iampolicy.ForeignSecurityGroups}, SecurityGroups: []string{group}, Apart: true,
+		Cluster: "demo-cluster", VPC: lab.VPC, Features: []iampolicy.Feature{iampolicy.ForeignSecurityGroups},
+		SecurityGroups: []string{group}, Apart: true,
 	})
 	l.Must(err)
 	r.Change(lab.Besides(lab.EveryFeature(t, "aws"), named))

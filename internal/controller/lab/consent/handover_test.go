@@ -28,8 +28,10 @@ var replacedKeys = []stack.Key{lab.Key("web"), lab.ServiceKey("net")}
 // replaceLab is at rest with an Ingress web and a Service net.
 func replaceLab(t *testing.T, profile account.Profile) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, profile, append(append(lab.ChaosEndpoints("s0", "a", lab.SoakAddress(0, 0)), lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0))...),
-		lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("s0"), lab.Ingress("web", nil, "s0"), lab.CrashBalancer("net"))...)
+	l := lab.New(t, profile, append(append(lab.ChaosEndpoints("s0", "a", lab.SoakAddress(0, 0)),
+		lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0))...),
+		lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Service("s0"), lab.Ingress("web", nil, "s0"),
+		lab.CrashBalancer("net"))...)
 	l.PassWith(10*time.Minute, replacedKeys...)
 	if failure := unserved(l); failure != "" {
 		t.Fatalf("%s\n%s", failure, strings.Join(l.Events, "\n"))
@@ -87,7 +89,8 @@ func TestAReplacedLoadBalancerServesUntilNoObjectShowsItsName(t *testing.T) {
 				former := l.Nameless()
 				replace(l)
 				l.PassWith(20*time.Minute, replacedKeys...)
-				if got := l.Nameless(); got == former || strings.Count(got, "balancer of") != strings.Count(former, "balancer of") || strings.Count(got, "targets of") != strings.Count(former, "targets of") {
+				if got := l.Nameless(); got == former || strings.Count(got, "balancer of") != strings.Count(former,
+					"balancer of") || strings.Count(got, "targets of") != strings.Count(former, "targets of") {
 					t.Errorf("in the end\n%s\nbefore\n%s", got, former)
 				}
 				if n := len(l.AllBindings()); n != 2 {

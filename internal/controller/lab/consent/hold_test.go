@@ -33,7 +33,8 @@ func heldLab(t *testing.T, objects ...client.Object) *lab.Lab {
 
 // holdFor holds a scope for an hour.
 func holdFor(l *lab.Lab, key string) {
-	l.Holds.Set(map[string]string{key: hold.Hold{Until: l.Clock.Now().Add(time.Hour), Reason: "AWS has an incident"}.Value()})
+	l.Holds.Set(map[string]string{key: hold.Hold{Until: l.Clock.Now().Add(time.Hour),
+		Reason: "AWS has an incident"}.Value()})
 }
 
 // wantTargetsOnly fails if anything but targets was written since a mark.
@@ -62,10 +63,12 @@ func wantWrite(l *lab.Lab, stage string, mark uint64, action string) {
 
 func TestHoldStopsWritesButTargets(t *testing.T) {
 	t.Parallel()
-	for name, key := range map[string]string{"everything": "all", "its namespace": "namespace.shop", "its load balancer": "stack.ingress.shop.web"} {
+	for name, key := range map[string]string{"everything": "all", "its namespace": "namespace.shop",
+		"its load balancer": "stack.ingress.shop.web"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := heldLab(t, lab.Class(), lab.Service("web"), lab.Service("new"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Ingress("web", nil, "web"))
+			l := heldLab(t, lab.Class(), lab.Service("web"), lab.Service("new"),
+				lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Ingress("web", nil, "web"))
 			l.Scale("web", "10.0.128.50")
 			l.Settle(lab.Key("web"))
 			holdFor(l, key)
@@ -132,7 +135,8 @@ func TestNamespaceHoldLeavesSharedGroup(t *testing.T) {
 	theirs.Namespace = "bank"
 	service := lab.Service("web")
 	service.Namespace = "bank"
-	l := heldLab(t, lab.Class(), lab.Service("web"), lab.Service("new"), service, lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), theirs, lab.Ingress("own", nil, "web"))
+	l := heldLab(t, lab.Class(), lab.Service("web"), lab.Service("new"), service,
+		lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), theirs, lab.Ingress("own", nil, "web"))
 	l.Settle(lab.FrontKey, lab.Key("own"))
 	holdFor(l, "namespace.shop")
 	mark := l.Mark()

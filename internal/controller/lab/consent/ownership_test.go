@@ -35,10 +35,12 @@ func TestNothingIsWrittenToAWSForWhatIsOnlyObserved(t *testing.T) {
 		keys   []stack.Key
 		lab    func(t *testing.T) *lab.Lab
 	}{
-		"an Ingress": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), "alb.ingress.kubernetes.io/", []stack.Key{lab.FrontKey}, func(t *testing.T) *lab.Lab {
-			return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-		}},
-		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-", []stack.Key{lab.ServiceKey("net")}, func(t *testing.T) *lab.Lab {
+		"an Ingress": {lab.Ingress("web", map[string]string{"group.name": "front"}, "web"), "alb.ingress.kubernetes.io/",
+			[]stack.Key{lab.FrontKey}, func(t *testing.T) *lab.Lab {
+				return lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
+			}},
+		"a Service": {lab.CrashBalancer("net"), "service.beta.kubernetes.io/aws-load-balancer-", []stack.Key{
+			lab.ServiceKey("net")}, func(t *testing.T) *lab.Lab {
 			return lab.New(t, account.Profile{})
 		}},
 	} {
@@ -63,7 +65,8 @@ func TestNothingIsWrittenToAWSForWhatIsOnlyObserved(t *testing.T) {
 			if w := l.Writes(mark); len(w) > 0 {
 				t.Errorf("observed from the beginning, it writes %v", w)
 			}
-			if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "to create") || !strings.Contains(told, "[OnlyObserved]") || strings.Contains(told, "FailedDeployModel") {
+			if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "to create") ||
+				!strings.Contains(told, "[OnlyObserved]") || strings.Contains(told, "FailedDeployModel") {
 				t.Errorf("events: %s", told)
 			}
 			l.Get(o, o.GetName())
@@ -77,7 +80,8 @@ func TestNothingIsWrittenToAWSForWhatIsOnlyObserved(t *testing.T) {
 			made := l.Balancers()
 			l.Get(o, o.GetName())
 			set("observed")
-			o.SetAnnotations(withAnnotation(o.GetAnnotations(), c.prefix+map[bool]string{true: "load-balancer-attributes", false: "attributes"}[strings.HasPrefix(c.prefix, "alb")], "deletion_protection.enabled=true"))
+			o.SetAnnotations(withAnnotation(o.GetAnnotations(), c.prefix+map[bool]string{true: "load-balancer-attributes",
+				false: "attributes"}[strings.HasPrefix(c.prefix, "alb")], "deletion_protection.enabled=true"))
 			l.Must(l.Client.Update(t.Context(), o))
 			mark = l.Mark()
 			l.Settle(c.keys...)
@@ -89,7 +93,8 @@ func TestNothingIsWrittenToAWSForWhatIsOnlyObserved(t *testing.T) {
 			l.Must(l.Client.Delete(t.Context(), o))
 			l.Settle(c.keys...)
 			if w := l.Writes(mark); l.Get(o, o.GetName()) || len(w) > 0 || l.Balancers() != made {
-				t.Errorf("deleted while it is observed, %d load balancers of %d are left; it writes %v; finalizers %v", l.Balancers(), made, w, o.GetFinalizers())
+				t.Errorf("deleted while it is observed, %d load balancers of %d are left; it writes %v; finalizers %v",
+					l.Balancers(), made, w, o.GetFinalizers())
 			}
 		})
 	}
@@ -108,7 +113,8 @@ func withAnnotation(m map[string]string, key, value string) map[string]string {
 
 func TestOneObservedMemberHoldsTheWholeGroupAndTheAddressIsShown(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"group.name": "front"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Ingress("web", map[string]string{"group.name": "front"}, "web"))
 	l.Settle(lab.FrontKey)
 	mark := l.Mark()
 	l.Create(lab.Ingress("api", map[string]string{"group.name": "front", "ownership": "observed"}, "web"))
@@ -126,17 +132,23 @@ func theirs(l *lab.Lab, name string) (arn string) {
 	l.Helper()
 	arn = l.Foreign(name)
 	group, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.VPC)})
+		Name: &name, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp,
+		VpcId: aws.String(lab.VPC)})
 	l.Must(err)
-	fixed := []elbtypes.Action{{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("200")}}}
+	fixed := []elbtypes.Action{
+		{Type: elbtypes.ActionTypeEnumFixedResponse, FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+			StatusCode: aws.String("200")}}}
 	for _, port := range []int32{80, 9090} {
-		listener, err := l.Sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(port), Protocol: elbtypes.ProtocolEnumHttp, DefaultActions: fixed})
+		listener, err := l.Sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &arn,
+			Port: aws.Int32(port), Protocol: elbtypes.ProtocolEnumHttp, DefaultActions: fixed})
 		l.Must(err)
 		for _, priority := range []int32{3, 700} {
 			_, err = l.Sim.Balancing.CreateRule(l.Context(), &elbv2.CreateRuleInput{
 				ListenerArn: listener.Listeners[0].ListenerArn, Priority: aws.Int32(priority),
-				Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{fmt.Sprint("/theirs", priority)}}},
-				Actions:    []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
+				Conditions: []elbtypes.RuleCondition{
+					{Field: aws.String("path-pattern"), Values: []string{fmt.Sprint("/theirs", priority)}}},
+				Actions: []elbtypes.Action{
+					{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
 			})
 			l.Must(err)
 		}
@@ -147,16 +159,20 @@ func theirs(l *lab.Lab, name string) (arn string) {
 // theirNetwork makes a network load balancer of others, with listeners and a target group behind them.
 func theirNetwork(l *lab.Lab, name string) (arn string) {
 	l.Helper()
-	out, err := l.Sim.Balancing.CreateLoadBalancer(l.Context(), &elbv2.CreateLoadBalancerInput{Name: &name, Type: elbtypes.LoadBalancerTypeEnumNetwork, Scheme: "internal",
+	out, err := l.Sim.Balancing.CreateLoadBalancer(l.Context(), &elbv2.CreateLoadBalancerInput{
+		Name: &name, Type: elbtypes.LoadBalancerTypeEnumNetwork, Scheme: "internal",
 		Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{lab.NodeGroup}})
 	l.Must(err)
 	arn = *out.LoadBalancers[0].LoadBalancerArn
 	group, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-		Name: &name, Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp, VpcId: aws.String(lab.VPC)})
+		Name: &name, Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(8080), TargetType: elbtypes.TargetTypeEnumIp,
+		VpcId: aws.String(lab.VPC)})
 	l.Must(err)
 	for _, port := range []int32{80, 9090} {
-		_, err := l.Sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &arn, Port: aws.Int32(port), Protocol: elbtypes.ProtocolEnumTcp,
-			DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}}})
+		_, err := l.Sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &arn,
+			Port: aws.Int32(port), Protocol: elbtypes.ProtocolEnumTcp,
+			DefaultActions: []elbtypes.Action{
+				{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}}})
 		l.Must(err)
 	}
 	return arn
@@ -169,7 +185,8 @@ func rulesOn(l *lab.Lab, arn string, port int32) (priorities []int) {
 	for _, lb := range l.Sim.Resources().LoadBalancers {
 		for _, listener := range lb.Listeners {
 			for _, rule := range listener.Rules {
-				if n, err := strconv.Atoi(rule.Priority); lb.ARN == arn && listener.Port == port && ours[rule.ARN] != nil && err == nil {
+				if n, err := strconv.Atoi(rule.Priority); lb.ARN == arn && listener.Port == port && ours[rule.ARN] != nil &&
+					err == nil {
 					priorities = append(priorities, n)
 				}
 			}
@@ -190,7 +207,8 @@ func TestOnALoadBalancerOfOthersOnlyOurListenersAndRulesComeAndGo(t *testing.T) 
 		}
 	}
 	annotations := func(more map[string]string) map[string]string {
-		out := map[string]string{"scheme": "internal", "ownership": "shared", "existing-load-balancer": "platform", "load-balancer-attributes": "idle_timeout.timeout_seconds=100", "tags": "Team=web"}
+		out := map[string]string{"scheme": "internal", "ownership": "shared", "existing-load-balancer": "platform",
+			"load-balancer-attributes": "idle_timeout.timeout_seconds=100", "tags": "Team=web"}
 		maps.Copy(out, more)
 		return out
 	}
@@ -198,11 +216,14 @@ func TestOnALoadBalancerOfOthersOnlyOurListenersAndRulesComeAndGo(t *testing.T) 
 	l.Create(o)
 	l.Settle(lab.Key("web"))
 	untouched("once it is made")
-	if on80, on8080 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080); len(on80) == 0 || slices.Min(on80) <= 700 || len(on8080) == 0 || l.Balancers() != 1 {
-		t.Fatalf("rules at 80: %v, at 8080: %v; %d load balancers\n%s", on80, on8080, l.Balancers(), strings.Join(l.Events, "\n"))
+	if on80, on8080 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080); len(on80) == 0 || slices.Min(on80) <= 700 ||
+		len(on8080) == 0 || l.Balancers() != 1 {
+		t.Fatalf("rules at 80: %v, at 8080: %v; %d load balancers\n%s", on80, on8080, l.Balancers(),
+			strings.Join(l.Events, "\n"))
 	}
 	var shown networkingv1.Ingress
-	if l.Get(&shown, "web"); len(shown.Status.LoadBalancer.Ingress) != 1 || !strings.Contains(shown.Status.LoadBalancer.Ingress[0].Hostname, "platform") {
+	if l.Get(&shown, "web"); len(shown.Status.LoadBalancer.Ingress) != 1 ||
+		!strings.Contains(shown.Status.LoadBalancer.Ingress[0].Hostname, "platform") {
 		t.Errorf("status %+v", shown.Status.LoadBalancer)
 	}
 	mark := l.Mark()
@@ -216,15 +237,18 @@ func TestOnALoadBalancerOfOthersOnlyOurListenersAndRulesComeAndGo(t *testing.T) 
 	})
 	l.Settle(lab.Key("web"))
 	untouched("after an edit")
-	if on80, on8080, on9090 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080), rulesOn(l, arn, 9090); len(on80)+len(on8080) > 0 || len(on9090) == 0 {
-		t.Errorf("after an edit, rules at 80: %v, at 8080: %v, at 9090: %v\n%s", on80, on8080, on9090, strings.Join(l.Events, "\n"))
+	if on80, on8080, on9090 := rulesOn(l, arn, 80), rulesOn(l, arn, 8080), rulesOn(l, arn, 9090); len(on80)+
+		len(on8080) > 0 || len(on9090) == 0 {
+		t.Errorf("after an edit, rules at 80: %v, at 8080: %v, at 9090: %v\n%s", on80, on8080, on9090,
+			strings.Join(l.Events, "\n"))
 	}
 	l.Restart()
 	l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: o.ObjectMeta}))
 	l.Settle(lab.Key("web"))
 	untouched("after the deletion")
 	if l.Get(&shown, "web") || len(l.TagsOfStacks()) > 0 || l.Balancers() != 1 {
-		t.Errorf("after the deletion, the object is there: %v; tagged: %v; %d load balancers", l.Get(&shown, "web"), l.TagsOfStacks(), l.Balancers())
+		t.Errorf("after the deletion, the object is there: %v; tagged: %v; %d load balancers", l.Get(&shown, "web"),
+			l.TagsOfStacks(), l.Balancers())
 	}
 }
 
@@ -270,8 +294,9 @@ func beforeUs(l *lab.Lab) foreignThings {
 	return f
 }
 
-// trespasses are the writes since a mark that name what is somebody else's. On load balancers that are shared, listeners and rules may be made, and on
-// those that are taken over, all may be written that is not a target group's or security group's.
+// trespasses are the writes since a mark that name what is somebody else's. On load balancers that are shared,
+// listeners and rules may be made, and on those that are taken over, all may be written that is not a target group's or
+// security group's.
 func trespasses(l *lab.Lab, mark uint64, f foreignThings, shared, adopted []string) (out []string) {
 	l.Helper()
 	for _, c := range l.Sim.Gate.Calls(gate.Filter{After: mark}) {
@@ -284,7 +309,8 @@ func trespasses(l *lab.Lab, mark uint64, f foreignThings, shared, adopted []stri
 		names := func(id string) bool { return strings.Contains(text, `"`+id+`"`) }
 		handsOver := false // from target groups of others, by weights
 		for arn, ids := range f.on {
-			handsOver = handsOver || c.Action == "ModifyListener" && slices.Contains(adopted, arn) && slices.ContainsFunc(ids, names)
+			handsOver = handsOver || c.Action == "ModifyListener" && slices.Contains(adopted, arn) &&
+				slices.ContainsFunc(ids, names)
 			makes := c.Action == "CreateListener" || c.Action == "CreateRule"
 			if slices.ContainsFunc(ids, names) && !slices.Contains(adopted, arn) && (!makes || !slices.Contains(shared, arn)) {
 				out = append(out, c.Action+" "+text)
@@ -296,7 +322,8 @@ func trespasses(l *lab.Lab, mark uint64, f foreignThings, shared, adopted []stri
 		}
 		l.Must(json.Unmarshal(raw, &in))
 		for _, id := range f.rest { // rules may name security groups of others as sources
-			if strings.HasPrefix(id, "arn:") && names(id) && !handsOver || in.GroupID == id || slices.Contains(in.Resources, id) {
+			if strings.HasPrefix(id, "arn:") && names(id) && !handsOver || in.GroupID == id ||
+				slices.Contains(in.Resources, id) {
 				out = append(out, c.Action+" "+text)
 			}
 		}
@@ -334,8 +361,9 @@ func (p player) play(o client.Object, choose func(...string) string, digest stri
 	o.SetAnnotations(a)
 }
 
-// TestNothingWithoutOurTagsIsTouched has objects of every kind and ownership come, change, change their ownership and go beside what is somebody else's, in an order by chance, while
-// the controller restarts. After each step it looks at all that has no tags of a stack, and at which of the recorded calls named it.
+// TestNothingWithoutOurTagsIsTouched has objects of every kind and ownership come, change, change their ownership and
+// go beside what is somebody else's, in an order by chance, while the controller restarts. After each step it looks at
+// all that has no tags of a stack, and at which of the recorded calls named it.
 func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 	t.Parallel()
 	for seed := range 12 {
@@ -344,13 +372,15 @@ func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(seed), 39))
 			choose := func(of ...string) string { return of[r.IntN(len(of))] }
 			_, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
-			l := lab.New(t, account.Profile{}, lab.Class(), class, lab.Service("web"), lab.Service("api"), lab.IPTargets(), lab.Route("web", "/web"))
+			l := lab.New(t, account.Profile{}, lab.Class(), class, lab.Service("web"), lab.Service("api"), lab.IPTargets(),
+				lab.Route("web", "/web"))
 			for _, name := range []string{"platform", "hall", "stranger"} {
 				theirs(l, name)
 			}
 			theirNetwork(l, "lines")
 			f := beforeUs(l)
-			const ingress, service, gateway = "alb.ingress.kubernetes.io/", "service.beta.kubernetes.io/aws-load-balancer-", "gateway.k8s.aws/"
+			const ingress, service, gateway = "alb.ingress.kubernetes.io/", "service.beta.kubernetes.io/aws-load-balancer-",
+				"gateway.k8s.aws/"
 			own := []string{"managed", "managed", "observed"}
 			var shared, adopted []string
 			others := func(name string) (ownership []string) {
@@ -365,7 +395,8 @@ func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 				{"Ingress", "web", ingress, "existing-load-balancer", lab.Key("web"), "platform", others("platform")},
 				{"Service", "net", service, "", lab.ServiceKey("net"), "", own},
 				{"Service", "line", service, "existing", lab.ServiceKey("line"), "lines", others("lines")},
-				{"Gateway", "web", gateway, "existing-load-balancer", lab.GatewayKey(stack.GatewayALB, "web"), "hall", others("hall")},
+				{"Gateway", "web", gateway, "existing-load-balancer", lab.GatewayKey(stack.GatewayALB, "web"), "hall",
+					others("hall")},
 				{"Gateway", "own", gateway, "", lab.GatewayKey(stack.GatewayALB, "own"), "", own},
 			}
 			var keys []stack.Key
@@ -383,7 +414,8 @@ func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 				}
 			}
 			empty := func(p player) client.Object {
-				return map[string]client.Object{"Ingress": &networkingv1.Ingress{}, "Service": &corev1.Service{}, "Gateway": &gatewayv1.Gateway{}}[p.kind]
+				return map[string]client.Object{"Ingress": &networkingv1.Ingress{}, "Service": &corev1.Service{},
+					"Gateway": &gatewayv1.Gateway{}}[p.kind]
 			}
 			for step := range 20 {
 				p := players[r.IntN(len(players))]
@@ -395,7 +427,8 @@ func TestNothingWithoutOurTagsIsTouched(t *testing.T) {
 					g, _ := lab.Gateway(p.name, "alb", 80, gatewayv1.HTTPProtocolType)
 					balancer := lab.CrashBalancer(p.name)
 					balancer.Annotations[service+"scheme"] = "internal"
-					o = map[string]client.Object{"Ingress": lab.Ingress(p.name, map[string]string{"scheme": "internal"}, choose("web", "api")), "Service": balancer, "Gateway": g}[p.kind]
+					o = map[string]client.Object{"Ingress": lab.Ingress(p.name, map[string]string{"scheme": "internal"},
+						choose("web", "api")), "Service": balancer, "Gateway": g}[p.kind]
 					p.play(o, choose, "")
 					l.Create(o)
 				case r.IntN(4) == 0:

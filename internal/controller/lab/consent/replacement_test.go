@@ -34,7 +34,8 @@ func TestALoadBalancerIsReplacedOnlyOnceItsPolicyConsents(t *testing.T) {
 			if w := l.Writes(mark); len(w) > 0 || l.Nameless() != former {
 				t.Errorf("refused, and it writes %v", w)
 			}
-			if text := strings.Join(l.Events, "\n"); !strings.Contains(text, "would replace it by another one, with another DNS name") || !strings.Contains(text, "refuse,except=") {
+			if text := strings.Join(l.Events, "\n"); !strings.Contains(text,
+				"would replace it by another one, with another DNS name") || !strings.Contains(text, "refuse,except=") {
 				t.Errorf("no event tells it:\n%s", text)
 			}
 			l.Restart()
@@ -54,7 +55,8 @@ func TestALoadBalancerIsReplacedOnlyOnceItsPolicyConsents(t *testing.T) {
 					same++
 				}
 			}
-			if failure := unserved(l); failure != "" || same != len(names)-1 || len(l.Sim.Resources().LoadBalancers) != len(names) {
+			if failure := unserved(l); failure != "" || same != len(names)-1 || len(l.Sim.Resources().LoadBalancers) !=
+				len(names) {
 				t.Errorf("%s; %d of %d load balancers are as before the consent", failure, same, len(names))
 			}
 		})

@@ -17,14 +17,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAServingMemberThatLostItsFinalizerStaysServed takes the finalizer off, as a replacement of the object does, while a policy refuses
-// every edit of it; a newcomer that is refused as well is left out.
+// TestAServingMemberThatLostItsFinalizerStaysServed takes the finalizer off, as a replacement of the object does, while
+// a policy refuses every edit of it; a newcomer that is refused as well is left out.
 func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]map[string]string{
-		"paths":            nil,
-		"a listener":       {"listen-ports": `[{"HTTP": 8080}]`},
-		"a fixed response": {"actions.apisvc": `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200"}}`},
+		"paths":      nil,
+		"a listener": {"listen-ports": `[{"HTTP": 8080}]`},
+		"a fixed response": {
+			"actions.apisvc": `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,9 +35,11 @@ func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 			l.Must(l.Client.Create(t.Context(), lab.Ingress("new", map[string]string{"group.name": "front"}, "newsvc")))
 			refuse := true
 			l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+					opts ...client.PatchOption) error {
 					if refuse && (o.GetName() == "api" || o.GetName() == "new") {
-						return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, o.GetName(), errors.New("a webhook is down"))
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, o.GetName(),
+							errors.New("a webhook is down"))
 					}
 					return c.Patch(ctx, o, p, opts...)
 				},

@@ -42,7 +42,8 @@ func TestAGatewayGetsItsLoadBalancerAndShowsItOnceItServes(t *testing.T) {
 		t.Error("Programmed:", got)
 	}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
-	if len(g.Status.Addresses) != 1 || !strings.HasSuffix(g.Status.Addresses[0].Value, ".amazonaws.com") || len(g.Status.Listeners) != 1 {
+	if len(g.Status.Addresses) != 1 || !strings.HasSuffix(g.Status.Addresses[0].Value, ".amazonaws.com") ||
+		len(g.Status.Listeners) != 1 {
 		t.Errorf("status %+v", g.Status)
 	}
 	if got := g.Annotations["gateway.k8s.aws/rule-construction"]; got != "plain-hosts" || len(g.Finalizers) != 1 {
@@ -61,7 +62,8 @@ func TestAGatewayGetsItsLoadBalancerAndShowsItOnceItServes(t *testing.T) {
 	l.Must(l.Client.Delete(t.Context(), class)) // in any order
 	l.Must(l.Client.Delete(t.Context(), g))
 	l.Settle(key)
-	if left := slices.DeleteFunc(l.Left(), func(r string) bool { return strings.Contains(r, "k8s-traffic-") }); len(left) > 0 || l.Get(&gatewayv1.Gateway{}, "web") {
+	if left := slices.DeleteFunc(l.Left(), func(r string) bool { return strings.Contains(r, "k8s-traffic-") }); len(left) >
+		0 || l.Get(&gatewayv1.Gateway{}, "web") {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -106,7 +108,8 @@ func TestWhatGatewaysRelyOnStaysWhileItIsNamed(t *testing.T) {
 	}
 	pass()
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(class), class))
-	if c := meta.FindStatusCondition(class.Status.Conditions, "Accepted"); c == nil || c.Status != metav1.ConditionTrue || len(class.Status.SupportedFeatures) == 0 {
+	if c := meta.FindStatusCondition(class.Status.Conditions, "Accepted"); c == nil || c.Status != metav1.ConditionTrue ||
+		len(class.Status.SupportedFeatures) == 0 {
 		t.Errorf("status %+v", class.Status)
 	}
 	l.Must(l.Client.Delete(t.Context(), class))
@@ -116,13 +119,15 @@ func TestWhatGatewaysRelyOnStaysWhileItIsNamed(t *testing.T) {
 	}
 	l.Must(l.Client.Delete(t.Context(), g))
 	pass()
-	if err := l.Client.Get(t.Context(), client.ObjectKeyFromObject(class), class); client.IgnoreNotFound(err) != nil || err == nil {
+	if err := l.Client.Get(t.Context(), client.ObjectKeyFromObject(class), class); client.IgnoreNotFound(err) != nil ||
+		err == nil {
 		t.Error("it stays although nothing names it:", err)
 	}
 }
 
-// TestATargetGroupWithTheNameOfTheExistingControllerIsKept has a Service with a named target port, for which v3.5.0 of the existing controller
-// gives another name than later versions. The target group gets that name by a configuration, which then goes.
+// TestATargetGroupWithTheNameOfTheExistingControllerIsKept has a Service with a named target port, for which v3.5.0 of
+// the existing controller gives another name than later versions. The target group gets that name by a configuration,
+// which then goes.
 func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
@@ -130,7 +135,8 @@ func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 	svc.Spec.Ports[0].TargetPort = intstr.FromString("http")
 	route := lab.Route("front", "/")
 	former := naming.GatewayTargetGroup{
-		Cluster: "demo-cluster", Gateway: stack.ID{Namespace: "shop", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: "shop", RouteName: "front", BackendNamespace: "shop", BackendName: "web",
+		Cluster: "demo-cluster", Gateway: stack.ID{Namespace: "shop", Name: "web"}, RouteKind: "HTTPRoute",
+		RouteNamespace: "shop", RouteName: "front", BackendNamespace: "shop", BackendName: "web",
 		TargetPort: "http", Port: 1, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
 	}
 	named := lab.IPTargets()
@@ -145,7 +151,8 @@ func TestATargetGroupWithTheNameOfTheExistingControllerIsKept(t *testing.T) {
 		return strings.Join(out, ", ")
 	}
 	before := groups()
-	if !strings.HasPrefix(before, former.FormerName()+" ") || strings.Contains(before, ",") || former.FormerName() == former.Name() {
+	if !strings.HasPrefix(before, former.FormerName()+" ") || strings.Contains(before, ",") ||
+		former.FormerName() == former.Name() {
 		t.Fatalf("target groups %s\n%s", before, strings.Join(l.Events, "\n"))
 	}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(named), named))
@@ -166,7 +173,8 @@ func TestBindingsOfAGatewayGetTheLabelsAndAnnotationsOfItsInfrastructure(t *test
 		Labels:      map[gatewayv1.LabelKey]gatewayv1.LabelValue{"team": "shop"},
 		Annotations: map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"example.com/cost": "7"},
 	}
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), lab.Route("front", "/"), lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), lab.Route("front", "/"), lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	binding := func() v1beta1.TargetGroupBinding {
 		t.Helper()
 		var list v1beta1.TargetGroupBindingList
@@ -177,7 +185,8 @@ func TestBindingsOfAGatewayGetTheLabelsAndAnnotationsOfItsInfrastructure(t *test
 		return list.Items[0]
 	}
 	l.Settle(key)
-	if b := binding(); b.Labels["team"] != "shop" || b.Annotations["example.com/cost"] != "7" || b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
+	if b := binding(); b.Labels["team"] != "shop" || b.Annotations["example.com/cost"] != "7" ||
+		b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
 		t.Errorf("made: labels %v, annotations %v", b.Labels, b.Annotations)
 	}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
@@ -185,7 +194,8 @@ func TestBindingsOfAGatewayGetTheLabelsAndAnnotationsOfItsInfrastructure(t *test
 	g.Generation++
 	l.Must(l.Client.Update(t.Context(), g))
 	l.Settle(key)
-	if b := binding(); b.Labels["team"] != "web" || b.Annotations["example.com/cost"] != "9" || b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
+	if b := binding(); b.Labels["team"] != "web" || b.Annotations["example.com/cost"] != "9" ||
+		b.Labels["gateway.k8s.aws.alb/stack-name"] != "web" {
 		t.Errorf("edited: labels %v, annotations %v", b.Labels, b.Annotations)
 	}
 }

@@ -28,21 +28,27 @@ func TestAnAddOnOfAGatewayIsTakenAwayOnceAndThenCostsNothing(t *testing.T) {
 		call     string
 		set      func(l *lab.Lab, s *configv1.LoadBalancerConfigurationSpec)
 	}{
-		"web ACL": {"alb", 80, gatewayv1.HTTPProtocolType, stack.GatewayALB, "gateway.k8s.aws.addon.wafv2", "DisassociateWebACL", func(l *lab.Lab, s *configv1.LoadBalancerConfigurationSpec) {
-			out, err := l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String("guard"), Scope: waftypes.ScopeRegional,
-				DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String("guard")}})
-			l.Must(err)
-			s.WAFv2 = &configv1.WAFv2Configuration{WebACL: aws.ToString(out.Summary.ARN)}
-		}},
-		"capacity of a network load balancer": {"nlb", 80, gatewayv1.TCPProtocolType, stack.GatewayNLB, "gateway.k8s.aws.addon.provisionedcapacity", "ModifyCapacityReservation", func(l *lab.Lab, s *configv1.LoadBalancerConfigurationSpec) {
-			l.Must(l.Sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000000))
-			s.MinimumLoadBalancerCapacity = &configv1.MinimumLoadBalancerCapacity{CapacityUnits: 30000}
-		}},
+		"web ACL": {"alb", 80, gatewayv1.HTTPProtocolType, stack.GatewayALB, "gateway.k8s.aws.addon.wafv2",
+			"DisassociateWebACL", func(l *lab.Lab, s *configv1.LoadBalancerConfigurationSpec) {
+				out, err := l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String("guard"),
+					Scope:            waftypes.ScopeRegional,
+					DefaultAction:    &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+					VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String("guard")}})
+				l.Must(err)
+				s.WAFv2 = &configv1.WAFv2Configuration{WebACL: aws.ToString(out.Summary.ARN)}
+			}},
+		"capacity of a network load balancer": {"nlb", 80, gatewayv1.TCPProtocolType, stack.GatewayNLB,
+			"gateway.k8s.aws.addon.provisionedcapacity", "ModifyCapacityReservation",
+			func(l *lab.Lab, s *configv1.LoadBalancerConfigurationSpec) {
+				l.Must(l.Sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000000))
+				s.MinimumLoadBalancerCapacity = &configv1.MinimumLoadBalancerCapacity{CapacityUnits: 30000}
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, class := lab.Gateway("web", c.class, c.port, c.protocol)
-			g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "own"}}
+			g.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{ParametersRef: &gatewayv1.LocalParametersReference{
+				Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Name: "own"}}
 			own := &configv1.LoadBalancerConfiguration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "own"}}
 			l, key := lab.New(t, account.Profile{}, class, g, own), lab.GatewayKey(c.owner, "web")
 			record := func() string {

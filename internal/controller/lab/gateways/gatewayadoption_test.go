@@ -59,15 +59,17 @@ func hosts(l *lab.Lab) string {
 	return strings.Join(out, " ")
 }
 
-// TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController has a load balancer with the rules of that controller, and the Gateway with
-// its finalizer and without annotation, as it leaves them: the first start writes the annotation and nothing to AWS.
+// TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController has a load balancer with the rules of that
+// controller, and the Gateway with its finalizer and without annotation, as it leaves them: the first start writes the
+// annotation and nothing to AWS.
 func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	route := lab.Route("front", "/")
 	route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
 	g.Annotations = map[string]string{gateway.ConstructionAnnotation: "compatible"}
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	l.Settle(key)
 	if hosts(l) != "app.example.com" {
 		t.Fatalf("hosts %q\n%s", hosts(l), strings.Join(l.Events, "\n"))
@@ -95,8 +97,8 @@ func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testi
 	}
 }
 
-// TestNewGatewayHasPlainHosts has Gateways of a class that asks for a construction, and of one that does not. On another port than the default one of
-// its protocol a host with a port matches. A restart changes nothing.
+// TestNewGatewayHasPlainHosts has Gateways of a class that asks for a construction, and of one that does not. On
+// another port than the default one of its protocol a host with a port matches. A restart changes nothing.
 func TestNewGatewayHasPlainHosts(t *testing.T) {
 	t.Parallel()
 	const plain, withPort = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
@@ -124,12 +126,15 @@ func TestNewGatewayHasPlainHosts(t *testing.T) {
 			}
 			route := lab.Route("front", "/")
 			route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
-			l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+			l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()),
+				lab.GatewayKey(stack.GatewayALB, "web")
 			l.Settle(key)
 			if constructed(l) != test.recorded || hosts(l) != test.want {
 				t.Errorf("construction %q, hosts %q", constructed(l), hosts(l))
 			}
-			wrong := slices.ContainsFunc(l.Events, func(e string) bool { return strings.Contains(e, `rule construction "sometimes" of GatewayClass alb`) })
+			wrong := slices.ContainsFunc(l.Events, func(e string) bool {
+				return strings.Contains(e, `rule construction "sometimes" of GatewayClass alb`)
+			})
 			if wrong != (test.class == "sometimes") {
 				t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 			}
@@ -143,14 +148,17 @@ func TestNewGatewayHasPlainHosts(t *testing.T) {
 	}
 }
 
-// TestGatewayOfEarlierVersionStaysStandard has restarts, and an annotation that is lost, which the rules in AWS give back.
+// TestGatewayOfEarlierVersionStaysStandard has restarts, and an annotation that is lost, which the rules in AWS give
+// back.
 func TestGatewayOfEarlierVersionStaysStandard(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
-	g.Annotations = map[string]string{gateway.ConstructionAnnotation: "standard"} // as earlier versions recorded of new Gateways
+	// as earlier versions recorded of new Gateways
+	g.Annotations = map[string]string{gateway.ConstructionAnnotation: "standard"}
 	route := lab.Route("front", "/")
 	route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), route, lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	l.Settle(key)
 	arns := func() (out []string) {
 		for _, lb := range l.Sim.Resources().LoadBalancers {
@@ -170,7 +178,8 @@ func TestGatewayOfEarlierVersionStaysStandard(t *testing.T) {
 		mark = l.Mark()
 		l.Settle(key)
 		if w := l.Writes(mark); len(w) > 0 || constructed(l) != "standard" || !slices.Equal(arns(), before) {
-			t.Errorf("without annotation, at a pass %s: construction %q, writes %v, load balancers %v, before %v", how, constructed(l), w, arns(), before)
+			t.Errorf("without annotation, at a pass %s: construction %q, writes %v, load balancers %v, before %v", how,
+				constructed(l), w, arns(), before)
 		}
 		l.Restart()
 	}
@@ -178,17 +187,20 @@ func TestGatewayOfEarlierVersionStaysStandard(t *testing.T) {
 	l.Settle(key)
 	construct(l, "neither")
 	l.Settle(key)
-	if hosts(l) != "app.example.com" || constructed(l) != "neither" || !slices.ContainsFunc(l.Events, func(e string) bool { return strings.Contains(e, "neither compatible nor standard") }) {
-		t.Errorf("an invalid annotation: construction %q, hosts %q\n%s", constructed(l), hosts(l), strings.Join(l.Events, "\n"))
+	if hosts(l) != "app.example.com" || constructed(l) != "neither" || !slices.ContainsFunc(l.Events, func(e string) bool {
+		return strings.Contains(e, "neither compatible nor standard")
+	}) {
+		t.Errorf("an invalid annotation: construction %q, hosts %q\n%s", constructed(l), hosts(l),
+			strings.Join(l.Events, "\n"))
 	}
 	l.Must(l.Client.Delete(t.Context(), g))
 	l.Settle(key)
 	l.Must(client.IgnoreNotFound(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g)))
 }
 
-// TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt has a Gateway of either construction that goes and is made again without annotation, as from a
-// manifest: rules that are still there stay as they are, and a load balancer that is made new has those of a new Gateway, also where the manifest, or a
-// backup, has the finalizer.
+// TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt has a Gateway of either construction that goes and is made again
+// without annotation, as from a manifest: rules that are still there stay as they are, and a load balancer that is made
+// new has those of a new Gateway, also where the manifest, or a backup, has the finalizer.
 func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 	t.Parallel()
 	const compatible, standard = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
@@ -200,12 +212,15 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 		adopted    string // what becomes of one that was compatible
 		own        string // and of one that was standard
 	}{
-		"once its deletion has ended":                                   {adopted: plain, own: plain},
-		"once its deletion has ended, with the finalizer":               {finalizers: []string{"gateway.k8s.aws/alb"}, adopted: plain, own: plain},
-		"while its load balancer is there":                              {torn: true, adopted: compatible, own: standard},
-		"while its load balancer is there, with the finalizer":          {torn: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: compatible, own: standard},
-		"once its load balancer was deleted in AWS":                     {torn: true, gone: true, adopted: plain, own: plain},
-		"once its load balancer was deleted in AWS, with the finalizer": {torn: true, gone: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: plain, own: plain},
+		"once its deletion has ended": {adopted: plain, own: plain},
+		"once its deletion has ended, with the finalizer": {finalizers: []string{"gateway.k8s.aws/alb"},
+			adopted: plain, own: plain},
+		"while its load balancer is there": {torn: true, adopted: compatible, own: standard},
+		"while its load balancer is there, with the finalizer": {torn: true, finalizers: []string{
+			"gateway.k8s.aws/alb"}, adopted: compatible, own: standard},
+		"once its load balancer was deleted in AWS": {torn: true, gone: true, adopted: plain, own: plain},
+		"once its load balancer was deleted in AWS, with the finalizer": {torn: true, gone: true, finalizers: []string{
+			"gateway.k8s.aws/alb"}, adopted: plain, own: plain},
 	} {
 		for was, want := range map[string]string{"compatible": test.adopted, "standard": test.own} {
 			for _, restarted := range []bool{false, true} {
@@ -219,7 +234,8 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 					route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
 					first := g.DeepCopy()
 					first.Annotations = map[string]string{gateway.ConstructionAnnotation: was}
-					l, key := lab.New(t, account.Profile{}, class, first, lab.Service("web"), route, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+					l, key := lab.New(t, account.Profile{}, class, first, lab.Service("web"), route, lab.IPTargets()),
+						lab.GatewayKey(stack.GatewayALB, "web")
 					l.Settle(key)
 					l.Get(first, "web")
 					if test.torn {
@@ -231,7 +247,8 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 						l.Settle(key)
 					}
 					if test.gone {
-						_, err := l.Sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
+						_, err := l.Sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{
+							LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
 						l.Must(err)
 					}
 					if restarted {
@@ -250,15 +267,19 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 	}
 }
 
-// TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten: that controller compares them with the configuration when it is back, and writes
-// them where they differ or are missing, before it serves the Gateways of the class.
+// TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten: that controller compares them with the
+// configuration when it is back, and writes them where they differ or are missing, before it serves the Gateways of the
+// class.
 func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testing.T) {
 	t.Parallel()
-	for _, records := range []map[string]string{nil, {"elbv2.k8s.aws/last-processed-config": "4711-4712", "elbv2.k8s.aws/last-processed-config-timestamp": "1767225600"}} {
+	for _, records := range []map[string]string{nil, {"elbv2.k8s.aws/last-processed-config": "4711-4712",
+		"elbv2.k8s.aws/last-processed-config-timestamp": "1767225600"}} {
 		g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 		class.Annotations = maps.Clone(records)
-		class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: "all"}
-		l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, "LoadBalancerConfiguration shop/all {spec: {scheme: internet-facing}}"), class, g)...)
+		class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration",
+			Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: "all"}
+		l := lab.New(t, account.Profile{}, append(lab.GatewayObjects(t, "LoadBalancerConfiguration shop/all {spec: "+
+			"{scheme: internet-facing}}"), class, g)...)
 		r := controllers.New(objects.GatewayClass, settings.GatewayConfig(l.Config), l.Client, nil, l.Statuses)
 		for range 2 {
 			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
@@ -266,18 +287,22 @@ func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testi
 			l.Settle(lab.GatewayKey(stack.GatewayALB, "web"))
 		}
 		l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(class), class))
-		if !maps.Equal(class.Annotations, records) || len(class.Finalizers) != 1 || !strings.HasPrefix(l.Condition("Programmed"), "True") {
-			t.Errorf("annotations %v, want %v; finalizers %v; Programmed %s", class.Annotations, records, class.Finalizers, l.Condition("Programmed"))
+		if !maps.Equal(class.Annotations, records) || len(class.Finalizers) != 1 ||
+			!strings.HasPrefix(l.Condition("Programmed"), "True") {
+			t.Errorf("annotations %v, want %v; finalizers %v; Programmed %s", class.Annotations, records, class.Finalizers,
+				l.Condition("Programmed"))
 		}
 	}
 }
 
-// TestGatewayAfterDryRunKeepsItsRecord has the plan of a dry run, its only annotation, removed in the pass that records how rules are made.
+// TestGatewayAfterDryRunKeepsItsRecord has the plan of a dry run, its only annotation, removed in the pass that records
+// how rules are made.
 func TestGatewayAfterDryRunKeepsItsRecord(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	g.Annotations = map[string]string{"gateway.k8s.aws/dry-run": "true"}
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), lab.Route("front", "/"), lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), lab.Route("front", "/"), lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	l.Settle(key)
 	l.Get(g, "web")
 	delete(g.Annotations, "gateway.k8s.aws/dry-run")

@@ -29,7 +29,8 @@ func TestHTTPRouteRuleOrderTheFirstOfIdenticalMatchesWins(t *testing.T) {
 		rule := func(to string) string {
 			return "{matches: [{path: {type: PathPrefix, value: /x}}], backendRefs: [{name: " + to + ", port: 80}]}"
 		}
-		l := lab.NewGateway(t, conformanceGateway+"\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: ["+rule(c.first)+", "+rule(c.second)+"]}}")
+		l := lab.NewGateway(t, conformanceGateway+"\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: ["+
+			rule(c.first)+", "+rule(c.second)+"]}}")
 		l.SettleWeb()
 		if got := l.Answers("/x"); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -40,7 +41,9 @@ func TestHTTPRouteRuleOrderTheFirstOfIdenticalMatchesWins(t *testing.T) {
 func TestHTTPRouteMultipleRoutesAttachmentSameHostnameIntersectionTheMoreSpecificHostnameOfARouteWins(t *testing.T) {
 	t.Parallel()
 	route := func(name, created, host, to string) string {
-		return "\nHTTPRoute shop/" + name + " {metadata: {creationTimestamp: '" + created + "'}, spec: {hostnames: ['" + host + "'], parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /}}], backendRefs: [{name: " + to + ", port: 80}]}]}}"
+		return "\nHTTPRoute shop/" + name + " {metadata: {creationTimestamp: '" + created + "'}, spec: {hostnames: ['" +
+			host + "'], parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /}}], " +
+			"backendRefs: [{name: " + to + ", port: 80}]}]}}"
 	}
 	l := lab.NewGateway(t, strings.Replace(conformanceGateway, "name: http,", "name: http, hostname: example.com,", 1)+
 		route("a", "2020-01-01T00:00:00Z", "*.com", "web")+route("b", "2021-01-01T00:00:00Z", "example.com", "api"))
@@ -54,17 +57,22 @@ func TestGatewayPreserveForeignConditionsOfOthersSurvive(t *testing.T) {
 	l.SettleWeb()
 	g := &gatewayv1.Gateway{}
 	l.Get(g, "web")
-	foreign := metav1.Condition{Type: "example.com/Foreign", Status: metav1.ConditionTrue, Reason: "Theirs", LastTransitionTime: metav1.Unix(1e9, 0)}
+	foreign := metav1.Condition{Type: "example.com/Foreign", Status: metav1.ConditionTrue, Reason: "Theirs",
+		LastTransitionTime: metav1.Unix(1e9, 0)}
 	g.Status.Conditions = append([]metav1.Condition{foreign}, g.Status.Conditions...)
 	g.Status.Listeners[0].Conditions = append(g.Status.Listeners[0].Conditions, foreign)
 	l.Must(l.Client.Status().Update(t.Context(), g))
-	l.Apply(`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: more, port: 81, protocol: HTTP}]}}`)
+	l.Apply(
+		`Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: more, port: 81, protocol: HTTP}]}}`)
 	l.SettleWeb()
 	l.Get(g, "web")
 	ours := func(all []metav1.Condition) bool {
-		return slices.ContainsFunc(all, func(c metav1.Condition) bool { return c.Type == "Programmed" && c.ObservedGeneration == g.Generation })
+		return slices.ContainsFunc(all, func(c metav1.Condition) bool {
+			return c.Type == "Programmed" && c.ObservedGeneration == g.Generation
+		})
 	}
-	for what, all := range map[string][]metav1.Condition{"Gateway": g.Status.Conditions, "listener": g.Status.Listeners[0].Conditions} {
+	for what, all := range map[string][]metav1.Condition{"Gateway": g.Status.Conditions,
+		"listener": g.Status.Listeners[0].Conditions} {
 		at := slices.IndexFunc(all, func(c metav1.Condition) bool { return c.Type == foreign.Type })
 		if at < 0 || all[at].Reason != "Theirs" || all[at].ObservedGeneration != 0 || !ours(all) {
 			t.Errorf("%s: %+v", what, all)
@@ -81,7 +89,8 @@ func TestHTTPRoutePreserveForeignStatusEntriesOfOthersSurvive(t *testing.T) {
 	foreign := func(parent string) gatewayv1.RouteParentStatus {
 		return gatewayv1.RouteParentStatus{
 			ParentRef: gatewayv1.ParentReference{Name: gatewayv1.ObjectName(parent)}, ControllerName: "example.com/other",
-			Conditions: []metav1.Condition{{Type: "Accepted", Status: metav1.ConditionFalse, Reason: "Theirs", LastTransitionTime: metav1.Unix(1e9, 0)}},
+			Conditions: []metav1.Condition{{Type: "Accepted", Status: metav1.ConditionFalse, Reason: "Theirs",
+				LastTransitionTime: metav1.Unix(1e9, 0)}},
 		}
 	}
 	r.Status.Parents = append([]gatewayv1.RouteParentStatus{foreign("web"), foreign("elsewhere")}, r.Status.Parents...)
@@ -122,23 +131,29 @@ func ruleTexts(l *lab.Lab) (out []string) {
 
 func TestHTTPRouteBackendURLRewriteOfARulesOnlyBackendOrOfAllOfThem(t *testing.T) {
 	t.Parallel()
-	const rewrite = "filters: [{type: URLRewrite, urlRewrite: {hostname: one.test, path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}}]"
+	const rewrite = "filters: [{type: URLRewrite, urlRewrite: {hostname: one.test, path: {type: ReplacePrefixMatch, " +
+		"replacePrefixMatch: /new}}}]"
 	rule := func(refs string) string {
-		return conformanceGateway + "\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /old}}], backendRefs: [" + refs + "]}]}}"
+		return conformanceGateway +
+			"\nHTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: " +
+			"/old}}], backendRefs: [" + refs + "]}]}}"
 	}
 	for name, c := range map[string]struct {
 		refs, parents string
 		rewritten     bool
 	}{
-		"one backend":     {"{name: web, port: 80, " + rewrite + "}", "web: Accepted, ResolvedRefs", true},
-		"two that agree":  {"{name: web, port: 80, " + rewrite + "}, {name: api, port: 80, " + rewrite + "}", "web: Accepted, ResolvedRefs", true},
-		"two that do not": {"{name: web, port: 80, " + rewrite + "}, {name: api, port: 80}", "web: Accepted False UnsupportedValue, ResolvedRefs", false},
+		"one backend": {"{name: web, port: 80, " + rewrite + "}", "web: Accepted, ResolvedRefs", true},
+		"two that agree": {"{name: web, port: 80, " + rewrite + "}, {name: api, port: 80, " + rewrite + "}",
+			"web: Accepted, ResolvedRefs", true},
+		"two that do not": {"{name: web, port: 80, " + rewrite + "}, {name: api, port: 80}",
+			"web: Accepted False UnsupportedValue, ResolvedRefs", false},
 	} {
 		l := lab.NewGateway(t, rule(c.refs))
 		l.SettleWeb()
 		l.WantParents(lab.HTTPRoute("r"), c.parents)
 		got := strings.Join(ruleTexts(l), "\n")
-		if rewritten := strings.Contains(got, "url-rewrite") && strings.Contains(got, "host-header-rewrite .* to one.test"); rewritten != c.rewritten {
+		if rewritten := strings.Contains(got, "url-rewrite") &&
+			strings.Contains(got, "host-header-rewrite .* to one.test"); rewritten != c.rewritten {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -151,7 +166,8 @@ HTTPRoute shop/r {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {t
 	l.SettleWeb()
 	l.WantParents(lab.HTTPRoute("r"), "web: Accepted, ResolvedRefs")
 	got := strings.Join(ruleTexts(l), "\n")
-	if strings.Contains(got, "forward") || strings.Count(got, "redirect HTTP_301") != 2 || !strings.Contains(got, "/new/#{path}") {
+	if strings.Contains(got, "forward") || strings.Count(got, "redirect HTTP_301") != 2 ||
+		!strings.Contains(got, "/new/#{path}") {
 		t.Error(got)
 	}
 }
@@ -177,7 +193,8 @@ func TestGatewayNameMaximumLengthShowsConditionsOfTheCurrentGeneration(t *testin
 func TestGatewayInvalidParametersRefOfWhateverMistakeIsShown(t *testing.T) {
 	t.Parallel()
 	with := func(ref string) string {
-		return "Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: " + ref + "}, listeners: [{name: http, port: 80, protocol: HTTP}]}}"
+		return "Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: " + ref +
+			"}, listeners: [{name: http, port: 80, protocol: HTTP}]}}"
 	}
 	l := lab.NewGateway(t, lab.WebGateway)
 	l.SettleWeb()
@@ -189,7 +206,8 @@ func TestGatewayInvalidParametersRefOfWhateverMistakeIsShown(t *testing.T) {
 		l.Apply(with(ref))
 		l.SettleWeb()
 		g := &gatewayv1.Gateway{}
-		if l.Get(g, "web"); !strings.HasPrefix(l.Condition("Accepted"), "False InvalidParameters ") || g.Status.Conditions[0].ObservedGeneration != g.Generation {
+		if l.Get(g, "web"); !strings.HasPrefix(l.Condition("Accepted"), "False InvalidParameters ") ||
+			g.Status.Conditions[0].ObservedGeneration != g.Generation {
 			t.Errorf("%s: %s", name, l.Condition("Accepted"))
 		}
 		wantAnswers(l, map[string]string{"/": "shop/web:shop-web:HTTPRoute-shop-web:8080"}) // what was good serves on

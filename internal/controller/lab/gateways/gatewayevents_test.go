@@ -70,7 +70,8 @@ func servedKinds(t *testing.T, absent *[]objects.Kind) *optionalkinds.Definition
 	if err != nil {
 		t.Fatal(err)
 	}
-	return optionalkinds.NewDefinitions(func(_ context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error) {
+	return optionalkinds.NewDefinitions(func(_ context.Context, version schema.GroupVersion) (
+		*metav1.APIResourceList, error) {
 		list := &metav1.APIResourceList{}
 		for kind, gvk := range kinds {
 			if gvk.GroupVersion() == version && !slices.Contains(*absent, kind) {
@@ -92,7 +93,8 @@ Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80
 	if !ok {
 		t.Fatal("the client does not watch")
 	}
-	live := interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	live := interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if gvk, err := c.GroupVersionKindFor(o); err == nil && slices.Contains(absent, objects.Kind(gvk.Kind)) {
 			return &meta.NoKindMatchError{GroupKind: gvk.GroupKind(), SearchedVersions: []string{gvk.Version}}
 		}
@@ -109,7 +111,8 @@ Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80
 	definitions.Look(t.Context())
 	keys := []stack.Key{lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "net")}
 	l.Settle(keys...)
-	if got := l.Condition("Accepted"); got != "False InvalidParameters spec.infrastructure.parametersRef names LoadBalancerConfiguration shop/web, which does not exist" {
+	if got := l.Condition("Accepted"); got != "False InvalidParameters spec.infrastructure.parametersRef names "+
+		"LoadBalancerConfiguration shop/web, which does not exist" {
 		t.Error("Accepted:", got)
 	}
 	if woken := queued.taken(); len(woken) > 0 {
@@ -143,7 +146,8 @@ HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: 
 		t.Fatal("the client does not watch")
 	}
 	reads, answer := 0, func(*gatewayv1.Gateway) error { return nil }
-	s.Live = interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	s.Live = interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		g, ok := o.(*gatewayv1.Gateway)
 		if err := c.Get(ctx, key, o, opts...); err != nil || !ok {
 			return err
@@ -163,8 +167,13 @@ HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: 
 	l.Discard(`HTTPRoute shop/api {}`)
 	mark := l.Mark()
 	for name, a := range map[string]func(*gatewayv1.Gateway) error{
-		"it is being deleted":      func(g *gatewayv1.Gateway) error { g.DeletionTimestamp = &metav1.Time{Time: l.Clock.Now()}; return nil },
-		"it is gone":               func(g *gatewayv1.Gateway) error { return apierrors.NewNotFound(schema.GroupResource{}, g.Name) },
+		"it is being deleted": func(g *gatewayv1.Gateway) error {
+			g.DeletionTimestamp = &metav1.Time{Time: l.Clock.Now()}
+			return nil
+		},
+		"it is gone": func(g *gatewayv1.Gateway) error {
+			return apierrors.NewNotFound(schema.GroupResource{}, g.Name)
+		},
 		"another one has its name": func(g *gatewayv1.Gateway) error { g.UID = "other"; return nil },
 	} {
 		if answer = a; pass().RequeueAfter == 0 || len(l.Writes(mark)) > 0 {
@@ -193,15 +202,17 @@ func TestOfTheDecisionsOfBothFamiliesTheLatestHolds(t *testing.T) {
 	l := lab.NewGateway(t, lab.WebGateway)
 	var applied []string
 	change := func(name string) []gateway.Change {
-		return []gateway.Change{{Kind: objects.HTTPRoute, Namespace: "shop", Name: "web", Apply: func(o metav1.Object, _ metav1.Time) bool {
-			applied = append(applied, name)
-			r, ok := o.(*gatewayv1.HTTPRoute)
-			if !ok || len(r.Status.Parents) > 0 && r.Status.Parents[0].ControllerName == gatewayv1.GatewayController(name) {
-				return false
-			}
-			r.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: gatewayv1.ParentReference{Name: "web"}, ControllerName: gatewayv1.GatewayController(name)}}
-			return true
-		}}}
+		return []gateway.Change{{Kind: objects.HTTPRoute, Namespace: "shop", Name: "web",
+			Apply: func(o metav1.Object, _ metav1.Time) bool {
+				applied = append(applied, name)
+				r, ok := o.(*gatewayv1.HTTPRoute)
+				if !ok || len(r.Status.Parents) > 0 && r.Status.Parents[0].ControllerName == gatewayv1.GatewayController(name) {
+					return false
+				}
+				r.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: gatewayv1.ParentReference{Name: "web"},
+					ControllerName: gatewayv1.GatewayController(name)}}
+				return true
+			}}}
 	}
 	l.Statuses.Set(lab.GatewayKey(stack.GatewayALB, "web"), change("example.com/alb"))
 	l.Statuses.Set(lab.GatewayKey(stack.GatewayNLB, "web"), change("example.com/nlb"))
@@ -213,7 +224,8 @@ func TestOfTheDecisionsOfBothFamiliesTheLatestHolds(t *testing.T) {
 	}
 }
 
-// gatewayEvents is a cluster with three Gateways, two ALBs and an NLB, and something of each kind that concerns some of them.
+// gatewayEvents is a cluster with three Gateways, two ALBs and an NLB, and something of each kind that concerns some of
+// them.
 const gatewayEvents = lab.GatewayClasses + `
 GatewayClass /unused {spec: {controllerName: gateway.k8s.aws/alb}}
 Namespace /shop {metadata: {labels: {team: a}}}
@@ -248,7 +260,8 @@ HTTPRoute shop/more {spec: {parentRefs: [{kind: ListenerSet, name: more}], rules
 func TestAnEditOfEachKindMakesExactlyThePassesOverTheGatewaysConcerned(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, gatewayEvents)
-	web, plain, network := lab.GatewayKey(stack.GatewayALB, "web").String(), lab.GatewayKey(stack.GatewayALB, "plain").String(), lab.GatewayKey(stack.GatewayNLB, "net").String()
+	web, plain, network := lab.GatewayKey(stack.GatewayALB, "web").String(), lab.GatewayKey(stack.GatewayALB,
+		"plain").String(), lab.GatewayKey(stack.GatewayNLB, "net").String()
 	queued := &wokenStacks{}
 	var events []*stacks.OwnerEvents
 	for _, s := range l.Gateways {
@@ -278,8 +291,11 @@ func TestAnEditOfEachKindMakesExactlyThePassesOverTheGatewaysConcerned(t *testin
 	if diff := cmp.Diff([]string{web, plain, network}, sortedAs(queued.taken(), web, plain, network)); diff != "" {
 		t.Fatal("stacks of Gateways that appear (-want +got):\n", diff)
 	}
-	l.Settle(lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayALB, "plain"), lab.GatewayKey(stack.GatewayNLB, "net"))
-	l.WantParents(&gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "both"}}, "plain: Accepted False NotAllowedByListeners, ResolvedRefs; web: Accepted False NotAllowedByListeners, ResolvedRefs") // so its backend is not read
+	l.Settle(lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayALB, "plain"),
+		lab.GatewayKey(stack.GatewayNLB, "net"))
+	// so its backend is not read
+	l.WantParents(&gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "both"}},
+		"plain: Accepted False NotAllowedByListeners, ResolvedRefs; web: Accepted False NotAllowedByListeners, ResolvedRefs")
 	edited := map[objects.Kind]bool{objects.Gateway: true}
 	for _, tc := range []struct {
 		object string

@@ -33,8 +33,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// gatewayCase is the head of a golden case of Gateways. Around are objects that each configuration of the case gets, with the configuration's
-// name in place of NAME.
+// gatewayCase is the head of a golden case of Gateways. Around are objects that each configuration of the case gets,
+// with the configuration's name in place of NAME.
 type gatewayCase struct {
 	Around string
 	Flags  []string
@@ -47,8 +47,8 @@ const (
 	lacksAnnotation = "lbc.test/lacks"
 )
 
-// gatewayResult is what becomes of a configuration: the stack, of which one with an invalid field shows the identities only, the conditions that
-// differ from those of objects that serve, and the events.
+// gatewayResult is what becomes of a configuration: the stack, of which one with an invalid field shows the identities
+// only, the conditions that differ from those of objects that serve, and the events.
 type gatewayResult struct {
 	Name     string
 	Invalid  string
@@ -57,8 +57,9 @@ type gatewayResult struct {
 	Events   []string
 }
 
-// TestGoldenCasesOfGateways has each field of the three kinds of configurations, valid and invalid, from the objects to what is wanted of AWS and,
-// after passes over a simulated account, to statuses and events. playground/crdrules holds the cases to the schemas.
+// TestGoldenCasesOfGateways has each field of the three kinds of configurations, valid and invalid, from the objects to
+// what is wanted of AWS and, after passes over a simulated account, to statuses and events. playground/crdrules holds
+// the cases to the schemas.
 func TestGoldenCasesOfGateways(t *testing.T) {
 	t.Parallel()
 	for _, name := range golden.Cases(t, "testdata/gateway") {
@@ -83,7 +84,8 @@ func TestGoldenCasesOfGateways(t *testing.T) {
 						continue
 					}
 					keys = append(keys, key)
-					r, _, err := front.Compiler{Facts: l.Inventory, Config: settings.Compile(l.Config)}.Compile(t.Context(), key, w, nil)
+					r, _, err := front.Compiler{Facts: l.Inventory, Config: settings.Compile(l.Config)}.Compile(t.Context(),
+						key, w, nil)
 					l.Must(err)
 					if results[i].Stack = stackOf(t, r.Stack); invalid[n] != "" {
 						results[i].Stack = identities(r.Stack)
@@ -97,11 +99,13 @@ func TestGoldenCasesOfGateways(t *testing.T) {
 			l.RunQueues(t.Context())
 			for i, n := range names {
 				results[i].Statuses, results[i].Events = statusesOf(l, n), eventsOf(l, n)
-				if invalid[n] != "" && len(results[i].Events) == 0 && !slices.ContainsFunc(results[i].Statuses, func(s string) bool { return strings.Contains(s, "False") }) {
+				if invalid[n] != "" && len(results[i].Events) == 0 && !slices.ContainsFunc(results[i].Statuses,
+					func(s string) bool { return strings.Contains(s, "False") }) {
 					t.Errorf("nothing shows that %s of %s is invalid", invalid[n], n)
 				}
 				warns := func(e string) bool { return !strings.Contains(e, " Note: ") }
-				if invalid[n] == "" && !lacking[n] && (slices.ContainsFunc(results[i].Events, warns) || len(results[i].Statuses) > 0) {
+				if invalid[n] == "" && !lacking[n] && (slices.ContainsFunc(results[i].Events, warns) ||
+					len(results[i].Statuses) > 0) {
 					t.Errorf("%s is not valid: %q %q", n, results[i].Events, results[i].Statuses)
 				}
 			}
@@ -139,7 +143,8 @@ func secretsOf(objs []metav1.Object) kubernetes.Interface {
 }
 
 // instantiate adds what is around each configuration. names are those of the configurations, in the order of the case.
-func (c *gatewayCase) instantiate(t *testing.T, all *[]metav1.Object) (names []string, invalid map[string]string, lacking map[string]bool) {
+func (c *gatewayCase) instantiate(t *testing.T, all *[]metav1.Object) (names []string, invalid map[string]string,
+	lacking map[string]bool) {
 	t.Helper()
 	invalid, lacking = map[string]string{}, map[string]bool{}
 	for _, o := range slices.Clone(*all) {
@@ -178,7 +183,8 @@ func (c *gatewayCase) instantiate(t *testing.T, all *[]metav1.Object) (names []s
 	return names, invalid, lacking
 }
 
-// gatewaysNeed makes what configurations of the cases name in the account: trust store corp, web ACL guard, and a subscription of Shield Advanced.
+// gatewaysNeed makes what configurations of the cases name in the account: trust store corp, web ACL guard, and a
+// subscription of Shield Advanced.
 func gatewaysNeed(l *lab.Lab) {
 	l.Helper()
 	l.Must(l.Sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000000))
@@ -187,10 +193,13 @@ func gatewaysNeed(l *lab.Lab) {
 	l.Must(err)
 	l.Must(l.Sim.Account.Buckets.Put("pki", "ca.pem", pem))
 	l.Sim.Account.Unlock()
-	_, err = l.Sim.Balancing.CreateTrustStore(l.Context(), &elbv2.CreateTrustStoreInput{Name: aws.String("corp"), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")})
+	_, err = l.Sim.Balancing.CreateTrustStore(l.Context(), &elbv2.CreateTrustStoreInput{Name: aws.String("corp"),
+		CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")})
 	l.Must(err)
-	_, err = l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String("guard"), Scope: waftypes.ScopeRegional,
-		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String("guard")}})
+	_, err = l.Sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String("guard"),
+		Scope:         waftypes.ScopeRegional,
+		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{
+			MetricName: aws.String("guard")}})
 	l.Must(err)
 }
 
@@ -217,8 +226,10 @@ func stackOf(t *testing.T, s *stack.Stack) any {
 		}
 		return out
 	}
-	copied.SecurityGroups, copied.LoadBalancers, copied.Listeners = slices.Clone(s.SecurityGroups), slices.Clone(s.LoadBalancers), slices.Clone(s.Listeners)
-	copied.Rules, copied.TargetGroups, copied.Bindings = slices.Clone(s.Rules), slices.Clone(s.TargetGroups), slices.Clone(s.Bindings)
+	copied.SecurityGroups, copied.LoadBalancers, copied.Listeners = slices.Clone(s.SecurityGroups),
+		slices.Clone(s.LoadBalancers), slices.Clone(s.Listeners)
+	copied.Rules, copied.TargetGroups, copied.Bindings = slices.Clone(s.Rules), slices.Clone(s.TargetGroups),
+		slices.Clone(s.Bindings)
 	for i := range copied.SecurityGroups {
 		copied.SecurityGroups[i].Tags = plain(copied.SecurityGroups[i].Tags)
 	}
@@ -268,14 +279,16 @@ func identities(s *stack.Stack) string {
 
 var arnPattern = regexp.MustCompile(`arn:aws:elasticloadbalancing:[^ "',]*`)
 
-// statusesOf are the conditions of Gateway shop/NAME and of the routes of that name, and the status of ListenerRuleConfiguration shop/NAME,
-// without those that say no more than that all is well.
+// statusesOf are the conditions of Gateway shop/NAME and of the routes of that name, and the status of
+// ListenerRuleConfiguration shop/NAME, without those that say no more than that all is well.
 func statusesOf(l *lab.Lab, name string) (out []string) {
 	l.Helper()
 	add := func(of string, conditions []metav1.Condition) {
 		for _, c := range conditions {
-			if well := c.Status == metav1.ConditionTrue && c.Type != "PartiallyInvalid" || c.Type == "Conflicted" && c.Status == metav1.ConditionFalse; !well {
-				out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", of, c.Type, c.Status, c.Reason, arnPattern.ReplaceAllString(c.Message, "ARN"))))
+			if well := c.Status == metav1.ConditionTrue && c.Type != "PartiallyInvalid" || c.Type == "Conflicted" &&
+				c.Status == metav1.ConditionFalse; !well {
+				out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", of, c.Type, c.Status, c.Reason,
+					arnPattern.ReplaceAllString(c.Message, "ARN"))))
 			}
 		}
 	}
@@ -289,7 +302,8 @@ func statusesOf(l *lab.Lab, name string) (out []string) {
 			out = append(out, "Gateway: no status")
 		}
 	}
-	for _, r := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}, &gatewayv1.TCPRoute{}, &gatewayv1.UDPRoute{}, &gatewayv1.TLSRoute{}} {
+	for _, r := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}, &gatewayv1.TCPRoute{},
+		&gatewayv1.UDPRoute{}, &gatewayv1.TLSRoute{}} {
 		if !l.Get(r, name) {
 			continue
 		}

@@ -21,10 +21,12 @@ const (
 func TestABadRouteCostsItsRulesOnly(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ bad, parents, answer string }{
-		"a filter that an ALB has not": {`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], ` +
-			`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}], backendRefs: [{name: api, port: 80}]}]}}`,
+		"a filter that an ALB has not": {
+			`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], ` +
+				`filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}], backendRefs: [{name: api, port: 80}]}]}}`,
 			"web: Accepted False UnsupportedValue, ResolvedRefs", toWeb},
-		"a Service that does not exist": {`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: none, port: 80}]}]}}`,
+		"a Service that does not exist": {
+			`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: none, port: 80}]}]}}`,
 			"web: Accepted, ResolvedRefs False BackendNotFound", "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +36,8 @@ func TestABadRouteCostsItsRulesOnly(t *testing.T) {
 			wantAnswers(l, map[string]string{"/": toWeb, "/api": tc.answer})
 			l.WantParents(lab.HTTPRoute("api"), tc.parents)
 			l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
-			l.Apply(`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
+			l.Apply(
+				`HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
 			l.SettleWeb()
 			wantAnswers(l, map[string]string{"/": toWeb, "/api": toAPI})
 			l.WantParents(lab.HTTPRoute("api"), "web: Accepted, ResolvedRefs")
@@ -106,11 +109,13 @@ func TestAClassThatChangesToTheOtherFamilyMovesTheGateway(t *testing.T) {
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
 	l.Apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
 TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
-	_, err := l.ReconcilerOf(lab.GatewayKey(stack.GatewayNLB, "web")).Reconcile(t.Context(), lab.GatewayKey(stack.GatewayNLB, "web"))
+	_, err := l.ReconcilerOf(lab.GatewayKey(stack.GatewayNLB, "web")).Reconcile(t.Context(),
+		lab.GatewayKey(stack.GatewayNLB, "web"))
 	l.Must(err)
 	l.Clock.Advance(time.Second)
 	l.RunQueues(t.Context())
-	if got := l.Condition("Programmed"); got != "False Pending The application load balancer that the Gateway had (finalizer gateway.k8s.aws/alb) is deleted first." {
+	if got := l.Condition("Programmed"); got != "False Pending The application load balancer that the Gateway had "+
+		"(finalizer gateway.k8s.aws/alb) is deleted first." {
 		t.Error("Programmed:", got)
 	}
 	l.SettleWeb()
@@ -139,11 +144,14 @@ func TestAGatewayLeavesNothingInWhateverOrderItsObjectsAreDeleted(t *testing.T) 
 LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
 TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}
 ListenerRuleConfiguration shop/web {spec: {tags: {team: shop}}}`
-	all := []string{"Gateway shop/web {}", "HTTPRoute shop/web {}", "GatewayClass /alb {}", "LoadBalancerConfiguration shop/web {}", "Service shop/web {}"}
+	all := []string{"Gateway shop/web {}", "HTTPRoute shop/web {}", "GatewayClass /alb {}",
+		"LoadBalancerConfiguration shop/web {}", "Service shop/web {}"}
 	for first := range all {
 		t.Run(all[first], func(t *testing.T) {
 			t.Parallel()
-			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}},", 1)+configured)
+			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
+				"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: "+
+					"LoadBalancerConfiguration, name: web}},", 1)+configured)
 			l.SettleWeb()
 			wantAnswers(l, map[string]string{"/": toWeb})
 			for i := range all {
@@ -168,12 +176,14 @@ func TestRoutesShowNothingOfAGatewayThatIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "parentRefs: [{name: web}]", "parentRefs: [{name: web}, {name: beside}]", 1)+`
+			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "parentRefs: [{name: web}]",
+				"parentRefs: [{name: web}, {name: beside}]", 1)+`
 Gateway shop/beside {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
 `+elsewhere)
 			route := lab.HTTPRoute("web")
 			l.Get(route, "web")
-			route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: gatewayv1.ParentReference{Name: "web"}, ControllerName: "example.com/other"}}
+			route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: gatewayv1.ParentReference{Name: "web"},
+				ControllerName: "example.com/other"}}
 			l.Must(l.Client.Status().Update(t.Context(), route))
 			both := append(l.WebKeys(), lab.GatewayKey("gateway.k8s.aws.alb", "beside"))
 			l.Settle(both...)
@@ -189,7 +199,8 @@ Gateway shop/beside {spec: {gatewayClassName: alb, listeners: [{name: http, port
 			if after := version(); after != before {
 				t.Errorf("version %s, then %s", before, after)
 			}
-			l.WantParents(lab.HTTPRoute("web"), "beside: Accepted, ResolvedRefs; web: ; web: Accepted False NotAllowedByListeners, ResolvedRefs")
+			l.WantParents(lab.HTTPRoute("web"), "beside: Accepted, ResolvedRefs; web: ; web: Accepted False "+
+				"NotAllowedByListeners, ResolvedRefs")
 		})
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestInvalidListenerKeepsItsLastVersion edits a listener that serves, or what stands beside it, while the controller runs, before a start
-// without checkpoints, and before a start with them. The listener of each edit is not valid.
+// TestInvalidListenerKeepsItsLastVersion edits a listener that serves, or what stands beside it, while the controller
+// runs, before a start without checkpoints, and before a start with them. The listener of each edit is not valid.
 func TestInvalidListenerKeepsItsLastVersion(t *testing.T) {
 	t.Parallel()
 	const alt, http = "{name: alt, port: 8080, protocol: HTTP}", "{name: http, port: 80, protocol: HTTP}"
@@ -28,14 +28,18 @@ HTTPRoute shop/web {spec: {parentRefs: [{name: web, sectionName: http}], rules: 
 		edit  string
 		cases []string // all where it is nil
 	}{
-		"a protocol of others":     {edit: gateway(alt, "{name: http, port: 80, protocol: TCP}")},
-		"an unknown protocol":      {edit: gateway(alt, "{name: http, port: 80, protocol: FOO}")},
-		"an address":               {edit: gateway(alt, "{name: http, port: 80, protocol: HTTP, hostname: 10.0.0.1}")},
-		"kinds of routes":          {edit: gateway(alt, "{name: http, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{kind: TCPRoute}]}}")},
-		"a port that is taken":     {edit: gateway(alt, "{name: http, port: 8080, protocol: HTTP}")},
-		"all listeners":            {edit: gateway("{name: alt, port: 8080, protocol: TCP}", "{name: http, port: 80, protocol: TCP}")},
-		"another takes its port":   {edit: gateway("{name: alt, port: 80, protocol: HTTP}", http), cases: []string{running, restored}},
-		"a new one takes its port": {edit: gateway("{name: new, port: 80, protocol: HTTPS, hostname: a.test}", alt, http), cases: []string{running, restored}},
+		"a protocol of others": {edit: gateway(alt, "{name: http, port: 80, protocol: TCP}")},
+		"an unknown protocol":  {edit: gateway(alt, "{name: http, port: 80, protocol: FOO}")},
+		"an address":           {edit: gateway(alt, "{name: http, port: 80, protocol: HTTP, hostname: 10.0.0.1}")},
+		"kinds of routes": {edit: gateway(alt, "{name: http, port: 80, protocol: HTTP, allowedRoutes: {kinds: "+
+			"[{kind: TCPRoute}]}}")},
+		"a port that is taken": {edit: gateway(alt, "{name: http, port: 8080, protocol: HTTP}")},
+		"all listeners": {edit: gateway("{name: alt, port: 8080, protocol: TCP}",
+			"{name: http, port: 80, protocol: TCP}")},
+		"another takes its port": {edit: gateway("{name: alt, port: 80, protocol: HTTP}", http), cases: []string{
+			running, restored}},
+		"a new one takes its port": {edit: gateway("{name: new, port: 80, protocol: HTTPS, hostname: a.test}", alt, http),
+			cases: []string{running, restored}},
 	} {
 		if c.cases == nil {
 			c.cases = []string{running, started, restored}
@@ -61,16 +65,21 @@ HTTPRoute shop/web {spec: {parentRefs: [{name: web, sectionName: http}], rules: 
 				}
 				l.SettleWeb()
 				wantAnswers(l, map[string]string{"/": serving})
-				if w := slices.DeleteFunc(l.Writes(mark), func(action string) bool { return strings.HasPrefix(action, "Describe") }); len(w) > 0 {
+				if w := slices.DeleteFunc(l.Writes(mark), func(action string) bool {
+					return strings.HasPrefix(action, "Describe")
+				}); len(w) > 0 {
 					t.Errorf("the edit writes %v", w)
 				}
 				g := &gatewayv1.Gateway{}
 				l.Get(g, "web")
-				if !slices.ContainsFunc(g.Status.Listeners, func(s gatewayv1.ListenerStatus) bool { return strings.Contains(lab.Shown(s.Conditions), "False") }) {
+				if !slices.ContainsFunc(g.Status.Listeners, func(s gatewayv1.ListenerStatus) bool {
+					return strings.Contains(lab.Shown(s.Conditions), "False")
+				}) {
 					t.Errorf("status %+v", g.Status.Listeners)
 				}
 				if !slices.ContainsFunc(l.Events[from:], func(e string) bool {
-					return strings.Contains(e, "Gateway shop/web FailedBuildModel") && strings.Contains(e, " is not valid: ") && strings.Contains(e, "[InvalidListener]")
+					return strings.Contains(e, "Gateway shop/web FailedBuildModel") && strings.Contains(e, " is not valid: ") &&
+						strings.Contains(e, "[InvalidListener]")
 				}) {
 					t.Errorf("no event: %q", l.Events[from:])
 				}

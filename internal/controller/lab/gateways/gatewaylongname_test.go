@@ -24,8 +24,9 @@ import (
 
 // longName is a name of 253 characters, and name100 one that is too long for a label only.
 var (
-	longName = strings.Repeat("a", 63) + "." + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 61)
-	name100  = strings.Repeat("e", 100)
+	longName = strings.Repeat("a", 63) + "." + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." +
+		strings.Repeat("d", 61)
+	name100 = strings.Repeat("e", 100)
 )
 
 // longGateway is a Gateway and a route of one name, and their backend.
@@ -33,7 +34,8 @@ func longGateway(name string) string {
 	return lab.GatewayClasses + `
 Gateway shop/` + name + ` {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}
 Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
-HTTPRoute shop/` + name + ` {spec: {parentRefs: [{name: ` + name + `}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`
+HTTPRoute shop/` + name + ` {spec: {parentRefs: [{name: ` + name +
+		`}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`
 }
 
 func longKey(name string) stack.Key {
@@ -45,14 +47,16 @@ func made(l *lab.Lab) (of [3]string) {
 	l.Helper()
 	r, bindings := l.Sim.Resources(), l.AllBindings()
 	if len(r.LoadBalancers) != 1 || len(r.TargetGroups) != 1 || len(bindings) != 1 {
-		l.Fatalf("%d load balancers, %d target groups, %d bindings\n%s", len(r.LoadBalancers), len(r.TargetGroups), len(bindings), strings.Join(l.Events, "\n"))
+		l.Fatalf("%d load balancers, %d target groups, %d bindings\n%s", len(r.LoadBalancers), len(r.TargetGroups),
+			len(bindings), strings.Join(l.Events, "\n"))
 	}
 	return [3]string{r.LoadBalancers[0].ARN, r.TargetGroups[0].ARN, bindings[0].Namespace + "/" + bindings[0].Name}
 }
 
 func TestAGatewayWithALongNameServesIsFoundAgainAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	for what, name := range map[string]string{"of 64 characters": name100[:64], "of 100 characters": name100, "of 253 characters": longName} {
+	for what, name := range map[string]string{"of 64 characters": name100[:64], "of 100 characters": name100,
+		"of 253 characters": longName} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			l, key := lab.NewGateway(t, longGateway(name)), longKey(name)
@@ -63,7 +67,8 @@ func TestAGatewayWithALongNameServesIsFoundAgainAndLeavesNothing(t *testing.T) {
 			if got := l.Answers("/"); got != tg.Tags["gateway.k8s.aws.alb/resource"] || len(tg.Targets) != 1 {
 				t.Fatalf("/ is answered by %q; target group %+v\n%s", got, tg, strings.Join(l.Events, "\n"))
 			}
-			if tag := tg.Tags["gateway.k8s.aws.alb/stack"]; tag != key.ID.String() || (tag == "shop/"+name) != (name != longName) {
+			if tag := tg.Tags["gateway.k8s.aws.alb/stack"]; tag != key.ID.String() ||
+				(tag == "shop/"+name) != (name != longName) {
 				t.Errorf("tag %s", tag)
 			}
 			for key, value := range l.AllBindings()[0].Labels {
@@ -84,7 +89,8 @@ func TestAGatewayWithALongNameServesIsFoundAgainAndLeavesNothing(t *testing.T) {
 				l.End()
 				l.Restart()
 			}
-			for stage, again := range map[string]func(){"a pass": func() {}, "a restart without checkpoints": l.Restart, "a restart with checkpoints": kept} {
+			for stage, again := range map[string]func(){"a pass": func() {}, "a restart without checkpoints": l.Restart,
+				"a restart with checkpoints": kept} {
 				again()
 				mark := l.Mark()
 				l.Settle(key)
@@ -112,7 +118,8 @@ Gateway shop/`+other+` {spec: {gatewayClassName: alb, listeners: [{name: http, p
 HTTPRoute shop/`+other+` {spec: {parentRefs: [{name: `+other+`}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 	l.Settle(longKey(longName), longKey(other))
 	if r := l.Sim.Resources(); len(r.LoadBalancers) != 2 || len(r.TargetGroups) != 2 {
-		t.Fatalf("%d load balancers, %d target groups\n%s", len(r.LoadBalancers), len(r.TargetGroups), strings.Join(l.Events, "\n"))
+		t.Fatalf("%d load balancers, %d target groups\n%s", len(r.LoadBalancers), len(r.TargetGroups),
+			strings.Join(l.Events, "\n"))
 	}
 	l.Discard("Gateway shop/" + other + " {}")
 	l.Restart()
@@ -121,7 +128,8 @@ HTTPRoute shop/`+other+` {spec: {parentRefs: [{name: `+other+`}], rules: [{backe
 	l.WantParents(lab.HTTPRoute(longName), longName+": Accepted, ResolvedRefs")
 }
 
-// TestWhatAGatewayWithALongNameLeftIsFoundByItsTags has one that goes without its finalizer and comes back, as after a restore of the cluster.
+// TestWhatAGatewayWithALongNameLeftIsFoundByItsTags has one that goes without its finalizer and comes back, as after a
+// restore of the cluster.
 func TestWhatAGatewayWithALongNameLeftIsFoundByItsTags(t *testing.T) {
 	t.Parallel()
 	l, key := lab.NewGateway(t, longGateway(longName)), longKey(longName)
@@ -137,7 +145,8 @@ func TestWhatAGatewayWithALongNameLeftIsFoundByItsTags(t *testing.T) {
 	l.Discard("Gateway shop/" + longName + " {}")
 	l.Restart()
 	l.Settle(key)
-	l.Apply("Gateway shop/" + longName + " {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}]}}")
+	l.Apply("Gateway shop/" + longName + " {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, " +
+		"protocol: HTTP}]}}")
 	l.Restart()
 	l.Settle(key)
 	if got := made(l); got != before {
@@ -145,14 +154,16 @@ func TestWhatAGatewayWithALongNameLeftIsFoundByItsTags(t *testing.T) {
 	}
 }
 
-// TestABindingOfAnotherWithTheLabelsOfALongNameIsLeftAlone has a copy in another namespace, of which no target group says that it belongs there.
+// TestABindingOfAnotherWithTheLabelsOfALongNameIsLeftAlone has a copy in another namespace, of which no target group
+// says that it belongs there.
 func TestABindingOfAnotherWithTheLabelsOfALongNameIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{name100, longName} {
 		l, key := lab.NewGateway(t, longGateway(name)), longKey(name)
 		l.Settle(key)
 		made := l.AllBindings()[0]
-		foreign := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "blog", Name: "copy", Labels: made.Labels}, Spec: made.Spec}
+		foreign := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "blog", Name: "copy",
+			Labels: made.Labels}, Spec: made.Spec}
 		l.Create(foreign)
 		l.Settle(key)
 		l.Restart()
@@ -162,13 +173,16 @@ func TestABindingOfAnotherWithTheLabelsOfALongNameIsLeftAlone(t *testing.T) {
 		}
 		l.Must(l.Client.Delete(t.Context(), &made)) // its stack makes it again
 		l.Settle(key)
-		if !slices.ContainsFunc(l.AllBindings(), func(b v1beta1.TargetGroupBinding) bool { return b.Namespace == "shop" && b.DeletionTimestamp == nil }) {
+		if !slices.ContainsFunc(l.AllBindings(), func(b v1beta1.TargetGroupBinding) bool {
+			return b.Namespace == "shop" && b.DeletionTimestamp == nil
+		}) {
 			t.Errorf("bindings %v", l.AllBindings())
 		}
 	}
 }
 
-// TestATargetGroupOfALongNameThatIsLostIsMadeAgain deletes the target group beside the controller. Only its binding wakes the stack.
+// TestATargetGroupOfALongNameThatIsLostIsMadeAgain deletes the target group beside the controller. Only its binding
+// wakes the stack.
 func TestATargetGroupOfALongNameThatIsLostIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{name100, longName} {
@@ -179,7 +193,8 @@ func TestATargetGroupOfALongNameThatIsLostIsMadeAgain(t *testing.T) {
 		listener := l.Sim.Resources().LoadBalancers[0].Listeners[0].ARN
 		_, err := l.Sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: aws.String(listener)})
 		l.Must(err)
-		_, err = l.Sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(before[1])})
+		_, err = l.Sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{
+			TargetGroupArn: aws.String(before[1])})
 		l.Must(err)
 		if _, drifted, err := l.Bound.Registry.Recheck(t.Context(), registrar.Group{ARN: before[1]}); err != nil || !drifted {
 			t.Fatalf("a group that is gone is no drift: %v", err)
@@ -197,12 +212,14 @@ func TestATargetGroupOfALongNameThatIsLostIsMadeAgain(t *testing.T) {
 // TestADryRunOfAGatewayWithALongNameShowsItsPlan makes nothing in AWS.
 func TestADryRunOfAGatewayWithALongNameShowsItsPlan(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, strings.Replace(longGateway(longName), " {spec: {gatewayClassName", ` {metadata: {annotations: {gateway.k8s.aws/dry-run: "true"}}, spec: {gatewayClassName`, 1))
+	l := lab.NewGateway(t, strings.Replace(longGateway(longName), " {spec: {gatewayClassName",
+		` {metadata: {annotations: {gateway.k8s.aws/dry-run: "true"}}, spec: {gatewayClassName`, 1))
 	l.Settle(longKey(longName))
 	g := &gatewayv1.Gateway{}
 	l.Get(g, longName)
 	keys := owner.Of(stack.GatewayALB).DryRun
-	if plan := g.Annotations[string(keys.Plan)] + g.Annotations[string(keys.Packed)]; plan == "" || len(l.Sim.Resources().LoadBalancers) > 0 {
+	if plan := g.Annotations[string(keys.Plan)] + g.Annotations[string(keys.Packed)]; plan == "" ||
+		len(l.Sim.Resources().LoadBalancers) > 0 {
 		t.Errorf("plan %q, load balancers %v", plan, l.Sim.Resources().LoadBalancers)
 	}
 }

@@ -66,17 +66,20 @@ TCPRoute shop/net {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{nam
 	l.WantParents(lab.HTTPRoute("api"), "web: Accepted, ResolvedRefs")
 }
 
-// TestAListenerWithNullFieldsAdmitsRoutesOfItsNamespace has what a generator of manifests writes for fields that are not set.
+// TestAListenerWithNullFieldsAdmitsRoutesOfItsNamespace has what a generator of manifests writes for fields that are
+// not set.
 func TestAListenerWithNullFieldsAdmitsRoutesOfItsNamespace(t *testing.T) {
 	t.Parallel()
-	for _, fields := range []string{"allowedRoutes: null", "allowedRoutes: {namespaces: null, kinds: null}", "allowedRoutes: {namespaces: {from: null, selector: null}}", "hostname: null, tls: null"} {
+	for _, fields := range []string{"allowedRoutes: null", "allowedRoutes: {namespaces: null, kinds: null}",
+		"allowedRoutes: {namespaces: {from: null, selector: null}}", "hostname: null, tls: null"} {
 		l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "protocol: HTTP}", "protocol: HTTP, "+fields+"}", 1)+`
 HTTPRoute blog/other {spec: {parentRefs: [{name: web, namespace: shop}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 		l.SettleWeb()
 		wantAnswers(l, map[string]string{"/": toWeb})
 		other := &gatewayv1.HTTPRoute{}
 		l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: "blog", Name: "other"}, other))
-		if got := lab.Shown(other.Status.Parents[0].Conditions); !strings.HasPrefix(got, "Accepted False NotAllowedByListeners") {
+		if got := lab.Shown(other.Status.Parents[0].Conditions); !strings.HasPrefix(got,
+			"Accepted False NotAllowedByListeners") {
 			t.Errorf("%s: a route of another namespace: %s", fields, got)
 		}
 	}
@@ -84,7 +87,9 @@ HTTPRoute blog/other {spec: {parentRefs: [{name: web, namespace: shop}], rules: 
 
 func TestASelectorThatDoesNotParseAdmitsNoRouteToItsListenerOnly(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, "Namespace /shop {}\n"+strings.TrimSpace(strings.Replace(lab.WebGateway, "listeners: [", "listeners: [{name: odd, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Near, values: [a]}]}}}}, ", 1))+`
+	l := lab.NewGateway(t, "Namespace /shop {}\n"+strings.TrimSpace(strings.Replace(lab.WebGateway, "listeners: [",
+		"listeners: [{name: odd, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: "+
+			"{matchExpressions: [{key: team, operator: Near, values: [a]}]}}}}, ", 1))+`
 HTTPRoute shop/odd {spec: {parentRefs: [{name: web, sectionName: odd}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 	l.SettleWeb()
 	wantAnswers(l, map[string]string{"/": toWeb})
@@ -97,8 +102,10 @@ HTTPRoute shop/odd {spec: {parentRefs: [{name: web, sectionName: odd}], rules: [
 // TestAConfigMapThatCannotBeReadOrImportedCostsItsPortsOnly has one without permission, and one of a megabyte.
 func TestAConfigMapThatCannotBeReadOrImportedCostsItsPortsOnly(t *testing.T) {
 	t.Parallel()
-	big := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca", ResourceVersion: "1"}, Data: map[string]string{"ca.crt": strings.Repeat("x", 1<<20)}}
-	for name, maps := range map[string]*fake.Clientset{"without permission": fake.NewClientset(), "of a megabyte": fake.NewClientset(big)} {
+	big := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca", ResourceVersion: "1"},
+		Data: map[string]string{"ca.crt": strings.Repeat("x", 1<<20)}}
+	for name, maps := range map[string]*fake.Clientset{"without permission": fake.NewClientset(),
+		"of a megabyte": fake.NewClientset(big)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if name == "without permission" {
@@ -108,7 +115,8 @@ func TestAConfigMapThatCannotBeReadOrImportedCostsItsPortsOnly(t *testing.T) {
 			}
 			l, g, _, key := lab.TrustStoreLab(t, account.Profile{})
 			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
-			g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80, Protocol: gatewayv1.HTTPProtocolType})
+			g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80,
+				Protocol: gatewayv1.HTTPProtocolType})
 			l.Must(l.Client.Update(t.Context(), g))
 			l.Core = maps
 			l.Restart()
@@ -118,24 +126,29 @@ func TestAConfigMapThatCannotBeReadOrImportedCostsItsPortsOnly(t *testing.T) {
 			for _, s := range g.Status.Listeners {
 				of[s.Name] = lab.Shown(s.Conditions)
 			}
-			if of["plain"] != "Accepted, Programmed, ResolvedRefs" || !strings.Contains(of["a"], "ResolvedRefs False InvalidCACertificateRef") {
+			if of["plain"] != "Accepted, Programmed, ResolvedRefs" ||
+				!strings.Contains(of["a"], "ResolvedRefs False InvalidCACertificateRef") {
 				t.Errorf("listeners %v\n%s", of, strings.Join(l.Events, "\n"))
 			}
-			if warned := slices.DeleteFunc(slices.Clone(l.Events), func(e string) bool { return !strings.Contains(e, "ConfigMap shop/ca") }); len(warned) != 1 || len(warned[0]) > 1024 {
+			if warned := slices.DeleteFunc(slices.Clone(l.Events), func(e string) bool {
+				return !strings.Contains(e, "ConfigMap shop/ca")
+			}); len(warned) != 1 || len(warned[0]) > 1024 {
 				t.Errorf("events:\n%s", strings.Join(warned, "\n"))
 			}
 		})
 	}
 }
 
-// TestACacheThatIsBehindIsCaughtUpWithAndTakesNoStatusBack has a new process whose cache shows the route in an earlier version, and its Service not yet.
+// TestACacheThatIsBehindIsCaughtUpWithAndTakesNoStatusBack has a new process whose cache shows the route in an earlier
+// version, and its Service not yet.
 func TestACacheThatIsBehindIsCaughtUpWithAndTakesNoStatusBack(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway)
 	l.SettleWeb()
 	former := lab.HTTPRoute("web")
 	l.Get(former, "web")
-	l.Apply(`HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /new}}], backendRefs: [{name: web, port: 80}]}]}}`)
+	l.Apply(
+		`HTTPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /new}}], backendRefs: [{name: web, port: 80}]}]}}`)
 	l.SettleWeb()
 	wanted := lab.HTTPRoute("web")
 	l.Get(wanted, "web")
@@ -143,7 +156,8 @@ func TestACacheThatIsBehindIsCaughtUpWithAndTakesNoStatusBack(t *testing.T) {
 	if !ok {
 		t.Fatal("the client does not watch")
 	}
-	behind := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+	behind := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch,
+		list client.ObjectList, opts ...client.ListOption) error {
 		err := c.List(ctx, list, opts...)
 		if routes, is := list.(*gatewayv1.HTTPRouteList); is {
 			for i := range routes.Items {
@@ -173,7 +187,8 @@ func TestACacheThatIsBehindIsCaughtUpWithAndTakesNoStatusBack(t *testing.T) {
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
 }
 
-// TestWhatHappensToAGatewayWhileAPlanRunsIsCarriedOutInTheEnd has the deletion of the Gateway, another class, and the end of its configuration, at a call of its creation.
+// TestWhatHappensToAGatewayWhileAPlanRunsIsCarriedOutInTheEnd has the deletion of the Gateway, another class, and the
+// end of its configuration, at a call of its creation.
 func TestWhatHappensToAGatewayWhileAPlanRunsIsCarriedOutInTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

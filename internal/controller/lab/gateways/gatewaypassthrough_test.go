@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestTCPRouteServesWhereTLSPasses has a TCPRoute, and then a TLSRoute beside it, on a TLS listener of mode Passthrough.
+// TestTCPRouteServesWhereTLSPasses has a TCPRoute, and then a TLSRoute beside it, on a TLS listener of mode
+// Passthrough.
 func TestTCPRouteServesWhereTLSPasses(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
@@ -36,12 +37,14 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	tcp := &gatewayv1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	l.WantParents(tcp, "web: Accepted, ResolvedRefs")
 
-	l.Apply(`TLSRoute shop/web {spec: {parentRefs: [{name: web}], hostnames: [a.test], rules: [{backendRefs: [{name: web, port: 443}]}]}}`)
+	l.Apply(
+		`TLSRoute shop/web {spec: {parentRefs: [{name: web}], hostnames: [a.test], rules: [{backendRefs: [{name: web, port: 443}]}]}}`)
 	for range 40 { // the former target group goes once the other serves
 		l.SettleWeb()
 		l.Clock.Advance(30e9)
 	}
 	serves("TLSRoute")
 	l.WantParents(tcp, "web: Accepted, ResolvedRefs")
-	l.WantParents(&gatewayv1.TLSRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, "web: Accepted, ResolvedRefs")
+	l.WantParents(&gatewayv1.TLSRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}},
+		"web: Accepted, ResolvedRefs")
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestABackendTLSPolicyShowsThatItHasNoEffect has a policy of a Service that a route has as backend: its status and an event say so, once, until the
-// route goes. The Gateway is as without the policy.
+// TestABackendTLSPolicyShowsThatItHasNoEffect has a policy of a Service that a route has as backend: its status and an
+// event say so, once, until the route goes. The Gateway is as without the policy.
 func TestABackendTLSPolicyShowsThatItHasNoEffect(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway+`
@@ -33,7 +33,8 @@ BackendTLSPolicy shop/tls {spec: {targetRefs: [{group: "", kind: Service, name: 
 	pass := func() string {
 		t.Helper()
 		for range 2 {
-			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "tls"}})
+			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{
+				Namespace: "shop", Name: "tls"}})
 			l.Must(err)
 			l.Clock.Advance(1e9)
 			for _, q := range statuses.Queues() {
@@ -54,7 +55,8 @@ BackendTLSPolicy shop/tls {spec: {targetRefs: [{group: "", kind: Service, name: 
 	if got := pass(); got != "gateway.k8s.aws/alb web Accepted False Invalid" {
 		t.Errorf("status %q", got)
 	}
-	if !slices.Equal(events, []string{"BackendTLSPolicy shop/tls Normal Note: it has no effect on Gateway shop/web: load balancers do not verify the certificates of targets (spec.targetRefs); " +
+	if !slices.Equal(events, []string{"BackendTLSPolicy shop/tls Normal Note: it has no effect on Gateway shop/web: " +
+		"load balancers do not verify the certificates of targets (spec.targetRefs); " +
 		"for TLS to targets, set protocol HTTPS or TLS in a TargetGroupConfiguration [IgnoredSetting]"}) {
 		t.Errorf("events\n%s", strings.Join(events, "\n"))
 	}

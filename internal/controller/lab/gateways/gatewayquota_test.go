@@ -17,13 +17,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes has a quota that only AWS knows, as it can be raised, and a second route that exceeds it.
+// TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes has a quota that only AWS knows, as it can be raised, and a
+// second route that exceeds it.
 func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	older, newer := lab.Route("older", "/a", "/b"), lab.Route("newer", "/c", "/d")
 	older.CreationTimestamp, newer.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), older, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), older, lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	l.Must(l.Sim.Account.SetQuota("rules-per-application-load-balancer", 3))
 	l.Settle(key)
 	l.Create(newer)
@@ -55,7 +57,9 @@ func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	if got := condition(older, "Accepted") + ", " + condition(older, "PartiallyInvalid"); got != "True Accepted , none" {
 		t.Errorf("the older route: %s", got)
 	}
-	if got := condition(newer, "PartiallyInvalid"); !strings.HasPrefix(got, "True UnsupportedValue ") || !strings.Contains(got, "The maximum number of rules per load balancer") || !strings.Contains(got, "ask AWS for a higher quota") {
+	if got := condition(newer, "PartiallyInvalid"); !strings.HasPrefix(got, "True UnsupportedValue ") ||
+		!strings.Contains(got, "The maximum number of rules per load balancer") ||
+		!strings.Contains(got, "ask AWS for a higher quota") {
 		t.Errorf("the newer route: %s", got)
 	}
 	if told := l.Warnings(0); len(told["HTTPRoute shop/newer"]) == 0 || len(told["HTTPRoute shop/older"]) > 0 {
@@ -69,7 +73,8 @@ func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	l.Create(newest)
 	l.Pass(10*time.Minute, nil, key)
 	l.RunQueues(t.Context())
-	if got := condition(newest, "Accepted"); !strings.HasPrefix(got, "False UnsupportedValue ") || condition(newest, "PartiallyInvalid") != "none" {
+	if got := condition(newest, "Accepted"); !strings.HasPrefix(got, "False UnsupportedValue ") ||
+		condition(newest, "PartiallyInvalid") != "none" {
 		t.Errorf("the newest route: %s", got)
 	}
 	if got := condition(newer, "Accepted"); got != "True Accepted " {
@@ -78,13 +83,14 @@ func TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes(t *testing.T) {
 	l.Must(l.Sim.Account.SetQuota("rules-per-application-load-balancer", 100))
 	l.Pass(30*time.Minute, nil, key)
 	l.RunQueues(t.Context())
-	if got := paths(); got != "/a /b /c /d /e" || condition(newest, "Accepted") != "True Accepted " || condition(newer, "PartiallyInvalid") != "none" {
+	if got := paths(); got != "/a /b /c /d /e" || condition(newest, "Accepted") != "True Accepted " ||
+		condition(newer, "PartiallyInvalid") != "none" {
 		t.Errorf("with a higher quota: rules for %s, %s", got, condition(newer, "PartiallyInvalid"))
 	}
 }
 
-// TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne has both at once, with the young route's more specific rules in front, and a quota that is less than
-// both need.
+// TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne has both at once, with the young route's more specific rules in front,
+// and a quota that is less than both need.
 func TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne(t *testing.T) {
 	t.Parallel()
 	g, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
@@ -98,12 +104,14 @@ func TestAYoungRouteDoesNotTakeTheRulesOfAnOlderOne(t *testing.T) {
 	old.CreationTimestamp, young.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
 	for _, r := range []*gatewayv1.HTTPRoute{old, young} { // a rule of the load balancer for each
 		for i := range r.Spec.Rules {
-			r.Spec.Rules[i].Filters = []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestRedirect, RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{
-				Hostname: ptr.To(gatewayv1.PreciseHostname(fmt.Sprintf("h%d.example.com", i)))}}}
+			r.Spec.Rules[i].Filters = []gatewayv1.HTTPRouteFilter{
+				{Type: gatewayv1.HTTPRouteFilterRequestRedirect, RequestRedirect: &gatewayv1.HTTPRequestRedirectFilter{
+					Hostname: ptr.To(gatewayv1.PreciseHostname(fmt.Sprintf("h%d.example.com", i)))}}}
 			r.Spec.Rules[i].BackendRefs = nil
 		}
 	}
-	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), old, young, lab.IPTargets()), lab.GatewayKey(stack.GatewayALB, "web")
+	l, key := lab.New(t, account.Profile{}, class, g, lab.Service("web"), old, young, lab.IPTargets()),
+		lab.GatewayKey(stack.GatewayALB, "web")
 	l.Pass(10*time.Minute, nil, key)
 	served := map[byte]int{}
 	for _, r := range l.Sim.Resources().LoadBalancers[0].Listeners[0].Rules {

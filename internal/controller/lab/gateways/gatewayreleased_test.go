@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt makes passes with a cache that shows a Gateway as it was before it lost
-// the finalizer.
+// TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt makes passes with a cache that shows a Gateway
+// as it was before it lost the finalizer.
 func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *testing.T) {
 	t.Parallel()
 	l, key := lab.NewGateway(t, lab.WebGateway), lab.GatewayKey(stack.GatewayALB, "web")
@@ -27,7 +27,8 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 	l.Get(g, "web")
 	shown, writes, server := g.DeepCopy(), 0, l.Client.(client.WithWatch)
 	l.Client = interceptor.NewClient(server, interceptor.Funcs{
-		Get: func(ctx context.Context, inner client.WithWatch, k client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, inner client.WithWatch, k client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if into, ok := o.(*gatewayv1.Gateway); ok && shown != nil {
 				shown.DeepCopyInto(into)
 				return nil
@@ -41,7 +42,8 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 			}
 			return inner.List(ctx, all, opts...)
 		},
-		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if _, ok := o.(*gatewayv1.Gateway); ok {
 				writes++
 			}
@@ -52,8 +54,10 @@ func TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt(t *te
 	for range 20 {
 		l.Pass(time.Minute, nil, key)
 	}
-	if exists := server.Get(t.Context(), client.ObjectKeyFromObject(g), &gatewayv1.Gateway{}) == nil; exists || writes != 1 || len(l.Sim.Resources().LoadBalancers) > 0 {
-		t.Errorf("the Gateway exists: %v, after %d writes of it; AWS has %d load balancers", exists, writes, len(l.Sim.Resources().LoadBalancers))
+	if exists := server.Get(t.Context(), client.ObjectKeyFromObject(g), &gatewayv1.Gateway{}) == nil; exists ||
+		writes != 1 || len(l.Sim.Resources().LoadBalancers) > 0 {
+		t.Errorf("the Gateway exists: %v, after %d writes of it; AWS has %d load balancers", exists, writes,
+			len(l.Sim.Resources().LoadBalancers))
 	}
 	shown = nil
 	l.SettleWeb()

@@ -32,7 +32,8 @@ func TestAnHTTPRouteGetsItsRulesAndTargets(t *testing.T) {
 		t.Errorf("target groups %+v", r.TargetGroups)
 	}
 	g := &gatewayv1.Gateway{}
-	if l.Get(g, "web"); len(g.Status.Listeners) != 1 || g.Status.Listeners[0].AttachedRoutes != 1 || lab.Shown(g.Status.Listeners[0].Conditions) != "Accepted, Programmed, ResolvedRefs" {
+	if l.Get(g, "web"); len(g.Status.Listeners) != 1 || g.Status.Listeners[0].AttachedRoutes != 1 ||
+		lab.Shown(g.Status.Listeners[0].Conditions) != "Accepted, Programmed, ResolvedRefs" {
 		t.Errorf("listeners %+v", g.Status.Listeners)
 	}
 	mark := l.Mark()
@@ -59,7 +60,8 @@ func TestAGatewayWithARouteIsMadeInThreeReadsAndNineWrites(t *testing.T) {
 	mark := l.Mark()
 	l.Apply(strings.TrimPrefix(lab.WebGateway, lab.GatewayClasses))
 	l.SettleWeb()
-	if reads, writes := l.Reads(mark), l.Writes(mark); len(reads) > 3 || len(writes) > 9 || len(l.Sim.Resources().LoadBalancers) != 2 {
+	if reads, writes := l.Reads(mark), l.Writes(mark); len(reads) > 3 || len(writes) > 9 ||
+		len(l.Sim.Resources().LoadBalancers) != 2 {
 		t.Errorf("%d reads %v and %d writes %v", len(reads), reads, len(writes), writes)
 	}
 }
@@ -72,7 +74,8 @@ Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
 TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 	l.SettleWeb()
 	wantAnswers(l, map[string]string{"/": "shop/web:shop-web:TCPRoute-shop-web:8080"})
-	l.WantParents(&gatewayv1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, "web: Accepted, ResolvedRefs")
+	l.WantParents(&gatewayv1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}},
+		"web: Accepted, ResolvedRefs")
 	if lbs := l.Sim.Resources().LoadBalancers; len(lbs) != 1 || lbs[0].Type != "network" {
 		t.Errorf("load balancers %+v", lbs)
 	}
@@ -85,7 +88,8 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 
 func TestAListenerSetAddsItsListenersAndRoutes(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,", "gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}},", 1)+`
+	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
+		"gatewayClassName: alb, allowedListeners: {namespaces: {from: Same}},", 1)+`
 ListenerSet shop/more {spec: {parentRef: {name: web}, listeners: [{name: more, port: 8080, protocol: HTTP}]}}
 HTTPRoute shop/more {spec: {parentRefs: [{kind: ListenerSet, name: more}], rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
 	l.SettleWeb()
@@ -94,7 +98,8 @@ HTTPRoute shop/more {spec: {parentRefs: [{kind: ListenerSet, name: more}], rules
 		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.Events, "\n"))
 	}
 	s := &gatewayv1.ListenerSet{}
-	if l.Get(s, "more"); lab.Shown(s.Status.Conditions) != "Accepted, Programmed" || len(s.Status.Listeners) != 1 || s.Status.Listeners[0].AttachedRoutes != 1 ||
+	if l.Get(s, "more"); lab.Shown(s.Status.Conditions) != "Accepted, Programmed" || len(s.Status.Listeners) != 1 ||
+		s.Status.Listeners[0].AttachedRoutes != 1 ||
 		lab.Shown(s.Status.Listeners[0].Conditions) != "Accepted, Programmed, ResolvedRefs" {
 		t.Errorf("status %+v", s.Status)
 	}

@@ -50,8 +50,9 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestAnEditOfOneOfFiveThousandRoutesMakesOnePass has 1,000 Gateways with five routes each, and what a pass over each of them reads.
-func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) { // not parallel: it measures the heap of the process
+// TestAnEditOfOneOfFiveThousandRoutesMakesOnePass has 1,000 Gateways with five routes each, and what a pass over each
+// of them reads. not parallel: it measures the heap of the process
+func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) {
 	const gateways, each = 1000, 5
 	_, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	x := indexedObjects{objects.Snapshot{}, map[objects.Kind]map[objects.Ref][]metav1.Object{}}
@@ -118,7 +119,8 @@ func TestAnEditOfOneOfFiveThousandRoutesMakesOnePass(t *testing.T) { // not para
 			t.Fatal("no route")
 		}
 		shown := route.DeepCopy()
-		shown.ResourceVersion, shown.Status.Parents = "2", []gatewayv1.RouteParentStatus{{ControllerName: "gateway.k8s.aws/alb"}}
+		shown.ResourceVersion, shown.Status.Parents = "2", []gatewayv1.RouteParentStatus{
+			{ControllerName: "gateway.k8s.aws/alb"}}
 		e.Read(objects.HTTPRoute).Update(t.Context(), event.UpdateEvent{ObjectOld: route, ObjectNew: shown}, queued)
 	}
 	if got := queued.taken(); len(got) > 0 {

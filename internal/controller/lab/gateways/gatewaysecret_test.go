@@ -27,11 +27,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret has one that no route uses, and a Secret that may not be read, then is missing, and
-// comes. It is looked at when the Secret changes, and not before.
+// TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret has one that no route uses, and a Secret that may not be
+// read, then is missing, and comes. It is looked at when the Secret changes, and not before.
 func TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, `ListenerRuleConfiguration shop/web {spec: {actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: i, authorizationEndpoint: a, tokenEndpoint: t, userInfoEndpoint: u, secret: {name: oidc}}}]}}`)
+	l := lab.NewGateway(
+		t, `ListenerRuleConfiguration shop/web {spec: {actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: i, authorizationEndpoint: a, tokenEndpoint: t, userInfoEndpoint: u, secret: {name: oidc}}}]}}`)
 	core, forbidden := fake.NewClientset(), true
 	core.PrependReactor("get", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
 		if !forbidden {
@@ -62,7 +63,8 @@ func TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret(t *testing.T) {
 	}
 	web := reconcile.Request{}
 	web.Namespace, web.Name = "shop", "web"
-	if look(web); look(web) != `secret [shop/oidc] cannot be read: reading Secret shop/oidc: secrets "oidc" is forbidden: no right` {
+	if look(web); look(web) !=
+		`secret [shop/oidc] cannot be read: reading Secret shop/oidc: secrets "oidc" is forbidden: no right` {
 		t.Errorf("status %q", *c.Status.Message)
 	}
 	forbidden = false
@@ -74,7 +76,8 @@ func TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret(t *testing.T) {
 	if q.Len() > 0 {
 		t.Error("it is looked at although nothing has changed")
 	}
-	_, err := core.CoreV1().Secrets("shop").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "oidc", ResourceVersion: "1"}}, metav1.CreateOptions{})
+	_, err := core.CoreV1().Secrets("shop").Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "oidc", ResourceVersion: "1"}}, metav1.CreateOptions{})
 	l.Must(err)
 	l.Clock.Advance(2 * time.Minute)
 	secrets.Poll(t.Context())

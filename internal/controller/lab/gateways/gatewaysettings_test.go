@@ -41,13 +41,16 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	}
 	const assigned = "{sourceNatIPv6Prefix: auto_assigned}"
 	a, b, c := "2600:1f14:abc:de10:1::/80", "2600:1f14:abc:de11:1::/80", "2600:1f14:abc:de12:1::/80"
-	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'off', loadBalancerSubnets: [" + assigned + ", " + assigned + ", " + assigned + "]")
+	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'off', loadBalancerSubnets: [" + assigned + ", " +
+		assigned + ", " + assigned + "]")
 	check("off", a, b, c)
 	mark := l.Mark()
 	const b7 = "2600:1f14:abc:de11:7::/80"
-	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on', loadBalancerSubnets: [{sourceNatIPv6Prefix: '" + b7 + "'}, " + assigned + ", " + assigned + "]")
+	configure("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: 'on', loadBalancerSubnets: [{sourceNatIPv6Prefix: '" +
+		b7 + "'}, " + assigned + ", " + assigned + "]")
 	check("on", a, b7, c)
-	if writes := l.Writes(mark); !cmp.Equal(writes, []string{"SetSecurityGroups", "SetSubnets"}) && !cmp.Equal(writes, []string{"SetSubnets", "SetSecurityGroups"}) {
+	if writes := l.Writes(mark); !cmp.Equal(writes, []string{"SetSecurityGroups", "SetSubnets"}) &&
+		!cmp.Equal(writes, []string{"SetSubnets", "SetSecurityGroups"}) {
 		t.Errorf("writes %v", writes)
 	}
 	mark = l.Mark()
@@ -66,7 +69,9 @@ Gateway shop/web {spec: {gatewayClassName: nlb, infrastructure: {parametersRef: 
 TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 	configure := func(settings, addressA, addressB string) {
 		t.Helper()
-		l.Apply("LoadBalancerConfiguration shop/web {spec: {scheme: internal, " + settings + "loadBalancerSubnets: [{identifier: subnet-0a1de0000000000a2" + addressA + "}, {identifier: subnet-0a1de0000000000b2" + addressB + "}]}}")
+		l.Apply("LoadBalancerConfiguration shop/web {spec: {scheme: internal, " + settings +
+			"loadBalancerSubnets: [{identifier: subnet-0a1de0000000000a2" + addressA +
+			"}, {identifier: subnet-0a1de0000000000b2" + addressB + "}]}}")
 		l.SettleWeb()
 		l.SettleWeb()
 	}

@@ -27,10 +27,12 @@ func groupNames(l *lab.Lab) string {
 	return strings.Join(out, ", ")
 }
 
-// TestADeclaredTargetGroupNameBecomesTheRealOne declares a name for a target group that serves, then others, one with another target type, then none.
+// TestADeclaredTargetGroupNameBecomesTheRealOne declares a name for a target group that serves, then others, one with
+// another target type, then none.
 func TestADeclaredTargetGroupNameBecomesTheRealOne(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}",
+	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "Service shop/web {spec: {ports: [{port: 80, "+
+		"targetPort: 8080}]}}",
 		"Service shop/web {spec: {type: NodePort, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}}", 1))
 	l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	l.SettleWeb()
@@ -60,8 +62,8 @@ func TestADeclaredTargetGroupNameBecomesTheRealOne(t *testing.T) {
 	}
 }
 
-// TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit has a group as the existing controller leaves it after a change of
-// targetGroupName: under its former name, and bound by an object of the declared one.
+// TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit has a group as the existing controller leaves
+// it after a change of targetGroupName: under its former name, and bound by an object of the declared one.
 func TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit(t *testing.T) {
 	t.Parallel()
 	for _, construction := range []string{"standard", "compatible"} {
@@ -72,7 +74,8 @@ func TestATargetGroupOfWhichOnlyTheBindingHasTheDeclaredNameStaysUntilAnEdit(t *
 		former := l.Sim.Resources().TargetGroups[0].Name
 		b := l.AllBindings()[0]
 		renamed := b.DeepCopy()
-		renamed.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: "storefront", Labels: b.Labels, Annotations: b.Annotations, Finalizers: b.Finalizers}
+		renamed.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: "storefront", Labels: b.Labels,
+			Annotations: b.Annotations, Finalizers: b.Finalizers}
 		b.Finalizers = nil
 		l.Must(l.Client.Update(t.Context(), &b))
 		l.Must(l.Client.Delete(t.Context(), &b))
@@ -112,7 +115,8 @@ HTTPRoute shop/more {spec: {parentRefs: [{name: web}], rules: [{matches: [{path:
 	if kept != 1 || strings.Count(after, "storefront") != 2 || strings.Count(after, ",") != 3 {
 		t.Errorf("%s, before %s", after, before)
 	}
-	if said := strings.Join(l.Events, "\n"); !strings.Contains(said, "targetGroupName storefront has no effect on the target group of shop/web:shop-") {
+	if said := strings.Join(l.Events, "\n"); !strings.Contains(said,
+		"targetGroupName storefront has no effect on the target group of shop/web:shop-") {
 		t.Error(said)
 	}
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
@@ -141,17 +145,20 @@ func TestATargetGroupNameThatAnotherHasCostsNothing(t *testing.T) {
 	wantAnswers(l, map[string]string{"/": "shop/web:shop-web:HTTPRoute-shop-web:8080"})
 	for _, object := range []string{"TargetGroupConfiguration shop/web", "HTTPRoute shop/web"} {
 		if !slices.ContainsFunc(l.Events[from:], func(e string) bool {
-			return strings.HasPrefix(e, object+" ") && strings.Contains(e, lab.TheirGroup("storefront")) && strings.Contains(e, "spec.defaultConfiguration.targetGroupName")
+			return strings.HasPrefix(e, object+" ") && strings.Contains(e, lab.TheirGroup("storefront")) &&
+				strings.Contains(e, "spec.defaultConfiguration.targetGroupName")
 		}) {
 			t.Errorf("no event of %s names the field: %v", object, l.Events[from:])
 		}
 	}
 }
 
-// TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts creates them in the other order, and deletes the one that counts.
+// TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts creates them in the other order, and deletes the one
+// that counts.
 func TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, lab.WebGateway+"\n"+lab.Configuration("zeta", "targetGroupAttributes: [{key: deregistration_delay.timeout_seconds, value: '20'}]")+"\n"+
+	l := lab.NewGateway(t, lab.WebGateway+"\n"+lab.Configuration("zeta", "targetGroupAttributes: [{key: "+
+		"deregistration_delay.timeout_seconds, value: '20'}]")+"\n"+
 		lab.Configuration("alpha", "targetGroupAttributes: [{key: deregistration_delay.timeout_seconds, value: '10'}]"))
 	delay := func() string {
 		t.Helper()
@@ -173,7 +180,8 @@ func TestOfTwoTargetGroupConfigurationsOfAServiceTheFirstByNameCounts(t *testing
 	}
 }
 
-// TestTagsOfListenersAndRulesOfAGatewayStayAsTheyAreWithTheGateOff has AWS's defaults for what is made, and changes nothing of what others tag.
+// TestTagsOfListenersAndRulesOfAGatewayStayAsTheyAreWithTheGateOff has AWS's defaults for what is made, and changes
+// nothing of what others tag.
 func TestTagsOfListenersAndRulesOfAGatewayStayAsTheyAreWithTheGateOff(t *testing.T) {
 	t.Parallel()
 	for gate, tagged := range map[string]bool{"": true, "--feature-gates=ListenerRulesTagging=false": false} {
@@ -186,14 +194,16 @@ ListenerRuleConfiguration shop/web {spec: {tags: {rule: mine}}}`)...)
 		}
 		l.Flags(flags...)
 		l.Restart()
-		l.Apply(`Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}`)
+		l.Apply(
+			`Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}`)
 		l.SettleWeb()
 		lbs := l.Sim.Resources().LoadBalancers
 		if len(lbs) != 1 || len(lbs[0].Listeners) != 1 || lbs[0].Tags["team"] != "shop" {
 			t.Fatalf("%q: load balancers %+v", gate, lbs)
 		}
 		li := lbs[0].Listeners[0]
-		if got := li.Tags["team"] == "shop" && li.Tags["gateway.k8s.aws.alb/stack"] == "shop/web"; got != tagged || !tagged && len(li.Tags) > 0 {
+		if got := li.Tags["team"] == "shop" && li.Tags["gateway.k8s.aws.alb/stack"] == "shop/web"; got != tagged || !tagged &&
+			len(li.Tags) > 0 {
 			t.Errorf("%q: tags of the listener %v", gate, li.Tags)
 		}
 		for _, r := range li.Rules {
@@ -211,7 +221,8 @@ ListenerRuleConfiguration shop/web {spec: {tags: {rule: mine}}}`)...)
 	}
 }
 
-// TestANetworkGatewayFollowsAServiceThatBecomesIPv6 has the group of the other family bound beside the former one, which goes.
+// TestANetworkGatewayFollowsAServiceThatBecomesIPv6 has the group of the other family bound beside the former one,
+// which goes.
 func TestANetworkGatewayFollowsAServiceThatBecomesIPv6(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.GatewayClasses+`
@@ -226,7 +237,8 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 		if len(tgs) != 1 || len(bindings) != 1 || bindings[0].Spec.TargetGroupARN != tgs[0].ARN {
 			t.Fatalf("target groups %+v, bindings %+v\n%s", tgs, bindings, strings.Join(l.Events, "\n"))
 		}
-		out, err := l.Sim.Balancing.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{tgs[0].ARN}})
+		out, err := l.Sim.Balancing.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{
+			TargetGroupArns: []string{tgs[0].ARN}})
 		l.Must(err)
 		return string(out.TargetGroups[0].IpAddressType) + ", bound as " + string(*bindings[0].Spec.IPAddressType)
 	}
@@ -247,10 +259,12 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	}
 }
 
-// TestAnEmptyListOfSourceRangesOpensNoCIDR has lists of a load balancer that exist and are empty; one that does not exist admits all.
+// TestAnEmptyListOfSourceRangesOpensNoCIDR has lists of a load balancer that exist and are empty; one that does not
+// exist admits all.
 func TestAnEmptyListOfSourceRangesOpensNoCIDR(t *testing.T) {
 	t.Parallel()
-	const gateway = "Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}"
+	const gateway = "Gateway shop/web {spec: {gatewayClassName: alb, infrastructure: {parametersRef: {group: " +
+		"gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}}, listeners: [{name: http, port: 80, protocol: HTTP}]}}"
 	for spec, want := range map[string]string{
 		"scheme: internal":                     "0.0.0.0/0",
 		"scheme: internal, sourceRanges: null": "0.0.0.0/0",

@@ -30,8 +30,10 @@ import (
 
 func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "listeners: [", "listeners: [{name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}, ", 1))
-	l.Core = fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: lab.TLSPairs()[0]})
+	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "listeners: [", "listeners: [{name: https, port: 443, "+
+		"protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}, ", 1))
+	l.Core = fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls",
+		ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: lab.TLSPairs()[0]})
 	l.Restart()
 	l.SettleWeb()
 	lbs := l.Sim.Resources().LoadBalancers
@@ -39,7 +41,8 @@ func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testi
 		t.Fatalf("load balancers %+v\n%s", lbs, strings.Join(l.Events, "\n"))
 	}
 	g := &gatewayv1.Gateway{}
-	if l.Get(g, "web"); len(g.Status.Listeners) != 2 || lab.Shown(g.Status.Listeners[0].Conditions) != "Accepted, Programmed, ResolvedRefs" {
+	if l.Get(g, "web"); len(g.Status.Listeners) != 2 || lab.Shown(g.Status.Listeners[0].Conditions) !=
+		"Accepted, Programmed, ResolvedRefs" {
 		t.Errorf("listeners %+v", g.Status.Listeners)
 	}
 	l.Discard(`Gateway shop/web {}`)
@@ -67,7 +70,8 @@ func TestIngressesNeedNoPermissionInACMWhereGatewaysAreServed(t *testing.T) {
 func TestAGatewayShowsWhyAWSRefusesIt(t *testing.T) {
 	t.Parallel()
 	l := lab.NewGateway(t, lab.WebGateway)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "CreateLoadBalancer", Code: "TooManyLoadBalancers", Message: "limit"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "CreateLoadBalancer", Code: "TooManyLoadBalancers",
+		Message: "limit"})
 	l.Must(err)
 	for range 5 {
 		_, _ = l.Round(l.WebKeys()...)
@@ -111,8 +115,10 @@ func TestADefinitionThatGoesTakesNothingAway(t *testing.T) {
 	if !ok {
 		t.Fatal("the client does not watch")
 	}
-	gone := &optionalkinds.RemovedError{Kind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}}
-	removed := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+	gone := &optionalkinds.RemovedError{Kind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1",
+		Kind: "HTTPRoute"}}
+	removed := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch,
+		list client.ObjectList, opts ...client.ListOption) error {
 		if _, ok := list.(*gatewayv1.HTTPRouteList); ok {
 			return gone
 		}
@@ -149,21 +155,29 @@ TCPRoute shop/net {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{gro
 			target = tg.Targets[0].ID
 		}
 	}
-	if !slices.ContainsFunc(r.LoadBalancers, func(lb simclient.LoadBalancer) bool { return lb.ARN == target && lb.Type == "application" }) {
+	if !slices.ContainsFunc(r.LoadBalancers, func(lb simclient.LoadBalancer) bool {
+		return lb.ARN == target &&
+			lb.Type == "application"
+	}) {
 		t.Errorf("target %q of %+v\n%s", target, r.TargetGroups, strings.Join(l.Events, "\n"))
 	}
 }
 
-// TestAnInvalidConfigurationKeepsWhatServes has a mistake in each configuration that a network load balancer and the ALB behind it depend on.
+// TestAnInvalidConfigurationKeepsWhatServes has a mistake in each configuration that a network load balancer and the
+// ALB behind it depend on.
 func TestAnInvalidConfigurationKeepsWhatServes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ mistake, route string }{
-		"of target groups":            {`TargetGroupConfiguration shop/tcp {spec: {targetReference: {name: api}, defaultConfiguration: {targetType: ip, protocol: HTTP}}}`, "net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs"},
-		"of the load balancer behind": {`LoadBalancerConfiguration shop/own {spec: {sourceRanges: [everywhere]}}`, "net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False BackendNotFound"},
+		"of target groups": {
+			`TargetGroupConfiguration shop/tcp {spec: {targetReference: {name: api}, defaultConfiguration: {targetType: ip, protocol: HTTP}}}`, "net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs"},
+		"of the load balancer behind": {`LoadBalancerConfiguration shop/own {spec: {sourceRanges: [everywhere]}}`,
+			"net: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False BackendNotFound"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: own}},", 1)+`
+			l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
+				"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: "+
+					"LoadBalancerConfiguration, name: own}},", 1)+`
 LoadBalancerConfiguration shop/own {}
 Gateway shop/net {spec: {gatewayClassName: nlb, listeners: [{name: a, port: 80, protocol: TCP}, {name: b, port: 81, protocol: TCP}]}}
 TargetGroupConfiguration shop/tcp {spec: {targetReference: {name: api}, defaultConfiguration: {targetType: ip}}}
@@ -192,11 +206,15 @@ TCPRoute shop/api {spec: {parentRefs: [{name: net, port: 81}], rules: [{backendR
 
 func TestAReferenceOfAGatewayThatLeadsNowhereIsReportedOnTheGatewayNotOnItsRoutes(t *testing.T) {
 	t.Parallel()
-	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: nowhere}},", 1))
+	l := lab.NewGateway(t, strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
+		"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, "+
+			"name: nowhere}},", 1))
 	l.SettleWeb()
-	l.WantParents(&gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, "web: Accepted, ResolvedRefs")
+	l.WantParents(&gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}},
+		"web: Accepted, ResolvedRefs")
 	events := strings.Join(l.Events, "\n")
-	if !strings.Contains(events, "spec.infrastructure.parametersRef names LoadBalancerConfiguration shop/nowhere, which does not exist") || strings.Contains(events, string(diag.GroupWaits)) {
+	if !strings.Contains(events, "spec.infrastructure.parametersRef names LoadBalancerConfiguration shop/nowhere, which "+
+		"does not exist") || strings.Contains(events, string(diag.GroupWaits)) {
 		t.Error(events)
 	}
 }
@@ -210,8 +228,11 @@ func TestConfigurationsStayWhileGatewaysNameThem(t *testing.T) {
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			text := strings.Replace(lab.WebGateway, "gatewayClassName: alb,", "gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web}},", 1)
-			text = strings.Replace(text, "backendRefs: [", "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}], backendRefs: [", 1)
+			text := strings.Replace(lab.WebGateway, "gatewayClassName: alb,",
+				"gatewayClassName: alb, infrastructure: {parametersRef: {group: gateway.k8s.aws, kind: "+
+					"LoadBalancerConfiguration, name: web}},", 1)
+			text = strings.Replace(text, "backendRefs: [", "filters: [{type: ExtensionRef, extensionRef: {group: "+
+				"gateway.k8s.aws, kind: ListenerRuleConfiguration, name: web}}], backendRefs: [", 1)
 			l := lab.NewGateway(t, text+`
 LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
 TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}

@@ -56,7 +56,8 @@ func TestTheAuthoritiesOfAGatewayLiveInATrustStoreOfItsOwn(t *testing.T) {
 	l, g, ca, key := lab.TrustStoreLab(t, account.Profile{TrustStoreActive: 10 * time.Second})
 	l.Settle(key)
 	made, authority := trustStore(l)
-	if made == nil || authority != "first" || !slices.Equal(verifiesBy(l), []string{made.ARN}) || made.Tags["elbv2.k8s.aws/cluster"] == "" {
+	if made == nil || authority != "first" || !slices.Equal(verifiesBy(l), []string{made.ARN}) ||
+		made.Tags["elbv2.k8s.aws/cluster"] == "" {
 		t.Fatalf("made: %+v, listeners %v", made, verifiesBy(l))
 	}
 	if content, ok := bundle(l, made); !ok || content != ca.Data["ca.crt"] {
@@ -74,7 +75,8 @@ func TestTheAuthoritiesOfAGatewayLiveInATrustStoreOfItsOwn(t *testing.T) {
 	l.Must(l.Client.Update(t.Context(), ca))
 	mark = l.Mark()
 	l.Settle(key)
-	if now, authority := trustStore(l); now == nil || now.ARN != made.ARN || authority != "second" || !slices.Equal(l.Writes(mark), []string{"PutObject", "ModifyTrustStore", "AddTags"}) {
+	if now, authority := trustStore(l); now == nil || now.ARN != made.ARN || authority != "second" ||
+		!slices.Equal(l.Writes(mark), []string{"PutObject", "ModifyTrustStore", "AddTags"}) {
 		t.Errorf("another authority: %v, %s, %v", now, authority, l.Writes(mark))
 	}
 	l.Restart()
@@ -84,7 +86,8 @@ func TestTheAuthoritiesOfAGatewayLiveInATrustStoreOfItsOwn(t *testing.T) {
 		t.Errorf("after a restart: %v", got)
 	}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
-	if c := meta.FindStatusCondition(g.Status.Listeners[0].Conditions, "Programmed"); c == nil || c.Status != metav1.ConditionTrue {
+	if c := meta.FindStatusCondition(g.Status.Listeners[0].Conditions, "Programmed"); c == nil ||
+		c.Status != metav1.ConditionTrue {
 		t.Errorf("%+v", g.Status.Listeners)
 	}
 	g.Spec.TLS = nil
@@ -121,7 +124,8 @@ func TestATrustStoreGoesWithItsGatewayAlsoAfterARestart(t *testing.T) {
 
 func TestTrustStoresComeAndGoWhateverCallFails(t *testing.T) {
 	t.Parallel()
-	for _, action := range []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "AddTags", "DeleteTrustStore", "DeleteObject", "DescribeTrustStores"} {
+	for _, action := range []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "AddTags", "DeleteTrustStore",
+		"DeleteObject", "DescribeTrustStores"} {
 		for name, fault := range map[string]gate.Fault{
 			"refused": {Kind: "internal"}, "lost": {Lose: true}, "throttled": {Kind: "throttled"},
 		} {
@@ -160,7 +164,8 @@ func TestAConfigMapWithoutAuthoritiesTakesItsPortOutOfService(t *testing.T) {
 	t.Parallel()
 	l, g, ca, key := lab.TrustStoreLab(t, account.Profile{})
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(g), g))
-	g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80, Protocol: gatewayv1.HTTPProtocolType})
+	g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 80,
+		Protocol: gatewayv1.HTTPProtocolType})
 	l.Must(l.Client.Update(t.Context(), g))
 	l.Settle(key)
 	if got := verifiesBy(l); len(got) != 2 {
@@ -173,7 +178,8 @@ func TestAConfigMapWithoutAuthoritiesTakesItsPortOutOfService(t *testing.T) {
 	}
 }
 
-// TestClientCertificatesAreNoLongerPassedOnceThatIsNotDeclared has a restart before, and a call to AWS that fails first.
+// TestClientCertificatesAreNoLongerPassedOnceThatIsNotDeclared has a restart before, and a call to AWS that fails
+// first.
 func TestClientCertificatesAreNoLongerPassedOnceThatIsNotDeclared(t *testing.T) {
 	t.Parallel()
 	for name, refused := range map[string]bool{"at once": false, "after a refusal and a restart": true} {

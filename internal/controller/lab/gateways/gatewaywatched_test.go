@@ -20,7 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// elsewhere has, around Gateway shop/web, the configuration of its class, and a route, a ListenerSet and a backend with its grant in other namespaces.
+// elsewhere has, around Gateway shop/web, the configuration of its class, and a route, a ListenerSet and a backend with
+// its grant in other namespaces.
 const elsewhere = `
 LoadBalancerConfiguration kube-system/public {spec: {scheme: internet-facing, defaultTargetGroupConfiguration: {name: ip}}}
 TargetGroupConfiguration kube-system/ip {spec: {defaultConfiguration: {targetType: ip}}}
@@ -34,7 +35,9 @@ Gateway infra/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 
 
 // widelyOpen is WebGateway with a class that has a configuration, and a Gateway that admits all namespaces.
 var widelyOpen = strings.NewReplacer(
-	"controllerName: gateway.k8s.aws/alb", "controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: kube-system, name: public}",
+	"controllerName: gateway.k8s.aws/alb",
+	"controllerName: gateway.k8s.aws/alb, parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, "+
+		"namespace: kube-system, name: public}",
 	"protocol: HTTP}", "protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}",
 	"gatewayClassName: alb,", "gatewayClassName: alb, allowedListeners: {namespaces: {from: All}},",
 ).Replace(lab.WebGateway)
@@ -46,8 +49,9 @@ func TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces(t *te
 	all := l.Client
 	away := lab.HTTPRoute("away")
 	l.Get(away, "away")
-	away.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: away.Spec.ParentRefs[0], ControllerName: "gateway.k8s.aws/alb", Conditions: []metav1.Condition{
-		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted"}}}}
+	away.Status.Parents = []gatewayv1.RouteParentStatus{
+		{ParentRef: away.Spec.ParentRefs[0], ControllerName: "gateway.k8s.aws/alb", Conditions: []metav1.Condition{
+			{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted"}}}}
 	l.Must(all.Status().Update(t.Context(), away))
 	l.Restrict("shop", all)
 	l.SettleWeb()
@@ -60,11 +64,13 @@ func TestAGatewayOfTheWatchedNamespaceIsServedWhateverNamesOtherNamespaces(t *te
 		t.Error("Programmed:", got)
 	}
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
-	l.WantParents(lab.HTTPRoute("to-pay"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False BackendNotFound")
+	l.WantParents(lab.HTTPRoute("to-pay"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs False "+
+		"BackendNotFound")
 	l.WantParents(lab.HTTPRoute("away"), "web: Accepted") // of a Gateway that may exist
 	events := strings.Join(l.Events, "\n")
 	for _, want := range []string{
-		"routes of other namespaces than shop are not served: the controller runs with --watch-namespace=shop (spec.listeners[0].allowedRoutes.namespaces.from)",
+		"routes of other namespaces than shop are not served: the controller runs with --watch-namespace=shop " +
+			"(spec.listeners[0].allowedRoutes.namespaces.from)",
 		"ListenerSets of other namespaces than shop are not served",
 		"[" + string(diag.UnwatchedNamespaces) + "]",
 		"Service (pay:pay) cannot be read: namespace pay is not watched (--watch-namespace=shop)",
@@ -117,7 +123,8 @@ func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateway
 	if !ok {
 		t.Fatal("the client does not watch")
 	}
-	l.Restrict("shop", interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	l.Restrict("shop", interceptor.NewClient(watching, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if key.Namespace == "kube-system" {
 			return lab.ErrForbidden
 		}
@@ -125,7 +132,9 @@ func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateway
 	}}))
 	l.SettleWeb()
 	for _, kind := range []string{"Accepted", "Programmed"} {
-		if got := l.Condition(kind); !strings.HasPrefix(got, "False Invalid") || !strings.Contains(got, "LoadBalancerConfiguration kube-system/public, which cannot be read: namespace kube-system is not watched (--watch-namespace=shop), and the API server refuses the object") {
+		if got := l.Condition(kind); !strings.HasPrefix(got, "False Invalid") ||
+			!strings.Contains(got, "LoadBalancerConfiguration kube-system/public, which cannot be read: namespace kube-system "+
+				"is not watched (--watch-namespace=shop), and the API server refuses the object") {
 			t.Errorf("%s: %s", kind, got)
 		}
 	}
@@ -138,7 +147,8 @@ func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateway
 	}
 	class := &gatewayv1.GatewayClass{}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKey{Name: "alb"}, class))
-	if len(class.Status.Conditions) != 1 || class.Status.Conditions[0].Status != metav1.ConditionFalse || class.Status.Conditions[0].Reason != "InvalidParameters" {
+	if len(class.Status.Conditions) != 1 || class.Status.Conditions[0].Status != metav1.ConditionFalse ||
+		class.Status.Conditions[0].Reason != "InvalidParameters" {
 		t.Errorf("conditions of the class %+v", class.Status.Conditions)
 	}
 }

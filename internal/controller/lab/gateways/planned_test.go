@@ -38,7 +38,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
-// planned is a cluster of each kind of owners, whose edits are planned as lbc plan does, and then carried out by the controller.
+// planned is a cluster of each kind of owners, whose edits are planned as lbc plan does, and then carried out by the
+// controller.
 type planned struct {
 	*lab.Lab
 	keys     []stack.Key
@@ -58,10 +59,12 @@ func newPlanned(t *testing.T, seed uint64) *planned {
 		objs = append(objs, lab.Ingress(name, map[string]string{"group.name": "team"}, "s0", "s1"))
 	}
 	objs = append(objs, lab.Ingress("solo", nil, "s0"), lab.CrashBalancer("net"))
-	objs = append(objs, lab.GatewayObjects(t, strings.ReplaceAll(lab.WebGateway, "gatewayClassName: alb, listeners: [", "gatewayClassName: alb, listeners: [{name: alt, port: 8080, protocol: HTTP}, "))...)
+	objs = append(objs, lab.GatewayObjects(t, strings.ReplaceAll(lab.WebGateway, "gatewayClassName: alb, listeners: [",
+		"gatewayClassName: alb, listeners: [{name: alt, port: 8080, protocol: HTTP}, "))...)
 	p := &planned{Lab: lab.New(t, account.Profile{}, objs...), random: rand.New(rand.NewPCG(seed, 36))}
 	p.Flags("--default-target-type=ip")
-	p.keys = append(p.WebKeys(), plannedGroup, lab.Key("solo"), stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "net"}})
+	p.keys = append(p.WebKeys(), plannedGroup, lab.Key("solo"), stack.Key{Owner: stack.Service, ID: stack.ID{
+		Namespace: "shop", Name: "net"}})
 	for _, key := range p.keys {
 		p.ReconcilerOf(key).OnPassed = func(passed stacks.Passed) {
 			if _, known := p.compiled[passed.Key]; !known && p.compiled != nil {
@@ -83,7 +86,8 @@ func (p *planned) plans() []offline.Result {
 		Bindings: func(key stack.Key) []awsop.Binding { return bindingobject.BindingsOf(objs, key) },
 		Memory:   p.checkpointOf,
 	}
-	all, err := offline.Planner{Account: inventory.New(p.Clients(), scope), Config: p.Config, Cluster: in}.Plans(p.Context(), objects.New(objs), func(stack.Key) bool { return true })
+	all, err := offline.Planner{Account: inventory.New(p.Clients(), scope), Config: p.Config, Cluster: in}.Plans(
+		p.Context(), objects.New(objs), func(stack.Key) bool { return true })
 	p.Must(err)
 	return all.Stacks
 }
@@ -118,7 +122,10 @@ func (p *planned) carryOut() {
 // lingers reports whether a target group waits for its deletion.
 func (p *planned) lingers() bool {
 	for _, r := range p.plans() {
-		if slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool { op, ok := s.Op.(awsop.DeleteTargetGroup); return ok && op.Delayed }) {
+		if slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
+			op, ok := s.Op.(awsop.DeleteTargetGroup)
+			return ok && op.Delayed
+		}) {
 			return true
 		}
 	}
@@ -198,7 +205,8 @@ func (p *planned) check(edit string) {
 	}
 	slices.Sort(said)
 	if sorted := slices.Sorted(slices.Values(did)); !slices.Equal(withoutReplaced(all, sorted, said), said) {
-		p.Errorf("%s: the controller wrote\n%q, planned were\n%q\n%s\n%s", edit, did, said, text, strings.Join(p.Events[max(0, len(p.Events)-6):], "\n"))
+		p.Errorf("%s: the controller wrote\n%q, planned were\n%q\n%s\n%s", edit, did, said, text,
+			strings.Join(p.Events[max(0, len(p.Events)-6):], "\n"))
 	}
 	for _, r := range p.plans() {
 		if slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool { return s.Guard == nil }) {
@@ -262,7 +270,8 @@ func (p *planned) compareCompiled(edit string, r *offline.Result) {
 		return
 	}
 	if !reflect.DeepEqual(passed.Stack, r.Compiled.Stack) || !reflect.DeepEqual(passed.Keep, r.Compiled.Keep) {
-		p.Errorf("%s: %s is compiled to\n%+v %+v, for the plan to\n%+v %+v", edit, r.Key, passed.Stack, passed.Keep, r.Compiled.Stack, r.Compiled.Keep)
+		p.Errorf("%s: %s is compiled to\n%+v %+v, for the plan to\n%+v %+v", edit, r.Key, passed.Stack, passed.Keep,
+			r.Compiled.Stack, r.Compiled.Keep)
 	}
 	if !reflect.DeepEqual(passed.Origins, r.Compiled.Origins) {
 		for ref, o := range passed.Origins {
@@ -276,41 +285,56 @@ func (p *planned) compareCompiled(edit string, r *offline.Result) {
 // plannedSettings are values of annotations of Ingresses, good and bad ones; empty = the annotation goes.
 // What only AWS can refuse is not among them, as the controller tries it again.
 var plannedSettings = map[string][]string{
-	"scheme": {"internal", "internet-facing", "both"}, "healthcheck-path": {"/h", "h", ""}, "success-codes": {"200,201", "200-", ""},
+	"scheme": {"internal", "internet-facing", "both"}, "healthcheck-path": {"/h", "h", ""}, "success-codes": {
+		"200,201", "200-", ""},
 	"load-balancer-attributes": {"idle_timeout.timeout_seconds=75", "idle_timeout.timeout_seconds=9999", ""},
 	"target-group-attributes":  {"deregistration_delay.timeout_seconds=30", "deregistration_delay.timeout_seconds=x", ""},
 	"listen-ports":             {`[{"HTTP":80},{"HTTP":8080}]`, `[{"HTTP":81}]`, `[{"HTTP":0}]`, `[{"HTTPS":443}]`, ""},
 	"inbound-cidrs":            {"192.0.2.0/24", "192.0.2.0/99", ""}, "tags": {"team=a", "team=a,cost=b", "team", ""},
-	"backend-protocol": {"HTTPS", "TCP", ""}, "backend-protocol-version": {"HTTP2", "GRPC", "HTTP9", ""}, "group.order": {"7", "x", ""},
-	"security-groups": {"sg-0a1de000000000002", "sg-gone", ""}, "healthcheck-interval-seconds": {"20", "4", ""}, "ssl-redirect": {"443", ""},
-	"conditions.s0": {`[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-A","values":["1"]}}]`, `[{"field":"x"}]`, ""},
-	"target-type":   {"ip", "lambda", ""}, "customer-owned-ipv4-pool": {""},
-	"ip-address-type": {"ipv4", "dualstack", "ipv5", ""}, "use-regex-path-match": {"true", ""}, "minimum-load-balancer-capacity": {"CapacityUnits=x", ""},
+	"backend-protocol": {"HTTPS", "TCP", ""}, "backend-protocol-version": {"HTTP2", "GRPC", "HTTP9", ""}, "group.order": {
+		"7", "x", ""},
+	"security-groups": {"sg-0a1de000000000002", "sg-gone", ""}, "healthcheck-interval-seconds": {"20", "4", ""},
+	"ssl-redirect": {"443", ""},
+	"conditions.s0": {`[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-A","values":["1"]}}]`,
+		`[{"field":"x"}]`, ""},
+	"target-type": {"ip", "lambda", ""}, "customer-owned-ipv4-pool": {""},
+	"ip-address-type": {"ipv4", "dualstack", "ipv5", ""}, "use-regex-path-match": {"true", ""},
+	"minimum-load-balancer-capacity": {"CapacityUnits=x", ""},
 }
 
 // plannedNetSettings are those of Services.
 var plannedNetSettings = map[string][]string{
-	"aws-load-balancer-attributes":              {"load_balancing.cross_zone.enabled=true", "idle_timeout.timeout_seconds=5", ""},
-	"aws-load-balancer-target-group-attributes": {"deregistration_delay.timeout_seconds=30", "preserve_client_ip.enabled=false", "x", ""},
-	"aws-load-balancer-healthcheck-interval":    {"20", "1", ""}, "load-balancer-source-ranges": {"192.0.2.0/24", "x", ""},
+	"aws-load-balancer-attributes": {"load_balancing.cross_zone.enabled=true",
+		"idle_timeout.timeout_seconds=5", ""},
+	"aws-load-balancer-target-group-attributes": {"deregistration_delay.timeout_seconds=30",
+		"preserve_client_ip.enabled=false", "x", ""},
+	"aws-load-balancer-healthcheck-interval": {"20", "1", ""}, "load-balancer-source-ranges": {"192.0.2.0/24", "x", ""},
 	"aws-load-balancer-additional-resource-tags": {"team=a", ""}, "aws-load-balancer-backend-protocol": {"ssl", "tcp", ""},
-	"aws-load-balancer-healthcheck-protocol": {"HTTP", "UDP", ""}, "aws-load-balancer-scheme": {"internal", "internet-facing", "x"},
+	"aws-load-balancer-healthcheck-protocol": {"HTTP", "UDP", ""}, "aws-load-balancer-scheme": {
+		"internal", "internet-facing", "x"},
 	"aws-load-balancer-ip-address-type": {"ipv4", "x", ""}, "aws-load-balancer-proxy-protocol": {"*", "80", ""},
 }
 
 // plannedGateways are listeners of the Gateway, and plannedRules rules of its route.
 var (
 	plannedGateways = []string{
-		"{name: alt, port: 8080, protocol: HTTP}, {name: http, port: 80, protocol: HTTP}", "{name: http, port: 80, protocol: HTTP}",
-		"{name: alt, port: 8080, protocol: HTTP}, {name: http, port: 80, protocol: TCP}", "{name: alt, port: 80, protocol: HTTP}, {name: http, port: 80, protocol: HTTP}",
-		"{name: http, port: 80, protocol: HTTP}, {name: alt, port: 8081, protocol: HTTP, hostname: '*.test'}", "{name: http, port: 81, protocol: HTTP}, {name: sec, port: 443, protocol: HTTPS}",
+		"{name: alt, port: 8080, protocol: HTTP}, {name: http, port: 80, protocol: HTTP}",
+		"{name: http, port: 80, protocol: HTTP}",
+		"{name: alt, port: 8080, protocol: HTTP}, {name: http, port: 80, protocol: TCP}",
+		"{name: alt, port: 80, protocol: HTTP}, {name: http, port: 80, protocol: HTTP}",
+		"{name: http, port: 80, protocol: HTTP}, {name: alt, port: 8081, protocol: HTTP, hostname: '*.test'}",
+		"{name: http, port: 81, protocol: HTTP}, {name: sec, port: 443, protocol: HTTPS}",
 		"{name: http, port: 80, protocol: TCP}",
 	}
 	plannedRules = []string{
-		"{backendRefs: [{name: web, port: 80}]}", "{backendRefs: [{name: api, port: 80}, {name: web, port: 80, weight: 3}]}", "{backendRefs: [{name: gone, port: 80}]}",
-		"{matches: [{path: {type: Exact, value: /x}}], backendRefs: [{name: api, port: 80}]}, {backendRefs: [{name: web, port: 80}]}",
-		"{backendRefs: [{name: web, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}]}",
-		"{filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}]}", "{backendRefs: [{name: web, port: 99}]}", "{timeouts: {request: 1s}, backendRefs: [{name: web, port: 80}]}",
+		"{backendRefs: [{name: web, port: 80}]}", "{backendRefs: [{name: api, port: 80}, {name: web, port: 80, weight: 3}]}",
+		"{backendRefs: [{name: gone, port: 80}]}",
+		"{matches: [{path: {type: Exact, value: /x}}], backendRefs: [{name: api, port: 80}]}, {backendRefs: [{name: " +
+			"web, port: 80}]}",
+		"{backendRefs: [{name: web, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, " +
+			"port: 80}}}]}",
+		"{filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}]}", "{backendRefs: [{name: web, port: 99}]}",
+		"{timeouts: {request: 1s}, backendRefs: [{name: web, port: 80}]}",
 	}
 )
 
@@ -367,8 +391,9 @@ func (p *planned) edit() string {
 	}
 }
 
-// TestPlanIsWhatTheControllerDoes plans random edits, valid and invalid ones, before the controller carries them out: the writes are those of
-// the plan in an order that its steps admit, both compile the same stack with the same origins, and a plan afterwards is empty.
+// TestPlanIsWhatTheControllerDoes plans random edits, valid and invalid ones, before the controller carries them out:
+// the writes are those of the plan in an order that its steps admit, both compile the same stack with the same origins,
+// and a plan afterwards is empty.
 func TestPlanIsWhatTheControllerDoes(t *testing.T) {
 	t.Parallel()
 	for seed := range longtest.Seeds(3, 40) {

@@ -35,7 +35,8 @@ func TestAReadOfEC2ThatFailsTakesNoAccessAway(t *testing.T) {
 	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, want) {
 		t.Fatalf("rules %v, want %v", got, want)
 	}
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Code: "RequestLimitExceeded", Status: 503, Message: "slow down"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Code: "RequestLimitExceeded", Status: 503,
+		Message: "slow down"})
 	l.Must(err)
 	for _, then := range []struct {
 		name string
@@ -67,7 +68,8 @@ func TestPodsThatAreOnNoInstanceAreFoundByTheirAddress(t *testing.T) {
 	prefix := netip.MustParsePrefix(aws.ToString(managed.Ipv4Prefixes[0].Ipv4Prefix))
 	fargate := lab.Node("fargate", "aws:///us-west-2a/8c1d/fargate-ip-10-0-128-60")
 	hyperpod := lab.Node("hyperpod", "aws:///us-west-2a/sagemaker/cluster/hyperpod-x-i-0123456789abcdef0")
-	hyperpod.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: aws.ToString(managed.PrivateIpAddress)}}
+	hyperpod.Status.Addresses = []corev1.NodeAddress{
+		{Type: corev1.NodeInternalIP, Address: aws.ToString(managed.PrivateIpAddress)}}
 	onPremises := lab.Node("on-premises", "eks-hybrid:///us-west-2/demo-cluster/mi-0123456789abcdef0")
 	onPremises.Labels["eks.amazonaws.com/compute-type"] = "hybrid"
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
@@ -76,9 +78,11 @@ func TestPodsThatAreOnNoInstanceAreFoundByTheirAddress(t *testing.T) {
 		address string
 		want    []string
 	}{
-		"Fargate: an interface per pod":              {fargate, aws.ToString(serverless.PrivateIpAddress), []string{lab.Peer + " 8080-8080"}},
-		"HyperPod: a prefix of the node's interface": {hyperpod, prefix.Addr().Next().String(), []string{lab.Peer + " 8080-8080"}},
-		"hybrid: nothing of AWS's to open":           {onPremises, "192.168.7.7", nil},
+		"Fargate: an interface per pod": {fargate, aws.ToString(serverless.PrivateIpAddress),
+			[]string{lab.Peer + " 8080-8080"}},
+		"HyperPod: a prefix of the node's interface": {hyperpod, prefix.Addr().Next().String(),
+			[]string{lab.Peer + " 8080-8080"}},
+		"hybrid: nothing of AWS's to open": {onPremises, "192.168.7.7", nil},
 	} {
 		pods := lab.Pods(c.node.Name, c.address)
 		b := lab.Binding(arn, v1beta1.TargetTypeIP)
@@ -115,7 +119,8 @@ func TestAPodThatIsNowhereKeepsTheRulesThatMayBeIts(t *testing.T) {
 			t.Fatalf("%s: rules %v, want %v", g, got, want)
 		}
 	}
-	_, err := l.Sim.Compute.DeleteNetworkInterface(t.Context(), &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: lost.NetworkInterfaceId})
+	_, err := l.Sim.Compute.DeleteNetworkInterface(t.Context(), &ec2.DeleteNetworkInterfaceInput{
+		NetworkInterfaceId: lost.NetworkInterfaceId})
 	l.Must(err)
 	l.Clock.Advance(time.Hour)
 	l.Settle()
@@ -164,7 +169,8 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 		says   string
 	}{
 		{"an operator that does not exist", func(b *v1beta1.TargetGroupBinding, _ *corev1.Service) {
-			b.Spec.NodeSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "pool", Operator: "Inn", Values: []string{"a"}}}}
+			b.Spec.NodeSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "pool", Operator: "Inn", Values: []string{"a"}}}}
 		}, "spec.nodeSelector"},
 		{"a label that cannot be", func(b *v1beta1.TargetGroupBinding, _ *corev1.Service) {
 			b.Spec.NodeSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "a b"}}
@@ -173,7 +179,8 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 			b.Spec.NodeSelector, s.Spec.Type = nil, corev1.ServiceTypeClusterIP
 		}, "service type must be either 'NodePort' or 'LoadBalancer'"},
 		{"a Service that allocates no node ports", func(_ *v1beta1.TargetGroupBinding, s *corev1.Service) {
-			s.Spec.Type, s.Spec.AllocateLoadBalancerNodePorts, s.Spec.Ports[0].NodePort = corev1.ServiceTypeLoadBalancer, ptr.To(false), 0
+			s.Spec.Type, s.Spec.AllocateLoadBalancerNodePorts, s.Spec.Ports[0].NodePort = corev1.ServiceTypeLoadBalancer,
+				ptr.To(false), 0
 		}, "service shop/web has no node port for port 80"},
 	} {
 		l.Events = nil
@@ -207,7 +214,8 @@ func TestTheRangesOfTheTargetGroupsOwnVPCDecideWhichAddressesAreOutside(t *testi
 	l.Must(err)
 	other := aws.ToString(vpc.Vpc.VpcId)
 	out, err := l.Sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("peered"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: elbtypes.TargetTypeEnumIp, VpcId: &other,
+		Name: aws.String("peered"), Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		TargetType: elbtypes.TargetTypeEnumIp, VpcId: &other,
 	})
 	l.Must(err)
 	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
@@ -233,12 +241,15 @@ func TestTwoClustersThatShareNodesLeaveEachOthersRules(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	theirs := l.SecurityGroup("k8s-traffic-other")
-	_, err := l.Sim.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{theirs}, Tags: []ec2types.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("other")}}})
+	_, err := l.Sim.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{theirs}, Tags: []ec2types.Tag{
+		{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("other")}}})
 	l.Must(err)
-	_, err = l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(9000), ToPort: aws.Int32(9000),
-		UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &theirs, Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
-	}}})
+	_, err = l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(9000), ToPort: aws.Int32(9000),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{
+				{GroupId: &theirs, Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+		}}})
 	l.Must(err)
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
@@ -276,12 +287,14 @@ func TestAddressesOutsideTheVPCAreOfAllZones(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{})
 	zone, _ := l.Bound.Zones(t.Context(), lab.Binding("arn:tg", v1beta1.TargetTypeIP))
-	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "", "192.168.7.7": registrar.AllZones, "2001:db8::1": registrar.AllZones, "web": ""} {
+	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "",
+		"192.168.7.7": registrar.AllZones, "2001:db8::1": registrar.AllZones, "web": ""} {
 		if got := zone(registrar.Endpoint{Target: registrar.Target{ID: address}}); got != want {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
-	if zone, known := l.Bound.Zones(t.Context(), lab.Binding("arn:tg", v1beta1.TargetTypeInstance)); zone != nil || !known {
+	if zone, known := l.Bound.Zones(t.Context(), lab.Binding("arn:tg", v1beta1.TargetTypeInstance)); zone != nil ||
+		!known {
 		t.Error("instances have a zone")
 	}
 }

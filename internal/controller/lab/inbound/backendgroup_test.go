@@ -12,11 +12,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer: the last load balancer goes while another one is made, and the cache is late.
+// TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer: the last load balancer goes while
+// another one is made, and the cache is late.
 func TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer(t *testing.T) {
 	t.Parallel()
 	answer := lab.Ingress("web", nil, "answer")
-	answer.Annotations["alb.ingress.kubernetes.io/actions.answer"] = `{"type":"fixed-response","fixedResponseConfig":{"statusCode":"200"}}`
+	answer.Annotations["alb.ingress.kubernetes.io/actions.answer"] =
+		`{"type":"fixed-response","fixedResponseConfig":{"statusCode":"200"}}`
 	answer.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port = networkingv1.ServiceBackendPort{Name: "use-annotation"}
 	l := lab.New(t, account.Real(), lab.Class(), answer)
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}

@@ -17,7 +17,8 @@ import (
 func TestDeletionDoesNotWaitForRulesOfOthers(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, append(lab.Pods("a", "10.0.128.50"),
-		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))...)
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Class(), lab.Service("web"),
+		lab.Ingress("web", nil, "web"))...)
 	l.Settle(lab.Key("web"))
 	arn := l.Inventory.Listed(lab.Key("web")).TargetGroups[0].ARN
 	l.WantTargets(arn, "10.0.128.50:8080")
@@ -43,7 +44,8 @@ func TestDeletionDoesNotWaitForRulesOfOthers(t *testing.T) {
 		t.Errorf("left: %v", l.Left())
 	}
 	l.WantTargets(arn)
-	if !strings.Contains(told, "["+string(diag.TargetGroupInUse)+"]") || !strings.Contains(told, "load balancer theirs forwards to it") {
+	if !strings.Contains(told, "["+string(diag.TargetGroupInUse)+"]") ||
+		!strings.Contains(told, "load balancer theirs forwards to it") {
 		t.Error("no event tells of it:", told)
 	}
 

@@ -56,7 +56,8 @@ func importedCertificate(l *lab.Lab) string {
 	return ""
 }
 
-// TestDeletionDoesNotWaitForUsersOfOthers deletes an Ingress whose security group and certificate a load balancer of another namespace uses.
+// TestDeletionDoesNotWaitForUsersOfOthers deletes an Ingress whose security group and certificate a load balancer of
+// another namespace uses.
 func TestDeletionDoesNotWaitForUsersOfOthers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -106,17 +107,20 @@ func TestDeletionDoesNotWaitForUsersOfOthers(t *testing.T) {
 	}
 }
 
-// TestDeletionDoesNotWaitForRulesThatNameItsGroup has a rule of another security group admit that of an Ingress, as TargetGroupBindings
-// of tenants can. Rules of its own bindings are given time to go.
+// TestDeletionDoesNotWaitForRulesThatNameItsGroup has a rule of another security group admit that of an Ingress, as
+// TargetGroupBindings of tenants can. Rules of its own bindings are given time to go.
 func TestDeletionDoesNotWaitForRulesThatNameItsGroup(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
 	l.Settle(lab.Key("web"))
-	other, err := l.Sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("theirs"), Description: aws.String("theirs"), VpcId: aws.String(lab.VPC)})
+	other, err := l.Sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("theirs"), Description: aws.String("theirs"), VpcId: aws.String(lab.VPC)})
 	l.Must(err)
-	_, err = l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: other.GroupId, IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(managedGroup(l, "shop/web"))}},
-	}}})
+	_, err = l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: other.GroupId, IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(managedGroup(l, "shop/web"))}},
+		}}})
 	l.Must(err)
 	l.Clock.Advance(time.Since(l.Clock.Now())) // the deletion has the time of the machine
 	l.Settle(lab.Key("web"))
@@ -129,7 +133,8 @@ func TestDeletionDoesNotWaitForRulesThatNameItsGroup(t *testing.T) {
 	if waited := l.Clock.Now().Sub(began); waited < 5*time.Minute || waited > 9*time.Minute {
 		t.Errorf("the Ingress goes after %s", waited)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "because a rule of security group "+*other.GroupId+" uses it") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "because a rule of security group "+*other.GroupId+
+		" uses it") {
 		t.Errorf("no event tells of it:\n%s", told)
 	}
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of former
-// bindings are left.
+// TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of
+// former bindings are left.
 func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *testing.T) {
 	t.Parallel()
 	byName := func(b *v1beta1.TargetGroupBinding) {
@@ -38,21 +38,27 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 	}{
 		"a bad CIDR": {func(b *v1beta1.TargetGroupBinding) {
 			b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.0.0.0/33"}}}
-		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR (spec.networking.ingress[0].from[0])`, "InvalidNetworking", []string{lab.Peer + " 8080-8080"}},
-		"a port that the pod does not have": {byName, "unable to find port web on pod shop/web-a-0 (spec.networking.ingress[0].ports[0].port)", "InvalidNetworking", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
+		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR (spec.networking.ingress[0].from[0])`, "InvalidNetworking",
+			[]string{lab.Peer + " 8080-8080"}},
+		"a port that the pod does not have": {
+			byName, "unable to find port web on pod shop/web-a-0 (spec.networking.ingress[0].ports[0].port)",
+			"InvalidNetworking", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
 		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
 			byName(b)
 			b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
 		}, "may not name role", "RoleNotAllowed", []string{lab.Peer + " 7070-7070", lab.Peer + " 8080-8080"}},
-		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil }, "a policy forbids it", "FinalizerNotAdded", []string{lab.Peer + " 8080-8080"}},
+		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil },
+			"a policy forbids it", "FinalizerNotAdded", []string{lab.Peer + " 8080-8080"}},
 	} {
 		l, b := lab.BoundLab(t)
 		former := l.SecurityGroup("former")
 		for source, port := range map[string]int32{lab.Peer: 7070, former: 9090} {
-			_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
-				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port),
-				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(source), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
-			}}})
+			_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+				GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
+					IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port),
+					UserIdGroupPairs: []ec2types.UserIdGroupPair{
+						{GroupId: aws.String(source), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+				}}})
 			l.Must(err)
 		}
 		l.Get(b, "bound")
@@ -60,7 +66,8 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		l.Must(l.Client.Update(t.Context(), b))
 		l.Restart()
 		l.Bound.Writes.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch,
+				opts ...client.PatchOption) error {
 				return errors.New("a policy forbids it")
 			},
 		})
@@ -73,7 +80,8 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		if got := strings.Join(l.Events, "\n"); strings.Count(got, c.says) != 1 {
 			t.Errorf("%s: told\n%s", name, got)
 		}
-		if got := strings.Join(l.Events, "\n"); strings.Count(got, "["+c.code+"]") != 1 || strings.Contains(got, "[EndpointNotResolved]") {
+		if got := strings.Join(l.Events, "\n"); strings.Count(got, "["+c.code+"]") != 1 ||
+			strings.Contains(got, "[EndpointNotResolved]") {
 			t.Errorf("%s: told\n%s\nwant it as %s", name, got, c.code)
 		}
 	}
@@ -89,12 +97,15 @@ func TestWhatIsRightInABindingsNetworkingIsGrantedBesideAMistake(t *testing.T) {
 	in.Ports = append(in.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(9090))})
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Settle()
-	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}; !slices.Equal(got, want) {
+	if got, want := l.Admitted(lab.NodeGroup), []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}; !slices.Equal(
+		got, want) {
 		t.Errorf("rules %v, want %v", got, want)
 	}
-	l.ToldOnce("FailedNetworkReconcile: either ipBlock or securityGroup should be specified (spec.networking.ingress[0].from[1])")
+	l.ToldOnce("FailedNetworkReconcile: either ipBlock or securityGroup should be specified " +
+		"(spec.networking.ingress[0].from[1])")
 	l.Get(b, "bound")
-	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse || c.Reason != "InvalidNetworking" {
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse ||
+		c.Reason != "InvalidNetworking" {
 		t.Errorf("condition %+v", c)
 	}
 }
@@ -109,7 +120,8 @@ func TestRulesThatAWSRefusesAreReportedAsWhatTheyAre(t *testing.T) {
 	l.Must(err)
 	l.ToldOnce("InvalidGroup.NotFound")
 	l.Get(b, "bound")
-	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse || c.Reason != "RulesNotWritten" {
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse ||
+		c.Reason != "RulesNotWritten" {
 		t.Errorf("condition %+v", c)
 	}
 	if got := strings.Join(l.Events, "\n"); !strings.Contains(got, "FailedNetworkReconcile: ") {

@@ -25,7 +25,8 @@ import (
 func opened(l *lab.Lab) []string {
 	l.Helper()
 	rules := l.Admitted(lab.NodeGroup)
-	out, err := l.Sim.Compute.DescribeSecurityGroups(l.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{lab.NodeGroup}})
+	out, err := l.Sim.Compute.DescribeSecurityGroups(l.Context(), &ec2.DescribeSecurityGroupsInput{
+		GroupIds: []string{lab.NodeGroup}})
 	l.Must(err)
 	for _, p := range out.SecurityGroups[0].IpPermissions {
 		add := func(source, description *string) {
@@ -50,7 +51,8 @@ func limitedLab(t *testing.T, flags ...string) (l *lab.Lab, b *v1beta1.TargetGro
 	l = lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Flags(flags...)
 	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
-	_, err := l.Sim.Balancing.ModifyTargetGroup(t.Context(), &elbv2.ModifyTargetGroupInput{TargetGroupArn: &arn, HealthCheckPort: aws.String("9000")})
+	_, err := l.Sim.Balancing.ModifyTargetGroup(t.Context(), &elbv2.ModifyTargetGroupInput{TargetGroupArn: &arn,
+		HealthCheckPort: aws.String("9000")})
 	l.Must(err)
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	return l, lab.Binding(arn, v1beta1.TargetTypeIP)
@@ -64,35 +66,43 @@ func TestNetworkingOfHostileBindings(t *testing.T) {
 		want  []string
 		told  bool
 	}{
-		"ports of nodes":                {"", []string{"10.0.0.0/8 22,10250,8080"}, []string{"10.0.0.0/8 8080-8080"}, true},
-		"only a port of nodes":          {"", []string{lab.Peer + " 22"}, nil, true},
-		"no port":                       {"", []string{"10.0.0.0/8 -"}, []string{"10.0.0.0/8 8080-8080", "10.0.0.0/8 9000-9000"}, false},
-		"no list of ports":              {"", []string{"10.0.0.0/8"}, []string{"10.0.0.0/8 8080-8080", "10.0.0.0/8 9000-9000"}, false},
-		"a group and no port":           {"", []string{lab.Peer + " -"}, []string{lab.Peer + " 8080-8080", lab.Peer + " 9000-9000"}, false},
-		"the port of health checks":     {"", []string{lab.Peer + " 9000"}, []string{lab.Peer + " 9000-9000"}, false},
-		"everybody":                     {"", []string{"0.0.0.0/0 8080", "10.0.0.0/8 8080"}, []string{"10.0.0.0/8 8080-8080"}, true},
-		"everybody at ports of nodes":   {"", []string{"0.0.0.0/0 22,10250"}, nil, true},
-		"two halves":                    {"", []string{"0.0.0.0/1,128.0.0.0/1 8080"}, nil, true},
-		"two halves in two rules":       {"", []string{"0.0.0.0/1 8080", "128.0.0.0/1 8080"}, nil, true},
-		"everybody in IPv6":             {"", []string{"::/0 8080"}, nil, true},
-		"an office":                     {"", []string{"198.51.100.0/24 8080"}, []string{"198.51.100.0/24 8080-8080"}, false},
-		"any port":                      {"any-port", []string{lab.Peer + " 22", "0.0.0.0/0 8080"}, []string{lab.Peer + " 22-22"}, true},
-		"any port, none written":        {"shop=any-port", []string{lab.Peer + " -"}, []string{lab.Peer + " 0-65535"}, false},
-		"any source":                    {"any-source", []string{"0.0.0.0/0 8080,22"}, []string{"0.0.0.0/0 8080-8080"}, true},
-		"everything":                    {"*", []string{"0.0.0.0/0 -", "::/0 22"}, []string{"0.0.0.0/0 0-65535", "::/0 22-22"}, false},
+		"ports of nodes":       {"", []string{"10.0.0.0/8 22,10250,8080"}, []string{"10.0.0.0/8 8080-8080"}, true},
+		"only a port of nodes": {"", []string{lab.Peer + " 22"}, nil, true},
+		"no port": {"", []string{"10.0.0.0/8 -"}, []string{"10.0.0.0/8 8080-8080",
+			"10.0.0.0/8 9000-9000"}, false},
+		"no list of ports": {"", []string{"10.0.0.0/8"}, []string{"10.0.0.0/8 8080-8080",
+			"10.0.0.0/8 9000-9000"}, false},
+		"a group and no port": {"", []string{lab.Peer + " -"}, []string{lab.Peer + " 8080-8080", lab.Peer +
+			" 9000-9000"}, false},
+		"the port of health checks": {"", []string{lab.Peer + " 9000"}, []string{lab.Peer + " 9000-9000"}, false},
+		"everybody": {"", []string{"0.0.0.0/0 8080", "10.0.0.0/8 8080"}, []string{"10.0.0.0/8 8080-8080"},
+			true},
+		"everybody at ports of nodes": {"", []string{"0.0.0.0/0 22,10250"}, nil, true},
+		"two halves":                  {"", []string{"0.0.0.0/1,128.0.0.0/1 8080"}, nil, true},
+		"two halves in two rules":     {"", []string{"0.0.0.0/1 8080", "128.0.0.0/1 8080"}, nil, true},
+		"everybody in IPv6":           {"", []string{"::/0 8080"}, nil, true},
+		"an office":                   {"", []string{"198.51.100.0/24 8080"}, []string{"198.51.100.0/24 8080-8080"}, false},
+		"any port": {"any-port", []string{lab.Peer + " 22", "0.0.0.0/0 8080"},
+			[]string{lab.Peer + " 22-22"}, true},
+		"any port, none written": {"shop=any-port", []string{lab.Peer + " -"}, []string{lab.Peer + " 0-65535"}, false},
+		"any source":             {"any-source", []string{"0.0.0.0/0 8080,22"}, []string{"0.0.0.0/0 8080-8080"}, true},
+		"everything": {"*", []string{"0.0.0.0/0 -", "::/0 22"},
+			[]string{"0.0.0.0/0 0-65535", "::/0 22-22"}, false},
 		"everything, another namespace": {"other=*", []string{"0.0.0.0/0 -", lab.Peer + " 22"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, b := limitedLab(t, "--binding-networking="+c.flag)
 			b.Spec.Networking = lab.NetworkingOf(c.rules...)
-			b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"} // which anybody can write
+			// which anybody can write
+			b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
 			l.Create(b)
 			l.Settle()
 			if got := opened(l); !slices.Equal(got, c.want) {
 				t.Errorf("rules %v, want %v", got, c.want)
 			}
-			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+"]") != c.told {
+			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.NetworkingNotAllowed)+
+				"]") != c.told {
 				t.Errorf("told:\n%s", told)
 			}
 			if got := l.Targets(b.Spec.TargetGroupARN); len(got) != 1 {
@@ -158,7 +168,8 @@ func TestUnreadTargetGroupKeepsRulesInForce(t *testing.T) {
 // stackLab is a load balancer of shop whose binding has rules that no binding of a user may have: for all ports.
 func stackLab(t *testing.T) (l *lab.Lab, b *v1beta1.TargetGroupBinding, rules []string) {
 	t.Helper()
-	l = lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l = lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Flags("--disable-restricted-sg-rules")
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
@@ -200,7 +211,8 @@ func TestNetworkingThatAStackPlannedIsNotLimited(t *testing.T) {
 func TestEditOfAStacksBindingOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, restarts := range map[string]bool{"in one process": false, "at a start": true} {
-		for edit, rules := range map[string][]string{"other ports": {"10.0.0.0/8 22,9000"}, "everybody": {"0.0.0.0/0 -"}, "a group": {lab.Peer + " 22"}} {
+		for edit, rules := range map[string][]string{"other ports": {"10.0.0.0/8 22,9000"}, "everybody": {"0.0.0.0/0 -"},
+			"a group": {lab.Peer + " 22"}} {
 			t.Run(name+", "+edit, func(t *testing.T) {
 				t.Parallel()
 				l, b, before := stackLab(t)

@@ -27,13 +27,15 @@ func apart(n int) string {
 	return strings.Join(out, ",")
 }
 
-// managedRules are the numbers of inbound rules of the managed security groups of the load balancer of an Ingress or Service, in the order of their names.
+// managedRules are the numbers of inbound rules of the managed security groups of the load balancer of an Ingress or
+// Service, in the order of their names.
 func managedRules(l *lab.Lab) (out []int) {
 	l.Helper()
 	var names []string
 	byName := map[string]int{}
 	for _, g := range l.Sim.Resources().SecurityGroups {
-		if strings.HasPrefix(cmp.Or(g.Tags["ingress.k8s.aws/resource"], g.Tags["service.k8s.aws/resource"]), "ManagedLBSecurityGroup") {
+		if strings.HasPrefix(cmp.Or(g.Tags["ingress.k8s.aws/resource"], g.Tags["service.k8s.aws/resource"]),
+			"ManagedLBSecurityGroup") {
 			names, byName[g.Name] = append(names, g.Name), len(g.Ingress)
 		}
 	}
@@ -72,7 +74,8 @@ func TestRangesBeyondTheQuotaOfAGroupAreAdmittedByFurtherOnesAndTooManyAreRefuse
 	if writes := l.Writes(mark); len(writes) > 0 {
 		t.Errorf("of 400 ranges %v is sent", writes)
 	}
-	l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS admits 60 rules in each of 4 groups")
+	l.ToldOnce("need 800 inbound rules, 400 of them for port 8080: they may have 240, as AWS admits 60 rules in " +
+		"each of 4 groups")
 	ranges(apart(10))
 	l.Settle(lab.Key("web"))
 	if got := managedRules(l); !slices.Equal(got, []int{20}) {
@@ -91,7 +94,8 @@ func TestRulesThatTheGroupOfNodesHasNoRoomForAreInTheConditionOfTheirBinding(t *
 	l.Get(b, "bound")
 	b.Spec.Networking.Ingress[0].From = nil
 	for _, r := range strings.Split(apart(70), ",") {
-		b.Spec.Networking.Ingress[0].From = append(b.Spec.Networking.Ingress[0].From, v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: r}})
+		b.Spec.Networking.Ingress[0].From = append(b.Spec.Networking.Ingress[0].From, v1beta1.NetworkingPeer{
+			IPBlock: &v1beta1.IPBlock{CIDR: r}})
 	}
 	l.Must(l.Client.Update(t.Context(), b))
 	mark := l.Mark()
@@ -103,7 +107,9 @@ func TestRulesThatTheGroupOfNodesHasNoRoomForAreInTheConditionOfTheirBinding(t *
 	}
 	l.Get(b, "bound")
 	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if c == nil || c.Reason != "QuotaExceeded" || !strings.Contains(c.Message, "inbound rules, and AWS admits 60 in a security group") || !strings.Contains(c.Message, "--max-rules-per-security-group") {
+	if c == nil || c.Reason != "QuotaExceeded" ||
+		!strings.Contains(c.Message, "inbound rules, and AWS admits 60 in a security group") ||
+		!strings.Contains(c.Message, "--max-rules-per-security-group") {
 		t.Errorf("condition %+v", c)
 	}
 }
@@ -117,7 +123,8 @@ func TestAPeerOfTwoKindsIsReportedAndAdmittedAsBefore(t *testing.T) {
 	l.Settle()
 	l.Get(b, "bound")
 	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" || !strings.Contains(c.Message, "only "+lab.Peer+" is admitted, and 10.9.0.0/16 is not") {
+	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" || !strings.Contains(c.Message, "only "+lab.Peer+
+		" is admitted, and 10.9.0.0/16 is not") {
 		t.Errorf("condition %+v", c)
 	}
 	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{lab.Peer + " 8080-8080"}) {
@@ -130,12 +137,14 @@ func TestARuleWithoutPeersIsReportedBesideThoseThatAreWritten(t *testing.T) {
 	l, b := lab.BoundLab(t)
 	l.Get(b, "bound")
 	before := b.DeepCopy()
-	b.Spec.Networking.Ingress = append(b.Spec.Networking.Ingress, v1beta1.NetworkingIngressRule{From: []v1beta1.NetworkingPeer{}, Ports: before.Spec.Networking.Ingress[0].Ports})
+	b.Spec.Networking.Ingress = append(b.Spec.Networking.Ingress, v1beta1.NetworkingIngressRule{
+		From: []v1beta1.NetworkingPeer{}, Ports: before.Spec.Networking.Ingress[0].Ports})
 	l.Must(l.Client.Update(t.Context(), b))
 	l.Settle()
 	l.Get(b, "bound")
 	c := meta.FindStatusCondition(b.Status.Conditions, "Ready")
-	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" || !strings.Contains(c.Message, "the rule admits nobody (spec.networking.ingress[1].from); name peers") {
+	if c == nil || c.Status != "False" || c.Reason != "InvalidNetworking" ||
+		!strings.Contains(c.Message, "the rule admits nobody (spec.networking.ingress[1].from); name peers") {
 		t.Errorf("condition %+v", c)
 	}
 	if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, []string{lab.Peer + " 8080-8080"}) {
@@ -147,12 +156,15 @@ func TestOfTwoGroupsThatTagsAllowTheOneWithRulesIsKeptAndTheDoubtReported(t *tes
 	t.Parallel()
 	l, b := lab.BoundLab(t)
 	second := l.SecurityGroup("second")
-	_, err := l.Sim.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{second}, Tags: []ec2types.Tag{{Key: aws.String("kubernetes.io/cluster/" + l.Config.ClusterName), Value: aws.String("owned")}}})
+	_, err := l.Sim.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{second}, Tags: []ec2types.Tag{
+		{Key: aws.String("kubernetes.io/cluster/" + l.Config.ClusterName), Value: aws.String("owned")}}})
 	l.Must(err)
-	out, err := l.Sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{"i-0a1de0000000000a1"}})
+	out, err := l.Sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{
+		InstanceIds: []string{"i-0a1de0000000000a1"}})
 	l.Must(err)
 	_, err = l.Sim.Compute.ModifyNetworkInterfaceAttribute(t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{
-		NetworkInterfaceId: out.Reservations[0].Instances[0].NetworkInterfaces[0].NetworkInterfaceId, Groups: []string{second, lab.NodeGroup}})
+		NetworkInterfaceId: out.Reservations[0].Instances[0].NetworkInterfaces[0].NetworkInterfaceId, Groups: []string{
+			second, lab.NodeGroup}})
 	l.Must(err)
 	l.Events = nil
 	mark := l.Mark()

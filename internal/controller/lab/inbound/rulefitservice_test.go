@@ -17,7 +17,8 @@ import (
 func openService() *corev1.Service {
 	svc := lab.CrashBalancer("net")
 	svc.Spec.Ports = []corev1.ServicePort{
-		{Name: "a", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromInt32(8080)}, {Name: "b", Protocol: corev1.ProtocolTCP, Port: 8080, TargetPort: intstr.FromInt32(8080)},
+		{Name: "a", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromInt32(8080)},
+		{Name: "b", Protocol: corev1.ProtocolTCP, Port: 8080, TargetPort: intstr.FromInt32(8080)},
 	}
 	return svc
 }
@@ -59,7 +60,8 @@ func TestAPrefixListOfAServiceCountsItsEntriesAndWhatDoesNotFitIsRefusedWithoutA
 	if writes := l.Writes(mark); len(writes) > 0 {
 		t.Errorf("of a list that no group has room for %v is sent", writes)
 	}
-	l.ToldOnce("need 122 inbound rules, 61 of them for port 8080: they may have 240, as AWS admits 60 rules in each of 4 groups; each rule counts as many as its prefix list may have entries (pl-61 has 61)")
+	l.ToldOnce("need 122 inbound rules, 61 of them for port 8080: they may have 240, as AWS admits 60 rules in each of " +
+		"4 groups; each rule counts as many as its prefix list may have entries (pl-61 has 61)")
 	l.Edited("net", func(s *corev1.Service) { s.Annotations[serviceLists] = "pl-6" })
 	l.Settle(key)
 	if got := managedRules(l); !slices.Equal(got, []int{2}) {

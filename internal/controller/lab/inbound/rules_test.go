@@ -43,7 +43,8 @@ func passBeside(l *lab.Lab, b *v1beta1.TargetGroupBinding) {
 	}
 }
 
-// startRules runs the lane of security group rules as a controller does; the channel has the bindings that have something to report.
+// startRules runs the lane of security group rules as a controller does; the channel has the bindings that have
+// something to report.
 func startRules(l *lab.Lab) <-chan types.NamespacedName {
 	l.Helper()
 	ctx, cancel := context.WithCancel(l.Context())
@@ -78,18 +79,22 @@ func isWoken(l *lab.Lab, woken <-chan types.NamespacedName, name string) {
 // twoServices has a binding of Service web whose pod runs on node a, and one of Service new whose pods run on node b.
 func twoServices(t *testing.T) (l *lab.Lab, web, fresh *v1beta1.TargetGroupBinding, slice *discoveryv1.EndpointSlice) {
 	t.Helper()
-	l = lab.New(t, account.Profile{}, lab.Service("web"), lab.Service("new"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Node("b", "aws:///us-west-2b/i-0a1de0000000000b1"))
-	web, fresh = lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
+	l = lab.New(t, account.Profile{}, lab.Service("web"), lab.Service("new"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"), lab.Node("b", "aws:///us-west-2b/i-0a1de0000000000b1"))
+	web, fresh = lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP),
+		lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
 	fresh.Name, fresh.UID, fresh.Spec.ServiceRef.Name = "fresh", "uid-fresh", "new"
 	web.Finalizers, fresh.Finalizers = []string{naming.BindingFinalizer}, []string{naming.BindingFinalizer}
 	l.Create(append(lab.Pods("a", "10.0.128.50"), web, fresh)...)
-	slice = &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}}
+	slice = &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{
+		{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}}
 	slice.Namespace, slice.Name, slice.Labels = "shop", "new-b", map[string]string{discoveryv1.LabelServiceName: "new"}
 	for _, x := range []struct{ name, address string }{{"new-0", "10.0.144.50"}, {"new-1", "10.0.144.51"}} {
 		pod := &corev1.Pod{}
 		pod.Namespace, pod.Name, pod.Spec.NodeName, pod.Status.PodIP = "shop", x.name, "b", x.address
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{x.address}, NodeName: ptr.To("b"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: x.name},
+			Addresses: []string{x.address}, NodeName: ptr.To("b"), TargetRef: &corev1.ObjectReference{
+				Kind: "Pod", Namespace: "shop", Name: x.name},
 		})
 		l.Create(pod)
 	}
@@ -100,7 +105,8 @@ func twoServices(t *testing.T) (l *lab.Lab, web, fresh *v1beta1.TargetGroupBindi
 func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t *testing.T) {
 	t.Parallel()
 	l, web, fresh, slice := twoServices(t)
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Resource: "i-0a1de0000000000b1", Latency: 24 * time.Hour})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Resource: "i-0a1de0000000000b1",
+		Latency: 24 * time.Hour})
 	l.Must(err)
 	woken := startRules(l)
 	passBeside(l, fresh)
@@ -130,7 +136,8 @@ func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T)
 		branch := l.NetworkInterface(group, 0)
 		pod := &corev1.Pod{}
 		l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "new-0"}, pod))
-		pod.Annotations = map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
+		pod.Annotations = map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`,
+			aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
 		l.Must(l.Client.Update(t.Context(), pod))
 		slice.Endpoints = slice.Endpoints[:1]
 		l.Readdress(slice, aws.ToString(branch.PrivateIpAddress))
@@ -197,9 +204,11 @@ func TestAtTheQuotaOfAGroupARuleThatNothingNeedsMakesRoom(t *testing.T) {
 	l.Standing([2]int32{7070, 7070})
 	others := 0
 	for port := int32(20000); ; port += 2 {
-		_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
-			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}},
-		}}})
+		_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String(lab.NodeGroup), IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{
+					{CidrIp: aws.String("192.0.2.0/24")}},
+			}}})
 		if err != nil {
 			break
 		}

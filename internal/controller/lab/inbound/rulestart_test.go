@@ -33,7 +33,8 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 	} {
 		l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 		l.Flags("--binding-networking=any-port")
-		b, other := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
+		b, other := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP),
+			lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
 		other.Name, other.UID = "other", "uid-other"
 		other.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(c.second))
 		l.Create(append(lab.Pods("a", "10.0.128.50"), b, other)...)
@@ -42,11 +43,13 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 		for range 2 {
 			mark := l.Mark()
 			if c.unread {
-				_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Code: "RequestLimitExceeded", Status: 503, Message: "slow down", Times: 1})
+				_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Code: "RequestLimitExceeded", Status: 503,
+					Message: "slow down", Times: 1})
 				l.Must(err)
 			}
 			l.Settle()
-			if w := l.Writes(mark); slices.Contains(w, "AuthorizeSecurityGroupIngress") || slices.Contains(w, "RevokeSecurityGroupIngress") {
+			if w := l.Writes(mark); slices.Contains(w, "AuthorizeSecurityGroupIngress") ||
+				slices.Contains(w, "RevokeSecurityGroupIngress") {
 				t.Errorf("%s: %v", name, w)
 			}
 			if got := l.Admitted(lab.NodeGroup); !slices.Equal(got, before) {
@@ -57,13 +60,14 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 	}
 }
 
-// TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt has a review come between the question whether all bindings
-// are known and the note that the group waits for that.
+// TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt has a review come between the question
+// whether all bindings are known and the note that the group waits for that.
 func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t *testing.T) {
 	t.Parallel()
 	for name, reviewed := range map[string]bool{"a review meanwhile": true, "none": false} {
 		l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-		l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+		l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp),
+			v1beta1.TargetTypeIP))...)
 		l.Settle()
 		l.Standing([2]int32{9999, 9999})
 		l.Inventory.SecurityGroups().ForgetRules(lab.NodeGroup)

@@ -16,12 +16,15 @@ import (
 func TestAnAddOnWhoseServiceIsGoneCostsNothingElse(t *testing.T) {
 	t.Parallel()
 	for key, c := range map[string]struct{ value, action string }{
-		"wafv2-acl-arn":              {"arn:aws:wafv2:us-west-2:123456789012:regional/webacl/guard/0a1de000-0000-4000-8000-000000000002", "GetWebACLForResource"},
+		"wafv2-acl-arn": {
+			"arn:aws:wafv2:us-west-2:123456789012:regional/webacl/guard/0a1de000-0000-4000-8000-000000000002",
+			"GetWebACLForResource"},
 		"shield-advanced-protection": {"true", "GetSubscriptionState"},
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Service("api"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Service("api"),
+				lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 			ingress := lab.Ingress("web", nil, "web")
 			l.Create(append(lab.Pods("a", "10.0.128.50"), ingress)...)
 			l.Settle(lab.Key("web"))

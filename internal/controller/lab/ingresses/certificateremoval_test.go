@@ -15,7 +15,8 @@ const (
 	absentCertificate  = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-00000000dead"
 )
 
-// TestBadCertificateHoldsOnlyItsNamespace has a newcomer name a certificate that AWS refuses while others remove one of theirs.
+// TestBadCertificateHoldsOnlyItsNamespace has a newcomer name a certificate that AWS refuses while others remove one of
+// theirs.
 func TestBadCertificateHoldsOnlyItsNamespace(t *testing.T) {
 	t.Parallel()
 	g := lab.GroupsOfTwo["Ingresses"]
@@ -32,8 +33,10 @@ func TestBadCertificateHoldsOnlyItsNamespace(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, append(g.Victim(secure(firstCertificate+","+revokedCertificate)), lab.Class())...)
 			l.Sim.Account.Lock()
-			for arn, domain := range map[string]string{firstCertificate: "first.example.com", revokedCertificate: "revoked.example.com"} {
-				l.Sim.Account.AddCertificate(&account.Certificate{ARN: arn, Domain: domain, AlternativeNames: []string{domain}, Status: "ISSUED", Type: "PRIVATE", KeyAlgorithm: "RSA_2048"})
+			for arn, domain := range map[string]string{firstCertificate: "first.example.com",
+				revokedCertificate: "revoked.example.com"} {
+				l.Sim.Account.AddCertificate(&account.Certificate{ARN: arn, Domain: domain, AlternativeNames: []string{domain},
+					Status: "ISSUED", Type: "PRIVATE", KeyAlgorithm: "RSA_2048"})
 			}
 			l.Sim.Account.Unlock()
 			l.Create(g.Attack(secure(lab.ExampleCertificate))...)
@@ -47,7 +50,8 @@ func TestBadCertificateHoldsOnlyItsNamespace(t *testing.T) {
 			}
 			l.PassWith(5*time.Minute, g.Key)
 			got := l.Attached()
-			if slices.Contains(got, revokedCertificate) != c.stays || !slices.Contains(got, firstCertificate) || !slices.Contains(got, lab.ExampleCertificate) {
+			if slices.Contains(got, revokedCertificate) != c.stays || !slices.Contains(got, firstCertificate) ||
+				!slices.Contains(got, lab.ExampleCertificate) {
 				t.Errorf("%v", got)
 			}
 		})

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAnOwnerOfCertificatesStaysUntilTheseAreProvenGone has a new process delete Ingresses without a right that it needs to tell their
-// certificates.
+// TestAnOwnerOfCertificatesStaysUntilTheseAreProvenGone has a new process delete Ingresses without a right that it
+// needs to tell their certificates.
 func TestAnOwnerOfCertificatesStaysUntilTheseAreProvenGone(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"ListCertificates", "ListTagsForCertificate", "DescribeCertificate"} {

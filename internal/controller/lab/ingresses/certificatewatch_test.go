@@ -20,13 +20,16 @@ import (
 func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(t *testing.T) {
 	t.Parallel()
 	named := lab.Secure("named", "a.new.dev")
-	named.Annotations["alb.ingress.kubernetes.io/certificate-arn"] = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Secure("a", "a.new.dev"), lab.Secure("b", "b.new.dev"), lab.Secure("known", "www.example.com"), named, lab.Ingress("plain", nil, "web"))
+	named.Annotations["alb.ingress.kubernetes.io/certificate-arn"] =
+		"arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Secure("a", "a.new.dev"),
+		lab.Secure("b", "b.new.dev"), lab.Secure("known", "www.example.com"), named, lab.Ingress("plain", nil, "web"))
 	keys := []stack.Key{lab.Key("a"), lab.Key("b"), lab.Key("known"), lab.Key("named"), lab.Key("plain")}
 	l.Settle(keys...)
 	q := &lab.Woken{}
 	l.Ingresses.Waker.SetQueue(q)
-	w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
+	w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
+		l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()
 		w.Look(t.Context())
@@ -64,7 +67,8 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	second := l.Certify("www.example.com")
 	l.Clock.Advance(10 * time.Minute)
 	look("a second one", "known")
-	_, err := l.Sim.Trust.DeleteCertificate(t.Context(), &acm.DeleteCertificateInput{CertificateArn: &second}) // no pass has attached it yet
+	// no pass has attached it yet
+	_, err := l.Sim.Trust.DeleteCertificate(t.Context(), &acm.DeleteCertificateInput{CertificateArn: &second})
 	l.Must(err)
 	l.Clock.Advance(10*time.Minute + time.Second)
 	look("one that is gone", "known")
@@ -78,7 +82,8 @@ func TestCertificatesAreFoundForTheStacksOfEachKindOfOwner(t *testing.T) {
 	l.Ingresses.Waker.SetQueue(q)
 	for i, owners := range [][]*stacks.Reconciler{{l.Ingresses, l.Services}, {l.Services, l.Ingresses}} {
 		reads := 0
-		w := &stacks.CertificateWatcher{Read: func(context.Context, time.Duration) error { reads++; return nil }, Owners: owners, Now: l.Clock.Now, Log: logr.Discard()}
+		w := &stacks.CertificateWatcher{Read: func(context.Context, time.Duration) error { reads++; return nil },
+			Owners: owners, Now: l.Clock.Now, Log: logr.Discard()}
 		if w.Look(t.Context()); reads != 1 {
 			t.Errorf("the list is read %d times for a stack of owner %d", reads, i)
 		}

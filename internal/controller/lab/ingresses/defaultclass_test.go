@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 )
 
-// TestADefaultClassThatVanishesTakesNoLoadBalancerAlong deletes the default class that an Ingress relies on, restarts, and brings the
-// class back; then the Ingress names a class of another controller.
+// TestADefaultClassThatVanishesTakesNoLoadBalancerAlong deletes the default class that an Ingress relies on, restarts,
+// and brings the class back; then the Ingress names a class of another controller.
 func TestADefaultClassThatVanishesTakesNoLoadBalancerAlong(t *testing.T) {
 	t.Parallel()
 	byDefault := func() *networkingv1.IngressClass {

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAMisspeltSchemeReplacesNoLoadBalancer renames the key scheme of an Ingress that serves, restarts with and without a memory of it, and
-// corrects the key.
+// TestAMisspeltSchemeReplacesNoLoadBalancer renames the key scheme of an Ingress that serves, restarts with and without
+// a memory of it, and corrects the key.
 func TestAMisspeltSchemeReplacesNoLoadBalancer(t *testing.T) {
 	t.Parallel()
 	for name, keeps := range map[string]bool{"with a checkpoint": true, "without": false} {
@@ -31,7 +31,8 @@ func TestAMisspeltSchemeReplacesNoLoadBalancer(t *testing.T) {
 			mark := l.Mark()
 			rename(key, misspelt)
 			l.Settle(lab.Key("web"))
-			if text := strings.Join(l.Events, "\n"); !strings.Contains(text, misspelt+" is unknown, and "+key+" is missing; the last good version of Ingress shop/web keeps serving") {
+			if text := strings.Join(l.Events, "\n"); !strings.Contains(text, misspelt+" is unknown, and "+key+
+				" is missing; the last good version of Ingress shop/web keeps serving") {
 				t.Errorf("no event tells it:\n%s", text)
 			}
 			if keeps {

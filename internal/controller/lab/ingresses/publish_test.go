@@ -34,13 +34,16 @@ func addresses(l *lab.Lab) (of map[string]int) {
 func TestAnAddressIsPublishedWhenItsTimeHasCome(t *testing.T) {
 	t.Parallel()
 	const provisioning = 150 * time.Second
-	keys := []stack.Key{lab.Key("web"), lab.ServiceKey("net"), lab.GatewayKey(stack.GatewayALB, "web"), lab.GatewayKey(stack.GatewayNLB, "web")}
-	none, all := map[string]int{"Ingress": 0, "Service": 0, "Gateway": 0}, map[string]int{"Ingress": 2, "Service": 1, "Gateway": 1}
+	keys := []stack.Key{lab.Key("web"), lab.ServiceKey("net"), lab.GatewayKey(stack.GatewayALB, "web"),
+		lab.GatewayKey(stack.GatewayNLB, "web")}
+	none, all := map[string]int{"Ingress": 0, "Service": 0, "Gateway": 0}, map[string]int{"Ingress": 2, "Service": 1,
+		"Gateway": 1}
 	for when, early := range map[string]map[string]int{"created": all, "active": none} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{LoadBalancerActive: provisioning, NetworkLoadBalancerActive: provisioning}, append(lab.GatewayObjects(t, lab.WebGateway), lab.Class(),
-				lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"), lab.CrashBalancer("net"))...)
+			l := lab.New(t, account.Profile{LoadBalancerActive: provisioning, NetworkLoadBalancerActive: provisioning},
+				append(lab.GatewayObjects(t, lab.WebGateway), lab.Class(),
+					lab.Ingress("web", map[string]string{"enable-frontend-nlb": "true"}, "web"), lab.CrashBalancer("net"))...)
 			l.Flags("--default-target-type=ip", "--publish-address="+when)
 			rounds := func() {
 				t.Helper()

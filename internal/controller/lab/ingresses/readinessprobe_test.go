@@ -29,9 +29,12 @@ import (
 // probedPod is a pod of Service web, with a readiness probe, that was created in a minute.
 func probedPod(name string, minute int, handler corev1.ProbeHandler) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Labels: map[string]string{"app": "web"}, CreationTimestamp: metav1.NewTime(time.Unix(int64(60*minute), 0))},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Ports: []corev1.ContainerPort{{ContainerPort: 8080}},
-			ReadinessProbe: &corev1.Probe{ProbeHandler: handler, PeriodSeconds: 20, TimeoutSeconds: 3, SuccessThreshold: 1, FailureThreshold: 4}}}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Labels: map[string]string{
+			"app": "web"}, CreationTimestamp: metav1.NewTime(time.Unix(int64(60*minute), 0))},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "web", Ports: []corev1.ContainerPort{{ContainerPort: 8080}},
+				ReadinessProbe: &corev1.Probe{ProbeHandler: handler, PeriodSeconds: 20, TimeoutSeconds: 3, SuccessThreshold: 1,
+					FailureThreshold: 4}}}},
 	}
 }
 
@@ -49,24 +52,30 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 	balancer.Annotations["service.beta.kubernetes.io/aws-load-balancer-healthcheck"] = "from-readiness-probe"
 	gw, class := lab.Gateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	probed := lab.IPTargets()
-	probed.Spec.DefaultConfiguration.HealthCheckConfig = &configv1.HealthCheckConfiguration{HealthCheckFrom: ptr.To(configv1.FromReadinessProbe), HealthCheckInterval: ptr.To[int32](20)}
+	probed.Spec.DefaultConfiguration.HealthCheckConfig = &configv1.HealthCheckConfiguration{
+		HealthCheckFrom: ptr.To(configv1.FromReadinessProbe), HealthCheckInterval: ptr.To[int32](20)}
 	for name, c := range map[string]struct {
 		objects []client.Object
 		key     stack.Key
 		of      func(*lab.Lab) *stacks.Reconciler
 		usual   string // without a probe
 	}{
-		"an Ingress": {[]client.Object{lab.Class(), selected(lab.Service("web")), lab.Ingress("web", map[string]string{"healthcheck": "from-readiness-probe"}, "web")}, lab.Key("web"),
+		"an Ingress": {[]client.Object{lab.Class(), selected(lab.Service("web")),
+			lab.Ingress("web", map[string]string{"healthcheck": "from-readiness-probe"}, "web")}, lab.Key("web"),
 			func(l *lab.Lab) *stacks.Reconciler { return l.Ingresses }, "HTTP traffic-port / 15"},
-		"a Service": {[]client.Object{selected(balancer)}, lab.ServiceKey("web"), func(l *lab.Lab) *stacks.Reconciler { return l.Services }, "TCP traffic-port  10"},
-		"a Gateway": {[]client.Object{class, gw, lab.Route("r", "/"), selected(lab.Service("web")), probed}, lab.GatewayKey(stack.GatewayALB, "web"),
+		"a Service": {[]client.Object{selected(balancer)}, lab.ServiceKey("web"), func(l *lab.Lab) *stacks.Reconciler {
+			return l.Services
+		}, "TCP traffic-port  10"},
+		"a Gateway": {[]client.Object{class, gw, lab.Route("r", "/"), selected(lab.Service("web")), probed},
+			lab.GatewayKey(stack.GatewayALB, "web"),
 			func(l *lab.Lab) *stacks.Reconciler { return l.Gateways[stack.GatewayALB] }, "HTTP traffic-port / 20"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, c.objects...)
 			l.Settle(c.key)
-			slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
+			slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1",
+				Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 			// pods has Service web have these pods, and returns the writes that the pass makes which its endpoints cause.
 			pods := func(all ...*corev1.Pod) []string {
 				t.Helper()
@@ -75,10 +84,12 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 				after.Endpoints = nil
 				for _, p := range all {
 					l.Must(l.Client.Create(t.Context(), p.DeepCopy()))
-					after.Endpoints = append(after.Endpoints, discoveryv1.Endpoint{Addresses: []string{"192.168.1.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: p.Name, UID: p.UID}})
+					after.Endpoints = append(after.Endpoints, discoveryv1.Endpoint{Addresses: []string{"192.168.1.1"},
+						TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: p.Name, UID: p.UID}})
 				}
 				q := &lab.Woken{}
-				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).Endpoints().Update(t.Context(), event.UpdateEvent{ObjectOld: slice, ObjectNew: after}, q)
+				(&stacks.OwnerEvents{Reconciler: c.of(l), Classes: reads.NewIndex[types.NamespacedName]()}).Endpoints().Update(
+					t.Context(), event.UpdateEvent{ObjectOld: slice, ObjectNew: after}, q)
 				if got := q.Take(); !slices.Equal(got, []string{"web"}) {
 					t.Fatalf("%v are woken", got)
 				}
@@ -93,7 +104,8 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 				l.Must(err)
 				for _, tg := range out.TargetGroups {
 					if strings.HasPrefix(aws.ToString(tg.TargetGroupName), "k8s-shop-") {
-						return strings.Join([]string{string(tg.HealthCheckProtocol), aws.ToString(tg.HealthCheckPort), aws.ToString(tg.HealthCheckPath), time.Duration(aws.ToInt32(tg.HealthCheckIntervalSeconds)).String()}, " ")
+						return strings.Join([]string{string(tg.HealthCheckProtocol), aws.ToString(tg.HealthCheckPort),
+							aws.ToString(tg.HealthCheckPath), time.Duration(aws.ToInt32(tg.HealthCheckIntervalSeconds)).String()}, " ")
 					}
 				}
 				t.Fatal("there is no target group")
@@ -111,8 +123,11 @@ func TestAHealthCheckFollowsTheReadinessProbeOfThePods(t *testing.T) {
 			expect("the former pod is gone", "HTTP traffic-port /new 20", pods(after), "ModifyTargetGroup")
 			expect("no pod", "HTTP traffic-port /new 20", pods())
 			expect("a pod of that template", "HTTP traffic-port /new 20", pods(after))
-			expect("a probe that AWS does not have", c.usual, pods(probedPod("exec", 3, corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"ok"}}})), "ModifyTargetGroup")
-			if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "[UnusableReadinessProbe]") || !strings.Contains(events, "is exec, which checks of this target group cannot be") {
+			expect("a probe that AWS does not have", c.usual,
+				pods(probedPod("exec", 3, corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"ok"}}})),
+				"ModifyTargetGroup")
+			if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "[UnusableReadinessProbe]") ||
+				!strings.Contains(events, "is exec, which checks of this target group cannot be") {
 				t.Error("no event tells why:", l.Events)
 			}
 		})

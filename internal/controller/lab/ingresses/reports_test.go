@@ -28,8 +28,8 @@ func TestNodeLabelsOfNoNodeAreTold(t *testing.T) {
 	}
 }
 
-// TestDefaultCertificateStaysWithoutMemory has an Ingress that names a certificate, and one that comes before it by its name and has two found
-// ones.
+// TestDefaultCertificateStaysWithoutMemory has an Ingress that names a certificate, and one that comes before it by its
+// name and has two found ones.
 func TestDefaultCertificateStaysWithoutMemory(t *testing.T) {
 	t.Parallel()
 	const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
@@ -41,7 +41,8 @@ func TestDefaultCertificateStaysWithoutMemory(t *testing.T) {
 		}
 		return i
 	}
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), secured("named", "named.example.com", map[string]string{"certificate-arn": certificate}))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), secured("named", "named.example.com",
+		map[string]string{"certificate-arn": certificate}))
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "certified"}}
 	l.Certify("twice.new.dev")
 	l.Certify("*.new.dev")
@@ -70,7 +71,8 @@ Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
 HTTPRoute shop/web {spec: {parentRefs: [{name: web}], hostnames: [web.example.com], rules: [{backendRefs: [{name: web, port: 80}]}]}}
 HTTPRoute shop/late {spec: {parentRefs: [{name: web}], hostnames: [late.new.dev], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
 	l.SettleWeb()
-	if !l.Saw("HTTPRoute shop/late", "[CertificateNotFound]", "late.new.dev") || !l.Saw("Gateway shop/web", "[HostWithoutCertificate]", "HTTPRoute shop/late") ||
+	if !l.Saw("HTTPRoute shop/late", "[CertificateNotFound]", "late.new.dev") ||
+		!l.Saw("Gateway shop/web", "[HostWithoutCertificate]", "HTTPRoute shop/late") ||
 		l.Saw("Gateway shop/web", "FailedBuildModel") || l.Saw("HTTPRoute shop/web", "late.new.dev") {
 		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 	}

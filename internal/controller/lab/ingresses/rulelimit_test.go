@@ -16,14 +16,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS has a group of two, of which the one that joins last has no room for all rules. Where the limits cannot
-// be read, AWS refuses what exceeds them.
+// TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS has a group of two, of which the one that joins last has no
+// room for all rules. Where the limits cannot be read, AWS refuses what exceeds them.
 func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 	t.Parallel()
 	for _, readable := range []bool{true, false} {
 		t.Run(fmt.Sprintf("limits can be read: %v", readable), func(t *testing.T) {
 			t.Parallel()
-			l, key := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Paths("z-old", 80, "web")), lab.FrontGroup
+			l, key := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Paths("z-old", 80, "web")),
+				lab.FrontGroup
 			if !readable {
 				f := lab.Denying("elasticloadbalancing:DescribeAccountLimits")
 				f.Action = "DescribeAccountLimits"
@@ -42,7 +43,8 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 			}
 			told := l.Warnings(0)
 			if !readable {
-				if events := told["Ingress shop/a-young"]; len(told) != 1 || len(events) == 0 || !strings.Contains(events[0], "TooManyRules") {
+				if events := told["Ingress shop/a-young"]; len(told) != 1 || len(events) == 0 ||
+					!strings.Contains(events[0], "TooManyRules") {
 					t.Errorf("events %v", told)
 				}
 				return
@@ -50,7 +52,9 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 			if total, by := l.Counts(mark); by["CreateRule"] != 20 {
 				t.Errorf("%d calls: %v", total, by)
 			}
-			if events := told["Ingress shop/a-young"]; len(told) != 1 || len(events) == 0 || !strings.Contains(events[0], "would have 110 rules besides default ones, and AWS admits 100") || !strings.Contains(events[0], "10 of the 30 rules") {
+			if events := told["Ingress shop/a-young"]; len(told) != 1 || len(events) == 0 ||
+				!strings.Contains(events[0], "would have 110 rules besides default ones, and AWS admits 100") ||
+				!strings.Contains(events[0], "10 of the 30 rules") {
 				t.Errorf("events %v", told)
 			}
 			l.Must(l.Sim.Account.SetQuota("rules-per-application-load-balancer", 200))
@@ -66,11 +70,14 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 func TestDenialsAboutDeletedGroupsAreNoLack(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{})
-	gone, here := l.TargetGroup(elbtypes.TargetTypeEnumIp), "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/here/0123456789abcdef"
-	l.Inventory.Record(stack.Key{}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, gone)}, awsop.Output{}, func(r stack.Ref) string { return r.Literal })
+	gone, here := l.TargetGroup(elbtypes.TargetTypeEnumIp),
+		"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/here/0123456789abcdef"
+	l.Inventory.Record(stack.Key{}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, gone)},
+		awsop.Output{}, func(r stack.Ref) string { return r.Literal })
 	w := controller.Wiring{Inventory: l.Inventory}
 	for arn, want := range map[string]bool{gone: true, here: false} {
-		err := fmt.Errorf("is not authorized to perform: elasticloadbalancing:DeregisterTargets on resource: %s because no identity-based policy allows it", arn)
+		err := fmt.Errorf("is not authorized to perform: elasticloadbalancing:DeregisterTargets on resource: %s because no "+
+			"identity-based policy allows it", arn)
 		if got := w.Aside(awsclient.Call{Operation: "DeregisterTargets", Err: err}); got != want {
 			t.Errorf("%s: aside %t, want %t", arn, got, want)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestRulesAreNumberedFromOneInTheirOrder adds paths in front of others: the numbers have no gaps, and each path costs one SetRulePriorities and one
-// CreateRule. Another process has nothing to do.
+// TestRulesAreNumberedFromOneInTheirOrder adds paths in front of others: the numbers have no gaps, and each path costs
+// one SetRulePriorities and one CreateRule. Another process has nothing to do.
 func TestRulesAreNumberedFromOneInTheirOrder(t *testing.T) {
 	t.Parallel()
 	lab.OnEachOwner(t, nil, func(t *testing.T, b *lab.ByHand) {

@@ -24,8 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// TestANetworkLoadBalancerBecomesDualstackWithSourceNATAndIPv4AgainByOneEdit has a UDP listener all the time in one case, which AWS refuses of a
-// dualstack load balancer without source NAT.
+// TestANetworkLoadBalancerBecomesDualstackWithSourceNATAndIPv4AgainByOneEdit has a UDP listener all the time in one
+// case, which AWS refuses of a dualstack load balancer without source NAT.
 func TestANetworkLoadBalancerBecomesDualstackWithSourceNATAndIPv4AgainByOneEdit(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP} {
@@ -74,7 +74,9 @@ func TestNoStatusIsWrittenToAServiceThatIsNotOfTypeLoadBalancer(t *testing.T) {
 			key := lab.ServiceKey("net")
 			l.Settle(key)
 			lb := l.Sim.Resources().LoadBalancers[0]
-			if told := l.Warnings(0)["Service shop/net"]; len(told) != 1 || !strings.HasPrefix(told[0], "Note: load balancer ") || !strings.Contains(told[0], strings.ToLower(lb.DNSName)) || !strings.Contains(told[0], "[AddressNotShown]") {
+			if told := l.Warnings(0)["Service shop/net"]; len(told) != 1 ||
+				!strings.HasPrefix(told[0], "Note: load balancer ") || !strings.Contains(told[0], strings.ToLower(lb.DNSName)) ||
+				!strings.Contains(told[0], "[AddressNotShown]") {
 				t.Errorf("told %v", told)
 			}
 			if r, err := l.Services.Reconcile(t.Context(), key); err != nil || r.RequeueAfter != 0 {
@@ -97,7 +99,8 @@ func refusesStatus(l *lab.Lab, svc *corev1.Service) {
 		l.Fatal("the client cannot watch")
 	}
 	l.Services.Client = interceptor.NewClient(served, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if s, is := o.(*corev1.Service); is && len(s.Status.LoadBalancer.Ingress) > 0 {
 				return apierrors.NewForbidden(corev1.Resource("services"), svc.Name, nil)
 			}
@@ -106,11 +109,13 @@ func refusesStatus(l *lab.Lab, svc *corev1.Service) {
 	})
 }
 
-// TestNothingIsMadeAgainInANamespaceThatEnds deletes bindings before their Service, as the namespace controller may, and refuses new objects.
+// TestNothingIsMadeAgainInANamespaceThatEnds deletes bindings before their Service, as the namespace controller may,
+// and refuses new objects.
 func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 	t.Parallel()
 	svc := lab.CrashBalancer("net")
-	l := lab.New(t, account.Profile{}, append(lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0)), svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	l := lab.New(t, account.Profile{}, append(lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0)), svc,
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	key := lab.ServiceKey("net")
 	l.Settle(key)
 	l.Clock.Advance(time.Minute)
@@ -122,8 +127,10 @@ func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 	l.Services.Bindings.Client = interceptor.NewClient(served, interceptor.Funcs{
 		Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
 			made++
-			err := apierrors.NewForbidden(v1beta1.GroupVersion.WithResource("targetgroupbindings").GroupResource(), o.GetName(), nil)
-			err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+			err := apierrors.NewForbidden(v1beta1.GroupVersion.WithResource("targetgroupbindings").GroupResource(),
+				o.GetName(), nil)
+			err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{
+				Type: corev1.NamespaceTerminatingCause})
 			return err
 		},
 	})
@@ -147,7 +154,8 @@ func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 	}
 	_, by := l.Counts(mark)
 	t.Logf("%d reads: %v", reads, by)
-	if told := l.Troubles(from); made > 3 || reads > 6 || len(told) > 0 || len(l.LeftOfStacks()) > 0 || len(l.AllBindings()) > 0 {
+	if told := l.Troubles(from); made > 3 || reads > 6 || len(told) > 0 || len(l.LeftOfStacks()) > 0 ||
+		len(l.AllBindings()) > 0 {
 		t.Errorf("%d bindings made, %d reads, told %v, left %v", made, reads, told, l.LeftOfStacks())
 	}
 }
@@ -156,20 +164,24 @@ func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 func TestACertificateThatAWSRefusesWhenItsListenerIsMadeIsAFailedDeployment(t *testing.T) {
 	t.Parallel()
 	svc := lab.CrashBalancer("net")
-	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"] = "arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000000"
+	svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"] =
+		"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000000"
 	l := lab.New(t, account.Profile{}, svc)
 	l.Pass(time.Minute, nil, lab.ServiceKey("net"))
 	told := l.Troubles(0)["Service shop/net"]
-	if len(told) != 1 || !strings.HasPrefix(told[0], "FailedDeployModel: ") || !strings.Contains(told[0], "CreateListener") {
+	if len(told) != 1 || !strings.HasPrefix(told[0], "FailedDeployModel: ") ||
+		!strings.Contains(told[0], "CreateListener") {
 		t.Errorf("told %v", told)
 	}
 }
 
-// TestAServiceWhoseNamesAreTakenCostsFewCallsAndHeals has the name of its load balancer, of its security group or of the shared one belong to others.
+// TestAServiceWhoseNamesAreTakenCostsFewCallsAndHeals has the name of its load balancer, of its security group or of
+// the shared one belong to others.
 func TestAServiceWhoseNamesAreTakenCostsFewCallsAndHeals(t *testing.T) {
 	t.Parallel()
 	group := func(l *lab.Lab, name string) func() {
-		out, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String("x"), VpcId: aws.String(lab.VPC)})
+		out, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{
+			GroupName: &name, Description: aws.String("x"), VpcId: aws.String(lab.VPC)})
 		l.Must(err)
 		return func() {
 			_, err := l.Sim.Compute.DeleteSecurityGroup(l.Context(), &ec2.DeleteSecurityGroupInput{GroupId: out.GroupId})
@@ -196,7 +208,8 @@ func TestAServiceWhoseNamesAreTakenCostsFewCallsAndHeals(t *testing.T) {
 			t.Parallel()
 			svc := lab.CrashBalancer("net")
 			svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-name"] = "taken"
-			svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] = "internal" // or AWS returns the one that there is
+			// or AWS returns the one that there is
+			svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] = "internal"
 			l := lab.New(t, account.Profile{}, svc)
 			key := lab.ServiceKey("net")
 			give := take(l)
@@ -225,7 +238,8 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 	svc := lab.CrashBalancer("net")
 	svc.Spec.Ports = nil
 	for n := range int32(53) {
-		svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{Name: "p" + strconv.Itoa(int(n)), Protocol: corev1.ProtocolTCP, Port: 1000 + n, TargetPort: intstr.FromInt32(8080)})
+		svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{Name: "p" + strconv.Itoa(int(n)),
+			Protocol: corev1.ProtocolTCP, Port: 1000 + n, TargetPort: intstr.FromInt32(8080)})
 	}
 	l := lab.New(t, account.Profile{}, svc)
 	l.Pass(2*time.Minute, nil, lab.ServiceKey("net"))
@@ -238,7 +252,9 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 		t.Errorf("AWS refused %v", refused)
 	}
 	told := l.Troubles(0)["Service shop/net"]
-	if len(told) != 1 || !strings.HasPrefix(told[0], "FailedDeployModel: ports 1050-1052 have no listener: a network load balancer has 50 at most, and Service shop/net declares 53") {
+	if len(told) != 1 ||
+		!strings.HasPrefix(told[0], "FailedDeployModel: ports 1050-1052 have no listener: a network load balancer has 50 "+
+			"at most, and Service shop/net declares 53") {
 		t.Errorf("told %v", told)
 	}
 	if l.Get(svc, "net"); len(svc.Status.LoadBalancer.Ingress) != 1 {
@@ -246,8 +262,8 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 	}
 }
 
-// TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy has a dualstack load balancer without source NAT, which takes no UDP listener: neither in the
-// place of a TCP listener, nor aside of one that is to become TCP_UDP.
+// TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy has a dualstack load balancer without source NAT, which
+// takes no UDP listener: neither in the place of a TCP listener, nor aside of one that is to become TCP_UDP.
 func TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -280,8 +296,10 @@ func TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy(t *testing.T)
 			port := strconv.Itoa(int(before.Ports[0].Port))
 			told := l.Troubles(from)["Service shop/net"]
 			for _, want := range []string{
-				"FailedDeployModel: port " + port + " stays TCP, because AWS refuses to change its listener to " + c.to + ": ", "EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
-				"set the port back to TCP", "remove the port, wait until its listener is gone, and add it again as " + c.to, "[ProtocolRefused]",
+				"FailedDeployModel: port " + port + " stays TCP, because AWS refuses to change its listener to " + c.to + ": ",
+				"EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
+				"set the port back to TCP", "remove the port, wait until its listener is gone, and add it again as " + c.to,
+				"[ProtocolRefused]",
 			} {
 				if len(told) != 1 || !strings.Contains(told[0], want) {
 					t.Errorf("told %q, want %q", told, want)

@@ -38,7 +38,8 @@ func wantBalancers(l *lab.Lab, when string, want map[string][]int32) {
 	}
 }
 
-// TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave leads two Services with load balancers of their own into a group, and out of it.
+// TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave leads two Services with load balancers of their own
+// into a group, and out of it.
 func TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave(t *testing.T) {
 	t.Parallel()
 	alone := lab.Sharing("a", 80, 81)
@@ -69,7 +70,8 @@ func TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave(t *testing
 	if _, ports := l.Shows("b"); !slices.Equal(ports, []int32{90, 91}) {
 		t.Errorf("it shows the ports %v", ports)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "port 80 of the load balancer belongs to Service shop/a, which had it before") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told,
+		"port 80 of the load balancer belongs to Service shop/a, which had it before") {
 		t.Errorf("told\n%s", told)
 	}
 

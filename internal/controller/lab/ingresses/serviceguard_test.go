@@ -18,13 +18,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong restarts the controller with another --load-balancer-class, or without the controller of
-// Services, edits the Service, and deletes it.
+// TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong restarts the controller with another --load-balancer-class, or
+// without the controller of Services, edits the Service, and deletes it.
 func TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ flag, says string }{
-		"another class": {"--load-balancer-class=example.com/nlb", "class service.k8s.aws/nlb, and --load-balancer-class is example.com/nlb; the load balancer stays as it is"},
-		"the gate off":  {"--feature-gates=EnableServiceController=false", "the feature gate EnableServiceController is off; the load balancer stays as it is"},
+		"another class": {"--load-balancer-class=example.com/nlb",
+			"class service.k8s.aws/nlb, and --load-balancer-class is example.com/nlb; the load balancer stays as it is"},
+		"the gate off": {"--feature-gates=EnableServiceController=false",
+			"the feature gate EnableServiceController is off; the load balancer stays as it is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +42,9 @@ func TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong(t *testing.T) {
 			if w := l.Writes(mark); len(w) > 0 || !slices.Equal(l.LeftOfStacks(), before) {
 				t.Errorf("written %v, left %v", w, l.LeftOfStacks())
 			}
-			if told := l.Troubles(from)["Service shop/net"]; len(told) != 1 || !strings.HasPrefix(told[0], "FailedBuildModel: ") || !strings.Contains(told[0], c.says) || !strings.Contains(told[0], "[HeldByFlags]") {
+			if told := l.Troubles(from)["Service shop/net"]; len(told) != 1 ||
+				!strings.HasPrefix(told[0], "FailedBuildModel: ") || !strings.Contains(told[0], c.says) ||
+				!strings.Contains(told[0], "[HeldByFlags]") {
 				t.Errorf("told %v", told)
 			}
 			svc := &corev1.Service{}
@@ -71,14 +75,15 @@ func TestAnAnnotationReleasesAServiceOfAClassThatIsNotOursAnyMore(t *testing.T) 
 // configured restarts the controller with a flag more.
 func configured(l *lab.Lab, flag string) {
 	l.Helper()
-	c, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=" + lab.VPC, "--aws-region=us-west-2", "--ingress-class=alb", flag})
+	c, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=" + lab.VPC, "--aws-region=us-west-2",
+		"--ingress-class=alb", flag})
 	l.Must(err)
 	l.Config = c
 	l.Restart()
 }
 
-// TestATargetGroupWithTargetsOfOtherClustersIsKept deletes the Service of a target group that clusters share: with its binding, and after the binding
-// was deleted with their namespace.
+// TestATargetGroupWithTargetsOfOtherClustersIsKept deletes the Service of a target group that clusters share: with its
+// binding, and after the binding was deleted with their namespace.
 func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 	t.Parallel()
 	for _, bound := range []bool{true, false} {
@@ -87,7 +92,8 @@ func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 				t.Parallel()
 				svc := lab.CrashBalancer("net")
 				svc.Annotations["service.beta.kubernetes.io/aws-load-balancer-multi-cluster-target-group"] = "true"
-				l := lab.New(t, account.Profile{}, append(lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0)), svc, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+				l := lab.New(t, account.Profile{}, append(lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0)), svc,
+					lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 				key := lab.ServiceKey("net")
 				l.Settle(key)
 				arn := l.Sim.Resources().TargetGroups[0].ARN
@@ -95,7 +101,8 @@ func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 					t.Fatalf("registered: %v", l.Targets(arn))
 				}
 				if foreign {
-					_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}}})
+					_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+						Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.140.9"), Port: aws.Int32(8080)}}})
 					l.Must(err)
 				}
 				from := len(l.Events)
@@ -126,7 +133,8 @@ func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 				if got := l.Targets(arn); len(got) != 1 || !strings.Contains(got[0], "10.0.140.9") {
 					t.Errorf("registered: %v", got)
 				}
-				if told := strings.Join(l.Warnings(from)["Service shop/net"], "\n"); strings.Count(told, "has 1 targets of other clusters: the controller keeps it") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
+				if told := strings.Join(l.Warnings(from)["Service shop/net"], "\n"); strings.Count(told,
+					"has 1 targets of other clusters: the controller keeps it") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
 					t.Errorf("told %s", told)
 				}
 			})

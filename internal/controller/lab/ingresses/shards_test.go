@@ -25,7 +25,8 @@ import (
 func shardedClass(shards int32) []client.Object {
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
 		Controller: "ingress.k8s.aws/alb",
-		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "front"},
+		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"),
+			Kind: "IngressClassParams", Name: "front"},
 	}}
 	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "front"}}
 	params.Spec.Group = &v1beta1.IngressGroup{Name: "front"}
@@ -95,8 +96,10 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 		t.Errorf("young shows %v", got)
 	}
 	told := l.Warnings(0)
-	if note := told["Ingress shop/young"]; len(told) != 1 || len(note) != 1 || !strings.Contains(note[0], "its hosts are on 2 load balancers of the group") ||
-		!strings.Contains(note[0], "load balancer 2 has young-27.example.com, young-28.example.com, young-29.example.com and 7 more") {
+	if note := told["Ingress shop/young"]; len(told) != 1 || len(note) != 1 ||
+		!strings.Contains(note[0], "its hosts are on 2 load balancers of the group") ||
+		!strings.Contains(note[0], "load balancer 2 has young-27.example.com, young-28.example.com, "+
+			"young-29.example.com and 7 more") {
 		t.Errorf("events %v", told)
 	}
 	for _, checkpoints := range []bool{true, false} {
@@ -109,7 +112,8 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 			t.Errorf("a start with checkpoints %v writes %v", checkpoints, writes)
 		}
 	}
-	l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "young"}}))
+	l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "young"}}))
 	l.Settle(keys...)
 	if got := fmt.Sprint(rulesOfShards(l), showsShards(l, "old")); got != "map[front:80] [front]" {
 		t.Errorf("without hosts on the second one: %s", got)
@@ -121,7 +125,10 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 	}
 	l.Must(l.Client.Delete(l.Context(), &old))
 	l.Settle(keys...)
-	if left := slices.DeleteFunc(l.Left(), func(x string) bool { return strings.HasPrefix(x, "security group k8s-traffic-") }); len(left) > 0 { // that of the cluster goes later
+	// that of the cluster goes later
+	if left := slices.DeleteFunc(l.Left(), func(x string) bool {
+		return strings.HasPrefix(x, "security group k8s-traffic-")
+	}); len(left) > 0 {
 		t.Errorf("left in AWS: %v", left)
 	}
 	var all networkingv1.IngressList
@@ -133,7 +140,8 @@ func TestAGroupThatDoesNotFitOnALoadBalancerHasAnother(t *testing.T) {
 
 func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 60, "web"), lab.Paths("b", 40, "web"))...)
+	l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 60, "web"),
+		lab.Paths("b", 40, "web"))...)
 	keys := shardKeys(2)
 	l.Settle(keys...)
 	var i networkingv1.Ingress
@@ -164,7 +172,8 @@ func TestAHostMovesToItsNewLoadBalancerBeforeItLeavesTheFormerOne(t *testing.T) 
 		t.Errorf("no host was on both load balancers: %v", rulesOfShards(l))
 	}
 	l.Settle(keys...)
-	if got := fmt.Sprint(rulesOfShards(l), showsShards(l, "a"), showsShards(l, "b")); got != "map[front:100 front_1:2] [front] [front front_1]" {
+	if got := fmt.Sprint(rulesOfShards(l), showsShards(l, "a"), showsShards(l, "b")); got !=
+		"map[front:100 front_1:2] [front] [front front_1]" {
 		t.Errorf("in the end: %s", got)
 	}
 }
@@ -176,7 +185,8 @@ func TestACrashWhileAHostMovesLosesNoHost(t *testing.T) {
 	for _, n := range []int{0, 2, 5, 9, 14, 20} {
 		t.Run(fmt.Sprintf("at call %d", n), func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 60, "web"), lab.Paths("b", 40, "web"))...)
+			l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 60, "web"),
+				lab.Paths("b", 40, "web"))...)
 			keys := shardKeys(2)
 			l.Settle(keys...)
 			var i networkingv1.Ingress
@@ -227,7 +237,8 @@ func TestACrashWhileAHostMovesLosesNoHost(t *testing.T) {
 // TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded has a group with two load balancers that is to have one.
 func TestShardsThatAreSwitchedOffStayAsLongAsTheyAreNeeded(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 90, "web"), lab.Paths("b", 20, "web"))...)
+	l := lab.New(t, account.Profile{}, append(shardedClass(2), lab.Service("web"), lab.Paths("a", 90, "web"),
+		lab.Paths("b", 20, "web"))...)
 	keys := shardKeys(2)
 	l.Settle(keys...)
 	var params v1beta1.IngressClassParams

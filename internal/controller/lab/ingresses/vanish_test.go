@@ -25,13 +25,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
-// selectiveLab is three load balancers of a class whose parameters admit namespaces with the label team=a, with a brake that lets one go.
+// selectiveLab is three load balancers of a class whose parameters admit namespaces with the label team=a, with a brake
+// that lets one go.
 func selectiveLab(t *testing.T) (l *lab.Lab, keys []stack.Key) {
 	t.Helper()
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb",
-		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "alb"}}}
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: "ingress.k8s.aws/alb",
+		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"),
+			Kind: "IngressClassParams", Name: "alb"}}}
 	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
-		Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}}
+		Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{
+			"team": "a"}}}}
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"team": "a"}}}
 	l = lab.New(t, account.Profile{}, class, params, shop, lab.Service("web"))
 	for _, name := range []string{"web-0", "web-1", "web-2"} {
@@ -87,7 +91,9 @@ func TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer(t *testing.T) {
 			change(l)
 			mark := l.Mark()
 			l.Settle(keys...)
-			if w := slices.DeleteFunc(l.Writes(mark), func(op string) bool { return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister") }); len(w) > 0 || l.Balancers() != 3 {
+			if w := slices.DeleteFunc(l.Writes(mark), func(op string) bool {
+				return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister")
+			}); len(w) > 0 || l.Balancers() != 3 {
 				t.Errorf("%d load balancers, written: %v", l.Balancers(), w)
 			}
 			if told := strings.Join(l.Events, "\n"); strings.Count(told, "["+string(diag.InvalidIngressClass)+"]") != len(keys) {
@@ -105,9 +111,11 @@ func TestADefinitionThatIsRemovedDeletesNoLoadBalancer(t *testing.T) {
 	if !ok {
 		t.Fatal("the client cannot watch")
 	}
-	l.Ingresses.Client = interceptor.NewClient(served, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	l.Ingresses.Client = interceptor.NewClient(served, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch,
+		key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if _, is := o.(*v1beta1.IngressClassParams); is {
-			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "IngressClassParams"}, SearchedVersions: []string{"v1beta1"}}
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "IngressClassParams"},
+				SearchedVersions: []string{"v1beta1"}}
 		}
 		return c.Get(ctx, key, o, opts...)
 	}})
@@ -120,7 +128,8 @@ func TestADefinitionThatIsRemovedDeletesNoLoadBalancer(t *testing.T) {
 	}
 }
 
-// TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong deletes first the objects, as the namespace controller does, and then the namespace.
+// TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong deletes first the objects, as the namespace
+// controller does, and then the namespace.
 func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testing.T) {
 	t.Parallel()
 	l, keys := selectiveLab(t)
@@ -137,16 +146,18 @@ func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testin
 	}
 }
 
-// TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain deletes the bindings of a stack, as the removal of their definition does,
-// which cannot be made again for an hour.
+// TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain deletes the bindings of a stack, as the removal of
+// their definition does, which cannot be made again for an hour.
 func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
 	tg := l.Served()
 	rules := func() int {
-		out, err := l.Sim.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{lab.NodeGroup}})
+		out, err := l.Sim.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{
+			GroupIds: []string{lab.NodeGroup}})
 		l.Must(err)
 		return len(out.SecurityGroups[0].IpPermissions)
 	}
@@ -160,7 +171,8 @@ func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T
 	l.Settle() // without a pass over the stack
 	l.Drain(time.Hour)
 	if len(l.AllBindings()) != 0 || len(l.Targets(tg)) != 1 || rules() != permissions {
-		t.Errorf("meanwhile: bindings %v, targets %v, %d permissions, want %d", l.AllBindings(), l.Targets(tg), rules(), permissions)
+		t.Errorf("meanwhile: bindings %v, targets %v, %d permissions, want %d", l.AllBindings(), l.Targets(tg), rules(),
+			permissions)
 	}
 	l.Ingresses.Bindings.NoteDeleted(&gone)
 	l.Settle(lab.Key("front"))
@@ -173,7 +185,8 @@ func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T
 // TestTheRulesOfADeletedBindingGoWithItsTargetGroup deletes the Ingress after its binding was deleted by hand.
 func TestTheRulesOfADeletedBindingGoWithItsTargetGroup(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
 	gone := l.AllBindings()[0]

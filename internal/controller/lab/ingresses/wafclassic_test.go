@@ -14,7 +14,8 @@ import (
 // TestWAFClassicIsAnEventAndNoCall gives an Ingress that is served a web ACL of WAF Classic.
 func TestWAFClassicIsAnEventAndNoCall(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Ingress("web", nil, "web"))...)
 	l.Settle(lab.Key("web"))
 	mark, from := l.Mark(), len(l.Events)
@@ -23,7 +24,8 @@ func TestWAFClassicIsAnEventAndNoCall(t *testing.T) {
 	})
 	l.Pass(10*time.Minute, nil, lab.Key("web"))
 	told := l.Warnings(from)["Ingress shop/web"]
-	if len(told) != 1 || !strings.HasPrefix(told[0], "EndedSupport: ") || !strings.Contains(told[0], "alb.ingress.kubernetes.io/wafv2-acl-arn") {
+	if len(told) != 1 || !strings.HasPrefix(told[0], "EndedSupport: ") ||
+		!strings.Contains(told[0], "alb.ingress.kubernetes.io/wafv2-acl-arn") {
 		t.Errorf("told:\n%s", strings.Join(told, "\n"))
 	}
 	_, calls := l.Counts(mark)

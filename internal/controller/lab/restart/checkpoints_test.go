@@ -27,8 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// breakages are mistakes of one member that concern the whole load balancer: without its last good version nobody knows which of the
-// settings in effect are its own.
+// breakages are mistakes of one member that concern the whole load balancer: without its last good version nobody knows
+// which of the settings in effect are its own.
 var breakages = map[string]map[string]string{
 	"listen-ports":                 {"listen-ports": "nonsense"},
 	"scheme":                       {"scheme": "foo"},
@@ -52,7 +52,8 @@ func breakIt(i *networkingv1.Ingress, annotations map[string]string) {
 func TestAfterARestartABrokenMemberDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
-		for end, stop := range map[string]func(*lab.Lab){"by a signal": (*lab.Lab).End, "by a crash": (*lab.Lab).Crash, "without checkpoints": func(l *lab.Lab) { l.Checkpointed = false }} {
+		for end, stop := range map[string]func(*lab.Lab){"by a signal": (*lab.Lab).End, "by a crash": (*lab.Lab).Crash,
+			"without checkpoints": func(l *lab.Lab) { l.Checkpointed = false }} {
 			t.Run(name+", ended "+end, func(t *testing.T) {
 				t.Parallel()
 				l := lab.NewKeeper(t, append(lab.Pair(nil), lab.Service("new"))...)
@@ -68,7 +69,8 @@ func TestAfterARestartABrokenMemberDelaysNoOther(t *testing.T) {
 				}
 				l.Edit("web", lab.ToNew)
 				l.Settle(lab.FrontKey)
-				if w := l.Writes(mark); !slices.Contains(w, "CreateTargetGroup") || !slices.Contains(w, "CreateRule") && !slices.Contains(w, "ModifyRule") {
+				if w := l.Writes(mark); !slices.Contains(w, "CreateTargetGroup") || !slices.Contains(w, "CreateRule") &&
+					!slices.Contains(w, "ModifyRule") {
 					t.Errorf("the other member's edit was not carried out: %v\n%s", w, strings.Join(l.Events, "\n"))
 				}
 				if got := len(l.Sim.Resources().TargetGroups); got != 3 {
@@ -79,7 +81,8 @@ func TestAfterARestartABrokenMemberDelaysNoOther(t *testing.T) {
 	}
 }
 
-// TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay has the other member change all that members share, and its own rules.
+// TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay has the other member change all that members share,
+// and its own rules.
 func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
@@ -90,7 +93,8 @@ func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, append(lab.Pair(nil), lab.Service("new"))...)
 			l.Edit("api", func(i *networkingv1.Ingress) {
-				breakIt(i, map[string]string{"inbound-cidrs": "203.0.113.0/24", "load-balancer-attributes": "idle_timeout.timeout_seconds=75", "tags": "team=api"})
+				breakIt(i, map[string]string{"inbound-cidrs": "203.0.113.0/24",
+					"load-balancer-attributes": "idle_timeout.timeout_seconds=75", "tags": "team=api"})
 			})
 			l.Settle(lab.FrontKey)
 			l.Edit("api", func(i *networkingv1.Ingress) {
@@ -105,12 +109,16 @@ func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing
 			l.Edit("web", func(i *networkingv1.Ingress) {
 				lab.ToNew(i)
 				breakIt(i, map[string]string{
-					"inbound-cidrs": "0.0.0.0/0", "load-balancer-attributes": "idle_timeout.timeout_seconds=90", "tags": "team=web", "listen-ports": `[{"HTTP": 80}, {"HTTP": 81}]`,
+					"inbound-cidrs": "0.0.0.0/0", "load-balancer-attributes": "idle_timeout.timeout_seconds=90", "tags": "team=web",
+					"listen-ports": `[{"HTTP": 80}, {"HTTP": 81}]`,
 				})
 			})
 			l.Settle(lab.FrontKey)
 			got := slices.Compact(slices.Sorted(slices.Values(l.Writes(mark))))
-			if want := []string{"CreateRule", "CreateTargetGroup", "DeleteTargetGroup", "ModifyRule", "ModifyTargetGroup", "SetRulePriorities", "DeleteRule"}; slices.ContainsFunc(got, func(w string) bool { return !slices.Contains(want, w) }) || !slices.Contains(got, "CreateTargetGroup") {
+			if want := []string{"CreateRule", "CreateTargetGroup", "DeleteTargetGroup", "ModifyRule", "ModifyTargetGroup",
+				"SetRulePriorities", "DeleteRule"}; slices.ContainsFunc(got, func(w string) bool {
+				return !slices.Contains(want, w)
+			}) || !slices.Contains(got, "CreateTargetGroup") {
 				t.Errorf("written: %v\n%s", got, strings.Join(l.Events, "\n"))
 			}
 			if !l.Told("web", "SettingsWait") {
@@ -163,7 +171,8 @@ func TestAtRestNothingIsWrittenToTheAPIServer(t *testing.T) {
 // deepReads are those among reads that are made for each load balancer or listener.
 func deepReads(reads []string) (out []string) {
 	for _, r := range reads {
-		if slices.Contains([]string{"DescribeListeners", "DescribeRules", "DescribeLoadBalancerAttributes", "DescribeTargetGroupAttributes", "DescribeListenerAttributes", "DescribeListenerCertificates"}, r) {
+		if slices.Contains([]string{"DescribeListeners", "DescribeRules", "DescribeLoadBalancerAttributes",
+			"DescribeTargetGroupAttributes", "DescribeListenerAttributes", "DescribeListenerCertificates"}, r) {
 			out = append(out, r)
 		}
 	}
@@ -172,7 +181,9 @@ func deepReads(reads []string) (out []string) {
 
 func TestARestartWithCheckpointsReadsListsOnly(t *testing.T) {
 	t.Parallel()
-	l := lab.NewKeeper(t, append(lab.Pair(map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}), lab.Service("new"))...)
+	l := lab.NewKeeper(
+		t, append(lab.Pair(map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}),
+			lab.Service("new"))...)
 	l.Settle(lab.FrontKey)
 	l.End()
 	l.Restart()
@@ -185,7 +196,8 @@ func TestARestartWithCheckpointsReadsListsOnly(t *testing.T) {
 	mark = l.Mark()
 	l.Edit("web", lab.ToNew)
 	l.Settle(lab.FrontKey)
-	if r := deepReads(l.Reads(mark)); !slices.Contains(r, "DescribeRules") || !slices.Contains(l.Writes(mark), "CreateRule") {
+	if r := deepReads(l.Reads(mark)); !slices.Contains(r, "DescribeRules") || !slices.Contains(l.Writes(mark),
+		"CreateRule") {
 		t.Errorf("the edit read %v and wrote %v", r, l.Writes(mark))
 	}
 	mark = l.Mark()
@@ -202,7 +214,8 @@ func TestARestartReadsNoTagsOfLoadBalancersOfOthersThatTheLastLeaderKnew(t *test
 		end   func(l *lab.Lab)
 		reads int // of tags
 	}{
-		"ended": {end: (*lab.Lab).End}, "killed": {end: func(l *lab.Lab) { l.Must(l.Checkpointer.Flush(t.Context())) }, reads: 1},
+		"ended": {end: (*lab.Lab).End}, "killed": {end: func(l *lab.Lab) { l.Must(l.Checkpointer.Flush(t.Context())) },
+			reads: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -252,9 +265,11 @@ func TestWhatChangedBetweenProcessesIsReadBeforeAnythingIsDeleted(t *testing.T) 
 	l.Settle(lab.FrontKey)
 	l.End()
 	// Nobody runs. A member goes, and another rule stands in AWS than the checkpoint says.
-	listeners, err := l.Sim.Balancing.DescribeListeners(l.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
+	listeners, err := l.Sim.Balancing.DescribeListeners(l.Context(), &elbv2.DescribeListenersInput{
+		LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
 	l.Must(err)
-	rules, err := l.Sim.Balancing.DescribeRules(l.Context(), &elbv2.DescribeRulesInput{ListenerArn: listeners.Listeners[0].ListenerArn})
+	rules, err := l.Sim.Balancing.DescribeRules(l.Context(), &elbv2.DescribeRulesInput{
+		ListenerArn: listeners.Listeners[0].ListenerArn})
 	l.Must(err)
 	_, err = l.Sim.Balancing.DeleteRule(l.Context(), &elbv2.DeleteRuleInput{RuleArn: rules.Rules[0].RuleArn})
 	l.Must(err)
@@ -291,7 +306,8 @@ func TestTargetsThatChangedBetweenProcessesFollowWithoutAnyRead(t *testing.T) {
 		stop  func(*lab.Lab)
 		reads bool
 	}{"by a signal": {(*lab.Lab).End, false}, "by a crash": {(*lab.Lab).Crash, true}} {
-		l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+			lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 		l.Create(lab.Pods("a", "10.0.128.50", "10.0.128.51")...)
 		l.Settle(lab.Key("web"))
 		arn := l.Sim.Resources().TargetGroups[0].ARN
@@ -322,14 +338,16 @@ func TestTargetsAddedAndRemovedWhileNoControllerRanFollowWithinTwoSecondsOfTheSt
 	for end, stop := range map[string]func(*lab.Lab){"by a signal": (*lab.Lab).End, "by a crash": (*lab.Lab).Crash} {
 		t.Run("ended "+end, func(t *testing.T) {
 			t.Parallel()
-			l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+				lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 			l.Create(lab.Pods("a", "10.0.128.50", "10.0.128.51")...)
 			l.Settle(lab.Key("web"))
 			arn := l.Sim.Resources().TargetGroups[0].ARN
 			stop(l)
 			slice := &discoveryv1.EndpointSlice{}
 			l.Must(l.Client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "web-a"}, slice))
-			for _, o := range lab.Pods("a", "10.0.128.51", "10.0.128.52")[1:] { // a pod of each name is there, with the address of before
+			// a pod of each name is there, with the address of before
+			for _, o := range lab.Pods("a", "10.0.128.51", "10.0.128.52")[1:] {
 				l.Must(l.Client.Delete(l.Context(), o))
 				l.Create(o)
 			}
@@ -357,7 +375,8 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	const planted = "s3cr3t-of-the-client"
 	secret := stack.NewSecret(planted, "key")
 	id := stack.NewSecret("id-of-the-client", "")
-	oidc := &stack.AuthenticateOIDC{Issuer: "https://idp.example.com", ClientID: id, ClientSecret: secret, SecretName: "shop/idp"}
+	oidc := &stack.AuthenticateOIDC{Issuer: "https://idp.example.com", ClientID: id, ClientSecret: secret,
+		SecretName: "shop/idp"}
 	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "1"}
 	m := &compile.Memory{Good: map[diag.Object]intent.Member{object: {
 		Object:       object,
@@ -383,17 +402,19 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	}
 }
 
-// TestDamagedCheckpointsCostReadsOnly ends a controller, damages what it left, mixes it with what was left before, edits meanwhile, and starts
-// another one: in the end a controller that knows nothing finds nothing to do.
+// TestDamagedCheckpointsCostReadsOnly ends a controller, damages what it left, mixes it with what was left before,
+// edits meanwhile, and starts another one: in the end a controller that knows nothing finds nothing to do.
 func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(4, 12)) { //nolint:gosec // small
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // nothing to guess
-			l := lab.NewKeeper(t, append(lab.Pair(nil), lab.Service("new"), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+			l := lab.NewKeeper(t, append(lab.Pair(nil), lab.Service("new"), lab.Service("web"),
+				lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 			l.Create(lab.Pods("a", "10.0.128.50")...)
-			l.Create(lab.Ingress("alone", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}, "web"))
+			l.Create(lab.Ingress("alone", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"},
+				"web"))
 			keys := []stack.Key{lab.FrontKey, lab.Key("alone")}
 			l.Settle(keys...)
 			l.Crash()
@@ -443,26 +464,40 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 	for n := range 1000 {
 		name := fmt.Sprintf("shop-%d/web-%d", n%50, n)
 		arn := func(kind string, i int) string {
-			return fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:111122223333:%s/app/k8s-shop-web%d/%016x/%016x", kind, n, n*7919, i*104729+n)
+			return fmt.Sprintf("arn:aws:elasticloadbalancing:us-west-2:111122223333:%s/app/k8s-shop-web%d/%016x/%016x", kind, n,
+				n*7919, i*104729+n)
 		}
 		lb, listener := arn("loadbalancer", 0), arn("listener", 1)
 		d := inventory.Snapshot{
-			Listeners:  map[string][]awsop.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
+			Listeners: map[string][]awsop.Listener{
+				lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{
+					arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
 			Rules:      map[string][]awsop.Rule{listener: nil},
 			Attributes: map[string]map[string]string{},
 		}
 		m := intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name, UID: fmt.Sprint(n)}}
 		for i := range 10 {
 			tg := arn("targetgroup", 10+i)
-			d.Attributes[tg] = map[string]string{"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false", "load_balancing.algorithm.type": "round_robin"}
-			rule := stack.Rule{ID: fmt.Sprintf("443:%d", i), Order: int32(i), Listener: stack.Literal(stack.KindListener, listener), Tags: map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": name}}
-			rule.Conditions = []stack.Condition{{Field: stack.HostHeader, Values: []string{fmt.Sprintf("host-%d-%d.example.com", n, i)}}, {Field: stack.PathPattern, Values: []string{fmt.Sprintf("/path/%d/*", i)}}}
-			rule.Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)}}}}}
-			d.Rules[listener] = append(d.Rules[listener], awsop.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
-			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object, ServiceName: fmt.Sprint("svc-", i)}}}}}})
+			d.Attributes[tg] = map[string]string{"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false",
+				"load_balancing.algorithm.type": "round_robin"}
+			rule := stack.Rule{ID: fmt.Sprintf("443:%d", i), Order: int32(i), Listener: stack.Literal(stack.KindListener,
+				listener), Tags: map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": name}}
+			rule.Conditions = []stack.Condition{
+				{Field: stack.HostHeader, Values: []string{fmt.Sprintf("host-%d-%d.example.com", n, i)}},
+				{Field: stack.PathPattern, Values: []string{fmt.Sprintf("/path/%d/*", i)}}}
+			rule.Actions = []stack.Action{
+				{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{
+					{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)}}}}}
+			d.Rules[listener] = append(d.Rules[listener], awsop.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1),
+				Rule: rule})
+			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{
+				{Type: stack.ActionForward, Backends: []intent.Backend{
+					{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object,
+						ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
 		l.Checkpointer.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
-		l.Checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{m.Object: m}})
+		l.Checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{
+			m.Object: m}})
 	}
 	l.End()
 	largest, entries := 0, 0
@@ -500,9 +535,11 @@ func TestOnlyAnEditThatChangesTheLoadBalancerBringsItsVerificationForward(t *tes
 		i.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = "idle_timeout.timeout_seconds=75"
 	})
 	step("an edit", 1)
-	listeners, err := l.Sim.Balancing.DescribeListeners(l.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
+	listeners, err := l.Sim.Balancing.DescribeListeners(l.Context(), &elbv2.DescribeListenersInput{
+		LoadBalancerArn: &l.Sim.Resources().LoadBalancers[0].ARN})
 	l.Must(err)
-	_, err = l.Sim.Balancing.DeleteListener(l.Context(), &elbv2.DeleteListenerInput{ListenerArn: listeners.Listeners[0].ListenerArn})
+	_, err = l.Sim.Balancing.DeleteListener(l.Context(), &elbv2.DeleteListenerInput{
+		ListenerArn: listeners.Listeners[0].ListenerArn})
 	l.Must(err)
 	_, err = l.Inventory.Reread(l.Context(), lab.FrontKey)
 	l.Must(err)

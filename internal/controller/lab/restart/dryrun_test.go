@@ -64,7 +64,8 @@ func TestADryRunOfWhatIsDeployedReportsItsPlanRightAfterARestart(t *testing.T) {
 		if waits := l.Told("b", "SettingsWait"); waits != test.edited {
 			t.Errorf("%s: the other one waits: %v: %s", test.name, waits, strings.Join(l.Events, "\n"))
 		}
-		if got, want := l.Writes(mark), []string{"CreateRule", "CreateTargetGroup"}; !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+		if got, want := l.Writes(mark), []string{"CreateRule", "CreateTargetGroup"}; !slices.Equal(
+			slices.Sorted(slices.Values(got)), want) {
 			t.Errorf("%s: written: %v, want %v for the other one", test.name, got, want)
 		}
 	}

@@ -41,14 +41,18 @@ func TestWhatARestrictedCacheDoesNotShowIsUnknown(t *testing.T) {
 		live       func(client.Client) client.Reader
 		want       []string
 	}{
-		"a binding of another namespace may need the rules":                     {true, func(c client.Client) client.Reader { return c }, []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}},
-		"the API server does not tell of other namespaces":                      {false, unlistable, []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}},
-		"the API server tells that no binding of another namespace needs rules": {false, func(c client.Client) client.Reader { return c }, []string{lab.Peer + " 8080-8080"}},
+		"a binding of another namespace may need the rules": {
+			true, func(c client.Client) client.Reader { return c }, []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}},
+		"the API server does not tell of other namespaces": {
+			false, unlistable, []string{lab.Peer + " 8080-8080", lab.Peer + " 9090-9090"}},
+		"the API server tells that no binding of another namespace needs rules": {
+			false, func(c client.Client) client.Reader { return c }, []string{lab.Peer + " 8080-8080"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-			b, other := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
+			b, other := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP),
+				lab.Binding(l.OtherGroup(), v1beta1.TargetTypeIP)
 			other.Namespace, other.Name, other.UID = "pay", "other", "uid-other"
 			if !c.networking {
 				other.Spec.Networking = nil
@@ -78,7 +82,8 @@ func TestARestrictedControllerNeverDeletesTheSharedBackendGroup(t *testing.T) {
 
 func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	i := lab.Ingress("web", nil, "web")
 	l.Create(append(lab.Pods("a", "10.0.128.50"), i)...)
 	l.Settle(lab.Key("web"))
@@ -87,8 +92,10 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 		t.Fatal("no backend group is made")
 	}
 	database := l.SecurityGroup("database") // a user's, which lets the load balancers in
-	_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
+	_, err := l.Sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
 	l.Must(err)
 	l.Must(l.Client.Delete(t.Context(), i))
 	l.Settle(lab.Key("web"))
@@ -115,8 +122,10 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	if attempts < 8 || attempts > 16 {
 		t.Errorf("%d attempts in an hour", attempts)
 	}
-	_, err = l.Sim.Compute.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
+	_, err = l.Sim.Compute.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{
+		GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
 	l.Must(err)
 	if pause := backend.Look(t.Context()); pause != 0 || slices.Contains(l.Left(), "security group "+group) {
 		t.Errorf("it is not deleted when nothing refers to it any more: next look after %v, left %v", pause, l.Left())
@@ -132,9 +141,11 @@ func TestATargetGroupThatABindingOfAnUnseenNamespaceServesIsNotEmptied(t *testin
 				l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 				arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
 				older, b := lab.Binding(arn, v1beta1.TargetTypeIP), lab.Binding(arn, v1beta1.TargetTypeIP)
-				older.Namespace, older.Name, older.UID, older.CreationTimestamp = "pay", "other", "uid-other", metav1.NewTime(time.Unix(1, 0))
+				older.Namespace, older.Name, older.UID, older.CreationTimestamp = "pay", "other", "uid-other",
+					metav1.NewTime(time.Unix(1, 0))
 				b.Finalizers, b.CreationTimestamp = []string{naming.BindingFinalizer}, metav1.NewTime(time.Unix(2, 0))
-				_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
+				_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+					Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
 				l.Must(err)
 				l.Create(append(lab.Pods("a", "10.0.128.50"), b, older)...)
 				live := client.Reader(l.Client)

@@ -20,11 +20,14 @@ import (
 
 const hiddenRemedy = "list ingresses.networking.k8s.io in all namespaces"
 
-// hiddenLab is group front of Ingress shop/web and, if theirs is set, pay/api, made by a controller that sees all namespaces.
+// hiddenLab is group front of Ingress shop/web and, if theirs is set, pay/api, made by a controller that sees all
+// namespaces.
 func hiddenLab(t *testing.T, theirs map[string]string) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1")}, lab.Pods("a", "10.0.128.50"),
-		lab.GroupMember("shop", "web", 0, map[string]string{"inbound-cidrs": "10.0.0.0/8"}))...)
+	l := lab.New(t, account.Profile{},
+		slices.Concat([]client.Object{lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1")},
+			lab.Pods("a", "10.0.128.50"),
+			lab.GroupMember("shop", "web", 0, map[string]string{"inbound-cidrs": "10.0.0.0/8"}))...)
 	if theirs != nil {
 		l.Create(lab.GroupMember("pay", "api", 1, theirs)...)
 	}
@@ -95,7 +98,8 @@ func TestWhatHiddenMembersOfAGroupHaveStaysAndTheRestOfTheirGroupIsEdited(t *tes
 		}{
 			"nothing changes": {map[string]string{"listen-ports": `[{"HTTP": 80}, {"HTTP": 8080}]`}, func(*lab.Lab) {},
 				map[int32][]string{80: {"/api", "/web"}, 8080: {"/api"}}, nil},
-			"a route is edited": {map[string]string{}, func(l *lab.Lab) { change(l, path("/new")) }, map[int32][]string{80: {"/api", "/new"}}, []string{"ModifyRule", "CreateRule", "DeleteRule"}},
+			"a route is edited": {map[string]string{}, func(l *lab.Lab) { change(l, path("/new")) }, map[int32][]string{
+				80: {"/api", "/new"}}, []string{"ModifyRule", "CreateRule", "DeleteRule"}},
 			"a route gets the path of theirs": {map[string]string{}, func(l *lab.Lab) { change(l, path("/api")) },
 				map[int32][]string{80: {"/api", "/api"}}, []string{"CreateRule", "DeleteRule", "ModifyRule"}},
 			"settings are edited": {map[string]string{}, func(l *lab.Lab) {
@@ -103,9 +107,11 @@ func TestWhatHiddenMembersOfAGroupHaveStaysAndTheRestOfTheirGroupIsEdited(t *tes
 				change(l, annotate("scheme", "internet-facing"))
 				change(l, annotate("listen-ports", `[{"HTTP": 81}]`))
 			}, map[int32][]string{80: {"/api", "/web"}}, nil},
-			"the member that is seen goes": {map[string]string{"listen-ports": `[{"HTTP": 80}, {"HTTP": 8080}]`}, func(l *lab.Lab) {
-				l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: lab.Ingress("web", nil).ObjectMeta}))
-			}, map[int32][]string{80: {"/api"}, 8080: {"/api"}}, []string{"DeleteRule", "DeleteTargetGroup", "DeregisterTargets"}},
+			"the member that is seen goes": {map[string]string{"listen-ports": `[{"HTTP": 80}, {"HTTP": 8080}]`},
+				func(l *lab.Lab) {
+					l.Must(l.Client.Delete(l.Context(), &networkingv1.Ingress{ObjectMeta: lab.Ingress("web", nil).ObjectMeta}))
+				}, map[int32][]string{80: {"/api"}, 8080: {"/api"}}, []string{"DeleteRule", "DeleteTargetGroup",
+					"DeregisterTargets"}},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				t.Parallel()
@@ -128,10 +134,12 @@ func TestWhatHiddenMembersOfAGroupHaveStaysAndTheRestOfTheirGroupIsEdited(t *tes
 					}
 				}
 				after := l.Sim.Resources()
-				if len(after.LoadBalancers) != 1 || after.LoadBalancers[0].ARN != before.LoadBalancers[0].ARN || len(after.SecurityGroups) != len(before.SecurityGroups) {
+				if len(after.LoadBalancers) != 1 || after.LoadBalancers[0].ARN != before.LoadBalancers[0].ARN ||
+					len(after.SecurityGroups) != len(before.SecurityGroups) {
 					t.Errorf("load balancers %+v", after.LoadBalancers)
 				}
-				if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.UnseenMembers)+"]") || !strings.Contains(told, view.told) {
+				if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.UnseenMembers)+"]") ||
+					!strings.Contains(told, view.told) {
 					t.Errorf("told:\n%s", told)
 				}
 				if l.Get(&networkingv1.Ingress{}, "web") == (what == "the member that is seen goes") {
@@ -142,7 +150,8 @@ func TestWhatHiddenMembersOfAGroupHaveStaysAndTheRestOfTheirGroupIsEdited(t *tes
 	}
 }
 
-// TestAGroupWithoutHiddenMembersIsServedWhole does, with a view of one namespace, what a controller with a view of all does.
+// TestAGroupWithoutHiddenMembersIsServedWhole does, with a view of one namespace, what a controller with a view of all
+// does.
 func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ other func(l *lab.Lab) }{
@@ -153,7 +162,9 @@ func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 			o[1].SetFinalizers([]string{"group.ingress.k8s.aws/other"})
 			l.Create(o...)
 		}},
-		"an Ingress of another namespace never was served": {func(l *lab.Lab) { l.Create(lab.GroupMember("pay", "api", 1, nil)...) }},
+		"an Ingress of another namespace never was served": {func(l *lab.Lab) {
+			l.Create(lab.GroupMember("pay", "api", 1, nil)...)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,8 +191,10 @@ func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 				calls := l.Mark() - mark
 				l.Must(l.Client.Delete(t.Context(), &networkingv1.Ingress{ObjectMeta: lab.Ingress("web", nil).ObjectMeta}))
 				l.Settle(lab.FrontGroup)
-				if lbs := l.Sim.Resources().LoadBalancers; len(lbs) > 0 || strings.Contains(strings.Join(l.Events, "\n"), string(diag.UnseenMembers)) {
-					t.Errorf("restricted %v: %d load balancers are left, told:\n%s", restricted, len(lbs), strings.Join(l.Events, "\n"))
+				if lbs := l.Sim.Resources().LoadBalancers; len(lbs) > 0 || strings.Contains(strings.Join(l.Events, "\n"),
+					string(diag.UnseenMembers)) {
+					t.Errorf("restricted %v: %d load balancers are left, told:\n%s", restricted, len(lbs),
+						strings.Join(l.Events, "\n"))
 				}
 				return int(calls)
 			}
@@ -197,7 +210,8 @@ func TestAGroupWithoutALoadBalancerIsMadeThoughMembersAreHidden(t *testing.T) {
 	for name, view := range views() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class()}, lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("pay", "api", 1, nil))...)
+			l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class()}, lab.GroupMember("shop", "web", 0,
+				nil), lab.GroupMember("pay", "api", 1, nil))...)
 			l.Restrict("shop", view.live(l.Client))
 			l.Settle(lab.FrontGroup)
 			if got := paths(l); !maps.EqualFunc(got, map[int32][]string{80: {"/web"}}, slices.Equal) {

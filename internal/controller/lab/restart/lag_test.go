@@ -70,8 +70,8 @@ func TestStacksOfThisProcessAreLetGoWithoutAnotherLook(t *testing.T) {
 	}
 }
 
-// TestABindingStaysWhoseTargetGroupTheListsOfAStartMiss restarts the controller a moment after it has sent the requests of an Ingress to
-// another Service: deleting the binding would deregister the targets that serve.
+// TestABindingStaysWhoseTargetGroupTheListsOfAStartMiss restarts the controller a moment after it has sent the requests
+// of an Ingress to another Service: deleting the binding would deregister the targets that serve.
 func TestABindingStaysWhoseTargetGroupTheListsOfAStartMiss(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, lab.Lagging(), lab.Class(), lab.Service("web"), lab.Service("new"), lab.Ingress("front", nil, "web"))

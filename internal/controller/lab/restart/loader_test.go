@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target group, which nobody
-// wants any more when the next one begins.
+// TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target
+// group, which nobody wants any more when the next one begins.
 func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, lab.Lagging(), lab.Class(), lab.Service("web"), lab.Service("new"), lab.Ingress("front", nil, "web"))
@@ -25,7 +25,8 @@ func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T
 		i.Spec.DeepCopyInto(&before)
 		lab.ToNew(i)
 	})
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "end", Action: "CreateTargetGroup", Lose: true, Times: 1}) // the process ends before the answer
+	// the process ends before the answer
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "end", Action: "CreateTargetGroup", Lose: true, Times: 1})
 	l.Must(err)
 	if _, err := l.Round(lab.Key("front")); err == nil {
 		t.Fatal("nothing was lost")
@@ -47,10 +48,12 @@ func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T
 	}
 }
 
-// TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went between two leaders.
+// TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went
+// between two leaders.
 func TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook(t *testing.T) {
 	t.Parallel()
-	l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Ingress("other", nil, "web"))
+	l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Ingress("other", nil, "web"))
 	l.Settle(lab.Key("front"), lab.Key("other"))
 	l.Crash()
 	l.Remove("front")
@@ -82,7 +85,8 @@ func TestStacksThatWentBetweenProcessesAreForgottenAfterTheSecondLook(t *testing
 func TestDeletionsAfterTheSecondLookMakeNoListsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	for looked, want := range map[bool]bool{true: false, false: true} {
-		l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Ingress("other", nil, "web"))
+		l := lab.NewKeeper(t, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+			lab.Ingress("other", nil, "web"))
 		l.Settle(lab.Key("front"), lab.Key("other"))
 		l.End()
 		l.Restart()
@@ -100,7 +104,8 @@ func TestDeletionsAfterTheSecondLookMakeNoListsOfTheirOwn(t *testing.T) {
 		if _, by := l.Counts(mark); by["DescribeTargetGroups"] > 0 != want {
 			t.Errorf("looked %t: %v", looked, by)
 		}
-		if n := len(l.Sim.Resources().LoadBalancers); n > 0 || l.Get(&networkingv1.Ingress{}, "front") || l.Get(&networkingv1.Ingress{}, "other") {
+		if n := len(l.Sim.Resources().LoadBalancers); n > 0 || l.Get(&networkingv1.Ingress{}, "front") ||
+			l.Get(&networkingv1.Ingress{}, "other") {
 			t.Errorf("looked %t: %d load balancers are left", looked, n)
 		}
 	}
@@ -130,7 +135,8 @@ func TestASecondLookThatFailsIsTriedAgain(t *testing.T) {
 func TestASecondLookThatIsDeniedEndsWhileNothingAsksForLoadBalancers(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeLoadBalancers", Code: "AccessDenied", Status: 403, Message: "not authorized"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "DescribeLoadBalancers", Code: "AccessDenied", Status: 403,
+		Message: "not authorized"})
 	l.Must(err)
 	if again := l.Loader().Verify(t.Context()); again != 0 {
 		t.Errorf("nothing asks for load balancers, and it is looked again in %v", again)

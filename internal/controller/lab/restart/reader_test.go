@@ -36,7 +36,8 @@ func clientOf(t *testing.T, objs ...client.Object) client.WithWatch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{},
+		bindingpass.SlicesByService, bindingpass.ServiceOfSlice).Build()
 }
 
 func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
@@ -77,17 +78,21 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 // ipBinding is a binding of shop to a Service of that name, for ip targets.
 func ipBinding(service string) *v1beta1.TargetGroupBinding {
 	ip := v1beta1.TargetTypeIP
-	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{
-		ServiceRef: v1beta1.ServiceReference{Name: service, Port: intstr.FromInt32(80)}, TargetType: &ip, IPAddressType: ptr.To(v1beta1.IPAddressTypeIPv4),
-	}}
+	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: v1beta1.TargetGroupBindingSpec{
+			ServiceRef: v1beta1.ServiceReference{Name: service, Port: intstr.FromInt32(80)}, TargetType: &ip,
+			IPAddressType: ptr.To(v1beta1.IPAddressTypeIPv4),
+		}}
 }
 
 // unproven are answers of the API server that do not say that an object is missing.
 var unproven = map[string]error{
-	"a time-out":                context.DeadlineExceeded,
-	"forbidden":                 apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "web", errors.New("no such right")),
-	"a kind that is not served": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{Resource: "services"}, "web", "404 page not found", 0, true),
-	"no connection":             errors.New("dial tcp: connection refused"),
+	"a time-out": context.DeadlineExceeded,
+	"forbidden": apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "web",
+		errors.New("no such right")),
+	"a kind that is not served": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{
+		Resource: "services"}, "web", "404 page not found", 0, true),
+	"no connection": errors.New("dial tcp: connection refused"),
 }
 
 // answering is an API server whose reads of single objects and EndpointSlices end with an error.
@@ -109,7 +114,8 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 	t.Parallel()
 	empty, service := clientOf(t), clientOf(t, lab.Service("web"))
 	for what, answer := range unproven {
-		for _, kind := range []objects.Kind{objects.Service, objects.IngressClass, objects.IngressClassParams, objects.Namespace} {
+		for _, kind := range []objects.Kind{objects.Service, objects.IngressClass, objects.IngressClassParams,
+			objects.Namespace} {
 			v := objects.New(reads.NewCacheReader(t.Context(), empty, answering(empty, answer)))
 			switch kind {
 			case objects.Service:
@@ -127,7 +133,8 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
 			b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
-			if of, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || of.Known || len(of.Endpoints)+len(of.Found) > 0 {
+			if of, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || of.Known || len(of.Endpoints)+
+				len(of.Found) > 0 {
 				t.Errorf("%s for %s: %+v", what, where, of)
 			}
 		}
@@ -136,9 +143,10 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 
 func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
 	t.Parallel()
-	failing := interceptor.NewClient(clientOf(t, lab.Class()), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-		return errors.New("the cache has not started")
-	}})
+	failing := interceptor.NewClient(clientOf(t, lab.Class()), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("the cache has not started")
+		}})
 	v := objects.New(reads.NewCacheReader(t.Context(), failing, nil))
 	if classes := v.IngressClasses(); len(classes) > 0 || v.Err() == nil {
 		t.Errorf("%d classes, %v", len(classes), v.Err())
@@ -146,16 +154,17 @@ func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
 	l := lab.New(t, account.Profile{}, lab.Pair(nil)...)
 	l.Settle(lab.FrontKey)
 	mark := l.Mark()
-	l.Ingresses.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-		return errors.New("the cache has not started")
-	}})
+	l.Ingresses.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("the cache has not started")
+		}})
 	if _, err := l.Ingresses.Reconcile(t.Context(), lab.FrontKey); err == nil || len(l.Writes(mark)) > 0 {
 		t.Errorf("a pass ends with %v and wrote %v", err, l.Writes(mark))
 	}
 }
 
-// TestTargetsStayWhileTheirServiceCannotBeLookedFor has a cache that lacks a Service, or its EndpointSlices, and an API server that
-// does not answer, and then answers.
+// TestTargetsStayWhileTheirServiceCannotBeLookedFor has a cache that lacks a Service, or its EndpointSlices, and an API
+// server that does not answer, and then answers.
 func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"Service", "EndpointSlice"} {
@@ -173,7 +182,8 @@ func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
 				mark := l.Mark()
 				whole := l.Client.(client.WithWatch)
 				l.Bound.Client = interceptor.NewClient(whole, interceptor.Funcs{
-					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+						opts ...client.GetOption) error {
 						if _, ok := o.(*corev1.Service); ok && missing == "Service" {
 							return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
 						}

@@ -14,16 +14,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAPassWhoseFactsWereKnownGoesOnWhileEC2Hangs edits an Ingress after the time of all that was asked of EC2 is over, while EC2 does
-// not answer: the edit is carried out at once, and a later pass rests on what EC2 says then.
+// TestAPassWhoseFactsWereKnownGoesOnWhileEC2Hangs edits an Ingress after the time of all that was asked of EC2 is over,
+// while EC2 does not answer: the edit is carried out at once, and a later pass rests on what EC2 says then.
 func TestAPassWhoseFactsWereKnownGoesOnWhileEC2Hangs(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"security-groups": "demo-web"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Ingress("web", map[string]string{"security-groups": "demo-web"}, "web"))
 	l.Moment = 20 * time.Millisecond
 	l.Restart()
 	l.Settle(lab.Key("web"))
 	l.Clock.Advance(time.Hour)
-	reads := []string{"DescribeSubnets", "DescribeRouteTables", "DescribeSecurityGroups", "DescribeVpcs", "DescribeAvailabilityZones"}
+	reads := []string{"DescribeSubnets", "DescribeRouteTables", "DescribeSecurityGroups", "DescribeVpcs",
+		"DescribeAvailabilityZones"}
 	const hangs = 24 * time.Hour
 	for _, action := range reads {
 		_, err := l.Sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Latency: hangs})
@@ -58,16 +60,20 @@ func TestAPassWhoseFactsWereKnownGoesOnWhileEC2Hangs(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingFromAnOldAnswerIsReadBeforeItIsReported names a security group that was made after the groups were listed.
+// TestWhatIsMissingFromAnOldAnswerIsReadBeforeItIsReported names a security group that was made after the groups were
+// listed.
 func TestWhatIsMissingFromAnOldAnswerIsReadBeforeItIsReported(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"security-groups": "demo-web"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+		lab.Ingress("web", map[string]string{"security-groups": "demo-web"}, "web"))
 	l.Moment = time.Nanosecond // every answer past its lifetime serves on
 	l.Restart()
 	l.Settle(lab.Key("web"))
 	l.Clock.Advance(30 * time.Minute)
-	_, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("new"), Description: aws.String("new"), VpcId: aws.String("vpc-0a1de000000000001"),
-		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("new")}}}}})
+	_, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("new"),
+		Description: aws.String("new"), VpcId: aws.String("vpc-0a1de000000000001"),
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup,
+			Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("new")}}}}})
 	l.Must(err)
 	web := &networkingv1.Ingress{}
 	l.Get(web, "web")

@@ -18,8 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// unreadLab has a group whose members name a certificate and have one found by host, with named security groups and subnets; an Ingress with a
-// range of clients; and a network load balancer. hangs is the operation that does not answer in time.
+// unreadLab has a group whose members name a certificate and have one found by host, with named security groups and
+// subnets; an Ingress with a range of clients; and a network load balancer. hangs is the operation that does not answer
+// in time.
 func unreadLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 	t.Helper()
 	hangs = &atomic.Pointer[string]{}
@@ -40,7 +41,8 @@ func unreadLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
 		maps.Copy(out, more)
 		return out
 	}
-	a := lab.Ingress("a", https(map[string]string{"certificate-arn": lab.ExampleCertificate, "security-groups": "demo-web", "subnets": "demo-public-a,demo-public-b"}), "s0")
+	a := lab.Ingress("a", https(map[string]string{"certificate-arn": lab.ExampleCertificate, "security-groups": "demo-web",
+		"subnets": "demo-public-a,demo-public-b"}), "s0")
 	a.Spec.Rules[0].Host = "www.example.com"
 	b := lab.Ingress("b", https(nil), "s1")
 	b.Spec.Rules[0].Host = lab.WildcardHost
@@ -58,7 +60,8 @@ var unreadEdits = map[string]func(l *lab.Lab){
 	},
 	"another path": func(l *lab.Lab) {
 		l.Edit("a", func(i *networkingv1.Ingress) {
-			i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths, lab.Ingress("x", nil, "s1").Spec.Rules[0].HTTP.Paths...)
+			i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths,
+				lab.Ingress("x", nil, "s1").Spec.Rules[0].HTTP.Paths...)
 		})
 	},
 	"another port": func(l *lab.Lab) {
@@ -74,14 +77,17 @@ var unreadEdits = map[string]func(l *lab.Lab){
 	"a tag of a load": func(l *lab.Lab) { l.Annotate("plain", "tags", "team=shop") },
 }
 
-// TestAFailedReadTakesNothingAway has each read fail in each way while an edit is carried out: what serves before and after the edit serves
-// meanwhile, and the edit is in effect once the read works again. LBC_EVERY_FAULT tries every edit.
+// TestAFailedReadTakesNothingAway has each read fail in each way while an edit is carried out: what serves before and
+// after the edit serves meanwhile, and the edit is in effect once the read works again. LBC_EVERY_FAULT tries every
+// edit.
 func TestAFailedReadTakesNothingAway(t *testing.T) {
 	t.Parallel()
-	lab.Unread{Lab: unreadLab, Keys: unreadKeys, Edits: unreadEdits, Of: map[string][]string{"acm:ListCertificates": {"another certificate", "a redirect"}}}.Test(t)
+	lab.Unread{Lab: unreadLab, Keys: unreadKeys, Edits: unreadEdits, Of: map[string][]string{
+		"acm:ListCertificates": {"another certificate", "a redirect"}}}.Test(t)
 }
 
-// TestADeniedListDetachesNoCertificate is the situation of the README's example: one member names its certificate, another one has its own found.
+// TestADeniedListDetachesNoCertificate is the situation of the README's example: one member names its certificate,
+// another one has its own found.
 func TestADeniedListDetachesNoCertificate(t *testing.T) {
 	t.Parallel()
 	l, _ := unreadLab(t)
@@ -114,7 +120,8 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 		t.Errorf("the listener has %v, had %v", now, before)
 	}
 	said := strings.Join(l.Events, "\n")
-	if !strings.Contains(said, "acm:ListCertificates") || !strings.Contains(said, "keeps its current certificates") || strings.Contains(said, "is put back") {
+	if !strings.Contains(said, "acm:ListCertificates") || !strings.Contains(said, "keeps its current certificates") ||
+		strings.Contains(said, "is put back") {
 		t.Error(said)
 	}
 	l.Sim.Gate.ClearFaults()
@@ -133,7 +140,8 @@ func TestACertificateThatAWSRefusesReplacesNone(t *testing.T) {
 	t.Parallel()
 	l, _ := unreadLab(t)
 	mark := l.Mark()
-	l.Annotate("a", "certificate-arn", "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-00000000dead")
+	l.Annotate("a", "certificate-arn",
+		"arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-00000000dead")
 	l.PassWith(5*time.Minute, unreadKeys...)
 	if writes := l.Writes(mark); slices.Contains(writes, "RemoveListenerCertificates") {
 		t.Errorf("%v", writes)

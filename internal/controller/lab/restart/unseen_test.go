@@ -34,7 +34,8 @@ const theirTarget = "10.0.128.77:8080"
 // registerTheirs registers a target as the binding of another namespace does.
 func registerTheirs(l *lab.Lab, arn string) {
 	l.Helper()
-	_, err := l.Sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
+	_, err := l.Sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn),
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
 	l.Must(err)
 }
 
@@ -47,7 +48,8 @@ func move(l *lab.Lab, from, to string) {
 	l.Create(lab.Pods("a", to)...)
 }
 
-// unseenLab is a user's target group with a binding of ours and a target of another namespace's binding; keeps has checkpoints kept.
+// unseenLab is a user's target group with a binding of ours and a target of another namespace's binding; keeps has
+// checkpoints kept.
 func unseenLab(t *testing.T, keeps bool) (l *lab.Lab, arn string) {
 	t.Helper()
 	l = lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
@@ -66,17 +68,21 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 		change func(l *lab.Lab)
 		want   []string
 	}{
-		"it serves":     {func(*lab.Lab) {}, []string{"10.0.128.50:8080", theirTarget}},
-		"its pod moves": {func(l *lab.Lab) { move(l, "10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
+		"it serves": {func(*lab.Lab) {}, []string{"10.0.128.50:8080", theirTarget}},
+		"its pod moves": {func(l *lab.Lab) { move(l, "10.0.128.50", "10.0.128.51") },
+			[]string{"10.0.128.51:8080", theirTarget}},
 		"its pod moves, and what is registered is read again": {func(l *lab.Lab) {
 			l.Bound.Registry.Invalidate(registrar.Group{ARN: l.Sim.Resources().TargetGroups[0].ARN})
 			l.Settle()
 			move(l, "10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},
-		"it goes": {func(l *lab.Lab) { l.Must(l.Client.Delete(l.Context(), lab.Binding("", v1beta1.TargetTypeIP))) }, []string{theirTarget}},
+		"it goes": {func(l *lab.Lab) {
+			l.Must(l.Client.Delete(l.Context(), lab.Binding("", v1beta1.TargetTypeIP)))
+		}, []string{theirTarget}},
 		"the right is given": {func(l *lab.Lab) {
 			arn := l.Sim.Resources().TargetGroups[0].ARN
-			_, err := l.Sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78"), Port: aws.Int32(8080)}}})
+			_, err := l.Sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn,
+				Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78"), Port: aws.Int32(8080)}}})
 			l.Must(err)
 			l.Bound.Registry.Invalidate(registrar.Group{ARN: arn})
 			l.Elsewhere.Live = l.Client
@@ -88,7 +94,8 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 			l, arn := unseenLab(t, false)
 			l.Restrict("shop", unlistable(l.Client))
 			l.Settle()
-			if again, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "bound"}}); again.RequeueAfter == 0 || err != nil {
+			if again, err := l.Bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{
+				Namespace: "shop", Name: "bound"}}); again.RequeueAfter == 0 || err != nil {
 				t.Errorf("it does not look again: %v, %v", again, err)
 			}
 			c.change(l)
@@ -97,7 +104,8 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 				t.Errorf("targets %v, want %v", got, c.want)
 			}
 			told := strings.Join(l.Events, "\n")
-			if !strings.Contains(told, "["+string(diag.UnseenBindings)+"]") || !strings.Contains(told, theirTarget) || !strings.Contains(told, "list targetgroupbindings.elbv2.k8s.aws in all namespaces") {
+			if !strings.Contains(told, "["+string(diag.UnseenBindings)+"]") || !strings.Contains(told, theirTarget) ||
+				!strings.Contains(told, "list targetgroupbindings.elbv2.k8s.aws in all namespaces") {
 				t.Errorf("told:\n%s", told)
 			}
 		})
@@ -106,7 +114,8 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 
 func TestATargetGroupOfAStackOfTheWatchedNamespaceIsItsBindingsAlone(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("front"))
 	arn := l.Served()
@@ -128,12 +137,17 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 		before func(l *lab.Lab) // has the earlier process run
 		want   []string
 	}{
-		"it saw the same namespace": {func(l *lab.Lab) { l.Restrict("shop", unlistable(l.Client)) }, []string{"10.0.128.51:8080", theirTarget}},
-		"it saw another one":        {func(l *lab.Lab) { l.Restrict("shop", unlistable(l.Client)); l.Elsewhere.Namespace = "pay" }, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}},
+		"it saw the same namespace": {func(l *lab.Lab) { l.Restrict("shop", unlistable(l.Client)) },
+			[]string{"10.0.128.51:8080", theirTarget}},
+		"it saw another one": {func(l *lab.Lab) {
+			l.Restrict("shop", unlistable(l.Client))
+			l.Elsewhere.Namespace = "pay"
+		}, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}},
 		"it saw all of them": {func(l *lab.Lab) {
 			l.Restart()
 			l.Must(l.Client.Delete(l.Context(), lab.Binding("", v1beta1.TargetTypeIP)))
-			other := lab.Binding(l.Sim.Resources().TargetGroups[0].ARN, v1beta1.TargetTypeIP) // as a binding of another namespace that it saw
+			// as a binding of another namespace that it saw
+			other := lab.Binding(l.Sim.Resources().TargetGroups[0].ARN, v1beta1.TargetTypeIP)
 			other.Name = "other"
 			l.Settle()
 			l.Create(other)
@@ -208,7 +222,8 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					t.Helper()
 					began := time.Now()
 					list, all := e.List(ctx)
-					if len(list) != seen || all != complete || len(e.Of(ctx, "arn:theirs")) != seen || e.MayNeedRules(ctx) == complete {
+					if len(list) != seen || all != complete || len(e.Of(ctx, "arn:theirs")) != seen ||
+						e.MayNeedRules(ctx) == complete {
 						t.Errorf("%s: %d bindings, complete %v", when, len(list), all)
 					}
 					if took := time.Since(began); took > 0 {
@@ -243,7 +258,11 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := bindingpass.NewOtherNamespaces(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
+		e := bindingpass.NewOtherNamespaces(
+			&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}}, "shop", time.Now, logr.Discard())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = e.Start(ctx) }()

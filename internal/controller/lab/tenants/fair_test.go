@@ -20,7 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect has AWS, or an edit, refuse one thing after the other to a group of two.
+// TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect has AWS, or an edit, refuse one thing after the other
+// to a group of two.
 func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -39,11 +40,13 @@ func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T
 			fault: gate.Fault{Action: "CreateLoadBalancer", Code: "ValidationError"}, warned: []string{"api", "web"},
 		},
 		"the load balancer is refused for what one of them set": {
-			fault: gate.Fault{Action: "CreateLoadBalancer", Code: "ValidationError", Message: "The subnet is not good"}, warned: []string{"api"},
-			api: map[string]string{"subnets": "subnet-0a1de0000000000a1,subnet-0a1de0000000000b1"},
+			fault:  gate.Fault{Action: "CreateLoadBalancer", Code: "ValidationError", Message: "The subnet is not good"},
+			warned: []string{"api"},
+			api:    map[string]string{"subnets": "subnet-0a1de0000000000a1,subnet-0a1de0000000000b1"},
 		},
 		"the target group of one is refused, and the other is served": {
-			fault: gate.Fault{Action: "CreateTargetGroup", Resource: "apisvc", Code: "ValidationError"}, warned: []string{"api"}, succeeded: []string{"web"},
+			fault: gate.Fault{Action: "CreateTargetGroup", Resource: "apisvc", Code: "ValidationError"}, warned: []string{"api"},
+			succeeded: []string{"web"},
 		},
 		"what members share stands because of one": {
 			adopt: func(l *lab.Lab) {
@@ -82,15 +85,18 @@ func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T
 	}
 }
 
-// TestAMemberWhoseFinalizerIsRefusedStopsNoOther has a policy of the cluster refuse every edit of one Ingress of a group.
+// TestAMemberWhoseFinalizerIsRefusedStopsNoOther has a policy of the cluster refuse every edit of one Ingress of a
+// group.
 func TestAMemberWhoseFinalizerIsRefusedStopsNoOther(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Pair(nil)...)
 	refuse := true
 	l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if refuse && o.GetName() == "api" {
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, "api", errors.New("the policy requires an owner"))
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, "api",
+					errors.New("the policy requires an owner"))
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
@@ -102,17 +108,20 @@ func TestAMemberWhoseFinalizerIsRefusedStopsNoOther(t *testing.T) {
 		}
 	}
 	all := strings.Join(l.Events, "\n")
-	if warned, succeeded := l.Whom("Failed"), l.Whom("SuccessfullyReconciled"); !slices.Equal(warned, []string{"api"}) || !slices.Equal(succeeded, []string{"web"}) {
+	if warned, succeeded := l.Whom("Failed"), l.Whom("SuccessfullyReconciled"); !slices.Equal(warned, []string{"api"}) ||
+		!slices.Equal(succeeded, []string{"web"}) {
 		t.Errorf("warned: %v, told of success: %v:\n%s", warned, succeeded, all)
 	}
-	if !strings.Contains(all, "Ingress shop/api FailedAddFinalizer: ") || !strings.Contains(all, "the policy requires an owner") {
+	if !strings.Contains(all, "Ingress shop/api FailedAddFinalizer: ") ||
+		!strings.Contains(all, "the policy requires an owner") {
 		t.Errorf("events:\n%s", all)
 	}
 	web, api := &networkingv1.Ingress{}, &networkingv1.Ingress{}
 	if l.Get(web, "web"); len(web.Status.LoadBalancer.Ingress) != 1 {
 		t.Error("the other member is not served")
 	}
-	if l.Get(api, "api"); len(api.Status.LoadBalancer.Ingress) > 0 || slices.ContainsFunc(l.Left(), func(s string) bool { return strings.Contains(s, "apisvc") }) {
+	if l.Get(api, "api"); len(api.Status.LoadBalancer.Ingress) > 0 ||
+		slices.ContainsFunc(l.Left(), func(s string) bool { return strings.Contains(s, "apisvc") }) {
 		t.Errorf("what nobody would clean up was made: %v", l.Left())
 	}
 	refuse = false
@@ -128,7 +137,8 @@ func TestWhatWaitsForAWSIsNotHeldUpByWhatFails(t *testing.T) {
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("old"), lab.Service("new"),
 		lab.Ingress("web", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}, "old"))
 	l.Settle(lab.Key("web"))
-	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "refused", Action: "ModifyLoadBalancerAttributes", Code: "ValidationError"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "refused", Action: "ModifyLoadBalancerAttributes",
+		Code: "ValidationError"})
 	l.Must(err)
 	web := &networkingv1.Ingress{}
 	l.Get(web, "web")
@@ -161,11 +171,13 @@ func TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgain
 		waits []time.Duration
 	}{
 		"denied": {
-			gate.Fault{Action: "DescribeSubnets", Kind: "denied", Times: 2}, []string{"subnets of the VPC", "allow the controller's role the action", "[AccessDenied]"},
+			gate.Fault{Action: "DescribeSubnets", Kind: "denied", Times: 2}, []string{"subnets of the VPC",
+				"allow the controller's role the action", "[AccessDenied]"},
 			[]time.Duration{time.Minute, 2 * time.Minute, 0},
 		},
 		"not answered": {
-			gate.Fault{Action: "DescribeSubnets", Kind: "unavailable", Times: 2}, []string{"subnets of the VPC", "[AWSUnavailable]"},
+			gate.Fault{Action: "DescribeSubnets", Kind: "unavailable", Times: 2}, []string{"subnets of the VPC",
+				"[AWSUnavailable]"},
 			[]time.Duration{time.Second, 2 * time.Second, 0},
 		},
 	} {

@@ -42,10 +42,12 @@ func (h handled) Do(r *http.Request) (*http.Response, error) {
 func paced(l *lab.Lab) {
 	l.Helper()
 	endpoints := map[string]string{}
-	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM, awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
+	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM,
+		awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
 		endpoints[service] = "http://aws.invalid"
 	}
-	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC, Endpoints: endpoints, Version: "v",
+	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC,
+		Endpoints: endpoints, Version: "v",
 		Transport: func(sdkhttp.Doer) sdkhttp.Doer { return handled{l.Sim.Handler()} }})
 	l.Must(err)
 	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.Clock}))
@@ -56,8 +58,8 @@ func paced(l *lab.Lab) {
 // delays are how long edits took to be in AWS: the slowest one of b, which is alone, and the last one of a.
 type delays struct{ b, last time.Duration }
 
-// rush is a process in a bubble of synctest under AWS's real limits. Its passes over stacks of namespace a only read and edit one load balancer;
-// those over the others are real ones.
+// rush is a process in a bubble of synctest under AWS's real limits. Its passes over stacks of namespace a only read
+// and edit one load balancer; those over the others are real ones.
 type rush struct {
 	*lab.Lab
 	crowded string // the load balancer of a
@@ -71,16 +73,19 @@ type rush struct {
 // newRush begins a process over a settled load balancer. tenant is that of stacks.
 func newRush(t *testing.T, tenant func(stack.Key) string) *rush {
 	t.Helper()
-	r := &rush{Lab: lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web")), ended: make(chan error, 1), done: map[bool][]time.Time{}}
+	r := &rush{Lab: lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web")),
+		ended: make(chan error, 1), done: map[bool][]time.Time{}}
 	paced(r.Lab)
 	r.Settle(lab.Key("web"))
-	made, err := r.Sim.Balancing.CreateLoadBalancer(t.Context(), &elbv2.CreateLoadBalancerInput{Name: new("a"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
+	made, err := r.Sim.Balancing.CreateLoadBalancer(t.Context(), &elbv2.CreateLoadBalancerInput{
+		Name: new("a"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
 	r.Must(err)
 	r.crowded = *made.LoadBalancers[0].LoadBalancerArn
 	r.Clock.Advance(time.Minute)
 	r.Sim.Gate.SetThrottle(true)
 	r.mark = r.Mark()
-	c := queue.NewController(queue.Options[stack.Key]{Name: t.Name(), Reconciler: r, Workers: 48, Log: logr.Discard(), Tenant: tenant})
+	c := queue.NewController(queue.Options[stack.Key]{Name: t.Name(), Reconciler: r, Workers: 48, Log: logr.Discard(),
+		Tenant: tenant})
 	c.Watch(r.waker.Source())
 	ctx, stop := context.WithCancel(t.Context())
 	r.stop = stop
@@ -94,11 +99,13 @@ func (r *rush) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, 
 	if key.ID.Namespace != "a" {
 		return r.Ingresses.Reconcile(ctx, key)
 	}
-	if _, err := r.Remote.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{r.crowded}}); err != nil {
+	if _, err := r.Remote.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{r.crowded}}); err !=
+		nil {
 		return reconcile.Result{}, err
 	}
-	_, err := r.Remote.ELBV2.ModifyLoadBalancerAttributes(ctx, &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &r.crowded,
-		Attributes: []elbv2types.LoadBalancerAttribute{{Key: new("idle_timeout.timeout_seconds"), Value: new("80")}}})
+	_, err := r.Remote.ELBV2.ModifyLoadBalancerAttributes(ctx, &elbv2.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: &r.crowded,
+		Attributes:      []elbv2types.LoadBalancerAttribute{{Key: new("idle_timeout.timeout_seconds"), Value: new("80")}}})
 	return reconcile.Result{}, err
 }
 
@@ -123,7 +130,8 @@ func (r *rush) pass(d time.Duration) {
 func (r *rush) edit(idle int) {
 	r.Helper()
 	r.Edit("web", func(i *networkingv1.Ingress) {
-		i.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = fmt.Sprintf("idle_timeout.timeout_seconds=%d", idle)
+		i.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = fmt.Sprintf("idle_timeout.timeout_seconds=%d",
+			idle)
 	})
 	r.waker.Wake(queue.Normal, lab.Key("web"))
 }
@@ -170,9 +178,11 @@ func rushed(t *testing.T, many int, tenant func(stack.Key) string) (d delays) {
 	return d
 }
 
-// TestManyEditsOfANamespaceDelayNoOtherNamespace has one namespace edit load balancers hundreds of times, and another one now and then, under AWS's real limits.
+// TestManyEditsOfANamespaceDelayNoOtherNamespace has one namespace edit load balancers hundreds of times, and another
+// one now and then, under AWS's real limits.
 func TestManyEditsOfANamespaceDelayNoOtherNamespace(t *testing.T) { // not parallel: it sets the environment
-	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIALAB0000000000001", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIALAB0000000000001", "AWS_SECRET_ACCESS_KEY": "x",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		t.Setenv(k, v)
 	}
 	const many = 300

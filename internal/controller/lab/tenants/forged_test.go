@@ -26,7 +26,9 @@ func TestForgedInterfaceOpensNoGroup(t *testing.T) {
 	group := l.SecurityGroup("database")
 	database := l.NetworkInterface(group, 0)
 	pods := lab.Pods("a", "10.0.128.50")
-	pods[1].SetAnnotations(map[string]string{bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": "10.0.128.50"}]`, aws.ToString(database.NetworkInterfaceId))})
+	pods[1].SetAnnotations(map[string]string{
+		bindings.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": "10.0.128.50"}]`,
+			aws.ToString(database.NetworkInterfaceId))})
 	l.Create(append(pods, lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
 	l.Settle()
 	if got := l.Admitted(group); len(got) > 0 {
@@ -43,7 +45,8 @@ func TestForgedClaimsDeregisterNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, arn := lab.PrecedingLab(t)
-			l.Create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: naming.ClaimsConfigMap("bound")}, Data: map[string]string{"targets": "10.0.1.77:80"}})
+			l.Create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: naming.ClaimsConfigMap("bound")},
+				Data: map[string]string{"targets": "10.0.1.77:80"}})
 			b := lab.Binding(arn, v1beta1.TargetTypeIP)
 			b.Spec.MultiClusterTargetGroup = true
 			l.Create(b)
@@ -85,19 +88,24 @@ func TestForgedMarksOfBindingDeregisterNothing(t *testing.T) {
 // ofEvil is the stack of Ingress mal/evil alone.
 var ofEvil = stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "mal", Name: "evil"}}
 
-// TestForgedFinalizerChangesNoGroup has an Ingress of another namespace say that it is part of a group, as the controller marks members.
+// TestForgedFinalizerChangesNoGroup has an Ingress of another namespace say that it is part of a group, as the
+// controller marks members.
 func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range map[string]map[string]string{
-		"without a group": {}, "with an invalid group": {"group.name": "Not_A_Group"}, "as a dry run": {"group.name": "front", "dry-run": "true"},
-		"as a misspelt group": {"group.nam": "front"}, "observed": {"ownership": "observed"}, "with a held plan": {"approved-plan": "none"},
+		"without a group": {}, "with an invalid group": {"group.name": "Not_A_Group"}, "as a dry run": {"group.name": "front",
+			"dry-run": "true"},
+		"as a misspelt group": {"group.nam": "front"}, "observed": {"ownership": "observed"}, "with a held plan": {
+			"approved-plan": "none"},
 	} {
 		for when, c := range map[string]struct{ restarts, served bool }{
-			"": {}, ", over a restart": {restarts: true}, ", served by another load balancer": {served: true}, ", served by another one, over a restart": {true, true},
+			"": {}, ", over a restart": {restarts: true}, ", served by another load balancer": {served: true},
+			", served by another one, over a restart": {true, true},
 		} {
 			t.Run(name+when, func(t *testing.T) {
 				t.Parallel()
-				l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class(), lab.Service("more"))...)
+				l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class(),
+					lab.Service("more"))...)
 				l.Settle(lab.FrontGroup)
 				evil := lab.Ingress("evil", annotations, "evil")
 				evil.Namespace, evil.Finalizers = "mal", []string{naming.Finalizer(lab.FrontGroup)}
@@ -126,7 +134,8 @@ func TestForgedFinalizerChangesNoGroup(t *testing.T) {
 					paths.Paths = append(paths.Paths, more)
 				})
 				l.Settle(lab.FrontGroup)
-				if a := l.Account(); c.served == (l.Balancers() == 1) || !strings.Contains(a, "/more") || !c.served && strings.Contains(a, "evil") {
+				if a := l.Account(); c.served == (l.Balancers() == 1) || !strings.Contains(a, "/more") || !c.served &&
+					strings.Contains(a, "evil") {
 					t.Errorf("after the edit:\n%s\n%s", a, strings.Join(l.Events, "\n"))
 				}
 				l.Remove("web")

@@ -21,7 +21,8 @@ func attribute(l *lab.Lab, text string) bool {
 	if len(r.LoadBalancers) != 1 {
 		l.Fatalf("%d load balancers", len(r.LoadBalancers))
 	}
-	out, err := l.Sim.Balancing.DescribeLoadBalancerAttributes(context.Background(), &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &r.LoadBalancers[0].ARN})
+	out, err := l.Sim.Balancing.DescribeLoadBalancerAttributes(context.Background(),
+		&elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &r.LoadBalancers[0].ARN})
 	l.Must(err)
 	for _, a := range out.Attributes {
 		if *a.Key == key {
@@ -33,15 +34,19 @@ func attribute(l *lab.Lab, text string) bool {
 
 // said reports whether an event of an object has a text.
 func said(l *lab.Lab, since int, object, text string) bool {
-	return slices.ContainsFunc(l.Events[since:], func(e string) bool { return strings.HasPrefix(e, object+" ") && strings.Contains(e, text) })
+	return slices.ContainsFunc(l.Events[since:], func(e string) bool {
+		return strings.HasPrefix(e, object+" ") && strings.Contains(e, text)
+	})
 }
 
 // newcomersPolicies are policies that a newcomer may try, by the annotations' names of Ingresses.
 var newcomersPolicies = map[string]map[string]string{
 	"ownership": {"ownership": "observed"}, "shared": {"ownership": "shared", "existing-load-balancer": "payroll"},
-	"adopted": {"ownership": "adopted", "existing-load-balancer": "payroll"}, "existing-load-balancer": {"existing-load-balancer": "payroll"},
+	"adopted": {"ownership": "adopted", "existing-load-balancer": "payroll"}, "existing-load-balancer": {
+		"existing-load-balancer": "payroll"},
 	"approved-plan": {"approved-plan": "none"}, "approved-plan of others": {"approved-plan": "0123456789abcdef"},
-	"replacement-policy": {"replacement-policy": "refuse"}, "drift-policy": {"drift-policy": "ignore"}, "deletion-policy": {"deletion-policy": "Retain"},
+	"replacement-policy": {"replacement-policy": "refuse"}, "drift-policy": {"drift-policy": "ignore"},
+	"deletion-policy":   {"deletion-policy": "Retain"},
 	"delete-duplicates": {"delete-duplicates": "sg-0123456789abcdef0"}, "allow-deletion": {"allow-deletion": "true"},
 }
 
@@ -99,7 +104,8 @@ func TestNewcomersPolicyHoldsItselfOnly(t *testing.T) {
 func TestOldestMembersPolicyHoldsTheGroup(t *testing.T) {
 	t.Parallel()
 	for kind, g := range lab.GroupsOfTwo {
-		for name, policy := range map[string]map[string]string{"ownership": {"ownership": "observed"}, "approved-plan": {"approved-plan": "none"}} {
+		for name, policy := range map[string]map[string]string{"ownership": {"ownership": "observed"}, "approved-plan": {
+			"approved-plan": "none"}} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				t.Parallel()
 				l := lab.New(t, account.Profile{}, append(g.Victim(map[string]string{g.Idle: g.Before}), lab.Class())...)
@@ -149,14 +155,16 @@ func TestMisspeltPolicyHasNoEffect(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, account.Profile{}, append(g.Victim(map[string]string{g.Idle: g.Before}), lab.Class())...)
-			wrong := map[string]string{"ownership": "manged", "approved-plan": "nobody", "replacement-policy": "deny", "drift-policy": "tag=ignore"}
+			wrong := map[string]string{"ownership": "manged", "approved-plan": "nobody", "replacement-policy": "deny",
+				"drift-policy": "tag=ignore"}
 			l.Create(g.Attack(wrong)...)
 			l.Settle(g.Key)
 			l.Put(g, "shop/web", map[string]string{g.Idle: g.After, "ownership": "manged"})
 			l.Settle(g.Key)
 			l.Restart()
 			l.Settle(g.Key)
-			if !attribute(l, g.After) || !said(l, 0, g.Kind+" mal/evil", `"manged" is not one of`) || !said(l, 0, g.Kind+" shop/web", `"manged" is not one of`) {
+			if !attribute(l, g.After) || !said(l, 0, g.Kind+" mal/evil", `"manged" is not one of`) ||
+				!said(l, 0, g.Kind+" shop/web", `"manged" is not one of`) {
 				t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 			}
 			since := len(l.Events)

@@ -16,8 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// healthyStacks makes twenty stacks beside one that a fault concerns, if there is one, and tells for each what its passes
-// asked for: how often and how long it had to wait.
+// healthyStacks makes twenty stacks beside one that a fault concerns, if there is one, and tells for each what its
+// passes asked for: how often and how long it had to wait.
 func healthyStacks(t *testing.T, fault gate.Fault) map[string][]time.Duration {
 	t.Helper()
 	objects := []client.Object{lab.Class(), lab.Service("web"), lab.Ingress("bad", nil, "web")}

@@ -18,16 +18,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves has a policy refuse writes to the status of one that
-// moves away, while another is deleted and a third edited.
+// TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves has a policy refuse writes to the status
+// of one that moves away, while another is deleted and a third edited.
 func TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, append(lab.Pair(nil), lab.Ingress("old", map[string]string{"group.name": "front"}, "websvc"))...)
+	l := lab.New(t, account.Profile{}, append(lab.Pair(nil), lab.Ingress("old", map[string]string{"group.name": "front"},
+		"websvc"))...)
 	l.Settle(lab.FrontKey)
 	refusing := true
 	direct := l.Client
 	l.Ingresses.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if refusing && o.GetName() == "api" {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses/status"}, "api", errors.New("a policy"))
 			}
@@ -36,7 +38,8 @@ func TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves
 	})
 	l.Edit("api", func(i *networkingv1.Ingress) { delete(i.Annotations, "alb.ingress.kubernetes.io/group.name") })
 	l.Edit("web", func(i *networkingv1.Ingress) {
-		i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths, lab.Ingress("x", nil, "apisvc").Spec.Rules[0].HTTP.Paths...)
+		i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths,
+			lab.Ingress("x", nil, "apisvc").Spec.Rules[0].HTTP.Paths...)
 	})
 	l.Remove("old")
 	l.Events = nil
@@ -67,7 +70,8 @@ func TestAnIngressWhoseStatusCannotBeWrittenDelaysNoMemberOfTheGroupThatItLeaves
 	}
 	refusing = false
 	l.Settle(lab.FrontKey)
-	if l.Get(api, "api"); slices.Contains(api.Finalizers, "group.ingress.k8s.aws/front") || len(api.Status.LoadBalancer.Ingress) > 0 {
+	if l.Get(api, "api"); slices.Contains(api.Finalizers, "group.ingress.k8s.aws/front") ||
+		len(api.Status.LoadBalancer.Ingress) > 0 {
 		t.Errorf("it is not let go: finalizers %v, showing %v", api.Finalizers, api.Status.LoadBalancer.Ingress)
 	}
 }

@@ -16,13 +16,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// taggedBefore puts tags on the load balancers, target groups and managed security groups of the account, as a controller did that admits any tag.
+// taggedBefore puts tags on the load balancers, target groups and managed security groups of the account, as a
+// controller did that admits any tag.
 func taggedBefore(l *lab.Lab, tags map[string]string) {
 	l.Helper()
 	var balancing []elbtypes.Tag
 	var compute []ec2types.Tag
 	for k, v := range tags {
-		balancing, compute = append(balancing, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)}), append(compute, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+		balancing, compute = append(balancing, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)}),
+			append(compute, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	r := l.Sim.Resources()
 	var arns, groups []string
@@ -49,7 +51,8 @@ func TestReservedTagsOfAnUpgradeStay(t *testing.T) {
 	l.Settle(lab.Key("web"))
 	before := l.Sim.Resources().LoadBalancers[0]
 	forged := map[string]string{
-		"service.k8s.aws/stack": "shop/db", "service.k8s.aws/resource": "LoadBalancer", "elbv2.k8s.aws/resource": "backend-sg", "kubernetes.io/cluster/theirs": "owned",
+		"service.k8s.aws/stack": "shop/db", "service.k8s.aws/resource": "LoadBalancer",
+		"elbv2.k8s.aws/resource": "backend-sg", "kubernetes.io/cluster/theirs": "owned",
 	}
 	taggedBefore(l, forged)
 	var declared []string
@@ -72,7 +75,8 @@ func TestReservedTagsOfAnUpgradeStay(t *testing.T) {
 	l.EditWeb(func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Path = "/edited" })
 	l.Settle(lab.Key("web"))
 	r := l.Sim.Resources()
-	if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != before.ARN || !slices.Equal(r.LoadBalancers[0].SecurityGroups, before.SecurityGroups) {
+	if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != before.ARN ||
+		!slices.Equal(r.LoadBalancers[0].SecurityGroups, before.SecurityGroups) {
 		t.Fatalf("after an edit: %+v, before %+v", r.LoadBalancers, before)
 	}
 	if rules := l.Writes(mark); len(rules) == 0 {
@@ -92,7 +96,8 @@ func TestForgedTagsBlockNoOtherStack(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Service("mal"), lab.Ingress("mal", nil, "mal"))
 	l.Settle(lab.Key("mal"))
-	taggedBefore(l, map[string]string{"elbv2.k8s.aws/resource": "backend-sg", "gateway.k8s.aws.alb/stack": "shop/gw", "gateway.k8s.aws.alb/resource": "LoadBalancer"})
+	taggedBefore(l, map[string]string{"elbv2.k8s.aws/resource": "backend-sg", "gateway.k8s.aws.alb/stack": "shop/gw",
+		"gateway.k8s.aws.alb/resource": "LoadBalancer"})
 	mal := l.Sim.Resources().LoadBalancers[0]
 	l.Create(lab.Ingress("web", nil, "web"))
 	l.Restart()

@@ -18,13 +18,14 @@ import (
 // firstAction is what the rule in front of all others does.
 func firstAction(l *lab.Lab) elbtypes.Action {
 	l.Helper()
-	out, err := l.Sim.Balancing.DescribeRules(l.Context(), &elbv2.DescribeRulesInput{ListenerArn: aws.String(l.Sim.Resources().LoadBalancers[0].Listeners[0].ARN)})
+	out, err := l.Sim.Balancing.DescribeRules(l.Context(), &elbv2.DescribeRulesInput{
+		ListenerArn: aws.String(l.Sim.Resources().LoadBalancers[0].Listeners[0].ARN)})
 	l.Must(err)
 	return out.Rules[0].Actions[0]
 }
 
-// TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic copies a member of a group as with sed: the same host and path, another
-// namespace, where its Service does not exist.
+// TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic copies a member of a group as with sed: the same host
+// and path, another namespace, where its Service does not exist.
 func TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic(t *testing.T) {
 	t.Parallel()
 	l := lab.NewKeeper(t, slices.Concat([]client.Object{lab.Class()}, lab.GroupMember("t1", "inc", 0, nil))...)
@@ -44,7 +45,8 @@ func TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic(t *testing.T) 
 	l.Settle(lab.FrontGroup)
 	check("at once")
 	if !slices.ContainsFunc(l.Events, func(e string) bool {
-		return strings.HasPrefix(e, "Ingress copy/inc ") && strings.Contains(e, string(diag.OverlappingRule)) && strings.Contains(e, "Ingress t1/inc") && strings.Contains(e, "/inc")
+		return strings.HasPrefix(e, "Ingress copy/inc ") && strings.Contains(e, string(diag.OverlappingRule)) &&
+			strings.Contains(e, "Ingress t1/inc") && strings.Contains(e, "/inc")
 	}) {
 		t.Errorf("told: %s", strings.Join(l.Events, "\n"))
 	}
@@ -63,7 +65,8 @@ func TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic(t *testing.T) 
 	l.Events = nil
 	l.Settle(lab.FrontGroup)
 	if !slices.ContainsFunc(l.Events, func(e string) bool {
-		return strings.HasPrefix(e, "Ingress t1/inc ") && strings.Contains(e, string(diag.OverlappingRule)) && strings.Contains(e, "Ingress copy/inc")
+		return strings.HasPrefix(e, "Ingress t1/inc ") && strings.Contains(e, string(diag.OverlappingRule)) &&
+			strings.Contains(e, "Ingress copy/inc")
 	}) {
 		t.Errorf("told: %s", strings.Join(l.Events, "\n"))
 	}

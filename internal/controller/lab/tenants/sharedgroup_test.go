@@ -18,7 +18,8 @@ import (
 func ignored(l *lab.Lab, object string) int {
 	n := 0
 	for _, e := range l.Events {
-		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "is ignored, because") || strings.Contains(e, "is not permitted, because")) {
+		if strings.HasPrefix(e, object+" ") && (strings.Contains(e, "is ignored, because") ||
+			strings.Contains(e, "is not permitted, because")) {
 			n++
 		}
 	}
@@ -56,7 +57,8 @@ func TestANewcomerToASharedGroupWritesNothingButItsOwnRules(t *testing.T) {
 						}
 					}
 					r := l.Sim.Resources()
-					if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != balancer || len(r.LoadBalancers[0].Listeners[0].Rules) != 4 {
+					if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != balancer ||
+						len(r.LoadBalancers[0].Listeners[0].Rules) != 4 {
 						t.Errorf("%s: load balancers %+v", when, r.LoadBalancers)
 					}
 				}
@@ -99,7 +101,8 @@ func sourcesOf(l *lab.Lab, port int32) []string {
 func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class()},
-		lab.GroupMember("shop", "web", 0, map[string]string{"scheme": "internal", "inbound-cidrs": "10.0.0.0/8"}), lab.GroupMember("team", "api", 1, nil),
+		lab.GroupMember("shop", "web", 0, map[string]string{"scheme": "internal", "inbound-cidrs": "10.0.0.0/8"}),
+		lab.GroupMember("team", "api", 1, nil),
 		lab.GroupMember("t2", "new", 9, map[string]string{"listen-ports": `[{"HTTP":80},{"HTTP":8081}]`}))...)
 	l.Settle(lab.FrontGroup)
 	check := func(when string, want ...string) {
@@ -127,7 +130,8 @@ func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.
 	}
 	guard(map[string]string{"security-groups": "sg-0a1de000000000001", "inbound-cidrs": "0.0.0.0/0"})
 	check("with a guard that loses")
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "ports [8081] of Ingress t2/new admit no client") || ignored(l, "Ingress shop/web")+ignored(l, "Ingress team/api") > 0 {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "ports [8081] of Ingress t2/new admit no client") ||
+		ignored(l, "Ingress shop/web")+ignored(l, "Ingress team/api") > 0 {
 		t.Errorf("told: %s", told)
 	}
 	mark := l.Mark()
@@ -141,12 +145,13 @@ func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.
 	check("without a guard", "192.0.2.0/24")
 }
 
-// TestAGroupThatWasFrozenForAConflictIsTakenOverWithoutAWrite: what is in effect at the start was made before the members disagreed,
-// as the existing controller leaves it.
+// TestAGroupThatWasFrozenForAConflictIsTakenOverWithoutAWrite: what is in effect at the start was made before the
+// members disagreed, as the existing controller leaves it.
 func TestAGroupThatWasFrozenForAConflictIsTakenOverWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, slices.Concat([]client.Object{lab.Class()},
-		lab.GroupMember("a", "older", 0, nil), lab.GroupMember("b", "younger", 60, map[string]string{"scheme": "internal", "inbound-cidrs": "10.0.0.0/8"}))...)
+		lab.GroupMember("a", "older", 0, nil), lab.GroupMember("b", "younger", 60, map[string]string{"scheme": "internal",
+			"inbound-cidrs": "10.0.0.0/8"}))...)
 	l.Settle(lab.FrontGroup)
 	older := &networkingv1.Ingress{}
 	l.Must(l.Client.Get(t.Context(), client.ObjectKey{Namespace: "a", Name: "older"}, older))

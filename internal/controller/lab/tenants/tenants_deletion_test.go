@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// goesAtOnce deletes the Ingress of namespace shop and demands that its target group is gone, while another tenant's are not done. It reports whether
-// the Ingress is released, too.
+// goesAtOnce deletes the Ingress of namespace shop and demands that its target group is gone, while another tenant's
+// are not done. It reports whether the Ingress is released, too.
 func goesAtOnce(t *testing.T, l *lab.Lab) (released bool) {
 	t.Helper()
 	l.Must(l.Client.Delete(t.Context(), lab.Ingress("web", nil)))
@@ -33,13 +33,17 @@ func goesAtOnce(t *testing.T, l *lab.Lab) (released bool) {
 	return !l.Get(&networkingv1.Ingress{}, "web")
 }
 
-// TestIngressGoesWithoutTargetsOfOthers has a tenant of the same group turn to targets that never become healthy. Neither the target group nor the
-// Ingress of the one who leaves waits for them.
+// TestIngressGoesWithoutTargetsOfOthers has a tenant of the same group turn to targets that never become healthy.
+// Neither the target group nor the Ingress of the one who leaves waits for them.
 func TestIngressGoesWithoutTargetsOfOthers(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(other *networkingv1.Ingress){
-		"a rule that gets the requests of the one that goes": func(other *networkingv1.Ingress) { other.Spec.Rules[0].HTTP.Paths[0].Path = "/" },
-		"a rule for the same path":                           func(other *networkingv1.Ingress) { other.Spec.Rules[0].HTTP.Paths[0].Path = "/web" },
+		"a rule that gets the requests of the one that goes": func(other *networkingv1.Ingress) {
+			other.Spec.Rules[0].HTTP.Paths[0].Path = "/"
+		},
+		"a rule for the same path": func(other *networkingv1.Ingress) {
+			other.Spec.Rules[0].HTTP.Paths[0].Path = "/web"
+		},
 		"a rule in front": func(other *networkingv1.Ingress) {
 			other.Spec.Rules[0].HTTP.Paths[0].Path = "/"
 			other.Annotations["alb.ingress.kubernetes.io/group.order"] = "-5"
@@ -59,10 +63,12 @@ func TestIngressGoesWithoutTargetsOfOthers(t *testing.T) {
 			l.Settle(lab.FrontGroup)
 			l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(other), other))
 			before := len(l.Sim.Resources().TargetGroups)
-			other.Annotations["alb.ingress.kubernetes.io/backend-protocol"] = "HTTPS" // another target group, whose targets are awaited
+			// another target group, whose targets are awaited
+			other.Annotations["alb.ingress.kubernetes.io/backend-protocol"] = "HTTPS"
 			l.Must(l.Client.Update(t.Context(), other))
 			_, _ = l.Round(lab.FrontGroup)
-			if got := len(l.Sim.Resources().TargetGroups); name != "a default backend" && got != before+1 { // that of others has no effect
+			// that of others has no effect
+			if got := len(l.Sim.Resources().TargetGroups); name != "a default backend" && got != before+1 {
 				t.Fatalf("%d target groups after %d: nothing is awaited", got, before)
 			}
 			if !goesAtOnce(t, l) {

@@ -20,13 +20,15 @@ Service mal/cold {spec: {ports: [{port: 80, targetPort: 8080}]}}`
 const sharedListenerSet = `
 ListenerSet shop/web {spec: {parentRef: {name: web}, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.com", allowedRoutes: {namespaces: {from: All}}}]}}`
 
-// TestColdTargetsOfARouteHoldNoEditOfOthers has a route of namespace mal turn to targets that never become healthy, at the Gateway, and at the port of a
-// ListenerSet, to which namespace team has routes.
+// TestColdTargetsOfARouteHoldNoEditOfOthers has a route of namespace mal turn to targets that never become healthy, at
+// the Gateway, and at the port of a ListenerSet, to which namespace team has routes.
 func TestColdTargetsOfARouteHoldNoEditOfOthers(t *testing.T) {
 	t.Parallel()
 	route := func(name, parent, path, service string) string {
-		return "\nHTTPRoute " + name + ` {spec: {parentRefs: [{kind: ` + parent + `, group: gateway.networking.k8s.io, name: web, namespace: shop}], hostnames: ["example.com"],` +
-			` rules: [{matches: [{path: {type: PathPrefix, value: ` + path + `}}], backendRefs: [{name: ` + service + `, port: 80}]}]}}`
+		return "\nHTTPRoute " + name + ` {spec: {parentRefs: [{kind: ` + parent +
+			`, group: gateway.networking.k8s.io, name: web, namespace: shop}], hostnames: ["example.com"],` +
+			` rules: [{matches: [{path: {type: PathPrefix, value: ` + path + `}}], backendRefs: [{name: ` + service +
+			`, port: 80}]}]}}`
 	}
 	for _, parent := range []string{"Gateway", "ListenerSet"} {
 		for _, c := range []struct {
@@ -34,9 +36,12 @@ func TestColdTargetsOfARouteHoldNoEditOfOthers(t *testing.T) {
 			path, want          string // what answers then
 		}{
 			{"a route goes", route("team/web", parent, "/a", "web"), "", "/a", "mal-web"},
-			{"a path is narrowed", route("team/web", parent, "/a", "web"), route("team/web", parent, "/a/b", "web"), "/a/c", "mal-web"},
-			{"a path is widened", route("team/web", parent, "/a/b", "web"), route("team/web", parent, "/a", "web"), "/a/c", "team-web"},
-			{"a path turns to another Service", route("team/web", parent, "/a", "gone"), route("team/web", parent, "/a", "api"), "/a", "team-api"},
+			{"a path is narrowed", route("team/web", parent, "/a", "web"), route("team/web", parent, "/a/b", "web"),
+				"/a/c", "mal-web"},
+			{"a path is widened", route("team/web", parent, "/a/b", "web"), route("team/web", parent, "/a", "web"), "/a/c",
+				"team-web"},
+			{"a path turns to another Service", route("team/web", parent, "/a", "gone"), route("team/web", parent, "/a", "api"),
+				"/a", "team-api"},
 		} {
 			t.Run(parent+", "+c.name, func(t *testing.T) {
 				t.Parallel()

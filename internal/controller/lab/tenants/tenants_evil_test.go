@@ -41,7 +41,9 @@ func (e *evil) acts(step int) {
 		case 3:
 			e.create(e.sharing())
 		case 4:
-			e.create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: naming.ClaimsConfigMap(e.pick("bound", "evil", e.name()))}, Data: map[string]string{"targets": "10.0.128.50:8080,10.0.128.51:8080," + precedingTarget}})
+			e.create(&corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Name: naming.ClaimsConfigMap(e.pick("bound", "evil", e.name()))},
+				Data:       map[string]string{"targets": "10.0.128.50:8080,10.0.128.51:8080," + precedingTarget}})
 		case 5:
 			e.leaves()
 		}
@@ -99,13 +101,15 @@ func (e *evil) binding() client.Object {
 	case 0:
 		b.Spec.TargetGroupARN, b.Spec.TargetGroupName = "", name
 	case 1:
-		b.Spec.TargetGroupARN = e.pick(" "+arn, strings.ToUpper(arn), arn+"/", "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/"+name+"/0000000000000000")
+		b.Spec.TargetGroupARN = e.pick(" "+arn, strings.ToUpper(arn), arn+"/",
+			"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/"+name+"/0000000000000000")
 	}
 	b.Spec.ServiceRef = v1beta1.ServiceReference{Name: e.pick("web", "evil", "gone"), Port: intstr.FromInt32(80)}
 	b.Spec.MultiClusterTargetGroup = e.IntN(2) == 0
 	switch e.IntN(4) {
 	case 0:
-		b.Labels = map[string]string{"ingress.k8s.aws/stack": "front", "ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}
+		b.Labels = map[string]string{"ingress.k8s.aws/stack": "front", "ingress.k8s.aws/stack-namespace": "shop",
+			"ingress.k8s.aws/stack-name": "web"}
 	case 1:
 		b.Annotations = map[string]string{naming.OriginalBinding: "shop/bound", naming.AllowDeregistration: "true"}
 	case 2:
@@ -122,7 +126,10 @@ func (e *evil) binding() client.Object {
 
 // slice has addresses that are not his.
 func (e *evil) slice() client.Object {
-	s := lab.HandSlice(e.name(), int32(e.IntN(2)*8080), lab.At(e.pick("10.0.128.50", "10.0.128.51", "10.0.128.10", "10.0.1.77", "169.254.169.254", "x"), e.pick("shop", "mal"), e.pick("", "web-a-0", "gone"))) //nolint:gosec // a port
+	//nolint:gosec // a port
+	s := lab.HandSlice(e.name(), int32(e.IntN(2)*8080),
+		lab.At(e.pick("10.0.128.50", "10.0.128.51", "10.0.128.10", "10.0.1.77", "169.254.169.254", "x"),
+			e.pick("shop", "mal"), e.pick("", "web-a-0", "gone")))
 	s.Labels[discoveryv1.LabelServiceName] = e.pick("web", "evil", "shop/web")
 	return s
 }
@@ -130,16 +137,25 @@ func (e *evil) slice() client.Object {
 // ingress is one of the group, or one that says so.
 func (e *evil) ingress() client.Object {
 	name, arn := e.group()
-	i := lab.Ingress("evil", map[string]string{"group.name": e.pick("front", "front", "Front", "shop/web", "front_1")}, e.pick("web", "evil"))
+	i := lab.Ingress("evil", map[string]string{"group.name": e.pick("front", "front", "Front", "shop/web", "front_1")},
+		e.pick("web", "evil"))
 	i.Name, i.UID = e.pick("evil", "web"), ""
 	for range e.IntN(4) {
 		kv := [][2]string{
-			{"scheme", e.pick("internal", "internet-facing", "odd")}, {"load-balancer-name", e.pick("k8s-front-ca130f628e", name)}, {"ownership", e.pick("observed", "shared", "adopted", "manged")},
-			{"existing-load-balancer", e.pick("k8s-front-ca130f628e", name, arn)}, {"deletion-policy", e.pick("Retain", "retain")}, {"approved-plan", "none"}, {"dry-run", e.pick("true", "sure")},
-			{"load-balancer-attributes", e.pick("no.such.attribute=1", "deletion_protection.enabled=true", "x")}, {"tags", e.pick("ingress.k8s.aws/stack=front", "a", "aws:x=y")},
-			{"security-groups", e.pick("sg-0a1de000000000001", "none")}, {"inbound-cidrs", e.pick("0.0.0.0/0", "10.0.0.0", "192.0.2.0/24")}, {"listen-ports", e.pick(`[{"HTTP":81}]`, `[{"TCP":80}]`, `[]`)},
-			{"actions.evil", fmt.Sprintf(`{"type":"forward","targetGroupName":%q}`, name)}, {"actions.web", fmt.Sprintf(`{"type":"forward","targetGroupARN":%q}`, arn)}, {"target-type", "instance"},
-			{"group.nam", "front"}, {"manage-backend-security-group-rules", "false"}, {"healthcheck-port", "10250"}, {"replacement-policy", "refuse"}, {"allow-deletion", "true"},
+			{"scheme", e.pick("internal", "internet-facing", "odd")},
+			{"load-balancer-name", e.pick("k8s-front-ca130f628e", name)},
+			{"ownership", e.pick("observed", "shared", "adopted", "manged")},
+			{"existing-load-balancer", e.pick("k8s-front-ca130f628e", name, arn)},
+			{"deletion-policy", e.pick("Retain", "retain")}, {"approved-plan", "none"}, {"dry-run", e.pick("true", "sure")},
+			{"load-balancer-attributes", e.pick("no.such.attribute=1", "deletion_protection.enabled=true", "x")},
+			{"tags", e.pick("ingress.k8s.aws/stack=front", "a", "aws:x=y")},
+			{"security-groups", e.pick("sg-0a1de000000000001", "none")},
+			{"inbound-cidrs", e.pick("0.0.0.0/0", "10.0.0.0", "192.0.2.0/24")},
+			{"listen-ports", e.pick(`[{"HTTP":81}]`, `[{"TCP":80}]`, `[]`)},
+			{"actions.evil", fmt.Sprintf(`{"type":"forward","targetGroupName":%q}`, name)},
+			{"actions.web", fmt.Sprintf(`{"type":"forward","targetGroupARN":%q}`, arn)}, {"target-type", "instance"},
+			{"group.nam", "front"}, {"manage-backend-security-group-rules", "false"}, {"healthcheck-port", "10250"},
+			{"replacement-policy", "refuse"}, {"allow-deletion", "true"},
 		}[e.IntN(20)]
 		i.Annotations["alb.ingress.kubernetes.io/"+kv[0]] = kv[1]
 	}
@@ -159,8 +175,11 @@ func (e *evil) sharing() client.Object {
 	const prefix = "service.beta.kubernetes.io/aws-load-balancer-"
 	for range e.IntN(3) {
 		kv := [][2]string{
-			{"scheme", e.pick("internal", "internet-facing", "odd")}, {"name", "k8s-shared-0123456789"}, {"inbound-sg-rules-on-private-link-traffic", "off"}, {"disable-nlb-sg", "true"},
-			{"attributes", e.pick("no.such.attribute=1", "deletion_protection.enabled=true")}, {"additional-resource-tags", e.pick("service.k8s.aws/stack=shared", "x")}, {"ownership", "observed"}, {"approved-plan", "none"},
+			{"scheme", e.pick("internal", "internet-facing", "odd")}, {"name", "k8s-shared-0123456789"},
+			{"inbound-sg-rules-on-private-link-traffic", "off"}, {"disable-nlb-sg", "true"},
+			{"attributes", e.pick("no.such.attribute=1", "deletion_protection.enabled=true")},
+			{"additional-resource-tags", e.pick("service.k8s.aws/stack=shared", "x")}, {"ownership", "observed"},
+			{"approved-plan", "none"},
 		}[e.IntN(8)]
 		s.Annotations[prefix+kv[0]] = kv[1]
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestInvalidMemberKeepsNothingOfOneThatLeaves deletes the only valid member of a group. Nothing can be built of the one of another namespace that stays.
+// TestInvalidMemberKeepsNothingOfOneThatLeaves deletes the only valid member of a group. Nothing can be built of the
+// one of another namespace that stays.
 func TestInvalidMemberKeepsNothingOfOneThatLeaves(t *testing.T) {
 	t.Parallel()
 	later := metav1.Unix(1_700_000_009, 0)
@@ -45,7 +46,8 @@ func TestInvalidMemberKeepsNothingOfOneThatLeaves(t *testing.T) {
 	}
 }
 
-// TestBindingOfOtherNamespaceKeepsNoTargets deletes a binding of a target group that another one of another namespace names, too, and cannot serve.
+// TestBindingOfOtherNamespaceKeepsNoTargets deletes a binding of a target group that another one of another namespace
+// names, too, and cannot serve.
 func TestBindingOfOtherNamespaceKeepsNoTargets(t *testing.T) {
 	t.Parallel()
 	n := newNeighbours(t, false)

@@ -21,8 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
-// neighbours is a lab with a tenant of namespace shop, who has an Ingress in group front, a Service in group shared, and a binding of a target
-// group that was made by hand. The tenant of namespace mal comes later, or does not come.
+// neighbours is a lab with a tenant of namespace shop, who has an Ingress in group front, a Service in group shared,
+// and a binding of a target group that was made by hand. The tenant of namespace mal comes later, or does not come.
 type neighbours struct {
 	*lab.Lab
 	theirs string // ARN of the target group that was made by hand
@@ -32,11 +32,13 @@ const precedingTarget = "10.0.1.77:80"
 
 func newNeighbours(t *testing.T, checkpointed bool) neighbours {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+	l := lab.New(t, account.Profile{}, append(lab.GroupMember("shop", "web", 0, nil), lab.Class(),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 	l.Checkpointed = checkpointed
 	l.Restart()
 	n := neighbours{l, l.TargetGroup(elbtypes.TargetTypeEnumIp)}
-	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &n.theirs, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.77"), Port: aws.Int32(80)}}})
+	_, err := l.Sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &n.theirs,
+		Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.1.77"), Port: aws.Int32(80)}}})
 	l.Must(err)
 	db := lab.Sharing("web", 5432)
 	db.Name, db.UID, db.CreationTimestamp = "db", "uid-db", metav1.Unix(1_700_000_000, 0)
@@ -74,13 +76,16 @@ func (n neighbours) picture() string {
 			add("target group %s: %v, %s", g.Name, n.Targets(g.ARN), g.HealthCheck)
 		}
 	}
-	hers := slices.DeleteFunc(n.Targets(n.theirs), func(target string) bool { return !strings.HasPrefix(target, "10.0.128.5") && target != precedingTarget })
+	hers := slices.DeleteFunc(n.Targets(n.theirs), func(target string) bool {
+		return !strings.HasPrefix(target, "10.0.128.5") && target != precedingTarget
+	})
 	add("target group by hand: %v", hers)
 	for _, lb := range r.LoadBalancers {
 		for _, l := range lb.Listeners {
 			for _, rule := range l.Rules {
 				for arn, name := range names {
-					if _, does, _ := strings.Cut(rule.Text, " "); strings.Contains(does, arn) || strings.Contains(does, name) { // without the priority
+					// without the priority
+					if _, does, _ := strings.Cut(rule.Text, " "); strings.Contains(does, arn) || strings.Contains(does, name) {
 						add("load balancer %s: %s %s", lb.Name, lb.Type, lb.Scheme) // others may be in her groups, too
 						add("listener %s:%d %s: %s", lb.Name, l.Port, l.Protocol, strings.ReplaceAll(does, arn, name))
 					}
@@ -139,8 +144,8 @@ func (n neighbours) life(restarts bool, order []int, between func(step int)) (pi
 	return pictures
 }
 
-// TestNeighbourChangesNothingOfTenant compares what a tenant has in AWS, over edits, new pods, a restart and deletions, with and
-// without another tenant, who declares what he likes.
+// TestNeighbourChangesNothingOfTenant compares what a tenant has in AWS, over edits, new pods, a restart and deletions,
+// with and without another tenant, who declares what he likes.
 func TestNeighbourChangesNothingOfTenant(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(longtest.Seeds(4, 24)) { //nolint:gosec // small
@@ -153,7 +158,8 @@ func TestNeighbourChangesNothingOfTenant(t *testing.T) {
 			e := &evil{Rand: r, n: n}
 			for step, got := range n.life(restarts, order, e.acts) {
 				if got != alone[step] {
-					t.Fatalf("step %d:\n%s\nwithout the other tenant:\n%s\nwhose objects are:\n%s\nevents:\n%s", step, got, alone[step], strings.Join(e.said, "\n"), strings.Join(n.Events, "\n"))
+					t.Fatalf("step %d:\n%s\nwithout the other tenant:\n%s\nwhose objects are:\n%s\nevents:\n%s", step, got,
+						alone[step], strings.Join(e.said, "\n"), strings.Join(n.Events, "\n"))
 				}
 			}
 		})

@@ -10,20 +10,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestValueThatAWSRefusesHoldsNoEditOfOthers has a newcomer of a group declare values of attributes and tags that AWS refuses: the
-// same call sets those of the others.
+// TestValueThatAWSRefusesHoldsNoEditOfOthers has a newcomer of a group declare values of attributes and tags that AWS
+// refuses: the same call sets those of the others.
 func TestValueThatAWSRefusesHoldsNoEditOfOthers(t *testing.T) {
 	t.Parallel()
 	const prefix = "alb.ingress.kubernetes.io/"
 	for name, c := range map[string]struct{ key, refused, edit, want string }{
-		"load balancer attribute": {"load-balancer-attributes", "no.such.attribute=1", "idle_timeout.timeout_seconds=77", "idle_timeout.timeout_seconds:77"},
-		"its value":               {"load-balancer-attributes", "client_keep_alive.seconds=1", "idle_timeout.timeout_seconds=77", "idle_timeout.timeout_seconds:77"},
-		"listener attribute":      {"listener-attributes.HTTP-80", "no.such.attribute=1", "routing.http.response.server.enabled=false", "routing.http.response.server.enabled:false"},
-		"tag":                     {"tags", "aws:team=b", "team=a", "team:a"},
+		"load balancer attribute": {"load-balancer-attributes", "no.such.attribute=1", "idle_timeout.timeout_seconds=77",
+			"idle_timeout.timeout_seconds:77"},
+		"its value": {"load-balancer-attributes", "client_keep_alive.seconds=1",
+			"idle_timeout.timeout_seconds=77", "idle_timeout.timeout_seconds:77"},
+		"listener attribute": {"listener-attributes.HTTP-80", "no.such.attribute=1",
+			"routing.http.response.server.enabled=false", "routing.http.response.server.enabled:false"},
+		"tag": {"tags", "aws:team=b", "team=a", "team:a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("mal", "evil", 9, map[string]string{c.key: c.refused})...), lab.Class())...)
+			l := lab.New(t, account.Profile{},
+				append(append(lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("mal", "evil", 9, map[string]string{
+					c.key: c.refused})...), lab.Class())...)
 			for range 3 {
 				_, _ = l.Round(lab.FrontGroup) // with what AWS refuses
 			}

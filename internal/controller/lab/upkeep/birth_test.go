@@ -33,10 +33,13 @@ func births(t *testing.T, n int) (l *lab.Lab, w *lbstatus.ProvisioningWatcher, w
 		l.Must(err)
 	}
 	woken = &[]string{}
-	w = &lbstatus.ProvisioningWatcher{Starting: l.Inventory.Provisioning, Refresh: l.Inventory.RefreshStates, Now: l.Clock.Now, Log: logr.Discard(),
+	w = &lbstatus.ProvisioningWatcher{Starting: l.Inventory.Provisioning, Refresh: l.Inventory.RefreshStates,
+		Now: l.Clock.Now, Log: logr.Discard(),
 		Wake: func(key stack.Key) { *woken = append(*woken, key.ID.Name) }}
 	mark := l.Mark()
-	return l, w, woken, func() int { return len(l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"})) }
+	return l, w, woken, func() int {
+		return len(l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"}))
+	}
 }
 
 // watchBirths ticks for a while.
@@ -101,7 +104,8 @@ func TestALoadBalancerThatIsDeletedInTheMakingHasItsStackLookAgain(t *testing.T)
 func TestOneThatNeverBecomesActiveIsLookedAtOnceAMinute(t *testing.T) {
 	t.Parallel()
 	for awaited, want := range map[time.Duration]time.Duration{
-		0: time.Second, time.Second: time.Second, 4 * time.Second: 4 * time.Second, time.Minute: 15 * time.Second, 11 * time.Minute: time.Minute,
+		0: time.Second, time.Second: time.Second, 4 * time.Second: 4 * time.Second, time.Minute: 15 * time.Second,
+		11 * time.Minute: time.Minute,
 	} {
 		if got := lbstatus.LookInterval(awaited); got != want {
 			t.Errorf("after %v: %v, want %v", awaited, got, want)

@@ -36,13 +36,15 @@ func (u *uninstalled) over(c client.WithWatch) client.WithWatch {
 		case *v1alpha1.LoadBalancer, *v1alpha1.LoadBalancerList:
 			if u.removed {
 				u.calls++
-				return apierrors.NewGenericServerResponse(404, "GET", schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", "the server could not find the requested resource", 0, true)
+				return apierrors.NewGenericServerResponse(404, "GET", schema.GroupResource{Group: "elbv2.k8s.aws",
+					Resource: "loadbalancers"}, "", "the server could not find the requested resource", 0, true)
 			}
 		}
 		return nil
 	}
 	return interceptor.NewClient(c, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
 			if err := refuse(o); err != nil {
 				return err
 			}
@@ -60,13 +62,15 @@ func (u *uninstalled) over(c client.WithWatch) client.WithWatch {
 			}
 			return c.Create(ctx, o, opts...)
 		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch,
+			opts ...client.PatchOption) error {
 			if err := refuse(o); err != nil {
 				return err
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if err := refuse(o); err != nil {
 				return err
 			}
@@ -75,8 +79,8 @@ func (u *uninstalled) over(c client.WithWatch) client.WithWatch {
 	})
 }
 
-// TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects removes the definition of LoadBalancers, and their objects with it, while three stacks
-// are shown, edits one and makes another, and installs the definition again.
+// TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects removes the definition of LoadBalancers, and their objects
+// with it, while three stacks are shown, edits one and makes another, and installs the definition again.
 func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	t.Parallel()
 	names := []string{"web-0", "web-1", "web-2"}
@@ -134,7 +138,8 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	taken := slices.DeleteFunc(l.Writes(mark), func(op string) bool {
 		return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister") && !strings.HasPrefix(op, "Revoke")
 	})
-	if len(taken) > 0 || l.Balancers() != 4 || !l.Told("web-1", "SuccessfullyReconciled") || !l.Told("web-3", "SuccessfullyReconciled") {
+	if len(taken) > 0 || l.Balancers() != 4 || !l.Told("web-1", "SuccessfullyReconciled") ||
+		!l.Told("web-3", "SuccessfullyReconciled") {
 		t.Errorf("%d load balancers, taken away %v\n%s", l.Balancers(), taken, strings.Join(l.Events, "\n"))
 	}
 	if len(told) != 1 || !strings.Contains(told[0], "install their definition") || server.calls > 2 {

@@ -89,7 +89,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return passes(t, trouble, true, gate.Fault{Action: "DescribeTags", Kind: "denied"})
 	},
 	"add-ons": func(t *testing.T, trouble bool) int {
-		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"wafv2-acl-arn": "none", "shield-advanced-protection": "false"}, "web"))
+		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"),
+			lab.Ingress("web", map[string]string{"wafv2-acl-arn": "none", "shield-advanced-protection": "false"}, "web"))
 		if trouble {
 			l.Fault(gate.Fault{Action: "GetWebACLForResource", Code: "Throttling"})
 		} else {
@@ -98,7 +99,9 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return passed(l, lab.Key("web"))
 	},
 	"binding pass": func(t *testing.T, trouble bool) int {
-		return bindingPasses(t, trouble, func(l *lab.Lab) { l.Fault(gate.Fault{Action: "RegisterTargets", Code: "TooManyTargets"}) }, "10.0.128.51", "RegisterTargets")
+		return bindingPasses(t, trouble, func(l *lab.Lab) {
+			l.Fault(gate.Fault{Action: "RegisterTargets", Code: "TooManyTargets"})
+		}, "10.0.128.51", "RegisterTargets")
 	},
 	"target rules": func(t *testing.T, trouble bool) int {
 		return bindingPasses(t, trouble, func(l *lab.Lab) {
@@ -136,9 +139,14 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 	},
 	"Secret poll": func(t *testing.T, trouble bool) int {
 		now := time.Unix(1e9, 0)
-		api, f := secretReader(t, func() time.Time { return now }, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: "1"}})
+		api, f := secretReader(t, func() time.Time {
+			return now
+		}, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "idp", ResourceVersion: "1"}})
 		forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
-		api.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, forbidden })
+		api.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil,
+				forbidden
+		})
 		api.PrependWatchReactor("secrets", clienttesting.DefaultWatchReactor(nil, forbidden))
 		if s, err := f.Get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "idp"}); s == nil || err != nil {
 			t.Fatal(s, err)
@@ -174,7 +182,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if trouble {
 			l.Fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
 		}
-		w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
+		w := &stacks.CertificateWatcher{Read: l.Inventory.Certificates().Read, Owners: []*stacks.Reconciler{
+			l.Ingresses, l.Services}, Always: true, Now: l.Clock.Now, Log: logr.Discard()}
 		mark := l.Mark()
 		for range budgeted / stacks.CertificateTick {
 			l.Clock.Advance(stacks.CertificateTick)
@@ -188,7 +197,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if trouble {
 			issue = 24 * time.Hour
 		}
-		l := lab.New(t, account.Profile{CertificateIssue: issue}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
+		l := lab.New(t, account.Profile{CertificateIssue: issue}, lab.Class(), lab.Service("web"),
+			lab.Ingress("web", nil, "web"))
 		l.Flags("--feature-gates=EnableCertificateManagement=true")
 		if tlsOf(l, "create-acm-cert", ""); !trouble {
 			l.Settle(lab.Key("web"))
@@ -200,7 +210,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return by["DescribeCertificate"] + by["ListHostedZones"] + by["ListCertificates"]
 	},
 	"tags of certificates": func(t *testing.T, trouble bool) int {
-		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.Ingress("other", nil, "web"), lab.Ingress("third", nil, "web"))
+		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+			lab.Ingress("other", nil, "web"), lab.Ingress("third", nil, "web"))
 		l.Flags("--feature-gates=EnableCertificateManagement=true")
 		l.Certify("*.example.com")
 		keys := []stack.Key{lab.Key("web"), lab.Key("other"), lab.Key("third")}
@@ -232,7 +243,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l, b := lab.BoundLab(t)
 		if trouble {
 			l.Fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-			l.Bound.Health.Expect(registrar.Group{ARN: b.Spec.TargetGroupARN}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+			l.Bound.Health.Expect(registrar.Group{ARN: b.Spec.TargetGroupARN}, diag.Object{Kind: "TargetGroupBinding",
+				Namespace: "shop", Name: "bound"})
 		} else {
 			l.Bound.Health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
@@ -264,7 +276,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 				}
 				return []registrar.Health{{Target: e.Target, State: "healthy"}}, nil
 			}
-			if err := g.Observe(t.Context(), o, registrar.Group{ARN: "arn:web"}, []registrar.Endpoint{e}, registrar.Change{Added: []string{e.Key()}}); err != nil {
+			if err := g.Observe(t.Context(), o, registrar.Group{ARN: "arn:web"}, []registrar.Endpoint{e}, registrar.Change{
+				Added: []string{e.Key()}}); err != nil {
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())
@@ -291,25 +304,29 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if err != nil {
 			t.Fatal(err)
 		}
-		api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).WithInterceptorFuncs(interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
-				calls++
-				return c.List(ctx, o, opts...)
-			},
-			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-				return errors.Join(written(), c.Create(ctx, o, opts...))
-			},
-			SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-				if err := written(); err != nil {
-					return err
-				}
-				return c.SubResource("status").Patch(ctx, o, p, opts...)
-			},
-		}).Build()
+		api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).
+			WithInterceptorFuncs(interceptor.Funcs{
+				List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+					calls++
+					return c.List(ctx, o, opts...)
+				},
+				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+					return errors.Join(written(), c.Create(ctx, o, opts...))
+				},
+				SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch,
+					opts ...client.SubResourcePatchOption) error {
+					if err := written(); err != nil {
+						return err
+					}
+					return c.SubResource("status").Patch(ctx, o, p, opts...)
+				},
+			}).Build()
 		w := lbstatus.NewWriter(api, api, "", func() time.Time { return now }, logr.Discard())
 		w.Queue.Gather = 0
-		p := reporting.Pass{Key: lab.Key("web"), Now: now, Members: []reporting.Member{{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
-			Observed: &awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
+		p := reporting.Pass{Key: lab.Key("web"), Now: now, Members: []reporting.Member{
+			{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
+			Observed: &awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active",
+				LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
 		w.List(t.Context())
 		w.Enqueue(p)
 		if lab.WriteDue(t.Context(), w.Queue); trouble {
@@ -354,7 +371,8 @@ func ticked(l *lab.Lab, every time.Duration, f func(context.Context)) int {
 	return n
 }
 
-// passes are those over a stack: with trouble from before anything stands, else when all is well, in the same process or another one.
+// passes are those over a stack: with trouble from before anything stands, else when all is well, in the same process
+// or another one.
 func passes(t *testing.T, trouble, restarted bool, f gate.Fault) int {
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
 	if !trouble || restarted {

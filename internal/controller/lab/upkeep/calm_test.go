@@ -27,8 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
-// TestADisagreementWithAWSCostsFewCallsAndOneEvent has AWS refuse a write, for ten simulated minutes, because something that
-// is not ours is in its way.
+// TestADisagreementWithAWSCostsFewCallsAndOneEvent has AWS refuse a write, for ten simulated minutes, because something
+// that is not ours is in its way.
 func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 	t.Parallel()
 	public := map[string]string{"load-balancer-name": "taken"}
@@ -46,12 +46,16 @@ func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 		calls       int            // to AWS for everything, at most
 		text        string
 	}{
-		"DuplicateLoadBalancerName": {public, func(l *lab.Lab) { l.Foreign("taken") }, "CreateLoadBalancer", 7, 40, "[NameTaken]"},
-		"DuplicateTargetGroupName":  {nil, refused("CreateTargetGroup", "DuplicateTargetGroupName"), "CreateTargetGroup", 8, 40, "[NameTaken]"},
-		"DuplicateListener":         {nil, refused("CreateListener", "DuplicateListener"), "CreateListener", 8, 60, "[AWSRejected]"},
+		"DuplicateLoadBalancerName": {public, func(l *lab.Lab) { l.Foreign("taken") }, "CreateLoadBalancer", 7, 40,
+			"[NameTaken]"},
+		"DuplicateTargetGroupName": {nil, refused("CreateTargetGroup", "DuplicateTargetGroupName"), "CreateTargetGroup", 8,
+			40, "[NameTaken]"},
+		"DuplicateListener": {nil, refused("CreateListener", "DuplicateListener"), "CreateListener", 8, 60,
+			"[AWSRejected]"},
 		"InvalidGroup.Duplicate": {nil, func(l *lab.Lab) {
 			name := naming.IngressSecurityGroup(l.Config.ClusterName, lab.Key("web").ID)
-			_, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: aws.String("x"), VpcId: aws.String("vpc-0a1de000000000001")})
+			_, err := l.Sim.Compute.CreateSecurityGroup(l.Context(), &ec2.CreateSecurityGroupInput{
+				GroupName: &name, Description: aws.String("x"), VpcId: aws.String("vpc-0a1de000000000001")})
 			l.Must(err)
 		}, "CreateSecurityGroup", 8, 40, "[NameTaken]"},
 		"PriorityInUse": {nil, refused("CreateRule", "PriorityInUse"), "CreateRule", 8, 60, "[AWSRejected]"},
@@ -59,7 +63,8 @@ func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 			"actions.bound": `{"type":"forward","targetGroupArn":"ARN"}`,
 		}, func(l *lab.Lab) {
 			tg, err := l.Sim.Balancing.CreateTargetGroup(l.Context(), &elbv2.CreateTargetGroupInput{
-				Name: aws.String("theirs"), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(80), VpcId: aws.String("vpc-0a1de000000000001")})
+				Name: aws.String("theirs"), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(80),
+				VpcId: aws.String("vpc-0a1de000000000001")})
 			l.Must(err)
 			arn := aws.ToString(tg.TargetGroups[0].TargetGroupArn)
 			_, err = l.Sim.Balancing.CreateListener(l.Context(), &elbv2.CreateListenerInput{
@@ -68,8 +73,10 @@ func TestADisagreementWithAWSCostsFewCallsAndOneEvent(t *testing.T) {
 			l.Must(err)
 			web := &networkingv1.Ingress{}
 			l.Get(web, "web")
-			web.Annotations["alb.ingress.kubernetes.io/actions.bound"] = strings.Replace(web.Annotations["alb.ingress.kubernetes.io/actions.bound"], "ARN", arn, 1)
-			web.Spec.Rules[0].HTTP.Paths[0].Backend.Service = &networkingv1.IngressServiceBackend{Name: "bound", Port: networkingv1.ServiceBackendPort{Name: "use-annotation"}}
+			web.Annotations["alb.ingress.kubernetes.io/actions.bound"] = strings.Replace(
+				web.Annotations["alb.ingress.kubernetes.io/actions.bound"], "ARN", arn, 1)
+			web.Spec.Rules[0].HTTP.Paths[0].Backend.Service = &networkingv1.IngressServiceBackend{
+				Name: "bound", Port: networkingv1.ServiceBackendPort{Name: "use-annotation"}}
 			l.Must(l.Client.Update(l.Context(), web))
 		}, "CreateRule", 8, 60, "TargetGroupAssociationLimit"},
 	} {
@@ -122,7 +129,8 @@ func TestARefusedWriteIsTriedAtOnceWhenItsObstacleGoesOrItsObjectIsEdited(t *tes
 	t.Run("the object is edited", func(t *testing.T) {
 		t.Parallel()
 		l := setUp(t)
-		_, err := l.Sim.Balancing.DeleteLoadBalancer(l.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(l.Sim.Resources().LoadBalancers[0].ARN)})
+		_, err := l.Sim.Balancing.DeleteLoadBalancer(l.Context(), &elbv2.DeleteLoadBalancerInput{
+			LoadBalancerArn: aws.String(l.Sim.Resources().LoadBalancers[0].ARN)})
 		l.Must(err)
 		second := &networkingv1.Ingress{}
 		l.Get(second, "second")
@@ -153,7 +161,8 @@ func TestShutdownInTheMiddleOfAPlanMakesNoWarning(t *testing.T) {
 				t.Errorf("ended at call %d: a pass fails with %v", n, err)
 			}
 			for _, b := range l.AllBindings() {
-				if _, err := l.Bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}); err != nil && ctx.Err() == nil {
+				if _, err := l.Bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}); err !=
+					nil && ctx.Err() == nil {
 					t.Errorf("ended at call %d: a pass over the binding fails with %v", n, err)
 				}
 			}
@@ -174,7 +183,8 @@ func TestDeletionProtectionSwitchedOnByHandYieldsToADeclaredFalse(t *testing.T) 
 		l.Settle(lab.Key("web"))
 		_, err := l.Sim.Balancing.ModifyLoadBalancerAttributes(l.Context(), &elbv2.ModifyLoadBalancerAttributesInput{
 			LoadBalancerArn: aws.String(l.Sim.Resources().LoadBalancers[0].ARN),
-			Attributes:      []elbv2types.LoadBalancerAttribute{{Key: aws.String("deletion_protection.enabled"), Value: aws.String("true")}}})
+			Attributes: []elbv2types.LoadBalancerAttribute{
+				{Key: aws.String("deletion_protection.enabled"), Value: aws.String("true")}}})
 		l.Must(err)
 		web := &networkingv1.Ingress{}
 		l.Get(web, "web")
@@ -221,8 +231,8 @@ func TestDeletionProtectionSwitchedOnByHandYieldsToADeclaredFalse(t *testing.T) 
 	})
 }
 
-// TestStandingTroubleIsCalm has one kind of trouble last for ten simulated minutes: few calls to AWS, one event per object and
-// cause, and nothing that grows.
+// TestStandingTroubleIsCalm has one kind of trouble last for ten simulated minutes: few calls to AWS, one event per
+// object and cause, and nothing that grows.
 func TestStandingTroubleIsCalm(t *testing.T) {
 	t.Parallel()
 	faulty := func(f gate.Fault) func(*lab.Lab) {
@@ -241,9 +251,12 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 	}{
 		"AWS unreachable":            {[]string{"web"}, false, faulty(gate.Fault{Reset: true}), 100, 2},
 		"AWS unreachable at an edit": {[]string{"web"}, true, faulty(gate.Fault{Reset: true}), 100, 2},
-		"a read denied":              {[]string{"web"}, false, faulty(gate.Fault{Action: "DescribeSubnets", Kind: "denied"}), 40, 1},
-		"a write denied":             {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"}), 60, 1},
-		"a write throttled":          {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateLoadBalancer", Code: "Throttling"}), 80, 0},
+		"a read denied": {[]string{"web"}, false, faulty(gate.Fault{Action: "DescribeSubnets", Kind: "denied"}),
+			40, 1},
+		"a write denied": {[]string{"web"}, false,
+			faulty(gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"}), 60, 1},
+		"a write throttled": {[]string{"web"}, false,
+			faulty(gate.Fault{Action: "CreateLoadBalancer", Code: "Throttling"}), 80, 0},
 		"a security group kept in use": {[]string{"web"}, true, func(l *lab.Lab) {
 			faulty(gate.Fault{Action: "DeleteSecurityGroup", Code: "DependencyViolation", Message: "in use"})(l)
 			web := &networkingv1.Ingress{}
@@ -254,20 +267,25 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 		"a name of AWS that does not resolve": {[]string{"web"}, false, func(l *lab.Lab) {
 			var query atomic.Int32
 			l.BeforeCall(func(context.Context) error {
-				return &net.DNSError{Err: "no such host", Name: "ec2.us-west-2.amazonaws.com", Server: fmt.Sprintf("10.0.0.2:%d", 40000+query.Add(1))}
+				return &net.DNSError{Err: "no such host", Name: "ec2.us-west-2.amazonaws.com", Server: fmt.Sprintf("10.0.0.2:%d",
+					40000+query.Add(1))}
 			})
 		}, 100, 2},
 		// Two: EC2 and ELB refuse in words of their own, and what is read of them at the same time fails in either order.
-		"everything denied":              {[]string{"web"}, false, faulty(gate.Fault{Kind: "denied"}), 100, 2},
-		"everything denied at an edit":   {[]string{"web"}, true, faulty(gate.Fault{Kind: "denied"}), 100, 2},
-		"everything throttled":           {[]string{"web"}, false, faulty(gate.Fault{Code: "Throttling"}), 100, 1},
-		"a quota of target groups":       {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateTargetGroup", Code: "TooManyTargetGroups", Message: "limit"}), 60, 1},
-		"a listener that AWS rejects":    {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateListener", Code: "ValidationError", Message: "no"}), 60, 1},
-		"a server's error at each write": {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateLoadBalancer", Code: "InternalFailure", Status: 500}), 80, 2},
+		"everything denied":            {[]string{"web"}, false, faulty(gate.Fault{Kind: "denied"}), 100, 2},
+		"everything denied at an edit": {[]string{"web"}, true, faulty(gate.Fault{Kind: "denied"}), 100, 2},
+		"everything throttled":         {[]string{"web"}, false, faulty(gate.Fault{Code: "Throttling"}), 100, 1},
+		"a quota of target groups": {[]string{"web"}, false,
+			faulty(gate.Fault{Action: "CreateTargetGroup", Code: "TooManyTargetGroups", Message: "limit"}), 60, 1},
+		"a listener that AWS rejects": {[]string{"web"}, false,
+			faulty(gate.Fault{Action: "CreateListener", Code: "ValidationError", Message: "no"}), 60, 1},
+		"a server's error at each write": {[]string{"web"}, false,
+			faulty(gate.Fault{Action: "CreateLoadBalancer", Code: "InternalFailure", Status: 500}), 80, 2},
 		"Kubernetes refuses each write": {[]string{"web"}, false, func(l *lab.Lab) {
 			var port atomic.Int32
 			refused := func() error {
-				return apierrors.NewInternalError(fmt.Errorf("failed calling webhook: read tcp 10.1.2.3:%d->10.0.0.9:443: i/o timeout", 40000+port.Add(1)))
+				return apierrors.NewInternalError(fmt.Errorf("failed calling webhook: read tcp "+
+					"10.1.2.3:%d->10.0.0.9:443: i/o timeout", 40000+port.Add(1)))
 			}
 			l.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{
 				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refused() },

@@ -34,7 +34,8 @@ var calmKinds = map[string]struct {
 }{
 	"a broken TLS Secret": {func(l *lab.Lab) {
 		l.Flags("--enable-tls-secret-import=true")
-		api, secrets := secretReader(l.T, l.Clock.Now, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
+		api, secrets := secretReader(l.T, l.Clock.Now, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
 			Data: map[string][]byte{"tls.crt": []byte("no certificate"), "tls.key": []byte("no key")}})
 		l.Ingresses.Secrets = secrets
 		tlsOf(l, "import-tls-secrets", "tls")
@@ -48,7 +49,8 @@ var calmKinds = map[string]struct {
 		l.Flags("--feature-gates=EnableCertificateManagement=true")
 		tlsOf(l, "create-acm-cert", "")
 	}, 100, 20, []string{"[CertificatePending]"}},
-	"a missing node": {func(l *lab.Lab) { l.Create(lab.Pods("gone", "10.0.128.50")...) }, 30, 5, []string{"[EndpointNotResolved]"}},
+	"a missing node": {func(l *lab.Lab) { l.Create(lab.Pods("gone", "10.0.128.50")...) }, 30, 5,
+		[]string{"[EndpointNotResolved]"}},
 	"a missing instance": {func(l *lab.Lab) {
 		l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Node("a", "aws:///us-west-2a/i-0a1de00000000dead"))...)
 	}, 40, 10, []string{"[EndpointNotResolved]"}},
@@ -57,7 +59,8 @@ var calmKinds = map[string]struct {
 	}, 40, 10, []string{"[EndpointNotResolved]"}},
 	"the quota of targets": {func(l *lab.Lab) {
 		l.Create(append(lab.Pods("a", "10.0.128.50"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
-		_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "RegisterTargets", Code: "TooManyTargets", Message: "limit"})
+		_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "RegisterTargets", Code: "TooManyTargets",
+			Message: "limit"})
 		l.Must(err)
 	}, 30, 10, []string{"[QuotaExceeded]"}},
 }
@@ -67,7 +70,8 @@ func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
 	for name, tc := range calmKinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, account.Profile{CertificateIssue: 24 * time.Hour}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
+			l := lab.New(t, account.Profile{CertificateIssue: 24 * time.Hour}, lab.Class(), lab.Service("web"),
+				lab.Ingress("web", nil, "web"))
 			tc.trouble(l)
 			mark := l.Mark()
 			l.Pass(10*time.Minute, nil, lab.Key("web"))
@@ -77,7 +81,8 @@ func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
 			later, laterBy := l.Counts(first)
 			t.Logf("%d calls, then %d: %v", total, later, laterBy)
 			if total > tc.calls || later > tc.later {
-				t.Errorf("%d calls in ten minutes, %d in the next, want at most %d and %d: %v, %v", total, later, tc.calls, tc.later, by, laterBy)
+				t.Errorf("%d calls in ten minutes, %d in the next, want at most %d and %d: %v, %v", total, later, tc.calls,
+					tc.later, by, laterBy)
 			}
 			all := strings.Join(l.Events, "\n")
 			for _, code := range tc.told {

@@ -24,7 +24,9 @@ func secretReader(t *testing.T, now func() time.Time, objs ...runtime.Object) (*
 	s := secret.New(api, func(namespace string) cache.ListWatch {
 		of := api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
-			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return of.List(ctx, o) },
+			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				return of.List(ctx, o)
+			},
 			WatchFuncWithContext: of.Watch,
 		}
 	}, reads.NewIndex[stack.Key](), now, logr.Discard())

@@ -11,15 +11,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestAFailedWriteCostsReadsOfItsOwnStack has each write of a new stack fail once, with and without an effect, in an account that
-// holds another stack, and counts the reads that the same without a fault does not make, and those that list the account, which are hundreds
-// in a large one.
+// TestAFailedWriteCostsReadsOfItsOwnStack has each write of a new stack fail once, with and without an effect, in an
+// account that holds another stack, and counts the reads that the same without a fault does not make, and those that
+// list the account, which are hundreds in a large one.
 func TestAFailedWriteCostsReadsOfItsOwnStack(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, action string, lose bool) (reads, lists, left int) {
 		l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("other", nil, "web"))
 		l.Settle(lab.Key("other"))
-		l.Must(l.Client.Create(t.Context(), lab.Ingress("front", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}, "web")))
+		l.Must(
+			l.Client.Create(t.Context(),
+				lab.Ingress("front", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}, "web")))
 		if action != "" {
 			f := gate.Fault{ID: "once", Action: action, Times: 1, Code: "InternalFailure", Lose: lose}
 			if lose {
@@ -47,14 +49,16 @@ func TestAFailedWriteCostsReadsOfItsOwnStack(t *testing.T) {
 	}
 	plain, none, left := run(t, "", false)
 	for _, action := range []string{
-		"CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener", "CreateRule", "ModifyLoadBalancerAttributes",
+		"CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateTargetGroup", "CreateLoadBalancer", "CreateListener",
+		"CreateRule", "ModifyLoadBalancerAttributes",
 	} {
 		for _, lose := range []bool{false, true} {
 			t.Run(action, func(t *testing.T) {
 				t.Parallel()
 				reads, lists, got := run(t, action, lose)
 				if reads-plain > 8 || lists > none || got != left {
-					t.Errorf("effect %t: %d reads more, %d lists of the account, %d resources, want %d", lose, reads-plain, lists, got, left)
+					t.Errorf("effect %t: %d reads more, %d lists of the account, %d resources, want %d", lose, reads-plain,
+						lists, got, left)
 				}
 			})
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lab"
 )
 
-// TestTakenNameLeavesNoTargetGroup has a Service with the name of another Service's load balancer, and of one that is nobody's in the cluster.
-// Nothing else is made before the name is free, and everything then.
+// TestTakenNameLeavesNoTargetGroup has a Service with the name of another Service's load balancer, and of one that is
+// nobody's in the cluster. Nothing else is made before the name is free, and everything then.
 func TestTakenNameLeavesNoTargetGroup(t *testing.T) {
 	t.Parallel()
 	const name = "service.beta.kubernetes.io/aws-load-balancer-name"
@@ -50,7 +50,8 @@ func TestTakenNameLeavesNoTargetGroup(t *testing.T) {
 			if got := l.Writes(mark); slices.Contains(got, "CreateTargetGroup") || !slices.Contains(got, "CreateLoadBalancer") {
 				t.Errorf("written: %v", got)
 			}
-			if !l.Saw("Service shop/two", "[NameTaken]", c.text) || holder == "another Service" && l.Saw("Service shop/two", "delete") {
+			if !l.Saw("Service shop/two", "[NameTaken]", c.text) || holder == "another Service" &&
+				l.Saw("Service shop/two", "delete") {
 				t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 			}
 			c.free(l)
@@ -64,7 +65,8 @@ func TestTakenNameLeavesNoTargetGroup(t *testing.T) {
 
 func TestDeletedTargetGroupsAreNotRead(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("web"))
 	mark := l.Mark()
@@ -73,7 +75,8 @@ func TestDeletedTargetGroupsAreNotRead(t *testing.T) {
 	var after []string
 	deleted := false
 	calls := l.Sim.Gate.Calls(gate.Filter{After: mark})
-	slices.SortFunc(calls, func(a, b gate.Call) int { return int(a.Number) - int(b.Number) }) //nolint:gosec // small numbers
+	//nolint:gosec // small numbers
+	slices.SortFunc(calls, func(a, b gate.Call) int { return int(a.Number) - int(b.Number) })
 	for _, c := range calls {
 		if deleted && c.Action == "DescribeTargetHealth" {
 			after = append(after, c.Action)

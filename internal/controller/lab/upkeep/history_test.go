@@ -36,7 +36,8 @@ func newRecorded(t *testing.T, objects ...client.Object) *lab.Lab {
 // recordOf is what the ConfigMaps say of a unit, and kinds are the kinds of entries in their order.
 func recordOf(l *lab.Lab, unit string) (r timeline.Record, kinds string) {
 	l.Helper()
-	at := client.ObjectKey{Namespace: "kube-system", Name: controller.CheckpointConfig(l.Config, "kube-system", l.Clock.Now, l.Logger).Name}
+	at := client.ObjectKey{Namespace: "kube-system", Name: controller.CheckpointConfig(l.Config, "kube-system",
+		l.Clock.Now, l.Logger).Name}
 	all, err := checkpoint.Peek(l.Context(), l.Client, at, checkpoint.History)
 	l.Must(err)
 	if text := all[unit]; text != nil {
@@ -52,7 +53,8 @@ func recordOf(l *lab.Lab, unit string) (r timeline.Record, kinds string) {
 
 func idleTimeout(l *lab.Lab, seconds string) {
 	l.Edit("web", func(i *networkingv1.Ingress) {
-		metav1.SetMetaDataAnnotation(&i.ObjectMeta, "alb.ingress.kubernetes.io/load-balancer-attributes", "idle_timeout.timeout_seconds="+seconds)
+		metav1.SetMetaDataAnnotation(&i.ObjectMeta, "alb.ingress.kubernetes.io/load-balancer-attributes",
+			"idle_timeout.timeout_seconds="+seconds)
 	})
 	l.Settle(lab.Key("web"))
 }
@@ -63,7 +65,9 @@ func TestRecordOfStackSurvivesLeaders(t *testing.T) {
 	l.Crash()
 	unit := lab.Key("web").String()
 	before, kinds := recordOf(l, unit)
-	if !strings.HasPrefix(kinds, "plan call") || !slices.ContainsFunc(before.Entries, func(e timeline.Entry) bool { return strings.HasPrefix(e.Text, "CreateLoadBalancer LoadBalancer") }) {
+	if !strings.HasPrefix(kinds, "plan call") || !slices.ContainsFunc(before.Entries, func(e timeline.Entry) bool {
+		return strings.HasPrefix(e.Text, "CreateLoadBalancer LoadBalancer")
+	}) {
 		t.Fatalf("%s: %+v", kinds, before)
 	}
 	l.Clock.Advance(time.Minute)
@@ -73,7 +77,8 @@ func TestRecordOfStackSurvivesLeaders(t *testing.T) {
 	l.End()
 	after, _ := recordOf(l, unit)
 	more := after.Entries[len(before.Entries):]
-	if len(more) != 2 || more[0].Kind != timeline.Call || more[1].Kind != timeline.Plan || more[1].Time.After(more[0].Time) || !strings.HasSuffix(more[1].Steps[0], ": done") {
+	if len(more) != 2 || more[0].Kind != timeline.Call || more[1].Kind != timeline.Plan ||
+		more[1].Time.After(more[0].Time) || !strings.HasSuffix(more[1].Steps[0], ": done") {
 		t.Fatalf("after an edit under the second leader: %+v", more)
 	}
 	calls := l.Sim.Gate.Calls(gate.Filter{After: mark, Action: "ModifyLoadBalancerAttributes"})
@@ -89,10 +94,12 @@ func TestRecordOfStackSurvivesLeaders(t *testing.T) {
 func TestRecordHasFailuresOnce(t *testing.T) {
 	l := newRecorded(t, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
 	l.Settle(lab.Key("web"))
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes", Code: "AccessDenied", Status: 403, Message: "not authorized"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes", Code: "AccessDenied", Status: 403,
+		Message: "not authorized"})
 	l.Must(err)
 	l.Edit("web", func(i *networkingv1.Ingress) {
-		metav1.SetMetaDataAnnotation(&i.ObjectMeta, "alb.ingress.kubernetes.io/load-balancer-attributes", "idle_timeout.timeout_seconds=61")
+		metav1.SetMetaDataAnnotation(&i.ObjectMeta, "alb.ingress.kubernetes.io/load-balancer-attributes",
+			"idle_timeout.timeout_seconds=61")
 	})
 	for range 5 {
 		_, err := l.Round(lab.Key("web"))
@@ -110,7 +117,8 @@ func TestRecordHasFailuresOnce(t *testing.T) {
 }
 
 func TestRecordHasTargetsOfBinding(t *testing.T) {
-	l := newRecorded(t, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"target-type": "ip"}, "web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l := newRecorded(t, lab.Class(), lab.Service("web"), lab.Ingress("web", map[string]string{"target-type": "ip"}, "web"),
+		lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	l.Create(lab.Pods("a", "10.0.128.50")...)
 	l.Settle(lab.Key("web"))
 	l.End()

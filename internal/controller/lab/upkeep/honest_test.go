@@ -45,7 +45,8 @@ func newShownLab(t *testing.T, objects ...client.Object) *shownLab {
 	l.writer = lbstatus.NewWriter(l.api, l.api, "", l.Clock.Now, logr.Discard())
 	l.writer.Queue.Gather = 0
 	l.writer.List(t.Context())
-	for _, s := range append([]*stacks.Reconciler{l.Ingresses, l.Services}, l.Gateways[stack.GatewayALB], l.Gateways[stack.GatewayNLB]) {
+	for _, s := range append([]*stacks.Reconciler{l.Ingresses, l.Services}, l.Gateways[stack.GatewayALB],
+		l.Gateways[stack.GatewayNLB]) {
 		s.Status = l.writer
 	}
 	return l
@@ -61,7 +62,8 @@ func (l *shownLab) lb() v1alpha1.LoadBalancerStatus {
 	return o.Status
 }
 
-// expect expects whether the status is Ready, and otherwise Reconciling, and whether the newest version of the Ingress is in effect.
+// expect expects whether the status is Ready, and otherwise Reconciling, and whether the newest version of the Ingress
+// is in effect.
 func (l *shownLab) expect(when string, ready bool) {
 	l.Helper()
 	s := l.lb()
@@ -76,7 +78,8 @@ func (l *shownLab) expect(when string, ready bool) {
 	}
 }
 
-// slow makes the next call of an action take 15 s, and a pass that makes it. The pass has ended when the channel is closed.
+// slow makes the next call of an action take 15 s, and a pass that makes it. The pass has ended when the channel is
+// closed.
 func (l *shownLab) slow(action string, key stack.Key) <-chan struct{} {
 	l.Helper()
 	l.Fault(gate.Fault{Action: action, Latency: 15 * time.Second, Times: 1})
@@ -165,7 +168,8 @@ func TestRefusedEditIsNotInEffect(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if m := l.lb().Members[0]; m.EffectiveVersion != before.EffectiveVersion || m.ObservedVersion == before.ObservedVersion {
+	if m := l.lb().Members[0]; m.EffectiveVersion != before.EffectiveVersion ||
+		m.ObservedVersion == before.ObservedVersion {
 		t.Errorf("%+v, before %+v", m, before)
 	}
 	l.Sim.Gate.RemoveFault("budget")
@@ -176,7 +180,8 @@ func TestRefusedEditIsNotInEffect(t *testing.T) {
 func TestSharedEditIsShownOnEachMember(t *testing.T) {
 	t.Parallel()
 	group := map[string]string{"group.name": "front"}
-	l := newShownLab(t, lab.Class(), lab.Service("web"), lab.Ingress("web", group, "web"), lab.Ingress("other", group, "web"))
+	l := newShownLab(t, lab.Class(), lab.Service("web"), lab.Ingress("web", group, "web"),
+		lab.Ingress("other", group, "web"))
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	l.Settle(key)
 	l.Edit("other", func(i *networkingv1.Ingress) {
@@ -188,7 +193,8 @@ func TestSharedEditIsShownOnEachMember(t *testing.T) {
 	o := &v1alpha1.LoadBalancer{}
 	l.Must(l.api.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "group-front"}, o))
 	at := slices.IndexFunc(o.Status.Members, func(m v1alpha1.Member) bool { return m.Name == "other" })
-	if m := o.Status.Members[at]; m.EffectiveVersion == m.ObservedVersion || meta.IsStatusConditionTrue(o.Status.Conditions, v1alpha1.ConditionReady) {
+	if m := o.Status.Members[at]; m.EffectiveVersion == m.ObservedVersion ||
+		meta.IsStatusConditionTrue(o.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Errorf("%+v %+v", m, o.Status.Conditions)
 	}
 }
@@ -206,7 +212,8 @@ func TestQueuedEditIsShownBeforeItsPass(t *testing.T) {
 	i := &networkingv1.Ingress{}
 	l.Get(i, "web")
 	before := i.DeepCopy()
-	events.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: before}, noQueue{}) // as a new process lists it
+	// as a new process lists it
+	events.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: before}, noQueue{})
 	l.Clock.Advance(time.Minute)
 	l.expect("at a start", true)
 	l.Edit("web", lab.ToNew)
@@ -233,7 +240,8 @@ func TestProgrammedKeepsGenerationInEffect(t *testing.T) {
 	if got := programmed(); got != 1 {
 		t.Fatalf("generation %d", got)
 	}
-	g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "b", Port: 81, Protocol: gatewayv1.HTTPProtocolType})
+	g.Spec.Listeners = append(g.Spec.Listeners, gatewayv1.Listener{Name: "b", Port: 81,
+		Protocol: gatewayv1.HTTPProtocolType})
 	g.Generation = 2
 	l.Must(l.Client.Update(t.Context(), g))
 	l.Fault(gate.Fault{Action: "CreateListener", Kind: "throttled"})

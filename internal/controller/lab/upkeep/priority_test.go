@@ -42,12 +42,14 @@ type prioritizedELBV2 struct {
 	*prioritized
 }
 
-func (p prioritizedELBV2) DescribeTargetHealth(ctx context.Context, in *elbv2.DescribeTargetHealthInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+func (p prioritizedELBV2) DescribeTargetHealth(ctx context.Context, in *elbv2.DescribeTargetHealthInput,
+	o ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	p.note(ctx, "DescribeTargetHealth")
 	return p.ELBV2.DescribeTargetHealth(ctx, in, o...)
 }
 
-func (p prioritizedELBV2) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+func (p prioritizedELBV2) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput,
+	o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
 	p.note(ctx, "DescribeTargetGroups")
 	return p.ELBV2.DescribeTargetGroups(ctx, in, o...)
 }
@@ -57,7 +59,8 @@ type prioritizedEC2 struct {
 	*prioritized
 }
 
-func (p prioritizedEC2) DescribeInstances(ctx context.Context, in *ec2.DescribeInstancesInput, o ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+func (p prioritizedEC2) DescribeInstances(ctx context.Context, in *ec2.DescribeInstancesInput,
+	o ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
 	p.note(ctx, "DescribeInstances")
 	return p.EC2.DescribeInstances(ctx, in, o...)
 }
@@ -68,17 +71,21 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	p := &prioritized{of: map[string]awsclient.Priority{}}
 	clients := l.Clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
-	l.Bound.ELBV2, l.Bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.Clock.Now)
-	l.Bound.Registry = lab.NewRegistry(balancing, apply.Deps{Clients: clients, Inventory: l.Inventory, Now: l.Clock.Now}.Write, l.Inventory)
+	l.Bound.ELBV2, l.Bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p},
+		l.Clock.Now)
+	l.Bound.Registry = lab.NewRegistry(balancing, apply.Deps{Clients: clients, Inventory: l.Inventory,
+		Now: l.Clock.Now}.Write, l.Inventory)
 	b := lab.Binding(l.TargetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	b.Spec.VpcID = "" // to be completed
 	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
 	l.Settle() // completes it
 	l.Settle()
-	if diff := cmp.Diff(map[string]awsclient.Priority{"DescribeTargetHealth": awsclient.Vital, "DescribeTargetGroups": awsclient.Vital, "DescribeInstances": awsclient.Vital}, p.of); diff != "" {
+	if diff := cmp.Diff(map[string]awsclient.Priority{"DescribeTargetHealth": awsclient.Vital,
+		"DescribeTargetGroups": awsclient.Vital, "DescribeInstances": awsclient.Vital}, p.of); diff != "" {
 		t.Error(diff)
 	}
-	h := targethealth.NewWatch(l.Bound.Registry, func(diag.Object, reporting.Event) {}, func(string, []registrar.Health) {}, l.Clock.Now)
+	h := targethealth.NewWatch(l.Bound.Registry, func(diag.Object, reporting.Event) {},
+		func(string, []registrar.Health) {}, l.Clock.Now)
 	h.Expect(registrar.Group{ARN: b.Spec.TargetGroupARN}, bindingobject.BindingObject(b))
 	h.Look(queue.Background(t.Context(), awsclient.TargetHealth))
 	l.Clock.Advance(time.Minute)

@@ -23,8 +23,8 @@ import (
 // refusedAttribute is an attribute of load balancers that AWS does not know, with a value.
 const refusedAttribute = "no.such.attribute=1"
 
-// TestRefusedWritesKeepTheirBudgetOfCalls has many Ingresses declare a setting that AWS refuses. An object has three more attempts in the first hour and
-// one in each hour after that; a start makes none.
+// TestRefusedWritesKeepTheirBudgetOfCalls has many Ingresses declare a setting that AWS refuses. An object has three
+// more attempts in the first hour and one in each hour after that; a start makes none.
 func TestRefusedWritesKeepTheirBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	many := 20
@@ -77,10 +77,13 @@ func TestRefusedWritesKeepTheirBudgetOfCalls(t *testing.T) {
 	}
 }
 
-// refusedLab has a group of two namespaces, of which one declares what AWS refuses of the load balancer; it has been tried for a while.
+// refusedLab has a group of two namespaces, of which one declares what AWS refuses of the load balancer; it has been
+// tried for a while.
 func refusedLab(t *testing.T, annotations map[string]string) *lab.Lab {
 	t.Helper()
-	l := lab.New(t, account.Profile{}, append(append(lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("mal", "evil", 9, annotations)...), lab.Class())...)
+	l := lab.New(t, account.Profile{},
+		append(append(lab.GroupMember("shop", "web", 0, nil), lab.GroupMember("mal", "evil", 9, annotations)...),
+			lab.Class())...)
 	l.Checkpointed = true
 	l.Restart()
 	l.PassWith(15*time.Minute, lab.FrontGroup)
@@ -106,15 +109,20 @@ func TestRefusalHoldsUpNothingElse(t *testing.T) {
 		edit func(l *lab.Lab)
 		want []string // the writes of the next pass
 	}{
-		"nothing happens":             {edit: func(*lab.Lab) {}},
-		"the process starts again":    {edit: func(l *lab.Lab) { l.End(); l.Restart() }},
-		"the process crashes":         {edit: func(l *lab.Lab) { l.Crash(); l.Restart() }},
-		"another version starts":      {edit: func(l *lab.Lab) { l.End(); l.Version = "next"; l.Restart() }, want: []string{"ModifyLoadBalancerAttributes"}},
-		"another member's setting":    {edit: annotate("shop", "web", attributes, "idle_timeout.timeout_seconds=77"), want: []string{"ModifyLoadBalancerAttributes"}},
+		"nothing happens":          {edit: func(*lab.Lab) {}},
+		"the process starts again": {edit: func(l *lab.Lab) { l.End(); l.Restart() }},
+		"the process crashes":      {edit: func(l *lab.Lab) { l.Crash(); l.Restart() }},
+		"another version starts": {edit: func(l *lab.Lab) { l.End(); l.Version = "next"; l.Restart() }, want: []string{
+			"ModifyLoadBalancerAttributes"}},
+		"another member's setting": {edit: annotate("shop", "web", attributes, "idle_timeout.timeout_seconds=77"),
+			want: []string{"ModifyLoadBalancerAttributes"}},
 		"another member's annotation": {edit: annotate("shop", "web", "group.order", "0")},
-		"its object is touched":       {edit: annotate("mal", "evil", "x", "y"), want: []string{"ModifyLoadBalancerAttributes"}},
-		"its object is corrected":     {edit: annotate("mal", "evil", attributes, "client_keep_alive.seconds=100"), want: []string{"ModifyLoadBalancerAttributes"}},
-		"its object gets a good edit": {edit: annotate("mal", "evil", "healthcheck-path", "/healthy"), want: []string{"ModifyLoadBalancerAttributes", "ModifyTargetGroup"}},
+		"its object is touched": {edit: annotate("mal", "evil", "x", "y"), want: []string{
+			"ModifyLoadBalancerAttributes"}},
+		"its object is corrected": {edit: annotate("mal", "evil", attributes, "client_keep_alive.seconds=100"),
+			want: []string{"ModifyLoadBalancerAttributes"}},
+		"its object gets a good edit": {edit: annotate("mal", "evil", "healthcheck-path", "/healthy"), want: []string{
+			"ModifyLoadBalancerAttributes", "ModifyTargetGroup"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +158,8 @@ func TestRefusedRuleIsNotRepeatedWhileTargetsAwaitHealth(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("web", nil, "web"))
 	l.Settle(lab.Key("web"))
-	l.Fault(gate.Fault{Action: "CreateRule", Code: "ValidationError", Message: "A condition value may not contain '|'", Status: 400})
+	l.Fault(gate.Fault{Action: "CreateRule", Code: "ValidationError", Message: "A condition value may not contain '|'",
+		Status: 400})
 	l.Edit("web", lab.ToNew)
 	l.Create(lab.Service("new"))
 	mark := l.Mark()
@@ -179,8 +188,11 @@ func TestChangeInAWSHasARefusedWriteTriedAgain(t *testing.T) {
 			l.Must(err)
 			if c.change {
 				lb := l.Sim.Resources().LoadBalancers[0].ARN
-				_, err := l.Sim.Balancing.CreateListener(t.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(81), Protocol: "HTTP",
-					DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("404")}}}})
+				_, err := l.Sim.Balancing.CreateListener(t.Context(), &elbv2.CreateListenerInput{LoadBalancerArn: &lb,
+					Port: aws.Int32(81), Protocol: "HTTP",
+					DefaultActions: []elbtypes.Action{
+						{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{
+							StatusCode: aws.String("404")}}}})
 				l.Must(err)
 			}
 			mark := l.Mark()
@@ -215,7 +227,11 @@ func TestRefusedTargetsKeepTheirBudgetOfCalls(t *testing.T) {
 	}{
 		{"the first hour", func() {}, 59 * time.Minute, 4},
 		{"the second hour", func() {}, time.Hour, 1},
-		{"an edit of the binding", func() { l.Get(b, "bound"); b.Generation++; l.Must(l.Client.Update(t.Context(), b)) }, time.Minute, 1},
+		{"an edit of the binding", func() {
+			l.Get(b, "bound")
+			b.Generation++
+			l.Must(l.Client.Update(t.Context(), b))
+		}, time.Minute, 1},
 	} {
 		c.edit()
 		mark := l.Mark()

@@ -15,8 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestRefusedObjectsAreTriedLessAndLess has a namespace declare many load balancers that AWS refuses. The calls that are left for others
-// are those that its attempts do not use.
+// TestRefusedObjectsAreTriedLessAndLess has a namespace declare many load balancers that AWS refuses. The calls that
+// are left for others are those that its attempts do not use.
 func TestRefusedObjectsAreTriedLessAndLess(t *testing.T) {
 	t.Parallel()
 	const many = 20
@@ -27,7 +27,8 @@ func TestRefusedObjectsAreTriedLessAndLess(t *testing.T) {
 		objects, keys = append(objects, lab.Ingress(name, nil, "web")), append(keys, lab.Key(name))
 	}
 	l := lab.New(t, account.Profile{}, objects...)
-	l.Fault(gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-shop-bad", Code: "InvalidConfigurationRequest", Message: "no", Status: 400})
+	l.Fault(gate.Fault{Action: "CreateLoadBalancer", Resource: "k8s-shop-bad", Code: "InvalidConfigurationRequest",
+		Message: "no", Status: 400})
 	l.Settle(lab.Key("good"))
 	l.PassWith(30*time.Minute, keys...)
 	mark := l.Mark()

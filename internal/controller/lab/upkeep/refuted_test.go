@@ -9,7 +9,8 @@ import (
 
 func TestASubnetThatIsGoneIsChosenOnceOnly(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Ingress("next", nil, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Ingress("next", nil, "web"))
 	l.Settle(lab.Key("front"))
 	lb := l.Sim.Resources().LoadBalancers[0]
 	const gone = "subnet-0a1de0000000000a1"

@@ -34,28 +34,33 @@ import (
 // byHTTP has the next processes call AWS by HTTP, under a key in the environment; trace is called after each call.
 func byHTTP(l *lab.Lab, trace func(context.Context, awsclient.Call)) {
 	l.Helper()
-	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIALAB0000000000001", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIALAB0000000000001", "AWS_SECRET_ACCESS_KEY": "x",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		l.Setenv(k, v)
 	}
 	server := httptest.NewServer(l.Sim.Handler())
 	l.Cleanup(server.Close)
 	endpoints := map[string]string{}
-	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM, awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
+	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM,
+		awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
 		endpoints[service] = server.URL
 	}
-	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC, Endpoints: endpoints, Version: "v"})
+	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.Config.VPC,
+		Endpoints: endpoints, Version: "v"})
 	l.Must(err)
 	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.Clock, Trace: trace}))
 	l.Remote = &clients
 }
 
-// traced has the next processes call AWS by HTTP and trace their passes. The returned function ends the traces and returns the spans.
+// traced has the next processes call AWS by HTTP and trace their passes. The returned function ends the traces and
+// returns the spans.
 func traced(l *lab.Lab) (end func() []collector.Span) {
 	l.Helper()
 	byHTTP(l, tracing.RecordCall)
 	c := collector.New(l)
 	var err error
-	l.Tracer, err = tracing.New(tracing.Options{Traces: config.Traces{Endpoint: c.URL, Ratio: 1, Timeout: time.Minute}, Now: l.Clock.Now, Log: logr.Discard()})
+	l.Tracer, err = tracing.New(tracing.Options{Traces: config.Traces{Endpoint: c.URL, Ratio: 1, Timeout: time.Minute},
+		Now: l.Clock.Now, Log: logr.Discard()})
 	l.Must(err)
 	return func() []collector.Span {
 		l.Tracer.End()
@@ -93,7 +98,8 @@ func TestATraceOfAPassOverAStackHasItsPartsAndEachCallWithItsRequestID(t *testin
 	l.Create(in)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
 	defer q.ShutDown()
-	(&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).Owner().Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: in}, q)
+	(&stacks.OwnerEvents{Reconciler: l.Ingresses, Classes: reads.NewIndex[types.NamespacedName]()}).Owner().Create(
+		t.Context(), event.TypedCreateEvent[client.Object]{Object: in}, q)
 	var marks []uint64
 	pass := func() error {
 		marks = append(marks, l.Mark())
@@ -101,7 +107,8 @@ func TestATraceOfAPassOverAStackHasItsPartsAndEachCallWithItsRequestID(t *testin
 		return err
 	}
 	l.Must(pass())
-	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes", Code: "AccessDenied", Status: 403, Message: "not authorized"})
+	_, err := l.Sim.Gate.AddFault(gate.Fault{Action: "ModifyLoadBalancerAttributes", Code: "AccessDenied", Status: 403,
+		Message: "not authorized"})
 	l.Must(err)
 	l.Must(l.Client.Get(t.Context(), client.ObjectKeyFromObject(in), in))
 	in.Annotations["alb.ingress.kubernetes.io/load-balancer-attributes"] = "idle_timeout.timeout_seconds=61"
@@ -143,14 +150,16 @@ func TestATraceOfAPassOverAStackHasItsPartsAndEachCallWithItsRequestID(t *testin
 		if got, want := requests(spans, roots[i].Trace), recorded(l, marks[i], marks[i+1]); !slices.Equal(got, want) {
 			t.Errorf("pass %d has the requests\n%q\nthe simulator\n%q", i, got, want)
 		}
-		if roots[i].Failed != (i == 1) || roots[i].Attributes["lbc.stack"] != key.String() || roots[i].Attributes["lbc.caused_by"] != []string{"Ingress shop/front", ""}[i] {
+		if roots[i].Failed != (i == 1) || roots[i].Attributes["lbc.stack"] != key.String() ||
+			roots[i].Attributes["lbc.caused_by"] != []string{"Ingress shop/front", ""}[i] {
 			t.Errorf("pass %d is %+v", i, roots[i])
 		}
 	}
 	denied := slices.IndexFunc(spans, func(s collector.Span) bool {
 		return s.Attributes["rpc.method"] == "ModifyLoadBalancerAttributes" && s.Trace == roots[1].Trace
 	})
-	if denied < 0 || !spans[denied].Failed || spans[denied].Attributes["error.type"] != "AccessDenied" || spans[denied].Error != "not authorized" {
+	if denied < 0 || !spans[denied].Failed || spans[denied].Attributes["error.type"] != "AccessDenied" ||
+		spans[denied].Error != "not authorized" {
 		t.Errorf("the refused call is %+v", spans)
 	}
 }
@@ -168,7 +177,8 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	defer q.ShutDown()
 	slice := &discoveryv1.EndpointSlice{}
 	l.Get(slice, "web-a")
-	l.Bound.ServiceEvent(func(client.Object) string { return "web" }, nil).Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: slice}, q)
+	l.Bound.ServiceEvent(func(client.Object) string { return "web" }, nil).Create(t.Context(),
+		event.TypedCreateEvent[client.Object]{Object: slice}, q)
 	registered := func() bool {
 		all := l.Bound.Registry.Expected(registrar.Group{ARN: arn}).Registered
 		return all
@@ -183,7 +193,8 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	}
 	spans := end()
 	roots := collector.Roots(spans)
-	if roots[0].Attributes["lbc.caused_by"] != "EndpointSlice shop/web-a" || roots[0].Attributes["lbc.target_group_binding"] != "shop/bound" {
+	if roots[0].Attributes["lbc.caused_by"] != "EndpointSlice shop/web-a" ||
+		roots[0].Attributes["lbc.target_group_binding"] != "shop/bound" {
 		t.Errorf("the first pass has %v", roots[0].Attributes)
 	}
 	const want = `reconcile targetGroupBinding

@@ -18,12 +18,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestAMissingDefinitionOfBindingsIsReportedAsThat has the API server answer as it does after the definition was removed.
+// TestAMissingDefinitionOfBindingsIsReportedAsThat has the API server answer as it does after the definition was
+// removed.
 func TestAMissingDefinitionOfBindingsIsReportedAsThat(t *testing.T) {
 	t.Parallel()
 	kind := schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "TargetGroupBinding"}
 	unmapped := &meta.NoKindMatchError{GroupKind: kind, SearchedVersions: []string{"v1beta1"}}
-	unserved := apierrors.NewGenericServerResponse(http.StatusNotFound, "POST", schema.GroupResource{Group: kind.Group, Resource: "targetgroupbindings"}, "", "404 page not found", 0, true)
+	unserved := apierrors.NewGenericServerResponse(http.StatusNotFound, "POST", schema.GroupResource{
+		Group: kind.Group, Resource: "targetgroupbindings"}, "", "404 page not found", 0, true)
 	for name, c := range map[string]struct{ list, create error }{
 		"to a list":                            {list: unmapped},
 		"to a creation":                        {create: unmapped},
@@ -57,7 +59,8 @@ func TestAMissingDefinitionOfBindingsIsReportedAsThat(t *testing.T) {
 				}
 			}
 			told := strings.Join(l.Events, "\n")
-			if strings.Count(told, "["+string(diag.DefinitionMissing)+"]") != 1 || strings.Contains(told, string(diag.AWSUnavailable)) || !strings.Contains(told, "kubectl apply -f config/crd") {
+			if strings.Count(told, "["+string(diag.DefinitionMissing)+"]") != 1 ||
+				strings.Contains(told, string(diag.AWSUnavailable)) || !strings.Contains(told, "kubectl apply -f config/crd") {
 				t.Errorf("told:\n%s", told)
 			}
 			l.Ingresses.Bindings.Client = l.Client // the definition is applied

@@ -20,12 +20,14 @@ func TestStackThatFailsForCredentialsIsWoken(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
 	b, q := l.Board()
-	l.Fault(gate.Fault{Action: "CreateLoadBalancer", Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: 403})
+	l.Fault(gate.Fault{Action: "CreateLoadBalancer", Code: "ExpiredToken", Message: "The security token included in the " +
+		"request is expired", Status: 403})
 	res, err := l.Ingresses.Reconcile(l.Context(), lab.Key("front"))
 	if err != nil || res.RequeueAfter != waiting.Pause {
 		t.Errorf("%v, %v: it is tried again by itself, or logged as an error", res, err)
 	}
-	if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "[CredentialsRefused]") || strings.Contains(events, "allow the controller's role") {
+	if events := strings.Join(l.Events, "\n"); !strings.Contains(events, "[CredentialsRefused]") ||
+		strings.Contains(events, "allow the controller's role") {
 		t.Errorf("events advise to widen the policy:\n%s", events)
 	}
 	l.Clock.Advance(time.Minute)
@@ -45,7 +47,8 @@ func TestStackThatFailsForCredentialsIsWoken(t *testing.T) {
 
 func TestDeniedStackIsWokenWhenPermitted(t *testing.T) {
 	t.Parallel()
-	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"), lab.Ingress("wrong", map[string]string{"scheme": "outward"}, "web"))
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"),
+		lab.Ingress("wrong", map[string]string{"scheme": "outward"}, "web"))
 	b, q := l.Board()
 	l.Fault(gate.Fault{Action: "CreateTargetGroup", Code: "AccessDenied", Message: "no", Status: 403})
 	_, _ = l.Round(lab.Key("front"), lab.Key("wrong"))
@@ -68,7 +71,8 @@ func TestDeniedStackIsWokenWhenPermitted(t *testing.T) {
 	}
 }
 
-// TestLookAtDeniedStackKeepsItsPauses has a look at a stack fail: the pauses of the stack grow as before, and start anew when AWS permits the action.
+// TestLookAtDeniedStackKeepsItsPauses has a look at a stack fail: the pauses of the stack grow as before, and start
+// anew when AWS permits the action.
 func TestLookAtDeniedStackKeepsItsPauses(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), lab.Ingress("front", nil, "web"))
@@ -116,7 +120,8 @@ func TestDeletionsWaitUntilFinalizersAreRemoved(t *testing.T) {
 func TestFirstEndIsThatOfAttachedCertificates(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"))
-	l.Create(lab.Ingress("front", map[string]string{"certificate-arn": lab.CrashCertificate, "listen-ports": `[{"HTTPS":443}]`}, "web"))
+	l.Create(lab.Ingress("front", map[string]string{"certificate-arn": lab.CrashCertificate,
+		"listen-ports": `[{"HTTPS":443}]`}, "web"))
 	l.Settle(lab.Key("front"))
 	mark := l.Mark()
 	if at := l.Inventory.FirstCertificateEnd(); !at.IsZero() {

@@ -36,7 +36,8 @@ func New(pods ...corev1.Pod) *Server {
 
 // Pod is a pod on node n.
 func Pod(namespace, name string) corev1.Pod {
-	p := corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: "1"}}
+	p := corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name, ResourceVersion: "1"}}
 	p.Spec.NodeName = "n"
 	return p
 }
@@ -49,7 +50,8 @@ func (s *Server) Start(t testing.TB) (*rest.Config, cache.Options) {
 	for _, kind := range []string{"Pod", "PodList"} { // as discovery has them
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	return &rest.Config{Host: server.URL, QPS: -1}, cache.Options{Scheme: scheme.Scheme, Mapper: mapper, HTTPClient: server.Client()}
+	return &rest.Config{Host: server.URL, QPS: -1}, cache.Options{Scheme: scheme.Scheme, Mapper: mapper,
+		HTTPClient: server.Client()}
 }
 
 // Add adds a pod, which watches see.
@@ -113,7 +115,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	if !q.Has("watch") {
-		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: all})
+		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
+			ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: all})
 		return
 	}
 	defer func() {

@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Of says whose resources are meant and what may be asked about them; clock and AddOnTimeout are the caller's to fill in.
+// Of says whose resources are meant and what may be asked about them; clock and AddOnTimeout are the caller's to fill
+// in.
 func Of(c *config.Config) inventory.Config {
 	out := inventory.Config{
 		Cluster: c.ClusterName, VPC: c.VPC,

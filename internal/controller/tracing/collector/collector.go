@@ -1,5 +1,5 @@
-// Package collector is test support: a collector of traces that decodes what it gets by OTLP over HTTP, and shows traces as text.
-// Only tests import it.
+// Package collector is test support: a collector of traces that decodes what it gets by OTLP over HTTP, and shows
+// traces as text. Only tests import it.
 package collector
 
 import (
@@ -105,8 +105,10 @@ func (c *Collector) take(r *http.Request) error {
 
 func span(s *tracepb.Span) Span {
 	return Span{
-		Trace: hex.EncodeToString(s.TraceId), ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId), Name: s.Name,
-		Client: s.Kind == tracepb.Span_SPAN_KIND_CLIENT, Attributes: attributes(s.Attributes), Start: s.StartTimeUnixNano, End: s.EndTimeUnixNano,
+		Trace: hex.EncodeToString(s.TraceId), ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId),
+		Name:   s.Name,
+		Client: s.Kind == tracepb.Span_SPAN_KIND_CLIENT, Attributes: attributes(s.Attributes), Start: s.StartTimeUnixNano,
+		End:    s.EndTimeUnixNano,
 		Failed: s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR, Error: s.Status.GetMessage(),
 	}
 }

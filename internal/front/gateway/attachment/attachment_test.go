@@ -25,7 +25,8 @@ func read[T any](t *testing.T, text string) *T {
 
 func gateway(t *testing.T, listeners string) *gatewayv1.Gateway {
 	t.Helper()
-	return read[gatewayv1.Gateway](t, "{metadata: {name: gw, namespace: infra}, spec: {gatewayClassName: c, listeners: ["+listeners+"]}}")
+	return read[gatewayv1.Gateway](t, "{metadata: {name: gw, namespace: infra}, spec: {gatewayClassName: c, listeners: ["+
+		listeners+"]}}")
 }
 
 // text is what is decided about listeners: "name: valid" or "name: Reason".
@@ -51,31 +52,67 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		listeners string
 		want      string
 	}{
-		{"protocols of an ALB", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 443, protocol: HTTPS}, {name: c, port: 53, protocol: UDP}", "a: valid, b: valid, c: UnsupportedProtocol"},
-		{"protocols of an NLB", Network, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 1, protocol: TCP}, {name: c, port: 2, protocol: UDP}, {name: d, port: 3, protocol: TLS}", "a: UnsupportedProtocol, b: valid, c: valid, d: valid"},
-		{"a protocol of another implementation", Application, "{name: a, port: 80, protocol: example.com/x}", "a: UnsupportedProtocol"},
-		{"the first protocol decides", Auto, "{name: x, port: 1, protocol: example.com/x}, {name: a, port: 80, protocol: TCP}, {name: b, port: 81, protocol: HTTP}", "x: UnsupportedProtocol, a: valid, b: UnsupportedProtocol"},
+		{"protocols of an ALB", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 443, protocol: HTTPS}, " +
+			"{name: c, port: 53, protocol: UDP}", "a: valid, b: valid, c: UnsupportedProtocol"},
+		{"protocols of an NLB", Network, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 1, protocol: TCP}, {name: " +
+			"c, port: 2, protocol: UDP}, {name: d, port: 3, protocol: TLS}",
+			"a: UnsupportedProtocol, b: valid, c: valid, d: valid"},
+		{"a protocol of another implementation", Application, "{name: a, port: 80, protocol: example.com/x}",
+			"a: UnsupportedProtocol"},
+		{"the first protocol decides", Auto, "{name: x, port: 1, protocol: example.com/x}, {name: a, port: 80, protocol: " +
+			"TCP}, {name: b, port: 81, protocol: HTTP}", "x: UnsupportedProtocol, a: valid, b: UnsupportedProtocol"},
 		{"none decides", Auto, "{name: x, port: 1, protocol: example.com/x}", "x: UnsupportedProtocol"},
-		{"ports", Application, "{name: a, port: 0, protocol: HTTP}, {name: b, port: 65535, protocol: HTTP}, {name: c, port: 65536, protocol: HTTP}", "a: PortUnavailable, b: valid, c: PortUnavailable"},
-		{"kinds before ports", Application, "{name: a, port: 0, protocol: HTTP, allowedRoutes: {kinds: [{kind: TCPRoute}]}}", "a: InvalidRouteKinds"},
-		{"a kind of another group", Application, "{name: a, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{group: example.com, kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
-		{"two protocols on a port", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTPS, hostname: b.com}", "a: valid, b: ProtocolConflict"},
-		{"a protocol of the other family on a port", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, protocol: TCP}, {name: x, port: 80, protocol: example.com/x}", "a: valid, b: ProtocolConflict, c: UnsupportedProtocol, x: UnsupportedProtocol"},
-		{"TCP and UDP on a port", Network, "{name: a, port: 53, protocol: TCP}, {name: b, port: 53, protocol: UDP}, {name: c, port: 53, protocol: TLS}", "a: valid, b: valid, c: ProtocolConflict"},
-		{"hostnames", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTP, hostname: b.com}, {name: c, port: 80, protocol: HTTP, hostname: a.com}", "a: valid, b: valid, c: HostnameConflict"},
-		{"a hostname conflict decides over one of protocols", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTPS, hostname: a.com}", "a: valid, b: HostnameConflict"},
-		{"no hostname twice", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}", "a: valid, b: HostnameConflict"},
-		{"a loser of protocols still takes its hostname", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTPS, hostname: b.com}, {name: c, port: 80, protocol: HTTP, hostname: b.com}", "a: valid, b: ProtocolConflict, c: HostnameConflict"},
-		{"an address as hostname", Application, "{name: a, port: 80, protocol: HTTP, hostname: 192.0.2.1}", "a: UnsupportedValue"},
-		{"filters", Application, "{name: a, port: 80, protocol: HTTP, filters: {requests: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Login, name: x}}]}}", "a: UnsupportedValue"},
-		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 444, protocol: TLS}", "a: ProtocolConflict, b: ProtocolConflict, c: valid"},
-		{"two modes of TLS for one hostname", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Terminate}}", "a: valid, b: HostnameConflict"},
-		{"a protocol of the other family on a port in use", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, protocol: TCP}, {name: d, port: 80, protocol: example.com/x}", "a: valid, b: ProtocolConflict, c: UnsupportedProtocol, d: UnsupportedProtocol"},
-		{"a protocol twice that the port does not have", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 80, protocol: TCP}", "a: valid, b: ProtocolConflict, c: ProtocolConflict"},
-		{"a kind of the other family at a protocol of the other family", Application, "{name: a, port: 443, protocol: TLS, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
-		{"TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}}", "a: InvalidRouteKinds"},
-		{"only TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}}", "a: valid"},
-		{"one mode of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Passthrough}}", "a: valid, b: valid"},
+		{"ports", Application, "{name: a, port: 0, protocol: HTTP}, {name: b, port: 65535, protocol: HTTP}, {name: c, " +
+			"port: 65536, protocol: HTTP}", "a: PortUnavailable, b: valid, c: PortUnavailable"},
+		{"kinds before ports", Application, "{name: a, port: 0, protocol: HTTP, allowedRoutes: {kinds: [{kind: TCPRoute}]}}",
+			"a: InvalidRouteKinds"},
+		{"a kind of another group", Application, "{name: a, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{group: " +
+			"example.com, kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
+		{"two protocols on a port", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: " +
+			"80, protocol: HTTPS, hostname: b.com}", "a: valid, b: ProtocolConflict"},
+		{"a protocol of the other family on a port", Application,
+			"{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, " +
+				"protocol: TCP}, {name: x, port: 80, protocol: example.com/x}",
+			"a: valid, b: ProtocolConflict, c: UnsupportedProtocol, x: UnsupportedProtocol"},
+		{"TCP and UDP on a port", Network, "{name: a, port: 53, protocol: TCP}, {name: b, port: 53, protocol: UDP}, {name: " +
+			"c, port: 53, protocol: TLS}", "a: valid, b: valid, c: ProtocolConflict"},
+		{"hostnames", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: " +
+			"HTTP, hostname: b.com}, {name: c, port: 80, protocol: HTTP, hostname: a.com}",
+			"a: valid, b: valid, c: HostnameConflict"},
+		{"a hostname conflict decides over one of protocols", Application,
+			"{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: HTTPS, hostname: a.com}",
+			"a: valid, b: HostnameConflict"},
+		{"no hostname twice", Application, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}",
+			"a: valid, b: HostnameConflict"},
+		{"a loser of protocols still takes its hostname", Application,
+			"{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTPS, hostname: b.com}, {name: c, port: 80, " +
+				"protocol: HTTP, hostname: b.com}", "a: valid, b: ProtocolConflict, c: HostnameConflict"},
+		{"an address as hostname", Application, "{name: a, port: 80, protocol: HTTP, hostname: 192.0.2.1}",
+			"a: UnsupportedValue"},
+		{"filters", Application, "{name: a, port: 80, protocol: HTTP, filters: {requests: [{type: ExtensionRef, " +
+			"extensionRef: {group: example.com, kind: Login, name: x}}]}}", "a: UnsupportedValue"},
+		{"two modes of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, " +
+			"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 444, protocol: TLS}",
+			"a: ProtocolConflict, b: ProtocolConflict, c: valid"},
+		{"two modes of TLS for one hostname", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: " +
+			"Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Terminate}}",
+			"a: valid, b: HostnameConflict"},
+		{"a protocol of the other family on a port in use", Application,
+			"{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 81, " +
+				"protocol: TCP}, {name: d, port: 80, protocol: example.com/x}",
+			"a: valid, b: ProtocolConflict, c: UnsupportedProtocol, d: UnsupportedProtocol"},
+		{"a protocol twice that the port does not have", Application,
+			"{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 80, " +
+				"protocol: TCP}", "a: valid, b: ProtocolConflict, c: ProtocolConflict"},
+		{"a kind of the other family at a protocol of the other family", Application,
+			"{name: a, port: 443, protocol: TLS, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
+		{"TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, " +
+			"allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}}", "a: InvalidRouteKinds"},
+		{"only TCPRoutes where TLS passes through", Network,
+			"{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}}",
+			"a: valid"},
+		{"one mode of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, " +
+			"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Passthrough}}", "a: valid, b: valid"},
 	} {
 		if got := Judge(gateway(t, c.listeners), nil, c.family, noNamespaces, nil).text(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -100,9 +137,11 @@ func TestSupportedKindsAreThoseAskedForThatTheListenerCanHave(t *testing.T) {
 		{Network, "protocol: TLS, tls: {mode: Passthrough}", "TLSRoute TCPRoute"},
 		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}", "TCPRoute"},
 		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: UDPRoute}]}", ""},
-		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: HTTPRoute}, {kind: Nonsense}]}", "HTTPRoute"},
+		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: HTTPRoute}, {kind: Nonsense}]}",
+			"HTTPRoute"},
 		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: Nonsense}]}", ""},
-		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TLSRoute"},
+		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}",
+			"TLSRoute"},
 		{Network, "protocol: TLS, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TCPRoute TLSRoute"},
 	} {
 		ls := Judge(gateway(t, "{name: a, port: 80, "+c.listener+"}"), nil, c.family, noNamespaces, nil)
@@ -124,7 +163,8 @@ func TestSupportedKindsAreThoseAskedForThatTheListenerCanHave(t *testing.T) {
 
 func set(t *testing.T, namespace, name string, age time.Duration, listeners string) *gatewayv1.ListenerSet {
 	t.Helper()
-	s := read[gatewayv1.ListenerSet](t, fmt.Sprintf("{metadata: {name: %s, namespace: %s}, spec: {parentRef: {name: gw, namespace: infra}, listeners: [%s]}}", name, namespace, listeners))
+	s := read[gatewayv1.ListenerSet](t, fmt.Sprintf("{metadata: {name: %s, namespace: %s}, spec: {parentRef: {name: gw, "+
+		"namespace: infra}, listeners: [%s]}}", name, namespace, listeners))
 	s.CreationTimestamp = metav1.NewTime(time.Unix(1e9, 0).Add(-age))
 	return s
 }
@@ -133,7 +173,8 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 	t.Parallel()
 	teams := func(name string) (labels.Set, bool) { return labels.Set{"team": name}, name != "gone" }
 	sets := []*gatewayv1.ListenerSet{
-		set(t, "b", "young", time.Minute, "{name: yo, port: 80, protocol: HTTP, hostname: set.com}, {name: z, port: 80, protocol: HTTP, hostname: gw.com}"),
+		set(t, "b", "young", time.Minute, "{name: yo, port: 80, protocol: HTTP, hostname: set.com}, {name: z, port: 80, "+
+			"protocol: HTTP, hostname: gw.com}"),
 		set(t, "a", "old", time.Hour, "{name: o, port: 80, protocol: HTTP, hostname: set.com}"),
 		set(t, "infra", "same", time.Minute, "{name: s, port: 80, protocol: HTTP, hostname: same.com}"),
 		set(t, "gone", "lost", time.Minute, "{name: l, port: 80, protocol: HTTP, hostname: lost.com}"),
@@ -145,9 +186,12 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 		{"", "own: valid", "a/old b/young gone/lost infra/same"},
 		{"allowedListeners: {namespaces: {from: None}}", "own: valid", "a/old b/young gone/lost infra/same"},
 		{"allowedListeners: {namespaces: {from: Same}}", "own: valid, s: valid", "a/old b/young gone/lost"},
-		{"allowedListeners: {namespaces: {from: All}}", "own: valid, o: valid, yo: HostnameConflict, z: HostnameConflict, l: valid, s: valid", ""},
-		{"allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {team: b}}}}", "own: valid, yo: valid, z: HostnameConflict", "a/old gone/lost infra/same"},
-		{"allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Wrong}]}}}", "own: valid", "a/old b/young gone/lost infra/same"},
+		{"allowedListeners: {namespaces: {from: All}}", "own: valid, o: valid, yo: HostnameConflict, z: HostnameConflict, " +
+			"l: valid, s: valid", ""},
+		{"allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {team: b}}}}",
+			"own: valid, yo: valid, z: HostnameConflict", "a/old gone/lost infra/same"},
+		{"allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Wrong}]}}}",
+			"own: valid", "a/old b/young gone/lost infra/same"},
 		{"allowedListeners: {namespaces: {from: Selector}}", "own: valid", "a/old b/young gone/lost infra/same"},
 	} {
 		g := gateway(t, "{name: own, port: 80, protocol: HTTP, hostname: gw.com}")
@@ -168,14 +212,18 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 	}
 }
 
-// TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes has a set whose listeners differ in their mode: the one of the Gateway's mode wins.
+// TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes has a set whose listeners differ in their mode: the one
+// of the Gateway's mode wins.
 func TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes(t *testing.T) {
 	t.Parallel()
 	g := gateway(t, "{name: own, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}")
-	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: Same}}}").AllowedListeners
+	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: Same}}}").
+		AllowedListeners
 	sets := []*gatewayv1.ListenerSet{set(t, "infra", "s", time.Hour,
-		"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 443, protocol: TLS, hostname: c.com, tls: {mode: Passthrough}}")}
-	if got, want := Judge(g, sets, Network, noNamespaces, nil).text(), "own: valid, b: ProtocolConflict, c: valid"; got != want {
+		"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 443, protocol: TLS, "+
+			"hostname: c.com, tls: {mode: Passthrough}}")}
+	if got, want := Judge(g, sets, Network, noNamespaces, nil).text(), "own: valid, b: ProtocolConflict, c: valid"; got !=
+		want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -213,22 +261,34 @@ func TestRoutesAttachToTheListenersThatTheyNameAndThatAdmitThem(t *testing.T) {
 		{name: taken, port: 443, protocol: HTTP, hostname: taken.com, allowedRoutes: {namespaces: {from: All}}}`
 	for _, c := range []struct{ name, route, want string }{
 		{"a listener by name", "{parents: [{name: gw, namespace: infra, sectionName: any}]}", "0: any()"},
-		{"all listeners", "{parents: [{name: gw, namespace: infra}]}", "0: any() host(a.com) wild(*.b.com) team() taken(taken.com)"},
+		{"all listeners", "{parents: [{name: gw, namespace: infra}]}",
+			"0: any() host(a.com) wild(*.b.com) team() taken(taken.com)"},
 		{"a port", "{parents: [{name: gw, namespace: infra, port: 80}]}", "0: any() host(a.com)"},
-		{"a port that the named listener does not have", "{parents: [{name: gw, namespace: infra, sectionName: any, port: 81}]}", "0: NoMatchingParent"},
+		{"a port that the named listener does not have",
+			"{parents: [{name: gw, namespace: infra, sectionName: any, port: 81}]}", "0: NoMatchingParent"},
 		{"no such listener", "{parents: [{name: gw, namespace: infra, sectionName: nothing}]}", "0: NoMatchingParent"},
-		{"another Gateway", "{parents: [{name: gw}, {name: other, namespace: infra}, {group: example.com, name: gw, namespace: infra}, {kind: Service, group: '', name: gw, namespace: infra}]}", ""},
+		{"another Gateway", "{parents: [{name: gw}, {name: other, namespace: infra}, {group: example.com, name: gw, " +
+			"namespace: infra}, {kind: Service, group: '', name: gw, namespace: infra}]}", ""},
 		{"another namespace", "{parents: [{name: gw, namespace: infra, sectionName: same}]}", "0: NotAllowedByListeners"},
-		{"the same namespace", "{namespace: infra, parents: [{name: gw, sectionName: same}, {name: gw, sectionName: none}]}", "0: same(), 1: NotAllowedByListeners"},
-		{"a selector", "{namespace: other, parents: [{name: gw, namespace: infra, sectionName: team}]}", "0: NotAllowedByListeners"},
+		{"the same namespace", "{namespace: infra, parents: [{name: gw, sectionName: same}, {name: gw, sectionName: none}]}",
+			"0: same(), 1: NotAllowedByListeners"},
+		{"a selector", "{namespace: other, parents: [{name: gw, namespace: infra, sectionName: team}]}",
+			"0: NotAllowedByListeners"},
 		{"a kind", "{parents: [{name: gw, namespace: infra, sectionName: grpc}]}", "0: NotAllowedByListeners"},
 		{"the other kind", "{kind: GRPCRoute, parents: [{name: gw, namespace: infra}]}", "0: grpc()"},
-		{"hostnames", "{parents: [{name: gw, namespace: infra}], hostnames: [a.com, x.b.com, c.org]}", "0: any(a.com c.org x.b.com) host(a.com) wild(x.b.com) team(a.com c.org x.b.com)"},
-		{"no hostname in common", "{parents: [{name: gw, namespace: infra, sectionName: host}], hostnames: [b.com]}", "0: NoMatchingListenerHostname"},
-		{"two parentRefs on one port keep their own hostnames", "{parents: [{name: gw, namespace: infra, sectionName: host}, {name: gw, namespace: infra, sectionName: any}], hostnames: [a.com, b.org]}", "0: host(a.com), 1: any(a.com b.org)"},
-		{"a listener that is not valid", "{parents: [{name: gw, namespace: infra, sectionName: taken}]}", "0: taken(taken.com)"},
-		{"wildcards", "{parents: [{name: gw, namespace: infra, sectionName: wild}], hostnames: ['*.b.com', '*.x.b.com', b.com, '*.com']}", "0: wild(*.b.com *.x.b.com)"},
-		{"an address", "{parents: [{name: gw, namespace: infra, sectionName: any}], hostnames: [192.0.2.1]}", "0: NoMatchingListenerHostname"},
+		{"hostnames", "{parents: [{name: gw, namespace: infra}], hostnames: [a.com, x.b.com, c.org]}",
+			"0: any(a.com c.org x.b.com) host(a.com) wild(x.b.com) team(a.com c.org x.b.com)"},
+		{"no hostname in common", "{parents: [{name: gw, namespace: infra, sectionName: host}], hostnames: [b.com]}",
+			"0: NoMatchingListenerHostname"},
+		{"two parentRefs on one port keep their own hostnames",
+			"{parents: [{name: gw, namespace: infra, sectionName: host}, {name: gw, namespace: infra, sectionName: any}], " +
+				"hostnames: [a.com, b.org]}", "0: host(a.com), 1: any(a.com b.org)"},
+		{"a listener that is not valid", "{parents: [{name: gw, namespace: infra, sectionName: taken}]}",
+			"0: taken(taken.com)"},
+		{"wildcards", "{parents: [{name: gw, namespace: infra, sectionName: wild}], hostnames: ['*.b.com', '*.x.b.com', " +
+			"b.com, '*.com']}", "0: wild(*.b.com *.x.b.com)"},
+		{"an address", "{parents: [{name: gw, namespace: infra, sectionName: any}], hostnames: [192.0.2.1]}",
+			"0: NoMatchingListenerHostname"},
 	} {
 		r := read[Route](t, c.route)
 		if r.Kind == "" {
@@ -246,27 +306,33 @@ func TestRoutesAttachToTheListenersThatTheyNameAndThatAdmitThem(t *testing.T) {
 func TestRoutesOfAGatewayDoNotAttachToItsListenerSets(t *testing.T) {
 	t.Parallel()
 	g := gateway(t, "{name: own, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}")
-	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").AllowedListeners
-	ls := Judge(g, []*gatewayv1.ListenerSet{set(t, "shop", "more", 0, "{name: more, port: 81, protocol: HTTP}")}, Application, noNamespaces, nil)
+	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").
+		AllowedListeners
+	ls := Judge(g, []*gatewayv1.ListenerSet{set(t, "shop", "more", 0, "{name: more, port: 81, protocol: HTTP}")},
+		Application, noNamespaces, nil)
 	listenerSet := gatewayv1.Kind("ListenerSet")
 	of := func(refs ...gatewayv1.ParentReference) string {
 		return attach(ls, Route{Kind: "HTTPRoute", Namespace: "shop", Name: "r", Parents: refs})
 	}
 	infra := gatewayv1.Namespace("infra")
-	if got := of(gatewayv1.ParentReference{Name: "gw", Namespace: &infra}, gatewayv1.ParentReference{Kind: &listenerSet, Name: "more"}); got != "0: own(), 1: more()" {
+	if got := of(gatewayv1.ParentReference{Name: "gw", Namespace: &infra}, gatewayv1.ParentReference{Kind: &listenerSet,
+		Name: "more"}); got != "0: own(), 1: more()" {
 		t.Error(got)
 	}
 	more := gatewayv1.SectionName("more")
-	if got := of(gatewayv1.ParentReference{Name: "gw", Namespace: &infra, SectionName: &more}); got != "0: NoMatchingParent" {
+	if got := of(gatewayv1.ParentReference{Name: "gw", Namespace: &infra, SectionName: &more}); got !=
+		"0: NoMatchingParent" {
 		t.Error(got)
 	}
 }
 
 func TestARouteCountsOnceAtAListener(t *testing.T) {
 	t.Parallel()
-	ls := Judge(gateway(t, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"), nil, Application, noNamespaces, nil)
+	ls := Judge(gateway(t, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"), nil, Application,
+		noNamespaces, nil)
 	a := gatewayv1.SectionName("a")
-	ls.Attach(Route{Kind: "HTTPRoute", Namespace: "infra", Parents: []gatewayv1.ParentReference{{Name: "gw", SectionName: &a}, {Name: "gw"}}})
+	ls.Attach(Route{Kind: "HTTPRoute", Namespace: "infra", Parents: []gatewayv1.ParentReference{
+		{Name: "gw", SectionName: &a}, {Name: "gw"}}})
 	ls.Attach(Route{Kind: "HTTPRoute", Namespace: "infra", Parents: []gatewayv1.ParentReference{{Name: "gw"}}})
 	if got := []int32{ls.All[0].Routes, ls.All[1].Routes}; got[0] != 2 || got[1] != 2 {
 		t.Errorf("%v routes, want 2 at each, also at the listener that is not valid", got)

@@ -26,7 +26,8 @@ type Contender struct {
 	Decisions []Decision
 }
 
-// Claim is a hostname that a route serves by name, and that listeners of ListenerSets of other namespaces do not take from it.
+// Claim is a hostname that a route serves by name, and that listeners of ListenerSets of other namespaces do not take
+// from it.
 type Claim struct {
 	Hostname string
 	Listener int    // in Listeners.All: where the route serves the hostname
@@ -34,7 +35,8 @@ type Claim struct {
 	Losers   []int  // in Listeners.All, ascending; those whose hostname is a part of Hostname have a Problem
 }
 
-// contest decides which listeners take which hostnames. A guest is a listener of a ListenerSet whose namespace does not decide.
+// contest decides which listeners take which hostnames. A guest is a listener of a ListenerSet whose namespace does not
+// decide.
 type contest struct {
 	*Listeners
 	Terms
@@ -49,9 +51,10 @@ type serving struct {
 	hosts []Hostname
 }
 
-// Contest finds the claims. A guest does not take a hostname from a route of another namespace that serves it by name at a listener
-// of the Gateway, or of an older ListenerSet of another namespace, unless the guest and a route of it served the hostname before.
-// A hostname that a guest loses is in Claims; a guest that loses all of its hostname gets a Problem.
+// Contest finds the claims. A guest does not take a hostname from a route of another namespace that serves it by name
+// at a listener of the Gateway, or of an older ListenerSet of another namespace, unless the guest and a route of it
+// served the hostname before. A hostname that a guest loses is in Claims; a guest that loses all of its hostname gets a
+// Problem.
 func (ls *Listeners) Contest(routes []Contender, terms Terms) {
 	c := &contest{Listeners: ls, Terms: terms, routes: routes, created: map[Parent]time.Time{}}
 	for _, s := range ls.Admitted {
@@ -99,7 +102,8 @@ func (c *contest) between(other, guest int) {
 	a, b := &c.All[other], &c.All[guest]
 	if a.Protocol != b.Protocol {
 		b.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonProtocolConflict), Message: fmt.Sprintf(
-			"port %d has %s, of protocol %s; with another protocol the port would become another listener for all; %s", b.Port, a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
+			"port %d has %s, of protocol %s; with another protocol the port would become another listener for all; %s", b.Port,
+			a.text(), a.Protocol, c.Remedy(b.Parent.Namespace))}
 		return
 	}
 	for _, s := range c.served[other] {
@@ -122,13 +126,15 @@ func (c *contest) loses(guest, other int, s serving, h Hostname) bool {
 	return common && !c.before(guest, h.Name, s.Created)
 }
 
-// byName reports whether a hostname is claimed, rather than a part of what a route without hostnames catches. All of a listener
-// that is more specific than the guest is claimed.
+// byName reports whether a hostname is claimed, rather than a part of what a route without hostnames catches. All of a
+// listener that is more specific than the guest is claimed.
 func (c *contest) byName(other, guest *Listener, h Hostname) bool {
-	return h.Own != "" || !strings.HasPrefix(h.Name, "*") || other.Parent.Namespace != c.parents[0].Namespace || Covers(guest.hostname(), other.hostname())
+	return h.Own != "" || !strings.HasPrefix(h.Name, "*") || other.Parent.Namespace != c.parents[0].Namespace ||
+		Covers(guest.hostname(), other.hostname())
 }
 
-// before reports whether a guest served some of a hostname before a time: its ListenerSet is older, and so is a route of it.
+// before reports whether a guest served some of a hostname before a time: its ListenerSet is older, and so is a route
+// of it.
 func (c *contest) before(guest int, name string, at time.Time) bool {
 	if !c.created[c.All[guest].Parent].Before(at) {
 		return false
@@ -141,16 +147,20 @@ func (c *contest) before(guest int, name string, at time.Time) bool {
 	})
 }
 
-// elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests for it.
+// elsewhere reports whether a route does not serve a hostname at a listener, because another listener has the requests
+// for it.
 func (c *contest) elsewhere(at int, s serving, h Hostname) bool {
-	if slices.ContainsFunc(c.Claims, func(o Claim) bool { return slices.Contains(o.Losers, at) && Covers(o.Hostname, h.Name) }) {
+	if slices.ContainsFunc(c.Claims, func(o Claim) bool {
+		return slices.Contains(o.Losers, at) && Covers(o.Hostname, h.Name)
+	}) {
 		return true
 	}
 	own := c.All[at].hostname()
 	for i := range c.All {
 		l := &c.All[i]
 		name := l.hostname()
-		if c.Isolated && l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) && Covers(name, h.Name) && !c.loses(i, at, s, h) {
+		if c.Isolated && l.Problem == nil && l.Port == c.All[at].Port && name != own && Covers(own, name) &&
+			Covers(name, h.Name) && !c.loses(i, at, s, h) {
 			return true
 		}
 	}
@@ -186,14 +196,16 @@ func (c *contest) lostBy(guest int) (out []string) {
 // Text says who has the hostname of a claim, as a sentence without a period.
 func (ls *Listeners) Text(c *Claim) string {
 	l := &ls.All[c.Listener]
-	return fmt.Sprintf("requests for hostname %s on port %d belong to %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind, c.Route.Namespace, c.Route.Name, l.text())
+	return fmt.Sprintf("requests for hostname %s on port %d belong to %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind,
+		c.Route.Namespace, c.Route.Name, l.text())
 }
 
 func (l *Listener) text() string {
 	return fmt.Sprintf("listener %s of %s %s/%s", l.Name, l.Parent.Kind, l.Parent.Namespace, l.Parent.Name)
 }
 
-// Since is when the ListenerSet of a guest was created; guest is false for a listener of the Gateway, or of a namespace that decides.
+// Since is when the ListenerSet of a guest was created; guest is false for a listener of the Gateway, or of a namespace
+// that decides.
 func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	if c := ls.contest; c != nil && c.guest(&ls.All[listener]) {
 		return c.created[ls.All[listener].Parent], true
@@ -201,8 +213,8 @@ func (ls *Listeners) Since(listener int) (created time.Time, guest bool) {
 	return time.Time{}, false
 }
 
-// Foreign says whose hostname a certificate with a name would be served for, if a listener had it; ok is false if the certificate is
-// for nobody else's.
+// Foreign says whose hostname a certificate with a name would be served for, if a listener had it; ok is false if the
+// certificate is for nobody else's.
 func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) {
 	c, l := ls.contest, &ls.All[listener]
 	if c == nil || !c.guest(l) {
@@ -230,7 +242,8 @@ func (ls *Listeners) Foreign(listener int, name string) (whose string, ok bool) 
 	return "", false
 }
 
-// certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a certificate is one label.
+// certifies reports whether clients of some name of a hostname take a certificate with a name. A wildcard of a
+// certificate is one label.
 func certifies(name, host string) bool {
 	name = strings.ToLower(name)
 	if parent, wild := strings.CutPrefix(name, "*."); wild && !strings.HasPrefix(host, "*") {

@@ -12,13 +12,15 @@ import (
 func contested(t *testing.T, listeners string, sets []*gatewayv1.ListenerSet, routes ...Route) *Listeners {
 	t.Helper()
 	g := gateway(t, listeners)
-	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").AllowedListeners
+	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").
+		AllowedListeners
 	ls := Judge(g, sets, Auto, func(string) (labels.Set, bool) { return nil, true }, nil)
 	var all []Contender
 	for _, r := range routes {
 		all = append(all, Contender{Route: r, Created: time.Unix(1e9-1800, 0), Decisions: ls.Attach(r)})
 	}
-	ls.Contest(all, Terms{Decides: func(ns string) bool { return ns == "ops" }, Isolated: ls.Family == Application, Remedy: func(string) string { return "use another" }})
+	ls.Contest(all, Terms{Decides: func(ns string) bool { return ns == "ops" }, Isolated: ls.Family == Application,
+		Remedy: func(string) string { return "use another" }})
 	return ls
 }
 
@@ -27,7 +29,8 @@ const openTo = ", allowedRoutes: {namespaces: {from: All}}"
 func TestListenerSetChangesNoProtocolOfOthers(t *testing.T) {
 	t.Parallel()
 	const own, theirs = "{name: own, port: 53, protocol: TCP}", "{name: udp, port: 53, protocol: UDP}"
-	for namespace, want := range map[string]string{"mal": "own: valid, udp: ProtocolConflict", "infra": "own: valid, udp: valid", "ops": "own: valid, udp: valid"} {
+	for namespace, want := range map[string]string{"mal": "own: valid, udp: ProtocolConflict",
+		"infra": "own: valid, udp: valid", "ops": "own: valid, udp: valid"} {
 		if got := contested(t, own, []*gatewayv1.ListenerSet{set(t, namespace, "s", time.Hour, theirs)}).text(); got != want {
 			t.Errorf("%s: %s, want %s", namespace, got, want)
 		}
@@ -37,9 +40,12 @@ func TestListenerSetChangesNoProtocolOfOthers(t *testing.T) {
 func TestTLSListenerOfSetTakesNoHostname(t *testing.T) {
 	t.Parallel()
 	const own = "{name: own, port: 443, protocol: TLS" + openTo + "}"
-	team := *read[Route](t, "{kind: TLSRoute, namespace: team, name: r, parents: [{name: gw, namespace: infra}], hostnames: [t.com]}")
-	for age, want := range map[time.Duration]string{time.Minute: "own: valid, l: HostnameConflict", 30 * time.Minute: "own: valid, l: HostnameConflict", time.Hour: "own: valid, l: HostnameConflict"} {
-		if got := contested(t, own, []*gatewayv1.ListenerSet{set(t, "mal", "s", age, "{name: l, port: 443, protocol: TLS, hostname: t.com}")}, team).text(); got != want {
+	team := *read[Route](t, "{kind: TLSRoute, namespace: team, name: r, parents: [{name: gw, namespace: infra}], "+
+		"hostnames: [t.com]}")
+	for age, want := range map[time.Duration]string{time.Minute: "own: valid, l: HostnameConflict",
+		30 * time.Minute: "own: valid, l: HostnameConflict", time.Hour: "own: valid, l: HostnameConflict"} {
+		if got := contested(t, own, []*gatewayv1.ListenerSet{set(t, "mal", "s", age, "{name: l, port: 443, protocol: TLS, "+
+			"hostname: t.com}")}, team).text(); got != want {
 			t.Errorf("%s: %s, want %s", age, got, want)
 		}
 	}
@@ -47,20 +53,24 @@ func TestTLSListenerOfSetTakesNoHostname(t *testing.T) {
 
 func TestCertificateOfSetIsForItsHostnames(t *testing.T) {
 	t.Parallel()
-	const own = "{name: own, port: 443, protocol: HTTPS, hostname: g.org" + openTo + "}, {name: any, port: 443, protocol: HTTPS" + openTo + "}"
-	team := *read[Route](t, "{kind: HTTPRoute, namespace: team, name: r, parents: [{name: gw, namespace: infra, sectionName: any}], hostnames: [t.com, '*.w.com']}")
+	const own = "{name: own, port: 443, protocol: HTTPS, hostname: g.org" + openTo +
+		"}, {name: any, port: 443, protocol: HTTPS" + openTo + "}"
+	team := *read[Route](t, "{kind: HTTPRoute, namespace: team, name: r, parents: [{name: gw, namespace: infra, "+
+		"sectionName: any}], hostnames: [t.com, '*.w.com']}")
 	for _, c := range []struct {
 		namespace, hostname string
 		age                 time.Duration
 		foreign, own        []string
 	}{
-		{"mal", "m.com", 0, []string{"t.com", "T.com", "*.com", "a.w.com", "*.w.com", "*.a.w.com", "g.org", "*.org"}, []string{"m.com", "w.com", "a.t.com", "*.t.com"}},
+		{"mal", "m.com", 0, []string{"t.com", "T.com", "*.com", "a.w.com", "*.w.com", "*.a.w.com", "g.org", "*.org"},
+			[]string{"m.com", "w.com", "a.t.com", "*.t.com"}},
 		{"mal", "*.com", 0, []string{"t.com", "*.com", "*.w.com"}, []string{"m.com"}},
 		{"mal", "m.com", time.Hour, []string{"g.org", "*.org"}, []string{"t.com", "*.com"}},
 		{"team", "m.com", 0, []string{"g.org"}, []string{"t.com", "*.w.com"}},
 		{"ops", "m.com", 0, nil, []string{"t.com", "g.org"}},
 	} {
-		ls := contested(t, own, []*gatewayv1.ListenerSet{set(t, c.namespace, "s", c.age, "{name: l, port: 443, protocol: HTTPS, hostname: '"+c.hostname+"'}")}, team)
+		ls := contested(t, own, []*gatewayv1.ListenerSet{set(t, c.namespace, "s", c.age, "{name: l, port: 443, protocol: "+
+			"HTTPS, hostname: '"+c.hostname+"'}")}, team)
 		for _, name := range c.foreign {
 			if _, ok := ls.Foreign(2, name); !ok {
 				t.Errorf("%s %s: a certificate for %s is accepted", c.namespace, c.hostname, name)

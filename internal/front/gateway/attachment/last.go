@@ -22,11 +22,12 @@ func (last Last) of(l *Listener) (gatewayv1.Listener, bool) {
 func (last Last) has(l *Listener) bool {
 	version, ok := last.of(l)
 	before := Listener{Parent: l.Parent, Listener: version}
-	return ok && before.Port == l.Port && before.Protocol == l.Protocol && before.hostname() == l.hostname() && before.mode() == l.mode()
+	return ok && before.Port == l.Port && before.Protocol == l.Protocol && before.hostname() == l.hostname() &&
+		before.mode() == l.mode()
 }
 
-// order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not take the port or the
-// hostname of another one of the same parent that serves.
+// order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not
+// take the port or the hostname of another one of the same parent that serves.
 func (ls *Listeners) order(last Last) []int {
 	at := make([]int, len(ls.All))
 	for i := range at {
@@ -46,7 +47,8 @@ func (ls *Listeners) order(last Last) []int {
 	return at
 }
 
-// restore has the last valid versions of listeners serve that are not valid, as far as valid listeners leave them port and hostname.
+// restore has the last valid versions of listeners serve that are not valid, as far as valid listeners leave them port
+// and hostname.
 func (ls *Listeners) restore(last Last) {
 	if last == nil {
 		return

@@ -1,6 +1,6 @@
-// Package attachment decides which listeners of a Gateway and of its ListenerSets are valid, and which routes attach to which of them
-// with which hostnames. It is pure: objects and labels of namespaces in, decisions out. What routes contain, certificates and AWS are
-// not its concern. It imports only Kubernetes and Gateway API types.
+// Package attachment decides which listeners of a Gateway and of its ListenerSets are valid, and which routes attach to
+// which of them with which hostnames. It is pure: objects and labels of namespaces in, decisions out. What routes
+// contain, certificates and AWS are not its concern. It imports only Kubernetes and Gateway API types.
 package attachment
 
 import (
@@ -67,8 +67,8 @@ type Listener struct {
 
 	SupportedKinds []gatewayv1.RouteGroupKind
 	Problem        *Problem // nil = valid
-	// Declared is the listener as it is declared, with what is wrong with it. Its last valid version, which this is, serves instead. Nil = this
-	// is the listener as it is declared.
+	// Declared is the listener as it is declared, with what is wrong with it. Its last valid version, which this is,
+	// serves instead. Nil = this is the listener as it is declared.
 	Declared *Listener
 	// Routes is the number of routes that are attached, also if the listener is not valid.
 	Routes int32
@@ -108,11 +108,12 @@ type Listeners struct {
 	namespaces Namespaces
 }
 
-// Judge decides which listeners are valid. Sets are ListenerSets in any order; those of other Gateways are left out.
-// Of listeners that conflict, the Gateway's come first, then those of older ListenerSets: the first one stays valid. Of listeners of one
-// parent, those come first that were valid on the same port before, as far as last knows. Where a listener is not valid, its last valid
-// version serves, if it is known and does not conflict.
-func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces, last Last) *Listeners {
+// Judge decides which listeners are valid. Sets are ListenerSets in any order; those of other Gateways are left out. Of
+// listeners that conflict, the Gateway's come first, then those of older ListenerSets: the first one stays valid. Of
+// listeners of one parent, those come first that were valid on the same port before, as far as last knows. Where a
+// listener is not valid, its last valid version serves, if it is known and does not conflict.
+func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces,
+	last Last) *Listeners {
 	own := Parent{"Gateway", gateway.Namespace, gateway.Name}
 	ls := &Listeners{Family: family, parents: []Parent{own}, namespaces: namespaces}
 	for i, l := range gateway.Spec.Listeners {
@@ -158,8 +159,8 @@ type parentPort struct {
 	port   gatewayv1.PortNumber
 }
 
-// mixed are the ports on which TLS listeners of one parent differ in their mode: neither of them comes first. A second listener of a hostname
-// does not count, as it conflicts with the first one.
+// mixed are the ports on which TLS listeners of one parent differ in their mode: neither of them comes first. A second
+// listener of a hostname does not count, as it conflicts with the first one.
 func (ls *Listeners) mixed() map[parentPort]bool {
 	type named struct {
 		parentPort
@@ -195,7 +196,8 @@ func (l *Listener) mode() string {
 func byAge(sets []*gatewayv1.ListenerSet) []*gatewayv1.ListenerSet {
 	sets = slices.Clone(sets)
 	slices.SortFunc(sets, func(a, b *gatewayv1.ListenerSet) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+
+			"/"+b.Name))
 	})
 	return sets
 }
@@ -221,7 +223,8 @@ func admits(gateway *gatewayv1.Gateway, set *gatewayv1.ListenerSet, namespaces N
 	return namespaceAllowed(from, a.Namespaces.Selector, gateway.Namespace, set.Namespace, namespaces)
 }
 
-func namespaceAllowed(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector, own, other string, namespaces Namespaces) bool {
+func namespaceAllowed(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector, own, other string,
+	namespaces Namespaces) bool {
 	switch from {
 	case gatewayv1.NamespacesFromAll:
 		return true
@@ -262,9 +265,9 @@ func (l *Listener) unsupportedValue() string {
 	return ""
 }
 
-// judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the hostname is taken. A protocol
-// that conflicts with that of the port is a conflict even if the family does not have it. mixed is true if TLS listeners of the parent on the
-// port differ in their mode.
+// judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the
+// hostname is taken. A protocol that conflicts with that of the port is a conflict even if the family does not have it.
+// mixed is true if TLS listeners of the parent on the port differ in their mode.
 func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	known := protocols[l.Protocol]
 	fail := func(reason gatewayv1.ListenerConditionReason, format string, args ...any) {
@@ -296,11 +299,14 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 			l.Problem = &Problem{Reason: string(gatewayv1.ListenerReasonHostnameConflict), Message: hostnameText(l)}
 		}
 	case differs:
-		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a listener of protocol %s already; a port of a load balancer has one protocol", l.Port, first)
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a listener of protocol %s already; a port of a load "+
+			"balancer has one protocol", l.Port, first)
 	case mode != "" && p.mode != "" && mode != p.mode:
-		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a TLS listener of mode %s already; a port of a load balancer has one mode", l.Port, p.mode)
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has a TLS listener of mode %s already; a port of a load "+
+			"balancer has one mode", l.Port, p.mode)
 	case p.mode == "" && mixed && mode != "":
-		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has TLS listeners of modes Terminate and Passthrough; a port of a load balancer has one mode", l.Port)
+		fail(gatewayv1.ListenerReasonProtocolConflict, "port %d has TLS listeners of modes Terminate and Passthrough; a "+
+			"port of a load balancer has one mode", l.Port)
 		l.SupportedKinds = []gatewayv1.RouteGroupKind{} // the port serves none
 	}
 	p.hostnames[key(l)] = true
@@ -315,7 +321,8 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 // key is what may stand on a port once: a hostname, or a protocol without hostname.
 func key(l *Listener) string { return cmp.Or(l.hostname(), "protocol "+string(l.Protocol)) }
 
-// conflict reports whether the port of a listener has another protocol, with which that of the listener cannot share it.
+// conflict reports whether the port of a listener has another protocol, with which that of the listener cannot share
+// it.
 func (t ports) conflict(l *Listener) bool {
 	p := t[l.Port]
 	if p == nil {
@@ -353,11 +360,13 @@ func unsupported(p gatewayv1.ProtocolType, of, family Family) string {
 	case of == "":
 		return fmt.Sprintf("no load balancer has listeners of protocol %s; use %s", p, want)
 	}
-	return fmt.Sprintf("protocol %s needs another load balancer than the %s load balancer of this Gateway; use %s, or another Gateway", p, family, want)
+	return fmt.Sprintf("protocol %s needs another load balancer than the %s load balancer of this Gateway; use %s, or "+
+		"another Gateway", p, family, want)
 }
 
 // supportedKinds are those that the listener asks for, as far as the family has them, else those of its protocol.
-func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatewayv1.ListenerConditionReason, string, ...any)) {
+func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatewayv1.ListenerConditionReason,
+	string, ...any)) {
 	l.SupportedKinds = []gatewayv1.RouteGroupKind{}
 	group := gatewayv1.Group(gatewayv1.GroupName)
 	add := func(k gatewayv1.Kind) {
@@ -380,24 +389,29 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 			if foreign {
 				name = string(*k.Group) + "/" + name
 			}
-			fail(gatewayv1.ListenerReasonInvalidRouteKinds, "routes of kind %s cannot attach to a listener of protocol %s of this Gateway", name, l.Protocol)
+			fail(gatewayv1.ListenerReasonInvalidRouteKinds,
+				"routes of kind %s cannot attach to a listener of protocol %s of this Gateway", name, l.Protocol)
 			continue
 		}
 		add(k.Kind)
 	}
 }
 
-// admits reports whether a listener can have routes of a kind: one of the Gateway's family, and of that of the listener's protocol. TLS that passes
-// through is for TLSRoutes, and for TCPRoutes unless allowedRoutes names both: a port has one route, and the Gateway API's is the TLSRoute.
+// admits reports whether a listener can have routes of a kind: one of the Gateway's family, and of that of the
+// listener's protocol. TLS that passes through is for TLSRoutes, and for TCPRoutes unless allowedRoutes names both: a
+// port has one route, and the Gateway API's is the TLSRoute.
 func (l *Listener) admits(kind gatewayv1.Kind, family Family, known protocol) bool {
-	if !slices.Contains(routeKinds[family], kind) || known.family != "" && !slices.Contains(routeKinds[known.family], kind) {
+	if !slices.Contains(routeKinds[family], kind) || known.family != "" &&
+		!slices.Contains(routeKinds[known.family], kind) {
 		return false
 	}
 	switch {
 	case l.mode() != string(gatewayv1.TLSModePassthrough), kind == "TLSRoute":
 		return true
 	case kind == "TCPRoute":
-		return !slices.ContainsFunc(l.AllowedRoutes.Kinds, func(k gatewayv1.RouteGroupKind) bool { return k.Kind == "TLSRoute" })
+		return !slices.ContainsFunc(l.AllowedRoutes.Kinds, func(k gatewayv1.RouteGroupKind) bool {
+			return k.Kind == "TLSRoute"
+		})
 	}
 	return false
 }

@@ -7,7 +7,8 @@ import (
 
 func TestNamesFindWhatCoversAHostname(t *testing.T) {
 	t.Parallel()
-	all := []string{"", "*.com", "*.example.com", "*.a.example.com", "example.com", "a.example.com", "b.a.example.com", "*.org", "xexample.com", "*.b.a.example.com"}
+	all := []string{"", "*.com", "*.example.com", "*.a.example.com", "example.com", "a.example.com", "b.a.example.com",
+		"*.org", "xexample.com", "*.b.a.example.com"}
 	for size := range len(all) + 1 {
 		names := NamesOf(all[:size])
 		for _, host := range append(slices.Clone(all), "c.example.com", "d.b.a.example.com", "org", "*.c.com") {

@@ -41,8 +41,8 @@ type Hostname struct {
 	Own  string // the route's own hostname, of which Name is a part; empty if the route has none
 }
 
-// Attach decides about each parentRef of a route that names the Gateway or one of its ListenerSets, and counts the route at the
-// listeners that it attaches to.
+// Attach decides about each parentRef of a route that names the Gateway or one of its ListenerSets, and counts the
+// route at the listeners that it attaches to.
 func (ls *Listeners) Attach(r Route) []Decision {
 	var out []Decision
 	counted := map[int]bool{}
@@ -55,7 +55,8 @@ func (ls *Listeners) Attach(r Route) []Decision {
 		var candidates int
 		for j := range ls.All {
 			l := &ls.All[j]
-			if l.Parent != parent || ref.SectionName != nil && *ref.SectionName != l.Name || ref.Port != nil && *ref.Port != l.Port {
+			if l.Parent != parent || ref.SectionName != nil && *ref.SectionName != l.Name || ref.Port != nil &&
+				*ref.Port != l.Port {
 				continue
 			}
 			candidates++
@@ -85,12 +86,15 @@ func (ls *Listeners) Attach(r Route) []Decision {
 
 // rejects reports whether a parent is a ListenerSet that the Gateway does not admit.
 func (ls *Listeners) rejects(p Parent) bool {
-	return slices.ContainsFunc(ls.Rejected, func(s *gatewayv1.ListenerSet) bool { return p == Parent{"ListenerSet", s.Namespace, s.Name} })
+	return slices.ContainsFunc(ls.Rejected, func(s *gatewayv1.ListenerSet) bool {
+		return p == Parent{"ListenerSet", s.Namespace, s.Name}
+	})
 }
 
 func (ls *Listeners) noListener(p Parent, ref gatewayv1.ParentReference) string {
 	if ls.rejects(p) {
-		return fmt.Sprintf("%s %s/%s is not admitted by its Gateway, whose spec.allowedListeners says which are", p.Kind, p.Namespace, p.Name)
+		return fmt.Sprintf("%s %s/%s is not admitted by its Gateway, whose spec.allowedListeners says which are", p.Kind,
+			p.Namespace, p.Name)
 	}
 	text := fmt.Sprintf("%s %s/%s has no listener", p.Kind, p.Namespace, p.Name)
 	if ref.SectionName != nil {
@@ -108,9 +112,11 @@ func (ls *Listeners) parent(ref gatewayv1.ParentReference, namespace string) (Pa
 	return p, ok && (slices.Contains(ls.parents, p) || ls.rejects(p))
 }
 
-// ParentOf is what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another group.
+// ParentOf is what a parentRef of a route in a namespace names, with the API's defaults; false if it is of another
+// group.
 func ParentOf(ref gatewayv1.ParentReference, namespace string) (Parent, bool) {
-	return Parent{ptr.Deref(ref.Kind, "Gateway"), string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))), string(ref.Name)},
+	return Parent{ptr.Deref(ref.Kind, "Gateway"), string(ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace))),
+			string(ref.Name)},
 		ptr.Deref(ref.Group, gatewayv1.GroupName) == gatewayv1.GroupName
 }
 
@@ -126,10 +132,12 @@ func (ls *Listeners) match(l *Listener, r Route) ([]Hostname, *Problem) {
 	}
 	if from == gatewayv1.NamespacesFromSelector {
 		if !namespaceAllowed(from, a.Namespaces.Selector, l.Parent.Namespace, r.Namespace, ls.namespaces) {
-			return nil, refused(gatewayv1.RouteReasonNotAllowedByListeners, "admits routes of namespaces that its selector matches, and it does not match %s", r.Namespace)
+			return nil, refused(gatewayv1.RouteReasonNotAllowedByListeners,
+				"admits routes of namespaces that its selector matches, and it does not match %s", r.Namespace)
 		}
 	} else if !namespaceAllowed(from, nil, l.Parent.Namespace, r.Namespace, ls.namespaces) {
-		return nil, refused(gatewayv1.RouteReasonNotAllowedByListeners, "admits no routes of namespace %s (allowedRoutes.namespaces.from is %s)", r.Namespace, from)
+		return nil, refused(gatewayv1.RouteReasonNotAllowedByListeners,
+			"admits no routes of namespace %s (allowedRoutes.namespaces.from is %s)", r.Namespace, from)
 	}
 	if !slices.ContainsFunc(l.SupportedKinds, func(k gatewayv1.RouteGroupKind) bool { return k.Kind == r.Kind }) {
 		return nil, refused(gatewayv1.RouteReasonNotAllowedByListeners, "admits no routes of kind %s", r.Kind)
@@ -139,13 +147,14 @@ func (ls *Listeners) match(l *Listener, r Route) ([]Hostname, *Problem) {
 	}
 	hosts, ok := intersection(l.hostname(), r.Hostnames)
 	if !ok {
-		return nil, refused(gatewayv1.RouteReasonNoMatchingListenerHostname, "has hostname %s, which none of the route's hostnames matches", l.hostname())
+		return nil, refused(gatewayv1.RouteReasonNoMatchingListenerHostname,
+			"has hostname %s, which none of the route's hostnames matches", l.hostname())
 	}
 	return hosts, nil
 }
 
-// intersection is what a listener's hostname and those of a route have in common; ok is false if that is nothing. No hostname on either side
-// is any.
+// intersection is what a listener's hostname and those of a route have in common; ok is false if that is nothing. No
+// hostname on either side is any.
 func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname, ok bool) {
 	if len(route) == 0 {
 		if listener == "" {
@@ -168,7 +177,8 @@ func intersection(listener string, route []gatewayv1.Hostname) (hosts []Hostname
 	return hosts, len(hosts) > 0
 }
 
-// Narrower is the one of two hostnames that lies in the other, either of which may be any; ok is false if they have nothing in common.
+// Narrower is the one of two hostnames that lies in the other, either of which may be any; ok is false if they have
+// nothing in common.
 func Narrower(a, b string) (string, bool) {
 	if b == "" {
 		return a, true

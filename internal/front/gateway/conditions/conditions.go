@@ -1,6 +1,6 @@
-// Package conditions words what is decided about Gateways, their listeners, ListenerSets and routes as conditions, and joins these with what
-// a status holds already: conditions and parents of other controllers stay, and times move only with a condition's status. It is pure.
-// It imports the Gateway API's types and attachment.
+// Package conditions words what is decided about Gateways, their listeners, ListenerSets and routes as conditions, and
+// joins these with what a status holds already: conditions and parents of other controllers stay, and times move only
+// with a condition's status. It is pure. It imports the Gateway API's types and attachment.
 package conditions
 
 import (
@@ -19,16 +19,16 @@ import (
 type LoadBalancer struct {
 	ARN    string // empty if there is none yet
 	Active bool   // it serves
-	// Failed is why the present generation of the Gateway is not programmed, if AWS or the configuration refused it. Failures that pass
-	// by themselves, such as throttling, are none.
+	// Failed is why the present generation of the Gateway is not programmed, if AWS or the configuration refused it.
+	// Failures that pass by themselves, such as throttling, are none.
 	Failed *attachment.Problem
 }
 
 // maxMessage is the longest message of a condition, in bytes.
 const maxMessage = 32768
 
-// Merge joins the wanted conditions with those that a status has. Conditions of other types stay. A time of 1970, which is the API's default, is
-// none. The result shares nothing with have.
+// Merge joins the wanted conditions with those that a status has. Conditions of other types stay. A time of 1970, which
+// is the API's default, is none. The result shares nothing with have.
 func Merge(have, want []metav1.Condition, now metav1.Time) []metav1.Condition {
 	out := slices.Clone(have)
 	for _, w := range want {
@@ -67,11 +67,13 @@ type builder struct {
 }
 
 func (b *builder) add(kind string, status metav1.ConditionStatus, reason, message string) {
-	b.all = append(b.all, metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: b.generation})
+	b.all = append(b.all, metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: b.generation})
 }
 
 // unless adds a condition that is false, for the reason of the problem, if that is one of reasons.
-func (b *builder) unless(kind gatewayv1.ListenerConditionType, p *attachment.Problem, good gatewayv1.ListenerConditionReason, text string, reasons ...gatewayv1.ListenerConditionReason) {
+func (b *builder) unless(kind gatewayv1.ListenerConditionType, p *attachment.Problem,
+	good gatewayv1.ListenerConditionReason, text string, reasons ...gatewayv1.ListenerConditionReason) {
 	if p != nil && slices.Contains(reasons, gatewayv1.ListenerConditionReason(p.Reason)) {
 		b.add(string(kind), metav1.ConditionFalse, p.Reason, p.Message)
 		return
@@ -79,29 +81,35 @@ func (b *builder) unless(kind gatewayv1.ListenerConditionType, p *attachment.Pro
 	b.add(string(kind), metav1.ConditionTrue, string(good), text)
 }
 
-// Listener are the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its references, if anything is; lb.Failed is
-// why the load balancer has no such listener.
+// Listener are the conditions of a listener of a Gateway or ListenerSet. refs is what is wrong with its references, if
+// anything is; lb.Failed is why the load balancer has no such listener.
 func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
-	conflict := l.Problem != nil && (l.Problem.Reason == string(gatewayv1.ListenerReasonHostnameConflict) || l.Problem.Reason == string(gatewayv1.ListenerReasonProtocolConflict))
+	conflict := l.Problem != nil && (l.Problem.Reason == string(gatewayv1.ListenerReasonHostnameConflict) ||
+		l.Problem.Reason == string(gatewayv1.ListenerReasonProtocolConflict))
 	if conflict {
 		b.add(string(gatewayv1.ListenerConditionConflicted), metav1.ConditionTrue, l.Problem.Reason, l.Problem.Message)
 	} else {
-		b.add(string(gatewayv1.ListenerConditionConflicted), metav1.ConditionFalse, string(gatewayv1.ListenerReasonNoConflicts), "Listener has no conflict.")
+		b.add(string(gatewayv1.ListenerConditionConflicted), metav1.ConditionFalse,
+			string(gatewayv1.ListenerReasonNoConflicts), "Listener has no conflict.")
 	}
 	accepted := "Listener is accepted."
 	if len(l.Lost) > 0 {
 		accepted = "Listener is accepted in part: " + strings.Join(l.Lost, "; ") + "."
 	}
 	b.unless(gatewayv1.ListenerConditionAccepted, l.Problem, gatewayv1.ListenerReasonAccepted, accepted,
-		gatewayv1.ListenerReasonPortUnavailable, gatewayv1.ListenerReasonUnsupportedProtocol, gatewayv1.ListenerReasonUnsupportedValue,
-		gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict, gatewayv1.ListenerReasonNoValidCACertificate)
+		gatewayv1.ListenerReasonPortUnavailable, gatewayv1.ListenerReasonUnsupportedProtocol,
+		gatewayv1.ListenerReasonUnsupportedValue,
+		gatewayv1.ListenerReasonHostnameConflict, gatewayv1.ListenerReasonProtocolConflict,
+		gatewayv1.ListenerReasonNoValidCACertificate)
 	unresolved := refs
 	if l.Problem != nil && l.Problem.Reason == string(gatewayv1.ListenerReasonInvalidRouteKinds) {
 		unresolved = l.Problem
 	}
-	b.unless(gatewayv1.ListenerConditionResolvedRefs, unresolved, gatewayv1.ListenerReasonResolvedRefs, "Listener has all refs resolved.",
-		gatewayv1.ListenerReasonInvalidRouteKinds, gatewayv1.ListenerReasonRefNotPermitted, gatewayv1.ListenerReasonInvalidCertificateRef,
+	b.unless(gatewayv1.ListenerConditionResolvedRefs, unresolved, gatewayv1.ListenerReasonResolvedRefs,
+		"Listener has all refs resolved.",
+		gatewayv1.ListenerReasonInvalidRouteKinds, gatewayv1.ListenerReasonRefNotPermitted,
+		gatewayv1.ListenerReasonInvalidCertificateRef,
 		gatewayv1.ListenerReasonInvalidCACertificateRef, gatewayv1.ListenerReasonInvalidCACertificateKind)
 	programmed := string(gatewayv1.ListenerConditionProgrammed)
 	switch {
@@ -114,7 +122,8 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	case lb.Active:
 		b.add(programmed, metav1.ConditionTrue, string(gatewayv1.ListenerReasonProgrammed), "Listener is programmed.")
 	default:
-		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.ListenerReasonPending), "Listener is pending to be programmed.")
+		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.ListenerReasonPending),
+			"Listener is pending to be programmed.")
 	}
 	return b.all
 }
@@ -154,9 +163,10 @@ func valid(ls []*attachment.Listener) (good, bad int) {
 	return good, bad
 }
 
-// Gateway are the conditions of a Gateway with the listeners of its own and of its ListenerSets. refused is why the Gateway as a whole cannot be
-// accepted, as an address or a configuration; nil = it can.
-func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb LoadBalancer, generation int64) []metav1.Condition {
+// Gateway are the conditions of a Gateway with the listeners of its own and of its ListenerSets. refused is why the
+// Gateway as a whole cannot be accepted, as an address or a configuration; nil = it can.
+func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb LoadBalancer,
+	generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	good, bad := valid(listeners)
 	accepted := string(gatewayv1.GatewayConditionAccepted)
@@ -180,9 +190,11 @@ func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb L
 	case good == 0:
 		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.GatewayReasonInvalid), "No listener is valid.")
 	case lb.Active:
-		b.add(programmed, metav1.ConditionTrue, string(gatewayv1.GatewayReasonProgrammed), lb.ARN) // other Gateways read the ARN from here
+		// other Gateways read the ARN from here
+		b.add(programmed, metav1.ConditionTrue, string(gatewayv1.GatewayReasonProgrammed), lb.ARN)
 	default:
-		b.add(programmed, metav1.ConditionUnknown, string(gatewayv1.GatewayReasonPending), "Waiting for load balancer to be active.")
+		b.add(programmed, metav1.ConditionUnknown, string(gatewayv1.GatewayReasonPending),
+			"Waiting for load balancer to be active.")
 	}
 	return b.all
 }
@@ -190,32 +202,39 @@ func Gateway(listeners []*attachment.Listener, refused *attachment.Problem, lb L
 // Insecure is the condition of a Gateway that lets in clients whose certificates are not verified.
 func Insecure(generation int64) metav1.Condition {
 	b := builder{generation: generation}
-	b.add(string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), metav1.ConditionTrue, string(gatewayv1.GatewayReasonConfigurationChanged),
+	b.add(string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), metav1.ConditionTrue,
+		string(gatewayv1.GatewayReasonConfigurationChanged),
 		"spec.tls.frontend has mode AllowInsecureFallback: certificates of clients are passed to targets and not verified.")
 	return b.all[0]
 }
 
-// PolicyWithoutEffect is the condition of a policy at a Gateway on which it has no effect. The API has no reason of its own for that.
+// PolicyWithoutEffect is the condition of a policy at a Gateway on which it has no effect. The API has no reason of its
+// own for that.
 func PolicyWithoutEffect(why string, generation int64) metav1.Condition {
 	b := builder{generation: generation}
-	b.add(string(gatewayv1.PolicyConditionAccepted), metav1.ConditionFalse, string(gatewayv1.PolicyReasonInvalid), "The policy has no effect: "+why+".")
+	b.add(string(gatewayv1.PolicyConditionAccepted), metav1.ConditionFalse, string(gatewayv1.PolicyReasonInvalid),
+		"The policy has no effect: "+why+".")
 	return b.all[0]
 }
 
 // RejectedSet are the conditions of a ListenerSet that its Gateway does not admit.
 func RejectedSet(generation int64) []metav1.Condition {
-	return sameForSet(metav1.ConditionFalse, gatewayv1.ListenerSetReasonNotAllowed, "Parent Gateway rejected ListenerSet", generation)
+	return sameForSet(metav1.ConditionFalse, gatewayv1.ListenerSetReasonNotAllowed, "Parent Gateway rejected ListenerSet",
+		generation)
 }
 
-// OrphanedSet are the conditions of a ListenerSet whose Gateway does not exist: those of the definition, but for the message.
+// OrphanedSet are the conditions of a ListenerSet whose Gateway does not exist: those of the definition, but for the
+// message.
 func OrphanedSet(generation int64) []metav1.Condition {
 	return sameForSet(metav1.ConditionUnknown, gatewayv1.ListenerSetReasonPending, "Waiting for the Gateway", generation)
 }
 
 // sameForSet are conditions of a ListenerSet of one status.
-func sameForSet(status metav1.ConditionStatus, reason gatewayv1.ListenerSetConditionReason, text string, generation int64) []metav1.Condition {
+func sameForSet(status metav1.ConditionStatus, reason gatewayv1.ListenerSetConditionReason, text string,
+	generation int64) []metav1.Condition {
 	b := builder{generation: generation}
-	for _, kind := range []gatewayv1.ListenerSetConditionType{gatewayv1.ListenerSetConditionAccepted, gatewayv1.ListenerSetConditionProgrammed} {
+	for _, kind := range []gatewayv1.ListenerSetConditionType{gatewayv1.ListenerSetConditionAccepted,
+		gatewayv1.ListenerSetConditionProgrammed} {
 		b.add(string(kind), status, string(reason), text)
 	}
 	return b.all
@@ -225,7 +244,8 @@ func sameForSet(status metav1.ConditionStatus, reason gatewayv1.ListenerSetCondi
 func ListenerSet(listeners []*attachment.Listener, lb LoadBalancer, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	good, bad := valid(listeners)
-	accepted, programmed := string(gatewayv1.ListenerSetConditionAccepted), string(gatewayv1.ListenerSetConditionProgrammed)
+	accepted, programmed := string(gatewayv1.ListenerSetConditionAccepted),
+		string(gatewayv1.ListenerSetConditionProgrammed)
 	invalid := string(gatewayv1.ListenerSetReasonListenersNotValid)
 	switch {
 	case bad == 0:
@@ -241,13 +261,14 @@ func ListenerSet(listeners []*attachment.Listener, lb LoadBalancer, generation i
 	case lb.Active:
 		b.add(programmed, metav1.ConditionTrue, string(gatewayv1.ListenerSetReasonProgrammed), "Programmed")
 	default:
-		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.ListenerSetReasonPending), "Parent gateway not yet programmed")
+		b.add(programmed, metav1.ConditionFalse, string(gatewayv1.ListenerSetReasonPending),
+			"Parent gateway not yet programmed")
 	}
 	return b.all
 }
 
-// Route are the conditions of a route at one parent. refused is why it is not accepted there, unresolved what is wrong with its backends, partly
-// why some of its rules have no effect while others serve; each may be nil.
+// Route are the conditions of a route at one parent. refused is why it is not accepted there, unresolved what is wrong
+// with its backends, partly why some of its rules have no effect while others serve; each may be nil.
 func Route(refused, unresolved, partly *attachment.Problem, generation int64) []metav1.Condition {
 	b := builder{generation: generation}
 	state := func(kind gatewayv1.RouteConditionType, p *attachment.Problem, good gatewayv1.RouteConditionReason) {
@@ -268,9 +289,10 @@ func Route(refused, unresolved, partly *attachment.Problem, generation int64) []
 // maxParents is how many parents the status of a route may have.
 const maxParents = 32
 
-// Parents joins what is decided about parentRefs of a route with the parents that its status has. Entries of other controllers stay, ours
-// of parentRefs that the spec has no more go. complete is false if there was no room for all.
-func Parents(have []gatewayv1.RouteParentStatus, spec []gatewayv1.ParentReference, namespace string, decided []gatewayv1.RouteParentStatus, now metav1.Time) (out []gatewayv1.RouteParentStatus, complete bool) {
+// Parents joins what is decided about parentRefs of a route with the parents that its status has. Entries of other
+// controllers stay, ours of parentRefs that the spec has no more go. complete is false if there was no room for all.
+func Parents(have []gatewayv1.RouteParentStatus, spec []gatewayv1.ParentReference, namespace string,
+	decided []gatewayv1.RouteParentStatus, now metav1.Time) (out []gatewayv1.RouteParentStatus, complete bool) {
 	same := func(a, b gatewayv1.ParentReference) bool { return normal(a, namespace) == normal(b, namespace) }
 	decided = slices.Clone(decided)
 	controllers := map[gatewayv1.GatewayController]bool{}
@@ -287,7 +309,9 @@ func Parents(have []gatewayv1.RouteParentStatus, spec []gatewayv1.ParentReferenc
 			d.Conditions = mergeOwn(h.Conditions, d.Conditions, now)
 			out = append(out, d)
 			decided = slices.Delete(decided, i, i+1)
-		case !controllers[h.ControllerName], slices.ContainsFunc(spec, func(r gatewayv1.ParentReference) bool { return same(r, h.ParentRef) }):
+		case !controllers[h.ControllerName], slices.ContainsFunc(spec, func(r gatewayv1.ParentReference) bool {
+			return same(r, h.ParentRef)
+		}):
 			out = append(out, h)
 		}
 	}

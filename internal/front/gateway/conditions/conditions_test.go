@@ -46,14 +46,22 @@ func TestConditionsOfListeners(t *testing.T) {
 	}{
 		{"", "", active, good + "Programmed=True Programmed"},
 		{"", "", LoadBalancer{}, good + "Programmed=False Pending"},
-		{"HostnameConflict", "", active, "Conflicted=True HostnameConflict, Accepted=False HostnameConflict, ResolvedRefs=True ResolvedRefs, Programmed=False HostnameConflict"},
-		{"ProtocolConflict", "", active, "Conflicted=True ProtocolConflict, Accepted=False ProtocolConflict, ResolvedRefs=True ResolvedRefs, Programmed=False ProtocolConflict"},
-		{"PortUnavailable", "", active, "Conflicted=False NoConflicts, Accepted=False PortUnavailable, ResolvedRefs=True ResolvedRefs, Programmed=False PortUnavailable"},
-		{"UnsupportedProtocol", "", active, "Conflicted=False NoConflicts, Accepted=False UnsupportedProtocol, ResolvedRefs=True ResolvedRefs, Programmed=False UnsupportedProtocol"},
-		{"InvalidRouteKinds", "", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False InvalidRouteKinds, Programmed=False InvalidRouteKinds"},
-		{"", "InvalidCertificateRef", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False InvalidCertificateRef, Programmed=False InvalidCertificateRef"},
-		{"", "RefNotPermitted", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False RefNotPermitted, Programmed=False RefNotPermitted"},
-		{"HostnameConflict", "RefNotPermitted", active, "Conflicted=True HostnameConflict, Accepted=False HostnameConflict, ResolvedRefs=False RefNotPermitted, Programmed=False HostnameConflict"},
+		{"HostnameConflict", "", active, "Conflicted=True HostnameConflict, Accepted=False HostnameConflict, " +
+			"ResolvedRefs=True ResolvedRefs, Programmed=False HostnameConflict"},
+		{"ProtocolConflict", "", active, "Conflicted=True ProtocolConflict, Accepted=False ProtocolConflict, " +
+			"ResolvedRefs=True ResolvedRefs, Programmed=False ProtocolConflict"},
+		{"PortUnavailable", "", active, "Conflicted=False NoConflicts, Accepted=False PortUnavailable, ResolvedRefs=True " +
+			"ResolvedRefs, Programmed=False PortUnavailable"},
+		{"UnsupportedProtocol", "", active, "Conflicted=False NoConflicts, Accepted=False UnsupportedProtocol, " +
+			"ResolvedRefs=True ResolvedRefs, Programmed=False UnsupportedProtocol"},
+		{"InvalidRouteKinds", "", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False " +
+			"InvalidRouteKinds, Programmed=False InvalidRouteKinds"},
+		{"", "InvalidCertificateRef", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False " +
+			"InvalidCertificateRef, Programmed=False InvalidCertificateRef"},
+		{"", "RefNotPermitted", active, "Conflicted=False NoConflicts, Accepted=True Accepted, ResolvedRefs=False " +
+			"RefNotPermitted, Programmed=False RefNotPermitted"},
+		{"HostnameConflict", "RefNotPermitted", active, "Conflicted=True HostnameConflict, Accepted=False " +
+			"HostnameConflict, ResolvedRefs=False RefNotPermitted, Programmed=False HostnameConflict"},
 	} {
 		var refs *attachment.Problem
 		if c.refs != "" {
@@ -83,12 +91,21 @@ func TestConditionsOfGatewaysAndListenerSets(t *testing.T) {
 		lb           LoadBalancer
 		gateway, set string
 	}{
-		{"all good", []*attachment.Listener{ok}, nil, active, "Accepted=True Accepted, Programmed=True Programmed", "Accepted=True Accepted, Programmed=True Programmed"},
-		{"some good", []*attachment.Listener{ok, bad}, nil, active, "Accepted=True ListenersNotValid, Programmed=True Programmed", "Accepted=True ListenersNotValid, Programmed=True Programmed"},
-		{"none good", []*attachment.Listener{bad}, nil, LoadBalancer{}, "Accepted=False ListenersNotValid, Programmed=False Invalid", "Accepted=False ListenersNotValid, Programmed=False ListenersNotValid"},
-		{"not active", []*attachment.Listener{ok}, nil, LoadBalancer{ARN: "arn"}, "Accepted=True Accepted, Programmed=Unknown Pending", "Accepted=True Accepted, Programmed=False Pending"},
-		{"refused", []*attachment.Listener{ok}, refused, active, "Accepted=False InvalidParameters, Programmed=False Invalid", ""},
-		{"AWS refuses", []*attachment.Listener{ok}, nil, LoadBalancer{Failed: &attachment.Problem{Reason: "AddressNotUsable"}}, "Accepted=True Accepted, Programmed=False AddressNotUsable", ""},
+		{"all good", []*attachment.Listener{ok}, nil, active, "Accepted=True Accepted, Programmed=True Programmed",
+			"Accepted=True Accepted, Programmed=True Programmed"},
+		{"some good", []*attachment.Listener{ok, bad}, nil, active,
+			"Accepted=True ListenersNotValid, Programmed=True Programmed",
+			"Accepted=True ListenersNotValid, Programmed=True Programmed"},
+		{"none good", []*attachment.Listener{bad}, nil, LoadBalancer{},
+			"Accepted=False ListenersNotValid, Programmed=False Invalid",
+			"Accepted=False ListenersNotValid, Programmed=False ListenersNotValid"},
+		{"not active", []*attachment.Listener{ok}, nil, LoadBalancer{ARN: "arn"},
+			"Accepted=True Accepted, Programmed=Unknown Pending", "Accepted=True Accepted, Programmed=False Pending"},
+		{"refused", []*attachment.Listener{ok}, refused, active, "Accepted=False InvalidParameters, Programmed=False Invalid",
+			""},
+		{"AWS refuses", []*attachment.Listener{ok}, nil, LoadBalancer{
+			Failed: &attachment.Problem{Reason: "AddressNotUsable"}},
+			"Accepted=True Accepted, Programmed=False AddressNotUsable", ""},
 	} {
 		all := Gateway(c.listeners, c.refused, c.lb, 1)
 		if got := text(all); got != c.gateway {
@@ -110,7 +127,8 @@ func TestTimesMoveWithTheStatusOnlyAndConditionsOfOthersStay(t *testing.T) {
 	t.Parallel()
 	have := []metav1.Condition{
 		{Type: "example.com/Foreign", Status: metav1.ConditionTrue, LastTransitionTime: before},
-		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted", ObservedGeneration: 1, LastTransitionTime: before},
+		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted", ObservedGeneration: 1,
+			LastTransitionTime: before},
 		{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending", LastTransitionTime: before},
 	}
 	got := Merge(have, []metav1.Condition{
@@ -120,7 +138,8 @@ func TestTimesMoveWithTheStatusOnlyAndConditionsOfOthersStay(t *testing.T) {
 	}, now)
 	want := []metav1.Condition{
 		have[0],
-		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "ListenersNotValid", ObservedGeneration: 2, LastTransitionTime: before},
+		{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "ListenersNotValid", ObservedGeneration: 2,
+			LastTransitionTime: before},
 		{Type: "Programmed", Status: metav1.ConditionTrue, Reason: "Programmed", LastTransitionTime: now},
 		{Type: "New", Status: metav1.ConditionTrue, LastTransitionTime: now},
 	}
@@ -138,8 +157,10 @@ func TestTimesMoveWithTheStatusOnlyAndConditionsOfOthersStay(t *testing.T) {
 // TestTheAPIsDefaultTimeIsNotKept has the conditions that the API server gives a new Gateway.
 func TestTheAPIsDefaultTimeIsNotKept(t *testing.T) {
 	t.Parallel()
-	have := []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending", LastTransitionTime: metav1.NewTime(time.Unix(0, 0))}}
-	if got := Merge(have, []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending"}}, now)[0].LastTransitionTime; got != now {
+	have := []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending",
+		LastTransitionTime: metav1.NewTime(time.Unix(0, 0))}}
+	if got := Merge(have, []metav1.Condition{{Type: "Programmed", Status: metav1.ConditionUnknown, Reason: "Pending"}},
+		now)[0].LastTransitionTime; got != now {
 		t.Error(got)
 	}
 }
@@ -154,23 +175,29 @@ func TestLongMessagesAreCutAtACharacter(t *testing.T) {
 
 func TestParentsOfOtherControllersStayAndThoseThatTheSpecHasNoMoreGo(t *testing.T) {
 	t.Parallel()
-	const ours, other = gatewayv1.GatewayController("gateway.k8s.aws/alb"), gatewayv1.GatewayController("example.com/other")
+	const ours, other = gatewayv1.GatewayController("gateway.k8s.aws/alb"), gatewayv1.GatewayController(
+		"example.com/other")
 	kind, group, ns := gatewayv1.Kind("Gateway"), gatewayv1.Group(gatewayv1.GroupName), gatewayv1.Namespace("shop")
 	ref := func(name string) gatewayv1.ParentReference {
 		return gatewayv1.ParentReference{Name: gatewayv1.ObjectName(name)}
 	}
 	full := ref("a")
 	full.Kind, full.Group, full.Namespace = &kind, &group, &ns // the same, with the defaults written
-	entry := func(r gatewayv1.ParentReference, c gatewayv1.GatewayController, at metav1.Time, reason string) gatewayv1.RouteParentStatus {
+	entry := func(r gatewayv1.ParentReference, c gatewayv1.GatewayController, at metav1.Time,
+		reason string) gatewayv1.RouteParentStatus {
 		status := metav1.ConditionTrue
-		return gatewayv1.RouteParentStatus{ParentRef: r, ControllerName: c, Conditions: []metav1.Condition{{Type: "Accepted", Status: status, Reason: reason, LastTransitionTime: at}}}
+		return gatewayv1.RouteParentStatus{ParentRef: r, ControllerName: c, Conditions: []metav1.Condition{
+			{Type: "Accepted", Status: status, Reason: reason, LastTransitionTime: at}}}
 	}
 	have := []gatewayv1.RouteParentStatus{
-		entry(full, ours, before, "Accepted"), entry(ref("a"), other, before, "Foreign"), entry(ref("gone"), ours, before, "Accepted"),
+		entry(full, ours, before, "Accepted"), entry(ref("a"), other, before, "Foreign"), entry(ref("gone"), ours, before,
+			"Accepted"),
 		entry(ref("gone"), other, before, "Foreign"), entry(ref("b"), ours, before, "Accepted"),
 	}
-	have[0].Conditions = append(have[0].Conditions, metav1.Condition{Type: "PartiallyInvalid", Status: metav1.ConditionTrue})
-	decided := []gatewayv1.RouteParentStatus{entry(ref("a"), ours, metav1.Time{}, "Judged"), entry(ref("c"), ours, metav1.Time{}, "Judged")}
+	have[0].Conditions = append(have[0].Conditions, metav1.Condition{Type: "PartiallyInvalid",
+		Status: metav1.ConditionTrue})
+	decided := []gatewayv1.RouteParentStatus{entry(ref("a"), ours, metav1.Time{}, "Judged"),
+		entry(ref("c"), ours, metav1.Time{}, "Judged")}
 	got, complete := Parents(have, []gatewayv1.ParentReference{ref("a"), ref("b"), ref("c")}, "shop", decided, now)
 	want := []gatewayv1.RouteParentStatus{
 		entry(ref("a"), ours, before, "Judged"), have[1], have[3], have[4], entry(ref("c"), ours, now, "Judged"),
@@ -192,10 +219,14 @@ func TestConditionsOfRoutes(t *testing.T) {
 	t.Parallel()
 	p := func(reason string) *attachment.Problem { return &attachment.Problem{Reason: reason} }
 	for want, got := range map[string][]metav1.Condition{
-		"Accepted=True Accepted, ResolvedRefs=True ResolvedRefs":                                         Route(nil, nil, nil, 1),
-		"Accepted=False NoMatchingParent, ResolvedRefs=True ResolvedRefs":                                Route(p("NoMatchingParent"), nil, nil, 1),
-		"Accepted=True Accepted, ResolvedRefs=False BackendNotFound":                                     Route(nil, p("BackendNotFound"), nil, 1),
-		"Accepted=True Accepted, ResolvedRefs=True ResolvedRefs, PartiallyInvalid=True UnsupportedValue": Route(nil, nil, p("UnsupportedValue"), 1),
+		"Accepted=True Accepted, ResolvedRefs=True ResolvedRefs": Route(nil,
+			nil, nil, 1),
+		"Accepted=False NoMatchingParent, ResolvedRefs=True ResolvedRefs": Route(
+			p("NoMatchingParent"), nil, nil, 1),
+		"Accepted=True Accepted, ResolvedRefs=False BackendNotFound": Route(nil,
+			p("BackendNotFound"), nil, 1),
+		"Accepted=True Accepted, ResolvedRefs=True ResolvedRefs, PartiallyInvalid=True UnsupportedValue": Route(nil, nil,
+			p("UnsupportedValue"), 1),
 	} {
 		if text(got) != want {
 			t.Errorf("%s, want %s", text(got), want)

@@ -1,5 +1,6 @@
-// Package configuration finds the value of each field of LoadBalancerConfigurations and TargetGroupConfigurations where several apply, and
-// where it was written. It is pure; what a value means is not its concern. It imports api/gateway/v1, diag and intent.
+// Package configuration finds the value of each field of LoadBalancerConfigurations and TargetGroupConfigurations where
+// several apply, and where it was written. It is pure; what a value means is not its concern. It imports
+// api/gateway/v1, diag and intent.
 package configuration
 
 import (
@@ -53,7 +54,8 @@ func Map[T any](ls Layers[T], field string, read func(*T) map[string]string) map
 }
 
 // Attributes joins the lists of attributes of all parts by key. Of one key twice in a list, the later one holds.
-func Attributes[T any](ls Layers[T], field string, read func(*T) []gatewayv1.Attribute) map[string]intent.Field[string] {
+func Attributes[T any](ls Layers[T], field string,
+	read func(*T) []gatewayv1.Attribute) map[string]intent.Field[string] {
 	return Map(ls, field, func(spec *T) map[string]string {
 		out := map[string]string{}
 		for _, a := range read(spec) {
@@ -87,14 +89,16 @@ func prefersGateway(class *gatewayv1.LoadBalancerConfiguration) bool {
 	return class != nil && class.Spec.MergingMode != nil && *class.Spec.MergingMode == gatewayv1.PreferGateway
 }
 
-// Listeners are the listener configurations by protocolPort, each of the part that has precedence, with where it stands. Of one protocolPort
-// twice in a configuration, the later one holds.
-func Listeners(ls Layers[gatewayv1.LoadBalancerConfigurationSpec]) map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration] {
+// Listeners are the listener configurations by protocolPort, each of the part that has precedence, with where it
+// stands. Of one protocolPort twice in a configuration, the later one holds.
+func Listeners(
+	ls Layers[gatewayv1.LoadBalancerConfigurationSpec]) map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration] {
 	out := map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration]{}
 	for _, l := range slices.Backward(ls) {
 		for i := range l.Spec.ListenerConfigurations {
 			c := &l.Spec.ListenerConfigurations[i]
-			out[c.ProtocolPort] = Layer[gatewayv1.ListenerConfiguration]{l.Object, l.Path + ".listenerConfigurations[" + string(c.ProtocolPort) + "]", c}
+			out[c.ProtocolPort] = Layer[gatewayv1.ListenerConfiguration]{l.Object, l.Path + ".listenerConfigurations[" +
+				string(c.ProtocolPort) + "]", c}
 		}
 	}
 	return out
@@ -103,14 +107,16 @@ func Listeners(ls Layers[gatewayv1.LoadBalancerConfigurationSpec]) map[gatewayv1
 // Route is the route whose target groups are configured.
 type Route struct{ Kind, Namespace, Name string }
 
-// Defaults are the TargetGroupConfigurations that the LoadBalancerConfigurations of a GatewayClass and of a Gateway name; each may be nil.
+// Defaults are the TargetGroupConfigurations that the LoadBalancerConfigurations of a GatewayClass and of a Gateway
+// name; each may be nil.
 type Defaults struct {
 	Class, Gateway *gatewayv1.TargetGroupConfiguration
 	PreferGateway  bool // mergingMode of the GatewayClass's LoadBalancerConfiguration
 }
 
-// TargetGroup are the properties of a target group of a route: those of the backend's own TargetGroupConfiguration, which may be nil, before the
-// defaults. Of two defaults, the routeConfigurations of the one without precedence have no effect.
+// TargetGroup are the properties of a target group of a route: those of the backend's own TargetGroupConfiguration,
+// which may be nil, before the defaults. Of two defaults, the routeConfigurations of the one without precedence have no
+// effect.
 func TargetGroup(own *gatewayv1.TargetGroupConfiguration, d Defaults, r Route) Layers[gatewayv1.TargetGroupProps] {
 	first, second := d.Class, d.Gateway
 	if d.PreferGateway || first == nil {
@@ -127,8 +133,10 @@ func TargetGroup(own *gatewayv1.TargetGroupConfiguration, d Defaults, r Route) L
 	return out
 }
 
-func layerOf(c *gatewayv1.TargetGroupConfiguration, path string, p *gatewayv1.TargetGroupProps) Layer[gatewayv1.TargetGroupProps] {
-	return Layer[gatewayv1.TargetGroupProps]{diag.Object{Kind: "TargetGroupConfiguration", Namespace: c.Namespace, Name: c.Name}, path, p}
+func layerOf(c *gatewayv1.TargetGroupConfiguration, path string,
+	p *gatewayv1.TargetGroupProps) Layer[gatewayv1.TargetGroupProps] {
+	return Layer[gatewayv1.TargetGroupProps]{diag.Object{Kind: "TargetGroupConfiguration", Namespace: c.Namespace,
+		Name: c.Name}, path, p}
 }
 
 // ofRoute is the routeConfiguration that fits a route best, and the default of the same object.
@@ -170,6 +178,9 @@ func fit(id gatewayv1.RouteIdentifier, r Route) int {
 }
 
 // Unmatched are the protocolPorts of listener configurations that no listener has, sorted.
-func Unmatched(configured map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration], listeners []gatewayv1.ProtocolPort) []gatewayv1.ProtocolPort {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(configured)), func(p gatewayv1.ProtocolPort) bool { return slices.Contains(listeners, p) })
+func Unmatched(configured map[gatewayv1.ProtocolPort]Layer[gatewayv1.ListenerConfiguration],
+	listeners []gatewayv1.ProtocolPort) []gatewayv1.ProtocolPort {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(configured)), func(p gatewayv1.ProtocolPort) bool {
+		return slices.Contains(listeners, p)
+	})
 }

@@ -1,6 +1,6 @@
-// Package reference has the tables of what the fields of LoadBalancerConfigurations, TargetGroupConfigurations and ListenerRuleConfigurations
-// effect in AWS, and makes docs/gateway-reference.md of them and of the schemas in config/crd, which have the types. It reads no files, and the
-// controller does not need it. It imports annotation.
+// Package reference has the tables of what the fields of LoadBalancerConfigurations, TargetGroupConfigurations and
+// ListenerRuleConfigurations effect in AWS, and makes docs/gateway-reference.md of them and of the schemas in
+// config/crd, which have the types. It reads no files, and the controller does not need it. It imports annotation.
 package reference
 
 import (
@@ -13,9 +13,11 @@ import (
 
 // entry is what a field does.
 type entry struct {
-	path    string // as in the schema: listenerConfigurations[].protocolPort
-	of      family
-	merge   string // of LoadBalancerConfigurations, where class and Gateway have one each; empty for parts of fields that are merged as a whole
+	path string // as in the schema: listenerConfigurations[].protocolPort
+	of   family
+	// of LoadBalancerConfigurations, where class and Gateway have one each; empty for parts of fields that are merged as a
+	// whole
+	merge   string
 	absent  string // what holds without the field, unless the schema has a default
 	effect  string
 	ignored bool // it has no effect
@@ -40,7 +42,8 @@ const (
 
 // Kinds are the names of the files of the definitions in config/crd.
 var Kinds = []string{
-	"gateway.k8s.aws_loadbalancerconfigurations.yaml", "gateway.k8s.aws_targetgroupconfigurations.yaml", "gateway.k8s.aws_listenerruleconfigurations.yaml",
+	"gateway.k8s.aws_loadbalancerconfigurations.yaml", "gateway.k8s.aws_targetgroupconfigurations.yaml",
+	"gateway.k8s.aws_listenerruleconfigurations.yaml",
 }
 
 // tables are in the order of Kinds.
@@ -53,14 +56,20 @@ Afterwards you know each field of the three kinds, and what it sets.
 
 This page is generated; ` + "`make generate`" + ` writes it.
 
-Three namespaced kinds of the group ` + "`gateway.k8s.aws`" + ` configure settings for which the Gateway API has no fields.
+Three namespaced kinds of the group ` + "`gateway.k8s.aws`" +
+	` configure settings for which the Gateway API has no fields.
 The version is ` + "`v1`" + `; ` + "`v1beta1`" + ` has the same fields and is deprecated.
-[` + "`lbc explain gateway NAME`" + `](lbc.md) shows where each setting of a load balancer comes from, and ` + "`lbc lint`" + ` checks manifests.
+[` + "`lbc explain gateway NAME`" + `](lbc.md) shows where each setting of a load balancer comes from, and ` +
+	"`lbc lint`" + ` checks manifests.
 
 | Kind | Named by | Configures |
 |---|---|---|
-| LoadBalancerConfiguration | ` + "`spec.parametersRef`" + ` of a GatewayClass, with a namespace; ` + "`spec.infrastructure.parametersRef`" + ` of a Gateway, in its namespace | the load balancer, its listeners and its security group |
-| TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" + ` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; otherwise, its own ` + "`targetReference`" + ` names a Service or Gateway of its namespace | target groups |
+| LoadBalancerConfiguration | ` + "`spec.parametersRef`" + ` of a GatewayClass, with a namespace; ` +
+	"`spec.infrastructure.parametersRef`" +
+	` of a Gateway, in its namespace | the load balancer, its listeners and its security group |
+| TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" +
+	` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; otherwise, its own ` +
+	"`targetReference`" + ` names a Service or Gateway of its namespace | target groups |
 | ListenerRuleConfiguration | a filter of type ExtensionRef of a rule of an HTTPRoute or GRPCRoute, in the route's namespace; one for each rule | rules of an ALB |
 
 Required fields are in bold.
@@ -87,7 +96,8 @@ The class is preferred, unless its configuration has ` + "`mergingMode: prefer-g
 
 For a target group of a route and a Service, each field has the first value that exists in this order:
 
-1. the best match in ` + "`routeConfigurations`" + ` of the Service's own TargetGroupConfiguration: the route itself, then its kind and namespace, then its kind;
+1. the best match in ` + "`routeConfigurations`" +
+	` of the Service's own TargetGroupConfiguration: the route itself, then its kind and namespace, then its kind;
 2. ` + "`defaultConfiguration`" + ` of the Service's own TargetGroupConfiguration;
 3. the same two of the preferred default (the GatewayClass's, unless ` + "`mergingMode`" + ` says otherwise);
 4. ` + "`defaultConfiguration`" + ` of the other default.
@@ -99,9 +109,11 @@ Attributes and tags are combined by key. If two TargetGroupConfigurations name o
 `, `
 ## ListenerRuleConfiguration
 
-A rule uses all of a ListenerRuleConfiguration or nothing of it. Its status has ` + "`accepted`" + `, with a reason if it is false.
+A rule uses all of a ListenerRuleConfiguration or nothing of it. Its status has ` + "`accepted`" +
+	`, with a reason if it is false.
 If the ListenerRuleConfiguration does not exist or is not accepted, the rule answers 500.
-Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one of `fixed-response`, `forward`, `redirect`" + `.
+Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one " +
+	"of `fixed-response`, `forward`, `redirect`" + `.
 HTTP listeners do not serve a rule with authentication.
 
 | Field | Type | Default | Load balancers | In AWS |

@@ -34,7 +34,8 @@ func TestEveryFieldOfTheSchemasIsExplainedAndNoOther(t *testing.T) {
 		for _, f := range all {
 			if !strings.HasPrefix(f.path, ofRoutes) { // they are the fields of defaultConfiguration
 				want = append(want, f.path)
-			} else if same := ofAll + strings.TrimPrefix(f.path, ofRoutes); !slices.ContainsFunc(all, func(o field) bool { return o.path == same }) {
+			} else if same := ofAll + strings.TrimPrefix(f.path, ofRoutes); !slices.ContainsFunc(all,
+				func(o field) bool { return o.path == same }) {
 				t.Errorf("%s: %s is not a field of defaultConfiguration", Kinds[i], f.path)
 			}
 		}

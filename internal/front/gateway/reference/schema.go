@@ -16,7 +16,8 @@ type field struct {
 	required bool // by the object that contains it
 }
 
-// fields returns the fields of the spec of version v1, in the order of their paths. It does not descend into label selectors.
+// fields returns the fields of the spec of version v1, in the order of their paths. It does not descend into label
+// selectors.
 func fields(crd []byte) ([]field, error) {
 	d, err := schema.Parse(crd)
 	if err != nil {

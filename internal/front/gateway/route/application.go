@@ -41,7 +41,9 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.HTTPRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil} //nolint:staticcheck // users still write it, and are told that nothing is made of it
+			//nolint:staticcheck // users still write it, and are told that nothing is made of it
+			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r,
+				session: r.SessionPersistence != nil}
 			for _, m := range r.Matches {
 				one.matches = append(one.matches, match{http: m})
 			}
@@ -53,7 +55,8 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.GRPCRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil} //nolint:staticcheck // users still write it, and are told that nothing is made of it
+			//nolint:staticcheck // users still write it, and are told that nothing is made of it
+			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil}
 			for j := range r.Filters {
 				one.filters = append(one.filters, ofGRPC(&r.Filters[j]))
 			}
@@ -81,7 +84,8 @@ func ofGRPC(f *gatewayv1.GRPCRouteFilter) gatewayv1.HTTPRouteFilter {
 	return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterType(f.Type), ExtensionRef: f.ExtensionRef}
 }
 
-// unit is one match of a rule at one hostname of a port: a rule of the load balancer, or, with the same position, one of the two of a redirect.
+// unit is one match of a rule at one hostname of a port: a rule of the load balancer, or, with the same position, one
+// of the two of a redirect.
 type unit struct {
 	position rule.Position
 	route    intent.Route
@@ -110,7 +114,8 @@ func (t *translation) application(sites []site) {
 	t.member.Routes = slices.Grow(t.member.Routes, len(units))
 	for _, u := range units {
 		if p := u.unserved; p != nil {
-			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes), Path: p.at, Text: p.text})
+			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes),
+				Path: p.at, Text: p.text})
 			continue
 		}
 		t.member.Routes = append(t.member.Routes, u.route)
@@ -184,7 +189,8 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	c, m := t.in.Construction, &r.matches[j]
 	position := rule.Position{
-		Listener: h.listener, Host: h.Hostname, Wide: h.wide, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
+		Listener: h.listener, Host: h.Hostname, Wide: h.wide, Created: t.route.Object.GetCreationTimestamp().Time,
+		Kind:      t.route.Route.Kind,
 		Namespace: t.route.Route.Namespace, Name: t.route.Route.Name, Rule: r.index, Match: j,
 	}
 	if m.grpc != nil {
@@ -197,7 +203,8 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), t.in.host(p.site, h.Name)), conditions...)
 	}
 	u := &unit{position: position, route: intent.Route{
-		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible, Conditions: conditions,
+		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible,
+		Conditions: conditions,
 	}}
 	if c == rule.Standard {
 		u.route.Alternative = int32(r.index) + 1
@@ -205,8 +212,8 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	return u
 }
 
-// units appends the rules of a match at a hostname, whose unit is one. If an ALB cannot apply the filters, that is recorded, and the unit is
-// unserved.
+// units appends the rules of a match at a hostname, whose unit is one. If an ALB cannot apply the filters, that is
+// recorded, and the unit is unserved.
 func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do *onProtocol) []*unit {
 	r, j, before, dropped := f.rule, one.position.Match, len(out), len(t.dropped)
 	refuse := func(at, format string, args ...any) []*unit {
@@ -226,16 +233,19 @@ func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do 
 		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
 			return refuse(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
 		}
-		if n := len(x.Conditions); n > stack.MaxConditionValues { // those of one field can have a rule each, which would not help
+		// those of one field can have a rule each, which would not help
+		if n := len(x.Conditions); n > stack.MaxConditionValues {
 			one.route.Conditions = nil // AWS has no such rule
-			return refuse(match, "%d conditions with its hostname: a rule of a load balancer has %d values", n, stack.MaxConditionValues)
+			return refuse(match, "%d conditions with its hostname: a rule of a load balancer has %d values", n,
+				stack.MaxConditionValues)
 		}
 		if n := wildcards(x.Conditions); n > stack.MaxWildcards {
 			one.route.Conditions = nil
 			return refuse(match, "%d wildcards in its conditions: a rule of a load balancer has %d", n, stack.MaxWildcards)
 		}
 		u := &unit{one.position, one.route, do.unserved}
-		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags, x.Conditions, x.Transforms, do.actions
+		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags,
+			x.Conditions, x.Transforms, do.actions
 		if x.Redirect != nil && !do.final {
 			u.route.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
 		}
@@ -257,15 +267,20 @@ func wildcards(conditions []stack.Condition) (n int) {
 
 // unsupported are the filters that an ALB does not have, each with what it has instead.
 var unsupported = map[gatewayv1.HTTPRouteFilterType]string{
-	gatewayv1.HTTPRouteFilterRequestHeaderModifier:  "a load balancer changes no headers of requests; change them in the backend",
-	gatewayv1.HTTPRouteFilterResponseHeaderModifier: "a load balancer changes no headers of a rule's responses; listenerAttributes routing.http.response.* of the LoadBalancerConfiguration set some for a whole listener",
-	gatewayv1.HTTPRouteFilterRequestMirror:          "a load balancer sends a request to one target; mirror it behind the load balancer",
-	gatewayv1.HTTPRouteFilterCORS:                   "a load balancer answers no preflight requests; listenerAttributes routing.http.response.access_control_* of the LoadBalancerConfiguration set headers for a whole listener",
-	gatewayv1.HTTPRouteFilterExternalAuth:           "a load balancer calls no authorization service; use an action authenticate-oidc, authenticate-cognito or jwt-validation of a ListenerRuleConfiguration",
+	gatewayv1.HTTPRouteFilterRequestHeaderModifier: "a load balancer changes no headers of requests; change them " +
+		"in the backend",
+	gatewayv1.HTTPRouteFilterResponseHeaderModifier: "a load balancer changes no headers of a rule's responses; " +
+		"listenerAttributes routing.http.response.* of the LoadBalancerConfiguration set some for a whole listener",
+	gatewayv1.HTTPRouteFilterRequestMirror: "a load balancer sends a request to one target; mirror it behind " +
+		"the load balancer",
+	gatewayv1.HTTPRouteFilterCORS: "a load balancer answers no preflight requests; listenerAttributes " +
+		"routing.http.response.access_control_* of the LoadBalancerConfiguration set headers for a whole listener",
+	gatewayv1.HTTPRouteFilterExternalAuth: "a load balancer calls no authorization service; use an action " +
+		"authenticate-oidc, authenticate-cognito or jwt-validation of a ListenerRuleConfiguration",
 }
 
-// supported reports whether an ALB can do what fields of the rule ask for, and records what it cannot. The existing controller ignores what
-// is no filter, so that the compatible construction does, too.
+// supported reports whether an ALB can do what fields of the rule ask for, and records what it cannot. The existing
+// controller ignores what is no filter, so that the compatible construction does, too.
 func (t *translation) supported(r *routeRule) bool {
 	ok := true
 	for k := range r.filters {
@@ -285,15 +300,17 @@ func (t *translation) supported(r *routeRule) bool {
 		}
 	}
 	if r.http != nil {
-		field(r.http.Timeouts != nil, "timeouts", "a load balancer has one idle time-out, loadBalancerAttributes idle_timeout.timeout_seconds of the LoadBalancerConfiguration")
+		field(r.http.Timeouts != nil, "timeouts", "a load balancer has one idle time-out, loadBalancerAttributes "+
+			"idle_timeout.timeout_seconds of the LoadBalancerConfiguration")
 		field(r.http.Retry != nil, "retry", "a load balancer repeats no requests; let clients or the backend do so")
 	}
-	field(r.session, "sessionPersistence", "a load balancer has targetGroupAttributes stickiness.* of a TargetGroupConfiguration, and targetGroupStickinessConfig of a ListenerRuleConfiguration")
+	field(r.session, "sessionPersistence", "a load balancer has targetGroupAttributes stickiness.* of a "+
+		"TargetGroupConfiguration, and targetGroupStickinessConfig of a ListenerRuleConfiguration")
 	return ok
 }
 
-// hoisted are the filters of the rule with those of its backends, if one backend or all of them agree; ok is false if they do not, which is
-// recorded. The existing controller ignores those of backends.
+// hoisted are the filters of the rule with those of its backends, if one backend or all of them agree; ok is false if
+// they do not, which is recorded. The existing controller ignores those of backends.
 func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter, ok bool) {
 	first := slices.IndexFunc(r.backends, func(b gatewayv1.HTTPBackendRef) bool { return len(b.Filters) > 0 })
 	if first < 0 {
@@ -301,7 +318,8 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	}
 	at := fmt.Sprintf("%s.backendRefs[%d].filters", r.at, first)
 	if t.in.Construction == rule.Compatible {
-		t.ignored(at, "filters of a backend have no effect in rule construction compatible", "move them to the rule, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
+		t.ignored(at, "filters of a backend have no effect in rule construction compatible",
+			"move them to the rule, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
 		return r.filters, true
 	}
 	for k, f := range r.backends[first].Filters {
@@ -318,7 +336,8 @@ func (t *translation) hoisted(r *routeRule) (filters []gatewayv1.HTTPRouteFilter
 	}
 	for i := range r.backends {
 		if !reflect.DeepEqual(r.backends[i].Filters, r.backends[first].Filters) {
-			t.drop(at, "a load balancer transforms requests before it chooses a backend: all backends of the rule must have the same filters")
+			t.drop(at, "a load balancer transforms requests before it chooses a backend: all backends of the rule must have "+
+				"the same filters")
 			return nil, false
 		}
 	}

@@ -58,7 +58,8 @@ func actionsText(all []intent.Action) string {
 		case a.FixedResponse != nil:
 			text = strings.TrimSpace(a.FixedResponse.StatusCode + " " + a.FixedResponse.MessageBody)
 		case a.Redirect != nil:
-			text = strings.TrimSuffix(fmt.Sprintf("redirect %s %s://%s:%s%s?%s", a.Redirect.StatusCode, a.Redirect.Protocol, a.Redirect.Host, a.Redirect.Port, a.Redirect.Path, a.Redirect.Query), "?")
+			text = strings.TrimSuffix(fmt.Sprintf("redirect %s %s://%s:%s%s?%s", a.Redirect.StatusCode, a.Redirect.Protocol,
+				a.Redirect.Host, a.Redirect.Port, a.Redirect.Path, a.Redirect.Query), "?")
 		case len(a.Backends) > 0:
 			text = ""
 			for _, b := range a.Backends {
@@ -111,7 +112,8 @@ func problemText(p *attachment.Problem) string {
 // one decides about an HTTPRoute with rules, attached to a listener of around.
 func one(t testing.TB, c rule.Construction, section, rules, more string) Decided {
 	t.Helper()
-	doc := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: " + section + "}]\n  rules:\n" + rules
+	doc := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: " + section +
+		"}]\n  rules:\n" + rules
 	if section == "" {
 		doc = strings.Replace(doc, ", sectionName: ", "", 1)
 	}
@@ -136,27 +138,45 @@ func TestActionsOfRules(t *testing.T) {
 		rules string
 		want  string
 	}{
-		"one backend":              {rules(toWeb), "80 path/* → web=1"},
-		"weights":                  {rules("backendRefs: [{name: web, port: 80, weight: 7}, {name: api, port: 80, weight: 0}]"), "80 path/* → web=7 api=0"},
-		"weights beyond AWS's":     {rules("backendRefs: [{name: web, port: 80, weight: 1000000}, {name: api, port: 80, weight: 1}]"), "80 path/* → web=999 api=1"},
-		"weights in proportion":    {rules("backendRefs: [{name: web, port: 80, weight: 3000}, {name: api, port: 80, weight: 1000}]"), "80 path/* → web=999 api=333"},
-		"one target group twice":   {rules("backendRefs: [{name: web, port: 80, weight: 2}, {name: web, port: 80, weight: 3}]"), "80 path/* → web=5"},
+		"one backend": {rules(toWeb), "80 path/* → web=1"},
+		"weights": {rules("backendRefs: [{name: web, port: 80, weight: 7}, {name: api, port: " +
+			"80, weight: 0}]"), "80 path/* → web=7 api=0"},
+		"weights beyond AWS's": {rules("backendRefs: [{name: web, port: 80, weight: 1000000}, {name: api, port: " +
+			"80, weight: 1}]"), "80 path/* → web=999 api=1"},
+		"weights in proportion": {rules("backendRefs: [{name: web, port: 80, weight: 3000}, {name: api, port: 80, " +
+			"weight: 1000}]"), "80 path/* → web=999 api=333"},
+		"one target group twice": {rules("backendRefs: [{name: web, port: 80, weight: 2}, {name: web, port: " +
+			"80, weight: 3}]"), "80 path/* → web=5"},
 		"no backend":               {rules("backendRefs: []"), "80 path/* → 500"},
 		"no weight":                {rules("backendRefs: [{name: web, port: 80, weight: 0}]"), "80 path/* → 500"},
 		"a backend that is absent": {rules("backendRefs: [{name: gone, port: 80}]"), "80 path/* → 500"},
-		"one absent of two":        {rules("backendRefs: [{name: gone, port: 80, weight: 50}, {name: web, port: 80, weight: 50}]"), "80 path/* → web=50"},
-		"a target group by name":   {rules("backendRefs: [{kind: TargetGroupName, name: theirs}]"), "80 path/* → theirs=1"},
-		"redirect to a host":       {redirect("hostname: a.test, statusCode: 301"), "80 path/* → redirect HTTP_301 ://a.test:"},
-		"redirect by default":      {redirect("hostname: a.test"), "80 path/* → redirect HTTP_302 ://a.test:"},
-		"redirect to a scheme":     {redirect("scheme: https"), "80 path/* → redirect HTTP_302 HTTPS://:443"},
-		"redirect to a port":       {redirect("scheme: http, port: 8080"), "80 path/* → redirect HTTP_302 HTTP://:8080"},
-		"redirect to a path":       {redirect("path: {type: ReplaceFullPath, replaceFullPath: /new}"), "80 path/* → redirect HTTP_302 ://:/new"},
-		"redirect of a prefix":     {rules(api, "filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /v2}}}]"), "80 path/api → redirect HTTP_302 ://:/v2\n80 path/api/* → url-rewrite(^/api→) redirect HTTP_302 ://:/v2/#{path}"},
-		"prefix and host":          {rules(api, "filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test, path: {type: ReplacePrefixMatch, replacePrefixMatch: /v2}}}]"), "80 path/api|/api/* → url-rewrite((^/api(/)?)→/v2$2) redirect HTTP_302 ://a.test:"},
-		"rewrite of host and path": {rules(toWeb, "filters: [{type: URLRewrite, urlRewrite: {hostname: in.test, path: {type: ReplaceFullPath, replaceFullPath: /x}}}]"), "80 path/* → url-rewrite(^([^?]*)→/x) host-header-rewrite(.*→in.test) web=1"},
-		"rewrite of a backend":     {rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}]"), "80 path/* → host-header-rewrite(.*→in.test) web=1"},
-		"redirect of a backend":    {rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}]}]"), "80 path/* → redirect HTTP_302 ://a.test:"},
-		"six backends":             {rules("backendRefs: [" + strings.TrimSuffix(strings.Repeat("{kind: TargetGroupName, name: a0, weight: 0}, ", 1)+"{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: TargetGroupName, name: a3}, {kind: TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}", ", ") + "]"), "80 path/* → a1=1 a2=1 a3=1 a4=1 a5=1"},
+		"one absent of two": {rules("backendRefs: [{name: gone, port: 80, weight: 50}, {name: web, port: " +
+			"80, weight: 50}]"), "80 path/* → web=50"},
+		"a target group by name": {rules("backendRefs: [{kind: TargetGroupName, name: theirs}]"), "80 path/* → theirs=1"},
+		"redirect to a host": {redirect("hostname: a.test, statusCode: 301"),
+			"80 path/* → redirect HTTP_301 ://a.test:"},
+		"redirect by default":  {redirect("hostname: a.test"), "80 path/* → redirect HTTP_302 ://a.test:"},
+		"redirect to a scheme": {redirect("scheme: https"), "80 path/* → redirect HTTP_302 HTTPS://:443"},
+		"redirect to a port":   {redirect("scheme: http, port: 8080"), "80 path/* → redirect HTTP_302 HTTP://:8080"},
+		"redirect to a path": {redirect("path: {type: ReplaceFullPath, replaceFullPath: /new}"),
+			"80 path/* → redirect HTTP_302 ://:/new"},
+		"redirect of a prefix": {rules(api, "filters: [{type: RequestRedirect, requestRedirect: {path: {type: "+
+			"ReplacePrefixMatch, replacePrefixMatch: /v2}}}]"),
+			"80 path/api → redirect HTTP_302 ://:/v2\n80 path/api/* → url-rewrite(^/api→) redirect HTTP_302 ://:/v2/#{path}"},
+		"prefix and host": {rules(api, "filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test, "+
+			"path: {type: ReplacePrefixMatch, replacePrefixMatch: /v2}}}]"),
+			"80 path/api|/api/* → url-rewrite((^/api(/)?)→/v2$2) redirect HTTP_302 ://a.test:"},
+		"rewrite of host and path": {rules(toWeb, "filters: [{type: URLRewrite, urlRewrite: {hostname: in.test, path: "+
+			"{type: ReplaceFullPath, replaceFullPath: /x}}}]"),
+			"80 path/* → url-rewrite(^([^?]*)→/x) host-header-rewrite(.*→in.test) web=1"},
+		"rewrite of a backend": {rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: " +
+			"{hostname: in.test}}]}]"), "80 path/* → host-header-rewrite(.*→in.test) web=1"},
+		"redirect of a backend": {rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestRedirect, " +
+			"requestRedirect: {hostname: a.test}}]}]"), "80 path/* → redirect HTTP_302 ://a.test:"},
+		"six backends": {rules("backendRefs: [" + strings.TrimSuffix(strings.Repeat("{kind: TargetGroupName, "+
+			"name: a0, weight: 0}, ", 1)+"{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: "+
+			"TargetGroupName, name: a3}, {kind: TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}", ", ") + "]"),
+			"80 path/* → a1=1 a2=1 a3=1 a4=1 a5=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,33 +196,58 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	filter := func(text string) string { return rules(toWeb, "filters: [{"+text+"}]") }
 	for name, test := range map[string]struct{ rules, want string }{
-		"request headers":           {filter("type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}"), "spec.rules[0].filters[0]: filter of type RequestHeaderModifier: a load balancer changes no headers of requests"},
-		"response headers":          {filter("type: ResponseHeaderModifier, responseHeaderModifier: {remove: [a]}"), "listenerAttributes routing.http.response"},
-		"mirror":                    {filter("type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}"), "sends a request to one target"},
-		"CORS":                      {filter("type: CORS, cors: {}"), "preflight"},
-		"external authorization":    {filter("type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: web, port: 80}}"), "authenticate-oidc"},
-		"status 303":                {filter("type: RequestRedirect, requestRedirect: {statusCode: 303}"), "answers 301 or 302"},
-		"status 307":                {filter("type: RequestRedirect, requestRedirect: {statusCode: 307}"), "answers 301 or 302"},
-		"status 308":                {filter("type: RequestRedirect, requestRedirect: {statusCode: 308}"), "answers 301 or 302"},
-		"prefix redirect to /":      {rules("matches: [{path: {type: PathPrefix, value: /a}}]", "filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]"), "takes it for a redirect to the same place"},
-		"time-outs":                 {rules(toWeb, "timeouts: {request: 10s}"), "spec.rules[0].timeouts: a load balancer has one idle time-out"},
-		"retries":                   {rules(toWeb, "retry: {attempts: 2}"), "spec.rules[0].retry"},
-		"sessions":                  {rules(toWeb, "sessionPersistence: {cookie: {name: a}}"), "targetGroupAttributes stickiness"},
-		"h2c":                       {rules("backendRefs: [{name: web, port: 82}]"), "spec.rules[0].backendRefs[0]: the backend speaks HTTP2, for which a load balancer needs an HTTPS listener"},
-		"filters that disagree":     {rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}, {name: api, port: 80}]"), "all backends of the rule must have the same filters"},
-		"a backend's headers":       {rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}]}]"), "spec.rules[0].backendRefs[0].filters[0]: filter of type RequestHeaderModifier"},
-		"a query by expression":     {rules(toWeb, "matches: [{queryParams: [{type: RegularExpression, name: a, value: b}]}]"), "spec.rules[0].matches[0]: query parameter a"},
-		"a path that is too long":   {rules(toWeb, "matches: [{path: {type: Exact, value: /"+strings.Repeat("a", 200)+"}}]"), "at most 128"},
-		"six backends with weights": {rules("backendRefs: [{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: TargetGroupName, name: a3}, {kind: TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}, {kind: TargetGroupName, name: a6}]"), "forwards to 5 target groups"},
+		"request headers": {filter("type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}"),
+			"spec.rules[0].filters[0]: filter of type RequestHeaderModifier: a load balancer changes no headers of requests"},
+		"response headers": {filter("type: ResponseHeaderModifier, responseHeaderModifier: {remove: [a]}"),
+			"listenerAttributes routing.http.response"},
+		"mirror": {filter("type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}"),
+			"sends a request to one target"},
+		"CORS": {filter("type: CORS, cors: {}"), "preflight"},
+		"external authorization": {
+			filter("type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: web, port: 80}}"),
+			"authenticate-oidc"},
+		"status 303": {filter("type: RequestRedirect, requestRedirect: {statusCode: 303}"),
+			"answers 301 or 302"},
+		"status 307": {filter("type: RequestRedirect, requestRedirect: {statusCode: 307}"),
+			"answers 301 or 302"},
+		"status 308": {filter("type: RequestRedirect, requestRedirect: {statusCode: 308}"),
+			"answers 301 or 302"},
+		"prefix redirect to /": {rules("matches: [{path: {type: PathPrefix, value: /a}}]",
+			"filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]"),
+			"takes it for a redirect to the same place"},
+		"time-outs": {rules(toWeb, "timeouts: {request: 10s}"),
+			"spec.rules[0].timeouts: a load balancer has one idle time-out"},
+		"retries": {rules(toWeb, "retry: {attempts: 2}"), "spec.rules[0].retry"},
+		"sessions": {rules(toWeb, "sessionPersistence: {cookie: {name: a}}"),
+			"targetGroupAttributes stickiness"},
+		"h2c": {rules("backendRefs: [{name: web, port: 82}]"),
+			"spec.rules[0].backendRefs[0]: the backend speaks HTTP2, for which a load balancer needs an HTTPS listener"},
+		"filters that disagree": {
+			rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}, " +
+				"{name: api, port: 80}]"), "all backends of the rule must have the same filters"},
+		"a backend's headers": {
+			rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: " +
+				"{remove: [a]}}]}]"), "spec.rules[0].backendRefs[0].filters[0]: filter of type RequestHeaderModifier"},
+		"a query by expression": {
+			rules(toWeb, "matches: [{queryParams: [{type: RegularExpression, name: a, value: b}]}]"),
+			"spec.rules[0].matches[0]: query parameter a"},
+		"a path that is too long": {rules(toWeb, "matches: [{path: {type: Exact, value: /"+strings.Repeat("a", 200)+"}}]"),
+			"at most 128"},
+		"six backends with weights": {
+			rules("backendRefs: [{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: " +
+				"TargetGroupName, name: a3}, {kind: TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}, {kind: " +
+				"TargetGroupName, name: a6}]"), "forwards to 5 target groups"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := one(t, rule.Standard, "http", test.rules, "")
-			if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, test.want) || len(d.Member.Routes) > 0 {
+			if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") ||
+				!strings.Contains(got, test.want) || len(d.Member.Routes) > 0 {
 				t.Errorf("alone: %q, serves %v", got, d.Member.Routes)
 			}
 			d = one(t, rule.Standard, "http", test.rules+rules("matches: [{path: {type: Exact, value: /good}}]", toWeb), "")
-			if got := problemText(d.Partly); !strings.HasPrefix(got, "UnsupportedValue: Dropped Rule: ") || !strings.Contains(got, test.want) || d.Refused != nil {
+			if got := problemText(d.Partly); !strings.HasPrefix(got, "UnsupportedValue: Dropped Rule: ") ||
+				!strings.Contains(got, test.want) || d.Refused != nil {
 				t.Errorf("beside another rule: %q, refused %v", got, d.Refused)
 			}
 			if got := strings.Join(routesText(d.Member), "\n"); got != "80 path/good → web=1" {
@@ -217,7 +262,8 @@ func TestARedirectFromHTTPSToHTTPIsRefusedOnThatListenerOnly(t *testing.T) {
 	text := rules("filters: [{type: RequestRedirect, requestRedirect: {scheme: http, hostname: a.test}}]")
 	for _, c := range []rule.Construction{rule.Standard, rule.Compatible} {
 		d := one(t, c, "https", text, "")
-		if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, "does not redirect from HTTPS to HTTP") || len(d.Member.Routes) > 0 {
+		if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") ||
+			!strings.Contains(got, "does not redirect from HTTPS to HTTP") || len(d.Member.Routes) > 0 {
 			t.Errorf("%s: %q, serves %v", c, got, d.Member.Routes)
 		}
 	}
@@ -231,11 +277,14 @@ func TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores(t *tes
 	t.Parallel()
 	for name, text := range map[string]string{
 		"time-outs": rules(toWeb, "timeouts: {request: 10s}"), "retries": rules(toWeb, "retry: {attempts: 2}"),
-		"filters of a backend": rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}]"),
-		"extensions of others": rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Limit, name: a}}]"),
+		"filters of a backend": rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: " +
+			"{hostname: in.test}}]}]"),
+		"extensions of others": rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: "+
+			"Limit, name: a}}]"),
 	} {
 		d := one(t, rule.Compatible, "http", text, "")
-		if got := strings.Join(routesText(d.Member), "\n"); got != "80 path/* → web=1" || len(d.Found) != 1 || d.Refused != nil || d.Partly != nil {
+		if got := strings.Join(routesText(d.Member), "\n"); got != "80 path/* → web=1" || len(d.Found) != 1 ||
+			d.Refused != nil || d.Partly != nil {
 			t.Errorf("%s: %s, %v, %v, %v", name, got, d.Found, d.Refused, d.Partly)
 		}
 	}
@@ -243,8 +292,10 @@ func TestTheCompatibleConstructionIgnoresWhatTheExistingControllerIgnores(t *tes
 
 func TestAnExtensionOfOthersIsAnsweredWithAnError(t *testing.T) {
 	t.Parallel()
-	d := one(t, rule.Standard, "http", rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Limit, name: a}}]"), "")
-	if got := strings.Join(routesText(d.Member), "\n"); got != "80 path/* → 500" || d.Refused == nil || d.Refused.Reason != "IncompatibleFilters" {
+	d := one(t, rule.Standard, "http", rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: example.com, "+
+		"kind: Limit, name: a}}]"), "")
+	if got := strings.Join(routesText(d.Member), "\n"); got != "80 path/* → 500" || d.Refused == nil ||
+		d.Refused.Reason != "IncompatibleFilters" {
 		t.Error(got, d.Refused)
 	}
 }
@@ -253,13 +304,17 @@ func TestAnExtensionOfOthersIsAnsweredWithAnError(t *testing.T) {
 func TestBackendsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ref, refused, unresolved string }{
-		"no port":                {"name: web", "UnsupportedValue: Port is required", ""},
-		"kind":                   {"kind: Bucket, name: web", "", "InvalidKind: Unknown backend reference kind"},
-		"a Gateway behind ALBs":  {"kind: Gateway, group: gateway.networking.k8s.io, name: gw, port: 80", "", "InvalidKind: spec.rules[0].backendRefs[0]: a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute of a network load balancer only"},
-		"absent":                 {"name: gone, port: 80", "", "BackendNotFound: Service (shop:gone) not found)"},
-		"no such port":           {"name: web, port: 99", "", "BackendNotFound: Unable to find service port for port 99"},
-		"another namespace":      {"name: far, namespace: other, port: 80", "", "RefNotPermitted: No explicit ReferenceGrant exists to allow the reference."},
-		"absent, also elsewhere": {"name: gone, namespace: other, port: 80", "", "RefNotPermitted: No explicit ReferenceGrant exists to allow the reference."},
+		"no port": {"name: web", "UnsupportedValue: Port is required", ""},
+		"kind":    {"kind: Bucket, name: web", "", "InvalidKind: Unknown backend reference kind"},
+		"a Gateway behind ALBs": {"kind: Gateway, group: gateway.networking.k8s.io, name: gw, port: 80", "",
+			"InvalidKind: spec.rules[0].backendRefs[0]: a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute of a " +
+				"network load balancer only"},
+		"absent":       {"name: gone, port: 80", "", "BackendNotFound: Service (shop:gone) not found)"},
+		"no such port": {"name: web, port: 99", "", "BackendNotFound: Unable to find service port for port 99"},
+		"another namespace": {"name: far, namespace: other, port: 80", "",
+			"RefNotPermitted: No explicit ReferenceGrant exists to allow the reference."},
+		"absent, also elsewhere": {"name: gone, namespace: other, port: 80", "",
+			"RefNotPermitted: No explicit ReferenceGrant exists to allow the reference."},
 	} {
 		d := one(t, rule.Standard, "http", rules("backendRefs: [{"+test.ref+"}]"), "")
 		if got := problemText(d.Refused); got != test.refused {
@@ -289,7 +344,8 @@ spec:
   rules: [{matches: [{method: {service: a.B, method: C}}], backendRefs: [{name: web, port: 80}]}]`
 }
 
-// TestTargetGroupsSpeakWhatTheirListenersAdmit holds the version of target groups to the protocols of listeners, in both constructions.
+// TestTargetGroupsSpeakWhatTheirListenersAdmit holds the version of target groups to the protocols of listeners, in
+// both constructions.
 func TestTargetGroupsSpeakWhatTheirListenersAdmit(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -297,10 +353,14 @@ func TestTargetGroupsSpeakWhatTheirListenersAdmit(t *testing.T) {
 		section, rules string
 		want           string
 	}{
-		"h2c by HTTPS":                    {rule.Standard, "https", rules("backendRefs: [{name: web, port: 82}]"), "443 HTTP2"},
-		"h2c by both, standard":           {rule.Standard, "", rules("backendRefs: [{name: web, port: 82}]"), "443 HTTP2 Dropped"},
-		"h2c by both, compatible":         {rule.Compatible, "", rules("backendRefs: [{name: web, port: 82}]"), "443 HTTP1, 80 HTTP1 noted"},
-		"h2c by HTTP, compatible":         {rule.Compatible, "http", rules("backendRefs: [{name: web, port: 82}]"), "80 HTTP1 noted"},
+		"h2c by HTTPS": {rule.Standard, "https", rules("backendRefs: [{name: web, port: 82}]"),
+			"443 HTTP2"},
+		"h2c by both, standard": {rule.Standard, "", rules("backendRefs: [{name: web, port: 82}]"),
+			"443 HTTP2 Dropped"},
+		"h2c by both, compatible": {rule.Compatible, "", rules("backendRefs: [{name: web, port: 82}]"),
+			"443 HTTP1, 80 HTTP1 noted"},
+		"h2c by HTTP, compatible": {rule.Compatible, "http", rules("backendRefs: [{name: web, port: 82}]"),
+			"80 HTTP1 noted"},
 		"WebSocket":                       {rule.Standard, "http", rules("backendRefs: [{name: web, port: 83}]"), "80 HTTP1"},
 		"gRPC by HTTPS":                   {rule.Standard, "", grpc(", sectionName: https"), "443 GRPC"},
 		"gRPC by both":                    {rule.Standard, "", grpc(""), "443 GRPC Dropped"},
@@ -320,7 +380,8 @@ func TestTargetGroupsSpeakWhatTheirListenersAdmit(t *testing.T) {
 			got[0], got[1] = got[1], got[0]
 		}
 		text := strings.Join(got, ", ")
-		for what, is := range map[string]bool{" Dropped": d.Partly != nil, " Refused": d.Refused != nil, " noted": len(d.Found) > 0} {
+		for what, is := range map[string]bool{" Dropped": d.Partly != nil, " Refused": d.Refused != nil,
+			" noted": len(d.Found) > 0} {
 			if is {
 				text += what
 			}
@@ -371,7 +432,8 @@ spec: {parentRefs: [{name: gw, sectionName: wild}], rules: [{matches: [{path: {v
 	for _, m := range e.Members {
 		got = append(got, routesText(m)...)
 	}
-	want = []string{`80 host*.example.com → 404`, `80 hosta.example.com → 404`, `80 hostc.org path/* → any=1`, `80 host*.example.com path/w|/w/* → wild=1`}
+	want = []string{`80 host*.example.com → 404`, `80 hosta.example.com → 404`, `80 hostc.org path/* → any=1`,
+		`80 host*.example.com path/w|/w/* → wild=1`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("with plain hosts:", diff)
 	}

@@ -44,7 +44,8 @@ func (t *translation) from() objects.From {
 func (t *translation) backend(w weighted, s *site) *backend {
 	r := w.ref
 	k := groupKey{
-		group: string(ptr.Deref(r.Group, "")), kind: string(ptr.Deref(r.Kind, "Service")), namespace: string(ptr.Deref(r.Namespace, "")), name: string(r.Name),
+		group: string(ptr.Deref(r.Group, "")), kind: string(ptr.Deref(r.Kind, "Service")),
+		namespace: string(ptr.Deref(r.Namespace, "")), name: string(r.Name),
 		port: ptr.Deref(r.Port, 0), protocol: s.protocol, terminates: s.terminates(),
 	}
 	if k.namespace == "" {
@@ -68,7 +69,8 @@ func (t *translation) newBackend(k groupKey, at string, s *site) *backend {
 	case k.kind == string(objects.Gateway) && network && (k.group == "" || k.group == gatewayv1.GroupName):
 		return t.chained(k, at, s)
 	case k.kind == string(objects.Gateway) && !network:
-		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or TLSRoute of a network load balancer only")
+		t.unresolve(gatewayv1.RouteReasonInvalidKind, at+": a Gateway can be the backend of a TCPRoute, UDPRoute or "+
+			"TLSRoute of a network load balancer only")
 	default:
 		t.unresolve(gatewayv1.RouteReasonInvalidKind, "Unknown backend reference kind")
 	}
@@ -97,7 +99,8 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
 		return &backend{}
 	}
-	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service, Namespace: k.namespace, Name: k.name})
+	svc, err := objects.Get[*corev1.Service](t.in.View, t.from(), objects.Ref{Kind: objects.Service,
+		Namespace: k.namespace, Name: k.name})
 	if err != nil {
 		return t.unreadable(k, at, err)
 	}
@@ -119,7 +122,8 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 		t.refuse(gatewayv1.RouteReasonUnsupportedValue, "Port is required")
 		return &backend{}
 	}
-	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway, Namespace: k.namespace, Name: k.name})
+	g, err := objects.Get[*gatewayv1.Gateway](t.in.View, t.from(), objects.Ref{Kind: objects.Gateway,
+		Namespace: k.namespace, Name: k.name})
 	if err != nil {
 		return t.unreadable(k, at, err)
 	}
@@ -131,16 +135,22 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	}
 	parts := strings.Split(arn, "/")
 	switch {
-	case arn == "" && len(g.Status.Addresses) > 0: // its load balancer exists, and nothing shows that another one is to take its place
-		text := fmt.Sprintf("Gateway (%s:%s) is not programmed, so the ARN of its load balancer is unknown", k.namespace, k.name)
+	// its load balancer exists, and nothing shows that another one is to take its place
+	case arn == "" && len(g.Status.Addresses) > 0:
+		text := fmt.Sprintf("Gateway (%s:%s) is not programmed, so the ARN of its load balancer is unknown",
+			k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text, "correct the problem that the condition Programmed of that Gateway shows").In(diag.Route))
+		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text,
+			"correct the problem that the condition Programmed of that Gateway shows").In(diag.Route))
 		return &backend{}
 	case arn == "":
-		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound,
+			fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))
 		return &backend{}
 	case len(parts) < 2 || parts[1] != "app" || !strings.HasPrefix(arn, "arn:"):
-		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace, k.name, arn))
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound,
+			fmt.Sprintf("Gateway (%s:%s) has no application load balancer: its condition Programmed says %q", k.namespace,
+				k.name, arn))
 		return &backend{}
 	}
 	return t.ofBalancer(g, k.port, arn, at, s)

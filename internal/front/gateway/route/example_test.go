@@ -43,21 +43,25 @@ func TestTheContractsExampleIsBuiltAsTheExistingControllerBuildsIt(t *testing.T)
 		t.Errorf("%+v", d)
 	}
 	tags := func(resource string) map[string]string {
-		return map[string]string{"elbv2.k8s.aws/cluster": "my-cluster", "gateway.k8s.aws.alb/stack": "shop-prod/web-gateway", "gateway.k8s.aws.alb/resource": resource}
+		return map[string]string{"elbv2.k8s.aws/cluster": "my-cluster", "gateway.k8s.aws.alb/stack": "shop-prod/web-gateway",
+			"gateway.k8s.aws.alb/resource": resource}
 	}
 	id := func(service string) string {
 		return "shop-prod/web-gateway:shop-prod-shop-route:HTTPRoute-shop-prod-" + service + ":8080"
 	}
 	group := func(service, name string) stack.TargetGroup {
 		return stack.TargetGroup{
-			ID: id(service), Name: name, TargetType: "ip", Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1", IPAddressType: "ipv4", Tags: tags(id(service)),
+			ID: id(service), Name: name, TargetType: "ip", Port: 8080, Protocol: "HTTP", ProtocolVersion: "HTTP1",
+			IPAddressType: "ipv4", Tags: tags(id(service)),
 			HealthCheck: stack.HealthCheck{
-				Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3,
+				Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 15, TimeoutSeconds: 5,
+				HealthyThreshold: 3, UnhealthyThreshold: 3,
 			},
 		}
 	}
 	weighted := func(service string, weight int32) stack.WeightedTargetGroup {
-		return stack.WeightedTargetGroup{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: id(service)}, Weight: &weight}
+		return stack.WeightedTargetGroup{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: id(service)},
+			Weight: &weight}
 	}
 	forward := func(groups ...stack.WeightedTargetGroup) []stack.Action {
 		return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: groups}}}
@@ -65,12 +69,16 @@ func TestTheContractsExampleIsBuiltAsTheExistingControllerBuildsIt(t *testing.T)
 	listener := stack.Ref{Kind: stack.KindListener, ID: "80"}
 	host := stack.Condition{Field: stack.HostHeader, Values: []string{"shop.example.com"}}
 	want := &stack.Stack{
-		TargetGroups: []stack.TargetGroup{group("shop-v1", "k8s-shopprod-shoprout-f057e4dbea"), group("shop-v2", "k8s-shopprod-shoprout-fee82b88e2")},
+		TargetGroups: []stack.TargetGroup{group("shop-v1", "k8s-shopprod-shoprout-f057e4dbea"),
+			group("shop-v2", "k8s-shopprod-shoprout-fee82b88e2")},
 		Rules: []stack.Rule{
 			{
-				ID: "80:1", Listener: listener, Order: 1, Tags: tags("80:1"), Actions: forward(weighted("shop-v1", 90), weighted("shop-v2", 10)),
-				Conditions: []stack.Condition{host, {Field: stack.PathPattern, Values: []string{"/api", "/api/*"}}, {Field: stack.RequestMethod, Values: []string{"GET"}}},
-				Transforms: []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: `(^/api(/)?)`, Replace: "/"}}}},
+				ID: "80:1", Listener: listener, Order: 1, Tags: tags("80:1"), Actions: forward(weighted("shop-v1", 90),
+					weighted("shop-v2", 10)),
+				Conditions: []stack.Condition{host, {Field: stack.PathPattern, Values: []string{"/api", "/api/*"}},
+					{Field: stack.RequestMethod, Values: []string{"GET"}}},
+				Transforms: []stack.Transform{
+					{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: `(^/api(/)?)`, Replace: "/"}}}},
 			},
 			{
 				ID: "80:2", Listener: listener, Order: 2, Tags: tags("80:2"), Actions: forward(weighted("shop-v1", 1)),
@@ -85,14 +93,17 @@ func TestTheContractsExampleIsBuiltAsTheExistingControllerBuildsIt(t *testing.T)
 		t.Error(diff)
 	}
 	binding := stack.Binding{
-		ID: id("shop-v1"), Name: "k8s-shopprod-shoprout-f057e4dbea", Namespace: "shop-prod", Labels: s.Bindings[0].Labels, TargetGroup: weighted("shop-v1", 0).TargetGroup,
-		TargetType: "ip", Protocol: "HTTP", ServiceName: "shop-v1", ServicePort: "80", IPAddress: "ipv4", VPC: "vpc-1",
-		Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-backend")}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
+		ID: id("shop-v1"), Name: "k8s-shopprod-shoprout-f057e4dbea", Namespace: "shop-prod", Labels: s.Bindings[0].Labels,
+		TargetGroup: weighted("shop-v1", 0).TargetGroup,
+		TargetType:  "ip", Protocol: "HTTP", ServiceName: "shop-v1", ServicePort: "80", IPAddress: "ipv4", VPC: "vpc-1",
+		Networking: []stack.NetworkingRule{{FromGroups: []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-backend")},
+			Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: "8080"}}}},
 	}
 	if diff := cmp.Diff(binding, s.Bindings[0]); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(&stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}, s.Listeners[0].DefaultActions[0].FixedResponse); diff != "" {
+	if diff := cmp.Diff(&stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"},
+		s.Listeners[0].DefaultActions[0].FixedResponse); diff != "" {
 		t.Error(diff)
 	}
 }

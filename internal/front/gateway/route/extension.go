@@ -60,29 +60,35 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 		case r.filters[k].Type != gatewayv1.HTTPRouteFilterExtensionRef:
 		case ref == nil:
 			return wrong("filters[%d] of type ExtensionRef names no object", k)
-		case string(ref.Group) == lbcgatewayv1.GroupVersion.Group && string(ref.Kind) == string(objects.ListenerRuleConfiguration):
+		case string(ref.Group) == lbcgatewayv1.GroupVersion.Group &&
+			string(ref.Kind) == string(objects.ListenerRuleConfiguration):
 			names = append(names, string(ref.Name))
 		case t.in.Construction == rule.Compatible:
-			t.ignored(fmt.Sprintf("%s.filters[%d]", r.at, k), fmt.Sprintf("an ExtensionRef to %s %s has no effect", ref.Kind, ref.Name), "name a ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group)
+			t.ignored(fmt.Sprintf("%s.filters[%d]", r.at, k), fmt.Sprintf("an ExtensionRef to %s %s has no effect", ref.Kind,
+				ref.Name), "name a ListenerRuleConfiguration of group "+lbcgatewayv1.GroupVersion.Group)
 		default:
-			return wrong("filters[%d] names %s of group %s: only ListenerRuleConfiguration of group %s can be named", k, ref.Kind, ref.Group, lbcgatewayv1.GroupVersion.Group)
+			return wrong("filters[%d] names %s of group %s: only ListenerRuleConfiguration of group %s can be named", k,
+				ref.Kind, ref.Group, lbcgatewayv1.GroupVersion.Group)
 		}
 	}
 	if len(names) == 0 {
 		return nil, nil
 	}
 	if len(names) > 1 {
-		return wrong("a rule can have one ListenerRuleConfiguration, and this one has %d: %s", len(names), strings.Join(names, ", "))
+		return wrong("a rule can have one ListenerRuleConfiguration, and this one has %d: %s", len(names),
+			strings.Join(names, ", "))
 	}
 	name := names[0]
 	if c, read := t.configurations[name]; read {
 		return t.accepted(r, c)
 	}
-	o, ok := objects.Lookup[*lbcgatewayv1.ListenerRuleConfiguration](t.in.View, objects.ListenerRuleConfiguration, t.route.Route.Namespace, name)
+	o, ok := objects.Lookup[*lbcgatewayv1.ListenerRuleConfiguration](t.in.View, objects.ListenerRuleConfiguration,
+		t.route.Route.Namespace, name)
 	if !ok {
 		return wrong("ListenerRuleConfiguration %s/%s does not exist", t.route.Route.Namespace, name)
 	}
-	c := &ruleConfiguration{Configuration: Configuration{Namespace: o.Namespace, Name: o.Name, Generation: o.Generation, Accepted: true, Message: "Accepted"}, tags: o.Spec.Tags}
+	c := &ruleConfiguration{Configuration: Configuration{Namespace: o.Namespace, Name: o.Name, Generation: o.Generation,
+		Accepted: true, Message: "Accepted"}, tags: o.Spec.Tags}
 	if message := t.configure(c, &o.Spec); message != "" {
 		c.Accepted, c.Message = false, message
 	}
@@ -92,12 +98,14 @@ func (t *translation) extension(r *routeRule) (config *ruleConfiguration, proble
 
 func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfiguration, *string) {
 	if !c.Accepted {
-		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at, c.Namespace, c.Name, c.Message))
+		return nil, ptr.To(fmt.Sprintf("%s: ListenerRuleConfiguration %s/%s is not accepted. Reason: %s", r.at, c.Namespace,
+			c.Name, c.Message))
 	}
 	for i := range c.sources {
 		for _, index := range ptr.Deref(c.sources[i].MatchIndexes, nil) {
 			if index < 0 || index >= len(r.matches) {
-				t.ignored(r.at, fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d", c.Name, index, len(r.matches)), "correct matchIndexes")
+				t.ignored(r.at, fmt.Sprintf("ListenerRuleConfiguration %s has a condition for match %d, and the rule has %d",
+					c.Name, index, len(r.matches)), "correct matchIndexes")
 			}
 		}
 	}
@@ -105,7 +113,8 @@ func (t *translation) accepted(r *routeRule, c *ruleConfiguration) (*ruleConfigu
 }
 
 // configure reads a spec. The message says what is wrong with it, and where.
-func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.ListenerRuleConfigurationSpec) (message string) {
+func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.ListenerRuleConfigurationSpec) (
+	message string) {
 	guards, answers := 0, 0
 	for i := range spec.Actions {
 		a := &spec.Actions[i]
@@ -174,7 +183,8 @@ func checkSources(all []lbcgatewayv1.Condition) (message string) {
 		}
 		for j := range i {
 			if overlapping(all[j].MatchIndexes, s.MatchIndexes) {
-				return fmt.Sprintf("spec.conditions[%d]: a rule has one condition source-ip, and conditions[%d] applies to the same matches; write all values into one", i, j)
+				return fmt.Sprintf("spec.conditions[%d]: a rule has one condition source-ip, and conditions[%d] applies to the "+
+					"same matches; write all values into one", i, j)
 			}
 		}
 	}
@@ -191,8 +201,10 @@ func (c *ruleConfiguration) forward(f *lbcgatewayv1.ForwardActionConfig) string 
 	if s == nil {
 		return ""
 	}
-	c.stickiness = &stack.Stickiness{Enabled: ptr.Deref(s.Enabled, false), DurationSeconds: ptr.Deref(s.DurationSeconds, 3600)}
-	return within("forwardConfig.targetGroupStickinessConfig.durationSeconds", int64(c.stickiness.DurationSeconds), 1, stack.DefaultSessionTimeout)
+	c.stickiness = &stack.Stickiness{Enabled: ptr.Deref(s.Enabled, false),
+		DurationSeconds: ptr.Deref(s.DurationSeconds, 3600)}
+	return within("forwardConfig.targetGroupStickinessConfig.durationSeconds", int64(c.stickiness.DurationSeconds), 1,
+		stack.DefaultSessionTimeout)
 }
 
 func (c *ruleConfiguration) redirectTo(r *lbcgatewayv1.RedirectActionConfig) string {
@@ -214,7 +226,8 @@ func (c *ruleConfiguration) respond(f *lbcgatewayv1.FixedResponseActionConfig) s
 	switch {
 	case f.StatusCode < 200 || f.StatusCode > 599 || f.StatusCode/100 == 3:
 		return fmt.Sprintf("fixedResponseConfig.statusCode: %d is not from 200 to 299 or from 400 to 599", f.StatusCode)
-	case !slices.Contains([]string{"text/plain", "text/css", "text/html", "application/javascript", "application/json"}, kind):
+	case !slices.Contains([]string{"text/plain", "text/css", "text/html", "application/javascript", "application/json"},
+		kind):
 		return "fixedResponseConfig.contentType: unknown type " + kind
 	case len(body) > most:
 		return fmt.Sprintf("fixedResponseConfig.messageBody: it has %d bytes, and AWS admits %d", len(body), most)
@@ -239,7 +252,8 @@ func session(at string, s *lbcgatewayv1.AuthenticateSession) (out stack.Session,
 	case !slices.Contains([]string{"deny", "allow", "authenticate"}, out.OnUnauthenticated):
 		problem = fmt.Sprintf("%sonUnauthenticatedRequest: %q is not deny, allow or authenticate", at, out.OnUnauthenticated)
 	case len(out.ExtraParams) > most:
-		problem = fmt.Sprintf("%sauthenticationRequestExtraParams: %d parameters, and AWS admits %d", at, len(out.ExtraParams), most)
+		problem = fmt.Sprintf("%sauthenticationRequestExtraParams: %d parameters, and AWS admits %d", at,
+			len(out.ExtraParams), most)
 	default:
 		problem = within(at+"sessionTimeout", out.TimeoutSeconds, 1, stack.DefaultSessionTimeout)
 	}
@@ -276,7 +290,8 @@ func endpoints(at string, pairs ...string) string {
 func (c *ruleConfiguration) cognito(a *lbcgatewayv1.AuthenticateCognitoActionConfig) string {
 	const at = "authenticateCognitoConfig."
 	s, problem := session(at, &a.AuthenticateSession)
-	if missing := required(at, "userPoolArn", a.UserPoolArn, "userPoolClientId", a.UserPoolClientID, "userPoolDomain", a.UserPoolDomain); missing != "" {
+	if missing := required(at, "userPoolArn", a.UserPoolArn, "userPoolClientId", a.UserPoolClientID, "userPoolDomain",
+		a.UserPoolDomain); missing != "" {
 		return missing
 	}
 	c.guard = []intent.Action{{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{
@@ -291,7 +306,8 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 	if problem != "" {
 		return problem
 	}
-	problem = endpoints(at, "issuer", a.Issuer, "authorizationEndpoint", a.AuthorizationEndpoint, "tokenEndpoint", a.TokenEndpoint, "userInfoEndpoint", a.UserInfoEndpoint)
+	problem = endpoints(at, "issuer", a.Issuer, "authorizationEndpoint", a.AuthorizationEndpoint, "tokenEndpoint",
+		a.TokenEndpoint, "userInfoEndpoint", a.UserInfoEndpoint)
 	if problem != "" {
 		return problem
 	}
@@ -300,8 +316,9 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 	}
 	full := t.route.Route.Namespace + "/" + a.Secret.Name
 	o := &stack.AuthenticateOIDC{
-		Issuer: a.Issuer, AuthorizationEndpoint: a.AuthorizationEndpoint, TokenEndpoint: a.TokenEndpoint, UserInfoEndpoint: a.UserInfoEndpoint,
-		Session: s, SecretName: full,
+		Issuer: a.Issuer, AuthorizationEndpoint: a.AuthorizationEndpoint, TokenEndpoint: a.TokenEndpoint,
+		UserInfoEndpoint: a.UserInfoEndpoint,
+		Session:          s, SecretName: full,
 	}
 	c.guard = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: o}}
 	secret, err := objects.Get[*corev1.Secret](t.in.View, t.from(), objects.Ref{Kind: objects.Secret, Name: a.Secret.Name})
@@ -310,8 +327,10 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 		return fmt.Sprintf("secret [%s] not found", full)
 	case err != nil: // an action without credentials stays as AWS has it
 		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, "spec.rules", diag.SecretUnread,
-			fmt.Sprintf("cannot read secret %s, which ListenerRuleConfiguration %s names: %v; existing rules keep their login, new ones answer 503", full, c.Name, err),
-			"nothing to do if the read succeeds later; otherwise grant the controller's service account get, list and watch on this Secret").In(diag.Login))
+			fmt.Sprintf("cannot read secret %s, which ListenerRuleConfiguration %s names: %v; existing rules keep their "+
+				"login, new ones answer 503", full, c.Name, err),
+			"nothing to do if the read succeeds later; otherwise grant the controller's service account get, list and watch "+
+				"on this Secret").In(diag.Login))
 		c.unread = fmt.Sprintf("secret [%s] cannot be read: %v", full, err)
 		return ""
 	}
@@ -349,7 +368,8 @@ func (c *ruleConfiguration) jwt(j *lbcgatewayv1.JWTValidationActionConfig) strin
 		case one.Name == "":
 			return fmt.Sprintf("%sadditionalClaims[%d].name: it is required", at, i)
 		case len(one.Values) == 0 || len(one.Values) > mostValues || long:
-			return fmt.Sprintf("%sadditionalClaims[%d].values: 1 to %d values of at most %d characters each are needed", at, i, mostValues, most)
+			return fmt.Sprintf("%sadditionalClaims[%d].values: 1 to %d values of at most %d characters each are needed", at, i,
+				mostValues, most)
 		}
 		v.Claims = append(v.Claims, one)
 	}

@@ -17,7 +17,8 @@ func configured(spec string) string {
 	return "kind: ListenerRuleConfiguration\nmetadata: {name: c, generation: 3}\nspec: {" + spec + "}"
 }
 
-var extended = rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]")
+var extended = rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
+	"ListenerRuleConfiguration, name: c}}]")
 
 const (
 	oidc    = `actions: [{type: authenticate-oidc, authenticateOIDCConfig: {issuer: "https://a.test", authorizationEndpoint: "https://a.test/a", tokenEndpoint: "https://a.test/t", userInfoEndpoint: "https://a.test/u", secret: {name: login}`
@@ -44,7 +45,8 @@ func (refusing) Why(kind objects.Kind, _, _ string) error {
 
 func TestAListenerRuleConfigurationWhoseSecretCannotBeReadIsNotAcceptedWhileItsRulesKeepTheirLogin(t *testing.T) {
 	t.Parallel()
-	route := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: https}]\n  rules:\n" + extended
+	route := "kind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw, sectionName: https}]\n  rules:\n" +
+		extended
 	all := decode(t, around+"\n---\n"+route+"\n---\n"+configured(oidc+"}}]"))
 	in := input(t, rule.Standard, all)
 	snapshot := objects.Snapshot{}
@@ -53,7 +55,8 @@ func TestAListenerRuleConfigurationWhoseSecretCannotBeReadIsNotAcceptedWhileItsR
 	}
 	in.View = objects.New(refusing{snapshot})
 	d := Translate(in)[0]
-	if diff := cmp.Diff([]Configuration{{"shop", "c", 3, false, "secret [shop/login] cannot be read: forbidden"}}, d.Configurations); diff != "" {
+	if diff := cmp.Diff([]Configuration{{"shop", "c", 3, false, "secret [shop/login] cannot be read: forbidden"}},
+		d.Configurations); diff != "" {
 		t.Error(diff)
 	}
 	if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → authenticate-oidc, web=1" {
@@ -66,18 +69,27 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 	t.Parallel()
 	const login = "443 path/* → authenticate-oidc, web=1"
 	for name, test := range map[string]struct{ spec, want string }{
-		"stickiness":             {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true}}}]", "443 path/* → web=1 sticky true 3600"},
-		"its duration":           {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true, durationSeconds: 60}}}]", "443 path/* → web=1 sticky true 60"},
-		"a fixed response":       {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 404}}]", "443 path/* → 404"},
-		"its body":               {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 503, contentType: text/html, messageBody: gone}}]", "443 path/* → 503 gone"},
-		"OIDC":                   {oidc + "}}]", login},
-		"cognito":                {cognito + "}}]", "443 path/* → authenticate-cognito, web=1"},
-		"jwt":                    {jwt + "}}]", "443 path/* → jwt-validation, web=1"},
-		"login and an answer":    {cognito + "}}, {type: fixed-response, fixedResponseConfig: {statusCode: 200}}]", "443 path/* → authenticate-cognito, 200"},
-		"addresses":              {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]", "443 path/* sour10.0.0.0/8 → web=1"},
-		"addresses of a match":   {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
-		"addresses of no match":  {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, matchIndexes: [1]}]", "443 path/* → web=1"},
-		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
+		"stickiness": {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: " +
+			"{enabled: true}}}]", "443 path/* → web=1 sticky true 3600"},
+		"its duration": {"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {enabled: true, " +
+			"durationSeconds: 60}}}]", "443 path/* → web=1 sticky true 60"},
+		"a fixed response": {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 404}}]",
+			"443 path/* → 404"},
+		"its body": {"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 503, contentType: " +
+			"text/html, messageBody: gone}}]", "443 path/* → 503 gone"},
+		"OIDC":    {oidc + "}}]", login},
+		"cognito": {cognito + "}}]", "443 path/* → authenticate-cognito, web=1"},
+		"jwt":     {jwt + "}}]", "443 path/* → jwt-validation, web=1"},
+		"login and an answer": {cognito + "}}, {type: fixed-response, fixedResponseConfig: {statusCode: 200}}]",
+			"443 path/* → authenticate-cognito, 200"},
+		"addresses": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]",
+			"443 path/* sour10.0.0.0/8 → web=1"},
+		"addresses of a match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
+			"matchIndexes: [0]}]", "443 path/* sour10.0.0.0/8 → web=1"},
+		"addresses of no match": {"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}, " +
+			"matchIndexes: [1]}]", "443 path/* → web=1"},
+		"the fields of sessions": {oidc + ", scope: email, sessionCookieName: S, sessionTimeout: 60, " +
+			"onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]", login},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,14 +105,18 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 			}
 		})
 	}
-	d := one(t, rule.Standard, "https", rules("filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}, {type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]"),
+	d := one(t, rule.Standard, "https", rules("filters: [{type: RequestRedirect, requestRedirect: {hostname: a.test}}, "+
+		"{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}]"),
 		configured(`actions: [{type: redirect, redirectConfig: {query: "a=b"}}], tags: {k: v}`))
-	if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → redirect HTTP_302 ://a.test:?a=b" || d.Member.Routes[0].Tags["k"] != "v" {
+	if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → redirect HTTP_302 ://a.test:?a=b" ||
+		d.Member.Routes[0].Tags["k"] != "v" {
 		t.Error(got, d.Member.Routes[0].Tags)
 	}
-	d = one(t, rule.Standard, "https", extended, configured(oidc+", scope: email, sessionCookieName: S, sessionTimeout: 60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]"))
+	d = one(t, rule.Standard, "https", extended, configured(oidc+", scope: email, sessionCookieName: S, sessionTimeout: "+
+		"60, onUnauthenticatedRequest: deny, authenticationRequestExtraParams: {a: b}}}]"))
 	o := d.Member.Routes[0].Authentication[0].OIDC
-	if diff := cmp.Diff(stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "S", TimeoutSeconds: 60, ExtraParams: map[string]string{"a": "b"}}, o.Session); diff != "" {
+	if diff := cmp.Diff(stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "S", TimeoutSeconds: 60,
+		ExtraParams: map[string]string{"a": "b"}}, o.Session); diff != "" {
 		t.Error(diff)
 	}
 	if o.ClientID.Reveal() != "me" || o.ClientSecret.Reveal() != "secret" || o.SecretName != "shop/login" {
@@ -108,72 +124,100 @@ func TestFieldsOfListenerRuleConfigurations(t *testing.T) {
 	}
 }
 
-// TestARedirectOfAConfigurationNeedsTheFilter has the ExtensionRef alone, and beside another filter, where the redirect is ignored as by the
-// existing controller.
+// TestARedirectOfAConfigurationNeedsTheFilter has the ExtensionRef alone, and beside another filter, where the redirect
+// is ignored as by the existing controller.
 func TestARedirectOfAConfigurationNeedsTheFilter(t *testing.T) {
 	t.Parallel()
 	const spec = `actions: [{type: redirect, redirectConfig: {query: "a=b"}}]`
 	for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
 		d := one(t, c, "https", extended, configured(spec))
-		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → 500" || problemText(d.Refused) != "IncompatibleFilters: spec.rules[0]: redirect of ListenerRuleConfiguration shop/c needs a filter of type RequestRedirect" {
+		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → 500" || problemText(d.Refused) !=
+			"IncompatibleFilters: spec.rules[0]: redirect of ListenerRuleConfiguration shop/c needs a filter of type "+
+				"RequestRedirect" {
 			t.Errorf("%s, alone: %s, %s", c, got, problemText(d.Refused))
 		}
-		d = one(t, c, "https", strings.Replace(extended, "filters: [", "filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}, ", 1), configured(spec))
-		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → host-header-rewrite(.*→in.test) web=1" || d.Refused != nil || len(d.Found) != 1 {
+		d = one(t, c, "https", strings.Replace(extended, "filters: [", "filters: [{type: URLRewrite, urlRewrite: "+
+			"{hostname: in.test}}, ", 1), configured(spec))
+		if got := strings.Join(routesText(d.Member), "\n"); got != "443 path/* → host-header-rewrite(.*→in.test) web=1" ||
+			d.Refused != nil || len(d.Found) != 1 {
 			t.Errorf("%s, beside another: %s, %s, %v", c, got, problemText(d.Refused), d.Found)
 		}
 	}
 }
 
-// TestInvalidFieldsOfListenerRuleConfigurations has each field of chapter 2.5 with an invalid value: the rule answers 500.
+// TestInvalidFieldsOfListenerRuleConfigurations has each field of chapter 2.5 with an invalid value: the rule answers
+// 500.
 func TestInvalidFieldsOfListenerRuleConfigurations(t *testing.T) {
 	t.Parallel()
 	for spec, want := range map[string]string{
 		"actions: [{type: forward, forwardConfig: {targetGroupStickinessConfig: {durationSeconds: 604801}}}]": "spec.actions[0].forwardConfig.targetGroupStickinessConfig.durationSeconds: 604801",
 		"actions: [{type: forward}]": "forward without its configuration",
 		"actions: [{type: dance}]":   "unknown type dance",
-		`actions: [{type: redirect, redirectConfig: {query: "` + strings.Repeat("a", 200) + `"}}]`:                                             "redirectConfig.query: it has 200",
-		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 301}}]":                                                            "statusCode: 301 is not",
-		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, contentType: image/png}}]":                                    "contentType: unknown type image/png",
-		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, messageBody: " + strings.Repeat("a", 1025) + "}}]":            "messageBody: it has 1025",
-		cognito + ", sessionTimeout: 604801}}]":                                                                                                "sessionTimeout: 604801",
-		cognito + ", onUnauthenticatedRequest: shout}}]":                                                                                       `onUnauthenticatedRequest: "shout"`,
-		"actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: '', userPoolClientId: c, userPoolDomain: d}}]":        "userPoolArn: it is required",
-		cognito + ", authenticationRequestExtraParams: {a: a, b: a, c: a, d: a, e: a, f: a, g: a, h: a, i: a, j: a, k: a}}}]":                  "11 parameters",
-		strings.Replace(oidc, "https://a.test/t", "http://a.test/t", 1) + "}}]":                                                                "tokenEndpoint: \"http://a.test/t\" is no https URL",
-		strings.Replace(oidc, "login", "none", 1) + "}}]":                                                                                      "Reason: secret [shop/none] not found",
-		strings.Replace(oidc, "login", "halfway", 1) + "}}]":                                                                                   "Reason: missing clientSecret, secret: shop/halfway",
-		strings.Replace(jwt, "https", "ftp", 1) + "}}]":                                                                                        "jwksEndpoint",
-		jwt + ", additionalClaims: [{format: yaml, name: a, values: [b]}]}}]":                                                                  "additionalClaims[0].format",
-		jwt + ", additionalClaims: [{format: string-array, name: '', values: [b]}]}}]":                                                         "additionalClaims[0].name",
-		jwt + ", additionalClaims: [{format: string-array, name: a, values: []}]}}]":                                                           "additionalClaims[0].values",
-		jwt + "}}, {type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: a, userPoolClientId: c, userPoolDomain: d}}]":         "at most one of authenticate-oidc",
-		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200}}, {type: forward, forwardConfig: {}}]":                        "at most one of fixed-response",
-		"conditions: [{field: source-ip}]":                                                                                                     "spec.conditions[0]: field source-ip",
-		"conditions: [{field: source-ip, sourceIPConfig: {values: [ten]}}]":                                                                    `values[0]: "ten" is no CIDR`,
-		"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}, {field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}]": "write all values into one",
+		`actions: [{type: redirect, redirectConfig: {query: "` + strings.Repeat("a", 200) +
+			`"}}]`: "redirectConfig.query: it has 200",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 301}}]":                         "statusCode: 301 is not",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, contentType: image/png}}]": "contentType: unknown type image/png",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200, messageBody: " + strings.Repeat("a", 1025) +
+			"}}]": "messageBody: it has 1025",
+		cognito +
+			", sessionTimeout: 604801}}]": "sessionTimeout: 604801",
+		cognito +
+			", onUnauthenticatedRequest: shout}}]": `onUnauthenticatedRequest: "shout"`,
+		"actions: [{type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: '', userPoolClientId: c, " +
+			"userPoolDomain: d}}]": "userPoolArn: it is required",
+		cognito + ", authenticationRequestExtraParams: {a: a, b: a, c: a, d: a, e: a, f: a, g: a, h: a, i: a, " +
+			"j: a, k: a}}}]": "11 parameters",
+		strings.Replace(oidc, "https://a.test/t", "http://a.test/t", 1) +
+			"}}]": "tokenEndpoint: \"http://a.test/t\" is no https URL",
+		strings.Replace(oidc, "login", "none", 1) +
+			"}}]": "Reason: secret [shop/none] not found",
+		strings.Replace(oidc, "login", "halfway", 1) +
+			"}}]": "Reason: missing clientSecret, secret: shop/halfway",
+		strings.Replace(jwt, "https", "ftp", 1) +
+			"}}]": "jwksEndpoint",
+		jwt +
+			", additionalClaims: [{format: yaml, name: a, values: [b]}]}}]": "additionalClaims[0].format",
+		jwt +
+			", additionalClaims: [{format: string-array, name: '', values: [b]}]}}]": "additionalClaims[0].name",
+		jwt +
+			", additionalClaims: [{format: string-array, name: a, values: []}]}}]": "additionalClaims[0].values",
+		jwt + "}}, {type: authenticate-cognito, authenticateCognitoConfig: {userPoolArn: a, userPoolClientId: c, " +
+			"userPoolDomain: d}}]": "at most one of authenticate-oidc",
+		"actions: [{type: fixed-response, fixedResponseConfig: {statusCode: 200}}, {type: forward, forwardConfig: {}}]": "at most one of fixed-response",
+		"conditions: [{field: source-ip}]":                                  "spec.conditions[0]: field source-ip",
+		"conditions: [{field: source-ip, sourceIPConfig: {values: [ten]}}]": `values[0]: "ten" is no CIDR`,
+		"conditions: [{field: source-ip, sourceIPConfig: {values: [10.0.0.0/8]}}, {field: source-ip, sourceIPConfig: " +
+			"{values: [10.0.0.0/8]}}]": "write all values into one",
 	} {
 		d := one(t, rule.Standard, "https", extended, configured(spec))
-		if got := problemText(d.Refused); !strings.HasPrefix(got, "IncompatibleFilters: spec.rules[0]: ListenerRuleConfiguration shop/c is not accepted. Reason: ") || !strings.Contains(got, want) {
+		if got := problemText(d.Refused); !strings.HasPrefix(got,
+			"IncompatibleFilters: spec.rules[0]: ListenerRuleConfiguration shop/c is not accepted. Reason: ") ||
+			!strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", spec, got, want)
 		}
 		never := d.Member // of a rule that never was good
 		for _, u := range d.Member.Unserved {
 			never.Routes = append(never.Routes, u.Route)
 		}
-		if got := strings.Join(routesText(never), "\n"); got != "443 path/* → 500" || len(d.Configurations) != 1 || d.Configurations[0].Accepted {
+		if got := strings.Join(routesText(never), "\n"); got != "443 path/* → 500" || len(d.Configurations) != 1 ||
+			d.Configurations[0].Accepted {
 			t.Errorf("%s: %s %v", spec, got, d.Configurations)
 		}
 	}
-	two := rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: c}}, {type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: ListenerRuleConfiguration, name: d}}]")
-	for text, want := range map[string]string{extended: "shop/c does not exist", two: "a rule can have one ListenerRuleConfiguration, and this one has 2: c, d"} {
-		if got := problemText(one(t, rule.Standard, "https", text, "").Refused); !strings.HasPrefix(got, "IncompatibleFilters: ") || !strings.Contains(got, want) {
+	two := rules(toWeb, "filters: [{type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
+		"ListenerRuleConfiguration, name: c}}, {type: ExtensionRef, extensionRef: {group: gateway.k8s.aws, kind: "+
+		"ListenerRuleConfiguration, name: d}}]")
+	for text, want := range map[string]string{extended: "shop/c does not exist",
+		two: "a rule can have one ListenerRuleConfiguration, and this one has 2: c, d"} {
+		if got := problemText(one(t, rule.Standard, "https", text, "").Refused); !strings.HasPrefix(got,
+			"IncompatibleFilters: ") || !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
 
-// TestARuleWithAuthenticationIsNeverServedWithoutIt has the rule at HTTP listeners, where AWS cannot authenticate, in both constructions.
+// TestARuleWithAuthenticationIsNeverServedWithoutIt has the rule at HTTP listeners, where AWS cannot authenticate, in
+// both constructions.
 func TestARuleWithAuthenticationIsNeverServedWithoutIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []rule.Construction{rule.Compatible, rule.Standard} {
@@ -187,10 +231,12 @@ func TestARuleWithAuthenticationIsNeverServedWithoutIt(t *testing.T) {
 				open++
 			}
 		}
-		if guarded != 1 || open != 1 || len(d.Member.Routes) != 2 || d.Partly == nil || !strings.Contains(d.Partly.Message, "port 80 has protocol HTTP") {
+		if guarded != 1 || open != 1 || len(d.Member.Routes) != 2 || d.Partly == nil || !strings.Contains(d.Partly.Message,
+			"port 80 has protocol HTTP") {
 			t.Errorf("%s: %q, %v", c, routesText(d.Member), d.Partly)
 		}
-		if d = one(t, c, "http", extended, configured(jwt+"}}]")); d.Refused == nil || d.Refused.Reason != "UnsupportedValue" {
+		if d = one(t, c, "http", extended, configured(jwt+"}}]")); d.Refused == nil ||
+			d.Refused.Reason != "UnsupportedValue" {
 			t.Errorf("%s, HTTP only: %v", c, d.Refused)
 		}
 	}

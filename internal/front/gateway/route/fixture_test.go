@@ -29,11 +29,19 @@ import (
 func decode(t testing.TB, text string) (out []metav1.Object) {
 	t.Helper()
 	kinds := map[string]func() metav1.Object{
-		"Gateway":   func() metav1.Object { return &gatewayv1.Gateway{} },
-		"HTTPRoute": func() metav1.Object { return &gatewayv1.HTTPRoute{} }, "GRPCRoute": func() metav1.Object { return &gatewayv1.GRPCRoute{} },
-		"TCPRoute": func() metav1.Object { return &gatewayv1.TCPRoute{} }, "UDPRoute": func() metav1.Object { return &gatewayv1.UDPRoute{} },
-		"TLSRoute": func() metav1.Object { return &gatewayv1.TLSRoute{} }, "ReferenceGrant": func() metav1.Object { return &gatewayv1beta1.ReferenceGrant{} },
-		"Service": func() metav1.Object { return &corev1.Service{} }, "Secret": func() metav1.Object { return &corev1.Secret{} },
+		"Gateway": func() metav1.Object { return &gatewayv1.Gateway{} },
+		"HTTPRoute": func() metav1.Object {
+			return &gatewayv1.HTTPRoute{}
+		}, "GRPCRoute": func() metav1.Object { return &gatewayv1.GRPCRoute{} },
+		"TCPRoute": func() metav1.Object {
+			return &gatewayv1.TCPRoute{}
+		}, "UDPRoute": func() metav1.Object { return &gatewayv1.UDPRoute{} },
+		"TLSRoute": func() metav1.Object {
+			return &gatewayv1.TLSRoute{}
+		}, "ReferenceGrant": func() metav1.Object { return &gatewayv1beta1.ReferenceGrant{} },
+		"Service": func() metav1.Object {
+			return &corev1.Service{}
+		}, "Secret": func() metav1.Object { return &corev1.Secret{} },
 		"TargetGroupConfiguration":  func() metav1.Object { return &lbcgatewayv1.TargetGroupConfiguration{} },
 		"ListenerRuleConfiguration": func() metav1.Object { return &lbcgatewayv1.ListenerRuleConfiguration{} },
 	}
@@ -90,7 +98,8 @@ func input(t testing.TB, c rule.Construction, all []metav1.Object) Input {
 			in.Gateway = g
 		}
 	}
-	in.Listeners = attachment.Judge(in.Gateway, nil, attachment.Auto, func(string) (labels.Set, bool) { return nil, true }, nil)
+	in.Listeners = attachment.Judge(in.Gateway, nil, attachment.Auto, func(string) (labels.Set, bool) { return nil, true },
+		nil)
 	in.Family = in.Listeners.Family
 	for _, o := range all {
 		if r, ok := routeOf(o); ok {
@@ -155,13 +164,16 @@ const certificate = "arn:aws:acm:us-west-2:111122223333:certificate/c1"
 // account is a VPC with two subnets; nothing exists for the Gateway.
 func account() facts.Facts {
 	f := facts.Facts{
-		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true, ExistingKnown: true,
-		Certificates: map[string]facts.Certificate{certificate: {ARN: certificate, Status: "ISSUED", Domains: []string{"*.example.com"}}},
+		VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{}, Routes: true,
+		ExistingKnown: true,
+		Certificates: map[string]facts.Certificate{certificate: {ARN: certificate, Status: "ISSUED", Domains: []string{
+			"*.example.com"}}},
 		TargetGroups: map[string]*facts.TargetGroup{"theirs": {ARN: "arn:theirs", Name: "theirs"}},
 	}
 	for zone, cidr := range map[string]string{"a": "10.0.0.0/20", "b": "10.0.16.0/20"} {
 		f.Subnets["subnet-"+zone] = facts.Subnet{
-			ID: "subnet-" + zone, VPC: "vpc-1", Zone: "us-west-2" + zone, CIDR: cidr, AvailableIPs: 100, Tags: map[string]string{naming.RoleInternalELBTag: "1"},
+			ID: "subnet-" + zone, VPC: "vpc-1", Zone: "us-west-2" + zone, CIDR: cidr, AvailableIPs: 100, Tags: map[string]string{
+				naming.RoleInternalELBTag: "1"},
 		}
 	}
 	return f
@@ -169,17 +181,21 @@ func account() facts.Facts {
 
 func config() compile.Config {
 	return compile.Config{
-		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
-		ExternalTargetGroups: allowlist.List{{Pattern: allowlist.Any}},
-		Gates:                compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
+		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, BackendSecurityGroup: "sg-backend",
+		EnableBackendSecurityGroup: true,
+		ExternalTargetGroups:       allowlist.List{{Pattern: allowlist.Any}},
+		Gates: compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true,
+			NLBSecurityGroup: true},
 	}
 }
 
 func built(t testing.TB, in Input) (*stack.Stack, []Decided) {
 	t.Helper()
 	decided, f := Translate(in), account()
-	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{ // the load balancer that the status of a Gateway names is its own
-		"arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/x/1": {Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "ready"}}},
+	// the load balancer that the status of a Gateway names is its own
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{
+		"arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/x/1": {
+			Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "ready"}}},
 	}
 	r := compile.Compile(loadBalancer(in, decided), f, config(), nil)
 	if r.Stack == nil {

@@ -30,7 +30,8 @@ type onProtocol struct {
 	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
 	final          bool            // a redirect does not replace the actions
 	unserved       *problem        // the last good version of the rule takes the place of the actions, if there is one
-	refused        bool            // requests are answered with an error, because the load balancer cannot do what the rule asks for
+	// requests are answered with an error, because the load balancer cannot do what the rule asks for
+	refused bool
 }
 
 // forwarding prepares the actions of a rule. They are made on the first port, as they depend on the protocol.
@@ -54,10 +55,13 @@ func (t *translation) forwarding(r *routeRule, config *ruleConfiguration, broken
 	switch {
 	case !config.redirect || redirects:
 	case len(f.filters) == 1: // a redirect is all that the rule asks for
-		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, fmt.Sprintf("%s: redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect", r.at, config.Namespace, config.Name))
+		t.refuse(gatewayv1.RouteReasonIncompatibleFilters,
+			fmt.Sprintf("%s: redirect of ListenerRuleConfiguration %s/%s needs a filter of type RequestRedirect", r.at,
+				config.Namespace, config.Name))
 		f.broken = true
 	default:
-		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
+		t.ignored(r.at, "redirect of ListenerRuleConfiguration "+config.Name+
+			" has no effect without a filter of type RequestRedirect", "add the filter, or remove the action")
 	}
 	return f
 }
@@ -82,7 +86,8 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	case f.broken:
 		return &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
 	case len(f.guard) > 0 && !secure:
-		t.drop(r.at, "a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it answers 500; attach the route only to HTTPS listeners, and redirect to them with a separate route", p.port)
+		t.drop(r.at, "a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it answers "+
+			"500; attach the route only to HTTPS listeners, and redirect to them with a separate route", p.port)
 		return &onProtocol{actions: fixed("500"), final: true, refused: true}
 	case !ok:
 		return &onProtocol{}
@@ -125,8 +130,8 @@ type weighted struct {
 	ref *gatewayv1.BackendRef
 }
 
-// targets resolves backendRefs behind a listener. Those that cannot be used are left out, and recorded, as is a backend that needs another
-// kind of listener: then ok is false.
+// targets resolves backendRefs behind a listener. Those that cannot be used are left out, and recorded, as is a backend
+// that needs another kind of listener: then ok is false.
 func (t *translation) targets(refs []weighted, p place, at string) (out []intent.Backend, ok bool) {
 	ok = true
 	var weights []int32
@@ -146,7 +151,8 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 		}
 		same := -1
 		for i := range out {
-			if out[i].TargetGroupName == b.TargetGroupName && (out[i].TargetGroup == nil) == (b.TargetGroup == nil) && (b.TargetGroup == nil || out[i].TargetGroup.ID == b.TargetGroup.ID) {
+			if out[i].TargetGroupName == b.TargetGroupName && (out[i].TargetGroup == nil) == (b.TargetGroup == nil) &&
+				(b.TargetGroup == nil || out[i].TargetGroup.ID == b.TargetGroup.ID) {
 				same = i
 			}
 		}
@@ -168,7 +174,8 @@ func (t *translation) targets(refs []weighted, p place, at string) (out []intent
 		out, weights = kept, left
 	}
 	if len(out) > stack.MaxForwardTargets {
-		t.drop(at+".backendRefs", "%d backends with a weight: a load balancer forwards to %d target groups; use several rules, or one Service for several backends", len(out), stack.MaxForwardTargets)
+		t.drop(at+".backendRefs", "%d backends with a weight: a load balancer forwards to %d target groups; use several "+
+			"rules, or one Service for several backends", len(out), stack.MaxForwardTargets)
 		return nil, false
 	}
 	for i, w := range scale(weights) {

@@ -13,8 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 )
 
-// FuzzEveryRouteIsDecidedAbout takes specs of an HTTPRoute and of the ListenerRuleConfiguration that its rules may name, also such as the API
-// server does not admit: nothing panics, what does not serve is refused, and each problem has a reason and a message.
+// FuzzEveryRouteIsDecidedAbout takes specs of an HTTPRoute and of the ListenerRuleConfiguration that its rules may
+// name, also such as the API server does not admit: nothing panics, what does not serve is refused, and each problem
+// has a reason and a message.
 func FuzzEveryRouteIsDecidedAbout(f *testing.F) {
 	for _, rules := range []string{
 		`[{"backendRefs": [{"name": "web", "port": 80, "weight": 2000}, {"name": "web", "port": 82}], "timeouts": {}}]`,
@@ -22,7 +23,8 @@ func FuzzEveryRouteIsDecidedAbout(f *testing.F) {
 		`[{"matches": [{"path": {"type": "PathPrefix", "value": "/a/"}}], "filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "$1"}}}, {"type": "ExtensionRef", "extensionRef": {"group": "gateway.k8s.aws", "kind": "ListenerRuleConfiguration", "name": "c"}}]}]`,
 		`[{"filters": [{"type": "CORS"}, {"type": "ExtensionRef"}, {"type": "URLRewrite"}, {"type": "RequestRedirect"}]}]`,
 	} {
-		f.Add(rules, `["a.test"]`, `{"actions": [{"type": "authenticate-oidc", "authenticateOIDCConfig": {"issuer": "https://a"}}, {"type": "redirect", "redirectConfig": {}}], "conditions": [{"field": "source-ip", "sourceIPConfig": {"values": ["10.0.0.0/8"]}, "matchIndexes": [0, 7]}]}`)
+		f.Add(rules, `["a.test"]`,
+			`{"actions": [{"type": "authenticate-oidc", "authenticateOIDCConfig": {"issuer": "https://a"}}, {"type": "redirect", "redirectConfig": {}}], "conditions": [{"field": "source-ip", "sourceIPConfig": {"values": ["10.0.0.0/8"]}, "matchIndexes": [0, 7]}]}`)
 	}
 	f.Fuzz(func(t *testing.T, rules, hosts, configuration string) {
 		objects := decode(t, around)
@@ -31,7 +33,8 @@ func FuzzEveryRouteIsDecidedAbout(f *testing.F) {
 		r.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "gw"}}
 		c := &lbcgatewayv1.ListenerRuleConfiguration{}
 		c.Namespace, c.Name = "shop", "c"
-		if json.Unmarshal([]byte(rules), &r.Spec.Rules) != nil || json.Unmarshal([]byte(hosts), &r.Spec.Hostnames) != nil || json.Unmarshal([]byte(configuration), &c.Spec) != nil {
+		if json.Unmarshal([]byte(rules), &r.Spec.Rules) != nil || json.Unmarshal([]byte(hosts), &r.Spec.Hostnames) != nil ||
+			json.Unmarshal([]byte(configuration), &c.Spec) != nil {
 			t.Skip()
 		}
 		objects = append(objects, r, c)
@@ -42,7 +45,9 @@ func FuzzEveryRouteIsDecidedAbout(f *testing.F) {
 				t.Fatalf("%d decisions", len(decided))
 			}
 			d := decided[0]
-			attached := slices.ContainsFunc(in.Routes[0].Decisions, func(d attachment.Decision) bool { return len(d.Attached) > 0 })
+			attached := slices.ContainsFunc(in.Routes[0].Decisions, func(d attachment.Decision) bool {
+				return len(d.Attached) > 0
+			})
 			if attached && !d.Serves && d.Refused == nil && len(r.Spec.Rules) > 0 {
 				t.Errorf("%s: the route does not serve and is not refused", construction)
 			}

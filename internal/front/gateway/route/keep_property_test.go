@@ -31,20 +31,26 @@ var badBackends = []string{
 	"{name: web, port: 82}", // HTTP/2, at an HTTP listener
 	"{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}]}",
 	"{name: web, port: 80}, {name: api, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}",
-	"{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: TargetGroupName, name: a3}, {kind: TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}, {kind: TargetGroupName, name: a6}",
+	"{kind: TargetGroupName, name: a1}, {kind: TargetGroupName, name: a2}, {kind: TargetGroupName, name: a3}, {kind: " +
+		"TargetGroupName, name: a4}, {kind: TargetGroupName, name: a5}, {kind: TargetGroupName, name: a6}",
 }
 
 // badObjects are objects around the route that make its rules unfit.
 var badObjects = []string{
-	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: {protocolVersion: HTTP2}}",
-	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: {protocolVersion: GRPC}}",
-	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: {protocol: TCP}}",
-	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: {healthCheckConfig: {healthCheckProtocol: TCP}}}",
+	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: " +
+		"{protocolVersion: HTTP2}}",
+	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: " +
+		"{protocolVersion: GRPC}}",
+	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: " +
+		"{protocol: TCP}}",
+	"kind: TargetGroupConfiguration\nmetadata: {name: web}\nspec: {targetReference: {name: web}, defaultConfiguration: " +
+		"{healthCheckConfig: {healthCheckProtocol: TCP}}}",
 }
 
 // badMatches are added to a match that a load balancer has, and give it one that it does not have.
 var badMatches = []string{
-	"headers: [{name: X-1, value: a}, {name: X-2, value: a}, {name: X-3, value: a}, {name: X-4, value: a}, {name: X-5, value: a}, {name: X-6, value: a}]",
+	"headers: [{name: X-1, value: a}, {name: X-2, value: a}, {name: X-3, value: a}, {name: X-4, value: a}, {name: X-5, " +
+		"value: a}, {name: X-6, value: a}]",
 	"queryParams: [{type: RegularExpression, name: a, value: b}]", // which the compatible construction compares literally
 }
 
@@ -54,9 +60,11 @@ const unreadableRule = "kind: ListenerRuleConfiguration\nmetadata: {name: c}\nsp
 type keptRule struct{ path, match, fields, backends string }
 
 func keptRoute(hosts string, all []keptRule, more ...string) string {
-	text := around + "\n---\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw}]\n" + hosts + "  rules:\n"
+	text := around + "\n---\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n  parentRefs: [{name: gw}]\n" + hosts +
+		"  rules:\n"
 	for _, r := range all {
-		text += fmt.Sprintf("  - {matches: [{path: {type: %s}%s}], backendRefs: [%s]%s}\n", r.path, r.match, r.backends, r.fields)
+		text += fmt.Sprintf("  - {matches: [{path: {type: %s}%s}], backendRefs: [%s]%s}\n", r.path, r.match,
+			r.backends, r.fields)
 	}
 	return text + "\n---\n" + strings.Join(append(more, unreadableRule), "\n---\n")
 }
@@ -72,7 +80,8 @@ func compiled(t testing.TB, c rule.Construction, text string, f facts.Facts, bef
 	return r
 }
 
-// answers reports whether a request gets another answer than an error at a port. A rule that stays answers as AWS has it.
+// answers reports whether a request gets another answer than an error at a port. A rule that stays answers as AWS has
+// it.
 func answers(r compile.Result, port int, request traffic.Request) bool {
 	var rules []stack.Rule
 	var listener stack.Listener
@@ -97,7 +106,8 @@ func answers(r compile.Result, port int, request traffic.Request) bool {
 
 // existingOf has the account hold what was compiled.
 func existingOf(f facts.Facts, r compile.Result) facts.Facts {
-	f.ExistingKnown, f.Existing = true, &facts.LoadBalancer{Type: stack.Application, ARN: "arn:lb", Scheme: "internal", Subnets: []string{"subnet-a", "subnet-b"}}
+	f.ExistingKnown, f.Existing = true, &facts.LoadBalancer{Type: stack.Application, ARN: "arn:lb", Scheme: "internal",
+		Subnets: []string{"subnet-a", "subnet-b"}}
 	f.Details = &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{}}
 	ports := map[string]int32{}
 	for _, l := range r.Stack.Listeners {
@@ -109,9 +119,9 @@ func existingOf(f facts.Facts, r compile.Result) facts.Facts {
 	return f
 }
 
-// TestEditsOfServedRoutesKeepAnswers draws routes that serve and edits of them and of what they refer to, which a load balancer cannot
-// serve. No request that was answered gets an error, with the memory of the last version and, where the conditions of the rules are known,
-// without it.
+// TestEditsOfServedRoutesKeepAnswers draws routes that serve and edits of them and of what they refer to, which a load
+// balancer cannot serve. No request that was answered gets an error, with the memory of the last version and, where the
+// conditions of the rules are known, without it.
 func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 	t.Parallel()
 	kept := 0
@@ -121,7 +131,12 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 		hosts := pick("hosts", []string{"", "  hostnames: [a.test]\n", "  hostnames: [a.test, '*.b.test']\n"})
 		var before, after []keptRule
 		for range rapid.IntRange(1, 3).Draw(rt, "rules") {
-			before = append(before, keptRule{path: pick("path", []string{"PathPrefix, value: /", "PathPrefix, value: /a", "Exact, value: /a/b", "RegularExpression, value: '/c/[0-9]+'"}), backends: pick("backends", []string{"{name: web, port: 80}", "{name: api, port: 80}", "{name: web, port: 80}, {name: api, port: 80, weight: 3}"}), fields: pick("fields", []string{"", "", ", filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /x}}}]"})})
+			before = append(before,
+				keptRule{path: pick("path", []string{"PathPrefix, value: /", "PathPrefix, value: /a", "Exact, value: /a/b",
+					"RegularExpression, value: '/c/[0-9]+'"}), backends: pick("backends", []string{"{name: web, port: 80}",
+					"{name: api, port: 80}", "{name: web, port: 80}, {name: api, port: 80, weight: 3}"}),
+					fields: pick("fields", []string{"", "", ", filters: [{type: URLRewrite, urlRewrite: {path: {type: " +
+						"ReplaceFullPath, replaceFullPath: /x}}}]"})})
 		}
 		unknown := false
 		for _, r := range before {
@@ -141,7 +156,8 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 		}
 		more := pick("bad object", append([]string{""}, badObjects...))
 		old := compiled(t, construction, keptRoute(hosts, before), account(), nil)
-		edits := map[string]compile.Result{"with memory": compiled(t, construction, keptRoute(hosts, after, more), account(), old.Memory)}
+		edits := map[string]compile.Result{"with memory": compiled(t, construction, keptRoute(hosts, after, more), account(),
+			old.Memory)}
 		edits["again"] = compiled(t, construction, keptRoute(hosts, after, more), account(), edits["with memory"].Memory)
 		if !unknown {
 			edits["without memory"] = compiled(t, construction, keptRoute(hosts, after, more), existingOf(account(), old), nil)
@@ -153,7 +169,8 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 				r.Path = pick("request", []string{r.Path, "/c/1", "/a/b", "/a/x"})
 				for _, port := range []int{80, 443} {
 					if answers(old, port, r) && !answers(now, port, r) {
-						rt.Fatalf("%s, %s: %d %s%s was answered before the edit\n%s\n%q\n%q\n%v", construction, name, port, r.Host, r.Path, keptRoute(hosts, after, more), textOf(old.Stack), textOf(now.Stack), now.Diagnostics)
+						rt.Fatalf("%s, %s: %d %s%s was answered before the edit\n%s\n%q\n%q\n%v", construction, name, port, r.Host,
+							r.Path, keptRoute(hosts, after, more), textOf(old.Stack), textOf(now.Stack), now.Diagnostics)
 					}
 				}
 			}
@@ -164,7 +181,8 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 	}
 }
 
-// TestUnservedRuleIsReported has the findings of rules that served before, and of rules that did not, which stay so at each pass.
+// TestUnservedRuleIsReported has the findings of rules that served before, and of rules that did not, which stay so at
+// each pass.
 func TestUnservedRuleIsReported(t *testing.T) {
 	t.Parallel()
 	good := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}"}}
@@ -188,7 +206,8 @@ func TestUnservedRuleIsReported(t *testing.T) {
 				found = append(found, d)
 			}
 		}
-		if len(found) != 1 || found[0].Code != diag.InvalidRule || !strings.Contains(found[0].Text, c.want) || found[0].Path != c.path || found[0].Object.Kind != "HTTPRoute" {
+		if len(found) != 1 || found[0].Code != diag.InvalidRule || !strings.Contains(found[0].Text, c.want) ||
+			found[0].Path != c.path || found[0].Object.Kind != "HTTPRoute" {
 			t.Errorf("%s: %v", c.want, found)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// noteLost records what of the route has no effect, because the listener that it is attached to loses hostnames to others, and notes which
-// of its hostnames other listeners have.
+// noteLost records what of the route has no effect, because the listener that it is attached to loses hostnames to
+// others, and notes which of its hostnames other listeners have.
 func (t *translation) noteLost() {
 	ls := t.in.Listeners
 	for _, d := range t.route.Decisions {
@@ -28,7 +28,8 @@ func (t *translation) noteLost() {
 				if slices.ContainsFunc(hosts, func(h attachment.Hostname) bool { return attachment.Covers(c.Hostname, h.Name) }) {
 					t.lost = true
 					t.drop("spec.parentRefs", "%s", ls.Text(c))
-					t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.HostnameTaken, ls.Text(c), "use another hostname"))
+					t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.HostnameTaken, ls.Text(c),
+						"use another hostname"))
 				}
 			}
 			t.noteIsolated(a)
@@ -36,7 +37,8 @@ func (t *translation) noteLost() {
 	}
 }
 
-// noteIsolated notes the hostnames of the route that a more specific listener of another namespace has, where the route is not attached.
+// noteIsolated notes the hostnames of the route that a more specific listener of another namespace has, where the route
+// is not attached.
 func (t *translation) noteIsolated(a attachment.Attached) {
 	all, l := t.in.Listeners.All, &t.in.Listeners.All[a.Listener]
 	if l.Problem != nil || t.in.Construction != rule.Standard {
@@ -45,7 +47,8 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 	for i := range all {
 		o := &all[i]
 		own, h := hostnameOf(l), hostnameOf(o)
-		foreign := o.Problem == nil && o.Port == l.Port && o.Parent.Namespace != t.route.Route.Namespace && o.Parent.Namespace != l.Parent.Namespace
+		foreign := o.Problem == nil && o.Port == l.Port && o.Parent.Namespace != t.route.Route.Namespace &&
+			o.Parent.Namespace != l.Parent.Namespace
 		if !foreign || h == own || !attachment.Covers(own, h) || t.attachedTo(i) {
 			continue
 		}
@@ -55,7 +58,8 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 			})
 			if !claimed && attachment.Covers(h, host.Name) {
 				t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.OverlappingRule, fmt.Sprintf(
-					"requests for hostname %s on port %d belong to listener %s of %s %s/%s, whose hostname is more specific", host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
+					"requests for hostname %s on port %d belong to listener %s of %s %s/%s, whose hostname is more specific",
+					host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
 					"use another hostname, or attach the route to that listener"))
 			}
 		}

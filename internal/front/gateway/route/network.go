@@ -45,9 +45,9 @@ func (in *Input) oldest(sites []site) map[int32]int {
 	return out
 }
 
-// compareAt orders routes of a port: the one that came to it first. Where TLS passes through, TLSRoutes come before TCPRoutes, which earlier versions
-// did not attach there. A route that only a ListenerSet of another namespace than the Gateway's
-// brings to the port came with that, and of the same age it comes behind.
+// compareAt orders routes of a port: the one that came to it first. Where TLS passes through, TLSRoutes come before
+// TCPRoutes, which earlier versions did not attach there. A route that only a ListenerSet of another namespace than the
+// Gateway's brings to the port came with that, and of the same age it comes behind.
 func (in *Input) compareAt(s *site, a, b int) int {
 	if first := s.firstKind(); first != "" {
 		if x, y := in.Routes[a].Route.Kind == first, in.Routes[b].Route.Kind == first; x != y {
@@ -120,12 +120,15 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 			if first := s.firstKind(); other.Route.Kind == first && t.route.Route.Kind != first {
 				why = "which comes first where TLS passes through"
 			}
-			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, %s: a network load balancer has one route for a port",
-				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name, why), "use another port, or have the other route deleted")
+			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, %s: a network load balancer has one "+
+				"route for a port",
+				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name, why),
+				"use another port, or have the other route deleted")
 			continue
 		}
 		t.hostless(s)
-		if ok && total(backends) == 0 && t.refused == nil && t.route.Route.Kind == "TLSRoute" && t.in.Construction == rule.Standard {
+		if ok && total(backends) == 0 && t.refused == nil && t.route.Route.Kind == "TLSRoute" &&
+			t.in.Construction == rule.Standard {
 			backends = t.nowhere(s)
 		}
 		if !ok {
@@ -158,17 +161,21 @@ func (t *translation) unweighted(backends []intent.Backend) (out []intent.Backen
 		}
 	}
 	if len(weights) > 1 {
-		t.ignored("spec.rules", "weights have no effect on a port that serves QUIC: AWS has none for it", "leave out the weights, or have a backend with weight 0 left out")
+		t.ignored("spec.rules", "weights have no effect on a port that serves QUIC: AWS has none for it",
+			"leave out the weights, or have a backend with weight 0 left out")
 	}
 	return out
 }
 
-// nowhere is the backend of a TLSRoute without one that can be used: a target group without targets, so that connections are accepted and reset.
-// Routes of other kinds, and the existing controller, leave the port without a listener.
+// nowhere is the backend of a TLSRoute without one that can be used: a target group without targets, so that
+// connections are accepted and reset. Routes of other kinds, and the existing controller, leave the port without a
+// listener.
 func (t *translation) nowhere(s *site) []intent.Backend {
 	g := &intent.TargetGroup{
-		Object: t.object, ServiceNamespace: t.route.Route.Namespace, TargetType: stack.TargetInstance, Port: s.port, Protocol: protocolTCP, Source: t.source("spec.rules"),
-		HealthCheck: stack.HealthCheck{Protocol: protocolTCP, Port: stack.TrafficPort, IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 3, UnhealthyThreshold: 3},
+		Object: t.object, ServiceNamespace: t.route.Route.Namespace, TargetType: stack.TargetInstance, Port: s.port,
+		Protocol: protocolTCP, Source: t.source("spec.rules"),
+		HealthCheck: stack.HealthCheck{Protocol: protocolTCP, Port: stack.TrafficPort, IntervalSeconds: 15, TimeoutSeconds: 5,
+			HealthyThreshold: 3, UnhealthyThreshold: 3},
 	}
 	g.ID = t.identity(g, strconv.Itoa(int(s.port))).ID()
 	weight := int32(1)
@@ -178,7 +185,8 @@ func (t *translation) nowhere(s *site) []intent.Backend {
 // hostless notes that hostnames of a TLSRoute do not select connections.
 func (t *translation) hostless(s *site) {
 	if len(t.route.Route.Hostnames) > 0 {
-		t.ignored("spec.hostnames", fmt.Sprintf("port %d has connections for all hostnames: a network load balancer does not route by the name that a client asks for", s.port),
+		t.ignored("spec.hostnames", fmt.Sprintf("port %d has connections for all hostnames: a network load balancer does "+
+			"not route by the name that a client asks for", s.port),
 			"use a port for each route, or HTTPRoutes of an application load balancer")
 	}
 }

@@ -58,15 +58,16 @@ type Attached struct {
 type Decided struct {
 	// Member is the route's part of the load balancer.
 	Member intent.Member
-	// Serves reports whether the Member has rules or default actions, or had some as long as it was valid. One that does not has no part in the
-	// load balancer.
+	// Serves reports whether the Member has rules or default actions, or had some as long as it was valid. One that does
+	// not has no part in the load balancer.
 	Serves bool
-	// Refused is why the route is not accepted, Unresolved what is wrong with its backends, Partly why some of its rules have no effect
-	// while others serve; each may be nil.
+	// Refused is why the route is not accepted, Unresolved what is wrong with its backends, Partly why some of its rules
+	// have no effect while others serve; each may be nil.
 	Refused, Unresolved, Partly *attachment.Problem
 	// Found are notes for events of the route.
 	Found diag.List
-	// Configurations are the ListenerRuleConfigurations that exist and that the route's rules refer to, each once, in the order of the rules.
+	// Configurations are the ListenerRuleConfigurations that exist and that the route's rules refer to, each once, in the
+	// order of the rules.
 	Configurations []Configuration
 }
 
@@ -78,11 +79,13 @@ type Configuration struct {
 	Message         string
 }
 
-// Compare orders routes by precedence, which is that of the members of a load balancer, too: the oldest first, then by namespace and name.
+// Compare orders routes by precedence, which is that of the members of a load balancer, too: the oldest first, then by
+// namespace and name.
 func Compare(a, b Attached) int {
 	created := a.Object.GetCreationTimestamp().Compare(b.Object.GetCreationTimestamp().Time)
 	name := func(r attachment.Route) string { return r.Namespace + "/" + r.Name }
-	return cmp.Or(created, strings.Compare(name(a.Route), name(b.Route)), strings.Compare(string(a.Route.Kind), string(b.Route.Kind)))
+	return cmp.Or(created, strings.Compare(name(a.Route), name(b.Route)), strings.Compare(string(a.Route.Kind),
+		string(b.Route.Kind)))
 }
 
 // Translate decides about routes, in the order of Input.Routes.
@@ -110,8 +113,9 @@ func Translate(in Input) []Decided {
 	return decided
 }
 
-// Isolation are rules of the Gateway itself: they answer 404 to requests for the hostname of a listener, in the standard construction, or of a claim
-// that none of its routes matches, where another listener of the port, whose hostname covers that one, would have them otherwise.
+// Isolation are rules of the Gateway itself: they answer 404 to requests for the hostname of a listener, in the
+// standard construction, or of a claim that none of its routes matches, where another listener of the port, whose
+// hostname covers that one, would have them otherwise.
 func Isolation(in Input) []intent.Route {
 	if in.Family == attachment.Network {
 		return nil
@@ -150,12 +154,15 @@ type translation struct {
 }
 
 func newTranslation(in *Input, r *Attached) *translation {
-	t := &translation{in: in, route: r, object: ObjectOf(r.Object, r.Route.Kind), groups: map[groupKey]*backend{}, configurations: map[string]*ruleConfiguration{}}
+	t := &translation{in: in, route: r, object: ObjectOf(r.Object, r.Route.Kind), groups: map[groupKey]*backend{},
+		configurations: map[string]*ruleConfiguration{}}
 	var f annotation.Findings
 	annotation.Check(&f, t.object, annotation.OnRoute, r.Object.GetAnnotations())
 	t.found = f.List()
-	if _, spec, ok := Common(r.Object); ok && spec.UseDefaultGateways != "" && spec.UseDefaultGateways != gatewayv1.GatewayDefaultScopeNone {
-		t.ignored("spec.useDefaultGateways", "useDefaultGateways has no effect: routes attach to Gateways that they name", "name each Gateway in parentRefs")
+	if _, spec, ok := Common(r.Object); ok && spec.UseDefaultGateways != "" && spec.UseDefaultGateways !=
+		gatewayv1.GatewayDefaultScopeNone {
+		t.ignored("spec.useDefaultGateways", "useDefaultGateways has no effect: routes attach to Gateways that they name",
+			"name each Gateway in parentRefs")
 	}
 	t.member = intent.Member{Object: t.object, Authority: intent.RoutesOnly}
 	if created := r.Object.GetCreationTimestamp(); !created.IsZero() {
@@ -164,7 +171,8 @@ func newTranslation(in *Input, r *Attached) *translation {
 	return t
 }
 
-// Common returns the status of a route of any kind and the part of its spec that all kinds have; ok is false for other objects.
+// Common returns the status of a route of any kind and the part of its spec that all kinds have; ok is false for other
+// objects.
 func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.CommonRouteSpec, ok bool) {
 	switch r := o.(type) {
 	case *gatewayv1.HTTPRoute:
@@ -184,7 +192,8 @@ func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.Com
 // decided is the result.
 func (t *translation) decided() Decided {
 	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
-	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member), Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
+	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member),
+		Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
 	}
@@ -210,14 +219,16 @@ func (t *translation) decided() Decided {
 	case invalid:
 		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: FallBack + message}
 	case t.effective:
-		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: "Dropped Rule: " + message}
+		d.Partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue),
+			Message: "Dropped Rule: " + message}
 	case d.Refused == nil:
 		d.Refused = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message}
 	}
 	return d
 }
 
-// FallBack begins the message of Decided.Partly where the last good version of the route takes the place of the whole route.
+// FallBack begins the message of Decided.Partly where the last good version of the route takes the place of the whole
+// route.
 const FallBack = "Fall Back: "
 
 // drop records that a part of the route, named by its field, has no effect.
@@ -266,7 +277,8 @@ func (t *translation) listen(port int32, protocol string) *intent.Listener {
 	at := slices.IndexFunc(t.member.Listeners, func(l intent.Listener) bool { return l.Port == port })
 	if at < 0 {
 		at = len(t.member.Listeners)
-		t.member.Listeners = append(t.member.Listeners, intent.Listener{Port: port, Protocol: protocol, Source: t.source("spec.parentRefs")})
+		t.member.Listeners = append(t.member.Listeners, intent.Listener{Port: port, Protocol: protocol,
+			Source: t.source("spec.parentRefs")})
 	}
 	return &t.member.Listeners[at]
 }

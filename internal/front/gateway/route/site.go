@@ -72,8 +72,8 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	return out
 }
 
-// Protocol is the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP beside UDP is TCP_UDP.
-// Empty = no valid listener has the port.
+// Protocol is the protocol of the load balancer's listener on a port: TLS that is not terminated is TCP, and TCP beside
+// UDP is TCP_UDP. Empty = no valid listener has the port.
 func Protocol(ls *attachment.Listeners, port int32) string {
 	out := ""
 	for i := range ls.All {
@@ -123,7 +123,8 @@ func (s *site) hostnames() (out []string) {
 	return out
 }
 
-// owned reports whether another hostname of the port, inside that of a listener or claim, has all requests of a hostname.
+// owned reports whether another hostname of the port, inside that of a listener or claim, has all requests of a
+// hostname.
 func (s *site) owned(own, host string) bool {
 	return host != "" && slices.ContainsFunc(s.names.Covering(host), func(h string) bool {
 		return h != own && h != "" && attachment.Covers(own, h)
@@ -156,7 +157,8 @@ func (in *Input) isolation(sites []site) (out []intent.Route) {
 
 // fixed answers with a status and no body.
 func fixed(status string) []intent.Action {
-	return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status, ContentType: "text/plain"}}}
+	return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status,
+		ContentType: "text/plain"}}}
 }
 
 // place is a route at a port with the hostnames that it serves there, each at a listener of the port.
@@ -190,8 +192,9 @@ func (t *translation) noteHosts(l *intent.Listener) {
 	}
 }
 
-// places are the ports that a route is attached to. In the standard construction each hostname is served at each listener that has it; in
-// the compatible one the listeners of a port are one, where hostnames that a listener restricts leave no others.
+// places are the ports that a route is attached to. In the standard construction each hostname is served at each
+// listener that has it; in the compatible one the listeners of a port are one, where hostnames that a listener
+// restricts leave no others.
 func (t *translation) places(sites []site) (out []place) {
 	for i := range sites {
 		p := place{site: &sites[i]}
@@ -242,10 +245,13 @@ func (p *place) place(c rule.Construction, listener int, h attachment.Hostname) 
 	}
 }
 
-// placeCompatible is place in the compatible construction: only the listeners that lose a claim are apart from the others of the port.
+// placeCompatible is place in the compatible construction: only the listeners that lose a claim are apart from the
+// others of the port.
 func (p *place) placeCompatible(listener int, h attachment.Hostname) {
 	lost := func(c attachment.Claim) bool { return slices.Contains(c.Losers, listener) }
-	if !slices.ContainsFunc(p.claims, func(c attachment.Claim) bool { return lost(c) && attachment.Covers(c.Hostname, h.Name) }) {
+	if !slices.ContainsFunc(p.claims, func(c attachment.Claim) bool {
+		return lost(c) && attachment.Covers(c.Hostname, h.Name)
+	}) {
 		p.add(placedHost{Hostname: h})
 	}
 	for _, c := range p.claims {
@@ -257,7 +263,9 @@ func (p *place) placeCompatible(listener int, h attachment.Hostname) {
 
 // add adds a hostname once for each listener, by the most specific hostname of the route.
 func (p *place) add(h placedHost) {
-	at := slices.IndexFunc(p.hosts, func(o placedHost) bool { return o.Name == h.Name && o.listener == h.listener && o.wide == h.wide })
+	at := slices.IndexFunc(p.hosts, func(o placedHost) bool {
+		return o.Name == h.Name && o.listener == h.listener && o.wide == h.wide
+	})
 	switch {
 	case at < 0:
 		p.hosts = append(p.hosts, h)

@@ -48,22 +48,26 @@ type group struct {
 	*intent.TargetGroup
 }
 
-// propsOf are the properties of target groups of a backend for the route. Several TargetGroupConfigurations of one backend are a mistake: the
-// first by name counts.
+// propsOf are the properties of target groups of a backend for the route. Several TargetGroupConfigurations of one
+// backend are a mistake: the first by name counts.
 func (t *translation) propsOf(kind objects.Kind, namespace, name string) configuration.Layers[props] {
-	of := configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace, Name: t.route.Route.Name}
+	of := configuration.Route{Kind: string(t.route.Route.Kind), Namespace: t.route.Route.Namespace,
+		Name: t.route.Route.Name}
 	layers, all := Properties(t.in.View, t.in.Defaults, objects.Ref{Kind: kind, Namespace: namespace, Name: name}, of)
 	for i, c := range all {
 		if i > 0 {
-			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference", fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, all[0].Name), "delete one of the two")
+			t.ignoredOf(ObjectOf(c, "TargetGroupConfiguration"), "spec.targetReference",
+				fmt.Sprintf("it has no effect: %s %s/%s is configured by %s already", kind, namespace, name, all[0].Name),
+				"delete one of the two")
 		}
 	}
 	return layers
 }
 
-// Properties are the properties of target groups of a backend for a route, and the TargetGroupConfigurations that name the backend, of which the
-// first counts.
-func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route) (configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
+// Properties are the properties of target groups of a backend for a route, and the TargetGroupConfigurations that name
+// the backend, of which the first counts.
+func Properties(v *objects.View, defaults configuration.Defaults, backend objects.Ref, of configuration.Route) (
+	configuration.Layers[props], []*lbcgatewayv1.TargetGroupConfiguration) {
 	all := objects.Naming[*lbcgatewayv1.TargetGroupConfiguration](v, objects.TargetGroupConfiguration, backend)
 	var own *lbcgatewayv1.TargetGroupConfiguration
 	if len(all) > 0 {
@@ -75,7 +79,8 @@ func Properties(v *objects.View, defaults configuration.Defaults, backend object
 	return configuration.TargetGroup(own, defaults, of), all
 }
 
-// fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good version serves.
+// fail records a mistake in a configuration or Service, for which the route as a whole is set aside: its last good
+// version serves.
 func (g *group) fail(f intent.Source, code diag.Code, text, remedy string) {
 	if f.Object().Name != "" {
 		text = f.Object().String() + ", " + f.Path() + ": " + text
@@ -97,8 +102,11 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	g.IPv6 = slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol)
 	g.IPv4 = g.IPv6 && slices.Contains(svc.Spec.IPFamilies, corev1.IPv4Protocol)
 	g.MultiCluster = value(g.layers, "enableMultiCluster", func(p *props) *bool { return p.EnableMultiCluster }).Value
-	if f := value(g.layers, "ipAddressType", func(p *props) *lbcgatewayv1.TargetGroupIPAddressType { return p.IPAddressType }); f.Set && (f.Value == stack.IPv6) != g.IPv6 {
-		t.ignoredOf(f.Source.Object(), f.Source.Path(), "ipAddressType has no effect: a target group has the address type of its Service", "remove it, or change ipFamilies of the Service")
+	if f := value(g.layers, "ipAddressType", func(p *props) *lbcgatewayv1.TargetGroupIPAddressType {
+		return p.IPAddressType
+	}); f.Set && (f.Value == stack.IPv6) != g.IPv6 {
+		t.ignoredOf(f.Source.Object(), f.Source.Path(), "ipAddressType has no effect: a target group has the address type "+
+			"of its Service", "remove it, or change ipFamilies of the Service")
 	}
 	if !g.named() || !g.protocols(port) {
 		return &backend{}
@@ -111,13 +119,15 @@ func (t *translation) ofService(svc *corev1.Service, port corev1.ServicePort, at
 	g.ID = t.identity(g.TargetGroup, written).ID()
 	if g.Port == 0 {
 		g.fail(intent.Source{}, diag.WrongServiceType,
-			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or 'LoadBalancer': port %d of Service %s/%s has no node port", port.Port, svc.Namespace, svc.Name),
+			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or "+
+				"'LoadBalancer': port %d of Service %s/%s has no node port", port.Port, svc.Namespace, svc.Name),
 			"change the Service's type, or set targetType ip in a TargetGroupConfiguration")
 		return &backend{}
 	}
 	control := value(g.layers, "targetControlPort", func(p *props) *int32 { return p.TargetControlPort })
 	if g.ControlPort = control.Value; control.Set && (kind != stack.TargetIP || t.in.Family == attachment.Network) {
-		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer", "remove targetControlPort, or set targetType ip")
+		g.fail(control.Source, diag.InvalidRule, "a target control port is for ip targets of an application load balancer",
+			"remove targetControlPort, or set targetType ip")
 		return &backend{}
 	}
 	if !g.nodes(kind) || !g.healthCheck(port) {
@@ -133,8 +143,10 @@ func (t *translation) ofBalancer(gateway *gatewayv1.Gateway, port int32, arn, at
 	g.TargetGroup = g.base(gateway.Namespace, gateway.Name, stack.TargetALB)
 	g.Port, g.TargetPort, g.ServicePort, g.Balancer = port, strconv.Itoa(int(port)), strconv.Itoa(int(port)), arn
 	g.Protocol = protocolTCP
-	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set && p.Value != protocolTCP {
-		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a load balancer has protocol TCP", p.Value), "remove protocol")
+	if p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol }); p.Set &&
+		p.Value != protocolTCP {
+		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a load balancer has protocol TCP",
+			p.Value), "remove protocol")
 		return &backend{}
 	}
 	g.ID = t.identity(g.TargetGroup, g.TargetPort).ID()
@@ -151,7 +163,8 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 		Tags: plain(configuration.Map(g.layers, "tags", func(p *props) map[string]string { return p.Tags })),
 	}
 	if targetType != stack.TargetALB {
-		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes", func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
+		out.Attributes = plain(configuration.Attributes(g.layers, "targetGroupAttributes",
+			func(p *props) []lbcgatewayv1.Attribute { return p.TargetGroupAttributes }))
 	}
 	return out
 }
@@ -160,7 +173,8 @@ func (g *group) base(namespace, name, targetType string) *intent.TargetGroup {
 func (g *group) named() (ok bool) {
 	f := value(g.layers, "targetGroupName", func(p *props) *string { return p.TargetGroupName })
 	if g.Name, g.NameSource = f.Value, f.Source; len(g.Name) > maxName {
-		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("targetGroupName %s has %d characters: the name of a target group has at most %d", g.Name, len(g.Name), maxName), "shorten it, or remove it to have a generated name")
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("targetGroupName %s has %d characters: the name of a target group "+
+			"has at most %d", g.Name, len(g.Name), maxName), "shorten it, or remove it to have a generated name")
 		return false
 	}
 	return true
@@ -169,7 +183,8 @@ func (g *group) named() (ok bool) {
 // identity is what the identity of a target group depends on. written is the target port as the Service has it.
 func (t *translation) identity(g *intent.TargetGroup, written string) naming.GatewayTargetGroup {
 	return naming.GatewayTargetGroup{
-		Gateway: naming.StackID(t.in.Gateway.Namespace, t.in.Gateway.Name), RouteKind: g.Object.Kind, RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
+		Gateway: naming.StackID(t.in.Gateway.Namespace, t.in.Gateway.Name), RouteKind: g.Object.Kind,
+		RouteNamespace: g.Object.Namespace, RouteName: g.Object.Name,
 		BackendNamespace: g.ServiceNamespace, BackendName: g.ServiceName, TargetPort: written,
 	}
 }
@@ -190,7 +205,8 @@ func plain(fields map[string]intent.Field[string]) map[string]string {
 	return out
 }
 
-// protocols sets the protocol; ok is false if it is invalid, which is recorded. The existing controller has HTTP for WebSocket over TLS, too.
+// protocols sets the protocol; ok is false if it is invalid, which is recorded. The existing controller has HTTP for
+// WebSocket over TLS, too.
 func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 	p := value(g.layers, "protocol", func(p *props) *lbcgatewayv1.Protocol { return p.Protocol })
 	written := string(p.Value)
@@ -200,7 +216,8 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 			byDefault = protocolHTTPS
 		}
 		if g.Protocol = cmp.Or(written, byDefault); g.Protocol != protocolHTTP && g.Protocol != protocolHTTPS {
-			g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of an application load balancer has protocol HTTP or HTTPS", written), "write HTTP or HTTPS")
+			g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of an application load balancer has "+
+				"protocol HTTP or HTTPS", written), "write HTTP or HTTPS")
 			return false
 		}
 		return true
@@ -218,7 +235,8 @@ func (g *group) protocols(port corev1.ServicePort) (ok bool) {
 		g.Protocol = protocolTCP
 	}
 	if !g.site.quic && !slices.Contains([]string{protocolTCP, protocolTLS, protocolUDP, protocolBoth}, g.Protocol) {
-		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a network load balancer has protocol TCP, TLS, UDP or TCP_UDP", written), "write one of these")
+		g.fail(p.Source, diag.InvalidRule, fmt.Sprintf("protocol %s: a target group of a network load balancer has "+
+			"protocol TCP, TLS, UDP or TCP_UDP", written), "write one of these")
 		return false
 	}
 	return true
@@ -231,8 +249,8 @@ func (s *site) terminates() bool {
 	})
 }
 
-// version sets the protocol version of an application load balancer's target group. HTTP listeners have HTTP/1 only. unfit is why the
-// listener cannot have the backend.
+// version sets the protocol version of an application load balancer's target group. HTTP listeners have HTTP/1 only.
+// unfit is why the listener cannot have the backend.
 func (g *group) version(port corev1.ServicePort) (unfit string) {
 	if g.t.in.Family == attachment.Network {
 		return ""
@@ -252,14 +270,17 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 	}
 	if g.t.in.Construction == rule.Compatible {
 		if g.t.http {
-			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is also attached to an HTTP listener, which shares the target group", g.ProtocolVersion),
-				"attach the route to HTTPS listeners only, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
+			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is also attached to an "+
+				"HTTP listener, which shares the target group", g.ProtocolVersion),
+				"attach the route to HTTPS listeners only, or annotate the Gateway with "+
+					string(annotation.GatewayRuleConstruction)+": standard")
 			g.ProtocolVersion = "HTTP1"
 		}
 		return ""
 	}
 	if g.site.protocol != protocolHTTPS {
-		return fmt.Sprintf("the backend speaks %s, for which a load balancer needs an HTTPS listener, and a listener of the route has protocol HTTP; attach the route to HTTPS listeners only", g.ProtocolVersion)
+		return fmt.Sprintf("the backend speaks %s, for which a load balancer needs an HTTPS listener, and a listener of "+
+			"the route has protocol HTTP; attach the route to HTTPS listeners only", g.ProtocolVersion)
 	}
 	return ""
 }
@@ -271,18 +292,21 @@ func (g *group) nodes(targetType string) (ok bool) {
 		return true
 	}
 	if targetType != stack.TargetInstance {
-		g.t.ignoredOf(f.Source.Object(), f.Source.Path(), "nodeSelector has no effect on ip targets", "remove it, or use targetType instance")
+		g.t.ignoredOf(f.Source.Object(), f.Source.Path(), "nodeSelector has no effect on ip targets",
+			"remove it, or use targetType instance")
 		return true
 	}
 	if _, err := metav1.LabelSelectorAsSelector(&f.Value); err != nil {
-		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("nodeSelector does not parse: %v", err), "write it as a selector of labels, such as matchLabels: {pool: web}")
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("nodeSelector does not parse: %v", err),
+			"write it as a selector of labels, such as matchLabels: {pool: web}")
 		return false
 	}
 	if len(f.Value.MatchLabels) > 0 {
 		g.NodeLabels = maps.Clone(f.Value.MatchLabels)
 	}
 	for _, e := range f.Value.MatchExpressions {
-		g.NodeExpressions = append(g.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator), Values: e.Values})
+		g.NodeExpressions = append(g.NodeExpressions, stack.NodeExpression{Key: e.Key, Operator: string(e.Operator),
+			Values: e.Values})
 	}
 	return true
 }
@@ -294,7 +318,8 @@ func (g *group) noteUDPCheck(port corev1.ServicePort) {
 		return
 	}
 	d := diag.New(g.t.object, g.at, diag.UnansweredHealthCheck, text,
-		"name a port with a TCP listener as healthCheckConfig.healthCheckPort in a TargetGroupConfiguration, or add a TCP port with the same targetPort to the Service")
+		"name a port with a TCP listener as healthCheckConfig.healthCheckPort in a TargetGroupConfiguration, or add a TCP "+
+			"port with the same targetPort to the Service")
 	if !slices.Contains(g.t.found, d) {
 		g.t.found = append(g.t.found, d)
 	}
@@ -302,7 +327,9 @@ func (g *group) noteUDPCheck(port corev1.ServicePort) {
 
 // healthCheck sets the health check; ok is false if it is invalid, which is recorded.
 func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
-	f := value(g.layers, "healthCheckConfig", func(p *props) *lbcgatewayv1.HealthCheckConfiguration { return p.HealthCheckConfig })
+	f := value(g.layers, "healthCheckConfig", func(p *props) *lbcgatewayv1.HealthCheckConfiguration {
+		return p.HealthCheckConfig
+	})
 	c := &f.Value
 	h := g.defaultCheck(port)
 	if c.HealthCheckFrom != nil && g.svc != nil {
@@ -331,7 +358,8 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 		if g.svc != nil {
 			port, problem, remedy = serviceport.HealthCheck(g.svc, port, g.TargetType)
 		} else if n, err := strconv.ParseUint(port, 10, 16); port != stack.TrafficPort && (err != nil || n == 0) {
-			problem, remedy = fmt.Sprintf("health check port %q is neither traffic-port nor a number from 1 to 65535", port), "write one of these"
+			problem, remedy = fmt.Sprintf("health check port %q is neither traffic-port nor a number from 1 to 65535", port),
+				"write one of these"
 		}
 		if problem != "" {
 			g.fail(f.Source, diag.InvalidRule, problem, remedy)
@@ -339,8 +367,10 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 		}
 		h.Port = port
 	}
-	if !slices.Contains([]string{"", protocolHTTP, protocolHTTPS, protocolTCP}, h.Protocol) || g.t.in.Family != attachment.Network && h.Protocol == protocolTCP {
-		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("health check protocol %s: the load balancer has %s", h.Protocol, strings.Join(g.checks(), ", ")), "write one of these")
+	if !slices.Contains([]string{"", protocolHTTP, protocolHTTPS, protocolTCP}, h.Protocol) ||
+		g.t.in.Family != attachment.Network && h.Protocol == protocolTCP {
+		g.fail(f.Source, diag.InvalidRule, fmt.Sprintf("health check protocol %s: the load balancer has %s", h.Protocol,
+			strings.Join(g.checks(), ", ")), "write one of these")
 		return false
 	}
 	if h.Protocol == protocolTCP {
@@ -352,10 +382,12 @@ func (g *group) healthCheck(port corev1.ServicePort) (ok bool) {
 
 // probed is the health check from the readiness probe of the pods.
 func (g *group) probed(port corev1.ServicePort, at intent.Source, otherwise stack.HealthCheck) stack.HealthCheck {
-	of := probe.Group{Service: g.svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion, Network: g.t.in.Family == attachment.Network}
+	of := probe.Group{Service: g.svc, Port: port, TargetType: g.TargetType, ProtocolVersion: g.ProtocolVersion,
+		Network: g.t.in.Family == attachment.Network}
 	h, problem := of.HealthCheck(g.t.in.View, otherwise)
 	if problem != "" {
-		g.t.found = append(g.t.found, diag.New(at.Object(), at.Path()+".healthCheckFrom", diag.UnusableReadinessProbe, problem+"; the health check is the usual one", probe.Remedy))
+		g.t.found = append(g.t.found, diag.New(at.Object(), at.Path()+".healthCheckFrom", diag.UnusableReadinessProbe,
+			problem+"; the health check is the usual one", probe.Remedy))
 	}
 	return h
 }
@@ -374,9 +406,9 @@ func override[T any](to, from *T) {
 	}
 }
 
-// defaultCheck is the health check without a configuration. Of Services that keep traffic on the node that gets it, only the nodes with a ready
-// pod may get traffic; they say so on a port of the Service's. In the standard construction, the targets of a UDP port are checked on the only
-// TCP port of the Service.
+// defaultCheck is the health check without a configuration. Of Services that keep traffic on the node that gets it,
+// only the nodes with a ready pod may get traffic; they say so on a port of the Service's. In the standard
+// construction, the targets of a UDP port are checked on the only TCP port of the Service.
 func (g *group) defaultCheck(port corev1.ServicePort) stack.HealthCheck {
 	h := stack.HealthCheck{
 		Protocol: g.Protocol, Port: stack.TrafficPort, Path: "/", Matcher: "200-399",
@@ -388,7 +420,8 @@ func (g *group) defaultCheck(port corev1.ServicePort) stack.HealthCheck {
 	case g.t.in.Family != attachment.Network:
 	case g.TargetType == stack.TargetALB:
 		h.Protocol = protocolHTTP
-	case g.TargetType == stack.TargetInstance && g.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal:
+	case g.TargetType == stack.TargetInstance && g.svc.Spec.ExternalTrafficPolicy ==
+		corev1.ServiceExternalTrafficPolicyLocal:
 		h = stack.HealthCheck{
 			Protocol: protocolHTTP, Port: stack.TrafficPort, Path: "/healthz", Matcher: "200-399",
 			IntervalSeconds: 10, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2,
@@ -398,7 +431,8 @@ func (g *group) defaultCheck(port corev1.ServicePort) stack.HealthCheck {
 		}
 	default:
 		h.Protocol, h.Path, h.Matcher = protocolTCP, "", ""
-		if number, ok := serviceport.OnlyTCP(g.svc, g.TargetType); ok && g.t.in.Construction == rule.Standard && serviceport.OverUDP(port, g.Protocol) &&
+		if number, ok := serviceport.OnlyTCP(g.svc, g.TargetType); ok && g.t.in.Construction == rule.Standard &&
+			serviceport.OverUDP(port, g.Protocol) &&
 			!serviceport.AnswersTCP(g.svc, port, g.TargetType) {
 			h.Port = number
 		}

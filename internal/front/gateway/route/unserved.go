@@ -17,7 +17,8 @@ type problem struct{ at, text string }
 
 // problem is what was dropped since the given number of texts, as a problem of the rule.
 func (t *translation) problem(r *routeRule, since int) *problem {
-	for _, text := range slices.Concat(t.dropped[min(since, len(t.dropped)):], t.dropped) { // an equal text may have been recorded before
+	// an equal text may have been recorded before
+	for _, text := range slices.Concat(t.dropped[min(since, len(t.dropped)):], t.dropped) {
 		if at, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(at, r.at) {
 			return &problem{at, rest}
 		}
@@ -32,8 +33,8 @@ func (t *translation) unmatched(r *routeRule, j int, p *place, since int) *unit 
 	return u
 }
 
-// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted. Nil = a filter of the rule names no
-// configuration, so that the Gateway API asks for an error.
+// notAccepted is the problem of a rule whose ListenerRuleConfiguration exists and is not accepted. Nil = a filter of
+// the rule names no configuration, so that the Gateway API asks for an error.
 func (t *translation) notAccepted(r *routeRule) *problem {
 	for k := range r.filters {
 		ref := r.filters[k].ExtensionRef
@@ -47,17 +48,20 @@ func (t *translation) notAccepted(r *routeRule) *problem {
 	return nil
 }
 
-// reach records the Services of other namespaces to which the route may forward: a rule that stays forwards to no other ones.
+// reach records the Services of other namespaces to which the route may forward: a rule that stays forwards to no other
+// ones.
 func (t *translation) reach(rules []routeRule) {
 	for i := range rules {
 		for j := range rules[i].backends {
 			b := &rules[i].backends[j]
-			if b.Namespace == nil || string(*b.Namespace) == t.route.Route.Namespace || b.Kind != nil && string(*b.Kind) != string(objects.Service) {
+			if b.Namespace == nil || string(*b.Namespace) == t.route.Route.Namespace || b.Kind != nil &&
+				string(*b.Kind) != string(objects.Service) {
 				continue
 			}
 			ref := objects.Ref{Kind: objects.Service, Namespace: string(*b.Namespace), Name: string(b.Name)}
 			name := ref.Namespace + "/" + ref.Name
-			if _, err := objects.Get[*corev1.Service](t.in.View, t.from(), ref); err == nil && !slices.Contains(t.member.Reached, name) {
+			if _, err := objects.Get[*corev1.Service](t.in.View, t.from(), ref); err == nil &&
+				!slices.Contains(t.member.Reached, name) {
 				t.member.Reached = append(t.member.Reached, name)
 			}
 		}
@@ -67,5 +71,7 @@ func (t *translation) reach(rules []routeRule) {
 
 // unservable reports whether the last good version of a part of the route may take its place.
 func unservable(m *intent.Member) bool {
-	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Unserved != "" })
+	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool {
+		return l.Unserved != ""
+	})
 }

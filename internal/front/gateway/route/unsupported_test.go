@@ -9,8 +9,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.7.0 that no load balancer of AWS has
-// something for. In the standard construction the condition Accepted names it, in the compatible one, where the rule serves, an event.
+// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.7.0 that no load
+// balancer of AWS has something for. In the standard construction the condition Accepted names it, in the compatible
+// one, where the rule serves, an event.
 func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 	t.Parallel()
 	const condition, event = "condition", "event"
@@ -24,31 +25,47 @@ func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 		{"HTTPRoute", "timeouts: {backendRequest: 1s}", "timeouts", condition, event},
 		{"HTTPRoute", "retry: {attempts: 2}", "retry", condition, event},
 		{"HTTPRoute", "retry: {codes: [500], backoff: 1s}", "retry", condition, event},
-		{"HTTPRoute", "sessionPersistence: {type: Cookie, absoluteTimeout: 1h, cookie: {name: a, lifetimeType: Permanent}}", "sessionPersistence", condition, event},
-		{"HTTPRoute", "filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
-		{"HTTPRoute", "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
-		{"HTTPRoute", "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, percent: 10}}]", "filters[0]", condition, condition},
+		{"HTTPRoute", "sessionPersistence: {type: Cookie, absoluteTimeout: 1h, cookie: {name: a, lifetimeType: Permanent}}",
+			"sessionPersistence", condition, event},
+		{"HTTPRoute", "filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]", "filters[0]",
+			condition, condition},
+		{"HTTPRoute", "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]", "filters[0]",
+			condition, condition},
+		{"HTTPRoute", "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, percent: 10}}]",
+			"filters[0]", condition, condition},
 		{"HTTPRoute", "filters: [{type: CORS, cors: {allowOrigins: ['*']}}]", "filters[0]", condition, condition},
-		{"HTTPRoute", "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: api, port: 80}}}]", "filters[0]", condition, condition},
-		{"HTTPRoute", "filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Other, name: x}}]", "filters[0]", condition, event},
-		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]}]", "backendRefs[0].filters", condition, event},
-		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}}}]}]", "backendRefs[0].filters", condition, event},
-		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Other, name: x}}]}]", "backendRefs[0].filters", condition, event},
+		{"HTTPRoute", "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: api, port: 80}}}]",
+			"filters[0]", condition, condition},
+		{"HTTPRoute", "filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Other, name: x}}]",
+			"filters[0]", condition, event},
+		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: " +
+			header + "}]}]", "backendRefs[0].filters", condition, event},
+		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: RequestMirror, requestMirror: {backendRef: " +
+			"{name: api, port: 80}}}]}]", "backendRefs[0].filters", condition, event},
+		{"HTTPRoute", "backendRefs: [{name: web, port: 80, filters: [{type: ExtensionRef, extensionRef: {group: " +
+			"example.com, kind: Other, name: x}}]}]", "backendRefs[0].filters", condition, event},
 		{"GRPCRoute", "sessionPersistence: {type: Header}", "sessionPersistence", condition, event},
-		{"GRPCRoute", "filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
-		{"GRPCRoute", "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
-		{"GRPCRoute", "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}}}]", "filters[0]", condition, condition},
-		{"GRPCRoute", "backendRefs: [{name: web, port: 80, filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]}]", "backendRefs[0].filters", condition, event},
+		{"GRPCRoute", "filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]", "filters[0]",
+			condition, condition},
+		{"GRPCRoute", "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]", "filters[0]",
+			condition, condition},
+		{"GRPCRoute", "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}}}]", "filters[0]",
+			condition, condition},
+		{"GRPCRoute", "backendRefs: [{name: web, port: 80, filters: [{type: ResponseHeaderModifier, " +
+			"responseHeaderModifier: " + header + "}]}]", "backendRefs[0].filters", condition, event},
 	} {
 		backends := "backendRefs: [{name: web, port: 80}], "
 		if strings.HasPrefix(test.fields, "backendRefs") {
 			backends = ""
 		}
-		text := fmt.Sprintf("%s\n---\nkind: %s\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw, sectionName: https}], rules: [{%s%s}]}", around, test.kind, backends, test.fields)
-		for construction, want := range map[rule.Construction]string{rule.Standard: test.standard, rule.Compatible: test.compatible} {
+		text := fmt.Sprintf("%s\n---\nkind: %s\nmetadata: {name: r}\nspec: {parentRefs: [{name: gw, sectionName: https}], "+
+			"rules: [{%s%s}]}", around, test.kind, backends, test.fields)
+		for construction, want := range map[rule.Construction]string{rule.Standard: test.standard,
+			rule.Compatible: test.compatible} {
 			d := Translate(input(t, construction, decode(t, text)))[0]
 			got := ""
-			if d.Refused != nil && strings.Contains(strings.ReplaceAll(d.Refused.Message, "]: filters", "].filters"), "spec.rules[0]."+test.path) {
+			if d.Refused != nil && strings.Contains(strings.ReplaceAll(d.Refused.Message, "]: filters", "].filters"),
+				"spec.rules[0]."+test.path) {
 				got += condition
 			}
 			for _, f := range d.Found {
@@ -57,7 +74,8 @@ func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 				}
 			}
 			if got != want {
-				t.Errorf("%s, %s, %s: reported by %q, want %q; %+v %v", construction, test.kind, test.fields, got, want, d.Refused, d.Found)
+				t.Errorf("%s, %s, %s: reported by %q, want %q; %+v %v", construction, test.kind, test.fields, got, want,
+					d.Refused, d.Found)
 			}
 		}
 	}
@@ -66,13 +84,15 @@ func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 // TestTheDefaultScopeOfARouteIsNoted is about routes of each kind.
 func TestTheDefaultScopeOfARouteIsNoted(t *testing.T) {
 	t.Parallel()
-	for kind, section := range map[string]string{"HTTPRoute": "https", "GRPCRoute": "https", "TCPRoute": "tcp", "UDPRoute": "udp", "TLSRoute": "tls"} {
+	for kind, section := range map[string]string{"HTTPRoute": "https", "GRPCRoute": "https", "TCPRoute": "tcp",
+		"UDPRoute": "udp", "TLSRoute": "tls"} {
 		objects := around
 		if section != "https" {
 			objects = aroundNetwork
 		}
 		for scope, noted := range map[string]bool{"All": true, "None": false} {
-			text := fmt.Sprintf("%s\n---\nkind: %s\nmetadata: {name: r}\nspec: {useDefaultGateways: %s, parentRefs: [{name: gw, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 80}]}]}", objects, kind, scope, section)
+			text := fmt.Sprintf("%s\n---\nkind: %s\nmetadata: {name: r}\nspec: {useDefaultGateways: %s, parentRefs: [{name: "+
+				"gw, sectionName: %s}], rules: [{backendRefs: [{name: web, port: 80}]}]}", objects, kind, scope, section)
 			d := Translate(input(t, rule.Standard, decode(t, text)))[0]
 			got := false
 			for _, f := range d.Found {

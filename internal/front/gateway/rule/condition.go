@@ -1,6 +1,6 @@
-// Package rule makes conditions, transforms and the order of an ALB's rules of the matches and filters of HTTPRoutes and GRPCRoutes, by
-// either of two constructions. It is pure, and knows neither listeners nor target groups. It imports the Gateway API's types, attachment,
-// stack and the standard library.
+// Package rule makes conditions, transforms and the order of an ALB's rules of the matches and filters of HTTPRoutes
+// and GRPCRoutes, by either of two constructions. It is pure, and knows neither listeners nor target groups. It imports
+// the Gateway API's types, attachment, stack and the standard library.
 package rule
 
 import (
@@ -20,10 +20,11 @@ type Construction string
 const (
 	// Compatible makes the rules of the existing controller.
 	Compatible Construction = "compatible"
-	// Standard makes rules that match what the Gateway API says: hosts with a port, and wildcard characters as what they are.
+	// Standard makes rules that match what the Gateway API says: hosts with a port, and wildcard characters as what they
+	// are.
 	Standard Construction = "standard"
-	// PlainHosts is Standard with plain values for hosts on the ports of HTTP and HTTPS, 80 and 443, to which clients send no port. They do not match a
-	// host with a port.
+	// PlainHosts is Standard with plain values for hosts on the ports of HTTP and HTTPS, 80 and 443, to which clients send
+	// no port. They do not match a host with a port.
 	PlainHosts Construction = "plain-hosts"
 )
 
@@ -85,7 +86,8 @@ func (c Construction) HTTP(m gatewayv1.HTTPRouteMatch) ([]stack.Condition, error
 	}
 	for _, q := range m.QueryParams {
 		if c == Standard && q.Type != nil && *q.Type == gatewayv1.QueryParamMatchRegularExpression {
-			return nil, fmt.Errorf("query parameter %s: a load balancer matches no regular expressions in queries; use type Exact", q.Name)
+			return nil, fmt.Errorf("query parameter %s: a load balancer matches no regular expressions in queries; "+
+				"use type Exact", q.Name)
 		}
 		v := stack.QueryValue{Key: c.literal(string(q.Name)), Value: c.literal(q.Value)}
 		if len(v.Key) > maxValue || len(v.Value) > maxValue {
@@ -143,7 +145,8 @@ func (c Construction) prefix(value string) (stack.Condition, error) {
 func (c Construction) header(name, value string, expression bool) (stack.Condition, error) {
 	const maxName = 40
 	if len(name) > maxName {
-		return stack.Condition{}, fmt.Errorf("header %s: a load balancer matches names of at most %d characters", name, maxName)
+		return stack.Condition{}, fmt.Errorf("header %s: a load balancer matches names of at most %d characters",
+			name, maxName)
 	}
 	out := stack.Condition{Field: stack.HTTPHeader, HeaderName: name}
 	what := "header " + name
@@ -240,7 +243,8 @@ func (c Construction) grpcMethod(m *gatewayv1.GRPCMethodMatch) (stack.Condition,
 // plainPath reports whether a path can be a value of a path-pattern condition and stands for itself there.
 func plainPath(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-.$/~\"'@:+&", r)
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			!strings.ContainsRune("_-.$/~\"'@:+&", r)
 	})
 }
 
@@ -259,7 +263,8 @@ func regex(c stack.Condition, expression, what string) (stack.Condition, error) 
 func limited(c stack.Condition, what string) (stack.Condition, error) {
 	for _, v := range append(c.Values, c.Regex...) {
 		if len(v) > maxValue {
-			return stack.Condition{}, fmt.Errorf("%s: %q has %d characters, and a load balancer matches at most %d", what, v, len(v), maxValue)
+			return stack.Condition{}, fmt.Errorf("%s: %q has %d characters, and a load balancer matches at most %d", what, v,
+				len(v), maxValue)
 		}
 	}
 	return c, nil

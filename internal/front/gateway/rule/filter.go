@@ -12,17 +12,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Filtered is what the filters of a route's rule make of one match: a rule of the load balancer, or two where a redirect replaces a prefix
-// and nothing else.
+// Filtered is what the filters of a route's rule make of one match: a rule of the load balancer, or two where a
+// redirect replaces a prefix and nothing else.
 type Filtered struct {
 	Conditions []stack.Condition
 	Redirect   *stack.Redirect // nil = the request is forwarded
 	Transforms []stack.Transform
 }
 
-// Filter applies the filters of a rule to a match with the given conditions. Filters of type ExtensionRef are the caller's. query is the
-// query of a redirect; empty = that of the request. The error names what an ALB cannot do.
-func (c Construction) Filter(filters []gatewayv1.HTTPRouteFilter, match gatewayv1.HTTPRouteMatch, conditions []stack.Condition, query string) ([]Filtered, error) {
+// Filter applies the filters of a rule to a match with the given conditions. Filters of type ExtensionRef are the
+// caller's. query is the query of a redirect; empty = that of the request. The error names what an ALB cannot do.
+func (c Construction) Filter(filters []gatewayv1.HTTPRouteFilter, match gatewayv1.HTTPRouteMatch,
+	conditions []stack.Condition, query string) ([]Filtered, error) {
 	out := Filtered{Conditions: conditions}
 	for i := range filters {
 		f := &filters[i]
@@ -99,9 +100,11 @@ func redirect(f *gatewayv1.HTTPRequestRedirectFilter) (*stack.Redirect, error) {
 	return r, nil
 }
 
-// prefixRedirect replaces the prefix in a redirect that changes nothing else. AWS refuses a redirect whose every part has its default value
-// as a loop, also if a transform changes the path; so the prefix itself and the paths below it get a rule each, and the path is written out.
-func prefixRedirect(f Filtered, modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) ([]Filtered, error) {
+// prefixRedirect replaces the prefix in a redirect that changes nothing else. AWS refuses a redirect whose every part
+// has its default value as a loop, also if a transform changes the path; so the prefix itself and the paths below it
+// get a rule each, and the path is written out.
+func prefixRedirect(f Filtered, modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) (
+	[]Filtered, error) {
 	if match != nil && match.Type != nil && *match.Type != gatewayv1.PathMatchPathPrefix {
 		return nil, fmt.Errorf("path modifier ReplacePrefixMatch needs a path match of type PathPrefix, not %s", *match.Type)
 	}
@@ -112,14 +115,16 @@ func prefixRedirect(f Filtered, modifier *gatewayv1.HTTPPathModifier, match *gat
 	to := strings.TrimSuffix(deref(modifier.ReplacePrefixMatch), "/")
 	switch {
 	case to == "":
-		return nil, fmt.Errorf("redirect from prefix %s to /: a load balancer takes it for a redirect to the same place; set a hostname, scheme or port too", prefix+"/")
+		return nil, fmt.Errorf("redirect from prefix %s to /: a load balancer takes it for a redirect to the same place; "+
+			"set a hostname, scheme or port too", prefix+"/")
 	case strings.ContainsAny(to, "*?"):
 		return nil, fmt.Errorf("redirect to prefix %s: it may not have * or ?", to)
 	case prefix == "":
 		f.Redirect.Path = to + "/#{path}"
 		return []Filtered{f}, nil
 	case !plainPath(prefix):
-		return nil, fmt.Errorf("redirect from prefix %s: a load balancer redirects from prefixes of letters, digits and _-.$/~\"'@:+& only", prefix)
+		return nil, fmt.Errorf("redirect from prefix %s: a load balancer redirects from prefixes of letters, digits and "+
+			"_-.$/~\"'@:+& only", prefix)
 	}
 	exact, below := f, f
 	exact.Conditions, below.Conditions = withPath(f.Conditions, prefix), withPath(f.Conditions, prefix+"/*")

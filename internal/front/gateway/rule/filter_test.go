@@ -10,7 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
-// answer is what the rules of a match answer to a request for http://a.com:80<uri>: a location, what a target gets, or "404".
+// answer is what the rules of a match answer to a request for http://a.com:80<uri>: a location, what a target gets, or
+// "404".
 func answer(t *testing.T, rules []Filtered, uri string) string {
 	t.Helper()
 	var all []stack.Rule
@@ -59,17 +60,22 @@ func TestFiltersAnswerAsTheGatewayAPIDefines(t *testing.T) {
 		{"redirect to a host", prefix, redirect("hostname: b.com"), "/a/b?q=1", "302 http://b.com:80/a/b?q=1", 1},
 		{"redirect with a status", prefix, redirect("hostname: b.com, statusCode: 301"), "/a", "301 http://b.com:80/a", 1},
 		{"redirect to a scheme", prefix, redirect("scheme: https"), "/a", "302 https://a.com:443/a", 1},
-		{"redirect to a scheme and a port", prefix, redirect("scheme: https, port: 8443"), "/a", "302 https://a.com:8443/a", 1},
+		{"redirect to a scheme and a port", prefix, redirect("scheme: https, port: 8443"), "/a", "302 https://a.com:8443/a",
+			1},
 		{"redirect to a port", prefix, redirect("port: 8080"), "/a", "302 http://a.com:8080/a", 1},
-		{"redirect to a path", prefix, redirect("path: {type: ReplaceFullPath, replaceFullPath: /full}"), "/a/b", "302 http://a.com:80/full", 1},
-		{"redirect to a host and a prefix", prefix, redirect("hostname: b.com, " + to("/x")), "/a/b", "302 http://b.com:80/x/b", 1},
+		{"redirect to a path", prefix, redirect("path: {type: ReplaceFullPath, replaceFullPath: /full}"), "/a/b",
+			"302 http://a.com:80/full", 1},
+		{"redirect to a host and a prefix", prefix, redirect("hostname: b.com, " + to("/x")), "/a/b",
+			"302 http://b.com:80/x/b", 1},
 		{"redirect to a prefix: below it", prefix, redirect(to("/x")), "/a/b/c?q=1", "302 http://a.com:80/x/b/c?q=1", 2},
 		{"redirect to a prefix: itself", prefix, redirect(to("/x")), "/a?q=1", "302 http://a.com:80/x?q=1", 2},
 		{"redirect to a prefix: its directory", prefix, redirect(to("/x")), "/a/", "302 http://a.com:80/x/", 2},
 		{"redirect to a prefix: another path", prefix, redirect(to("/x")), "/ab", "404", 2},
-		{"redirect to a prefix: of everything", "{path: {value: /}}", redirect(to("/x")), "/ab", "302 http://a.com:80/x/ab", 1},
+		{"redirect to a prefix: of everything", "{path: {value: /}}", redirect(to("/x")), "/ab", "302 http://a.com:80/x/ab",
+			1},
 		{"redirect to a prefix with a slash", prefix, redirect(to("/x/")), "/a/b", "302 http://a.com:80/x/b", 2},
-		{"an exact path to a full one", exact, redirect("path: {type: ReplaceFullPath, replaceFullPath: /full}"), "/a", "302 http://a.com:80/full", 1},
+		{"an exact path to a full one", exact, redirect("path: {type: ReplaceFullPath, replaceFullPath: /full}"), "/a",
+			"302 http://a.com:80/full", 1},
 	} {
 		for _, construction := range []Construction{Compatible, Standard} {
 			m := read[gatewayv1.HTTPRouteMatch](t, c.match)
@@ -110,13 +116,15 @@ func TestFiltersThatALoadBalancerDoesNotHaveAreRefused(t *testing.T) {
 		"[{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]":    "to the same place",
 		"[{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: '/*'}}}]": "may not have * or ?",
 	} {
-		_, err := Standard.Filter(read[[]gatewayv1.HTTPRouteFilter](t, filters), read[gatewayv1.HTTPRouteMatch](t, "{path: {value: /a}}"), nil, "")
+		_, err := Standard.Filter(read[[]gatewayv1.HTTPRouteFilter](t, filters), read[gatewayv1.HTTPRouteMatch](
+			t, "{path: {value: /a}}"), nil, "")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", filters, err, want)
 		}
 	}
 	exact := read[gatewayv1.HTTPRouteMatch](t, "{path: {type: Exact, value: /a}}")
-	_, err := Standard.Filter(read[[]gatewayv1.HTTPRouteFilter](t, "[{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /x}}}]"), exact, nil, "")
+	_, err := Standard.Filter(read[[]gatewayv1.HTTPRouteFilter](t, "[{type: RequestRedirect, requestRedirect: {path: "+
+		"{type: ReplacePrefixMatch, replacePrefixMatch: /x}}}]"), exact, nil, "")
 	if err == nil || !strings.Contains(err.Error(), "PathPrefix") {
 		t.Errorf("a prefix of an exact path: %v", err)
 	}

@@ -16,7 +16,8 @@ import (
 type Position struct {
 	Listener string              // hostname of the Gateway's listener; empty = any
 	Host     attachment.Hostname // Name is empty for any
-	Wide     string              // hostname for which the compatible construction has the match at a hostname inside of it, too
+	// hostname for which the compatible construction has the match at a hostname inside of it, too
+	Wide string
 
 	specificity
 
@@ -94,16 +95,18 @@ func (c Construction) Compare(a, b Position) int {
 
 // CompareOrigin orders positions of equal precedence by where they come from.
 func (p *Position) CompareOrigin(o *Position) int {
-	return cmp.Or(p.Created.Compare(o.Created), strings.Compare(p.Namespace+"/"+p.Name, o.Namespace+"/"+o.Name), strings.Compare(string(p.Kind), string(o.Kind)),
+	return cmp.Or(p.Created.Compare(o.Created), strings.Compare(p.Namespace+"/"+p.Name, o.Namespace+"/"+o.Name),
+		strings.Compare(string(p.Kind), string(o.Kind)),
 		cmp.Compare(p.Rule, o.Rule), cmp.Compare(p.Match, o.Match),
 		strings.Compare(p.Host.Name, o.Host.Name), strings.Compare(p.Listener, o.Listener))
 }
 
-// Precedence is what Compare looks at before the route: positions with a lower one come first, compared element by element. It depends on
-// nothing but the position, so that it holds among routes of different versions.
+// Precedence is what Compare looks at before the route: positions with a lower one come first, compared element by
+// element. It depends on nothing but the position, so that it holds among routes of different versions.
 func (c Construction) Precedence(p Position) []int32 {
 	match := []int32{
-		hostRank(p.Host.Name), first(p.path == exactPath)<<2 | first(p.path == prefixPath)<<1 | first(p.path == regexPath), less(p.primary), less(p.secondary),
+		hostRank(p.Host.Name), first(p.path == exactPath)<<2 | first(p.path == prefixPath)<<1 | first(p.path == regexPath),
+		less(p.primary), less(p.secondary),
 		first(p.method), less(p.headers), less(p.queries),
 	}
 	switch {
@@ -115,14 +118,15 @@ func (c Construction) Precedence(p Position) []int32 {
 	return append([]int32{hostRank(p.Listener), 1 - first(p.Last), match[0], hostRank(p.Host.Own)}, match[1:]...)
 }
 
-// hostRank is lower for more specific hostnames: exact before wildcard, more labels, more characters; any comes last. Hostnames that are
-// equally specific are equal: no request has two of them.
+// hostRank is lower for more specific hostnames: exact before wildcard, more labels, more characters; any comes last.
+// Hostnames that are equally specific are equal: no request has two of them.
 func hostRank(h string) int32 {
 	if h == "" {
 		return 1 << 30
 	}
 	const most = 255 // characters and labels of a hostname
-	return first(!strings.HasPrefix(h, "*."))<<20 | int32(most-min(most, strings.Count(h, ".")))<<10 | int32(most-min(most, len(h)))
+	return first(!strings.HasPrefix(h, "*."))<<20 | int32(most-min(most, strings.Count(h, ".")))<<10 | int32(
+		most-min(most, len(h)))
 }
 
 // first is lower for what has a property.

@@ -64,8 +64,11 @@ func TestConditionsOfHTTPMatches(t *testing.T) {
 		{"{path: {type: Exact, value: /a%20b}}", "path-pattern /a%20b", "path-pattern ~^/a%20b$"},
 		{"{path: {value: /a*}}", "error: path /a*: a prefix may not have * or ?", `path-pattern ~^/a\*(/.*)?$`},
 		{"{path: {type: RegularExpression, value: '/[a-z]+'}}", "path-pattern ~/[a-z]+", ""},
-		{"{path: {type: RegularExpression, value: '(?=x)'}}", "error: path (?=x): error parsing regexp: invalid or unsupported Perl syntax: `(?=`; a load balancer takes expressions of RE2", ""},
-		{"{path: {type: Exact, value: " + long + "}}", fmt.Sprintf("error: path %s: %q has 129 characters, and a load balancer matches at most 128", long, long), ""},
+		{"{path: {type: RegularExpression, value: '(?=x)'}}",
+			"error: path (?=x): error parsing regexp: invalid or unsupported Perl syntax: `(?=`; a load balancer takes " +
+				"expressions of RE2", ""},
+		{"{path: {type: Exact, value: " + long + "}}", fmt.Sprintf("error: path %s: %q has 129 characters, and a load "+
+			"balancer matches at most 128", long, long), ""},
 		{"{method: GET}", "http-request-method GET", ""},
 		{"{headers: [{name: v, value: a}]}", "v a", ""},
 		{"{headers: [{name: v, value: 'a,b\\,c'}]}", "v a b,c", `v ~^a,b\\,c$`},
@@ -73,11 +76,14 @@ func TestConditionsOfHTTPMatches(t *testing.T) {
 		{"{headers: [{name: v, value: 'a\\\\b\\c'}]}", `v a\bc`, `v ~^a\\\\b\\c$`},
 		{"{headers: [{name: v, value: 'a*'}]}", "v a*", `v ~^a\*$`},
 		{"{headers: [{name: v, type: RegularExpression, value: 'a.*'}]}", "v ~a.*", ""},
-		{"{headers: [{name: " + strings.Repeat("n", 41) + ", value: a}]}", "error: header " + strings.Repeat("n", 41) + ": a load balancer matches names of at most 40 characters", ""},
+		{"{headers: [{name: " + strings.Repeat("n", 41) + ", value: a}]}", "error: header " + strings.Repeat("n", 41) +
+			": a load balancer matches names of at most 40 characters", ""},
 		{"{queryParams: [{name: q, value: a}]}", "query-string q=a", ""},
 		{"{queryParams: [{name: q, value: 'a*?\\'}]}", `query-string q=a*?\`, `query-string q=a\*\?\\`},
-		{"{queryParams: [{name: q, type: RegularExpression, value: 'a.*'}]}", "query-string q=a.*", "error: query parameter q: a load balancer matches no regular expressions in queries; use type Exact"},
-		{"{path: {value: /a}, headers: [{name: v, value: a}], queryParams: [{name: q, value: b}, {name: r, value: c}], method: PUT}", "path-pattern /a /a/*; v a; query-string q=b; query-string r=c; http-request-method PUT", ""},
+		{"{queryParams: [{name: q, type: RegularExpression, value: 'a.*'}]}", "query-string q=a.*",
+			"error: query parameter q: a load balancer matches no regular expressions in queries; use type Exact"},
+		{"{path: {value: /a}, headers: [{name: v, value: a}], queryParams: [{name: q, value: b}, {name: r, value: " +
+			"c}], method: PUT}", "path-pattern /a /a/*; v a; query-string q=b; query-string r=c; http-request-method PUT", ""},
 	} {
 		m := read[gatewayv1.HTTPRouteMatch](t, c.match)
 		if got := write(Compatible.HTTP(m)); got != c.compatible {
@@ -101,9 +107,11 @@ func TestConditionsOfGRPCMatches(t *testing.T) {
 		{"{method: {service: s}}", "path-pattern /s/*", ""},
 		{"{method: {method: m}}", "path-pattern /*/m", ""},
 		{"{method: {}}", "error: a method match needs a service, a method or both", ""},
-		{"{method: {type: RegularExpression, service: 's.*', method: m}}", "path-pattern /s.*/m", "path-pattern ~^/(s.*)/(m)$"},
+		{"{method: {type: RegularExpression, service: 's.*', method: m}}", "path-pattern /s.*/m",
+			"path-pattern ~^/(s.*)/(m)$"},
 		{"{method: {type: RegularExpression, method: 'm|n'}}", "path-pattern /*/m|n", "path-pattern ~^/[^/]+/(m|n)$"},
-		{"{headers: [{name: v, type: RegularExpression, value: 'a,b'}]}", "path-pattern /*; v a b", "path-pattern /*; v ~a,b"},
+		{"{headers: [{name: v, type: RegularExpression, value: 'a,b'}]}", "path-pattern /*; v a b",
+			"path-pattern /*; v ~a,b"},
 	} {
 		m := read[gatewayv1.GRPCRouteMatch](t, c.match)
 		if got := write(Compatible.GRPC(m)); got != c.compatible {
@@ -142,7 +150,8 @@ func TestPlainHostsAreOnDefaultPortsOnly(t *testing.T) {
 		port     int32
 		want     Construction
 	}{
-		{"HTTP", 80, Compatible}, {"HTTPS", 443, Compatible}, {"HTTP", 443, Standard}, {"HTTPS", 80, Standard}, {"HTTP", 8080, Standard}, {"HTTPS", 8443, Standard},
+		{"HTTP", 80, Compatible}, {"HTTPS", 443, Compatible}, {"HTTP", 443, Standard}, {"HTTPS", 80, Standard},
+		{"HTTP", 8080, Standard}, {"HTTPS", 8443, Standard},
 	} {
 		if got := PlainHosts.At(c.protocol, c.port); got != c.want {
 			t.Errorf("%s %d: %s", c.protocol, c.port, got)
@@ -183,9 +192,11 @@ func TestTransformsOfPathsAnswerAsTheGatewayAPIDefines(t *testing.T) {
 			if construction == Compatible && c.compatible != "" {
 				want = c.compatible
 			}
-			d := traffic.Match([]stack.Rule{{Transforms: []stack.Transform{tr}}}, nil, traffic.Request{Method: http.MethodGet, Host: "h", Path: c.uri})
+			d := traffic.Match([]stack.Rule{{Transforms: []stack.Transform{tr}}}, nil, traffic.Request{Method: http.MethodGet,
+				Host: "h", Path: c.uri})
 			if _, got, err := d.Rewrite("h", c.uri); got != want || err != nil {
-				t.Errorf("%s, prefix %s, %s: %s becomes %s, want %s (%v)", construction, c.prefix, c.modifier, c.uri, got, want, err)
+				t.Errorf("%s, prefix %s, %s: %s becomes %s, want %s (%v)", construction, c.prefix, c.modifier, c.uri,
+					got, want, err)
 			}
 		}
 	}
@@ -203,11 +214,13 @@ func TestTransformsOfTheCompatibleConstructionAreThoseOfTheExistingController(t 
 	} {
 		m := read[gatewayv1.HTTPPathModifier](t, modifier)
 		got, err := Compatible.Path(&m, &gatewayv1.HTTPPathMatch{Value: &prefix})
-		if text := fmt.Sprintf("%s %s", got.Rewrites[0].Regex, got.Rewrites[0].Replace); err != nil || got.Type != "url-rewrite" || text != want {
+		if text := fmt.Sprintf("%s %s", got.Rewrites[0].Regex, got.Rewrites[0].Replace); err != nil ||
+			got.Type != "url-rewrite" || text != want {
 			t.Errorf("%s: %s, %v, want %s", modifier, text, err, want)
 		}
 	}
-	if got := Compatible.Hostname("in.test"); got.Type != "host-header-rewrite" || got.Rewrites[0] != (stack.Rewrite{Regex: ".*", Replace: "in.test"}) {
+	if got := Compatible.Hostname("in.test"); got.Type != "host-header-rewrite" ||
+		got.Rewrites[0] != (stack.Rewrite{Regex: ".*", Replace: "in.test"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -216,11 +229,13 @@ func TestPathModifiersThatALoadBalancerWouldMisreadAreRefused(t *testing.T) {
 	t.Parallel()
 	exact := gatewayv1.PathMatchExact
 	value := "/a"
-	prefix, group := gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &value}, "/$1"
+	prefix, group := gatewayv1.HTTPPathModifier{Type: gatewayv1.PrefixMatchHTTPPathModifier, ReplacePrefixMatch: &value},
+		"/$1"
 	if _, err := Standard.Path(&prefix, &gatewayv1.HTTPPathMatch{Type: &exact, Value: &value}); err == nil {
 		t.Error("a prefix of an exact path is replaced")
 	}
-	for _, kind := range []gatewayv1.HTTPPathModifierType{gatewayv1.PrefixMatchHTTPPathModifier, gatewayv1.FullPathHTTPPathModifier} {
+	for _, kind := range []gatewayv1.HTTPPathModifierType{gatewayv1.PrefixMatchHTTPPathModifier,
+		gatewayv1.FullPathHTTPPathModifier} {
 		m := gatewayv1.HTTPPathModifier{Type: kind, ReplacePrefixMatch: &group, ReplaceFullPath: &group}
 		if _, err := Standard.Path(&m, nil); err == nil || !strings.Contains(err.Error(), "$1") {
 			t.Errorf("%s with a group: %v", kind, err)
@@ -234,12 +249,14 @@ func TestPathModifiersThatALoadBalancerWouldMisreadAreRefused(t *testing.T) {
 func TestRulesComeInTheOrderOfTheContractWhateverTheOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	at := func(name string, age time.Duration, listener, host, own, match string) Position {
-		p := Position{Listener: listener, Host: attachment.Hostname{Name: host, Own: own}, Created: time.Unix(1e9, 0).Add(-age), Kind: "HTTPRoute", Namespace: "ns", Name: name}
+		p := Position{Listener: listener, Host: attachment.Hostname{Name: host, Own: own}, Created: time.Unix(1e9, 0).Add(
+			-age), Kind: "HTTPRoute", Namespace: "ns", Name: name}
 		p.OfHTTP(read[gatewayv1.HTTPRouteMatch](t, match))
 		return p
 	}
 	grpc := func(name, match string) Position {
-		p := Position{Host: attachment.Hostname{Name: "a.com"}, Created: time.Unix(1e9, 0), Kind: "GRPCRoute", Namespace: "ns", Name: name}
+		p := Position{Host: attachment.Hostname{Name: "a.com"}, Created: time.Unix(1e9, 0), Kind: "GRPCRoute",
+			Namespace: "ns", Name: name}
 		p.OfGRPC(read[gatewayv1.GRPCRouteMatch](t, match))
 		return p
 	}
@@ -284,7 +301,8 @@ func TestRulesComeInTheOrderOfTheContractWhateverTheOrderOfArrival(t *testing.T)
 	own := at("own", 0, "", "a.com", "a.com", "{path: {value: /}}")
 	for _, p := range []Position{listener, own} {
 		if Compatible.Compare(p, general) < 0 || Standard.Compare(p, general) > 0 {
-			t.Errorf("%s against a longer path: compatible %d, standard %d", p.Name, Compatible.Compare(p, general), Standard.Compare(p, general))
+			t.Errorf("%s against a longer path: compatible %d, standard %d", p.Name, Compatible.Compare(p, general),
+				Standard.Compare(p, general))
 		}
 	}
 }
@@ -303,11 +321,16 @@ func TestRulesOfHTTPRoutesAndGRPCRoutesHaveOneOrder(t *testing.T) {
 		return p
 	}
 	for name, pair := range map[string][2]Position{
-		"a specific GRPCRoute and a catch-all HTTPRoute": {grpc("{method: {service: a.B, method: C}}"), http("{path: {value: /}}")},
-		"an exact HTTP path and a gRPC expression":       {http("{path: {type: Exact, value: /a}}"), grpc("{method: {type: RegularExpression, service: a.B, method: C}}")},
-		"HTTP with a method and gRPC with more headers":  {http("{path: {type: Exact, value: /aaa}, method: GET}"), grpc("{method: {service: aaaa}, headers: [{name: a, value: a}, {name: b, value: b}]}")},
-		"a full tie, by name":                            {grpc("{method: {service: aaaa}}"), http("{path: {type: Exact, value: /aaa}}")},
-		"a wildcard behind a name":                       {http("{path: {value: /}}"), grpc("{method: {service: a.B, method: C}}")},
+		"a specific GRPCRoute and a catch-all HTTPRoute": {grpc("{method: {service: a.B, method: C}}"),
+			http("{path: {value: /}}")},
+		"an exact HTTP path and a gRPC expression": {http("{path: {type: Exact, value: /a}}"),
+			grpc("{method: {type: RegularExpression, service: a.B, method: C}}")},
+		"HTTP with a method and gRPC with more headers": {http("{path: {type: Exact, value: /aaa}, method: GET}"),
+			grpc("{method: {service: aaaa}, headers: [{name: a, value: a}, {name: b, value: b}]}")},
+		"a full tie, by name": {grpc("{method: {service: aaaa}}"),
+			http("{path: {type: Exact, value: /aaa}}")},
+		"a wildcard behind a name": {http("{path: {value: /}}"),
+			grpc("{method: {service: a.B, method: C}}")},
 	} {
 		if strings.HasPrefix(name, "a wildcard") {
 			pair[0].Host.Name, pair[1].Host.Name = "a.com", "*.com"

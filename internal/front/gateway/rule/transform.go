@@ -17,7 +17,8 @@ const (
 )
 
 // Path is the transform of a path modifier behind a path match.
-func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) (t stack.Transform, err error) {
+func (c Construction) Path(modifier *gatewayv1.HTTPPathModifier, match *gatewayv1.HTTPPathMatch) (t stack.Transform,
+	err error) {
 	if modifier.Type == gatewayv1.FullPathHTTPPathModifier {
 		full := deref(modifier.ReplaceFullPath)
 		if err := c.checkReplacement(full); err != nil {

@@ -12,8 +12,8 @@ import (
 // Problem is why the API server refuses a value. Path leads to it, as in spec.actions[0].type.
 type Problem struct{ Path, Text, Remedy string }
 
-// Check returns what of a value, as JSON has it, a schema and its rules refuse. Fields that the schema does not have are not reported. Rules
-// about a value are left out while something in it is wrong.
+// Check returns what of a value, as JSON has it, a schema and its rules refuse. Fields that the schema does not have
+// are not reported. Rules about a value are left out while something in it is wrong.
 func (s *Schema) Check(value any) []Problem { return s.check("", withoutNulls(value)) }
 
 // withoutNulls is a value without fields that are null, which the API server takes for absent. Entries of lists stay.
@@ -100,7 +100,8 @@ func (s *Schema) checkString(v string, add func(remedy, format string, args ...a
 	if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)) {
 		add("write one of them", "%q is not one of %s", v, list(s.Enum))
 	}
-	if n := int64(utf8.RuneCountInString(v)); s.MinLength != nil && n < *s.MinLength || s.MaxLength != nil && n > *s.MaxLength {
+	if n := int64(utf8.RuneCountInString(v)); s.MinLength != nil && n < *s.MinLength || s.MaxLength != nil &&
+		n > *s.MaxLength {
 		add("write a value of another length", "it has %d characters, not %s", n, bounds(s.MinLength, s.MaxLength))
 	} else if s.Pattern != "" {
 		if p, err := regexp.Compile(s.Pattern); err == nil && !p.MatchString(v) {
@@ -111,7 +112,8 @@ func (s *Schema) checkString(v string, add func(remedy, format string, args ...a
 
 func (s *Schema) checkFields(path string, v map[string]any) (out []Problem) {
 	if s.MaxProperties != nil && int64(len(v)) > *s.MaxProperties {
-		out = append(out, Problem{path, fmt.Sprintf("it has %d entries, not %s", len(v), bounds(nil, s.MaxProperties)), "remove some"})
+		out = append(out, Problem{path, fmt.Sprintf("it has %d entries, not %s", len(v), bounds(nil, s.MaxProperties)),
+			"remove some"})
 	}
 	for _, name := range s.Required {
 		if _, ok := v[name]; !ok {

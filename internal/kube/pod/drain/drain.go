@@ -31,15 +31,16 @@ const (
 	applicationNotice = 15
 	// networkNotice is how long an NLB may take to send no further connections to a target that is deregistered.
 	networkNotice = 180
-	// instanceNotice is how long a load balancer and the nodes may take to send no further connections to a pod behind a node port: health
-	// checks of nodes notice that the last pod of a node ends, and kube-proxy notices each pod.
+	// instanceNotice is how long a load balancer and the nodes may take to send no further connections to a pod behind a
+	// node port: health checks of nodes notice that the last pod of a node ends, and kube-proxy notices each pod.
 	instanceNotice = 30
-	// requests is how long the last requests of an ALB are given where no deregistration delay is declared. AWS's default of 300 is a
-	// limit for what is declared nowhere, and requests seldom take as long.
+	// requests is how long the last requests of an ALB are given where no deregistration delay is declared. AWS's default
+	// of 300 is a limit for what is declared nowhere, and requests seldom take as long.
 	requests = 30
 	// Longest bounds what is computed: cluster autoscalers wait no longer for a pod.
 	Longest = 600
-	// defaultGrace is the grace period that Kubernetes gives to pods that declare none. It remains for the end of the containers.
+	// defaultGrace is the grace period that Kubernetes gives to pods that declare none. It remains for the end of the
+	// containers.
 	defaultGrace = 30
 )
 
@@ -95,14 +96,16 @@ type Missing struct {
 	Why []string
 }
 
-// Of computes what a pod lacks that needs to serve for so many seconds. The pod's own annotation takes precedence. Hooks of the pod stay as they are, and so does
-// a grace period that is not Kubernetes's default; a sleep does not take more than half of one that is too short.
+// Of computes what a pod lacks that needs to serve for so many seconds. The pod's own annotation takes precedence.
+// Hooks of the pod stay as they are, and so does a grace period that is not Kubernetes's default; a sleep does not take
+// more than half of one that is too short.
 func Of(pod *corev1.Pod, seconds int64) Missing {
 	var out Missing
 	if v, ok := pod.Annotations[SecondsAnnotation]; ok {
 		n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
 		if err != nil || n < 0 || n > 3600 {
-			out.Why = append(out.Why, fmt.Sprintf("annotation %s has no effect: %q is not a number of seconds from 0 to 3600", SecondsAnnotation, v))
+			out.Why = append(out.Why, fmt.Sprintf("annotation %s has no effect: %q is not a number of seconds from 0 to 3600",
+				SecondsAnnotation, v))
 		} else {
 			seconds = n
 		}
@@ -121,7 +124,8 @@ func Of(pod *corev1.Pod, seconds int64) Missing {
 	case grace == defaultGrace:
 		out.Grace = seconds + defaultGrace
 	case grace <= seconds:
-		out.Why = append(out.Why, fmt.Sprintf("terminationGracePeriodSeconds is %d, and load balancers may send requests for %d seconds after the pod is asked to end", grace, seconds))
+		out.Why = append(out.Why, fmt.Sprintf("terminationGracePeriodSeconds is %d, and load balancers may send requests "+
+			"for %d seconds after the pod is asked to end", grace, seconds))
 		if out.Sleep = grace / 2; out.Sleep == 0 {
 			out.Containers = nil
 		}
@@ -137,8 +141,9 @@ func Grace(pod *corev1.Pod) int64 {
 	return defaultGrace
 }
 
-// Abrupt reports whether a pod declares an end before its load balancers stop sending requests to it, and how: its grace period, or the sleep of a container, is
-// shorter than the given seconds. What a container without a sleep does when it is asked to stop is not known.
+// Abrupt reports whether a pod declares an end before its load balancers stop sending requests to it, and how: its
+// grace period, or the sleep of a container, is shorter than the given seconds. What a container without a sleep does
+// when it is asked to stop is not known.
 func Abrupt(pod *corev1.Pod, seconds int64) (how string, abrupt bool) {
 	if grace := Grace(pod); grace < seconds {
 		return fmt.Sprintf("terminationGracePeriodSeconds is %d", grace), true
@@ -152,10 +157,12 @@ func Abrupt(pod *corev1.Pod, seconds int64) (how string, abrupt bool) {
 	return "", false
 }
 
-// Served reports whether an API server of a version, such as v1.36.2, has the sleep action of hooks and does not only tolerate it.
+// Served reports whether an API server of a version, such as v1.36.2, has the sleep action of hooks and does not only
+// tolerate it.
 func Served(major, minor string) bool {
 	number := func(s string) int {
-		n, _ := strconv.Atoi(strings.TrimFunc(s, func(r rune) bool { return r < '0' || r > '9' })) // managed control planes append a "+"
+		// managed control planes append a "+"
+		n, _ := strconv.Atoi(strings.TrimFunc(s, func(r rune) bool { return r < '0' || r > '9' }))
 		return n
 	}
 	return number(major) > 1 || number(major) == 1 && number(minor) >= 30

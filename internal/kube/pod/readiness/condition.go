@@ -1,5 +1,5 @@
-// Package readiness holds the logic of readiness gates of pods: the gate of a binding, the condition by the health of targets, its patch,
-// and the schedule of health checks of AWS's state. It watches and writes nothing.
+// Package readiness holds the logic of readiness gates of pods: the gate of a binding, the condition by the health of
+// targets, its patch, and the schedule of health checks of AWS's state. It watches and writes nothing.
 package readiness
 
 import (
@@ -33,7 +33,8 @@ func Gate(binding string) corev1.PodConditionType {
 func Bindings(pod *corev1.Pod) []string {
 	var out []string
 	for _, g := range pod.Spec.ReadinessGates {
-		if name, ok := strings.CutPrefix(string(g.ConditionType), string(v1beta1.PodConditionPrefix)); ok && name != "" && !slices.Contains(out, name) {
+		if name, ok := strings.CutPrefix(string(g.ConditionType), string(v1beta1.PodConditionPrefix)); ok && name != "" &&
+			!slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
@@ -44,13 +45,14 @@ func Bindings(pod *corev1.Pod) []string {
 type Health struct{ State, Reason, Description string }
 
 // Registering is the health of a target that was registered just now.
-var Registering = Health{State: "initial", Reason: "Elb.RegistrationInProgress", Description: "Target registration is in progress"}
+var Registering = Health{State: "initial", Reason: "Elb.RegistrationInProgress",
+	Description: "Target registration is in progress"}
 
 // Healthy is the state of a target that gets requests.
 const Healthy = "healthy"
 
-// Condition is the condition by the health of a pod's targets, of which there is one for each registered port: True if all are healthy,
-// False with the reason and description of the first one that is known not to be, else Unknown.
+// Condition is the condition by the health of a pod's targets, of which there is one for each registered port: True if
+// all are healthy, False with the reason and description of the first one that is known not to be, else Unknown.
 func Condition(gate corev1.PodConditionType, targets ...Health) corev1.PodCondition {
 	c := corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown}
 	for i, h := range targets {
@@ -93,7 +95,9 @@ func Waits(pod *corev1.Pod, gate corev1.PodConditionType) bool {
 
 // Has reports whether a pod has the gate.
 func Has(pod *corev1.Pod, gate corev1.PodConditionType) bool {
-	return slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return g.ConditionType == gate })
+	return slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool {
+		return g.ConditionType == gate
+	})
 }
 
 // Step is the transition of a condition.
@@ -101,14 +105,16 @@ type Step struct {
 	Condition corev1.PodCondition
 	// Write is false if the pod has the condition already.
 	Write bool
-	// Waited is how long the condition was not True before it became True; 0 if it did not become True, or if that is not known.
+	// Waited is how long the condition was not True before it became True; 0 if it did not become True, or if that is not
+	// known.
 	Waited time.Duration
 }
 
-// Next compares a condition with the one that is there (the zero value: none). Its transition time is that of the last change
-// of status.
+// Next compares a condition with the one that is there (the zero value: none). Its transition time is that of the last
+// change of status.
 func Next(is, want corev1.PodCondition, now metav1.Time) Step {
-	s := Step{Condition: want, Write: is.Type == "" || is.Status != want.Status || is.Reason != want.Reason || is.Message != want.Message}
+	s := Step{Condition: want, Write: is.Type == "" || is.Status != want.Status || is.Reason != want.Reason ||
+		is.Message != want.Message}
 	s.Condition.LastTransitionTime = is.LastTransitionTime
 	if is.Type == "" || is.Status != want.Status {
 		s.Condition.LastTransitionTime = now
@@ -119,8 +125,8 @@ func Next(is, want corev1.PodCondition, now metav1.Time) Step {
 	return s
 }
 
-// Patch is the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The API server
-// refuses it (409) if the pod has been replaced by another one of its name.
+// Patch is the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The API
+// server refuses it (409) if the pod has been replaced by another one of its name.
 func Patch(uid types.UID, c corev1.PodCondition) ([]byte, error) {
 	type condition struct { // with empty fields, which remove former values
 		Type               corev1.PodConditionType `json:"type"`

@@ -24,19 +24,26 @@ func TestTheConditionIsTheHealthThatAWSReportsOfTheTargets(t *testing.T) {
 		targets []Health
 		want    corev1.PodCondition
 	}{
-		"healthy":                     {[]Health{{State: Healthy}}, corev1.PodCondition{Status: "True"}},
-		"healthy, and AWS says more":  {[]Health{{Healthy, "R", "d"}}, corev1.PodCondition{Status: "True", Reason: "R", Message: "d"}},
-		"registered just now":         {[]Health{Registering}, corev1.PodCondition{Status: "False", Reason: "Elb.RegistrationInProgress", Message: "Target registration is in progress"}},
-		"checked for the first time":  {[]Health{checking}, corev1.PodCondition{Status: "False", Reason: "Elb.InitialHealthChecking", Message: "Initial health checks in progress"}},
-		"unhealthy":                   {[]Health{{"unhealthy", "Target.Timeout", "Request timed out"}}, corev1.PodCondition{Status: "False", Reason: "Target.Timeout", Message: "Request timed out"}},
-		"of a group that nobody uses": {[]Health{{"unused", "Target.NotInUse", "not configured"}}, corev1.PodCondition{Status: "False", Reason: "Target.NotInUse", Message: "not configured"}},
-		"not checked":                 {[]Health{{"unavailable", "Target.HealthCheckDisabled", "off"}}, corev1.PodCondition{Status: "False", Reason: "Target.HealthCheckDisabled", Message: "off"}},
-		"unknown":                     {[]Health{{}}, corev1.PodCondition{Status: "Unknown"}},
-		"no targets":                  {nil, corev1.PodCondition{Status: "Unknown"}},
-		"two ports, both healthy":     {[]Health{{State: Healthy}, {State: Healthy}}, corev1.PodCondition{Status: "True"}},
-		"two ports, one is checked":   {[]Health{{State: Healthy}, checking}, corev1.PodCondition{Status: "False", Reason: "Elb.InitialHealthChecking", Message: "Initial health checks in progress"}},
-		"two ports, one unknown":      {[]Health{{State: Healthy}, {}}, corev1.PodCondition{Status: "Unknown"}},
-		"two ports, the other":        {[]Health{{}, {State: Healthy}}, corev1.PodCondition{Status: "Unknown"}},
+		"healthy": {[]Health{{State: Healthy}}, corev1.PodCondition{Status: "True"}},
+		"healthy, and AWS says more": {[]Health{{Healthy, "R", "d"}}, corev1.PodCondition{Status: "True", Reason: "R",
+			Message: "d"}},
+		"registered just now": {[]Health{Registering}, corev1.PodCondition{
+			Status: "False", Reason: "Elb.RegistrationInProgress", Message: "Target registration is in progress"}},
+		"checked for the first time": {[]Health{checking}, corev1.PodCondition{
+			Status: "False", Reason: "Elb.InitialHealthChecking", Message: "Initial health checks in progress"}},
+		"unhealthy": {[]Health{{"unhealthy", "Target.Timeout", "Request timed out"}}, corev1.PodCondition{
+			Status: "False", Reason: "Target.Timeout", Message: "Request timed out"}},
+		"of a group that nobody uses": {[]Health{{"unused", "Target.NotInUse", "not configured"}}, corev1.PodCondition{
+			Status: "False", Reason: "Target.NotInUse", Message: "not configured"}},
+		"not checked": {[]Health{{"unavailable", "Target.HealthCheckDisabled", "off"}}, corev1.PodCondition{
+			Status: "False", Reason: "Target.HealthCheckDisabled", Message: "off"}},
+		"unknown":                 {[]Health{{}}, corev1.PodCondition{Status: "Unknown"}},
+		"no targets":              {nil, corev1.PodCondition{Status: "Unknown"}},
+		"two ports, both healthy": {[]Health{{State: Healthy}, {State: Healthy}}, corev1.PodCondition{Status: "True"}},
+		"two ports, one is checked": {[]Health{{State: Healthy}, checking}, corev1.PodCondition{
+			Status: "False", Reason: "Elb.InitialHealthChecking", Message: "Initial health checks in progress"}},
+		"two ports, one unknown": {[]Health{{State: Healthy}, {}}, corev1.PodCondition{Status: "Unknown"}},
+		"two ports, the other":   {[]Health{{}, {State: Healthy}}, corev1.PodCondition{Status: "Unknown"}},
 	} {
 		tc.want.Type = gate
 		if diff := cmp.Diff(tc.want, Condition(gate, tc.targets...)); diff != "" {
@@ -92,7 +99,8 @@ func TestAPatchNamesThePodAndOneCondition(t *testing.T) {
 func TestOnlyTheConditionOfTheBindingCounts(t *testing.T) {
 	t.Parallel()
 	pod := &corev1.Pod{Spec: corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{
-		{ConditionType: "example.com/other"}, {ConditionType: gate}, {ConditionType: "target-health.elbv2.k8s.aws/api"}, {ConditionType: gate},
+		{ConditionType: "example.com/other"}, {ConditionType: gate}, {ConditionType: "target-health.elbv2.k8s.aws/api"},
+		{ConditionType: gate},
 		{ConditionType: "target-health.alb.ingress.k8s.aws/web_web_80"},
 	}}}
 	if got := Bindings(pod); !slices.Equal(got, []string{"web", "api"}) {
@@ -106,7 +114,8 @@ func TestOnlyTheConditionOfTheBindingCounts(t *testing.T) {
 		{nil, gate, true},
 		{nil, "target-health.elbv2.k8s.aws/none", false}, // it has no such gate
 		{[]corev1.PodCondition{{Type: "target-health.elbv2.k8s.aws/api", Status: "True"}}, gate, true},
-		{[]corev1.PodCondition{{Type: gate, Status: "True"}, {Type: "target-health.elbv2.k8s.aws/api", Status: "False"}}, gate, false},
+		{[]corev1.PodCondition{{Type: gate, Status: "True"}, {Type: "target-health.elbv2.k8s.aws/api", Status: "False"}},
+			gate, false},
 		{[]corev1.PodCondition{{Type: gate, Status: "Unknown"}}, gate, true},
 		{[]corev1.PodCondition{{Type: gate, Status: "False"}}, gate, true},
 	} {

@@ -16,9 +16,9 @@ const (
 	stuckFactor = 4
 )
 
-// Schedule is the schedule of looks at the health of one target group. The pause is half the time that the last pod has waited, so that a
-// healthy target is noticed after at most 1.5 times the time that it took, with about ten calls in a minute. It is limited to a longest
-// pause, and after ten minutes to four times that. The zero value is not due.
+// Schedule is the schedule of looks at the health of one target group. The pause is half the time that the last pod has
+// waited, so that a healthy target is noticed after at most 1.5 times the time that it took, with about ten calls in a
+// minute. It is limited to a longest pause, and after ten minutes to four times that. The zero value is not due.
 type Schedule struct {
 	since, last, due time.Time
 	busy             bool // more was registered before the look that was due
@@ -44,8 +44,8 @@ func (s *Schedule) Find(now time.Time) {
 	}
 }
 
-// Looked records a look, failed ones included, and schedules the next one. longest is the longest pause while targets may still become
-// healthy.
+// Looked records a look, failed ones included, and schedules the next one. longest is the longest pause while targets
+// may still become healthy.
 func (s *Schedule) Looked(now time.Time, longest time.Duration) {
 	waited := now.Sub(s.since)
 	floor := FirstPause

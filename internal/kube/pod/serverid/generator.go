@@ -15,7 +15,8 @@ const (
 	Workers = 1 << workerBits
 )
 
-// NextWorker is the worker that the next process takes after one that has taken w. As existing installations count, it is never the last number.
+// NextWorker is the worker that the next process takes after one that has taken w. As existing installations count, it
+// is never the last number.
 func NextWorker(w uint32) uint32 { return (w + 1) % (Workers - 1) }
 
 // Generator makes ids that no other id of its worker equals. It is safe for concurrent use.
@@ -28,13 +29,14 @@ type Generator struct {
 	number int   // of the last id
 }
 
-// NewGenerator makes a generator of a worker, a number below Workers that no other process uses at the same time. random returns a number from 0 to n-1.
+// NewGenerator makes a generator of a worker, a number below Workers that no other process uses at the same time.
+// random returns a number from 0 to n-1.
 func NewGenerator(worker uint32, random func(n int) int) *Generator {
 	return &Generator{worker: worker % Workers, random: random}
 }
 
-// Next makes an id. Where the clock has gone back, or a millisecond has no numbers left, the id has a time that is ahead of the clock: it only has to differ, and no
-// pod is refused and none waits for a clock.
+// Next makes an id. Where the clock has gone back, or a millisecond has no numbers left, the id has a time that is
+// ahead of the clock: it only has to differ, and no pod is refused and none waits for a clock.
 func (g *Generator) Next(now time.Time) ID {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package serverid makes the server ids by which network load balancers find the target of a QUIC connection, and reads them from pods.
-// It does not write pods and does not know where the worker number of a process comes from.
+// Package serverid makes the server ids by which network load balancers find the target of a QUIC connection, and reads
+// them from pods. It does not write pods and does not know where the worker number of a process comes from.
 package serverid
 
 import (
@@ -40,7 +40,8 @@ func parse(value string) (id ID, ok bool) {
 	return ID(b), true
 }
 
-// Containers are the names of the containers that serve QUIC, as the annotation of a pod has them; ok is false if it has none.
+// Containers are the names of the containers that serve QUIC, as the annotation of a pod has them; ok is false if it
+// has none.
 func Containers(pod *corev1.Pod) (names []string, ok bool) {
 	v, ok := pod.Annotations[Annotation]
 	if !ok {
@@ -54,8 +55,9 @@ func Containers(pod *corev1.Pod) (names []string, ok bool) {
 	return names, true
 }
 
-// OfPort is the id of the container of a pod that listens on a port, as AWS takes it; empty if there is none. A container that declares the port comes first,
-// then those that the annotation names, then the others, as users may set the variable themselves. variable is the name of the environment variable.
+// OfPort is the id of the container of a pod that listens on a port, as AWS takes it; empty if there is none. A
+// container that declares the port comes first, then those that the annotation names, then the others, as users may set
+// the variable themselves. variable is the name of the environment variable.
 func OfPort(pod *corev1.Pod, variable string, port int32) string {
 	named, ok := Containers(pod)
 	if !ok {
@@ -75,7 +77,9 @@ func OfPort(pod *corev1.Pod, variable string, port int32) string {
 		if !ok {
 			continue
 		}
-		x := candidate{id.String(), slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port }), slices.Contains(named, c.Name)}
+		x := candidate{id.String(), slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool {
+			return p.ContainerPort == port
+		}), slices.Contains(named, c.Name)}
 		if first == nil || x.declares && !first.declares || x.declares == first.declares && x.named && !first.named {
 			first = &x
 		}
@@ -105,6 +109,7 @@ func serving(pod *corev1.Pod) func(yield func(*corev1.Container) bool) {
 
 // compose is the layout of an id: milliseconds since epoch, the worker, a number within the millisecond.
 func compose(millisecond int64, worker uint32, number uint8) (id ID) {
-	binary.BigEndian.PutUint64(id[:], uint64(millisecond-epoch)<<(workerBits+numberBits)|uint64(worker)<<numberBits|uint64(number))
+	binary.BigEndian.PutUint64(id[:], uint64(millisecond-epoch)<<(workerBits+numberBits)|uint64(worker)<<numberBits|uint64(
+		number))
 	return id
 }

@@ -79,7 +79,8 @@ func TestTheNextWorkerIsCountedAsByExistingInstallations(t *testing.T) {
 
 func TestTheIDOfAPortIsThatOfItsContainer(t *testing.T) {
 	t.Parallel()
-	a, b := NewGenerator(1, constant(1)).Next(time.UnixMilli(1767225600000)), NewGenerator(2, constant(2)).Next(time.UnixMilli(1767225600000))
+	a, b := NewGenerator(1, constant(1)).Next(time.UnixMilli(1767225600000)), NewGenerator(2, constant(2)).Next(
+		time.UnixMilli(1767225600000))
 	container := func(name, value string, ports ...int32) corev1.Container {
 		c := corev1.Container{Name: name}
 		if value != "" {
@@ -98,16 +99,20 @@ func TestTheIDOfAPortIsThatOfItsContainer(t *testing.T) {
 		init       []corev1.Container
 		want       string
 	}{
-		"of the one container":                {"a", []corev1.Container{container("a", a.Value())}, nil, a.String()},
-		"of the container with the port":      {"a,b", []corev1.Container{container("a", a.Value(), 80), container("b", b.Value(), 8443)}, nil, b.String()},
-		"of the first that is named":          {"b", []corev1.Container{container("a", a.Value()), container("b", b.Value())}, nil, b.String()},
+		"of the one container": {"a", []corev1.Container{container("a", a.Value())}, nil, a.String()},
+		"of the container with the port": {"a,b", []corev1.Container{container("a", a.Value(), 80),
+			container("b", b.Value(), 8443)}, nil, b.String()},
+		"of the first that is named": {"b", []corev1.Container{container("a", a.Value()), container("b", b.Value())},
+			nil, b.String()},
 		"of one that users set by themselves": {"c", []corev1.Container{container("a", a.Value())}, nil, a.String()},
-		"of a sidecar":                        {"side", []corev1.Container{container("a", "")}, []corev1.Container{sidecar}, b.String()},
-		"not of a container that ends first":  {"side", []corev1.Container{container("a", "")}, []corev1.Container{container("side", b.Value())}, ""},
-		"not without variable":                {"a", []corev1.Container{container("a", "")}, nil, ""},
-		"not of another length":               {"a", []corev1.Container{container("a", "AAAA")}, nil, ""},
-		"not of what is no base64":            {"a", []corev1.Container{container("a", "0x2c1873c000000289")}, nil, ""},
-		"not without annotation":              {"", []corev1.Container{container("a", a.Value())}, nil, ""},
+		"of a sidecar": {"side", []corev1.Container{container("a", "")}, []corev1.Container{sidecar},
+			b.String()},
+		"not of a container that ends first": {"side", []corev1.Container{container("a", "")}, []corev1.Container{
+			container("side", b.Value())}, ""},
+		"not without variable":     {"a", []corev1.Container{container("a", "")}, nil, ""},
+		"not of another length":    {"a", []corev1.Container{container("a", "AAAA")}, nil, ""},
+		"not of what is no base64": {"a", []corev1.Container{container("a", "0x2c1873c000000289")}, nil, ""},
+		"not without annotation":   {"", []corev1.Container{container("a", a.Value())}, nil, ""},
 	} {
 		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: tc.containers, InitContainers: tc.init}}
 		if tc.annotation != "" {
@@ -117,7 +122,9 @@ func TestTheIDOfAPortIsThatOfItsContainer(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
-	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Env: []corev1.EnvVar{{Name: DefaultVariable, ValueFrom: &corev1.EnvVarSource{}}}}}}}
+	pod := &corev1.Pod{
+		Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "a", Env: []corev1.EnvVar{{Name: DefaultVariable, ValueFrom: &corev1.EnvVarSource{}}}}}}}
 	pod.Annotations = map[string]string{Annotation: " a , "}
 	if got := OfPort(pod, DefaultVariable, 1); got != "" {
 		t.Errorf("of a variable whose value is elsewhere: %q", got)

@@ -31,7 +31,8 @@ type Result struct {
 // PortOf is the number of the port of a Service that is written by number or name.
 type PortOf func(namespace, service, written string) string
 
-// Compare compares a load balancer with the one that is to take its place. Names and the tags of controllers are not compared.
+// Compare compares a load balancer with the one that is to take its place. Names and the tags of controllers are not
+// compared.
 func Compare(before, after *stack.Stack, portOf PortOf) Result {
 	a, b := side{before, portOf, map[string]bool{}}, side{after, portOf, map[string]bool{}}
 	out := Result{Differences: []Difference{}}
@@ -40,7 +41,8 @@ func Compare(before, after *stack.Stack, portOf PortOf) Result {
 		x, inA := a.listener(port)
 		y, inB := b.listener(port)
 		if !inA || !inB {
-			answers = append(answers, Difference{What: fmt.Sprintf("listener %d", port), Before: present(inA), After: present(inB)})
+			answers = append(answers, Difference{What: fmt.Sprintf("listener %d", port), Before: present(inA),
+				After: present(inB)})
 			continue
 		}
 		n, d := requests(a, b, x, y)
@@ -78,7 +80,9 @@ type side struct {
 }
 
 func (s side) listener(port int32) (stack.Listener, bool) {
-	i := slices.IndexFunc(s.Listeners, func(l stack.Listener) bool { return l.Port == port && l.LoadBalancer.ID == stack.LoadBalancerIdentity })
+	i := slices.IndexFunc(s.Listeners, func(l stack.Listener) bool {
+		return l.Port == port && l.LoadBalancer.ID == stack.LoadBalancerIdentity
+	})
 	if i < 0 {
 		return stack.Listener{}, false
 	}
@@ -129,9 +133,11 @@ func (s side) answer(d traffic.Decision, r *traffic.Request) string {
 			parts = append(parts, text)
 		case stack.ActionAuthenticateOIDC:
 			o := a.OIDC
-			parts = append(parts, fmt.Sprintf("login at %s %s %s %s with %s %v, then", o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint, o.SecretName, o.Session))
+			parts = append(parts, fmt.Sprintf("login at %s %s %s %s with %s %v, then", o.Issuer, o.AuthorizationEndpoint,
+				o.TokenEndpoint, o.UserInfoEndpoint, o.SecretName, o.Session))
 		case stack.ActionAuthenticateCognito:
-			parts = append(parts, fmt.Sprintf("login at %s %s %s %v, then", a.Cognito.UserPoolARN, a.Cognito.UserPoolClientID, a.Cognito.UserPoolDomain, a.Cognito.Session))
+			parts = append(parts, fmt.Sprintf("login at %s %s %s %v, then", a.Cognito.UserPoolARN, a.Cognito.UserPoolClientID,
+				a.Cognito.UserPoolDomain, a.Cognito.Session))
 		case stack.ActionValidateJWT:
 			parts = append(parts, fmt.Sprintf("token of %s %s %v, then", a.JWT.Issuer, a.JWT.JWKSEndpoint, a.JWT.Claims))
 		}
@@ -173,7 +179,8 @@ func (s side) forward(f *stack.Forward) string {
 		case shares[name] == total:
 			out = append(out, name)
 		case shares[name] > 0:
-			out = append(out, fmt.Sprintf("%s (%d of %d)", name, shares[name]/gcd(total, shares[name]), total/gcd(total, shares[name])))
+			out = append(out, fmt.Sprintf("%s (%d of %d)", name, shares[name]/gcd(total, shares[name]),
+				total/gcd(total, shares[name])))
 		}
 	}
 	text := strings.Join(out, ", ")

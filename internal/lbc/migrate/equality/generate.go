@@ -18,7 +18,8 @@ var elsewhere = netip.AddrFrom4([4]byte{192, 0, 2, 77})
 // maxRequests bounds the requests for one listener. Beyond, hosts and paths are combined only as rules do.
 const maxRequests = 20000
 
-// Requests makes requests for a listener: each path, and paths beside it, at each host, and those with what other conditions ask for.
+// Requests makes requests for a listener: each path, and paths beside it, at each host, and those with what other
+// conditions ask for.
 func Requests(l stack.Listener, rules []stack.Rule) (out []traffic.Request) {
 	base := traffic.Request{Scheme: strings.ToLower(l.Protocol), Port: l.Port, Method: "GET", SourceIP: elsewhere}
 	hosts, paths := []string{"nobody.invalid"}, []string{"/", "/nothing-has-this-path"}
@@ -142,7 +143,8 @@ func special(base traffic.Request, r stack.Rule) []traffic.Request {
 		case stack.SourceIP:
 			for _, v := range c.Values {
 				if p, err := netip.ParsePrefix(v); err == nil { // a wider range has another first or last address
-					set = append(set, func(q *traffic.Request) { q.SourceIP = p.Masked().Addr() }, func(q *traffic.Request) { q.SourceIP = last(p) })
+					set = append(set, func(q *traffic.Request) { q.SourceIP = p.Masked().Addr() },
+						func(q *traffic.Request) { q.SourceIP = last(p) })
 				}
 			}
 		case stack.HostHeader, stack.PathPattern:
@@ -221,7 +223,8 @@ func write(b *strings.Builder, re *syntax.Regexp) bool {
 		}
 	case syntax.OpAlternate:
 		return write(b, re.Sub[0])
-	case syntax.OpStar, syntax.OpQuest, syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+	case syntax.OpStar, syntax.OpQuest, syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText,
+		syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
 	case syntax.OpNoMatch:
 		return false
 	}

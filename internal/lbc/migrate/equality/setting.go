@@ -58,7 +58,8 @@ func (s side) settings() map[string]string {
 		for _, m := range lb.Subnets {
 			subnets = append(subnets, m.Subnet)
 			if m.Fixed() {
-				addresses = append(addresses, strings.Join(strings.Fields(m.AllocationID+" "+m.PrivateIPv4+" "+m.IPv6), " ")+" in "+m.Subnet)
+				addresses = append(addresses, strings.Join(strings.Fields(m.AllocationID+" "+m.PrivateIPv4+" "+m.IPv6), " ")+
+					" in "+m.Subnet)
 			}
 		}
 		slices.Sort(subnets)
@@ -146,9 +147,12 @@ func (s side) targetGroups(out map[string]string) {
 			continue
 		}
 		d := map[string]string{
-			"type": g.TargetType, "protocol": g.Protocol + " " + g.ProtocolVersion, "control port": fmt.Sprint(g.ControlPort), "address type": g.IPAddressType,
-			"check": fmt.Sprintf("%s port %s path %s codes %s every %d s timeout %d s thresholds %d %d", g.HealthCheck.Protocol, g.HealthCheck.Port, g.HealthCheck.Path, g.HealthCheck.Matcher,
-				g.HealthCheck.IntervalSeconds, g.HealthCheck.TimeoutSeconds, g.HealthCheck.HealthyThreshold, g.HealthCheck.UnhealthyThreshold),
+			"type": g.TargetType, "protocol": g.Protocol + " " + g.ProtocolVersion, "control port": fmt.Sprint(g.ControlPort),
+			"address type": g.IPAddressType,
+			"check": fmt.Sprintf("%s port %s path %s codes %s every %d s timeout %d s thresholds %d %d", g.HealthCheck.Protocol,
+				g.HealthCheck.Port, g.HealthCheck.Path, g.HealthCheck.Matcher,
+				g.HealthCheck.IntervalSeconds, g.HealthCheck.TimeoutSeconds, g.HealthCheck.HealthyThreshold,
+				g.HealthCheck.UnhealthyThreshold),
 		}
 		add(d, "attribute", g.Attributes)
 		add(d, "tag", userTags(g.Tags))

@@ -35,8 +35,9 @@ const (
 	Same       Fate = "same"       // this controller reads it alike
 	Translated Fate = "translated" // Treatment.Text says into what
 	Equivalent Fate = "equivalent" // it is not needed; Treatment.Text says why
-	Unread     Fate = "unread"     // the former controller ignored it, and this one would obey it: it is left out, and reported
-	Cannot     Fate = "cannot"     // Treatment.Text and Treatment.Remedy say why not, and what to do instead
+	// the former controller ignored it, and this one would obey it: it is left out, and reported
+	Unread Fate = "unread"
+	Cannot Fate = "cannot" // Treatment.Text and Treatment.Remedy say why not, and what to do instead
 )
 
 // Treatment is the fate of an annotation in one case.

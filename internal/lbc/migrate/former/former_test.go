@@ -7,12 +7,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// documented are the annotations that the cloud provider's controller documents for Services, without service.beta.kubernetes.io/aws-load-balancer-.
+// documented are the annotations that the cloud provider's controller documents for Services, without
+// service.beta.kubernetes.io/aws-load-balancer-.
 var documented = []string{
-	"type", "internal", "proxy-protocol", "access-log-emit-interval", "access-log-enabled", "access-log-s3-bucket-name", "access-log-s3-bucket-prefix", "connection-draining-enabled",
-	"connection-draining-timeout", "connection-idle-timeout", "cross-zone-load-balancing-enabled", "extra-security-groups", "security-groups", "ssl-cert", "ssl-ports",
-	"ssl-negotiation-policy", "backend-protocol", "additional-resource-tags", "healthcheck-healthy-threshold", "healthcheck-unhealthy-threshold", "healthcheck-timeout",
-	"healthcheck-interval", "healthcheck-port", "healthcheck-protocol", "healthcheck-path", "eip-allocations", "private-ipv4-addresses", "target-group-attributes", "subnets",
+	"type", "internal", "proxy-protocol", "access-log-emit-interval", "access-log-enabled", "access-log-s3-bucket-name",
+	"access-log-s3-bucket-prefix", "connection-draining-enabled",
+	"connection-draining-timeout", "connection-idle-timeout", "cross-zone-load-balancing-enabled", "extra-security-groups",
+	"security-groups", "ssl-cert", "ssl-ports",
+	"ssl-negotiation-policy", "backend-protocol", "additional-resource-tags", "healthcheck-healthy-threshold",
+	"healthcheck-unhealthy-threshold", "healthcheck-timeout",
+	"healthcheck-interval", "healthcheck-port", "healthcheck-protocol", "healthcheck-path", "eip-allocations",
+	"private-ipv4-addresses", "target-group-attributes", "subnets",
 	"target-node-labels",
 }
 

@@ -21,8 +21,8 @@ import (
 // albClass is the class of the ALB ingress controller v1, and the name of the IngressClass that the chart installs.
 const albClass = "alb"
 
-// Ingresses translates the Ingresses of the ALB ingress controller v1 in a view: those of its class, and those without a class, which it serves unless
-// its flag says otherwise. Each stays the same object, and keeps its load balancer.
+// Ingresses translates the Ingresses of the ALB ingress controller v1 in a view: those of its class, and those without
+// a class, which it serves unless its flag says otherwise. Each stays the same object, and keeps its load balancer.
 func Ingresses(v *objects.View, o Options) migrate.Result {
 	var out migrate.Result
 	rows := map[annotation.Key]IngressRow{}
@@ -66,13 +66,16 @@ func (r *revision) find(s migrate.Severity, field, text, remedy string) {
 
 func (r *revision) revise(v *objects.View, classed bool, o Options) {
 	r.to = &networkingv1.Ingress{
-		TypeMeta:   metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "Ingress"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: r.from.Namespace, Name: r.from.Name, Labels: maps.Clone(r.from.Labels), Annotations: map[string]string{}},
-		Spec:       *r.from.Spec.DeepCopy(),
+		TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "Ingress"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.from.Namespace, Name: r.from.Name, Labels: maps.Clone(r.from.Labels),
+			Annotations: map[string]string{}},
+		Spec: *r.from.Spec.DeepCopy(),
 	}
 	r.to.Spec.IngressClassName = ptr.To(cmp.Or(o.Ingress.IngressClass, albClass))
 	if !classed {
-		r.find(migrate.Warning, "spec.ingressClassName", "the Ingress names no class; the ALB ingress controller v1 serves it unless it runs with --ingress-class", "leave it out if another controller serves it")
+		r.find(migrate.Warning, "spec.ingressClassName",
+			"the Ingress names no class; the ALB ingress controller v1 serves it unless it runs with --ingress-class",
+			"leave it out if another controller serves it")
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.from.Annotations)) {
 		r.annotation(k, r.from.Annotations[k])
@@ -88,7 +91,8 @@ func (r *revision) revise(v *objects.View, classed bool, o Options) {
 	id := stack.ID{Namespace: r.from.Namespace, Name: r.from.Name}
 	r.result.Objects = append(r.result.Objects, r.to)
 	p := migrate.Pair{
-		After: stack.Key{Owner: stack.Ingress, ID: id}, From: "Ingress " + id.String() + " as it is", To: "the translated one", Members: []string{ingress.Object(r.from).String()},
+		After: stack.Key{Owner: stack.Ingress, ID: id}, From: "Ingress " + id.String() + " as it is",
+		To: "the translated one", Members: []string{ingress.Object(r.from).String()},
 		Alone: "this controller does not serve the Ingress without changes",
 	}
 	if now, ok, _ := ingress.GroupOf(v, o.Ingress, r.from); ok {
@@ -109,20 +113,26 @@ func (r *revision) annotation(k, value string) {
 	row, ok := r.rows[key(k)]
 	switch {
 	case !ok:
-		r.find(migrate.Warning, annotation.Key(k).Path(), "this controller does not read it; it is left out", "see the list of annotations for one of this meaning")
+		r.find(migrate.Warning, annotation.Key(k).Path(), "this controller does not read it; it is left out",
+			"see the list of annotations for one of this meaning")
 	case row.Fate == Unread:
-		r.find(migrate.Warning, annotation.Key(k).Path(), "the ALB ingress controller v1 does not read it, and this controller would; it is left out", "add it again once the Ingress is served as before")
+		r.find(migrate.Warning, annotation.Key(k).Path(),
+			"the ALB ingress controller v1 does not read it, and this controller would; it is left out",
+			"add it again once the Ingress is served as before")
 	default:
 		r.to.Annotations[k] = value
 	}
 }
 
-// paths have the type that takes them as the ALB ingress controller v1 does: as patterns of an ALB, whatever their type.
+// paths have the type that takes them as the ALB ingress controller v1 does: as patterns of an ALB, whatever their
+// type.
 func (r *revision) paths(rule int, paths []networkingv1.HTTPIngressPath) {
 	for i := range paths {
 		p := &paths[i]
 		if t := p.PathType; t != nil && *t != networkingv1.PathTypeImplementationSpecific {
-			r.find(migrate.Note, fmt.Sprintf("spec.rules[%d].http.paths[%d].pathType", rule, i), fmt.Sprintf("the ALB ingress controller v1 ignores path types and treats %q as a pattern; type %s would match other paths", p.Path, *t),
+			r.find(migrate.Note, fmt.Sprintf("spec.rules[%d].http.paths[%d].pathType", rule, i),
+				fmt.Sprintf("the ALB ingress controller v1 ignores path types and treats %q as a pattern; type %s would "+
+					"match other paths", p.Path, *t),
 				"write "+string(*t)+" again if that is meant")
 		}
 		p.PathType = ptr.To(networkingv1.PathTypeImplementationSpecific)

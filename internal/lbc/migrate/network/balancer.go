@@ -34,8 +34,8 @@ var quicOf = map[string]string{"QUIC": udp, "TCP_QUIC": tcpUDP}
 // deletionProtection is the attribute that keeps a load balancer from being deleted.
 const deletionProtection = "deletion_protection.enabled"
 
-// certificateOption is in the listeners that end TLS: the schema wants certificateRefs or options there, and certificates of ACM are neither. The controller
-// reads no options.
+// certificateOption is in the listeners that end TLS: the schema wants certificateRefs or options there, and
+// certificates of ACM are neither. The controller reads no options.
 const certificateOption, ofConfiguration = "gateway.k8s.aws/certificates", "LoadBalancerConfiguration"
 
 // balancer is the translation of one load balancer.
@@ -58,7 +58,8 @@ type port struct {
 	quic     bool
 }
 
-// transports are the protocols of the Gateway's listeners. The route is at the first: a port has one, and of two the controller would serve the older one.
+// transports are the protocols of the Gateway's listeners. The route is at the first: a port has one, and of two the
+// controller would serve the older one.
 func (p port) transports() []string {
 	if p.protocol == tcpUDP {
 		return []string{tcp, udp}
@@ -74,13 +75,15 @@ func (b *balancer) explicit() bool { return b.id.Namespace == "" }
 
 func (b *balancer) translate() {
 	first := b.members[0].service
-	b.namespace, b.gateway, b.configuration = first.Namespace, migrate.Name(first.Namespace, first.Name, "gateway"), migrate.Name(first.Namespace, first.Name, "lb-config")
+	b.namespace, b.gateway, b.configuration = first.Namespace, migrate.Name(first.Namespace, first.Name, "gateway"),
+		migrate.Name(first.Namespace, first.Name, "lb-config")
 	p := migrate.Pair{Before: stack.Key{Owner: stack.Service, ID: b.id}, From: "Service " + b.id.String()}
 	if b.explicit() {
 		b.gateway, b.configuration = migrate.Name("", b.id.Name, "grp-gw"), migrate.Name("", b.id.Name, "grp-lb")
 		p.From = "group " + b.id.Name
 	}
-	p.After, p.To = stack.Key{Owner: stack.GatewayNLB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}}, "Gateway "+b.namespace+"/"+b.gateway
+	p.After, p.To = stack.Key{Owner: stack.GatewayNLB, ID: stack.ID{Namespace: b.namespace, Name: b.gateway}}, "Gateway "+
+		b.namespace+"/"+b.gateway
 	for _, m := range b.members {
 		p.Members = append(p.Members, m.Object.String())
 	}
@@ -103,7 +106,8 @@ func (b *balancer) mergePorts() {
 	for _, m := range b.members {
 		for _, l := range m.Listeners {
 			if other := taken[l.Port]; other != nil {
-				b.find(migrate.Failed, m.Object, "spec.ports", fmt.Sprintf("port %d is also one of %s, which has the listener", l.Port, other.Object), "use another port")
+				b.find(migrate.Failed, m.Object, "spec.ports", fmt.Sprintf("port %d is also one of %s, which has the listener",
+					l.Port, other.Object), "use another port")
 				continue
 			}
 			taken[l.Port] = m
@@ -117,8 +121,8 @@ func (b *balancer) mergePorts() {
 	slices.SortFunc(b.ports, func(x, y port) int { return int(x.Port - y.Port) })
 }
 
-// merged is the value of a setting that members share: that of the first member that has one. A disagreement is reported: the controller may have another
-// member's value in effect.
+// merged is the value of a setting that members share: that of the first member that has one. A disagreement is
+// reported: the controller may have another member's value in effect.
 func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.Field[T]) (out intent.Field[T]) {
 	for _, m := range b.members {
 		f := get(&m.Settings)
@@ -126,7 +130,8 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 		case f.Set && !out.Set:
 			out = f
 		case f.Set && fmt.Sprint(out.Value) != fmt.Sprint(f.Value):
-			b.find(migrate.Warning, m.Object, f.Source.Place(), fmt.Sprintf("%s %v differs from %v of %s, which is used", what, f.Value, out.Value, out.Source.Object()),
+			b.find(migrate.Warning, m.Object, f.Source.Place(), fmt.Sprintf("%s %v differs from %v of %s, which is used", what,
+				f.Value, out.Value, out.Source.Object()),
 				"check which value is in effect, and have the Services of the group agree")
 		}
 	}
@@ -134,7 +139,8 @@ func merged[T any](b *balancer, what string, get func(*intent.Settings) intent.F
 }
 
 // mergedKeys is merged for each key of maps.
-func mergedKeys(b *balancer, what string, get func(*intent.Settings) map[string]intent.Field[string]) map[string]string {
+func mergedKeys(b *balancer, what string,
+	get func(*intent.Settings) map[string]intent.Field[string]) map[string]string {
 	out := map[string]string{}
 	for _, m := range b.members {
 		for k := range get(&m.Settings) {
@@ -164,16 +170,24 @@ func (b *balancer) addConfiguration() {
 		return pointer(merged(b, what, get))
 	}
 	s.Scheme = (*configv1.Scheme)(text("scheme", func(s *intent.Settings) intent.Field[string] { return s.Scheme }))
-	s.IPAddressType = (*configv1.IPAddressType)(text("IP address type", func(s *intent.Settings) intent.Field[string] { return s.IPAddressType }))
-	s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = text("use of inbound rules for PrivateLink", func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules })
+	s.IPAddressType = (*configv1.IPAddressType)(
+		text("IP address type", func(s *intent.Settings) intent.Field[string] { return s.IPAddressType }))
+	s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = text("use of inbound rules for PrivateLink",
+		func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules })
 	b.subnets(s)
-	s.SecurityGroups = merged(b, "security groups", func(s *intent.Settings) intent.Field[[]string] { return s.SecurityGroups }).Value
-	s.DisableSecurityGroup = pointer(merged(b, "absence of security groups", func(s *intent.Settings) intent.Field[bool] { return s.NoSecurityGroups }))
-	s.ManageBackendSecurityGroupRules = pointer(merged(b, "management of backend rules", func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend }))
+	s.SecurityGroups = merged(b, "security groups", func(s *intent.Settings) intent.Field[[]string] {
+		return s.SecurityGroups
+	}).Value
+	s.DisableSecurityGroup = pointer(merged(b, "absence of security groups", func(s *intent.Settings) intent.Field[bool] {
+		return s.NoSecurityGroups
+	}))
+	s.ManageBackendSecurityGroupRules = pointer(merged(b, "management of backend rules",
+		func(s *intent.Settings) intent.Field[bool] { return s.ManageBackend }))
 	if len(s.SecurityGroups) == 0 && !ptr.Deref(s.DisableSecurityGroup, false) {
 		b.ranges(s)
 	}
-	s.LoadBalancerAttributes = migrate.AttributesOf(mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
+	s.LoadBalancerAttributes = migrate.AttributesOf(
+		mergedKeys(b, "attribute", func(s *intent.Settings) map[string]intent.Field[string] { return s.Attributes }))
 	s.Tags = mergedKeys(b, "tag", func(s *intent.Settings) map[string]intent.Field[string] { return s.Tags })
 	if s.Tags[migrate.OriginTag] = b.members[0].origin; b.explicit() {
 		s.Tags[migrate.OriginTag] = "service-group/" + b.id.Name
@@ -189,28 +203,37 @@ func (b *balancer) addConfiguration() {
 	b.add(c)
 }
 
-// subnets sets the subnets, and for source NAT a prefix of each that AWS chooses: prefixes that the Service names are of its load balancer.
+// subnets sets the subnets, and for source NAT a prefix of each that AWS chooses: prefixes that the Service names are
+// of its load balancer.
 func (b *balancer) subnets(s *configv1.LoadBalancerConfigurationSpec) {
-	for _, id := range merged(b, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] { return s.Subnets }).Value.IDsOrNames {
+	for _, id := range merged(b, "subnets", func(s *intent.Settings) intent.Field[intent.SubnetSelector] {
+		return s.Subnets
+	}).Value.IDsOrNames {
 		s.LoadBalancerSubnets = append(s.LoadBalancerSubnets, configv1.SubnetConfiguration{Identifier: id})
 	}
 	nat := merged(b, "source NAT", func(s *intent.Settings) intent.Field[string] { return s.SourceNAT })
 	if nat.Value != "on" {
 		return
 	}
-	mappings := merged(b, "addresses", func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings }).Value
+	mappings := merged(b, "addresses", func(s *intent.Settings) intent.Field[[]stack.SubnetMapping] { return s.Mappings }).
+		Value
 	if slices.ContainsFunc(mappings, func(m stack.SubnetMapping) bool {
 		return m.SourceNATPrefix != "" && m.SourceNATPrefix != stack.AutoAssigned
 	}) {
-		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(), "a prefix belongs to one load balancer, and the Service's load balancer has it while both serve: AWS chooses other prefixes for the Gateway",
-			"name other prefixes of the subnets in spec.loadBalancerSubnets[].sourceNatIPv6Prefix of the LoadBalancerConfiguration, if targets know them")
+		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(),
+			"a prefix belongs to one load balancer, and the Service's load balancer has it while both serve: AWS chooses "+
+				"other prefixes for the Gateway",
+			"name other prefixes of the subnets in spec.loadBalancerSubnets[].sourceNatIPv6Prefix of the "+
+				"LoadBalancerConfiguration, if targets know them")
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
 		s.LoadBalancerSubnets = make([]configv1.SubnetConfiguration, len(mappings))
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
-		b.find(migrate.Failed, nat.Source.Object(), nat.Source.Path(), "a LoadBalancerConfiguration has source NAT by a prefix for each subnet, and the Service names no subnets",
-			"name the subnets in spec.loadBalancerSubnets of the LoadBalancerConfiguration, each with sourceNatIPv6Prefix: "+stack.AutoAssigned)
+		b.find(migrate.Failed, nat.Source.Object(), nat.Source.Path(),
+			"a LoadBalancerConfiguration has source NAT by a prefix for each subnet, and the Service names no subnets",
+			"name the subnets in spec.loadBalancerSubnets of the LoadBalancerConfiguration, each with sourceNatIPv6Prefix: "+
+				stack.AutoAssigned)
 	}
 	for i := range s.LoadBalancerSubnets {
 		s.LoadBalancerSubnets[i].SourceNatIPv6Prefix = ptr.To(stack.AutoAssigned)
@@ -228,8 +251,11 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 				s.SourceRanges = &[]string{}
 			}
 			s.SecurityGroupPrefixes = lists
-		} else if first := b.ports[0]; !slices.Equal(first.InboundCIDRs.Value, cidrs) || !slices.Equal(first.PrefixLists.Value, lists) || first.ICMP.Set != p.ICMP.Set {
-			b.find(migrate.Failed, p.of.Object, rangesAt(p), fmt.Sprintf("port %d admits other addresses than port %d of %s, but a Gateway admits the same addresses to all its ports; the output uses those of port %d", p.Port, first.Port, first.of.Object, first.Port),
+		} else if first := b.ports[0]; !slices.Equal(first.InboundCIDRs.Value, cidrs) ||
+			!slices.Equal(first.PrefixLists.Value, lists) || first.ICMP.Set != p.ICMP.Set {
+			b.find(migrate.Failed, p.of.Object, rangesAt(p),
+				fmt.Sprintf("port %d admits other addresses than port %d of %s, but a Gateway admits the same addresses to all "+
+					"its ports; the output uses those of port %d", p.Port, first.Port, first.of.Object, first.Port),
 				"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 		}
 	}
@@ -238,7 +264,8 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 	}
 	s.EnableICMP = ptr.To(true)
 	if len(s.SecurityGroupPrefixes) > 0 {
-		b.find(migrate.Failed, b.ports[0].of.Object, annotation.ServiceICMP.Path(), "a Gateway admits ICMP from source ranges only, and the Service also from its prefix lists",
+		b.find(migrate.Failed, b.ports[0].of.Object, annotation.ServiceICMP.Path(),
+			"a Gateway admits ICMP from source ranges only, and the Service also from its prefix lists",
 			"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 	}
 }
@@ -275,7 +302,8 @@ func (b *balancer) listenerConfiguration(p port) (l configv1.ListenerConfigurati
 	if p.quic {
 		l.QUICEnabled = ptr.To(true)
 	}
-	return l, l.SSLPolicy != nil || l.ALPNPolicy != nil || l.DefaultCertificate != nil || len(l.ListenerAttributes) > 0 || l.TargetGroupStickiness != nil || p.quic
+	return l, l.SSLPolicy != nil || l.ALPNPolicy != nil || l.DefaultCertificate != nil || len(l.ListenerAttributes) > 0 ||
+		l.TargetGroupStickiness != nil || p.quic
 }
 
 func (b *balancer) addGateway() {
@@ -292,20 +320,25 @@ func (b *balancer) addGateway() {
 	foreign := slices.ContainsFunc(b.members, func(m *member) bool { return m.service.Namespace != b.namespace })
 	for _, p := range b.ports {
 		for _, protocol := range p.transports() {
-			l := gatewayv1.Listener{Name: gatewayv1.SectionName(section(protocol, p.Port)), Port: p.Port, Protocol: gatewayv1.ProtocolType(protocol)}
+			l := gatewayv1.Listener{Name: gatewayv1.SectionName(section(protocol, p.Port)), Port: p.Port,
+				Protocol: gatewayv1.ProtocolType(protocol)}
 			if protocol == tls {
 				l.TLS = &gatewayv1.ListenerTLSConfig{
-					Mode: ptr.To(gatewayv1.TLSModeTerminate), Options: map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{certificateOption: ofConfiguration},
+					Mode: ptr.To(gatewayv1.TLSModeTerminate), Options: map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{
+						certificateOption: ofConfiguration},
 				}
 			}
 			if foreign {
-				l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: ptr.To(gatewayv1.NamespacesFromAll)}}
+				l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{
+					From: ptr.To(gatewayv1.NamespacesFromAll)}}
 			}
 			g.Spec.Listeners = append(g.Spec.Listeners, l)
 		}
 	}
 	if foreign {
-		b.find(migrate.Warning, b.members[0].Object, annotation.ServiceGroupName.Path(), "the Services of the group are in several namespaces, so the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
+		b.find(migrate.Warning, b.members[0].Object, annotation.ServiceGroupName.Path(),
+			"the Services of the group are in several namespaces, so the listeners of the Gateway admit routes of all "+
+				"namespaces (allowedRoutes.namespaces.from: All)",
 			"replace it by a selector of the namespaces of the group")
 	}
 	b.add(g)
@@ -317,7 +350,8 @@ func (b *balancer) annotationsOfGateway() map[string]string {
 		out[string(annotation.GatewayDryRun)] = "true"
 	}
 	for _, p := range []struct{ from, to annotation.Key }{
-		{annotation.ServiceDriftPolicy, annotation.GatewayDriftPolicy}, {annotation.ServiceReplacementPolicy, annotation.GatewayReplacementPolicy},
+		{annotation.ServiceDriftPolicy, annotation.GatewayDriftPolicy}, {annotation.ServiceReplacementPolicy,
+			annotation.GatewayReplacementPolicy},
 		{annotation.ServiceAllowDeletion, annotation.GatewayAllowDeletion},
 	} {
 		for _, m := range b.members {
@@ -332,8 +366,8 @@ func (b *balancer) annotationsOfGateway() map[string]string {
 	return out
 }
 
-// noteCutover reports how the Service gives up its load balancer once that of the Gateway has all clients. It then stays as the backend of the route:
-// nodes as targets need its node ports.
+// noteCutover reports how the Service gives up its load balancer once that of the Gateway has all clients. It then
+// stays as the backend of the route: nodes as targets need its node ports.
 func (b *balancer) noteCutover(m *member) {
 	kind := corev1.ServiceTypeClusterIP
 	if m.nodes {
@@ -344,26 +378,32 @@ func (b *balancer) noteCutover(m *member) {
 		spec["loadBalancerSourceRanges"] = nil // the API server admits them for type LoadBalancer only
 	}
 	patch := map[string]any{"spec": spec}
-	if _, typed := m.service.Annotations[string(annotation.ServiceType)]; typed { // which asks for a load balancer, whatever the type
+	// which asks for a load balancer, whatever the type
+	if _, typed := m.service.Annotations[string(annotation.ServiceType)]; typed {
 		patch["metadata"] = map[string]any{"annotations": map[string]any{string(annotation.ServiceType): nil}}
 	}
 	text, err := json.Marshal(patch)
 	if err != nil {
 		return // of strings only
 	}
-	remedy := fmt.Sprintf("when no client uses its address any more: kubectl patch service -n %s %s --type merge -p '%s'", m.service.Namespace, m.service.Name, text)
+	remedy := fmt.Sprintf("when no client uses its address any more: kubectl patch service -n %s %s --type merge -p '%s'",
+		m.service.Namespace, m.service.Name, text)
 	if m.Settings.Attributes[deletionProtection].Value == "true" {
 		remedy += "; before that, set " + deletionProtection + "=false on the Service, as its load balancer is protected"
 	}
-	b.find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service no longer requests one; the Service stays as the backend of the routes", remedy)
+	b.find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service "+
+		"no longer requests one; the Service stays as the backend of the routes", remedy)
 	if m.nodes && m.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		b.find(migrate.Warning, m.Object, "spec.externalTrafficPolicy", "nodes are checked on the health check node port, which the API server gives to Services of type LoadBalancer only: when the type is changed, the checks of the Gateway's target groups fail",
-			"before that, set healthCheckConfig of the TargetGroupConfiguration to protocol TCP and port traffic-port, on which nodes without a pod do not answer under policy Local; or use target type ip")
+		b.find(migrate.Warning, m.Object, "spec.externalTrafficPolicy",
+			"nodes are checked on the health check node port, which the API server gives to Services of type LoadBalancer "+
+				"only: when the type is changed, the checks of the Gateway's target groups fail",
+			"before that, set healthCheckConfig of the TargetGroupConfiguration to protocol TCP and port traffic-port, on "+
+				"which nodes without a pod do not answer under policy Local; or use target type ip")
 	}
 }
 
-// addRoute adds the route of a port. It is a TCPRoute also where the listener ends TLS: a TLSRoute wants hostnames, by which a network load balancer does
-// not select connections.
+// addRoute adds the route of a port. It is a TCPRoute also where the listener ends TLS: a TLSRoute wants hostnames, by
+// which a network load balancer does not select connections.
 func (b *balancer) addRoute(p port) {
 	protocol := p.transports()[0]
 	svc := p.of.service
@@ -372,7 +412,8 @@ func (b *balancer) addRoute(p port) {
 	if protocol == udp {
 		kind = "UDPRoute"
 	}
-	ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway), SectionName: ptr.To(gatewayv1.SectionName(section(protocol, p.Port)))}
+	ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(b.gateway),
+		SectionName: ptr.To(gatewayv1.SectionName(section(protocol, p.Port)))}
 	if svc.Namespace != b.namespace {
 		ref.Namespace = ptr.To(gatewayv1.Namespace(b.namespace))
 	}
@@ -385,10 +426,12 @@ func (b *balancer) addRoute(p port) {
 	meta := metav1.ObjectMeta{Namespace: svc.Namespace, Name: name}
 	common := gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{ref}}
 	if protocol == udp {
-		b.add(&gatewayv1.UDPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.UDPRouteSpec{CommonRouteSpec: common, Rules: []gatewayv1.UDPRouteRule{{BackendRefs: refs}}}})
+		b.add(&gatewayv1.UDPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.UDPRouteSpec{CommonRouteSpec: common,
+			Rules: []gatewayv1.UDPRouteRule{{BackendRefs: refs}}}})
 		return
 	}
-	b.add(&gatewayv1.TCPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common, Rules: []gatewayv1.TCPRouteRule{{BackendRefs: refs}}}})
+	b.add(&gatewayv1.TCPRoute{TypeMeta: typed, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common,
+		Rules: []gatewayv1.TCPRouteRule{{BackendRefs: refs}}}})
 }
 
 // backends are the backends of the listener of a port, whose target groups are noted for their configuration.
@@ -400,19 +443,24 @@ func (b *balancer) backends(p port, route configv1.RouteIdentifier) (out []gatew
 		for _, x := range a.Backends {
 			g := x.TargetGroup
 			if g == nil {
-				b.find(migrate.Failed, p.of.Object, x.Source.Place(), fmt.Sprintf("target group %s is attached to the Service's load balancer, and AWS admits one for each target group", x.TargetGroupARN),
-					"make another target group of the same targets, and name it in backendRefs of "+route.Kind+" "+route.Name+" with kind: TargetGroupName")
+				b.find(migrate.Failed, p.of.Object, x.Source.Place(),
+					fmt.Sprintf("target group %s is attached to the Service's load balancer, and AWS admits one for each target group",
+						x.TargetGroupARN),
+					"make another target group of the same targets, and name it in backendRefs of "+route.Kind+" "+route.Name+
+						" with kind: TargetGroupName")
 				continue
 			}
 			number, err := strconv.ParseInt(g.ServicePort, 10, 32)
 			if err != nil {
 				continue // Services have their ports by number
 			}
-			ref := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(g.ServiceName), Port: ptr.To(int32(number))}, Weight: x.Weight}
+			ref := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
+				Name: gatewayv1.ObjectName(g.ServiceName), Port: ptr.To(int32(number))}, Weight: x.Weight}
 			out = append(out, ref)
 			p.of.nodes = p.of.nodes || g.ServiceName == p.of.service.Name && g.TargetType == stack.TargetInstance
 			if !b.configurations.Note(g.ServiceNamespace, g.ServiceName, route, b.properties(p, g)) {
-				b.find(migrate.Failed, p.of.Object, x.Source.Place(), "the ports of Service "+g.ServiceName+" have different settings, and a route has one for all ports of a Service", "make a Service for each port")
+				b.find(migrate.Failed, p.of.Object, x.Source.Place(), "the ports of Service "+g.ServiceName+
+					" have different settings, and a route has one for all ports of a Service", "make a Service for each port")
 			}
 		}
 	}

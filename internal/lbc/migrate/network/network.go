@@ -31,8 +31,10 @@ const (
 	Controller = "gateway.k8s.aws/nlb"
 )
 
-// order of the kinds in the output. What a target group is made of comes before its route, which would have another one meanwhile if all is applied at once.
-var order = []string{"GatewayClass", "LoadBalancerConfiguration", "TargetGroupConfiguration", "Gateway", "TCPRoute", "UDPRoute"}
+// order of the kinds in the output. What a target group is made of comes before its route, which would have another one
+// meanwhile if all is applied at once.
+var order = []string{"GatewayClass", "LoadBalancerConfiguration", "TargetGroupConfiguration", "Gateway",
+	"TCPRoute", "UDPRoute"}
 
 // Options are what a translation depends on beside its objects.
 type Options struct {
@@ -78,7 +80,8 @@ func (t *translator) find(s migrate.Severity, object diag.Object, field, text, r
 }
 
 func (t *translator) skip(svc *corev1.Service, why string, invalid bool) {
-	t.result.Skipped = append(t.result.Skipped, migrate.Skipped{Object: owner.Object(svc).String(), Why: why, Invalid: invalid})
+	t.result.Skipped = append(t.result.Skipped, migrate.Skipped{Object: owner.Object(svc).String(), Why: why,
+		Invalid: invalid})
 }
 
 func (t *translator) selected(svc *corev1.Service) bool {
@@ -90,7 +93,8 @@ func (t *translator) groups() []stack.ID {
 	seen := map[stack.ID]bool{}
 	for _, svc := range t.view.Services("") {
 		_, typed := svc.Annotations[string(annotation.ServiceType)]
-		if !t.selected(svc) || svc.Spec.Type != corev1.ServiceTypeLoadBalancer && svc.Spec.LoadBalancerClass == nil && !typed {
+		if !t.selected(svc) || svc.Spec.Type != corev1.ServiceTypeLoadBalancer && svc.Spec.LoadBalancerClass == nil &&
+			!typed {
 			continue
 		}
 		id, ok, d := service.StackOf(t.options.Service, svc)
@@ -106,13 +110,15 @@ func (t *translator) groups() []stack.ID {
 		case d != nil:
 			t.skip(svc, d.Text, false)
 		default:
-			t.skip(svc, "this controller does not serve it; lbc migrate --from service is for Services of the cloud provider's controller", false)
+			t.skip(svc, "this controller does not serve it; lbc migrate --from service is for Services of the cloud "+
+				"provider's controller", false)
 		}
 	}
 	slices.SortFunc(t.result.Skipped, func(a, b migrate.Skipped) int { return strings.Compare(a.Object, b.Object) })
 	return slices.SortedFunc(maps.Keys(seen), func(a, b stack.ID) int {
 		alone := func(id stack.ID) int { return min(len(id.Namespace), 1) }
-		return cmp.Or(cmp.Compare(alone(a), alone(b)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(alone(a), alone(b)), strings.Compare(a.Namespace, b.Namespace),
+			strings.Compare(a.Name, b.Name))
 	})
 }
 
@@ -132,7 +138,8 @@ func (t *translator) group(id stack.ID) {
 	for i, m := range desired.Members {
 		svc := g.Members[i]
 		if !t.selected(svc) {
-			t.find(migrate.Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so the Gateway does not contain it", "select all Services of the group")
+			t.find(migrate.Warning, m.Object, "", "it is a member of group "+id.String()+
+				" and not selected, so the Gateway does not contain it", "select all Services of the group")
 			continue
 		}
 		if t.examine(svc, m) {
@@ -146,7 +153,8 @@ func (t *translator) group(id stack.ID) {
 	b.translate()
 }
 
-// examine reports what is known of a Service. valid is false if it has errors, and is skipped: the controller does not serve what it declares either.
+// examine reports what is known of a Service. valid is false if it has errors, and is skipped: the controller does not
+// serve what it declares either.
 func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) {
 	var wrong []string
 	for _, d := range m.Diagnostics {
@@ -164,8 +172,11 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 		t.annotation(m.Object, annotation.Key(k), svc.Annotations[k])
 	}
 	if !m.Settings.Scheme.Set && len(svc.Status.LoadBalancer.Ingress) > 0 {
-		t.find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(), "it declares no scheme, so its load balancer keeps the current scheme; the Gateway's load balancer has --default-load-balancer-scheme",
-			"set spec.scheme of the LoadBalancerConfiguration to the scheme of the present load balancer, if that is another one")
+		t.find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(),
+			"it declares no scheme, so its load balancer keeps the current scheme; the Gateway's load balancer has "+
+				"--default-load-balancer-scheme",
+			"set spec.scheme of the LoadBalancerConfiguration to the scheme of the present load balancer, if that "+
+				"is another one")
 	}
 	return true
 }
@@ -173,7 +184,8 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 // annotation reports an annotation that has no equal, or that is to be looked at.
 func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	if migrate.OfExternalDNS(string(k)) {
-		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without it, or there would be records of both", "move it to a route when you move DNS to the Gateway")
+		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without "+
+			"it, or there would be records of both", "move it to a route when you move DNS to the Gateway")
 		return
 	}
 	e, ok := annotation.Lookup(k)
@@ -183,7 +195,8 @@ func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	r := t.fates[e.Key]
 	switch {
 	case e.Key == annotation.ServiceName:
-		t.find(migrate.Warning, o, k.Path(), r.Why, "if you need a name, write another one in spec.loadBalancerName of the LoadBalancerConfiguration")
+		t.find(migrate.Warning, o, k.Path(), r.Why, "if you need a name, write another one in spec.loadBalancerName of the "+
+			"LoadBalancerConfiguration")
 	case e.Key == annotation.ServiceOwnership && value == annotation.ManagedIt:
 	case r.Fate == migrate.Cannot:
 		t.find(migrate.Failed, o, k.Path(), r.Why, r.Remedy)
@@ -199,9 +212,12 @@ func (t *translator) addConfigurations() {
 			continue
 		}
 		backend := objects.Ref{Kind: objects.Service, Namespace: c.Namespace, Name: c.Spec.TargetReference.Name}
-		for _, other := range objects.Naming[*configv1.TargetGroupConfiguration](t.view, objects.TargetGroupConfiguration, backend) {
+		for _, other := range objects.Naming[*configv1.TargetGroupConfiguration](t.view, objects.TargetGroupConfiguration,
+			backend) {
 			if other.Name != c.Name {
-				t.find(migrate.Failed, diag.Object{Kind: "Service", Namespace: backend.Namespace, Name: backend.Name}, "", fmt.Sprintf("TargetGroupConfiguration %s is about it already, and of several the first by name counts", other.Name),
+				t.find(migrate.Failed, diag.Object{Kind: "Service", Namespace: backend.Namespace, Name: backend.Name}, "",
+					fmt.Sprintf("TargetGroupConfiguration %s is about it already, and of several the first by name counts",
+						other.Name),
 					"put what TargetGroupConfiguration "+c.Name+" has into its routeConfigurations, for the routes of the new Gateway")
 			}
 		}

@@ -36,7 +36,8 @@ func balancerRows() []migrate.Row {
 	return []migrate.Row{
 		to(annotation.ServiceType, "Gateway spec.gatewayClassName; nlb-ip also "+tg+"targetType"),
 		to(annotation.ServiceGroupName, "one Gateway for the Services of the group"),
-		kept(annotation.ServiceName, "AWS allows a name only once, and the Service's load balancer has it while both serve: the Gateway's load balancer has a generated name"),
+		kept(annotation.ServiceName, "AWS allows a name only once, and the Service's load balancer has it while both "+
+			"serve: the Gateway's load balancer has a generated name"),
 		to(annotation.ServiceScheme, lb+"scheme"),
 		to(annotation.ServiceInternal, lb+"scheme"),
 		to(annotation.ServiceIPAddressType, lb+"ipAddressType"),
@@ -61,12 +62,20 @@ func balancerRows() []migrate.Row {
 // addressRows are the annotations for addresses, each of which one load balancer can have.
 func addressRows() []migrate.Row {
 	return []migrate.Row{
-		cannot(annotation.ServiceEIPAllocations, "an Elastic IP address belongs to one load balancer, and the Service's load balancer has it while both serve",
-			"allocate others and name them in spec.loadBalancerSubnets[].eipAllocation of the LoadBalancerConfiguration; clients that know the addresses need the new addresses before the Service's load balancer is deleted"),
-		cannot(annotation.ServicePrivateIPv4, "a private address belongs to one load balancer, and the Service's load balancer has it while both serve",
-			"name other addresses of the subnets in spec.loadBalancerSubnets[].privateIPv4Allocation of the LoadBalancerConfiguration; clients that know the addresses need the new addresses before the Service's load balancer is deleted"),
-		cannot(annotation.ServiceIPv6Addresses, "an IPv6 address belongs to one load balancer, and the Service's load balancer has it while both serve",
-			"name other addresses of the subnets in spec.loadBalancerSubnets[].ipv6Allocation of the LoadBalancerConfiguration; clients that know the addresses need the new addresses before the Service's load balancer is deleted"),
+		cannot(annotation.ServiceEIPAllocations, "an Elastic IP address belongs to one load balancer, and the Service's "+
+			"load balancer has it while both serve",
+			"allocate others and name them in spec.loadBalancerSubnets[].eipAllocation of the LoadBalancerConfiguration; "+
+				"clients that know the addresses need the new addresses before the Service's load balancer is deleted"),
+		cannot(annotation.ServicePrivateIPv4, "a private address belongs to one load balancer, and the Service's load "+
+			"balancer has it while both serve",
+			"name other addresses of the subnets in spec.loadBalancerSubnets[].privateIPv4Allocation of the "+
+				"LoadBalancerConfiguration; clients that know the addresses need the new addresses before the Service's load "+
+				"balancer is deleted"),
+		cannot(annotation.ServiceIPv6Addresses, "an IPv6 address belongs to one load balancer, and the Service's load "+
+			"balancer has it while both serve",
+			"name other addresses of the subnets in spec.loadBalancerSubnets[].ipv6Allocation of the "+
+				"LoadBalancerConfiguration; clients that know the addresses need the new addresses before the Service's load "+
+				"balancer is deleted"),
 		to(annotation.ServiceSourceNAT, subnet+"sourceNatIPv6Prefix"),
 		to(annotation.ServiceSourceNATPrefixes, subnet+"sourceNatIPv6Prefix auto_assigned"),
 	}
@@ -92,7 +101,8 @@ func targetGroupRows() []migrate.Row {
 		to(annotation.ServiceTGAttributes, tg+"targetGroupAttributes"),
 		to(annotation.ServicePortTGAttributes, tg+"routeConfigurations[].targetGroupProps.targetGroupAttributes"),
 		to(annotation.ServiceProxyProtocol, tg+"targetGroupAttributes proxy_protocol_v2.enabled"),
-		to(annotation.ServiceProxyProtocolPorts, tg+"routeConfigurations[].targetGroupProps.targetGroupAttributes proxy_protocol_v2.enabled"),
+		to(annotation.ServiceProxyProtocolPorts, tg+"routeConfigurations[].targetGroupProps.targetGroupAttributes "+
+			"proxy_protocol_v2.enabled"),
 		to(annotation.ServiceNodeLabels, tg+"nodeSelector.matchLabels"),
 		to(annotation.ServiceMultiCluster, tg+"enableMultiCluster"),
 		to(annotation.ServiceHealthCheck, check+"healthCheckFrom"),
@@ -117,8 +127,10 @@ func ownRows() []migrate.Row {
 		to(annotation.ServiceDriftPolicy, "Gateway annotation "+string(annotation.GatewayDriftPolicy)),
 		to(annotation.ServiceReplacementPolicy, "Gateway annotation "+string(annotation.GatewayReplacementPolicy)),
 		to(annotation.ServiceAllowDeletion, "Gateway annotation "+string(annotation.GatewayAllowDeletion)),
-		cannot(annotation.ServiceOwnership, "others share the load balancer, and two objects cannot have a listener on one port there: the Gateway has its own load balancer",
-			"do not change the Service; or delete it first, and then apply the Gateway with annotations "+string(annotation.GatewayOwnership)+" and "+string(annotation.GatewayExisting)),
+		cannot(annotation.ServiceOwnership, "others share the load balancer, and two objects cannot have a listener on one "+
+			"port there: the Gateway has its own load balancer",
+			"do not change the Service; or delete it first, and then apply the Gateway with annotations "+
+				string(annotation.GatewayOwnership)+" and "+string(annotation.GatewayExisting)),
 		kept(annotation.ServiceExistingLoadBalancer, "it is about the ownership, which is reported"),
 		kept(annotation.ServiceDeletionPolicy, "it is about the deletion of the Service"),
 		kept(annotation.ServiceApprovedPlan, "it approves of a plan for the Service"),

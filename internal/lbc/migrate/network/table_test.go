@@ -15,7 +15,8 @@ func TestTheFateOfEveryAnnotationOfServicesIsKnown(t *testing.T) {
 	for _, r := range Rows() {
 		rows[r.Key]++
 		complete := map[migrate.Fate]bool{
-			migrate.Translated: r.To != "", migrate.Equivalent: r.Why != "", migrate.Kept: r.Why != "", migrate.Cannot: r.Why != "" && r.Remedy != "",
+			migrate.Translated: r.To != "", migrate.Equivalent: r.Why != "", migrate.Kept: r.Why != "",
+			migrate.Cannot: r.Why != "" && r.Remedy != "",
 		}
 		if !complete[r.Fate] {
 			t.Errorf("%s: %+v", r.Key, r)

@@ -12,20 +12,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// properties are those of a target group behind a port, with the defaults in which Services and Gateways differ written out.
+// properties are those of a target group behind a port, with the defaults in which Services and Gateways differ written
+// out.
 func (b *balancer) properties(p port, g *intent.TargetGroup) configv1.TargetGroupProps {
 	declared := func(k annotation.Key) (string, bool) {
 		v, ok := p.of.service.Annotations[string(k)]
 		return v, ok
 	}
 	out := configv1.TargetGroupProps{
-		TargetGroupAttributes: migrate.AttributesOf(g.Attributes), Tags: tagsOf(g, p.of.origin), HealthCheckConfig: b.healthCheck(g, declared),
+		TargetGroupAttributes: migrate.AttributesOf(g.Attributes), Tags: tagsOf(g, p.of.origin),
+		HealthCheckConfig: b.healthCheck(g, declared),
 	}
 	if p.protocol != tcpUDP && !p.quic { // target groups of these have the protocol of their listener
 		out.Protocol = ptr.To(configv1.Protocol(g.Protocol))
 	}
 	// The controller's default is the same for Gateways.
-	if _, ok := declared(annotation.ServiceTargetType); ok || p.of.service.Annotations[string(annotation.ServiceType)] == "nlb-ip" {
+	if _, ok := declared(annotation.ServiceTargetType); ok || p.of.service.Annotations[string(annotation.ServiceType)] ==
+		"nlb-ip" {
 		out.TargetType = ptr.To(configv1.TargetType(g.TargetType))
 	}
 	if len(g.NodeLabels) > 0 {
@@ -37,8 +40,10 @@ func (b *balancer) properties(p port, g *intent.TargetGroup) configv1.TargetGrou
 	return out
 }
 
-// healthCheck is the health check of a target group. One that is made from readiness probes has written out only what annotations set.
-func (b *balancer) healthCheck(g *intent.TargetGroup, declared func(annotation.Key) (string, bool)) *configv1.HealthCheckConfiguration {
+// healthCheck is the health check of a target group. One that is made from readiness probes has written out only what
+// annotations set.
+func (b *balancer) healthCheck(g *intent.TargetGroup, declared func(annotation.Key) (string,
+	bool)) *configv1.HealthCheckConfiguration {
 	h := g.HealthCheck
 	out := &configv1.HealthCheckConfiguration{}
 	_, probed := declared(annotation.ServiceHealthCheck)
@@ -60,8 +65,10 @@ func (b *balancer) healthCheck(g *intent.TargetGroup, declared func(annotation.K
 		value int32
 		to    **int32
 	}{
-		{annotation.ServiceHCInterval, h.IntervalSeconds, &out.HealthCheckInterval}, {annotation.ServiceHCTimeout, h.TimeoutSeconds, &out.HealthCheckTimeout},
-		{annotation.ServiceHCHealthy, h.HealthyThreshold, &out.HealthyThresholdCount}, {annotation.ServiceHCUnhealthy, h.UnhealthyThreshold, &out.UnhealthyThresholdCount},
+		{annotation.ServiceHCInterval, h.IntervalSeconds, &out.HealthCheckInterval},
+		{annotation.ServiceHCTimeout, h.TimeoutSeconds, &out.HealthCheckTimeout},
+		{annotation.ServiceHCHealthy, h.HealthyThreshold, &out.HealthyThresholdCount}, {annotation.ServiceHCUnhealthy,
+			h.UnhealthyThreshold, &out.UnhealthyThresholdCount},
 	} {
 		if wanted(n.k) {
 			*n.to = ptr.To(n.value)
@@ -75,8 +82,10 @@ func (b *balancer) healthCheck(g *intent.TargetGroup, declared func(annotation.K
 	return out
 }
 
-// onHealthCheckNodePort reports whether nodes are checked on the health check node port of a Service, which a Gateway finds by itself.
+// onHealthCheckNodePort reports whether nodes are checked on the health check node port of a Service, which a Gateway
+// finds by itself.
 func (b *balancer) onHealthCheckNodePort(g *intent.TargetGroup) bool {
 	svc, ok := b.view.Service(g.ServiceNamespace, g.ServiceName)
-	return ok && g.TargetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	return ok && g.TargetType == stack.TargetInstance && svc.Spec.ExternalTrafficPolicy ==
+		corev1.ServiceExternalTrafficPolicyLocal
 }

@@ -1,6 +1,6 @@
-// Package consent decides which load balancers that no object of the cluster has made the objects of a namespace may share or take over.
-// An object cannot consent for itself: the flag --existing-load-balancers consents, or a tag of the load balancer in AWS. Nothing that a user of the cluster
-// writes does. It imports allowlist only.
+// Package consent decides which load balancers that no object of the cluster has made the objects of a namespace may
+// share or take over. An object cannot consent for itself: the flag --existing-load-balancers consents, or a tag of the
+// load balancer in AWS. Nothing that a user of the cluster writes does. It imports allowlist only.
 package consent
 
 import (
@@ -17,9 +17,10 @@ type Degree int
 
 // Degrees, from the least to the most.
 const (
-	None      Degree = iota
-	Cluster          // the objects of every namespace may use it; what takes something away needs an approval from elsewhere
-	Namespace        // it names the namespace, whose objects may also approve of what takes something away
+	None Degree = iota
+	// the objects of every namespace may use it; what takes something away needs an approval from elsewhere
+	Cluster
+	Namespace // it names the namespace, whose objects may also approve of what takes something away
 )
 
 // Balancers are those of --existing-load-balancers. The zero value allows none.
@@ -31,13 +32,16 @@ var (
 	arnPattern  = regexp.MustCompile(`^arn:[a-z*-]+:elasticloadbalancing:[^:]+:[0-9*]+:loadbalancer/[A-Za-z0-9*/-]+$`)
 )
 
-// Parse reads the flag: patterns of names or ARNs of load balancers, each for the objects of all namespaces, or of one as NAMESPACE=PATTERN.
+// Parse reads the flag: patterns of names or ARNs of load balancers, each for the objects of all namespaces, or of one
+// as NAMESPACE=PATTERN.
 func Parse(list []string) (Balancers, error) {
 	out, err := allowlist.Parse(list, "the name or ARN of a load balancer", func(pattern string) error {
 		if pattern != allowlist.None && (namePattern.MatchString(pattern) || arnPattern.MatchString(pattern)) {
 			return nil
 		}
-		return fmt.Errorf("%q is neither *, nor the name, nor the ARN of a load balancer such as arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/payroll/0123456789abcdef; * stands for any characters", pattern)
+		return fmt.Errorf("%q is neither *, nor the name, nor the ARN of a load balancer such as "+
+			"arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/payroll/0123456789abcdef; * stands for "+
+			"any characters", pattern)
 	})
 	return Balancers(out), err
 }
@@ -51,7 +55,8 @@ type Balancer struct {
 	SharedWith string // value of its tag elbv2.k8s.aws/shared-with
 }
 
-// Of is how far the consent goes of the flag, and of the load balancer itself, for the objects of a namespace of a cluster.
+// Of is how far the consent goes of the flag, and of the load balancer itself, for the objects of a namespace of a
+// cluster.
 func (b Balancers) Of(cluster, namespace string, lb Balancer) Degree {
 	degree := Tagged(lb.SharedWith, cluster, namespace)
 	for _, text := range []string{lb.ARN, lb.Name} { // no name has a colon, and no pattern of names has one either
@@ -68,8 +73,8 @@ func (b Balancers) Of(cluster, namespace string, lb Balancer) Degree {
 	return degree
 }
 
-// Tagged is how far the consent of a tag goes for the objects of a namespace of a cluster. Its value is CLUSTER or CLUSTER/NAMESPACE, or several with spaces
-// between them.
+// Tagged is how far the consent of a tag goes for the objects of a namespace of a cluster. Its value is CLUSTER or
+// CLUSTER/NAMESPACE, or several with spaces between them.
 func Tagged(value, cluster, namespace string) Degree {
 	if cluster == "" {
 		return None

@@ -87,7 +87,8 @@ func TestEmptyBalancerHasNoConsent(t *testing.T) {
 func TestParseRefusesPatternsWithoutMeaning(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{
-		"shop=", "Shop=payroll", "shop=none", "pay roll", "pay_roll", "arn:aws:iam::222222222222:role/targets", "app/payroll/0123456789abcdef", "shop/payroll",
+		"shop=", "Shop=payroll", "shop=none", "pay roll", "pay_roll", "arn:aws:iam::222222222222:role/targets",
+		"app/payroll/0123456789abcdef", "shop/payroll",
 		"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/payroll/0123456789abcdef", "=payroll",
 	} {
 		if _, err := Parse([]string{item}); err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(item, "shop=")) {

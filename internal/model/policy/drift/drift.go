@@ -1,5 +1,5 @@
-// Package drift holds the policies for what is changed in AWS by hand: the groups of fields, what becomes of a change, and the text in which
-// flags and annotations declare policies. What a policy does to a plan is in package plan/policy.
+// Package drift holds the policies for what is changed in AWS by hand: the groups of fields, what becomes of a change,
+// and the text in which flags and annotations declare policies. What a policy does to a plan is in package plan/policy.
 // It imports the standard library only.
 package drift
 
@@ -31,7 +31,8 @@ type Info struct {
 // Groups is the table of groups.
 var Groups = []Info{
 	{Rules, "the rules of a listener, with their order, conditions, actions and weights"},
-	{Listeners, "a listener: protocol, default action, security policy, certificates, client certificates and attributes; also one that was added or deleted"},
+	{Listeners, "a listener: protocol, default action, security policy, certificates, client certificates and " +
+		"attributes; also one that was added or deleted"},
 	{LoadBalancer, "attributes, subnets, security groups and address type of the load balancer"},
 	{Tags, "tags of all resources, but for those by which the controller finds them"},
 	{SecurityGroupRules, "inbound rules of the security groups that the controller manages for the load balancer"},
@@ -41,11 +42,13 @@ var Groups = []Info{
 // Policy is what becomes of a change in AWS.
 type Policy string
 
-// The policies. Where the members of a group disagree the first one of these comes first: it lets the edits of all members take effect.
+// The policies. Where the members of a group disagree the first one of these comes first: it lets the edits of all
+// members take effect.
 const (
 	Correct Policy = "correct" // it is undone
-	Report  Policy = "report"  // it is reported, and stays until an edit in Kubernetes asks for another value than was applied last
-	Ignore  Policy = "ignore"  // fields are not changed after their creation
+	// it is reported, and stays until an edit in Kubernetes asks for another value than was applied last
+	Report Policy = "report"
+	Ignore Policy = "ignore" // fields are not changed after their creation
 )
 
 // Known are the policies.
@@ -85,8 +88,8 @@ func (p Policies) Over(others Policies) Policies {
 	return out
 }
 
-// Parse reads policies: a list, separated by commas, of GROUP=POLICY, and of at most one POLICY for the groups that the list does not name. The
-// error is of the first item that is wrong.
+// Parse reads policies: a list, separated by commas, of GROUP=POLICY, and of at most one POLICY for the groups that the
+// list does not name. The error is of the first item that is wrong.
 func Parse(text string) (Policies, error) {
 	out := Policies{}
 	var rest Policy
@@ -149,5 +152,6 @@ func words[S ~string](all []S) string {
 
 // Remedy is how policies are written, for messages.
 func Remedy() string {
-	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(names()) + ", separated by commas"
+	return "write one of " + words(Known) + " for all groups of fields, or GROUP=POLICY for one of " + words(names()) +
+		", separated by commas"
 }

@@ -1,6 +1,6 @@
-// Package iamroles decides which IAM roles the TargetGroupBindings of a namespace may name: an allow-list of patterns, as the flag
-// --assumable-roles gives it, and the form of a role's ARN. Whether AWS lets the controller assume a role is not known here.
-// It imports allowlist only.
+// Package iamroles decides which IAM roles the TargetGroupBindings of a namespace may name: an allow-list of patterns,
+// as the flag --assumable-roles gives it, and the form of a role's ARN. Whether AWS lets the controller assume a role
+// is not known here. It imports allowlist only.
 package iamroles
 
 import (
@@ -20,14 +20,17 @@ const (
 	None = allowlist.None
 )
 
-// arnForm is that of the ARN of a role (STS API Reference, AssumeRole, RoleArn): its partition, account, and path with name.
+// arnForm is that of the ARN of a role (STS API Reference, AssumeRole, RoleArn): its partition, account, and path with
+// name.
 var arnForm = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/((?:[\w+=,.@/-]*/)?[\w+=,.@-]{1,64})$`)
 
-// Parse reads an allow-list: patterns of ARNs of roles, each for the bindings of all namespaces, or of one as NAMESPACE=PATTERN.
+// Parse reads an allow-list: patterns of ARNs of roles, each for the bindings of all namespaces, or of one as
+// NAMESPACE=PATTERN.
 func Parse(list []string) (Roles, error) {
 	out, err := allowlist.Parse(list, "the ARN of a role", func(pattern string) error {
 		if !strings.HasPrefix(pattern, "arn:") || !strings.Contains(pattern, ":role/") {
-			return fmt.Errorf("%q is neither * nor the ARN of a role such as arn:aws:iam::123456789012:role/targets, in which * stands for any characters", pattern)
+			return fmt.Errorf("%q is neither * nor the ARN of a role such as arn:aws:iam::123456789012:role/targets, in which "+
+				"* stands for any characters", pattern)
 		}
 		return nil
 	})

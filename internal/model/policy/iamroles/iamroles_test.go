@@ -47,7 +47,8 @@ func TestAnAllowListAdmitsRolesByPatternAndNamespace(t *testing.T) {
 
 func TestAnAllowListWithoutMeaningIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, item := range []string{"targets", "arn:aws:iam::222222222222:user/ann", "shop=", "Shop=*", "shop=targets", "role/*"} {
+	for _, item := range []string{"targets", "arn:aws:iam::222222222222:user/ann", "shop=", "Shop=*",
+		"shop=targets", "role/*"} {
 		if _, err := Parse([]string{item}); err == nil || !strings.Contains(err.Error(), item) {
 			t.Errorf("%q: %v", item, err)
 		}
@@ -68,7 +69,8 @@ func TestRolesAndExternalIDsHaveTheFormsOfSTS(t *testing.T) {
 			t.Errorf("%q: %q %t", role, got, ok)
 		}
 	}
-	for id, want := range map[string]bool{"ab": true, "a": false, "": false, "a b": false, "a:b/c@d": true, strings.Repeat("x", 1225): false} {
+	for id, want := range map[string]bool{"ab": true, "a": false, "": false, "a b": false, "a:b/c@d": true,
+		strings.Repeat("x", 1225): false} {
 		if ExternalID(id) != want {
 			t.Errorf("%q: %t", id, !want)
 		}

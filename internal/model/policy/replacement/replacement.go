@@ -1,6 +1,7 @@
-// Package replacement holds the policy for load balancers that an edit would replace, because AWS cannot change their scheme or type: whether they may be, and for how
-// long the former one stays. It has the text in which flags and annotations declare the policy; what the policy does to a plan is in package plan/diff.
-// It imports the standard library only.
+// Package replacement holds the policy for load balancers that an edit would replace, because AWS cannot change their
+// scheme or type: whether they may be, and for how long the former one stays. It has the text in which flags and
+// annotations declare the policy; what the policy does to a plan is in package plan/diff. It imports the standard
+// library only.
 package replacement
 
 import (
@@ -10,11 +11,13 @@ import (
 	"time"
 )
 
-// Policy is what becomes of an edit that would replace a load balancer. The zero value admits it, and the former load balancer goes once no object shows it.
+// Policy is what becomes of an edit that would replace a load balancer. The zero value admits it, and the former load
+// balancer goes once no object shows it.
 type Policy struct {
 	// Refuse has the load balancer stay as it is; everything else of the edit is carried out.
 	Refuse bool
-	// Except are the names of load balancers that may be replaced although Refuse is set. The successor has another name, so that a consent is used once.
+	// Except are the names of load balancers that may be replaced although Refuse is set. The successor has another name,
+	// so that a consent is used once.
 	Except []string
 	// Keep is how long the former load balancer stays with its targets, from the creation of its successor on.
 	Keep time.Duration
@@ -38,7 +41,8 @@ func Remedy() string {
 	return `write "allow" or "refuse", then ",except=NAME" for each load balancer that may be replaced nevertheless, and ",keep=DURATION", as 1h or 30m, for the former one to stay so long`
 }
 
-// Parse reads a policy: "allow" or "refuse", and after commas "except=NAME", any number of times, and "keep=DURATION". The error is of the first item that is wrong.
+// Parse reads a policy: "allow" or "refuse", and after commas "except=NAME", any number of times, and "keep=DURATION".
+// The error is of the first item that is wrong.
 func Parse(text string) (Policy, error) {
 	var p Policy
 	first, rest, more := strings.Cut(text, ",")
@@ -104,7 +108,8 @@ func (p Policy) String() string {
 // Admits reports whether a load balancer of a name may be replaced.
 func (p Policy) Admits(name string) bool { return !p.Refuse || slices.Contains(p.Except, name) }
 
-// Tighter compares the texts of two policies: whether a refuses what b allows. Texts that are no policies cannot be compared.
+// Tighter compares the texts of two policies: whether a refuses what b allows. Texts that are no policies cannot be
+// compared.
 func Tighter(a, b string) bool {
 	x, err := Parse(a)
 	if err != nil {

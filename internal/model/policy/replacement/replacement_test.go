@@ -17,8 +17,9 @@ func TestAPolicyIsReadAndPrinted(t *testing.T) {
 		"allow":             {Policy{}, "allow"},
 		" refuse ":          {Policy{Refuse: true}, "refuse"},
 		"allow, keep = 90m": {Policy{Keep: 90 * time.Minute}, "allow,keep=1h30m0s"},
-		"refuse,except=web-b,except=web-a,keep=0s": {Policy{Refuse: true, Except: []string{"web-a", "web-b"}}, "refuse,except=web-a,except=web-b"},
-		"refuse,except=web,except=web":             {Policy{Refuse: true, Except: []string{"web"}}, "refuse,except=web"},
+		"refuse,except=web-b,except=web-a,keep=0s": {Policy{Refuse: true, Except: []string{"web-a", "web-b"}},
+			"refuse,except=web-a,except=web-b"},
+		"refuse,except=web,except=web": {Policy{Refuse: true, Except: []string{"web"}}, "refuse,except=web"},
 	} {
 		got, err := Parse(text)
 		if d := cmp.Diff(want.Policy, got); err != nil || d != "" || got.String() != want.printed {
@@ -59,7 +60,8 @@ func TestOnlyARefusalIsTighter(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"refuse", "allow", true}, {"refuse,except=web", "allow,keep=1h", true}, {"allow", "refuse", false}, {"refuse", "refuse,except=web", false}, {"refuse", "", false}, {"", "allow", false},
+		{"refuse", "allow", true}, {"refuse,except=web", "allow,keep=1h", true}, {"allow", "refuse", false},
+		{"refuse", "refuse,except=web", false}, {"refuse", "", false}, {"", "allow", false},
 	} {
 		if got := Tighter(c.a, c.b); got != c.want {
 			t.Errorf("%s, %s: %t", c.a, c.b, got)

@@ -19,11 +19,14 @@ func (c *checking) addresses() {
 		a, err := netip.ParseAddr(text)
 		switch {
 		case err != nil:
-			c.add(IPAddresses, path, fmt.Sprintf("%q is not an IP address", text), "write an IPv4 address, such as 198.51.100.10")
+			c.add(IPAddresses, path, fmt.Sprintf("%q is not an IP address", text),
+				"write an IPv4 address, such as 198.51.100.10")
 		case !a.Is4():
-			c.add(IPAddresses, path, fmt.Sprintf("%s is not an IPv4 address; AWS assigns the IPv6 addresses of an accelerator", text), "write an IPv4 address; ipAddressType: DUAL_STACK adds IPv6 addresses")
+			c.add(IPAddresses, path, fmt.Sprintf("%s is not an IPv4 address; AWS assigns the IPv6 addresses of an accelerator",
+				text), "write an IPv4 address; ipAddressType: DUAL_STACK adds IPv6 addresses")
 		case a.IsPrivate() || !a.IsGlobalUnicast():
-			c.add(IPAddresses, path, fmt.Sprintf("%s is not a public address", text), "write an address of a range that the account brought to AWS")
+			c.add(IPAddresses, path, fmt.Sprintf("%s is not a public address", text),
+				"write an address of a range that the account brought to AWS")
 		case seen[a]:
 			c.add(IPAddresses, path, fmt.Sprintf("%s is there twice", text), "write another address, or leave AWS to assign one")
 		}
@@ -46,14 +49,17 @@ func (c *checking) tags() {
 		path, v := fmt.Sprintf("spec.tags[%s]", key), c.spec.Tags[key]
 		switch {
 		case key == "" || utf8.RuneCountInString(key) > maxTagKey:
-			c.add(Tags, path, fmt.Sprintf("the key of a tag has %d characters, not 1 to %d", utf8.RuneCountInString(key), maxTagKey), "write another key")
+			c.add(Tags, path, fmt.Sprintf("the key of a tag has %d characters, not 1 to %d", utf8.RuneCountInString(key),
+				maxTagKey), "write another key")
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			c.add(Tags, path, fmt.Sprintf("the key %s begins with aws:, which is for AWS's own tags", key), "write another key")
 		case utf8.RuneCountInString(v) > maxTagValue:
-			c.add(Tags, path, fmt.Sprintf("the value of tag %s has %d characters, and AWS admits %d", key, utf8.RuneCountInString(v), maxTagValue), "write a shorter value")
+			c.add(Tags, path, fmt.Sprintf("the value of tag %s has %d characters, and AWS admits %d", key,
+				utf8.RuneCountInString(v), maxTagValue), "write a shorter value")
 		}
 	}
 	if n := len(c.spec.Tags); n > accelerator.MaxTags-TrackingTags {
-		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS admits %d of an accelerator, of which the controller uses %d", n, accelerator.MaxTags, TrackingTags), "remove tags")
+		c.add(Limits, "spec.tags", fmt.Sprintf("%d tags are declared, and AWS admits %d of an accelerator, of which the "+
+			"controller uses %d", n, accelerator.MaxTags, TrackingTags), "remove tags")
 	}
 }

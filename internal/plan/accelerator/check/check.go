@@ -1,6 +1,6 @@
-// Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, by the declaration alone. Admission, the
-// command line and the controller have it in common. It neither reads other objects nor knows what AWS holds: what depends on the load balancers
-// of endpoints is decided where they are known.
+// Package check finds what AWS is certain to refuse of a GlobalAccelerator, and what it may refuse, by the declaration
+// alone. Admission, the command line and the controller have it in common. It neither reads other objects nor knows
+// what AWS holds: what depends on the load balancers of endpoints is decided where they are known.
 package check
 
 import (
@@ -74,14 +74,15 @@ type checking struct {
 	entered    map[Finding]bool // those of found
 }
 
-// Spec returns the findings about a declaration, in the order of the spec's fields. The namespace is that of the object, and the region that of the cluster, or
-// empty if it is not known.
+// Spec returns the findings about a declaration, in the order of the spec's fields. The namespace is that of the
+// object, and the region that of the cluster, or empty if it is not known.
 func Spec(spec *agav1beta1.GlobalAcceleratorSpec, namespace, region string) []Finding {
 	c := &checking{spec: spec, namespace: namespace, region: region}
 	return c.all()
 }
 
-// Discovered is Spec for a declaration with the listeners that the ports of a load balancer make of its only one, by which findings name them.
+// Discovered is Spec for a declaration with the listeners that the ports of a load balancer make of its only one, by
+// which findings name them.
 func Discovered(spec *agav1beta1.GlobalAcceleratorSpec, namespace, region string) []Finding {
 	c := &checking{spec: spec, namespace: namespace, region: region, discovered: true}
 	return c.all()
@@ -107,7 +108,8 @@ func (c *checking) all() []Finding {
 	return c.found
 }
 
-// AWS raises quotas of accelerators on request. Nobody has been given more than these: what is beyond is neither read nor compared.
+// AWS raises quotas of accelerators on request. Nobody has been given more than these: what is beyond is neither read
+// nor compared.
 const (
 	mostListeners = 10 * accelerator.MaxListeners
 	mostParts     = 10 * accelerator.MaxListeners * accelerator.MaxEndpointGroups
@@ -127,7 +129,8 @@ func TooLarge(spec *agav1beta1.GlobalAcceleratorSpec) string {
 		return fmt.Sprintf("%d listeners are declared, and the controller admits %d of an accelerator", n, mostListeners)
 	}
 	if parts > mostParts {
-		return fmt.Sprintf("%d endpoint groups, endpoints, port ranges and port overrides are declared, and the controller admits %d of an accelerator", parts, mostParts)
+		return fmt.Sprintf("%d endpoint groups, endpoints, port ranges and port overrides are declared, and the controller "+
+			"admits %d of an accelerator", parts, mostParts)
 	}
 	return ""
 }
@@ -137,7 +140,9 @@ func Update(old, spec *agav1beta1.GlobalAcceleratorSpec) (found []Finding) {
 	sorted := func(a []string) []string { return slices.Sorted(slices.Values(a)) }
 	if !slices.Equal(sorted(old.IPAddresses), sorted(spec.IPAddresses)) {
 		found = append(found, Finding{
-			IPAddresses, "spec.ipAddresses", "the addresses of an accelerator are chosen at its creation; it keeps those that it has", "create another GlobalAccelerator, or restore the field", true,
+			IPAddresses, "spec.ipAddresses",
+			"the addresses of an accelerator are chosen at its creation; it keeps those that it has",
+			"create another GlobalAccelerator, or restore the field", true,
 		})
 	}
 	return found
@@ -176,10 +181,11 @@ func (c *checking) groupPath(i, j int) string {
 	return fmt.Sprintf("%s.endpointGroups[%d]", c.listenerPath(i), j)
 }
 
-// Discovers reports whether the listener may leave protocol and port ranges to the load balancer of its endpoint: there is one listener, with one endpoint
-// group, with one endpoint.
+// Discovers reports whether the listener may leave protocol and port ranges to the load balancer of its endpoint: there
+// is one listener, with one endpoint group, with one endpoint.
 func Discovers(spec *agav1beta1.GlobalAcceleratorSpec) bool {
-	if len(spec.Listeners) != 1 || len(spec.Listeners[0].EndpointGroups) != 1 || len(spec.Listeners[0].EndpointGroups[0].Endpoints) != 1 {
+	if len(spec.Listeners) != 1 || len(spec.Listeners[0].EndpointGroups) != 1 ||
+		len(spec.Listeners[0].EndpointGroups[0].Endpoints) != 1 {
 		return false
 	}
 	l := &spec.Listeners[0]
@@ -198,26 +204,34 @@ func (c *checking) listeners() {
 			if c.discovered {
 				remedy = "write portRanges, fewer ones, which may have ports that the load balancer does not have"
 			}
-			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS admits %d: %s", n, accelerator.MaxPortRanges, rangesText(l.PortRanges)), remedy)
+			c.add(Limits, path+".portRanges", fmt.Sprintf("the listener has %d port ranges, and AWS admits %d: %s", n,
+				accelerator.MaxPortRanges, rangesText(l.PortRanges)), remedy)
 		}
 		if l.Protocol == nil && !discovers {
-			c.add(Listeners, path+".protocol", "listener protocol must be specified"+strings.Replace(only, "they are those", "it is that", 1), "write protocol: TCP or protocol: UDP")
+			c.add(Listeners, path+".protocol", "listener protocol must be specified"+strings.Replace(only, "they are those",
+				"it is that", 1), "write protocol: TCP or protocol: UDP")
 		}
 		if len(l.PortRanges) == 0 && !discovers {
-			c.add(Listeners, path+".portRanges", "listener port ranges must be specified"+only, "write the port ranges of the listener")
+			c.add(Listeners, path+".portRanges", "listener port ranges must be specified"+only,
+				"write the port ranges of the listener")
 		}
 		if discovers {
 			e := l.EndpointGroups[0].Endpoints[0]
 			if id := ptr.Deref(e.EndpointID, ""); e.Type == agav1beta1.EndpointID && id != "" && !IsLoadBalancer(id) {
-				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is no load balancer, so that it has no listeners to take them from", id), "write protocol and portRanges")
+				c.add(Listeners, path, fmt.Sprintf("protocol and port ranges must be specified: %s is no load balancer, so that "+
+					"it has no listeners to take them from", id), "write protocol and portRanges")
 			}
 		}
 	}
 	if n := len(c.spec.Listeners); n > accelerator.MaxListeners {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS admits %d of an accelerator unless the account's quota was raised", n, accelerator.MaxListeners), "ask AWS for a higher quota, or use further accelerators")
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d listeners are declared, and AWS admits %d of an accelerator "+
+			"unless the account's quota was raised", n, accelerator.MaxListeners),
+			"ask AWS for a higher quota, or use further accelerators")
 	}
 	if groups > accelerator.MaxEndpointGroups {
-		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS admits %d of an accelerator unless the account's quota was raised", groups, accelerator.MaxEndpointGroups), "ask AWS for a higher quota, or use further accelerators")
+		c.warn(Limits, "spec.listeners", fmt.Sprintf("%d endpoint groups are declared, and AWS admits %d of an accelerator "+
+			"unless the account's quota was raised", groups, accelerator.MaxEndpointGroups),
+			"ask AWS for a higher quota, or use further accelerators")
 	}
 }
 
@@ -235,7 +249,9 @@ func (c *checking) regions(i int) {
 		if name == "" {
 			name = "the region of the cluster"
 		}
-		c.add(DuplicateRegions, c.groupPath(i, j)+".region", fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, and AWS admits one endpoint group of a listener in each region", c.at(i), k, j, name),
+		c.add(DuplicateRegions, c.groupPath(i, j)+".region",
+			fmt.Sprintf("duplicate region detected in listener[%d]: endpointGroups[%d] and endpointGroups[%d] are both in %s, "+
+				"and AWS admits one endpoint group of a listener in each region", c.at(i), k, j, name),
 			"join the two groups, or correct the region")
 	}
 }

@@ -19,11 +19,13 @@ func Key(e *agav1beta1.Endpoint, namespace string) string {
 	return fmt.Sprintf("%s/%s/%s", e.Type, cmp.Or(ptr.Deref(e.Namespace, ""), namespace), ptr.Deref(e.Name, ""))
 }
 
-// endpoints reports endpoints of a group that name nothing, that are there twice, or that cannot be in the region of the group.
+// endpoints reports endpoints of a group that name nothing, that are there twice, or that cannot be in the region of
+// the group.
 func (c *checking) endpoints(i, j int) {
 	g := &c.spec.Listeners[i].EndpointGroups[j]
 	if n := len(g.Endpoints); n > accelerator.MaxEndpoints {
-		c.add(Limits, c.groupPath(i, j)+".endpoints", fmt.Sprintf("the endpoint group has %d endpoints, and AWS admits %d", n, accelerator.MaxEndpoints), "remove endpoints")
+		c.add(Limits, c.groupPath(i, j)+".endpoints", fmt.Sprintf("the endpoint group has %d endpoints, and AWS admits %d", n,
+			accelerator.MaxEndpoints), "remove endpoints")
 	}
 	group := cmp.Or(ptr.Deref(g.Region, ""), c.region)
 	seen := map[string]bool{}
@@ -32,25 +34,35 @@ func (c *checking) endpoints(i, j int) {
 		key := Key(e, c.namespace)
 		switch id := ptr.Deref(e.EndpointID, ""); {
 		case e.Type == agav1beta1.EndpointID && id == "":
-			c.add(Endpoints, fieldOf(path, "endpointID", e.EndpointID), "EndpointID is required for EndpointID type", "write the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance")
+			c.add(Endpoints, fieldOf(path, "endpointID", e.EndpointID), "EndpointID is required for EndpointID type",
+				"write the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance")
 		case e.Type == agav1beta1.EndpointID && IsLoadBalancer(id) && group != "" && RegionOf(id) != group:
-			c.add(Endpoints, path+".endpointID", fmt.Sprintf("the load balancer %s is in region %s, and the endpoint group in %s", id, RegionOf(id), group), "move the endpoint to an endpoint group with region: "+RegionOf(id))
+			c.add(Endpoints, path+".endpointID", fmt.Sprintf("the load balancer %s is in region %s, and the "+
+				"endpoint group in %s", id, RegionOf(id), group), "move the endpoint to an endpoint group with region: "+
+				RegionOf(id))
 		case e.Type != agav1beta1.EndpointID && ptr.Deref(e.Name, "") == "":
-			c.add(Endpoints, fieldOf(path, "name", e.Name), fmt.Sprintf("the endpoint has no name of the %s", e.Type), "write name")
+			c.add(Endpoints, fieldOf(path, "name", e.Name), fmt.Sprintf("the endpoint has no name of the %s", e.Type),
+				"write name")
 		case e.Type != agav1beta1.EndpointID && ptr.Deref(g.Region, "") != "" && c.region != "" && group != c.region:
-			c.warn(Endpoints, path, fmt.Sprintf("the endpoint group is in region %s, and load balancers of the cluster are in %s", group, c.region), "name a load balancer of "+group+" by its ARN, with type EndpointID, or correct the region of the group")
+			c.warn(Endpoints, path, fmt.Sprintf("the endpoint group is in region %s, and load balancers of the "+
+				"cluster are in %s", group, c.region), "name a load balancer of "+group+
+				" by its ARN, with type EndpointID, or correct the region of the group")
 		}
 		if e.Type == agav1beta1.EndpointID && ptr.Deref(e.Namespace, "") != "" {
-			c.warn(Endpoints, path+".namespace", fmt.Sprintf("namespace %s has no effect: an endpoint of type EndpointID is the one with its id, wherever that was made", *e.Namespace), "remove namespace, or name a Service, Ingress or Gateway")
+			c.warn(Endpoints, path+".namespace", fmt.Sprintf("namespace %s has no effect: an endpoint of type EndpointID is "+
+				"the one with its id, wherever that was made", *e.Namespace),
+				"remove namespace, or name a Service, Ingress or Gateway")
 		}
 		if seen[key] {
-			c.add(DuplicateEndpoints, path, fmt.Sprintf("duplicate endpoint detected in listener[%d].endpointGroups[%d]: %s", c.at(i), j, key), "remove one of them")
+			c.add(DuplicateEndpoints, path, fmt.Sprintf("duplicate endpoint detected in listener[%d].endpointGroups[%d]: %s",
+				c.at(i), j, key), "remove one of them")
 		}
 		seen[key] = true
 	}
 }
 
-// fieldOf is the path of a field, or, if it is absent, of what lacks it, which the rules of the definition name as well.
+// fieldOf is the path of a field, or, if it is absent, of what lacks it, which the rules of the definition name as
+// well.
 func fieldOf(path, name string, field *string) string {
 	if field == nil {
 		return path
@@ -58,10 +70,12 @@ func fieldOf(path, name string, field *string) string {
 	return path + "." + name
 }
 
-// IsLoadBalancer reports whether the id of an endpoint is the ARN of a load balancer: arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/...
+// IsLoadBalancer reports whether the id of an endpoint is the ARN of a load balancer:
+// arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/...
 func IsLoadBalancer(id string) bool {
 	parts := strings.SplitN(id, ":", 6)
-	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "elasticloadbalancing" && strings.HasPrefix(parts[5], "loadbalancer/")
+	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "elasticloadbalancing" &&
+		strings.HasPrefix(parts[5], "loadbalancer/")
 }
 
 // RegionOf is the region of the ARN of a load balancer.

@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
 
-// portRanges reports ranges of one protocol that have a port in common. Of listeners without a protocol, those of the same listener are compared.
+// portRanges reports ranges of one protocol that have a port in common. Of listeners without a protocol, those of the
+// same listener are compared.
 func (c *checking) portRanges() {
 	type place struct{ listener, index int }
 	var all []place
@@ -29,7 +30,8 @@ func (c *checking) portRanges() {
 					text = fmt.Sprintf("overlapping port ranges detected for protocol %s, which is not allowed", *m.Protocol)
 				}
 				c.add(OverlappingPortRanges, fmt.Sprintf("%s.portRanges[%d]", c.listenerPath(b.listener), b.index),
-					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, r, c.at(a.listener), s, c.at(b.listener)), "give each port of a protocol to one range")
+					fmt.Sprintf("%s: %s of listener[%d] and %s of listener[%d]", text, r, c.at(a.listener), s, c.at(b.listener)),
+					"give each port of a protocol to one range")
 			}
 		}
 	}
@@ -57,40 +59,48 @@ func rangesText(list []agav1beta1.PortRange) string {
 	return strings.Join(texts, ", ")
 }
 
-// portOverrides reports overrides of a group that contradict each other, their listener, or the ports and overrides of other listeners. Ports that are
-// taken from a load balancer are not known here.
+// portOverrides reports overrides of a group that contradict each other, their listener, or the ports and overrides of
+// other listeners. Ports that are taken from a load balancer are not known here.
 func (c *checking) portOverrides(i, j int) {
 	l := &c.spec.Listeners[i]
 	overrides := l.EndpointGroups[j].PortOverrides
 	if n := len(overrides); n > accelerator.MaxPortOverrides {
-		c.add(Limits, c.groupPath(i, j)+".portOverrides", fmt.Sprintf("the endpoint group has %d port overrides, and AWS admits %d", n, accelerator.MaxPortOverrides), "remove port overrides")
+		c.add(Limits, c.groupPath(i, j)+".portOverrides",
+			fmt.Sprintf("the endpoint group has %d port overrides, and AWS admits %d", n, accelerator.MaxPortOverrides),
+			"remove port overrides")
 	}
 	for k, o := range overrides {
 		path := fmt.Sprintf("%s.portOverrides[%d]", c.groupPath(i, j), k)
 		add := func(field, text, remedy string) { c.add(PortOverrides, path+"."+field, text, remedy) }
 		if len(l.PortRanges) > 0 && !contains(l.PortRanges, o.ListenerPort) {
-			add("listenerPort", fmt.Sprintf("port override listener port %d is not within any listener port ranges: %s", o.ListenerPort, rangesText(l.PortRanges)), "override a port of the listener")
+			add("listenerPort", fmt.Sprintf("port override listener port %d is not within any listener port ranges: %s",
+				o.ListenerPort, rangesText(l.PortRanges)), "override a port of the listener")
 		}
 		for n := range c.spec.Listeners {
 			if contains(c.spec.Listeners[n].PortRanges, o.EndpointPort) {
-				add("endpointPort", fmt.Sprintf("port override endpoint port %d is within the port ranges of listener[%d] (%s), and AWS admits no port of a listener of the accelerator", o.EndpointPort, c.at(n), rangesText(c.spec.Listeners[n].PortRanges)), "override to another port")
+				add("endpointPort", fmt.Sprintf("port override endpoint port %d is within the port ranges of listener[%d] (%s), "+
+					"and AWS admits no port of a listener of the accelerator", o.EndpointPort, c.at(n),
+					rangesText(c.spec.Listeners[n].PortRanges)), "override to another port")
 				break
 			}
 		}
 		for _, before := range overrides[:k] {
 			if before.ListenerPort == o.ListenerPort {
-				add("listenerPort", fmt.Sprintf("duplicate port override listener port %d in the endpoint group", o.ListenerPort), "remove one of the port overrides")
+				add("listenerPort", fmt.Sprintf("duplicate port override listener port %d in the endpoint group", o.ListenerPort),
+					"remove one of the port overrides")
 				break
 			}
 		}
 		for _, before := range overrides[:k] {
 			if before.EndpointPort == o.EndpointPort {
-				add("endpointPort", fmt.Sprintf("duplicate port override endpoint port %d in the endpoint group", o.EndpointPort), "override to another port")
+				add("endpointPort", fmt.Sprintf("duplicate port override endpoint port %d in the endpoint group", o.EndpointPort),
+					"override to another port")
 				break
 			}
 		}
 		if n, ok := c.overriddenBefore(i, o.EndpointPort); ok {
-			add("endpointPort", fmt.Sprintf("port override endpoint port %d is used by listener[%d], too", o.EndpointPort, c.at(n)), "override to another port")
+			add("endpointPort", fmt.Sprintf("port override endpoint port %d is used by listener[%d], too", o.EndpointPort,
+				c.at(n)), "override to another port")
 		}
 	}
 }

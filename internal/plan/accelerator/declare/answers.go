@@ -36,7 +36,8 @@ type Balancer struct {
 	Owner stack.Key
 	// OwnerProblem is why the owner is not known at this moment.
 	OwnerProblem string
-	// Ports, of a Need with Listeners, are those of the listeners. PortProblem is why they cannot be those of an accelerator.
+	// Ports, of a Need with Listeners, are those of the listeners. PortProblem is why they cannot be those of an
+	// accelerator.
 	Ports       []Port
 	PortProblem string
 	// Problem is why nothing is known: AWS did not answer, or does not show a load balancer of that name at this moment.
@@ -51,7 +52,8 @@ func (b *Balancer) AddPort(protocol string, port int32) {
 	case "UDP":
 		p.Protocol = accelerator.UDP
 	default:
-		b.PortProblem = fmt.Sprintf("its listener of port %d has protocol %s, which is not supported by Global Accelerator", port, protocol)
+		b.PortProblem = fmt.Sprintf("its listener of port %d has protocol %s, which is not supported by Global Accelerator",
+			port, protocol)
 	}
 	b.Ports = append(b.Ports, p)
 }
@@ -82,8 +84,8 @@ func Needs(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint) []N
 
 func isNetwork(id string) bool { return strings.Contains(id, ":loadbalancer/net/") }
 
-// foreignRegion is the Region in the name of a load balancer, if it is not region: name.REGION.elb.amazonaws.com of an ALB, name.awsop.REGION.amazonaws.com of an NLB.
-// Names of another form have none.
+// foreignRegion is the Region in the name of a load balancer, if it is not region: name.REGION.elb.amazonaws.com of an
+// ALB, name.awsop.REGION.amazonaws.com of an NLB. Names of another form have none.
 func foreignRegion(host, region string) string {
 	labels := strings.Split(host, ".")
 	for i, l := range labels {
@@ -150,7 +152,8 @@ func (b *building) load(endpoints []Endpoint, answers Answers, remembered map[st
 }
 
 func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
-	out := loadedEndpoint{Endpoint: accelerator.Endpoint{Weight: 128, PreserveClientIP: e.spec.ClientIPPreservationEnabled}, ports: e.Ports, problem: e.PortProblem}
+	out := loadedEndpoint{Endpoint: accelerator.Endpoint{
+		Weight: 128, PreserveClientIP: e.spec.ClientIPPreservationEnabled}, ports: e.Ports, problem: e.PortProblem}
 	if e.spec.Weight != nil {
 		out.Weight = *e.spec.Weight
 	}
@@ -175,7 +178,8 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 		a, answered := answers[e.Host]
 		switch {
 		case region != "":
-			problem, remedy, out.known = fmt.Sprintf("the load balancer %s of %s is in Region %s, and the controller works in %s only", e.Host, e.Name, region, b.config.Region), "give its ARN as endpointID", true
+			problem, remedy, out.known = fmt.Sprintf("the load balancer %s of %s is in Region %s, and the controller "+
+				"works in %s only", e.Host, e.Name, region, b.config.Region), "give its ARN as endpointID", true
 		case !answered || a.Problem != "":
 			problem = fmt.Sprintf("failed to resolve DNS name to ARN: %s: %s", e.Host, cmp.Or(a.Problem, "AWS was not asked"))
 		default:
@@ -196,7 +200,8 @@ func (b *building) loadOne(e *Endpoint, answers Answers) loadedEndpoint {
 	return out
 }
 
-// preserve corrects the client IP preservation of an endpoint that cannot have it: the field is true by default, also where AWS refuses that.
+// preserve corrects the client IP preservation of an endpoint that cannot have it: the field is true by default, also
+// where AWS refuses that.
 func (b *building) preserve(e *Endpoint, out *loadedEndpoint, a Balancer) {
 	if !a.Network || !ptr.Deref(out.PreserveClientIP, false) {
 		return
@@ -212,5 +217,6 @@ func (b *building) preserve(e *Endpoint, out *loadedEndpoint, a Balancer) {
 	}
 	no := false
 	out.PreserveClientIP = &no
-	b.note(e.path()+".clientIPPreservationEnabled", e.Name+" is used without client IP preservation: "+why, "set the field to false, which is the same")
+	b.note(e.path()+".clientIPPreservationEnabled", e.Name+" is used without client IP preservation: "+why,
+		"set the field to false, which is the same")
 }

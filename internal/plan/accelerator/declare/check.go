@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
-// check reports what AWS would refuse: of the declaration with the listeners that were discovered, and of what is known of the load balancers. Quotas that AWS may
-// have raised are left to its answers.
+// check reports what AWS would refuse: of the declaration with the listeners that were discovered, and of what is known
+// of the load balancers. Quotas that AWS may have raised are left to its answers.
 func (b *building) check(listeners []declared, loaded map[place]loadedEndpoint) {
 	spec, find := b.ga.Spec, check.Spec
 	if check.Discovers(&b.ga.Spec) && len(listeners) > 0 {
@@ -57,6 +57,7 @@ func (b *building) checkBalancers(loaded map[place]loadedEndpoint) {
 // noRoomForTags reports tags beyond the limit that are not the object's alone.
 func (b *building) noRoomForTags(all int) {
 	if own := len(b.ga.Spec.Tags); all > accelerator.MaxTags && own <= accelerator.MaxTags-check.TrackingTags {
-		b.wrong("spec.tags", fmt.Sprintf("the accelerator would have %d tags with those that identify it and --default-tags, and AWS admits %d", all, accelerator.MaxTags), "remove tags")
+		b.wrong("spec.tags", fmt.Sprintf("the accelerator would have %d tags with those that identify it and "+
+			"--default-tags, and AWS admits %d", all, accelerator.MaxTags), "remove tags")
 	}
 }

@@ -1,6 +1,6 @@
-// Package declare makes the accelerator that a GlobalAccelerator declares, of the object, the objects that its endpoints name, and what AWS answers about
-// their load balancers. Endpoints reads objects; Needs has the questions for AWS; Accelerator takes the answers.
-// It is pure.
+// Package declare makes the accelerator that a GlobalAccelerator declares, of the object, the objects that its
+// endpoints name, and what AWS answers about their load balancers. Endpoints reads objects; Needs has the questions for
+// AWS; Accelerator takes the answers. It is pure.
 package declare
 
 import (
@@ -41,7 +41,8 @@ func (c Config) Tracking(key stack.Key) map[string]string {
 	return out
 }
 
-// Owns reports whether an accelerator with these tags is that of a key. The Region is not part of it: it is missing from tags that people restored by hand.
+// Owns reports whether an accelerator with these tags is that of a key. The Region is not part of it: it is missing
+// from tags that people restored by hand.
 func (c Config) Owns(key stack.Key, tags map[string]string) bool {
 	for k, v := range naming.Tracking(accelerator.Owner, c.Cluster, key.ID.String(), accelerator.Identity) {
 		if tags[k] != v {
@@ -73,13 +74,15 @@ func (b *building) note(path, text, remedy string) {
 // Accelerator returns the accelerator that the object declares. If a finding has class Invalid, the accelerator in
 // AWS must not change. endpoints are the results of Endpoints. remembered has the last load balancer of each
 // endpoint by Endpoint.Name, also of endpoints that are no longer declared.
-func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, remembered map[string]string) (accelerator.Declared, diag.List) {
+func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers,
+	remembered map[string]string) (accelerator.Declared, diag.List) {
 	b := &building{config: c, ga: ga}
 	key := KeyOf(ga.Namespace, ga.Name)
 	kind := cmp.Or(string(ga.Spec.IPAddressType), accelerator.IPV4)
 	out := accelerator.Declared{
-		Key: key, UID: string(ga.UID), IPAddressType: kind, IPAddresses: ga.Spec.IPAddresses, Tags: b.tags(key), ExternalTags: c.ExternalTags,
-		Name: naming.Accelerator(c.Cluster, c.Region, ga.Namespace, ga.Name, kind),
+		Key: key, UID: string(ga.UID), IPAddressType: kind, IPAddresses: ga.Spec.IPAddresses, Tags: b.tags(key),
+		ExternalTags: c.ExternalTags,
+		Name:         naming.Accelerator(c.Cluster, c.Region, ga.Namespace, ga.Name, kind),
 	}
 	if ga.Spec.Name != nil && *ga.Spec.Name != "" {
 		out.Name = *ga.Spec.Name
@@ -97,11 +100,12 @@ func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoin
 	return out, b.found
 }
 
-// refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS if an earlier controller wrote
-// them. Nothing else of the object waits.
+// refuseTags reports the reserved keys of the object's tags, which are not written, and returns those that stay in AWS
+// if an earlier controller wrote them. Nothing else of the object waits.
 func (b *building) refuseTags() (stay []string) {
 	for _, k := range tagkey.ReservedOf(b.ga.Spec.Tags) {
-		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, k), tagkey.ReservedRemedy)
+		d := diag.New(check.Object(b.ga), "spec.tags["+k+"]", diag.ReservedTag, fmt.Sprintf(tagkey.ReservedText, k),
+			tagkey.ReservedRemedy)
 		d.Class = diag.Note
 		b.found = append(b.found, d)
 		if k != naming.ClusterRegionTag && !slices.Contains(naming.OwnTags(accelerator.Owner), k) {
@@ -115,7 +119,8 @@ func (b *building) refuseTags() (stay []string) {
 func (b *building) tags(key stack.Key) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(b.ga.Spec.Tags)) {
 		if slices.Contains(b.config.ExternalTags, k) {
-			b.wrong("spec.tags["+k+"]", fmt.Sprintf("external managed tag key %s cannot be specified", k), "remove the key: the controller's --external-managed-tags leaves it to others")
+			b.wrong("spec.tags["+k+"]", fmt.Sprintf("external managed tag key %s cannot be specified", k),
+				"remove the key: the controller's --external-managed-tags leaves it to others")
 		}
 	}
 	out := map[string]string{}
@@ -133,7 +138,8 @@ func (b *building) tags(key stack.Key) map[string]string {
 
 // listener lowers one listener; path is where it is declared.
 func (b *building) listener(l declared, loaded map[place]loadedEndpoint) accelerator.Listener {
-	out := accelerator.Listener{Protocol: l.protocol, Ports: l.ports, Affinity: cmp.Or(string(l.spec.ClientAffinity), accelerator.NoAffinity)}
+	out := accelerator.Listener{Protocol: l.protocol, Ports: l.ports, Affinity: cmp.Or(string(l.spec.ClientAffinity),
+		accelerator.NoAffinity)}
 	for j := range l.spec.EndpointGroups {
 		g := &l.spec.EndpointGroups[j]
 		path := fmt.Sprintf("%s.endpointGroups[%d]", l.path, j)
@@ -145,7 +151,8 @@ func (b *building) listener(l declared, loaded map[place]loadedEndpoint) acceler
 			b.wrong(path+".region", "the Region of the cluster is not known, and none is given", "set region")
 		}
 		for _, o := range g.PortOverrides {
-			group.Overrides = append(group.Overrides, accelerator.Override{ListenerPort: o.ListenerPort, EndpointPort: o.EndpointPort})
+			group.Overrides = append(group.Overrides, accelerator.Override{ListenerPort: o.ListenerPort,
+				EndpointPort: o.EndpointPort})
 		}
 		for k := range g.Endpoints {
 			e := loaded[place{l.index, j, k}]

@@ -20,7 +20,8 @@ type declared struct {
 	ports    []accelerator.PortRange
 }
 
-// discover are the listeners of the object, with protocols and ports of the load balancer where the object leaves them out. deferred: that is not known yet.
+// discover are the listeners of the object, with protocols and ports of the load balancer where the object leaves them
+// out. deferred: that is not known yet.
 func (b *building) discover(loaded map[place]loadedEndpoint) (out []declared, deferred bool) {
 	if check.Discovers(&b.ga.Spec) {
 		return b.discovered(loaded[place{}])
@@ -28,7 +29,8 @@ func (b *building) discover(loaded map[place]loadedEndpoint) (out []declared, de
 	for i := range b.ga.Spec.Listeners {
 		l := &b.ga.Spec.Listeners[i]
 		path := fmt.Sprintf("spec.listeners[%d]", i)
-		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(ptr.Deref(l.Protocol, "")), ports: check.Ranges(l.PortRanges)})
+		out = append(out, declared{index: i, path: path, spec: *l, protocol: string(ptr.Deref(l.Protocol, "")),
+			ports: check.Ranges(l.PortRanges)})
 	}
 	return out, false
 }
@@ -70,7 +72,8 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 			d.ports = accelerator.Join(byProtocol[p])
 		}
 		if len(d.ports) == 0 {
-			b.wrong(path+".portRanges", "listener port ranges must be specified: the load balancer has no port of protocol "+p, "set portRanges")
+			b.wrong(path+".portRanges", "listener port ranges must be specified: the load balancer has no port of protocol "+p,
+				"set portRanges")
 			return nil, true
 		}
 		out = append(out, d)
@@ -81,8 +84,8 @@ func (b *building) discovered(e loadedEndpoint) (out []declared, deferred bool) 
 	return out, false
 }
 
-// shareOverrides leaves each port override to the listener that has its port. What none has stays with the first, of which it is reported; what both have stays
-// with both, which is reported as well.
+// shareOverrides leaves each port override to the listener that has its port. What none has stays with the first, of
+// which it is reported; what both have stays with both, which is reported as well.
 func (b *building) shareOverrides(both []declared) {
 	groups := both[0].spec.EndpointGroups
 	has := func(d declared, port int32) bool { return accelerator.Listener{Ports: d.ports}.Contains(port) }
@@ -90,9 +93,10 @@ func (b *building) shareOverrides(both []declared) {
 		other := both[1-i]
 		both[i].spec.EndpointGroups = slices.Clone(groups)
 		for j := range groups {
-			both[i].spec.EndpointGroups[j].PortOverrides = slices.DeleteFunc(slices.Clone(groups[j].PortOverrides), func(o agav1beta1.PortOverride) bool {
-				return !has(both[i], o.ListenerPort) && (i == 1 || has(other, o.ListenerPort))
-			})
+			both[i].spec.EndpointGroups[j].PortOverrides = slices.DeleteFunc(slices.Clone(groups[j].PortOverrides),
+				func(o agav1beta1.PortOverride) bool {
+					return !has(both[i], o.ListenerPort) && (i == 1 || has(other, o.ListenerPort))
+				})
 		}
 	}
 }

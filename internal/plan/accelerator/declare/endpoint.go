@@ -32,7 +32,8 @@ const (
 	Given   State = "given"   // by an id
 	Hosted  State = "hosted"  // its object shows the name of a load balancer
 	Pending State = "pending" // that may pass: the object shows no load balancer, or cannot be read
-	Gone    State = "gone"    // it is certain that there is none: no such object, of a kind that has none, or it may not be named
+	// it is certain that there is none: no such object, of a kind that has none, or it may not be named
+	Gone State = "gone"
 )
 
 // Endpoint is an endpoint that an object declares.
@@ -45,7 +46,8 @@ type Endpoint struct {
 	Ports []Port // hosted: those of the load balancer, as its object shows them
 	// Name is "Service/namespace/name", or "EndpointID/id".
 	Name string
-	// Problem is what is wrong with one that is pending or gone, and Remedy what to do; empty of one that names nothing, which package check reports. PortProblem is why Ports are not known.
+	// Problem is what is wrong with one that is pending or gone, and Remedy what to do; empty of one that names nothing,
+	// which package check reports. PortProblem is why Ports are not known.
 	Problem, Remedy string
 	PortProblem     string
 
@@ -109,10 +111,12 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 	var foreign *objects.ForeignError
 	switch {
 	case errors.As(err, &foreign):
-		e.gone(fmt.Sprintf("no ReferenceGrant of namespace %s admits references from GlobalAccelerators of namespace %s to %s %s", ref.Namespace, namespace, ref.Kind, ref.Name),
+		e.gone(fmt.Sprintf("no ReferenceGrant of namespace %s admits references from GlobalAccelerators of "+
+			"namespace %s to %s %s", ref.Namespace, namespace, ref.Kind, ref.Name),
 			"create a ReferenceGrant there, or correct the reference")
 	case errors.Is(err, objects.ErrAbsent):
-		e.gone(fmt.Sprintf("%s %s/%s does not exist", ref.Kind, ref.Namespace, ref.Name), "create it, or correct the reference")
+		e.gone(fmt.Sprintf("%s %s/%s does not exist", ref.Kind, ref.Namespace, ref.Name),
+			"create it, or correct the reference")
 	case err != nil:
 		e.pending(fmt.Sprintf("%s %s/%s cannot be read: %v", ref.Kind, ref.Namespace, ref.Name, err), "")
 	}
@@ -138,10 +142,13 @@ func (e *Endpoint) hosted(host string) { e.State, e.Host = Hosted, host }
 // service reads the load balancer of a Service. Whose it is does not matter.
 func (e *Endpoint) service(o *corev1.Service) {
 	if o.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		e.gone(fmt.Sprintf("%s is of type %s and has no load balancer", e.Name, o.Spec.Type), "make it one of type LoadBalancer")
+		e.gone(fmt.Sprintf("%s is of type %s and has no load balancer", e.Name, o.Spec.Type),
+			"make it one of type LoadBalancer")
 		return
 	}
-	at := slices.IndexFunc(o.Status.LoadBalancer.Ingress, func(i corev1.LoadBalancerIngress) bool { return i.Hostname != "" })
+	at := slices.IndexFunc(o.Status.LoadBalancer.Ingress, func(i corev1.LoadBalancerIngress) bool {
+		return i.Hostname != ""
+	})
 	if at < 0 {
 		e.noBalancer()
 		return
@@ -153,7 +160,8 @@ func (e *Endpoint) service(o *corev1.Service) {
 			p.Protocol = accelerator.UDP
 		}
 		if slices.ContainsFunc(e.Ports, func(o Port) bool { return o.Port == p.Port }) {
-			e.PortProblem = fmt.Sprintf("auto-discovery does not support TCP_UDP services on the same port: %s has port %d twice", e.Name, port)
+			e.PortProblem = fmt.Sprintf("auto-discovery does not support TCP_UDP services on the same port: %s has "+
+				"port %d twice", e.Name, port)
 		}
 		e.Ports = append(e.Ports, p)
 	}
@@ -208,5 +216,6 @@ func (e *Endpoint) gateway(o *gatewayv1.Gateway) {
 }
 
 func (e *Endpoint) noBalancer() {
-	e.pending(e.Name+" does not show a load balancer yet", "nothing to do if its load balancer is being created; otherwise see its events")
+	e.pending(e.Name+" does not show a load balancer yet",
+		"nothing to do if its load balancer is being created; otherwise see its events")
 }

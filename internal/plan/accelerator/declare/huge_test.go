@@ -11,7 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
-// TestHugeAcceleratorIsRefusedBeforeItIsRead has a tenant declare as much as etcd takes of each list. Nothing of it is looked up.
+// TestHugeAcceleratorIsRefusedBeforeItIsRead has a tenant declare as much as etcd takes of each list. Nothing of it is
+// looked up.
 func TestHugeAcceleratorIsRefusedBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	const many = 30_000
@@ -36,7 +37,8 @@ func TestHugeAcceleratorIsRefusedBeforeItIsRead(t *testing.T) {
 				v := objects.FromObjects([]any{})
 				all := Endpoints(v, ga)
 				_, found := Accelerator(config, ga, all, Answers{}, nil)
-				if len(all)+len(Needs(config, ga, all)) > 0 || len(found) != 1 || !found.HasErrors() || !strings.Contains(found[0].Text, "the controller admits") {
+				if len(all)+len(Needs(config, ga, all)) > 0 || len(found) != 1 || !found.HasErrors() ||
+					!strings.Contains(found[0].Text, "the controller admits") {
 					t.Errorf("%d endpoints, %d findings: %.2000v", len(all), len(found), found)
 				}
 			})

@@ -19,11 +19,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Permit withholds endpoints whose load balancer is one of this cluster which the object may not name. An accelerator opens
-// an internal load balancer to the internet, so that its ARN is a reference to the object that declares it: to one of the same
-// namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that the endpoint names: whoever may write
-// that status chooses it. A withheld endpoint waits: one that an earlier version added stays. asked reports whether the
-// answer depended on objects.
+// Permit withholds endpoints whose load balancer is one of this cluster which the object may not name. An accelerator
+// opens an internal load balancer to the internet, so that its ARN is a reference to the object that declares it: to
+// one of the same namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that
+// the endpoint names: whoever may write that status chooses it. A withheld endpoint waits: one that an earlier version
+// added stays. asked reports whether the answer depended on objects.
 func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers) (asked bool) {
 	for i := range endpoints {
 		e := &endpoints[i]
@@ -36,10 +36,12 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 			continue
 		}
 		asked = true
-		if mayName(v, ga.Namespace, of, named) || e.object.Namespace != "" && e.object.Namespace != ga.Namespace && isMember(v, e.object, of, named) {
+		if mayName(v, ga.Namespace, of, named) || e.object.Namespace != "" && e.object.Namespace != ga.Namespace &&
+			isMember(v, e.object, of, named) {
 			continue
 		}
-		e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", named, of, ga.Namespace),
+		e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", named,
+			of, ga.Namespace),
 			"have a ReferenceGrant created in the namespace of its object, or correct the reference")
 	}
 	return asked
@@ -47,7 +49,8 @@ func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpo
 
 // declares reports whether a load balancer is that of the object which the endpoint names.
 func (e *Endpoint) declares(of stack.Key) bool {
-	return e.object.Kind == objects.Kind(owner.Of(of.Owner).Kind) && of.ID == stack.ID{Namespace: e.object.Namespace, Name: e.object.Name}
+	return e.object.Kind == objects.Kind(owner.Of(of.Owner).Kind) && of.ID == stack.ID{Namespace: e.object.Namespace,
+		Name: e.object.Name}
 }
 
 // isMember reports whether an object is a member of the group that has a load balancer.
@@ -58,8 +61,8 @@ func isMember(v *objects.View, ref objects.Ref, of stack.Key, named string) bool
 		})
 }
 
-// deployed reports whether an object is in a group: it has the group's finalizer, which any author may write, and a status that shows the load
-// balancer, which is named by its ARN or its hostname.
+// deployed reports whether an object is in a group: it has the group's finalizer, which any author may write, and a
+// status that shows the load balancer, which is named by its ARN or its hostname.
 func deployed(o metav1.Object, of stack.Key, named string) bool {
 	return slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID) &&
 		slices.ContainsFunc(owner.Of(of.Owner).Hostnames(o), func(host string) bool { return isOf(host, named) })
@@ -77,7 +80,8 @@ func isOf(host, named string) bool {
 		return false
 	}
 	label, _, _ := strings.Cut(host, ".")
-	id, is := strings.CutPrefix(strings.TrimPrefix(label, "internal-"), strings.TrimPrefix(strings.ToLower(parts[1]), "internal-")+"-")
+	id, is := strings.CutPrefix(strings.TrimPrefix(label, "internal-"), strings.TrimPrefix(strings.ToLower(parts[1]),
+		"internal-")+"-")
 	return is && id != "" && !strings.Contains(id, "-")
 }
 
@@ -89,7 +93,8 @@ func mayName(v *objects.View, namespace string, of stack.Key, named string) bool
 			return deployed(o, of, named)
 		})
 	}
-	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
+	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{
+		Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
 	var err error
 	switch kind {
 	case objects.Ingress:

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// TestARNsOfOthersNeedAReferenceGrant has a tenant name the ARN of a load balancer, to open it to the internet by an accelerator.
+// TestARNsOfOthersNeedAReferenceGrant has a tenant name the ARN of a load balancer, to open it to the internet by an
+// accelerator.
 func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 	t.Parallel()
 	const arn = prefix + "app/secret/50dc"
@@ -24,12 +25,14 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 			to.Name = &name[0]
 		}
 		return &gatewayv1beta1.ReferenceGrant{ObjectMeta: at("victim", "grant"), Spec: gatewayv1.ReferenceGrantSpec{
-			From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: gatewayv1.Namespace(from)}},
-			To:   []gatewayv1.ReferenceGrantTo{to},
+			From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator",
+				Namespace: gatewayv1.Namespace(from)}},
+			To: []gatewayv1.ReferenceGrantTo{to},
 		}}
 	}
 	shows := func(finalizer, host string) any {
-		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{finalizer}}}
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{
+			finalizer}}}
 		if host != "" {
 			o.Status = showing(host)
 		}
@@ -46,23 +49,34 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 		objects []any
 		waits   bool
 	}{
-		"of nobody of the cluster":                   {Balancer{}, nil, false},
-		"of the same namespace":                      {Balancer{Owner: of(stack.Ingress, "default", "web")}, nil, false},
-		"of an Ingress of others":                    {Balancer{Owner: of(stack.Ingress, "victim", "web")}, nil, true},
-		"of a Service of others":                     {Balancer{Owner: of(stack.Service, "victim", "web")}, nil, true},
-		"of a Gateway of others":                     {Balancer{Owner: of(stack.GatewayALB, "victim", "web")}, nil, true},
-		"of a namespace that begins like this one":   {Balancer{Owner: of(stack.Ingress, "default-web", "web")}, nil, true},
-		"with a grant":                               {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default")}, false},
-		"with a grant for the object":                {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default", "web")}, false},
-		"with a grant for another object":            {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "default", "api")}, true},
-		"with a grant for another namespace":         {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("networking.k8s.io", "Ingress", "team")}, true},
-		"with a grant for another kind":              {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("", "Service", "default")}, true},
-		"of a group that the namespace is not in":    {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("ingress.k8s.aws/resources")}, true},
-		"of a group that the namespace is in":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front")}, false},
-		"of a group, with a forged finalizer":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "")}, true},
-		"of a group, served by another one":          {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "secret-1-1670420556.us-west-2.elb.amazonaws.com")}, true},
-		"of a group whose name begins like its own":  {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front-b")}, true},
-		"whose tags cannot be read at this moment":   {Balancer{OwnerProblem: "DescribeTags: Rate exceeded", Problem: "DescribeTags: Rate exceeded"}, nil, true},
+		"of nobody of the cluster":                 {Balancer{}, nil, false},
+		"of the same namespace":                    {Balancer{Owner: of(stack.Ingress, "default", "web")}, nil, false},
+		"of an Ingress of others":                  {Balancer{Owner: of(stack.Ingress, "victim", "web")}, nil, true},
+		"of a Service of others":                   {Balancer{Owner: of(stack.Service, "victim", "web")}, nil, true},
+		"of a Gateway of others":                   {Balancer{Owner: of(stack.GatewayALB, "victim", "web")}, nil, true},
+		"of a namespace that begins like this one": {Balancer{Owner: of(stack.Ingress, "default-web", "web")}, nil, true},
+		"with a grant": {Balancer{Owner: of(stack.Ingress, "victim", "web")},
+			[]any{grant("networking.k8s.io", "Ingress", "default")}, false},
+		"with a grant for the object": {Balancer{Owner: of(stack.Ingress, "victim", "web")},
+			[]any{grant("networking.k8s.io", "Ingress", "default", "web")}, false},
+		"with a grant for another object": {Balancer{Owner: of(stack.Ingress, "victim", "web")},
+			[]any{grant("networking.k8s.io", "Ingress", "default", "api")}, true},
+		"with a grant for another namespace": {Balancer{Owner: of(stack.Ingress, "victim", "web")},
+			[]any{grant("networking.k8s.io", "Ingress", "team")}, true},
+		"with a grant for another kind": {Balancer{Owner: of(stack.Ingress, "victim", "web")},
+			[]any{grant("", "Service", "default")}, true},
+		"of a group that the namespace is not in": {Balancer{Owner: of(stack.Ingress, "", "front")},
+			[]any{member("ingress.k8s.aws/resources")}, true},
+		"of a group that the namespace is in": {Balancer{Owner: of(stack.Ingress, "", "front")},
+			[]any{member("group.ingress.k8s.aws/front")}, false},
+		"of a group, with a forged finalizer": {Balancer{Owner: of(stack.Ingress, "", "front")},
+			[]any{shows("group.ingress.k8s.aws/front", "")}, true},
+		"of a group, served by another one": {Balancer{Owner: of(stack.Ingress, "", "front")},
+			[]any{shows("group.ingress.k8s.aws/front", "secret-1-1670420556.us-west-2.elb.amazonaws.com")}, true},
+		"of a group whose name begins like its own": {Balancer{Owner: of(stack.Ingress, "", "front")},
+			[]any{member("group.ingress.k8s.aws/front-b")}, true},
+		"whose tags cannot be read at this moment": {Balancer{OwnerProblem: "DescribeTags: Rate exceeded",
+			Problem: "DescribeTags: Rate exceeded"}, nil, true},
 		"whose settings cannot be read, of nobody's": {Balancer{Problem: "AWS has no such load balancer"}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,12 +102,14 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 
 // showing is the status of an Ingress with a load balancer of a name.
 func showing(host string) networkingv1.IngressStatus {
-	return networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{
-		{Hostname: host, Ports: []networkingv1.IngressPortStatus{{Port: 80}}},
-	}}}
+	return networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{
+		Ingress: []networkingv1.IngressLoadBalancerIngress{
+			{Hostname: host, Ports: []networkingv1.IngressPortStatus{{Port: 80}}},
+		}}}
 }
 
-// TestStatusOfIngressNamesItsOwnBalancerOnly has a tenant write the name of a load balancer of others into the status of an Ingress, to open it to the internet.
+// TestStatusOfIngressNamesItsOwnBalancerOnly has a tenant write the name of a load balancer of others into the status
+// of an Ingress, to open it to the internet.
 func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 	t.Parallel()
 	const host = "internal-secret-123.us-west-2.elb.amazonaws.com"
@@ -114,8 +130,9 @@ func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 		"of another namespace":                 {of(stack.Ingress, "victim", "web"), "", "", true},
 		"of another kind in another namespace": {of(stack.GatewayALB, "victim", "web"), "", "", true},
 		"granted, its own":                     {of(stack.Ingress, "shared", "web"), "shared", "", false},
-		"granted, of its group":                {of(stack.Ingress, "", "front"), "shared", "group.ingress.k8s.aws/front", false},
-		"granted, of another namespace":        {of(stack.Ingress, "victim", "web"), "shared", "", true},
+		"granted, of its group": {of(stack.Ingress, "", "front"), "shared", "group.ingress.k8s.aws/front",
+			false},
+		"granted, of another namespace": {of(stack.Ingress, "victim", "web"), "shared", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,10 +141,11 @@ func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
 			if c.namespace != "" {
 				at.Namespace, endpoint.Namespace = c.namespace, &c.namespace
 			}
-			grant := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "shared", Name: "grant"}, Spec: gatewayv1.ReferenceGrantSpec{
-				From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: "default"}},
-				To:   []gatewayv1.ReferenceGrantTo{{Group: "networking.k8s.io", Kind: "Ingress"}},
-			}}
+			grant := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "shared", Name: "grant"},
+				Spec: gatewayv1.ReferenceGrantSpec{
+					From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: "default"}},
+					To:   []gatewayv1.ReferenceGrantTo{{Group: "networking.k8s.io", Kind: "Ingress"}},
+				}}
 			v := objects.FromObjects([]any{grant, &networkingv1.Ingress{ObjectMeta: at, Status: showing(host)}})
 			ga := object(listener("TCP", []int32{80}, groupOf(endpoint)))
 			endpoints, answers := Endpoints(v, ga), Answers{host: {ARN: prefix + "app/secret/50dc", Owner: c.owner}}

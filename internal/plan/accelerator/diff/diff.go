@@ -1,6 +1,6 @@
-// Package diff plans how an accelerator gets from what AWS holds to what an object declares. Steps stand in an order in which AWS admits each
-// of them: it refuses two listeners of a protocol with a port in common, and port overrides that disagree with listeners, at every moment and not only at the end.
-// It is a pure function.
+// Package diff plans how an accelerator gets from what AWS holds to what an object declares. Steps stand in an order in
+// which AWS admits each of them: it refuses two listeners of a protocol with a port in common, and port overrides that
+// disagree with listeners, at every moment and not only at the end. It is a pure function.
 package diff
 
 import (
@@ -31,8 +31,8 @@ func Plan(d accelerator.Declared, o accelerator.Observed) plan.Plan {
 	return b.plan
 }
 
-// builder makes a plan. now is what AWS holds after the steps so far; resources that the plan creates have the text of their reference in place of
-// an ARN.
+// builder makes a plan. now is what AWS holds after the steps so far; resources that the plan creates have the text of
+// their reference in place of an ARN.
 type builder struct {
 	declared accelerator.Declared
 	now      accelerator.Observed
@@ -56,7 +56,8 @@ type write struct {
 func newBuilder(d accelerator.Declared, o accelerator.Observed) *builder {
 	b := &builder{
 		declared: d, now: o.Clone(), plan: plan.Plan{Key: d.Key}, values: map[stack.Ref]string{},
-		target: map[string]accelerator.Listener{}, ids: map[string]string{}, index: map[string]int{}, writes: map[string][]write{}, made: map[string]plan.StepID{},
+		target: map[string]accelerator.Listener{}, ids: map[string]string{}, index: map[string]int{},
+		writes: map[string][]write{}, made: map[string]plan.StepID{},
 	}
 	if o.Exists() {
 		b.know(root, o.ARN)
@@ -160,7 +161,8 @@ func (b *builder) accelerator() {
 		why = append(why, "it is disabled")
 	}
 	if len(why) > 0 {
-		b.add(plan.Step{Action: plan.Update, Resource: root, Op: operation.UpdateAccelerator{Accelerator: root, Name: d.Name, IPAddressType: d.IPAddressType, Enabled: true}, Why: why}, "")
+		b.add(plan.Step{Action: plan.Update, Resource: root, Op: operation.UpdateAccelerator{Accelerator: root, Name: d.Name,
+			IPAddressType: d.IPAddressType, Enabled: true}, Why: why}, "")
 	}
 	b.tags()
 }
@@ -186,11 +188,13 @@ func (b *builder) tags() {
 	}
 	var tagged plan.StepID
 	if len(set) > 0 {
-		tagged = b.add(plan.Step{Action: plan.Update, Resource: root, Op: operation.TagResource{Accelerator: root, Tags: set}, Lane: plan.Cosmetic, Why: why}, "")
+		tagged = b.add(plan.Step{Action: plan.Update, Resource: root, Op: operation.TagResource{Accelerator: root, Tags: set},
+			Lane: plan.Cosmetic, Why: why}, "")
 	}
 	if len(surplus) > 0 {
-		s := plan.Step{Action: plan.Update, Resource: root, Op: operation.UntagResource{Accelerator: root, Keys: surplus}, Lane: plan.Cosmetic,
-			Why: []string{"not declared any more: " + strings.Join(surplus, ", ")}}
+		s := plan.Step{Action: plan.Update, Resource: root, Op: operation.UntagResource{Accelerator: root, Keys: surplus},
+			Lane: plan.Cosmetic,
+			Why:  []string{"not declared any more: " + strings.Join(surplus, ", ")}}
 		s.Need(tagged)
 		b.add(s, "")
 	}

@@ -38,7 +38,8 @@ func number(s string) (n int32) {
 
 // observed gives listeners and groups ARNs, and the accelerator what nothing changes.
 func observed(listeners ...accelerator.Listener) accelerator.Observed {
-	o := accelerator.Observed{ARN: arn, Name: "web", IPAddressType: accelerator.IPV4, Enabled: true, Status: accelerator.Deployed, Tags: map[string]string{"k": "v"}, Listeners: accelerator.CloneListeners(listeners)}
+	o := accelerator.Observed{ARN: arn, Name: "web", IPAddressType: accelerator.IPV4, Enabled: true,
+		Status: accelerator.Deployed, Tags: map[string]string{"k": "v"}, Listeners: accelerator.CloneListeners(listeners)}
 	for i := range o.Listeners {
 		l := &o.Listeners[i]
 		l.ARN = arn + "/listener/l" + string(rune('0'+i))
@@ -50,7 +51,8 @@ func observed(listeners ...accelerator.Listener) accelerator.Observed {
 }
 
 func declared(listeners ...accelerator.Listener) accelerator.Declared {
-	return accelerator.Declared{Key: key, UID: "7e1f", Name: "web", IPAddressType: accelerator.IPV4, Tags: map[string]string{"k": "v"}, Listeners: listeners}
+	return accelerator.Declared{Key: key, UID: "7e1f", Name: "web", IPAddressType: accelerator.IPV4,
+		Tags: map[string]string{"k": "v"}, Listeners: listeners}
 }
 
 func group(ids ...string) accelerator.Group {
@@ -95,13 +97,21 @@ func TestPlansOfAccelerators(t *testing.T) {
 		want string
 	}{
 		"nothing to do": {observed(listener("tcp 80", group("a"))), declared(listener("tcp 80", group("a"))), ""},
-		"new": {accelerator.Observed{}, declared(listener("tcp 80", group("a"))), `CreateAccelerator GlobalAccelerator: it does not exist
+		"new": {accelerator.Observed{}, declared(listener("tcp 80", group("a"))),
+			`CreateAccelerator GlobalAccelerator: it does not exist
 CreateListener Listener-0: no listener has these ports: TCP:80-80
 CreateEndpointGroup EndpointGroup-0-0: the listener has none in us-west-2
 AddEndpoints EndpointGroup-0-0: new: a
 `},
-		"an accelerator that was disabled by hand": {func() accelerator.Observed { o := observed(); o.Enabled = false; return o }(), declared(), "UpdateAccelerator GlobalAccelerator: it is disabled\n"},
-		"another IP address type renames in place": {observed(), with(declared(), func(d *accelerator.Declared) { d.IPAddressType, d.Name = accelerator.DualStack, "other" }),
+		"an accelerator that was disabled by hand": {func() accelerator.Observed {
+			o := observed()
+			o.Enabled = false
+			return o
+		}(), declared(), "UpdateAccelerator GlobalAccelerator: it is disabled\n"},
+		"another IP address type renames in place": {
+			observed(), with(declared(), func(d *accelerator.Declared) {
+				d.IPAddressType, d.Name = accelerator.DualStack, "other"
+			}),
 			"UpdateAccelerator GlobalAccelerator: name web → other; IP address type IPV4 → DUAL_STACK\n"},
 		"tags that differ, of others stay": {
 			func() accelerator.Observed {
@@ -111,46 +121,86 @@ AddEndpoints EndpointGroup-0-0: new: a
 			}(),
 			with(declared(), func(d *accelerator.Declared) { d.ExternalTags = []string{"finance"} }),
 			"TagResource GlobalAccelerator: tag k \"w\" → \"v\"\nUntagResource GlobalAccelerator: not declared any more: old\n"},
-		"a listener gives up ports before another one takes them": { // chapter 60, 9: the existing controller is refused for ever
+		// chapter 60, 9: the existing controller is refused for ever
+		"a listener gives up ports before another one takes them": {
 			observed(listener("tcp 80-90"), listener("tcp 95-110")), declared(listener("tcp 80-100"), listener("tcp 105-110")),
 			"UpdateListener Listener-1: ports 95-110 → 105-110\nUpdateListener Listener-0: ports 80-90 → 80-100\n"},
 		"of two listeners that wait for each other one gives way first": {
-			observed(listener("tcp 80-99"), listener("tcp 100-119")), declared(listener("tcp 80-89,110-119"), listener("tcp 90-109")),
-			"UpdateListener Listener-0: other listeners take the rest of its ports; ports 80-99 → 80-89\nUpdateListener Listener-1: ports 100-119 → 90-109\nUpdateListener Listener-0: ports 80-89 → 80-89, 110-119\n"},
-		"more ports change the listener in place": {observed(listener("tcp 80-81", group("a"))), declared(listener("tcp 80-81,443", group("a"))),
+			observed(listener("tcp 80-99"), listener("tcp 100-119")), declared(listener("tcp 80-89,110-119"),
+				listener("tcp 90-109")),
+			"UpdateListener Listener-0: other listeners take the rest of its ports; ports 80-99 → 80-89\nUpdateListener " +
+				"Listener-1: ports 100-119 → 90-109\nUpdateListener Listener-0: ports 80-89 → 80-89, 110-119\n"},
+		"more ports change the listener in place": {observed(listener("tcp 80-81", group("a"))),
+			declared(listener("tcp 80-81,443", group("a"))),
 			"UpdateListener Listener-0: ports 80-81 → 80-81, 443\n"},
-		"another protocol on the same ports changes the listener in place": {observed(listener("tcp 80", group("a")), listener("udp 53")), declared(listener("udp 53"), listener("udp 80")),
-			"UpdateListener Listener-1: protocol TCP → UDP\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint group in us-west-2 is declared\n"},
-		"no listeners": {observed(listener("tcp 80", group("a"))), declared(), `DeleteEndpointGroup listener/l0/endpoint-group/g0: no listener of these ports is declared: TCP:80-80
+		"another protocol on the same ports changes the listener in place": {
+			observed(listener("tcp 80", group("a")), listener("udp 53")), declared(listener("udp 53"), listener("udp 80")),
+			"UpdateListener Listener-1: protocol TCP → UDP\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint " +
+				"group in us-west-2 is declared\n"},
+		"no listeners": {observed(listener("tcp 80", group("a"))), declared(),
+			`DeleteEndpointGroup listener/l0/endpoint-group/g0: no listener of these ports is declared: TCP:80-80
 DeleteListener listener/l0: no listener of these ports is declared: TCP:80-80
 `},
-		"ports that wait for a load balancer leave listeners alone": {observed(listener("tcp 80", group("a"))), with(declared(), func(d *accelerator.Declared) { d.Deferred = true }), ""},
-		"the only endpoint is gone": {observed(listener("tcp 80", group("a"))), with(declared(), func(d *accelerator.Declared) { d.Deferred, d.Emptied = true, true }),
+		"ports that wait for a load balancer leave listeners alone": {observed(listener("tcp 80", group("a"))),
+			with(declared(), func(d *accelerator.Declared) { d.Deferred = true }), ""},
+		"the only endpoint is gone": {observed(listener("tcp 80", group("a"))),
+			with(declared(), func(d *accelerator.Declared) { d.Deferred, d.Emptied = true, true }),
 			"RemoveEndpoints listener/l0/endpoint-group/g0: not declared any more: a\n"},
-		"endpoints are added before others are removed": {observed(listener("tcp 80", group("a"))), declared(listener("tcp 80", group("b"))),
+		"endpoints are added before others are removed": {observed(listener("tcp 80", group("a"))),
+			declared(listener("tcp 80", group("b"))),
 			"AddEndpoints EndpointGroup-0-0: new: b\nRemoveEndpoints EndpointGroup-0-0: not declared any more: a\n"},
-		"a group without room for both gets its endpoints at once": {observed(listener("tcp 80", group("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"))), declared(listener("tcp 80", group("a", "b", "c", "d", "e", "f", "g", "h", "i", "k"))),
+		"a group without room for both gets its endpoints at once": {
+			observed(listener("tcp 80", group("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"))),
+			declared(listener("tcp 80", group("a", "b", "c", "d", "e", "f", "g", "h", "i", "k"))),
 			"UpdateEndpointGroup EndpointGroup-0-0: new: k; not declared any more: j\n"},
-		"a weight takes one call": {observed(listener("tcp 80", group("a", "b"))), declared(listener("tcp 80", func() accelerator.Group { g := group("a", "c"); g.Endpoints[0].Weight = 1; return g }())),
+		"a weight takes one call": {observed(listener("tcp 80", group("a", "b"))),
+			declared(listener("tcp 80", func() accelerator.Group {
+				g := group("a", "c")
+				g.Endpoints[0].Weight = 1
+				return g
+			}())),
 			"UpdateEndpointGroup EndpointGroup-0-0: a: weight 128 → 1; new: c; not declared any more: b\n"},
 		"an endpoint of which AWS returns no client IP preservation does not differ": { // as Elastic IP addresses
-			observed(listener("tcp 80", func() accelerator.Group { g := group("a"); g.Endpoints[0].PreserveClientIP = nil; return g }())), declared(listener("tcp 80", group("a"))), ""},
-		"client IP preservation": {observed(listener("tcp 80", func() accelerator.Group { g := group("a"); g.Endpoints[0].PreserveClientIP = &no; return g }())), declared(listener("tcp 80", group("a"))),
+			observed(listener("tcp 80", func() accelerator.Group {
+				g := group("a")
+				g.Endpoints[0].PreserveClientIP = nil
+				return g
+			}())), declared(listener("tcp 80", group("a"))), ""},
+		"client IP preservation": {observed(listener("tcp 80", func() accelerator.Group {
+			g := group("a")
+			g.Endpoints[0].PreserveClientIP = &no
+			return g
+		}())), declared(listener("tcp 80", group("a"))),
 			"UpdateEndpointGroup EndpointGroup-0-0: a: client IP preservation false → true\n"},
 		"an endpoint whose load balancer is not known at this moment stays": {observed(listener("tcp 80", group("a", "b"))),
 			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Waiting = true; return g }())), ""},
 		"and others that are known to be gone do not": {observed(listener("tcp 80", group("a", "b", "c"))),
-			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Waiting, g.Gone = true, []string{"c"}; return g }())), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
+			declared(listener("tcp 80", func() accelerator.Group {
+				g := group("b")
+				g.Waiting, g.Gone = true, []string{"c"}
+				return g
+			}())), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
 		"the one that was known stays, and none besides": {observed(listener("tcp 80", group("a", "b", "c"))),
-			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Held = []string{"a"}; return g }())), "RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
-		"a new Region serves before the former one goes": {observed(listener("tcp 80", in("us-west-2", group("a")))), declared(listener("tcp 80", in("eu-west-1", group("b")))),
-			"CreateEndpointGroup EndpointGroup-0-0: the listener has none in eu-west-1\nAddEndpoints EndpointGroup-0-0: new: b\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint group in us-west-2 is declared\n"},
-		"dial within the precision of AWS": {observed(listener("tcp 80", func() accelerator.Group { g := group(); g.Dial = 99.9995; return g }())), declared(listener("tcp 80", group())), ""},
-		"overrides in another order":       {observed(listener("tcp 80-81", override(group(), 80, 8080, 81, 8081))), declared(listener("tcp 80-81", override(group(), 81, 8081, 80, 8080))), ""},
-		"overrides that are in the way of ports go first": {observed(listener("tcp 80", override(group("a"), 80, 8080))), declared(listener("tcp 80,8080", group("a"))),
-			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-0 gets port 8080\nUpdateListener Listener-0: ports 80 → 80, 8080\n"},
-		"an override that moves to another listener leaves the first": {observed(listener("tcp 80", override(group(), 80, 8080)), listener("tcp 81", group())), declared(listener("tcp 80", group()), listener("tcp 81", override(group(), 81, 8080))),
-			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-1 overrides to port 8080\nUpdateEndpointGroup EndpointGroup-1-0: port overrides none → 81:8080\n"},
+			declared(listener("tcp 80", func() accelerator.Group { g := group("b"); g.Held = []string{"a"}; return g }())),
+			"RemoveEndpoints EndpointGroup-0-0: not declared any more: c\n"},
+		"a new Region serves before the former one goes": {observed(listener("tcp 80", in("us-west-2", group("a")))),
+			declared(listener("tcp 80", in("eu-west-1", group("b")))),
+			"CreateEndpointGroup EndpointGroup-0-0: the listener has none in eu-west-1\nAddEndpoints EndpointGroup-0-0: new: " +
+				"b\nDeleteEndpointGroup listener/l0/endpoint-group/g0: no endpoint group in us-west-2 is declared\n"},
+		"dial within the precision of AWS": {
+			observed(listener("tcp 80", func() accelerator.Group { g := group(); g.Dial = 99.9995; return g }())),
+			declared(listener("tcp 80", group())), ""},
+		"overrides in another order": {observed(listener("tcp 80-81", override(group(), 80, 8080, 81, 8081))),
+			declared(listener("tcp 80-81", override(group(), 81, 8081, 80, 8080))), ""},
+		"overrides that are in the way of ports go first": {observed(listener("tcp 80", override(group("a"), 80, 8080))),
+			declared(listener("tcp 80,8080", group("a"))),
+			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-0 gets port " +
+				"8080\nUpdateListener Listener-0: ports 80 → 80, 8080\n"},
+		"an override that moves to another listener leaves the first": {
+			observed(listener("tcp 80", override(group(), 80, 8080)), listener("tcp 81", group())),
+			declared(listener("tcp 80", group()), listener("tcp 81", override(group(), 81, 8080))),
+			"UpdateEndpointGroup listener/l0/endpoint-group/g0: port override 80 → 8080: Listener-1 overrides to port " +
+				"8080\nUpdateEndpointGroup EndpointGroup-1-0: port overrides none → 81:8080\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +224,8 @@ func TestEqualPairsOfListenersAreMatchedByTheirOrderAndARN(t *testing.T) {
 	from := observed(listener("tcp 1"), listener("tcp 2"), listener("tcp 3"))
 	to := declared(listener("tcp 11"), listener("tcp 12"), listener("tcp 13"))
 	want := steps(diff.Plan(to, from))
-	if !strings.Contains(want, "UpdateListener Listener-0: ports 1 → 11\nUpdateListener Listener-1: ports 2 → 12\nUpdateListener Listener-2: ports 3 → 13\n") {
+	if !strings.Contains(want, "UpdateListener Listener-0: ports 1 → 11\nUpdateListener Listener-1: ports 2 → "+
+		"12\nUpdateListener Listener-2: ports 3 → 13\n") {
 		t.Errorf("got\n%s", want)
 	}
 	for range 20 { // AWS may list them in any order
@@ -187,7 +238,8 @@ func TestEqualPairsOfListenersAreMatchedByTheirOrderAndARN(t *testing.T) {
 
 func TestAFailedChangeBlocksOnlyWhatTakesItsPorts(t *testing.T) {
 	t.Parallel()
-	p := diff.Plan(declared(listener("tcp 80-100"), listener("tcp 105-110"), listener("udp 54")), observed(listener("tcp 80-90"), listener("tcp 95-110"), listener("udp 53")))
+	p := diff.Plan(declared(listener("tcp 80-100"), listener("tcp 105-110"), listener("udp 54")),
+		observed(listener("tcp 80-90"), listener("tcp 95-110"), listener("udp 53")))
 	byID := map[plan.StepID]plan.Step{}
 	for _, s := range p.Steps {
 		byID[s.ID] = s
@@ -208,9 +260,13 @@ func TestAnAcceleratorIsDeletedOnceItIsDisabledEverywhere(t *testing.T) {
 		want   string
 		wait   bool
 	}{
-		{func() {}, "UpdateAccelerator GlobalAccelerator: the object is deleted, and AWS deletes only disabled accelerators\n", true},
+		{func() {}, "UpdateAccelerator GlobalAccelerator: the object is deleted, and AWS deletes only disabled " +
+			"accelerators\n", true},
 		{func() { o.Enabled, o.Status = false, accelerator.InProgress }, "", true},
-		{func() { o.Status = accelerator.Deployed }, "DeleteEndpointGroup listener/l0/endpoint-group/g0: the object is deleted\nDeleteListener listener/l0: the object is deleted\n", true},
+		{func() {
+			o.Status = accelerator.Deployed
+		}, "DeleteEndpointGroup listener/l0/endpoint-group/g0: the object is deleted\nDeleteListener listener/l0: the " +
+			"object is deleted\n", true},
 		{func() { o.Listeners, o.Status = nil, accelerator.InProgress }, "", true},
 		{func() { o.Status = accelerator.Deployed }, "DeleteAccelerator GlobalAccelerator: the object is deleted\n", false},
 		{func() { o = accelerator.Observed{} }, "", false},

@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
-// endpoints plans the endpoints of a group: new ones are added before surplus ones are removed. Changed settings of an endpoint, or a group that has no room
-// for both, take one call that replaces the list.
+// endpoints plans the endpoints of a group: new ones are added before surplus ones are removed. Changed settings of an
+// endpoint, or a group that has no room for both, take one call that replaces the list.
 func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accelerator.Group) []plan.StepID {
 	_, now := b.now.Group(arn)
 	var kept, added, changed []accelerator.Endpoint
@@ -26,7 +26,8 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 				changed = append(changed, g.Endpoints[at])
 				why = append(why, o.ID+": "+reason)
 			}
-		case slices.Contains(g.Held, o.ID), g.Waiting && !slices.Contains(g.Gone, o.ID): // it may be the endpoint that is not known
+		// it may be the endpoint that is not known
+		case slices.Contains(g.Held, o.ID), g.Waiting && !slices.Contains(g.Gone, o.ID):
 			kept = append(kept, o)
 		default:
 			surplus = append(surplus, o.ID)
@@ -64,8 +65,8 @@ func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accele
 	return ids
 }
 
-// endpointChange is what differs between an endpoint and its declaration; "" = nothing. AWS returns nothing about client IP preservation of endpoints
-// that cannot have it, and what was not asked for is not managed.
+// endpointChange is what differs between an endpoint and its declaration; "" = nothing. AWS returns nothing about
+// client IP preservation of endpoints that cannot have it, and what was not asked for is not managed.
 func endpointChange(o, d accelerator.Endpoint) string {
 	var parts []string
 	if o.Weight != d.Weight {

@@ -13,8 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
-// stripOverrides takes port overrides away that AWS would not admit beside the declared listeners: to a port that one of these has, of a port that their listener
-// is to lose, or to a port to which another listener is to override in the same Region.
+// stripOverrides takes port overrides away that AWS would not admit beside the declared listeners: to a port that one
+// of these has, of a port that their listener is to lose, or to a port to which another listener is to override in the
+// same Region.
 func (b *builder) stripOverrides() {
 	for _, l := range accelerator.CloneListeners(b.now.Listeners) {
 		for _, g := range l.Groups {
@@ -31,7 +32,8 @@ func (b *builder) stripOverrides() {
 				continue
 			}
 			ref := stack.Literal(accelerator.KindEndpointGroup, g.ARN)
-			s := plan.Step{Action: plan.Update, Resource: ref, Op: operation.UpdateEndpointGroup{Group: ref, Overrides: kept, NoOverrides: len(kept) == 0}, Why: why}
+			s := plan.Step{Action: plan.Update, Resource: ref, Op: operation.UpdateEndpointGroup{Group: ref, Overrides: kept,
+				NoOverrides: len(kept) == 0}, Why: why}
 			b.strips = append(b.strips, b.add(s, l.ARN))
 		}
 	}
@@ -51,7 +53,9 @@ func (b *builder) refused(l accelerator.Listener, g accelerator.Group, o acceler
 			continue
 		}
 		for _, other := range d.Groups {
-			if other.Region == g.Region && slices.ContainsFunc(other.Overrides, func(p accelerator.Override) bool { return p.EndpointPort == o.EndpointPort }) {
+			if other.Region == g.Region && slices.ContainsFunc(other.Overrides, func(p accelerator.Override) bool {
+				return p.EndpointPort == o.EndpointPort
+			}) {
 				return fmt.Sprintf("%s overrides to port %d", accelerator.ListenerID(i), o.EndpointPort)
 			}
 		}
@@ -76,7 +80,8 @@ func (b *builder) groups(i int, arn string, l accelerator.Listener) {
 			b.deleteGroup(arn, g.ARN, "no endpoint group in "+g.Region+" is declared", created...)
 		}
 	}
-	if observed := b.now.Listener(arn).Groups; len(observed)+len(missing(declared, observed)) > accelerator.MaxEndpointGroups {
+	if observed := b.now.Listener(arn).Groups; len(observed)+len(missing(declared, observed)) >
+		accelerator.MaxEndpointGroups {
 		surplus() // there is no room for both
 	}
 	for _, j := range order {
@@ -104,7 +109,8 @@ func missing(declared, observed []accelerator.Group) []accelerator.Group {
 
 func (b *builder) createGroup(listener string, ref stack.Ref, g accelerator.Group) []plan.StepID {
 	at := b.ref(accelerator.KindListener, listener)
-	s := plan.Step{Action: plan.Create, Resource: ref, Op: operation.CreateEndpointGroup{Listener: at, Region: g.Region, Dial: g.Dial, Overrides: g.Overrides},
+	s := plan.Step{Action: plan.Create, Resource: ref, Op: operation.CreateEndpointGroup{Listener: at, Region: g.Region,
+		Dial: g.Dial, Overrides: g.Overrides},
 		Why: []string{"the listener has none in " + g.Region}}
 	if len(g.Overrides) > 0 {
 		b.needOverrides(&s, listener)
@@ -113,8 +119,8 @@ func (b *builder) createGroup(listener string, ref stack.Ref, g accelerator.Grou
 	return append(ids, b.endpoints(listener, ref, b.values[ref], g)...)
 }
 
-// needOverrides has a step that sets port overrides come after those that it depends on: the ports of its listener, and overrides of others that were
-// taken away.
+// needOverrides has a step that sets port overrides come after those that it depends on: the ports of its listener, and
+// overrides of others that were taken away.
 func (b *builder) needOverrides(s *plan.Step, listener string) {
 	for _, w := range b.writes[listener] {
 		if st, ok := b.plan.Step(w.id); ok && st.Resource.Kind == accelerator.KindListener {
@@ -153,7 +159,9 @@ func overridesText(list []accelerator.Override) string {
 	if len(list) == 0 {
 		return "none"
 	}
-	list = sorting.Sorted(slices.Values(list), func(a, b accelerator.Override) int { return cmp.Compare(a.ListenerPort, b.ListenerPort) })
+	list = sorting.Sorted(slices.Values(list), func(a, b accelerator.Override) int {
+		return cmp.Compare(a.ListenerPort, b.ListenerPort)
+	})
 	var parts []string
 	for _, o := range list {
 		parts = append(parts, fmt.Sprintf("%d:%d", o.ListenerPort, o.EndpointPort))
@@ -163,7 +171,8 @@ func overridesText(list []accelerator.Override) string {
 
 func (b *builder) deleteGroup(listener, arn, why string, after ...plan.StepID) plan.StepID {
 	ref := b.ref(accelerator.KindEndpointGroup, arn)
-	s := plan.Step{Action: plan.Delete, Resource: ref, Op: operation.DeleteEndpointGroup{Group: stack.Literal(accelerator.KindEndpointGroup, arn)}, Why: []string{why}}
+	s := plan.Step{Action: plan.Delete, Resource: ref, Op: operation.DeleteEndpointGroup{
+		Group: stack.Literal(accelerator.KindEndpointGroup, arn)}, Why: []string{why}}
 	s.Need(after...)
 	return b.add(s, listener)
 }

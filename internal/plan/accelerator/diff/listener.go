@@ -10,8 +10,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
 )
 
-// listeners plans listeners and what is below them: what nothing declares goes, port overrides that are in the way go, listeners that stay get their
-// ports, missing ones are created, and then endpoint groups and endpoints are those that are declared.
+// listeners plans listeners and what is below them: what nothing declares goes, port overrides that are in the way go,
+// listeners that stay get their ports, missing ones are created, and then endpoint groups and endpoints are those that
+// are declared.
 func (b *builder) listeners() {
 	before := b.now.Listeners
 	arns := make([]string, len(b.declared.Listeners)) // of each declared listener; "" = it is to be created
@@ -46,10 +47,13 @@ func (b *builder) listeners() {
 // createListener returns the text that stands for the ARN.
 func (b *builder) createListener(i int, l accelerator.Listener) string {
 	ref := stack.Ref{Kind: accelerator.KindListener, ID: accelerator.ListenerID(i)}
-	s := plan.Step{Action: plan.Create, Resource: ref, Op: operation.CreateListener{Accelerator: root, Protocol: l.Protocol, Ports: l.Ports, Affinity: l.Affinity},
+	s := plan.Step{Action: plan.Create, Resource: ref, Op: operation.CreateListener{
+		Accelerator: root, Protocol: l.Protocol, Ports: l.Ports, Affinity: l.Affinity},
 		Why: []string{"no listener has these ports: " + l.Key()}}
 	s.Need(b.inTheWay("", l)...)
-	if n := accelerator.MaxListeners; len(b.now.Listeners) < n && b.deleted() > 0 && len(b.now.Listeners)+b.deleted() >= n { // AWS counts those that could not be deleted
+	// AWS counts those that could not be deleted
+	if n := accelerator.MaxListeners; len(b.now.Listeners) < n && b.deleted() > 0 && len(b.now.Listeners)+
+		b.deleted() >= n {
 		for _, d := range b.plan.Steps {
 			if _, ok := d.Op.(operation.DeleteListener); ok {
 				s.Need(d.ID)
@@ -78,7 +82,8 @@ func (b *builder) deleteListener(arn, why string) {
 	for _, g := range l.Groups {
 		emptied = append(emptied, b.deleteGroup(arn, g.ARN, why))
 	}
-	s := plan.Step{Action: plan.Delete, Resource: ref, Op: operation.DeleteListener{Listener: stack.Literal(accelerator.KindListener, arn)}, Why: []string{why}}
+	s := plan.Step{Action: plan.Delete, Resource: ref, Op: operation.DeleteListener{
+		Listener: stack.Literal(accelerator.KindListener, arn)}, Why: []string{why}}
 	s.Need(emptied...)
 	b.add(s, arn)
 }
@@ -94,9 +99,9 @@ func differs(l, to accelerator.Listener) bool {
 	return l.Protocol != to.Protocol || l.Affinity != to.Affinity || !accelerator.SamePorts(l.Ports, to.Ports)
 }
 
-// movePorts changes the listeners that stay. A change that takes ports of a listener which has yet to give them up comes after it. Where several wait for each
-// other, one first gives up what the others want and keeps the rest; one that would keep nothing, or more ranges than a listener may have, is deleted and
-// created again.
+// movePorts changes the listeners that stay. A change that takes ports of a listener which has yet to give them up
+// comes after it. Where several wait for each other, one first gives up what the others want and keeps the rest; one
+// that would keep nothing, or more ranges than a listener may have, is deleted and created again.
 func (b *builder) movePorts() {
 	for {
 		pending := b.pending()
@@ -197,7 +202,8 @@ func (b *builder) updateListener(arn string, to accelerator.Listener, why string
 		whys = append(whys, fmt.Sprintf("client affinity %s → %s", l.Affinity, to.Affinity))
 	}
 	ref := b.ref(accelerator.KindListener, arn)
-	s := plan.Step{Action: plan.Update, Resource: ref, Op: operation.UpdateListener{Listener: ref, Protocol: to.Protocol, Ports: to.Ports, Affinity: to.Affinity}, Why: whys}
+	s := plan.Step{Action: plan.Update, Resource: ref, Op: operation.UpdateListener{Listener: ref, Protocol: to.Protocol,
+		Ports: to.Ports, Affinity: to.Affinity}, Why: whys}
 	for _, w := range b.writes[arn] {
 		s.Need(w.id)
 	}
@@ -205,8 +211,8 @@ func (b *builder) updateListener(arn string, to accelerator.Listener, why string
 	b.add(s, arn)
 }
 
-// inTheWay are the steps that must have succeeded before a listener may be l: those that changed or deleted others with ports of its, and those that took port
-// overrides away.
+// inTheWay are the steps that must have succeeded before a listener may be l: those that changed or deleted others with
+// ports of its, and those that took port overrides away.
 func (b *builder) inTheWay(arn string, l accelerator.Listener) []plan.StepID {
 	out := slices.Clone(b.strips)
 	for other, writes := range b.writes {

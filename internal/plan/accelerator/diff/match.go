@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
 
-// Scores of a pair of listeners. A listener whose protocol differs is changed in place if at least 15 % of the ports stay, or 5 % and the client
-// affinity, as the existing controller has it.
+// Scores of a pair of listeners. A listener whose protocol differs is changed in place if at least 15 % of the ports
+// stay, or 5 % and the client affinity, as the existing controller has it.
 const (
 	sameProtocol = 40
 	samePorts    = 100
@@ -33,9 +33,10 @@ func similarity(a, b accelerator.Listener) int {
 	return score
 }
 
-// match pairs declared listeners with observed ones: those of the same protocol and ports, then the most similar ones. The result depends on
-// neither the order of the answer of AWS nor on that of a map: of equal pairs the one with the lower index goes first, then the one with the lower ARN.
-// out has the index in observed of each declared listener; -1 = it is to be created.
+// match pairs declared listeners with observed ones: those of the same protocol and ports, then the most similar ones.
+// The result depends on neither the order of the answer of AWS nor on that of a map: of equal pairs the one with the
+// lower index goes first, then the one with the lower ARN. out has the index in observed of each declared listener; -1
+// = it is to be created.
 func match(declared, observed []accelerator.Listener) (out []int) {
 	out = slices.Repeat([]int{-1}, len(declared))
 	taken := map[int]bool{}

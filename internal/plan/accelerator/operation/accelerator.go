@@ -8,7 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
 
-// CreateAccelerator makes an accelerator. AWS answers a repetition with the same token and parameters by the one that it made.
+// CreateAccelerator makes an accelerator. AWS answers a repetition with the same token and parameters by the one that
+// it made.
 type CreateAccelerator struct {
 	Name          string
 	IPAddressType string

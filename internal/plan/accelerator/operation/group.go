@@ -27,7 +27,8 @@ func (op CreateEndpointGroup) Send(s Sender) { s.CreateEndpointGroup(op) }
 // Advance implements Operation.
 func (op CreateEndpointGroup) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
 	if l := o.Listener(resolve(op.Listener)); l != nil {
-		l.Groups = append(l.Groups, accelerator.Group{ARN: out.ID, Region: op.Region, Dial: op.Dial, Overrides: slices.Clone(op.Overrides)})
+		l.Groups = append(l.Groups, accelerator.Group{ARN: out.ID, Region: op.Region, Dial: op.Dial,
+			Overrides: slices.Clone(op.Overrides)})
 	}
 	changed(o)
 }
@@ -100,7 +101,9 @@ func (op AddEndpoints) Send(s Sender) { s.AddEndpoints(op) }
 // Advance implements Operation.
 func (op AddEndpoints) Advance(o *accelerator.Observed, out Output, resolve Resolve) {
 	if _, g := o.Group(resolve(op.Group)); g != nil {
-		g.Endpoints = append(slices.DeleteFunc(g.Endpoints, func(e accelerator.Endpoint) bool { return index(op.Endpoints, e.ID) >= 0 }),
+		g.Endpoints = append(slices.DeleteFunc(g.Endpoints, func(e accelerator.Endpoint) bool {
+			return index(op.Endpoints, e.ID) >= 0
+		}),
 			described(op.Endpoints, out.Endpoints)...)
 	}
 	changed(o)
@@ -121,7 +124,9 @@ func (op RemoveEndpoints) Send(s Sender) { s.RemoveEndpoints(op) }
 // Advance implements Operation.
 func (op RemoveEndpoints) Advance(o *accelerator.Observed, _ Output, resolve Resolve) {
 	if _, g := o.Group(resolve(op.Group)); g != nil {
-		g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e accelerator.Endpoint) bool { return slices.Contains(op.IDs, e.ID) })
+		g.Endpoints = slices.DeleteFunc(g.Endpoints, func(e accelerator.Endpoint) bool {
+			return slices.Contains(op.IDs, e.ID)
+		})
 	}
 	changed(o)
 }

@@ -26,7 +26,8 @@ func (op CreateListener) Send(s Sender) { s.CreateListener(op) }
 
 // Advance implements Operation.
 func (op CreateListener) Advance(o *accelerator.Observed, out Output, _ Resolve) {
-	o.Listeners = append(o.Listeners, accelerator.Listener{ARN: out.ID, Protocol: op.Protocol, Ports: slices.Clone(op.Ports), Affinity: op.Affinity})
+	o.Listeners = append(o.Listeners, accelerator.Listener{ARN: out.ID, Protocol: op.Protocol,
+		Ports: slices.Clone(op.Ports), Affinity: op.Affinity})
 	changed(o)
 }
 

@@ -1,5 +1,5 @@
-// Package operation has the operations that change an accelerator, a struct per action of AWS Global Accelerator, and what an observation is after each.
-// It decides nothing: package diff plans, package cloud sends.
+// Package operation has the operations that change an accelerator, a struct per action of AWS Global Accelerator, and
+// what an observation is after each. It decides nothing: package diff plans, package cloud sends.
 package operation
 
 import (
@@ -11,7 +11,8 @@ import (
 // Resolve gives the ARN behind a reference.
 type Resolve func(stack.Ref) string
 
-// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package cloud that Send calls.
+// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package cloud
+// that Send calls.
 type Operation interface {
 	plan.Operation
 	// Send calls the method of s that is for the operation.

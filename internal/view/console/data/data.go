@@ -1,5 +1,5 @@
-// Package data makes the views of the web console of the results of compile and plan, for the command line. It reads nothing
-// and decides nothing.
+// Package data makes the views of the web console of the results of compile and plan, for the command line. It reads
+// nothing and decides nothing.
 package data
 
 import (
@@ -39,7 +39,8 @@ type LoadBalancer struct {
 // Summary is the load balancer in a list.
 func (b *LoadBalancer) Summary() console.Summary {
 	s := console.Summary{
-		Key: b.Key.String(), Kind: owner.Of(b.Key.Owner).Kind, Title: b.Key.ID.String(), State: "not created", Objects: []string{}, Listeners: []string{},
+		Key: b.Key.String(), Kind: owner.Of(b.Key.Owner).Kind, Title: b.Key.ID.String(), State: "not created",
+		Objects: []string{}, Listeners: []string{},
 		Changes: len(b.Plan.Steps), Unbuildable: b.Unbuildable,
 	}
 	if b.Key.ID.Namespace == "" {
@@ -81,7 +82,8 @@ func (b *LoadBalancer) Summary() console.Summary {
 func Findings(key string, all []explain.Finding) []console.Finding {
 	out := make([]console.Finding, 0, len(all))
 	for _, f := range all {
-		out = append(out, console.Finding{Key: key, Severity: f.Severity, Object: f.Object, Field: f.Field, Reason: f.Reason, Message: f.Message, Remedy: f.Remedy})
+		out = append(out, console.Finding{Key: key, Severity: f.Severity, Object: f.Object, Field: f.Field, Reason: f.Reason,
+			Message: f.Message, Remedy: f.Remedy})
 	}
 	ErrorsFirst(out)
 	return out
@@ -97,7 +99,8 @@ func ErrorsFirst(all []console.Finding) {
 
 // Explained is the load balancer as what explain needs, without targets and what objects hold.
 func (b *LoadBalancer) Explained(found diag.List, defaultTags map[string]string) explain.Input {
-	in := explain.Input{Members: b.Objects, Stack: b.Stack, Keep: b.Keep, Origins: b.Origins, Observed: b.Observed, Diagnostics: found, DefaultTags: defaultTags}
+	in := explain.Input{Members: b.Objects, Stack: b.Stack, Keep: b.Keep, Origins: b.Origins, Observed: b.Observed,
+		Diagnostics: found, DefaultTags: defaultTags}
 	if len(b.Objects) > 0 {
 		in.Object = b.Objects[0]
 	}
@@ -107,8 +110,9 @@ func (b *LoadBalancer) Explained(found diag.List, defaultTags map[string]string)
 // Detail is the load balancer with all that belongs to it, by its explanation.
 func (b *LoadBalancer) Detail(e explain.Explanation) console.Detail {
 	d := console.Detail{
-		Summary: b.Summary(), Fields: []console.Field{}, Ports: []console.Listener{}, TargetGroups: []console.TargetGroup{}, Findings: Findings(b.Key.String(), b.Findings),
-		Steps: Steps(b.Plan), Passes: []console.Pass{}, Events: []console.Event{},
+		Summary: b.Summary(), Fields: []console.Field{}, Ports: []console.Listener{}, TargetGroups: []console.TargetGroup{},
+		Findings: Findings(b.Key.String(), b.Findings),
+		Steps:    Steps(b.Plan), Passes: []console.Pass{}, Events: []console.Event{},
 	}
 	if e.LoadBalancer != nil {
 		d.Fields = fieldsOf(e.LoadBalancer.Fields)
@@ -117,7 +121,8 @@ func (b *LoadBalancer) Detail(e explain.Explanation) console.Detail {
 		d.Ports = portsOf(diff.Effective(b.Stack, b.Keep, b.Observed), e, created(b.Plan))
 	}
 	for _, tg := range e.TargetGroups {
-		x := console.TargetGroup{ID: tg.ID, Name: tg.Name, Exists: tg.ARN != "", Fields: fieldsOf(tg.Fields), Targets: []console.Target{}}
+		x := console.TargetGroup{ID: tg.ID, Name: tg.Name, Exists: tg.ARN != "", Fields: fieldsOf(tg.Fields),
+			Targets: []console.Target{}}
 		for _, f := range tg.Fields {
 			if f.Name == "backend" {
 				x.Backend = f.Value
@@ -154,7 +159,8 @@ func created(p plan.Plan) map[string]bool {
 	return out
 }
 
-// portsOf are the listeners with their rules, the default actions as the last one. Those of a load balancer in front are left out.
+// portsOf are the listeners with their rules, the default actions as the last one. Those of a load balancer in front
+// are left out.
 func portsOf(s *stack.Stack, e explain.Explanation, created map[string]bool) []console.Listener {
 	out := []console.Listener{}
 	for _, x := range e.Listeners {
@@ -165,7 +171,8 @@ func portsOf(s *stack.Stack, e explain.Explanation, created map[string]bool) []c
 			continue
 		}
 		of := s.Listeners[at]
-		l := console.Listener{Port: x.Port, Protocol: x.Protocol, Exists: x.Exists, Fields: fieldsOf(x.Fields), Rules: []console.Rule{}}
+		l := console.Listener{Port: x.Port, Protocol: x.Protocol, Exists: x.Exists, Fields: fieldsOf(x.Fields),
+			Rules: []console.Rule{}}
 		actions := map[int32][]stack.Action{}
 		for _, r := range s.Rules {
 			if r.Listener.ID == of.ID {
@@ -182,7 +189,8 @@ func portsOf(s *stack.Stack, e explain.Explanation, created map[string]bool) []c
 				priority = "new"
 			}
 			l.Rules = append(l.Rules, console.Rule{
-				ID: id, Priority: priority, Conditions: strings.TrimPrefix(r.Conditions, "if "), Action: r.Action, Owner: r.Owner, Source: r.Source,
+				ID: id, Priority: priority, Conditions: strings.TrimPrefix(r.Conditions, "if "), Action: r.Action, Owner: r.Owner,
+				Source: r.Source,
 				Shares: sharesOf(actions[r.Order]),
 			})
 		}
@@ -193,7 +201,8 @@ func portsOf(s *stack.Stack, e explain.Explanation, created map[string]bool) []c
 		if x.Protocol != "HTTP" && x.Protocol != "HTTPS" {
 			conditions = "any connection"
 		}
-		l.Rules = append(l.Rules, console.Rule{ID: fmt.Sprintf("%d:default", x.Port), Priority: "default", Conditions: conditions, Action: x.Default, Shares: sharesOf(of.DefaultActions)})
+		l.Rules = append(l.Rules, console.Rule{ID: fmt.Sprintf("%d:default", x.Port), Priority: "default",
+			Conditions: conditions, Action: x.Default, Shares: sharesOf(of.DefaultActions)})
 		out = append(out, l)
 	}
 	return out
@@ -234,7 +243,8 @@ func resourceText(r stack.Ref) string {
 func Steps(p plan.Plan) []console.Step {
 	out := []console.Step{}
 	for _, s := range p.Steps {
-		x := console.Step{Action: string(s.Action), Resource: resourceText(s.Resource), Operation: plan.NameOf(s.Op), Why: append([]string{}, s.Why...)}
+		x := console.Step{Action: string(s.Action), Resource: resourceText(s.Resource), Operation: plan.NameOf(s.Op),
+			Why: append([]string{}, s.Why...)}
 		if s.Guard != nil {
 			x.Refused = strings.Trim(s.Guard.Text+"; "+s.Guard.Remedy, "; ")
 		}
@@ -242,7 +252,8 @@ func Steps(p plan.Plan) []console.Step {
 	}
 	for _, w := range p.Withheld {
 		out = append(out, console.Step{
-			Action: "withheld", Resource: resourceText(w.Step.Resource), Operation: plan.NameOf(w.Step.Op), Why: append([]string{}, w.Step.Why...), Refused: w.Reason(),
+			Action: "withheld", Resource: resourceText(w.Step.Resource), Operation: plan.NameOf(w.Step.Op),
+			Why: append([]string{}, w.Step.Why...), Refused: w.Reason(),
 		})
 	}
 	return out
@@ -250,7 +261,8 @@ func Steps(p plan.Plan) []console.Step {
 
 // Walk is the way of a request.
 func Walk(w explain.Walk) console.Walk {
-	out := console.Walk{Request: w.Request, Listener: w.Listener, Problem: w.Problem, Tried: []console.Tried{}, Result: w.Result, Groups: []console.Outcome{}, Stopped: w.Stopped}
+	out := console.Walk{Request: w.Request, Listener: w.Listener, Problem: w.Problem, Tried: []console.Tried{},
+		Result: w.Result, Groups: []console.Outcome{}, Stopped: w.Stopped}
 	for _, t := range w.Tried {
 		out.Tried = append(out.Tried, console.Tried(t))
 	}

@@ -28,15 +28,18 @@ func TestStepsAreShownWithWhatRefusesThem(t *testing.T) {
 	p := plan.Plan{
 		Steps: []plan.Step{
 			{Action: plan.Create, Resource: rule, Op: awsop.CreateRule{}, Why: []string{"it is new"}},
-			{Action: plan.Delete, Resource: rule, Op: awsop.DeleteRule{}, Guard: &plan.Guard{Text: "it stays", Remedy: "allow it"}},
+			{Action: plan.Delete, Resource: rule, Op: awsop.DeleteRule{}, Guard: &plan.Guard{
+				Text: "it stays", Remedy: "allow it"}},
 		},
-		Withheld: []plan.Withheld{{Step: plan.Step{Action: plan.Update, Resource: rule, Op: awsop.ModifyRule{}}, Group: "rules", Policy: "ignore"}},
+		Withheld: []plan.Withheld{{Step: plan.Step{Action: plan.Update, Resource: rule, Op: awsop.ModifyRule{}},
+			Group: "rules", Policy: "ignore"}},
 	}
 	var got []string
 	for _, s := range Steps(p) {
 		got = append(got, strings.Join([]string{s.Action, s.Resource, s.Operation, strings.Join(s.Why, ","), s.Refused}, "|"))
 	}
-	want := "create|Rule 80:1|CreateRule|it is new|\ndelete|Rule 80:1|DeleteRule||it stays; allow it\nwithheld|Rule 80:1|ModifyRule||withheld by drift policy rules=ignore"
+	want := "create|Rule 80:1|CreateRule|it is new|\ndelete|Rule 80:1|DeleteRule||it stays; allow it\nwithheld|Rule " +
+		"80:1|ModifyRule||withheld by drift policy rules=ignore"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("%s", strings.Join(got, "\n"))
 	}
@@ -47,14 +50,17 @@ func TestASummaryCountsErrorsAndNotes(t *testing.T) {
 	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}
 	b := LoadBalancer{
 		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Objects: []diag.Object{object},
-		Findings: []explain.Finding{{Severity: "note", Reason: "A"}, {Severity: "error", Reason: "B"}, {Severity: "note", Reason: "C"}},
+		Findings: []explain.Finding{{Severity: "note", Reason: "A"}, {Severity: "error", Reason: "B"},
+			{Severity: "note", Reason: "C"}},
 	}
 	s := b.Summary()
-	if s.Title != "front (group)" || s.Kind != "Ingress" || s.State != "not created" || s.Errors != 1 || s.Notes != 2 || fmt.Sprint(s.Objects) != "[Ingress shop/web]" {
+	if s.Title != "front (group)" || s.Kind != "Ingress" || s.State != "not created" || s.Errors != 1 || s.Notes != 2 ||
+		fmt.Sprint(s.Objects) != "[Ingress shop/web]" {
 		t.Errorf("%+v", s)
 	}
 	b.Findings = append(b.Findings, explain.Finding{Severity: "warning", Reason: "D"})
-	if f := Findings("key", b.Findings); f[1].Reason != "D" || f[0].Reason != "B" || f[2].Reason != "A" || f[3].Key != "key" {
+	if f := Findings("key", b.Findings); f[1].Reason != "D" || f[0].Reason != "B" || f[2].Reason != "A" ||
+		f[3].Key != "key" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -62,17 +68,20 @@ func TestASummaryCountsErrorsAndNotes(t *testing.T) {
 func TestQuestionsWithoutAnAnswerAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]explain.Input{
-		"one that cannot be built": {Diagnostics: diag.List{{Class: diag.Note, Text: "a note"}, {Class: diag.NotFound, Text: "no Service"}}},
-		"a network load balancer":  {Stack: &stack.Stack{LoadBalancers: []stack.LoadBalancer{{Type: stack.Network}}}},
+		"one that cannot be built": {Diagnostics: diag.List{{Class: diag.Note, Text: "a note"},
+			{Class: diag.NotFound, Text: "no Service"}}},
+		"a network load balancer": {Stack: &stack.Stack{LoadBalancers: []stack.LoadBalancer{{Type: stack.Network}}}},
 	} {
 		if err := Answerable(in); !errors.Is(err, console.ErrInvalid) || strings.Contains(err.Error(), "a note") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := Answerable(explain.Input{Stack: &stack.Stack{LoadBalancers: []stack.LoadBalancer{{Type: stack.Application}}}}); err != nil {
+	if err := Answerable(
+		explain.Input{Stack: &stack.Stack{LoadBalancers: []stack.LoadBalancer{{Type: stack.Application}}}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := Request(console.Question{Request: "GET http://example.com/", From: "192.0.2.1", Headers: []string{"no value"}}); !errors.Is(err, console.ErrInvalid) {
+	if _, err := Request(console.Question{Request: "GET http://example.com/", From: "192.0.2.1", Headers: []string{
+		"no value"}}); !errors.Is(err, console.ErrInvalid) {
 		t.Errorf("%v", err)
 	}
 }
@@ -88,7 +97,8 @@ func TestPlansInAnnotationsAreUnpacked(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := func(name string, a map[annotation.Key]string) metav1.Object {
-		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: map[string]string{}}}
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name,
+			Annotations: map[string]string{}}}
 		for k, v := range a {
 			o.Annotations[string(k)] = v
 		}
@@ -99,12 +109,15 @@ func TestPlansInAnnotationsAreUnpacked(t *testing.T) {
 			return nil
 		}
 		return []metav1.Object{
-			of("none", nil), of("plain", map[annotation.Key]string{annotation.DryRunPlan: `{"id":"plain"}`, annotation.GroupName: "front"}),
-			of("packed", map[annotation.Key]string{annotation.DryRunPlanGzip: base64.StdEncoding.EncodeToString(packed.Bytes())}),
+			of("none", nil), of("plain", map[annotation.Key]string{annotation.DryRunPlan: `{"id":"plain"}`,
+				annotation.GroupName: "front"}),
+			of("packed", map[annotation.Key]string{annotation.DryRunPlanGzip: base64.StdEncoding.EncodeToString(
+				packed.Bytes())}),
 			of("damaged", map[annotation.Key]string{annotation.DryRunPlanGzip: "?"}),
 		}
 	})
-	if len(all) != 3 || string(all[0].Plan) != `{"id":"plain"}` || all[0].Group != "front" || string(all[1].Plan) != `{"id":"packed"}` || !strings.Contains(all[2].Problem, string(annotation.DryRunPlanGzip)) {
+	if len(all) != 3 || string(all[0].Plan) != `{"id":"plain"}` || all[0].Group != "front" ||
+		string(all[1].Plan) != `{"id":"packed"}` || !strings.Contains(all[2].Problem, string(annotation.DryRunPlanGzip)) {
 		t.Errorf("%+v", all)
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
-// Planned are the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the objects of a kind.
+// Planned are the plans that objects have in annotations, of all kinds whose plans are annotated. list returns the
+// objects of a kind.
 func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planned) {
 	for _, k := range owner.Kinds {
 		if k.DryRun.Plan == "" || k.Owner == stack.GatewayNLB { // both kinds of Gateways are one kind of objects
@@ -28,7 +29,8 @@ func Planned(list func(kind objects.Kind) []metav1.Object) (out []console.Planne
 			if plain == "" && packed == "" {
 				continue
 			}
-			p := console.Planned{Gateway: k.Kind == string(objects.Gateway), Namespace: o.GetNamespace(), Name: o.GetName(), Group: a[string(annotation.GroupName)], Annotations: a, Plan: []byte(plain)}
+			p := console.Planned{Gateway: k.Kind == string(objects.Gateway), Namespace: o.GetNamespace(), Name: o.GetName(),
+				Group: a[string(annotation.GroupName)], Annotations: a, Plan: []byte(plain)}
 			if plain == "" {
 				text, err := unpack(packed)
 				if p.Plan = text; err != nil {

@@ -29,7 +29,9 @@ func Answerable(in explain.Input) error {
 	if in.Stack == nil {
 		return fmt.Errorf("%w: the load balancer cannot be built: %s", console.ErrInvalid, explain.Reason(in.Diagnostics))
 	}
-	if !slices.ContainsFunc(in.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool { return lb.Type == stack.Application }) {
+	if !slices.ContainsFunc(in.Stack.LoadBalancers, func(lb stack.LoadBalancer) bool {
+		return lb.Type == stack.Application
+	}) {
 		return fmt.Errorf("%w: a network load balancer has no rules", console.ErrInvalid)
 	}
 	return nil

@@ -77,8 +77,8 @@ func WaitTargets(t testing.TB, c *harness.Cluster, arn string, n int) []simclien
 	return all
 }
 
-// Marks are texts by which to recognise a namespace's resources in the parameters of AWS calls: its name, as in tags and
-// descriptions, and how names of load balancers and target groups begin.
+// Marks are texts by which to recognise a namespace's resources in the parameters of AWS calls: its name, as in tags
+// and descriptions, and how names of load balancers and target groups begin.
 func Marks(namespace string) []string {
 	short := strings.ReplaceAll(namespace, "-", "")
 	return []string{namespace + "/", "k8s-" + short[:min(8, len(short))] + "-"}

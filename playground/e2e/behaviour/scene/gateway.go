@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// Gateway is a Gateway of a class with the listeners, each the fields of one in a line of YAML, and its LoadBalancerConfiguration with the fields
-// of configuration. Both have one name.
+// Gateway is a Gateway of a class with the listeners, each the fields of one in a line of YAML, and its
+// LoadBalancerConfiguration with the fields of configuration. Both have one name.
 func Gateway(namespace, name, class, configuration string, listeners ...string) string {
 	return fmt.Sprintf(`apiVersion: gateway.k8s.aws/v1
 kind: LoadBalancerConfiguration
@@ -37,7 +37,8 @@ func Route(kind, namespace, name, spec string) string {
 	return object("gateway.networking.k8s.io/v1", kind, namespace, name, spec)
 }
 
-// TargetGroups is a TargetGroupConfiguration, and RuleConfiguration a ListenerRuleConfiguration, with the fields of its spec in a line of YAML.
+// TargetGroups is a TargetGroupConfiguration, and RuleConfiguration a ListenerRuleConfiguration, with the fields of its
+// spec in a line of YAML.
 func TargetGroups(namespace, name, spec string) string {
 	return object("gateway.k8s.aws/v1", "TargetGroupConfiguration", namespace, name, spec)
 }
@@ -50,11 +51,13 @@ func RuleConfiguration(namespace, name, spec string) string {
 // Grant is a ReferenceGrant for the Services of a namespace to routes of a kind of another one.
 func Grant(namespace, kind, from string) string {
 	return object("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", namespace, "services",
-		fmt.Sprintf(`from: [{group: gateway.networking.k8s.io, kind: %s, namespace: %s}], to: [{group: "", kind: Service}]`, kind, from))
+		fmt.Sprintf(`from: [{group: gateway.networking.k8s.io, kind: %s, namespace: %s}], to: [{group: "", kind: Service}]`,
+			kind, from))
 }
 
 func object(version, kind, namespace, name, spec string) string {
-	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s, namespace: %s}\nspec: {%s}\n---\n", version, kind, name, namespace, spec)
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s, namespace: %s}\nspec: {%s}\n---\n", version, kind,
+		name, namespace, spec)
 }
 
 // GatewayAddress waits until a Gateway of the present version is programmed, and returns its address.
@@ -77,7 +80,8 @@ func GatewayAddress(t testing.TB, c *harness.Cluster, namespace, name string) st
 			return err
 		}
 		p := apimeta.FindStatusCondition(g.Status.Conditions, "Programmed")
-		if p == nil || p.Status != metav1.ConditionTrue || p.ObservedGeneration != g.Generation || len(g.Status.Addresses) == 0 {
+		if p == nil || p.Status != metav1.ConditionTrue || p.ObservedGeneration != g.Generation ||
+			len(g.Status.Addresses) == 0 {
 			return fmt.Errorf("addresses %v, conditions %+v", g.Status.Addresses, g.Status.Conditions)
 		}
 		address = g.Status.Addresses[0].Value
@@ -89,5 +93,6 @@ func GatewayAddress(t testing.TB, c *harness.Cluster, namespace, name string) st
 // RouteConditions are the conditions of a route at its first parent, as "Accepted=True Accepted".
 func RouteConditions(t testing.TB, c *harness.Cluster, resource, namespace, name string) string {
 	t.Helper()
-	return Query(t, c, "get", resource, "-n", namespace, name, "-o", `jsonpath={range .status.parents[0].conditions[*]}{.type}={.status} {.reason}, {end}`)
+	return Query(t, c, "get", resource, "-n", namespace, name, "-o",
+		`jsonpath={range .status.parents[0].conditions[*]}{.type}={.status} {.reason}, {end}`)
 }

@@ -34,7 +34,8 @@ func Warnings(t testing.TB, c *harness.Cluster, namespace string) []string {
 	return slices.Compact(all)
 }
 
-// Change applies objects that Apply has brought before, in another version; the end of the test removes them as it does those of Apply.
+// Change applies objects that Apply has brought before, in another version; the end of the test removes them as it does
+// those of Apply.
 func Change(t testing.TB, c *harness.Cluster, manifests string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "change.yaml")
@@ -56,7 +57,8 @@ func Query(t testing.TB, c *harness.Cluster, args ...string) string {
 	return strings.TrimSpace(strings.Join(lines, ""))
 }
 
-// Successes is how often an Ingress was reported as reconciled, which is once at the end of each pass that changed something.
+// Successes is how often an Ingress was reported as reconciled, which is once at the end of each pass that changed
+// something.
 func Successes(t testing.TB, c *harness.Cluster, namespace, name string) int {
 	t.Helper()
 	n := 0
@@ -68,8 +70,9 @@ func Successes(t testing.TB, c *harness.Cluster, namespace, name string) int {
 	return n
 }
 
-// WaitSuccess waits until an Ingress was reported as reconciled more often than before, which is the end of the pass that an edit brought: what
-// the pass writes may be seen in the account, and in answers, before that. It returns the number of reports.
+// WaitSuccess waits until an Ingress was reported as reconciled more often than before, which is the end of the pass
+// that an edit brought: what the pass writes may be seen in the account, and in answers, before that. It returns the
+// number of reports.
 func WaitSuccess(t testing.TB, c *harness.Cluster, namespace, name string, before int) (now int) {
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("the end of the pass over Ingress %s/%s", namespace, name), func(context.Context) error {

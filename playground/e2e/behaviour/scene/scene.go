@@ -19,11 +19,12 @@ const Class = "alb"
 
 // Namespace is a namespace with a backend "web" of so many pods.
 func Namespace(name string, replicas int) string {
-	return fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", name) + Backend(name, "web", replicas)
+	return fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n---\n", name) +
+		Backend(name, "web", replicas)
 }
 
-// Backend is a Deployment and a Service of type NodePort with port 80, named http. Pods stop serving only after the load
-// balancer has deregistered them.
+// Backend is a Deployment and a Service of type NodePort with port 80, named http. Pods stop serving only after the
+// load balancer has deregistered them.
 func Backend(namespace, name string, replicas int) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
@@ -47,15 +48,18 @@ spec:
 `, namespace, name, replicas) + Service(namespace, name, "type: NodePort")
 }
 
-// InZone is the manifest of a Backend whose pods run only on nodes of the zone, for a load balancer that serves no other.
+// InZone is the manifest of a Backend whose pods run only on nodes of the zone, for a load balancer that serves no
+// other.
 func InZone(zone, backend string) string {
-	return strings.Replace(backend, "      containers:\n", "      nodeSelector: {topology.kubernetes.io/zone: "+zone+"}\n      containers:\n", 1)
+	return strings.Replace(backend, "      containers:\n", "      nodeSelector: {topology.kubernetes.io/zone: "+zone+
+		"}\n      containers:\n", 1)
 }
 
-// Patient is the manifest of a Backend whose pods serve for a long time after their deletion, as they must where every request
-// counts: on a loaded machine, load balancers and nodes may send them requests for some time.
+// Patient is the manifest of a Backend whose pods serve for a long time after their deletion, as they must where every
+// request counts: on a loaded machine, load balancers and nodes may send them requests for some time.
 func Patient(backend string) string {
-	return strings.NewReplacer("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 30", "preStop: {sleep: {seconds: 2}}", "preStop: {sleep: {seconds: 15}}").Replace(backend)
+	return strings.NewReplacer("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 30",
+		"preStop: {sleep: {seconds: 2}}", "preStop: {sleep: {seconds: 15}}").Replace(backend)
 }
 
 // Service is a Service with port 80, named http, over the pods of a Backend of the same name. spec has further fields.
@@ -71,19 +75,21 @@ spec:
 `, namespace, name, spec)
 }
 
-// Path is one path of an Ingress. Without Service it goes to "web", without Port to the port named http, without Type it is a Prefix.
+// Path is one path of an Ingress. Without Service it goes to "web", without Port to the port named http, without Type
+// it is a Prefix.
 type Path struct {
 	Host, Path, Service, Port, Type string
 }
 
-// Ingress is an Ingress of the class, which may be empty, with the paths; without any, "/" of every host. Health checks ask for
-// /health unless the annotations set another path.
+// Ingress is an Ingress of the class, which may be empty, with the paths; without any, "/" of every host. Health checks
+// ask for /health unless the annotations set another path.
 func Ingress(namespace, name, class string, annotations Annotations, paths ...Path) string {
 	if len(paths) == 0 {
 		paths = []Path{{Path: "/"}}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: %s\n  namespace: %s\n  annotations:\n", name, namespace)
+	fmt.Fprintf(&b, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: %s\n  namespace: %s\n  "+
+		"annotations:\n", name, namespace)
 	all := Annotations{"alb.ingress.kubernetes.io/healthcheck-path": "/health"}
 	for key, value := range annotations {
 		if !strings.Contains(key, "/") {
@@ -105,14 +111,15 @@ func Ingress(namespace, name, class string, annotations Annotations, paths ...Pa
 		if p.Host != "" {
 			fmt.Fprintf(&b, "host: %q\n    ", p.Host)
 		}
-		fmt.Fprintf(&b, "http: {paths: [{path: %q, pathType: %s, backend: {service: {name: %s, port: {%s}}}}]}\n", p.Path, pathType, service, port)
+		fmt.Fprintf(&b, "http: {paths: [{path: %q, pathType: %s, backend: {service: {name: %s, port: {%s}}}}]}\n", p.Path,
+			pathType, service, port)
 	}
 	b.WriteString("---\n")
 	return b.String()
 }
 
-// IngressClass is a class of ours that has the IngressClassParams of the same name, and these with the spec, in YAML's flow
-// style, unless that is empty.
+// IngressClass is a class of ours that has the IngressClassParams of the same name, and these with the spec, in YAML's
+// flow style, unless that is empty.
 func IngressClass(name, params string) string {
 	class := fmt.Sprintf(`apiVersion: networking.k8s.io/v1
 kind: IngressClass
@@ -130,5 +137,6 @@ spec:
 
 // Params are IngressClassParams.
 func Params(name, spec string) string {
-	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: %s}\nspec: %s\n---\n", name, spec)
+	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: {name: "+
+		"%s}\nspec: %s\n---\n", name, spec)
 }

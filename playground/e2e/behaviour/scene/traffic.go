@@ -16,8 +16,8 @@ const (
 	pause = 5 * time.Millisecond
 )
 
-// Send asks for the URL again and again until Stop or the end of the test. A request has failed if right returns false for its answer, or if
-// there is none.
+// Send asks for the URL again and again until Stop or the end of the test. A request has failed if right returns false
+// for its answer, or if there is none.
 func Send(t testing.TB, c *harness.Cluster, url, host string, right func(harness.Response) bool) *load.Clients {
 	t.Helper()
 	clients := load.Start(t.Context())

@@ -1,6 +1,7 @@
-// Package cmp stands in for github.com/google/go-cmp/cmp in the playground's module. etcd and kube-scheduler import that
-// package outside of tests, and it lists the methods of types by reflection: the linker then keeps every exported method of
-// every type, 17 MB of the playground. This package has what they and the playground's tests call, under the same names.
+// Package cmp stands in for github.com/google/go-cmp/cmp in the playground's module. etcd and kube-scheduler import
+// that package outside of tests, and it lists the methods of types by reflection: the linker then keeps every exported
+// method of every type, 17 MB of the playground. This package has what they and the playground's tests call, under the
+// same names.
 package cmp
 
 import (
@@ -20,7 +21,8 @@ type EquateErrors struct{}
 
 func (EquateErrors) isOption() {}
 
-// Equal reports whether x and y are deeply equal. With EquateErrors, two errors are equal if one of them wraps the other.
+// Equal reports whether x and y are deeply equal. With EquateErrors, two errors are equal if one of them wraps the
+// other.
 func Equal(x, y any, options ...Option) bool {
 	if slices.Contains(options, Option(EquateErrors{})) {
 		a, ok := x.(error)
