@@ -29,6 +29,7 @@ type groupOfMembers struct {
 	stack    *stack.Stack
 	closed   map[int32][]string // ports that admit nobody, with the members that lost their guard there
 	built    map[string]version // of members by name, what the load balancer is built of
+	order    []string           // members in the order in which they joined
 	aside    []string           // members that are set aside now
 }
 
@@ -46,6 +47,9 @@ func (g *groupOfMembers) build(found diag.List) {
 		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 			return d.Object == m.Object && d.Code == diag.SettingNotPermitted
 		}) {
+			if !slices.Contains(g.order, m.Object.Name) {
+				g.order = append(g.order, m.Object.Name)
+			}
 			g.built[m.Object.Name] = version{m, g.declared[m.Object.Name]}
 			continue
 		}
@@ -138,6 +142,16 @@ func (g *groupOfMembers) compile(t *rapid.T) {
 	g.stack, g.memory = r.Stack, r.Memory
 	g.build(r.Diagnostics)
 	g.checkClosed(t)
+}
+
+// oldest is the namespace of the member that joined first. Who is set aside from the start has not joined.
+func (g *groupOfMembers) oldest() string {
+	for _, name := range g.order {
+		if i := slices.IndexFunc(g.members, func(m intent.Member) bool { return m.Object.Name == name }); i >= 0 {
+			return g.members[i].Object.Namespace
+		}
+	}
+	return g.members[0].Object.Namespace
 }
 
 func (g *groupOfMembers) values() map[string]string {
@@ -235,7 +249,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			before, answers, built := g.values(), g.answers(t), maps.Clone(g.built)
 			was, aside := g.stack, g.aside
-			oldest := g.members[0].Object.Namespace
+			oldest := g.oldest()
 			there := map[string]bool{}
 			for _, m := range g.members {
 				there[m.Object.Name] = true
