@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,17 +22,20 @@ type server struct {
 	*Proxy
 	url    string
 	events chan string
+	open   *atomic.Int32 // watches behind the proxy
 }
 
 // start makes a proxy that has the numbers for chances, 0.5 after the last one.
 func start(t *testing.T, chances ...float64) server {
 	t.Helper()
-	events := make(chan string)
+	events, open := make(chan string), &atomic.Int32{}
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Query().Get("watch") == "" {
 			fmt.Fprintf(w, "%s %s as %s", q.Method, q.URL, q.Header.Get("Authorization")) //nolint:errcheck // of a test
 			return
 		}
+		open.Add(1)
+		defer open.Add(-1)
 		w.(http.Flusher).Flush()
 		for {
 			select {
@@ -60,7 +64,7 @@ func start(t *testing.T, chances ...float64) server {
 	})
 	front := httptest.NewServer(p)
 	t.Cleanup(func() { front.CloseClientConnections(); front.Close(); behind.CloseClientConnections(); behind.Close() })
-	return server{t, p, front.URL, events}
+	return server{t, p, front.URL, events, open}
 }
 
 func (s server) do(ctx context.Context, method, path string) (*http.Response, error) {
@@ -225,6 +229,9 @@ func TestWatchesAreCutAndOtherRequestsAreNot(t *testing.T) {
 	if n := s.Counts().Cut; n != 1 {
 		t.Errorf("%d watches were cut", n)
 	}
+	await.Until(t, "the end of the watch behind the proxy, whose connection is drained first", func() bool {
+		return s.open.Load() == 0
+	})
 	again := s.watch()
 	s.send("again")
 	if got := next(again, time.Minute); got != "again" {
