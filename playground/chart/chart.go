@@ -5,6 +5,7 @@ package chart
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -106,11 +107,11 @@ func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	if err != nil {
 		return nil, err
 	}
-	render := engine.Render
+	var from engine.Engine
 	if r.Cluster != nil {
-		render = engine.New(r.Cluster).Render
+		from = engine.New(r.Cluster)
 	}
-	files, err := render(c.chart, given)
+	files, err := from.RenderWithContext(context.Background(), c.chart, given)
 	if err != nil {
 		return nil, err
 	}

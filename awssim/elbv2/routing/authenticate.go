@@ -69,11 +69,11 @@ func cognito(c *types.AuthenticateCognitoActionConfig) (*account.Cognito, error)
 	on := c.OnUnauthenticatedRequest
 	common, err := session(c.SessionCookieName, c.Scope, c.SessionTimeout, string(on), c.AuthenticationRequestExtraParams)
 	return &account.Cognito{
-			Session: common, UserPoolARN: aws.ToString(c.UserPoolArn), UserPoolClientID: aws.ToString(c.UserPoolClientId),
-			UserPoolDomain: aws.ToString(c.UserPoolDomain),
-		}, check.First(check.OneOf("onUnauthenticatedRequest", on, on.Values()), err,
-			check.Present("userPoolArn", c.UserPoolArn),
-			check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain))
+		Session: common, UserPoolARN: aws.ToString(c.UserPoolArn), UserPoolClientID: aws.ToString(c.UserPoolClientId),
+		UserPoolDomain: aws.ToString(c.UserPoolDomain),
+	}, check.First(check.OneOf("onUnauthenticatedRequest", on, on.Values()), err,
+		check.Present("userPoolArn", c.UserPoolArn),
+		check.Present("userPoolClientId", c.UserPoolClientId), check.Present("userPoolDomain", c.UserPoolDomain))
 }
 
 // checkUserPool holds an authenticate-cognito action against the account's user pools, as a load balancer does by

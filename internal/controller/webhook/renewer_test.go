@@ -29,13 +29,13 @@ func testConfigurations() (*admissionregistrationv1.MutatingWebhookConfiguration
 		Namespace: "kube-system", Name: "hook"}}
 	byURL := admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:9443/x"), CABundle: []byte("old")}
 	return &admissionregistrationv1.MutatingWebhookConfiguration{
-			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
-			Webhooks:   []admissionregistrationv1.MutatingWebhook{{Name: "m.x.y", ClientConfig: service}},
-		}, &admissionregistrationv1.ValidatingWebhookConfiguration{
-			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
-			Webhooks: []admissionregistrationv1.ValidatingWebhook{{Name: "v.x.y", ClientConfig: byURL},
-				{Name: "w.x.y", ClientConfig: service}},
-		}
+		ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+		Webhooks:   []admissionregistrationv1.MutatingWebhook{{Name: "m.x.y", ClientConfig: service}},
+	}, &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{Name: "v.x.y", ClientConfig: byURL},
+			{Name: "w.x.y", ClientConfig: service}},
+	}
 }
 
 func newRenewer(t *testing.T, now *time.Time, objects ...client.Object) (*Renewer, client.Client) {

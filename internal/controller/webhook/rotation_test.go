@@ -187,7 +187,7 @@ func (r *rotation) read(p *rotationReplica) bool {
 	}
 	before := p.served()
 	p.next = r.now.Add(pause(rotationLife))
-	if err := p.Source.read(r.t.Context()); err != nil || p.waiting.pem != nil {
+	if err := p.read(r.t.Context()); err != nil || p.waiting.pem != nil {
 		p.next = r.now.Add(retry)
 	}
 	return before != p.served()

@@ -19,7 +19,7 @@ func (c *comparison) protections(id string) (out []Change) {
 	if k, before, after := webACLChange(x, y); k != "" {
 		add(k, "web ACL", before, after)
 	}
-	if protected(x) != "no" && protected(y) == "no" && !(x.Shield == nil && x.ARN == y.ARN) {
+	if protected(x) != "no" && protected(y) == "no" && (x.Shield != nil || x.ARN != y.ARN) {
 		add(LosesProtection, "Shield Advanced", protected(x), protected(y))
 	}
 	if cmp.Or(x.PrivateLinkRules, "on") == "on" && y.PrivateLinkRules == "off" {
