@@ -24,7 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
-	"github.com/k8s-lbc/lbc/internal/lbc/impact"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -80,8 +79,8 @@ func main() {
 	if err := section("operations/reconciling.md", "budgets", budgets()); err != nil {
 		fail(err)
 	}
-	if err := errors.Join(section("lbc.md", "units", impact.UnitsTable()),
-		section("lbc.md", "exposure", impact.KindsTable())); err != nil {
+	if err := errors.Join(section("lbc.md", "units", unitsTable()),
+		section("lbc.md", "exposure", kindsTable())); err != nil {
 		fail(err)
 	}
 	if err := errors.Join(policies(), chartReadme()); err != nil {
