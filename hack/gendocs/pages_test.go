@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
 )
 
 // TestPagesHoldTheirTables compares pages with the tables that they come from.
