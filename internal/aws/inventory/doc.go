@@ -1,7 +1,8 @@
 // Package inventory is the only cache of AWS. It lists by tags what the stacks of the cluster hold, reads load
 // balancers, listeners, rules and target groups back, takes over what apply writes, and joins the packages below it,
-// one for each noun of AWS: network, securitygroup, certificate, addon. It decides nothing and writes nothing. // All
-// exported functions may be called concurrently. Maps and slices that they return must not be changed; they do not
+// one for each noun of AWS: network, securitygroup, certificate, truststore, addon. It decides nothing and writes nothing.
+//
+// All exported functions may be called concurrently. Maps and slices that they return must not be changed; they do not
 // change either. Errors are those of AWS, wrapped: what awsclient.Passing says of them holds. After any error nothing
 // may be concluded about what exists.
 //
@@ -18,7 +19,7 @@
 //	invalid    | stale > 0                  | waits for a listing that began  | as listed
 //	           |                            | after the invalidation          |
 //	assumed    | obs has parts that are     | as listed                       | see awsop.Assumed. Before a write, Verify makes the parts
-//	           | awsop.Assumed                |                                 | uncertain (tags) or Unread (what is below lists)
+//	           | awsop.Assumed              |                                 | uncertain (tags) or Unread (what is below lists)
 //	rereading  | any, during Reread         | goes on with what is known      | as in the state that it is in
 //
 //	event                                      | next state
@@ -33,7 +34,7 @@
 //	Reread misses something                    | invalid
 //	nothing wants or holds the stack (Forget)  | no entry
 //
-// That nothing of a stack exists is proven by EnsureConsistent alone: it returns a absence.Absence if the stack rests
+// That nothing of a stack exists is proven by EnsureConsistent alone: it returns an absence.Absence if the stack rests
 // on a listing that began after everything that such a listing could miss.
 //
 // What a write changes is derived from the operation alone: awsop.Advance is the observation after it, and

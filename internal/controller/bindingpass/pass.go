@@ -77,8 +77,8 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 		p.own,     // may the binding have its target group?
 		p.resolve, // the endpoints that it wants
 		p.precede, // the targets that it must not deregister
-		p.ask,     // the request is complete; the last phase before AWS
-		p.sync,    // writes targets, and has rules of security groups written
+		p.ask,     // completes the request, and hands endpoints to networking; the last phase before targets are written
+		p.sync,    // starts the writes of targets
 		p.gate,
 		p.judge,
 		p.report,

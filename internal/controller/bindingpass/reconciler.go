@@ -1,5 +1,5 @@
 // Package bindingpass reconciles TargetGroupBindings: which endpoints a binding has, which of several bindings
-// serves a target group, and the binding's completed spec, status, finalizer and deletion. Package targets registers
+// serves a target group, and the binding's completed spec, status, finalizer and deletion. Package registrar registers
 // targets; controller/networking and controller/targethealth do the work that follows. It does not import
 // controller, which wires it.
 package bindingpass

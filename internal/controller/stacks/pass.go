@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// pass is one pass over a stack. Its phases are methods: run lists those that read objects, attempt lists the others.
+// pass is one pass over a stack. Its phases are methods: run lists those that read objects, try lists the others.
 type pass struct {
 	reconciler *Reconciler
 	key        stack.Key
@@ -134,7 +134,7 @@ func (p *pass) try(ctx context.Context) exit {
 		p.annotate,
 		p.decide, // observe, plan, confirm
 		p.hold,   // after this phase the plan is final
-		p.note,   // the last phase before AWS
+		p.note,   // the last phase before AWS is written to
 		p.apply,  // the only phase that writes to AWS
 		p.settle,
 		p.show,

@@ -227,7 +227,7 @@ var balancers = regexp.MustCompile(
 	"^(arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/(app|net)/[A-Za-z0-9-]{1,32}/[0-9a-f]+" +
 		"|[A-Za-z0-9-]{1,32})$")
 
-// approvals are digests as package stackjson makes them of stacks.
+// approvals are digests as package planjson makes them of stacks.
 var approvals = regexp.MustCompile("^[0-9a-f]{16}(,[0-9a-f]{16})*$")
 
 // Values of the annotations for a deletion policy.

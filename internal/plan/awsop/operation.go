@@ -1,7 +1,7 @@
 // Package awsop is what AWS holds of a stack, and the operations that change it: what each is called, what it refers
 // to, which resource it writes (Effect), and what an observation looks like after it (Advance). Which parts of an
 // observation are read, and what may be concluded from the others, is in their State. It decides nothing: package diff
-// plans, package cloud sends. It imports only the standard library, diag, naming, plan, canonical and stack.
+// plans, package awsclient sends. It imports only the standard library, diag, naming, plan, canonical and stack.
 package awsop
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // Operation is one write to AWS or Kubernetes: a struct per AWS action or Kubernetes verb, in the file of its resource.
-// All that is known of an operation is in its methods; how it is sent is in the method of package cloud that Send
+// All that is known of an operation is in its methods; how it is sent is in the method of package awsclient that Send
 // calls.
 type Operation interface {
 	plan.Operation

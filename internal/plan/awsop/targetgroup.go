@@ -103,7 +103,7 @@ func (o AwaitTargets) Send(s Sender)  { s.AwaitTargets(o) }
 func (AwaitTargets) effect() Effect   { return Effect{} }
 func (AwaitTargets) advance(advancer) {}
 
-// RegisterTargets registers at most 200 targets. It is not planned by a diff: package targets sends it.
+// RegisterTargets registers at most 200 targets. It is not planned by a diff: package registrar sends it.
 type RegisterTargets struct {
 	TargetGroup stack.Ref
 	Targets     []Target
@@ -115,7 +115,7 @@ func (o RegisterTargets) Send(s Sender)     { s.RegisterTargets(o) }
 func (RegisterTargets) effect() Effect      { return Effect{} }
 func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
 
-// DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package targets sends it.
+// DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package registrar sends it.
 type DeregisterTargets struct {
 	TargetGroup stack.Ref
 	Targets     []Target

@@ -30,9 +30,15 @@ func deletions() []deletionCause {
 		{"No object declares it any more, and at least one of them exists: another class, type or group",
 			"the front ends, from valid values only, by `front`", "deletion protection; tags read again; `--deletion-brake`",
 			stack.NotDeclared},
+		{"A shard of an Ingress group has no hosts any more", "`front`, as the shard is empty (`front/shards.go`)",
+			"as in the row before", stack.NotDeclared},
+		{"An object vanished within 15 seconds after it got its finalizer, so that nobody saw its deletion",
+			"`front`, from what the controller remembers (`stacks/vanished.go`)", "as in the first row",
+			stack.ObjectsDeleted},
 		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme",
-			"deletion protection; the new one is active and no object shows the old one any more, unless both have one name " +
-				"or a target group of others, or the old one has no listeners; tags read again", stack.NotRemoved},
+			"deletion protection; the new one is active, and no object shows the old one any more. This guard does not " +
+				"apply if both have one name, if the new one needs a target group of others that the old one uses, or if the " +
+				"old one has no listeners; tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend",
 			"deletion protection, of its own; tags read again", stack.NotRemoved},
 		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`",
@@ -40,7 +46,8 @@ func deletions() []deletionCause {
 		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status",
 			"a user, and `orphan`, by all objects of the cluster",
 			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no controller " +
-				"that is alive", stack.Orphaned},
+				"that is alive; tags read again. `--ignore-objects`, `--ignore-targets`, `--ignore-controller` and `--yes` " +
+				"lift one guard each", stack.Orphaned},
 	}
 }
 
@@ -67,7 +74,8 @@ func disappearances() []disappearance {
 			"nothing is deleted, with a finding; a Service that is deleted takes its load balancer along; of another class, " +
 				"`allow-deletion` consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
 		{"Objects vanish without a deletion that their finalizers see",
-			"nothing is deleted; `lbc orphans` lists what they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
+			"nothing is deleted, except right after the object got its finalizer (first table); `lbc orphans` lists what " +
+				"they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
 		{"The definition of IngressClassParams is removed", "nothing is deleted",
 			"TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",

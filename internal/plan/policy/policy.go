@@ -1,6 +1,6 @@
 // Package policy holds the policies of plans for load balancers: filters that refuse steps, or order them, for reasons
 // which change nothing of the desired state. What changes the way is in diff.Options. It decides by its arguments
-// alone, and imports only the standard library, diag, drift, naming, plan, canonical, elb, quota and stack.
+// alone, and imports only the standard library, diag, drift, naming, plan, canonical, awsop, quota and stack.
 package policy
 
 import (

@@ -19,7 +19,7 @@ type Planned struct {
 	Namespace, Name string
 	Group           string // of the Ingress
 	Annotations     map[string]string
-	Plan            []byte // as package stackjson writes it
+	Plan            []byte // as package planjson writes it
 	Problem         string // why the plan cannot be read
 }
 

@@ -1,5 +1,5 @@
 // Package operation has the operations that change an accelerator, a struct per action of AWS Global Accelerator, and
-// what an observation is after each. It decides nothing: package diff plans, package cloud sends.
+// what an observation is after each. It decides nothing: package diff plans, package awsclient sends.
 package operation
 
 import (
@@ -11,7 +11,7 @@ import (
 // Resolve gives the ARN behind a reference.
 type Resolve func(stack.Ref) string
 
-// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package cloud
+// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package awsclient
 // that Send calls.
 type Operation interface {
 	plan.Operation
