@@ -215,6 +215,7 @@ var beyond = map[string]string{
 	"loadbalancers.elbv2.k8s.aws":                    "optional",
 	"backendtlspolicies.gateway.networking.k8s.io":   "optional",
 	"customresourcedefinitions.apiextensions.k8s.io": "optional",
+	"leases.coordination.k8s.io":                     "a second controller is found by LoadBalancer objects, too",
 	"configmaps": "where holds cannot be watched they are read",
 	"secrets":    "for the webhooks' certificate, which that chart brings",
 	"mutatingwebhookconfigurations.admissionregistration.k8s.io":   "the same",
