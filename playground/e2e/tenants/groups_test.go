@@ -67,7 +67,7 @@ func TestNewcomerOfGroupHoldsItselfOnly(t *testing.T) {
 		answers(t, c, address, "groupvic", text)
 		want := "[SettingNotPermitted]"
 		if p["ownership"] == "manged" {
-			want = `"manged" is none of`
+			want = `"manged" is not one of`
 		}
 		c.WaitFor(t, fmt.Sprintf("an event about %v", p), func(context.Context) error {
 			for _, e := range c.Events(t, "Ingress", "groupmal", "web") {
