@@ -1,6 +1,7 @@
 // Package inventory is the only cache of AWS. It lists by tags what the stacks of the cluster hold, reads load
 // balancers, listeners, rules and target groups back, takes over what apply writes, and joins the packages below it,
-// one for each noun of AWS: network, securitygroup, certificate, truststore, addon. It decides nothing and writes nothing.
+// one for each noun of AWS: network, securitygroup, certificate, truststore, addon. It decides nothing and writes
+// nothing.
 //
 // All exported functions may be called concurrently. Maps and slices that they return must not be changed; they do not
 // change either. Errors are those of AWS, wrapped: what awsclient.Passing says of them holds. After any error nothing

@@ -212,12 +212,14 @@ func TestRightsOfTheChartAreThoseNeeded(t *testing.T) {
 // beyond are the resources of the requests that the existing chart's roles do not grant, and why an image that is
 // swapped does without them.
 var beyond = map[string]string{
-	"loadbalancers.elbv2.k8s.aws":                                  "optional",
-	"backendtlspolicies.gateway.networking.k8s.io":                 "optional",
-	"customresourcedefinitions.apiextensions.k8s.io":               "optional",
-	"leases.coordination.k8s.io":                                   "a second controller is found by LoadBalancer objects, too",
-	"configmaps":                                                   "where holds cannot be watched they are read",
-	"secrets":                                                      "for the webhooks' certificate, which that chart brings",
+	"loadbalancers.elbv2.k8s.aws":                    "optional",
+	"backendtlspolicies.gateway.networking.k8s.io":   "optional",
+	"customresourcedefinitions.apiextensions.k8s.io": "optional",
+	"leases.coordination.k8s.io": "a second controller is found by " +
+		"LoadBalancer objects, too",
+	"configmaps": "where holds cannot be watched they are read",
+	"secrets": "for the webhooks' certificate, which " +
+		"that chart brings",
 	"mutatingwebhookconfigurations.admissionregistration.k8s.io":   "the same",
 	"validatingwebhookconfigurations.admissionregistration.k8s.io": "the same",
 }

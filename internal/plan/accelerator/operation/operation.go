@@ -11,8 +11,8 @@ import (
 // Resolve gives the ARN behind a reference.
 type Resolve func(stack.Ref) string
 
-// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package awsclient
-// that Send calls.
+// Operation is one write. All that is known of it is in its methods; how it is sent is in the method of package
+// awsclient that Send calls.
 type Operation interface {
 	plan.Operation
 	// Send calls the method of s that is for the operation.
