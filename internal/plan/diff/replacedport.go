@@ -3,6 +3,7 @@ package diff
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/quota"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -11,10 +12,8 @@ import (
 // listener, for example because of its certificate, the former one keeps serving: its deletion, and that of the
 // security group rules of its port, wait for the new one. In a group nobody waits for a listener of others.
 
-// mostListeners is AWS's default limit for a load balancer. Near it, the former listener makes room for the new one.
-const mostListeners = 50
-
-// replacesPorts reports whether the listeners that are not wanted wait for the new ones.
+// replacesPorts reports whether the listeners that are not wanted wait for the new ones. At AWS's default limit, which
+// is one for both types of load balancers, they make room instead.
 func (d *differ) replacesPorts() bool {
 	if d.want.Key.ID.Namespace == "" {
 		return false
@@ -25,7 +24,7 @@ func (d *differ) replacesPorts() bool {
 			stays++
 		}
 	}
-	return stays > len(d.obs.Listeners) && stays <= mostListeners
+	return stays > len(d.obs.Listeners) && stays <= quota.ListenersOfNetworkLoadBalancer.Default()
 }
 
 // ofReplacedPorts divides rules by whether they are for ports of listeners that are not wanted, and wait for new ones.
