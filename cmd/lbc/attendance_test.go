@@ -20,11 +20,14 @@ import (
 
 const ourLease = "Lease kube-system/aws-load-balancer-controller-leader"
 
+// sceneNow is the time at which lbc wait looks in a waitScene.
+func sceneNow() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
+
 // leaseBy is the Lease of the leader that a holder has renewed a time ago.
 func leaseBy(holder string, ago time.Duration) *coordinationv1.Lease {
 	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system",
 		Name: "aws-load-balancer-controller-leader"}}
-	l.Spec.HolderIdentity, l.Spec.RenewTime = &holder, &metav1.MicroTime{Time: time.Now().Add(-ago)}
+	l.Spec.HolderIdentity, l.Spec.RenewTime = &holder, &metav1.MicroTime{Time: sceneNow().Add(-ago)}
 	return l
 }
 
@@ -134,7 +137,7 @@ func TestWaitForDeletionTrustsTheExistingController(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
 	s.put(s.writtenBy(ourLease))
-	a := attendance{kube: s.kube, config: usualConfig(t), now: time.Now, written: ourLease}
+	a := attendance{kube: s.kube, config: usualConfig(t), now: sceneNow, written: ourLease}
 	s.put(leaseBy("pod_1", 0))
 	if why, _ := a.missing(t.Context(), true); why != "" {
 		t.Errorf("an object that is being deleted: %s", why)

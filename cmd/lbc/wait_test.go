@@ -95,6 +95,7 @@ func (s *waitScene) wait(kind objects.Kind, name, goal string, changes ...func()
 	defer cancel()
 	w := newWaiter(s.kube, usualConfig(s.T), kind, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{
 		goal: goal, timeout: time.Hour})
+	w.attended.now = sceneNow
 	err := w.wait(ctx, &s.out, &s.errOut, func(context.Context, time.Duration) {
 		if len(changes) == 0 {
 			cancel()
