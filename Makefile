@@ -68,7 +68,7 @@ build-controller: bin/progress
 .PHONY: build-bench
 build-bench: bin/progress
 	@echo "building the controller and the playground as for a release, into bin/bench (minutes the first time)"
-	@GOFLAGS=-trimpath CGO_ENABLED=0 $(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/bench/ ./cmd/playground $(LBC)/cmd/controller
+	@GOFLAGS=-trimpath CGO_ENABLED=0 $(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/bench/ ./cmd/playground $(LBC)/cmd/controller $(LBC)/bench/cmd/compute
 
 # One build of all three programs: what they share, our own packages too, is compiled once, and while one is linked others are compiled.
 .PHONY: build-playground

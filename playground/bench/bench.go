@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -36,6 +37,8 @@ type Options struct {
 	Rows    []string      // names of rows, "counts", "timed" or "compute"; empty: all
 	Latency time.Duration // added to every AWS call in the timed rows
 	Budget  Budget
+	// Compute measures a row of kind compute, in seconds of processor time; nil: by the program beside this one.
+	Compute func(ctx context.Context, row string) (float64, error)
 	// Again, if not nil, decides by a result whether its row is to be measured once more, because something else may have
 	// had the machine.
 	Again func(Result) bool
@@ -78,6 +81,13 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Minute
+	}
+	if o.Compute == nil {
+		o.Compute = computedBeside
+		if _, err := computing(); err != nil && len(o.Rows) == 0 {
+			o.Progress(fmt.Sprintf("rows of kind %s are not measured: %v", computeKind, err))
+			chosen = slices.DeleteFunc(chosen, func(r row) bool { return r.kind == computeKind })
+		}
 	}
 	// The API server, etcd and the simulator run in this process, on the processors that the controller uses. They collect
 	// garbage less often than Go does by default, so that what the rows measure is less of them. The controller's process

@@ -2,43 +2,52 @@ package bench
 
 import (
 	"context"
-	"runtime"
-	"time"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 
-	"github.com/k8s-lbc/lbc/bench/compute"
+	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
-// measuring runs a case often enough for a steady mean of processor time: at least 20 times, and for half a second. The
-// thread's own time counts, so that a busy machine does not, where the system reports it.
-func measuring(of func() (compute.Case, error)) func(context.Context, *session, *Result) error {
-	return func(ctx context.Context, _ *session, r *Result) error {
-		c, err := of()
-		if err != nil {
-			return err
-		}
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		before, err := threadTime()
-		if err != nil {
-			return err
-		}
-		runs := 0
-		for began := time.Now(); runs < 20 || time.Since(began) < time.Second/2; runs++ {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := c.Run(); err != nil {
-				return err
-			}
-		}
-		after, err := threadTime()
-		r.Seconds = (after - before).Seconds() / float64(runs)
-		return err
+// computing is the program that measures rows of kind compute: what make build-bench puts into the directory of this
+// program. The code that it measures would be 3 MB of the playground.
+func computing() (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find the directory of this program: %w", err)
 	}
+	program := filepath.Join(filepath.Dir(exe), "compute")
+	if repository.CheckBinary(program) != nil {
+		return "", fmt.Errorf("%s does not exist; run \"make build-bench\", then bin/bench/playground", program)
+	}
+	return program, nil
 }
 
-func oneIngress() (compute.Case, error)    { return compute.New(1, 1) }
-func thousandRules() (compute.Case, error) { return compute.New(100, 10) }
+// computedBeside measures a row by the program computing.
+func computedBeside(ctx context.Context, row string) (float64, error) {
+	program, err := computing()
+	if err != nil {
+		return 0, err
+	}
+	out, err := exec.CommandContext(ctx, program, row).Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return 0, errors.New(strings.TrimSpace(string(failed.Stderr)))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("run %s: %w", program, err)
+	}
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+}
 
-func oneGateway() (compute.Case, error)            { return compute.NewGateway(1, 1) }
-func thousandRulesOfRoutes() (compute.Case, error) { return compute.NewGateway(100, 10) }
+// computed is a row that the option Compute measures.
+func computed(name, title string) row {
+	return row{name, computeKind, title, "of the code of bench/compute, not of --controller; mean of processor time", nil,
+		func(ctx context.Context, s *session, r *Result) (err error) {
+			r.Seconds, err = s.o.Compute(ctx, name)
+			return err
+		}}
+}

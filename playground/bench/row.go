@@ -45,15 +45,10 @@ const many = 100
 var rows = slices.Concat(usualRows, sizeRows(small, smallTenants), sizeRows(largest, largestTenants))
 
 var usualRows = []row{
-	{"compute-1", computeKind, "compile + diff of one Ingress",
-		"of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneIngress)},
-	{"compute-1000", computeKind, "compile + diff of a group of 1,000 rules",
-		"of the code linked into this program, not of --controller; mean of processor time", nil, measuring(thousandRules)},
-	{"gateway-compute-1", computeKind, "translate + compile + diff of one Gateway",
-		"of the code linked into this program, not of --controller; mean of processor time", nil, measuring(oneGateway)},
-	{"gateway-compute-1000", computeKind, "translate + compile + diff of a Gateway of 1,000 rules",
-		"of the code linked into this program, not of --controller; mean of processor time", nil,
-		measuring(thousandRulesOfRoutes)},
+	computed("compute-1", "compile + diff of one Ingress"),
+	computed("compute-1000", "compile + diff of a group of 1,000 rules"),
+	computed("gateway-compute-1", "translate + compile + diff of one Gateway"),
+	computed("gateway-compute-1000", "translate + compile + diff of a Gateway of 1,000 rules"),
 
 	{"start", countKind, "start, empty cluster and account", "starts the controller and waits until it rests", nil,
 		measureStart},
