@@ -50,20 +50,22 @@ This page is generated from playground/conformance/lists.yaml by "make conforman
 
     make conformance
 
-runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary. Run it as root, or with
-the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
+runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary.
+Run it as root, or with the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
 
-The command compares the results with the lists. It fails if a test fails that is listed as passing, or passes and is not listed as passing.
+The command compares the results with the lists.
+It fails if a test fails that is listed as passing, or passes and is not listed as passing.
 It writes the results, and the reports for the Gateway API's project, to bin/conformance.
 
-The goal is that all tests pass, except the skipped ones. Tests that are listed as "not yet" do not pass yet.
+The goal is that all tests pass, except the skipped ones.
+Tests that are listed as "not yet" do not pass yet.
 `)
 	for _, r := range l.Runs {
 		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))
 		fmt.Fprintf(&b, "%d tests: %d pass, %d not yet, %d skipped.", len(r.Tests()), len(r.Passes), len(r.NotYet),
 			len(r.Skipped))
 		if r.Mode == "" {
-			b.WriteString(" No report is written.")
+			b.WriteString("\nNo report is written.")
 		}
 		b.WriteString("\n\n| Test | Level | Result | How, or why not |\n|---|---|---|---|\n")
 		for _, name := range r.Tests() {

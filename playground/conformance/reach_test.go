@@ -13,7 +13,6 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/miekg/dns"
 	"golang.org/x/net/websocket"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8stypes "k8s.io/apimachinery/pkg/types"
@@ -28,6 +27,7 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
 	"sigs.k8s.io/gateway-api/conformance/utils/tcp"
 	"sigs.k8s.io/gateway-api/conformance/utils/tls"
+	"sigs.k8s.io/gateway-api/conformance/utils/udp"
 
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -69,7 +69,7 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 	h.listen(nlb, types.ProtocolEnumTcp, 8444, h.group("tls", types.ProtocolEnumTcp, 8443, "tcp-backend"), "")
 	h.listen(nlb, types.ProtocolEnumTcp, 443, h.group("https", types.ProtocolEnumTcp, 8443, "tls-backend"), "")
 	h.listen(nlb, types.ProtocolEnumTcp, 50051, h.group("grpc", types.ProtocolEnumTcp, 3000, "grpc-infra-backend-v1"), "")
-	h.listen(nlb, types.ProtocolEnumUdp, 5300, h.group("udp", types.ProtocolEnumUdp, 53, "udp"), "")
+	h.listen(nlb, types.ProtocolEnumUdp, 5300, h.group("udp", types.ProtocolEnumUdp, 8080, "udp"), "")
 	at := func(lb types.LoadBalancer, port int) string { return net.JoinHostPort(*lb.DNSName, strconv.Itoa(port)) }
 	const infra = suite.InfrastructureNamespace
 	ca, err := c.Simulator.CA()
@@ -131,12 +131,8 @@ func TestTheSuitesClientsReachItsBackendsThroughLoadBalancers(t *testing.T) {
 		})
 	})
 	t.Run("UDP", func(t *testing.T) {
-		question := new(dns.Msg)
-		question.SetQuestion("foo.bar.com.", dns.TypeA)
-		c.WaitFor(t, "an answer of the name server", func(context.Context) error {
-			_, err := dns.Exchange(question, at(nlb, 5300))
-			return err
-		})
+		udp.ExpectEchoResponseFromBackend(t, s.TimeoutConfig, at(nlb, 5300), udp.ExpectedResponse{Service: "udp-echo",
+			Namespace: infra})
 	})
 }
 
