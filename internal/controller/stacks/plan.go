@@ -100,7 +100,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		return ok && step.Guard == nil
 	})
 	switch consented, annotation := w.DeletionAllowed(key.Owner); {
-	case !consented && s.contested(&p):
+	case !consented && s.deletesContested(&p):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
 			Text: fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same "+
@@ -123,9 +123,9 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	return p, false
 }
 
-// contested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
+// deletesContested reports whether a plan deletes a load balancer, and a target group in which another cluster of the same
 // name registers targets.
-func (s *Reconciler) contested(p *plan.Plan) bool {
+func (s *Reconciler) deletesContested(p *plan.Plan) bool {
 	if s.Contested == nil {
 		return false
 	}

@@ -83,7 +83,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 			return plan.Plan{Key: obs.Key}
 		}
 	}
-	obs = uncontested(desired.Cluster, obs)
+	obs = withoutAmbiguous(desired.Cluster, obs)
 	desired = withRetention(desired, &obs, opt)
 	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
 	d := newDiffer(desired, keep, &obs, opt)
