@@ -35,9 +35,9 @@ type Options struct {
 	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are
 	// not its own.
 	Namespaces []string
-	// Unprotect are the identities of load balancers that are to go and whose objects declare
+	// LiftProtection are the identities of load balancers that are to go and whose objects declare
 	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
-	Unprotect []string
+	LiftProtection []string
 	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that
 	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
 	DeleteDuplicates     []string
