@@ -38,7 +38,7 @@ type Options struct {
 	// LiftProtection are the identities of load balancers that are to go and whose objects declare
 	// deletion_protection.enabled=false: a step takes the protection off before the deletion.
 	LiftProtection []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is allowed, in the annotation of that
 	// name. A duplicate that is left alone keeps its bindings, and nothing waits for its deletion.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string

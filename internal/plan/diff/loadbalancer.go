@@ -259,7 +259,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 	}
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
-	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
+	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.mayDeleteDuplicate(old.ARN) {
 		d.spare(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}),
 			old.ARN, old.Name, first.ARN, first.Name)
 		return ""
