@@ -28,8 +28,8 @@ type holding struct {
 // request, together with those of the last minutes, removes more than half of the group's targets although they
 // serve, the brake of all groups decides.
 //
-// Targets that no longer serve are never held, and nothing is held if their removal is allowed. Nothing is known of targets that an
-// earlier process registered, so these are not held.
+// Targets that no longer serve are never held, and nothing is held if the removal is allowed. Nothing is known of
+// targets that an earlier process registered, so these are not held.
 func (r *Registry) Hold(q Request, allowed bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()
