@@ -37,7 +37,7 @@ type Input struct {
 	Found diag.List
 	// Protected are the places where objects that leave declare deletion protection, by identity of the load balancer.
 	// LiftProtection are the identities for which they declare that there is none.
-	Protected map[string]string
+	Protected      map[string]string
 	LiftProtection []string
 	// ClassOwnership are the ownerships that the classes of objects declare, by namespace/name of the object. ClassOfGroup
 	// has the objects whose class parameters name their group, likewise.

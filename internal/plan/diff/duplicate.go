@@ -100,7 +100,9 @@ func (d *differ) servingGroup(id string) *awsop.SecurityGroup {
 }
 
 // mayDeleteDuplicate reports whether an annotation allows the deletion of a duplicate, named by ARN or group id.
-func (d *differ) mayDeleteDuplicate(id string) bool { return slices.Contains(d.opt.DeleteDuplicates, id) }
+func (d *differ) mayDeleteDuplicate(id string) bool {
+	return slices.Contains(d.opt.DeleteDuplicates, id)
+}
 
 // spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing
 // else, not even the release of an object that is deleted.
