@@ -17,7 +17,7 @@ const readTime = time.Second
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
 func (r *Registry) advance(ctx context.Context, g *group) {
 	q := g.request
-	if (!g.known || g.reread) && !g.written && r.fresh(g.Group) {
+	if (!g.known || g.reread) && !g.written && r.createdHere(g.Group) {
 		g.known, g.reread = true, false
 	}
 	if (!g.known || g.reread) && !g.reading && !g.readFailed {
