@@ -154,7 +154,7 @@ func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.Lis
 }
 
 // lostBy are the parts that observed load balancers lose by a plan.
-func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.Parts) {
+func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.LostParts) {
 	known := map[stack.Ref]string{}
 	for _, k := range p.Known {
 		known[k.Ref] = k.Value
