@@ -316,7 +316,7 @@ func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	return news
 }
 
-// CreatedHere reports whether this process created a target group, so that its targets are all registered by this process.
+// CreatedHere reports whether this process created a target group. All its targets are then registered by this process.
 func (i *Inventory) CreatedHere(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -66,7 +66,8 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.LostParts{
 			SecurityGroups: []string{webGroup}},
 			inventory.LostParts{SecurityGroups: []string{"sg-0a1de00000000dead"}}, true},
-		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets, inventory.LostParts{Subnets: []string{publicSubnet}},
+		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets,
+			inventory.LostParts{Subnets: []string{publicSubnet}},
 			inventory.LostParts{Subnets: []string{"subnet-0a1de00000000dead"}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
